@@ -1,0 +1,46 @@
+"""What the bot tells a worker: frozen values on the same wire as the events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from inference.config import EngineConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Configure:
+    """The first frame: how to run."""
+
+    config: EngineConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submit:
+    """Take a job."""
+
+    job_id: str
+    attempt: int
+    kind: str
+    params: Mapping[str, Any]
+    #: Picture name to the absolute path of its file, which stays the sender's.
+    inputs: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cancel:
+    """Give a job up at the next step boundary."""
+
+    job_id: str
+    attempt: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stop:
+    """End: at once, or after the jobs in hand."""
+
+    drain: bool = False
+
+
+Command = Configure | Submit | Cancel | Stop

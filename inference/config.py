@@ -1,0 +1,38 @@
+"""How a worker runs: one frozen value, made in `main` and sent as the worker's first frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+#: Rows of one network call; more stop paying on every device measured so far.
+MAX_BATCH = 8
+#: Jobs a worker holds at once: one batch running, one being prepared.
+MAX_JOBS = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineConfig:
+    """The host's choices for one worker."""
+
+    #: The checkpoint of jobs that name none: `starter`, a registry key, a folder or a file.
+    model: str = "starter"
+    #: Where the host keeps checkpoints, upscalers, LoRAs.
+    models_dir: str = "data/models"
+    #: What is made once and kept: converted weights, text features.
+    cache_dir: str = "data/cache"
+    #: Where finished pictures are put for the bot to take.
+    outbox: str = "data/outbox"
+    #: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`.
+    device: str = "auto"
+    #: `auto`, `float32`, `bfloat16`, `float16`.
+    dtype: str = "auto"
+    #: Rows of one network call at most.
+    max_batch: int = MAX_BATCH
+    #: Jobs in hand at most.
+    max_jobs: int = MAX_JOBS
+    #: Run every job alone, bit for bit the same whatever else is queued.
+    deterministic: bool = False
+    #: Torch's threads; 0 leaves torch's own choice.
+    threads: int = 0
+    #: A preview every this many steps; 0 for none.
+    preview_every: int = 0

@@ -1,0 +1,111 @@
+"""What a worker tells the bot: frozen values, each naming the job and the attempt it speaks of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """One finished picture, lying in a file that now belongs to the receiver."""
+
+    #: Where it lies: an absolute path in the outbox.
+    path: str
+    #: In pixels.
+    width: int
+    #: In pixels.
+    height: int
+    #: `image/png`, `image/webp` …
+    media_type: str
+    #: What the picture is within the job: `result`, `frame`, `sheet`, `preview`, `mask`.
+    role: str = "result"
+    #: The seed that made it, when there was one.
+    seed: int | None = None
+    #: The `parameters` text written into it.
+    infotext: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelInfo:
+    """What a worker can run: a checkpoint, an upscaler, a captioner."""
+
+    #: Registry key, never a path.
+    name: str
+    #: `diffusion`, `upscaler`, `captioner` or `tagger`.
+    kind: str
+    #: Natural side of its pictures in pixels (diffusion), or its scale (upscaler).
+    size: int
+    #: What it is good for, in a few words.
+    about: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ready:
+    """The worker is up and takes jobs."""
+
+    device: str
+    dtype: str
+    models: tuple[ModelInfo, ...]
+    #: Things the host should know: a missing extra, a slow mode.
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """A job came one step further; it renews the lease."""
+
+    job_id: str
+    attempt: int
+    step: int
+    steps: int
+    #: A small JPEG of the picture so far, as a path in the outbox.
+    preview: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """A job is done."""
+
+    job_id: str
+    attempt: int
+    pictures: tuple[Picture, ...]
+    #: Words that are the answer (interrogation), or go with it.
+    text: str = ""
+    #: What a person should know: "the mask was fitted to the picture".
+    notes: tuple[str, ...] = ()
+    #: From the worker's taking it to its end, in seconds.
+    seconds: float = 0.0
+    #: Network time charged to the job, in seconds: its share of every batch it sat in.
+    charged: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failed:
+    """A job cannot be done; the words are for its owner."""
+
+    job_id: str
+    attempt: int
+    reason: str
+    #: `input`, `model`, `memory` or `engine`; only `engine` is worth another attempt.
+    fault: str = "engine"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dropped:
+    """A job was given up on request: cancelled, or handed back at a drain."""
+
+    job_id: str
+    attempt: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerLost:
+    """A worker process ended with jobs in its hands; told by the service, not by the worker."""
+
+    worker: str
+    reason: str
+    #: Job id and attempt of everything it held.
+    jobs: tuple[tuple[str, int], ...]
+
+
+Event = Ready | Progress | Finished | Failed | Dropped | WorkerLost

@@ -1,0 +1,65 @@
+"""Names of the field that jobs, commands and the command line share."""
+
+from __future__ import annotations
+
+SAMPLERS = (
+    "Euler a",
+    "Euler",
+    "DDIM",
+    "LMS",
+    "Heun",
+    "DPM2",
+    "DPM2 a",
+    "DPM++ 2S a",
+    "DPM++ 2M",
+    "DPM++ SDE",
+    "DPM++ 2M SDE",
+    "DPM++ 2M SDE Heun",
+    "DPM++ 3M SDE",
+    "DPM fast",
+    "PLMS",
+    "UniPC",
+    "LCM",
+    "Restart",
+)
+
+SCHEDULES = (
+    "Automatic",
+    "Uniform",
+    "Karras",
+    "Exponential",
+    "Polyexponential",
+    "SGM Uniform",
+    "KL Optimal",
+    "Align Your Steps",
+    "Simple",
+    "Normal",
+    "DDIM",
+    "Beta",
+)
+
+RESIZE_MODES = ("just resize", "crop and resize", "resize and fill", "latent upscale")
+MASKED_CONTENT = ("fill", "original", "latent noise", "latent nothing")
+MASK_MODES = ("masked", "not masked")
+INPAINT_AREAS = ("whole picture", "only masked")
+OUTPAINT_METHODS = ("poor man's", "mk2")
+OUTPAINT_PRESETS = (
+    "custom",
+    "zoom out 1.5x",
+    "zoom out 2x",
+    "pan left",
+    "pan right",
+    "pan up",
+    "pan down",
+    "make square",
+    "to 16:9",
+    "to 9:16",
+    "to 4:3",
+    "to 3:4",
+)
+CURVES = ("linear", "aggressive", "lazy")
+APPENDED = ("none", "caption", "tags")
+EMPHASIS = ("Original", "No norm", "None")
+
+MAX_SEED = 4294967294
+"""Seeds lie in [0, 2**32 - 2), as the web UIs of the field draw them; -1 asks for a random one."""

@@ -1,0 +1,55 @@
+"""What the bot may rely on, whoever runs the workers: subprocesses here, actors on a cluster."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from inference.commands import Submit
+from inference.events import Event, ModelInfo
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerStatus:
+    """One worker as the service sees it."""
+
+    #: Unique for this life of the worker: a restarted worker has another name.
+    name: str
+    #: Whether it has said that it takes jobs.
+    ready: bool
+    #: Jobs it holds.
+    held: int
+    #: Jobs it can hold.
+    capacity: int
+    device: str = ""
+    models: tuple[ModelInfo, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class Service(Protocol):
+    """Workers behind one door. Every method is quick; waiting happens in `next_event`."""
+
+    @property
+    def workers(self) -> tuple[WorkerStatus, ...]:
+        """The workers that run now, ready or starting."""
+        ...
+
+    def free_worker(self) -> str | None:
+        """Name the ready worker with most room, or None when all are full or none is ready."""
+        ...
+
+    async def submit(self, worker: str, submission: Submit) -> None:
+        """Hand a job to a worker.
+
+        Raises:
+            NoWorker: that worker is gone.
+        """
+        ...
+
+    async def cancel(self, worker: str, job_id: str, attempt: int) -> None:
+        """Ask a worker to give a job up; a worker that is gone needs no asking."""
+        ...
+
+    async def next_event(self) -> tuple[str, Event]:
+        """Wait for the next event and the name of the worker it is about."""
+        ...
