@@ -1,0 +1,57 @@
+"""What can be wrong with a picture, a mask or a canvas.
+
+PictureError (a ValueError)
+├── UnsupportedPicture      the pixels come in a form this package does not read
+├── PictureTooSmall         fewer pixels than one latent cell
+├── FullyTransparent        nothing visible to start from
+├── BlankMask               no pixel to change
+├── NothingToExtend         0 pixels in every direction
+├── CanvasTooLarge          more pixels than the host allows
+└── TextTooLong             the parameters do not fit in the chosen file format
+"""
+
+from __future__ import annotations
+
+
+class PictureError(ValueError):
+    """The picture cannot be used."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or " ".join((type(self).__doc__ or "").split()))
+
+
+class UnsupportedPicture(PictureError):
+    """Such a picture cannot be read; send a PNG, JPEG, WebP or GIF."""
+
+
+class PictureTooSmall(PictureError):
+    """The picture is smaller than 8 × 8 pixels; send a larger one."""
+
+
+class FullyTransparent(PictureError):
+    """The picture is fully transparent; send one with something visible in it."""
+
+
+class BlankMask(PictureError):
+    """The mask has no white pixel, so nothing would change; paint the area to change white."""
+
+
+class NothingToExtend(PictureError):
+    """Every direction is 0 pixels; give at least one side a number of pixels to grow by."""
+
+
+class CanvasTooLarge(PictureError):
+    """The canvas has more pixels than this host allows; extend by less.
+
+    `largest` is the number of pixels a side that still fits, None where not even the picture does.
+    """
+
+    def __init__(self, message: str | None = None, *, largest: int | None = None) -> None:
+        super().__init__(
+            message or "The canvas has more pixels than this host allows; extend by less."
+        )
+        self.largest = largest
+
+
+class TextTooLong(PictureError):
+    """The parameters are too long for this file format; save as PNG."""

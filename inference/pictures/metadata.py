@@ -1,0 +1,171 @@
+"""Put a `parameters` text into a picture file and take it out again; nothing else goes along.
+
+PNG keeps it in the text chunk `parameters`, JPEG and WebP in the EXIF user comment, GIF in its
+comment block. Whatever the picture object carried (EXIF, place, ICC profile, comments) is dropped.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from PIL import Image, PngImagePlugin
+
+from inference.pictures import novelai
+from inference.pictures.errors import TextTooLong, UnsupportedPicture
+
+FileFormat = Literal["png", "jpeg", "webp", "gif"]
+
+PNG_KEYS = ("parameters", "postprocessing", "extras")
+EXIF_IFD = 0x8769
+USER_COMMENT = 0x9286
+#: An EXIF block lives in one JPEG segment of 65,535 bytes, and the comment has two bytes a sign.
+LARGEST_COMMENT = 65_000  # bytes
+
+#: The longest side a format can hold, in pixels.
+LARGEST_SIDES: Mapping[str, int] = {"jpeg": 65_500, "webp": 16_383, "gif": 65_535}
+
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    KeyError,
+    Image.DecompressionBombError,
+    Image.DecompressionBombWarning,
+)
+
+
+def save_png(picture: Image.Image, text: str | None = None) -> bytes:
+    """Encode a picture as PNG with the text in its `parameters` chunk."""
+    return save(picture, "png", text)
+
+
+def save(
+    picture: Image.Image,
+    file_format: FileFormat,
+    text: str | None = None,
+    *,
+    quality: int = 90,
+    lossless: bool = False,
+) -> bytes:
+    """Encode a picture and return the file's bytes.
+
+    `quality` is 1–100 for JPEG and lossy WebP; `lossless` concerns WebP alone. JPEG has no alpha
+    and gets the picture on white.
+
+    Raises:
+        TextTooLong: the text does not fit into one JPEG, WebP or GIF block.
+        UnsupportedPicture: no such format, or the picture is too long for it.
+    """
+    largest = LARGEST_SIDES.get(file_format)
+    if largest is not None and max(picture.size) > largest:
+        raise UnsupportedPicture(
+            f"{file_format.upper()} holds at most {largest} pixels a side; save as PNG."
+        )
+    clean = _bare(picture)
+    text = (text or "").replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+    out = io.BytesIO()
+    match file_format:
+        case "png":
+            info = PngImagePlugin.PngInfo()
+            if text:
+                info.add_text("parameters", text)
+            clean.save(out, "PNG", pnginfo=info)
+        case "jpeg":
+            _on_white(clean).save(out, "JPEG", quality=quality, exif=_exif(text))
+        case "webp":
+            clean.save(out, "WEBP", quality=quality, lossless=lossless, exif=_exif(text))
+        case "gif":
+            clean.save(out, "GIF", comment=gif_comment(text))
+        case _:
+            raise UnsupportedPicture(f"No such file format: {file_format}; use png, jpeg or webp.")
+    return out.getvalue()
+
+
+def read_infotext(data: bytes) -> str | None:
+    """Return the `parameters` text of a picture file, None where it has none.
+
+    NovelAI's own JSON is rewritten in the same layout. Pixels are decoded only where a PNG keeps
+    its text behind them. Broken files have no text.
+    """
+    try:
+        with Image.open(io.BytesIO(data)) as picture:
+            return _text_of(picture)
+    except _UNREADABLE:
+        return None
+
+
+def gif_comment(text: str) -> bytes:
+    """Return the bytes of a GIF comment block."""
+    comment = text.encode("utf-8")
+    if len(comment) > LARGEST_COMMENT:
+        raise TextTooLong
+    return comment
+
+
+def _bare(picture: Image.Image) -> Image.Image:
+    """Copy the pixels alone, in a mode every format here can write."""
+    mode = picture.mode if picture.mode in {"L", "RGB", "RGBA"} else "RGBA"
+    bare = picture.convert(mode) if mode != picture.mode else picture.copy()
+    clean = Image.frombytes(mode, bare.size, bare.tobytes())
+    clean.info.clear()
+    return clean
+
+
+def _on_white(picture: Image.Image) -> Image.Image:
+    if picture.mode != "RGBA":
+        return picture
+    white = Image.new("RGBA", picture.size, "white")
+    return Image.alpha_composite(white, picture).convert("RGB")
+
+
+def _exif(text: str) -> bytes:
+    if not text:
+        return b""
+    comment = b"UNICODE\0" + text.encode("utf-16-be")
+    if len(comment) > LARGEST_COMMENT:
+        raise TextTooLong
+    exif = Image.Exif()
+    exif.endian = ">"  # Readers take the two-byte signs to be in the order of the block.
+    exif.get_ifd(EXIF_IFD)[USER_COMMENT] = comment
+    return exif.tobytes()
+
+
+def _text_of(picture: Image.Image) -> str | None:
+    if isinstance(picture, PngImagePlugin.PngImageFile):
+        found = _first_text(picture.info) or _first_text(picture.text)
+        return found or novelai.infotext(picture.info, picture.size)
+    comment = picture.getexif().get_ifd(EXIF_IFD).get(USER_COMMENT)
+    if isinstance(comment, bytes):
+        return _decode_comment(comment) or None
+    if isinstance(comment, str):
+        return comment.strip("\0 ") or None
+    note = picture.info.get("comment")
+    return (_as_text(note) or None) if picture.format == "GIF" else None
+
+
+def _first_text(chunks: Mapping[Any, object]) -> str | None:
+    return next((str(chunks[key]) for key in PNG_KEYS if chunks.get(key)), None)
+
+
+def _as_text(note: object) -> str:
+    return note.decode("utf-8", "replace") if isinstance(note, bytes) else str(note or "")
+
+
+def _decode_comment(comment: bytes) -> str:
+    """Decode an EXIF user comment: eight bytes of character code, then the text."""
+    code, body = comment[:8], comment[8:]
+    if code.rstrip(b"\0") == b"UNICODE":
+        return body.decode(_utf16_order(body), "replace").strip("\0\ufeff ")
+    if code.rstrip(b"\0") in {b"ASCII", b""}:
+        return body.decode("utf-8", "replace").strip("\0 ")
+    return comment.decode("utf-8", "replace").strip("\0 ")
+
+
+def _utf16_order(body: bytes) -> str:
+    """Tell the byte order of UTF-16 text: by its mark, else by where most of its zeros stand."""
+    if body.startswith(b"\xff\xfe"):
+        return "utf-16-le"
+    return "utf-16-le" if body[1::2].count(0) > body[::2].count(0) else "utf-16-be"

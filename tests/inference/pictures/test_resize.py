@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from inference.pictures.errors import UnsupportedPicture
+from inference.pictures.resize import (
+    Placement,
+    ResizeMode,
+    crop_geometry,
+    fill_geometry,
+    fit,
+    scale_to,
+)
+
+SIDES = st.integers(1, 3000)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "expected"),
+    [
+        ((800, 600), (512, 512), Placement(682, 512, -85, 0)),
+        ((600, 800), (768, 512), Placement(768, 1024, 0, -256)),
+        ((512, 512), (512, 512), Placement(512, 512, 0, 0)),
+        ((1024, 512), (512, 256), Placement(512, 256, 0, 0)),
+        ((513, 512), (511, 512), Placement(513, 512, -1, 0)),
+    ],
+)
+def test_crop_geometry(source, target, expected):
+    assert expected == crop_geometry(*source, *target)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "expected"),
+    [
+        ((800, 600), (512, 512), Placement(512, 384, 0, 64)),
+        ((600, 800), (512, 512), Placement(384, 512, 64, 0)),
+        ((300, 300), (512, 512), Placement(512, 512, 0, 0)),
+        ((100, 99), (512, 511), Placement(512, 506, 0, 2)),
+        ((4096, 1), (8, 8), Placement(8, 1, 0, 4)),
+    ],
+)
+def test_fill_geometry(source, target, expected):
+    assert expected == fill_geometry(*source, *target)
+
+
+@given(SIDES, SIDES, SIDES, SIDES)
+def test_crop_covers_the_target(iw, ih, w, h):
+    place = crop_geometry(iw, ih, w, h)
+    assert place.x <= 0
+    assert place.y <= 0
+    assert place.x + place.width >= w
+    assert place.y + place.height >= h
+    assert w == place.width or h == place.height
+
+
+@given(SIDES, SIDES, SIDES, SIDES)
+def test_fill_stays_inside_the_target(iw, ih, w, h):
+    place = fill_geometry(iw, ih, w, h)
+    assert place.x >= 0
+    assert place.y >= 0
+    assert 1 <= place.width <= w
+    assert 1 <= place.height <= h
+    assert place.x + place.width <= w
+    assert place.y + place.height <= h
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.tuples(st.integers(1, 90), st.integers(1, 90)),
+    st.tuples(st.integers(1, 70), st.integers(1, 70)),
+    st.sampled_from(["RGB", "RGBA", "L"]),
+    st.sampled_from(list(ResizeMode)[:3]),
+)
+def test_fit_covers_every_pixel(source, target, mode, resize_mode):
+    white = Image.new(mode, source, (255,) * len(mode) if len(mode) > 1 else 255)
+    fitted = fit(white, *target, resize_mode)
+    assert target == fitted.size
+    assert mode == fitted.mode
+    assert np.all(np.asarray(fitted) == 255)
+
+
+def test_bars_continue_the_outermost_lines():
+    rng = np.random.default_rng(1)
+    source = Image.fromarray(rng.integers(0, 256, (30, 91, 3), dtype=np.uint8))
+    fitted = np.asarray(fit(source, 64, 65, ResizeMode.RESIZE_AND_FILL))
+    place = fill_geometry(91, 30, 64, 65)
+    assert np.all(fitted[: place.y] == fitted[place.y])
+    assert np.all(fitted[place.y + place.height :] == fitted[place.y + place.height - 1])
+    columns = np.asarray(fit(source.rotate(90, expand=True), 65, 64, ResizeMode.RESIZE_AND_FILL))
+    place = fill_geometry(30, 91, 65, 64)
+    assert np.all(columns[:, : place.x] == columns[:, [place.x]])
+    far = place.x + place.width
+    assert np.all(columns[:, far:] == columns[:, [far - 1]])
+
+
+def test_crop_takes_the_centre():
+    source = Image.fromarray(np.tile(np.arange(200, dtype=np.uint8), (100, 1)))
+    cropped = np.asarray(fit(source, 100, 100, ResizeMode.CROP_AND_RESIZE))
+    assert (cropped[0, 0], cropped[0, -1]) == (50, 149)
+
+
+def test_a_long_strip_is_cropped_as_if_scaled_whole():
+    rng = np.random.default_rng(2)
+    source = Image.fromarray(rng.integers(0, 256, (4, 300, 3), dtype=np.uint8))
+    place = crop_geometry(300, 4, 64, 64)
+    whole = source.resize((place.width, place.height), Image.Resampling.LANCZOS)
+    expected = np.asarray(whole.crop((-place.x, 0, 64 - place.x, 64))).astype(int)
+    actual = np.asarray(fit(source, 64, 64, ResizeMode.CROP_AND_RESIZE)).astype(int)
+    assert np.abs(expected - actual).max() <= 1
+
+
+def test_hidden_colours_do_not_bleed():
+    source = Image.new("RGBA", (20, 20), (255, 0, 0, 0))
+    source.paste((0, 0, 255, 255), (10, 0, 20, 20))
+    fitted = np.asarray(fit(source, 50, 50, ResizeMode.JUST_RESIZE))
+    visible = fitted[fitted[..., 3] > 0]
+    assert visible[:, 0].max() == 0
+
+
+def test_upscaler_is_asked_only_to_enlarge_pictures():
+    asked = []
+
+    def upscale(picture, scale):
+        asked.append(scale)
+        return picture.resize((picture.width * 4, picture.height * 4))
+
+    picture = Image.new("RGB", (40, 30))
+    assert fit(picture, 64, 64, ResizeMode.CROP_AND_RESIZE, upscale).size == (64, 64)
+    assert [pytest.approx(64 / 30)] == asked
+    fit(picture, 20, 20, ResizeMode.JUST_RESIZE, upscale)
+    fit(Image.new("L", (4, 4)), 20, 20, ResizeMode.JUST_RESIZE, upscale)
+    assert len(asked) == 1
+
+
+def test_latent_upscale_leaves_the_picture_alone():
+    picture = Image.new("RGB", (40, 30), "red")
+    fitted = fit(picture, 64, 64, ResizeMode.LATENT_UPSCALE)
+    assert picture.size == fitted.size
+    assert fitted is not picture
+
+
+def test_mode_names_are_those_of_the_job_options():
+    expected = ["just resize", "crop and resize", "resize and fill", "latent upscale"]
+    assert expected == [str(mode) for mode in ResizeMode]
+
+
+def test_refusals():
+    with pytest.raises(UnsupportedPicture, match="mode P"):
+        fit(Image.new("P", (4, 4)), 8, 8, ResizeMode.CROP_AND_RESIZE)
+    with pytest.raises(UnsupportedPicture, match="mode F"):
+        scale_to(Image.new("F", (4, 4)), 8, 8)
+    with pytest.raises(ValueError, match="0 × 8"):
+        fit(Image.new("RGB", (4, 4)), 0, 8, ResizeMode.JUST_RESIZE)
