@@ -1,0 +1,1 @@
+"""Prompts: what the words of a request mean, from grammar to embeddings."""
