@@ -51,6 +51,13 @@ class Ready:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Troubled:
+    """The worker cannot start; its last words before it ends."""
+
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Progress:
     """A job came one step further; it renews the lease."""
 
@@ -108,4 +115,4 @@ class WorkerLost:
     jobs: tuple[tuple[str, int], ...]
 
 
-Event = Ready | Progress | Finished | Failed | Dropped | WorkerLost
+Event = Ready | Troubled | Progress | Finished | Failed | Dropped | WorkerLost

@@ -24,6 +24,8 @@ class WorkerStatus:
     device: str = ""
     models: tuple[ModelInfo, ...] = ()
     notes: tuple[str, ...] = ()
+    #: Why it is not ready, when it said so.
+    trouble: str = ""
 
 
 class Service(Protocol):

@@ -1,0 +1,10 @@
+"""Between the store and the workers: claim, submit, record, announce. No Discord here.
+
+Whatever happens to a job is recorded first and announced afterwards; what the record says never
+depends on whether the telling worked.
+"""
+
+from bot.dispatcher.contract import Announcer, IdleWait, Silence, Submission, straight
+from bot.dispatcher.dispatcher import Dispatcher
+
+__all__ = ["Announcer", "Dispatcher", "IdleWait", "Silence", "Submission", "straight"]

@@ -1,0 +1,154 @@
+"""What the workers say becomes records, and only then announcements."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from dataclasses import asdict
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from bot.dispatcher.contract import Announcer
+from bot.dispatcher.hands import Hands, Held
+from inference.events import (
+    Dropped,
+    Event,
+    Failed,
+    Finished,
+    Picture,
+    Progress,
+    Ready,
+    Troubled,
+    WorkerLost,
+)
+from inference.service import Service
+from storage.blobs import BlobStore
+from storage.jobs import JobStore
+from storage.records import JobState
+
+log = logging.getLogger(__name__)
+
+
+class Recorder:
+    """Writes the workers' events into the store."""
+
+    def __init__(
+        self,
+        jobs: JobStore,
+        blobs: BlobStore,
+        service: Service,
+        hands: Hands,
+        announcer: Announcer,
+        lease: timedelta,
+    ) -> None:
+        self.announcer = announcer
+        self._jobs = jobs
+        self._blobs = blobs
+        self._service = service
+        self._hands = hands
+        self._lease = lease
+
+    async def record(self, worker: str, event: Event) -> None:
+        """Record one event and announce what came of it.
+
+        Raises:
+            StorageError: it could not be recorded; the lease will give the job back.
+        """
+        match event:
+            case Ready():
+                log.info("%s is ready on %s (%s).", worker, event.device, event.dtype)
+            case Troubled():
+                log.error("%s cannot start: %s", worker, event.reason)
+            case Progress():
+                await self._progress(worker, event)
+            case Finished():
+                await self._finished(worker, event)
+            case Failed():
+                await self._failed(worker, event)
+            case Dropped():
+                await self._dropped(worker, event)
+            case WorkerLost():
+                await self._lost(event)
+
+    async def hand_back(self, held: Held, reason: str, *, count_attempt: bool = True) -> None:
+        """Give a job back to the queue, or fail it when its attempts are used up."""
+        record = held.record
+        self._hands.release(record.id, record.attempt)
+        after = await self._jobs.release(
+            record.id, record.attempt, held.worker, reason, count_attempt=count_attempt
+        )
+        if after is not None and after.state is JobState.FAILED:
+            self.announcer.settled(after)
+
+    async def _progress(self, worker: str, event: Progress) -> None:
+        held = self._hands.find(worker, event.job_id, event.attempt)
+        if held is None:
+            return
+        for other in self._hands.of(worker):
+            if other.due():
+                await self._renew(other, event if other is held else None)
+        if self._hands.find(worker, event.job_id, event.attempt) is held:
+            self.announcer.progressed(held.record, event)
+
+    async def _renew(self, held: Held, progress: Progress | None) -> None:
+        """Renew a lease: a worker that steps at all is alive for the jobs that wait in it too."""
+        record = held.record
+        step, steps = (progress.step, progress.steps) if progress else (None, None)
+        if not await self._jobs.renew(
+            record.id, record.attempt, held.worker, self._lease, step, steps
+        ):
+            self._hands.release(record.id, record.attempt)
+            await self._service.cancel(held.worker, record.id, record.attempt)
+
+    def _take(self, worker: str, job_id: str, attempt: int) -> Held | None:
+        if self._hands.find(worker, job_id, attempt) is None:
+            log.info("%s spoke of job %s, which it does not hold.", worker, job_id)
+            return None
+        return self._hands.release(job_id, attempt)
+
+    async def _finished(self, worker: str, event: Finished) -> None:
+        if self._take(worker, event.job_id, event.attempt) is None:
+            await asyncio.to_thread(_discard, event.pictures)
+            return
+        result = {
+            "pictures": [await self._adopt(picture) for picture in event.pictures],
+            "text": event.text,
+            "notes": list(event.notes),
+            "seconds": event.seconds,
+            "charged": event.charged,
+        }
+        if await self._jobs.finish(event.job_id, event.attempt, worker, result):
+            self.announcer.settled(await self._jobs.get(event.job_id))
+
+    async def _adopt(self, picture: Picture) -> dict[str, Any]:
+        facts = asdict(picture)
+        facts["key"] = await self._blobs.adopt(Path(facts.pop("path")))
+        return facts
+
+    async def _failed(self, worker: str, event: Failed) -> None:
+        held = self._take(worker, event.job_id, event.attempt)
+        if held is None:
+            return
+        if event.fault == "engine":
+            await self.hand_back(held, event.reason)
+        elif await self._jobs.fail(event.job_id, event.attempt, worker, event.reason):
+            self.announcer.settled(await self._jobs.get(event.job_id))
+
+    async def _dropped(self, worker: str, event: Dropped) -> None:
+        held = self._take(worker, event.job_id, event.attempt)
+        if held is not None:
+            await self.hand_back(held, "The worker gave it back.", count_attempt=False)
+
+    async def _lost(self, event: WorkerLost) -> None:
+        log.warning("%s: %s", event.worker, event.reason, extra={"action": "worker_lost"})
+        for held in self._hands.of(event.worker):
+            await self.hand_back(held, event.reason)
+
+
+def _discard(pictures: tuple[Picture, ...]) -> None:
+    """Remove the files of a result that nobody waits for any more."""
+    for picture in pictures:
+        with contextlib.suppress(OSError):
+            Path(picture.path).unlink()

@@ -1,0 +1,1 @@
+"""The engine: schedule, run, postprocess. Imports nothing by itself."""

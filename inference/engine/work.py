@@ -1,0 +1,124 @@
+"""What operations ask of the engine, and what they get back: plain values, no device in sight.
+
+An operation is a coroutine over one job. It yields an `Ask`, the engine does the works in it (each
+in its own time, batched with other jobs' works), and sends their results back in the same order.
+What the coroutine returns is the job's `Outcome`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Hashable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Paint:
+    """Denoise one picture: the row of a batch."""
+
+    model: str
+    #: In pixels, multiples of 8.
+    width: int
+    #: In pixels, multiples of 8.
+    height: int
+    prompt: str
+    negative_prompt: str
+    steps: int
+    guidance: float
+    sampler: str
+    schedule: str
+    seed: int
+    variation_seed: int = 0
+    variation_strength: float = 0.0
+    clip_skip: int = 1
+    emphasis: str = "Original"
+    #: Where to start: RGB of width x height; None starts from noise alone.
+    picture: Image.Image | None = None
+    #: Or a latent [C, height/8, width/8] float32 in the network's own scale.
+    latent: torch.Tensor | None = None
+    strength: float | None = None
+    exact_steps: bool = True
+    noise_multiplier: float = 1.0
+    #: Where to change, [height/8, width/8] float32 in 0..1; None changes everything.
+    mask: np.ndarray | None = None
+    #: The same at full size, 8-bit "L": inpainting checkpoints look at it.
+    full_mask: Image.Image | None = None
+    mask_weight: float = 1.0
+    #: What lies under the mask at first: `picture`, `noise` or `nothing`.
+    masked_start: str = "picture"
+    #: Soft inpainting: blend along the mask's grey instead of cutting.
+    soft: bool = False
+    #: The prompt of the negative side acts only when guidance is above 1.
+    decode: bool = True
+
+    @property
+    def units(self) -> int:
+        """Steps of progress it stands for."""
+        return self.steps
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Painted:
+    """A finished row."""
+
+    #: RGB of the asked size; None when only the latent was asked for.
+    picture: Image.Image | None
+    #: [C, h, w] float32 in the network's scale, on the CPU.
+    latent: torch.Tensor
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Slice:
+    """A piece of work that is not denoising: a tile, a caption, a ranking.
+
+    Slices of equal lane run together in one call, whoever asked for them.
+    """
+
+    #: Who does it and what may share a call: `("upscale", "x4plus")`.
+    lane: Hashable
+    #: What the lane's hand takes: a tensor, a picture.
+    load: Any
+    #: Steps of progress it stands for.
+    units: int = 1
+
+
+Work = Paint | Slice
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Ask:
+    """Works to do now, and an estimate of the progress units that will follow them."""
+
+    works: tuple[Work, ...]
+    later: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Made:
+    """A picture of the answer."""
+
+    picture: Image.Image
+    #: `result`, `frame`, `sheet`, `mask`.
+    role: str = "result"
+    seed: int | None = None
+    #: The `parameters` text that goes into its file.
+    infotext: str = ""
+    #: Ready-made file bytes with their media type, for what is no single picture (an animation).
+    encoded: tuple[bytes, str] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Outcome:
+    """What a job came to."""
+
+    pictures: tuple[Made, ...] = ()
+    text: str = ""
+    notes: tuple[str, ...] = field(default_factory=tuple)
+
+
+#: A job's coroutine.
+Operation = Generator[Ask, list[Any], Outcome]
