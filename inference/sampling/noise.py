@@ -1,0 +1,116 @@
+"""The noise of one row: first latent, ancestral noise and Brownian noise, all from its own seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from inference.sampling.brownian import BrownianPath
+
+#: Two noises pointing the same way this closely are mixed in a straight line: the arc's sine
+#: would divide by almost nothing.
+PARALLEL = 0.9995
+
+
+@dataclass(frozen=True)
+class Variation:
+    """A second seed mixed into the first latent, strength 0 (none of it) to 1 (it alone)."""
+
+    seed: int
+    strength: float
+
+
+class NoiseSource:
+    """Draw every random number of one row, in a fixed order, on the CPU.
+
+    ``shape`` is the row's latent [C, H, W]. All noise is float32 with unit variance and comes back
+    on ``device``. The numbers depend on the arguments alone: never on batch mates or the device.
+    The first draw is ``torch.randn(shape, generator)``, the one diffusers makes for the same seed.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        shape: tuple[int, ...],
+        *,
+        variation: Variation | None = None,
+        resize_from: tuple[int, int] | None = None,
+        seed_delta: int = 0,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        """Draw the first latent.
+
+        ``resize_from`` is another latent's (H, W): its noise for this seed fills the centre.
+        ``seed_delta`` (the field's ENSD) re-seeds the ancestral noise with seed + delta.
+        """
+        self._seed = seed
+        self._shape = tuple(shape)
+        self._device = torch.device(device)
+        self._generator = torch.Generator().manual_seed(seed)
+        self._initial = self._first(variation, resize_from)
+        if seed_delta:
+            self._generator.manual_seed(seed + seed_delta)
+        self._path: BrownianPath | None = None
+
+    def initial(self) -> Tensor:
+        """Return the first latent's noise, [C, H, W]; the same at every call."""
+        return self._initial.to(self._device, copy=True)
+
+    def next(self) -> Tensor:
+        """Return fresh noise, [C, H, W]: the next draw of the row's generator."""
+        return torch.randn(self._shape, generator=self._generator).to(self._device)
+
+    def between(self, sigma_from: float, sigma_to: float) -> Tensor:
+        """Return the Brownian path's increment between two levels over the root of its length.
+
+        [C, H, W], unit variance; the same levels give the same noise whatever was asked before.
+        """
+        if self._path is None:
+            self._path = BrownianPath(self._seed, self._shape)
+        return self._path.increment(sigma_from, sigma_to).to(self._device)
+
+    def _first(self, variation: Variation | None, resize_from: tuple[int, int] | None) -> Tensor:
+        shape = self._shape if resize_from is None else (*self._shape[:-2], *resize_from)
+        noise = torch.randn(shape, generator=self._generator)
+        if variation is not None and variation.strength > 0:
+            other = torch.randn(shape, generator=torch.Generator().manual_seed(variation.seed))
+            noise = slerp(noise, other, variation.strength)
+        if shape == self._shape:
+            return noise
+        canvas = torch.randn(self._shape, generator=self._generator)
+        return paste_centre(canvas, noise)
+
+
+def slerp(low: Tensor, high: Tensor, strength: float) -> Tensor:
+    """Mix two noises along the arc between them; shapes equal [C, H, W], strength in [0, 1].
+
+    The angle is taken for each column along H and weights are per column, as the field's variation
+    seeds do; nearly parallel noises (mean cosine above 0.9995) are mixed in a straight line.
+    """
+    unit_low = low / low.norm(dim=1, keepdim=True)
+    unit_high = high / high.norm(dim=1, keepdim=True)
+    cosine = (unit_low * unit_high).sum(dim=1, keepdim=True)
+    if cosine.mean() > PARALLEL:
+        return torch.lerp(low, high, strength)
+    angle = torch.acos(cosine.clamp(-1, 1))
+    weight_low, weight_high = torch.sin((1 - strength) * angle), torch.sin(strength * angle)
+    return (weight_low * low + weight_high * high) / torch.sin(angle)
+
+
+def paste_centre(canvas: Tensor, patch: Tensor) -> Tensor:
+    """Return canvas [C, H, W] with patch [C, h, w] over its centre; a larger patch is cropped."""
+    result = canvas.clone()
+    rows = _overlap(canvas.shape[-2], patch.shape[-2])
+    columns = _overlap(canvas.shape[-1], patch.shape[-1])
+    result[..., rows[0], columns[0]] = patch[..., rows[1], columns[1]]
+    return result
+
+
+def _overlap(canvas: int, patch: int) -> tuple[slice, slice]:
+    """Return the centred stretch common to both lengths, as slices of the canvas and the patch."""
+    gap = abs(canvas - patch) // 2
+    length = min(canvas, patch)
+    inner, whole = slice(gap, gap + length), slice(0, length)
+    return (inner, whole) if canvas >= patch else (whole, inner)

@@ -1,0 +1,47 @@
+"""What is known of each sampler before any tensor exists: names, defaults and cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplerTraits:
+    """The facts of one sampler; names and defaults are those of AUTOMATIC1111's web UI."""
+
+    #: The field's own name.
+    name: str
+    #: The schedule that "Automatic" stands for.
+    default_schedule: str = "Uniform"
+    #: Network calls of a usual step.
+    calls_per_step: int = 1
+    #: Calls a run takes beyond that; negative where the step that ends at zero calls once.
+    extra_calls: int = 0
+    #: The schedule is built one step longer and loses its last but one sigma.
+    discard_penultimate: bool = False
+    #: The sampler keeps DDIM's own timesteps whatever the schedule, and ends at the first of them.
+    timestep_based: bool = False
+    #: It draws fresh noise at its steps.
+    uses_noise: bool = False
+    #: That noise is a Brownian path over the noise levels.
+    uses_brownian: bool = False
+
+    def calls(self, steps: int) -> int:
+        """Return how often a run of ``steps`` steps calls the network."""
+        return steps * self.calls_per_step + self.extra_calls if steps > 0 else 0
+
+
+def _two_calls(name: str, **more: str | bool) -> SamplerTraits:
+    """Describe a sampler that calls twice a step, but once in the step that ends at zero."""
+    return SamplerTraits(name=name, calls_per_step=2, extra_calls=-1, **more)  # type: ignore[arg-type]
+
+
+_ALL = (
+    SamplerTraits(name="Euler a", uses_noise=True),
+    SamplerTraits(name="Euler"),
+    SamplerTraits(name="DDIM", timestep_based=True),
+)
+
+TRAITS: Mapping[str, SamplerTraits] = MappingProxyType({one.name: one for one in _ALL})
