@@ -1,0 +1,1 @@
+"""The only truth: jobs, deliveries and settings in one SQLite file, pictures in one folder."""

@@ -1,0 +1,53 @@
+"""Two clocks: one for records, which may be set, and one for leases, which never steps."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+
+class Clock(Protocol):
+    """What the storage asks about the time; both answers are aware and in UTC."""
+
+    def now(self) -> datetime:
+        """Return the wall clock's time, for records that people read."""
+        ...
+
+    def steady(self) -> datetime:
+        """Return a time that only ever moves on, at the speed of seconds, for leases."""
+        ...
+
+
+class SystemClock:
+    """The machine's clocks; `steady` starts at the wall clock's time and then ignores its steps."""
+
+    def __init__(self) -> None:
+        self._anchor = self.now()
+        self._started = time.monotonic()
+
+    def now(self) -> datetime:
+        """Return the wall clock's time."""
+        return datetime.now(UTC)
+
+    def steady(self) -> datetime:
+        """Return the anchor plus the seconds that passed since."""
+        return self._anchor + timedelta(seconds=time.monotonic() - self._started)
+
+
+def to_microseconds(moment: datetime) -> int:
+    """Return whole microseconds since 1970, the form in which the database keeps a time."""
+    return (moment - EPOCH) // MICROSECOND
+
+
+def from_microseconds(microseconds: int) -> datetime:
+    """Return the aware time, in UTC, that lies so many microseconds after 1970."""
+    return EPOCH + microseconds * MICROSECOND
+
+
+def optional_time(microseconds: int | None) -> datetime | None:
+    """Return the time, or None where the database holds none."""
+    return None if microseconds is None else from_microseconds(microseconds)

@@ -1,0 +1,229 @@
+"""The one SQLite file, behind one connection, owned by one process."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+import aiosqlite
+
+from storage.border import disk_border, sqlite_border
+from storage.errors import BackupExists, DatabaseClosed, DatabaseCorrupt, StorageError
+from storage.migrations import migrate
+from storage.owner_lock import OwnerLock
+from storage.settling import settle
+
+logger = logging.getLogger(__name__)
+
+BUSY_TIMEOUT = 5.0  # seconds that a statement waits for a reader in another process
+WAL_SIZE_LIMIT = 64 << 20  # bytes that the log may keep after a checkpoint
+SAFE_SQLITE = (3, 51, 3)  # first release whose log cannot be reset under a second connection
+
+Parameters = Mapping[str, object] | Sequence[object]
+
+
+class Queries(Protocol):
+    """What a database and an open transaction both answer."""
+
+    async def fetch_all(self, sql: str, parameters: Parameters = ()) -> list[sqlite3.Row]:
+        """Run a statement and return all of its rows."""
+        ...
+
+    async def fetch_one(self, sql: str, parameters: Parameters = ()) -> sqlite3.Row | None:
+        """Run a statement and return its first row, or None."""
+        ...
+
+    async def execute(self, sql: str, parameters: Parameters = ()) -> None:
+        """Run a statement for what it does."""
+        ...
+
+
+class Transaction:
+    """An open transaction: the same questions, asked inside it."""
+
+    def __init__(self, connection: aiosqlite.Connection, path: Path) -> None:
+        self._connection = connection
+        self._path = path
+
+    async def fetch_all(self, sql: str, parameters: Parameters = ()) -> list[sqlite3.Row]:
+        """Run a statement and return all of its rows."""
+        with sqlite_border(self._path):
+            return await settle(self._run(sql, parameters))
+
+    async def fetch_one(self, sql: str, parameters: Parameters = ()) -> sqlite3.Row | None:
+        """Run a statement and return its first row, or None."""
+        rows = await self.fetch_all(sql, parameters)
+        return rows[0] if rows else None
+
+    async def execute(self, sql: str, parameters: Parameters = ()) -> None:
+        """Run a statement for what it does."""
+        await self.fetch_all(sql, parameters)
+
+    async def _run(self, sql: str, parameters: Parameters) -> list[sqlite3.Row]:
+        # One call does all: every further call to the connection's thread costs a switch.
+        return list(await self._connection.execute_fetchall(sql, parameters))
+
+
+class Database:
+    """The database, open within its `async with`.
+
+    A commit has reached the disk when it returns (`synchronous=FULL`). All statements, reading
+    ones too, take turns: they share one connection, and none may see another's half transaction.
+    `read_only` looks at a file that another process owns, for a check or a backup: it takes no
+    ownership, migrates nothing and can change nothing.
+
+    Raises:
+        DatabaseLocked: another process owns the file.
+        DatabaseCorrupt: the file is damaged; it is left as it is.
+        MigrationError: the file belongs to another program or a newer version.
+    """
+
+    def __init__(self, path: Path | str, *, read_only: bool = False) -> None:
+        self.path = Path(path)
+        self.read_only = read_only
+        self._connection: aiosqlite.Connection | None = None
+        self._turn = asyncio.Lock()
+        self._holder: asyncio.Task[Any] | None = None
+        self._on_exit = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            if not self.read_only:
+                with disk_border():
+                    self.path.parent.mkdir(parents=True, exist_ok=True)
+                    stack.enter_context(OwnerLock(self.path))
+            with sqlite_border(self.path):
+                self._connection = await self._connect()
+            stack.push_async_callback(self._disconnect)
+            await self._prepare()
+            self._on_exit = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        async with self._turn:
+            await self._on_exit.aclose()
+
+    async def fetch_all(self, sql: str, parameters: Parameters = ()) -> list[sqlite3.Row]:
+        """Run a statement of its own and return all of its rows."""
+        async with self._taking_turn() as plain:
+            return await plain.fetch_all(sql, parameters)
+
+    async def fetch_one(self, sql: str, parameters: Parameters = ()) -> sqlite3.Row | None:
+        """Run a statement of its own and return its first row, or None."""
+        async with self._taking_turn() as plain:
+            return await plain.fetch_one(sql, parameters)
+
+    async def fetch_value(self, sql: str, parameters: Parameters = ()) -> Any:
+        """Run a statement of its own and return the first column of its first row, or None."""
+        row = await self.fetch_one(sql, parameters)
+        return None if row is None else row[0]
+
+    async def execute(self, sql: str, parameters: Parameters = ()) -> None:
+        """Run a statement of its own for what it does."""
+        async with self._taking_turn() as plain:
+            await plain.execute(sql, parameters)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """Open a write transaction: commit at the end, roll back on any error.
+
+        It is `BEGIN IMMEDIATE`, since a reading transaction that starts to write can fail without
+        waiting. Cancelled in the middle, it rolls back; cancelled in its commit, it commits.
+        """
+        async with self._taking_turn() as transaction:
+            try:
+                await transaction.execute("BEGIN IMMEDIATE")
+                yield transaction
+                await transaction.execute("COMMIT")
+            except BaseException:
+                if self._open_connection().in_transaction:
+                    await transaction.execute("ROLLBACK")
+                raise
+
+    async def backup(self, target: Path) -> None:
+        """Write a whole, compact copy of the database to `target`; queries wait meanwhile.
+
+        Raises:
+            BackupExists: there is a file of that name.
+        """
+        partial = target.with_name(target.name + ".partial")
+        with disk_border():
+            await asyncio.to_thread(_make_room, target, partial)
+            await self.execute("VACUUM INTO ?", (str(partial),))
+            await asyncio.to_thread(partial.replace, target)
+
+    async def check(self) -> None:
+        """Read every page.
+
+        Raises:
+            DatabaseCorrupt: a page is damaged.
+        """
+        finding = await self.fetch_value("PRAGMA quick_check(1)")
+        if finding != "ok":
+            raise DatabaseCorrupt(self.path, str(finding))
+
+    @asynccontextmanager
+    async def _taking_turn(self) -> AsyncIterator[Transaction]:
+        task = asyncio.current_task()
+        if self._holder is task:
+            raise StorageError("Inside a transaction, ask the transaction, not the database.")
+        async with self._turn:
+            self._holder = task
+            try:
+                yield Transaction(self._open_connection(), self.path)
+            finally:
+                self._holder = None
+
+    def _open_connection(self) -> aiosqlite.Connection:
+        if self._connection is None:
+            raise DatabaseClosed
+        return self._connection
+
+    async def _connect(self) -> aiosqlite.Connection:
+        mode = "ro" if self.read_only else "rwc"
+        address = f"{self.path.absolute().as_uri()}?mode={mode}"
+        connection = await aiosqlite.connect(
+            address, uri=True, isolation_level=None, timeout=BUSY_TIMEOUT
+        )
+        connection.row_factory = sqlite3.Row
+        return connection
+
+    async def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await settle(connection.close())
+
+    async def _prepare(self) -> None:
+        if sqlite3.sqlite_version_info < SAFE_SQLITE:
+            logger.warning(
+                "SQLite %s can damage a database that a second connection writes; Easel keeps to "
+                "one. Back up with Easel's own backup, never with a tool that opens the file.",
+                sqlite3.sqlite_version,
+                extra={"action": "open", "sqlite": sqlite3.sqlite_version},
+            )
+        await self.execute("PRAGMA foreign_keys = ON")
+        await self.execute("PRAGMA mmap_size = 0")
+        await self.check()
+        if not self.read_only:
+            await self.execute("PRAGMA journal_mode = WAL")
+            await self.execute("PRAGMA synchronous = FULL")
+            await self.execute(f"PRAGMA journal_size_limit = {WAL_SIZE_LIMIT}")
+            await migrate(self)
+
+
+def _make_room(target: Path, partial: Path) -> None:
+    if target.exists():
+        raise BackupExists(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial.unlink(missing_ok=True)

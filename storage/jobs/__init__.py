@@ -1,0 +1,5 @@
+"""The job store, in parts: `queue` → `attempts` → `delivery`, with `reading` and `retention`."""
+
+from storage.jobs.store import JobStore
+
+__all__ = ["JobStore"]

@@ -1,0 +1,238 @@
+"""What a worker, or its absence, does to a running job: renew, finish, fail, release, expire.
+
+Each statement is guarded by the id, the attempt and the worker, so that a worker whose lease was
+given to another can do no harm when it comes back.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
+
+from storage.database import Queries
+from storage.errors import UnknownJob
+from storage.jobs.base import JobTable, in_order, length_of
+from storage.records import JobRecord, Json, encode
+
+logger = logging.getLogger(__name__)
+
+RENEW = """
+    UPDATE job
+       SET lease_until = :until, lease_length = :length,
+           step = coalesce(:step, step), steps = coalesce(:steps, steps)
+     WHERE id = :id AND attempt = :attempt AND worker = :worker AND state = 'running'
+    RETURNING id
+"""
+
+FINISH = """
+    UPDATE job
+       SET state = 'done', result = :result, finished_at = :now, charged = coalesce(:cost, cost),
+           lease_until = NULL, lease_length = NULL, delivery = 'pending', delivery_at = :now
+     WHERE id = :id AND attempt = :attempt AND worker = :worker AND state = 'running'
+    RETURNING id
+"""
+
+# A failed or cancelled attempt is charged for the share of its steps that it ran.
+FAIL = """
+    UPDATE job
+       SET state = 'failed', error = :error, finished_at = :now,
+           charged = CASE WHEN steps > 0 THEN 1.0 * cost * min(step, steps) / steps ELSE 0 END,
+           lease_until = NULL, lease_length = NULL, delivery = 'pending', delivery_at = :now
+     WHERE id = :id AND attempt = :attempt AND worker = :worker AND state = 'running'
+    RETURNING id
+"""
+
+# An attempt that ended without an answer is charged nothing: the next one is charged afresh.
+RELEASE = """
+    UPDATE job
+       SET state = 'queued', strikes = strikes + :strike, charged = 0, worker = NULL,
+           lease_until = NULL, lease_length = NULL
+     WHERE id = :id AND attempt = :attempt AND worker = :worker AND state = 'running'
+       AND strikes + :strike < :max_attempts
+    RETURNING *
+"""
+
+GIVE_UP = """
+    UPDATE job
+       SET state = 'failed', strikes = strikes + 1, error = :error, finished_at = :now,
+           charged = CASE WHEN steps > 0 THEN 1.0 * cost * min(step, steps) / steps ELSE 0 END,
+           lease_until = NULL, lease_length = NULL, delivery = 'pending', delivery_at = :now
+     WHERE id = :id AND attempt = :attempt AND worker = :worker AND state = 'running'
+    RETURNING *
+"""
+
+CANCEL = """
+    UPDATE job
+       SET state = 'cancelled', finished_at = :now,
+           charged = CASE WHEN state = 'running' AND steps > 0
+                          THEN 1.0 * cost * min(step, steps) / steps ELSE 0 END,
+           lease_until = NULL, lease_length = NULL, delivery = :delivery, delivery_at = :now
+     WHERE id = :id AND (:owner IS NULL OR owner = :owner) AND state IN ('queued', 'running')
+    RETURNING *
+"""
+
+REANCHOR = """
+    UPDATE job SET lease_until = :now + lease_length
+     WHERE id = :id AND state = 'running'
+"""
+
+
+EXPIRED = """
+    SELECT id, attempt, worker FROM job
+     WHERE state = 'running' AND lease_until <= ? ORDER BY lease_until
+"""
+
+RUNNING = "SELECT id, attempt, worker FROM job WHERE state = 'running'"
+
+
+class Attempts(JobTable):
+    """The running jobs."""
+
+    async def renew(
+        self,
+        id: str,
+        attempt: int,
+        worker: str,
+        lease: timedelta,
+        step: int | None = None,
+        steps: int | None = None,
+    ) -> bool:
+        """Let the lease run from now, noting the progress; False when the job was lost."""
+        length = length_of(lease)
+        values = {"until": self._steady() + length, "length": length, "step": step, "steps": steps}
+        return await self._as_holder(RENEW, "renew", id, attempt, worker, values)
+
+    async def finish(
+        self, id: str, attempt: int, worker: str, result: Json, cost: float | None = None
+    ) -> bool:
+        """Record the result, to be delivered; False when the job was lost to another.
+
+        `cost` is the work that was measured; the owner is charged this in place of the estimate.
+        """
+        values = {"result": encode(result), "cost": cost, "now": self._now()}
+        return await self._as_holder(FINISH, "finish", id, attempt, worker, values)
+
+    async def fail(self, id: str, attempt: int, worker: str, error: str) -> bool:
+        """Record why the job cannot be done, to be delivered; False when it was lost."""
+        values = {"error": error, "now": self._now()}
+        return await self._as_holder(FAIL, "fail", id, attempt, worker, values)
+
+    async def release(
+        self, id: str, attempt: int, worker: str, reason: str, *, count_attempt: bool = True
+    ) -> JobRecord | None:
+        """Put the job back in its old place, or fail it after too many attempts.
+
+        `reason` completes the sentence "Given up after 3 attempts: …". An attempt that ended by
+        no fault of the job, as at a shutdown, does not count. None when the job was lost.
+        """
+        async with self._database.transaction() as transaction:
+            record = await self._give_back(transaction, id, attempt, worker, reason, count_attempt)
+        if record is None:
+            _log_refusal("release", id, attempt, worker)
+        return record
+
+    async def cancel(self, id: str, owner: str | None, *, deliver: bool = False) -> JobRecord:
+        """Call the job off at once; one that had ended stays as it was.
+
+        A worker that still runs it will find its completion refused. `owner` restricts this to
+        that member's own jobs; None may cancel any. `deliver` has the cancellation announced.
+
+        Raises:
+            UnknownJob: there is no such job of this owner.
+        """
+        values = {
+            "id": id,
+            "owner": owner,
+            "now": self._now(),
+            "delivery": "pending" if deliver else "none",
+        }
+        record = await self._record(CANCEL, values) or await self._record(
+            "SELECT * FROM job WHERE id = :id AND (:owner IS NULL OR owner = :owner)", values
+        )
+        if record is None:
+            raise UnknownJob(id)
+        return record
+
+    async def expire(self, now: datetime | None = None) -> list[JobRecord]:
+        """Take back the jobs whose lease has run out, queued or failed, and return them.
+
+        `now` is a time of the steady clock, by default its present one.
+        """
+        # Looked up and taken back in one transaction, lest a renewal come between.
+        async with self._database.transaction() as transaction:
+            late = await transaction.fetch_all(EXPIRED, (self._steady(now),))
+            return await self._take_back(transaction, late, "its worker stopped making progress")
+
+    async def recover(self, live_workers: Collection[str] = ()) -> list[JobRecord]:
+        """Take back, after a restart, the jobs of all workers but the live ones; return them.
+
+        The leases of live workers begin anew, since the steady clock has a new beginning.
+        """
+        async with self._database.transaction() as transaction:
+            running = await transaction.fetch_all(RUNNING)
+            for row in running:
+                if row["worker"] in live_workers:
+                    await transaction.execute(REANCHOR, {"id": row["id"], "now": self._steady()})
+            lost = [row for row in running if row["worker"] not in live_workers]
+            return await self._take_back(transaction, lost, "Easel stopped while it was running")
+
+    async def _take_back(
+        self, transaction: Queries, rows: list[sqlite3.Row], reason: str
+    ) -> list[JobRecord]:
+        taken = [
+            await self._give_back(
+                transaction, row["id"], row["attempt"], row["worker"], reason, True
+            )
+            for row in rows
+        ]
+        return in_order(record for record in taken if record is not None)
+
+    async def _give_back(
+        self,
+        transaction: Queries,
+        id: str,
+        attempt: int,
+        worker: str,
+        reason: str,
+        count_attempt: bool,
+    ) -> JobRecord | None:
+        values = {
+            "id": id,
+            "attempt": attempt,
+            "worker": worker,
+            "strike": int(count_attempt),
+            "max_attempts": self._max_attempts,
+            "error": f"Given up after {self._max_attempts} attempts: {reason}.",
+            "now": self._now(),
+        }
+        return await self._record(RELEASE, values, transaction) or await self._record(
+            GIVE_UP, values, transaction
+        )
+
+    async def _as_holder(
+        self,
+        sql: str,
+        action: str,
+        id: str,
+        attempt: int,
+        worker: str,
+        values: Mapping[str, object],
+    ) -> bool:
+        holder = {"id": id, "attempt": attempt, "worker": worker}
+        changed = await self._changed(sql, {**values, **holder})
+        if not changed:
+            _log_refusal(action, id, attempt, worker)
+        return changed
+
+
+def _log_refusal(action: str, id: str, attempt: int, worker: str) -> None:
+    logger.warning(
+        "Refused to %s job %s for attempt %d of %s: it is no longer theirs.",
+        action,
+        id,
+        attempt,
+        worker,
+        extra={"action": f"refuse_{action}", "job": id, "attempt": attempt, "worker": worker},
+    )

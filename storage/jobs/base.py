@@ -1,0 +1,53 @@
+"""What every part of the job store stands on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from storage.clock import MICROSECOND, Clock, SystemClock, to_microseconds
+from storage.database import Database, Parameters, Queries
+from storage.records import JobRecord
+
+MAX_ATTEMPTS = 3  # a job that ends so many workers is failed, lest it end the next ones too
+
+
+class JobTable:
+    """The table `job` with its two clocks."""
+
+    def __init__(
+        self, database: Database, clock: Clock | None = None, *, max_attempts: int = MAX_ATTEMPTS
+    ) -> None:
+        self._database = database
+        self._clock = clock or SystemClock()
+        self._max_attempts = max_attempts
+
+    def _now(self) -> int:
+        return to_microseconds(self._clock.now())
+
+    def _steady(self, moment: datetime | None = None) -> int:
+        return to_microseconds(moment or self._clock.steady())
+
+    async def _record(
+        self, sql: str, parameters: Parameters, queries: Queries | None = None
+    ) -> JobRecord | None:
+        row = await (queries or self._database).fetch_one(sql, parameters)
+        return None if row is None else JobRecord.from_row(row)
+
+    async def _records(self, sql: str, parameters: Parameters = ()) -> list[JobRecord]:
+        return [JobRecord.from_row(row) for row in await self._database.fetch_all(sql, parameters)]
+
+    async def _changed(self, sql: str, parameters: Parameters) -> bool:
+        return await self._database.fetch_one(sql, parameters) is not None
+
+
+def length_of(lease: timedelta) -> int:
+    """Return a lease's length in microseconds, checked to be above 0."""
+    if lease <= timedelta(0):
+        raise ValueError(f"lease is {lease}, but must be longer than nothing.")
+    return lease // MICROSECOND
+
+
+def in_order(records: Iterable[JobRecord]) -> list[JobRecord]:
+    """Return the records in the order of their arrival."""
+    return sorted(records, key=lambda record: record.id)

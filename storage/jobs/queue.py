@@ -1,0 +1,171 @@
+"""In and out of the queue: enqueue with limits, claim by fair share."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import timedelta
+
+from storage.database import Queries
+from storage.errors import QueueFull
+from storage.ids import next_id
+from storage.jobs.attempts import Attempts
+from storage.jobs.base import length_of
+from storage.records import JobRecord, NewJob, QueueLimits, encode
+from storage.settling import settle
+
+logger = logging.getLogger(__name__)
+
+INSERT = """
+    INSERT INTO job (id, kind, params, inputs, owner, guild, reply_to, idempotency_key, cost,
+                     priority, parent, weight, affinity, created_at)
+    VALUES (:id, :kind, :params, :inputs, :owner, :guild, :reply_to, :idempotency_key, :cost,
+            :priority, (SELECT id FROM job WHERE id = :parent), :weight, :affinity, :now)
+    RETURNING *
+"""
+
+CLAIM = """
+    UPDATE job
+       SET state = 'running', attempt = attempt + 1, worker = :worker, lease_until = :until,
+           lease_length = :length, started_at = :now, step = 0, steps = NULL, charged = cost
+     WHERE id = (
+       SELECT id FROM job
+        WHERE state = 'queued'
+          AND owner = (SELECT owner FROM member WHERE queued > 0 ORDER BY vtime, since LIMIT 1)
+        ORDER BY priority DESC, id LIMIT 1)
+    RETURNING *
+"""
+
+CLAIM_NEAR = """
+    WITH first AS (
+      SELECT member.vtime, member.since,
+             (SELECT id FROM job WHERE state = 'queued' AND owner = member.owner
+               ORDER BY priority DESC, id LIMIT 1) AS id
+        FROM member
+       WHERE queued > 0
+         AND vtime <= (SELECT min(vtime) FROM member WHERE queued > 0) + :slack)
+    UPDATE job
+       SET state = 'running', attempt = attempt + 1, worker = :worker, lease_until = :until,
+           lease_length = :length, started_at = :now, step = 0, steps = NULL, charged = cost
+     WHERE id = (
+       SELECT first.id FROM first JOIN job USING (id)
+        ORDER BY job.affinity IS NOT :affinity, first.vtime, first.since LIMIT 1)
+    RETURNING *
+"""
+
+
+class Queue(Attempts):
+    """The way in and the way to a worker."""
+
+    async def enqueue(self, job: NewJob, limits: QueueLimits) -> tuple[JobRecord, bool]:
+        """Add a job, or return the one that this request made before, and whether it is new.
+
+        Raises:
+            QueueFull: the member, the server or the bot has as many jobs waiting as it may.
+        """
+        async with self._database.transaction() as transaction:
+            known = await self._record(
+                "SELECT * FROM job WHERE idempotency_key = ?", (job.idempotency_key,), transaction
+            )
+            if known is not None:
+                return known, False
+            await _check_limits(transaction, job, limits)
+            row = await self._insert(transaction, job)
+        logger.info(
+            "Enqueued job %s.", row.id, extra={"action": "enqueue", "job": row.id, "kind": job.kind}
+        )
+        return row, True
+
+    async def claim(
+        self,
+        worker: str,
+        lease: timedelta,
+        *,
+        affinity: str | None = None,
+        slack: float = 0.0,
+    ) -> JobRecord | None:
+        """Give the next job to `worker` for the length of `lease`, or None when none waits.
+
+        Next is the member with the smallest virtual time among those who wait, and then that
+        member's first job by priority and arrival. With `slack` above 0, a job that shares
+        `affinity` may be preferred among the members who are at most so much virtual time ahead:
+        that much, and no more, a member may be kept waiting to spare a change of model.
+
+        Cancelled while the claim is under way, it gives the job back as if never claimed.
+        """
+        claiming = asyncio.ensure_future(self._claim(worker, length_of(lease), affinity, slack))
+        try:
+            return await asyncio.shield(claiming)
+        except asyncio.CancelledError:
+            await settle(self._unclaim(claiming, worker))
+            raise
+
+    async def _claim(
+        self, worker: str, length: int, affinity: str | None, slack: float
+    ) -> JobRecord | None:
+        values: dict[str, object] = {
+            "worker": worker,
+            "until": self._steady() + length,
+            "length": length,
+            "now": self._now(),
+        }
+        if affinity is None or slack <= 0:
+            return await self._record(CLAIM, values)
+        return await self._record(CLAIM_NEAR, {**values, "affinity": affinity, "slack": slack})
+
+    async def _unclaim(self, claiming: asyncio.Future[JobRecord | None], worker: str) -> None:
+        record = await claiming
+        if record is not None:
+            await self.release(
+                record.id, record.attempt, worker, "nobody took it", count_attempt=False
+            )
+
+    async def _insert(self, transaction: Queries, job: NewJob) -> JobRecord:
+        await transaction.execute(
+            "INSERT INTO member (owner) VALUES (?) ON CONFLICT DO NOTHING", (job.owner,)
+        )
+        last = await transaction.fetch_one("SELECT max(id) AS id FROM job")
+        values = {
+            "id": next_id(self._clock.now(), None if last is None else last["id"]),
+            "now": self._now(),
+            **{name: getattr(job, name) for name in _PLAIN},
+            "params": encode(job.params),
+            "inputs": encode(job.inputs),
+        }
+        record = await self._record(INSERT, values, transaction)
+        assert record is not None  # noqa: S101 - an INSERT that returns did insert
+        return record
+
+
+_PLAIN = (
+    "kind",
+    "owner",
+    "guild",
+    "reply_to",
+    "idempotency_key",
+    "cost",
+    "priority",
+    "parent",
+    "weight",
+    "affinity",
+)
+
+
+async def _check_limits(transaction: Queries, job: NewJob, limits: QueueLimits) -> None:
+    row = await transaction.fetch_one(
+        """
+        SELECT (SELECT queued FROM member WHERE owner = :owner) AS owner,
+               (SELECT count(*) FROM job WHERE state = 'queued' AND guild = :guild) AS guild,
+               (SELECT jobs FROM tally WHERE state = 'queued') AS total
+        """,
+        {"owner": job.owner, "guild": job.guild},
+    )
+    assert row is not None  # noqa: S101 - three subqueries always make a row
+    for scope, limit in (
+        ("owner", limits.per_owner),
+        ("guild", limits.per_guild),
+        ("total", limits.total),
+    ):
+        queued = row[scope] or 0
+        if queued >= limit and (scope != "guild" or job.guild is not None):
+            raise QueueFull(scope, limit, queued)

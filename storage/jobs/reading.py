@@ -1,0 +1,108 @@
+"""Questions about jobs that change nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+
+from storage.errors import UnknownJob
+from storage.jobs.base import JobTable
+from storage.records import JobRecord, JobState, QueuePlace
+
+OUTSTANDING = """
+    SELECT * FROM job WHERE state = 'queued'
+    UNION ALL
+    SELECT * FROM job WHERE state = 'running'
+    ORDER BY id
+"""
+
+OF_OWNER = """
+    SELECT * FROM job
+     WHERE owner = :owner AND id < :before
+       AND state IN (SELECT value FROM json_each(:states))
+     ORDER BY id DESC LIMIT :limit
+"""
+
+# A job is served when the queue's virtual time reaches its owner's own plus what the owner's
+# earlier jobs will be charged; the order of those moments is the order of service.
+PLACE = """
+    WITH waiting AS (
+      SELECT job.id, job.cost, member.since,
+             member.vtime + coalesce(sum(job.cost / job.weight) OVER earlier, 0) AS start,
+             count(*) OVER earlier AS turn
+        FROM job JOIN member USING (owner)
+       WHERE job.state = 'queued'
+      WINDOW earlier AS (PARTITION BY job.owner ORDER BY job.priority DESC, job.id
+                         ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)),
+    mine AS (SELECT * FROM waiting WHERE id = :id)
+    SELECT count(*) + EXISTS (SELECT * FROM mine) AS position,
+           total(waiting.cost) AS ahead_cost
+      FROM waiting JOIN mine
+        ON (waiting.start, waiting.since, waiting.turn) < (mine.start, mine.since, mine.turn)
+"""
+
+RUNNING_COST = """
+    SELECT total(cost * (1 - CASE WHEN steps > 0 THEN min(step, steps) * 1.0 / steps ELSE 0 END))
+      FROM job WHERE state = 'running'
+"""
+
+
+class Reading(JobTable):
+    """What there is."""
+
+    async def get(self, id: str) -> JobRecord:
+        """Return the job.
+
+        Raises:
+            UnknownJob: there is none of that id.
+        """
+        record = await self._record("SELECT * FROM job WHERE id = ?", (id,))
+        if record is None:
+            raise UnknownJob(id)
+        return record
+
+    async def find(self, idempotency_key: str) -> JobRecord | None:
+        """Return the job that a request made, or None."""
+        return await self._record("SELECT * FROM job WHERE idempotency_key = ?", (idempotency_key,))
+
+    async def list_for(
+        self,
+        owner: str,
+        *,
+        states: Collection[JobState] = tuple(JobState),
+        limit: int = 25,
+        before: str | None = None,
+    ) -> list[JobRecord]:
+        """Return the owner's jobs in these states, newest first, older than the id `before`."""
+        values = {
+            "owner": owner,
+            "states": json.dumps(list(states)),
+            "before": before or "~",  # sorts after every id
+            "limit": limit,
+        }
+        return await self._records(OF_OWNER, values)
+
+    async def outstanding(self) -> list[JobRecord]:
+        """Return all queued and running jobs, oldest first."""
+        return await self._records(OUTSTANDING)
+
+    async def counts(self) -> dict[JobState, int]:
+        """Return how many jobs there are in each state."""
+        rows = await self._database.fetch_all("SELECT state, jobs FROM tally")
+        found = {JobState(row["state"]): int(row["jobs"]) for row in rows}
+        return {state: found[state] for state in JobState}
+
+    async def place(self, id: str) -> QueuePlace:
+        """Return where the job stands in the order of service, as the queue is now."""
+        async with self._database.transaction() as transaction:
+            ahead = await transaction.fetch_all(PLACE, {"id": id})
+            running = await transaction.fetch_all(RUNNING_COST)
+            tally = await transaction.fetch_all("SELECT state, jobs FROM tally")
+        jobs = {row["state"]: int(row["jobs"]) for row in tally}
+        return QueuePlace(
+            position=ahead[0]["position"],
+            ahead_cost=ahead[0]["ahead_cost"],
+            running_cost=running[0][0],
+            queued=jobs["queued"],
+            running=jobs["running"],
+        )

@@ -1,0 +1,117 @@
+"""Numbered schema changes, each applied once, with its record, in one transaction."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from storage.clock import SystemClock, to_microseconds
+from storage.errors import MigrationError
+
+if TYPE_CHECKING:
+    from storage.database import Database
+
+logger = logging.getLogger(__name__)
+
+FOLDER = Path(__file__).with_name("migrations")
+APPLICATION_ID = 0x4541534C  # "EASL" in the file's header, by which the `file` command knows it
+
+RECORDS = """
+    CREATE TABLE IF NOT EXISTS migration (
+      number     INTEGER PRIMARY KEY,
+      name       TEXT NOT NULL,
+      applied_at INTEGER NOT NULL
+    ) STRICT
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Migration:
+    """One file of SQL."""
+
+    #: Counts from 1 without gaps.
+    number: int
+    #: The words of the file's name.
+    name: str
+    #: The file's text.
+    sql: str
+
+    @classmethod
+    def read(cls, path: Path) -> Migration:
+        """Return the migration in the file `NNNN_name.sql`."""
+        number, _, name = path.stem.partition("_")
+        return cls(number=int(number), name=name, sql=path.read_text(encoding="utf-8"))
+
+    def statements(self) -> Iterator[str]:
+        """Yield the statements one by one; a trigger's body stays whole."""
+        pending = ""
+        for line in self.sql.splitlines(keepends=True):
+            pending += line
+            if sqlite3.complete_statement(pending):
+                yield pending
+                pending = ""
+
+
+def shipped(folder: Path = FOLDER) -> list[Migration]:
+    """Return the migrations of this version in order.
+
+    Raises:
+        MigrationError: the files' numbers have a gap or a double.
+    """
+    found = [Migration.read(path) for path in sorted(folder.glob("*.sql"))]
+    if [each.number for each in found] != list(range(1, len(found) + 1)):
+        raise MigrationError("The migration files are not numbered 1, 2, 3 without a gap.")
+    return found
+
+
+async def migrate(database: Database, folder: Path = FOLDER) -> list[Migration]:
+    """Bring the schema up to this version and return what was applied.
+
+    Raises:
+        MigrationError: the file belongs to another program or to a newer version.
+    """
+    known = shipped(folder)
+    await _claim_file(database)
+    applied = await database.fetch_all("SELECT number FROM migration ORDER BY number")
+    if len(applied) > len(known):
+        raise MigrationError(
+            f"The database {database.path} was written by a newer version of Easel (schema "
+            f"{len(applied)}; this version knows {len(known)}). Update Easel, or use a backup "
+            "from before the update."
+        )
+    waiting = known[len(applied) :]
+    for migration in waiting:
+        await _apply(database, migration)
+    return waiting
+
+
+async def _claim_file(database: Database) -> None:
+    owner = await database.fetch_value("PRAGMA application_id")
+    tables = await database.fetch_value("SELECT count(*) FROM sqlite_schema")
+    if owner != APPLICATION_ID and tables:
+        raise MigrationError(
+            f"The database {database.path} belongs to another program. Choose another file."
+        )
+    async with database.transaction() as transaction:
+        await transaction.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        await transaction.execute(RECORDS)
+
+
+async def _apply(database: Database, migration: Migration) -> None:
+    now = to_microseconds(SystemClock().now())
+    async with database.transaction() as transaction:
+        for statement in migration.statements():
+            await transaction.execute(statement)
+        await transaction.execute(
+            "INSERT INTO migration VALUES (?, ?, ?)", (migration.number, migration.name, now)
+        )
+    logger.info(
+        "Applied migration %04d, %s.",
+        migration.number,
+        migration.name,
+        extra={"action": "migrate", "number": migration.number},
+    )

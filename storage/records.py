@@ -1,0 +1,193 @@
+"""What the job store takes and gives: frozen records, in which every time is aware and in UTC."""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Self
+
+from storage.clock import from_microseconds, optional_time
+
+Json = Mapping[str, Any]
+
+
+class JobState(StrEnum):
+    """Where a job is in its life."""
+
+    #: Waits for a worker.
+    QUEUED = "queued"
+    #: A worker holds its lease.
+    RUNNING = "running"
+    #: Has a result. Terminal.
+    DONE = "done"
+    #: Has an error. Terminal.
+    FAILED = "failed"
+    #: Was called off. Terminal.
+    CANCELLED = "cancelled"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the job will never change its state again."""
+        return self in (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
+
+
+class DeliveryState(StrEnum):
+    """Where the announcement of a job's end is."""
+
+    #: Nothing to announce, or nothing yet.
+    NONE = "none"
+    #: Has to be announced.
+    PENDING = "pending"
+    #: Being announced; after a crash, perhaps announced.
+    SENDING = "sending"
+    #: Was announced. Terminal.
+    SENT = "sent"
+    #: Could not be announced; its owner can ask for it.
+    UNDELIVERED = "undelivered"
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobRequest:
+    """What a job is asked with."""
+
+    #: The kind of job, opaque here.
+    kind: str
+    #: The kind's own parameters, opaque here.
+    params: Json
+    #: The pictures it starts from: name to blob key.
+    inputs: Mapping[str, str]
+    #: The member who asks, by whom shares are counted.
+    owner: str
+    #: The server in which it was asked, or None in a direct message.
+    guild: str | None = None
+    #: Where the answer goes, opaque here.
+    reply_to: str
+    #: Names the request itself: the same key twice is the same job.
+    idempotency_key: str
+    #: The work it is thought to be, in the unit that all jobs share.
+    cost: float
+    #: Orders the jobs of one owner; higher is earlier.
+    priority: int = 0
+    #: The job that this one was made from.
+    parent: str | None = None
+    #: The owner's share against others: 2 is served twice as much as 1.
+    weight: float = 1.0
+    #: What a worker would have to load for it; jobs that share it are cheaper after one another.
+    affinity: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewJob(JobRequest):
+    """A job to enqueue; one that the queue could not keep cannot be built."""
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.cost) and self.cost >= 0):
+            raise ValueError(f"cost is {self.cost}, but must be a finite number from 0 up.")
+        if not (math.isfinite(self.weight) and self.weight > 0):
+            raise ValueError(f"weight is {self.weight}, but must be a finite number above 0.")
+        for name in ("kind", "owner", "idempotency_key"):
+            if not getattr(self, name):
+                raise ValueError(f"{name} is empty, but every job needs one.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobRecord(JobRequest):
+    """A job as it stands in the database."""
+
+    #: 20 characters, url-safe, in the order of arrival.
+    id: str
+    #: Where it is in its life.
+    state: JobState
+    #: How often it was claimed; fences off the workers of earlier attempts.
+    attempt: int
+    #: How many attempts ended without an answer.
+    strikes: int
+    #: Who holds it, or who held it when it ended.
+    worker: str | None
+    #: When the lease ends, by the store's steady clock.
+    lease_until: datetime | None
+    #: Steps done in the current attempt.
+    step: int
+    #: Steps to do, once the worker has said so.
+    steps: int | None
+    #: The cost charged to the owner so far.
+    charged: float
+    #: When it was enqueued.
+    created_at: datetime
+    #: When the last attempt began.
+    started_at: datetime | None
+    #: When it came to its terminal state.
+    finished_at: datetime | None
+    #: What came of it, opaque here; present exactly when done.
+    result: Json | None
+    #: Why it failed, in words for its owner.
+    error: str | None
+    #: Where its announcement is.
+    delivery: DeliveryState
+    #: How often its announcement was begun.
+    deliveries: int
+    #: By which way it was last tried, opaque here.
+    delivery_route: str | None
+    #: Why the last try did not succeed.
+    delivery_note: str | None
+    #: When the delivery last changed its state.
+    delivery_at: datetime | None
+    #: The message that shows the result, opaque here.
+    message: str | None
+
+    @classmethod
+    def from_row(cls, row: sqlite3.Row) -> Self:
+        """Return the record that a row of the table `job` holds."""
+        values = {name: row[name] for name in row.keys() if name not in _NOT_RECORDED}  # noqa: SIM118
+        values["state"] = JobState(row["state"])
+        values["delivery"] = DeliveryState(row["delivery"])
+        values["params"] = json.loads(row["params"])
+        values["inputs"] = json.loads(row["inputs"])
+        values["result"] = None if row["result"] is None else json.loads(row["result"])
+        values["created_at"] = from_microseconds(row["created_at"])
+        for name in ("cost", "weight", "charged"):
+            values[name] = float(row[name])  # RETURNING gives a whole REAL as an int
+        for name in ("lease_until", "started_at", "finished_at", "delivery_at"):
+            values[name] = optional_time(row[name])
+        return cls(**values)
+
+
+_NOT_RECORDED = frozenset({"lease_length"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueueLimits:
+    """How many jobs may wait; those running do not count."""
+
+    #: Waiting jobs of one member.
+    per_owner: int
+    #: Waiting jobs of one server.
+    per_guild: int
+    #: Waiting jobs in all.
+    total: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueuePlace:
+    """Where a job stands, if nobody comes or goes."""
+
+    #: 1 is next; 0 when the job does not wait.
+    position: int
+    #: The cost of the waiting jobs that will be served first.
+    ahead_cost: float
+    #: The cost that the running jobs have still to do.
+    running_cost: float
+    #: Waiting jobs in all.
+    queued: int
+    #: Running jobs in all.
+    running: int
+
+
+def encode(value: Json) -> str:
+    """Return the JSON text of a mapping; NaN and infinity have no place in it."""
+    return json.dumps(dict(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
