@@ -1,0 +1,162 @@
+"""Chunks: weighted text becomes the fixed-length rows of tokens that a text encoder takes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from inference.prompts.attention import Break, Piece
+
+COMMA_REACH = 20  # tokens: how far back a full chunk looks for a comma to end at
+_EMBEDDING = 0  # stands where vectors will lie; never an end token, which pooling looks for
+
+
+@dataclass(frozen=True)
+class Tokenizer:
+    """What the grammar needs to know of a tokenizer; `ids` adds no start, end or padding."""
+
+    ids: Callable[[str], list[int]]
+    bos: int
+    eos: int
+    pad: int
+    length: int  # tokens a row, start and end included
+    comma: int | None = None
+    words: frozenset[str] | None = None  # a word-level tokenizer's whole vocabulary
+
+    @property
+    def chunk(self) -> int:
+        """Tokens a row leaves for content."""
+        return self.length - 2
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A learned embedding that takes the positions from `offset` on; row positions, start = 0."""
+
+    name: str
+    offset: int
+    vectors: int
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """One row: start, content, end, padding; one weight a position, 1.0 outside the content."""
+
+    tokens: tuple[int, ...]
+    weights: tuple[float, ...]
+    placed: tuple[Placed, ...] = ()
+    content: int = 0  # positions used between start and end
+
+
+@dataclass(frozen=True)
+class _Unit:
+    """What is never split: one token, or all vectors of one embedding."""
+
+    token: int
+    weight: float
+    name: str = ""
+    vectors: int = 1
+
+
+@dataclass
+class _Row:
+    units: list[_Unit] = field(default_factory=list)
+    used: int = 0
+    comma: int | None = None  # units up to and including the last comma
+
+    def add(self, unit: _Unit, is_comma: bool) -> None:
+        self.units.append(unit)
+        self.used += unit.vectors
+        if is_comma:
+            self.comma = len(self.units)
+
+    def tail(self, reach: int) -> list[_Unit]:
+        """Take off what follows the last comma, if that comma is at most `reach` tokens back."""
+        if self.comma is None or self.comma == len(self.units):
+            return []
+        tail = self.units[self.comma :]
+        if 1 + sum(unit.vectors for unit in tail) > reach:
+            return []
+        del self.units[self.comma :]
+        return tail
+
+
+def chunk_pieces(
+    pieces: Sequence[Piece | Break],
+    tokenizer: Tokenizer,
+    *,
+    size: int | None = None,
+    embeddings: Mapping[str, int] | None = None,
+    reach: int = COMMA_REACH,
+) -> tuple[Chunk, ...]:
+    """Lay weighted pieces out in rows of `size` content tokens; no text is one empty row.
+
+    A break ends the row. A full row whose last comma lies at most `reach` tokens back ends
+    there, and what followed the comma opens the next row. `embeddings` maps the names of learned
+    embeddings to their number of vectors; one is never split over two rows.
+
+    Raises: ValueError for an embedding longer than a row.
+    """
+    room = tokenizer.chunk if size is None else size
+    rows = [_Row()]
+    for item in _units(pieces, tokenizer, embeddings or {}):
+        if item is None:
+            rows.append(_Row())
+            continue
+        is_comma = not item.name and item.token == tokenizer.comma
+        if rows[-1].used + item.vectors > room:
+            _turn(rows, item, 0 if is_comma else reach, room)
+        rows[-1].add(item, is_comma)
+    if len(rows) > 1 and not rows[-1].units:
+        rows.pop()
+    return tuple(_chunk(row.units, tokenizer, room) for row in rows)
+
+
+def _turn(rows: list[_Row], unit: _Unit, reach: int, room: int) -> None:
+    """Begin a row that has room for `unit`, carrying over what follows a near comma."""
+    if unit.vectors > room:
+        message = f"The embedding {unit.name} has {unit.vectors} vectors; {room} fit in a chunk."
+        raise ValueError(message)
+    tail = rows[-1].tail(reach) if rows[-1].used == room else []
+    rows.append(_Row(tail, sum(moved.vectors for moved in tail)))
+    if rows[-1].used + unit.vectors > room:
+        rows.append(_Row())
+
+
+def _units(
+    pieces: Sequence[Piece | Break], tokenizer: Tokenizer, embeddings: Mapping[str, int]
+) -> Iterator[_Unit | None]:
+    names = {name.lower(): name for name in embeddings}
+    pattern = _names_pattern(names)
+    for piece in pieces:
+        if isinstance(piece, Break):
+            yield None
+            continue
+        for number, text in enumerate(pattern.split(piece.text) if pattern else [piece.text]):
+            if number % 2:
+                name = names[text.lower()]
+                yield _Unit(_EMBEDDING, piece.weight, name, embeddings[name])
+            else:
+                yield from (_Unit(token, piece.weight) for token in tokenizer.ids(text))
+
+
+def _names_pattern(names: Mapping[str, str]) -> re.Pattern[str] | None:
+    """Match any name as a whole word in any case, the longest first."""
+    if not names:
+        return None
+    choices = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
+    return re.compile(rf"(?<!\w)({choices})(?!\w)", re.IGNORECASE)
+
+
+def _chunk(units: Sequence[_Unit], tokenizer: Tokenizer, room: int) -> Chunk:
+    tokens, weights, placed = [tokenizer.bos], [1.0], []
+    for unit in units:
+        if unit.name:
+            placed.append(Placed(unit.name, len(tokens), unit.vectors))
+        tokens += [unit.token] * unit.vectors
+        weights += [unit.weight] * unit.vectors
+    content = len(tokens) - 1
+    tokens += [tokenizer.eos] + [tokenizer.pad] * (room - content)
+    weights += [1.0] * (room + 2 - len(weights))
+    return Chunk(tuple(tokens), tuple(weights), tuple(placed), content)

@@ -1,0 +1,39 @@
+"""Conditioning: encoded prompts, and which of them holds at which step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Conditioning:
+    """An encoded prompt: `crossattn` [tokens, width], `pooled` [projection] or None; float32."""
+
+    crossattn: Tensor
+    pooled: Tensor | None = None
+
+
+def pad(conditionings: Sequence[Tensor], empty: Tensor) -> Tensor:
+    """Stack encoded prompts of unequal length to [B, L, W], L the longest.
+
+    `conditionings` are [tokens, W], each a whole number of chunks; `empty` [chunk + 2, W] is the
+    encoded empty prompt, repeated behind the shorter ones.
+    """
+    longest = max(len(conditioning) for conditioning in conditionings)
+    return torch.stack([lengthen(item, longest, empty) for item in conditionings])
+
+
+def lengthen(conditioning: Tensor, length: int, empty: Tensor) -> Tensor:
+    """Bring [tokens, W] to [length, W] with whole empty chunks behind it.
+
+    Raises: ValueError where the difference is no whole number of chunks.
+    """
+    missing, rest = divmod(length - len(conditioning), len(empty))
+    if missing < 0 or rest:
+        message = f"{len(conditioning)} tokens cannot be padded to {length} by {len(empty)}s."
+        raise ValueError(message)
+    return torch.cat([conditioning, *[empty.to(conditioning)] * missing])

@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inference.prompts.attention import Break, Piece, parse_attention
+from inference.prompts.chunks import Chunk, Placed, Tokenizer, chunk_pieces
+
+BOS, EOS, PAD, COMMA = 1, 2, 0, 9
+
+
+def ids(text: str) -> list[int]:
+    """One token a word: its own number, or a comma."""
+    return [COMMA if word == "," else int(word) for word in text.replace(",", " , ").split()]
+
+
+CLIP = Tokenizer(ids, BOS, EOS, PAD, 77, COMMA)
+SMALL = Tokenizer(ids, BOS, EOS, PAD, 8, COMMA)
+
+
+def content(chunk: Chunk) -> list[int]:
+    return list(chunk.tokens[1 : 1 + chunk.content])
+
+
+def words(count: int, start: int = 100) -> str:
+    return " ".join(str(start + number) for number in range(count))
+
+
+def test_no_text_is_one_empty_row() -> None:
+    (chunk,) = chunk_pieces((), SMALL)
+
+    assert Chunk((BOS, EOS, PAD, PAD, PAD, PAD, PAD, PAD), (1.0,) * 8) == chunk
+
+
+def test_a_row_has_start_content_end_and_padding() -> None:
+    (chunk,) = chunk_pieces([Piece("10 11"), Piece("12", 1.5)], SMALL)
+
+    assert chunk.tokens == (BOS, 10, 11, 12, EOS, PAD, PAD, PAD)
+    assert chunk.weights == (1.0, 1.0, 1.0, 1.5, 1.0, 1.0, 1.0, 1.0)
+
+
+@pytest.mark.parametrize(("count", "rows"), [(75, [75]), (76, [75, 1]), (151, [75, 75, 1])])
+def test_rows_hold_seventy_five(count: int, rows: list[int]) -> None:
+    chunks = chunk_pieces([Piece(words(count))], CLIP)
+
+    assert rows == [chunk.content for chunk in chunks]
+    assert all(len(chunk.tokens) == len(chunk.weights) == 77 for chunk in chunks)
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ("10 BREAK 11", [[10], [11]]),
+        ("BREAK 10", [[], [10]]),
+        ("10 BREAK", [[10]]),
+        ("10 BREAK BREAK 11", [[10], [], [11]]),
+        ("BREAK", [[]]),
+    ],
+)
+def test_break_ends_a_row(text: str, rows: list[list[int]]) -> None:
+    assert rows == [content(chunk) for chunk in chunk_pieces(parse_attention(text), SMALL)]
+
+
+@pytest.mark.parametrize(("before", "after", "moved"), [(55, 19, 19), (54, 20, 0), (74, 0, 0)])
+def test_the_tail_behind_a_near_comma_moves(before: int, after: int, moved: int) -> None:
+    text = f"{words(before)}, {words(after, 500)} 999"
+
+    first, second = chunk_pieces([Piece(text)], CLIP)
+
+    assert 75 - moved == first.content
+    assert [*range(500 + after - moved, 500 + after), 999] == content(second)
+
+
+def test_a_full_row_before_a_comma_stays_whole() -> None:
+    first, second = chunk_pieces([Piece(f"{words(60)}, {words(14)}, 7")], CLIP)
+
+    assert first.content == 75
+    assert content(second) == [COMMA, 7]
+
+
+def test_reach_zero_never_moves() -> None:
+    first, _ = chunk_pieces([Piece(f"{words(70)}, {words(9)}")], CLIP, reach=0)
+
+    assert first.content == 75
+
+
+def test_weights_move_with_their_tokens() -> None:
+    _, second = chunk_pieces([Piece("1 2 3 ,"), Piece("4 5", 0.5), Piece("6", 2.0)], SMALL)
+
+    assert second.weights == (1.0, 0.5, 0.5, 2.0, 1.0, 1.0, 1.0, 1.0)
+
+
+def test_embeddings_take_their_vectors_and_weight() -> None:
+    (chunk,) = chunk_pieces([Piece("10 Inky 11", 1.2)], SMALL, embeddings={"inky": 3})
+
+    assert (Placed("inky", 2, 3),) == chunk.placed
+    assert chunk.tokens == (BOS, 10, 0, 0, 0, 11, EOS, PAD)
+    assert (1.0, *(1.2,) * 5, 1.0, 1.0) == chunk.weights
+
+
+def test_an_embedding_is_never_split() -> None:
+    first, second = chunk_pieces([Piece("10 11 12 13 14 inky")], SMALL, embeddings={"inky": 2})
+
+    assert (content(first), first.placed) == ([10, 11, 12, 13, 14], ())
+    assert (Placed("inky", 1, 2),) == second.placed
+
+
+def test_an_embedding_and_a_tail_that_do_not_fit_together_part() -> None:
+    chunks = chunk_pieces([Piece("10 11, 12 13 14 inky")], SMALL, embeddings={"inky": 4})
+
+    assert [content(chunk) for chunk in chunks] == [[10, 11, COMMA], [12, 13, 14], [0] * 4]
+
+
+def test_the_longest_embedding_name_wins_and_only_whole_words_count() -> None:
+    names = {"10": 1, "10-a": 2}
+
+    (chunk,) = chunk_pieces([Piece("10-A 10 100")], SMALL, embeddings=names)
+
+    assert [placed.name for placed in chunk.placed] == ["10-a", "10"]
+    assert 100 in chunk.tokens
+
+
+def test_an_embedding_longer_than_a_row_is_refused() -> None:
+    with pytest.raises(ValueError, match="inky has 7 vectors; 6 fit"):
+        chunk_pieces([Piece("inky")], SMALL, embeddings={"inky": 7})
+
+
+PIECES = st.lists(
+    st.one_of(
+        st.just(Break()),
+        st.builds(
+            Piece,
+            st.lists(st.sampled_from(["10", "11", ",", "inky"]), max_size=12).map(" ".join),
+            st.sampled_from([0.5, 1.0, 1.5]),
+        ),
+    ),
+    max_size=8,
+)
+
+
+@given(PIECES, st.integers(3, 20), st.integers(0, 25))
+def test_nothing_is_lost_or_reordered(pieces: list[Piece | Break], size: int, reach: int) -> None:
+    names = {"inky": 3}
+
+    chunks = chunk_pieces(pieces, SMALL, size=size, embeddings=names, reach=reach)
+
+    text = " ".join(piece.text for piece in pieces if isinstance(piece, Piece))
+    expected = ids(text.replace("inky", "0 0 0"))
+    assert expected == [token for chunk in chunks for token in content(chunk)]
+    assert all(len(chunk.tokens) == len(chunk.weights) == size + 2 for chunk in chunks)
+    assert all(chunk.content <= size for chunk in chunks)
+    assert text.count("inky") == sum(len(chunk.placed) for chunk in chunks)
