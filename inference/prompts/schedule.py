@@ -1,0 +1,212 @@
+"""Schedules: which text a prompt stands for at each step.
+
+    prompt    = (bracket | text | stray)*
+    bracket   = "(" inner [":" inner] ")" | "[" inner "]" | change | turns
+    change    = "[" [inner ":"] inner ":" when "]"
+    turns     = "[" inner ("|" inner)+ "]"
+    inner     = (bracket | text)*
+    text      = what is neither a bracket, ":" nor "|"; a backslash takes the next sign along
+    stray     = a bracket or ":" that belongs to no bracket above
+
+A "|" outside turns is the one error: such a prompt stands for itself, letter for letter.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import chain, groupby
+
+_TOKEN = re.compile(r"(?:\\.|[^\\\[\]():|])+|[\[\]():|\\]", re.DOTALL)
+_WHEN = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*")
+
+
+@dataclass(frozen=True)
+class Until:
+    """A text that holds up to and including a step; steps count from 1."""
+
+    step: int
+    text: str
+
+
+@dataclass(frozen=True)
+class _Change:
+    before: list[_Item]
+    after: list[_Item]
+    when: str
+
+
+@dataclass(frozen=True)
+class _Turns:
+    slots: list[list[_Item]]
+
+
+_Item = str | _Change | _Turns
+
+
+class _NoScheduleError(Exception):
+    """The prompt is no schedule and stands for itself."""
+
+
+@dataclass
+class _Frame:
+    """A bracket still open: its parts, and the separators between them."""
+
+    opening: str = ""
+    parts: list[list[_Item]] = field(default_factory=lambda: [[]])
+    separators: str = ""
+
+    def add(self, *items: _Item) -> None:
+        self.parts[-1].extend(items)
+
+    def separate(self, sign: str) -> None:
+        self.separators += sign
+        self.parts.append([])
+
+    def spelled(self) -> Iterator[_Item]:
+        """Give the frame back as text around what was understood inside it."""
+        yield self.opening
+        for sign, part in zip(("", *self.separators), self.parts, strict=True):
+            yield from (sign, *part)
+
+
+def expand(text: str, steps: int, *, base_steps: int | None = None) -> tuple[Until, ...]:
+    """Say which text holds until which step; the last entry ends at `steps`.
+
+    `[from:to:when]` changes after step `when`, `[to:when]` adds, `[from::when]` takes away,
+    `[a|b|…]` takes turns step by step. `when` with a decimal point is a share of the steps.
+    For the second pass of a hires fix give its own `steps` and the first pass's as `base_steps`:
+    whole numbers then count on from the first pass, and shares between 1 and 2 belong to the
+    second. What cannot be read as a schedule stands for itself.
+    """
+    try:
+        items = _parse(text)
+    except _NoScheduleError:
+        return (Until(steps, text),)
+    ends = {step for step in _ends(items, steps, base_steps) if 1 <= step <= steps} | {steps}
+    return tuple(Until(end, _at(items, end, steps, base_steps)) for end in sorted(ends))
+
+
+def is_schedule(text: str) -> bool:
+    """Tell whether the text changes from step to step at all."""
+    try:
+        return any(not isinstance(item, str) for item in _parse(text))
+    except _NoScheduleError:
+        return False
+
+
+def at(entries: tuple[Until, ...], step: int) -> str:
+    """Look up the text of a step, counted from 1; beyond the end the last one holds."""
+    return next((entry.text for entry in entries if step <= entry.step), entries[-1].text)
+
+
+def _parse(text: str) -> list[_Item]:
+    stack = [_Frame()]
+    for match in _TOKEN.finditer(text):
+        _read(stack, match[0])
+    _flatten(stack)
+    return stack[0].parts[0]
+
+
+def _read(stack: list[_Frame], sign: str) -> None:
+    top = stack[-1]
+    if sign in ("(", "["):
+        stack.append(_Frame(sign))
+    elif sign in (")", "]"):
+        _close(stack, sign)
+    elif sign == "|" and top.opening != "[":
+        raise _NoScheduleError
+    elif sign in (":", "|") and top.opening:
+        top.separate(sign)
+    else:
+        top.add(sign)
+
+
+def _close(stack: list[_Frame], sign: str) -> None:
+    frame = stack[-1]
+    items = _closed(frame, sign)
+    if items is None:
+        # A bracket that is none makes every bracket around it none; the good ones inside stay.
+        _flatten(stack)
+        stack[0].add(sign)
+    else:
+        stack.pop()
+        stack[-1].add(*items)
+
+
+def _closed(frame: _Frame, sign: str) -> list[_Item] | None:
+    """Understand a bracket, or give None where its form is none of the grammar's."""
+    kind, parts = frame.opening + sign, frame.parts
+    if (kind == "()" and frame.separators in ("", ":")) or (kind == "[]" and len(parts) == 1):
+        return _joined([*frame.spelled(), sign])
+    if kind == "[]" and set(frame.separators) == {"|"}:
+        return [_Turns(parts)]
+    if kind == "[]" and frame.separators in (":", "::"):
+        when = _when(parts[-1])
+        before = parts[0] if len(parts) == 3 else []
+        return None if when is None else [_Change(before, parts[-2], when)]
+    return None
+
+
+def _joined(items: list[_Item]) -> list[_Item]:
+    """Join neighbouring texts, which keeps deep brackets cheap to close."""
+    joined: list[_Item] = []
+    for is_text, run in groupby(items, lambda item: isinstance(item, str)):
+        part = list(run)
+        joined += ["".join(map(str, part))] if is_text else part
+    return joined
+
+
+def _when(part: list[_Item]) -> str | None:
+    if not all(isinstance(item, str) for item in part):
+        return None
+    match = _WHEN.fullmatch("".join(str(item) for item in part))
+    return None if match is None else match[1]
+
+
+def _flatten(stack: list[_Frame]) -> None:
+    """Turn every bracket still open into text."""
+    for frame in stack[1:]:
+        if "|" in frame.separators:
+            raise _NoScheduleError
+        stack[0].add(*frame.spelled())
+    del stack[1:]
+
+
+def _step(when: str, steps: int, base_steps: int | None) -> int:
+    """Turn a `when` into the last step of what stood before it."""
+    if "." in when:
+        share = float(when) - (0 if base_steps is None else 1)
+        exact = share * steps
+    else:
+        exact = float(when) - (base_steps or 0)
+    return int(max(0, min(steps, exact)))
+
+
+def _ends(items: list[_Item], steps: int, base_steps: int | None) -> Iterator[int]:
+    waiting = list(items)
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, _Change):
+            yield _step(item.when, steps, base_steps)
+            waiting += item.before + item.after
+        elif isinstance(item, _Turns):
+            yield from range(1, steps + 1)
+            waiting += chain.from_iterable(item.slots)
+
+
+def _at(items: list[_Item], step: int, steps: int, base_steps: int | None) -> str:
+    """Spell out the text of one step; a loop, since brackets nest deeper than calls may."""
+    words: list[str] = []
+    waiting = items[::-1]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, str):
+            words.append(item)
+        elif isinstance(item, _Turns):
+            waiting += item.slots[(step - 1) % len(item.slots)][::-1]
+        else:
+            early = step <= _step(item.when, steps, base_steps)
+            waiting += (item.before if early else item.after)[::-1]
+    return "".join(words)
