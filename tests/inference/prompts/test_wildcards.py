@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inference.prompts.wildcards import MAX_LENGTH, draw, names, spread
+
+LISTS = {
+    "animal": ["fox", "cat", "dog"],
+    "coat": ["{red|white}"],
+    "pair": ["__coat__ __animal__"],
+    "loop": ["x __loop__"],
+    "twins": ["__twins__ __twins__ and more"],
+    "my_list/part-2": ["found"],
+    "empty": [],
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "choices"),
+    [
+        ("a {fox|cat} sits", {"a fox sits", "a cat sits"}),
+        ("{a|}", {"a", ""}),
+        ("{{a|b}|c}", {"a", "b", "c"}),
+        ("{2$$a|b}", {"a, b", "b, a"}),
+        ("{5$$a|b}", {"a, b", "b, a"}),
+        ("{1-2$$a|b}", {"a", "b", "a, b", "b, a"}),
+        ("{0-1$$a}", {"", "a"}),
+        ("{[a|b]|c}", {"[a|b]", "c"}),
+        ("{x {a|b} y}", {"{x a y}", "{x b y}"}),
+        ("{ {a|b}", {"{ a", "{ b"}),
+        ("{a|b} }", {"a }", "b }"}),
+        (r"\{a|b\}", {r"\{a|b\}"}),
+        ("{prompt}", {"{prompt}"}),
+        ("__animal__", {"fox", "cat", "dog"}),
+        ("__pair__", {f"{c} {a}" for c in ("red", "white") for a in ("fox", "cat", "dog")}),
+        ("{__coat__|b}", {"red", "white", "b"}),
+        ("__my_list/part-2__", {"found"}),
+        ("__nothing__ here", {"nothing here"}),
+        ("__empty__", {"empty"}),
+        ("plain __ text_", {"plain __ text_"}),
+    ],
+)
+def test_every_choice_is_drawn(text: str, choices: set[str]) -> None:
+    assert choices == {draw(text, seed, LISTS) for seed in range(200)}
+
+
+def test_choices_are_about_even() -> None:
+    counts = Counter(draw("{a|b|c|d}", seed, {}) for seed in range(4000))
+
+    assert all(900 < count < 1100 for count in counts.values())
+
+
+def test_the_index_walks_through_a_list() -> None:
+    drawn = [draw("__animal__ {a|b}", 7, LISTS, index=index) for index in range(4)]
+
+    assert [text.split()[0] for text in drawn] == ["fox", "cat", "dog", "fox"]
+    assert len({text.split()[1] for text in drawn}) == 1
+
+
+def test_lists_that_name_themselves_end() -> None:
+    assert draw("__loop__", 1, LISTS) == "x " * 64 + "loop"
+    assert MAX_LENGTH >= len(draw("__twins__", 1, LISTS)) > 0
+
+
+@given(st.text(alphabet="ab{}|$2_[]-\\ ", max_size=60), st.integers(0, 2**32 - 1))
+def test_a_seed_always_draws_the_same(text: str, seed: int) -> None:
+    assert draw(text, seed, {"a": ["b"]}) == draw(text, seed, {"a": ["b"]})
+
+
+@given(st.text(alphabet=st.characters(exclude_characters="{_"), max_size=60), st.integers(0, 99))
+def test_text_without_choices_is_kept(text: str, seed: int) -> None:
+    assert text == draw(text, seed, LISTS)
+
+
+def test_names_are_listed_once() -> None:
+    assert names("__animal__ and __nothing__ and __animal__") == ("animal", "nothing")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a fox", ("a fox",)),
+        ("a [[red, white]] fox", ("a red fox", "a white fox")),
+        ("[[a, b]] [[c, d]]", ("a c", "a d", "b c", "b d")),
+        ("[[<lora:x:1>, b]]", ("<lora:x:1>", "b")),
+        ("[[a]]", ("[[a]]",)),
+    ],
+)
+def test_arrays_spread(text: str, expected: tuple[str, ...]) -> None:
+    assert expected == spread(text)
+
+
+def test_arrays_stop_at_the_limit() -> None:
+    assert len(spread("[[a, b, c, d]]" * 40)) == 64
+
+
+@pytest.mark.parametrize("unit", ["{", "{a|", "{a|b}", "__a__", "__", "{a|b", "[[,", "[[a,"])
+def test_six_thousand_characters_are_drawn(unit: str) -> None:
+    text = (unit * 6000)[:6000]
+
+    assert len(draw(text, 3, {"a": ["b __a__"]})) <= MAX_LENGTH
+    assert len(spread(text)) <= 64
