@@ -1,0 +1,179 @@
+"""Masks: where they come from, and what the pipeline makes of them.
+
+A mask is a PIL `L` picture, 0–255; white is what changes. The order of the steps is: source, union,
+invert, blur, then the overlay mask (for the composite) and the latent mask (for the denoising).
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import numpy as np
+from PIL import Image, ImageChops, ImageOps
+
+from inference.pictures import gaussian
+from inference.pictures.arrays import FloatArray
+
+#: A grey above this counts as painted.
+PAINTED = 128
+#: Pixels of a picture behind one cell of its latent, along each axis.
+LATENT_SCALE = 8
+#: Two aspect ratios closer than this are the same picture scaled.
+SAME_ASPECT = 0.02
+
+
+class MaskFit(StrEnum):
+    """What had to be done to a mask to lay it over its picture."""
+
+    SAME = "same size"
+    SCALED = "scaled"
+    #: The aspect ratios differ, so the mask was stretched.
+    STRETCHED = "stretched"
+
+
+def from_luminance(picture: Image.Image) -> Image.Image:
+    """Take a picture's luminance as mask; greys stay grey, alpha does not count."""
+    return picture.convert("RGB").convert("L") if picture.mode != "L" else picture.copy()
+
+
+def from_upload(picture: Image.Image, *, soft: bool = False) -> Image.Image:
+    """Take an uploaded mask: its alpha where it has any that is not opaque, else its luminance.
+
+    Alpha is cut at `PAINTED` to black and white unless `soft`.
+    """
+    if not picture.has_transparency_data:
+        return from_luminance(picture)
+    alpha = picture.convert("RGBA").getchannel("A")
+    if alpha.getextrema() == (255, 255):
+        return from_luminance(picture)
+    return alpha if soft else threshold(alpha)
+
+
+def from_transparency(picture: Image.Image) -> Image.Image:
+    """Mark every pixel of the source that is not fully opaque; black where it has no alpha."""
+    if not picture.has_transparency_data:
+        return Image.new("L", picture.size, 0)
+    return picture.convert("RGBA").getchannel("A").point([255] * 255 + [0])
+
+
+def from_source(picture: Image.Image, painted: Image.Image | None = None) -> Image.Image:
+    """Unite the source's own transparency with what was painted over it (grey above `PAINTED`)."""
+    own = from_transparency(picture)
+    return own if painted is None else union(own, threshold(painted))
+
+
+def threshold(mask: Image.Image) -> Image.Image:
+    """Cut a mask to black and white: above `PAINTED` is white."""
+    return mask.point([0] * (PAINTED + 1) + [255] * (255 - PAINTED))
+
+
+def union(first: Image.Image, second: Image.Image) -> Image.Image:
+    """Return what either of two masks of the same size marks."""
+    if first.size != second.size:
+        raise ValueError(f"Masks of {first.size} and {second.size} pixels cannot be united.")
+    return ImageChops.lighter(first, second)
+
+
+def invert(mask: Image.Image) -> Image.Image:
+    """Return the mask that marks what this one leaves alone."""
+    return ImageOps.invert(mask)
+
+
+def is_blank(mask: Image.Image) -> bool:
+    """Whether a mask marks nothing at all."""
+    return mask.getbbox() is None
+
+
+def blur(mask: Image.Image, sigma_x: float, sigma_y: float | None = None) -> Image.Image:
+    """Blur a mask by σ pixels, along x and then along y, rounding to 8 bits after each.
+
+    The gaussian is cut to 2·⌊2.5σ + .5⌋ + 1 taps, with reflect-101 borders. σ 0 leaves an axis as
+    it is. `sigma_y` is `sigma_x` unless given.
+    """
+    across, down = sigma_x, sigma_x if sigma_y is None else sigma_y
+    if across <= 0 and down <= 0:
+        return mask.copy()
+    if mask.getpixel((0, 0)) == 255:  # Mostly white, most likely: the black part is smaller.
+        return invert(_blur_marked(invert(mask), across, down))
+    return _blur_marked(mask, across, down)
+
+
+def _blur_marked(mask: Image.Image, across: float, down: float) -> Image.Image:
+    """Blur a mask at the cost of the box around what it marks."""
+    box = mask.getbbox()
+    if box is None:
+        return mask.copy()
+    region = _with_margin(
+        box, gaussian.kernel_size(across) - 1, gaussian.kernel_size(down) - 1, mask
+    )
+    values = np.asarray(mask.crop(region))
+    for sigma, axis in ((across, 1), (down, 0)):
+        if sigma > 0:
+            values = gaussian.convolve(values, gaussian.kernel(sigma), axis, rounded=True)
+    blurred = Image.new("L", mask.size, 0)
+    blurred.paste(Image.fromarray(values), region[:2])
+    return blurred
+
+
+def overlay_mask(mask: Image.Image) -> Image.Image:
+    """Return min(2·mask, 255): the original comes back in full only where the mask is 0."""
+    return mask.point([min(2 * value, 255) for value in range(256)])
+
+
+def latent_mask(mask: Image.Image, width: int, height: int, *, soft: bool = False) -> FloatArray:
+    """Scale a mask to latent cells: height × width, float32 0–1, cut to 0 or 1 unless `soft`.
+
+    `width` and `height` are the latent's. Scaling is bicubic over the area of each cell.
+    """
+    small = mask.resize((width, height), Image.Resampling.BICUBIC)
+    values = np.asarray(small, dtype=np.float32) / np.float32(255)
+    return values if soft else np.rint(values)
+
+
+def conditioning_mask(
+    mask: Image.Image, width: int, height: int, *, soft: bool = False
+) -> FloatArray:
+    """Make the mask channel of an inpainting checkpoint: height × width, float32 0–1.
+
+    Cut to 0 or 1 (unless `soft`) at full size, then each cell takes its upper left pixel, as
+    nearest-neighbour scaling in tensor libraries does.
+    """
+    values = np.asarray(mask, dtype=np.float32) / np.float32(255)
+    if not soft:
+        values = np.rint(values)
+    rows = np.arange(height) * mask.height // height
+    columns = np.arange(width) * mask.width // width
+    return values[np.ix_(rows, columns)]
+
+
+def lay_over(mask: Image.Image, size: tuple[int, int]) -> tuple[Image.Image, MaskFit]:
+    """Scale a mask to its picture's size, and say what that took.
+
+    The mask is stretched where the aspect ratios differ, so that its borders stay the borders. A
+    mask of black and white alone stays black and white.
+    """
+    if mask.size == size:
+        return mask.copy(), MaskFit.SAME
+    across, down = size[0] / mask.width, size[1] / mask.height
+    same_aspect = abs(across / down - 1) <= SAME_ASPECT
+    hard = not any(mask.histogram()[1:255])
+    scaled = mask.resize(size, Image.Resampling.BILINEAR)
+    fitted = threshold(scaled) if hard else scaled
+    return fitted, MaskFit.SCALED if same_aspect else MaskFit.STRETCHED
+
+
+def _with_margin(
+    box: tuple[int, int, int, int], across: int, down: int, mask: Image.Image
+) -> tuple[int, int, int, int]:
+    """Grow a box inside its mask.
+
+    By twice the reach of a blur: what the blur's own mirror sees at the new border is then black,
+    so blurring the box alone is the same as blurring the whole mask.
+    """
+    left, upper, right, lower = box
+    return (
+        max(0, left - across),
+        max(0, upper - down),
+        min(mask.width, right + across),
+        min(mask.height, lower + down),
+    )

@@ -1,0 +1,83 @@
+"""Noise that looks like the picture it continues: its spectrum, its colours.
+
+The method is that of parlance-zz's g-diffuser (MIT): noise is given the spectrum of the known part
+of the picture and then its histogram.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from inference.pictures.arrays import FloatArray
+from inference.pictures.histogram import match_channels
+
+Float64Array = npt.NDArray[np.float64]
+ComplexArray = npt.NDArray[np.complex128]
+
+#: Below this a mask counts as black, above `_PAINTED` as something.
+_KEPT, _PAINTED = 1e-3, 1e-6
+
+
+def matched_noise(
+    picture: FloatArray,
+    mask: FloatArray,
+    *,
+    fall_off: float = 1.0,
+    colour_variation: float = 0.05,
+    seed: int = 0,
+) -> FloatArray:
+    """Fill the masked part of a picture with noise of the same spectrum and colours.
+
+    `picture` is HWC 0–1, `mask` HW 0–1 (1 is to be filled); the result is like `picture`, and equal
+    to it where the mask is 0. `fall_off` is the exponent of the picture's spectrum (lower gives
+    more detail), `colour_variation` the share of coloured noise in grey noise.
+    """
+    cover = mask.astype(np.float64)[..., None]
+    source = picture.astype(np.float64) * (1 - cover)
+    spectrum = _fft(_holed(source, cover))
+    strength = np.abs(spectrum)
+    phase = spectrum / np.maximum(strength, np.finfo(np.float64).tiny)
+    smooth = _low_passed(_coloured_noise(picture.shape, colour_variation, seed))
+    shaped = _ifft(np.abs(_fft(smooth)) ** 2 * strength**fall_off * phase).real
+    shaped -= shaped.min()
+    shaped /= shaped.max() or 1.0
+    inside, outside = mask > _PAINTED, mask < _KEPT
+    shaped[inside] = match_channels(shaped[inside], source[outside])
+    return np.clip(source + shaped * cover, 0, 1).astype(np.float32)
+
+
+def _holed(source: Float64Array, cover: Float64Array) -> Float64Array:
+    """Fade the masked part out, stretch to full range, and put the mean into the hole."""
+    faded = source * (1 - cover)
+    filled: Float64Array = faded / (faded.max() or 1.0) + source.mean() * cover
+    return filled
+
+
+def _coloured_noise(shape: tuple[int, ...], variation: float, seed: int) -> Float64Array:
+    noise = np.random.default_rng(seed).random(shape)
+    mixed: Float64Array = variation * noise + (1 - variation) * noise.mean(axis=2, keepdims=True)
+    return mixed
+
+
+def _low_passed(noise: Float64Array) -> Float64Array:
+    height, width = noise.shape[:2]
+    across, down = _axis(width, height), _axis(height, width)
+    window = 1 / ((down[:, None] ** 2 + 1) * (across[None, :] ** 2 + 1))
+    low: Float64Array = _ifft(_fft(noise) * window[..., None]).real
+    return low
+
+
+def _axis(length: int, other: int) -> Float64Array:
+    """Return −1 … 1 along an axis, stretched by how much longer it is than the other."""
+    return (np.arange(length) / length * 2 - 1) * (length / min(length, other))
+
+
+def _fft(data: Float64Array) -> ComplexArray:
+    shifted = np.fft.fftshift(data, axes=(0, 1))
+    return np.fft.ifftshift(np.fft.fft2(shifted, axes=(0, 1), norm="ortho"), axes=(0, 1))
+
+
+def _ifft(data: ComplexArray) -> ComplexArray:
+    shifted = np.fft.fftshift(data, axes=(0, 1))
+    return np.fft.ifftshift(np.fft.ifft2(shifted, axes=(0, 1), norm="ortho"), axes=(0, 1))

@@ -1,0 +1,100 @@
+"""Poor man's outpainting: a black canvas, a mask around the source, tile after tile repainted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from PIL import Image
+
+from inference.pictures import masks
+from inference.pictures.outpaint import Canvas, paste_source
+from inference.pictures.overlay import composite
+from inference.pictures.regions import Box, Size
+from inference.pictures.tiles import Grid, combine, cut, split
+
+
+@dataclass(frozen=True)
+class PoorMansPlan:
+    """Everything the runs of one outpainting share."""
+
+    canvas: Canvas
+    grid: Grid
+    #: The canvas with the source on it, `RGB`.
+    picture: Image.Image
+    #: White where the repaint may show, `L`, before blurring by `mask_blur`.
+    mask: Image.Image
+    #: White where the latent may change, `L`; reaches less far into the source.
+    latent_mask: Image.Image
+    #: What masked content is filled under, `L`: the blurred mask, and all of the new area in full,
+    #: so that the black of the canvas is never taken for a colour of the picture.
+    hole: Image.Image
+    #: Effective mask blur, pixels of σ.
+    mask_blur: int
+    #: The grid's tiles with something to repaint, as indices into its boxes, in order.
+    active: tuple[int, ...]
+
+
+def plan(picture: Image.Image, canvas: Canvas, tile: Size, overlap: int, blur: int) -> PoorMansPlan:
+    """Lay out the runs for a source on its canvas.
+
+    `tile` is the job's size, `overlap` the pixels grown by, `blur` the mask blur asked for; all in
+    pixels. On the sides that grow the mask reaches 2·blur into the source and the latent mask
+    ⌊blur/2⌋. A tile that lies wholly inside the old picture is not run.
+    """
+    width, height = min(tile[0], canvas.width), min(tile[1], canvas.height)
+    grid = split(canvas.width, canvas.height, width, height, min(overlap, width - 1, height - 1))
+    old = canvas.source_box(picture.size)
+    mask = kept_rectangle(canvas, picture.size, 2 * blur)
+    new = kept_rectangle(canvas, picture.size, 0)
+    return PoorMansPlan(
+        canvas,
+        grid,
+        paste_source(picture, canvas),
+        mask,
+        kept_rectangle(canvas, picture.size, blur // 2),
+        masks.union(masks.blur(mask, 2 * blur), new),
+        2 * blur,
+        tuple(index for index, box in enumerate(grid.boxes) if not _inside(box, old)),
+    )
+
+
+def finish(plan: PoorMansPlan, results: Mapping[int, Image.Image], size: Size) -> Image.Image:
+    """Put the repainted tiles together; `RGB`, at the size of the result for a source of `size`.
+
+    `results` maps indices of the grid's boxes to repainted tiles; other tiles stay as they are.
+    Where the blurred mask is 0 the source's pixels come back bit for bit.
+    """
+    tiles = cut(plan.picture, plan.grid)
+    merged = combine(plan.grid, [results.get(i, tile) for i, tile in enumerate(tiles)])
+    reached = masks.blur(plan.mask, plan.mask_blur).point([0] + [255] * 255)
+    whole = composite(merged, plan.picture, reached)
+    return whole.crop(plan.canvas.result_box(size))
+
+
+def kept_rectangle(canvas: Canvas, size: Size, inset: int) -> Image.Image:
+    """Return a white mask with the kept part of the source black, `L`.
+
+    The black is inset on every side with something new beside it. Sides are exact: no line of the
+    new area stays black, so no hard seam comes from the arithmetic.
+    """
+    mask = Image.new("L", (canvas.width, canvas.height), 255)
+    left, upper, right, lower = inset_box(canvas, size, inset)
+    if right > left and lower > upper:
+        mask.paste(0, (left, upper, right, lower))
+    return mask
+
+
+def inset_box(canvas: Canvas, size: Size, inset: int) -> Box:
+    """Return the source's box on the canvas, drawn in on the sides with something new beside."""
+    left, upper, right, lower = canvas.source_box(size)
+    return (
+        left + (inset if canvas.left else 0),
+        upper + (inset if canvas.up else 0),
+        right - (inset if right < canvas.width else 0),
+        lower - (inset if lower < canvas.height else 0),
+    )
+
+
+def _inside(box: Box, outer: Box) -> bool:
+    return box[0] >= outer[0] and box[1] >= outer[1] and box[2] <= outer[2] and box[3] <= outer[3]

@@ -1,0 +1,142 @@
+"""Soft inpainting: the step blend and the composite mask.
+
+A mask's grey says how strongly each step repaints; what changed in the end decides how much of the
+original comes back.
+
+Latents are channels × height × width, float32, in the network's own scale; masks are height × width
+of the latent, float32 0–1, 1 is repainted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from inference.pictures import gaussian
+from inference.pictures.arrays import FloatArray, to_picture
+from inference.pictures.regions import Box, Size
+
+#: σ in pixels of the last blur over the composite mask.
+FINAL_BLUR = 4.0
+#: The percentile filters over the latent difference: from and to, as shares of the weight.
+FILTERS = ((0.9, 1.0), (0.25, 0.75))
+FILTER_SIGMA, FILTER_RADIUS = 1.5, 2  # latent cells
+
+_TINY = 1e-5
+
+
+@dataclass(frozen=True)
+class SoftSettings:
+    """How softly to inpaint."""
+
+    #: Exponent of the noise level in the step blend; 0 and up.
+    blend_power: float = 1.0
+    #: Preservation of masked content in the step blend; 0 and up.
+    blend_scale: float = 0.5
+    #: Exponent that keeps the contrast of a blend, 1 and up; higher keeps more detail.
+    detail: float = 4.0
+    #: How much the mask itself decides the composite, 0–1; the rest is the difference.
+    mask_influence: float = 0.0
+    #: How much a latent must change before the original is given up.
+    difference_threshold: float = 0.5
+    #: How abrupt that decision is.
+    difference_contrast: float = 2.0
+
+
+def blend_latents(
+    original: FloatArray,
+    repainted: FloatArray,
+    mask: FloatArray,
+    sigma: float,
+    settings: SoftSettings,
+) -> FloatArray:
+    """Blend one step's latents by the mask at a noise level; shape of `original`.
+
+    The share of the repainted is t = mask^(σ^power·scale). A plain blend of unrelated latents is
+    shorter than either, so each cell is stretched to the power mean of the two lengths. The last
+    step (σ 0) is to be left unblended.
+    """
+    share = mask ** (sigma**settings.blend_power * settings.blend_scale)
+    blended = original * (1 - share) + repainted * share
+    power = settings.detail
+    wanted = (_length(original) ** power * (1 - share) + _length(repainted) ** power * share) ** (
+        1 / power
+    )
+    stretched: FloatArray = blended * (wanted / (_length(blended) + _TINY))
+    return stretched
+
+
+def composite_mask(
+    original: FloatArray,
+    repainted: FloatArray,
+    mask: FloatArray,
+    size: Size,
+    settings: SoftSettings,
+) -> Image.Image:
+    """Return where the result replaces the original, from how much the latents differ; `L`.
+
+    White is the result, black the original; `size` is the picture's, in pixels.
+    """
+    scalar = 1 - np.clip(mask, 0, 1) ** (settings.blend_scale / 2)
+    scalar = 0.5 * (1 - settings.mask_influence) + scalar * settings.mask_influence
+    scalar = scalar / (1.00001 - scalar)
+    distance = _length(repainted - original)
+    for low, high in FILTERS:
+        distance = percentile_filter(distance, low, high)
+    relative = distance / np.maximum(settings.difference_threshold * scalar, 1e-12)
+    kept = smootherstep(1 / (1 + relative**settings.difference_contrast))
+    changed = to_picture(1 - kept).resize(size, Image.Resampling.BICUBIC)
+    blurred = gaussian.blur(np.asarray(changed, dtype=np.float32), FINAL_BLUR, FINAL_BLUR)
+    return to_picture(blurred / 255)
+
+
+def uncrop(mask: Image.Image, box: Box, size: Size) -> Image.Image:
+    """Return a crop's mask scaled into its box of a picture, black outside it; `L`."""
+    whole = Image.new("L", size, 0)
+    left, upper, right, lower = box
+    scaled = mask.resize((right - left, lower - upper), Image.Resampling.BICUBIC)
+    whole.paste(scaled, (left, upper))
+    return whole
+
+
+def smootherstep(x: FloatArray) -> FloatArray:
+    """Return 6x⁵ − 15x⁴ + 10x³ of x clipped to 0–1: flat to the second derivative at both ends.
+
+    Source: Perlin, Improving Noise (2002).
+    """
+    t = np.clip(x, 0, 1)
+    return np.asarray(t * t * t * (t * (t * 6 - 15) + 10), dtype=np.float32)
+
+
+def percentile_filter(values: FloatArray, low: float, high: float) -> FloatArray:
+    """Replace each cell by the mean of its neighbours between two percentiles; height × width.
+
+    Neighbours lie within `FILTER_RADIUS` and weigh as a gaussian of `FILTER_SIGMA`; those beyond
+    the border weigh nothing. `low` and `high` are shares of the weight, 0–1.
+    """
+    radius = FILTER_RADIUS
+    taps = gaussian.kernel(FILTER_SIGMA, 2 * radius + 1)
+    weights = np.broadcast_to(np.outer(taps, taps), (*values.shape, len(taps), len(taps)))
+    near = _windows(np.pad(values.astype(np.float64), radius), radius)
+    inside = _windows(np.pad(np.ones(values.shape), radius), radius)
+    flat = (*values.shape, -1)
+    near, weights = near.reshape(flat), (weights * inside).reshape(flat)
+    order = np.argsort(near, axis=-1, kind="stable")
+    near = np.take_along_axis(near, order, axis=-1)
+    upto = np.cumsum(np.take_along_axis(weights, order, axis=-1), axis=-1)
+    total = upto[..., -1:]
+    before = np.concatenate([np.zeros_like(total), upto[..., :-1]], axis=-1)
+    share = np.clip(np.minimum(upto, high * total) - np.maximum(before, low * total), 0, None)
+    mean: FloatArray = ((near * share).sum(-1) / share.sum(-1)).astype(np.float32)
+    return mean
+
+
+def _windows(padded: gaussian.Float64Array, radius: int) -> gaussian.Float64Array:
+    side = 2 * radius + 1
+    return np.lib.stride_tricks.sliding_window_view(padded, (side, side))
+
+
+def _length(latent: FloatArray) -> FloatArray:
+    return np.asarray(np.sqrt((latent.astype(np.float64) ** 2).sum(axis=0)), dtype=np.float32)
