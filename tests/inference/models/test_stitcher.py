@@ -3,7 +3,7 @@ import random
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference.models.stitcher import Stitcher
@@ -29,6 +29,7 @@ def constant(box: TileBox, scale: int, level: int) -> torch.Tensor:
     return torch.full(padded_shape(box, scale), level / 255)
 
 
+@settings(deadline=None, max_examples=50)
 @given(boxes=PLANS, scale=st.integers(1, 3), level=st.integers(0, 255))
 def test_covers_every_pixel_with_whole_shares(
     boxes: tuple[TileBox, ...], scale: int, level: int
@@ -43,6 +44,7 @@ def test_covers_every_pixel_with_whole_shares(
     assert {level} == set(np.unique(picture).tolist())
 
 
+@settings(deadline=None, max_examples=50)
 @given(boxes=PLANS, seed=st.integers(0, 99))
 def test_the_order_of_the_tiles_changes_no_bit(boxes: tuple[TileBox, ...], seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)

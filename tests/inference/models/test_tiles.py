@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference.models.tiles import cut_tile, plan_tiles, split_axis
@@ -11,6 +11,7 @@ TILES = st.integers(1, 300)
 OVERLAPS = st.integers(0, 40)
 
 
+@settings(deadline=None)
 @given(length=SIZES, tile=TILES, overlap=OVERLAPS, feather=st.booleans())
 def test_shares_of_an_axis_add_up_to_one(
     length: int, tile: int, overlap: int, feather: bool
@@ -23,6 +24,7 @@ def test_shares_of_an_axis_add_up_to_one(
     np.testing.assert_allclose(total, 1, atol=1e-6)
 
 
+@settings(deadline=None)
 @given(length=SIZES, tile=TILES, overlap=OVERLAPS)
 def test_kept_pixels_lie_the_overlap_away_from_inner_edges(
     length: int, tile: int, overlap: int
@@ -34,6 +36,7 @@ def test_kept_pixels_lie_the_overlap_away_from_inner_edges(
         )
 
 
+@settings(deadline=None)
 @given(length=SIZES, tile=TILES, overlap=OVERLAPS, feather=st.booleans())
 def test_spans_share_one_length_within_the_bound(
     length: int, tile: int, overlap: int, feather: bool

@@ -124,6 +124,30 @@ def test_the_probe_decides(weights: Path) -> None:
     assert load_upscaler(weights, "cpu", "bfloat16").autocast is torch.bfloat16
 
 
+def test_blends_two_networks_of_one_kind(tmp_path: Path) -> None:
+    paths = [tmp_path / "strong.safetensors", tmp_path / "weak.safetensors"]
+    for path, level in zip(paths, (0.5, -0.25), strict=True):
+        state = compact_state()
+        state["body.10.bias"] = torch.full((12,), level)
+        save_file(state, path)
+
+    blended = load_upscaler(paths[0], "cpu", "float32", partner=paths[1], share=0.25)
+
+    found = blended.descriptor.model.state_dict()
+    assert set(found["body.10.bias"].tolist()) == {0.75 * 0.5 - 0.25 * 0.25}
+    assert torch.equal(found["body.0.weight"], compact_state()["body.0.weight"])
+
+
+def test_refuses_to_blend_networks_of_two_kinds(weights: Path, tmp_path: Path) -> None:
+    other = tmp_path / "grey.safetensors"
+    save_file(compact_state(channels=1), other)
+
+    with pytest.raises(UnsupportedWeights, match="same network"):
+        load_upscaler(weights, "cpu", partner=other, share=0.5)
+    with pytest.raises(ValueError, match="from 0 to 1"):
+        load_upscaler(weights, "cpu", partner=weights, share=1.5)
+
+
 @pytest.mark.parametrize("suffix", [".pth", ".pt", ".ckpt"])
 def test_refuses_pickles_and_says_how_to_convert(tmp_path: Path, suffix: str) -> None:
     with pytest.raises(UnsupportedWeights, match="models import net"):
