@@ -57,6 +57,58 @@ def run_sampler():
     return run
 
 
+class Played:
+    """A noise source that gives recorded noises in turn, whatever it is asked."""
+
+    def __init__(self, noises):
+        self._noises = iter(noises)
+
+    def next(self):
+        return next(self._noises)
+
+    def between(self, sigma_from, sigma_to):
+        return next(self._noises)
+
+
+@pytest.fixture(scope="session")
+def play():
+    """Give the latent of a sampler whose noises are given."""
+
+    def run(function, x, sigmas, denoise, noises):
+        return drive(function(x, tuple(sigmas), Played(noises)), denoise)[0]
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def exploding_oracle():
+    """Run a diffusers scheduler on latents x0 + sigma·noise; ``level`` names its current sigma."""
+
+    def run(scheduler, x, denoise, level=lambda s: s.sigmas[s.step_index], **options):
+        for t in scheduler.timesteps:
+            scheduler.scale_model_input(x, t)
+            sigma = float(level(scheduler))
+            x = scheduler.step((x - denoise(x, sigma)) / sigma, t, x, **options).prev_sample
+        return x
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def preserving_oracle():
+    """Run a diffusers scheduler on latents of unit variance from ``x`` = x0 + sigma·noise."""
+
+    def run(scheduler, x, sigmas, denoise, **options):
+        x = x / math.sqrt(1 + sigmas[0] ** 2)
+        for t, sigma in zip(scheduler.timesteps, sigmas, strict=False):
+            exploding = x * math.sqrt(1 + sigma**2)
+            output = (exploding - denoise(exploding, sigma)) / sigma
+            x = scheduler.step(output, t, x, **options).prev_sample
+        return x
+
+    return run
+
+
 @pytest.fixture(scope="session")
 def table():
     return NoiseTable.from_config({})
@@ -89,6 +141,25 @@ def order_of(gaussian, run_sampler, ramp):
         return [math.log2(a / b) for a, b in pairwise(errors)]
 
     return measure
+
+
+@pytest.fixture(scope="session")
+def keeps_the_data(gaussian, run_sampler, ramp):
+    """Give the (mean, spread) that a sampler makes of the Gaussian data, and the true ones."""
+
+    def measure(function, steps=160, end=0.02):
+        x = gaussian.noised(10.0, (4, 96, 96), seed=1)
+        result, _ = run_sampler(function, x, [*ramp(steps, low=end), 0.0], gaussian.denoise)
+        expected = pytest.approx([gaussian.mean, gaussian.spread], abs=0.02)
+        return [result.mean().item(), result.std().item()], expected
+
+    return measure
+
+
+@pytest.fixture
+def noise_latent():
+    """Draw the latent [4, 8, 8] that a run of sigma 1 would start from."""
+    return torch.randn(4, 8, 8, generator=torch.Generator().manual_seed(1))
 
 
 @pytest.fixture(scope="session")
