@@ -1,0 +1,91 @@
+"""DPM-Solver-fast: third-order steps with as many calls as there are steps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator
+from itertools import pairwise
+
+from torch import Tensor
+
+from inference.sampling.noise import NoiseSource
+from inference.sampling.samplers.core import Sampler, Sigmas, euler_step, to_d
+from inference.sampling.table import linspace
+
+#: A step in its own right: it returns the latent and the noise last seen in it.
+Stage = Generator[tuple[Tensor, float], Tensor, tuple[Tensor, Tensor]]
+
+
+def dpm_fast(x: Tensor, sigmas: Sigmas, noise: NoiseSource) -> Sampler:
+    """Split the calls into steps of three, two and one, even in log sigma.
+
+    Lu et al. 2022a, section 3.4. Only the ends of ``sigmas`` count: the first level and the last
+    above 0. What noise is left there goes with the slope last seen, which costs no call.
+    """
+    calls = len(sigmas) - 1
+    if calls == 1:
+        denoised = yield x, sigmas[0]
+        return euler_step(x, denoised, sigmas[0], sigmas[-1])
+    lowest = sigmas[-1] if sigmas[-1] > 0 else sigmas[-2]
+    orders = dpm_fast_orders(calls)
+    start, end = math.log(sigmas[0]), math.log(lowest)
+    levels = [math.exp(at) for at in linspace(start, end, len(orders) + 1)]
+    eps = x
+    for order, (sigma, sigma_next) in zip(orders, pairwise(levels), strict=True):
+        x, eps = yield from _STAGES[order](x, sigma, sigma_next)
+    return _advance(x, eps, lowest, sigmas[-1])
+
+
+def dpm_fast_orders(calls: int) -> list[int]:
+    """Return the orders of the steps; they sum to the number of calls."""
+    whole, rest = divmod(calls, 3)
+    return [3] * (whole - 1) + [2, 1] if rest == 0 else [3] * whole + [rest]
+
+
+def _first(x: Tensor, sigma: float, sigma_next: float) -> Stage:
+    """Take DPM-Solver-1 (equation 3.7)."""
+    denoised = yield x, sigma
+    eps = to_d(x, sigma, denoised)
+    return _advance(x, eps, sigma, sigma_next), eps
+
+
+def _second(x: Tensor, sigma: float, sigma_next: float) -> Stage:
+    """Take DPM-Solver-2 with r₁ = 1/2 (algorithm 4)."""
+    denoised = yield x, sigma
+    eps = to_d(x, sigma, denoised)
+    middle = _between(sigma, sigma_next, 1 / 2)
+    half = _advance(x, eps, sigma, middle)
+    denoised = yield half, middle
+    eps = to_d(half, middle, denoised)
+    return _advance(x, eps, sigma, sigma_next), eps
+
+
+def _third(x: Tensor, sigma: float, sigma_next: float) -> Stage:
+    """Take DPM-Solver-3 with r₁ = 1/3, r₂ = 2/3 (algorithm 5)."""
+    h = math.log(sigma / sigma_next)
+    one, two = _between(sigma, sigma_next, 1 / 3), _between(sigma, sigma_next, 2 / 3)
+    denoised = yield x, sigma
+    eps = to_d(x, sigma, denoised)
+    third = _advance(x, eps, sigma, one)
+    denoised = yield third, one
+    change = to_d(third, one, denoised) - eps
+    bend = math.expm1(2 / 3 * h) / (2 / 3 * h) - 1
+    two_thirds = _advance(x, eps, sigma, two) - change * (2 * two * bend)
+    denoised = yield two_thirds, two
+    last = to_d(two_thirds, two, denoised)
+    bend = math.expm1(h) / h - 1
+    x = _advance(x, eps, sigma, sigma_next) - (last - eps) * (1.5 * sigma_next * bend)
+    return x, last
+
+
+_STAGES = {1: _first, 2: _second, 3: _third}
+
+
+def _advance(x: Tensor, eps: Tensor, sigma: float, sigma_next: float) -> Tensor:
+    """Follow a fixed noise from level to level: x + (σ' − σ)·eps."""
+    return x + eps * (sigma_next - sigma)
+
+
+def _between(sigma: float, sigma_next: float, share: float) -> float:
+    """Return the level that lies a share of the way in log sigma."""
+    return math.pow(sigma, 1 - share) * math.pow(sigma_next, share)
