@@ -44,7 +44,7 @@ def test_refuses_levels_that_do_not_rise(sigmas):
         NoiseTable(sigmas)
 
 
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:__array_:DeprecationWarning")
 def test_zero_terminal_snr_follows_diffusers_below_the_last_step():
     scheduler = EulerDiscreteScheduler(**SD, rescale_betas_zero_snr=True)
     config = {**SD, "rescale_betas_zero_snr": True}
