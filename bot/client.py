@@ -1,0 +1,103 @@
+"""The bot itself: what it is made of comes in by its constructor, what it starts ends with it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable
+from typing import TypeVar
+
+import discord
+from discord.ext import commands
+
+from bot.answers import EaselTree
+from bot.attachments import PictureReader
+from bot.commands import COGS
+from bot.delivery import Delivery, ProgressBoard, Routes
+from bot.desk import Desk
+from bot.dispatcher import Dispatcher
+from bot.pictures import PictureLimits
+from bot.settings import Settings
+from bot.views import BUTTONS
+from inference.service import Service
+from storage.blobs import BlobStore
+from storage.jobs import JobStore
+
+log = logging.getLogger(__name__)
+
+STOP_GRACE = 10.0  # seconds for jobs and results under way when the bot is closed
+
+T = TypeVar("T")
+
+
+class Easel(commands.AutoShardedBot):
+    """A Discord bot that takes jobs for the GPU and shows what comes of them."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        dispatcher: Dispatcher,
+        jobs: JobStore,
+        blobs: BlobStore,
+        service: Service,
+    ) -> None:
+        super().__init__(
+            command_prefix=commands.when_mentioned,  # never used: all commands are slash commands
+            help_command=None,
+            tree_cls=EaselTree,
+            intents=discord.Intents(guilds=True),
+            allowed_mentions=discord.AllowedMentions.none(),
+            max_messages=None,
+        )
+        self.settings = settings
+        self.dispatcher = dispatcher
+        self.jobs = jobs
+        self.service = service
+        self.reader = PictureReader(
+            PictureLimits(max_bytes=settings.max_upload_bytes, max_pixels=settings.max_pixels)
+        )
+        routes = Routes(self)
+        self.delivery = Delivery(jobs, blobs, routes, ProgressBoard(routes))
+        self.desk = Desk(dispatcher, jobs, self.reader, self.delivery)
+        dispatcher.announcer = self.delivery
+
+    async def idle_wait(self, awaitable: Awaitable[T], *, reason: str) -> T:
+        """Await what only the outside world can bring about: a new job, a worker's word, time.
+
+        A seam: whoever runs the bot against a simulated Discord replaces it on the instance, to
+        tell these waits from work that is still under way.
+        """
+        return await awaitable
+
+    async def setup_hook(self) -> None:
+        """Add commands and buttons, start the loops, publish the command tree."""
+        for cog in COGS:
+            await self.add_cog(cog(self))
+        self.add_dynamic_items(*BUTTONS)
+        self.dispatcher.idle_wait = self.idle_wait
+        self.delivery.idle_wait = self.idle_wait
+        self.dispatcher.start()
+        self.delivery.start()
+        await self._publish()
+
+    async def on_ready(self) -> None:
+        """Say that Discord is connected."""
+        name = self.user.name if self.user is not None else "Easel"
+        log.info("%s is ready in %d servers.", name, len(self.guilds))
+
+    async def close(self) -> None:
+        """Stop taking jobs, let what is under way end, hand the rest back, and disconnect."""
+        if not self.is_closed():
+            await self.dispatcher.stop(STOP_GRACE)
+            await self.delivery.stop(STOP_GRACE)
+            self.reader.close()
+        await super().close()
+
+    async def _publish(self) -> None:
+        """Tell Discord which commands there are: at once for one server, else for all."""
+        if self.settings.dev_guild is None:
+            await self.tree.sync()
+            return
+        guild = discord.Object(self.settings.dev_guild)
+        self.tree.copy_global_to(guild=guild)
+        await self.tree.sync(guild=guild)

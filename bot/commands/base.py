@@ -1,0 +1,62 @@
+"""What every cog shares: the bot, and completions from what the workers can run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot.options import Autocomplete
+from bot.views import client_of
+
+if TYPE_CHECKING:
+    from bot.client import Easel
+
+MAX_CHOICES = 25  # Discord's limit for completions
+MAX_CHOICE = 100  # characters of one
+
+
+class EaselCog(commands.Cog):
+    """A cog of this bot."""
+
+    def __init__(self, bot: Easel) -> None:
+        self.bot = bot
+
+
+def completion(*kinds: str) -> Autocomplete:
+    """Complete names of what the workers have of these kinds, best matches first."""
+
+    async def complete(
+        interaction: discord.Interaction[Any], current: str
+    ) -> list[app_commands.Choice[str]]:
+        found = {
+            model.name: model.about
+            for worker in client_of(interaction).service.workers
+            for model in worker.models
+            if model.kind in kinds
+        }
+        return [
+            app_commands.Choice(name=_shown(name, found[name]), value=name)
+            for name in matching(found, current)
+            if len(name) <= MAX_CHOICE
+        ]
+
+    return complete
+
+
+def matching(names: dict[str, str], typed: str) -> list[str]:
+    """Return at most 25 names that contain what was typed, those that begin with it first."""
+    typed = typed.casefold().strip()
+    hits = [name for name in names if typed in f"{name} {names[name]}".casefold()]
+    hits.sort(key=lambda name: (not name.casefold().startswith(typed), name.casefold()))
+    return hits[:MAX_CHOICES]
+
+
+def _shown(name: str, about: str) -> str:
+    return (f"{name} – {about}" if about else name)[:MAX_CHOICE]
+
+
+MODELS = {"model": completion("diffusion"), "upscaler": completion("upscaler")}
+"""Completions of the options that name something the workers must have."""

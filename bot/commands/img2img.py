@@ -1,0 +1,45 @@
+"""`/img2img`: repaint a picture as the prompt says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import discord
+from discord import app_commands
+
+from bot.commands.base import MODELS, EaselCog
+from bot.options import shows
+from inference.jobs import Img2Img
+
+OPTIONS = (
+    "prompt",
+    "negative_prompt",
+    "strength",
+    "steps",
+    "guidance",
+    "sampler",
+    "seed",
+    "width",
+    "height",
+    "resize_mode",
+    "batch",
+    "model",
+    "schedule",
+    "variation_seed",
+    "variation_strength",
+    "clip_skip",
+    "colour_correction",
+    "exact_steps",
+    "noise_multiplier",
+    "emphasis",
+)
+
+
+class Img2ImgCog(EaselCog):
+    """Image to image."""
+
+    @app_commands.command(description="Repaint a picture as your words say.")
+    @shows(Img2Img, OPTIONS, MODELS)
+    async def img2img(self, interaction: discord.Interaction[Any], /, **given: Any) -> None:
+        """Queue an image-to-image job."""
+        await self.bot.desk.ask(interaction, Img2Img, given)

@@ -1,0 +1,37 @@
+"""`/queue`: where my jobs are, how busy it is, and what could not be shown to me."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import discord
+from discord import app_commands
+
+from bot import texts, views
+from bot.commands.base import EaselCog
+from storage.records import JobState
+
+ACTIVE = (JobState.QUEUED, JobState.RUNNING)
+LISTED = 10  # jobs of one member that fit into one message
+
+
+class QueueCog(EaselCog):
+    """The queue."""
+
+    @app_commands.command(description="Show your jobs, how busy Easel is, and your outbox.")
+    async def queue(self, interaction: discord.Interaction[Any]) -> None:
+        """Describe the queue to the member alone."""
+        jobs, owner = self.bot.jobs, str(interaction.user.id)
+        active = await jobs.list_for(owner, states=ACTIVE, limit=LISTED)
+        outbox = await jobs.undelivered(owner)
+        lines = [texts.queue_line(job, await jobs.place(job.id)) for job in reversed(active)]
+        lines += [texts.queue_line(job, None) for job in outbox[:LISTED]]
+        counts = await jobs.counts()
+        ready = sum(worker.ready for worker in self.bot.service.workers)
+        content = texts.queue(lines, counts[JobState.QUEUED], counts[JobState.RUNNING], ready)
+        if outbox:
+            await interaction.response.send_message(
+                content, view=views.for_outbox(outbox[:LISTED]), ephemeral=True
+            )
+        else:
+            await interaction.response.send_message(content, ephemeral=True)

@@ -1,0 +1,204 @@
+"""The announcer: one visible result for each job, or an entry in its owner's outbox."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Coroutine, Iterable
+from datetime import timedelta
+from typing import Any
+
+import discord
+
+from bot import texts, views
+from bot.delivery.outgoing import Outgoing, compose
+from bot.delivery.progress import ProgressBoard
+from bot.delivery.routes import AnswerGone, Routes
+from bot.dispatcher import IdleWait, Submission, straight
+from bot.errors import Unreachable
+from bot.reply_to import DEFAULT_FILE_LIMIT, ReplyTo
+from inference.events import Progress
+from storage.blobs import BlobStore
+from storage.errors import StorageError
+from storage.jobs import JobStore
+from storage.records import DeliveryState, JobRecord, JobState
+
+log = logging.getLogger(__name__)
+
+SWEEP_INTERVAL = 60.0  # seconds between two looks for results that did not get through
+GIVE_UP_AFTER = timedelta(hours=24)
+EDIT, POST = "edit", "post"
+
+
+class Delivery:
+    """Shows progress and results in Discord; whatever happens here changes no job's outcome."""
+
+    def __init__(
+        self,
+        jobs: JobStore,
+        blobs: BlobStore,
+        routes: Routes,
+        board: ProgressBoard,
+        idle_wait: IdleWait = straight,
+    ) -> None:
+        self.idle_wait: IdleWait = idle_wait
+        self._jobs = jobs
+        self._blobs = blobs
+        self._routes = routes
+        self._board = board
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._under_way: set[str] = set()
+        self._sweeper: asyncio.Task[None] | None = None
+
+    # What the dispatcher tells: both return at once and never raise.
+
+    def progressed(self, record: JobRecord, progress: Progress) -> None:
+        """Show a step, if it is time to."""
+        reply_to = ReplyTo.decode(record.reply_to)
+        if reply_to is not None and self._board.due(record.id):
+            self._spawn(self._board.show(record, progress, reply_to), f"progress {record.id}")
+
+    def settled(self, record: JobRecord) -> None:
+        """Bring the end of a job to its owner."""
+        if record.id in self._under_way:
+            return
+        self._under_way.add(record.id)
+        self._spawn(self._settle(record), f"deliver {record.id}")
+
+    # What the commands tell.
+
+    async def opened(
+        self, submission: Submission, reply_to: ReplyTo, notes: Iterable[str] = ()
+    ) -> None:
+        """Show a new job's place, unless it has already come further than that.
+
+        The job is queued by now: what goes wrong here must not look as if it were not.
+        """
+        record = submission.record
+        card = self._board.card(record.id)
+        try:
+            async with card.lock:
+                current = await self._jobs.get(record.id)
+                if current.state.is_terminal:
+                    self._board.forget(record.id)
+                elif card.shown_at is None:
+                    ready = submission.workers_ready
+                    place = texts.waiting(
+                        current, submission.place, workers_ready=ready, notes=notes
+                    )
+                    await self._routes.edit_card(reply_to, place, views.for_waiting(record))
+        except (discord.HTTPException, OSError, StorageError) as error:
+            log.warning("The place of job %s was not shown: %s", record.id, error)
+
+    # Life.
+
+    def start(self) -> None:
+        """Take up what an earlier process left, and look again from time to time."""
+        self._sweeper = asyncio.create_task(self._sweep(), name="delivery sweep")
+
+    async def stop(self, grace: float) -> None:
+        """Let what is under way get through, for at most `grace` seconds."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            await asyncio.gather(self._sweeper, return_exceptions=True)
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=grace)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _sweep(self) -> None:
+        interrupted = True
+        while True:
+            try:
+                await self._take_up(interrupted=interrupted)
+                interrupted = False
+            except StorageError:
+                log.exception("Looking for undelivered results failed.")
+            await self.idle_wait(asyncio.sleep(SWEEP_INTERVAL), reason="between delivery sweeps")
+
+    async def _take_up(self, *, interrupted: bool) -> None:
+        """Deliver what waits; at the start, first decide about what a crash left half sent."""
+        if interrupted:
+            for record in await self._jobs.interrupted_deliveries():
+                if record.id not in self._under_way:
+                    await self._jobs.requeue_delivery(record.id, "interrupted")
+        for record in await self._jobs.pending_deliveries():
+            self.settled(record)
+
+    # One delivery.
+
+    async def _settle(self, record: JobRecord) -> None:
+        try:
+            async with self._board.card(record.id).lock:
+                await self._announce(record)
+        except StorageError:
+            log.exception("The delivery of %s could not be noted.", record.id)
+        except Exception as error:
+            log.exception("The delivery of %s failed.", record.id)
+            await self._postpone(record, str(error))
+        finally:
+            self._board.forget(record.id)
+            self._under_way.discard(record.id)
+
+    async def _announce(self, record: JobRecord) -> None:
+        reply_to = ReplyTo.decode(record.reply_to)
+        if record.state is JobState.CANCELLED and record.delivery is DeliveryState.NONE:
+            await self._say_cancelled(record, reply_to)
+            return
+        if reply_to is None:
+            await self._jobs.undeliverable(record.id, "it was not asked in Discord")
+            return
+        route = EDIT if reply_to.token_works(discord.utils.utcnow()) else POST
+        if not await self._jobs.begin_delivery(record.id, route):
+            return
+        try:
+            message_id = await self._send(record, reply_to)
+        except Unreachable as error:
+            await self._jobs.undeliverable(record.id, str(error))
+        except (discord.HTTPException, OSError, TimeoutError) as error:
+            log.warning("The result of %s did not get through: %s", record.id, error)
+            await self._postpone(record, str(error))
+        else:
+            await self._jobs.delivered(record.id, str(message_id))
+            await self._jobs.readdress(record.id, reply_to.without_token().encode())
+
+    async def _send(self, record: JobRecord, reply_to: ReplyTo) -> int:
+        """Send a result by the first way that is open, and return the message's id."""
+        outgoing = await compose(record, self._blobs, reply_to.file_limit)
+        try:
+            return await self._routes.edit(reply_to, outgoing)
+        except AnswerGone:
+            pass
+        if record.deliveries:
+            posted = await self._routes.find(reply_to, record.id)
+            if posted is not None:
+                return posted
+        return await self._routes.post(reply_to, await self._for_channel(outgoing, reply_to))
+
+    async def _for_channel(self, outgoing: Outgoing, reply_to: ReplyTo) -> Outgoing:
+        """Keep to what every channel takes: the member's own larger limit ended with the token."""
+        if reply_to.file_limit <= DEFAULT_FILE_LIMIT:
+            return outgoing
+        return await compose(outgoing.record, self._blobs, DEFAULT_FILE_LIMIT)
+
+    async def _say_cancelled(self, record: JobRecord, reply_to: ReplyTo | None) -> None:
+        if reply_to is None:
+            return
+        with contextlib.suppress(discord.HTTPException, OSError):
+            await self._routes.edit_card(reply_to, texts.cancelled(record), views.for_ended(record))
+
+    async def _postpone(self, record: JobRecord, reason: str) -> None:
+        """Leave it for the next sweep, or for good after a day."""
+        ended = record.finished_at or record.created_at
+        with contextlib.suppress(StorageError):
+            if discord.utils.utcnow() - ended > GIVE_UP_AFTER:
+                await self._jobs.undeliverable(record.id, reason)
+            else:
+                await self._jobs.requeue_delivery(record.id, reason)

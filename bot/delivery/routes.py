@@ -1,0 +1,136 @@
+"""The ways to a member: the interaction's own answer while its token works, then the channel."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import discord
+
+from bot import texts
+from bot.delivery.outgoing import Outgoing
+from bot.errors import Unreachable
+from bot.reply_to import ReplyTo
+
+log = logging.getLogger(__name__)
+
+SEARCHED = 100  # messages of a channel looked through for a result posted before a crash
+
+INVALID_TOKEN = 50027
+UNKNOWN_CHANNEL, UNKNOWN_GUILD, UNKNOWN_MESSAGE, UNKNOWN_USER = 10003, 10004, 10008, 10013
+UNKNOWN_WEBHOOK, UNKNOWN_INTERACTION = 10015, 10062
+MISSING_ACCESS, MISSING_PERMISSIONS, DMS_CLOSED = 50001, 50013, 50007
+
+WHY_UNREACHABLE = {
+    UNKNOWN_CHANNEL: "the channel is gone",
+    UNKNOWN_GUILD: "the server is gone",
+    MISSING_ACCESS: "Easel cannot see the channel",
+    MISSING_PERMISSIONS: "Easel may not write or attach files in the channel",
+    DMS_CLOSED: "your direct messages are closed",
+}
+
+
+class AnswerGone(Exception):
+    """The interaction's answer cannot be edited: token over, message deleted, bot shut out."""
+
+
+class Routes:
+    """Sends messages about jobs to where they were asked."""
+
+    def __init__(self, client: discord.Client) -> None:
+        self._client = client
+
+    async def edit_card(
+        self, reply_to: ReplyTo, content: str, view: discord.ui.View | None
+    ) -> None:
+        """Change the words and buttons of a job's card, with the bot's own token if need be."""
+        if reply_to.token_works(discord.utils.utcnow()):
+            webhook = self._webhook(reply_to)
+            await webhook.edit_message(reply_to.message_id, content=content, view=view)
+        else:
+            card = self._channel(reply_to).get_partial_message(reply_to.message_id)
+            await card.edit(content=content, view=view)
+
+    async def edit(self, reply_to: ReplyTo, outgoing: Outgoing) -> int:
+        """Turn the card into the result; doing it twice leaves the same message.
+
+        Raises:
+            AnswerGone: the card cannot be edited this way any more.
+        """
+        if not reply_to.token_works(discord.utils.utcnow()):
+            raise AnswerGone
+        try:
+            message = await self._webhook(reply_to).edit_message(
+                reply_to.message_id,
+                content=outgoing.content,
+                attachments=outgoing.files(),
+                view=outgoing.view(),
+            )
+        except (discord.NotFound, discord.Forbidden) as error:
+            raise AnswerGone from error
+        except discord.HTTPException as error:
+            if error.status == 401:
+                raise AnswerGone from error
+            raise
+        return message.id
+
+    async def post(self, reply_to: ReplyTo, outgoing: Outgoing) -> int:
+        """Post the result into the channel.
+
+        The nonce is the job's id: Discord answers a repetition within minutes with the message
+        it already has.
+
+        Raises:
+            Unreachable: the channel is closed to the bot; the words say why.
+        """
+        record = outgoing.record
+        channel = self._channel(reply_to)
+        try:
+            message = await channel.send(
+                outgoing.content,
+                files=outgoing.files(),
+                view=outgoing.view(),
+                nonce=record.id,
+                # Long after the command: the one message of Easel that may ring.
+                allowed_mentions=discord.AllowedMentions(users=[discord.Object(int(record.owner))]),
+            )
+        except (discord.NotFound, discord.Forbidden) as error:
+            raise Unreachable(WHY_UNREACHABLE.get(error.code, str(error.text))) from error
+        await self._point_to(reply_to, texts.shown_below(message.jump_url))
+        return message.id
+
+    async def find(self, reply_to: ReplyTo, job_id: str) -> int | None:
+        """Look for a result that was posted before a crash kept it from being noted."""
+        try:
+            async for message in self._channel(reply_to).history(limit=SEARCHED):
+                if message.id != reply_to.message_id and _belongs(message, job_id):
+                    return message.id
+        except (discord.NotFound, discord.Forbidden):
+            log.info("The channel of job %s cannot be searched.", job_id)
+        return None
+
+    async def _point_to(self, reply_to: ReplyTo, content: str) -> None:
+        """Let the old card say where the result is, if it is still there."""
+        try:
+            await self.edit_card(reply_to, content, None)
+        except discord.HTTPException as error:
+            log.info("An old card stays as it is: %s", error)
+
+    def _webhook(self, reply_to: ReplyTo) -> discord.Webhook:
+        return discord.Webhook.partial(reply_to.application_id, reply_to.token, client=self._client)
+
+    def _channel(self, reply_to: ReplyTo) -> discord.PartialMessageable:
+        return self._client.get_partial_messageable(reply_to.channel_id, guild_id=reply_to.guild_id)
+
+
+def _belongs(message: discord.Message, job_id: str) -> bool:
+    """Whether a message carries one of the job's buttons."""
+    return any(
+        str(getattr(item, "custom_id", "")).endswith(f":{job_id}")
+        for row in message.components
+        for item in _children(row)
+    )
+
+
+def _children(row: Any) -> list[Any]:
+    return list(getattr(row, "children", ()))

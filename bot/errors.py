@@ -1,0 +1,111 @@
+"""The errors of the bot.
+
+BotError
+├── SettingsError          the environment or `.env` holds something impossible
+├── UserError              what a member asked for cannot be; says what to change
+│   ├── PictureRefused     an attachment that cannot be worked on
+│   │   ├── EmptyFile          no bytes
+│   │   ├── FileTooLarge       too many bytes
+│   │   ├── NotAPicture        no PNG, JPEG, WebP or GIF by its content
+│   │   ├── BrokenPicture      begins like a picture and then breaks off or makes no sense
+│   │   ├── TooManyPixels      too wide, too high, or too much of both
+│   │   └── FileGone           Discord no longer has it
+│   ├── NotYours           somebody else's job
+│   ├── NothingToCancel    no such job is waiting or running
+│   └── JobGone            a button of a job that is no longer stored
+└── Unreachable            a result has no place where it could be shown
+"""
+
+from __future__ import annotations
+
+import inspect
+
+
+class BotError(Exception):
+    """The bot failed."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or inspect.getdoc(self))
+
+
+class SettingsError(BotError):
+    """The settings are impossible."""
+
+
+class UserError(BotError):
+    """That cannot be done."""
+
+
+class PictureRefused(UserError):
+    """The attachment cannot be used."""
+
+
+class EmptyFile(PictureRefused):
+    """The file is empty."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} has no content (0 bytes). Attach it again.")
+
+
+class FileTooLarge(PictureRefused):
+    """The file has too many bytes."""
+
+    def __init__(self, name: str, size: int, limit: int) -> None:
+        super().__init__(
+            f"{name} is {size / 2**20:.1f} MiB; at most {limit / 2**20:g} MiB are taken. "
+            "Save it smaller, or as JPEG or WebP."
+        )
+        self.size, self.limit = size, limit
+
+
+class NotAPicture(PictureRefused):
+    """The file is no picture."""
+
+    def __init__(self, name: str, found: str = "") -> None:
+        what = f" but {found}" if found else ""
+        super().__init__(f"{name} is not a picture{what}. Attach a PNG, JPEG, WebP or GIF.")
+
+
+class BrokenPicture(PictureRefused):
+    """The picture is damaged."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"{name} is damaged: it breaks off or cannot be read to its end. "
+            "Save or download it again and attach the new file."
+        )
+
+
+class TooManyPixels(PictureRefused):
+    """The picture has too many pixels."""
+
+    def __init__(self, name: str, width: int, height: int, limit: str) -> None:
+        super().__init__(f"{name} is {width} × {height} pixels; {limit} Scale it down first.")
+        self.width, self.height = width, height
+
+
+class FileGone(PictureRefused):
+    """Discord no longer has the file."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} could not be fetched from Discord. Attach it again.")
+
+
+class NotYours(UserError):
+    """That job belongs to somebody else."""
+
+    def __init__(self, owner: str, instead: str) -> None:
+        super().__init__(f"That is <@{owner}>'s. {instead}")
+        self.owner = owner
+
+
+class NothingToCancel(UserError):
+    """Nothing of yours is waiting or running."""
+
+
+class JobGone(UserError):
+    """That job is no longer stored. Ask for a new one with a command."""
+
+
+class Unreachable(BotError):
+    """There is no place where the result could be shown."""

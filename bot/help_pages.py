@@ -1,0 +1,50 @@
+"""The pages of `/help`: short, each with an example to copy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+START = "start"
+
+PAGES: Mapping[str, str] = {
+    START: (
+        "**Easel edits pictures.** Attach one and say what you want:\n"
+        "• `/img2img` repaints a picture as your words say\n"
+        "• `/upscale` enlarges it and keeps it sharp\n"
+        "• `/queue` shows where your jobs are, `/cancel` calls one off\n"
+        "Every option has a default: a picture alone is enough. "
+        "`/help topic:` tells more about each command."
+    ),
+    "img2img": (
+        "**/img2img** starts from your picture and repaints it.\n"
+        "`/img2img image:photo.jpg prompt:a watercolour of a red apple strength:0.6`\n"
+        "• **strength** is how far it may go: 0.3 keeps the shapes, 0.75 changes much, 1 forgets "
+        "the picture\n"
+        "• **guidance** is how closely it follows the words; 5 to 9 is usual\n"
+        "• **steps** of 20 to 30 are enough for most samplers\n"
+        "• the same **seed** and options make the same picture; 🔁 *Again* draws a new seed\n"
+        "• **negative_prompt** says what should not be there\n"
+        "• **resize_mode** says how your picture is fitted into width × height"
+    ),
+    "upscale": (
+        "**/upscale** enlarges a picture.\n"
+        "`/upscale image:photo.jpg factor:4`\n"
+        "• **factor** is how many times as wide and high; or give **width** or **height**\n"
+        "• **upscaler** picks the network: type to see what this host has\n"
+        "A result too large for the channel is shown as WebP or JPEG, and says so."
+    ),
+    "pictures": (
+        "**Pictures** may be PNG, JPEG, WebP or GIF. Of a moving one the first frame is used. "
+        "Photographs are turned upright, and where and when they were taken is removed. "
+        "A result carries its parameters in the PNG's `parameters` text, as other tools of this "
+        "field read it."
+    ),
+    "buttons": (
+        "**Buttons** under a message work for its owner, at any time, also after a restart.\n"
+        "• 🔁 *Again* makes the same with a new seed\n"
+        "• ✖️ *Cancel* calls a waiting or running job off\n"
+        "• 🗑️ *Delete* takes a result away; moderators may, too\n"
+        "`/queue` offers results that could not be shown, with 📬 *Show result*."
+    ),
+}
+"""Topic to page; each fits one message."""

@@ -1,0 +1,54 @@
+"""Where a job's answer goes: what storage keeps as an opaque string, and the bot reads back."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+TOKEN_LIFE = timedelta(minutes=14)
+"""An interaction's token works for 15 minutes; the last one is kept as a margin."""
+DEFAULT_FILE_LIMIT = 10 * 2**20
+"""Bytes of one file that every channel takes, without boosts and Nitro."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplyTo:
+    """The message that stands for a job, and how it can be reached."""
+
+    #: The application that the token is for.
+    application_id: int
+    #: The interaction's token, with which its answer is edited.
+    token: str
+    #: When the interaction was made: an aware time.
+    asked_at: datetime
+    channel_id: int
+    guild_id: int | None
+    #: The answer that shows how far the job is and becomes its result.
+    message_id: int
+    #: Bytes of one file that may be sent there.
+    file_limit: int = DEFAULT_FILE_LIMIT
+
+    def token_works(self, now: datetime) -> bool:
+        """Whether the interaction's token can be expected to work still."""
+        return bool(self.token) and now < self.asked_at + TOKEN_LIFE
+
+    def without_token(self) -> ReplyTo:
+        """Leave out the token, which is a secret, once nothing needs it."""
+        return dataclasses.replace(self, token="")
+
+    def encode(self) -> str:
+        """Write it as JSON."""
+        fields = dataclasses.asdict(self)
+        return json.dumps(fields | {"asked_at": self.asked_at.isoformat()})
+
+    @classmethod
+    def decode(cls, text: str) -> ReplyTo | None:
+        """Read `encode`'s text back; None for anything else, such as a job of the command line."""
+        try:
+            fields = json.loads(text)
+            asked_at = datetime.fromisoformat(fields.pop("asked_at"))
+            return cls(asked_at=asked_at, **fields)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return None

@@ -1,0 +1,171 @@
+"""The host's choices: the only reader of the environment and of `.env`."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from bot.errors import SettingsError
+
+PREFIX = "EASEL_"
+
+
+class Settings(BaseSettings):
+    """What a host may set; read once, at the start, and never changed."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_file=".env",
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+        protected_namespaces=(),
+        populate_by_name=True,
+    )
+
+    discord_token: SecretStr | None = Field(
+        None,
+        validation_alias="DISCORD_TOKEN",
+        description="The bot's token, from the Discord developer portal; only `run` needs it.",
+    )
+    data_dir: Path = Field(
+        Path("data"), description="Where the database, the pictures and the models are kept."
+    )
+    model: str = Field(
+        "starter",
+        description="The checkpoint: `starter`, a registry name, a folder or a .safetensors file.",
+    )
+    models_dir: Path | None = Field(
+        None, description="Where checkpoints lie; empty for `models` in the data directory."
+    )
+    device: str = Field("auto", description="`auto`, `cpu`, `cuda`, `cuda:1` or `mps`.")
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="Number format of the networks: auto, float32, bfloat16 or float16."
+    )
+    workers: int = Field(
+        1, ge=0, le=64, description="Worker processes; with 0 jobs wait in the queue."
+    )
+    max_queued_per_member: int = Field(
+        10, ge=1, description="Jobs one member may have waiting at once."
+    )
+    max_queued_per_server: int = Field(
+        100, ge=1, description="Jobs one server may have waiting at once."
+    )
+    max_queued_total: int = Field(1000, ge=1, description="Jobs that may wait at once in all.")
+    max_upload_mb: float = Field(
+        25, gt=0, le=500, description="Largest attachment that is read, in MiB."
+    )
+    max_pixels: int = Field(
+        32_000_000, ge=4096, description="Largest picture that is decoded, width times height."
+    )
+    lease_seconds: float = Field(
+        60, ge=5, description="A job without a step for so long goes back to the queue."
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="DEBUG, INFO, WARNING or ERROR."
+    )
+    dev_guild: int | None = Field(
+        None, description="Id of one server to sync commands to, for development."
+    )
+    discord_api_base: str | None = Field(
+        None,
+        validation_alias="DISCORD_API_BASE",
+        description="Another address for Discord's API; plain http only on this machine.",
+    )
+    discord_gateway_url: str | None = Field(
+        None,
+        validation_alias="DISCORD_GATEWAY_URL",
+        description="Another address for Discord's gateway; plain ws only on this machine.",
+    )
+
+    @field_validator("discord_api_base")
+    @classmethod
+    def _check_api(cls, value: str | None) -> str | None:
+        return value and _checked_address(value, secure="https", plain="http")
+
+    @field_validator("discord_gateway_url")
+    @classmethod
+    def _check_gateway(cls, value: str | None) -> str | None:
+        return value and _checked_address(value, secure="wss", plain="ws")
+
+    @property
+    def models_path(self) -> Path:
+        """Where checkpoints lie."""
+        return self.models_dir or self.data_dir / "models"
+
+    @property
+    def max_upload_bytes(self) -> int:
+        """The largest attachment that is read, in bytes."""
+        return int(self.max_upload_mb * 2**20)
+
+
+def read_settings(env_file: Path | None = Path(".env")) -> Settings:
+    """Read the environment and `env_file`.
+
+    Raises:
+        SettingsError: a line for each impossible value, naming the variable.
+    """
+    try:
+        return Settings(_env_file=env_file)  # type: ignore[call-arg]  # pydantic-settings' own
+    except ValidationError as error:
+        lines = []
+        for problem in error.errors(include_url=False, include_input=False):
+            words = problem["msg"].removeprefix("Value error, ")
+            lines.append(f"{_variable_of(str(problem['loc'][0]))}: {words}")
+        raise SettingsError("\n".join(lines)) from None
+
+
+def example() -> str:
+    """Write `.env.example`: every variable with what it means and its default."""
+    head = "# Copy to .env and set what differs; what stays commented out keeps its default.\n"
+    parts = []
+    for variable, item in variables():
+        default = "" if item.default is None else str(item.default)
+        line = f"{variable}={default}"
+        mark = "" if variable == "DISCORD_TOKEN" else "# "
+        parts.append(f"\n# {item.description}\n{mark}{line}\n")
+    return head + "".join(parts)
+
+
+def variables() -> Iterator[tuple[str, FieldInfo]]:
+    """List every variable of the environment with its field."""
+    for name, item in Settings.model_fields.items():
+        yield _variable_of(name), item
+
+
+def _variable_of(name: str) -> str:
+    item = Settings.model_fields.get(name)
+    alias = item.validation_alias if item is not None else name
+    return alias if isinstance(alias, str) else f"{PREFIX}{name.upper()}"
+
+
+def _checked_address(value: str, *, secure: str, plain: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme == secure and parts.hostname:
+        return value
+    if parts.scheme != plain or not parts.hostname:
+        raise ValueError(f"must be an address that begins with {secure}://")
+    if not _is_loopback(parts.hostname):
+        raise ValueError(
+            f"plain {plain}:// would send the token in the clear to {parts.hostname}; "
+            f"use {secure}://, or an address of this machine"
+        )
+    return value
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

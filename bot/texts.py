@@ -1,0 +1,182 @@
+"""Records, places and errors → sentences. Pure: no Discord, no storage calls, no clock."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from storage.records import JobRecord, JobState, QueuePlace
+
+MAX_CONTENT = 2000  # characters of a message
+MAX_ALT_TEXT = 1024  # characters of an attachment's description
+SHOWN_PROMPT = 300  # characters of a prompt on a card
+SHOWN_ANSWER = 1200  # characters of an interrogation's words
+BAR = 12  # cells of the progress bar
+
+
+def received(kind: str) -> str:
+    """Say at once that a command has arrived."""
+    return f"**{kind}** · reading what you sent …"
+
+
+def waiting(
+    record: JobRecord, place: QueuePlace, *, workers_ready: int, notes: Iterable[str] = ()
+) -> str:
+    """Say where a new job stands."""
+    if record.state is JobState.RUNNING:
+        where = "Started."
+    elif place.position <= 1:
+        where = "Next in the queue."
+    else:
+        where = f"Number {place.position} in the queue, behind {place.position - 1}."
+    if not workers_ready:
+        where += " No worker is running now; it starts as soon as one is."
+    return _card(record, where, *notes)
+
+
+def progress(record: JobRecord, step: int, steps: int) -> str:
+    """Say how far a running job is."""
+    share = min(1.0, step / steps) if steps > 0 else 0.0
+    full = round(share * BAR)
+    bar = "▰" * full + "▱" * (BAR - full)
+    return _card(record, f"{bar} step {step} of {steps}")
+
+
+def result(record: JobRecord, notes: Iterable[str] = ()) -> str:
+    """Say what a finished job made, and with what."""
+    outcome = record.result or {}
+    answer = plain(str(outcome.get("text") or ""), SHOWN_ANSWER)
+    lines = [f"> {line}" for line in answer.splitlines()]
+    said = [*map(str, outcome.get("notes", ())), *notes]
+    return _card(record, *lines, f"-# {facts(record)}", *said)
+
+
+def failed(record: JobRecord) -> str:
+    """Say why a job failed."""
+    return _card(record, f"⚠️ {plain(record.error or 'It failed without a reason.', 800)}")
+
+
+def cancelled(record: JobRecord) -> str:
+    """Say that a job was called off."""
+    return _card(record, "Cancelled.")
+
+
+def shown_below(link: str) -> str:
+    """Say on a card that can no longer become the result where the result is."""
+    return f"It is done: {link}"
+
+
+def facts(record: JobRecord) -> str:
+    """List what made a result: its size, seed, steps, time."""
+    params, outcome = record.params, record.result or {}
+    pictures: Sequence[Mapping[str, Any]] = outcome.get("pictures") or ()
+    parts = []
+    if pictures:
+        parts.append(f"{pictures[0]['width']} × {pictures[0]['height']}")
+    parts.extend(_settings(params, _seed(params, pictures)))
+    if outcome.get("seconds"):
+        parts.append(f"{outcome['seconds']:.1f} s")
+    return " · ".join(parts) or record.kind
+
+
+def _settings(params: Mapping[str, Any], seed: int | None) -> list[str]:
+    if "upscaler" in params and params.get("mode", "enlarge") == "enlarge":
+        return [f"{params['upscaler']} × {params['factor']:g}"]
+    if "sampler" not in params:
+        return [str(params[name]) for name in ("method",) if name in params]
+    parts = [] if seed is None else [f"seed `{seed}`"]
+    parts += [
+        f"{params['steps']} steps",
+        str(params["sampler"]),
+        f"guidance {params['guidance']:g}",
+    ]
+    if "strength" in params:
+        parts.append(f"strength {params['strength']:g}")
+    if params.get("model"):
+        parts.append(plain(str(params["model"]), 60))
+    return parts
+
+
+def _seed(params: Mapping[str, Any], pictures: Sequence[Mapping[str, Any]]) -> int | None:
+    for picture in pictures:
+        if picture.get("seed") is not None:
+            return int(picture["seed"])
+    seed = params.get("seed")
+    return seed if isinstance(seed, int) and seed >= 0 else None
+
+
+def alt_text(record: JobRecord, number: int, of: int) -> str:
+    """Describe a result for those who do not see it."""
+    which = f"{record.kind}, picture {number} of {of}" if of > 1 else record.kind
+    prompt = plain(str(record.params.get("prompt") or ""), MAX_ALT_TEXT)
+    return (f"{which}: {prompt}" if prompt else f"Result of {which}")[:MAX_ALT_TEXT]
+
+
+def queue_line(record: JobRecord, place: QueuePlace | None) -> str:
+    """Describe one of a member's jobs in a list."""
+    if record.state is JobState.RUNNING:
+        steps = f", step {record.step} of {record.steps}" if record.steps else ""
+        where = f"running{steps}"
+    elif record.state is JobState.QUEUED and place is not None:
+        where = f"number {place.position} in the queue"
+    else:
+        where = f"{record.state}; could not be shown: {plain(record.delivery_note or '', 100)}"
+    moment = f"<t:{int(record.created_at.timestamp())}:R>"
+    return f"`{record.id}` **{record.kind}** {where} · asked {moment}{_prompt(record, 60)}"
+
+
+def queue(lines: Sequence[str], queued: int, running: int, workers_ready: int) -> str:
+    """Describe the queue to a member."""
+    workers = "1 worker" if workers_ready == 1 else f"{workers_ready or 'no'} workers"
+    head = f"{running} running, {queued} waiting, {workers} ready."
+    own = list(lines) or ["You have nothing in the queue."]
+    return _within(MAX_CONTENT, [head, *own])
+
+
+def ended(record: JobRecord) -> str:
+    """Say that a job can no longer be cancelled."""
+    return f"That {record.kind} is already {record.state}."
+
+
+def incident(number: str) -> str:
+    """Apologise for an error of the bot's own."""
+    return (
+        "Something went wrong on Easel's side. Try again in a moment. "
+        f"Its keeper finds the reason in the log under `{number}`."
+    )
+
+
+def plain(text: str, limit: int) -> str:
+    """Make a stranger's text harmless: no markdown, no control or direction signs, bounded."""
+    kept = "".join(
+        sign
+        for sign in text
+        if sign == "\n" or unicodedata.category(sign) not in ("Cc", "Cf", "Cs")
+    )
+    if len(kept) > limit:
+        kept = kept[: limit - 1] + "…"
+    return "".join(f"\\{sign}" if sign in "\\`*_~|>#[]()-" else sign for sign in kept)
+
+
+def quote(text: str, limit: int) -> str:
+    """Show a stranger's text as code on one line, bounded."""
+    kept = "".join(" " if sign.isspace() else sign for sign in text)
+    kept = "".join(sign for sign in kept if unicodedata.category(sign) not in ("Cc", "Cf", "Cs"))
+    kept = kept.replace("`", "ˋ").strip()
+    return f"`{kept[: limit - 1] + '…' if len(kept) > limit else kept}`" if kept else ""
+
+
+def _prompt(record: JobRecord, limit: int) -> str:
+    shown = quote(str(record.params.get("prompt") or ""), limit)
+    return f" · {shown}" if shown else ""
+
+
+def _card(record: JobRecord, *lines: str) -> str:
+    head = f"**{record.kind}** for <@{record.owner}>{_prompt(record, SHOWN_PROMPT)}"
+    return _within(MAX_CONTENT, [head, *lines])
+
+
+def _within(limit: int, lines: Iterable[str]) -> str:
+    text = "\n".join(line for line in lines if line)
+    return text if len(text) <= limit else text[: limit - 1] + "…"

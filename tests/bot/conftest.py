@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+import simcord
+from PIL import Image
+
+from bot.answers import SPEAKING, original
+from bot.client import Easel
+from bot.dispatcher import Dispatcher
+from bot.settings import Settings
+from storage.blobs import BlobStore
+from storage.database import Database
+from storage.jobs import JobStore
+from storage.records import JobRecord, QueueLimits
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # the doubles are no package
+
+from doubles.service import ScriptedService  # noqa: E402
+
+LIMITS = QueueLimits(per_owner=3, per_guild=5, total=6)
+
+
+class House:
+    """A bot against a simulated Discord, with real storage and a scripted worker."""
+
+    def __init__(self, database: Database, root: Path) -> None:
+        self.settings = Settings(
+            _env_file=None, data_dir=root, max_upload_mb=1, max_pixels=1_000_000
+        )
+        self.jobs = JobStore(database)
+        self.blobs = BlobStore(root / "blobs")
+        self.service = ScriptedService(root / "outbox")
+        self.bot = self.build()
+        self.env = simcord.Env(self.bot, shard_count=1, check_errors=False)
+        self.adopt(self.bot)
+
+    def build(self) -> Easel:
+        dispatcher = Dispatcher(
+            self.jobs,
+            self.blobs,
+            self.service,
+            limits=LIMITS,
+            lease=timedelta(seconds=60),
+        )
+        return Easel(
+            settings=self.settings,
+            dispatcher=dispatcher,
+            jobs=self.jobs,
+            blobs=self.blobs,
+            service=self.service,
+        )
+
+    def adopt(self, bot: Easel) -> None:
+        self.bot = bot
+        bot.idle_wait = self.env.external_wait  # type: ignore[method-assign]
+
+    def populate(self) -> None:
+        self.guild = self.env.create_guild()
+        self.channel = self.guild.create_text_channel("easel")
+        self.alice = self.guild.add_member(self.env.create_user("alice"))
+        self.bob = self.guild.add_member(self.env.create_user("bob"))
+
+    async def restart(self) -> None:
+        """End the bot's process as a crash would, and start another one on the same storage."""
+        bot = self.build()
+        self.adopt(bot)
+        await self.env.restart_bot(bot)
+
+    async def ask(self, command: str = "img2img", member: Any = None, **options: Any) -> Any:
+        if command != "imagine":
+            options.setdefault("image", ("photo.png", png()))
+        return await (member or self.alice).slash(self.channel, command, **options)
+
+    async def finish(self, **how: Any) -> None:
+        self.service.finish(**how)
+        await self.env.settle()
+
+    async def only_job(self, member: Any = None) -> JobRecord:
+        (record,) = await self.jobs.list_for(str((member or self.alice).id))
+        return record
+
+    async def count(self) -> int:
+        return sum((await self.jobs.counts()).values())
+
+    def messages(self) -> list[Any]:
+        return self.channel.history()
+
+
+@pytest_asyncio.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    async with Database(tmp_path / "easel.db") as database:
+        house = House(database, tmp_path)
+        await house.env.start()
+        house.populate()
+        try:
+            yield house
+        finally:
+            await house.env.shutdown()
+            house.bot.reader.close()
+        unexpected = [e for e in house.env.errors if not isinstance(original(e), SPEAKING)]
+        assert [] == unexpected
+
+
+def png(size: tuple[int, int] = (32, 24), colour: Any = "blue", mode: str = "RGB") -> bytes:
+    return encoded(Image.new(mode, size, colour))
+
+
+def encoded(picture: Image.Image, form: str = "PNG", **options: Any) -> bytes:
+    out = io.BytesIO()
+    picture.save(out, form, **options)
+    return out.getvalue()
+
+
+@pytest.fixture
+def red() -> bytes:
+    return png(colour="red")

@@ -1,0 +1,150 @@
+"""A service in memory: the tests decide when its worker steps, finishes, fails or dies."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from inference.commands import Submit
+from inference.errors import NoWorker
+from inference.events import (
+    Dropped,
+    Event,
+    Failed,
+    Finished,
+    ModelInfo,
+    Picture,
+    Progress,
+    WorkerLost,
+)
+from inference.service.contract import WorkerStatus
+
+MODELS = (
+    ModelInfo(name="starter", kind="diffusion", size=128, about="small emoji"),
+    ModelInfo(name="animevideov3", kind="upscaler", size=4, about="fast"),
+)
+
+
+class ScriptedService:
+    """Implements `inference.service.Service`; nothing happens in it that was not asked for."""
+
+    def __init__(self, outbox: Path, capacity: int = 16) -> None:
+        outbox.mkdir(parents=True, exist_ok=True)
+        self.outbox = outbox
+        self.capacity = capacity
+        self.ready = True
+        self.worker = "scripted-1"
+        #: What was handed over and has not ended, by job id, in order.
+        self.held: dict[str, Submit] = {}
+        #: Everything that was ever handed over.
+        self.submitted: list[Submit] = []
+        #: Job ids that were asked to be given up.
+        self.cancelled: list[str] = []
+        self._events: asyncio.Queue[tuple[str, Event]] = asyncio.Queue()
+
+    @property
+    def workers(self) -> tuple[WorkerStatus, ...]:
+        if not self.ready:
+            return ()
+        status = WorkerStatus(
+            name=self.worker,
+            ready=True,
+            held=len(self.held),
+            capacity=self.capacity,
+            device="cpu",
+            models=MODELS,
+        )
+        return (status,)
+
+    def free_worker(self) -> str | None:
+        return self.worker if self.ready and len(self.held) < self.capacity else None
+
+    async def submit(self, worker: str, submission: Submit) -> None:
+        if not self.ready or worker != self.worker:
+            raise NoWorker
+        self.held[submission.job_id] = submission
+        self.submitted.append(submission)
+
+    async def cancel(self, worker: str, job_id: str, attempt: int) -> None:
+        self.cancelled.append(job_id)
+        if self.held.pop(job_id, None) is not None:
+            self._say(Dropped(job_id=job_id, attempt=attempt))
+
+    async def next_event(self) -> tuple[str, Event]:
+        return await self._events.get()
+
+    # What a test says.
+
+    @property
+    def job(self) -> Submit:
+        """The one job in hand."""
+        (only,) = self.held.values()
+        return only
+
+    def progress(self, step: int, steps: int, job_id: str | None = None) -> None:
+        job = self.held[job_id] if job_id else self.job
+        self._say(Progress(job_id=job.job_id, attempt=job.attempt, step=step, steps=steps))
+
+    def finish(
+        self,
+        job_id: str | None = None,
+        *,
+        size: tuple[int, int] = (16, 16),
+        colour: str = "red",
+        pictures: int = 1,
+        text: str = "",
+        notes: tuple[str, ...] = (),
+        file: bytes | None = None,
+    ) -> None:
+        job = self._pop(job_id)
+        made = tuple(self._picture(job, n, size, colour, file) for n in range(pictures))
+        self._say(
+            Finished(
+                job_id=job.job_id,
+                attempt=job.attempt,
+                pictures=made,
+                text=text,
+                notes=notes,
+                seconds=1.5,
+                charged=1.0,
+            )
+        )
+
+    def fail(self, reason: str, fault: str = "input", job_id: str | None = None) -> None:
+        job = self._pop(job_id)
+        self._say(Failed(job_id=job.job_id, attempt=job.attempt, reason=reason, fault=fault))
+
+    def lose_worker(self, reason: str = "killed") -> None:
+        """The worker's process ends with everything it held; another one takes its place."""
+        held = tuple((job.job_id, job.attempt) for job in self.held.values())
+        self.held.clear()
+        lost, self.worker = self.worker, self.worker + "+"
+        self._say(WorkerLost(worker=lost, reason=reason, jobs=held), lost)
+
+    def _pop(self, job_id: str | None) -> Submit:
+        return self.held.pop(job_id or self.job.job_id)
+
+    def _say(self, event: Event, worker: str | None = None) -> None:
+        self._events.put_nowait((worker or self.worker, event))
+
+    def _picture(
+        self, job: Submit, number: int, size: tuple[int, int], colour: str, file: bytes | None
+    ) -> Picture:
+        path = self.outbox / f"{job.job_id}-{job.attempt}-{number}.png"
+        infotext = f"{job.params.get('prompt', '')}\nSteps: 20, Seed: {number}"
+        info = PngInfo()
+        info.add_text("parameters", infotext)
+        Image.new("RGB", size, colour).save(path, pnginfo=info)
+        if file is not None:
+            path.write_bytes(file)
+        return Picture(
+            path=str(path),
+            width=size[0],
+            height=size[1],
+            media_type="image/png",
+            seed=int(job.params.get("seed", 0)) + number,
+            infotext=infotext,
+        )
