@@ -5,6 +5,9 @@ InferenceError
 │   ├── OutOfRange        a number beyond its bounds
 │   ├── UnknownChoice     a name that is not among the choices
 │   └── PictureMissing    a picture that the kind needs was not given
+├── EngineError           running failed, whatever was asked
+│   ├── OutOfMemory       a picture does not fit the device even alone
+│   └── DeviceLost        only a new process can use the device again
 ├── WireError             a frame that the other side cannot have meant
 └── ServiceError          the workers as a whole
     ├── NoWorker          nothing is running that could take the job
@@ -55,6 +58,21 @@ class PictureMissing(JobError):
 
     def __init__(self, kind: str, name: str) -> None:
         super().__init__(name, f"{kind} needs the picture “{name}”: attach one.")
+
+
+class EngineError(InferenceError):
+    """Running the job failed."""
+
+    def __init__(self, words: str | None = None) -> None:
+        super().__init__(words or self.__doc__)
+
+
+class OutOfMemory(EngineError):
+    """The picture does not fit the device's memory even alone: ask for a smaller one."""
+
+
+class DeviceLost(EngineError):
+    """The device is in a state that only a new process can leave."""
 
 
 class WireError(InferenceError):

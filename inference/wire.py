@@ -66,19 +66,29 @@ def size(header: bytes) -> int:
 
 
 def read(stream: BinaryIO) -> Message | None:
-    """Read one message from a blocking stream; None at its end."""
-    header = stream.read(HEADER.size)
-    if len(header) < HEADER.size:
+    """Read one message from a blocking stream, buffered or not; None at its end."""
+    header = _exactly(stream, HEADER.size)
+    if header is None:
         return None
-    length = size(header)
-    body = stream.read(length)
-    return decode(body) if len(body) == length else None
+    body = _exactly(stream, size(header))
+    return None if body is None else decode(body)
 
 
 def write(stream: BinaryIO, message: Message) -> None:
     """Write one message to a blocking stream."""
     stream.write(encode(message))
     stream.flush()
+
+
+def _exactly(stream: BinaryIO, count: int) -> bytes | None:
+    """Read that many bytes, or None where the stream ends before."""
+    parts = bytearray()
+    while len(parts) < count:
+        part = stream.read(count - len(parts))
+        if not part:
+            return None
+        parts += part
+    return bytes(parts)
 
 
 def _build(message_type: type, fields: Mapping[str, Any]) -> Any:

@@ -9,7 +9,7 @@ Lanes of asides take turns as well, and within a lane the jobs do.
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 from inference.engine.task import BatchKey, Run, Stage, Task
@@ -54,11 +54,13 @@ class Lane:
 class Scheduler:
     """The waiting rooms and the order of their doors."""
 
-    def __init__(self, max_batch: int, slice_limits: Mapping[str, int] | None = None) -> None:
+    def __init__(self, max_batch: int, limit: Callable[[Hashable], int]) -> None:
+        """Take the most rows of a batch, and how many asides of a lane share a call."""
         self._max_batch = max_batch
-        self._slice_limits = slice_limits or {}
+        self._limit = limit
         self._lanes: OrderedDict[Hashable, Lane] = OrderedDict()
         self._groups: OrderedDict[BatchKey, list[Task]] = OrderedDict()
+        self._caps: dict[BatchKey, int] = {}
 
     @property
     def idle(self) -> bool:
@@ -75,6 +77,10 @@ class Scheduler:
     def schedule(self) -> Turn:
         """Choose what runs now; a denoising row keeps its place, an aside leaves its lane."""
         return Turn(aside=self._next_aside(), batch=self._next_batch())
+
+    def cap(self, key: BatchKey, rows: int) -> None:
+        """Never again put more rows of this key into a call: memory ran out above that."""
+        self._caps[key] = max(1, min(rows, self._caps.get(key, self._max_batch)))
 
     def leave(self, task: Task) -> None:
         """Take a denoising row out of its group."""
@@ -104,14 +110,9 @@ class Scheduler:
             self._lanes[name] = lane
         return taken
 
-    def _limit(self, lane: Hashable) -> int:
-        """How many asides of a lane share a call."""
-        kind = lane[0] if isinstance(lane, tuple) else lane
-        return self._slice_limits.get(str(kind), 1)
-
     def _next_batch(self) -> tuple[Task, ...]:
         if not self._groups:
             return ()
         key = next(iter(self._groups))
         self._groups.move_to_end(key)
-        return tuple(self._groups[key][: self._max_batch])
+        return tuple(self._groups[key][: self._caps.get(key, self._max_batch)])

@@ -35,8 +35,6 @@ class BatchKey:
     tokens: int
     #: Whether guidance runs a second, unconditional half.
     guided: bool
-    #: Alone in its batch (deterministic mode, or after memory ran out): the task's own number.
-    alone: int = 0
 
 
 @dataclass(eq=False)
@@ -53,15 +51,17 @@ class Task:
     #: The device side of a denoising row; set by the runner's preparation.
     row: Row | None = None
     result: Any = None
+    #: What went wrong with this task alone, in the turn just run.
+    error: BaseException | None = None
     #: Progress units done so far.
     units: int = 0
 
     @property
     def lane(self) -> Hashable:
-        """Name what it waits for when it is not denoising."""
-        if self.stage is Stage.SLICE and isinstance(self.work, Slice):
+        """Name what it waits for when it is not denoising; equal lanes may share a call."""
+        if isinstance(self.work, Slice):
             return self.work.lane
-        return self.stage
+        return (self.stage.value, self.work.model, self.work.width, self.work.height)
 
     def advance(self) -> None:
         """Count a step, never beyond what the work stands for."""

@@ -102,7 +102,7 @@ class Upscale(Job):
     kind: ClassVar[str] = "upscale"
     needs: ClassVar[tuple[str, ...]] = ("image",)
 
-    upscaler: str = words("animevideov3", 100, "Upscaler")
+    upscaler: str = words("realesr-animevideov3", 100, "Upscaler")
     factor: float = number(2.0, 1.0, 8.0, "How many times as wide and high")
     width: int | None = number(None, 1, 8192, "Target width instead of a factor", "px")
     height: int | None = number(None, 1, 8192, "Target height instead of a factor", "px")

@@ -1,0 +1,65 @@
+"""Rows gathered for one network call and scattered again; the rows stay the only lasting state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from inference.engine.row import Row
+from inference.sampling.denoiser import combine
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """One network call: every row's conditions, then every guided row's unconditional half.
+
+    x [N, C, h, w], sigma [N], text [N, tokens, width], extra [N, C + 1, h, w] or None; all float32.
+    """
+
+    x: Tensor
+    sigma: Tensor
+    text: Tensor
+    extra: Tensor | None
+    #: [K] the row of each conditional entry, and its prompt's weight.
+    owners: Tensor
+    weights: Tensor
+    #: [B] guidance scale of each row.
+    scale: Tensor
+    guided: bool
+
+    @classmethod
+    def gather(cls, rows: Sequence[Row], device: torch.device) -> Batch:
+        """Lay the rows' latents, noise levels and conditions side by side."""
+        entries = [
+            (number, condition, weight)
+            for number, row in enumerate(rows)
+            for condition, weight in row.current().conditions
+        ]
+        guided = rows[0].guided
+        sources = [number for number, _, _ in entries]
+        texts = [condition.crossattn for _, condition, _ in entries]
+        if guided:
+            sources += range(len(rows))
+            texts += [row.current().unconditional.crossattn for row in rows]
+        extras = [rows[number].extra for number in sources]
+        known = [extra for extra in extras if extra is not None]
+        return cls(
+            x=torch.stack([rows[number].x for number in sources]).to(device),
+            sigma=torch.tensor([rows[number].sigma for number in sources], device=device),
+            text=torch.stack(texts).to(device),
+            extra=torch.stack(known).to(device) if known else None,
+            owners=torch.tensor(sources[: len(entries)], device=device),
+            weights=torch.tensor([weight for _, _, weight in entries], device=device),
+            scale=torch.tensor([row.guidance for row in rows], device=device),
+            guided=guided,
+        )
+
+    def scatter(self, denoised: Tensor) -> Tensor:
+        """Guide each row by its conditions: [N, C, h, w] of the call becomes [B, C, h, w]."""
+        if not self.guided:
+            return denoised
+        count = len(self.owners)
+        return combine(denoised[count:], denoised[:count], self.owners, self.weights, self.scale)

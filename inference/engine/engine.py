@@ -1,0 +1,141 @@
+"""The engine: works of many jobs, run step by step in shared batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+
+from inference.engine.runner import Runner
+from inference.engine.scheduler import Scheduler, Turn
+from inference.engine.task import Run, Stage, Task
+from inference.engine.work import Operation, Outcome
+
+#: Pixels that go through the autoencoder together between two steps.
+VAE_PIXELS = 512 * 512
+
+
+@dataclass(frozen=True)
+class Stepped:
+    """A run came further."""
+
+    run: Run
+
+
+@dataclass(frozen=True)
+class Done:
+    """A run is over, with its outcome."""
+
+    run: Run
+    outcome: Outcome
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A run is over, with an error."""
+
+    run: Run
+    error: BaseException
+
+
+Report = Stepped | Done | Broken
+
+
+def lane_limit(max_batch: int, slices: int) -> Callable[[Hashable], int]:
+    """Make the rule of how many asides share a call: by pixels, or by number."""
+
+    def limit(lane: Hashable) -> int:
+        if isinstance(lane, tuple) and lane[0] in (Stage.PREPARE.value, Stage.DECODE.value):
+            _, _, width, height = lane
+            return max(1, min(max_batch, VAE_PIXELS // int(width * height)))
+        return slices
+
+    return limit
+
+
+class Engine:
+    """Takes jobs as operations, gives reports; `step` is all there is to it."""
+
+    def __init__(self, runner: Runner, scheduler: Scheduler) -> None:
+        self._runner = runner
+        self._scheduler = scheduler
+        self._runs: dict[tuple[str, int], Run] = {}
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing to do."""
+        return self._scheduler.idle
+
+    def add(self, job_id: str, attempt: int, operation: Operation) -> list[Report]:
+        """Take a job; its operation runs up to its first ask at once."""
+        run = Run(job_id, attempt, operation)
+        self._runs[job_id, attempt] = run
+        return self._continue(run, first=True)
+
+    def cancel(self, job_id: str, attempt: int) -> bool:
+        """Give a job up; its rows leave before the next step. Says whether it was there."""
+        run = self._runs.pop((job_id, attempt), None)
+        if run is None:
+            return False
+        self._forget(run)
+        return True
+
+    def step(self) -> list[Report]:
+        """Schedule, run, postprocess."""
+        turn = self._scheduler.schedule()
+        failures, fitted = self._runner.run(turn)
+        if turn.batch and fitted < len(turn.batch) and turn.batch[0].key is not None:
+            self._scheduler.cap(turn.batch[0].key, fitted)
+        reports: list[Report] = []
+        for task, error in failures:
+            reports += self._fail(task.run, error)
+        return reports + self._postprocess(turn)
+
+    def _postprocess(self, turn: Turn) -> list[Report]:
+        """Move tasks to where they wait next and let answered operations go on."""
+        reports: list[Report] = []
+        touched: dict[int, Run] = {}
+        for task in turn.aside:
+            if self._alive(task):
+                touched[id(task.run)] = task.run
+                if task.stage is not Stage.DONE:
+                    self._scheduler.add(task)
+        for task in turn.batch:
+            if self._alive(task):
+                touched[id(task.run)] = task.run
+                if task.stage is not Stage.DENOISE:
+                    self._scheduler.leave(task)
+                    self._scheduler.add(task)
+        for run in touched.values():
+            reports.append(Stepped(run))
+            if run.answered:
+                reports += self._continue(run)
+        return reports
+
+    def _alive(self, task: Task) -> bool:
+        return self._runs.get((task.run.job_id, task.run.attempt)) is task.run
+
+    def _continue(self, run: Run, *, first: bool = False) -> list[Report]:
+        """Give an operation its results and take its next ask, or its outcome."""
+        try:
+            while first or run.answered:
+                results = None if first else [task.result for task in run.tasks]
+                first = False
+                ask = run.operation.send(results)  # type: ignore[arg-type]
+                for task in run.ask(ask):
+                    self._scheduler.add(task)
+        except StopIteration as finished:
+            del self._runs[run.job_id, run.attempt]
+            return [Done(run, finished.value)]
+        except Exception as error:
+            return self._fail(run, error)
+        return []
+
+    def _fail(self, run: Run, error: BaseException) -> list[Report]:
+        if self._runs.pop((run.job_id, run.attempt), None) is None:
+            return []
+        self._forget(run)
+        return [Broken(run, error)]
+
+    def _forget(self, run: Run) -> None:
+        self._scheduler.drop(run)
+        run.operation.close()

@@ -1,0 +1,79 @@
+"""What to do when the device's memory runs out: smaller, then alone, then give that job up."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from inference.engine.task import Task
+from inference.errors import DeviceLost, OutOfMemory
+
+#: How libraries spell it when they do not raise torch's own class.
+SPELLINGS = ("out of memory", "can't allocate memory", "alloc_failed", "not enough memory")
+
+Failures = list[tuple[Task, BaseException]]
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What came of a piece of work for several tasks."""
+
+    #: The most tasks that went through together.
+    fitted: int
+    failures: Failures = field(default_factory=list)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell an allocation failure from other errors, however it is spelled."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(
+        words in str(error).lower() for words in SPELLINGS
+    )
+
+
+def is_device_lost(error: BaseException) -> bool:
+    """Recognise errors after which every further call on a CUDA device fails too."""
+    words = str(error)
+    return isinstance(error, RuntimeError) and "CUDA error" in words and not is_out_of_memory(error)
+
+
+def attempt(work: Callable[[Sequence[Task]], None], tasks: Sequence[Task]) -> Attempt:
+    """Do a piece of work for several tasks; on lack of memory in halves, down to each alone.
+
+    Any other error fails the task it belongs to: together first, then each alone to find it.
+
+    Raises:
+        DeviceLost: the process must end.
+    """
+    error = _try(work, tasks)
+    if error is None:
+        return Attempt(len(tasks))
+    if is_device_lost(error):
+        raise DeviceLost from error
+    free()
+    if len(tasks) > 1:
+        middle = len(tasks) // 2
+        first, second = attempt(work, tasks[:middle]), attempt(work, tasks[middle:])
+        fitted = max(first.fitted, second.fitted) if is_out_of_memory(error) else len(tasks)
+        return Attempt(fitted, first.failures + second.failures)
+    return Attempt(1, [(tasks[0], OutOfMemory() if is_out_of_memory(error) else error)])
+
+
+def free() -> None:
+    """Give back what nobody refers to any more."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def _try(work: Callable[[Sequence[Task]], None], tasks: Sequence[Task]) -> BaseException | None:
+    """Return the error without its traceback, whose frames would keep the failed try's tensors."""
+    try:
+        work(tasks)
+    except Exception as error:
+        return error.with_traceback(None)
+    return None

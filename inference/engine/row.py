@@ -1,0 +1,74 @@
+"""The device side of one denoising task: its latent, its sampler and what it is conditioned on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from inference.prompts.conditioning import Conditioning
+from inference.sampling.samplers.core import Sampler
+
+
+@dataclass(frozen=True, eq=False)
+class Until:
+    """The conditioning that holds up to and including a network call, counted from 1."""
+
+    call: int
+    #: Encoded prompts and their weights: several where the prompt says AND.
+    conditions: tuple[tuple[Conditioning, float], ...]
+    unconditional: Conditioning
+
+
+@dataclass(eq=False)
+class Row:
+    """One picture being denoised.
+
+    `x` [C, h, w] float32 is what the network shall look at next, at noise level `sigma`.
+    """
+
+    sampler: Sampler
+    x: Tensor
+    sigma: float
+    guidance: float
+    conditioning: tuple[Until, ...]
+    #: Network calls made so far.
+    calls: int = 0
+    #: Where to change, [1, h, w] float32 in 0..1, and what stays elsewhere, [C, h, w].
+    mask: Tensor | None = None
+    original: Tensor | None = None
+    #: What inpainting networks see besides: [C + 1, h, w] float32.
+    extra: Tensor | None = None
+    #: The finished latent, [C, h, w] float32.
+    latent: Tensor | None = None
+
+    @property
+    def guided(self) -> bool:
+        """Whether the unconditional half is needed: at guidance 1 it cancels out."""
+        return self.guidance != 1.0 or len(self.conditioning[0].conditions) > 1
+
+    def current(self) -> Until:
+        """Return the conditioning of the call about to be made."""
+        for entry in self.conditioning:
+            if self.calls < entry.call:
+                return entry
+        return self.conditioning[-1]
+
+    def advance(self, denoised: Tensor) -> bool:
+        """Hand the clean latent x0 to the sampler; say whether it wants another call.
+
+        x0 [C, h, w] is kept to the original outside the mask, as after every prediction.
+        """
+        self.calls += 1
+        try:
+            self.x, self.sigma = self.sampler.send(self._keep(denoised))
+        except StopIteration as finished:
+            self.latent = self._keep(finished.value)
+            return False
+        return True
+
+    def _keep(self, latent: Tensor) -> Tensor:
+        if self.mask is None or self.original is None:
+            return latent
+        return torch.lerp(self.original, latent, self.mask)

@@ -1,0 +1,145 @@
+"""The only part that touches the device: encode, denoise, decode, and slices of other work."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Hashable, Mapping, Sequence
+
+import torch
+
+from inference.engine.batch import Batch
+from inference.engine.memory import Attempt, Failures, attempt
+from inference.engine.prepare import batch_key, plan_sigmas, prepare_rows
+from inference.engine.row import Row
+from inference.engine.scheduler import Turn
+from inference.engine.task import Stage, Task
+from inference.engine.work import Paint, Painted
+from inference.models.errors import BrokenOutput
+from inference.models.library import Library
+
+#: Does the slices of one lane: loads in, results out, in the same order.
+Hand = Callable[[Hashable, Sequence[object]], Sequence[object]]
+
+
+class Runner:
+    """Runs turns; what it learns about a task it leaves on the task."""
+
+    def __init__(self, library: Library, hands: Mapping[str, Hand]) -> None:
+        self._library = library
+        self._hands = hands
+
+    def run(self, turn: Turn) -> tuple[Failures, int]:
+        """Run one turn; return the tasks that failed in it and how many rows fitted one call.
+
+        Raises:
+            DeviceLost: the process must end.
+        """
+        failures: Failures = []
+        fitted = 0
+        if turn.aside:
+            failures += self._timed(self._aside, turn.aside).failures
+        if turn.batch:
+            result = self._timed(self._denoise, turn.batch)
+            fitted = result.fitted
+            failures += result.failures
+            failures += [(task, task.error) for task in turn.batch if task.error is not None]
+        return failures, fitted
+
+    def _timed(self, work: Callable[[Sequence[Task]], None], tasks: Sequence[Task]) -> Attempt:
+        """Do a piece of work and charge each job its share of the time."""
+        begin = time.perf_counter()
+        result = attempt(work, tasks)
+        share = (time.perf_counter() - begin) / len(tasks)
+        for task in tasks:
+            task.run.charged += share
+        return result
+
+    def _aside(self, tasks: Sequence[Task]) -> None:
+        match tasks[0].stage:
+            case Stage.PREPARE:
+                self._prepare(tasks)
+            case Stage.DECODE:
+                self._decode(tasks)
+            case _:
+                self._slice(tasks)
+
+    def _prepare(self, tasks: Sequence[Task]) -> None:
+        """Make tasks ready to denoise; one that needs no step keeps its picture."""
+        moving = []
+        for task in tasks:
+            work = _paint(task)
+            model = self._library.diffusion(work.model)
+            if plan_sigmas(work, model).sigmas:
+                moving.append(task)
+            else:
+                latent = work.latent if work.picture is None else model.encode([work.picture])[0]
+                task.finish(Painted(picture=work.picture, latent=_on_cpu(latent)))
+        if not moving:
+            return
+        model = self._library.diffusion(_paint(moving[0]).model)
+        rows = prepare_rows([_paint(task) for task in moving], model)
+        for task, row in zip(moving, rows, strict=True):
+            task.row = row
+            task.key = batch_key(_paint(task), row)
+            task.stage = Stage.DENOISE
+
+    def _denoise(self, tasks: Sequence[Task]) -> None:
+        """Call the network once for all rows, then let each row's sampler step."""
+        model = self._library.diffusion(_paint(tasks[0]).model)
+        rows = [_row(task) for task in tasks]
+        batch = Batch.gather(rows, model.device)
+        output = model.denoise(batch.x, batch.sigma, batch.text, batch.extra)
+        with torch.inference_mode():
+            denoised = batch.scatter(output)
+            for task, row, clean in zip(tasks, rows, denoised, strict=True):
+                self._advance(task, row, clean)
+
+    def _advance(self, task: Task, row: Row, clean: torch.Tensor) -> None:
+        """Step one row; its error must not make the others step twice."""
+        try:
+            going = row.advance(clean)
+        except Exception as error:
+            task.error = error.with_traceback(None)
+            return
+        task.stage = Stage.DENOISE if going else Stage.DECODE
+        task.advance()
+
+    def _decode(self, tasks: Sequence[Task]) -> None:
+        """Turn finished latents into pictures."""
+        model = self._library.diffusion(_paint(tasks[0]).model)
+        latents = [row.latent for task in tasks if (row := _row(task)).latent is not None]
+        stacked = torch.stack(latents)
+        if not torch.isfinite(stacked).all():
+            raise BrokenOutput(
+                "The denoising ran away into numbers that are no picture. Lower the guidance "
+                "scale, or use another sampler."
+            )
+        wanted = any(_paint(task).decode for task in tasks)
+        pictures = model.decode(stacked) if wanted else [None] * len(tasks)
+        for task, picture, latent in zip(tasks, pictures, latents, strict=True):
+            task.finish(Painted(picture=picture, latent=_on_cpu(latent)))
+
+    def _slice(self, tasks: Sequence[Task]) -> None:
+        lane = tasks[0].lane
+        kind = lane[0] if isinstance(lane, tuple) else lane
+        results = self._hands[str(kind)](lane, [getattr(task.work, "load", None) for task in tasks])
+        for task, result in zip(tasks, results, strict=True):
+            task.finish(result)
+
+
+def _paint(task: Task) -> Paint:
+    if not isinstance(task.work, Paint):
+        raise TypeError(f"a {type(task.work).__name__} came where denoising was expected")
+    return task.work
+
+
+def _row(task: Task) -> Row:
+    if task.row is None:
+        raise RuntimeError(f"task {task.index} of job {task.run.job_id} was not prepared")
+    return task.row
+
+
+def _on_cpu(latent: torch.Tensor | None) -> torch.Tensor:
+    if latent is None:
+        raise ValueError("there is nothing to keep: the work has neither picture nor latent")
+    return latent.float().cpu()

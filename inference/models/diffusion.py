@@ -1,0 +1,136 @@
+"""A latent diffusion checkpoint: text encoder, denoising network, autoencoder and noise table.
+
+Conventions: pictures are 8-bit RGB; picture tensors [B, 3, H, W] in −1..1; latents [B, C, H/8, W/8]
+in the network's own scale, float32; sigmas [B] in variance-exploding space.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from inference.models.errors import BrokenOutput
+from inference.prompts.chunks import Tokenizer
+from inference.prompts.encode import TextEncoder
+from inference.sampling.denoiser import Prediction, scale_input, to_x0
+from inference.sampling.table import NoiseTable
+
+#: Pixels a latent cell stands for, in every family Easel runs.
+CELL = 8
+
+
+@dataclass(frozen=True, eq=False)
+class DiffusionModel:
+    """One loaded checkpoint on one device; its parts are never changed by a job."""
+
+    name: str
+    unet: Any
+    vae: Any
+    text_model: Any
+    tokenizer: Tokenizer
+    table: NoiseTable
+    prediction: Prediction
+    #: Side of the pictures it was trained on, in pixels.
+    size: int
+    #: Ten characters of SHA-256, as the field prints a model's hash.
+    digest: str = ""
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    dtype: torch.dtype = torch.float32
+
+    @property
+    def latent_channels(self) -> int:
+        """Channels of a latent."""
+        return int(self.vae.config.latent_channels)
+
+    @property
+    def inpainting(self) -> bool:
+        """Whether the network takes the mask and the masked picture as further channels."""
+        return int(self.unet.config.in_channels) == 2 * self.latent_channels + 1
+
+    def encoder(self, clip_skip: int, emphasis: Any) -> TextEncoder:
+        """Make the text encoder with a job's own way of reading it."""
+        return TextEncoder(self.tokenizer, self.text_model, clip_skip=clip_skip, emphasis=emphasis)
+
+    @torch.inference_mode()
+    def denoise(
+        self, x: Tensor, sigma: Tensor, text: Tensor, extra: Tensor | None = None
+    ) -> Tensor:
+        """Predict the clean latents x0 of rows at their own noise levels.
+
+        Args:
+            x: [B, C, h, w] float32, variance-exploding.
+            sigma: [B] float32.
+            text: [B, tokens, width] float32.
+            extra: [B, C + 1, h, w] float32 for inpainting networks: mask and masked latent.
+        """
+        timestep = torch.tensor(
+            [self.table.sigma_to_t(level) for level in sigma.tolist()], device=self.device
+        )
+        scaled = scale_input(x, sigma)
+        if extra is not None:
+            scaled = torch.cat([scaled, extra], 1)
+        inputs = scaled.to(self.dtype)
+        output = self.unet(inputs, timestep, text.to(self.dtype)).sample
+        clean: Tensor = to_x0(output.float(), x, sigma, self.prediction)
+        return clean
+
+    @torch.inference_mode()
+    def encode(self, pictures: Sequence[Image.Image]) -> Tensor:
+        """Encode pictures of one size to latents, taking the posterior's mean.
+
+        Raises:
+            BrokenOutput: the autoencoder gave NaN, in float32 too.
+        """
+        pixels = torch.stack([to_tensor(picture) for picture in pictures]).to(self.device)
+        config = self.vae.config
+        mean = self._checked(lambda vae, x: vae.encode(x).latent_dist.mean, pixels)
+        latents: Tensor = (mean - (config.shift_factor or 0.0)) * config.scaling_factor
+        return latents
+
+    @torch.inference_mode()
+    def decode(self, latents: Tensor) -> list[Image.Image]:
+        """Decode latents to pictures.
+
+        Raises:
+            BrokenOutput: the autoencoder gave NaN, in float32 too.
+        """
+        config = self.vae.config
+        inputs = latents / config.scaling_factor + (config.shift_factor or 0.0)
+        pixels = self._checked(lambda vae, x: vae.decode(x).sample, inputs)
+        return [to_picture(row) for row in pixels]
+
+    def _checked(self, run: Any, inputs: Tensor) -> Tensor:
+        """Run the autoencoder, and once more in float32 when numbers overflow in less."""
+        output: Tensor = run(self.vae, inputs.to(self.dtype)).float()
+        if torch.isfinite(output).all():
+            return output
+        if self.dtype is not torch.float32:
+            self.vae.to(torch.float32)
+            try:
+                output = run(self.vae, inputs.float())
+            finally:
+                self.vae.to(self.dtype)
+        if not torch.isfinite(output).all():
+            raise BrokenOutput(
+                "The autoencoder gave numbers that are no picture. Lower the guidance scale, or "
+                "use another checkpoint."
+            )
+        return output
+
+
+def to_tensor(picture: Image.Image) -> Tensor:
+    """Turn an RGB picture into [3, H, W] float32 in −1..1."""
+    values = np.asarray(picture.convert("RGB"), dtype=np.float32)
+    return torch.from_numpy(values / 127.5 - 1).permute(2, 0, 1)
+
+
+def to_picture(pixels: Tensor) -> Image.Image:
+    """Turn [3, H, W] in −1..1 into an RGB picture, clamped and rounded."""
+    values = (pixels.float().clamp(-1, 1) * 127.5 + 127.5).round().byte()
+    return Image.fromarray(values.permute(1, 2, 0).cpu().numpy())

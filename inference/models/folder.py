@@ -1,0 +1,103 @@
+"""Read a checkpoint from a folder in diffusers' layout; safetensors only, never the network."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from transformers import CLIPTextModel
+
+from inference.models.diffusion import CELL, DiffusionModel
+from inference.models.errors import CorruptWeights, MissingWeights, UnsupportedWeights
+from inference.prompts.tokenizer import load_tokenizer
+from inference.sampling.table import NoiseTable
+
+#: What a folder must hold, and the file that proves it.
+PARTS = {
+    "unet": "diffusion_pytorch_model.safetensors",
+    "vae": "diffusion_pytorch_model.safetensors",
+    "text_encoder": "model.safetensors",
+}
+PREDICTIONS = ("epsilon", "v_prediction", "sample")
+
+
+def load_folder(
+    folder: Path, name: str, device: torch.device, dtype: torch.dtype
+) -> DiffusionModel:
+    """Load a Stable Diffusion 1 or 2 checkpoint.
+
+    Raises:
+        MissingWeights: a part is not there, or only as a pickle.
+        UnsupportedWeights: another family.
+        CorruptWeights: a part cannot be read.
+    """
+    _check_parts(folder)
+    scheduler = _json(folder / "scheduler" / "scheduler_config.json")
+    prediction = scheduler.get("prediction_type", "epsilon")
+    if prediction not in PREDICTIONS:
+        raise UnsupportedWeights(f"{name} predicts {prediction!r}, which Easel does not run.")
+    unet = _part(UNet2DConditionModel, folder / "unet", device, dtype)
+    vae = _part(AutoencoderKL, folder / "vae", device, dtype)
+    text_model = _part(CLIPTextModel, folder / "text_encoder", device, torch.float32)
+    return DiffusionModel(
+        name=name,
+        unet=unet.to(memory_format=torch.channels_last),
+        vae=vae.to(memory_format=torch.channels_last),
+        text_model=text_model,
+        tokenizer=load_tokenizer(folder / "tokenizer"),
+        table=NoiseTable.from_config(scheduler),
+        prediction=prediction,
+        size=int(unet.config.sample_size or 64) * CELL,
+        digest=digest(folder / "unet" / PARTS["unet"]),
+        device=device,
+        dtype=dtype,
+    )
+
+
+def natural_size(folder: Path) -> int:
+    """Read the side of a checkpoint's own pictures in pixels, without loading it."""
+    return int(_json(folder / "unet" / "config.json").get("sample_size") or 64) * CELL
+
+
+def digest(path: Path) -> str:
+    """Compute the first ten characters of a file's SHA-256, the field's short model hash."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:10]
+
+
+def _check_parts(folder: Path) -> None:
+    if not folder.is_dir():
+        raise MissingWeights(f"There is no folder {folder.name} among the models.")
+    for part, file in PARTS.items():
+        if not (folder / part / file).is_file():
+            raise MissingWeights(
+                f"{folder.name} lacks {part}/{file}. Easel reads safetensors only; convert pickled "
+                "weights once with `python main.py models import`."
+            )
+
+
+def _part(kind: Any, folder: Path, device: torch.device, dtype: torch.dtype) -> Any:
+    options: dict[str, Any] = {"use_safetensors": True, "local_files_only": True}
+    if kind is CLIPTextModel:
+        options["dtype"] = dtype
+    else:
+        options |= {"torch_dtype": dtype, "low_cpu_mem_usage": False}
+    try:
+        part = kind.from_pretrained(str(folder), **options)
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        raise CorruptWeights(f"{folder.name} cannot be read: {error}") from error
+    return part.to(device).requires_grad_(False).eval()
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise MissingWeights(f"{path.parent.name}/{path.name} is missing.") from error
+    except ValueError as error:
+        raise CorruptWeights(f"{path.parent.name}/{path.name} is no JSON: {error}") from error
+    return loaded

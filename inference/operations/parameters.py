@@ -1,0 +1,79 @@
+"""What is written into a picture about how it was made, and settings shared by operations."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from inference.engine.work import Paint
+from inference.jobs import Denoising
+from inference.models.diffusion import DiffusionModel
+from inference.pictures.infotext import format_infotext
+from inference.sampling.traits import TRAITS
+
+VERSION = "Easel 0.1.0"
+
+
+def seeds(job: Denoising) -> list[tuple[int, int]]:
+    """List seed and variation seed of each picture of the job's batch.
+
+    Without a variation the seed counts up; with one, the variation seed does.
+    """
+    if job.variation_strength > 0:
+        return [(job.seed, job.variation_seed + number) for number in range(job.batch)]
+    return [(job.seed + number, job.variation_seed) for number in range(job.batch)]
+
+
+def paint(job: Denoising, model: str, size: tuple[int, int], **more: Any) -> Paint:
+    """Turn a job's settings into a work; `more` sets or replaces fields."""
+    settings: dict[str, Any] = {
+        "model": model,
+        "width": size[0],
+        "height": size[1],
+        "prompt": job.prompt,
+        "negative_prompt": job.negative_prompt,
+        "steps": job.steps,
+        "guidance": job.guidance,
+        "sampler": job.sampler,
+        "schedule": job.schedule,
+        "seed": job.seed,
+        "variation_seed": job.variation_seed,
+        "variation_strength": job.variation_strength,
+        "clip_skip": job.clip_skip,
+        "emphasis": job.emphasis,
+    }
+    names = {field.name for field in dataclasses.fields(Paint)}
+    shared = {
+        name: getattr(job, name)
+        for name in ("strength", "exact_steps", "noise_multiplier", "mask_weight", "soft")
+        if hasattr(job, name) and name in names
+    }
+    return Paint(**(settings | shared | more))
+
+
+def infotext(work: Paint, model: DiffusionModel, **more: object) -> str:
+    """Write the `parameters` text of one finished work."""
+    varied = work.variation_strength > 0
+    schedule = work.schedule
+    if schedule == "Automatic":
+        schedule = TRAITS[work.sampler].default_schedule
+    values: dict[str, object] = {
+        "Steps": work.steps,
+        "Sampler": work.sampler,
+        "Schedule type": schedule,
+        "CFG scale": work.guidance,
+        "Seed": work.seed,
+        "Size": f"{work.width}x{work.height}",
+        "Model hash": model.digest or None,
+        "Model": model.name,
+        "Variation seed": work.variation_seed if varied else None,
+        "Variation seed strength": work.variation_strength if varied else None,
+        "Denoising strength": work.strength if work.picture or work.latent is not None else None,
+        "Clip skip": work.clip_skip,
+        "RNG": "CPU",
+        **more,
+        "Version": VERSION,
+    }
+    if work.noise_multiplier != 1:
+        values["Noise multiplier"] = work.noise_multiplier
+    return format_infotext(work.prompt, work.negative_prompt, values)

@@ -1,0 +1,20 @@
+"""Which operation does which kind of job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from inference.engine.work import Operation
+from inference.operations.imagine import imagine
+from inference.operations.img2img import img2img
+from inference.operations.studio import Pictures, Studio
+from inference.operations.upscale import upscale
+
+Perform = Callable[[Any, Pictures, Studio], Operation]
+
+OPERATIONS: Mapping[str, Perform] = {
+    "imagine": imagine,
+    "img2img": img2img,
+    "upscale": upscale,
+}

@@ -1,0 +1,1 @@
+"""The worker process of one device: commands in, engine steps, events out."""

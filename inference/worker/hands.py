@@ -1,0 +1,24 @@
+"""Who does the slices of each lane."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+import torch
+
+from inference.engine.runner import Hand
+from inference.models.library import Library
+from inference.operations.upscale import LANE as UPSCALE
+
+
+def make_hands(library: Library) -> Mapping[str, Hand]:
+    """Bind each lane's hand to the models at hand."""
+
+    def upscale(lane: Hashable, tiles: Sequence[Any]) -> Sequence[object]:
+        """Enlarge tiles [3, h, w] of one network and one shape in one call."""
+        key = lane[1] if isinstance(lane, tuple) else lane
+        network = library.upscaler(str(key))
+        return list(network.run(torch.stack(list(tiles))))
+
+    return {UPSCALE: upscale}

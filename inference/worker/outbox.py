@@ -1,0 +1,70 @@
+"""Finished pictures become files beside the steps, in a thread of their own."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from inference.engine.task import Run
+from inference.engine.work import Made, Outcome
+from inference.events import Failed, Finished, Picture
+from inference.pictures.metadata import save_png
+from inference.worker.faults import failed
+
+log = logging.getLogger(__name__)
+
+
+class Outbox:
+    """Writes outcomes to files and tells of them."""
+
+    def __init__(self, folder: Path, tell: Callable[[Finished | Failed], None]) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._tell = tell
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="outbox")
+
+    def put(self, run: Run, outcome: Outcome, seconds: float) -> None:
+        """Save an outcome's pictures and send the event that names them."""
+        self._pool.submit(self._save, run, outcome, seconds)
+
+    def close(self) -> None:
+        """Wait for everything to be told."""
+        self._pool.shutdown(wait=True)
+
+    def _save(self, run: Run, outcome: Outcome, seconds: float) -> None:
+        try:
+            pictures = tuple(self._write(made) for made in outcome.pictures)
+        except Exception as error:
+            log.exception("Job %s: its pictures could not be saved.", run.job_id)
+            self._tell(failed(run.job_id, run.attempt, error))
+            return
+        self._tell(
+            Finished(
+                job_id=run.job_id,
+                attempt=run.attempt,
+                pictures=pictures,
+                text=outcome.text,
+                notes=outcome.notes,
+                seconds=seconds,
+                charged=run.charged,
+            )
+        )
+
+    def _write(self, made: Made) -> Picture:
+        data, media_type = made.encoded or (save_png(made.picture, made.infotext), "image/png")
+        handle, name = tempfile.mkstemp(dir=self._folder, suffix="." + media_type.split("/")[1])
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        return Picture(
+            path=str(Path(name).resolve()),
+            width=made.picture.width,
+            height=made.picture.height,
+            media_type=media_type,
+            role=made.role,
+            seed=made.seed,
+            infotext=made.infotext,
+        )

@@ -1,0 +1,145 @@
+"""The worker's loop: between two steps of the engine, see what has come in."""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+from typing import BinaryIO
+
+import torch
+
+from inference.commands import Cancel, Stop
+from inference.config import EngineConfig
+from inference.engine.engine import Broken, Done, Engine, Report, Stepped, lane_limit
+from inference.engine.runner import Runner
+from inference.engine.scheduler import Scheduler
+from inference.engine.task import Run
+from inference.errors import DeviceLost
+from inference.events import Dropped, Progress, Ready
+from inference.models.library import Library
+from inference.models.precision import choose_device, choose_dtype
+from inference.operations.registry import OPERATIONS
+from inference.operations.studio import Studio
+from inference.worker.faults import failed
+from inference.worker.hands import make_hands
+from inference.worker.intake import Arrival, Intake
+from inference.worker.outbox import Outbox
+from inference.worker.pipes import Outlet
+
+log = logging.getLogger(__name__)
+
+#: The exit code that says: the device needs a new process.
+DEVICE_LOST = 4
+#: Tiles and other small asides that share a call.
+SLICES = 4
+
+
+class Worker:
+    """One device at work."""
+
+    def __init__(self, engine: Engine, studio: Studio, outlet: Outlet, outbox: Outbox) -> None:
+        self._engine = engine
+        self._studio = studio
+        self._outlet = outlet
+        self._outbox = outbox
+        self._begun: dict[tuple[str, int], float] = {}
+        self._told: dict[tuple[str, int], int] = {}
+
+    @classmethod
+    def open(cls, config: EngineConfig, outlet: Outlet) -> Worker:
+        """Find the device, load the host's checkpoint and say that jobs may come.
+
+        Raises:
+            ModelError: the checkpoint or the device is not there.
+        """
+        if config.threads:
+            torch.set_num_threads(config.threads)
+        device = choose_device(config.device)
+        dtype = choose_dtype(config.dtype, device)
+        library = Library(config, device, dtype)
+        library.diffusion("")
+        rows = 1 if config.deterministic else config.max_batch
+        slices = 1 if config.deterministic else SLICES
+        engine = Engine(
+            Runner(library, make_hands(library)), Scheduler(rows, lane_limit(rows, slices))
+        )
+        outbox = Outbox(Path(config.outbox), outlet.send)
+        outlet.send(
+            Ready(
+                device=str(device),
+                dtype=str(dtype).removeprefix("torch."),
+                models=library.infos(),
+            )
+        )
+        return cls(engine, Studio(library), outlet, outbox)
+
+    def work(self, stream: BinaryIO) -> int:
+        """Work until told to stop or the bot is gone; return the exit code."""
+        intake = Intake(stream)
+        intake.start()
+        draining = False
+        while not (draining and self._engine.idle):
+            item = intake.take(wait=self._engine.idle)
+            match item:
+                case Arrival():
+                    self._accept(item)
+                    continue
+                case Cancel():
+                    self._cancel(item)
+                    continue
+                case Stop(drain=False):
+                    break
+                case Stop():
+                    draining = True
+                case None:
+                    pass
+            try:
+                self._report(self._engine.step())
+            except DeviceLost:
+                log.exception("The device is lost.")
+                return DEVICE_LOST
+        self._outbox.close()
+        return 0
+
+    def _accept(self, arrival: Arrival) -> None:
+        key = (arrival.submit.job_id, arrival.submit.attempt)
+        self._begun[key] = time.perf_counter()
+        if arrival.job is None:
+            error = arrival.error or ValueError("a job without a reason")
+            self._outlet.send(failed(*key, error))
+            return
+        operation = OPERATIONS[arrival.job.kind](arrival.job, arrival.pictures, self._studio)
+        self._report(self._engine.add(*key, operation))
+
+    def _cancel(self, command: Cancel) -> None:
+        if self._engine.cancel(command.job_id, command.attempt):
+            self._forget((command.job_id, command.attempt))
+            self._outlet.send(Dropped(job_id=command.job_id, attempt=command.attempt))
+
+    def _report(self, reports: list[Report]) -> None:
+        for report in reports:
+            key = (report.run.job_id, report.run.attempt)
+            match report:
+                case Stepped(run):
+                    self._progress(run)
+                case Done(run, outcome):
+                    seconds = time.perf_counter() - self._begun.get(key, time.perf_counter())
+                    self._forget(key)
+                    self._outbox.put(run, outcome, seconds)
+                case Broken(_, error):
+                    self._forget(key)
+                    self._outlet.send(failed(*key, error))
+
+    def _progress(self, run: Run) -> None:
+        """Tell of a step; asides that move nothing are worth no word."""
+        key = (run.job_id, run.attempt)
+        if self._told.get(key) != run.step:
+            self._told[key] = run.step
+            self._outlet.send(
+                Progress(job_id=run.job_id, attempt=run.attempt, step=run.step, steps=run.steps)
+            )
+
+    def _forget(self, key: tuple[str, int]) -> None:
+        self._begun.pop(key, None)
+        self._told.pop(key, None)
