@@ -1,9 +1,10 @@
-"""Conditioning: encoded prompts, and which of them holds at which step."""
+"""Conditioning: encoded prompts, and their lengths brought together."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -15,6 +16,23 @@ class Conditioning:
 
     crossattn: Tensor
     pooled: Tensor | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the tensors take."""
+        return self.crossattn.nbytes + (0 if self.pooled is None else self.pooled.nbytes)
+
+
+class Encoder(Protocol):
+    """What turns text into conditionings: one text model, a pair of them, or a cache before."""
+
+    def encode_pooled(self, text: str) -> Conditioning:
+        """Encode a prompt of any length."""
+        ...
+
+    def empty(self) -> Tensor:
+        """Encode the empty prompt to one chunk, [chunk + 2, width] float32."""
+        ...
 
 
 def pad(conditionings: Sequence[Tensor], empty: Tensor) -> Tensor:

@@ -1,0 +1,72 @@
+"""A bounded memory of encoded prompts: most jobs share their negative prompt, many all of it."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable
+
+from torch import Tensor
+
+from inference.prompts.conditioning import Conditioning, Encoder
+
+
+class ConditioningCache:
+    """Encoded prompts up to a number of bytes; the longest unused leave first."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit  # bytes
+        self.size = 0  # bytes
+        self._entries: OrderedDict[Hashable, Conditioning] = OrderedDict()
+
+    def get(self, key: Hashable) -> Conditioning | None:
+        """Look an encoding up, and count it as used."""
+        found = self._entries.get(key)
+        if found is not None:
+            self._entries.move_to_end(key)
+        return found
+
+    def put(self, key: Hashable, conditioning: Conditioning) -> None:
+        """Keep an encoding; one larger than the whole limit is not kept."""
+        if conditioning.nbytes > self.limit:
+            return
+        replaced = self._entries.pop(key, None)
+        self.size += conditioning.nbytes - (replaced.nbytes if replaced else 0)
+        self._entries[key] = conditioning
+        while self.size > self.limit:
+            _, oldest = self._entries.popitem(last=False)
+            self.size -= oldest.nbytes
+
+    def clear(self) -> None:
+        """Forget everything, as when the device needs its memory."""
+        self._entries.clear()
+        self.size = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+class CachedEncoder:
+    """An encoder that asks a cache first.
+
+    `key` names everything besides the text that the encoding depends on: the model, its LoRAs and
+    embeddings, clip skip and emphasis.
+    """
+
+    def __init__(self, encoder: Encoder, cache: ConditioningCache, key: Hashable) -> None:
+        self.encoder, self.cache, self.key = encoder, cache, key
+
+    def encode_pooled(self, text: str) -> Conditioning:
+        """Encode a prompt, or give what it was encoded to before."""
+        found = self.cache.get((self.key, text))
+        if found is None:
+            found = self.encoder.encode_pooled(text)
+            self.cache.put((self.key, text), found)
+        return found
+
+    def encode(self, text: str) -> Tensor:
+        """Encode a prompt to [tokens, width] float32."""
+        return self.encode_pooled(text).crossattn
+
+    def empty(self) -> Tensor:
+        """Encode the empty prompt to [chunk + 2, width] float32."""
+        return self.encode("")
