@@ -1,0 +1,86 @@
+"""Easel's command line: run | demo | job | models | doctor."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import sys
+from pathlib import Path
+
+from bot.cli.arguments import add_kinds
+from bot.errors import SettingsError
+from bot.settings import Settings, read_settings
+
+REFUSED = 2
+
+
+def parser() -> argparse.ArgumentParser:
+    """Describe every command."""
+    top = argparse.ArgumentParser(prog="main.py", description=__doc__)
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands.add_parser("run", help="run the bot on Discord")
+    demo = commands.add_parser("demo", help="try the bot in a browser, without Discord")
+    demo.add_argument("--port", type=int, help="port of the local page")
+    demo.add_argument("--once", action="store_true", help="show what it does, then end")
+    demo.add_argument("--out", type=Path, default=Path("demo-output"), help="where pictures go")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--out", type=Path, default=Path("out"), help="where pictures go")
+    common.add_argument("--json", action="store_true", help="print one JSON event a line")
+    common.add_argument("--data-dir", type=Path, help="instead of EASEL_DATA_DIR")
+    add_kinds(commands.add_parser("job", help="do one job without Discord"), common)
+    models = commands.add_parser("models", help="what the workers can run")
+    models.add_argument("action", choices=("list",))
+    commands.add_parser("doctor", help="what is installed, what is missing, what to fix")
+    return top
+
+
+async def perform(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Run one command and return the exit code."""
+    # Each command imports what it needs: none of them waits for the others' libraries.
+    match arguments.command:
+        case "run":
+            from bot.cli.run import run
+
+            return await run(settings)
+        case "demo":
+            from bot.cli.demo import show
+
+            return await show(settings, out=arguments.out, port=arguments.port, once=arguments.once)
+        case "job":
+            from bot.cli.job import run_job
+
+            return await run_job(
+                vars(arguments), settings, out=arguments.out, as_json=arguments.json
+            )
+        case "models":
+            from bot.cli.models import list_models
+
+            return await list_models(settings)
+        case _:
+            from bot.cli.doctor import examine
+
+            return await examine(settings)
+
+
+def main() -> int:
+    """Read the arguments and the environment, then act."""
+    arguments = parser().parse_args()
+    try:
+        settings = read_settings()
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return REFUSED
+    if getattr(arguments, "data_dir", None):
+        settings = settings.model_copy(update={"data_dir": arguments.data_dir})
+    logging.basicConfig(
+        level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    try:
+        return asyncio.run(perform(arguments, settings))
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -9,7 +9,6 @@ from inference.engine.work import Paint
 from inference.jobs import Denoising
 from inference.models.diffusion import DiffusionModel
 from inference.pictures.infotext import format_infotext
-from inference.sampling.traits import TRAITS
 
 VERSION = "Easel 0.1.0"
 
@@ -54,13 +53,10 @@ def paint(job: Denoising, model: str, size: tuple[int, int], **more: Any) -> Pai
 def infotext(work: Paint, model: DiffusionModel, **more: object) -> str:
     """Write the `parameters` text of one finished work."""
     varied = work.variation_strength > 0
-    schedule = work.schedule
-    if schedule == "Automatic":
-        schedule = TRAITS[work.sampler].default_schedule
     values: dict[str, object] = {
         "Steps": work.steps,
         "Sampler": work.sampler,
-        "Schedule type": schedule,
+        "Schedule type": work.schedule,
         "CFG scale": work.guidance,
         "Seed": work.seed,
         "Size": f"{work.width}x{work.height}",

@@ -1,0 +1,49 @@
+# Everything a newcomer needs: `make demo` and `make test` set themselves up.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+ARGS ?=
+
+.PHONY: help install demo test check format bench clean
+
+help:
+	@echo "make demo    try Easel in the browser, without Discord (ARGS=--once: show and end)"
+	@echo "make test    run every test"
+	@echo "make check   format, lint and types: says yes or no"
+	@echo "make format  put the format right"
+	@echo "make bench   measure the figures of docs/benchmarks.md"
+	@echo "make clean   remove the virtual environment"
+
+install: $(STAMP)
+
+# torch and torchvision first and together, so that pip takes a matching pair.
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Easel needs Python 3.11 or newer: make PYTHON=python3.12 …"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet 'torch>=2.10' 'torchvision>=0.25'
+	$(PIP) install --quiet --editable '.[demo,weights,dev]'
+	touch $@
+
+demo: $(STAMP)
+	$(BIN)/python main.py demo $(ARGS)
+
+test: $(STAMP)
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(STAMP)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(STAMP)
+	$(BIN)/python -m benchmarks $(ARGS)
+
+clean:
+	rm -rf $(VENV)

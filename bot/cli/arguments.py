@@ -1,0 +1,62 @@
+"""A job's options as command line arguments, made from the job types' own declarations."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from typing import Any
+
+from inference.jobs import KINDS, Choice, Flag, Job, Number, Option, options
+
+
+def add_kinds(parser: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:
+    """Add a sub-command for each kind of job.
+
+    Bounds are not argparse's business: the job refuses what is impossible, in its own words.
+    """
+    kinds = parser.add_subparsers(dest="kind", required=True, metavar="KIND")
+    for kind, job_type in KINDS.items():
+        command = kinds.add_parser(kind, parents=[common], help=job_type.__doc__)
+        for name in (*job_type.needs, *job_type.takes):
+            command.add_argument(
+                f"--{name}", metavar="PATH", required=name in job_type.needs, help="a picture"
+            )
+        for option in options(job_type):
+            _add(command, option)
+
+
+def build(arguments: Mapping[str, Any]) -> Job:
+    """Build the job that the arguments describe.
+
+    Raises:
+        JobError: an option is impossible.
+    """
+    job_type = KINDS[arguments["kind"]]
+    given = {option.name: arguments[option.name] for option in options(job_type)}
+    return job_type(**{name: value for name, value in given.items() if value is not None})
+
+
+def picture_paths(arguments: Mapping[str, Any]) -> dict[str, str]:
+    """List the pictures the arguments name."""
+    job_type = KINDS[arguments["kind"]]
+    names = (*job_type.needs, *job_type.takes)
+    return {name: arguments[name] for name in names if arguments.get(name)}
+
+
+def _add(command: argparse.ArgumentParser, option: Option) -> None:
+    flag = "--" + option.name.replace("_", "-")
+    text = f"{option.spec.text}{_bounds(option)}".replace("%", "%%")
+    if isinstance(option.spec, Flag):
+        command.add_argument(flag, action=argparse.BooleanOptionalAction, default=None, help=text)
+    else:
+        command.add_argument(flag, type=option.type, default=None, metavar="X", help=text)
+
+
+def _bounds(option: Option) -> str:
+    match option.spec:
+        case Number(low=low, high=high, unit=unit):
+            return f" ({low:g} to {high:g}{' ' + unit if unit else ''}; default {option.default})"
+        case Choice(choices=choices):
+            return f" ({', '.join(choices)}; default {option.default})"
+        case _:
+            return ""

@@ -1,0 +1,83 @@
+"""The composition root: everything with a lifetime, opened in one `async with` and closed again."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from bot.dispatcher import Dispatcher
+from bot.settings import Settings
+from inference.config import EngineConfig
+from inference.service import LocalService
+from storage.blobs import BlobStore
+from storage.database import Database
+from storage.jobs import JobStore
+from storage.records import QueueLimits
+
+
+@dataclass(frozen=True)
+class House:
+    """What a running Easel consists of, Discord aside."""
+
+    database: Database
+    jobs: JobStore
+    blobs: BlobStore
+    service: LocalService
+    dispatcher: Dispatcher
+
+
+def engine_config(settings: Settings) -> EngineConfig:
+    """Make a worker's configuration of the host's settings."""
+    data = settings.data_dir
+    return EngineConfig(
+        model=settings.model,
+        models_dir=str(settings.models_path.resolve()),
+        cache_dir=str((data / "cache").resolve()),
+        outbox=str((data / "outbox").resolve()),
+        device=settings.device,
+        dtype=settings.dtype,
+    )
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[House]:
+    """Open the store and start the workers; both end with the block.
+
+    Raises:
+        StorageError: another process owns the data directory, or its database is damaged.
+    """
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    configs = (engine_config(settings),) * settings.workers
+    async with Database(settings.data_dir / "easel.sqlite3") as database:
+        jobs = JobStore(database)
+        await jobs.recover()
+        _empty(settings.data_dir / "outbox")
+        async with LocalService(configs) as service:
+            blobs = BlobStore(settings.data_dir / "blobs")
+            dispatcher = Dispatcher(
+                jobs, blobs, service, limits=limits(settings), lease=lease(settings)
+            )
+            yield House(database, jobs, blobs, service, dispatcher)
+
+
+def limits(settings: Settings) -> QueueLimits:
+    """Read the queue's bounds off the settings."""
+    return QueueLimits(
+        per_owner=settings.max_queued_per_member,
+        per_guild=settings.max_queued_per_server,
+        total=settings.max_queued_total,
+    )
+
+
+def lease(settings: Settings) -> timedelta:
+    """Read off the settings how long a job may go without a step."""
+    return timedelta(seconds=settings.lease_seconds)
+
+
+def _empty(outbox: Path) -> None:
+    """Remove what a worker of an earlier life left: nobody will come for it."""
+    for path in outbox.glob("tmp*"):
+        path.unlink(missing_ok=True)
