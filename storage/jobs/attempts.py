@@ -6,17 +6,14 @@ given to another can do no harm when it comes back.
 
 from __future__ import annotations
 
-import logging
 import sqlite3
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from storage.database import Queries
 from storage.errors import UnknownJob
-from storage.jobs.base import JobTable, in_order, length_of
+from storage.jobs.base import JobTable, in_order, length_of, log_refusal
 from storage.records import JobRecord, Json, encode
-
-logger = logging.getLogger(__name__)
 
 RENEW = """
     UPDATE job
@@ -130,7 +127,7 @@ class Attempts(JobTable):
         async with self._database.transaction() as transaction:
             record = await self._give_back(transaction, id, attempt, worker, reason, count_attempt)
         if record is None:
-            _log_refusal("release", id, attempt, worker)
+            log_refusal("release", id, attempt, worker)
         return record
 
     async def cancel(self, id: str, owner: str | None, *, deliver: bool = False) -> JobRecord:
@@ -198,41 +195,16 @@ class Attempts(JobTable):
         reason: str,
         count_attempt: bool,
     ) -> JobRecord | None:
+        attempts = "1 attempt" if self._max_attempts == 1 else f"{self._max_attempts} attempts"
         values = {
             "id": id,
             "attempt": attempt,
             "worker": worker,
             "strike": int(count_attempt),
             "max_attempts": self._max_attempts,
-            "error": f"Given up after {self._max_attempts} attempts: {reason}.",
+            "error": f"Given up after {attempts}: {reason}.",
             "now": self._now(),
         }
         return await self._record(RELEASE, values, transaction) or await self._record(
             GIVE_UP, values, transaction
         )
-
-    async def _as_holder(
-        self,
-        sql: str,
-        action: str,
-        id: str,
-        attempt: int,
-        worker: str,
-        values: Mapping[str, object],
-    ) -> bool:
-        holder = {"id": id, "attempt": attempt, "worker": worker}
-        changed = await self._changed(sql, {**values, **holder})
-        if not changed:
-            _log_refusal(action, id, attempt, worker)
-        return changed
-
-
-def _log_refusal(action: str, id: str, attempt: int, worker: str) -> None:
-    logger.warning(
-        "Refused to %s job %s for attempt %d of %s: it is no longer theirs.",
-        action,
-        id,
-        attempt,
-        worker,
-        extra={"action": f"refuse_{action}", "job": id, "attempt": attempt, "worker": worker},
-    )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from storage.clock import MICROSECOND, Clock, SystemClock, to_microseconds
 from storage.database import Database, Parameters, Queries
 from storage.records import JobRecord
+
+logger = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 3  # a job that ends so many workers is failed, lest it end the next ones too
 
@@ -39,6 +42,34 @@ class JobTable:
 
     async def _changed(self, sql: str, parameters: Parameters) -> bool:
         return await self._database.fetch_one(sql, parameters) is not None
+
+    async def _as_holder(
+        self,
+        sql: str,
+        action: str,
+        id: str,
+        attempt: int,
+        worker: str,
+        values: Mapping[str, object],
+    ) -> bool:
+        """Run a statement that only the job's present holder may; log it when it may not."""
+        holder = {"id": id, "attempt": attempt, "worker": worker}
+        changed = await self._changed(sql, {**values, **holder})
+        if not changed:
+            log_refusal(action, id, attempt, worker)
+        return changed
+
+
+def log_refusal(action: str, id: str, attempt: int, worker: str) -> None:
+    """Log that a worker asked for a job that is no longer its own."""
+    logger.warning(
+        "Refused to %s job %s for attempt %d of %s: it is no longer theirs.",
+        action,
+        id,
+        attempt,
+        worker,
+        extra={"action": f"refuse_{action}", "job": id, "attempt": attempt, "worker": worker},
+    )
 
 
 def length_of(lease: timedelta) -> int:

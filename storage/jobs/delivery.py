@@ -41,7 +41,10 @@ PENDING = "SELECT * FROM job WHERE delivery = 'pending' ORDER BY finished_at, id
 
 INTERRUPTED = "SELECT * FROM job WHERE delivery = 'sending' ORDER BY finished_at, id"
 
-UNDELIVERED = "SELECT * FROM job WHERE delivery = 'undelivered' AND owner = ? ORDER BY id LIMIT ?"
+UNDELIVERED = """
+    SELECT * FROM job INDEXED BY job_undelivered
+     WHERE delivery = 'undelivered' AND owner = ? ORDER BY id LIMIT ?
+"""
 
 READDRESS = "UPDATE job SET reply_to = :reply_to WHERE id = :id RETURNING id"
 

@@ -23,16 +23,8 @@ class Parts(JobTable):
         self, id: str, attempt: int, worker: str, part: int, output: Json
     ) -> bool:
         """Keep what part number `part`, from 0, came to; False when the job was lost."""
-        return await self._changed(
-            RECORD_PART,
-            {
-                "id": id,
-                "attempt": attempt,
-                "worker": worker,
-                "part": part,
-                "output": encode(output),
-            },
-        )
+        values = {"part": part, "output": encode(output)}
+        return await self._as_holder(RECORD_PART, "record_part", id, attempt, worker, values)
 
     async def parts(self, id: str) -> dict[int, Json]:
         """Return the finished parts' outputs by number, in order."""

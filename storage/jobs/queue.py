@@ -16,6 +16,12 @@ from storage.settling import settle
 
 logger = logging.getLogger(__name__)
 
+COUNT_WAITING = """
+    SELECT (SELECT queued FROM member WHERE owner = :owner) AS owner,
+           (SELECT count(*) FROM job WHERE state = 'queued' AND guild = :guild) AS guild,
+           (SELECT jobs FROM tally WHERE state = 'queued') AS total
+"""
+
 INSERT = """
     INSERT INTO job (id, kind, params, inputs, owner, guild, reply_to, idempotency_key, cost,
                      priority, parent, weight, affinity, created_at)
@@ -70,11 +76,13 @@ class Queue(Attempts):
             if known is not None:
                 return known, False
             await _check_limits(transaction, job, limits)
-            row = await self._insert(transaction, job)
+            record = await self._insert(transaction, job)
         logger.info(
-            "Enqueued job %s.", row.id, extra={"action": "enqueue", "job": row.id, "kind": job.kind}
+            "Enqueued job %s.",
+            record.id,
+            extra={"action": "enqueue", "job": record.id, "kind": job.kind},
         )
-        return row, True
+        return record, True
 
     async def claim(
         self,
@@ -124,17 +132,16 @@ class Queue(Attempts):
         await transaction.execute(
             "INSERT INTO member (owner) VALUES (?) ON CONFLICT DO NOTHING", (job.owner,)
         )
-        last = await transaction.fetch_one("SELECT max(id) AS id FROM job")
+        (newest,) = await transaction.fetch_all("SELECT max(id) AS id FROM job")
         values = {
-            "id": next_id(self._clock.now(), None if last is None else last["id"]),
+            "id": next_id(self._clock.now(), newest["id"]),
             "now": self._now(),
             **{name: getattr(job, name) for name in _PLAIN},
             "params": encode(job.params),
             "inputs": encode(job.inputs),
         }
-        record = await self._record(INSERT, values, transaction)
-        assert record is not None  # noqa: S101 - an INSERT that returns did insert
-        return record
+        (row,) = await transaction.fetch_all(INSERT, values)
+        return JobRecord.from_row(row)
 
 
 _PLAIN = (
@@ -152,15 +159,8 @@ _PLAIN = (
 
 
 async def _check_limits(transaction: Queries, job: NewJob, limits: QueueLimits) -> None:
-    row = await transaction.fetch_one(
-        """
-        SELECT (SELECT queued FROM member WHERE owner = :owner) AS owner,
-               (SELECT count(*) FROM job WHERE state = 'queued' AND guild = :guild) AS guild,
-               (SELECT jobs FROM tally WHERE state = 'queued') AS total
-        """,
-        {"owner": job.owner, "guild": job.guild},
-    )
-    assert row is not None  # noqa: S101 - three subqueries always make a row
+    values = {"owner": job.owner, "guild": job.guild}
+    (row,) = await transaction.fetch_all(COUNT_WAITING, values)
     for scope, limit in (
         ("owner", limits.per_owner),
         ("guild", limits.per_guild),

@@ -1,0 +1,220 @@
+"""Pictures on the disk, each under the SHA-256 of its bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import math
+import os
+import re
+import secrets
+import shutil
+import stat
+import threading
+import time
+from collections.abc import Collection, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+from storage.border import disk_border
+from storage.errors import BadBlobKey, BlobDamaged, BlobMissing
+
+KEY = re.compile(r"[0-9a-f]{64}")
+SHARD = 2  # leading digits that name a blob's folder, so that none grows beyond what tools can list
+FOLDERS_OPEN = os.name == "posix"
+INCOMING = "incoming"  # where files are written before they have a name
+
+
+class BlobStore:
+    """A folder of blobs that are whole or absent.
+
+    A blob is written to a temporary name, flushed to the disk, renamed, and its folder flushed:
+    once a key is returned, neither a crash nor a power failure takes the blob away. The same
+    bytes are kept once. All work on the disk runs in threads.
+
+    Raises:
+        BadBlobKey: a key that is not 64 hexadecimal digits, whatever is asked of it.
+        DiskFull: there is no room; nothing of the new blob is left behind.
+    """
+
+    def __init__(self, root: Path | str) -> None:
+        self.root = Path(root)
+        self._incoming = self.root / INCOMING
+        #: When this process last stored a key, by the monotonic clock: a wall clock that is set
+        #: forward must not make a blob look old that no job has had time to name.
+        self._stored_at: dict[str, float] = {}
+        #: Held while a blob is made young or judged old, lest a sweep take one just stored again.
+        self._lock = threading.Lock()
+
+    def path(self, key: str) -> Path:
+        """Return where the blob lies if it is there; another process may read it."""
+        if not KEY.fullmatch(key):
+            raise BadBlobKey(key)
+        return self.root / key[:SHARD] / key
+
+    async def put(self, content: bytes) -> str:
+        """Store the bytes and return their key."""
+        return await asyncio.to_thread(self._put, content)
+
+    async def get(self, key: str) -> bytes:
+        """Return the bytes, checked against their key.
+
+        Raises:
+            BlobMissing: there is no such blob.
+            BlobDamaged: the disk no longer holds what was stored.
+        """
+        return await asyncio.to_thread(self._get, key)
+
+    async def adopt(self, path: Path) -> str:
+        """Take over a finished file, as a worker made it, and return its key; the file is gone.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: it is not a plain file.
+        """
+        return await asyncio.to_thread(self._adopt, path)
+
+    async def exists(self, key: str) -> bool:
+        """Return whether there is a blob under the key."""
+        return await asyncio.to_thread(self.path(key).is_file)
+
+    async def delete(self, key: str) -> bool:
+        """Delete the blob and return whether there was one."""
+        return await asyncio.to_thread(self._delete, key)
+
+    async def keys(self) -> set[str]:
+        """Return the keys of all blobs."""
+        return await asyncio.to_thread(lambda: {path.name for path in self._blobs()})
+
+    async def sweep(self, live: Collection[str], older_than: timedelta) -> list[str]:
+        """Delete the blobs not in `live` and last stored longer ago than that; return their keys.
+
+        The age spares a blob whose job is only now being enqueued. What crashes left half
+        written goes too, at the same age.
+        """
+        return await asyncio.to_thread(self._sweep, frozenset(live), older_than.total_seconds())
+
+    def _put(self, content: bytes) -> str:
+        key = hashlib.sha256(content).hexdigest()
+        with disk_border():
+            if not self._refresh(key, len(content)):
+                temporary = self._temporary()
+                try:
+                    with temporary.open("xb") as file:
+                        file.write(content)
+                        _flush(file.fileno())
+                    self._place(temporary, key)
+                finally:
+                    temporary.unlink(missing_ok=True)
+        return key
+
+    def _get(self, key: str) -> bytes:
+        try:
+            content = self.path(key).read_bytes()
+        except FileNotFoundError as error:
+            raise BlobMissing(key) from error
+        if hashlib.sha256(content).hexdigest() != key:
+            raise BlobDamaged(key)
+        return content
+
+    def _adopt(self, path: Path) -> str:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            raise ValueError(f"{path} is not a plain file, so it cannot become a blob.")
+        with disk_border():
+            temporary = self._temporary()
+            # Moved first, so that what is hashed is what is kept, whoever still knows the old name.
+            shutil.move(path, temporary)
+            os.utime(temporary)
+            try:
+                with temporary.open("rb") as file:
+                    key = hashlib.file_digest(file, "sha256").hexdigest()
+                    size = os.fstat(file.fileno()).st_size
+                    _flush(file.fileno())
+                if not self._refresh(key, size):
+                    self._place(temporary, key)
+            except OSError:
+                shutil.move(temporary, path)
+                raise
+            finally:
+                temporary.unlink(missing_ok=True)
+        return key
+
+    def _delete(self, key: str) -> bool:
+        try:
+            self.path(key).unlink()
+        except FileNotFoundError:
+            return False
+        return True
+
+    def _sweep(self, live: frozenset[str], age: float) -> list[str]:
+        for path in self._half_written():
+            if _is_older(path, age):
+                path.unlink(missing_ok=True)
+        unnamed = [path for path in self._blobs() if path.name not in live]
+        return sorted(path.name for path in unnamed if self._discard(path, age))
+
+    def _discard(self, path: Path, age: float) -> bool:
+        with self._lock:
+            stored_at = self._stored_at.get(path.name, -math.inf)
+            if time.monotonic() - stored_at < age or not _is_older(path, age):
+                return False
+            self._stored_at.pop(path.name, None)
+            path.unlink()
+            return True
+
+    def _refresh(self, key: str, size: int) -> bool:
+        """Make a blob that is already whole young again; False when it has to be written."""
+        path = self.path(key)
+        with self._lock:
+            try:
+                if path.stat().st_size != size:
+                    return False
+                os.utime(path)
+            except FileNotFoundError:
+                return False
+            self._stored_at[key] = time.monotonic()
+        return True
+
+    def _place(self, temporary: Path, key: str) -> None:
+        target = self.path(key)
+        if not target.parent.is_dir():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _flush_folder(self.root)
+        with self._lock:
+            temporary.replace(target)
+            self._stored_at[key] = time.monotonic()
+        _flush_folder(target.parent)
+
+    def _temporary(self) -> Path:
+        self._incoming.mkdir(parents=True, exist_ok=True)
+        return self._incoming / secrets.token_hex(16)
+
+    def _blobs(self) -> Iterator[Path]:
+        for path in self.root.glob("?" * SHARD + "/*"):
+            if KEY.fullmatch(path.name):
+                yield path
+
+    def _half_written(self) -> list[Path]:
+        return list(self._incoming.glob("*"))
+
+
+def _is_older(path: Path, age: float) -> bool:
+    try:
+        return time.time() - path.stat().st_mtime >= age
+    except FileNotFoundError:
+        return False
+
+
+def _flush(descriptor: int) -> None:
+    os.fsync(descriptor)
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make a rename in the folder last; systems whose folders cannot be opened do so themselves."""
+    if not FOLDERS_OPEN:
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,60 @@
+"""What the storage's tests are made of."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from storage.records import NewJob, QueueLimits
+
+LEASE = timedelta(seconds=60)
+ROOMY = QueueLimits(per_owner=10**6, per_guild=10**6, total=10**6)
+PICTURE = "5e" * 32
+
+MEMORY = Path("/dev/shm")
+
+_numbers = itertools.count()
+
+
+@contextmanager
+def quick_folder() -> Iterator[Path]:
+    """A folder in memory where the system has such, since a flush to a disk costs milliseconds."""
+    with TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as path:
+        yield Path(path)
+
+
+class FakeClock:
+    """Both clocks, moved by hand and apart from each other."""
+
+    def __init__(self) -> None:
+        self.wall = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+        self.steady_time = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self.wall
+
+    def steady(self) -> datetime:
+        return self.steady_time
+
+    def pass_time(self, seconds: float) -> None:
+        self.wall += timedelta(seconds=seconds)
+        self.steady_time += timedelta(seconds=seconds)
+
+
+def make_job(**changes: Any) -> NewJob:
+    values: dict[str, Any] = {
+        "kind": "img2img",
+        "params": {"prompt": "a fox"},
+        "inputs": {"image": PICTURE},
+        "owner": "ada",
+        "guild": "guild",
+        "reply_to": "somewhere",
+        "idempotency_key": f"request-{next(_numbers)}",
+        "cost": 1.0,
+    }
+    return NewJob(**{**values, **changes})

@@ -1,0 +1,397 @@
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+import pytest
+
+from storage.errors import ConstraintBroken, UnknownJob
+from storage.jobs import JobStore
+from storage.records import DeliveryState, JobState
+from tests.storage.factories import LEASE
+
+RESULT = {"pictures": ["ab" * 32], "seed": 7}
+
+
+async def vtime(database, owner="ada"):
+    return await database.fetch_value("SELECT vtime FROM member WHERE owner = ?", (owner,))
+
+
+async def test_progress_renews_the_lease_and_is_kept(jobs, enqueue, claim, clock):
+    await enqueue()
+    job = await claim()
+    clock.pass_time(50)
+
+    assert await jobs.renew(job.id, 1, "gpu-0", LEASE, step=3, steps=20)
+
+    record = await jobs.get(job.id)
+    assert (clock.steady() + LEASE, 3, 20) == (record.lease_until, record.step, record.steps)
+
+
+async def test_a_renewal_without_progress_leaves_the_progress(jobs, enqueue, claim):
+    await enqueue()
+    job = await claim()
+    await jobs.renew(job.id, 1, "gpu-0", LEASE, step=3, steps=20)
+
+    assert await jobs.renew(job.id, 1, "gpu-0", timedelta(seconds=5))
+
+    record = await jobs.get(job.id)
+    assert (3, 20) == (record.step, record.steps)
+
+
+async def test_finishing_records_the_result_and_makes_the_delivery_pending(
+    jobs, enqueue, claim, clock
+):
+    await enqueue()
+    job = await claim()
+    clock.pass_time(8)
+
+    assert await jobs.finish(job.id, 1, "gpu-0", RESULT)
+
+    record = await jobs.get(job.id)
+    assert (JobState.DONE, RESULT, None) == (record.state, record.result, record.error)
+    assert (DeliveryState.PENDING, clock.now()) == (record.delivery, record.finished_at)
+    assert ("gpu-0", None) == (record.worker, record.lease_until)
+
+
+async def test_the_measured_cost_replaces_the_estimate(jobs, enqueue, claim, database):
+    await enqueue(cost=10.0, weight=2.0)
+    job = await claim()
+    assert 5.0 == await vtime(database)
+
+    await jobs.finish(job.id, 1, "gpu-0", RESULT, cost=4.0)
+
+    assert 4.0 == (await jobs.get(job.id)).charged
+    assert 2.0 == await vtime(database)
+
+
+async def test_a_whole_cost_is_shared_by_a_whole_weight_without_rounding(enqueue, claim, database):
+    await enqueue(cost=1.0, weight=2.0)
+    await claim()
+
+    assert 0.5 == await vtime(database)
+
+
+@pytest.mark.parametrize("cost", [-1.0, float("inf")])
+async def test_an_impossible_cost_is_refused_and_changes_nothing(jobs, enqueue, claim, cost):
+    await enqueue()
+    job = await claim()
+
+    with pytest.raises(ConstraintBroken):
+        await jobs.finish(job.id, 1, "gpu-0", RESULT, cost=cost)
+
+    assert JobState.RUNNING == (await jobs.get(job.id)).state
+
+
+async def test_failing_records_the_words_and_makes_the_delivery_pending(
+    jobs, enqueue, claim, clock
+):
+    await enqueue()
+    job = await claim()
+
+    assert await jobs.fail(job.id, 1, "gpu-0", "The picture is too large.")
+
+    record = await jobs.get(job.id)
+    assert (JobState.FAILED, "The picture is too large.") == (record.state, record.error)
+    assert (DeliveryState.PENDING, clock.now()) == (record.delivery, record.finished_at)
+
+
+@pytest.mark.parametrize(
+    ("progress", "charged"), [((5, 20), 2.5), ((0, 20), 0.0), ((30, 20), 10.0), (None, 0.0)]
+)
+async def test_an_attempt_called_off_is_charged_for_the_steps_it_ran(
+    jobs, enqueue, claim, database, progress, charged
+):
+    for end in (
+        lambda job: jobs.fail(job.id, 1, "gpu-0", "no"),
+        lambda job: jobs.cancel(job.id, "ada"),
+    ):
+        before = await vtime(database) or 0.0
+        await enqueue(cost=10.0)
+        job = await claim()
+        if progress is not None:
+            await jobs.renew(job.id, 1, "gpu-0", LEASE, *progress)
+        await end(job)
+
+        assert charged == (await jobs.get(job.id)).charged
+        assert charged == await vtime(database) - before
+
+
+async def test_a_released_job_goes_back_to_its_place_and_its_charge_is_returned(
+    jobs, enqueue, claim, database
+):
+    first = await enqueue()
+    second = await enqueue()
+    job = await claim()
+
+    record = await jobs.release(job.id, 1, "gpu-0", "its worker died")
+
+    assert record == await jobs.get(first.id)
+    assert (JobState.QUEUED, None, None, 1, 1) == (
+        record.state,
+        record.worker,
+        record.lease_until,
+        record.attempt,
+        record.strikes,
+    )
+    assert 0.0 == await vtime(database)
+    assert [first.id, second.id] == [(await claim()).id for _ in range(2)]
+
+
+async def test_the_third_lost_attempt_fails_the_job_with_words(jobs, enqueue, claim):
+    await enqueue()
+    for attempt in (1, 2):
+        job = await claim()
+        record = await jobs.release(job.id, attempt, "gpu-0", "its worker died")
+        assert JobState.QUEUED == record.state
+
+    job = await claim()
+    record = await jobs.release(job.id, 3, "gpu-0", "its worker died")
+
+    assert (JobState.FAILED, 3, 3) == (record.state, record.attempt, record.strikes)
+    assert "Given up after 3 attempts: its worker died." == record.error
+    assert DeliveryState.PENDING == record.delivery
+
+
+async def test_how_many_attempts_there_are_is_a_choice(database, enqueue, clock):
+    jobs = JobStore(database, clock, max_attempts=1)
+    await enqueue()
+    job = await jobs.claim("gpu-0", LEASE)
+
+    record = await jobs.release(job.id, 1, "gpu-0", "its worker died")
+
+    assert (JobState.FAILED, "Given up after 1 attempt: its worker died.") == (
+        record.state,
+        record.error,
+    )
+
+
+async def test_handing_back_at_a_shutdown_is_no_lost_attempt(jobs, enqueue, claim):
+    await enqueue()
+    for attempt in range(1, 6):
+        job = await claim()
+        record = await jobs.release(
+            job.id, attempt, "gpu-0", "Easel is stopping", count_attempt=False
+        )
+        assert (JobState.QUEUED, attempt, 0) == (record.state, record.attempt, record.strikes)
+
+
+async def test_a_new_attempt_begins_its_progress_anew(jobs, enqueue, claim):
+    await enqueue()
+    job = await claim()
+    await jobs.renew(job.id, 1, "gpu-0", LEASE, step=9, steps=20)
+    await jobs.release(job.id, 1, "gpu-0", "its worker died")
+
+    again = await claim()
+
+    assert (2, 0, None) == (again.attempt, again.step, again.steps)
+
+
+@pytest.mark.parametrize(("attempt", "worker"), [(1, "gpu-0"), (2, "gpu-0"), (1, "gpu-1")])
+async def test_a_worker_come_back_from_the_dead_is_refused_and_logged(
+    jobs, enqueue, claim, caplog, attempt, worker
+):
+    await enqueue()
+    job = await claim("gpu-0")
+    await jobs.release(job.id, 1, "gpu-0", "its worker died")
+    held = await claim("gpu-1")
+    caplog.set_level(logging.WARNING, "storage")
+
+    assert not await jobs.renew(job.id, attempt, worker, LEASE)
+    assert not await jobs.finish(job.id, attempt, worker, RESULT)
+    assert not await jobs.fail(job.id, attempt, worker, "no")
+    assert not await jobs.record_part(job.id, attempt, worker, 0, RESULT)
+    assert await jobs.release(job.id, attempt, worker, "no") is None
+
+    assert held == await jobs.get(job.id)
+    assert [
+        "refuse_renew",
+        "refuse_finish",
+        "refuse_fail",
+        "refuse_record_part",
+        "refuse_release",
+    ] == [record.action for record in caplog.records]
+
+
+async def test_cancelling_a_queued_job_ends_it_at_once(jobs, enqueue, clock, database):
+    job = await enqueue()
+
+    record = await jobs.cancel(job.id, "ada")
+
+    assert record == await jobs.get(job.id)
+    assert (JobState.CANCELLED, clock.now()) == (record.state, record.finished_at)
+    assert DeliveryState.NONE == record.delivery
+    assert 0.0 == await vtime(database)
+    assert await jobs.claim("gpu-0", LEASE) is None
+
+
+async def test_cancelling_a_running_job_refuses_what_its_worker_says_later(jobs, enqueue, claim):
+    await enqueue()
+    job = await claim()
+
+    record = await jobs.cancel(job.id, None, deliver=True)
+
+    assert (JobState.CANCELLED, "gpu-0") == (record.state, record.worker)
+    assert DeliveryState.PENDING == record.delivery
+    assert not await jobs.finish(job.id, 1, "gpu-0", RESULT)
+    assert not await jobs.renew(job.id, 1, "gpu-0", LEASE)
+    assert record == await jobs.get(job.id)
+
+
+async def test_only_its_owner_cancels_a_job(jobs, enqueue):
+    job = await enqueue(owner="ada")
+
+    with pytest.raises(UnknownJob, match="There is no job"):
+        await jobs.cancel(job.id, "bob")
+
+    assert job == await jobs.get(job.id)
+
+
+async def test_cancelling_what_is_not_there_says_so(jobs):
+    with pytest.raises(UnknownJob) as caught:
+        await jobs.cancel("nothing", None)
+
+    assert "nothing" == caught.value.job
+
+
+async def ended(jobs, job, state):
+    if state is JobState.DONE:
+        await jobs.finish(job.id, 1, "gpu-0", RESULT)
+    elif state is JobState.FAILED:
+        await jobs.fail(job.id, 1, "gpu-0", "no")
+    else:
+        await jobs.cancel(job.id, None)
+    return await jobs.get(job.id)
+
+
+@pytest.mark.parametrize("state", [JobState.DONE, JobState.FAILED, JobState.CANCELLED])
+async def test_terminal_states_never_change(jobs, enqueue, claim, database, clock, state):
+    await enqueue()
+    job = await ended(jobs, await claim(), state)
+    clock.pass_time(999)
+
+    assert job == await jobs.cancel(job.id, "ada", deliver=True)
+    assert not await jobs.finish(job.id, 1, "gpu-0", {})
+    assert not await jobs.fail(job.id, 1, "gpu-0", "no")
+    assert await jobs.release(job.id, 1, "gpu-0", "no") is None
+    assert [] == await jobs.expire()
+    assert [] == await jobs.recover()
+    assert job == await jobs.get(job.id)
+
+
+@pytest.mark.parametrize("state", [JobState.DONE, JobState.FAILED, JobState.CANCELLED])
+async def test_the_schema_itself_refuses_to_change_a_terminal_state(
+    jobs, enqueue, claim, database, state
+):
+    await enqueue()
+    job = await ended(jobs, await claim(), state)
+
+    for other in JobState:
+        if other is not state:
+            with pytest.raises(ConstraintBroken, match="no such change"):
+                await database.execute(
+                    "UPDATE job SET state = ? WHERE id = ?", (str(other), job.id)
+                )
+
+
+async def test_the_schema_itself_refuses_to_number_an_attempt_twice(enqueue, claim, database):
+    await enqueue()
+    job = await claim()
+
+    with pytest.raises(ConstraintBroken, match="never numbered twice"):
+        await database.execute("UPDATE job SET attempt = 0 WHERE id = ?", (job.id,))
+
+
+async def test_the_schema_itself_starts_every_job_as_queued(enqueue, database):
+    job = await enqueue()
+    columns = "kind, params, inputs, owner, reply_to, cost, priority, weight, created_at"
+
+    with pytest.raises(ConstraintBroken, match="starts as queued"):
+        await database.execute(
+            f"INSERT INTO job (id, idempotency_key, state, {columns})"
+            f" SELECT ?, 'other', 'done', {columns} FROM job WHERE id = ?",
+            ("z" * 20, job.id),
+        )
+
+
+async def test_a_lease_that_ran_out_gives_the_job_back(jobs, enqueue, claim, clock):
+    await enqueue(owner="ada")
+    await enqueue(owner="bob")
+    late = await claim("gpu-0")
+    clock.pass_time(30)
+    await claim("gpu-1")
+    clock.pass_time(30)
+
+    taken = await jobs.expire()
+
+    assert [(late.id, JobState.QUEUED, 1)] == [
+        (each.id, each.state, each.strikes) for each in taken
+    ]
+    assert [] == await jobs.expire()
+
+
+async def test_a_lease_that_ran_out_three_times_fails_the_job(jobs, enqueue, claim, clock):
+    job = await enqueue()
+    for _ in range(3):
+        await claim()
+        clock.pass_time(60)
+        (taken,) = await jobs.expire()
+
+    assert (job.id, JobState.FAILED) == (taken.id, taken.state)
+    assert "Given up after 3 attempts: its worker stopped making progress." == taken.error
+
+
+async def test_expiry_can_be_asked_for_another_moment(jobs, enqueue, claim, clock):
+    await enqueue()
+    job = await claim()
+
+    assert [] == await jobs.expire(job.lease_until - timedelta(microseconds=1))
+    assert [job.id] == [each.id for each in await jobs.expire(job.lease_until)]
+
+
+@pytest.mark.parametrize("step", [timedelta(days=30), timedelta(days=-30)])
+async def test_a_step_of_the_wall_clock_ends_no_lease_and_prolongs_none(
+    jobs, enqueue, claim, clock, step
+):
+    await enqueue()
+    await claim()
+
+    clock.wall += step
+    clock.pass_time(59)
+    assert [] == await jobs.expire()
+
+    clock.pass_time(1)
+    assert 1 == len(await jobs.expire())
+
+
+async def test_a_restart_takes_back_the_jobs_of_dead_workers_whatever_the_clock(
+    jobs, enqueue, claim, clock
+):
+    dead = await enqueue(owner="ada")
+    await enqueue(owner="bob")
+    await claim("gpu-0")
+    alive = await claim("gpu-1")
+    clock.steady_time -= timedelta(days=30)
+
+    taken = await jobs.recover(live_workers={"gpu-1"})
+
+    assert [(dead.id, JobState.QUEUED)] == [(each.id, each.state) for each in taken]
+    record = await jobs.get(alive.id)
+    assert (JobState.RUNNING, clock.steady() + LEASE) == (record.state, record.lease_until)
+
+
+async def test_a_job_that_ends_easel_three_times_is_given_up(jobs, enqueue, claim):
+    await enqueue()
+    for _ in range(3):
+        await claim()
+        (taken,) = await jobs.recover()
+
+    assert "Given up after 3 attempts: Easel stopped while it was running." == taken.error
+
+
+async def test_what_is_taken_back_comes_in_the_order_of_arrival(jobs, enqueue, claim):
+    asked = [await enqueue(owner=owner) for owner in "dbca"]
+    for _ in asked:
+        await claim()
+
+    assert [job.id for job in asked] == [job.id for job in await jobs.recover()]

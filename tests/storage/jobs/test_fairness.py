@@ -1,0 +1,96 @@
+"""The bound on how unequally two members who both wait can have been served."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from itertools import combinations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from storage.database import Database
+from storage.jobs import JobStore
+from tests.storage.factories import LEASE, ROOMY, make_job, quick_folder
+
+OWNERS = "abcd"
+WEIGHTS = {"a": 1.0, "b": 1.0, "c": 2.0, "d": 0.5}
+LARGEST = 10
+
+arrival = st.tuples(st.sampled_from(OWNERS), st.integers(1, LARGEST))
+# None is a claim; arrivals come in bursts, so that members are backlogged for a while.
+events = st.lists(st.none() | arrival, min_size=10, max_size=60)
+
+
+class Service:
+    """What each member got, and since when each pair has been waiting together."""
+
+    def __init__(self):
+        self.waiting = Counter()
+        self.served = defaultdict(float)
+        self.since = {}
+
+    def note(self):
+        for pair in combinations(OWNERS, 2):
+            if all(self.waiting[owner] for owner in pair):
+                self.since.setdefault(pair, {owner: self.served[owner] for owner in pair})
+            else:
+                self.since.pop(pair, None)
+
+    def differences(self):
+        for (one, other), start in self.since.items():
+            gains = [self.served[owner] - start[owner] for owner in (one, other)]
+            yield abs(gains[0] - gains[1]), LARGEST / WEIGHTS[one] + LARGEST / WEIGHTS[other]
+
+
+@settings(max_examples=25, deadline=None)
+@given(history=events)
+async def test_two_who_both_wait_differ_by_at_most_one_largest_job_each(history):
+    service = Service()
+    with quick_folder() as folder:
+        async with Database(folder / "easel.db") as database:
+            jobs = JobStore(database)
+            for event in history:
+                if event is None:
+                    job = await jobs.claim("gpu-0", LEASE)
+                    if job is not None:
+                        service.waiting[job.owner] -= 1
+                        service.served[job.owner] += job.cost / job.weight
+                else:
+                    owner, cost = event
+                    job = make_job(owner=owner, cost=cost, weight=WEIGHTS[owner])
+                    await jobs.enqueue(job, ROOMY)
+                    service.waiting[owner] += 1
+                for difference, bound in service.differences():
+                    assert difference <= bound + 1e-9
+                service.note()
+
+
+async def test_in_the_long_run_the_measured_cost_decides(jobs, enqueue, claim):
+    """One member's estimates are four times too low: the share is equal all the same."""
+    measured = {"ada": 4.0, "bob": 1.0}
+    for _ in range(80):
+        await enqueue(owner="ada", cost=1.0)
+        await enqueue(owner="bob", cost=1.0)
+
+    served = Counter()
+    for _ in range(60):
+        job = await claim()
+        await jobs.finish(job.id, job.attempt, "gpu-0", {}, cost=measured[job.owner])
+        served[job.owner] += measured[job.owner]
+
+    assert abs(served["ada"] - served["bob"]) <= 4.0
+
+
+async def test_keeping_the_model_costs_a_waiting_member_no_more_than_the_slack(enqueue, claim):
+    slack, cost = 6.0, 2.0
+    for _ in range(40):
+        await enqueue(owner="ada", cost=cost, affinity="sdxl")
+        await enqueue(owner="bob", cost=cost, affinity="sd15")
+
+    served = Counter()
+    for _ in range(40):
+        job = await claim(affinity="sd15", slack=slack)
+        served[job.owner] += job.cost
+        assert served["bob"] - served["ada"] <= slack + cost
+
+    assert served["ada"] > 0

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from storage.jobs import JobStore
+
+
+async def test_the_parts_of_a_lost_attempt_are_there_for_the_next(jobs, enqueue, claim):
+    await enqueue()
+    job = await claim("gpu-0")
+    for part in (0, 1):
+        assert await jobs.record_part(job.id, 1, "gpu-0", part, {"picture": f"{part}"})
+    await jobs.release(job.id, 1, "gpu-0", "its worker died")
+    await claim("gpu-1")
+
+    assert await jobs.record_part(job.id, 2, "gpu-1", 2, {"picture": "2"})
+    assert {0: {"picture": "0"}, 1: {"picture": "1"}, 2: {"picture": "2"}} == await jobs.parts(
+        job.id
+    )
+
+
+async def test_a_part_done_again_replaces_the_first(jobs, enqueue, claim):
+    await enqueue()
+    job = await claim()
+    await jobs.record_part(job.id, 1, "gpu-0", 0, {"try": 1})
+
+    assert await jobs.record_part(job.id, 1, "gpu-0", 0, {"try": 2})
+    assert {0: {"try": 2}} == await jobs.parts(job.id)
+
+
+async def test_only_the_holder_records_parts(jobs: JobStore, enqueue, claim):
+    await enqueue()
+    job = await claim()
+
+    assert not await jobs.record_part(job.id, 2, "gpu-0", 0, {})
+    assert not await jobs.record_part(job.id, 1, "gpu-1", 0, {})
+    assert {} == await jobs.parts(job.id)
+
+
+async def test_parts_go_with_their_job(jobs, enqueue, claim, database):
+    await enqueue()
+    job = await claim()
+    await jobs.record_part(job.id, 1, "gpu-0", 0, {})
+
+    await jobs.forget("ada")
+
+    assert 0 == await database.fetch_value("SELECT count(*) FROM job_part")

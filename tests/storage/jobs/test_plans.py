@@ -1,0 +1,60 @@
+"""Each hot question is answered from its own index, without sorting."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from storage.jobs import attempts, delivery, queue, reading, retention
+
+HOT = {
+    "claim": (queue.CLAIM, ["member_waiting", "job_queued"]),
+    "expire": (attempts.EXPIRED, ["job_running"]),
+    "recover": (attempts.RUNNING, ["job_running"]),
+    "renew": (attempts.RENEW, ["sqlite_autoindex_job_1"]),
+    "finish": (attempts.FINISH, ["sqlite_autoindex_job_1"]),
+    "pending": (delivery.PENDING, ["job_delivery_pending"]),
+    "interrupted": (delivery.INTERRUPTED, ["job_delivery_sending"]),
+    "undelivered": (delivery.UNDELIVERED, ["job_undelivered"]),
+    "begin": (delivery.BEGIN, ["sqlite_autoindex_job_1"]),
+    "limits": (queue.COUNT_WAITING, ["job_queued_guild"]),
+    "list": (reading.OF_OWNER, ["job_of_owner"]),
+    "purge": (retention.PURGE, ["job_finished"]),
+}
+
+
+async def plan_of(database, sql):
+    values = dict.fromkeys(PARAMETERS) if ":" in sql else (None,) * sql.count("?")
+    rows = await database.fetch_all("EXPLAIN QUERY PLAN " + sql, values)
+    return [row["detail"] for row in rows]
+
+
+PARAMETERS = frozenset(name for sql, _ in HOT.values() for name in re.findall(r":(\w+)", sql))
+
+
+@pytest.mark.parametrize("name", HOT)
+async def test_a_hot_question_uses_its_index_and_sorts_nothing(database, name):
+    sql, indexes = HOT[name]
+
+    plan = await plan_of(database, sql)
+
+    for index in indexes:
+        assert any(index in line for line in plan), plan
+    assert not [line for line in plan if "TEMP B-TREE" in line or line == "SCAN job"], plan
+
+
+async def test_a_member_who_returns_is_lifted_without_a_scan(database):
+    plan = await plan_of(
+        database,
+        "SELECT min(other.vtime) FROM member AS other"
+        " WHERE other.queued > 0 AND other.owner <> 'ada'",
+    )
+
+    assert any("member_waiting" in line for line in plan), plan
+
+
+async def test_the_newest_id_is_found_at_the_end_of_its_index(database):
+    plan = await plan_of(database, "SELECT max(id) AS id FROM job")
+
+    assert any("SEARCH job USING COVERING INDEX sqlite_autoindex_job_1" in line for line in plan)

@@ -1,0 +1,307 @@
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from storage.errors import QueueFull
+from storage.records import DeliveryState, JobState, QueueLimits
+from tests.storage.factories import LEASE, PICTURE, ROOMY, make_job
+
+
+async def test_an_enqueued_job_is_queued_and_keeps_what_it_was_asked_with(jobs, clock):
+    parent, _ = await jobs.enqueue(make_job(), ROOMY)
+
+    asked = make_job(
+        guild=None, cost=2.5, priority=3, weight=2.0, parent=parent.id, affinity="sdxl"
+    )
+    record, created = await jobs.enqueue(asked, ROOMY)
+
+    assert created
+    assert record == await jobs.get(record.id)
+    for name in asked.__dataclass_fields__:
+        assert getattr(asked, name) == getattr(record, name), name
+    assert JobState.QUEUED == record.state
+    assert DeliveryState.NONE == record.delivery
+    assert (0, 0, None, None) == (record.attempt, record.strikes, record.worker, record.started_at)
+    assert clock.now() == record.created_at
+
+
+async def test_the_same_request_twice_is_the_same_job(jobs):
+    first, _ = await jobs.enqueue(make_job(idempotency_key="interaction"), ROOMY)
+
+    again, created = await jobs.enqueue(make_job(idempotency_key="interaction", cost=9), ROOMY)
+
+    assert (first, False) == (again, created)
+    assert 1 == (await jobs.counts())[JobState.QUEUED]
+
+
+async def test_the_same_request_twice_is_the_same_job_even_when_the_queue_is_full(jobs):
+    limits = QueueLimits(per_owner=1, per_guild=1, total=1)
+    first, _ = await jobs.enqueue(make_job(idempotency_key="interaction"), limits)
+
+    assert (first, False) == await jobs.enqueue(make_job(idempotency_key="interaction"), limits)
+
+
+async def test_requests_at_once_with_one_key_make_one_job(jobs):
+    answers = await asyncio.gather(
+        *(jobs.enqueue(make_job(idempotency_key="interaction"), ROOMY) for _ in range(8))
+    )
+
+    assert 1 == len({record.id for record, _ in answers})
+    assert 1 == sum(created for _, created in answers)
+
+
+@pytest.mark.parametrize(
+    ("scope", "limits", "words"),
+    [
+        ("owner", QueueLimits(per_owner=2, per_guild=9, total=9), "You already have 2 waiting"),
+        ("guild", QueueLimits(per_owner=9, per_guild=2, total=9), "This server already has 2"),
+        ("total", QueueLimits(per_owner=9, per_guild=9, total=2), "The queue already holds 2"),
+    ],
+)
+async def test_a_full_queue_refuses_with_words(jobs, enqueue, scope, limits, words):
+    await enqueue()
+    await enqueue()
+
+    with pytest.raises(QueueFull, match=words) as caught:
+        await jobs.enqueue(make_job(), limits)
+
+    assert (scope, 2, 2) == (caught.value.scope, caught.value.limit, caught.value.queued)
+    assert 2 == (await jobs.counts())[JobState.QUEUED]
+
+
+async def test_limits_count_each_owner_and_guild_alone_and_only_who_waits(jobs, enqueue, claim):
+    limits = QueueLimits(per_owner=1, per_guild=2, total=9)
+    await enqueue(owner="ada", guild="here")
+    await jobs.enqueue(make_job(owner="bob", guild="here"), limits)
+    await jobs.enqueue(make_job(owner="cyd", guild="there"), limits)
+    running = await claim()
+
+    await jobs.enqueue(make_job(owner=running.owner, guild=running.guild), limits)
+
+    assert 3 == (await jobs.counts())[JobState.QUEUED]
+
+
+async def test_direct_messages_have_no_guild_limit(jobs):
+    limits = QueueLimits(per_owner=9, per_guild=0, total=9)
+
+    record, created = await jobs.enqueue(make_job(guild=None), limits)
+
+    assert created
+    assert record.guild is None
+
+
+async def test_a_parent_that_is_gone_is_left_out(jobs, enqueue):
+    record = await enqueue(parent="0" * 20)
+
+    assert record.parent is None
+
+
+async def test_ids_keep_the_order_of_arrival_when_the_wall_clock_is_set_back(enqueue, clock):
+    first = await enqueue()
+    clock.wall -= timedelta(days=400)
+    second = await enqueue()
+    clock.wall += timedelta(days=800)
+    third = await enqueue()
+
+    assert first.id < second.id < third.id
+
+
+async def test_a_claim_gives_a_lease_an_attempt_and_a_worker(jobs, enqueue, clock):
+    queued = await enqueue(cost=4.0)
+    clock.pass_time(5)
+
+    record = await jobs.claim("gpu-0", LEASE)
+
+    assert record == await jobs.get(queued.id)
+    assert JobState.RUNNING == record.state
+    assert (1, "gpu-0", 0, None, 4.0) == (
+        record.attempt,
+        record.worker,
+        record.step,
+        record.steps,
+        record.charged,
+    )
+    assert clock.steady() + LEASE == record.lease_until
+    assert clock.now() == record.started_at
+
+
+async def test_an_empty_queue_gives_nothing(jobs, enqueue, claim):
+    assert await jobs.claim("gpu-0", LEASE) is None
+
+    await enqueue()
+    await claim()
+
+    assert await jobs.claim("gpu-0", LEASE) is None
+
+
+async def test_a_lease_has_a_length(jobs):
+    with pytest.raises(ValueError, match="longer than nothing"):
+        await jobs.claim("gpu-0", timedelta(0))
+
+
+async def test_one_owners_jobs_go_by_priority_and_then_by_arrival(enqueue, claim):
+    late = await enqueue(priority=-1)
+    first = await enqueue()
+    second = await enqueue()
+    urgent = await enqueue(priority=5)
+
+    order = [(await claim()).id for _ in range(4)]
+
+    assert [urgent.id, first.id, second.id, late.id] == order
+
+
+async def test_owners_take_turns_however_many_jobs_one_has(enqueue, claim):
+    for _ in range(5):
+        await enqueue(owner="ada")
+    for _ in range(2):
+        await enqueue(owner="bob")
+
+    order = [(await claim()).owner for _ in range(7)]
+
+    assert ["ada", "bob", "ada", "bob", "ada", "ada", "ada"] == order
+
+
+async def test_turns_are_counted_in_cost_not_in_jobs(enqueue, claim):
+    for _ in range(4):
+        await enqueue(owner="ada", cost=1.0)
+    await enqueue(owner="bob", cost=3.0)
+    await enqueue(owner="bob", cost=3.0)
+
+    order = [(await claim()).owner for _ in range(6)]
+
+    assert ["ada", "bob", "ada", "ada", "ada", "bob"] == order
+
+
+async def test_twice_the_weight_is_served_twice_as_much(enqueue, claim):
+    for _ in range(8):
+        await enqueue(owner="ada", weight=2.0)
+        await enqueue(owner="bob", weight=1.0)
+
+    order = [(await claim()).owner for _ in range(6)]
+
+    assert (4, 2) == (order.count("ada"), order.count("bob"))
+
+
+async def test_who_returns_starts_at_the_smallest_virtual_time(enqueue, claim):
+    for _ in range(20):
+        await enqueue(owner="ada")
+    for _ in range(10):
+        await claim()
+
+    for _ in range(5):
+        await enqueue(owner="bob")
+    order = [(await claim()).owner for _ in range(6)]
+
+    assert (3, 3) == (order.count("ada"), order.count("bob"))
+
+
+async def test_who_comes_to_an_empty_queue_starts_where_it_stands(enqueue, claim):
+    for _ in range(10):
+        await enqueue(owner="ada")
+        await claim()
+
+    for _ in range(4):
+        await enqueue(owner="bob")
+    for _ in range(4):
+        await enqueue(owner="ada")
+    order = [(await claim()).owner for _ in range(8)]
+
+    assert "bob" == order[0]
+    assert {"ada", "bob"} == set(order[:3])
+
+
+async def test_an_owner_whose_job_came_back_late_is_lifted_too(jobs, enqueue, claim):
+    await enqueue(owner="ada")
+    lost = await claim()
+    for _ in range(20):
+        await enqueue(owner="bob")
+    for _ in range(10):
+        await claim()
+
+    await jobs.release(lost.id, lost.attempt, "gpu-0", "the worker died")
+    for _ in range(5):
+        await enqueue(owner="ada")
+    order = [(await claim()).owner for _ in range(6)]
+
+    assert (3, 3) == (order.count("ada"), order.count("bob"))
+
+
+async def test_a_worker_may_keep_its_model_within_the_slack_and_no_further(enqueue, claim):
+    for _ in range(10):
+        await enqueue(owner="ada", affinity="sdxl")
+        await enqueue(owner="bob", affinity="sd15")
+
+    order = [(await claim(affinity="sd15", slack=2.0)).owner for _ in range(7)]
+
+    assert ["bob", "bob", "bob", "ada", "bob", "ada", "bob"] == order
+
+
+async def test_a_worker_takes_any_model_when_none_fits(enqueue, claim):
+    await enqueue(owner="ada", affinity="sdxl")
+    await enqueue(owner="bob")
+
+    order = [(await claim(affinity="sd15", slack=2.0)).owner for _ in range(2)]
+
+    assert ["ada", "bob"] == order
+
+
+async def test_keeping_the_model_never_changes_one_owners_order(enqueue, claim):
+    first = await enqueue(affinity="sdxl")
+    second = await enqueue(affinity="sd15")
+
+    order = [(await claim(affinity="sd15", slack=9.0)).id for _ in range(2)]
+
+    assert [first.id, second.id] == order
+
+
+async def test_without_slack_the_model_does_not_count(enqueue, claim):
+    await enqueue(owner="ada", affinity="sdxl")
+    await enqueue(owner="bob", affinity="sd15")
+
+    assert "ada" == (await claim(affinity="sd15")).owner
+
+
+async def test_a_claim_cancelled_on_its_way_gives_the_job_back(jobs, enqueue):
+    queued = await enqueue()
+
+    claiming = asyncio.create_task(jobs.claim("gpu-0", LEASE))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    claiming.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await claiming
+
+    record = await jobs.get(queued.id)
+    assert JobState.QUEUED == record.state
+    assert (1, 0, 0.0) == (record.attempt, record.strikes, record.charged)
+
+
+async def test_a_claim_cancelled_over_an_empty_queue_is_only_cancelled(jobs):
+    claiming = asyncio.create_task(jobs.claim("gpu-0", LEASE))
+    await asyncio.sleep(0)
+    claiming.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await claiming
+
+
+async def test_two_workers_never_get_the_same_job(jobs, enqueue):
+    for _ in range(20):
+        await enqueue()
+
+    records = await asyncio.gather(*(jobs.claim(f"gpu-{n % 4}", LEASE) for n in range(25)))
+
+    taken = [record.id for record in records if record is not None]
+    assert (20, 20) == (len(taken), len(set(taken)))
+
+
+async def test_inputs_and_params_come_back_as_they_were(enqueue):
+    params = {"prompt": "füchse 🦊 '; DROP TABLE job", "seed": 2**53, "nested": [{"a": None}]}
+
+    record = await enqueue(params=params, inputs={"image": PICTURE, "mask": PICTURE})
+
+    assert params == record.params
+    assert {"image": PICTURE, "mask": PICTURE} == record.inputs

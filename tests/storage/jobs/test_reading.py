@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from storage.database import Database
+from storage.errors import UnknownJob
+from storage.jobs import JobStore
+from storage.records import JobState, QueuePlace
+from tests.storage.factories import LEASE, ROOMY, make_job, quick_folder
+
+
+async def test_an_unknown_job_is_said_to_be_unknown(jobs):
+    with pytest.raises(UnknownJob, match="no job “nothing”"):
+        await jobs.get("nothing")
+
+
+async def test_a_job_is_found_by_the_request_that_made_it(jobs, enqueue):
+    job = await enqueue(idempotency_key="interaction")
+
+    assert job == await jobs.find("interaction")
+    assert await jobs.find("another") is None
+
+
+async def test_an_owners_jobs_are_listed_newest_first_by_pages(jobs, enqueue):
+    asked = [(await enqueue(owner="ada")).id for _ in range(5)]
+    await enqueue(owner="bob")
+
+    first = [job.id for job in await jobs.list_for("ada", limit=3)]
+    second = [job.id for job in await jobs.list_for("ada", limit=3, before=first[-1])]
+
+    assert asked[::-1] == first + second
+
+
+async def test_an_owners_jobs_are_listed_by_state(jobs, enqueue, claim):
+    await enqueue()
+    waiting = await enqueue()
+    running = await claim()
+    await jobs.cancel((await enqueue()).id, "ada")
+
+    listed = await jobs.list_for("ada", states=[JobState.QUEUED, JobState.RUNNING])
+
+    assert [waiting.id, running.id] == [job.id for job in listed]
+    assert [] == await jobs.list_for("ada", states=[])
+
+
+async def test_outstanding_are_the_queued_and_the_running_in_order(jobs, enqueue, claim):
+    asked = [(await enqueue()).id for _ in range(4)]
+    done = await claim()
+    await jobs.finish(done.id, 1, "gpu-0", {})
+    await claim()
+
+    assert asked[1:] == [job.id for job in await jobs.outstanding()]
+
+
+async def test_every_state_is_counted(jobs, enqueue, claim):
+    for _ in range(6):
+        await enqueue()
+    done, failed, _ = [await claim() for _ in range(3)]
+    await jobs.finish(done.id, 1, "gpu-0", {})
+    await jobs.fail(failed.id, 1, "gpu-0", "no")
+    await jobs.cancel((await jobs.outstanding())[-1].id, None)
+
+    assert {
+        JobState.QUEUED: 2,
+        JobState.RUNNING: 1,
+        JobState.DONE: 1,
+        JobState.FAILED: 1,
+        JobState.CANCELLED: 1,
+    } == await jobs.counts()
+
+
+async def test_a_place_says_what_is_ahead(jobs, enqueue, claim):
+    await enqueue(owner="ada", cost=4.0)
+    running = await claim()
+    await jobs.renew(running.id, 1, "gpu-0", LEASE, step=5, steps=20)
+    for cost in (1.0, 2.0):
+        await enqueue(owner="bob", cost=cost)
+    mine = await enqueue(owner="bob", cost=9.0)
+
+    assert QueuePlace(
+        position=3, ahead_cost=3.0, running_cost=3.0, queued=3, running=1
+    ) == await jobs.place(mine.id)
+
+
+async def test_who_does_not_wait_has_no_place(jobs, enqueue, claim):
+    await enqueue()
+    await enqueue(owner="bob")
+    running = await claim()
+
+    assert QueuePlace(
+        position=0, ahead_cost=0.0, running_cost=1.0, queued=1, running=1
+    ) == await jobs.place(running.id)
+    assert 0 == (await jobs.place("nothing")).position
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    asked=st.lists(
+        st.tuples(
+            st.sampled_from("abc"),
+            st.integers(0, 5),
+            st.integers(-1, 1),
+            st.sampled_from([0.5, 1.0, 2.0]),
+        ),
+        min_size=1,
+        max_size=12,
+    ),
+    served=st.integers(0, 4),
+)
+async def test_a_place_is_the_order_in_which_jobs_are_then_claimed(asked, served):
+    with quick_folder() as folder:
+        async with Database(folder / "easel.db") as database:
+            jobs = JobStore(database)
+            for owner, cost, priority, weight in asked:
+                job = make_job(owner=owner, cost=cost, priority=priority, weight=weight)
+                await jobs.enqueue(job, ROOMY)
+            for _ in range(served):
+                await jobs.claim("gpu-0", LEASE)
+            waiting = [job for job in await jobs.outstanding() if job.state is JobState.QUEUED]
+            places = {job.id: await jobs.place(job.id) for job in waiting}
+            ahead = 0.0
+            for position in range(1, len(waiting) + 1):
+                job = await jobs.claim("gpu-0", LEASE)
+                assert (position, ahead) == (places[job.id].position, places[job.id].ahead_cost)
+                ahead += job.cost

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from storage.errors import UnknownJob
+from storage.jobs import retention
+from storage.records import JobState
+
+
+async def end(jobs, claim, *, sent=True, result=None):
+    job = await claim()
+    await jobs.finish(job.id, job.attempt, "gpu-0", result or {})
+    if sent:
+        await jobs.begin_delivery(job.id)
+        await jobs.delivered(job.id, "message")
+    return job.id
+
+
+async def test_a_purge_takes_what_ended_before_and_owes_nothing(
+    jobs, enqueue, claim, clock, monkeypatch
+):
+    monkeypatch.setattr(retention, "PAGE", 2)
+    for _ in range(8):
+        await enqueue()
+    for _ in range(5):
+        await end(jobs, claim)
+    owing = await end(jobs, claim, sent=False)
+    clock.pass_time(60)
+    recent = await end(jobs, claim)
+
+    assert 5 == await jobs.purge(clock.now() - timedelta(seconds=30))
+    assert 0 == await jobs.purge(clock.now() - timedelta(seconds=30))
+
+    left = {job.id for job in await jobs.list_for("ada")}
+    assert {owing, recent} < left
+    assert 3 == len(left)
+    counts = await jobs.counts()
+    assert (2, 1) == (counts[JobState.DONE], counts[JobState.QUEUED])
+
+
+async def test_a_child_outlives_its_parent(jobs, enqueue, claim, clock):
+    parent = await enqueue()
+    child = await enqueue(parent=parent.id, owner="bob")
+    assert parent.id == child.parent
+
+    await jobs.forget("ada")
+
+    assert (await jobs.get(child.id)).parent is None
+
+
+async def test_forgetting_a_member_leaves_nothing_of_theirs(jobs, enqueue, claim, database):
+    await enqueue(owner="bob")
+    mine = [await enqueue(owner="ada") for _ in range(3)]
+    running = [await claim() for _ in range(2)]
+    job = next(each for each in running if each.owner == "ada")
+
+    assert 3 == await jobs.forget("ada")
+
+    for each in mine:
+        with pytest.raises(UnknownJob):
+            await jobs.get(each.id)
+    assert not await jobs.finish(job.id, 1, "gpu-0", {})
+    assert 0 == await jobs.forget("ada")
+    assert ["bob"] == [row["owner"] for row in await database.fetch_all("SELECT * FROM member")]
+    counts = await jobs.counts()
+    assert (0, 1) == (counts[JobState.QUEUED], counts[JobState.RUNNING])
+
+
+async def test_every_picture_that_a_job_names_is_referenced(jobs, enqueue, claim, monkeypatch):
+    monkeypatch.setattr(retention, "PAGE", 2)
+    keys = [f"{number:064x}" for number in range(8)]
+    await enqueue(inputs={"image": keys[0]})
+    await end(jobs, claim, result={"pictures": [keys[1], {"thumb": keys[2]}], "seed": 3})
+    await enqueue(inputs={"image": keys[3], "mask": keys[4]})
+    running = await claim()
+    await jobs.record_part(running.id, 1, "gpu-0", 0, {"picture": keys[5]})
+    for key in (keys[6], "not a key", keys[7].upper()[:63] + "G"):
+        await enqueue(inputs={"image": key})
+
+    assert set(keys[:7]) == await jobs.referenced_blobs()
+
+
+async def test_without_jobs_nothing_is_referenced(jobs):
+    assert set() == await jobs.referenced_blobs()

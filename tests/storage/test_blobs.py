@@ -1,0 +1,259 @@
+from __future__ import annotations
+
+import asyncio
+import errno
+import hashlib
+import os
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from storage import blobs as blobs_module
+from storage.blobs import BlobStore
+from storage.errors import BadBlobKey, BlobDamaged, BlobMissing, DiskFull
+
+PICTURE = b"\x89PNG and so on"
+NOW = timedelta(0)
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def blobs(folder):
+    return BlobStore(folder / "blobs")
+
+
+def files_of(blobs):
+    return [path for path in blobs.root.rglob("*") if path.is_file()]
+
+
+def make_old(blobs, key, hours=2):
+    """Age a blob on the disk and in this process's memory."""
+    past = time.time() - 3600 * hours
+    os.utime(blobs.path(key), (past, past))
+    blobs._stored_at[key] = time.monotonic() - 3600 * hours
+
+
+def fail_with(code):
+    def flush(descriptor):
+        raise OSError(code, "words of the system")
+
+    return flush
+
+
+async def test_a_blob_lies_under_its_hash_and_comes_back(blobs):
+    key = await blobs.put(PICTURE)
+
+    assert hashlib.sha256(PICTURE).hexdigest() == key
+    assert PICTURE == await blobs.get(key) == blobs.path(key).read_bytes()
+    assert await blobs.exists(key)
+    assert {key} == await blobs.keys()
+
+
+async def test_the_same_bytes_are_kept_once(blobs):
+    keys = await asyncio.gather(*(blobs.put(PICTURE) for _ in range(8)))
+
+    assert 1 == len(set(keys)) == len(files_of(blobs))
+
+
+async def test_an_empty_store_has_no_keys(blobs):
+    assert set() == await blobs.keys()
+    assert [] == await blobs.sweep(set(), NOW)
+
+
+async def test_a_missing_blob_says_which(blobs):
+    key = "ab" * 32
+
+    with pytest.raises(BlobMissing, match="no longer stored") as caught:
+        await blobs.get(key)
+
+    assert key == caught.value.key
+    assert not await blobs.exists(key)
+
+
+async def test_a_blob_that_changed_on_the_disk_is_not_returned_and_a_new_put_heals_it(blobs):
+    key = await blobs.put(PICTURE)
+    blobs.path(key).write_bytes(PICTURE[:-1])
+
+    with pytest.raises(BlobDamaged):
+        await blobs.get(key)
+
+    await blobs.put(PICTURE)
+    assert PICTURE == await blobs.get(key)
+
+
+@given(key=st.text() | st.sampled_from(["../" * 20, "A" * 64, "a" * 63, "a" * 65, "a" * 64 + "\n"]))
+def test_no_path_can_be_smuggled_in_as_a_key(key):
+    with pytest.raises(BadBlobKey, match="64 hexadecimal digits"):
+        BlobStore("blobs").path(key)
+
+
+@pytest.mark.parametrize("ask", ["get", "exists", "delete"])
+async def test_a_bad_key_is_refused_whatever_is_asked(blobs, ask):
+    with pytest.raises(BadBlobKey):
+        await getattr(blobs, ask)("../../secrets")
+
+
+async def test_deleting_says_whether_there_was_one(blobs):
+    key = await blobs.put(PICTURE)
+
+    assert [True, False] == [await blobs.delete(key) for _ in range(2)]
+    assert not await blobs.exists(key)
+
+
+async def test_a_workers_file_is_taken_over(blobs, folder):
+    made = folder / "result.png"
+    made.write_bytes(PICTURE)
+
+    key = await blobs.adopt(made)
+
+    assert PICTURE == await blobs.get(key)
+    assert not made.exists()
+    assert [blobs.path(key)] == files_of(blobs)
+
+
+async def test_a_workers_file_that_is_already_stored_is_only_removed(blobs, folder):
+    key = await blobs.put(PICTURE)
+    made = folder / "result.png"
+    made.write_bytes(PICTURE)
+
+    assert key == await blobs.adopt(made)
+    assert not made.exists()
+    assert [blobs.path(key)] == files_of(blobs)
+
+
+async def test_an_old_file_becomes_a_young_blob(blobs, folder):
+    made = folder / "result.png"
+    made.write_bytes(PICTURE)
+    os.utime(made, (0, 0))
+
+    key = await blobs.adopt(made)
+    blobs._stored_at.clear()
+
+    assert [] == await blobs.sweep(set(), HOUR)
+    assert await blobs.exists(key)
+
+
+async def test_only_plain_files_are_taken_over(blobs, folder):
+    secret = folder / "secret"
+    secret.write_bytes(b"token")
+    link = folder / "result.png"
+    link.symlink_to(secret)
+
+    for path in (link, folder):
+        with pytest.raises(ValueError, match="not a plain file"):
+            await blobs.adopt(path)
+    with pytest.raises(FileNotFoundError):
+        await blobs.adopt(folder / "nothing")
+
+    assert b"token" == secret.read_bytes()
+
+
+@pytest.mark.parametrize(("code", "expected"), [(errno.ENOSPC, DiskFull), (errno.EIO, OSError)])
+async def test_what_cannot_be_stored_leaves_nothing_behind(blobs, monkeypatch, code, expected):
+    monkeypatch.setattr(blobs_module, "_flush", fail_with(code))
+
+    with pytest.raises(expected):
+        await blobs.put(PICTURE)
+
+    assert [] == files_of(blobs)
+    assert set() == await blobs.keys()
+
+
+async def test_a_workers_file_that_cannot_be_stored_stays_the_workers(blobs, folder, monkeypatch):
+    made = folder / "result.png"
+    made.write_bytes(PICTURE)
+    monkeypatch.setattr(blobs_module, "_flush", fail_with(errno.ENOSPC))
+
+    with pytest.raises(DiskFull):
+        await blobs.adopt(made)
+
+    assert PICTURE == made.read_bytes()
+    assert [] == files_of(blobs)
+
+
+async def test_bytes_are_flushed_before_they_have_a_name_and_the_name_after(blobs, monkeypatch):
+    events = []
+    monkeypatch.setattr(
+        blobs_module, "_flush", lambda descriptor: events.append(("bytes", files_named(blobs)))
+    )
+    monkeypatch.setattr(
+        blobs_module,
+        "_flush_folder",
+        lambda folder: events.append((folder.name, files_named(blobs))),
+    )
+
+    key = await blobs.put(PICTURE)
+
+    assert [("bytes", 0), (blobs.root.name, 0), (key[:2], 1)] == events
+
+
+def files_named(blobs):
+    return len([path for path in files_of(blobs) if len(path.name) == 64])
+
+
+def test_a_system_whose_folders_cannot_be_opened_needs_no_flush(monkeypatch):
+    monkeypatch.setattr(blobs_module, "FOLDERS_OPEN", False)
+
+    blobs_module._flush_folder(Path("nowhere"))
+
+
+async def test_a_sweep_takes_what_is_old_and_unnamed(blobs):
+    live, old, young = [await blobs.put(content) for content in (b"live", b"old", b"young")]
+    make_old(blobs, live)
+    make_old(blobs, old)
+
+    assert [old] == await blobs.sweep({live}, HOUR)
+    assert {live, young} == await blobs.keys()
+
+
+async def test_a_sweep_spares_what_was_just_stored_again(blobs):
+    key = await blobs.put(PICTURE)
+    make_old(blobs, key)
+    await blobs.put(PICTURE)
+
+    assert [] == await blobs.sweep(set(), HOUR)
+
+
+async def test_a_wall_clock_set_forward_makes_no_blob_old(blobs, monkeypatch):
+    key = await blobs.put(PICTURE)
+    real = time.time
+    monkeypatch.setattr(blobs_module.time, "time", lambda: real() + 10**7)
+
+    assert [] == await blobs.sweep(set(), HOUR)
+    assert await blobs.exists(key)
+
+
+async def test_a_sweep_after_a_restart_goes_by_the_age_on_the_disk(blobs):
+    old, young = [await blobs.put(content) for content in (b"old", b"young")]
+    make_old(blobs, old)
+
+    assert [old] == await BlobStore(blobs.root).sweep(set(), HOUR)
+    assert {young} == await blobs.keys()
+
+
+async def test_a_sweep_clears_what_a_crash_left_half_written_when_old(blobs):
+    await blobs.put(PICTURE)
+    incoming = blobs.root / "incoming"
+    for name, age in (("old", 7200), ("young", 0)):
+        (incoming / name).write_bytes(b"half")
+        os.utime(incoming / name, (time.time() - age,) * 2)
+
+    await blobs.sweep(set(), HOUR)
+
+    assert ["young"] == [path.name for path in incoming.iterdir()]
+
+
+async def test_a_sweep_leaves_files_that_are_no_blobs(blobs):
+    key = await blobs.put(PICTURE)
+    (blobs.path(key).parent / "notes.txt").write_bytes(b"mine")
+
+    assert [key] == await blobs.sweep(set(), NOW)
+    assert {"notes.txt"} == {path.name for path in files_of(blobs)}
+
+
+def test_a_file_that_went_meanwhile_is_not_old(folder):
+    assert not blobs_module._is_older(folder / "nothing", 0)

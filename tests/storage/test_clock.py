@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from storage.clock import SystemClock, from_microseconds, optional_time, to_microseconds
+
+moments = st.datetimes(timezones=st.just(UTC))
+
+
+@given(moments)
+def test_a_time_comes_back_to_the_microsecond(moment):
+    assert moment == from_microseconds(to_microseconds(moment))
+
+
+def test_no_time_stays_none():
+    assert optional_time(None) is None
+    assert datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC) == optional_time(1_000_000)
+
+
+def test_the_steady_clock_ignores_a_step_of_the_wall_clock(monkeypatch):
+    clock = SystemClock()
+    before = clock.steady()
+    monkeypatch.setattr(SystemClock, "now", lambda self: datetime(1999, 1, 1, tzinfo=UTC))
+
+    assert before <= clock.steady() < before + timedelta(hours=1)
+
+
+def test_the_steady_clock_goes_on_with_the_monotonic_one(monkeypatch):
+    seconds = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: seconds[0])
+    clock = SystemClock()
+    before = clock.steady()
+    seconds[0] += 2.5
+
+    assert timedelta(seconds=2.5) == clock.steady() - before
+
+
+def test_both_clocks_are_aware_and_in_utc():
+    clock = SystemClock()
+
+    assert timedelta(0) == clock.now().utcoffset() == clock.steady().utcoffset()

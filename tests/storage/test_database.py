@@ -1,0 +1,329 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+import subprocess
+import sys
+
+import pytest
+
+from storage import database as database_module
+from storage.database import Database
+from storage.errors import (
+    BackupExists,
+    ConstraintBroken,
+    DatabaseClosed,
+    DatabaseCorrupt,
+    DatabaseFailed,
+    DatabaseLocked,
+    DiskFull,
+    StorageError,
+)
+
+ADD = "INSERT INTO member (owner) VALUES (?)"
+OPEN = """
+import asyncio, sys
+from storage.database import Database
+from storage.errors import DatabaseLocked
+async def main():
+    try:
+        async with Database(sys.argv[1]):
+            print("opened")
+    except DatabaseLocked as error:
+        print(error)
+asyncio.run(main())
+"""
+
+
+async def members(database):
+    rows = await database.fetch_all("SELECT owner FROM member ORDER BY owner")
+    return [row["owner"] for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("pragma", "value"),
+    [
+        ("journal_mode", "wal"),
+        ("synchronous", 2),
+        ("foreign_keys", 1),
+        ("mmap_size", 0),
+        ("busy_timeout", 5000),
+        ("journal_size_limit", 64 << 20),
+    ],
+)
+async def test_the_connection_is_set_for_safety(database, pragma, value):
+    assert value == await database.fetch_value(f"PRAGMA {pragma}")
+
+
+async def test_a_second_process_refuses_to_start(database):
+    answer = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-c", OPEN, str(database.path)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert "in use by process" in answer.stdout
+    assert "Stop that one first" in answer.stdout
+
+
+async def test_a_second_opener_in_one_process_is_refused_and_the_first_goes_on(database):
+    with pytest.raises(DatabaseLocked):
+        async with Database(database.path):
+            pass
+
+    await database.execute(ADD, ("ada",))
+    assert ["ada"] == await members(database)
+
+
+async def test_a_reader_of_another_process_needs_no_ownership_and_changes_nothing(database):
+    await database.execute(ADD, ("ada",))
+
+    async with Database(database.path, read_only=True) as reader:
+        assert ["ada"] == await members(reader)
+        await reader.check()
+        with pytest.raises(DatabaseFailed, match="readonly"):
+            await reader.execute(ADD, ("bob",))
+
+    assert ["ada"] == await members(database)
+
+
+async def test_a_reader_makes_no_database(folder):
+    with pytest.raises(DatabaseFailed):
+        async with Database(folder / "none.db", read_only=True):
+            pass
+
+    assert [] == list(folder.iterdir())
+
+
+async def test_a_file_that_is_no_database_is_refused_and_kept(folder):
+    path = folder / "easel.db"
+    path.write_bytes(b"This was never a database. " * 400)
+    before = path.read_bytes()
+
+    with pytest.raises(DatabaseCorrupt, match="left as it is") as caught:
+        async with Database(path):
+            pass
+
+    assert path == caught.value.path
+    assert before == path.read_bytes()
+
+
+async def test_a_damaged_page_is_found_on_opening_and_the_file_is_kept(folder):
+    path = folder / "easel.db"
+    async with Database(path) as database:
+        for number in range(500):
+            await database.execute(ADD, (f"{number:050d}",))
+    content = bytearray(path.read_bytes())
+    content[-4096:] = b"\xff" * 4096
+    path.write_bytes(content)
+
+    with pytest.raises(DatabaseCorrupt):
+        async with Database(path):
+            pass
+    assert content == path.read_bytes()
+
+    with pytest.raises(DatabaseCorrupt):
+        async with Database(path):
+            pass
+
+
+async def test_the_folder_is_made(folder):
+    async with Database(folder / "a" / "b" / "easel.db") as database:
+        assert database.path.is_file()
+
+
+@pytest.mark.parametrize(("safe_from", "warnings"), [((99, 0, 0), 1), ((1, 0, 0), 0)])
+async def test_an_sqlite_that_can_damage_the_log_is_warned_of_once(
+    folder, caplog, monkeypatch, safe_from, warnings
+):
+    monkeypatch.setattr(database_module, "SAFE_SQLITE", safe_from)
+    caplog.set_level(logging.WARNING, "storage")
+
+    async with Database(folder / "easel.db") as database:
+        await database.execute(ADD, ("ada",))
+
+    assert warnings == len(caplog.records)
+
+
+async def test_a_transaction_is_kept_as_a_whole(database):
+    async with database.transaction() as transaction:
+        await transaction.execute(ADD, ("ada",))
+        assert ("ada",) == tuple(await transaction.fetch_one("SELECT owner FROM member"))
+        assert await transaction.fetch_one("SELECT owner FROM member WHERE owner = 'x'") is None
+        await transaction.execute(ADD, ("bob",))
+
+    assert ["ada", "bob"] == await members(database)
+
+
+async def test_a_transaction_that_fails_leaves_nothing(database):
+    with pytest.raises(LookupError):
+        async with database.transaction() as transaction:
+            await transaction.execute(ADD, ("ada",))
+            raise LookupError
+
+    with pytest.raises(ConstraintBroken):
+        async with database.transaction() as transaction:
+            await transaction.execute(ADD, ("ada",))
+            await transaction.execute(ADD, ("ada",))
+
+    assert [] == await members(database)
+
+
+async def test_nobody_sees_another_tasks_half_transaction(database):
+    begun, may_end = asyncio.Event(), asyncio.Event()
+
+    async def write():
+        async with database.transaction() as transaction:
+            await transaction.execute(ADD, ("ada",))
+            begun.set()
+            await may_end.wait()
+            await transaction.execute(ADD, ("bob",))
+
+    writing = asyncio.create_task(write())
+    await begun.wait()
+    reading = asyncio.create_task(members(database))
+    adding = asyncio.create_task(database.execute(ADD, ("cyd",)))
+    await asyncio.sleep(0.01)
+    assert not reading.done()
+    may_end.set()
+
+    await asyncio.gather(writing, adding)
+    assert ["ada", "bob"] == await reading
+    assert ["ada", "bob", "cyd"] == await members(database)
+
+
+async def test_a_task_cancelled_in_its_transaction_rolls_back(database):
+    begun = asyncio.Event()
+
+    async def write():
+        async with database.transaction() as transaction:
+            await transaction.execute(ADD, ("ada",))
+            begun.set()
+            await asyncio.Event().wait()
+
+    writing = asyncio.create_task(write())
+    await begun.wait()
+    writing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+
+    assert [] == await members(database)
+    await database.execute(ADD, ("bob",))
+
+
+@pytest.mark.parametrize("yields", range(14))
+async def test_cancelled_at_any_moment_all_or_nothing_is_kept_and_the_database_goes_on(
+    database, yields
+):
+    async def write():
+        async with database.transaction() as transaction:
+            await transaction.execute(ADD, ("ada",))
+            await transaction.execute(ADD, ("bob",))
+
+    writing = asyncio.create_task(write())
+    for _ in range(yields):
+        await asyncio.sleep(0)
+    writing.cancel()
+    await asyncio.wait([writing])
+
+    assert await members(database) in ([], ["ada", "bob"])
+    await database.execute(ADD, ("cyd",))
+    assert "cyd" in await members(database)
+
+
+async def test_a_commit_under_way_is_not_lost_to_a_cancellation(database, monkeypatch):
+    committing = asyncio.Event()
+    run = database_module.Transaction._run
+
+    async def slow(self, sql, parameters):
+        if sql == "COMMIT":
+            committing.set()
+            await asyncio.sleep(0.01)
+        return await run(self, sql, parameters)
+
+    monkeypatch.setattr(database_module.Transaction, "_run", slow)
+
+    async def write():
+        async with database.transaction() as transaction:
+            await transaction.execute(ADD, ("ada",))
+
+    writing = asyncio.create_task(write())
+    await committing.wait()
+    writing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+
+    assert ["ada"] == await members(database)
+
+
+async def test_asking_the_database_inside_a_transaction_is_refused_not_waited_for(database):
+    async with database.transaction():
+        with pytest.raises(StorageError, match="ask the transaction"):
+            await database.fetch_all("SELECT 1")
+        with pytest.raises(StorageError, match="ask the transaction"):
+            async with database.transaction():
+                pass
+
+
+async def test_a_closed_database_says_so(database):
+    await database.__aexit__(None, None, None)
+
+    with pytest.raises(DatabaseClosed, match="inside `async with"):
+        await database.fetch_all("SELECT 1")
+    await database.__aexit__(None, None, None)
+
+
+async def test_a_value_that_is_not_there_is_none(database):
+    assert await database.fetch_value("SELECT owner FROM member") is None
+
+
+async def test_a_full_disk_is_said_to_be_full_and_what_was_stored_stays(database):
+    await database.execute(ADD, ("ada",))
+    pages = await database.fetch_value("PRAGMA page_count")
+    await database.execute(f"PRAGMA max_page_count = {pages}")
+
+    with pytest.raises(DiskFull):
+        async with database.transaction() as transaction:
+            for number in range(500):
+                await transaction.execute(ADD, (f"{number:0500d}",))
+
+    assert ["ada"] == await members(database)
+    await database.check()
+
+
+async def test_a_backup_taken_while_running_is_whole(database, folder):
+    await database.execute(ADD, ("ada",))
+    target = folder / "backups" / "one.db"
+
+    await database.backup(target)
+
+    await database.execute(ADD, ("bob",))
+    async with Database(target) as copy:
+        assert ["ada"] == await members(copy)
+    assert [target.name] == [
+        path.name for path in target.parent.glob("*.db*") if path.suffix != ".lock"
+    ]
+
+
+async def test_a_backup_may_be_taken_by_another_process(database, folder):
+    await database.execute(ADD, ("ada",))
+
+    async with Database(database.path, read_only=True) as reader:
+        await reader.backup(folder / "copy.db")
+
+    async with Database(folder / "copy.db") as copy:
+        assert ["ada"] == await members(copy)
+
+
+async def test_a_backup_overwrites_nothing_but_its_own_remains(database, folder):
+    target = folder / "copy.db"
+    target.with_name("copy.db.partial").write_bytes(b"of a crash")
+    await database.backup(target)
+    before = target.read_bytes()
+
+    with pytest.raises(BackupExists, match=r"would overwrite .*copy\.db"):
+        await database.backup(target)
+
+    assert before == target.read_bytes()
