@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference.pictures.infotext import (
@@ -135,6 +135,7 @@ WORDS = st.text(
 KEYS = st.from_regex(r"[A-Z][a-z]{2,8}( [a-z]{1,6})?", fullmatch=True)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(KEYS, WORDS, min_size=3, max_size=6))
 def test_any_values_survive(values):
     info = parse_infotext(format_infotext("a cat", "dog", values))
@@ -142,6 +143,7 @@ def test_any_values_survive(values):
     assert values == {key: info.values[key] for key in values}
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_any_text_is_read(text):
     info = parse_infotext(text)

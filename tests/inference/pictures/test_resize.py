@@ -47,6 +47,7 @@ def test_fill_geometry(source, target, expected):
     assert expected == fill_geometry(*source, *target)
 
 
+@settings(deadline=None)
 @given(SIDES, SIDES, SIDES, SIDES)
 def test_crop_covers_the_target(iw, ih, w, h):
     place = crop_geometry(iw, ih, w, h)
@@ -57,6 +58,7 @@ def test_crop_covers_the_target(iw, ih, w, h):
     assert w == place.width or h == place.height
 
 
+@settings(deadline=None)
 @given(SIDES, SIDES, SIDES, SIDES)
 def test_fill_stays_inside_the_target(iw, ih, w, h):
     place = fill_geometry(iw, ih, w, h)

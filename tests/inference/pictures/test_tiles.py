@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from inference.pictures.tiles import combine, cut, split
+from tests.inference.pictures.samples import noise
+
+
+def test_worked_numbers():
+    square = split(1024, 1024, 512, 512, 64)
+    assert (square.xs, square.ys) == ((0, 256, 512), (0, 256, 512))
+    wide = split(1536, 1024, 512, 512, 64)
+    assert (wide.xs, wide.ys) == ((0, 341, 682, 1024), (0, 256, 512))
+    assert 12 == len(wide) == len(wide.boxes)
+    assert (split(512, 512, 512, 512, 64).xs, split(512, 512, 512, 512, 64).ys) == ((0,), (0,))
+
+
+@st.composite
+def grids(draw, most=2000):
+    width, height = draw(st.integers(1, most)), draw(st.integers(1, most))
+    tile_width, tile_height = draw(st.integers(2, 600)), draw(st.integers(2, 600))
+    overlap = draw(st.integers(0, min(tile_width, tile_height) * 2 // 3))
+    return split(width, height, tile_width, tile_height, overlap)
+
+
+@settings(deadline=None)
+@given(grids())
+def test_tiles_cover_and_overlap(grid):
+    for starts, tile, length in (
+        (grid.xs, grid.tile_width, grid.width),
+        (grid.ys, grid.tile_height, grid.height),
+    ):
+        assert starts[0] == 0
+        assert length == starts[-1] + tile
+        gaps = [b - a for a, b in itertools.pairwise(starts)]
+        assert all(0 < gap <= tile - grid.overlap for gap in gaps)
+        assert not gaps or max(gaps) - min(gaps) <= 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(1, 130),
+    st.integers(1, 130),
+    st.integers(4, 60),
+    st.integers(4, 60),
+    st.integers(0, 40),
+    st.sampled_from(["RGB", "L", "RGBA"]),
+)
+def test_unchanged_tiles_give_the_picture_back(width, height, tile_w, tile_h, overlap, mode):
+    picture = noise(width, height, mode=mode)
+    grid = split(width, height, tile_w, tile_h, min(overlap, tile_w - 1, tile_h - 1))
+    combined = combine(grid, cut(picture, grid))
+    assert mode == combined.mode
+    if mode != "RGBA":
+        assert picture.tobytes() == combined.tobytes()
+    else:
+        difference = np.asarray(picture).astype(int) - np.asarray(combined)
+        assert np.abs(difference).max() <= 1
+
+
+def test_ramps_are_linear_across_the_overlap():
+    grid = split(90, 50, 50, 50, 10)
+    tiles = [Image.new("L", (50, 50), 0), Image.new("L", (50, 50), 255)]
+    row = np.asarray(combine(grid, tiles))[25]
+    assert row[40] == 0
+    np.testing.assert_array_equal([i * 255 // 10 for i in range(10)], row[40:50])
+    assert np.all(row[50:] == 255)
+
+
+def test_rows_fade_too():
+    grid = split(20, 38, 20, 20, 2)
+    column = np.asarray(combine(grid, [Image.new("L", (20, 20), g) for g in (0, 200)]))[:, 7]
+    assert [column[17], column[18], column[20]] == [0, 0, 200]
+    assert 95 <= column[19] <= 105
+
+
+def test_scaled_grid_combines_enlarged_tiles():
+    picture = noise(70, 40)
+    grid = split(70, 40, 32, 32, 8)
+    doubled = [tile.resize((64, 64), Image.Resampling.NEAREST) for tile in cut(picture, grid)]
+    expected = picture.resize((140, 80), Image.Resampling.NEAREST)
+    assert expected.tobytes() == combine(grid.scaled(2), doubled).tobytes()
+
+
+def test_refusals():
+    with pytest.raises(ValueError, match="overlap of 64"):
+        split(200, 200, 64, 64, 64)
+    with pytest.raises(ValueError, match="overlap of -1"):
+        split(200, 200, 64, 64, -1)
+    with pytest.raises(ValueError, match="1 × 1"):
+        split(0, 5, 4, 4, 0)
+    with pytest.raises(ValueError, match="4 tiles of 32 × 32"):
+        combine(split(40, 40, 32, 32, 8), [Image.new("L", (32, 32))])
