@@ -10,7 +10,8 @@ from itertools import groupby
 
 ROUND_WEIGHT = 1.1  # what one pair of round brackets multiplies by; a square pair divides by it
 
-_TOKEN = re.compile(r"\\[()\[\]\\]?|:\s*(?P<weight>[+-]?[.\d]+)\s*\)|[()\[\]:]|[^\\()\[\]:]+")
+#: What the grammar tells apart: an escape, a weight that closes a bracket, a sign, plain text.
+TOKEN = re.compile(r"\\[()\[\]\\]?|:\s*(?P<weight>[+-]?[.\d]+)\s*\)|[()\[\]:]|[^\\()\[\]:]+")
 _BREAK = re.compile(r"\s*\bBREAK\b\s*")
 
 
@@ -60,7 +61,7 @@ def parse_attention(text: str) -> tuple[Piece | Break, ...]:
     bracket. Neighbours of equal weight are one piece. No text is no piece.
     """
     draft = _Draft()
-    for match in _TOKEN.finditer(text):
+    for match in TOKEN.finditer(text):
         _read(draft, match)
     for start in draft.round:
         draft.multiply(start, ROUND_WEIGHT)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from inference.prompts.attention import Break, Piece
 
@@ -160,3 +160,49 @@ def _chunk(units: Sequence[_Unit], tokenizer: Tokenizer, room: int) -> Chunk:
     tokens += [tokenizer.eos] + [tokenizer.pad] * (room - content)
     weights += [1.0] * (room + 2 - len(weights))
     return Chunk(tuple(tokens), tuple(weights), tuple(placed), content)
+
+
+@dataclass(frozen=True)
+class ChunkText:
+    """The words of one chunk, and how many of its tokens they take."""
+
+    text: str
+    tokens: int
+
+
+def chunk_texts(
+    pieces: Sequence[Piece | Break],
+    tokenizer: Tokenizer,
+    *,
+    embeddings: Mapping[str, int] | None = None,
+) -> tuple[ChunkText, ...]:
+    """Say which words lie in which chunk; a word that two chunks share stands in both."""
+    owners: list[tuple[int, str]] = []  # for each token, its word and that word's number
+
+    def ids(text: str) -> list[int]:
+        # No tokenizer joins words over a space, so word by word the tokens are the same.
+        tokens: list[int] = []
+        for word in text.split():
+            found = tokenizer.ids(word)
+            owners.extend([(len(owners), word)] * len(found))
+            tokens += found
+        return tokens
+
+    chunks = chunk_pieces(pieces, replace(tokenizer, ids=ids), embeddings=embeddings)
+    words = iter(owners)
+    return tuple(ChunkText(_spelled(chunk, words), chunk.content) for chunk in chunks)
+
+
+def _spelled(chunk: Chunk, owners: Iterator[tuple[int, str]]) -> str:
+    placed = {item.offset: item for item in chunk.placed}
+    words: dict[int, str] = {}
+    position = 1
+    while position <= chunk.content:
+        if position in placed:
+            words[-position] = placed[position].name
+            position += placed[position].vectors
+        else:
+            number, word = next(owners)
+            words[number] = word
+            position += 1
+    return " ".join(words.values())

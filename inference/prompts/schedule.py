@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import chain, groupby
+from itertools import groupby
 
 _TOKEN = re.compile(r"(?:\\.|[^\\\[\]():|])+|[\[\]():|\\]", re.DOTALL)
 _WHEN = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*")
@@ -88,12 +88,26 @@ def expand(text: str, steps: int, *, base_steps: int | None = None) -> tuple[Unt
     return tuple(Until(end, _at(items, end, steps, base_steps)) for end in sorted(ends))
 
 
-def is_schedule(text: str) -> bool:
-    """Tell whether the text changes from step to step at all."""
+@dataclass(frozen=True)
+class Reading:
+    """What a prompt says of its schedule: each change's `when`, with the step it comes to."""
+
+    changes: tuple[tuple[str, int], ...] = ()
+    takes_turns: bool = False
+    readable: bool = True
+
+
+def read(text: str, steps: int, *, base_steps: int | None = None) -> Reading:
+    """Say what `expand` makes of a prompt: a change at step 0 or `steps` is never seen."""
     try:
-        return any(not isinstance(item, str) for item in _parse(text))
+        items = list(_every(_parse(text)))
     except _NoScheduleError:
-        return False
+        return Reading(readable=False)
+    changes = (item.when for item in items if isinstance(item, _Change))
+    return Reading(
+        tuple((when, _step(when, steps, base_steps)) for when in changes),
+        any(isinstance(item, _Turns) for item in items),
+    )
 
 
 def at(entries: tuple[Until, ...], step: int) -> str:
@@ -185,15 +199,23 @@ def _step(when: str, steps: int, base_steps: int | None) -> int:
 
 
 def _ends(items: list[_Item], steps: int, base_steps: int | None) -> Iterator[int]:
-    waiting = list(items)
-    while waiting:
-        item = waiting.pop()
+    for item in _every(items):
         if isinstance(item, _Change):
             yield _step(item.when, steps, base_steps)
-            waiting += item.before + item.after
         elif isinstance(item, _Turns):
             yield from range(1, steps + 1)
-            waiting += chain.from_iterable(item.slots)
+
+
+def _every(items: list[_Item]) -> Iterator[_Item]:
+    """Walk over all items, from the left, those inside changes and turns too."""
+    waiting = items[::-1]
+    while waiting:
+        item = waiting.pop()
+        yield item
+        if isinstance(item, _Change):
+            waiting += (item.before + item.after)[::-1]
+        elif isinstance(item, _Turns):
+            waiting += [part for slot in item.slots for part in slot][::-1]
 
 
 def _at(items: list[_Item], step: int, steps: int, base_steps: int | None) -> str:

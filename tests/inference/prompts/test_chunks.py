@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference.prompts.attention import Break, Piece, parse_attention
-from inference.prompts.chunks import Chunk, Placed, Tokenizer, chunk_pieces
+from inference.prompts.chunks import Chunk, ChunkText, Placed, Tokenizer, chunk_pieces, chunk_texts
 
 BOS, EOS, PAD, COMMA = 1, 2, 0, 9
 
@@ -151,3 +151,30 @@ def test_nothing_is_lost_or_reordered(pieces: list[Piece | Break], size: int, re
     assert all(len(chunk.tokens) == len(chunk.weights) == size + 2 for chunk in chunks)
     assert all(chunk.content <= size for chunk in chunks)
     assert text.count("inky") == sum(len(chunk.placed) for chunk in chunks)
+
+
+def test_chunks_are_spelled_in_words() -> None:
+    pieces = [Piece("10, 11 12"), Piece("13 14 inky 10"), Break(), Piece("15,16")]
+
+    assert chunk_texts(pieces, SMALL, embeddings={"inky": 4}) == (
+        ChunkText("10,", 2),
+        ChunkText("11 12 13 14", 4),
+        ChunkText("inky 10", 5),
+        ChunkText("15,16", 3),
+    )
+
+
+def test_a_word_over_two_chunks_stands_in_both() -> None:
+    first, second = chunk_texts([Piece("1 2 3 4 5 6,7")], SMALL)
+
+    assert (first, second) == (ChunkText("1 2 3 4 5 6,7", 6), ChunkText("6,7", 2))
+
+
+@given(PIECES)
+def test_spelled_chunks_count_as_the_real_ones(pieces: list[Piece | Break]) -> None:
+    names = {"inky": 3}
+
+    spelled = chunk_texts(pieces, SMALL, embeddings=names)
+
+    chunks = chunk_pieces(pieces, SMALL, embeddings=names)
+    assert [chunk.content for chunk in chunks] == [chunk.tokens for chunk in spelled]

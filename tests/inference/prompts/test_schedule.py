@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.prompts.schedule import Until, at, expand, is_schedule
+from inference.prompts.schedule import Reading, Until, at, expand, read
 
 
 def entries(text: str, steps: int = 10, base: int | None = None) -> list[tuple[int, str]]:
@@ -111,10 +111,16 @@ def test_each_step_finds_its_text() -> None:
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("[a:b:3]", True), ("[a|b]", True), ("([a:3])", True), ("[a] (b:2)", False), ("a|b", False)],
+    [
+        ("[a] (b:2)", Reading()),
+        ("[a:[b:c:0.6]:3]", Reading((("3", 3), ("0.6", 6)))),
+        ("[a:b:1.0] ([c:-2]:1.2)", Reading((("1.0", 10), ("-2", 0)))),
+        ("[a|[b:4]]", Reading((("4", 4),), takes_turns=True)),
+        ("a|b", Reading(readable=False)),
+    ],
 )
-def test_schedules_are_told_from_plain_prompts(text: str, expected: bool) -> None:
-    assert expected is is_schedule(text)
+def test_a_reading_tells_when_things_change(text: str, expected: Reading) -> None:
+    assert expected == read(text, 10)
 
 
 @given(st.text(alphabet=st.characters(exclude_characters="[]|"), max_size=80), st.integers(1, 150))

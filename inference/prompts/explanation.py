@@ -1,0 +1,80 @@
+"""Explanations: what a prompt was understood to mean, as data."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from inference.prompts.attention import Break, Piece
+from inference.prompts.chunks import ChunkText
+from inference.prompts.networks import Network
+
+
+@dataclass(frozen=True)
+class Row:
+    """One text of a schedule: the steps it holds at, its weighted pieces and its chunks."""
+
+    text: str
+    steps: tuple[int, ...]
+    pieces: tuple[Piece | Break, ...]
+    chunks: tuple[ChunkText, ...] = ()  # empty where no tokenizer was given
+
+
+@dataclass(frozen=True)
+class PartTable:
+    """One AND part: its weight, and its texts in the order in which they first hold."""
+
+    weight: float
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True)
+class Remark:
+    """Something a member may not have meant: a stable kind for programs, words for people."""
+
+    kind: str
+    words: str
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A pair of prompts as understood."""
+
+    steps: int
+    prompt: tuple[PartTable, ...]
+    negative: PartTable
+    networks: tuple[Network, ...]
+    remarks: tuple[Remark, ...]
+    room: int | None = None  # tokens a chunk holds, where a tokenizer was given
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give plain lists, numbers and texts, ready for JSON; a break is {"break": true}."""
+        return {
+            "steps": self.steps,
+            "chunk": self.room,
+            "prompt": [_table(part) for part in self.prompt],
+            "negative": _table(self.negative),
+            "networks": [
+                {"kind": item.kind, "arguments": list(item.arguments), "named": dict(item.named)}
+                for item in self.networks
+            ],
+            "remarks": [asdict(remark) for remark in self.remarks],
+        }
+
+
+def _table(part: PartTable) -> dict[str, Any]:
+    return {
+        "weight": part.weight,
+        "texts": [
+            {
+                "text": row.text,
+                "steps": list(row.steps),
+                "pieces": [
+                    {"break": True} if isinstance(piece, Break) else asdict(piece)
+                    for piece in row.pieces
+                ],
+                "chunks": [asdict(chunk) for chunk in row.chunks],
+            }
+            for row in part.rows
+        ],
+    }
