@@ -52,7 +52,7 @@ class FileTooLarge(PictureRefused):
 
     def __init__(self, name: str, size: int, limit: int) -> None:
         super().__init__(
-            f"{name} is {size / 2**20:.1f} MiB; at most {limit / 2**20:g} MiB are taken. "
+            f"{name} is {size / 2**20:.1f} MiB; at most {limit / 2**20:.3g} MiB are taken. "
             "Save it smaller, or as JPEG or WebP."
         )
         self.size, self.limit = size, limit
@@ -79,9 +79,8 @@ class BrokenPicture(PictureRefused):
 class TooManyPixels(PictureRefused):
     """The picture has too many pixels."""
 
-    def __init__(self, name: str, width: int, height: int, limit: str) -> None:
-        super().__init__(f"{name} is {width} × {height} pixels; {limit} Scale it down first.")
-        self.width, self.height = width, height
+    def __init__(self, name: str, found: str, limit: str) -> None:
+        super().__init__(f"{name} is {found}; at most {limit} are taken. Scale it down first.")
 
 
 class FileGone(PictureRefused):

@@ -10,7 +10,10 @@ PAGES: Mapping[str, str] = {
     START: (
         "**Easel edits pictures.** Attach one and say what you want:\n"
         "• `/img2img` repaints a picture as your words say\n"
+        "• `/inpaint` repaints a part of it, `/outpaint` continues it beyond its edges\n"
+        "• `/loopback` repaints it again and again\n"
         "• `/upscale` enlarges it and keeps it sharp\n"
+        "• `/interrogate` describes it, `/imagine` draws one from words alone\n"
         "• `/queue` shows where your jobs are, `/cancel` calls one off\n"
         "Every option has a default: a picture alone is enough. "
         "`/help topic:` tells more about each command."
@@ -25,6 +28,44 @@ PAGES: Mapping[str, str] = {
         "• the same **seed** and options make the same picture; 🔁 *Again* draws a new seed\n"
         "• **negative_prompt** says what should not be there\n"
         "• **resize_mode** says how your picture is fitted into width × height"
+    ),
+    "inpaint": (
+        "**/inpaint** repaints a part of your picture and leaves the rest.\n"
+        "`/inpaint image:photo.jpg mask:mask.png prompt:a red hat`\n"
+        "`/inpaint image:photo.jpg mask_shape:left 30% prompt:a window`\n"
+        "• **mask**: a picture of the same view, white where it is to be repainted; or make that "
+        "part of your picture transparent\n"
+        "• **mask_shape** says it in words: `left 30%`, `circle 50% 40% r20%`, `B2-D4`\n"
+        "• **masked_content** is what lies there first; `fill` for something new, `original` for "
+        "a change\n"
+        "• **area** `only masked` works on that part at full size, with **padding** around it\n"
+        "• **mask_blur** softens the edge"
+    ),
+    "outpaint": (
+        "**/outpaint** continues your picture beyond its edges.\n"
+        "`/outpaint image:photo.jpg right:128 prompt:a sandy beach`\n"
+        "`/outpaint image:photo.jpg preset:zoom out 1.5x`\n"
+        "• **left**, **right**, **up**, **down** in pixels, or a **preset**\n"
+        "• **method** `mk2` begins with noise shaped like the picture; `poor man's` begins with "
+        "what **masked_content** says"
+    ),
+    "loopback": (
+        "**/loopback** repaints your picture, then the result, and so on.\n"
+        "`/loopback image:photo.jpg prompt:a city of glass loops:6 strength:0.4`\n"
+        "• **loops** says how often\n"
+        "• **strength** is that of the first loop, **final_strength** of the last, **curve** how "
+        "it gets there\n"
+        "• **animate** answers with an animation as well"
+    ),
+    "interrogate": (
+        "**/interrogate** describes your picture.\n"
+        "`/interrogate image:photo.jpg method:caption`\n"
+        "• **method** `caption` writes a sentence, `tags` lists tags above **threshold**"
+    ),
+    "imagine": (
+        "**/imagine** draws a picture from words alone.\n"
+        "`/imagine prompt:a red apple, watercolour`\n"
+        "• **hires_scale** above 1 enlarges the picture and works on it again"
     ),
     "upscale": (
         "**/upscale** enlarges a picture.\n"

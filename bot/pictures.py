@@ -86,7 +86,7 @@ def check_picture(data: bytes, name: str, limits: PictureLimits) -> CheckedPictu
     except UnidentifiedImageError:
         raise _unknown(data, name) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise FileTooLarge(name, len(data), limits.max_bytes) from None
+        raise TooManyPixels(name, "far larger than its file", _megapixels(limits)) from None
     except BROKEN as error:
         raise BrokenPicture(name) from error
 
@@ -94,13 +94,17 @@ def check_picture(data: bytes, name: str, limits: PictureLimits) -> CheckedPictu
 def _check_size(picture: Image.Image, name: str, limits: PictureLimits) -> None:
     """Bound the picture by its header; nothing is decoded yet."""
     width, height = picture.size
+    found = f"{width} × {height} pixels"
     if max(width, height) > MAX_SIDE:
-        raise TooManyPixels(name, width, height, f"at most {MAX_SIDE} pixels a side are taken.")
+        raise TooManyPixels(name, found, f"{MAX_SIDE} pixels a side")
     if width * height > limits.max_pixels:
-        most = f"at most {limits.max_pixels / 1e6:.3g} megapixels are taken."
-        raise TooManyPixels(name, width, height, most)
+        raise TooManyPixels(name, found, _megapixels(limits))
     if not width or not height:
         raise BrokenPicture(name)
+
+
+def _megapixels(limits: PictureLimits) -> str:
+    return f"{limits.max_pixels / 1e6:.3g} megapixels"
 
 
 def _normalise(opened: Image.Image) -> tuple[Image.Image, list[str]]:

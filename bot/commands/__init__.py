@@ -4,9 +4,25 @@ from __future__ import annotations
 
 from bot.commands.cancel import CancelCog
 from bot.commands.help import HelpCog
+from bot.commands.imagine import ImagineCog
 from bot.commands.img2img import Img2ImgCog
+from bot.commands.inpaint import InpaintCog
+from bot.commands.interrogate import InterrogateCog
+from bot.commands.loopback import LoopbackCog
+from bot.commands.outpaint import OutpaintCog
 from bot.commands.queue import QueueCog
 from bot.commands.upscale import UpscaleCog
 
-COGS = (Img2ImgCog, UpscaleCog, QueueCog, CancelCog, HelpCog)
-"""Every cog, in the order in which `/help` lists them."""
+COGS = (
+    Img2ImgCog,
+    InpaintCog,
+    OutpaintCog,
+    LoopbackCog,
+    UpscaleCog,
+    InterrogateCog,
+    ImagineCog,
+    QueueCog,
+    CancelCog,
+    HelpCog,
+)
+"""Every cog."""

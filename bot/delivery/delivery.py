@@ -46,7 +46,7 @@ class Delivery:
         self._jobs = jobs
         self._blobs = blobs
         self._routes = routes
-        self._board = board
+        self.board = board
         self._tasks: set[asyncio.Task[None]] = set()
         self._under_way: set[str] = set()
         self._sweeper: asyncio.Task[None] | None = None
@@ -56,8 +56,8 @@ class Delivery:
     def progressed(self, record: JobRecord, progress: Progress) -> None:
         """Show a step, if it is time to."""
         reply_to = ReplyTo.decode(record.reply_to)
-        if reply_to is not None and self._board.due(record.id):
-            self._spawn(self._board.show(record, progress, reply_to), f"progress {record.id}")
+        if reply_to is not None and self.board.due(record.id):
+            self._spawn(self.board.show(record, progress, reply_to), f"progress {record.id}")
 
     def settled(self, record: JobRecord) -> None:
         """Bring the end of a job to its owner."""
@@ -76,12 +76,12 @@ class Delivery:
         The job is queued by now: what goes wrong here must not look as if it were not.
         """
         record = submission.record
-        card = self._board.card(record.id)
+        card = self.board.card(record.id)
         try:
             async with card.lock:
                 current = await self._jobs.get(record.id)
                 if current.state.is_terminal:
-                    self._board.forget(record.id)
+                    self.board.forget(record.id)
                 elif card.shown_at is None:
                     ready = submission.workers_ready
                     place = texts.waiting(
@@ -136,7 +136,7 @@ class Delivery:
 
     async def _settle(self, record: JobRecord) -> None:
         try:
-            async with self._board.card(record.id).lock:
+            async with self.board.card(record.id).lock:
                 await self._announce(record)
         except StorageError:
             log.exception("The delivery of %s could not be noted.", record.id)
@@ -144,7 +144,7 @@ class Delivery:
             log.exception("The delivery of %s failed.", record.id)
             await self._postpone(record, str(error))
         finally:
-            self._board.forget(record.id)
+            self.board.forget(record.id)
             self._under_way.discard(record.id)
 
     async def _announce(self, record: JobRecord) -> None:

@@ -17,6 +17,9 @@ from storage.errors import BlobMissing
 from storage.records import JobRecord, JobState
 
 MAX_FILES = 10  # Discord's limit for one message
+RESULT = "result"
+ROLES = (RESULT, "animation", "sheet", "frame")
+"""Roles of pictures, the most telling first."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,8 @@ async def compose(record: JobRecord, blobs: BlobStore, file_limit: int) -> Outgo
 async def _uploads(
     record: JobRecord, blobs: BlobStore, file_limit: int
 ) -> tuple[list[Upload], list[str]]:
-    pictures = list((record.result or {}).get("pictures") or ())[:MAX_FILES]
+    made = sorted((record.result or {}).get("pictures") or (), key=_rank)
+    pictures = made[:MAX_FILES]
     limit = min(file_limit, MAX_REQUEST // max(1, len(pictures)))
     uploads: list[Upload] = []
     notes: list[str] = []
@@ -76,7 +80,15 @@ async def _uploads(
         alt = texts.alt_text(record, number, len(pictures))
         uploads.append(Upload(name, packed.data, alt))
         notes.append(packed.note)
+    if len(made) > len(pictures):
+        notes.append(f"{len(made) - len(pictures)} more pictures do not fit into one message.")
     return uploads, list(dict.fromkeys(note for note in notes if note))
+
+
+def _rank(picture: Mapping[str, Any]) -> int:
+    """Put results before the frames and masks that led to them; equal ones keep their order."""
+    role = picture.get("role", RESULT)
+    return ROLES.index(role) if role in ROLES else len(ROLES)
 
 
 async def _packed(picture: Mapping[str, Any], blobs: BlobStore, limit: int) -> Packed:

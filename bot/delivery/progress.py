@@ -36,8 +36,8 @@ class ProgressBoard:
     """The cards of the jobs that wait and run."""
 
     def __init__(self, routes: Routes, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
         self._routes = routes
-        self._clock = clock
         self._cards: dict[str, Card] = {}
 
     def card(self, job_id: str) -> Card:
@@ -55,7 +55,7 @@ class ProgressBoard:
         comes by another way that is never held back.
         """
         card = self.card(job_id)
-        now = self._clock()
+        now = self.clock()
         recent = card.shown_at is not None and now - card.shown_at < INTERVAL
         if recent or card.lock.locked():
             return False

@@ -1,0 +1,45 @@
+"""`/outpaint`: continue a picture beyond its edges."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import discord
+from discord import app_commands
+
+from bot.commands.base import MODELS, EaselCog
+from bot.options import shows
+from inference.jobs import Outpaint
+
+OPTIONS = (
+    "prompt",
+    "negative_prompt",
+    "preset",
+    "left",
+    "right",
+    "up",
+    "down",
+    "method",
+    "strength",
+    "steps",
+    "guidance",
+    "sampler",
+    "seed",
+    "batch",
+    "model",
+    "schedule",
+    "masked_content",
+    "mask_blur",
+    "fall_off",
+    "colour_variation",
+)
+
+
+class OutpaintCog(EaselCog):
+    """Outpainting."""
+
+    @app_commands.command(description="Continue a picture beyond its edges.")
+    @shows(Outpaint, OPTIONS, MODELS)
+    async def outpaint(self, interaction: discord.Interaction[Any], /, **given: Any) -> None:
+        """Queue an outpainting job."""
+        await self.bot.desk.ask(interaction, Outpaint, given)

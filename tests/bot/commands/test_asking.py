@@ -1,0 +1,255 @@
+"""Every command that makes a job: accepted, refused, never half done."""
+
+from __future__ import annotations
+
+import pytest
+import simcord
+
+from inference.jobs import KINDS
+from storage.records import JobState
+from tests.doubles.pictures import animation, bomb, encoded, noise, png
+
+ASKED = {
+    "imagine": {"prompt": "a red apple"},
+    "img2img": {"prompt": "a red apple"},
+    "inpaint": {"mask_shape": "left 30%", "mask": ("mask.png", png(colour="white"))},
+    "outpaint": {"right": 64},
+    "loopback": {"loops": 2},
+    "upscale": {"factor": 4.0},
+    "interrogate": {"method": "tags"},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_command_becomes_a_job_and_its_card_the_result(house, kind):
+    result = await house.ask(kind, **ASKED[kind])
+    record = await house.only_job()
+    assert (record.kind, record.state, record.owner) == (
+        kind,
+        JobState.RUNNING,
+        str(house.alice.id),
+    )
+    assert record.guild == str(house.guild.id)
+    given = {name: value for name, value in ASKED[kind].items() if name != "mask"}
+    assert given.items() <= dict(house.service.job.params).items()
+    assert set(house.service.job.inputs) == {"image", "mask"} & {*ASKED[kind], *KINDS[kind].needs}
+    assert not result.ephemeral
+    await house.finish(text="a cat")
+    assert len(house.messages()) == 1
+    assert "a cat" in result.response.content
+    (attachment,) = result.response.attachments
+    assert (await attachment.read()).startswith(b"\x89PNG")
+
+
+async def test_a_picture_alone_is_enough(house):
+    await house.ask("img2img")
+    params = house.service.job.params
+    assert (params["strength"], params["steps"], params["guidance"]) == (0.75, 20, 7.0)
+    assert params["seed"] >= 0
+
+
+async def test_the_first_answer_comes_before_anything_is_read(house):
+    await house.ask("img2img")
+    requests = [entry.path for entry in house.env.http_requests]
+    callback = next(n for n, path in enumerate(requests) if path.endswith("/callback"))
+    assert not any("attachments" in path for path in requests[:callback])
+    assert house.env.http_requests[callback].json["data"]["content"].startswith("**img2img**")
+
+
+async def test_a_result_carries_its_parameters_and_alt_text(house):
+    result = await house.ask("img2img", prompt="a red apple")
+    await house.finish()
+    (attachment,) = result.response.attachments
+    assert attachment.description == "img2img: a red apple"
+    assert b"parameters" in await attachment.read()
+
+
+async def test_nobody_is_pinged(house):
+    await house.ask("img2img", prompt="@everyone <@1>")
+    await house.finish()
+    for entry in house.env.http_requests:
+        body = entry.json if isinstance(entry.json, dict) else {}
+        data = body.get("data", body)
+        if isinstance(data, dict) and "content" in data:
+            assert data["allowed_mentions"] == {"parse": []}
+
+
+async def test_what_was_done_to_the_picture_is_said(house):
+    result = await house.ask("img2img", image=("film.gif", animation("GIF")))
+    assert "Only the first of its 5 frames is used." in result.response.content
+
+
+async def test_progress_is_shown_at_most_every_two_and_a_half_seconds(house):
+    result = await house.ask("img2img")
+    for step in range(1, 5):
+        house.service.progress(step, 20)
+        await house.env.settle()
+    assert "step 1 of 20" in result.response.content
+    await house.env.advance_time(2.6)
+    house.service.progress(9, 20)
+    await house.env.settle()
+    assert "step 9 of 20" in result.response.content
+    house.service.progress(20, 20)
+    await house.finish()
+    assert "Euler a" in result.response.content
+
+
+async def test_a_job_that_waits_says_behind_how_many(house):
+    house.service.capacity = 1
+    await house.ask("img2img")
+    await house.ask("img2img", member=house.bob)
+    result = await house.ask("img2img", member=house.bob)
+    assert "Number 2 in the queue, behind 1." in result.response.content
+
+
+async def test_without_a_worker_jobs_wait_and_say_so(house):
+    house.service.ready = False
+    result = await house.ask("img2img")
+    assert "No worker is running now" in result.response.content
+    assert (await house.only_job()).state is JobState.QUEUED
+
+
+async def test_a_job_the_worker_refuses_says_why_and_can_be_tried_again(house):
+    result = await house.ask("inpaint", mask_shape="left 30%")
+    house.service.fail("The mask is blank: mark what is to be repainted.")
+    await house.env.settle()
+    assert "The mask is blank" in result.response.content
+    again = await house.alice.click(result.response, label="Try again")
+    assert (await house.count(), again.acknowledged) == (2, True)
+
+
+async def test_a_worker_that_dies_is_not_the_members_business(house):
+    result = await house.ask("img2img")
+    house.service.lose_worker()
+    await house.env.settle()
+    assert house.service.job.attempt == 2
+    await house.finish()
+    assert len(result.response.attachments) == 1
+    assert len(house.messages()) == 1
+
+
+async def test_three_dead_workers_end_a_job_with_words(house):
+    result = await house.ask("img2img")
+    for _ in range(3):
+        house.service.lose_worker("it ran out of memory")
+        await house.env.settle()
+    assert "Given up after 3 attempts: it ran out of memory" in result.response.content
+
+
+NOISE = noise((200, 200))
+BAD_PICTURES = {
+    "no picture": (("a.png", b"just words"), "is not a picture"),
+    "text by its type": (("a.txt", b"just words"), "is not a picture but text/plain"),
+    "0 bytes": (("a.png", b""), "0 bytes"),
+    "truncated": (("a.jpg", encoded(NOISE, "JPEG")[:3000]), "is damaged"),
+    "too many bytes": (("a.png", b"\0" * (2**20 + 1)), "at most 1 MiB"),
+    "too many pixels": (("a.png", bomb(2000, 2000)), "at most 1 megapixels"),
+    "a bitmap": (("a.bmp", encoded(NOISE, "BMP")), "is not a picture"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_PICTURES)
+async def test_a_bad_picture_is_refused_for_the_member_alone(house, case):
+    picture, words = BAD_PICTURES[case]
+    result = await house.ask("img2img", image=picture)
+    refusals = [m for m in (result.response, *result.followups) if m is not None]
+    assert [message.ephemeral for message in refusals] == [True]
+    assert words in refusals[0].content
+    assert house.messages() == []
+    assert await house.count() == 0
+
+
+GOOD_PICTURES = {
+    "CMYK": ("a.jpg", encoded(NOISE.convert("CMYK"), "JPEG")),
+    "16 bit": ("a.png", encoded(NOISE.convert("I").convert("I;16"))),
+    "palette with alpha": ("a.png", encoded(NOISE.quantize(8), transparency=0)),
+    "animated WebP": ("a.webp", animation("WEBP")),
+    "no extension": ("picture", encoded(NOISE)),
+}
+
+
+@pytest.mark.parametrize("case", GOOD_PICTURES)
+async def test_an_odd_picture_is_taken(house, case):
+    await house.ask("img2img", image=GOOD_PICTURES[case])
+    assert await house.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"left": 0}, "Say how far"),
+        ({}, "Say how far"),
+    ],
+)
+async def test_an_impossible_job_is_refused_before_anything_is_shown(house, options, words):
+    result = await house.ask("outpaint", **options)
+    assert result.ephemeral
+    assert words in result.response.content
+    assert len(house.env.http_requests) == 3  # login, commands, this one answer
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"strength": 1.5}, {"steps": 0}, {"steps": 151}, {"sampler": "Eulerr"}, {"width": 4096}],
+)
+async def test_discord_itself_keeps_values_in_their_range(house, options):
+    with pytest.raises(simcord.SetupError):
+        await house.ask("img2img", **options)
+
+
+async def test_a_full_queue_is_said_to_the_member_alone(house):
+    house.service.ready = False
+    for _ in range(3):
+        await house.ask("img2img")
+    result = await house.ask("img2img")
+    (refusal,) = result.followups
+    assert refusal.ephemeral
+    assert "You already have 3 waiting jobs, and the limit is 3." in refusal.content
+    assert len(house.messages()) == 3
+    assert await house.count() == 3
+
+
+async def test_an_interaction_delivered_twice_makes_one_job(house):
+    await house.ask("img2img")
+    record = await house.only_job()
+    twice = await house.bot.dispatcher.resubmit(
+        job=KINDS["upscale"](),
+        inputs={"image": record.inputs["image"]},
+        owner=record.owner,
+        guild=record.guild,
+        reply_to=record.reply_to,
+        idempotency_key=record.idempotency_key,
+    )
+    assert (twice.created, twice.record.id) == (False, record.id)
+
+
+async def test_an_error_of_our_own_is_an_incident(house, monkeypatch, caplog):
+    async def broken(*args, **kwargs):
+        raise RuntimeError("the disk is on fire")
+
+    monkeypatch.setattr(house.bot.dispatcher, "submit", broken)
+    result = await house.ask("img2img")
+    (answer,) = result.followups
+    assert answer.ephemeral
+    assert "Something went wrong on Easel's side" in answer.content
+    assert "fire" not in answer.content
+    assert "the disk is on fire" in caplog.text
+    assert house.messages() == []
+    assert any("on fire" in str(error) for error in house.take_errors())
+
+
+async def test_models_and_upscalers_are_completed(house):
+    complete = house.alice.autocomplete
+    models = await complete(house.channel, "img2img", "model", "sta")
+    upscalers = await complete(house.channel, "upscale", "upscaler", "")
+    assert [choice["value"] for choice in models] == ["starter"]
+    assert [choice["name"] for choice in upscalers] == ["animevideov3 – fast"]
+    assert await complete(house.channel, "img2img", "model", "nothing like it") == []
+
+
+async def test_a_direct_message_works_too(house):
+    user = house.alice.user
+    result = await user.slash("img2img", image=("a.png", png()))
+    await house.finish()
+    assert len(result.response.attachments) == 1
+    assert (await house.only_job()).guild is None

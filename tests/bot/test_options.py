@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from typing import Any
+
+import discord
+import pytest
+from discord import AppCommandOptionType as Kind
+from discord import app_commands
+
+from bot.commands import COGS
+from bot.options import MAX_DESCRIPTION, describe, filled_in, shows
+from inference.jobs import KINDS, Inpaint, Upscale, options
+
+JOB_COMMANDS = [
+    command for cog in COGS for command in cog.__cog_app_commands__ if command.name in KINDS
+]
+
+
+def by_name(command: Any) -> dict[str, app_commands.Parameter]:
+    return {parameter.name: parameter for parameter in command.parameters}
+
+
+def test_every_kind_of_job_has_a_command():
+    assert {command.name for command in JOB_COMMANDS} == set(KINDS)
+
+
+@pytest.mark.parametrize("command", JOB_COMMANDS, ids=lambda command: command.name)
+def test_bounds_and_choices_are_the_jobs_own(command):
+    specs = {option.name: option.spec for option in options(KINDS[command.name])}
+    for name, parameter in by_name(command).items():
+        if parameter.type is Kind.attachment:
+            continue
+        spec = specs[name]
+        if parameter.type in (Kind.integer, Kind.number):
+            assert (parameter.min_value, parameter.max_value) == (spec.low, spec.high)
+        elif parameter.choices:
+            assert tuple(choice.value for choice in parameter.choices) == spec.choices
+        elif parameter.type is Kind.string:
+            assert parameter.max_value == spec.max_length
+        assert str(parameter.description).startswith(spec.text[:40])
+        assert not parameter.required
+
+
+@pytest.mark.parametrize("command", JOB_COMMANDS, ids=lambda command: command.name)
+def test_only_pictures_are_required(command):
+    job_type = KINDS[command.name]
+    required = [p.name for p in command.parameters if p.required]
+    pictures = [p.name for p in command.parameters if p.type is Kind.attachment]
+    assert required == list(job_type.needs)
+    assert pictures == [*job_type.needs, *job_type.takes]
+
+
+def test_the_default_is_part_of_the_description():
+    texts = {option.name: describe(option) for option in options(Inpaint)}
+    assert texts["steps"] == "Denoising steps (20)"
+    assert texts["strength"].endswith("(0.75)")
+    assert texts["soft"].endswith("(no)")
+    assert texts["seed"] == "Seed; -1 draws one"
+    assert texts["prompt"] == "What the picture should show"
+
+
+def test_descriptions_fit():
+    for job_type in KINDS.values():
+        assert max(len(describe(option)) for option in options(job_type)) <= MAX_DESCRIPTION
+
+
+def test_an_option_the_job_does_not_have_is_a_mistake_of_ours():
+    with pytest.raises(KeyError):
+        shows(Upscale, ("mask_blur",))
+
+
+def test_what_was_left_empty_is_left_to_the_job():
+    picture = object.__new__(discord.Attachment)
+    given = {"image": picture, "mask": None, "steps": 0, "prompt": "", "width": None}
+    assert filled_in(given) == ({"image": picture}, {"steps": 0, "prompt": ""})

@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot import texts
+from bot.help_pages import PAGES
+from inference.jobs import KINDS, Img2Img, Upscale
+from storage.records import DeliveryState, JobRecord, JobState, QueuePlace
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def record(**changes: Any) -> JobRecord:
+    plain = JobRecord(
+        kind="img2img",
+        params=Img2Img(prompt="a red apple", seed=5).encode(),
+        inputs={},
+        owner="42",
+        reply_to="",
+        idempotency_key="k",
+        cost=1.0,
+        id="0123456789abcdefghjk",
+        state=JobState.QUEUED,
+        attempt=0,
+        strikes=0,
+        worker=None,
+        lease_until=None,
+        step=0,
+        steps=None,
+        charged=0.0,
+        created_at=NOON,
+        started_at=None,
+        finished_at=None,
+        result=None,
+        error=None,
+        delivery=DeliveryState.NONE,
+        deliveries=0,
+        delivery_route=None,
+        delivery_note=None,
+        delivery_at=None,
+        message=None,
+    )
+    return replace(plain, **changes)
+
+
+def place(position: int) -> QueuePlace:
+    return QueuePlace(position=position, ahead_cost=0, running_cost=0, queued=position, running=1)
+
+
+def done(**outcome: Any) -> JobRecord:
+    picture = {"key": "0" * 64, "width": 64, "height": 32, "seed": 7, "role": "result"}
+    result = {"pictures": [picture], "text": "", "notes": [], "seconds": 2.25} | outcome
+    return record(state=JobState.DONE, result=result)
+
+
+@pytest.mark.parametrize(
+    ("position", "words"),
+    [(1, "Next in the queue."), (4, "Number 4 in the queue, behind 3.")],
+)
+def test_a_place_in_the_queue(position, words):
+    assert texts.waiting(record(), place(position), workers_ready=1).endswith(words)
+
+
+def test_no_worker_is_said():
+    assert "No worker is running" in texts.waiting(record(), place(1), workers_ready=0)
+
+
+def test_notes_about_the_pictures_are_on_the_card():
+    card = texts.waiting(record(), place(1), workers_ready=1, notes=["Only the first frame."])
+    assert card.splitlines()[-1] == "Only the first frame."
+
+
+@pytest.mark.parametrize(
+    ("step", "steps", "words"),
+    [(0, 20, "▱" * 12), (10, 20, "▰" * 6 + "▱" * 6), (20, 20, "▰" * 12), (0, 0, "▱" * 12)],
+)
+def test_progress_is_a_bar_and_words(step, steps, words):
+    assert texts.progress(record(), step, steps).endswith(f"{words} step {step} of {steps}")
+
+
+def test_a_result_says_what_made_it():
+    assert texts.result(done()).splitlines() == [
+        "**img2img** for <@42> · `a red apple`",
+        "-# 64 × 32 · seed `7` · 20 steps · Euler a · guidance 7 · strength 0.75 · 2.2 s",
+    ]
+
+
+def test_an_upscale_says_by_what():
+    upscaled = replace(done(), kind="upscale", params=Upscale(factor=4.0).encode())
+    assert texts.facts(upscaled) == f"64 × 32 · {Upscale().upscaler} × 4 · 2.2 s"
+
+
+def test_an_interrogation_is_quoted():
+    described = texts.result(done(text="a cat\non a mat", notes=["no ranks"]))
+    assert "> a cat\n> on a mat" in described
+    assert described.endswith("no ranks")
+
+
+def test_a_failure_gives_its_reason():
+    failure = record(state=JobState.FAILED, error="The mask is blank.")
+    assert texts.failed(failure).endswith("⚠️ The mask is blank.")
+
+
+@given(st.text(max_size=3000))
+def test_a_prompt_cannot_break_out_of_a_card(prompt):
+    params = Img2Img(prompt=prompt).encode()
+    card = texts.waiting(record(params=params), place(1), workers_ready=1)
+    assert len(card) <= texts.MAX_CONTENT
+    assert len(card.splitlines()) == 2
+    assert card.count("`") in (0, 2)
+
+
+@given(st.text(max_size=9000))
+def test_a_result_fits_a_message_whatever_was_said(text):
+    assert len(texts.result(done(text=text, notes=[text]))) <= texts.MAX_CONTENT
+
+
+@given(st.text(max_size=3000), st.integers(1, 9))
+def test_alt_text_fits(prompt, of):
+    described = texts.alt_text(record(params={"prompt": prompt}), 1, of)
+    assert 0 < len(described) <= texts.MAX_ALT_TEXT
+
+
+def test_alt_text_numbers_the_pictures_of_a_batch():
+    assert texts.alt_text(record(), 2, 4) == "img2img, picture 2 of 4: a red apple"
+
+
+@pytest.mark.parametrize("hostile", ["\u202eevil", "a\u200bb", "\x1b[31m", "x\u2066y"])
+def test_direction_and_control_signs_are_taken_out(hostile):
+    for shown in (texts.plain(hostile, 50), texts.quote(hostile, 50)):
+        assert not set(shown) & set("\u202e\u200b\x1b\u2066")
+
+
+def test_markdown_of_strangers_is_text():
+    assert texts.plain("**bold** [x](http://y)", 99).startswith(r"\*\*bold\*\*")
+
+
+def test_the_queue_is_cut_to_a_message():
+    page = texts.queue(["x" * 300] * 20, 3, 1, 2)
+    assert len(page) == texts.MAX_CONTENT
+    assert page.startswith("1 running, 3 waiting, 2 workers ready.")
+
+
+def test_an_empty_queue():
+    assert texts.queue([], 0, 0, 0).splitlines() == [
+        "0 running, 0 waiting, no workers ready.",
+        "You have nothing in the queue.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("job", "words"),
+    [
+        (record(), "number 2 in the queue"),
+        (record(state=JobState.RUNNING, step=3, steps=20), "running, step 3 of 20"),
+        (record(state=JobState.RUNNING), "running ·"),
+        (
+            record(state=JobState.DONE, delivery_note="the channel is gone"),
+            "done; could not be shown: the channel is gone",
+        ),
+    ],
+)
+def test_a_line_of_the_queue(job, words):
+    assert words in texts.queue_line(job, place(2) if job.state is JobState.QUEUED else None)
+
+
+def test_every_page_of_help_fits_a_message():
+    assert max(map(len, PAGES.values())) <= texts.MAX_CONTENT
+
+
+def test_every_kind_has_a_page_of_help():
+    assert set(KINDS) <= set(PAGES)

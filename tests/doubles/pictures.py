@@ -1,0 +1,56 @@
+"""Pictures for tests: small, made on the spot, some of them hostile."""
+
+from __future__ import annotations
+
+import io
+import random
+import struct
+import zlib
+from typing import Any
+
+from PIL import Image
+
+
+def png(size: tuple[int, int] = (32, 24), colour: Any = "blue", mode: str = "RGB") -> bytes:
+    """A plain PNG."""
+    return encoded(Image.new(mode, size, colour))
+
+
+def encoded(picture: Image.Image, form: str = "PNG", **options: Any) -> bytes:
+    """A picture in a file format."""
+    out = io.BytesIO()
+    picture.save(out, form, **options)
+    return out.getvalue()
+
+
+def noise(size: tuple[int, int]) -> Image.Image:
+    """The same noise every time: what compresses worst."""
+    data = random.Random(7).randbytes(size[0] * size[1] * 3)
+    return Image.frombytes("RGB", size, data)
+
+
+def bomb(width: int, height: int) -> bytes:
+    """A PNG of a few bytes whose header promises a picture of that size."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    parts = ((b"IHDR", header), (b"IDAT", zlib.compress(b"\0" * 100)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(name, body) for name, body in parts)
+
+
+def text_bomb(megabytes: int) -> bytes:
+    """A small PNG with a compressed text chunk that unpacks to that much."""
+    plain = png()
+    body = b"Comment\0\0" + zlib.compress(b"a" * (megabytes << 20))
+    return plain[:33] + _chunk(b"zTXt", body) + plain[33:]
+
+
+def animation(form: str, frames: int = 5, size: tuple[int, int] = (16, 12)) -> bytes:
+    """An animation whose first frame is red and whose others are not."""
+    first, *others = [
+        Image.new("RGB", size, "red" if n == 0 else (0, n * 40 % 256, 255)) for n in range(frames)
+    ]
+    return encoded(first, form, save_all=True, append_images=others, duration=100)
+
+
+def _chunk(name: bytes, body: bytes) -> bytes:
+    check = struct.pack(">I", zlib.crc32(name + body))
+    return struct.pack(">I", len(body)) + name + body + check
