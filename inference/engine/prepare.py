@@ -9,12 +9,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from inference.engine.row import Row, Until
+from inference.engine.row import Row
 from inference.engine.task import BatchKey
 from inference.engine.work import Paint
 from inference.models.diffusion import CELL, DiffusionModel, to_tensor
-from inference.prompts.conditioning import Conditioning, lengthen
-from inference.prompts.encode import TextEncoder
+from inference.prompts.timeline import Stretch, encode_timeline
 from inference.sampling import starts, steps
 from inference.sampling.noise import NoiseSource, Variation
 from inference.sampling.registry import SAMPLERS
@@ -127,23 +126,7 @@ def _extra(work: Paint, model: DiffusionModel) -> Tensor | None:
     return torch.cat([cells.to(latent), latent])
 
 
-def _conditioning(work: Paint, model: DiffusionModel, calls: int) -> tuple[Until, ...]:
-    """Encode the prompts of every call; both sides get one length, as batches need."""
+def _conditioning(work: Paint, model: DiffusionModel, calls: int) -> tuple[Stretch, ...]:
+    """Encode both prompts for every call of the run."""
     encoder = model.encoder(work.clip_skip, work.emphasis)
-    positive = encoder.encode_pooled(work.prompt)
-    negative = encoder.encode_pooled(work.negative_prompt)
-    length = max(len(positive.crossattn), len(negative.crossattn))
-    return (
-        Until(
-            calls,
-            ((_longer(positive, length, encoder), 1.0),),
-            _longer(negative, length, encoder),
-        ),
-    )
-
-
-def _longer(conditioning: Conditioning, length: int, encoder: TextEncoder) -> Conditioning:
-    if len(conditioning.crossattn) == length:
-        return conditioning
-    crossattn = lengthen(conditioning.crossattn, length, encoder.empty())
-    return Conditioning(crossattn, conditioning.pooled)
+    return encode_timeline(encoder, work.prompt, work.negative_prompt, calls)

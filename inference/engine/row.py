@@ -7,18 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from inference.prompts.conditioning import Conditioning
+from inference.prompts.timeline import Stretch
 from inference.sampling.samplers.core import Sampler
-
-
-@dataclass(frozen=True, eq=False)
-class Until:
-    """The conditioning that holds up to and including a network call, counted from 1."""
-
-    call: int
-    #: Encoded prompts and their weights: several where the prompt says AND.
-    conditions: tuple[tuple[Conditioning, float], ...]
-    unconditional: Conditioning
 
 
 @dataclass(eq=False)
@@ -32,7 +22,7 @@ class Row:
     x: Tensor
     sigma: float
     guidance: float
-    conditioning: tuple[Until, ...]
+    conditioning: tuple[Stretch, ...]
     #: Network calls made so far.
     calls: int = 0
     #: Where to change, [1, h, w] float32 in 0..1, and what stays elsewhere, [C, h, w].
@@ -48,10 +38,10 @@ class Row:
         """Whether the unconditional half is needed: at guidance 1 it cancels out."""
         return self.guidance != 1.0 or len(self.conditioning[0].conditions) > 1
 
-    def current(self) -> Until:
+    def current(self) -> Stretch:
         """Return the conditioning of the call about to be made."""
         for entry in self.conditioning:
-            if self.calls < entry.call:
+            if self.calls < entry.until:
                 return entry
         return self.conditioning[-1]
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Generator, Hashable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import torch
-from PIL import Image
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from PIL import Image
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

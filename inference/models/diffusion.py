@@ -16,13 +16,17 @@ from PIL import Image
 from torch import Tensor
 
 from inference.models.errors import BrokenOutput
+from inference.prompts.cache import CachedEncoder, ConditioningCache
 from inference.prompts.chunks import Tokenizer
+from inference.prompts.conditioning import Encoder
 from inference.prompts.encode import TextEncoder
 from inference.sampling.denoiser import Prediction, scale_input, to_x0
 from inference.sampling.table import NoiseTable
 
 #: Pixels a latent cell stands for, in every family Easel runs.
 CELL = 8
+#: Encoded prompts kept of one checkpoint: about 400 of SD's, 77 tokens of 768 numbers each.
+TEXT_BYTES = 96 * 2**20
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +44,8 @@ class DiffusionModel:
     size: int
     #: Ten characters of SHA-256, as the field prints a model's hash.
     digest: str = ""
+    #: Encoded prompts of late.
+    texts: ConditioningCache = field(default_factory=lambda: ConditioningCache(TEXT_BYTES))
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     dtype: torch.dtype = torch.float32
 
@@ -53,9 +59,12 @@ class DiffusionModel:
         """Whether the network takes the mask and the masked picture as further channels."""
         return int(self.unet.config.in_channels) == 2 * self.latent_channels + 1
 
-    def encoder(self, clip_skip: int, emphasis: Any) -> TextEncoder:
-        """Make the text encoder with a job's own way of reading it."""
-        return TextEncoder(self.tokenizer, self.text_model, clip_skip=clip_skip, emphasis=emphasis)
+    def encoder(self, clip_skip: int, emphasis: Any) -> Encoder:
+        """Make the text encoder with a job's own way of reading it; equal texts are read once."""
+        encoder = TextEncoder(
+            self.tokenizer, self.text_model, clip_skip=clip_skip, emphasis=emphasis
+        )
+        return CachedEncoder(encoder, self.texts, (clip_skip, emphasis))
 
     @torch.inference_mode()
     def denoise(

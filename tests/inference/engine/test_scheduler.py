@@ -1,0 +1,137 @@
+import subprocess
+import sys
+
+from inference.engine.scheduler import Scheduler
+from inference.engine.task import BatchKey, Run, Stage, Task
+from inference.engine.work import Outcome, Paint, Slice
+
+SMALL = BatchKey(model="m", height=8, width=8, tokens=16, guided=True)
+LARGE = BatchKey(model="m", height=16, width=16, tokens=16, guided=True)
+
+
+def operation():
+    yield from ()
+    return Outcome()
+
+
+def make_run(name="job"):
+    return Run(name, 1, operation())
+
+
+def paint(**more):
+    settings = {
+        "model": "m",
+        "width": 64,
+        "height": 64,
+        "prompt": "",
+        "negative_prompt": "",
+        "steps": 4,
+        "guidance": 7.0,
+        "sampler": "Euler",
+        "schedule": "Automatic",
+        "seed": 1,
+    }
+    return Paint(**(settings | more))
+
+
+def row(key, run=None):
+    return Task(run=run or make_run(), index=0, work=paint(), stage=Stage.DENOISE, key=key)
+
+
+def tile(run, lane=("upscale", "x"), load=None):
+    return Task(run=run, index=0, work=Slice(lane=lane, load=load), stage=Stage.SLICE)
+
+
+def scheduler(rows=4, limit=2):
+    return Scheduler(rows, lambda lane: limit)
+
+
+def test_rows_of_one_key_share_a_batch_up_to_the_limit():
+    room = scheduler(rows=3)
+    tasks = [row(SMALL) for _ in range(5)]
+    for task in tasks:
+        room.add(task)
+    assert tuple(tasks[:3]) == room.schedule().batch
+
+
+def test_a_newcomer_takes_the_place_that_falls_free():
+    room = scheduler(rows=2)
+    first, second, third = (row(SMALL) for _ in range(3))
+    for task in (first, second, third):
+        room.add(task)
+    room.leave(first)
+    assert (second, third) == room.schedule().batch
+
+
+def test_groups_of_different_keys_take_turns():
+    room = scheduler(rows=4)
+    for _ in range(9):
+        room.add(row(SMALL))
+    rare = row(LARGE)
+    room.add(rare)
+    batches = [room.schedule().batch for _ in range(4)]
+    assert [SMALL, LARGE, SMALL, LARGE] == [batch[0].key for batch in batches]
+    assert (rare,) == batches[1]
+
+
+def test_a_key_that_ran_out_of_memory_never_gets_as_many_rows_again():
+    room = scheduler(rows=4)
+    for _ in range(4):
+        room.add(row(SMALL))
+    room.cap(SMALL, 2)
+    room.cap(SMALL, 3)
+    assert 2 == len(room.schedule().batch)
+
+
+def test_one_turn_has_one_aside_and_one_batch():
+    room = scheduler(limit=1)
+    run = make_run()
+    tiles = [tile(run) for _ in range(2)]
+    denoising = row(SMALL)
+    for task in (*tiles, denoising):
+        room.add(task)
+    assert ((tiles[0],), (denoising,)) == (
+        (turn := room.schedule()).aside,
+        turn.batch,
+    )
+    assert (tiles[1],) == room.schedule().aside
+    assert () == room.schedule().aside
+
+
+def test_tiles_of_several_jobs_mix_in_one_call():
+    room = scheduler(limit=4)
+    big, little = make_run("big"), make_run("little")
+    many = [tile(big) for _ in range(6)]
+    few = [tile(little) for _ in range(2)]
+    for task in (*many, *few):
+        room.add(task)
+    assert (many[0], few[0], many[1], few[1]) == room.schedule().aside
+    assert tuple(many[2:]) == room.schedule().aside
+
+
+def test_lanes_take_turns():
+    room = scheduler(limit=1)
+    run = make_run()
+    upscales = [tile(run) for _ in range(3)]
+    caption = tile(run, lane=("interrogate",))
+    for task in (*upscales, caption):
+        room.add(task)
+    assert [upscales[0], caption, upscales[1], upscales[2]] == [
+        room.schedule().aside[0] for _ in range(4)
+    ]
+
+
+def test_a_dropped_job_leaves_nothing_behind():
+    room = scheduler()
+    run = make_run()
+    run.tasks = [row(SMALL, run), tile(run)]
+    for task in run.tasks:
+        room.add(task)
+    room.drop(run)
+    assert room.idle
+    assert ((), ()) == ((turn := room.schedule()).aside, turn.batch)
+
+
+def test_the_scheduler_needs_no_torch():
+    code = "import sys, inference.engine.scheduler; sys.exit('torch' in sys.modules)"
+    assert 0 == subprocess.run([sys.executable, "-c", code], check=False).returncode
