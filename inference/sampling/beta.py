@@ -8,6 +8,7 @@ from functools import lru_cache
 SERIES_TERMS = 48  # 2^-48 at the worst point, x = 1/2: below the rounding of a double
 NEWTON_STEPS = 50  # an upper bound; four or five are usual
 TOLERANCE = 1e-13  # relative
+SMALLEST = 1e-16  # below this the series is its leading term
 
 
 def beta_quantile(p: float, a: float, b: float) -> float:
@@ -24,6 +25,8 @@ def beta_quantile(p: float, a: float, b: float) -> float:
 def _invert(p: float, a: float, b: float) -> float:
     """Solve for x in (0, 1/2] by Newton's method, starting from the leading term of the series."""
     x = min(math.pow(p * a * _beta(a, b), 1 / a), 0.5)
+    if x < SMALLEST:
+        return x
     for _ in range(NEWTON_STEPS):
         density = math.pow(x, a - 1) * math.pow(1 - x, b - 1) / _beta(a, b)
         step = (_lower_tail(x, a, b) - p) / density

@@ -103,11 +103,11 @@ def ddim(n: int, table: NoiseTable) -> list[float]:
 def ddim_timesteps(n: int, table: NoiseTable) -> list[float]:
     """Return n rising timesteps 1, 1 + stride, …, the stride a whole number while n allows.
 
-    Past one timestep a step the stride is a fraction, so a long schedule stays a schedule.
+    Schedules as long as the training, which only weak edits use, share its timesteps evenly.
     """
     count = len(table.sigmas)
-    stride = count // n or count / n
-    return [min(1 + stride * i, count - 1.0) for i in range(n)]
+    stride = count // n if n < count else (count - 2) / (n - 1)
+    return [1 + stride * i for i in range(n)]
 
 
 def beta(n: int, table: NoiseTable) -> list[float]:

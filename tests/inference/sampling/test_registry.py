@@ -1,0 +1,141 @@
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from inference.sampling.noise import NoiseSource
+from inference.sampling.registry import SAMPLERS, SCHEDULES, names, schedule_names
+from inference.sampling.starts import from_latent, from_noise
+from inference.sampling.steps import plan
+from inference.sampling.table import NoiseTable
+from inference.sampling.traits import TRAITS
+
+SHAPE = (4, 4, 4)
+TABLES = {
+    "sd": NoiseTable.from_config({}),
+    "zero-snr": NoiseTable.from_config({"rescale_betas_zero_snr": True}),
+}
+
+
+def row(sampler, layout, seed):
+    noise = NoiseSource(seed, SHAPE)
+    return SAMPLERS[sampler].run(from_noise(layout, noise.initial()), layout.sigmas, noise)
+
+
+def finish(coroutine, denoise):
+    """Run one row alone; return its latent and the number of calls."""
+    count = 0
+    try:
+        x, sigma = next(coroutine)
+        while True:
+            count += 1
+            x, sigma = coroutine.send(denoise(x, sigma))
+    except StopIteration as stop:
+        return stop.value, count
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_every_sampler_on_every_schedule(gaussian, sampler, schedule, table):
+    for steps in (1, 2, 3, 20, 40):
+        layout = plan(sampler, schedule, steps, None, table)
+        result, count = finish(row(sampler, layout, seed=steps), gaussian.denoise)
+        assert torch.isfinite(result).all()
+        assert result.abs().max() < 30 or table.sigma_max > 1000
+        assert layout.calls == count
+
+
+@pytest.mark.parametrize("exact", [True, False])
+@pytest.mark.parametrize("strength", [0.0, 0.02, 0.05, 0.5, 1.0])
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_every_sampler_at_every_strength(gaussian, sampler, strength, exact):
+    latent = torch.full(SHAPE, gaussian.mean)
+    for steps in (1, 3, 20):
+        layout = plan(sampler, "Automatic", steps, strength, TABLES["sd"], exact)
+        noise = NoiseSource(steps, SHAPE)
+        start = from_latent(layout, latent, noise.initial())
+        if layout.steps == 0:
+            assert torch.equal(latent, start)
+            continue
+        result, count = finish(SAMPLERS[sampler].run(start, layout.sigmas, noise), gaussian.denoise)
+        assert torch.isfinite(result).all()
+        assert layout.calls == count
+        if strength <= 0.05 and exact and sampler != "LCM":  # which noises anew at every step
+            assert (result - latent).abs().max() < 1.0
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_a_seed_gives_one_picture(gaussian, sampler):
+    layout = plan(sampler, "Automatic", 12, None, TABLES["sd"])
+    first, second, other = (
+        finish(row(sampler, layout, seed), gaussian.denoise)[0] for seed in (7, 7, 8)
+    )
+    assert torch.equal(first, second)
+    assert not torch.equal(first, other)
+
+
+@pytest.mark.parametrize("sampler", [name for name in SAMPLERS if SAMPLERS[name].uses_noise])
+def test_fresh_noise_reaches_the_picture(tiny_network, sampler):
+    layout = plan(sampler, "Automatic", 24, None, TABLES["sd"])
+    latents = []
+    for seed in (1, 2):
+        noise = NoiseSource(seed, SHAPE)
+        start = torch.full(SHAPE, layout.sigmas[0])
+        latents.append(finish(SAMPLERS[sampler].run(start, layout.sigmas, noise), tiny_network)[0])
+    assert not torch.equal(*latents)
+
+
+def test_rows_of_all_samplers_interleaved_equal_each_alone(tiny_network):
+    layouts = {
+        name: plan(name, "Automatic", 5 + i, None, TABLES["sd"]) for i, name in enumerate(SAMPLERS)
+    }
+    alone = {name: finish(row(name, layouts[name], 3), tiny_network)[0] for name in SAMPLERS}
+    rows = {name: row(name, layouts[name], 3) for name in SAMPLERS}
+    waiting = {name: next(coroutine) for name, coroutine in rows.items()}
+    done = {}
+    while waiting:
+        for name, (x, sigma) in list(waiting.items()):
+            try:
+                waiting[name] = rows[name].send(tiny_network(x, sigma))
+            except StopIteration as stop:
+                done[name] = stop.value
+                del waiting[name]
+    assert alone.keys() == done.keys()
+    for name in SAMPLERS:
+        assert torch.equal(alone[name], done[name])
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_a_sampler_leaves_what_it_was_given(gaussian, sampler):
+    layout = plan(sampler, "Automatic", 6, None, TABLES["sd"])
+    noise = NoiseSource(1, SHAPE)
+    start = from_noise(layout, noise.initial())
+    kept = start.clone()
+    coroutine = SAMPLERS[sampler].run(start, layout.sigmas, noise)
+    x, sigma = next(coroutine)
+    try:
+        while True:
+            denoised = gaussian.denoise(x, sigma)
+            before = x.clone(), denoised.clone()
+            given = x
+            x, sigma = coroutine.send(denoised)
+            assert torch.equal(before[0], given)
+            assert torch.equal(before[1], denoised)
+    except StopIteration:
+        assert torch.equal(kept, start)
+
+
+def test_every_sampler_has_its_facts():
+    assert tuple(TRAITS) == names()
+    assert tuple(SCHEDULES) == schedule_names()
+    assert {name: spec.name for name, spec in SAMPLERS.items()} == {name: name for name in names()}
+
+
+def test_pricing_loads_no_torch():
+    code = (
+        "import sys; from inference.sampling.steps import calls;"
+        "assert calls(20, 0.5, True, 'Heun') == 39; assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
