@@ -5,6 +5,7 @@ PictureError (a ValueError)
 ├── PictureTooSmall         fewer pixels than one latent cell
 ├── FullyTransparent        nothing visible to start from
 ├── BlankMask               no pixel to change
+├── UnreadableMask          a mask in words that cannot be understood
 ├── NothingToExtend         0 pixels in every direction
 ├── CanvasTooLarge          more pixels than the host allows
 └── TextTooLong             the parameters do not fit in the chosen file format
@@ -34,6 +35,10 @@ class FullyTransparent(PictureError):
 
 class BlankMask(PictureError):
     """The mask has no white pixel, so nothing would change; paint the area to change white."""
+
+
+class UnreadableMask(PictureError):
+    """The mask's words cannot be read; write for example: left 30% + circle 50% 40% r20%."""
 
 
 class NothingToExtend(PictureError):

@@ -1,0 +1,278 @@
+"""Masks in words: sides, circles, rectangles and cells of a lettered grid, added and subtracted.
+
+The grammar, in which a length is `30%` or `120px` and case does not matter:
+
+    mask   = [sign] shape { sign shape }         sign: + or , adds; - between spaces subtracts
+    shape  = side length | circle x y r | ellipse x y rx ry | rect left top right bottom
+           | cell [ - cell ] | all
+    side   = left | right | top | bottom (upper, up, lower and down are understood)
+    cell   = a letter A–E for the column and a digit 1–5 for the row: B2, or B2-D4
+
+Percentages are of the picture's width across and of its height down; a circle's radius is of the
+shorter side. A mask that begins by subtracting begins with the whole picture.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Protocol
+
+import numpy as np
+from PIL import Image
+
+from inference.pictures.errors import UnreadableMask
+from inference.pictures.regions import Size
+
+#: Rows and columns of the lettered grid.
+CELLS = 5
+LETTERS = "ABCDE"
+
+_SIGN = re.compile(r"\s*[+,;]\s*|\s+-\s*|-\s+")
+_LENGTH = re.compile(r"r?(\d+(?:\.\d+)?)\s*(%|px)")
+_CELL = re.compile(r"([a-z])(\d+)(?:-([a-z])(\d+))?")
+_SIDES = MappingProxyType(
+    {
+        "left": "left",
+        "right": "right",
+        "top": "top",
+        "upper": "top",
+        "up": "top",
+        "bottom": "bottom",
+        "lower": "bottom",
+        "down": "bottom",
+    }
+)
+
+
+class Shape(Protocol):
+    """Something that can be painted into a mask."""
+
+    def paint(self, mask: Image.Image, grey: int) -> None:
+        """Give every pixel of the shape a grey, 0–255; mask `L`."""
+
+
+@dataclass(frozen=True)
+class Length:
+    """A length in per cent of a side, or in pixels."""
+
+    value: float
+    percent: bool
+
+    def of(self, side: int) -> float:
+        """Return the length in pixels where 100% is a side's."""
+        return self.value * side / 100 if self.percent else self.value
+
+
+@dataclass(frozen=True)
+class Rectangle:
+    """All pixels between two corners."""
+
+    left: Length
+    top: Length
+    right: Length
+    bottom: Length
+
+    def paint(self, mask: Image.Image, grey: int) -> None:
+        """Give every pixel of the rectangle a grey."""
+        across, down = mask.size
+        box = (self.left.of(across), self.top.of(down), self.right.of(across), self.bottom.of(down))
+        left, top, right, bottom = (round(edge) for edge in box)
+        if left < min(right, across) and top < min(bottom, down):
+            mask.paste(grey, (left, top, min(right, across), min(bottom, down)))
+
+
+@dataclass(frozen=True)
+class Side:
+    """A strip along one side of the picture."""
+
+    name: str
+    length: Length
+
+    def paint(self, mask: Image.Image, grey: int) -> None:
+        """Give every pixel of the strip a grey."""
+        across, down = mask.size
+        wide = min(across, round(self.length.of(across)))
+        high = min(down, round(self.length.of(down)))
+        boxes = {
+            "left": (0, 0, wide, down),
+            "right": (across - wide, 0, across, down),
+            "top": (0, 0, across, high),
+            "bottom": (0, down - high, across, down),
+        }
+        left, top, right, bottom = boxes[self.name]
+        if left < right and top < bottom:
+            mask.paste(grey, boxes[self.name])
+
+
+@dataclass(frozen=True)
+class Ellipse:
+    """All pixels whose centre lies within an ellipse; without a second radius, within a circle."""
+
+    x: Length
+    y: Length
+    across: Length
+    down: Length | None = None
+
+    def paint(self, mask: Image.Image, grey: int) -> None:
+        """Give every pixel of the ellipse a grey."""
+        x, y = self.x.of(mask.width), self.y.of(mask.height)
+        if self.down is None:
+            wide = high = self.across.of(min(mask.size))
+        else:
+            wide, high = self.across.of(mask.width), self.down.of(mask.height)
+        if wide <= 0 or high <= 0:
+            return
+        box = (
+            max(0, int(x - wide)),
+            max(0, int(y - high)),
+            min(mask.width, int(x + wide) + 1),
+            min(mask.height, int(y + high) + 1),
+        )
+        columns = (np.arange(box[0], box[2], dtype=np.float32) + 0.5 - x) / wide
+        rows = (np.arange(box[1], box[3], dtype=np.float32) + 0.5 - y) / high
+        inside = columns**2 + rows[:, None] ** 2 <= 1
+        if inside.any():
+            mask.paste(grey, box, Image.fromarray(inside.astype(np.uint8) * 255))
+
+
+def draw(text: str, size: Size) -> Image.Image:
+    """Draw the mask that words describe, for a picture of a size; `L`, 0 or 255.
+
+    Raises:
+        UnreadableMask: the words cannot be read, or mark no pixel; says what to write.
+    """
+    terms = parse(text)
+    mask = Image.new("L", size, 0 if terms[0][0] else 255)
+    for adds, shape in terms:
+        shape.paint(mask, 255 if adds else 0)
+    if mask.getbbox() is None:
+        raise UnreadableMask(
+            f"“{text.strip()}” marks no pixel of a picture of {size[0]} × {size[1]}: mark more."
+        )
+    return mask
+
+
+def parse(text: str) -> list[tuple[bool, Shape]]:
+    """Read words into shapes in their order, each with whether it adds (else it subtracts).
+
+    Raises:
+        UnreadableMask: the words cannot be read; says which and what to write.
+    """
+    words = " ".join(text.lower().split())
+    if not words:
+        raise UnreadableMask("The mask has no words. Write for example: left 30%.")
+    terms: list[tuple[bool, Shape]] = []
+    sign, begin = "+", 0
+    if first := re.match(r"[-+]\s*", words):
+        sign, begin = first[0].strip(), first.end()
+    for match in _SIGN.finditer(words, begin):
+        terms.append((sign != "-", _shape(words[begin : match.start()])))
+        sign, begin = match[0].strip(), match.end()
+    terms.append((sign != "-", _shape(words[begin:])))
+    return terms
+
+
+def _shape(words: str) -> Shape:
+    """Read one shape."""
+    name, _, rest = words.partition(" ")
+    if name in _SIDES:
+        return Side(_SIDES[name], *_lengths(words, rest, 1, f"{name} 30%"))
+    if name in _READERS:
+        return _READERS[name](words, rest)
+    if match := _CELL.fullmatch(words.replace(" ", "")):
+        return _cells(words, match)
+    raise UnreadableMask(
+        f"There is no shape “{words}”. Write for example: left 30%, circle 50% 40% r20%, "
+        "rect 10% 10% 60% 50%, B2-D4 or all."
+    )
+
+
+def _circle(words: str, rest: str) -> Shape:
+    x, y, radius = _lengths(words, rest, 3, "circle 50% 40% r20%")
+    return Ellipse(x, y, radius)
+
+
+def _ellipse(words: str, rest: str) -> Shape:
+    return Ellipse(*_lengths(words, rest, 4, "ellipse 50% 40% 30% 20%"))
+
+
+def _rectangle(words: str, rest: str) -> Shape:
+    left, top, right, bottom = _lengths(words, rest, 4, "rect 10% 10% 60% 50%")
+    for near, far in ((left, right), (top, bottom)):
+        if near.percent == far.percent and near.value >= far.value:
+            raise UnreadableMask(
+                f"“{words}” ends before it begins: write left, top, right, bottom, "
+                "as in rect 10% 10% 60% 50%."
+            )
+    return Rectangle(left, top, right, bottom)
+
+
+def _all(words: str, rest: str) -> Shape:
+    if rest:
+        raise UnreadableMask(f"“{words}”: all stands alone; put + or - after it.")
+    none, whole = Length(0, True), Length(100, True)
+    return Rectangle(none, none, whole, whole)
+
+
+_READERS: Mapping[str, Callable[[str, str], Shape]] = MappingProxyType(
+    {
+        "circle": _circle,
+        "ellipse": _ellipse,
+        "rect": _rectangle,
+        "rectangle": _rectangle,
+        "all": _all,
+    }
+)
+
+
+def _cells(words: str, match: re.Match[str]) -> Rectangle:
+    """Read a cell, or two opposite corners of a block of them in any order."""
+    letter, digit, other_letter, other_digit = match.groups()
+    columns = sorted(_column(words, one) for one in (letter, other_letter or letter))
+    rows = sorted(_row(words, one) for one in (digit, other_digit or digit))
+    share = 100 / CELLS
+    return Rectangle(
+        Length(columns[0] * share, True),
+        Length(rows[0] * share, True),
+        Length((columns[1] + 1) * share, True),
+        Length((rows[1] + 1) * share, True),
+    )
+
+
+def _column(words: str, letter: str) -> int:
+    column = LETTERS.find(letter.upper())
+    if column < 0:
+        raise UnreadableMask(
+            f"“{words}”: the grid has the columns {LETTERS[0]} to {LETTERS[-1]}, as in B2-D4."
+        )
+    return column
+
+
+def _row(words: str, digits: str) -> int:
+    if not 1 <= int(digits) <= CELLS:
+        raise UnreadableMask(f"“{words}”: the grid has the rows 1 to {CELLS}, as in B2-D4.")
+    return int(digits) - 1
+
+
+def _lengths(words: str, rest: str, count: int, example: str) -> list[Length]:
+    """Read exactly so many lengths."""
+    parts = rest.replace(" %", "%").replace(" px", "px").replace("r ", "r").split()
+    if len(parts) != count:
+        number = "one length" if count == 1 else f"{count} lengths"
+        raise UnreadableMask(f"“{words}” needs {number}. Write for example: {example}.")
+    return [_length(words, part, example) for part in parts]
+
+
+def _length(words: str, part: str, example: str) -> Length:
+    match = _LENGTH.fullmatch(part)
+    if match is None:
+        raise UnreadableMask(
+            f"“{words}”: {part} is no length. Use % or px. Write for example: {example}."
+        )
+    value, percent = float(match[1]), match[2] == "%"
+    if percent and value > 100:
+        raise UnreadableMask(f"“{words}”: {part} is more than the whole picture.")
+    return Length(value, percent)
