@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,8 +19,8 @@ BACKGROUND = (24, 24, 27)
 FRAME_TIME = 400
 #: WebP qualities tried in turn until the file is small enough, before the frames shrink.
 QUALITIES = (90, 75, 60)
-#: Each time the frames still do not fit they are made this much smaller, a side.
-SHRINK = 0.75
+#: Frames that do not fit shrink to this share of their sides, or further where the excess says so.
+SHRINK = 0.8
 SMALLEST_SIDE = 32  # pixels
 
 AnimationFormat = Literal["webp", "gif"]
@@ -93,21 +93,16 @@ def animate(
     """
     if not frames:
         raise ValueError("An animation needs at least one frame.")
-    for size in _sizes(frames[0].size):
+    size = frames[0].size
+    while min(size) >= SMALLEST_SIDE or size == frames[0].size:
         scaled = [frame.convert("RGB").resize(size, Image.Resampling.LANCZOS) for frame in frames]
         for quality in QUALITIES if file_format == "webp" else (None,):
             data = _encode(scaled, quality, frame_time, text)
             if len(data) <= most:
                 return Animation(data, size, quality)
+        factor = min(SHRINK, math.sqrt(most / len(data)))
+        size = (int(size[0] * factor), int(size[1] * factor))
     return None
-
-
-def _sizes(size: tuple[int, int]) -> Iterator[tuple[int, int]]:
-    width, height = size
-    yield width, height
-    while min(width, height) * SHRINK >= SMALLEST_SIDE:
-        width, height = round(width * SHRINK), round(height * SHRINK)
-        yield width, height
 
 
 def _encode(

@@ -1,4 +1,4 @@
-"""Outpainting mk2: one pass a side on a growing picture, begun from matched noise.
+"""Outpainting mk2: pass after pass on a growing picture, each begun from matched noise.
 
 Sides come in the order left, right, up, down; each pass sees the picture that the passes before
 made, and works on a crop of at most the job's size beside the new area.
@@ -65,11 +65,13 @@ def passes(size: Size, canvas: Canvas, job: Size, blur: int) -> list[Pass]:
     """Return the passes that grow a picture of the size by the canvas' amounts.
 
     `job` is the most that one pass denoises along its growing axis; `blur` the mask blur asked for.
+    A side that grows by more than half of that takes several even passes, so that each still sees
+    as much of the picture as it adds.
     """
     steps: list[Pass] = []
     for side in Side:
-        amount = getattr(canvas, side.value)
-        if amount:
+        most = max(1, (job[0] if side.horizontal else job[1]) // 2)
+        for amount in _even_parts(getattr(canvas, side.value), most):
             steps.append(_pass(side, size, amount, job, blur))
             size = steps[-1].after
     return steps
@@ -111,6 +113,12 @@ def finish(canvas: Image.Image, patch: Image.Image, step: Pass) -> Image.Image:
     whole = canvas.copy()
     whole.paste(patch.convert("RGB"), step.crop[:2])
     return whole.crop((0, 0, *step.after))
+
+
+def _even_parts(total: int, most: int) -> list[int]:
+    """Split a length into as few, as even parts of at most `most` as there can be."""
+    count = -(-total // most)
+    return [total * (i + 1) // count - total * i // count for i in range(count)]
 
 
 def _pass(side: Side, size: Size, amount: int, job: Size, blur: int) -> Pass:

@@ -38,12 +38,12 @@ class PoorMansPlan:
 def plan(picture: Image.Image, canvas: Canvas, tile: Size, overlap: int, blur: int) -> PoorMansPlan:
     """Lay out the runs for a source on its canvas.
 
-    `tile` is the job's size, `overlap` the pixels grown by, `blur` the mask blur asked for; all in
-    pixels. On the sides that grow the mask reaches 2·blur into the source and the latent mask
-    ⌊blur/2⌋. A tile that lies wholly inside the old picture is not run.
+    `tile` is the job's size, `overlap` the pixels grown by (at most half a tile counts), `blur` the
+    mask blur asked for; all in pixels. On the sides that grow the mask reaches 2·blur into the
+    source and the latent mask ⌊blur/2⌋. A tile that lies wholly inside the old picture is not run.
     """
     width, height = min(tile[0], canvas.width), min(tile[1], canvas.height)
-    grid = split(canvas.width, canvas.height, width, height, min(overlap, width - 1, height - 1))
+    grid = split(canvas.width, canvas.height, width, height, min(overlap, width // 2, height // 2))
     old = canvas.source_box(picture.size)
     mask = kept_rectangle(canvas, picture.size, 2 * blur)
     new = kept_rectangle(canvas, picture.size, 0)

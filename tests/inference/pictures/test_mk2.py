@@ -78,8 +78,19 @@ def test_prepare_and_finish():
     assert begun.crop((0, 0, *step.after)).tobytes() == done.tobytes()
 
 
+def test_a_side_that_grows_far_takes_several_passes():
+    grown = canvas(512, 512, Amounts(left=512, down=256))
+    steps = passes((512, 512), grown, JOB, 0)
+    assert [Side.LEFT, Side.LEFT, Side.DOWN] == [step.side for step in steps]
+    expected = [(768, 512), (1024, 512), (1024, 768)]
+    assert expected == [step.after for step in steps]
+    for step in steps:
+        white = mk2.mask(step.canvas, step.kept).crop(step.crop)
+        assert np.mean(np.asarray(white) == 0) >= 0.5
+
+
 def test_patch_lands_in_its_crop():
-    (step,) = passes((300, 100), canvas(300, 100, Amounts(left=400)), (256, 256), 0)
+    (step,) = passes((300, 100), canvas(300, 100, Amounts(left=84)), (256, 256), 0)
     patch = noise(step.crop[2] - step.crop[0], step.crop[3] - step.crop[1], seed=5)
     done = finish(noise(*step.canvas), patch, step)
     assert patch.crop((0, 0, 256, 100)).tobytes() == done.crop((0, 0, 256, 100)).tobytes()

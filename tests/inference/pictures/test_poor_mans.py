@@ -95,3 +95,9 @@ def test_the_canvas_black_is_no_colour_of_the_picture():
     left, upper, right, _ = made.canvas.source_box(picture.size)
     just_outside = filled[upper - 10, left:right].mean()
     assert just_outside > 0.75 * source[:20].mean()
+
+
+def test_a_wide_overlap_counts_as_half_a_tile():
+    grown = canvas(512, 512, Amounts(512, 512, 512, 512))
+    made = plan(noise(512, 512), grown, (512, 512), 512, 0)
+    assert ((0, 256, 512, 768, 1024),) * 2 == (made.grid.xs, made.grid.ys)
