@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from inference.errors import JobError
 from inference.prompts import checks
@@ -17,6 +18,8 @@ from inference.prompts.schedule import expand
 from inference.prompts.wildcards import draw, names
 
 SHOWN = 12  # texts of a part that are printed before the rest is only counted
+
+WORDS = 4096  # words whose tokens one explanation remembers
 
 __all__ = ["Explanation", "Known", "explain", "render"]
 
@@ -46,8 +49,11 @@ def explain(
     drawn = prompt if lists is None else draw(prompt, seed, lists)
     text, networks = take_networks(drawn)
 
+    # A schedule's texts share most of their words.
+    quick = tokenizer and replace(tokenizer, ids=lru_cache(WORDS)(tokenizer.ids))
+
     def table(part: Part) -> PartTable:
-        return _table(part, steps, base_steps, tokenizer, embeddings)
+        return _table(part, steps, base_steps, quick, embeddings)
 
     bare = Explanation(
         steps,

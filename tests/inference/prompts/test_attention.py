@@ -4,7 +4,7 @@ import math
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference.prompts.attention import Break, Piece, parse_attention
@@ -84,6 +84,7 @@ def test_break_keeps_its_place_and_the_weights_around_it(
     assert expected == parse_attention(text)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=st.characters(exclude_characters=SYNTAX), max_size=80))
 def test_text_without_syntax_is_kept_whole(text: str) -> None:
     pieces = parse_attention(text.replace("BREAK", ""))
@@ -92,6 +93,7 @@ def test_text_without_syntax_is_kept_whole(text: str) -> None:
     assert all(piece == Piece(text.replace("BREAK", "")) for piece in pieces)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-4, 4).map(lambda x: round(x, 3)), max_size=8))
 def test_nested_weights_multiply(weights: list[float]) -> None:
     text = "x"
@@ -103,6 +105,7 @@ def test_nested_weights_multiply(weights: list[float]) -> None:
     assert pytest.approx(math.prod(weights)) == piece.weight
 
 
+@settings(deadline=None)
 @given(BRACKETED)
 def test_anything_parses_to_finite_merged_pieces(text: str) -> None:
     pieces = parse_attention(text)
@@ -113,6 +116,7 @@ def test_anything_parses_to_finite_merged_pieces(text: str) -> None:
             assert left.weight != right.weight or left.weight == 1.0
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_escaped_text_comes_back(text: str) -> None:
     plain = text.replace("BREAK", "").replace(":", "")

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference.prompts.attention import Break, Piece, parse_attention
@@ -139,6 +139,7 @@ PIECES = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(PIECES, st.integers(3, 20), st.integers(0, 25))
 def test_nothing_is_lost_or_reordered(pieces: list[Piece | Break], size: int, reach: int) -> None:
     names = {"inky": 3}
@@ -170,6 +171,7 @@ def test_a_word_over_two_chunks_stands_in_both() -> None:
     assert (first, second) == (ChunkText("1 2 3 4 5 6,7", 6), ChunkText("6,7", 2))
 
 
+@settings(deadline=None)
 @given(PIECES)
 def test_spelled_chunks_count_as_the_real_ones(pieces: list[Piece | Break]) -> None:
     names = {"inky": 3}

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference.prompts.attention import Break, Piece
@@ -211,6 +212,7 @@ def test_even_steps_are_written_shortly() -> None:
     assert "steps 1, 3: a" in render(explain("[a|b]", steps=4))
 
 
+@settings(deadline=None)
 @given(st.text("ab()[]:|.12 <>{}_\\AND BREAK\n", max_size=60), st.integers(1, 20))
 def test_anything_is_explained_as_json_and_as_text(prompt: str, steps: int) -> None:
     explanation = explain(prompt, prompt, steps, lists={"a": ["b"]}, tokenizer=TOKENIZER)
@@ -235,3 +237,21 @@ def test_the_linter_needs_no_torch() -> None:
     done = subprocess.run([sys.executable, "-c", check], cwd=ROOT, check=False)
 
     assert done.returncode == 0
+
+
+def test_the_page_for_members_shows_what_the_linter_says() -> None:
+    page = (ROOT / "docs" / "prompts.md").read_text(encoding="utf-8")
+    (_, asked, shown) = re.split(r"The prompt (?=`[^`]+` with the negative)|```text\n", page)
+    prompt, negative = re.findall(r"`([^`]+)`", asked)
+
+    assert shown.split("```")[0].rstrip() == render(explain(prompt, negative, 20))
+
+
+def test_the_examples_of_the_page_for_members_can_be_meant() -> None:
+    page = (ROOT / "docs" / "prompts.md").read_text(encoding="utf-8")
+    examples = re.findall(r"^\| `([^`]+)` \|", page, re.MULTILINE)
+
+    assert len(examples) == 18
+    for example in examples:
+        prompt = example.replace("\\|", "|")
+        assert kinds(explain(prompt, steps=10, lists={"colour": ["red"]})) == [], prompt

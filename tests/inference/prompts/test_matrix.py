@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference.prompts.matrix import matrix
@@ -20,6 +20,7 @@ def test_worked_selections(text: str, expected: tuple[str, ...]) -> None:
     assert expected == matrix(text)
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(alphabet="ab c", min_size=1, max_size=5), min_size=1, max_size=6))
 def test_options_double_the_prompts(parts: list[str]) -> None:
     assert 2 ** (len(parts) - 1) == len(matrix("|".join(parts)))

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference.errors import JobError
@@ -66,6 +66,7 @@ def test_a_tag_that_cannot_be_meant_says_so(tag: str, words: str) -> None:
         loras(take_networks(tag)[1])
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=st.characters(exclude_characters="<"), max_size=60))
 def test_text_without_tags_is_kept(text: str) -> None:
     assert (text, ()) == take_networks(text)
@@ -74,6 +75,7 @@ def test_text_without_tags_is_kept(text: str) -> None:
 WORD = st.text(alphabet="abc 0.5-", min_size=1, max_size=6)
 
 
+@settings(deadline=None)
 @given(
     st.text(alphabet="ab, ", max_size=9),
     st.lists(WORD, min_size=1, max_size=4),

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference.prompts.schedule import Reading, Until, at, expand, read
@@ -123,11 +123,13 @@ def test_a_reading_tells_when_things_change(text: str, expected: Reading) -> Non
     assert expected == read(text, 10)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=st.characters(exclude_characters="[]|"), max_size=80), st.integers(1, 150))
 def test_text_without_square_brackets_is_kept(text: str, steps: int) -> None:
     assert (Until(steps, text),) == expand(text, steps)
 
 
+@settings(deadline=None)
 @given(
     st.text(alphabet="ab [](:)|.\\0123", max_size=60),
     st.integers(1, 30),

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference.prompts.styles import Style, apply_styles, extract_styles
@@ -49,6 +49,7 @@ def test_styles_are_found_again(
     assert expected == extract_styles(prompt, negative, STYLES)
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(["", "fox", "red fox, snow"]),
     st.sampled_from(["", "dog"]),

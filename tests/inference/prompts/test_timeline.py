@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -86,6 +86,7 @@ def test_a_timeline_has_one_length_and_both_sides_changes() -> None:
     assert last.unconditional.crossattn[0, 0] == value("c")
 
 
+@settings(deadline=None)
 @given(st.text("ab[]:|123 AND", max_size=40), st.text("ab[]:|1", max_size=20), st.integers(1, 30))
 def test_any_prompt_gives_a_timeline_to_the_last_step(
     prompt: str, negative: str, steps: int

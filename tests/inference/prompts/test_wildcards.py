@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference.prompts.wildcards import MAX_LENGTH, draw, names, spread
@@ -66,11 +66,13 @@ def test_lists_that_name_themselves_end() -> None:
     assert MAX_LENGTH >= len(draw("__twins__", 1, LISTS)) > 0
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="ab{}|$2_[]-\\ ", max_size=60), st.integers(0, 2**32 - 1))
 def test_a_seed_always_draws_the_same(text: str, seed: int) -> None:
     assert draw(text, seed, {"a": ["b"]}) == draw(text, seed, {"a": ["b"]})
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=st.characters(exclude_characters="{_"), max_size=60), st.integers(0, 99))
 def test_text_without_choices_is_kept(text: str, seed: int) -> None:
     assert text == draw(text, seed, LISTS)
