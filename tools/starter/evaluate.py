@@ -1,0 +1,208 @@
+"""Measure a starter pack and write the figures as JSON, with a contact sheet of 64 pictures.
+
+Run: python -m tools.starter.evaluate --pack inference/starter --judge data/starter/judge
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from itertools import cycle
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from transformers import BlipForConditionalGeneration, BlipProcessor, CLIPModel
+
+from tools.starter.augment import compose, to_tensor
+from tools.starter.captions import COLOURS, HELD_BACK_SET, STYLES, caption
+from tools.starter.data import Dataset, load
+from tools.starter.judge import Judge, ranks
+from tools.starter.masks import ellipse
+from tools.starter.measures import background_colours, head_word, seam_score, share
+from tools.starter.pack import Pack
+from tools.starter.train_vae import held_back_psnr
+
+Figures = dict[str, float]
+
+
+def on_white(dataset: Dataset, rows: np.ndarray) -> Tensor:
+    """Return the rows' pictures on white, float32 [B, 3, 128, 128] in -1 to 1."""
+    return compose(to_tensor(dataset.pictures[rows]), torch.ones(1))
+
+
+def spread(items: list[str], count: int) -> list[str]:
+    """Return count items evenly spread over the list."""
+    return [items[int(i * len(items) / count)] for i in range(count)]
+
+
+def autoencoder(pack: Pack, dataset: Dataset) -> Figures:
+    """Measure reconstruction of held-back names, and of every eighth picture of the unseen set."""
+    unseen = dataset.rows(styles=(HELD_BACK_SET,))[::8]
+    return {
+        "psnr_held_back_names": held_back_psnr(
+            pack.vae, dataset, dataset.rows(names=dataset.held_back)
+        ),
+        "psnr_unseen_set": held_back_psnr(pack.vae, dataset, unseen),
+    }
+
+
+def drawings(pack: Pack, dataset: Dataset, judge: Judge, count: int, guidance: float) -> Figures:
+    """Measure whether the judge finds name and style, and whether the background is as asked."""
+    trained = [name for name in judge.names if name not in dataset.held_back]
+    names = spread(trained, count)
+    grounds = [c if i % 2 else None for i, c in zip(range(count), cycle(COLOURS), strict=False)]
+    styles = [s for _, s in zip(range(count), cycle(STYLES), strict=False)]
+    prompts = [caption(*parts) for parts in zip(names, styles, grounds, strict=True)]
+    pictures = pack.draw(prompts, guidance=guidance)
+    wanted = torch.tensor([judge.names.index(name) for name in names])
+    with torch.no_grad():
+        name_scores, style_scores = judge(pictures)
+    place = ranks(name_scores, wanted)
+    style = ranks(style_scores, torch.tensor([STYLES.index(s) for s in styles]))
+    seen = background_colours(pictures)
+    return {
+        "drawn_top1": share((place < 1).tolist()),
+        "drawn_top10": share((place < 10).tolist()),
+        "drawn_style": share((style < 1).tolist()),
+        "background_obeyed": share(
+            [s == (g or "white") for s, g in zip(seen, grounds, strict=True)]
+        ),
+    }
+
+
+def restyled(pack: Pack, dataset: Dataset, judge: Judge, count: int) -> Figures:
+    """Measure image-to-image at strength 0.6 from noto to "fluent style", by the judge's styles."""
+    rows = dataset.rows(styles=("noto",), names=frozenset(judge.names) - dataset.held_back)
+    rows = rows[:: max(1, len(rows) // count)][:count]
+    prompts = [caption(dataset.names[row], "fluent") for row in rows]
+    pictures = pack.draw(prompts, start=on_white(dataset, rows), strength=0.6)
+    wanted = torch.tensor([judge.names.index(dataset.names[row]) for row in rows])
+    with torch.no_grad():
+        name_scores, style_scores = judge(pictures)
+    fluent = style_scores.argmax(1) == STYLES.index("fluent")
+    return {
+        "restyled_fluent": share(fluent.tolist()),
+        "restyled_top10": share((ranks(name_scores, wanted) < 10).tolist()),
+    }
+
+
+@torch.no_grad()
+def interrogation(pack: Pack, dataset: Dataset, judge: Judge, count: int) -> Figures:
+    """Measure captions, and CLIP's ranking of the names, on trained names in the unseen style."""
+    names = frozenset(judge.names) - dataset.held_back
+    rows = dataset.rows(styles=(HELD_BACK_SET,), names=names)
+    rows = rows[:: max(1, len(rows) // count)][:count]
+    pictures = on_white(dataset, rows)
+    figures = clip_recall(pack, pictures, [dataset.names[row] for row in rows], judge.names)
+    if not (pack.folder / "captioner").exists():
+        return figures
+    processor = BlipProcessor.from_pretrained(pack.folder / "captioner")
+    captioner = BlipForConditionalGeneration.from_pretrained(pack.folder / "captioner").float()
+    said = []
+    for start in range(0, len(pictures), 32):
+        part = pictures[start : start + 32]
+        ids = captioner.eval().generate(pixel_values=part, max_new_tokens=20)
+        said += processor.batch_decode(ids, skip_special_tokens=True)
+    found = [
+        head_word(dataset.names[row]) in text.split() for row, text in zip(rows, said, strict=True)
+    ]
+    whole = [f"{dataset.names[row]} " in text for row, text in zip(rows, said, strict=True)]
+    return {**figures, "caption_head_word": share(found), "caption_whole_name": share(whole)}
+
+
+@torch.no_grad()
+def clip_recall(pack: Pack, pictures: Tensor, names: list[str], choices: list[str]) -> Figures:
+    """Measure how often the pack's CLIP puts the name first, or among ten, of all the choices."""
+    clip = CLIPModel.from_pretrained(pack.folder / "clip").float().eval()
+    ids = pack.tokenizer(
+        choices,
+        padding="max_length",
+        truncation=True,
+        max_length=pack.tokenizer.model_max_length,
+        return_tensors="pt",
+    ).input_ids
+    scores = clip(input_ids=ids, pixel_values=pictures).logits_per_image
+    place = ranks(scores, torch.tensor([choices.index(name) for name in names]))
+    return {
+        "clip_top1": share((place < 1).tolist()),
+        "clip_top10": share((place < 10).tolist()),
+    }
+
+
+def inpainting(pack: Pack, dataset: Dataset, judge: Judge, count: int) -> Figures:
+    """Measure the seam that inpainting an ellipse leaves, against the untouched pictures' own."""
+    rows = dataset.training_rows(concepts_only=True)
+    rows = rows[:: max(1, len(rows) // count)][:count]
+    pictures = on_white(dataset, rows)
+    choice = np.random.default_rng(0)
+    masks = torch.stack([ellipse(pictures.shape[-1], choice) for _ in rows])
+    prompts = [caption(dataset.names[row], dataset.styles[row]) for row in rows]
+    made = pack.inpaint(prompts, pictures, masks)
+    wanted = torch.tensor([judge.names.index(dataset.names[row]) for row in rows])
+    with torch.no_grad():
+        place = ranks(judge(made)[0], wanted)
+    return {
+        "inpaint_seam": seam_score(made, masks),
+        "inpaint_seam_untouched": seam_score(pictures, masks),
+        "inpaint_top10": share((place < 10).tolist()),
+    }
+
+
+def speed(pack: Pack) -> Figures:
+    """Time one 20-step picture, bfloat16, on the threads that torch has."""
+    pack.draw(["red apple"], steps=2)
+    began = time.perf_counter()
+    pack.draw(["red apple"], steps=20)
+    return {"seconds_20_steps": time.perf_counter() - began}
+
+
+def contact_sheet(pack: Pack, prompts: list[str], path: Path, guidance: float) -> None:
+    """Draw the prompts and write them as one sheet, eight a row."""
+    pictures = ((pack.draw(prompts, guidance=guidance) + 1) * 127.5).round().byte()
+    rows = [torch.cat(list(pictures[i : i + 8]), dim=2) for i in range(0, len(pictures), 8)]
+    Image.fromarray(torch.cat(rows, dim=1).permute(1, 2, 0).numpy()).save(path)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Evaluate from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=Path("data/starter"))
+    parser.add_argument("--pack", type=Path, default=Path("inference/starter"))
+    parser.add_argument("--judge", type=Path, default=Path("data/starter/judge"))
+    parser.add_argument("--out", type=Path, default=Path("data/starter/evaluation"))
+    parser.add_argument("--prompts", type=Path, help="a file of prompts for the contact sheet")
+    parser.add_argument("--count", type=int, default=240, help="drawings to judge")
+    parser.add_argument("--guidance", type=float, default=5.0)
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(options.threads)
+    dataset, pack = load(options.data), Pack.load(options.pack)
+    judge, count = Judge.load(options.judge), options.count
+    parts: list[Callable[[], Figures]] = [
+        lambda: autoencoder(pack, dataset),
+        lambda: drawings(pack, dataset, judge, count, options.guidance),
+        lambda: restyled(pack, dataset, judge, count // 2),
+        lambda: interrogation(pack, dataset, judge, count),
+        lambda: speed(pack),
+    ]
+    if (options.pack / "unet_inpaint").exists():
+        parts.append(lambda: inpainting(pack, dataset, judge, count // 4))
+    figures: Figures = {}
+    options.out.mkdir(parents=True, exist_ok=True)
+    for part in parts:
+        found = part()
+        print(json.dumps(found), flush=True)
+        figures |= found
+        (options.out / "figures.json").write_text(json.dumps(figures, indent=1))
+    if options.prompts:
+        prompts = options.prompts.read_text().splitlines()
+        contact_sheet(pack, prompts, options.out / "samples.png", options.guidance)
+
+
+if __name__ == "__main__":
+    main()
