@@ -22,7 +22,8 @@ from bot.errors import JobGone
 from bot.options import filled_in
 from bot.reply_to import ReplyTo
 from inference.jobs import Job
-from storage.errors import UnknownJob
+from storage.blobs import BlobStore
+from storage.errors import BlobMissing, UnknownJob
 from storage.jobs import JobStore
 from storage.records import JobRecord
 
@@ -31,10 +32,16 @@ class Desk:
     """Takes requests."""
 
     def __init__(
-        self, dispatcher: Dispatcher, jobs: JobStore, reader: PictureReader, delivery: Delivery
+        self,
+        dispatcher: Dispatcher,
+        jobs: JobStore,
+        blobs: BlobStore,
+        reader: PictureReader,
+        delivery: Delivery,
     ) -> None:
         self._dispatcher = dispatcher
         self._jobs = jobs
+        self._blobs = blobs
         self._reader = reader
         self._delivery = delivery
 
@@ -71,8 +78,11 @@ class Desk:
         """Queue a job on the pictures that another one started from.
 
         Raises:
-            StorageError: the queue is full, or the disk or the database refused.
+            StorageError: a picture is gone, the queue is full, or the database refused.
         """
+        for key in parent.inputs.values():
+            if not await self._blobs.exists(key):
+                raise BlobMissing(key)
         reply_to = await self._answer(interaction, job)
         submission = await self._dispatcher.resubmit(
             job=job,

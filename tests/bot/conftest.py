@@ -46,7 +46,7 @@ class House:
             self.blobs,
             self.service,
             limits=LIMITS,
-            lease=timedelta(seconds=60),
+            lease=timedelta(hours=1),
         )
         return Easel(
             settings=self.settings,
@@ -76,7 +76,18 @@ class House:
     async def ask(self, command: str = "img2img", member: Any = None, **options: Any) -> Any:
         if command != "imagine":
             options.setdefault("image", ("photo.png", png()))
+        return await self.ask_plain(command, member, **options)
+
+    async def ask_plain(self, command: str, member: Any = None, **options: Any) -> Any:
         return await (member or self.alice).slash(self.channel, command, **options)
+
+    def close_channel(self, code: int = 50013) -> None:
+        """Let neither the answer nor a message of the bot's own get through."""
+        self.env.inject_error("PATCH", "/webhooks/*", status=404, code=10015, times=None)
+        self.env.inject_error("*", "/channels/*", status=403, code=code, times=None)
+
+    def open_channel(self) -> None:
+        self.env.backend.faults.clear()
 
     async def finish(self, **how: Any) -> None:
         self.service.finish(**how)

@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+import pytest
+
+from bot.help_pages import PAGES, START
+
+
+async def test_the_beginning(house):
+    result = await house.ask_plain("help")
+    assert result.ephemeral
+    assert result.response.content == PAGES[START]
+
+
+@pytest.mark.parametrize("topic", ["img2img", "buttons"])
+async def test_a_topic(house, topic):
+    result = await house.ask_plain("help", topic=topic)
+    assert result.response.content == PAGES[topic]
+
+
+def test_the_first_page_names_every_command(house):
+    for command in house.bot.tree.get_commands():
+        assert f"/{command.name}" in PAGES[START]

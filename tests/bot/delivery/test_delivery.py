@@ -1,0 +1,283 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from bot.delivery import delivery as module
+from bot.reply_to import ReplyTo
+from storage.records import DeliveryState, JobState
+from tests.doubles.pictures import encoded, noise
+
+QUARTER_HOUR = 15 * 60 + 1
+
+
+def results(house) -> list:
+    return [message for message in house.messages() if message.attachments]
+
+
+async def test_the_answer_becomes_the_result_and_the_token_is_forgotten(house):
+    card = await house.ask()
+    token = ReplyTo.decode((await house.only_job()).reply_to).token
+    await house.finish()
+    record = await house.only_job()
+    assert (record.delivery, record.delivery_route) == (DeliveryState.SENT, "edit")
+    assert record.message == str(card.response.id)
+    assert token not in record.reply_to
+
+
+async def test_after_a_quarter_of_an_hour_the_channel_gets_the_result(house):
+    card = await house.ask()
+    await house.env.advance_time(QUARTER_HOUR)
+    await house.finish()
+    record = await house.only_job()
+    (result,) = results(house)
+    assert (record.delivery, record.delivery_route) == (DeliveryState.SENT, "post")
+    assert record.message == str(result.id) != str(card.response.id)
+    assert result.jump_url in house.messages()[0].content
+    (sent,) = [r for r in house.env.http_requests if r.path.endswith("/messages")]
+    assert (sent.json["nonce"], sent.json["enforce_nonce"]) == (record.id, True)
+    assert sent.json["allowed_mentions"] == {"parse": [], "users": [int(record.owner)]}
+
+
+async def test_progress_goes_on_after_a_quarter_of_an_hour(house):
+    card = await house.ask()
+    await house.env.advance_time(QUARTER_HOUR)
+    house.service.progress(3, 20)
+    await house.env.settle()
+    assert "step 3 of 20" in card.response.content
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(401, 50027), (404, 10015), (404, 10008), (403, 50001)]
+)
+async def test_a_token_that_ends_early_leads_to_the_channel(house, status, code):
+    await house.ask()
+    house.env.inject_error("PATCH", "/webhooks/*", status=status, code=code)
+    await house.finish()
+    assert len(results(house)) == 1
+    assert (await house.only_job()).delivery is DeliveryState.SENT
+
+
+async def test_a_card_deleted_while_the_job_ran(house):
+    card = await house.ask()
+    house.env.backend.delete_message(house.channel.id, card.response.id)
+    await house.finish()
+    assert len(results(house)) == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (50013, "Easel may not write or attach files in the channel"),
+        (50001, "Easel cannot see the channel"),
+        (10003, "the channel is gone"),
+        (50007, "your direct messages are closed"),
+        (1, "Injected"),
+    ],
+)
+async def test_a_closed_channel_leaves_the_result_in_the_outbox(house, code, words):
+    await house.ask()
+    house.close_channel(code)
+    await house.finish()
+    record = await house.only_job()
+    assert (record.state, record.delivery) == (JobState.DONE, DeliveryState.UNDELIVERED)
+    assert words.lower() in record.delivery_note.lower()
+    assert await house.jobs.undelivered(record.owner) == [record]
+
+
+async def test_a_sick_discord_is_tried_again(house):
+    card = await house.ask()
+    house.env.inject_error("PATCH", "/webhooks/*", status=500)
+    await house.finish()
+    record = await house.only_job()
+    assert (record.state, record.delivery) == (JobState.DONE, DeliveryState.PENDING)
+    await house.env.advance_time(module.SWEEP_INTERVAL + 1)
+    assert len(card.response.attachments) == 1
+    assert (await house.only_job()).deliveries == 2
+
+
+async def test_a_result_that_never_gets_through_is_given_up_after_a_day(house, monkeypatch):
+    monkeypatch.setattr(module, "GIVE_UP_AFTER", timedelta(days=-10_000))
+    await house.ask()
+    house.env.inject_error("PATCH", "/webhooks/*", status=500)
+    await house.finish()
+    record = await house.only_job()
+    assert (record.state, record.delivery) == (JobState.DONE, DeliveryState.UNDELIVERED)
+
+
+async def test_progress_that_fails_is_dropped(house):
+    card = await house.ask()
+    house.env.inject_error("PATCH", "/webhooks/*", status=500)
+    house.service.progress(5, 20)
+    await house.env.settle()
+    await house.finish()
+    assert len(card.response.attachments) == 1
+
+
+async def test_the_place_that_cannot_be_shown_is_no_refusal(house):
+    house.env.inject_error("PATCH", "/webhooks/*", status=500)
+    card = await house.ask()
+    assert card.followups == []
+    await house.finish()
+    assert len(card.response.attachments) == 1
+
+
+async def test_a_job_finished_before_its_place_was_shown_keeps_its_result(house):
+    card = await house.ask()
+    await house.finish()
+    shown = card.response.content
+    record = await house.only_job()
+    place = await house.jobs.place(record.id)
+    submission = module.Submission(record, place, True, 1)
+    await house.bot.delivery.opened(submission, ReplyTo.decode(record.reply_to))
+    assert card.response.content == shown
+
+
+async def test_results_waiting_at_a_restart_are_delivered(house):
+    card = await house.ask()
+    house.env.inject_error("PATCH", "/webhooks/*", status=500)
+    await house.finish()
+    await house.restart()
+    await house.env.settle()
+    assert len(card.response.attachments) == 1
+    assert (await house.only_job()).delivery is DeliveryState.SENT
+
+
+async def test_a_crash_between_sending_and_noting_leaves_one_result(house):
+    await house.ask()
+    await house.env.advance_time(QUARTER_HOUR)
+    crash(house)
+    await house.finish()
+    assert (await house.only_job()).delivery is DeliveryState.SENDING
+    assert len(results(house)) == 1
+    await house.restart()
+    await house.env.settle()
+    record = await house.only_job()
+    (result,) = results(house)
+    assert (record.delivery, record.message) == (DeliveryState.SENT, str(result.id))
+
+
+async def test_a_crash_before_sending_leaves_one_result(house, monkeypatch):
+    await house.ask()
+    await house.env.advance_time(QUARTER_HOUR)
+
+    async def never(*args):
+        raise SystemError("killed")
+
+    monkeypatch.setattr(house.bot.delivery, "_send", never)
+    monkeypatch.setattr(house.bot.delivery, "_postpone", nothing)
+    await house.finish()
+    assert (await house.only_job()).delivery is DeliveryState.SENDING
+    assert results(house) == []
+    await house.restart()
+    await house.env.settle()
+    assert len(results(house)) == 1
+
+
+async def test_a_restart_edits_the_same_answer_again(house):
+    card = await house.ask()
+    crash(house)
+    await house.finish()
+    await house.restart()
+    await house.env.settle()
+    assert len(card.response.attachments) == 1
+    assert len(house.messages()) == 1
+
+
+async def test_telling_twice_sends_once(house):
+    await house.ask()
+    await house.finish()
+    before = len(house.env.http_requests)
+    house.bot.delivery.settled(await house.only_job())
+    await house.env.settle()
+    assert len(house.env.http_requests) == before
+
+
+async def test_a_job_of_the_command_line_has_nobody_to_be_told(house):
+    await house.ask()
+    record = await house.only_job()
+    await house.jobs.readdress(record.id, "cli")
+    await house.finish()
+    record = await house.only_job()
+    assert (record.delivery, record.delivery_note) == (
+        DeliveryState.UNDELIVERED,
+        "it was not asked in Discord",
+    )
+
+
+async def test_a_failed_job_is_told_the_same_ways(house):
+    await house.ask()
+    await house.env.advance_time(QUARTER_HOUR)
+    house.service.fail("The mask is blank.")
+    await house.env.settle()
+    assert "The mask is blank." in house.messages()[-1].content
+
+
+async def test_a_cancelled_job_whose_card_is_gone_bothers_nobody(house):
+    await house.ask()
+    house.close_channel()
+    await house.bot.dispatcher.cancel((await house.only_job()).id, None)
+    await house.env.settle()
+    assert (await house.only_job()).state is JobState.CANCELLED
+
+
+async def test_a_batch_is_one_message(house):
+    card = await house.ask(batch=4)
+    await house.finish(pictures=4)
+    descriptions = [a.description for a in card.response.attachments]
+    assert descriptions == [f"Result of img2img, picture {n} of 4" for n in (1, 2, 3, 4)]
+
+
+async def test_more_pictures_than_a_message_holds(house):
+    card = await house.ask("loopback", loops=12)
+    await house.finish(pictures=12)
+    assert len(card.response.attachments) == 10
+    assert "2 more pictures do not fit" in card.response.content
+
+
+async def test_a_picture_swept_away_is_said(house):
+    card = await house.ask()
+    house.env.inject_error("PATCH", "/webhooks/*", status=500)
+    await house.finish()
+    record = await house.only_job()
+    await house.blobs.delete(record.result["pictures"][0]["key"])
+    await house.env.advance_time(module.SWEEP_INTERVAL + 1)
+    assert "Picture 1 is no longer stored." in card.response.content
+
+
+async def test_a_result_too_large_for_the_channel_is_made_smaller_and_says_so(house):
+    card = await house.ask("upscale")
+    record = await house.only_job()
+    place = ReplyTo.decode(record.reply_to)
+    small = module.ReplyTo(**{**vars(place), "file_limit": 40_000})
+    await house.jobs.readdress(record.id, small.encode())
+    await house.finish(file=encoded(noise((200, 200))))
+    (attachment,) = card.response.attachments
+    assert attachment.filename.endswith(".webp")
+    assert attachment.size <= 40_000
+    assert "Too large for this channel as it is" in card.response.content
+
+
+def crash(house) -> None:
+    """Let the process die between a message's sending and its noting."""
+
+    async def dead(*args):
+        raise SystemError("killed")
+
+    house.bot.delivery._jobs = Dying(house.jobs, dead)
+    house.bot.delivery._postpone = nothing
+
+
+async def nothing(*args) -> None:
+    return
+
+
+class Dying:
+    """A store whose process ends before a delivery is noted."""
+
+    def __init__(self, jobs, dead) -> None:
+        self._jobs, self.delivered = jobs, dead
+
+    def __getattr__(self, name):
+        return getattr(self._jobs, name)

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import discord
+import pytest
+from discord import app_commands
+
+from bot.commands import COGS
+from bot.views import BUTTONS
+from inference.service import Service
+
+ROOT = Path(__file__).parents[2]
+COMMANDS = [command for cog in COGS for command in cog.__cog_app_commands__]
+# Discord's limits: developers/interactions/application-commands.
+MAX_OPTIONS, MAX_CHOICES, MAX_CHARACTERS = 25, 25, 8000
+MAX_NAME, MAX_DESCRIPTION = 32, 100
+
+
+def payload(command: app_commands.Command) -> dict:
+    client = discord.Client(intents=discord.Intents.none())
+    return command.to_dict(app_commands.CommandTree(client))
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_a_command_keeps_within_discords_limits(command):
+    body = payload(command)
+    options = body["options"]
+    texts = [body["name"], body["description"]]
+    for option in options:
+        choices = option.get("choices", [])
+        texts += [option["name"], option["description"]]
+        texts += [str(choice[part]) for choice in choices for part in ("name", "value")]
+        assert len(choices) <= MAX_CHOICES
+        assert len(option["name"]) <= MAX_NAME
+        assert 1 <= len(option["description"]) <= MAX_DESCRIPTION
+        assert option["description"] != "…"
+        assert abs(option.get("max_value", 0)) <= 2**53
+    assert len(options) <= MAX_OPTIONS
+    assert sum(map(len, texts)) <= MAX_CHARACTERS
+    required = [option["required"] for option in options]
+    assert required == sorted(required, reverse=True)
+    assert len({option["name"] for option in options}) == len(options)
+
+
+def test_no_two_commands_share_a_name():
+    assert len({command.name for command in COMMANDS}) == len(COMMANDS)
+
+
+def test_custom_ids_fit_and_name_their_button():
+    ids = [button("0" * 20).item.custom_id for button in BUTTONS]
+    assert len(set(ids)) == len(ids)
+    assert all(len(custom_id) <= 100 for custom_id in ids)
+
+
+def test_the_bot_asks_for_nothing_privileged(house):
+    assert house.bot.intents.value == discord.Intents(guilds=True).value
+    assert house.bot.allowed_mentions.to_dict() == {"parse": []}
+
+
+def test_the_double_is_a_service(house):
+    service: Service = house.service
+    assert [worker.name for worker in service.workers] == [house.service.worker]
+
+
+async def test_one_server_for_development(house):
+    house.settings = house.settings.model_copy(update={"dev_guild": house.guild.id})
+    await house.restart()
+    puts = [r.path for r in house.env.http_requests if r.method == "PUT"]
+    assert puts[-1].endswith(f"/guilds/{house.guild.id}/commands")
+
+
+async def test_closing_hands_the_jobs_back(house):
+    await house.ask()
+    await house.bot.dispatcher.stop(0.0)
+    await house.bot.delivery.stop(0.0)
+    record = await house.only_job()
+    assert (record.state, record.strikes) == ("queued", 0)
+
+
+def test_the_bot_starts_without_the_libraries_of_its_workers():
+    code = (
+        "import sys, json; import main, bot.client, bot.house, bot.demo;"
+        "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], cwd=ROOT, capture_output=True, check=True
+    )
+    loaded = set(json.loads(done.stdout))
+    heavy = {"torch", "diffusers", "transformers", "spandrel", "simcord", "scipy"}
+    assert loaded & heavy == set()
