@@ -41,6 +41,8 @@ class Easel(commands.AutoShardedBot):
         blobs: BlobStore,
         service: Service,
     ) -> None:
+        # Easel never speaks: what voice would need is not missing.
+        discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
         super().__init__(
             command_prefix=commands.when_mentioned,  # never used: all commands are slash commands
             help_command=None,
