@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Protocol
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -27,7 +27,7 @@ class SystemClock:
 
     def __init__(self) -> None:
         self._anchor = self.now()
-        self._started = time.monotonic()
+        self._started = monotonic()
 
     def now(self) -> datetime:
         """Return the wall clock's time."""
@@ -35,7 +35,7 @@ class SystemClock:
 
     def steady(self) -> datetime:
         """Return the anchor plus the seconds that passed since."""
-        return self._anchor + timedelta(seconds=time.monotonic() - self._started)
+        return self._anchor + timedelta(seconds=monotonic() - self._started)
 
 
 def to_microseconds(moment: datetime) -> int:

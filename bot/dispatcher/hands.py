@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from dataclasses import dataclass, field
+from time import monotonic
 
 from storage.records import JobRecord
 
@@ -18,11 +18,11 @@ class Held:
 
     record: JobRecord
     worker: str
-    renewed: float = field(default_factory=time.monotonic)
+    renewed: float = field(default_factory=monotonic)
 
     def due(self) -> bool:
         """Whether its lease should be renewed; asking counts as renewing."""
-        now = time.monotonic()
+        now = monotonic()
         if now - self.renewed < RENEW_INTERVAL:
             return False
         self.renewed = now

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
@@ -31,7 +30,7 @@ def test_the_steady_clock_ignores_a_step_of_the_wall_clock(monkeypatch):
 
 def test_the_steady_clock_goes_on_with_the_monotonic_one(monkeypatch):
     seconds = [100.0]
-    monkeypatch.setattr(time, "monotonic", lambda: seconds[0])
+    monkeypatch.setattr("storage.clock.monotonic", lambda: seconds[0])
     clock = SystemClock()
     before = clock.steady()
     seconds[0] += 2.5
