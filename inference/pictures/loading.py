@@ -52,7 +52,5 @@ def _to_srgb(picture: Image.Image, profile: bytes) -> Image.Image:
     with contextlib.suppress(ImageCms.PyCMSError, OSError, TypeError, ValueError):
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         target = ImageCms.createProfile("sRGB")
-        converted = ImageCms.profileToProfile(picture, source, target)
-        if converted is not None:
-            return converted
+        return ImageCms.profileToProfile(picture, source, target) or picture
     return picture

@@ -150,7 +150,7 @@ def _crop(side: Side, canvas: Size, length: int) -> Box:
             return width - length, 0, width, height
         case Side.UP:
             return 0, 0, width, length
-        case Side.DOWN:
+        case _:
             return 0, height - length, width, height
 
 
@@ -169,6 +169,6 @@ def _kept(side: Side, size: Size, origin: tuple[int, int], inset: int) -> Box:
             right -= inset
         case Side.UP:
             upper += inset
-        case Side.DOWN:
+        case _:
             lower -= inset
     return left, upper, right, lower

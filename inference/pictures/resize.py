@@ -106,7 +106,7 @@ def fit(
             place = fill_geometry(*picture.size, width, height)
             scaled = scale_to(picture, place.width, place.height, upscale)
             return _with_bars(scaled, place, width, height)
-        case ResizeMode.LATENT_UPSCALE:
+        case _:
             return picture.copy()
 
 

@@ -116,6 +116,11 @@ def test_unquote_leaves_other_text(text):
     assert text == unquote(text)
 
 
+def test_words_alone():
+    assert format_infotext(" a cat ") == "a cat"
+    assert format_infotext("", "dog", {}) == "Negative prompt: dog"
+
+
 def test_numbers():
     line = format_infotext("", "", {"CFG scale": 7.0, "ENSD": 0, "Tiling": True, "Steps": 3})
     assert line == "Steps: 3, CFG scale: 7, Tiling: True"
