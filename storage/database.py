@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 BUSY_TIMEOUT = 5.0  # seconds that a statement waits for a reader in another process
 WAL_SIZE_LIMIT = 64 << 20  # bytes that the log may keep after a checkpoint
+WAL_PAGES = 4_000  # 16 MiB of log between checkpoints, each of which one unlucky commit waits for
+CACHE_KIBIBYTES = 32_768  # holds the indexes of some hundred thousand jobs
 SAFE_SQLITE = (3, 51, 3)  # first release whose log cannot be reset under a second connection
 
 Parameters = Mapping[str, object] | Sequence[object]
@@ -52,9 +54,17 @@ class Transaction:
         self._path = path
 
     async def fetch_all(self, sql: str, parameters: Parameters = ()) -> list[sqlite3.Row]:
-        """Run a statement and return all of its rows."""
-        with sqlite_border(self._path):
-            return await settle(self._run(sql, parameters))
+        """Run a statement to its end and return all of its rows.
+
+        Cancelled meanwhile, it still runs to its end before that is passed on: the connection's
+        thread does not stop for a task, and what we believe of a transaction must be true.
+        """
+        try:
+            with sqlite_border(self._path):
+                return await self._run(sql, parameters)
+        except asyncio.CancelledError:
+            await settle(self._run("SELECT 1"))  # the thread works in order: all before has ended
+            raise
 
     async def fetch_one(self, sql: str, parameters: Parameters = ()) -> sqlite3.Row | None:
         """Run a statement and return its first row, or None."""
@@ -65,7 +75,7 @@ class Transaction:
         """Run a statement for what it does."""
         await self.fetch_all(sql, parameters)
 
-    async def _run(self, sql: str, parameters: Parameters) -> list[sqlite3.Row]:
+    async def _run(self, sql: str, parameters: Parameters = ()) -> list[sqlite3.Row]:
         # One call does all: every further call to the connection's thread costs a switch.
         return list(await self._connection.execute_fetchall(sql, parameters))
 
@@ -219,6 +229,8 @@ class Database:
             await self.execute("PRAGMA journal_mode = WAL")
             await self.execute("PRAGMA synchronous = FULL")
             await self.execute(f"PRAGMA journal_size_limit = {WAL_SIZE_LIMIT}")
+            await self.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
+            await self.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
             await migrate(self)
 
 

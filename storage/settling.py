@@ -12,8 +12,7 @@ T = TypeVar("T")
 async def settle(work: Coroutine[Any, Any, T]) -> T:
     """Run `work` to its end even if the caller is cancelled meanwhile; then pass that on.
 
-    A statement once handed to the database's thread runs whatever becomes of the task that waits
-    for it. Waiting to the end keeps what we believe about the transaction equal to what is true.
+    An error of the work is then the cause of the cancellation.
     """
     task = asyncio.ensure_future(work)
     interruption: asyncio.CancelledError | None = None

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -233,17 +234,15 @@ async def test_cancelled_at_any_moment_all_or_nothing_is_kept_and_the_database_g
     assert "cyd" in await members(database)
 
 
-async def test_a_commit_under_way_is_not_lost_to_a_cancellation(database, monkeypatch):
-    committing = asyncio.Event()
-    run = database_module.Transaction._run
+async def test_a_commit_under_way_is_not_lost_and_is_waited_for(database):
+    loop, committing, may_end = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
 
-    async def slow(self, sql, parameters):
+    def hold(sql):
         if sql == "COMMIT":
-            committing.set()
-            await asyncio.sleep(0.01)
-        return await run(self, sql, parameters)
+            loop.call_soon_threadsafe(committing.set)
+            may_end.wait()
 
-    monkeypatch.setattr(database_module.Transaction, "_run", slow)
+    await database._connection.set_trace_callback(hold)
 
     async def write():
         async with database.transaction() as transaction:
@@ -251,7 +250,11 @@ async def test_a_commit_under_way_is_not_lost_to_a_cancellation(database, monkey
 
     writing = asyncio.create_task(write())
     await committing.wait()
-    writing.cancel()
+    for _ in range(3):
+        writing.cancel()
+        await asyncio.sleep(0)
+    assert not writing.done()
+    may_end.set()
     with pytest.raises(asyncio.CancelledError):
         await writing
 
