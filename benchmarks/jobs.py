@@ -1,0 +1,101 @@
+"""Jobs through a real worker: one alone, eight one after another, eight at once.
+
+`python -m benchmarks jobs [--rounds N]`. Times run from the submission of a job to the event that
+its pictures lie in files; the worker is warm. Both ways of running eight alternate in one run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from benchmarks.table import show, spread
+from inference.commands import Submit
+from inference.config import EngineConfig
+from inference.events import Failed, Finished, Ready, Troubled
+from inference.jobs import Img2Img
+from inference.service import LocalService
+
+MEMBERS = 8
+SAMPLE = Path(__file__).parent.parent / "bot" / "samples" / "red-apple.png"
+PROMPTS = ("strawberry", "green apple", "red heart", "orange", "pizza", "cat face", "tree", "bus")
+
+
+def job(number: int) -> Img2Img:
+    """Make the job of one member: 20 steps of the starter model on a 128-pixel picture."""
+    return Img2Img(prompt=f"{PROMPTS[number]} noto style", seed=number, steps=20)
+
+
+async def run(service: LocalService, picture: str, numbers: Sequence[int], mark: str) -> float:
+    """Submit jobs at once and return the seconds until the last is done."""
+    worker = service.free_worker()
+    if worker is None:
+        raise RuntimeError("the worker is full")
+    begin = time.perf_counter()
+    for number in numbers:
+        one = job(number)
+        await service.submit(
+            worker,
+            Submit(
+                job_id=f"{mark}-{number}",
+                attempt=1,
+                kind=one.kind,
+                params=one.encode(),
+                inputs={"image": picture},
+            ),
+        )
+    left = len(numbers)
+    while left:
+        _, event = await service.next_event()
+        if isinstance(event, Failed):
+            raise RuntimeError(event.reason)
+        left -= isinstance(event, Finished)
+    return time.perf_counter() - begin
+
+
+async def measure(rounds: int) -> None:
+    """Measure and print the table."""
+    with tempfile.TemporaryDirectory() as folder:
+        picture = str(Path(folder) / "in.png")
+        Image.open(SAMPLE).convert("RGBA").save(picture)
+        config = EngineConfig(outbox=folder, cache_dir=folder)
+        async with LocalService((config,), grace=0) as service:
+            started = time.perf_counter()
+            _, event = await service.next_event()
+            if isinstance(event, Troubled) or not isinstance(event, Ready):
+                raise RuntimeError(str(event))
+            start = time.perf_counter() - started
+            await run(service, picture, range(2), "warm-up")
+            alone, serial, together = [], [], []
+            for turn in range(rounds):
+                one_by_one = [
+                    await run(service, picture, [number], f"s{turn}") for number in range(MEMBERS)
+                ]
+                alone += one_by_one
+                serial.append(sum(one_by_one))
+                together.append(await run(service, picture, range(MEMBERS), f"t{turn}"))
+    ratios = [one / many for one, many in zip(serial, together, strict=True)]
+    show(
+        f"Starter img2img, 20 steps, 128 x 128, {event.device} {event.dtype}, {rounds} rounds",
+        ("what", "median (least to most)"),
+        [
+            ("worker start to ready", f"{start:.3g} s"),
+            ("one job, worker warm", spread(alone)),
+            (f"{MEMBERS} jobs one after another", spread(serial)),
+            (f"{MEMBERS} jobs at once", spread(together)),
+            ("pictures per second, at once over one after another", spread(ratios, "x")),
+        ],
+    )
+
+
+def main() -> None:
+    """Read the arguments and measure."""
+    parser = argparse.ArgumentParser(prog="benchmarks jobs", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    asyncio.run(measure(parser.parse_args().rounds))
