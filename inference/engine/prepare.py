@@ -13,6 +13,7 @@ from inference.engine.row import Row
 from inference.engine.task import BatchKey
 from inference.engine.work import Paint
 from inference.models.diffusion import CELL, DiffusionModel, to_tensor
+from inference.pictures.soft import SoftSettings
 from inference.prompts.timeline import Stretch, encode_timeline
 from inference.sampling import starts, steps
 from inference.sampling.noise import NoiseSource, Variation
@@ -86,6 +87,7 @@ def _row(work: Paint, model: DiffusionModel, original: Tensor | None) -> Row:
         conditioning=_conditioning(work, model, plan.calls),
         mask=mask,
         original=original,
+        soft=SoftSettings() if work.soft else None,
         extra=_extra(work, model),
     )
 
@@ -117,11 +119,12 @@ def _extra(work: Paint, model: DiffusionModel) -> Tensor | None:
         return None
     size = (work.width, work.height)
     full = work.full_mask or Image.new("L", size, 255)
-    hole = torch.from_numpy(np.asarray(full.resize(size), dtype=np.float32) / 255).round()[None]
+    hole = torch.from_numpy(np.asarray(full.resize(size), dtype=np.float32) / 255)[None]
+    if not work.soft:
+        hole = hole.round()
     picture = to_tensor(work.picture or Image.new("RGB", size, (128, 128, 128)))
     masked = picture * (1 - hole * work.mask_weight)
-    pixels = ((masked + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
-    latent = model.encode([Image.fromarray(pixels)])[0]
+    latent = model.encode_pixels(masked[None])[0]
     cells = torch.nn.functional.interpolate(hole[None], size=latent.shape[-2:])[0]
     return torch.cat([cells.to(latent), latent])
 

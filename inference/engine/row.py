@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from inference.pictures.soft import SoftSettings, blend_latents
 from inference.prompts.timeline import Stretch
 from inference.sampling.samplers.core import Sampler
 
@@ -28,6 +29,8 @@ class Row:
     #: Where to change, [1, h, w] float32 in 0..1, and what stays elsewhere, [C, h, w].
     mask: Tensor | None = None
     original: Tensor | None = None
+    #: Blend along the mask's grey, step by step; None cuts at the mask.
+    soft: SoftSettings | None = None
     #: What inpainting networks see besides: [C + 1, h, w] float32.
     extra: Tensor | None = None
     #: The finished latent, [C, h, w] float32.
@@ -54,11 +57,26 @@ class Row:
         try:
             self.x, self.sigma = self.sampler.send(self._keep(denoised))
         except StopIteration as finished:
-            self.latent = self._keep(finished.value)
+            self.latent = finished.value if self.soft else self._keep(finished.value)
             return False
         return True
 
     def _keep(self, latent: Tensor) -> Tensor:
         if self.mask is None or self.original is None:
             return latent
+        if self.soft is not None:
+            return self._blend(latent, self.original, self.mask, self.soft)
         return torch.lerp(self.original, latent, self.mask)
+
+    def _blend(
+        self, latent: Tensor, original: Tensor, mask: Tensor, settings: SoftSettings
+    ) -> Tensor:
+        """Blend by the mask and the noise level of the call just made, on the processor."""
+        blended = blend_latents(
+            original.cpu().numpy(),
+            latent.cpu().numpy(),
+            mask[0].cpu().numpy(),
+            self.sigma,
+            settings,
+        )
+        return torch.from_numpy(blended).to(latent)

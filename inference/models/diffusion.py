@@ -89,14 +89,22 @@ class DiffusionModel:
         clean: Tensor = to_x0(output.float(), x, sigma, self.prediction)
         return clean
 
-    @torch.inference_mode()
     def encode(self, pictures: Sequence[Image.Image]) -> Tensor:
-        """Encode pictures of one size to latents, taking the posterior's mean.
+        """Encode pictures of one size to latents.
 
         Raises:
             BrokenOutput: the autoencoder gave NaN, in float32 too.
         """
-        pixels = torch.stack([to_tensor(picture) for picture in pictures]).to(self.device)
+        return self.encode_pixels(torch.stack([to_tensor(picture) for picture in pictures]))
+
+    @torch.inference_mode()
+    def encode_pixels(self, pixels: Tensor) -> Tensor:
+        """Encode picture tensors to latents, taking the posterior's mean.
+
+        Raises:
+            BrokenOutput: the autoencoder gave NaN, in float32 too.
+        """
+        pixels = pixels.to(self.device)
         config = self.vae.config
         mean = self._checked(lambda vae, x: vae.encode(x).latent_dist.mean, pixels)
         latents: Tensor = (mean - (config.shift_factor or 0.0)) * config.scaling_factor

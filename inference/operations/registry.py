@@ -8,6 +8,7 @@ from typing import Any
 from inference.engine.work import Operation
 from inference.operations.imagine import imagine
 from inference.operations.img2img import img2img
+from inference.operations.inpaint import inpaint
 from inference.operations.studio import Pictures, Studio
 from inference.operations.upscale import upscale
 
@@ -16,5 +17,6 @@ Perform = Callable[[Any, Pictures, Studio], Operation]
 OPERATIONS: Mapping[str, Perform] = {
     "imagine": imagine,
     "img2img": img2img,
+    "inpaint": inpaint,
     "upscale": upscale,
 }

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 
+from PIL import Image
+
 from inference.errors import JobError
 from inference.models.diffusion import CELL
+from inference.pictures.errors import PictureTooSmall
 
 #: Denoising networks halve their latents this often before anything breaks: 64 / 8 cells.
 SMALLEST = 64
@@ -35,6 +38,16 @@ def target_size(
     if height:
         return multiple(height * ratio), multiple(height)
     return multiple(natural * math.sqrt(ratio)), multiple(natural / math.sqrt(ratio))
+
+
+def check_source(picture: Image.Image) -> None:
+    """Refuse a source smaller than one latent cell.
+
+    Raises:
+        PictureTooSmall: a side is below 8 pixels.
+    """
+    if min(picture.size) < CELL:
+        raise PictureTooSmall
 
 
 def check_pixels(width: int, height: int, limit: int) -> None:

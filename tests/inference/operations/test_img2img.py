@@ -1,17 +1,7 @@
-import numpy as np
 import pytest
-from PIL import Image
 
 from inference.errors import JobError
 from inference.jobs import Img2Img
-
-
-@pytest.fixture
-def photo():
-    """A smooth picture of a size that is no multiple of 8."""
-    y, x = np.mgrid[0:70, 0:100]
-    pixels = np.stack([x * 2.5, y * 3.5, 255 - x], axis=-1)
-    return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
 
 
 def test_it_takes_the_models_size_in_the_shape_of_the_picture(run_job, photo):

@@ -1,0 +1,132 @@
+"""Inpaint: the masked part of a picture repainted, and everything else left as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+from PIL import Image
+
+from inference.engine.work import Ask, Made, Operation, Outcome, Paint, Painted
+from inference.jobs import Inpaint
+from inference.models.diffusion import DiffusionModel
+from inference.operations import sizes
+from inference.operations.border import judge, seam_note, seam_values
+from inference.operations.ground import Ground, lay_ground
+from inference.operations.latents import encoded, enlarged, still
+from inference.operations.masking import Marked, mark
+from inference.operations.parameters import infotext, paint, seeds
+from inference.operations.studio import Pictures, Studio
+from inference.operations.view import View, look
+from inference.pictures import masks, soft
+from inference.pictures.colour import correct
+from inference.pictures.preview import examine
+from inference.pictures.resize import ResizeMode
+
+#: Below this share of its own size a picture loses what a cut-out would keep.
+COARSE = 0.75
+
+
+def inpaint(job: Inpaint, pictures: Pictures, studio: Studio) -> Operation:
+    """Find the mask and what to work on, repaint it, lay the results back."""
+    model = studio.library.resolve(job.model)
+    marked = mark(job, pictures)
+    view = look(job, marked, studio.library.natural_size(model))
+    sizes.check_pixels(*view.size, studio.max_pixels)
+    ground = lay_ground(view.picture, view.mask, job.masked_content, soft=job.soft)
+    works = yield from _works(job, model, marked, view, ground)
+    before: tuple[Paint, ...] = (still(job, model, ground.picture),) if job.soft else ()
+    results = yield Ask(works=before + works)
+    original = results.pop(0) if job.soft else None
+    finished = [_finish(job, view, ground, result, original) for result in results]
+    loaded = studio.library.diffusion(model)
+    borders = [judge(picture, view.border) for picture in finished]
+    return Outcome(
+        pictures=tuple(
+            Made(
+                picture=picture,
+                seed=work.seed,
+                infotext=infotext(work, loaded, **_values(job, loaded), **seam_values(border)),
+            )
+            for picture, work, border in zip(finished, works, borders, strict=True)
+        ),
+        notes=(*marked.notes, *_view_notes(job, marked, view), *seam_note(borders)),
+    )
+
+
+def _works(
+    job: Inpaint, model: str, marked: Marked, view: View, ground: Ground
+) -> Generator[Ask, list[Any], tuple[Paint, ...]]:
+    """Make the batch's works; a latent upscale first encodes the source at its own size."""
+    more: dict[str, Any] = ground.fields
+    whole = job.area == "whole picture" and (job.width is not None or job.height is not None)
+    if whole and job.resize_mode == ResizeMode.LATENT_UPSCALE:
+        blurred = masks.blur(marked.mask, job.mask_blur)
+        own = lay_ground(marked.source, blurred, job.masked_content).picture
+        latent = yield from encoded(job, model, own, later=job.steps * job.batch)
+        more["latent"] = enlarged(latent, view.size)
+    return tuple(
+        paint(job, model, view.size, seed=seed, variation_seed=variation, **more)
+        for seed, variation in seeds(job)
+    )
+
+
+def _finish(
+    job: Inpaint, view: View, ground: Ground, result: Painted, original: Painted | None
+) -> Image.Image:
+    """Correct a result's colours and lay it into the picture it belongs to."""
+    patch = result.picture or ground.picture
+    if job.colour_correction:
+        patch = correct(patch, ground.picture)
+    if original is None:
+        return view.put_back(patch)
+    changed = soft.composite_mask(
+        original.latent.numpy(),
+        result.latent.numpy(),
+        ground.latent_mask,
+        view.size,
+        soft.SoftSettings(),
+    )
+    return view.put_back(patch, view.placed(changed))
+
+
+def _view_notes(job: Inpaint, marked: Marked, view: View) -> tuple[str, ...]:
+    """Say what the mask will do, and at which size it is worked on."""
+    cut_out = job.area == "only masked"
+    report = examine(
+        marked.mask, view.size, blur=job.mask_blur, padding=job.padding, only_masked=cut_out
+    )
+    notes = [finding.words for finding in report.findings]
+    if cut_out:
+        notes.append(f"The masked area renders at {view.gain}.")
+    elif view.original is marked.source and view.gain.factor < COARSE:
+        notes.append(
+            f"The picture renders at {view.gain} and is enlarged again; “only masked” gives the "
+            "masked area more detail."
+        )
+    return (*notes, *sizes.rounded_note((job.width, job.height), view.size))
+
+
+def _values(job: Inpaint, model: DiffusionModel) -> dict[str, object]:
+    """Write what the field writes about a mask."""
+    settings = soft.SoftSettings()
+    values: dict[str, object] = {
+        "Conditional mask weight": job.mask_weight if model.inpainting else None,
+        "Mask blur": job.mask_blur,
+        "Inpaint area": job.area.capitalize(),
+        "Masked area padding": job.padding,
+        "Masked content": job.masked_content,
+        "Mask mode": f"Inpaint {job.mask_mode}",
+        "Color correction": job.colour_correction,
+    }
+    if job.soft:
+        values |= {
+            "Soft inpainting enabled": True,
+            "Soft inpainting schedule bias": settings.blend_power,
+            "Soft inpainting preservation strength": settings.blend_scale,
+            "Soft inpainting transition contrast boost": settings.detail,
+            "Soft inpainting mask influence": settings.mask_influence,
+            "Soft inpainting difference threshold": settings.difference_threshold,
+            "Soft inpainting difference contrast": settings.difference_contrast,
+        }
+    return values
