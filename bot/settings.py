@@ -68,7 +68,9 @@ class Settings(BaseSettings):
         32_000_000, ge=4096, description="Largest picture that is decoded, width times height."
     )
     lease_seconds: float = Field(
-        60, ge=5, description="A job without a step for so long goes back to the queue."
+        300,
+        ge=5,
+        description="A job without a step for so long goes back to the queue; above any one step.",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="DEBUG, INFO, WARNING or ERROR."
