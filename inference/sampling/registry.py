@@ -62,7 +62,7 @@ _RUNS: Mapping[str, Run] = {
 }
 
 SAMPLERS: Mapping[str, SamplerSpec] = MappingProxyType(
-    {name: SamplerSpec(**vars(TRAITS[name]), run=run) for name, run in _RUNS.items()}
+    {name: SamplerSpec(**vars(traits), run=_RUNS[name]) for name, traits in TRAITS.items()}
 )
 
 

@@ -39,6 +39,14 @@ def _two_calls(name: str, **more: str | bool) -> SamplerTraits:
 
 
 _ALL = (
+    SamplerTraits(name="Euler a", uses_noise=True),
+    SamplerTraits(name="Euler"),
+    SamplerTraits(name="DDIM", timestep_based=True),
+    SamplerTraits(name="LMS"),
+    _two_calls("Heun"),
+    _two_calls("DPM2", default_schedule="Karras", discard_penultimate=True),
+    _two_calls("DPM2 a", default_schedule="Karras", discard_penultimate=True, uses_noise=True),
+    _two_calls("DPM++ 2S a", default_schedule="Karras", uses_noise=True),
     SamplerTraits(name="DPM++ 2M", default_schedule="Karras"),
     _two_calls("DPM++ SDE", default_schedule="Karras", uses_noise=True, uses_brownian=True),
     SamplerTraits(
@@ -50,7 +58,6 @@ _ALL = (
         uses_noise=True,
         uses_brownian=True,
     ),
-    _two_calls("DPM++ 2S a", default_schedule="Karras", uses_noise=True),
     SamplerTraits(
         name="DPM++ 3M SDE",
         default_schedule="Exponential",
@@ -58,18 +65,11 @@ _ALL = (
         uses_noise=True,
         uses_brownian=True,
     ),
-    SamplerTraits(name="Euler a", uses_noise=True),
-    SamplerTraits(name="Euler"),
-    SamplerTraits(name="LMS"),
-    _two_calls("Heun"),
-    _two_calls("DPM2", default_schedule="Karras", discard_penultimate=True),
-    _two_calls("DPM2 a", default_schedule="Karras", discard_penultimate=True, uses_noise=True),
     SamplerTraits(name="DPM fast"),
-    _two_calls("Restart", default_schedule="Karras", uses_noise=True),
-    SamplerTraits(name="DDIM", timestep_based=True),
     SamplerTraits(name="PLMS", extra_calls=1, timestep_based=True),
     SamplerTraits(name="UniPC", timestep_based=True),
     SamplerTraits(name="LCM", default_schedule="SGM Uniform", uses_noise=True),
+    _two_calls("Restart", default_schedule="Karras", uses_noise=True),
 )
 
 TRAITS: Mapping[str, SamplerTraits] = MappingProxyType({one.name: one for one in _ALL})

@@ -23,7 +23,7 @@ def test_the_order_of_the_questions_changes_nothing():
             assert torch.equal(answers[0][pair], answer[pair])
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(levels, levels)
 def test_increments_have_unit_variance(a, b):
     increment = BrownianPath(2, SHAPE).increment(a, b)

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference.sampling.noise import NoiseSource, Variation, paste_centre, slerp
@@ -14,6 +14,7 @@ def randn(seed, *shapes):
     return [torch.randn(shape, generator=generator) for shape in shapes]
 
 
+@settings(max_examples=40, deadline=None)
 @given(seeds)
 def test_draws_are_those_of_one_generator_in_order(seed):
     source = NoiseSource(seed, SHAPE)
@@ -52,6 +53,7 @@ def test_a_variation_of_strength_zero_or_one_is_one_of_the_two():
     torch.testing.assert_close(high, whole)
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.floats(0, 1))
 def test_a_variation_keeps_unit_variance(strength):
     noise = NoiseSource(3, (4, 48, 48), variation=Variation(4, strength)).initial()
@@ -86,6 +88,7 @@ def test_resized_seed_crops_a_larger_latent():
     assert torch.equal(patch[:, 2:18, 8:32], actual)
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 9), st.integers(1, 9))
 def test_paste_covers_what_both_share(height, width, patch_height, patch_width):
     canvas, patch = torch.zeros(1, height, width), torch.ones(1, patch_height, patch_width)

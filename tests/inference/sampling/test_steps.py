@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference.sampling.schedules import SCHEDULES, ddim_timesteps, sigmas
@@ -106,6 +106,7 @@ def test_automatic_is_the_samplers_own_schedule(sampler, schedule):
     assert automatic != plan(sampler, "SGM Uniform", 12, None, TABLE)
 
 
+@settings(max_examples=40, deadline=None)
 @given(
     st.sampled_from(sorted(TRAITS)),
     st.integers(1, 150),

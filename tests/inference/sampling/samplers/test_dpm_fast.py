@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference.sampling.samplers.dpm_fast import dpm_fast, dpm_fast_orders
@@ -21,6 +21,7 @@ def test_calls_split_into_orders(calls, expected):
     assert expected == dpm_fast_orders(calls)
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.integers(1, 200))
 def test_orders_sum_to_the_calls(calls):
     assert calls == sum(dpm_fast_orders(calls))
