@@ -77,9 +77,11 @@ SILENT_VALUES: Mapping[str, str] = MappingProxyType(
 #: Fewer pairs than this on the last line, and the line belongs to the prompt.
 FEWEST_PAIRS = 3
 
+# Lengths are bounded because a text may come from anyone's file: a search that can run to the end
+# of a megabyte from each of its signs would not return.
 _PAIR = re.compile(
     r"""
-    \s* (?P<key> \w [\w\ \-/]+ ) :
+    \s{0,16}+ (?P<key> (?<!\w) \w [\w\ \-/]{1,60}+ ) :
     \s* (?P<value> "(?: [^"\\] | \\. )+" | [^,]* )
     (?: , | $ )
     """,

@@ -118,7 +118,10 @@ def _starts(length: int, tile: int, overlap: int) -> tuple[int, ...]:
     if not 0 <= overlap < tile:
         raise ValueError(f"An overlap of {overlap} must lie from 0 to below the tile's {tile}.")
     count = -(-(length - overlap) // (tile - overlap))
-    return tuple(index * (length - tile) // (count - 1) for index in range(count))
+    # The step is a float, as in the tools this has to agree with; it may fall one pixel short of
+    # the far border, where the last tile is set by hand.
+    step = (length - tile) / (count - 1)
+    return (*(int(index * step) for index in range(count - 1)), length - tile)
 
 
 def _ramp(length: int, thickness: int) -> Image.Image:

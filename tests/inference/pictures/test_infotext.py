@@ -153,3 +153,9 @@ def test_any_values_survive(values):
 def test_any_text_is_read(text):
     info = parse_infotext(text)
     assert isinstance(info.prompt, str)
+
+
+@pytest.mark.parametrize("filler", ["a", "a ", " ", '"', ': "', 'ab: "', "a:", "ab: \\"])
+def test_long_nonsense_is_read_in_linear_time(filler):
+    # Quadratic reading would take minutes here and hours for a megabyte.
+    assert parse_infotext("x\n" + filler * 100_000 + "y").prompt.startswith("x")

@@ -40,7 +40,7 @@ def test_tiles_cover_and_overlap(grid):
         assert length == starts[-1] + tile
         gaps = [b - a for a, b in itertools.pairwise(starts)]
         assert all(0 < gap <= tile - grid.overlap for gap in gaps)
-        assert not gaps or max(gaps) - min(gaps) <= 1
+        assert not gaps or max(gaps) - min(gaps) <= 2
 
 
 @settings(max_examples=60, deadline=None)
