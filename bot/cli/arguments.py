@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Mapping
 from typing import Any
 
-from inference.jobs import KINDS, Choice, Flag, Job, Number, Option, options
+from inference.jobs import KINDS, Choice, Denoising, Explain, Flag, Job, Number, Option, options
 
 
 def add_kinds(parser: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:
@@ -18,11 +18,13 @@ def add_kinds(parser: argparse.ArgumentParser, common: argparse.ArgumentParser) 
     for kind, job_type in KINDS.items():
         command = kinds.add_parser(kind, parents=[common], help=job_type.__doc__)
         for name in (*job_type.needs, *job_type.takes):
-            command.add_argument(
-                f"--{name}", metavar="PATH", required=name in job_type.needs, help="a picture"
-            )
+            command.add_argument(f"--{name}", metavar="PATH", help="a picture")
         for option in options(job_type):
             _add(command, option)
+        if issubclass(job_type, Denoising):
+            command.add_argument(
+                "--explain", action="store_true", help="say how the prompt is read, paint nothing"
+            )
 
 
 def build(arguments: Mapping[str, Any]) -> Job:
@@ -31,13 +33,15 @@ def build(arguments: Mapping[str, Any]) -> Job:
     Raises:
         JobError: an option is impossible.
     """
-    job_type = KINDS[arguments["kind"]]
+    job_type = Explain if arguments.get("explain") else KINDS[arguments["kind"]]
     given = {option.name: arguments[option.name] for option in options(job_type)}
     return job_type(**{name: value for name, value in given.items() if value is not None})
 
 
 def picture_paths(arguments: Mapping[str, Any]) -> dict[str, str]:
-    """List the pictures the arguments name."""
+    """List the pictures the arguments name, as far as the job looks at them."""
+    if arguments.get("explain"):
+        return {}
     job_type = KINDS[arguments["kind"]]
     names = (*job_type.needs, *job_type.takes)
     return {name: arguments[name] for name in names if arguments.get(name)}

@@ -87,7 +87,6 @@ class Run:
     behind: int = 0
     #: Progress units that the last ask announced for later.
     later: int = 0
-    cancelled: bool = False
     #: Its share of the device's time, in seconds.
     charged: float = 0.0
 

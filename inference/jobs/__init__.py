@@ -4,6 +4,7 @@ from inference.jobs.base import Denoising, Editing, Job
 from inference.jobs.fields import Choice, Flag, Number, Option, Words, options
 from inference.jobs.kinds import (
     KINDS,
+    Explain,
     Imagine,
     Img2Img,
     Inpaint,
@@ -20,6 +21,7 @@ __all__ = [
     "Choice",
     "Denoising",
     "Editing",
+    "Explain",
     "Flag",
     "Imagine",
     "Img2Img",

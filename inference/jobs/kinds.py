@@ -1,4 +1,4 @@
-"""The seven kinds of job."""
+"""The kinds of job: six operations on pictures, pictures from words, and a look at a prompt."""
 
 from __future__ import annotations
 
@@ -143,9 +143,21 @@ class Interrogate(Job):
             raise JobError("min_length", "min length is above max length: lower it.")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Explain(Job):
+    """Explain how a prompt is read, without painting."""
+
+    kind: ClassVar[str] = "explain"
+
+    prompt: str = words("", 6000, "The prompt")
+    negative_prompt: str = words("", 6000, "The negative prompt")
+    steps: int = number(20, 1, 150, "The steps its schedules are spread over")
+    model: str = words("", 100, "The checkpoint whose words count")
+
+
 KINDS: Mapping[str, type[Job]] = {
     job_type.kind: job_type
-    for job_type in (Imagine, Img2Img, Inpaint, Outpaint, Loopback, Upscale, Interrogate)
+    for job_type in (Imagine, Img2Img, Inpaint, Outpaint, Loopback, Upscale, Interrogate, Explain)
 }
 
 

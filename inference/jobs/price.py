@@ -18,6 +18,8 @@ VAE_PASSES = 4.5
 UPSCALE_PASSES = 11.7
 #: One caption and ranking, in megapixel-passes.
 INTERROGATE_COST = 1.0
+#: What asks nothing of a network.
+TEXT_COST = 0.001
 
 
 def price(job: Job) -> float:
@@ -28,7 +30,7 @@ def price(job: Job) -> float:
         return _upscale(job)
     if isinstance(job, Interrogate):
         return INTERROGATE_COST
-    return 1.0
+    return TEXT_COST
 
 
 def _denoising(job: Denoising) -> float:

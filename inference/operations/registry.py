@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from inference.engine.work import Operation
+from inference.operations.explain import explain
 from inference.operations.imagine import imagine
 from inference.operations.img2img import img2img
 from inference.operations.inpaint import inpaint
@@ -15,6 +16,7 @@ from inference.operations.upscale import upscale
 Perform = Callable[[Any, Pictures, Studio], Operation]
 
 OPERATIONS: Mapping[str, Perform] = {
+    "explain": explain,
     "imagine": imagine,
     "img2img": img2img,
     "inpaint": inpaint,

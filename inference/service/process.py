@@ -122,4 +122,5 @@ def _environment(own: Mapping[str, str]) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(paths),
         "HF_HUB_OFFLINE": "1",
         "TRANSFORMERS_VERBOSITY": "error",
+        "TQDM_DISABLE": "1",
     }
