@@ -203,6 +203,8 @@ class Database:
     async def _connect(self) -> aiosqlite.Connection:
         mode = "ro" if self.read_only else "rwc"
         address = f"{self.path.absolute().as_uri()}?mode={mode}"
+        # A file that cannot be opened is found out here: aiosqlite would leave its thread behind.
+        await asyncio.to_thread(lambda: sqlite3.connect(address, uri=True).close())
         connection = await aiosqlite.connect(
             address, uri=True, isolation_level=None, timeout=BUSY_TIMEOUT
         )
@@ -210,9 +212,8 @@ class Database:
         return connection
 
     async def _disconnect(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            await settle(connection.close())
+        connection, self._connection = self._open_connection(), None
+        await settle(connection.close())
 
     async def _prepare(self) -> None:
         if sqlite3.sqlite_version_info < SAFE_SQLITE:
