@@ -91,6 +91,7 @@ async def run(bot: Easel, *, out: Path, port: int | None, once: bool) -> int:
         say('The demo needs its extra: pip install -e ".[demo]"')
         return 1
     env = simcord.Env(bot, shard_count=1, check_errors=False, settle_timeout=SETTLE_TIMEOUT)
+    env.backend.bot_user.name = "Easel"
     bot.idle_wait = env.external_wait  # type: ignore[method-assign]
     await env.start()
     try:
@@ -170,19 +171,33 @@ async def _follow(stage: Stage, job_id: str, result: Any, page: Any) -> JobRecor
 
 
 async def _stay(stage: Stage, page: Any) -> None:
-    """Keep the page fresh, and the simulated clock running, until the person has seen enough."""
+    """Keep the page fresh while jobs run, until the person has seen enough."""
     import simcord
 
     closed = asyncio.create_task(page.wait_closed(), name="page closed")
+    busy = False
     try:
         while not closed.done():
-            # Refused while an action of the page is under way: it settles and refreshes itself.
-            with contextlib.suppress(simcord.SetupError):
-                await stage.env.advance_time(REFRESH_INTERVAL)
-                await page.refresh()
+            # Only while there is news: each refresh makes what a page is about to do outdated.
+            was_busy, busy = busy, await _busy(stage.bot)
+            if busy or was_busy:
+                # Refused while an action of the page is under way: it refreshes by itself.
+                with contextlib.suppress(simcord.SetupError):
+                    await stage.env.advance_time(REFRESH_INTERVAL)
+                    await page.refresh()
             await asyncio.wait({closed}, timeout=REFRESH_INTERVAL)
     finally:
         closed.cancel()
+
+
+async def _busy(bot: Easel) -> bool:
+    """Whether a job is under way, or its result still to be shown."""
+    jobs = bot.jobs
+    return bool(
+        await jobs.outstanding()
+        or await jobs.pending_deliveries()
+        or await jobs.interrupted_deliveries()
+    )
 
 
 def _save(out: Path, command: str, number: int, filename: str, data: bytes) -> Path:
