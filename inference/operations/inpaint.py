@@ -34,6 +34,8 @@ def inpaint(job: Inpaint, pictures: Pictures, studio: Studio) -> Operation:
     view = look(job, marked, studio.library.natural_size(model))
     sizes.check_pixels(*view.size, studio.max_pixels)
     ground = lay_ground(view.picture, view.mask, job.masked_content, soft=job.soft)
+    if _enlarges_latents(job):
+        sizes.check_pixels(*marked.source.size, studio.max_pixels)
     works = yield from _works(job, model, marked, view, ground)
     before: tuple[Paint, ...] = (still(job, model, ground.picture),) if job.soft else ()
     results = yield Ask(works=before + works)
@@ -59,8 +61,7 @@ def _works(
 ) -> Generator[Ask, list[Any], tuple[Paint, ...]]:
     """Make the batch's works; a latent upscale first encodes the source at its own size."""
     more: dict[str, Any] = ground.fields
-    whole = job.area == "whole picture" and (job.width is not None or job.height is not None)
-    if whole and job.resize_mode == ResizeMode.LATENT_UPSCALE:
+    if _enlarges_latents(job):
         blurred = masks.blur(marked.mask, job.mask_blur)
         own = lay_ground(marked.source, blurred, job.masked_content).picture
         latent = yield from encoded(job, model, own, later=job.steps * job.batch)
@@ -69,6 +70,13 @@ def _works(
         paint(job, model, view.size, seed=seed, variation_seed=variation, **more)
         for seed, variation in seeds(job)
     )
+
+
+def _enlarges_latents(job: Inpaint) -> bool:
+    """Whether the resize mode applies at all and means latents."""
+    sized = job.width is not None or job.height is not None
+    whole = job.area == "whole picture"
+    return sized and whole and job.resize_mode == ResizeMode.LATENT_UPSCALE
 
 
 def _finish(
