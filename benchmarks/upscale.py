@@ -1,0 +1,242 @@
+"""Measure the upscalers: speed, what bfloat16 and tiles cost in quality, batches and memory.
+
+Run from the repository's root, on quiet cores:
+
+    python -m benchmarks.upscale --image PHOTO [--cache DIR] [--models KEY,…] [--memory]
+
+Every figure is the least of several interleaved runs, so that a busy machine disturbs all
+competitors alike; on one thread it is processor time, which other programs do not lengthen.
+`ncnn` is a competitor where its package is installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from inference.models.catalogue import WheelFile, upscaler_entry
+from inference.models.stitcher import Stitcher
+from inference.models.tiles import cut_tile, plan_tiles
+from inference.models.upscale import drive, upscale
+from inference.models.upscale_plan import By, NetworkTraits, UpscalePlan
+from inference.models.upscaler import Upscaler, load_upscaler, psnr
+from inference.models.weights import prepare
+
+MODELS = "realesr-animevideov3,realesrgan-x4plus-anime,realesrgan-x4plus,realcugan-x4"
+SIDE = 128  # pixels of the timed picture
+TILED_SIDE = 256  # pixels of the picture that is cut into tiles
+TILED_TILE = 64  # pixels that each of its tiles adds
+MEMBERS = 8
+MEBIBYTE = 1024 * 1024
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--image", type=Path, required=True, help="a photograph")
+    parser.add_argument("--cache", type=Path, default=Path("data/weights"))
+    parser.add_argument("--models", default=MODELS)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--memory", action="store_true", help="also measure large results; slow")
+    parser.add_argument("--peak", type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    keys = options.models.split(",")
+    if options.peak:
+        peak_memory(keys[0], options.image, options.cache, options.peak)
+        return
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads\n")
+    speed_table(keys, options.image, options.cache, options.runs)
+    tile_table(keys, options.image, options.cache)
+    batch_table(keys, options.image, options.cache, options.runs)
+    if options.memory:
+        memory_table(keys, options.image, options.cache)
+
+
+def photograph(path: Path, side: int) -> np.ndarray:
+    """Cut the middle of a photograph, enlarged where it is too small: [side, side, 3] uint8."""
+    picture = Image.open(path).convert("RGB")
+    least = min(picture.size)
+    if least < side:
+        factor = side / least
+        picture = picture.resize(
+            (round(picture.width * factor), round(picture.height * factor)),
+            Image.Resampling.BICUBIC,
+        )
+    left, top = (picture.width - side) // 2, (picture.height - side) // 2
+    return np.asarray(picture.crop((left, top, left + side, top + side)))
+
+
+def as_batch(pixels: np.ndarray) -> Tensor:
+    return torch.from_numpy(pixels.transpose(2, 0, 1)[None].astype(np.float32) / 255)
+
+
+def loaded(key: str, cache: Path, precision: str = "float32") -> Upscaler:
+    return load_upscaler(prepare(upscaler_entry(key), cache), "cpu", precision)
+
+
+def least_times(competitors: dict[str, Callable[[], object]], runs: int) -> dict[str, float]:
+    """Time each competitor in turn, a warm-up first, and keep the least seconds of each."""
+    clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
+    best = dict.fromkeys(competitors, float("inf"))
+    for run in range(runs + 1):
+        for name, work in competitors.items():
+            begin = clock()
+            work()
+            if run:
+                best[name] = min(best[name], clock() - begin)
+    return best
+
+
+def speed_table(keys: list[str], image: Path, cache: Path, runs: int) -> None:
+    print(f"Speed, {SIDE}² in; ratio to float32 in torch's default layout; PSNR to float32\n")
+    print("| model | variant | s | ratio | PSNR dB |")
+    print("|---|---|---|---|---|")
+    batch = as_batch(photograph(image, SIDE))
+    for key in keys:
+        plain = loaded(key, cache)
+        plain.descriptor.model.to(memory_format=torch.contiguous_format)
+        single, half = loaded(key, cache), loaded(key, cache, "bfloat16")
+        competitors: dict[str, Callable[[], Tensor]] = {
+            "float32": lambda plain=plain: plain.descriptor(batch),
+            "float32 channels_last": lambda single=single: single.run(batch),
+            "bfloat16 channels_last": lambda half=half: half.run(batch),
+        }
+        oracle = ncnn_network(key)
+        if oracle is not None:
+            competitors["ncnn float32"] = lambda oracle=oracle: oracle(batch)
+        times = least_times(competitors, runs)
+        reference = competitors["float32"]()
+        for name, seconds in times.items():
+            quality = psnr(competitors[name](), reference)
+            print(f"| {key} | {name} | {seconds:.3f} | {times['float32'] / seconds:.2f} | ", end="")
+            print(f"{quality:.1f} |", flush=True)
+        chosen = loaded(key, cache, "auto").autocast or torch.float32
+        print(f"| {key} | chosen by the probe: {chosen} | | | |")
+
+
+def ncnn_network(key: str) -> Callable[[Tensor], Tensor] | None:
+    """Open the same weights in ncnn; None without the package or where the graph is not whole."""
+    entry = upscaler_entry(key)
+    if not isinstance(entry.source, WheelFile) or entry.architecture == "RealCUGAN":
+        return None
+    try:
+        import ncnn
+    except ImportError:
+        return None
+    stem = Path(__import__(entry.source.package).__file__).parent / entry.source.stem
+    net = ncnn.Net()
+    net.opt.use_vulkan_compute = False
+    net.opt.use_fp16_storage = net.opt.use_fp16_arithmetic = net.opt.use_bf16_storage = False
+    net.opt.num_threads = torch.get_num_threads()
+    net.load_param(f"{stem}.param")
+    net.load_model(f"{stem}.bin")
+
+    def run(batch: Tensor) -> Tensor:
+        array = np.ascontiguousarray(batch[0].numpy())  # ncnn.Mat keeps a bare pointer to it
+        extractor = net.create_extractor()
+        extractor.input(net.input_names()[0], ncnn.Mat(array))
+        _, found = extractor.extract(net.output_names()[0])
+        return torch.from_numpy(np.array(found).copy())[None].clamp(0, 1)
+
+    return run
+
+
+def tile_table(keys: list[str], image: Path, cache: Path) -> None:
+    print(f"\nTiles of {TILED_TILE} + overlap against untiled, {TILED_SIDE}² in, steps of 1/255\n")
+    print("| model | precision | overlap | cut | greatest | off by > 1 | seam jump |")
+    print("|---|---|---|---|---|---|---|")
+    pixels = photograph(image, TILED_SIDE)
+    for key in keys:
+        for precision in ("float32", "bfloat16"):
+            upscaler = loaded(key, cache, precision)
+            untiled = stitched(upscaler, pixels, TILED_SIDE, upscaler.overlap, feather=False)
+            for overlap in sorted({16, upscaler.overlap}):
+                for feather in (False, True):
+                    tiled = stitched(upscaler, pixels, TILED_TILE, overlap, feather=feather)
+                    off = np.abs(tiled.astype(int) - untiled)
+                    jump = seam_jump(tiled, untiled, upscaler.scale, overlap)
+                    cut = "blend" if feather else "hard"
+                    print(f"| {key} | {precision} | {overlap} | {cut} | {off.max()} | ", end="")
+                    print(f"{(off > 1).mean():.4%} | {jump} |", flush=True)
+
+
+def stitched(
+    upscaler: Upscaler, pixels: np.ndarray, tile: int, overlap: int, *, feather: bool
+) -> np.ndarray:
+    boxes = plan_tiles(pixels.shape[1], pixels.shape[0], tile, overlap, feather=feather)
+    stitcher = Stitcher(boxes, upscaler.scale)
+    for box in boxes:
+        stitcher.add(box, upscaler.run(cut_tile(pixels, box)[None])[0])
+    return stitcher.picture()
+
+
+def seam_jump(tiled: np.ndarray, untiled: np.ndarray, scale: int, overlap: int) -> int:
+    """Return the greatest step between neighbouring columns that tiling added at a cut."""
+    boxes = plan_tiles(untiled.shape[1] // scale, 1, TILED_TILE, overlap, feather=False)
+    error = tiled.astype(int) - untiled
+    cuts = [box.across.tail[1] * scale for box in boxes[:-1]]
+    return max(int(np.abs(error[:, cut] - error[:, cut - 1]).max()) for cut in cuts)
+
+
+def batch_table(keys: list[str], image: Path, cache: Path, runs: int) -> None:
+    print(f"\n{MEMBERS} pictures of {SIDE}² in one batch against one by one, as the probe chose\n")
+    print("| model | one by one s | together s | ratio |")
+    print("|---|---|---|---|")
+    batch = as_batch(photograph(image, SIDE)).repeat(MEMBERS, 1, 1, 1)
+    for key in keys:
+        upscaler = loaded(key, cache, "auto")
+        times = least_times(
+            {
+                "alone": lambda u=upscaler: [u.run(tile[None]) for tile in batch],
+                "together": lambda u=upscaler: u.run(batch),
+            },
+            max(1, runs // 2),
+        )
+        ratio = times["alone"] / times["together"]
+        print(
+            f"| {key} | {times['alone']:.2f} | {times['together']:.2f} | {ratio:.2f} |", flush=True
+        )
+
+
+def memory_table(keys: list[str], image: Path, cache: Path) -> None:
+    print("\nPeak memory of a process that makes one result, and what larger results add\n")
+    print("| model | result | peak MiB | picture MiB | peak over the smallest one's |")
+    print("|---|---|---|---|---|")
+    for key in keys:
+        smallest = 0.0
+        for side in (1024, 2048, 4096):
+            command = [sys.executable, "-m", "benchmarks.upscale", "--models", key]
+            command += ["--image", str(image), "--cache", str(cache), "--peak", str(side)]
+            peak = float(subprocess.run(command, check=True, capture_output=True).stdout)
+            smallest = smallest or peak
+            size = side * side * 3 / MEBIBYTE
+            print(
+                f"| {key} | {side}² | {peak:.0f} | {size:.0f} | {peak - smallest:.0f} |", flush=True
+            )
+
+
+def peak_memory(key: str, image: Path, cache: Path, side: int) -> None:
+    """Make one result of that side and print the process's peak memory in MiB."""
+    upscaler = loaded(key, cache, "auto")
+    traits = NetworkTraits(key, upscaler.scale, upscaler.tile, upscaler.overlap, upscaler.exact)
+    picture = Image.fromarray(photograph(image, side // upscaler.scale))
+    plan = UpscalePlan(traits, By(upscaler.scale))
+    result = drive(
+        upscale(picture, plan, together=1), lambda _, tiles: list(upscaler.run(torch.stack(tiles)))
+    )
+    if result.size != (side, side):
+        raise SystemExit(f"Expected a result of {side}², got {result.size}.")
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+if __name__ == "__main__":
+    main()
