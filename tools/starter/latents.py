@@ -99,7 +99,7 @@ def main(arguments: list[str] | None = None) -> None:
         drawn = scenes(dataset, part, rows, choice, CHANCES)
         latents.append(encoded(vae, stacked(drawn)).half())
         labels += [(s.name, s.style, s.colour) for s in drawn]
-    every = torch.cat(latents)
+    every = torch.cat(latents).contiguous()
     options.out.mkdir(parents=True, exist_ok=True)
     save_file({"latents": every}, options.out / "latents.safetensors")
     (options.out / "latents.json").write_text(json.dumps(labels))

@@ -70,7 +70,8 @@ def prepare(data: Path, vae: AutoencoderKL, out: Path, count: int, seed: int) ->
         found["masked"].append(encoded(vae, masked(pictures, masks)).half())
         labels += [(s.name, s.style, s.colour) for s in drawn]
     out.mkdir(parents=True, exist_ok=True)
-    save_file({key: torch.cat(parts) for key, parts in found.items()}, out / "masked.safetensors")
+    tensors = {key: torch.cat(parts).contiguous() for key, parts in found.items()}
+    save_file(tensors, out / "masked.safetensors")
     (out / "masked.json").write_text(json.dumps(labels))
 
 

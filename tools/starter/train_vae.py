@@ -100,6 +100,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     add_arguments(parser, "vae")
     parser.add_argument("--init", type=Path, help="a vae folder to go on from")
+    parser.add_argument(
+        "--decoder-only",
+        action="store_true",
+        help="keep the latents as they are, for a UNet that was trained on them",
+    )
     options = parser.parse_args(arguments)
     plan = plan_of(options)
     dataset = load(options.data)
@@ -107,6 +112,10 @@ def main(arguments: list[str] | None = None) -> None:
     torch.manual_seed(plan.seed)  # the initial weights alone come from the global generator
     vae = AutoencoderKL.from_pretrained(options.init) if options.init else new_vae()
     vae = vae.float().to(plan.device, memory_format=torch.channels_last).train()
+    if options.decoder_only:
+        vae.encoder.requires_grad_(False)
+        vae.quant_conv.requires_grad_(False)
+    trained = [p for p in vae.parameters() if p.requires_grad]
     size = options.batch or BATCH
 
     def loss(draw: Draw) -> tuple[Tensor, dict[str, float]]:
@@ -124,7 +133,7 @@ def main(arguments: list[str] | None = None) -> None:
         return total, figures
 
     rate = options.learning_rate or LEARNING_RATE
-    fit(vae, loss, [Group(vae.parameters(), rate)], plan, vae.save_pretrained)
+    fit(vae, loss, [Group(trained, rate)], plan, vae.save_pretrained)
     rows = dataset.rows(names=dataset.held_back)
     print(f"held-back names: {held_back_psnr(vae.eval(), dataset, rows):.2f} dB")
 
