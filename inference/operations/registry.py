@@ -10,6 +10,7 @@ from inference.operations.explain import explain
 from inference.operations.imagine import imagine
 from inference.operations.img2img import img2img
 from inference.operations.inpaint import inpaint
+from inference.operations.loopback import loopback
 from inference.operations.studio import Pictures, Studio
 from inference.operations.upscale import upscale
 
@@ -20,5 +21,6 @@ OPERATIONS: Mapping[str, Perform] = {
     "imagine": imagine,
     "img2img": img2img,
     "inpaint": inpaint,
+    "loopback": loopback,
     "upscale": upscale,
 }

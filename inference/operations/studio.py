@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from PIL import Image
 
+from inference.engine.work import Ask
 from inference.models.library import Library
 
 Pictures = Mapping[str, Image.Image]
+#: A picture and `caption` or `tags` → what it shows, in words; asks the engine meanwhile.
+Describe = Callable[[Image.Image, str], Generator[Ask, list[Any], str]]
 
 
 @dataclass(frozen=True)
@@ -19,3 +23,5 @@ class Studio:
     library: Library
     #: Pixels of the largest picture a job may ask for.
     max_pixels: int = 2048 * 2048
+    #: How pictures are put into words; None where nothing here can.
+    describe: Describe | None = None

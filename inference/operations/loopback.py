@@ -1,0 +1,156 @@
+"""Loopback: a picture repainted, then its result, then that result, and so on."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from PIL import Image
+
+from inference.engine.work import Ask, Made, Operation, Outcome, Paint
+from inference.errors import JobError
+from inference.jobs import Loopback
+from inference.models.diffusion import DiffusionModel
+from inference.operations import sizes
+from inference.operations.img2img import Beginning, begin, finished, open_source
+from inference.operations.parameters import infotext, paint
+from inference.operations.studio import Describe, Pictures, Studio
+from inference.pictures.curves import strengths
+from inference.pictures.grid import animate, contact_sheet
+from inference.pictures.regions import Size
+
+#: Pictures beside each other on a sheet, and the sheet's longest side in pixels.
+SHEET_COLUMNS = 8
+SHEET_SIDE = 4096
+#: What an animation may weigh: every server takes files of this many bytes.
+ANIMATION_BYTES = 8 * 2**20
+
+
+@dataclass(eq=False)
+class Chain:
+    """One picture of the batch on its way through the loops."""
+
+    #: Seed of its first loop; each loop adds one.
+    seed: int
+    begins: Beginning
+    frames: list[Image.Image] = field(default_factory=list)
+    works: list[Paint] = field(default_factory=list)
+
+
+def loopback(job: Loopback, pictures: Pictures, studio: Studio) -> Operation:
+    """Repaint the source loop by loop; the batch's chains run side by side."""
+    model = studio.library.resolve(job.model)
+    describe = _describer(job, studio)
+    source, size = open_source(job, pictures, studio, model)
+    units = job.steps * job.batch
+    beginning = yield from begin(job, model, source, size, later=job.loops * units)
+    chains = [Chain(job.seed + number * job.loops, beginning) for number in range(job.batch)]
+    plan = strengths(job.strength, job.final_strength, job.loops, job.curve)
+    for number, strength in enumerate(plan):
+        for chain in chains:
+            prompt = yield from _prompt(job, chain.begins.picture, describe)
+            chain.works.append(_work(job, model, size, chain, prompt, strength))
+        later = (job.loops - number - 1) * units
+        results = yield Ask(works=tuple(chain.works[-1] for chain in chains), later=later)
+        for chain, result in zip(chains, results, strict=True):
+            chain.frames.append(finished(job, result, beginning.picture))
+            chain.begins = Beginning(chain.frames[-1])
+    return _outcome(job, size, chains, studio.library.diffusion(model))
+
+
+def _describer(job: Loopback, studio: Studio) -> Describe | None:
+    if job.append == "none":
+        return None
+    if studio.describe is None:
+        raise JobError(
+            "append", "This server cannot put pictures into words: choose “none” to append."
+        )
+    return studio.describe
+
+
+def _prompt(
+    job: Loopback, picture: Image.Image, describe: Describe | None
+) -> Generator[Ask, list[Any], str]:
+    """Append what the current picture shows to the job's own prompt."""
+    if describe is None:
+        return job.prompt
+    words = yield from describe(picture, job.append)
+    return ", ".join(part for part in (job.prompt, words) if part)
+
+
+def _work(
+    job: Loopback, model: str, size: Size, chain: Chain, prompt: str, strength: float
+) -> Paint:
+    return paint(
+        job,
+        model,
+        size,
+        prompt=prompt,
+        strength=strength,
+        seed=chain.seed + len(chain.frames),
+        **chain.begins.fields,
+    )
+
+
+def _outcome(job: Loopback, size: Size, chains: Sequence[Chain], model: DiffusionModel) -> Outcome:
+    """Answer with each chain's last frame and a sheet; a single chain keeps all its frames."""
+    made = [_frames(job, chain, model) for chain in chains]
+    last = tuple(frames[-1] for frames in made)
+    shown = made[0] if len(made) == 1 else list(last)
+    frames = tuple(_as_frame(frame) for frame in made[0][:-1]) if len(made) == 1 else ()
+    animation, notes = _animation(job, chains)
+    return Outcome(
+        pictures=(*last, *animation, *_sheet(shown), *frames),
+        notes=(*sizes.rounded_note((job.width, job.height), size), *notes),
+    )
+
+
+def _frames(job: Loopback, chain: Chain, model: DiffusionModel) -> list[Made]:
+    extras: dict[str, Any] = {
+        "Final denoising strength": job.final_strength,
+        "Denoising curve": job.curve.capitalize(),
+        "Color correction": job.colour_correction,
+    }
+    return [
+        Made(picture=frame, seed=work.seed, infotext=infotext(work, model, **extras))
+        for frame, work in zip(chain.frames, chain.works, strict=True)
+    ]
+
+
+def _as_frame(made: Made) -> Made:
+    return Made(picture=made.picture, role="frame", seed=made.seed, infotext=made.infotext)
+
+
+def _sheet(shown: Sequence[Made]) -> tuple[Made, ...]:
+    """Lay all pictures out beside each other; one alone needs no sheet."""
+    if len(shown) < 2:
+        return ()
+    columns = min(len(shown), SHEET_COLUMNS)
+    sheet = contact_sheet([made.picture for made in shown], columns, largest=SHEET_SIDE)
+    return (Made(picture=sheet, role="sheet", seed=shown[0].seed, infotext=shown[0].infotext),)
+
+
+def _animation(job: Loopback, chains: Sequence[Chain]) -> tuple[tuple[Made, ...], tuple[str, ...]]:
+    """Make an animation of each chain where the job wants one, and notes on what it cost."""
+    made: list[Made] = []
+    notes: list[str] = []
+    for chain in chains if job.animate and job.loops > 1 else ():
+        animation = animate(chain.frames, "webp", ANIMATION_BYTES)
+        if animation is None:
+            notes.append("The animation is too large to be sent, however small its frames.")
+            continue
+        if animation.size != chain.frames[0].size:
+            notes.append(
+                f"The animation's frames were made {animation.size[0]} x {animation.size[1]}, "
+                "so that it can be sent."
+            )
+        made.append(
+            Made(
+                picture=chain.frames[-1],
+                role="animation",
+                seed=chain.seed,
+                encoded=(animation.data, "image/webp"),
+            )
+        )
+    return tuple(made), tuple(dict.fromkeys(notes))
