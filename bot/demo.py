@@ -47,9 +47,9 @@ SCENES = (
         "img2img",
         "red-apple.png",
         {
-            "prompt": "strawberry noto style on yellow background",
-            "strength": 0.75,
-            "steps": 20,
+            "prompt": "orange noto style on blue background",
+            "strength": 0.8,
+            "steps": 25,
             "guidance": 4.0,
             "seed": 7,
         },

@@ -14,6 +14,7 @@ PAGES: Mapping[str, str] = {
         "• `/loopback` repaints it again and again\n"
         "• `/upscale` enlarges it and keeps it sharp\n"
         "• `/interrogate` describes it, `/imagine` draws one from words alone\n"
+        "• `/explain` shows how a prompt is read\n"
         "• `/queue` shows where your jobs are, `/cancel` calls one off\n"
         "Every option has a default: a picture alone is enough. "
         "`/help topic:` tells more about each command."
@@ -66,6 +67,11 @@ PAGES: Mapping[str, str] = {
         "**/imagine** draws a picture from words alone.\n"
         "`/imagine prompt:a red apple, watercolour`\n"
         "• **hires_scale** above 1 enlarges the picture and works on it again"
+    ),
+    "explain": (
+        "**/explain** shows how a prompt is read, without painting: the weight of every word, what "
+        "is read at which step, and what looks like a slip.\n"
+        "`/explain prompt:a (red:1.3) [apple:pear:0.5]`"
     ),
     "upscale": (
         "**/upscale** enlarges a picture.\n"

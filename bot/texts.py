@@ -46,10 +46,23 @@ def progress(record: JobRecord, step: int, steps: int) -> str:
 def result(record: JobRecord, notes: Iterable[str] = ()) -> str:
     """Say what a finished job made, and with what."""
     outcome = record.result or {}
-    answer = plain(str(outcome.get("text") or ""), SHOWN_ANSWER)
-    lines = [f"> {line}" for line in answer.splitlines()]
     said = [*map(str, outcome.get("notes", ())), *notes]
-    return _card(record, *lines, f"-# {facts(record)}", *said)
+    return _card(record, _answer(str(outcome.get("text") or "")), f"-# {facts(record)}", *said)
+
+
+def _answer(text: str) -> str:
+    """Show words that are the answer: a sentence as a quotation, a table as it is laid out."""
+    if "\n" not in text.strip():
+        return f"> {plain(text.strip(), SHOWN_ANSWER)}" if text.strip() else ""
+    kept = _visible(text).replace("`", "ˋ").strip("\n")
+    if len(kept) > SHOWN_ANSWER:
+        kept = kept[: SHOWN_ANSWER - 1] + "…"
+    return f"```\n{kept}\n```"
+
+
+def is_cut(text: str) -> bool:
+    """Whether words are too long for a card, so that they should come as a file as well."""
+    return len(text) > SHOWN_ANSWER
 
 
 def failed(record: JobRecord) -> str:
@@ -157,6 +170,14 @@ def plain(text: str, limit: int) -> str:
     if len(kept) > limit:
         kept = kept[: limit - 1] + "…"
     return "".join(f"\\{sign}" if sign in "\\`*_~|>#[]()-" else sign for sign in kept)
+
+
+def _visible(text: str) -> str:
+    return "".join(
+        sign
+        for sign in text
+        if sign == "\n" or unicodedata.category(sign) not in ("Cc", "Cf", "Cs")
+    )
 
 
 def quote(text: str, limit: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.commands.cancel import CancelCog
+from bot.commands.explain import ExplainCog
 from bot.commands.help import HelpCog
 from bot.commands.imagine import ImagineCog
 from bot.commands.img2img import Img2ImgCog
@@ -21,6 +22,7 @@ COGS = (
     UpscaleCog,
     InterrogateCog,
     ImagineCog,
+    ExplainCog,
     QueueCog,
     CancelCog,
     HelpCog,

@@ -59,6 +59,10 @@ async def compose(record: JobRecord, blobs: BlobStore, file_limit: int) -> Outgo
     if record.state is JobState.CANCELLED:
         return Outgoing(record, texts.cancelled(record))
     uploads, notes = await _uploads(record, blobs, file_limit)
+    text = str((record.result or {}).get("text") or "")
+    if texts.is_cut(text) and len(uploads) < MAX_FILES:
+        name = f"easel-{record.kind}-{record.id[-6:]}.txt"
+        uploads.append(Upload(name, text.encode(), f"All words of this {record.kind}"))
     return Outgoing(record, texts.result(record, notes), tuple(uploads))
 
 

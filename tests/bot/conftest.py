@@ -6,13 +6,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 import pytest_asyncio
 import simcord
 
 from bot.answers import SPEAKING, original
 from bot.client import Easel
-from bot.dispatcher import Dispatcher
+from bot.dispatcher import Dispatcher, dispatcher
 from bot.settings import Settings
+from inference.jobs import KINDS
 from storage.blobs import BlobStore
 from storage.database import Database
 from storage.jobs import JobStore
@@ -36,12 +38,12 @@ class House:
         self.blobs = BlobStore(root / "blobs")
         self.service = ScriptedService(root / "outbox")
         self.bot = self.build()
-        self.env = simcord.Env(self.bot, shard_count=1, check_errors=False)
+        self.env = simcord.Env(self.bot, shard_count=1, check_errors=False, settle_timeout=60.0)
         self.adopt(self.bot)
         self.expected: list[BaseException] = []
 
     def build(self) -> Easel:
-        dispatcher = Dispatcher(
+        own = Dispatcher(
             self.jobs,
             self.blobs,
             self.service,
@@ -50,7 +52,7 @@ class House:
         )
         return Easel(
             settings=self.settings,
-            dispatcher=dispatcher,
+            dispatcher=own,
             jobs=self.jobs,
             blobs=self.blobs,
             service=self.service,
@@ -74,7 +76,7 @@ class House:
         await self.env.restart_bot(bot)
 
     async def ask(self, command: str = "img2img", member: Any = None, **options: Any) -> Any:
-        if command != "imagine":
+        if KINDS[command].needs:
             options.setdefault("image", ("photo.png", png()))
         return await self.ask_plain(command, member, **options)
 
@@ -111,7 +113,9 @@ class House:
 
 
 @pytest_asyncio.fixture
-async def house() -> AsyncIterator[House]:
+async def house(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
+    # A quarter of an hour of simulated time holds 180 sweeps, which no test here is about.
+    monkeypatch.setattr(dispatcher, "SWEEP_INTERVAL", 3600.0)
     with quick_folder() as folder:
         async with (
             Database(folder / "easel.db") as database,

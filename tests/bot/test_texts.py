@@ -97,9 +97,19 @@ def test_an_upscale_says_by_what():
 
 
 def test_an_interrogation_is_quoted():
-    described = texts.result(done(text="a cat\non a mat", notes=["no ranks"]))
-    assert "> a cat\n> on a mat" in described
+    described = texts.result(done(text="a *cat*", notes=["no ranks"]))
+    assert "> a \\*cat\\*\n" in described
     assert described.endswith("no ranks")
+
+
+def test_a_table_keeps_its_layout():
+    table = "Prompt\n  1.30  red\n  1.00  ```apple"
+    assert "```\nPrompt\n  1.30  red\n  1.00  ˋˋˋapple\n```" in texts.result(done(text=table))
+
+
+def test_long_words_are_cut_on_the_card():
+    assert not texts.is_cut("a" * texts.SHOWN_ANSWER)
+    assert texts.is_cut("a" * (texts.SHOWN_ANSWER + 1))
 
 
 def test_a_failure_gives_its_reason():

@@ -17,6 +17,7 @@ ASKED = {
     "loopback": {"loops": 2},
     "upscale": {"factor": 4.0},
     "interrogate": {"method": "tags"},
+    "explain": {"prompt": "a (red:1.3) apple"},
 }
 
 

@@ -236,6 +236,16 @@ async def test_more_pictures_than_a_message_holds(house):
     assert "2 more pictures do not fit" in card.response.content
 
 
+async def test_words_too_long_for_a_message_come_as_a_file_as_well(house):
+    card = await house.ask("explain", prompt="a red apple")
+    words = "\n".join(f"  1.00  word{n}" for n in range(300))
+    await house.finish(text=words, pictures=0)
+    (attachment,) = card.response.attachments
+    assert attachment.filename.endswith(".txt")
+    assert await attachment.read() == words.encode()
+    assert "word1\n" in card.response.content
+
+
 async def test_a_picture_swept_away_is_said(house):
     card = await house.ask()
     house.env.inject_error("PATCH", "/webhooks/*", status=500)
