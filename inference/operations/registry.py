@@ -11,6 +11,7 @@ from inference.operations.imagine import imagine
 from inference.operations.img2img import img2img
 from inference.operations.inpaint import inpaint
 from inference.operations.loopback import loopback
+from inference.operations.outpaint.operation import outpaint
 from inference.operations.studio import Pictures, Studio
 from inference.operations.upscale import upscale
 
@@ -22,5 +23,6 @@ OPERATIONS: Mapping[str, Perform] = {
     "img2img": img2img,
     "inpaint": inpaint,
     "loopback": loopback,
+    "outpaint": outpaint,
     "upscale": upscale,
 }

@@ -57,7 +57,7 @@ def pipeline(tiny_library):
         pipe._encode_vae_image = lambda image, generator: (
             model.vae.encode(image).latent_dist.mean * model.vae.config.scaling_factor
         )
-        encoder = model.encoder(1, "Original")
+        encoder = model.words.encoder(1, "Original")
         return pipe(
             prompt_embeds=encoder.encode_pooled(PROMPT).crossattn[None],
             negative_prompt_embeds=encoder.encode_pooled(NEGATIVE).crossattn[None],

@@ -1,0 +1,61 @@
+"""Outpaint: a picture continued beyond its edges."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from PIL import Image
+
+from inference.engine.work import Ask, Made, Operation, Outcome, Paint
+from inference.jobs import Outpaint
+from inference.models.diffusion import DiffusionModel
+from inference.operations.border import judge, seam_note, seam_values
+from inference.operations.outpaint import mk2, poor_mans
+from inference.operations.outpaint.growth import Growth, growth_notes, plan_growth
+from inference.operations.outpaint.poor_mans import Grown
+from inference.operations.parameters import infotext
+from inference.operations.studio import Pictures, Studio
+from inference.pictures.seams import Seam
+
+METHODS: Mapping[str, Callable[..., Generator[Ask, list[Any], list[Grown]]]] = MappingProxyType(
+    {"poor man's": poor_mans.repaint, "mk2": mk2.repaint}
+)
+
+
+def outpaint(job: Outpaint, pictures: Pictures, studio: Studio) -> Operation:
+    """Grow the canvas, paint what is new, measure the border."""
+    model = studio.library.resolve(job.model)
+    growth = plan_growth(job, pictures, studio, model)
+    grown = yield from METHODS[job.method](job, model, growth)
+    loaded = studio.library.diffusion(model)
+    made = [_made(job, growth, picture, work, loaded) for picture, work in grown]
+    return Outcome(
+        pictures=tuple(one for one, _ in made),
+        notes=(*growth_notes(job, growth), *seam_note([seam for _, seam in made])),
+    )
+
+
+def _made(
+    job: Outpaint, growth: Growth, canvas: Image.Image, work: Paint, model: DiffusionModel
+) -> tuple[Made, Seam]:
+    """Cut one picture of the answer out of its canvas and measure its border."""
+    picture = canvas.crop(growth.box)
+    seam = judge(picture, growth.border())
+    values = _values(job, growth) | seam_values(seam)
+    return Made(picture=picture, seed=work.seed, infotext=infotext(work, model, **values)), seam
+
+
+def _values(job: Outpaint, growth: Growth) -> dict[str, object]:
+    """Write how the picture grew."""
+    poor = job.method == "poor man's"
+    return {
+        "Mask blur": job.mask_blur,
+        "Masked content": job.masked_content if poor else None,
+        "Outpainting": job.method,
+        "Outpainting pixels": growth.describe(),
+        "Outpainting fall-off exponent": None if poor else job.fall_off,
+        "Outpainting color variation": None if poor else job.colour_variation,
+        "Color correction": job.colour_correction,
+    }
