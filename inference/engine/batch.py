@@ -23,6 +23,8 @@ class Batch:
     sigma: Tensor
     text: Tensor
     extra: Tensor | None
+    #: [N, projection], for networks that look at the whole prompt's vector too.
+    pooled: Tensor | None
     #: [K] the row of each conditional entry, and its prompt's weight.
     owners: Tensor
     weights: Tensor
@@ -40,17 +42,19 @@ class Batch:
         ]
         guided = rows[0].guided
         sources = [number for number, _, _ in entries]
-        texts = [condition.crossattn for _, condition, _ in entries]
+        conditions = [condition for _, condition, _ in entries]
         if guided:
             sources += range(len(rows))
-            texts += [row.current().unconditional.crossattn for row in rows]
+            conditions += [row.current().unconditional for row in rows]
+        pooled = [item.pooled for item in conditions if item.pooled is not None]
         extras = [rows[number].extra for number in sources]
         known = [extra for extra in extras if extra is not None]
         return cls(
             x=torch.stack([rows[number].x for number in sources]).to(device),
             sigma=torch.tensor([rows[number].sigma for number in sources], device=device),
-            text=torch.stack(texts).to(device),
+            text=torch.stack([item.crossattn for item in conditions]).to(device),
             extra=torch.stack(known).to(device) if known else None,
+            pooled=torch.stack(pooled).to(device) if pooled else None,
             owners=torch.tensor(sources[: len(entries)], device=device),
             weights=torch.tensor([weight for _, _, weight in entries], device=device),
             scale=torch.tensor([row.guidance for row in rows], device=device),

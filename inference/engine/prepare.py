@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -131,5 +132,11 @@ def _extra(work: Paint, model: DiffusionModel) -> Tensor | None:
 
 def _conditioning(work: Paint, model: DiffusionModel, calls: int) -> tuple[Stretch, ...]:
     """Encode both prompts for every call of the run."""
-    encoder = model.encoder(work.clip_skip, work.emphasis)
-    return encode_timeline(encoder, work.prompt, work.negative_prompt, calls)
+    encoder = model.words.encoder(work.clip_skip, work.emphasis)
+    timeline = encode_timeline(encoder, work.prompt, work.negative_prompt, calls)
+    if work.negative_prompt.strip():
+        return timeline
+    return tuple(
+        replace(stretch, unconditional=model.words.absent(stretch.unconditional))
+        for stretch in timeline
+    )

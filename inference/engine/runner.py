@@ -88,7 +88,7 @@ class Runner:
         model = self._library.diffusion(_paint(tasks[0]).model)
         rows = [_row(task) for task in tasks]
         batch = Batch.gather(rows, model.device)
-        output = model.denoise(batch.x, batch.sigma, batch.text, batch.extra)
+        output = model.denoise(batch.x, batch.sigma, batch.text, batch.extra, batch.pooled)
         with torch.inference_mode():
             denoised = batch.scatter(output)
             for task, row, clean in zip(tasks, rows, denoised, strict=True):

@@ -16,17 +16,12 @@ from PIL import Image
 from torch import Tensor
 
 from inference.models.errors import BrokenOutput
-from inference.prompts.cache import CachedEncoder, ConditioningCache
-from inference.prompts.chunks import Tokenizer
-from inference.prompts.conditioning import Encoder
-from inference.prompts.encode import TextEncoder
+from inference.models.words import Words
 from inference.sampling.denoiser import Prediction, scale_input, to_x0
 from inference.sampling.table import NoiseTable
 
 #: Pixels a latent cell stands for, in every family Easel runs.
 CELL = 8
-#: Encoded prompts kept of one checkpoint: about 400 of SD's, 77 tokens of 768 numbers each.
-TEXT_BYTES = 96 * 2**20
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,16 +31,13 @@ class DiffusionModel:
     name: str
     unet: Any
     vae: Any
-    text_model: Any
-    tokenizer: Tokenizer
+    words: Words
     table: NoiseTable
     prediction: Prediction
     #: Side of the pictures it was trained on, in pixels.
     size: int
     #: Ten characters of SHA-256, as the field prints a model's hash.
     digest: str = ""
-    #: Encoded prompts of late.
-    texts: ConditioningCache = field(default_factory=lambda: ConditioningCache(TEXT_BYTES))
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     dtype: torch.dtype = torch.float32
 
@@ -59,16 +51,14 @@ class DiffusionModel:
         """Whether the network takes the mask and the masked picture as further channels."""
         return int(self.unet.config.in_channels) == 2 * self.latent_channels + 1
 
-    def encoder(self, clip_skip: int, emphasis: Any) -> Encoder:
-        """Make the text encoder with a job's own way of reading it; equal texts are read once."""
-        encoder = TextEncoder(
-            self.tokenizer, self.text_model, clip_skip=clip_skip, emphasis=emphasis
-        )
-        return CachedEncoder(encoder, self.texts, (clip_skip, emphasis))
-
     @torch.inference_mode()
     def denoise(
-        self, x: Tensor, sigma: Tensor, text: Tensor, extra: Tensor | None = None
+        self,
+        x: Tensor,
+        sigma: Tensor,
+        text: Tensor,
+        extra: Tensor | None = None,
+        pooled: Tensor | None = None,
     ) -> Tensor:
         """Predict the clean latents x0 of rows at their own noise levels.
 
@@ -77,6 +67,7 @@ class DiffusionModel:
             sigma: [B] float32.
             text: [B, tokens, width] float32.
             extra: [B, C + 1, h, w] float32 for inpainting networks: mask and masked latent.
+            pooled: [B, projection] float32, which SDXL looks at beside the tokens.
         """
         timestep = torch.tensor(
             [self.table.sigma_to_t(level) for level in sigma.tolist()], device=self.device
@@ -85,9 +76,23 @@ class DiffusionModel:
         if extra is not None:
             scaled = torch.cat([scaled, extra], 1)
         inputs = scaled.to(self.dtype)
-        output = self.unet(inputs, timestep, text.to(self.dtype)).sample
+        output = self.unet(
+            inputs,
+            timestep,
+            text.to(self.dtype),
+            added_cond_kwargs=None if pooled is None else self._added(x, pooled),
+        ).sample
         clean: Tensor = to_x0(output.float(), x, sigma, self.prediction)
         return clean
+
+    def _added(self, x: Tensor, pooled: Tensor) -> dict[str, Tensor]:
+        """Tell SDXL the size it paints: original and target the same, nothing cropped."""
+        height, width = x.shape[-2] * CELL, x.shape[-1] * CELL
+        sizes = torch.tensor([height, width, 0, 0, height, width], device=self.device)
+        return {
+            "text_embeds": pooled.to(self.dtype),
+            "time_ids": sizes.to(self.dtype).expand(len(x), -1),
+        }
 
     def encode(self, pictures: Sequence[Image.Image]) -> Tensor:
         """Encode pictures of one size to latents.

@@ -9,10 +9,11 @@ from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
-from transformers import CLIPTextModel
+from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
 from inference.models.diffusion import CELL, DiffusionModel
 from inference.models.errors import CorruptWeights, MissingWeights, UnsupportedWeights
+from inference.models.words import Words
 from inference.prompts.tokenizer import load_tokenizer
 from inference.sampling.table import NoiseTable
 
@@ -28,7 +29,7 @@ PREDICTIONS = ("epsilon", "v_prediction", "sample")
 def load_folder(
     folder: Path, name: str, device: torch.device, dtype: torch.dtype
 ) -> DiffusionModel:
-    """Load a Stable Diffusion 1 or 2 checkpoint.
+    """Load a Stable Diffusion 1, 2 or XL checkpoint, its inpainting variants included.
 
     Raises:
         MissingWeights: a part is not there, or only as a pickle.
@@ -42,20 +43,35 @@ def load_folder(
         raise UnsupportedWeights(f"{name} predicts {prediction!r}, which Easel does not run.")
     unet = _part(UNet2DConditionModel, folder / "unet", device, dtype)
     vae = _part(AutoencoderKL, folder / "vae", device, dtype)
-    text_model = _part(CLIPTextModel, folder / "text_encoder", device, torch.float32)
     return DiffusionModel(
         name=name,
         unet=unet.to(memory_format=torch.channels_last),
         vae=vae.to(memory_format=torch.channels_last),
-        text_model=text_model,
-        tokenizer=load_tokenizer(folder / "tokenizer"),
-        table=NoiseTable.from_config(scheduler),
+        words=_words(folder, device),
+        table=NoiseTable.from_config(scheduler, family="sdxl" if _is_pair(folder) else "sd"),
         prediction=prediction,
         size=int(unet.config.sample_size or 64) * CELL,
         digest=digest(folder / "unet" / PARTS["unet"]),
         device=device,
         dtype=dtype,
     )
+
+
+def _is_pair(folder: Path) -> bool:
+    """Tell SDXL, with its two text encoders, from the families before it."""
+    return (folder / "text_encoder_2").is_dir()
+
+
+def _words(folder: Path, device: torch.device) -> Words:
+    """Load the text side; text models are small and stay in float32."""
+    first = _part(CLIPTextModel, folder / "text_encoder", device, torch.float32)
+    tokenizer = load_tokenizer(folder / "tokenizer")
+    if not _is_pair(folder):
+        return Words((tokenizer,), (first,))
+    second = _part(CLIPTextModelWithProjection, folder / "text_encoder_2", device, torch.float32)
+    index = folder / "model_index.json"
+    zero = bool(_json(index).get("force_zeros_for_empty_prompt", True)) if index.exists() else True
+    return Words((tokenizer, load_tokenizer(folder / "tokenizer_2")), (first, second), zero)
 
 
 def natural_size(folder: Path) -> int:
@@ -82,7 +98,7 @@ def _check_parts(folder: Path) -> None:
 
 def _part(kind: Any, folder: Path, device: torch.device, dtype: torch.dtype) -> Any:
     options: dict[str, Any] = {"use_safetensors": True, "local_files_only": True}
-    if kind is CLIPTextModel:
+    if kind in (CLIPTextModel, CLIPTextModelWithProjection):
         options["dtype"] = dtype
     else:
         options |= {"torch_dtype": dtype, "low_cpu_mem_usage": False}

@@ -96,7 +96,7 @@ def theirs(library, source, scheduler_type, options, settings):
     )
     pipeline = diffusers.StableDiffusionImg2ImgPipeline(
         vae=model.vae,
-        text_encoder=model.text_model,
+        text_encoder=model.words.models[0],
         tokenizer=None,
         unet=model.unet,
         scheduler=scheduler,
@@ -105,7 +105,7 @@ def theirs(library, source, scheduler_type, options, settings):
         requires_safety_checker=False,
     )
     pipeline.set_progress_bar_config(disable=True)
-    encoder = model.encoder(1, "Original")
+    encoder = model.words.encoder(1, "Original")
     return pipeline(
         image=model.encode([source]),
         prompt_embeds=encoder.encode_pooled(PROMPT).crossattn[None],
