@@ -1,0 +1,42 @@
+"""Any job that can be asked for, drawn from the declarations themselves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from inference.errors import JobError
+from inference.jobs import KINDS, Choice, Flag, Job, Number, Option, Words, options
+
+
+def values(option: Option) -> st.SearchStrategy[Any]:
+    """Draw a possible value of an option."""
+    match option.spec:
+        case Number(low=low, high=high) if option.type is int:
+            drawn: st.SearchStrategy[Any] = st.integers(int(low), int(high))
+        case Number(low=low, high=high):
+            drawn = st.floats(low, high)
+        case Choice(choices=choices):
+            drawn = st.sampled_from(choices)
+        case Words(max_length=longest):
+            drawn = st.text(max_size=min(longest, 30))
+        case Flag():
+            drawn = st.booleans()
+    return st.none() | drawn if option.optional else drawn
+
+
+@st.composite
+def jobs(draw: st.DrawFn) -> Job:
+    """Draw a job of any kind."""
+    job_type = KINDS[draw(st.sampled_from(sorted(KINDS)))]
+    given = draw(st.fixed_dictionaries({}, optional={o.name: values(o) for o in options(job_type)}))
+    if job_type.kind == "outpaint":
+        given["left"] = given.get("left") or 8
+    if job_type.kind == "interrogate":
+        given.pop("min_length", None)
+        given["max_length"] = max(24, given.get("max_length", 48))
+    try:
+        return job_type(**given)
+    except JobError as error:
+        raise AssertionError(f"{job_type.kind} refused {given}: {error}") from error

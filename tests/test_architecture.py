@@ -1,0 +1,180 @@
+"""The house rules that can be read off the source: who imports whom, how large a part may be."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("bot", "inference", "storage")
+FACE = ("jobs", "events", "commands", "config", "errors", "wire", "service")
+HEAVY = ("torch", "torchvision", "diffusers", "transformers", "spandrel", "numpy")
+
+MAX_FILE = 300  # lines
+MAX_FUNCTION = 50  # lines
+LONG_FUNCTIONS = frozenset({"tools/starter/training.py:fit"})
+"""Functions of up to 60 lines: training's one loop, whose state would travel between its parts."""
+
+#: What each part may import besides the standard library and itself.
+ALLOWED = {
+    "main": {"bot", "storage", "face"},
+    "bot": {
+        "storage",
+        "face",
+        "discord",
+        "pydantic",
+        "pydantic_settings",
+        "PIL",
+        "yarl",  # the address type of discord.py's own settings
+    },
+    "face": set(),
+    "body": {
+        "face",
+        "torch",
+        "diffusers",
+        "transformers",
+        "spandrel",
+        "safetensors",
+        "PIL",
+        "numpy",
+    },
+    "storage": {"aiosqlite"},
+}
+#: Optional extras, each imported in one place only.
+EXTRAS = {"bot/demo": {"simcord"}}
+
+SOURCES = sorted(
+    path.relative_to(ROOT) for folder in PACKAGES for path in (ROOT / folder).rglob("*.py")
+)
+EVERYTHING = [
+    Path("main.py"),
+    *SOURCES,
+    *sorted(
+        path.relative_to(ROOT)
+        for folder in ("benchmarks", "tools")
+        for path in (ROOT / folder).rglob("*.py")
+    ),
+]
+
+
+def part_of(module: str) -> str:
+    """Name the part that a module of ours belongs to, or the library it comes from."""
+    names = module.split(".")
+    if names[0] != "inference":
+        return names[0]
+    return "face" if len(names) == 1 or names[1] in FACE else "body"
+
+
+def module_of(path: Path) -> str:
+    parts = path.with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Yield the modules that a file imports, wherever in it, for the type checker's eyes or not."""
+    for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
+        match node:
+            case ast.Import():
+                yield from (alias.name for alias in node.names)
+            case ast.ImportFrom(module=str(module), level=0):
+                submodules = (f"{module}.{alias.name}" for alias in node.names)
+                known = [name for name in submodules if is_ours(name)]
+                yield from known or [module]
+            case ast.ImportFrom():
+                yield "relative"
+
+
+def is_ours(module: str) -> bool:
+    path = ROOT / Path(*module.split("."))
+    return path.with_suffix(".py").exists() or (path / "__init__.py").exists()
+
+
+@pytest.mark.parametrize("path", [Path("main.py"), *SOURCES], ids=str)
+def test_imports_stay_within_the_table(path):
+    own = part_of(module_of(path))
+    extras = {
+        name for place, names in EXTRAS.items() if str(path).startswith(place) for name in names
+    }
+    allowed = ALLOWED[own] | extras | {own} | sys.stdlib_module_names
+
+    found = {part_of(module) for module in imports(path)}
+
+    assert set() == found - allowed
+
+
+def test_the_store_knows_no_job_and_the_dispatcher_no_discord():
+    for path in SOURCES:
+        if path.parts[:2] == ("bot", "dispatcher"):
+            assert "discord" not in {name.split(".")[0] for name in imports(path)}, path
+
+
+def test_statements_of_sql_stand_in_storage_only():
+    statement = re.compile(r"\b(SELECT .+ FROM|INSERT INTO|UPDATE \w+ SET|DELETE FROM)\b")
+    found = [
+        str(path)
+        for path in [Path("main.py"), *SOURCES]
+        if path.parts[0] != "storage" and statement.search((ROOT / path).read_text("utf-8"))
+    ]
+
+    assert [] == found
+
+
+def test_what_the_bot_imports_brings_no_network_library_along():
+    light = [
+        module_of(path)
+        for path in [Path("main.py"), *SOURCES]
+        if part_of(module_of(path)) != "body" and path.name not in ("__main__.py", "demo.py")
+    ]
+    code = (
+        f"import importlib, sys\n"
+        f"for name in {light!r}: importlib.import_module(name)\n"
+        f"print(*[name for name in {HEAVY!r} if name in sys.modules])\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    assert "" == done.stdout.strip()
+
+
+@pytest.mark.parametrize("path", EVERYTHING, ids=str)
+def test_parts_are_small(path):
+    text = (ROOT / path).read_text(encoding="utf-8")
+    long = [
+        f"{node.name}: {node.end_lineno - node.lineno + 1} lines"
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.end_lineno - node.lineno + 1 > limit(path, node.name)
+    ]
+
+    assert [] == long
+    assert MAX_FILE >= text.count("\n")
+
+
+def limit(path: Path, function: str) -> int:
+    return MAX_FUNCTION + 10 * (f"{path}:{function}" in LONG_FUNCTIONS)
+
+
+def test_nothing_is_left_for_later():
+    words = (
+        "TO" + "DO",
+        "FIX" + "ME",
+        "XX" + "X",
+        "raise NotImplemented" + "Error",
+        "pragma: no " + "cover",
+    )
+    found = [
+        f"{path}: {word}"
+        for path in EVERYTHING
+        for word in words
+        if word in (ROOT / path).read_text(encoding="utf-8")
+    ]
+
+    assert [] == found
