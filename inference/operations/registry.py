@@ -10,6 +10,7 @@ from inference.operations.explain import explain
 from inference.operations.imagine import imagine
 from inference.operations.img2img import img2img
 from inference.operations.inpaint import inpaint
+from inference.operations.interrogate import interrogate
 from inference.operations.loopback import loopback
 from inference.operations.outpaint.operation import outpaint
 from inference.operations.studio import Pictures, Studio
@@ -24,5 +25,6 @@ OPERATIONS: Mapping[str, Perform] = {
     "inpaint": inpaint,
     "loopback": loopback,
     "outpaint": outpaint,
+    "interrogate": interrogate,
     "upscale": upscale,
 }

@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from typing import Any
-
-from PIL import Image
-from torch import Tensor
-
-from inference.engine.work import Ask, Made, Operation, Outcome, Slice
+from inference.engine.work import Made, Operation, Outcome
 from inference.errors import JobError
 from inference.jobs import Upscale
-from inference.models.upscale import TileWork
 from inference.models.upscale import upscale as enlarge
 from inference.models.upscale_plan import (
     By,
@@ -23,16 +16,15 @@ from inference.models.upscale_plan import (
     count_tiles,
     final_size,
 )
+from inference.operations.redraw import redraw
+from inference.operations.slices import LANE as LANE
+from inference.operations.slices import TOGETHER, in_slices
 from inference.operations.studio import Pictures, Studio
 from inference.pictures.infotext import format_infotext
 
-LANE = "upscale"
-#: Tiles a job asks for at once; how many of them share a call is the engine's choice.
-TOGETHER = 8
-
 
 def upscale(job: Upscale, pictures: Pictures, studio: Studio) -> Operation:
-    """Enlarge the picture by a factor or to a size."""
+    """Enlarge the picture by a factor or to a size; with `redraw`, repaint it then."""
     source = pictures["image"]
     plan = plan_upscale(job, studio)
     size = final_size(source.size, plan)
@@ -41,29 +33,13 @@ def upscale(job: Upscale, pictures: Pictures, studio: Studio) -> Operation:
             "factor",
             f"{size[0]} x {size[1]} is more than this server makes. Ask for a smaller factor.",
         )
+    if job.mode == "redraw":
+        return (yield from redraw(job, pictures, studio, plan))
     enlarged = yield from in_slices(
         enlarge(source, plan, TOGETHER),
         count_tiles(source.size, plan, transparent=source.mode == "RGBA"),
     )
     return Outcome(pictures=(Made(picture=enlarged, infotext=_infotext(job)),))
-
-
-def in_slices(
-    work: Generator[list[TileWork], list[Tensor], Image.Image], count: int, later: int = 0
-) -> Generator[Ask, list[Any], Image.Image]:
-    """Run an upscale of `count` tiles through the engine; `later` units follow it in the job."""
-    results: Any = None
-    while True:
-        try:
-            tiles = work.send(results)
-        except StopIteration as finished:
-            picture: Image.Image = finished.value
-            return picture
-        count = max(0, count - len(tiles))
-        slices = tuple(
-            Slice(lane=(LANE, tile.key, tuple(tile.tile.shape)), load=tile.tile) for tile in tiles
-        )
-        results = yield Ask(works=slices, later=count + later)
 
 
 def plan_upscale(job: Upscale, studio: Studio) -> UpscalePlan:

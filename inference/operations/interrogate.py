@@ -1,0 +1,131 @@
+"""Interrogate: a picture described in words, in slices beside other members' denoising."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any
+
+from PIL import Image
+
+from inference.engine.work import Ask, Operation, Outcome, Slice
+from inference.interrogation.captioner import CaptionSettings
+from inference.interrogation.describers import Describers, Pending
+from inference.interrogation.matches import Match
+from inference.interrogation.sentence import ERROR_MARK, sentence
+from inference.interrogation.tags import Tag, TagRules, choose, split_ratings, write
+from inference.jobs import Interrogate
+from inference.models.errors import MissingWeights, ModelError
+from inference.operations.studio import Pictures, Studio
+from inference.pictures.fill import flatten
+
+LANE = "interrogate"
+RANKS = "ranks"
+TAGS = "tags"
+
+
+@dataclass(frozen=True)
+class Said:
+    """The words for a picture."""
+
+    text: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Unranked:
+    """The rankings failed."""
+
+    reason: ModelError
+
+
+def interrogate(job: Interrogate, pictures: Pictures, studio: Studio) -> Operation:
+    """Describe the job's picture."""
+    said = yield from _said(pictures["image"], job)
+    return Outcome(text=said.text, notes=said.notes)
+
+
+def describe(picture: Image.Image, method: str) -> Generator[Ask, list[Any], str]:
+    """Describe a picture within another operation: `caption` or `tags`, all else at its default.
+
+    Raises:
+        ModelError: no model here can.
+    """
+    said = yield from _said(picture, Interrogate(method=method))
+    return said.text
+
+
+def perform(lane: Any, pictures: list[Image.Image], describers: Describers) -> list[Any]:
+    """Do the slices of one lane: captions, rankings or tags of RGB pictures."""
+    match lane[1]:
+        case CaptionSettings() as settings:
+            return describers.caption(pictures, settings) or [None] * len(pictures)
+        case "ranks":
+            return _rank(pictures, describers)
+        case _:
+            return list(describers.tag(pictures))
+
+
+def _rank(pictures: list[Image.Image], describers: Describers) -> list[Any]:
+    """Rank pictures; what is wrong with the models is an answer, for captions stay good."""
+    try:
+        ranked = describers.rank(pictures)
+    except ModelError as error:
+        return [Unranked(error)] * len(pictures)
+    return [ranked] * len(pictures) if isinstance(ranked, Pending) else list(ranked)
+
+
+def _said(picture: Image.Image, job: Interrogate) -> Generator[Ask, list[Any], Said]:
+    source = flatten(picture)
+    if job.method == "tags":
+        (tags,) = yield Ask(works=(Slice(lane=(LANE, TAGS), load=source),))
+        return _tagged(tags, job)
+    settings = CaptionSettings(job.beams, job.min_length, job.max_length)
+    (caption,) = yield Ask(works=(Slice(lane=(LANE, settings), load=source),), later=1)
+    if caption and not job.ranks:
+        return Said(caption)
+    matches = yield from _matches(source)
+    if isinstance(matches, Unranked):
+        return _without_ranks(caption, matches)
+    chosen = matches if job.ranks else matches[:1]
+    return Said(sentence(caption, chosen, show_ranks=job.show_ranks))
+
+
+def _matches(source: Image.Image) -> Generator[Ask, list[Any], tuple[Match, ...] | Unranked]:
+    """Rank a picture; the first time, lists are encoded a slice at a time before that."""
+    left = 0
+    while True:
+        work = Slice(lane=(LANE, RANKS), load=source)
+        (answer,) = yield Ask(works=(work,), later=left)
+        if not isinstance(answer, Pending):
+            found: tuple[Match, ...] | Unranked = answer
+            return found
+        left = answer.left
+
+
+def _without_ranks(caption: str | None, failure: Unranked) -> Said:
+    """Keep a caption whose rankings failed, as the field does: marked, and with the reason.
+
+    A server that never had a CLIP gives plain captions: there was nothing to fail.
+
+    Raises:
+        ModelError: there is no caption either.
+    """
+    if not caption:
+        raise failure.reason
+    text = caption if isinstance(failure.reason, MissingWeights) else f"{caption}, {ERROR_MARK}"
+    return Said(text, (f"No matches were added: {failure.reason}",))
+
+
+def _tagged(tags: tuple[Tag, ...], job: Interrogate) -> Said:
+    """Write the tags above the job's threshold; ratings are told apart."""
+    rules = TagRules(threshold=job.threshold, show_ranks=job.show_ranks)
+    ratings, others = split_ratings(tags)
+    notes = [f"Rated {best.label.name} ({best.probability:.2f})." for best in ratings[:1]]
+    if not choose(tags, rules) and others:
+        likeliest = max(others, key=lambda tag: tag.probability)
+        notes.append(
+            f"No tag reaches {job.threshold:g}; the likeliest, {likeliest.label.name}, has "
+            f"{likeliest.probability:.2f}. Lower the threshold."
+        )
+    return Said(write(tags, rules), tuple(notes))
