@@ -292,5 +292,5 @@ def test_every_promise_holds_in_every_order():
 @pytest.mark.slow
 def test_every_promise_holds_in_five_thousand_steps():
     run_state_machine_as_test(
-        QueueMachine, settings=settings(max_examples=100, stateful_step_count=60, deadline=None)
+        QueueMachine, settings=settings(max_examples=120, stateful_step_count=60, deadline=None)
     )
