@@ -105,6 +105,12 @@ def main(arguments: list[str] | None = None) -> None:
         action="store_true",
         help="keep the latents as they are, for a UNet that was trained on them",
     )
+    parser.add_argument(
+        "--latent-noise",
+        type=float,
+        default=0.0,
+        help="most noise to add before decoding, so that slightly wrong latents decode cleanly",
+    )
     options = parser.parse_args(arguments)
     plan = plan_of(options)
     dataset = load(options.data)
@@ -125,7 +131,11 @@ def main(arguments: list[str] | None = None) -> None:
             posterior = vae.encode(wanted).latent_dist
             mean, log_variance = posterior.mean.float(), posterior.logvar.float()
             noise = torch.randn(mean.shape, generator=draw.noise).to(plan.device)
-            made = vae.decode(mean + torch.exp(0.5 * log_variance) * noise).sample.float()
+            level = torch.exp(0.5 * log_variance)
+            if options.latent_noise:
+                strength = torch.rand(size, 1, 1, 1, generator=draw.noise).to(plan.device)
+                level = level + options.latent_noise * strength
+            made = vae.decode(mean + level * noise).sample.float()
         divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean()
         total = reconstruction_loss(made, wanted) + KL_WEIGHT * divergence
         with torch.no_grad():

@@ -213,7 +213,8 @@ def save_checkpoint(
 ) -> None:
     """Write weights and buffers, the average and the optimiser's state as one safetensors file."""
     tensors = {f"module.{k}": p.detach() for k, p in module.named_parameters()}
-    tensors |= {f"module.{k}": value for k, value in module.named_buffers()}
+    kept = module.state_dict()
+    tensors |= {f"module.{k}": value for k, value in module.named_buffers() if k in kept}
     tensors |= {f"average.{k}": value for k, value in average.average.items()}
     for index, state in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{index}.{k}": torch.as_tensor(v) for k, v in state.items()}

@@ -12,6 +12,7 @@ def regress(out, steps, save=lambda out: None):
     """Ten noisy steps of a small regression, with a table, a matrix and a buffer."""
     torch.manual_seed(0)
     module = nn.Sequential(nn.Embedding(5, 12), nn.Linear(12, 12), nn.BatchNorm1d(12))
+    module.register_buffer("positions", torch.arange(5), persistent=False)
 
     def loss(draw):
         ids = torch.from_numpy(draw.choice.integers(0, 5, 16))
