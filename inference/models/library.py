@@ -9,6 +9,7 @@ import torch
 
 from inference.config import EngineConfig
 from inference.events import ModelInfo
+from inference.interrogation.describers import Describers
 from inference.models import folder
 from inference.models.catalogue import UPSCALERS, upscaler_entry
 from inference.models.diffusion import DiffusionModel
@@ -31,6 +32,14 @@ class Library:
         self._dtype = dtype
         self._diffusion: OrderedDict[str, DiffusionModel] = OrderedDict()
         self._upscalers: dict[str, Upscaler] = {}
+        #: What describes pictures; it loads its own networks.
+        self.describers = Describers(
+            Path(config.models_dir),
+            Path(config.cache_dir) / "interrogation",
+            STARTER_FOLDER,
+            device,
+            dtype,
+        )
 
     def resolve(self, name: str) -> str:
         """Name the checkpoint meant: an empty name is the host's own.
@@ -53,6 +62,7 @@ class Library:
         """
         key = self.resolve(name)
         if key not in self._diffusion:
+            self.describers.release()
             while len(self._diffusion) >= KEPT:
                 self._diffusion.popitem(last=False)
             path = self._folders()[key]
@@ -81,11 +91,12 @@ class Library:
             ModelInfo(name=name, kind="diffusion", size=folder.natural_size(path))
             for name, path in self._folders().items()
         )
-        return checkpoints + tuple(
+        upscalers = tuple(
             ModelInfo(name=entry.key, kind="upscaler", size=entry.scale, about=entry.purpose)
             for entry in UPSCALERS
             if is_installed(entry)
         )
+        return checkpoints + upscalers + self.describers.infos()
 
     def _folders(self) -> dict[str, Path]:
         """List checkpoints: the starter, the host's folders, and the one it configured by path."""

@@ -57,13 +57,10 @@ def describe(picture: Image.Image, method: str) -> Generator[Ask, list[Any], str
 
 def perform(lane: Any, pictures: list[Image.Image], describers: Describers) -> list[Any]:
     """Do the slices of one lane: captions, rankings or tags of RGB pictures."""
-    match lane[1]:
-        case CaptionSettings() as settings:
-            return describers.caption(pictures, settings) or [None] * len(pictures)
-        case "ranks":
-            return _rank(pictures, describers)
-        case _:
-            return list(describers.tag(pictures))
+    task = lane[1]
+    if isinstance(task, CaptionSettings):
+        return describers.caption(pictures, task) or [None] * len(pictures)
+    return _rank(pictures, describers) if task == RANKS else list(describers.tag(pictures))
 
 
 def _rank(pictures: list[Image.Image], describers: Describers) -> list[Any]:

@@ -9,6 +9,8 @@ import torch
 
 from inference.engine.runner import Hand
 from inference.models.library import Library
+from inference.operations.interrogate import LANE as INTERROGATE
+from inference.operations.interrogate import perform
 from inference.operations.upscale import LANE as UPSCALE
 
 
@@ -21,4 +23,8 @@ def make_hands(library: Library) -> Mapping[str, Hand]:
         network = library.upscaler(str(key))
         return list(network.run(torch.stack(list(tiles))))
 
-    return {UPSCALE: upscale}
+    def interrogate(lane: Hashable, pictures: Sequence[Any]) -> Sequence[object]:
+        """Describe RGB pictures in one call."""
+        return perform(lane, list(pictures), library.describers)
+
+    return {UPSCALE: upscale, INTERROGATE: interrogate}

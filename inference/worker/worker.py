@@ -19,6 +19,7 @@ from inference.errors import DeviceLost
 from inference.events import Dropped, Progress, Ready
 from inference.models.library import Library
 from inference.models.precision import choose_device, choose_dtype
+from inference.operations.interrogate import describe
 from inference.operations.registry import OPERATIONS
 from inference.operations.studio import Studio
 from inference.worker.faults import failed
@@ -72,7 +73,7 @@ class Worker:
                 models=library.infos(),
             )
         )
-        return cls(engine, Studio(library), outlet, outbox)
+        return cls(engine, Studio(library, describe=describe), outlet, outbox)
 
     def work(self, stream: BinaryIO) -> int:
         """Work until told to stop or the bot is gone; return the exit code."""

@@ -1,0 +1,1 @@
+"""Interrogation: a picture described by a captioner, by CLIP's rankings of phrases, or by tags."""

@@ -1,0 +1,193 @@
+"""What describes pictures on this worker: loaded when first asked, gone when memory is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from inference.events import ModelInfo
+from inference.interrogation import starter_words
+from inference.interrogation.captioner import Captioner, CaptionSettings, load_captioner
+from inference.interrogation.clip_ranker import ClipRanker, load_clip_ranker
+from inference.interrogation.feature_store import FeatureStore
+from inference.interrogation.matches import Match, best, probabilities
+from inference.interrogation.phrases import PhraseList, find_lists, read_list
+from inference.interrogation.reading import read_config
+from inference.interrogation.shelf import Shelf, find_shelf
+from inference.interrogation.tagger import Tagger, load_tagger
+from inference.interrogation.tags import Tag
+from inference.models.errors import MissingWeights
+
+#: The host's own lists, in its models folder.
+LISTS = "lists"
+
+
+@dataclass(frozen=True)
+class Pending:
+    """Phrases are still being encoded."""
+
+    #: Slices until a ranking can be given.
+    left: int
+
+
+class Describers:
+    """The captioner, CLIP and tagger at hand."""
+
+    def __init__(
+        self, models: Path, cache: Path, pack: Path, device: torch.device, dtype: torch.dtype
+    ) -> None:
+        """Take the host's models, where to keep features, the starter pack, and where to run."""
+        self._models = models
+        self._pack = pack
+        self._device = device
+        self._dtype = dtype
+        self._store = FeatureStore(cache)
+        self._loaded: dict[Path, Captioner | ClipRanker | Tagger] = {}
+        self._scenes: dict[tuple[str, str], Tensor] = {}
+
+    def caption(
+        self, pictures: Sequence[Image.Image], settings: CaptionSettings
+    ) -> list[str] | None:
+        """Describe RGB pictures in a sentence each; None where there is no captioner.
+
+        Raises:
+            ModelError: the captioner cannot be loaded.
+        """
+        folder = self.shelf.captioner
+        if folder is None:
+            return None
+        captioner = self._loaded.get(folder)
+        if not isinstance(captioner, Captioner):
+            captioner = load_captioner(folder, self._device, self._dtype)
+            self._loaded[folder] = captioner
+        return captioner.caption(pictures, settings)
+
+    def rank(self, pictures: Sequence[Image.Image]) -> list[tuple[Match, ...]] | Pending:
+        """Rank every list for each RGB picture, the likeliest subject first.
+
+        While phrases are not encoded yet, encodes a few of them instead.
+
+        Raises:
+            ModelError: there is no CLIP, it cannot be loaded, or a list is unusable.
+        """
+        shelf = self.shelf
+        ranker = self._ranker(shelf)
+        lists = self._lists(shelf)
+        features = [self._store.get(ranker, phrases) for phrases in lists]
+        if any(found is None for found in features):
+            return self._advance(ranker, lists, features)
+        return [
+            self._ranked(ranker, picture, lists, [found for found in features if found is not None])
+            for picture in ranker.encode_pictures(pictures)
+        ]
+
+    def tag(self, pictures: Sequence[Image.Image]) -> list[tuple[Tag, ...]]:
+        """Give every tag of RGB pictures its probability.
+
+        Raises:
+            ModelError: there is no tagger, or it cannot be loaded.
+        """
+        folder = self.shelf.tagger
+        if folder is None:
+            raise MissingWeights(
+                "There is no tagger on this server. Ask for method caption, or have its host put "
+                "a tagger's folder (config.json, model.safetensors, selected_tags.csv) among the "
+                "models."
+            )
+        tagger = self._loaded.get(folder)
+        if not isinstance(tagger, Tagger):
+            tagger = self._loaded[folder] = load_tagger(folder, self._device)
+        return tagger.tag(pictures)
+
+    @property
+    def shelf(self) -> Shelf:
+        """The folders that answer now; a host may add one while the worker runs."""
+        return find_shelf(self._models, self._pack)
+
+    def infos(self) -> tuple[ModelInfo, ...]:
+        """List what describes pictures here."""
+        shelf = self.shelf
+        kinds = (
+            (shelf.captioner, "captioner", "captions"),
+            (shelf.clip, "captioner", "rankings"),
+            (shelf.tagger, "tagger", "tags"),
+        )
+        return tuple(
+            ModelInfo(name=_name(folder), kind=kind, size=_side(folder), about=about)
+            for folder, kind, about in kinds
+            if folder is not None
+        )
+
+    def release(self) -> None:
+        """Let go of every network and of features that lie on disk."""
+        self._loaded.clear()
+        self._scenes.clear()
+        self._store.forget()
+
+    def _ranker(self, shelf: Shelf) -> ClipRanker:
+        folder = shelf.clip
+        if folder is None:
+            raise MissingWeights(
+                "There is no CLIP on this server to rank with: its host can put one's folder "
+                "(config.json, model.safetensors, tokenizer) among the models."
+            )
+        ranker = self._loaded.get(folder)
+        if not isinstance(ranker, ClipRanker):
+            spare = self._pack / "tokenizer" if shelf.starter else None
+            ranker = self._loaded[folder] = load_clip_ranker(folder, self._device, spare)
+        return ranker
+
+    def _lists(self, shelf: Shelf) -> list[PhraseList]:
+        if shelf.starter:
+            return [starter_words.read_names(self._pack)]
+        return [read_list(path) for path in find_lists(self._models / LISTS)]
+
+    def _advance(
+        self, ranker: ClipRanker, lists: Sequence[PhraseList], features: Sequence[Tensor | None]
+    ) -> Pending:
+        lacking = [phrases for phrases, found in zip(lists, features, strict=True) if found is None]
+        left = self._store.advance(ranker, lacking[0])
+        later = sum(self._store.slices(len(phrases.phrases)) for phrases in lacking[1:])
+        return Pending(left + later)
+
+    def _ranked(
+        self,
+        ranker: ClipRanker,
+        picture: Tensor,
+        lists: Sequence[PhraseList],
+        features: Sequence[Tensor],
+    ) -> tuple[Match, ...]:
+        """Rank every list for one encoded picture [D]."""
+        matches = tuple(
+            match
+            for phrases, rows in zip(lists, features, strict=True)
+            for match in best(probabilities(picture, rows), phrases.phrases, phrases.top)
+        )
+        if not self.shelf.starter:
+            return matches
+        rows = self._scene_features(ranker, matches[0].phrase)
+        return matches + starter_words.style_and_ground(probabilities(picture, rows))
+
+    def _scene_features(self, ranker: ClipRanker, name: str) -> Tensor:
+        """Give the features of a thing's scenes, [60, D]; kept while CLIP is loaded."""
+        key = (ranker.digest, name)
+        if key not in self._scenes:
+            self._scenes[key] = ranker.encode_phrases(starter_words.scenes(name))
+        return self._scenes[key]
+
+
+def _name(folder: Path) -> str:
+    """Name a folder as its host sees it; a part of the pack after the pack."""
+    inside = folder.name in ("clip", "captioner")
+    return f"{folder.parent.name}/{folder.name}" if inside else folder.name
+
+
+def _side(folder: Path) -> int:
+    """Read the side of the pictures a network looks at, in pixels; 0 where it does not say."""
+    config = read_config(folder)
+    return int((config.get("vision_config") or config).get("image_size") or 0)

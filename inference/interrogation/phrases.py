@@ -1,0 +1,91 @@
+"""Lists of phrases to rank: those that ship with Easel, clip-interrogator's, and the host's own.
+
+A list is a text file of one phrase a line; `mediums.txt` answers with its best phrase,
+`mediums.top3.txt` with its three best.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from inference.models.errors import CorruptWeights
+
+OWN_LISTS = Path(__file__).parent / "lists"
+#: The list whose best phrase stands for the caption where there is no captioner.
+SUBJECTS = "subjects"
+#: Phrases of a file that are ranked; the lists of the field hold a hundred thousand.
+LINES = 1500
+#: The package whose data files are taken where it is installed, and which of them.
+INTERROGATOR = "clip_interrogator"
+INTERROGATOR_LISTS = ("artists", "flavors", "mediums", "movements")
+
+_TOP = re.compile(r"\.top(\d+)$")
+
+
+@dataclass(frozen=True)
+class PhraseList:
+    """Phrases among which CLIP chooses."""
+
+    name: str
+    phrases: tuple[str, ...]
+    #: How many of them are answered.
+    top: int = 1
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the phrases, in hexadecimal."""
+        return hashlib.sha256("\n".join(self.phrases).encode()).hexdigest()
+
+
+def read_list(path: Path, lines: int = LINES) -> PhraseList:
+    """Read a list; at most its first `lines` lines, all of them where that is 0.
+
+    Raises:
+        CorruptWeights: it holds no phrase, or no text.
+    """
+    name, top = _name_and_top(path.stem)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CorruptWeights(f"{path.name} is no list of phrases in UTF-8: {error}") from error
+    wanted = text.splitlines()[: lines or None]
+    phrases = tuple(dict.fromkeys(line.strip() for line in wanted if line.strip()))
+    if not phrases:
+        raise CorruptWeights(
+            f"The list {path.name} is empty: write one phrase a line, or remove the file."
+        )
+    return PhraseList(name, phrases, top)
+
+
+def find_lists(own: Path) -> tuple[Path, ...]:
+    """Find the files to rank by: the host's before clip-interrogator's before the shipped ones.
+
+    A list hides those of its name that come after it. Subjects come first, the others A–Z.
+    """
+    found: dict[str, Path] = {}
+    for path in (*_files(OWN_LISTS), *_interrogator_files(), *_files(own)):
+        found[_name_and_top(path.stem)[0]] = path
+    return tuple(found[name] for name in sorted(found, key=lambda name: (name != SUBJECTS, name)))
+
+
+def _name_and_top(stem: str) -> tuple[str, int]:
+    top = _TOP.search(stem)
+    return (stem[: top.start()], max(1, int(top[1]))) if top else (stem, 1)
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.txt"))
+
+
+def _interrogator_files() -> list[Path]:
+    """Find the installed package's files without importing it."""
+    spec = find_spec(INTERROGATOR)
+    places = spec.submodule_search_locations if spec else None
+    if not places:
+        return []
+    files = (Path(places[0]) / "data" / f"{name}.txt" for name in INTERROGATOR_LISTS)
+    return [path for path in files if path.is_file()]

@@ -1,0 +1,86 @@
+"""Tags with probabilities become a line of text: pure functions, in the field's own format."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+
+class TagKind(StrEnum):
+    """What a tag speaks of."""
+
+    GENERAL = "general"
+    CHARACTER = "character"
+    #: How delicate the picture is: never part of a prompt.
+    RATING = "rating"
+
+
+@dataclass(frozen=True)
+class Label:
+    """What one output of a tagger stands for."""
+
+    name: str
+    kind: TagKind = TagKind.GENERAL
+
+
+@dataclass(frozen=True)
+class Tag:
+    """A label and its probability, 0–1."""
+
+    label: Label
+    probability: float
+
+
+@dataclass(frozen=True)
+class TagRules:
+    """Which tags are written, and how."""
+
+    threshold: float = 0.5
+    order: Literal["name", "score"] = "name"
+    #: Write spaces where tags have underscores.
+    spaces: bool = True
+    #: Put a backslash before what a prompt would read as weights: \\ ( ).
+    escape: bool = True
+    #: Write `(tag:0.812)`.
+    show_ranks: bool = False
+    #: Tags never written, with spaces or underscores.
+    hidden: tuple[str, ...] = ()
+
+
+def split_ratings(tags: Sequence[Tag]) -> tuple[tuple[Tag, ...], tuple[Tag, ...]]:
+    """Part ratings from all other tags; ratings come likeliest first."""
+    ratings = [tag for tag in tags if tag.label.kind is TagKind.RATING]
+    others = tuple(tag for tag in tags if tag.label.kind is not TagKind.RATING)
+    return tuple(sorted(ratings, key=lambda tag: -tag.probability)), others
+
+
+def choose(tags: Sequence[Tag], rules: TagRules) -> tuple[Tag, ...]:
+    """Pick the tags to write, in their order; ratings are never among them."""
+    hidden = {_spaced(name.strip().lower()) for name in rules.hidden}
+    kept = [
+        tag
+        for tag in split_ratings(tags)[1]
+        if tag.probability >= rules.threshold and _spaced(tag.label.name.lower()) not in hidden
+    ]
+    if rules.order == "score":
+        return tuple(sorted(kept, key=lambda tag: (-tag.probability, tag.label.name)))
+    return tuple(sorted(kept, key=lambda tag: tag.label.name))
+
+
+def write(tags: Sequence[Tag], rules: TagRules) -> str:
+    """Write tags as a prompt: `1girl, smile, sitting`."""
+    return ", ".join(_write_one(tag, rules) for tag in choose(tags, rules))
+
+
+def _write_one(tag: Tag, rules: TagRules) -> str:
+    name = _spaced(tag.label.name) if rules.spaces else tag.label.name
+    if rules.escape:
+        name = re.sub(r"([\\()])", r"\\\1", name)
+    return f"({name}:{tag.probability:.3f})" if rules.show_ranks else name
+
+
+def _spaced(name: str) -> str:
+    return name.replace("_", " ")
