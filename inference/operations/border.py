@@ -14,8 +14,15 @@ from inference.pictures.seams import Seam
 MEASURED = 2048 * 2048
 
 
-def judge(picture: Image.Image, border: Image.Image) -> Seam:
-    """Measure a result along the border of its (unblurred) mask `L`; both have one size."""
+def judge(picture: Image.Image, *borders: Image.Image) -> Seam:
+    """Measure a result along the borders of (unblurred) masks `L` and return the worst of them.
+
+    All have one size.
+    """
+    return max((_measure(picture, border) for border in borders), key=lambda seam: seam.score)
+
+
+def _measure(picture: Image.Image, border: Image.Image) -> Seam:
     box = border.getbbox()
     area = (box[2] - box[0]) * (box[3] - box[1]) if box else 0
     factor = math.ceil(math.sqrt(area / MEASURED))

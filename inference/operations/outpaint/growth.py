@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from PIL import Image
 
 from inference.jobs import Outpaint
+from inference.models.diffusion import CELL
 from inference.operations import sizes
 from inference.operations.studio import Pictures, Studio
 from inference.pictures import outpaint as canvases
 from inference.pictures.fill import flatten
 from inference.pictures.outpaint import Amounts, Canvas
+from inference.pictures.poor_mans import inset_box
 from inference.pictures.regions import Box, Size
 
 SIDES = ("left", "right", "up", "down")
@@ -42,11 +44,21 @@ class Growth:
         down = self.source.height + self.amounts.up + self.amounts.down
         return left, upper, left + across, upper + down
 
-    def border(self) -> Image.Image:
-        """Return the answer's mask of what is new, `L`."""
+    def borders(self, inset: int) -> list[Image.Image]:
+        """Return masks `L` of the answer along whose borders a seam can show.
+
+        One is the source's own. The others lie around `inset` pixels inside it, where the latent
+        mask ends: it is cut to whole cells, so half a cell to each side counts as well.
+        """
+        insets = {0} | {max(0, inset + shift) for shift in (-CELL // 2, 0, CELL // 2)}
+        return [self._new(each) for each in sorted(insets)]
+
+    def _new(self, inset: int) -> Image.Image:
         left, upper, right, lower = self.box
         mask = Image.new("L", (right - left, lower - upper), 255)
-        mask.paste(0, _shifted(self.canvas.source_box(self.source.size), -left, -upper))
+        kept = _shifted(inset_box(self.canvas, self.source.size, inset), -left, -upper)
+        if kept[0] < kept[2] and kept[1] < kept[3]:
+            mask.paste(0, kept)
         return mask
 
     def describe(self) -> str:

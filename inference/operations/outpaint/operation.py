@@ -42,9 +42,14 @@ def _made(
 ) -> tuple[Made, Seam]:
     """Cut one picture of the answer out of its canvas and measure its border."""
     picture = canvas.crop(growth.box)
-    seam = judge(picture, growth.border())
+    seam = judge(picture, *growth.borders(_latent_inset(job)))
     values = _values(job, growth) | seam_values(seam)
     return Made(picture=picture, seed=work.seed, infotext=infotext(work, model, **values)), seam
+
+
+def _latent_inset(job: Outpaint) -> int:
+    """Return how far inside the source the latent mask ends, in pixels."""
+    return job.mask_blur // 2 if job.method == "poor man's" else 2 * job.mask_blur
 
 
 def _values(job: Outpaint, growth: Growth) -> dict[str, object]:

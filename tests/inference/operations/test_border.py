@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from inference.operations import border
+from inference.operations.border import judge, seam_note, seam_values
+from inference.pictures.seams import Seam
+
+
+def halves(size, left, right):
+    picture = Image.new("RGB", size, left)
+    picture.paste(right, (size[0] // 2, 0, *size))
+    mask = Image.new("L", size, 0)
+    mask.paste(255, (size[0] // 2, 0, *size))
+    return picture, mask
+
+
+def test_a_hard_step_shows_and_an_even_surface_does_not():
+    assert judge(*halves((80, 40), (200, 30, 30), (30, 30, 200))).visible
+    assert not judge(*halves((80, 40), (90, 90, 90), (90, 90, 90))).visible
+
+
+def test_no_mask_has_no_seam():
+    picture, _ = halves((80, 40), (0, 0, 0), (255, 255, 255))
+    assert judge(picture, Image.new("L", (80, 40))).score == 0
+
+
+def test_the_worst_of_several_borders_counts():
+    picture, mask = halves((80, 40), (200, 30, 30), (30, 30, 200))
+    elsewhere = halves((80, 40), 0, 0)[1].transpose(Image.Transpose.ROTATE_90).resize((80, 40))
+    assert judge(picture, elsewhere, mask) == judge(picture, mask)
+
+
+def test_large_masks_are_measured_smaller(monkeypatch):
+    picture, mask = halves((400, 400), (200, 30, 30), (30, 30, 200))
+    seen = []
+    monkeypatch.setattr(border, "MEASURED", 100 * 100)
+    monkeypatch.setattr(
+        border.seams, "measure", lambda one, _: seen.append(one.size) or Seam(0.0, 0.0)
+    )
+    judge(picture, mask)
+    assert seen == [(134, 134)]
+
+
+def test_only_a_visible_seam_is_worth_a_note():
+    assert seam_note([]) == ()
+    assert seam_note([Seam(0.1, 0.2)]) == ()
+    (note,) = seam_note([Seam(0.1, 0.2), Seam(0.0, 20.0)])
+    assert "0.94" in note
+
+
+def test_the_parameters_have_two_decimals():
+    assert seam_values(Seam(0.0, 5.0)) == {"Seam score": "0.50"}
+
+
+@pytest.mark.parametrize("size", [(8, 8), (64, 3)])
+def test_small_pictures_are_measured_too(size):
+    rng = np.random.default_rng(0)
+    noise = Image.fromarray(rng.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8))
+    assert 0 <= judge(noise, halves(size, 0, 0)[1]).score <= 1
