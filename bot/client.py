@@ -60,7 +60,7 @@ class Easel(commands.AutoShardedBot):
         )
         routes = Routes(self)
         self.delivery = Delivery(jobs, blobs, routes, ProgressBoard(routes))
-        self.desk = Desk(dispatcher, jobs, blobs, self.reader, self.delivery)
+        self.desk = Desk(dispatcher, jobs, blobs, self.reader, self.delivery, service)
         dispatcher.announcer = self.delivery
 
     async def idle_wait(self, awaitable: Awaitable[T], *, reason: str) -> T:

@@ -12,7 +12,9 @@ BotError
 │   │   └── FileGone           Discord no longer has it
 │   ├── NotYours           somebody else's job
 │   ├── NothingToCancel    no such job is waiting or running
-│   └── JobGone            a button of a job that is no longer stored
+│   ├── JobGone            a button of a job that is no longer stored
+│   ├── TooLongForAForm    a text that an input of a form cannot hold
+│   └── NoModel            no worker can start, so nothing could ever run
 └── Unreachable            a result has no place where it could be shown
 """
 
@@ -104,6 +106,26 @@ class NothingToCancel(UserError):
 
 class JobGone(UserError):
     """That job is no longer stored. Ask for a new one with a command."""
+
+
+class TooLongForAForm(UserError):
+    """A text is too long for a form."""
+
+    def __init__(self, option: str, length: int, limit: int) -> None:
+        super().__init__(
+            f"Its {option.replace('_', ' ')} has {length} characters, but a form holds {limit}. "
+            "Use the slash command instead."
+        )
+
+
+class NoModel(UserError):
+    """No model is loaded."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "No model is loaded, so nothing can run now; nothing was queued. Ask again later, or "
+            "tell Easel's keeper, who finds the reason with `python main.py doctor`."
+        )
 
 
 class Unreachable(BotError):

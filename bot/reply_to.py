@@ -38,6 +38,12 @@ class ReplyTo:
         """Leave out the token, which is a secret, once nothing needs it."""
         return dataclasses.replace(self, token="")
 
+    def link(self, message_id: int | str) -> str:
+        """Link to a message of the same channel."""
+        return (
+            f"https://discord.com/channels/{self.guild_id or '@me'}/{self.channel_id}/{message_id}"
+        )
+
     def encode(self) -> str:
         """Write it as JSON."""
         fields = dataclasses.asdict(self)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -13,6 +14,8 @@ MAX_ALT_TEXT = 1024  # characters of an attachment's description
 SHOWN_PROMPT = 300  # characters of a prompt on a card
 SHOWN_ANSWER = 1200  # characters of an interrogation's words
 BAR = 12  # cells of the progress bar
+MODEL = re.compile(r"(?:^|, )Model: ([^,]{1,100})")
+"""The checkpoint's name in the last line of a `parameters` text."""
 
 
 def received(kind: str) -> str:
@@ -43,20 +46,27 @@ def progress(record: JobRecord, step: int, steps: int) -> str:
     return _card(record, f"{bar} step {step} of {steps}")
 
 
-def result(record: JobRecord, notes: Iterable[str] = ()) -> str:
-    """Say what a finished job made, and with what."""
+def result(record: JobRecord, notes: Iterable[str] = (), origin: str = "") -> str:
+    """Say what a finished job made, with what, and after which message (a link)."""
     outcome = record.result or {}
     said = [*map(str, outcome.get("notes", ())), *notes]
-    return _card(record, _answer(str(outcome.get("text") or "")), f"-# {facts(record)}", *said)
+    after = f" · [made from this]({origin})" if origin else ""
+    answer = _answer(str(outcome.get("text") or ""))
+    return _card(record, answer, f"-# {facts(record)}{after}", *said)
 
 
 def _answer(text: str) -> str:
     """Show words that are the answer: a sentence as a quotation, a table as it is laid out."""
     if "\n" not in text.strip():
         return f"> {plain(text.strip(), SHOWN_ANSWER)}" if text.strip() else ""
+    return block(text, SHOWN_ANSWER)
+
+
+def block(text: str, limit: int | None = None) -> str:
+    """Show a stranger's text as it is laid out, bounded."""
     kept = _visible(text).replace("`", "ˋ").strip("\n")
-    if len(kept) > SHOWN_ANSWER:
-        kept = kept[: SHOWN_ANSWER - 1] + "…"
+    if limit is not None and len(kept) > limit:
+        kept = kept[: limit - 1] + "…"
     return f"```\n{kept}\n```"
 
 
@@ -88,6 +98,8 @@ def facts(record: JobRecord) -> str:
     if pictures:
         parts.append(f"{pictures[0]['width']} × {pictures[0]['height']}")
     parts.extend(_settings(params, _seed(params, pictures)))
+    if "sampler" in params and (model := _model(record)):
+        parts.append(model)
     if outcome.get("seconds"):
         parts.append(f"{outcome['seconds']:.1f} s")
     return " · ".join(parts) or record.kind
@@ -106,9 +118,25 @@ def _settings(params: Mapping[str, Any], seed: int | None) -> list[str]:
     ]
     if "strength" in params:
         parts.append(f"strength {params['strength']:g}")
-    if params.get("model"):
-        parts.append(plain(str(params["model"]), 60))
     return parts
+
+
+def _model(record: JobRecord) -> str:
+    """Name the checkpoint: the one asked for, else the one that the picture says made it."""
+    asked = str(record.params.get("model") or "")
+    found = MODEL.search(_infotext(record).rpartition("\n")[2])
+    return plain(asked or (found[1].strip() if found else ""), 60)
+
+
+def _infotext(record: JobRecord, number: int = 0) -> str:
+    pictures = (record.result or {}).get("pictures") or ()
+    return str(pictures[number].get("infotext") or "") if number < len(pictures) else ""
+
+
+def parameters(record: JobRecord, number: int = 0) -> str:
+    """Write all that made a picture, as it is written into its file, and the job's own options."""
+    options = "\n".join(f"{name}: {value}" for name, value in sorted(record.params.items()))
+    return "\n\n".join(part for part in (_infotext(record, number), options) if part)
 
 
 def _seed(params: Mapping[str, Any], pictures: Sequence[Mapping[str, Any]]) -> int | None:

@@ -20,7 +20,7 @@ from bot.errors import Unreachable
 from bot.reply_to import DEFAULT_FILE_LIMIT, ReplyTo
 from inference.events import Progress
 from storage.blobs import BlobStore
-from storage.errors import StorageError
+from storage.errors import StorageError, UnknownJob
 from storage.jobs import JobStore
 from storage.records import DeliveryState, JobRecord, JobState
 
@@ -171,7 +171,7 @@ class Delivery:
 
     async def _send(self, record: JobRecord, reply_to: ReplyTo) -> int:
         """Send a result by the first way that is open, and return the message's id."""
-        outgoing = await compose(record, self._blobs, reply_to.file_limit)
+        outgoing = await self._compose(record, reply_to.file_limit)
         try:
             return await self._routes.edit(reply_to, outgoing)
         except AnswerGone:
@@ -186,7 +186,21 @@ class Delivery:
         """Keep to what every channel takes: the member's own larger limit ended with the token."""
         if reply_to.file_limit <= DEFAULT_FILE_LIMIT:
             return outgoing
-        return await compose(outgoing.record, self._blobs, DEFAULT_FILE_LIMIT)
+        return await self._compose(outgoing.record, DEFAULT_FILE_LIMIT)
+
+    async def _compose(self, record: JobRecord, file_limit: int) -> Outgoing:
+        return await compose(record, self._blobs, file_limit, await self._origin(record))
+
+    async def _origin(self, record: JobRecord) -> str:
+        """Link to the message of the job that this one was made from, if it is known."""
+        if record.parent is None:
+            return ""
+        with contextlib.suppress(UnknownJob):
+            parent = await self._jobs.get(record.parent)
+            there = ReplyTo.decode(parent.reply_to)
+            if there is not None and parent.message:
+                return there.link(parent.message)
+        return ""
 
     async def _say_cancelled(self, record: JobRecord, reply_to: ReplyTo | None) -> None:
         if reply_to is None:

@@ -52,8 +52,13 @@ class Outgoing:
         return views.for_ended(self.record)
 
 
-async def compose(record: JobRecord, blobs: BlobStore, file_limit: int) -> Outgoing:
-    """Make the message for a job that ended, with files of at most `file_limit` bytes."""
+async def compose(
+    record: JobRecord, blobs: BlobStore, file_limit: int, origin: str = ""
+) -> Outgoing:
+    """Make the message for a job that ended, with files of at most `file_limit` bytes.
+
+    `origin` links to the message of the job that it was made from.
+    """
     if record.state is JobState.FAILED:
         return Outgoing(record, texts.failed(record))
     if record.state is JobState.CANCELLED:
@@ -63,7 +68,7 @@ async def compose(record: JobRecord, blobs: BlobStore, file_limit: int) -> Outgo
     if texts.is_cut(text) and len(uploads) < MAX_FILES:
         name = f"easel-{record.kind}-{record.id[-6:]}.txt"
         uploads.append(Upload(name, text.encode(), f"All words of this {record.kind}"))
-    return Outgoing(record, texts.result(record, notes), tuple(uploads))
+    return Outgoing(record, texts.result(record, notes, origin), tuple(uploads))
 
 
 async def _uploads(

@@ -1,16 +1,31 @@
-"""Buttons that outlive the bot's process, and the rows they stand in."""
+"""Buttons that outlive the bot's process, the forms they open, and the rows they stand in."""
 
-from bot.views.buttons import BUTTONS, Again, Cancel, Delete, Show, client_of
+from bot.views.base import JobButton, client_of
+from bot.views.buttons import Again, Cancel, Delete, Show
+from bot.views.results import (
+    Describe,
+    Edit,
+    Enlarge,
+    Parameters,
+    UseAsPrompt,
+    VaryStrong,
+    VarySubtle,
+)
 from bot.views.rows import for_ended, for_outbox, for_waiting
 
-__all__ = [
-    "BUTTONS",
-    "Again",
-    "Cancel",
-    "Delete",
-    "Show",
-    "client_of",
-    "for_ended",
-    "for_outbox",
-    "for_waiting",
-]
+BUTTONS: tuple[type[JobButton], ...] = (
+    Again,
+    Delete,
+    Cancel,
+    Show,
+    VarySubtle,
+    VaryStrong,
+    Edit,
+    Enlarge,
+    Describe,
+    Parameters,
+    UseAsPrompt,
+)
+"""Every button, so that one process can answer those of an earlier one."""
+
+__all__ = ["BUTTONS", "client_of", "for_ended", "for_outbox", "for_waiting"]

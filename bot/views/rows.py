@@ -8,10 +8,19 @@ from typing import Any
 import discord
 
 from bot.views.buttons import Again, Cancel, Delete, Show
+from bot.views.results import (
+    Describe,
+    Edit,
+    Enlarge,
+    Parameters,
+    UseAsPrompt,
+    VaryStrong,
+    VarySubtle,
+    pictures_of,
+)
 from storage.records import JobRecord, JobState
 
-ROW_LENGTH = 5  # buttons Discord allows in one row
-SHOWN = 20  # results offered at once, in 4 rows
+SHOWN = 20  # results offered at once, in 4 rows of 5
 
 
 def for_waiting(record: JobRecord) -> discord.ui.View:
@@ -21,12 +30,10 @@ def for_waiting(record: JobRecord) -> discord.ui.View:
 
 def for_ended(record: JobRecord) -> discord.ui.View:
     """Buttons of a job that ended."""
-    buttons: list[discord.ui.Item[Any]] = []
+    job = record.id
     if record.state is JobState.FAILED:
-        buttons.append(Again(record.id, "Try again"))
-    elif varies(record):
-        buttons.append(Again(record.id))
-    return _view([*buttons, Delete(record.id)])
+        return _view([Again(job, "Try again"), Delete(job)])
+    return _view([*_seeded(record), *_pictured(record), *_worded(record), Delete(job)])
 
 
 def for_outbox(records: Iterable[JobRecord]) -> discord.ui.View:
@@ -39,6 +46,31 @@ def for_outbox(records: Iterable[JobRecord]) -> discord.ui.View:
 def varies(record: JobRecord) -> bool:
     """Whether another seed would make another picture."""
     return "seed" in record.params and record.params.get("mode") != "enlarge"
+
+
+def _seeded(record: JobRecord) -> Iterable[discord.ui.Item[Any]]:
+    """Buttons of what noise decides."""
+    if not varies(record):
+        return
+    yield Again(record.id)
+    if "variation_strength" in record.params and pictures_of(record):
+        yield VarySubtle(record.id)
+        yield VaryStrong(record.id)
+    yield Edit(record.id)
+
+
+def _pictured(record: JobRecord) -> Iterable[discord.ui.Item[Any]]:
+    """Buttons of a result with a picture."""
+    if pictures_of(record):
+        yield Enlarge(record.id)
+        yield Describe(record.id)
+        yield Parameters(record.id)
+
+
+def _worded(record: JobRecord) -> Iterable[discord.ui.Item[Any]]:
+    """Buttons of a description."""
+    if record.kind == "interrogate" and (record.result or {}).get("text"):
+        yield UseAsPrompt(record.id)
 
 
 def _view(items: Iterable[discord.ui.Item[Any]]) -> discord.ui.View:

@@ -15,6 +15,7 @@ from bot.client import Easel
 from bot.dispatcher import Dispatcher, dispatcher
 from bot.settings import Settings
 from inference.jobs import KINDS
+from inference.service.contract import WorkerStatus
 from storage.blobs import BlobStore
 from storage.database import Database
 from storage.jobs import JobStore
@@ -27,6 +28,22 @@ EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 LIMITS = QueueLimits(per_owner=3, per_guild=5, total=6)
 
 
+class BotService(ScriptedService):
+    """A scripted worker that can also be in trouble."""
+
+    trouble = ""
+
+    @property
+    def workers(self) -> tuple[WorkerStatus, ...]:
+        if self.trouble:
+            return (
+                WorkerStatus(
+                    name="broken-1", ready=False, held=0, capacity=0, trouble=self.trouble
+                ),
+            )
+        return super().workers
+
+
 class House:
     """A bot against a simulated Discord, with real storage and a scripted worker."""
 
@@ -36,7 +53,7 @@ class House:
         )
         self.jobs = JobStore(database)
         self.blobs = BlobStore(root / "blobs")
-        self.service = ScriptedService(root / "outbox")
+        self.service = BotService(root / "outbox")
         self.bot = self.build()
         self.env = simcord.Env(self.bot, shard_count=1, check_errors=False, settle_timeout=60.0)
         self.adopt(self.bot)

@@ -110,6 +110,18 @@ async def test_without_a_worker_jobs_wait_and_say_so(house):
     assert (await house.only_job()).state is JobState.QUEUED
 
 
+async def test_while_no_worker_can_start_nothing_is_queued(house):
+    house.service.trouble = "There is no checkpoint at /srv/models/nothing."
+    result = await house.ask("img2img")
+    assert result.ephemeral
+    assert result.response.content.startswith("No model is loaded")
+    assert "/srv" not in result.response.content
+    assert await house.count() == 0
+    house.service.trouble = ""
+    await house.ask("img2img")
+    assert await house.count() == 1
+
+
 async def test_a_job_the_worker_refuses_says_why_and_can_be_tried_again(house):
     result = await house.ask("inpaint", mask_shape="left 30%")
     house.service.fail("The mask is blank: mark what is to be repainted.")

@@ -17,15 +17,6 @@ def labels(message) -> list[str]:
     return [item["label"] for row in message.components for item in row["components"]]
 
 
-async def test_a_result_offers_another_seed_and_deletion(house):
-    assert labels((await done(house)).response) == ["Again", "Delete"]
-
-
-async def test_what_has_no_seed_offers_deletion_alone(house):
-    assert labels((await done(house, "upscale")).response) == ["Delete"]
-    assert labels((await done(house, "interrogate")).response) == ["Delete"]
-
-
 async def test_again_makes_a_child_with_a_new_seed_from_the_same_picture(house):
     result = await done(house, prompt="a red apple", seed=5, steps=9)
     parent = await house.only_job()

@@ -1,0 +1,83 @@
+"""Who asks, and where the answer goes: one face for commands, buttons, forms and replies."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import discord
+
+from bot.reply_to import ReplyTo
+
+
+class Request(Protocol):
+    """Something a member asked for."""
+
+    @property
+    def key(self) -> str:
+        """Names the request itself: the same one twice makes one job."""
+        ...
+
+    @property
+    def owner(self) -> str:
+        """The member's id."""
+        ...
+
+    @property
+    def guild(self) -> str | None:
+        """The server's id; None in a direct message."""
+        ...
+
+    async def answer(self, words: str) -> ReplyTo:
+        """Show the first answer and say where it is."""
+        ...
+
+
+class InteractionRequest:
+    """A slash command, a button, a menu or a form; its answer is a new message."""
+
+    def __init__(self, interaction: discord.Interaction[Any]) -> None:
+        self._interaction = interaction
+
+    @property
+    def key(self) -> str:
+        """The interaction's id."""
+        return str(self._interaction.id)
+
+    @property
+    def owner(self) -> str:
+        """The member's id."""
+        return str(self._interaction.user.id)
+
+    @property
+    def guild(self) -> str | None:
+        """The server's id."""
+        guild = self._interaction.guild_id
+        return None if guild is None else str(guild)
+
+    async def answer(self, words: str) -> ReplyTo:
+        """Send a public message."""
+        response = await self._interaction.response.send_message(words)
+        message_id = response.message_id
+        return self._reply_to(message_id or (await self._interaction.original_response()).id)
+
+    def _reply_to(self, message_id: int) -> ReplyTo:
+        interaction = self._interaction
+        return ReplyTo(
+            application_id=interaction.application_id,
+            token=interaction.token,
+            asked_at=discord.utils.utcnow(),
+            channel_id=interaction.channel_id or 0,
+            guild_id=interaction.guild_id,
+            message_id=message_id,
+            file_limit=interaction.filesize_limit,
+        )
+
+
+class InPlaceRequest(InteractionRequest):
+    """A button, menu or form whose message itself becomes the answer."""
+
+    async def answer(self, words: str) -> ReplyTo:
+        """Keep the message as it is for now: a refusal then changes nothing."""
+        await self._interaction.response.defer()
+        message = self._interaction.message
+        return self._reply_to(0 if message is None else message.id)

@@ -1,0 +1,87 @@
+"""What all buttons of a job share: the job's id in their custom id, and answered errors."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
+
+import discord
+
+from bot import policy
+from bot.answers import answer_error
+from bot.errors import JobGone, NotYours
+from storage.errors import UnknownJob
+from storage.records import JobRecord
+
+if TYPE_CHECKING:
+    from bot.client import Easel
+
+JOB = r"(?P<job>[0-9a-z]{20})"
+ASK_YOURSELF = "Ask for one of your own with a command."
+
+
+class JobButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=rf"easel:none:{JOB}"):
+    """A button that belongs to a job; pressing it calls `press` and answers what that raises."""
+
+    verb: ClassVar[str]
+    label: ClassVar[str]
+    emoji: ClassVar[str | None] = None
+    style: ClassVar[discord.ButtonStyle] = discord.ButtonStyle.secondary
+
+    def __init__(self, job_id: str, label: str | None = None, suffix: str = "") -> None:
+        super().__init__(
+            discord.ui.Button(
+                label=label or self.label,
+                emoji=self.emoji,
+                style=self.style,
+                custom_id=f"easel:{self.verb}{suffix}:{job_id}",
+            )
+        )
+        self.job_id = job_id
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction[Any], item: Any, match: re.Match[str], /
+    ) -> Self:
+        """Read the job's id back from the button that was pressed."""
+        return cls(match["job"])
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        """Press, and answer what goes wrong."""
+        try:
+            await self.press(interaction, await record_of(interaction, self.job_id))
+        except Exception as error:
+            await answer_error(interaction, error)
+
+    async def press(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
+        """Do what the button says."""
+        raise JobGone
+
+
+async def record_of(interaction: discord.Interaction[Any], job_id: str) -> JobRecord:
+    """Return the job that a button belongs to.
+
+    Raises:
+        JobGone: it is no longer stored.
+    """
+    try:
+        return await client_of(interaction).jobs.get(job_id)
+    except UnknownJob as error:
+        raise JobGone from error
+
+
+def refuse_others(
+    interaction: discord.Interaction[Any], record: JobRecord, instead: str = ASK_YOURSELF
+) -> None:
+    """Let only the job's owner go on.
+
+    Raises:
+        NotYours: it is somebody else's.
+    """
+    if not policy.may_use(str(interaction.user.id), record.owner):
+        raise NotYours(record.owner, instead)
+
+
+def client_of(interaction: discord.Interaction[Any]) -> Easel:
+    """Return the bot that an interaction came to."""
+    return cast("Easel", interaction.client)

@@ -1,0 +1,215 @@
+"""The buttons of a finished job that go on from its picture or its words."""
+
+from __future__ import annotations
+
+import io
+import random
+import re
+from typing import Any, ClassVar, Self
+
+import discord
+
+from bot import texts
+from bot.errors import JobGone
+from bot.requests import InteractionRequest
+from bot.sources import Stored
+from bot.views.base import JOB, JobButton, client_of, refuse_others
+from bot.views.forms import MAX_TEXT, Filled, JobForm
+from inference.jobs import Imagine, Interrogate, Job, Upscale, decode
+from inference.jobs.names import MAX_SEED
+from storage.records import JobRecord
+
+EDITED = ("prompt", "negative_prompt", "strength", "steps", "guidance")
+SUBTLE, STRONG = 0.15, 0.45  # shares of another noise; 1 would be another seed
+MAX_BLOCK = 1900  # characters of a code block in a message
+
+
+class PictureButton(JobButton, template=rf"easel:none(?:\.(?P<number>\d))?:{JOB}"):
+    """A button about one picture of a job; of several, it first asks which."""
+
+    number: int | None = None
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction[Any], item: Any, match: re.Match[str], /
+    ) -> Self:
+        """Read the job's id, and the picture's number if it was chosen."""
+        button = cls(match["job"])
+        button.number = int(match["number"]) if match["number"] else None
+        return button
+
+    async def press(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
+        """Go on from the picture, or ask from which."""
+        refuse_others(interaction, record)
+        pictures = pictures_of(record)
+        if not pictures:
+            raise JobGone("That job made no picture.")
+        if self.number is None and len(pictures) > 1:
+            await interaction.response.send_message(
+                f"{self.label}: which picture?", view=self._choice(len(pictures)), ephemeral=True
+            )
+            return
+        number = min(self.number or 1, len(pictures))
+        await self.go_on(interaction, record, pictures[number - 1])
+
+    async def go_on(
+        self, interaction: discord.Interaction[Any], record: JobRecord, picture: dict[str, Any]
+    ) -> None:
+        """Do what the button says with one picture."""
+        raise JobGone
+
+    def _choice(self, count: int) -> discord.ui.View:
+        view = discord.ui.View(timeout=None)
+        for number in range(1, count + 1):
+            view.add_item(type(self)(self.job_id, str(number), f".{number}"))
+        return view
+
+
+class Vary(PictureButton, template=rf"easel:none:{JOB}"):
+    """The same job with a share of other noise."""
+
+    share: ClassVar[float]
+    emoji = "🎲"
+
+    async def go_on(
+        self, interaction: discord.Interaction[Any], record: JobRecord, picture: dict[str, Any]
+    ) -> None:
+        """Queue the same job between its seed and another one."""
+        seed = picture.get("seed")
+        varied = {
+            "seed": record.params["seed"] if seed is None else seed,
+            "variation_seed": random.randrange(MAX_SEED),
+            "variation_strength": self.share,
+        }
+        job = decode(record.kind, {**record.params, **varied})
+        await client_of(interaction).desk.again(InteractionRequest(interaction), job, record)
+
+
+class VarySubtle(Vary, template=rf"easel:subtle(?:\.(?P<number>\d))?:{JOB}"):
+    """A little different."""
+
+    verb, label, share = "subtle", "Vary (subtle)", SUBTLE
+
+
+class VaryStrong(Vary, template=rf"easel:strong(?:\.(?P<number>\d))?:{JOB}"):
+    """Clearly different."""
+
+    verb, label, share = "strong", "Vary (strong)", STRONG
+
+
+class Edit(JobButton, template=rf"easel:edit:{JOB}"):
+    """The same job with other words and numbers."""
+
+    verb = "edit"
+    label = "Edit"
+    emoji = "✏️"
+
+    async def press(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
+        """Show the job's options as a form."""
+        refuse_others(interaction, record)
+        job_type = type(decode(record.kind, record.params))
+
+        async def submit(answer: discord.Interaction[Any], filled: Filled) -> None:
+            kept = {name: v for name, v in record.params.items() if name not in EDITED}
+            job = decode(record.kind, {**kept, **filled.values})
+            await client_of(answer).desk.again(InteractionRequest(answer), job, record)
+
+        form = JobForm(f"Edit this {record.kind}", job_type, EDITED, submit, filled=record.params)
+        await interaction.response.send_modal(form)
+
+
+class Enlarge(PictureButton, template=rf"easel:enlarge(?:\.(?P<number>\d))?:{JOB}"):
+    """The picture at twice its size."""
+
+    verb = "enlarge"
+    label = "Upscale 2×"
+    emoji = "🔍"
+
+    async def go_on(
+        self, interaction: discord.Interaction[Any], record: JobRecord, picture: dict[str, Any]
+    ) -> None:
+        """Queue an enlargement."""
+        upscaler = default_upscaler(client_of(interaction).service.workers)
+        await _work_on(interaction, Upscale(upscaler=upscaler), record, picture)
+
+
+class Describe(PictureButton, template=rf"easel:describe(?:\.(?P<number>\d))?:{JOB}"):
+    """The picture in words."""
+
+    verb = "describe"
+    label = "Describe"
+    emoji = "💬"
+
+    async def go_on(
+        self, interaction: discord.Interaction[Any], record: JobRecord, picture: dict[str, Any]
+    ) -> None:
+        """Queue an interrogation."""
+        await _work_on(interaction, Interrogate(), record, picture)
+
+
+class Parameters(JobButton, template=rf"easel:parameters:{JOB}"):
+    """All that made the picture; anyone may look."""
+
+    verb = "parameters"
+    label = "Parameters"
+    emoji = "📋"
+
+    async def press(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
+        """Show them to who pressed alone."""
+        await send_block(interaction, texts.parameters(record), f"{record.kind}-{record.id}.txt")
+
+
+class UseAsPrompt(JobButton, template=rf"easel:prompt:{JOB}"):
+    """A description as the prompt of a new picture."""
+
+    verb = "prompt"
+    label = "Use as prompt"
+    emoji = "🖌️"
+
+    async def press(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
+        """Show a form with the words filled in; anyone may draw from them."""
+        words = str((record.result or {}).get("text") or "").strip()[:MAX_TEXT]
+
+        async def submit(answer: discord.Interaction[Any], filled: Filled) -> None:
+            job = Imagine(**filled.values)
+            await client_of(answer).desk.order(
+                InteractionRequest(answer), job, {}, parent=record.id
+            )
+
+        form = JobForm("Draw what was described", Imagine, EDITED, submit, filled={"prompt": words})
+        await interaction.response.send_modal(form)
+
+
+def pictures_of(record: JobRecord) -> list[dict[str, Any]]:
+    """List the pictures of a job's result that others can start from, in their order."""
+    made = (record.result or {}).get("pictures") or ()
+    still = [dict(one) for one in made if one.get("media_type", "image/png") == "image/png"]
+    return [one for one in still if one.get("role", "result") == "result"] or still
+
+
+def default_upscaler(workers: Any) -> str:
+    """Name the upscaler to use unasked: the usual one, else the first that a worker has."""
+    usual = Upscale().upscaler
+    names = [m.name for worker in workers for m in worker.models if m.kind == "upscaler"]
+    return usual if usual in names or not names else str(names[0])
+
+
+async def send_block(interaction: discord.Interaction[Any], words: str, name: str) -> None:
+    """Show words as they are laid out to one member alone; long ones as a file."""
+    block = texts.block(words)
+    if len(block) <= MAX_BLOCK:
+        await interaction.response.send_message(block, ephemeral=True)
+        return
+    file = discord.File(io.BytesIO(words.encode()), name)
+    await interaction.response.send_message(file=file, ephemeral=True)
+
+
+async def _work_on(
+    interaction: discord.Interaction[Any], job: Job, record: JobRecord, picture: dict[str, Any]
+) -> None:
+    """Queue a job on a picture that another one made."""
+    client = client_of(interaction)
+    source: Stored = client.desk.stored(picture["key"])
+    await client.desk.order(
+        InteractionRequest(interaction), job, {"image": source}, parent=record.id
+    )
