@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+
+import pytest
+
+from inference.config import EngineConfig
+from inference.errors import NoWorker
+from inference.events import Finished, Ready, Troubled, WorkerLost
+from inference.service.local import BACKOFF, RECENT, _Seat
+from inference.service.process import WorkerProcess
+from tests.inference.service.conftest import COMMAND, PATIENCE, Stage, submission, until
+
+
+async def next_of(service, kind):
+    """Wait for the next event of one type."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            worker, event = await service.next_event()
+            if isinstance(event, kind):
+                return worker, event
+
+
+async def test_a_worker_is_free_only_once_it_has_said_so(make_service):
+    async with make_service("silent", grace=0) as service:
+        await until(lambda: service._seats[0].process)
+
+        (status,) = service.workers
+        assert not status.ready
+        assert service.free_worker() is None
+
+
+async def test_the_emptiest_worker_is_named_first(make_service):
+    async with make_service("good", "good", grace=0) as service:
+        await next_of(service, Ready)
+        await next_of(service, Ready)
+        first = service.free_worker()
+        await service.submit(first, submission("a"))
+
+        second = service.free_worker()
+
+        assert {first, second} == {status.name for status in service.workers}
+        await service.submit(second, submission("b"))
+        assert [1, 1] == [status.held for status in service.workers]
+
+
+async def test_a_worker_knows_no_secret_of_the_bot(make_service, monkeypatch):
+    monkeypatch.setenv("DISCORD_TOKEN", "secret")
+    monkeypatch.setenv("EASEL_DATA_DIR", "elsewhere")
+
+    async with make_service("good", grace=0) as service:
+        _, ready = await next_of(service, Ready)
+
+    assert [] == [name for name in ready.notes if name.startswith(("DISCORD", "EASEL"))]
+    assert "PATH" in ready.notes
+    assert "HF_HUB_OFFLINE" in ready.notes
+
+
+@pytest.mark.parametrize("nature", ["noisy", "talks back"])
+async def test_a_worker_that_speaks_nonsense_is_replaced(make_service, nature):
+    async with make_service(nature, grace=0) as service:
+        first, lost = await next_of(service, WorkerLost)
+        second, _ = await next_of(service, WorkerLost)
+
+    assert first != second
+    assert "was killed by signal 9" in lost.reason
+
+
+async def test_a_worker_that_keeps_dying_is_started_again_and_again(make_service):
+    async with make_service("dies", grace=0) as service:
+        names = {(await next_of(service, WorkerLost))[0] for _ in range(3)}
+
+    assert 3 == len(names)
+
+
+async def test_a_worker_in_trouble_says_why(make_service):
+    async with make_service("troubled", grace=0) as service:
+        _, troubled = await next_of(service, Troubled)
+        _, lost = await next_of(service, WorkerLost)
+
+        assert "There is no such checkpoint." == troubled.reason
+        assert "The worker ended with code 3." == lost.reason
+        assert "There is no such checkpoint." == service.workers[0].trouble
+        assert not service.workers[0].ready
+
+
+async def test_a_program_that_is_not_there_is_told_and_tried_again(make_service, tmp_path):
+    async with make_service("good", command=(str(tmp_path / "nothing"),), grace=0) as service:
+        trouble = await until(lambda: service.workers[0].trouble or None)
+
+        assert "could not be started" in trouble
+        await until(lambda: len(service._seats[0].deaths) > 1 or None)
+
+
+async def test_the_end_of_a_service_lets_jobs_in_hand_end(make_service, tmp_path):
+    async with make_service("good") as service:
+        await next_of(service, Ready)
+
+    assert "drained" == (tmp_path / "stopped").read_text()
+
+
+async def test_a_service_in_a_hurry_says_so(make_service, tmp_path):
+    async with make_service("good", grace=0) as service:
+        await next_of(service, Ready)
+
+    assert "at once" == (tmp_path / "stopped").read_text()
+
+
+async def test_a_worker_that_will_not_end_is_killed(make_service):
+    async with make_service("stubborn", grace=0) as service:
+        await next_of(service, Ready)
+        pid = service._seats[0].process.pid
+
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+async def test_what_a_worker_said_before_it_died_is_heard(make_service, tmp_path):
+    async with make_service("good", grace=0) as service:
+        stage = Stage(service, tmp_path)
+        worker = await stage.free()
+        await service.submit(worker, submission("a"))
+        await service.submit(worker, submission("b"))
+        stage.finish("a")
+        await next_of(service, Finished)
+
+        stage.kill()
+        _, lost = await next_of(service, WorkerLost)
+
+    assert (("b", 1),) == lost.jobs
+
+
+async def test_a_dead_process_takes_no_command(tmp_path):
+    config = EngineConfig(model="good", outbox=str(tmp_path))
+    process = await WorkerProcess.start(config, "worker", COMMAND)
+    process.kill()
+    await process.ended()
+
+    with pytest.raises(NoWorker):
+        await process.send(submission())
+    await process.stop(1)
+
+
+async def test_a_process_that_ends_at_once_has_nothing_to_say(tmp_path):
+    command = (sys.executable, "-c", "import sys; sys.stdin.buffer.read(1); sys.exit(7)")
+    process = await WorkerProcess.start(EngineConfig(), "worker", command)
+
+    assert [] == [event async for event in process.events()]
+    assert "ended with code 7" == await process.ended()
+
+
+def test_pauses_grow_with_the_deaths_of_late():
+    seat = _Seat("worker0", EngineConfig())
+
+    pauses = [seat.pause(float(second)) for second in range(len(BACKOFF) + 2)]
+
+    assert [*BACKOFF, BACKOFF[-1], BACKOFF[-1]] == pauses
+    assert BACKOFF[0] == seat.pause(3 * RECENT)
