@@ -23,6 +23,9 @@ SAMPLERS = (
     "Restart",
 )
 
+#: Samplers that ask the network twice a step; a job's price counts calls, not steps.
+TWO_CALL_SAMPLERS = ("Heun", "DPM2", "DPM2 a", "DPM++ 2S a", "DPM++ SDE", "Restart")
+
 SCHEDULES = (
     "Automatic",
     "Uniform",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from inference.jobs.base import Denoising, Job
 from inference.jobs.kinds import Interrogate, Loopback, Outpaint, Upscale
+from inference.jobs.names import TWO_CALL_SAMPLERS
 
 #: Pixels of a job whose size the worker decides: the common 512 x 512.
 DEFAULT_PIXELS = 512 * 512
@@ -37,7 +38,7 @@ def _denoising(job: Denoising) -> float:
     width = getattr(job, "width", None)
     height = getattr(job, "height", None)
     megapixels = (width * height if width and height else DEFAULT_PIXELS) / 1e6
-    passes = job.steps * (1 if job.guidance == 1 else 2) + VAE_PASSES
+    passes = _calls(job) + VAE_PASSES
     runs = job.loops if isinstance(job, Loopback) else 2 if isinstance(job, Outpaint) else 1
     return megapixels * passes * runs * job.batch
 
@@ -46,6 +47,11 @@ def _upscale(job: Upscale) -> float:
     megapixels = DEFAULT_PIXELS / 1e6
     cost = megapixels * UPSCALE_PASSES
     if job.mode == "redraw":
-        calls = job.steps * (1 if job.guidance == 1 else 2) + VAE_PASSES
-        cost += megapixels * job.factor**2 * calls
+        cost += megapixels * job.factor**2 * (_calls(job) + VAE_PASSES)
     return cost
+
+
+def _calls(job: Denoising | Upscale) -> int:
+    """Count network rows: two a call with guidance, two calls a step for some samplers."""
+    rows = 1 if job.guidance == 1 else 2
+    return job.steps * rows * (2 if job.sampler in TWO_CALL_SAMPLERS else 1)
