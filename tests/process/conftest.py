@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from tests.doubles.discord_server import DiscordServer
+from tests.process.house import ProcessHouse
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory) -> Path:
+    """Give a models folder with the checkpoint `tiny`."""
+    import torch
+
+    from tests.inference.conftest import save_checkpoint
+
+    shelf = tmp_path_factory.mktemp("models")
+    with torch.random.fork_rng():
+        torch.manual_seed(4)
+        save_checkpoint(shelf / "tiny", 4)
+    return shelf
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def easel(tmp_path_factory, models) -> AsyncIterator[ProcessHouse]:
+    """Give one Easel to all tests of a file, since a worker takes seconds to start."""
+    async with DiscordServer() as discord:
+        house = ProcessHouse(discord, tmp_path_factory.mktemp("easel"), models)
+        try:
+            yield house
+        finally:
+            await house.bot.close()

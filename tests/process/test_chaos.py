@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from tests.process.chaos import Chaos
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
+
+KILLS = 6
+
+
+async def test_no_kill_loses_a_job_or_shows_one_twice(easel):
+    seed = random.randrange(2**32)
+
+    outcome = await Chaos(easel, kills=KILLS, seed=seed, pause=4.0, drop_share=0.1).run()
+
+    assert outcome.sound, f"seed {seed}: {outcome}"
+    assert KILLS == sum(outcome.kills.values())
+    assert outcome.delivered > 0
