@@ -1,0 +1,126 @@
+"""The worker as the service starts it: a process of its own, frames on its standard pipes."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from inference import wire
+from inference.commands import Configure, Stop
+from inference.events import Finished, Progress, Ready, Troubled
+from inference.worker.__main__ import CANNOT_START
+from tests.inference.worker.conftest import submission
+
+ROOT = Path(__file__).parents[3]
+PATIENCE = 240.0  # seconds
+
+
+@contextmanager
+def process(*command: str) -> Iterator[subprocess.Popen]:
+    with subprocess.Popen(
+        [sys.executable, *command],
+        cwd=ROOT,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as running:
+        try:
+            yield running
+        finally:
+            running.kill()
+
+
+def worker():
+    return process("-m", "inference.worker")
+
+
+def test_a_job_goes_through_and_the_end_of_the_input_ends_all(config, photo):
+    with worker() as running:
+        wire.write(running.stdin, Configure(config=config))
+        assert isinstance(wire.read(running.stdout), Ready)
+
+        wire.write(running.stdin, submission("a", photo))
+        heard = [wire.read(running.stdout)]
+        while isinstance(heard[-1], Progress):
+            heard.append(wire.read(running.stdout))
+        assert isinstance(heard[-1], Finished)
+
+        wire.write(running.stdin, submission("b", photo, steps=150))
+        assert isinstance(wire.read(running.stdout), Progress)
+        running.stdin.close()
+        assert 0 == running.wait(PATIENCE)
+
+
+def test_a_missing_checkpoint_is_told_and_ends_with_its_own_code(config):
+    config = dataclasses.replace(config, model="unheard-of")
+    with worker() as running:
+        wire.write(running.stdin, Configure(config=config))
+
+        troubled = wire.read(running.stdout)
+
+        assert isinstance(troubled, Troubled)
+        assert "unheard-of" in troubled.reason
+        assert wire.read(running.stdout) is None
+        assert CANNOT_START == running.wait(PATIENCE)
+
+
+def test_a_first_frame_that_configures_nothing_is_refused():
+    with worker() as running:
+        wire.write(running.stdin, Stop())
+
+        assert Troubled(reason="The first frame must be Configure.") == wire.read(running.stdout)
+        assert CANNOT_START == running.wait(PATIENCE)
+
+
+def test_a_bot_that_is_gone_before_its_first_word_leaves_no_worker():
+    with worker() as running:
+        running.stdin.close()
+
+        assert CANNOT_START == running.wait(PATIENCE)
+
+
+PRINTS = """
+import os, sys
+from inference.events import Troubled
+from inference.worker.pipes import Outlet, own_output
+outlet = Outlet(own_output())
+print("Loading pipeline components...")
+os.system("echo a child of the worker")
+outlet.send(Troubled(reason="none"))
+print("Done", flush=True)
+"""
+
+
+def test_what_libraries_print_does_not_reach_the_frames():
+    with process("-c", PRINTS) as running:
+        out, errors = running.communicate(timeout=PATIENCE)
+
+    assert wire.encode(Troubled(reason="none")) == out
+    assert b"Loading pipeline components..." in errors
+    assert b"a child of the worker" in errors
+
+
+ORPHAN = """
+import sys
+from inference.events import Troubled
+from inference.worker.pipes import Outlet, own_output
+outlet = Outlet(own_output())
+sys.stdin.read()
+outlet.send(Troubled(reason="x" * 100_000))
+outlet.send(Troubled(reason="again"))
+sys.stderr.write("still here")
+"""
+
+
+def test_speaking_to_a_bot_that_is_gone_is_no_error():
+    with process("-c", ORPHAN) as running:
+        running.stdout.close()
+        running.stdin.close()
+
+        assert b"still here" in running.stderr.read()

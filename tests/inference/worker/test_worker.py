@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from inference.commands import Cancel, Configure, Stop
+from inference.config import EngineConfig
+from inference.errors import DeviceLost
+from inference.events import Dropped, Failed, Finished, Progress, Ready
+from inference.worker.worker import DEVICE_LOST
+from tests.inference.worker.conftest import submission
+
+
+@pytest.fixture
+def ready(desk):
+    assert isinstance(desk.hear(), Ready)
+    return desk
+
+
+def test_a_worker_says_what_it_can_do(desk):
+    ready = desk.hear()
+
+    assert isinstance(ready, Ready)
+    assert ("cpu", "float32") == (ready.device, ready.dtype)
+    assert "tiny" in {model.name for model in ready.models}
+
+
+def test_a_job_becomes_a_picture_in_the_outbox(ready, photo, config):
+    ready.tell(submission("a", photo))
+
+    heard = [ready.hear(progress=True)]
+    while isinstance(heard[-1], Progress):
+        heard.append(ready.hear(progress=True))
+
+    *steps, finished = heard
+    assert [(0, 2), (1, 2), (2, 2)] == [(one.step, one.steps) for one in steps]
+    assert isinstance(finished, Finished)
+    assert ("a", 2) == (finished.job_id, finished.attempt)
+    (picture,) = finished.pictures
+    assert Path(config.outbox) == Path(picture.path).parent
+    with Image.open(picture.path) as opened:
+        assert (picture.width, picture.height) == opened.size
+        assert picture.infotext == opened.info["parameters"]
+    assert 5 == picture.seed
+    assert finished.seconds > 0
+
+
+def test_jobs_at_once_all_come_to_their_end(ready, photo):
+    for number in range(5):
+        ready.tell(submission(f"job-{number}", photo, seed=number))
+
+    ended = [ready.hear() for _ in range(5)]
+
+    assert {f"job-{number}" for number in range(5)} == {event.job_id for event in ended}
+    assert all(isinstance(event, Finished) for event in ended)
+
+
+def test_a_cancelled_job_is_dropped_and_the_next_one_runs(ready, photo):
+    ready.tell(submission("long", photo, steps=150))
+    assert isinstance(ready.hear(progress=True), Progress)
+
+    ready.tell(Cancel(job_id="long", attempt=2))
+    ready.tell(submission("next", photo))
+
+    assert Dropped(job_id="long", attempt=2) == ready.hear()
+    assert "next" == ready.hear().job_id
+
+
+def test_another_attempt_is_not_cancelled(ready, photo):
+    ready.tell(submission("a", photo))
+    ready.tell(Cancel(job_id="a", attempt=1))
+    ready.tell(Cancel(job_id="unknown", attempt=2))
+
+    assert isinstance(ready.hear(), Finished)
+
+
+def change(submit, **fields):
+    return dataclasses.replace(submit, **fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "fault", "words"),
+    [
+        ({"kind": "img2vid"}, "input", "There is no kind “img2vid”"),
+        ({"params": {"denoise": 1}}, "input", "img2img has no option “denoise”"),
+        ({"params": {"steps": 0}}, "input", "must lie between 1 and 150"),
+        ({"inputs": {}}, "input", "needs the picture “image”"),
+        ({"params": {"model": "unheard-of"}}, "model", "unheard-of"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_words(ready, photo, fields, fault, words):
+    ready.tell(change(submission("a", photo), **fields))
+
+    failed = ready.hear()
+
+    assert isinstance(failed, Failed)
+    assert ("a", 2, fault) == (failed.job_id, failed.attempt, failed.fault)
+    assert words in failed.reason
+
+
+@pytest.mark.parametrize("content", [b"", b"no picture", b"GIF89a"])
+def test_a_picture_that_cannot_be_read_fails_its_job_alone(ready, photo, tmp_path, content):
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(content)
+    ready.tell(submission("bad", broken))
+    ready.tell(submission("gone", tmp_path / "gone.png"))
+    ready.tell(submission("good", photo))
+
+    ended = {event.job_id: event for event in (ready.hear() for _ in range(3))}
+
+    for name in ("bad", "gone"):
+        assert "input" == ended[name].fault
+        assert "cannot be read any more: send it again" in ended[name].reason
+    assert isinstance(ended["good"], Finished)
+
+
+def test_a_picture_that_breaks_off_is_refused(ready, photo):
+    photo.write_bytes(photo.read_bytes()[:-30])
+    ready.tell(submission("a", photo))
+
+    assert "input" == ready.hear().fault
+
+
+def test_a_command_that_makes_no_sense_now_is_passed_over(ready, photo):
+    ready.tell(Configure(config=EngineConfig()))
+    ready.tell(submission("a", photo))
+
+    assert isinstance(ready.hear(), Finished)
+
+
+def test_a_drain_lets_the_jobs_in_hand_end(ready, photo):
+    ready.tell(submission("a", photo))
+    ready.tell(submission("b", photo))
+    ready.tell(Stop(drain=True))
+
+    ended = [ready.hear(), ready.hear()]
+    ready.thread.join()
+
+    assert ["a", "b"] == sorted(event.job_id for event in ended)
+    assert 0 == ready.code
+
+
+def test_a_stop_ends_in_the_middle_of_a_job(ready, photo):
+    ready.tell(submission("a", photo, steps=150))
+    assert isinstance(ready.hear(progress=True), Progress)
+    ready.tell(Stop())
+
+    ready.thread.join()
+
+    assert 0 == ready.code
+
+
+def test_the_end_of_the_pipe_is_the_end_of_the_work(ready, photo):
+    ready.tell(submission("a", photo, steps=150))
+    assert isinstance(ready.hear(progress=True), Progress)
+    ready.commands.close()
+
+    ready.thread.join()
+
+    assert 0 == ready.code
+
+
+def test_noise_on_the_pipe_is_the_end_of_the_work(ready):
+    ready.commands.write(b"what is this?")
+    ready.commands.flush()
+
+    ready.thread.join()
+
+    assert 0 == ready.code
+
+
+def test_a_result_that_cannot_be_saved_fails_its_job_with_words(ready, photo, config):
+    outbox = Path(config.outbox)
+    outbox.rmdir()
+    ready.tell(submission("a", photo))
+
+    failed = ready.hear()
+
+    assert isinstance(failed, Failed)
+    assert "engine" == failed.fault
+    outbox.mkdir()
+
+
+def test_a_lost_device_ends_the_worker_with_its_own_code(ready, photo, monkeypatch):
+    def lost():
+        raise DeviceLost
+
+    monkeypatch.setattr(ready.worker._engine, "step", lost)
+    ready.tell(submission("a", photo))
+
+    ready.thread.join()
+
+    assert DEVICE_LOST == ready.code
