@@ -48,10 +48,10 @@ def write_tokenizer(tokenizer: CLIPTokenizer, out: Path) -> None:
     (out / "merges.txt").write_text("\n".join(["#version: 0.2", *merges]) + "\n")
 
 
-def export_models(work: Path, pack: Path) -> list[str]:
+def export_models(work: Path, vae: Path, pack: Path) -> list[str]:
     """Write every model that has been trained into the pack; return their folder names."""
     sources = {
-        "vae": (AutoencoderKL, work / "vae" / "normalised"),
+        "vae": (AutoencoderKL, vae),
         "text_encoder": (CLIPTextModel, work / "unet" / "text_encoder"),
         "unet": (UNet2DConditionModel, work / "unet" / "unet"),
         "clip": (CLIPModel, work / "clip" / "clip"),
@@ -77,10 +77,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("data/starter"))
     parser.add_argument("--work", type=Path, default=Path("data/starter"))
+    parser.add_argument("--vae", type=Path, help="instead of WORK/vae/normalised")
     parser.add_argument("--pack", type=Path, default=Path("inference/starter"))
     options = parser.parse_args(arguments)
     work, pack = options.work, options.pack
-    written = export_models(work, pack)
+    written = export_models(work, options.vae or work / "vae" / "normalised", pack)
     shutil.copy(work / "vae" / "normalised" / "preview.json", pack / "vae")
     CLIPImageProcessor.from_pretrained(work / "clip" / "clip").save_pretrained(pack / "clip")
     if "captioner" in written:
