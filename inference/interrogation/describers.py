@@ -118,7 +118,7 @@ class Describers:
             (shelf.tagger, "tagger", "tags"),
         )
         return tuple(
-            ModelInfo(name=_name(folder), kind=kind, size=_side(folder), about=about)
+            ModelInfo(name=self._name(folder), kind=kind, size=_side(folder), about=about)
             for folder, kind, about in kinds
             if folder is not None
         )
@@ -128,6 +128,10 @@ class Describers:
         self._loaded.clear()
         self._scenes.clear()
         self._store.forget()
+
+    def _name(self, folder: Path) -> str:
+        """Name a folder as its host sees it; a part of the pack after the pack."""
+        return f"{self._pack.name}/{folder.name}" if folder.parent == self._pack else folder.name
 
     def _ranker(self, shelf: Shelf) -> ClipRanker:
         folder = shelf.clip
@@ -179,12 +183,6 @@ class Describers:
         if key not in self._scenes:
             self._scenes[key] = ranker.encode_phrases(starter_words.scenes(name))
         return self._scenes[key]
-
-
-def _name(folder: Path) -> str:
-    """Name a folder as its host sees it; a part of the pack after the pack."""
-    inside = folder.name in ("clip", "captioner")
-    return f"{folder.parent.name}/{folder.name}" if inside else folder.name
 
 
 def _side(folder: Path) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 
 from inference.models.errors import CorruptWeights, MissingWeights
 
@@ -43,7 +44,7 @@ def load_part(kind: Any, folder: Path, device: torch.device, dtype: torch.dtype)
             local_files_only=True,
             output_loading_info=True,
         )
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except (SafetensorError, OSError, ValueError, RuntimeError, KeyError) as error:
         raise CorruptWeights(f"{folder.name} cannot be read: {error}") from error
     if report["missing_keys"]:
         first = sorted(report["missing_keys"])[0]

@@ -1,0 +1,85 @@
+import shutil
+
+import pytest
+import torch
+from PIL import Image
+from transformers import BlipForConditionalGeneration, BlipProcessor, pipeline
+
+from inference.interrogation.captioner import CaptionSettings, load_captioner
+from inference.models.errors import CorruptWeights, MissingWeights
+from tests.doubles.describers import save_blip
+
+SETTINGS = [CaptionSettings(1, 6, 12), CaptionSettings(4, 3, 20), CaptionSettings()]
+
+
+@pytest.fixture(scope="module")
+def captioner(models, cpu):
+    return load_captioner(models / "blip", cpu, torch.float32)
+
+
+@pytest.mark.parametrize("settings", SETTINGS)
+def test_captions_are_those_of_transformers_generate(captioner, models, noise, settings):
+    model = BlipForConditionalGeneration.from_pretrained(models / "blip").eval()
+    processor = BlipProcessor.from_pretrained(models / "blip")
+    expected = []
+    for picture in noise:
+        ids = model.generate(
+            **processor(images=picture, return_tensors="pt"),
+            num_beams=settings.beams,
+            min_length=settings.min_length,
+            max_length=settings.max_length,
+            do_sample=False,
+        )
+        expected.append(processor.decode(ids[0], skip_special_tokens=True))
+    assert expected == captioner.caption(noise, settings)
+    assert len(set(expected)) > 1
+
+
+def test_captions_are_those_of_transformers_pipeline(captioner, models, noise):
+    say = pipeline(
+        "image-text-to-text",
+        model=BlipForConditionalGeneration.from_pretrained(models / "blip").eval(),
+        processor=BlipProcessor.from_pretrained(models / "blip"),
+        device="cpu",
+    )
+    lengths = {"min_length": 6, "max_length": 12, "num_beams": 2}
+    answer = say(images=noise[0], text="", generate_kwargs=lengths)
+    assert answer[0]["generated_text"] == captioner.caption(noise, CaptionSettings(2, 6, 12))[0]
+
+
+def test_pictures_are_squashed_to_the_networks_square(captioner):
+    pixels = captioner.processor(images=[Image.new("RGB", (90, 7))], return_tensors="pt")
+    assert (1, 3, 16, 16) == tuple(pixels.pixel_values.shape)
+
+
+def test_a_captioner_of_short_captions_ends_when_it_wants_to(cpu, tmp_path, noise):
+    save_blip(tmp_path, positions=10)
+    captioner = load_captioner(tmp_path, cpu, torch.float32)
+    assert CaptionSettings(2, 0, 10) == captioner.within(CaptionSettings(2, 24, 48))
+    assert CaptionSettings(2, 4, 9) == captioner.within(CaptionSettings(2, 4, 9))
+    assert 3 == len(captioner.caption(noise, CaptionSettings()))
+
+
+def test_without_a_tokenizer_it_says_what_to_add(models, cpu, tmp_path):
+    for name in ("config.json", "model.safetensors"):
+        shutil.copy(models / "blip" / name, tmp_path)
+    with pytest.raises(MissingWeights, match=r"lacks its tokenizer: put tokenizer\.json"):
+        load_captioner(tmp_path, cpu, torch.float32)
+
+
+def test_half_a_network_is_refused(models, cpu, tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(models / "blip", tmp_path / "blip")
+    weights = tmp_path / "blip" / "model.safetensors"
+    kept = {name: value for name, value in load_file(weights).items() if "layers.1." not in name}
+    save_file(kept, weights, metadata={"format": "pt"})
+    with pytest.raises(CorruptWeights, match=r"lacks \d+ arrays of its network"):
+        load_captioner(tmp_path / "blip", cpu, torch.float32)
+
+
+def test_a_damaged_file_is_refused(models, cpu, tmp_path):
+    shutil.copytree(models / "blip", tmp_path / "blip")
+    (tmp_path / "blip" / "model.safetensors").write_bytes(b"no weights")
+    with pytest.raises(CorruptWeights, match="cannot be read"):
+        load_captioner(tmp_path / "blip", cpu, torch.float32)

@@ -1,0 +1,90 @@
+import shutil
+
+import pytest
+import torch
+from PIL import Image
+
+from inference.interrogation.captioner import CaptionSettings
+from inference.interrogation.describers import Describers, Pending
+from inference.interrogation.starter_words import BACKGROUNDS, STYLES
+from inference.models.errors import CorruptWeights, MissingWeights
+
+
+@pytest.fixture
+def make(tmp_path, cpu):
+    def build(host, pack=None):
+        nothing = tmp_path / "nothing"
+        return Describers(host, tmp_path / "cache", pack or nothing, cpu, torch.float32)
+
+    return build
+
+
+def ranked(describers, pictures):
+    answer = describers.rank(pictures)
+    left = []
+    while isinstance(answer, Pending):
+        left.append(answer.left)
+        answer = describers.rank(pictures)
+    return answer, left
+
+
+def test_a_host_without_models_has_nothing_to_say(make, tmp_path, noise):
+    describers = make(tmp_path / "empty")
+    assert describers.caption(noise, CaptionSettings()) is None
+    assert () == describers.infos()
+    with pytest.raises(MissingWeights, match="no CLIP on this server"):
+        describers.rank(noise)
+    with pytest.raises(MissingWeights, match="method caption"):
+        describers.tag(noise)
+
+
+def test_phrases_are_encoded_once_and_announced(make, models, noise):
+    answer, left = ranked(make(models), noise)
+    assert left == sorted(left, reverse=True)
+    assert 0 == left[-1]
+    assert (3, 4) == (len(answer), len(answer[0]))
+    assert answer == make(models).rank(noise)
+
+
+def test_a_batch_ranks_as_each_picture_alone(make, models, noise):
+    describers = make(models)
+    together, _ = ranked(describers, noise)
+    alone = [describers.rank([picture])[0] for picture in noise]
+    for one, other in zip(together, alone, strict=True):
+        assert [match.phrase for match in one] == [match.phrase for match in other]
+
+
+def test_the_hosts_lists_are_ranked(make, models, tmp_path, noise):
+    host = tmp_path / "host"
+    shutil.copytree(models / "clip", host / "clip")
+    (host / "lists").mkdir()
+    (host / "lists" / "pets.top2.txt").write_text("cat\ndog\nhamster\n")
+    answer, _ = ranked(make(host), noise)
+    assert {"cat", "dog", "hamster"} >= {match.phrase for match in answer[0][4:6]}
+    (host / "lists" / "pets.top2.txt").write_text("")
+    with pytest.raises(CorruptWeights, match="is empty"):
+        make(host).rank(noise)
+
+
+def test_networks_leave_and_come_back(make, models, noise):
+    describers = make(models)
+    expected, _ = ranked(describers, noise)
+    describers.release()
+    assert expected == describers.rank(noise)
+
+
+def test_what_describes_is_listed(make, models):
+    found = [(info.name, info.kind, info.size) for info in make(models).infos()]
+    expected = [("blip", "captioner", 16), ("clip", "captioner", 16), ("vit", "tagger", 16)]
+    assert expected == found
+
+
+def test_the_starter_pack_names_an_emoji(make, small_pack, tmp_path):
+    with Image.open("tests/data/red-apple.png") as picture:
+        apple = picture.convert("RGB")
+    describers = make(tmp_path / "empty", small_pack)
+    (answer,), _ = ranked(describers, [apple])
+    assert "red apple" == answer[0].phrase
+    assert answer[1].phrase in STYLES
+    assert answer[2].phrase in BACKGROUNDS
+    assert ["pack/clip"] == [info.name for info in describers.infos()]

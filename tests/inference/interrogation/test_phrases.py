@@ -1,0 +1,75 @@
+import sys
+
+import pytest
+
+from inference.interrogation.phrases import (
+    LINES,
+    OWN_LISTS,
+    PhraseList,
+    find_lists,
+    read_list,
+)
+from inference.models.errors import CorruptWeights
+
+
+def test_a_file_name_says_how_many_are_answered(tmp_path):
+    path = tmp_path / "artists.top3.txt"
+    path.write_text("a\n\n  b \na\n", encoding="utf-8")
+    assert PhraseList("artists", ("a", "b"), 3) == read_list(path)
+
+
+def test_only_the_first_lines_count(tmp_path):
+    path = tmp_path / "flavors.txt"
+    path.write_text("\n".join(map(str, range(LINES + 9))), encoding="utf-8")
+    assert LINES == len(read_list(path).phrases)
+    assert LINES + 9 == len(read_list(path, lines=0).phrases)
+
+
+def test_an_empty_list_is_refused(tmp_path):
+    path = tmp_path / "mediums.txt"
+    path.write_text(" \n\n")
+    with pytest.raises(CorruptWeights, match=r"mediums\.txt is empty: write one phrase a line"):
+        read_list(path)
+
+
+def test_a_list_that_is_no_text_is_refused(tmp_path):
+    path = tmp_path / "mediums.txt"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(CorruptWeights, match="UTF-8"):
+        read_list(path)
+
+
+def test_the_shipped_lists_have_no_double_and_no_blank():
+    paths = sorted(OWN_LISTS.glob("*.txt"))
+    names = [path.stem for path in paths]
+    assert ["flavors", "mediums", "movements", "subjects"] == names
+    for path in paths:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        assert list(read_list(path).phrases) == lines
+        assert len(lines) > 30
+
+
+def test_a_hosts_list_hides_the_shipped_one(tmp_path):
+    for name in ("mediums.top2.txt", "animals.txt"):
+        (tmp_path / name).write_text("x\n")
+    names = [path.name for path in find_lists(tmp_path)]
+    expected = ["subjects.txt", "animals.txt", "flavors.txt", "mediums.top2.txt", "movements.txt"]
+    assert expected == names
+
+
+def test_clip_interrogators_files_are_taken_where_it_is_installed(tmp_path, monkeypatch):
+    data = tmp_path / "clip_interrogator" / "data"
+    data.mkdir(parents=True)
+    (data.parent / "__init__.py").write_text("raise RuntimeError('never imported')")
+    for name in ("artists", "flavors", "negative"):
+        (data / f"{name}.txt").write_text("x\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    found = find_lists(tmp_path / "none")
+    assert "clip_interrogator" not in sys.modules
+    assert ["subjects", "artists", "flavors", "mediums", "movements"] == [p.stem for p in found]
+    assert [data / "artists.txt", data / "flavors.txt"] == list(found[1:3])
+
+
+def test_the_digest_follows_the_phrases_alone():
+    assert PhraseList("a", ("x", "y")).digest == PhraseList("b", ("x", "y"), 3).digest
+    assert PhraseList("a", ("x", "y")).digest != PhraseList("a", ("y", "x")).digest

@@ -1,0 +1,40 @@
+import pytest
+
+from inference.interrogation.tags import Label, Tag, TagKind, TagRules, split_ratings, write
+
+TAGS = (
+    Tag(Label("safe", TagKind.RATING), 0.2),
+    Tag(Label("questionable", TagKind.RATING), 0.7),
+    Tag(Label("smile"), 0.9),
+    Tag(Label("long_hair"), 0.5),
+    Tag(Label("miku_(vocaloid)", TagKind.CHARACTER), 0.812),
+    Tag(Label("back\\slash"), 0.6),
+    Tag(Label("hat"), 0.4999),
+)
+
+
+@pytest.mark.parametrize(
+    ("rules", "expected"),
+    [
+        (TagRules(), r"back\\slash, long hair, miku \(vocaloid\), smile"),
+        (TagRules(order="score"), r"smile, miku \(vocaloid\), back\\slash, long hair"),
+        (TagRules(threshold=0.8, spaces=False), r"miku_\(vocaloid\), smile"),
+        (TagRules(threshold=0.8, escape=False), "miku (vocaloid), smile"),
+        (TagRules(threshold=0.8, show_ranks=True), r"(miku \(vocaloid\):0.812), (smile:0.900)"),
+        (TagRules(hidden=("Long Hair", "back\\slash", "miku_(vocaloid)")), "smile"),
+        (TagRules(threshold=0.95), ""),
+    ],
+)
+def test_tags_are_written_as_the_field_writes_them(rules, expected):
+    assert expected == write(TAGS, rules)
+
+
+def test_ratings_stand_apart_the_likeliest_first():
+    ratings, others = split_ratings(TAGS)
+    assert ["questionable", "safe"] == [tag.label.name for tag in ratings]
+    assert TAGS[2:] == others
+
+
+def test_equal_scores_are_sorted_by_name():
+    tags = [Tag(Label(name), 0.5) for name in ("b", "a", "c")]
+    assert "a, b, c" == write(tags, TagRules(order="score"))

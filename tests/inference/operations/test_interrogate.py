@@ -1,0 +1,203 @@
+import shutil
+
+import pytest
+import torch
+from PIL import Image
+
+from inference.config import EngineConfig
+from inference.errors import JobError
+from inference.interrogation.captioner import CaptionSettings
+from inference.interrogation.describers import Describers
+from inference.jobs import Interrogate, Loopback
+from inference.models.errors import CorruptWeights, MissingWeights
+from inference.models.library import Library
+from inference.operations.interrogate import LANE, describe, interrogate, perform
+from inference.operations.loopback import loopback
+from inference.operations.studio import Studio
+from tests.doubles.describers import save_blip, save_clip, save_tagger
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory):
+    """A models folder with a captioner and short lists; tests copy it to change it."""
+    shelf = tmp_path_factory.mktemp("host")
+    save_blip(shelf / "blip")
+    save_clip(shelf / "clip")
+    save_tagger(shelf / "vit")
+    return shelf
+
+
+@pytest.fixture
+def make(tmp_path):
+    """Make what describes pictures from a models folder."""
+
+    def build(folder):
+        device = torch.device("cpu")
+        return Describers(folder, tmp_path / "cache", tmp_path / "pack", device, torch.float32)
+
+    return build
+
+
+@pytest.fixture
+def ask(run_operation, studio, photo):
+    """Interrogate a picture over given describers; `pictures` collects each slice's lane."""
+
+    def run(describers, lanes=None, **settings):
+        def hand(lane, loads):
+            if lanes is not None:
+                lanes.append((lane[1], len(loads)))
+            return perform(lane, list(loads), describers)
+
+        job = Interrogate(**settings)
+        return run_operation(interrogate(job, {"image": photo}, studio), hands={LANE: hand})
+
+    return run
+
+
+def copy(host, tmp_path, *parts):
+    for part in parts:
+        shutil.copytree(host / part, tmp_path / "models" / part)
+    return tmp_path / "models"
+
+
+def test_a_caption_is_followed_by_the_best_of_each_list(ask, make, host, photo):
+    describers = make(host)
+    settings = CaptionSettings(2, 3, 9)
+    (caption,) = describers.caption([photo], settings)
+    text = ask(describers, beams=2, min_length=3, max_length=9).text
+    (matches,) = describers.rank([photo])
+    assert ", ".join([caption, *(match.phrase for match in matches)]) == text
+    assert 4 == len(matches)
+
+
+def test_ranks_can_be_shown_or_left_out(ask, make, host, photo):
+    describers = make(host)
+    short = {"min_length": 3, "max_length": 9}
+    (caption,) = describers.caption([photo], CaptionSettings(1, 3, 9))
+    assert caption == ask(describers, ranks=False, **short).text
+    shown = ask(describers, show_ranks=True, **short).text
+    (matches,) = describers.rank([photo])
+    expected = [f"({match.phrase}:{match.probability:.3f})" for match in matches]
+    assert ", ".join([caption, *expected]) == shown
+
+
+def test_it_runs_in_slices(ask, make, host):
+    lanes = []
+    describers = make(host)
+    ask(describers, lanes, min_length=3, max_length=9)
+    assert (CaptionSettings(1, 3, 9), 1) == lanes[0]
+    assert {("ranks", 1)} == set(lanes[1:])
+    assert len(lanes) > 4
+    again = []
+    ask(describers, again, min_length=3, max_length=9)
+    assert 2 == len(again)
+
+
+def test_without_a_captioner_the_likeliest_subject_is_the_caption(ask, make, host, tmp_path, photo):
+    describers = make(copy(host, tmp_path, "clip"))
+    text = ask(describers).text
+    (matches,) = describers.rank([photo])
+    assert text.startswith(f"{matches[0].phrase}, ")
+    assert matches[0].phrase == ask(describers, ranks=False).text
+
+
+def test_without_clip_the_caption_stands_alone(ask, make, host, tmp_path):
+    outcome = ask(make(copy(host, tmp_path, "blip")), min_length=3, max_length=9)
+    assert outcome.text
+    assert "<error>" not in outcome.text
+    assert "No matches were added: There is no CLIP" in outcome.notes[0]
+
+
+def test_failed_ranks_are_marked_and_the_caption_kept(ask, make, host, tmp_path, photo):
+    models = copy(host, tmp_path, "blip", "clip")
+    (models / "lists").mkdir()
+    (models / "lists" / "mediums.txt").write_text("\n")
+    describers = make(models)
+    (caption,) = describers.caption([photo], CaptionSettings(1, 3, 9))
+    outcome = ask(describers, min_length=3, max_length=9)
+    assert f"{caption}, <error>" == outcome.text
+    assert "mediums.txt is empty" in outcome.notes[0]
+
+
+def test_with_nothing_to_answer_it_fails_with_words(ask, make, tmp_path):
+    with pytest.raises(MissingWeights, match="no CLIP on this server"):
+        ask(make(tmp_path / "none"))
+
+
+def test_a_captioner_without_its_tokenizer_fails_with_words(ask, make, host, tmp_path):
+    models = copy(host, tmp_path, "blip")
+    for name in ("tokenizer.json", "vocab.txt"):
+        (models / "blip" / name).unlink(missing_ok=True)
+    with pytest.raises(MissingWeights, match="The captioner blip lacks its tokenizer"):
+        ask(make(models))
+
+
+def test_tags_are_written_above_the_threshold(ask, make, host, photo):
+    describers = make(host)
+    (tags,) = describers.tag([photo])
+    chances = {tag.label.name: tag.probability for tag in tags}
+    outcome = ask(describers, method="tags", threshold=0.0)
+    assert r"miku \(v\), red apple" == outcome.text
+    likelier = max(("general", "explicit"), key=chances.__getitem__)
+    assert (f"Rated {likelier} ({chances[likelier]:.2f}).",) == outcome.notes
+
+
+def test_a_threshold_too_high_names_the_likeliest(ask, make, host):
+    outcome = ask(make(host), method="tags", threshold=1.0)
+    assert "" == outcome.text
+    assert "Lower the threshold." in outcome.notes[1]
+
+
+def test_an_empty_tag_list_fails_with_words(ask, make, host, tmp_path):
+    models = copy(host, tmp_path, "vit")
+    (models / "vit" / "selected_tags.csv").write_text("tag_id,name,category,count\n")
+    with pytest.raises(CorruptWeights, match="lists no tags"):
+        ask(make(models), method="tags")
+
+
+def test_transparent_parts_are_seen_as_white(run_operation, make, host, studio):
+    describers = make(host)
+    hands = {LANE: lambda lane, loads: perform(lane, list(loads), describers)}
+    plain = Image.new("RGB", (30, 30), "white")
+    plain.paste("red", (5, 5, 20, 20))
+    clear = Image.new("RGBA", (30, 30), (9, 9, 9, 0))
+    clear.paste((255, 0, 0, 255), (5, 5, 20, 20))
+    job = Interrogate(min_length=3, max_length=9, show_ranks=True)
+    texts = [
+        run_operation(interrogate(job, {"image": picture}, studio), hands=hands).text
+        for picture in (plain, clear)
+    ]
+    assert texts[0] == texts[1]
+
+
+def test_loopback_appends_what_each_picture_shows(run_operation, make, host, studio, square):
+    describers = make(host)
+    hands = {LANE: lambda lane, loads: perform(lane, list(loads), describers)}
+    job = Loopback(prompt="a cat", append="tags", loops=2, steps=2, seed=1, strength=0.5)
+    telling = Studio(studio.library, studio.max_pixels, describe)
+    outcome = run_operation(loopback(job, {"image": square}, telling), hands=hands)
+    (tags,) = describers.tag([square])
+    said = [tag.label.name for tag in tags[2:] if tag.probability >= 0.5]
+    assert said
+    frames = [made for made in outcome.pictures if made.role == "frame"]
+    prompt = frames[0].infotext.splitlines()[0]
+    assert ", ".join(["a cat", *sorted(said)]).replace("_", " ") == prompt.replace(
+        "\\", ""
+    ).replace("_", " ")
+
+
+def test_the_workers_own_hands_describe(run_operation, host, studio, photo, tmp_path):
+    from inference.worker.hands import make_hands
+
+    config = EngineConfig(models_dir=str(host), cache_dir=str(tmp_path))
+    library = Library(config, torch.device("cpu"), torch.float32)
+    names = [info.name for info in library.infos() if info.kind in ("captioner", "tagger")]
+    assert ["blip", "clip", "vit"] == names
+    job = Interrogate(min_length=3, max_length=9, ranks=False)
+    operation = interrogate(job, {"image": photo}, studio)
+    assert run_operation(operation, hands=make_hands(library)).text
+
+
+def test_a_method_that_is_none_is_refused():
+    with pytest.raises(JobError, match="There is no method"):
+        next(describe(Image.new("RGB", (8, 8)), "poem"))
