@@ -220,7 +220,8 @@ class Dispatcher:
             )
             try:
                 await self._recorder.record(worker, event)
-            except StorageError:
+            except Exception:
+                # Whatever it was: a loop that ended here would leave every worker unheard.
                 log.exception("An event could not be recorded.", extra={"action": "event_failed"})
                 await self._pause(STORE_PAUSE)
             self._wake.set()

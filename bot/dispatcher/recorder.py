@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
@@ -75,10 +76,10 @@ class Recorder:
     async def hand_back(self, held: Held, reason: str, *, count_attempt: bool = True) -> None:
         """Give a job back to the queue, or fail it when its attempts are used up."""
         record = held.record
-        self._hands.release(record.id, record.attempt)
-        after = await self._jobs.release(
-            record.id, record.attempt, held.worker, reason, count_attempt=count_attempt
-        )
+        with self._letting_go(held):
+            after = await self._jobs.release(
+                record.id, record.attempt, held.worker, reason, count_attempt=count_attempt
+            )
         if after is not None and after.state is JobState.FAILED:
             self.announcer.settled(after)
 
@@ -102,24 +103,41 @@ class Recorder:
             self._hands.release(record.id, record.attempt)
             await self._service.cancel(held.worker, record.id, record.attempt)
 
-    def _take(self, worker: str, job_id: str, attempt: int) -> Held | None:
-        if self._hands.find(worker, job_id, attempt) is None:
+    def _known(self, worker: str, job_id: str, attempt: int) -> Held | None:
+        held = self._hands.find(worker, job_id, attempt)
+        if held is None:
             log.info("%s spoke of job %s, which it does not hold.", worker, job_id)
-            return None
-        return self._hands.release(job_id, attempt)
+        return held
+
+    @contextlib.contextmanager
+    def _letting_go(self, held: Held) -> Iterator[None]:
+        """Let go of a job only when its end is recorded: a stop waits for empty hands."""
+        try:
+            yield
+        finally:
+            self._hands.release(held.record.id, held.record.attempt)
 
     async def _finished(self, worker: str, event: Finished) -> None:
-        if self._take(worker, event.job_id, event.attempt) is None:
+        held = self._known(worker, event.job_id, event.attempt)
+        if held is None:
             await asyncio.to_thread(_discard, event.pictures)
             return
-        result = {
-            "pictures": [await self._adopt(picture) for picture in event.pictures],
-            "text": event.text,
-            "notes": list(event.notes),
-            "seconds": event.seconds,
-            "charged": event.charged,
-        }
-        if await self._jobs.finish(event.job_id, event.attempt, worker, result):
+        with self._letting_go(held):
+            try:
+                pictures = [await self._adopt(picture) for picture in event.pictures]
+            except (OSError, ValueError):
+                log.exception("The result of job %s cannot be taken over.", event.job_id)
+                await self.hand_back(held, "its result could not be read")
+                return
+            result = {
+                "pictures": pictures,
+                "text": event.text,
+                "notes": list(event.notes),
+                "seconds": event.seconds,
+                "charged": event.charged,
+            }
+            done = await self._jobs.finish(event.job_id, event.attempt, worker, result)
+        if done:
             self.announcer.settled(await self._jobs.get(event.job_id))
 
     async def _adopt(self, picture: Picture) -> dict[str, Any]:
@@ -128,16 +146,19 @@ class Recorder:
         return facts
 
     async def _failed(self, worker: str, event: Failed) -> None:
-        held = self._take(worker, event.job_id, event.attempt)
+        held = self._known(worker, event.job_id, event.attempt)
         if held is None:
             return
         if event.fault == "engine":
             await self.hand_back(held, event.reason)
-        elif await self._jobs.fail(event.job_id, event.attempt, worker, event.reason):
+            return
+        with self._letting_go(held):
+            ended = await self._jobs.fail(event.job_id, event.attempt, worker, event.reason)
+        if ended:
             self.announcer.settled(await self._jobs.get(event.job_id))
 
     async def _dropped(self, worker: str, event: Dropped) -> None:
-        held = self._take(worker, event.job_id, event.attempt)
+        held = self._known(worker, event.job_id, event.attempt)
         if held is not None:
             await self.hand_back(held, "The worker gave it back.", count_attempt=False)
 

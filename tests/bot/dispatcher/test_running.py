@@ -1,0 +1,251 @@
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from bot.dispatcher import dispatcher as module
+from inference.events import Finished, Picture
+from storage.errors import DiskFull, UnknownJob
+from storage.records import JobState
+from tests.bot.dispatcher.conftest import CAPACITY, until
+
+
+async def test_a_job_reaches_the_worker_with_its_pictures(line):
+    id = await line.run()
+
+    job = line.service.job
+    record = await line.jobs.get(id)
+    assert (id, 1, "img2img") == (job.job_id, job.attempt, job.kind)
+    assert record.params == dict(job.params)
+    assert str(line.blobs.path(record.inputs["image"])) == job.inputs["image"]
+    assert (JobState.RUNNING, line.service.worker) == (record.state, record.worker)
+
+
+async def test_a_worker_is_given_no_more_than_it_can_hold(line):
+    for _ in range(CAPACITY + 2):
+        await line.submit()
+    await until(lambda: len(line.service.held) == CAPACITY)
+    assert CAPACITY == len(line.service.submitted)
+
+    line.service.finish(next(iter(line.service.held)))
+    await line.settled()
+    await until(lambda: len(line.service.submitted) == CAPACITY + 1)
+
+    assert CAPACITY == len(line.service.held)
+
+
+async def test_jobs_wait_while_there_is_no_worker(line):
+    line.service.ready = False
+    id = (await line.submit()).record.id
+    line.service.ready = True
+
+    await line.submit()
+
+    await until(lambda: id in line.service.held)
+
+
+async def test_a_step_is_announced(line):
+    id = await line.run()
+
+    line.service.progress(1, 20)
+    line.service.progress(2, 20)
+    await until(lambda: len(line.witness.steps) == 2)
+
+    assert [(id, 1), (id, 2)] == line.witness.steps
+
+
+async def test_a_step_renews_the_leases_of_all_its_worker_holds(line, monkeypatch):
+    monkeypatch.setattr("bot.dispatcher.hands.RENEW_INTERVAL", 0.0)
+    stepping, waiting = await line.run(), await line.run()
+    before = {id: (await line.jobs.get(id)).lease_until for id in (stepping, waiting)}
+
+    line.service.progress(7, 20, stepping)
+    await until(lambda: line.witness.steps)
+
+    after = {id: await line.jobs.get(id) for id in (stepping, waiting)}
+    assert (7, 20) == (after[stepping].step, after[stepping].steps)
+    assert all(after[id].lease_until > before[id] for id in before)
+
+
+async def test_a_result_is_recorded_before_it_is_announced(line):
+    id = await line.run()
+    line.service.finish(text="a fox", notes=("cropped",))
+
+    record = await line.settled()
+
+    assert (id, JobState.DONE) == (record.id, record.state)
+    (picture,) = record.result["pictures"]
+    assert (16, 16, "image/png") == (picture["width"], picture["height"], picture["media_type"])
+    assert (await line.blobs.get(picture["key"])).startswith(b"\x89PNG")
+    assert ("a fox", ["cropped"]) == (record.result["text"], record.result["notes"])
+    assert [] == list(line.service.outbox.iterdir())
+
+
+@pytest.mark.parametrize("fault", ["input", "model", "memory"])
+async def test_what_cannot_be_done_is_not_tried_again(line, fault):
+    await line.run()
+    line.service.fail("The mask is empty.", fault)
+
+    record = await line.settled()
+
+    assert (JobState.FAILED, "The mask is empty.") == (record.state, record.error)
+    assert 1 == len(line.service.submitted)
+
+
+async def test_what_broke_inside_is_tried_three_times(line):
+    id = await line.run()
+    for attempt in (1, 2, 3):
+        await until(lambda: id in line.service.held)
+        assert attempt == line.service.job.attempt
+        line.service.fail("Something broke", "engine")
+
+    record = await line.settled()
+
+    assert JobState.FAILED == record.state
+    assert "Given up after 3 attempts: Something broke" in record.error
+
+
+async def test_the_jobs_of_a_lost_worker_run_again(line):
+    first, second = await line.run(), await line.run()
+    lost = line.service.worker
+
+    line.service.lose_worker()
+    await until(lambda: len(line.service.submitted) == 4)
+
+    assert {first, second} == set(line.service.held)
+    assert {2} == {job.attempt for job in line.service.held.values()}
+    assert lost != (await line.jobs.get(first)).worker
+    assert [] == line.witness.settlements
+
+
+async def test_a_worker_that_comes_back_from_the_dead_is_not_believed(line):
+    id = await line.run()
+    zombie, outbox = line.service.worker, line.service.outbox
+    line.service.lose_worker()
+    await until(lambda: line.service.held.get(id) and line.service.job.attempt == 2)
+    path = outbox / "late.png"
+    path.write_bytes(b"late")
+    late = Picture(path=str(path), width=1, height=1, media_type="image/png")
+
+    for worker, attempt in ((zombie, 1), (zombie, 2), (line.service.worker, 1)):
+        event = Finished(job_id=id, attempt=attempt, pictures=(late,))
+        line.service._say(event, worker)
+    await until(lambda: not path.exists())
+
+    assert JobState.RUNNING == (await line.jobs.get(id)).state
+    line.service.finish(id)
+    assert JobState.DONE == (await line.settled()).state
+
+
+async def test_a_result_whose_file_is_gone_is_made_again(line):
+    id = await line.run()
+    missing = Picture(path="/nowhere/a.png", width=1, height=1, media_type="image/png")
+
+    line.service.held.clear()
+    line.service._say(Finished(job_id=id, attempt=1, pictures=(missing,)))
+    await until(lambda: id in line.service.held)
+
+    assert 2 == line.service.job.attempt
+    line.service.finish()
+    assert JobState.DONE == (await line.settled()).state
+
+
+async def test_a_full_disk_stops_nobody_from_listening(line, monkeypatch):
+    monkeypatch.setattr(module, "STORE_PAUSE", 0.0)
+    first, second = await line.run(), await line.run()
+
+    async def full(path: Path) -> str:
+        raise DiskFull
+
+    with monkeypatch.context() as patch:
+        patch.setattr(line.blobs, "adopt", full)
+        line.service.finish(first)
+        await asyncio.sleep(0.05)
+    line.service.finish(second)
+
+    assert second == (await line.settled()).id
+
+
+async def test_a_waiting_job_is_cancelled_at_once(line):
+    line.service.ready = False
+    id = (await line.submit()).record.id
+
+    record = await line.dispatcher.cancel(id, "ada")
+
+    assert JobState.CANCELLED == record.state
+    assert id == line.witness.only().id
+
+
+async def test_a_running_job_is_taken_from_its_worker(line):
+    id = await line.run()
+
+    await line.dispatcher.cancel(id, None)
+
+    assert [id] == line.service.cancelled
+    assert JobState.CANCELLED == (await line.jobs.get(id)).state
+    other = await line.run()
+    line.service.finish(other)
+    await line.settled(2)
+    assert JobState.CANCELLED == (await line.jobs.get(id)).state
+
+
+async def test_a_job_that_is_over_stays_as_it_is(line):
+    id = await line.run()
+    line.service.finish()
+    await line.settled()
+
+    record = await line.dispatcher.cancel(id, "ada")
+
+    assert JobState.DONE == record.state
+    assert 1 == len(line.witness.settlements)
+
+
+async def test_a_job_is_cancelled_by_its_owner_only(line):
+    id = await line.run()
+
+    with pytest.raises(UnknownJob):
+        await line.dispatcher.cancel(id, "bob")
+
+    assert id in line.service.held
+
+
+async def test_a_stop_lets_jobs_in_hand_end(line):
+    id = await line.run()
+    stopping = asyncio.create_task(line.dispatcher.stop(60))
+    await asyncio.sleep(0)
+    waiting = (await line.submit()).record.id
+
+    line.service.finish(id)
+    await stopping
+
+    assert JobState.DONE == (await line.jobs.get(id)).state
+    assert JobState.QUEUED == (await line.jobs.get(waiting)).state
+
+
+async def test_a_stop_hands_back_what_does_not_end(line):
+    id = await line.run()
+
+    await line.dispatcher.stop(0.01)
+
+    record = await line.jobs.get(id)
+    assert (JobState.QUEUED, 0) == (record.state, record.strikes)
+    assert [id] == line.service.cancelled
+
+
+async def test_a_silent_worker_loses_its_job(idle_line, monkeypatch):
+    monkeypatch.setattr(module, "SWEEP_INTERVAL", 0.01)
+    line = idle_line
+    line.dispatcher.start()
+    id = await line.run()
+    expire = line.jobs.expire
+    far = (await line.jobs.get(id)).lease_until
+
+    monkeypatch.setattr(line.jobs, "expire", lambda: expire(far))
+    await until(lambda: len(line.service.submitted) == 2)
+    monkeypatch.undo()
+    await line.dispatcher.stop(0)
+
+    assert id in line.service.cancelled
+    assert 2 == line.service.submitted[-1].attempt

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import pytest
+
+from inference.errors import JobError, PictureMissing
+from inference.jobs import Img2Img
+from storage.errors import QueueFull
+from storage.records import JobState
+from tests.bot.dispatcher.conftest import LIMITS
+from tests.doubles.pictures import png
+
+
+async def test_a_job_is_stored_with_its_pictures(idle_line):
+    submission = await idle_line.submit()
+
+    record = submission.record
+    assert submission.created
+    assert JobState.QUEUED == record.state
+    assert ("ada", "guild", "somewhere") == (record.owner, record.guild, record.reply_to)
+    assert png() == await idle_line.blobs.get(record.inputs["image"])
+    assert record.cost > 0
+
+
+async def test_a_seed_left_to_chance_is_drawn_before_it_is_stored(idle_line):
+    drawn = (await idle_line.submit()).record
+    given = (await idle_line.submit(job=Img2Img(seed=11))).record
+
+    assert drawn.params["seed"] >= 0
+    assert 11 == given.params["seed"]
+
+
+async def test_the_same_request_is_queued_once(idle_line):
+    first = await idle_line.submit(key="one")
+    second = await idle_line.submit(key="one")
+
+    assert first.record.id == second.record.id
+    assert (True, False) == (first.created, second.created)
+    assert 1 == (await idle_line.jobs.counts())[JobState.QUEUED]
+
+
+async def test_a_submission_knows_its_place_and_whether_anyone_works(idle_line):
+    await idle_line.submit()
+    second = await idle_line.submit()
+    idle_line.service.ready = False
+    third = await idle_line.submit()
+
+    assert (2, 1) == (second.place.position, second.workers_ready)
+    assert (3, 0) == (third.place.position, third.workers_ready)
+
+
+@pytest.mark.parametrize(
+    ("pictures", "refusal"), [({}, PictureMissing), ({"image": b"", "mask": b""}, JobError)]
+)
+async def test_wrong_pictures_are_refused_before_anything_is_stored(idle_line, pictures, refusal):
+    with pytest.raises(refusal):
+        await idle_line.submit(pictures=pictures)
+
+    assert set() == await idle_line.blobs.keys()
+
+
+async def test_a_full_queue_refuses(idle_line):
+    for _ in range(LIMITS.per_owner):
+        await idle_line.submit()
+
+    with pytest.raises(QueueFull):
+        await idle_line.submit()
+    assert (await idle_line.submit(owner="bob")).created
