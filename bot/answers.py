@@ -18,6 +18,7 @@ from discord import app_commands
 
 from bot import texts
 from bot.errors import UserError
+from bot.failures import NOT_THROUGH
 from inference.errors import JobError
 from storage.errors import BlobMissing, DiskFull, QueueFull, UnknownJob
 
@@ -47,7 +48,7 @@ async def answer_error(interaction: discord.Interaction[Any], error: Exception) 
         await interaction.followup.send(words, ephemeral=True)
         if interaction.response.type is discord.InteractionResponseType.channel_message:
             await interaction.delete_original_response()
-    except discord.HTTPException as failure:
+    except NOT_THROUGH as failure:
         log.warning("A refusal could not be shown: %s", failure, extra={"action": "answer_lost"})
 
 

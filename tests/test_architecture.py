@@ -31,6 +31,7 @@ ALLOWED = {
         "pydantic",
         "pydantic_settings",
         "PIL",
+        "aiohttp",  # discord.py's HTTP client, whose errors it lets through
         "yarl",  # the address type of discord.py's own settings
     },
     "face": set(),

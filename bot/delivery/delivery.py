@@ -17,6 +17,7 @@ from bot.delivery.progress import ProgressBoard
 from bot.delivery.routes import AnswerGone, Routes
 from bot.dispatcher import IdleWait, Submission, straight
 from bot.errors import Unreachable
+from bot.failures import NOT_THROUGH
 from bot.reply_to import DEFAULT_FILE_LIMIT, ReplyTo
 from inference.events import Progress
 from storage.blobs import BlobStore
@@ -88,7 +89,7 @@ class Delivery:
                         current, submission.place, workers_ready=ready, notes=notes
                     )
                     await self._routes.edit_card(reply_to, place, views.for_waiting(record))
-        except (discord.HTTPException, OSError, StorageError) as error:
+        except (*NOT_THROUGH, StorageError) as error:
             log.warning("The place of job %s was not shown: %s", record.id, error)
 
     # Life.
@@ -162,7 +163,7 @@ class Delivery:
             message_id = await self._send(record, reply_to)
         except Unreachable as error:
             await self._jobs.undeliverable(record.id, str(error))
-        except (discord.HTTPException, OSError, TimeoutError) as error:
+        except NOT_THROUGH as error:
             log.warning("The result of %s did not get through: %s", record.id, error)
             await self._postpone(record, str(error))
         else:
@@ -205,7 +206,7 @@ class Delivery:
     async def _say_cancelled(self, record: JobRecord, reply_to: ReplyTo | None) -> None:
         if reply_to is None:
             return
-        with contextlib.suppress(discord.HTTPException, OSError):
+        with contextlib.suppress(*NOT_THROUGH):
             await self._routes.edit_card(reply_to, texts.cancelled(record), views.for_ended(record))
 
     async def _postpone(self, record: JobRecord, reason: str) -> None:

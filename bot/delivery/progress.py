@@ -8,10 +8,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import discord
-
 from bot import texts, views
 from bot.delivery.routes import Routes
+from bot.failures import NOT_THROUGH
 from bot.reply_to import ReplyTo
 from inference.events import Progress
 from storage.records import JobRecord
@@ -69,5 +68,5 @@ class ProgressBoard:
             try:
                 edit = self._routes.edit_card(reply_to, content, views.for_waiting(record))
                 await asyncio.wait_for(edit, EDIT_TIMEOUT)
-            except (discord.HTTPException, OSError, TimeoutError) as error:
+            except NOT_THROUGH as error:
                 log.info("Progress of %s was not shown: %s", record.id, error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from typing import Any
 
@@ -10,6 +11,7 @@ import discord
 from bot import texts
 from bot.delivery.outgoing import Outgoing
 from bot.errors import Unreachable
+from bot.failures import NOT_THROUGH
 from bot.reply_to import ReplyTo
 
 log = logging.getLogger(__name__)
@@ -100,10 +102,18 @@ class Routes:
         return message.id
 
     async def find(self, reply_to: ReplyTo, job_id: str) -> int | None:
-        """Look for a result that was posted before a crash kept it from being noted."""
+        """Look for a result that arrived though its arrival was never noted.
+
+        It may be the card, when the answer to its last edit was lost, or a message posted later.
+        """
+        channel = self._channel(reply_to)
         try:
-            async for message in self._channel(reply_to).history(limit=SEARCHED):
-                if message.id != reply_to.message_id and _belongs(message, job_id):
+            with contextlib.suppress(discord.NotFound):
+                card = await channel.get_partial_message(reply_to.message_id).fetch()
+                if _shows_end(card, job_id):
+                    return card.id
+            async for message in channel.history(limit=SEARCHED):
+                if _shows_end(message, job_id):
                     return message.id
         except (discord.NotFound, discord.Forbidden):
             log.info("The channel of job %s cannot be searched.", job_id)
@@ -113,7 +123,7 @@ class Routes:
         """Let the old card say where the result is, if it is still there."""
         try:
             await self.edit_card(reply_to, content, None)
-        except discord.HTTPException as error:
+        except NOT_THROUGH as error:
             log.info("An old card stays as it is: %s", error)
 
     def _webhook(self, reply_to: ReplyTo) -> discord.Webhook:
@@ -123,13 +133,12 @@ class Routes:
         return self._client.get_partial_messageable(reply_to.channel_id, guild_id=reply_to.guild_id)
 
 
-def _belongs(message: discord.Message, job_id: str) -> bool:
-    """Whether a message carries one of the job's buttons."""
-    return any(
-        str(getattr(item, "custom_id", "")).endswith(f":{job_id}")
-        for row in message.components
-        for item in _children(row)
-    )
+def _shows_end(message: discord.Message, job_id: str) -> bool:
+    """Whether a message carries a button of the ended job; one that waits can be cancelled only."""
+    marks = [
+        str(getattr(item, "custom_id", "")) for row in message.components for item in _children(row)
+    ]
+    return any(m.endswith(f":{job_id}") and not m.startswith("easel:cancel:") for m in marks)
 
 
 def _children(row: Any) -> list[Any]:
