@@ -1,0 +1,170 @@
+"""Say what a safetensors file is by the names and shapes in its header."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from inference.models.errors import UnsupportedWeights
+from inference.models.header import Header, read_header
+
+Kind = Literal["checkpoint", "lora", "vae", "embedding", "unet", "other"]
+Family = Literal["sd1", "sd2", "sdxl"]
+
+UNET = "model.diffusion_model."
+VAE = "first_stage_model."
+CONV_IN = f"{UNET}input_blocks.0.0.weight"
+TITLES = {"sd1": "Stable Diffusion 1", "sd2": "Stable Diffusion 2", "sdxl": "SDXL"}
+#: Width of the words that a family's network attends to.
+WIDTHS: dict[int, Family] = {768: "sd1", 1024: "sd2", 2048: "sdxl"}
+#: Parts of names that only LoRA and LyCORIS files have.
+LORA_SIGNS = (
+    ".lora_down.",
+    ".lora_up.",
+    ".lora_A.",
+    ".lora_B.",
+    "_lora.down.",
+    ".hada_w1_",
+    ".lokr_w",
+)
+#: Families that Easel does not run, by a part of a name that only they have.
+FOREIGN = (
+    ("conditioner.embedders.0.model.", "an SDXL refiner"),
+    ("joint_blocks.", "a Stable Diffusion 3 model"),
+    ("double_blocks.", "a FLUX or Chroma model"),
+    ("cap_embedder.", "a Lumina or Z-Image model"),
+    ("double_layers.", "an AuraFlow model"),
+    ("control_model.", "a ControlNet"),
+    ("controlnet_cond_embedding.", "a ControlNet"),
+    ("motion_modules.", "an AnimateDiff motion module"),
+    ("temporal_transformer", "a video model"),
+)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a file is."""
+
+    kind: Kind
+    #: None where the header does not tell.
+    family: Family | None = None
+    #: Channels that the network takes: 4, or 9 for inpainting.
+    channels: int = 4
+    #: `epsilon` or `v_prediction` where the file says so.
+    prediction: str | None = None
+    #: Whether its noise table ends in pure noise.
+    zero_terminal_snr: bool = False
+    #: Whether it brings its own autoencoder.
+    has_vae: bool = True
+    #: What it is in words.
+    title: str = ""
+
+
+def identify_file(path: Path) -> Identity:
+    """Read a file's header and say what it is.
+
+    Raises:
+        ModelError: it cannot be read.
+    """
+    return identify(read_header(path))
+
+
+def identify(header: Header) -> Identity:
+    """Say what a file is by its header."""
+    names = header.entries
+    if any(sign in name for name in names for sign in LORA_SIGNS):
+        family = _lora_family(header)
+        return Identity("lora", family, title=_titled("LoRA", family))
+    if CONV_IN in names and (family := _checkpoint_family(header)):
+        return _checkpoint(header, family)
+    for sign, title in FOREIGN:
+        if any(sign in name for name in names):
+            return Identity("other", title=title)
+    if any(name.removeprefix(VAE) == "decoder.conv_in.weight" for name in names):
+        return Identity("vae", title="an autoencoder (VAE)")
+    if CONV_IN in names or "conv_in.weight" in names or "input_blocks.0.0.weight" in names:
+        return Identity("unet", title="a denoising network without its text encoder")
+    if (width := embedding_width(header)) is not None:
+        family = WIDTHS.get(width)
+        return Identity("embedding", family, title=_titled("embedding", family))
+    return Identity("other", title="a file of another kind")
+
+
+def checkpoint_identity(path: Path) -> Identity:
+    """Identify a checkpoint.
+
+    Raises:
+        UnsupportedWeights: it is something else; the message says what and where that belongs.
+        ModelError: it cannot be read.
+    """
+    found = identify_file(path)
+    if found.kind == "checkpoint":
+        return found
+    places = {"lora": "loras", "vae": "vae", "embedding": "embeddings"}
+    place = places.get(found.kind)
+    hint = f"lay it into the folder {place}" if place else "Easel does not run it as a checkpoint"
+    raise UnsupportedWeights(f"{path.name} is {found.title}, no checkpoint: {hint}.")
+
+
+def embedding_width(header: Header) -> int | None:
+    """Give the width of an embedding's vectors, SDXL's two together; None for another file."""
+    entries = header.entries
+    if set(entries) == {"clip_l", "clip_g"}:
+        return sum(entry.shape[-1] for entry in entries.values())
+    named = entries.get("emb_params")
+    if named is None and len(entries) == 1:
+        named = next(iter(entries.values()))
+    return named.shape[-1] if named is not None and len(named.shape) in (1, 2) else None
+
+
+def _checkpoint(header: Header, family: Family) -> Identity:
+    names = header.entries
+    channels = names[CONV_IN].shape[1]
+    title = TITLES[family] + (" inpainting" if channels == 9 else "")
+    return Identity(
+        "checkpoint",
+        family,
+        channels,
+        _prediction(header),
+        "ztsnr" in names,
+        f"{VAE}decoder.conv_in.weight" in names,
+        title,
+    )
+
+
+def _prediction(header: Header) -> str | None:
+    """Read what the network predicts: a marker key, ModelSpec metadata, or nothing."""
+    if "v_pred" in header.entries:
+        return "v_prediction"
+    said = header.metadata.get("modelspec.prediction_type", "").lower()
+    return {"v": "v_prediction", "epsilon": "epsilon"}.get(said)
+
+
+def _checkpoint_family(header: Header) -> Family | None:
+    """Tell the family by its text encoders."""
+    signs: tuple[tuple[str, Family], ...] = (
+        ("conditioner.embedders.1.model.", "sdxl"),
+        ("cond_stage_model.model.", "sd2"),
+        ("cond_stage_model.transformer.", "sd1"),
+    )
+    for sign, family in signs:
+        if any(name.startswith(sign) for name in header.entries):
+            return family
+    return None
+
+
+def _lora_family(header: Header) -> Family | None:
+    """Tell a LoRA's family by the width of the words its cross-attention reads."""
+    if any(name.startswith(("lora_te2_", "text_encoder_2.")) for name in header.entries):
+        return "sdxl"
+    for name, entry in header.entries.items():
+        crossing = "attn2_to_k" in name or "attn2.to_k" in name or "attn2.processor.to_k" in name
+        if crossing and (".lora_down." in name or ".lora_A." in name or ".down." in name):
+            return WIDTHS.get(entry.shape[1])
+    return None
+
+
+def _titled(noun: str, family: Family | None) -> str:
+    article = "a" if noun == "LoRA" else "an"
+    return f"{article} {noun}" + (f" for {TITLES[family]}" if family else "")

@@ -1,0 +1,155 @@
+"""The names that latent diffusion's own files give to the parts diffusers and transformers name.
+
+Facts of the published layouts: CompVis/latent-diffusion (openaimodel.py, model.py) and
+mlfoundations/open_clip (transformer.py), both MIT.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+RESNET = {
+    "norm1": "in_layers.0",
+    "conv1": "in_layers.2",
+    "time_emb_proj": "emb_layers.1",
+    "norm2": "out_layers.0",
+    "conv2": "out_layers.3",
+    "conv_shortcut": "skip_connection",
+}
+#: Parts of the denoising network that no block holds.
+OUTSIDE = {
+    "conv_in": "input_blocks.0.0",
+    "time_embedding.linear_1": "time_embed.0",
+    "time_embedding.linear_2": "time_embed.2",
+    "add_embedding.linear_1": "label_emb.0.0",
+    "add_embedding.linear_2": "label_emb.0.2",
+    "mid_block.resnets.0": "middle_block.0",
+    "mid_block.attentions.0": "middle_block.1",
+    "mid_block.resnets.1": "middle_block.2",
+    "conv_norm_out": "out.0",
+    "conv_out": "out.2",
+}
+VAE_ATTENTION = {
+    "group_norm": "norm",
+    "to_q": "q",
+    "to_k": "k",
+    "to_v": "v",
+    "to_out.0": "proj_out",
+}
+SAMPLERS = {"downsamplers": "downsample", "upsamplers": "upsample"}
+OPEN_CLIP_LAYER = {
+    "layer_norm1": "ln_1",
+    "layer_norm2": "ln_2",
+    "self_attn.out_proj": "attn.out_proj",
+    "mlp.fc1": "mlp.c_fc",
+    "mlp.fc2": "mlp.c_proj",
+}
+OPEN_CLIP = {
+    "embeddings.token_embedding.weight": "token_embedding.weight",
+    "embeddings.position_embedding.weight": "positional_embedding",
+    "final_layer_norm.weight": "ln_final.weight",
+    "final_layer_norm.bias": "ln_final.bias",
+    "text_projection.weight": "text_projection",
+}
+
+
+class UnetNames:
+    """The original names of one denoising network's parts, by its config."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self._blocks = OUTSIDE | _down_blocks(config) | _up_blocks(config)
+
+    def original(self, name: str) -> str:
+        """Translate the dotted name of a module or a weight.
+
+        Raises:
+            KeyError: the network has no such part in that layout.
+        """
+        parts = name.split(".")
+        for length in range(len(parts), 0, -1):
+            block = self._blocks.get(".".join(parts[:length]))
+            if block is not None:
+                rest = parts[length:]
+                if ".resnets." in name and rest:
+                    rest = [RESNET[rest[0]], *rest[1:]]
+                return ".".join([block, *rest])
+        raise KeyError(name)
+
+
+def _down_blocks(config: Mapping[str, Any]) -> dict[str, str]:
+    names = {}
+    kinds, layers = config["down_block_types"], config["layers_per_block"]
+    number = 1
+    for block, kind in enumerate(kinds):
+        for layer in range(layers):
+            names[f"down_blocks.{block}.resnets.{layer}"] = f"input_blocks.{number}.0"
+            if "CrossAttn" in kind:
+                names[f"down_blocks.{block}.attentions.{layer}"] = f"input_blocks.{number}.1"
+            number += 1
+        if block < len(kinds) - 1:
+            names[f"down_blocks.{block}.downsamplers.0.conv"] = f"input_blocks.{number}.0.op"
+            number += 1
+    return names
+
+
+def _up_blocks(config: Mapping[str, Any]) -> dict[str, str]:
+    names = {}
+    kinds, layers = config["up_block_types"], config["layers_per_block"] + 1
+    number = 0
+    for block, kind in enumerate(kinds):
+        crossing = "CrossAttn" in kind
+        for layer in range(layers):
+            names[f"up_blocks.{block}.resnets.{layer}"] = f"output_blocks.{number}.0"
+            if crossing:
+                names[f"up_blocks.{block}.attentions.{layer}"] = f"output_blocks.{number}.1"
+            number += 1
+        if block < len(kinds) - 1:
+            last = f"output_blocks.{number - 1}.{2 if crossing else 1}.conv"
+            names[f"up_blocks.{block}.upsamplers.0.conv"] = last
+    return names
+
+
+def vae_name(name: str, levels: int) -> str:
+    """Translate the name of an autoencoder's weight; `levels` is its number of resolutions."""
+    parts = name.split(".")
+    if parts[0] not in ("encoder", "decoder"):
+        return name
+    side, block, *rest = parts
+    match block:
+        case "mid_block":
+            place = "attn_1" if rest[0] == "attentions" else f"block_{int(rest[1]) + 1}"
+            return f"{side}.mid.{place}.{_vae_part(rest[2:])}"
+        case "down_blocks" | "up_blocks":
+            level = int(rest[0]) if block == "down_blocks" else levels - 1 - int(rest[0])
+            stem = f"{side}.{block.removesuffix('_blocks')}.{level}"
+            if rest[1] == "resnets":
+                return f"{stem}.block.{rest[2]}.{_vae_part(rest[3:])}"
+            return ".".join([stem, SAMPLERS[rest[1]], *rest[3:]])
+        case "conv_norm_out":
+            return ".".join([side, "norm_out", *rest])
+    return name
+
+
+def _vae_part(parts: list[str]) -> str:
+    joined = ".".join(parts)
+    for name, original in (VAE_ATTENTION | {"conv_shortcut": "nin_shortcut"}).items():
+        if joined.startswith(f"{name}."):
+            return original + joined.removeprefix(name)
+    return joined
+
+
+def open_clip_name(name: str) -> tuple[str, int | None]:
+    """Translate the name of a text encoder's weight into OpenCLIP's layout.
+
+    The number says which third of a joined query, key and value weight it is; None: all of it.
+    """
+    if name in OPEN_CLIP:
+        return OPEN_CLIP[name], None
+    _, _, number, rest = name.split(".", 3)
+    stem, kind = rest.rsplit(".", 1)
+    block = f"transformer.resblocks.{number}"
+    for third, projection in enumerate(("q_proj", "k_proj", "v_proj")):
+        if stem == f"self_attn.{projection}":
+            return f"{block}.attn.in_proj_{kind}", third
+    return f"{block}.{OPEN_CLIP_LAYER[stem]}.{kind}", None
