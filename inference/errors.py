@@ -1,4 +1,4 @@
-"""The errors of the inference face.
+"""The errors of inference; the body hangs its own on the same tree.
 
 InferenceError
 ├── JobError              a job that cannot be asked for; says which field and what to change
@@ -8,6 +8,8 @@ InferenceError
 ├── EngineError           running failed, whatever was asked
 │   ├── OutOfMemory       a picture does not fit the device even alone
 │   └── DeviceLost        only a new process can use the device again
+├── ModelError            something is wrong with weights: models/errors.py
+├── PictureError          a picture that cannot be worked on: pictures/errors.py
 ├── WireError             a frame that the other side cannot have meant
 └── ServiceError          the workers as a whole
     ├── NoWorker          nothing is running that could take the job

@@ -10,8 +10,10 @@ ModelError
 
 from __future__ import annotations
 
+from inference.errors import InferenceError
 
-class ModelError(Exception):
+
+class ModelError(InferenceError):
     """Something is wrong with a model."""
 
     def __init__(self, message: str | None = None) -> None:

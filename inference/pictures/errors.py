@@ -13,8 +13,10 @@ PictureError (a ValueError)
 
 from __future__ import annotations
 
+from inference.errors import InferenceError
 
-class PictureError(ValueError):
+
+class PictureError(InferenceError, ValueError):
     """The picture cannot be used."""
 
     def __init__(self, message: str | None = None) -> None:

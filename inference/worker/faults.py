@@ -25,6 +25,7 @@ def failed(job_id: str, attempt: int, error: BaseException) -> Failed:
             fault = "engine"
     if fault == "engine":
         log.error("Job %s failed.", job_id, exc_info=error, extra={"action": "job_failed"})
-    expected = isinstance(error, InferenceError | ModelError | PictureError)
-    words = str(error) if expected else f"Something broke inside Easel ({type(error).__name__})."
+    words = f"Something broke inside Easel ({type(error).__name__})."
+    if isinstance(error, InferenceError):
+        words = str(error)
     return Failed(job_id=job_id, attempt=attempt, reason=words, fault=fault)
