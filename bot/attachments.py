@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import discord
 
 from bot.errors import BrokenPicture, EmptyFile, FileGone, FileTooLarge, NotAPicture
+from bot.metadata import read_parameters
 from bot.pictures import CheckedPicture, PictureLimits, check_picture
 
 DECODERS = 2  # pictures decoded at once: each may take 4 bytes a pixel several times over
@@ -43,12 +44,28 @@ class PictureReader:
         Raises:
             PictureRefused: says what is wrong with it and what to change.
         """
+        return await self.check(await self.fetch(attachment), attachment.filename)
+
+    async def fetch(self, attachment: discord.Attachment) -> bytes:
+        """Fetch an attachment's bytes.
+
+        Raises:
+            PictureRefused: it is too large, of another medium, or gone.
+        """
         self.refuse_early(attachment)
         try:
-            data = await attachment.read()
+            return await attachment.read()
         except discord.HTTPException as error:
             raise FileGone(attachment.filename) from error
-        return await self.check(data, attachment.filename)
+
+    async def parameters(self, data: bytes) -> str:
+        """Read in a thread what a file says about its making; empty where it says nothing."""
+        loop = asyncio.get_running_loop()
+        work = loop.run_in_executor(self._decoders, read_parameters, data)
+        try:
+            return await asyncio.wait_for(work, DECODE_TIMEOUT)
+        except TimeoutError:
+            return ""
 
     async def check(self, data: bytes, name: str) -> CheckedPicture:
         """Decode and re-encode a picture in a thread.

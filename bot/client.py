@@ -15,8 +15,11 @@ from bot.commands import COGS
 from bot.delivery import Delivery, ProgressBoard, Routes
 from bot.desk import Desk
 from bot.dispatcher import Dispatcher
+from bot.menus import make_menus
 from bot.pictures import PictureLimits
+from bot.replies import Listener
 from bot.settings import Settings
+from bot.shown import DISCORDS_HOSTS
 from bot.views import BUTTONS
 from inference.service import Service
 from storage.blobs import BlobStore
@@ -25,6 +28,9 @@ from storage.jobs import JobStore
 log = logging.getLogger(__name__)
 
 STOP_GRACE = 10.0  # seconds for jobs and results under way when the bot is closed
+
+INTENTS = discord.Intents(guilds=True, guild_messages=True)
+"""Nothing privileged: of messages, Discord shows the content only where the bot is mentioned."""
 
 T = TypeVar("T")
 
@@ -47,7 +53,7 @@ class Easel(commands.AutoShardedBot):
             command_prefix=commands.when_mentioned,  # never used: all commands are slash commands
             help_command=None,
             tree_cls=EaselTree,
-            intents=discord.Intents(guilds=True),
+            intents=INTENTS,
             allowed_mentions=discord.AllowedMentions.none(),
             max_messages=None,
         )
@@ -55,12 +61,14 @@ class Easel(commands.AutoShardedBot):
         self.dispatcher = dispatcher
         self.jobs = jobs
         self.service = service
+        self.picture_hosts = DISCORDS_HOSTS
         self.reader = PictureReader(
             PictureLimits(max_bytes=settings.max_upload_bytes, max_pixels=settings.max_pixels)
         )
         routes = Routes(self)
         self.delivery = Delivery(jobs, blobs, routes, ProgressBoard(routes))
         self.desk = Desk(dispatcher, jobs, blobs, self.reader, self.delivery, service)
+        self.listener = Listener(self)
         dispatcher.announcer = self.delivery
 
     async def idle_wait(self, awaitable: Awaitable[T], *, reason: str) -> T:
@@ -75,12 +83,18 @@ class Easel(commands.AutoShardedBot):
         """Add commands and buttons, start the loops, publish the command tree."""
         for cog in COGS:
             await self.add_cog(cog(self))
+        for menu in make_menus():
+            self.tree.add_command(menu)
         self.add_dynamic_items(*BUTTONS)
         self.dispatcher.idle_wait = self.idle_wait
         self.delivery.idle_wait = self.idle_wait
         self.dispatcher.start()
         self.delivery.start()
         await self._publish()
+
+    async def on_message(self, message: discord.Message, /) -> None:
+        """Hear what is said to the bot; there are no commands in messages."""
+        await self.listener.heard(message)
 
     async def on_ready(self) -> None:
         """Say that Discord is connected."""

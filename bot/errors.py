@@ -9,10 +9,13 @@ BotError
 │   │   ├── NotAPicture        no PNG, JPEG, WebP or GIF by its content
 │   │   ├── BrokenPicture      begins like a picture and then breaks off or makes no sense
 │   │   ├── TooManyPixels      too wide, too high, or too much of both
-│   │   └── FileGone           Discord no longer has it
+│   │   ├── FileGone           Discord no longer has it
+│   │   ├── NoPictureThere     a message that shows none
+│   │   └── HiddenPicture      a message that Discord does not let bots read
 │   ├── NotYours           somebody else's job
 │   ├── NothingToCancel    no such job is waiting or running
 │   ├── JobGone            a button of a job that is no longer stored
+│   ├── MessageGone        the message replied to was deleted
 │   ├── TooLongForAForm    a text that an input of a form cannot hold
 │   └── NoModel            no worker can start, so nothing could ever run
 └── Unreachable            a result has no place where it could be shown
@@ -92,6 +95,24 @@ class FileGone(PictureRefused):
         super().__init__(f"{name} could not be fetched from Discord. Attach it again.")
 
 
+class NoPictureThere(PictureRefused):
+    """That message shows no picture. Choose one with a picture in it."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or inspect.getdoc(type(self)))
+
+
+class HiddenPicture(PictureRefused):
+    """Discord does not show me that picture."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Discord does not show me other people's messages in which I am not mentioned. Open "
+            "that message's menu instead (right click, or a long press): Apps → Edit…, Inpaint…, "
+            "Upscale 2× or Describe. Or attach the picture to your own message."
+        )
+
+
 class NotYours(UserError):
     """That job belongs to somebody else."""
 
@@ -106,6 +127,13 @@ class NothingToCancel(UserError):
 
 class JobGone(UserError):
     """That job is no longer stored. Ask for a new one with a command."""
+
+
+class MessageGone(UserError):
+    """The message you replied to was deleted. Reply to another one, or attach the picture."""
+
+    def __init__(self) -> None:
+        super().__init__(inspect.getdoc(type(self)))
 
 
 class TooLongForAForm(UserError):

@@ -29,6 +29,8 @@ class ReplyTo:
     message_id: int
     #: Bytes of one file that may be sent there.
     file_limit: int = DEFAULT_FILE_LIMIT
+    #: Whether the answer is an ordinary message of the bot's, which it may edit at any time.
+    own: bool = False
 
     def token_works(self, now: datetime) -> bool:
         """Whether the interaction's token can be expected to work still."""

@@ -37,6 +37,15 @@ class Source(Protocol):
         """
         ...
 
+    async def raw(self, reader: PictureReader) -> bytes:
+        """Fetch the file as it is, unchecked; only for reading what it says about itself.
+
+        Raises:
+            PictureRefused: it is gone.
+            BlobMissing: it is no longer stored.
+        """
+        ...
+
 
 @dataclass(frozen=True)
 class Attached:
@@ -51,6 +60,10 @@ class Attached:
     async def read(self, reader: PictureReader) -> CheckedPicture:
         """Fetch it from Discord and check it."""
         return await reader.read(self.attachment)
+
+    async def raw(self, reader: PictureReader) -> bytes:
+        """Fetch it from Discord."""
+        return await reader.fetch(self.attachment)
 
 
 @dataclass(frozen=True)
@@ -67,6 +80,10 @@ class Stored:
 
     async def read(self, reader: PictureReader) -> CheckedPicture:
         """Read it from the store."""
-        data = await self.blobs.get(self.key)
+        data = await self.raw(reader)
         width, height = struct.unpack(">II", data[PNG_SIZE])
         return CheckedPicture(data=data, width=width, height=height)
+
+    async def raw(self, reader: PictureReader) -> bytes:
+        """Read it from the store."""
+        return await self.blobs.get(self.key)

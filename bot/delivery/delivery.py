@@ -156,7 +156,8 @@ class Delivery:
         if reply_to is None:
             await self._jobs.undeliverable(record.id, "it was not asked in Discord")
             return
-        route = EDIT if reply_to.token_works(discord.utils.utcnow()) else POST
+        editable = reply_to.own or reply_to.token_works(discord.utils.utcnow())
+        route = EDIT if editable else POST
         if not await self._jobs.begin_delivery(record.id, route):
             return
         try:

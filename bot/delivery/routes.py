@@ -59,21 +59,30 @@ class Routes:
         Raises:
             AnswerGone: the card cannot be edited this way any more.
         """
-        if not reply_to.token_works(discord.utils.utcnow()):
-            raise AnswerGone
         try:
-            message = await self._webhook(reply_to).edit_message(
-                reply_to.message_id,
-                content=outgoing.content,
-                attachments=outgoing.files(),
-                view=outgoing.view(),
-            )
+            return await self._edit(reply_to, outgoing)
         except (discord.NotFound, discord.Forbidden) as error:
             raise AnswerGone from error
         except discord.HTTPException as error:
             if error.status == 401:
                 raise AnswerGone from error
             raise
+
+    async def _edit(self, reply_to: ReplyTo, outgoing: Outgoing) -> int:
+        if reply_to.own:
+            card = self._channel(reply_to).get_partial_message(reply_to.message_id)
+            edited = await card.edit(
+                content=outgoing.content, attachments=outgoing.files(), view=outgoing.view()
+            )
+            return edited.id
+        if not reply_to.token_works(discord.utils.utcnow()):
+            raise AnswerGone
+        message = await self._webhook(reply_to).edit_message(
+            reply_to.message_id,
+            content=outgoing.content,
+            attachments=outgoing.files(),
+            view=outgoing.view(),
+        )
         return message.id
 
     async def post(self, reply_to: ReplyTo, outgoing: Outgoing) -> int:

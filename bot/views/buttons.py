@@ -10,7 +10,7 @@ from bot import policy, texts
 from bot.errors import NotYours
 from bot.requests import InteractionRequest
 from bot.views.base import JOB, JobButton, client_of, refuse_others
-from inference.jobs import decode
+from bot.views.results import repeated
 from storage.records import JobRecord, JobState
 
 
@@ -24,11 +24,8 @@ class Again(JobButton, template=rf"easel:again:{JOB}"):
     async def press(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
         """Queue the job anew, from the same pictures."""
         refuse_others(interaction, record)
-        params = dict(record.params)
-        if "seed" in params:
-            params["seed"] = -1
-        job = decode(record.kind, params)
-        await client_of(interaction).desk.again(InteractionRequest(interaction), job, record)
+        request = InteractionRequest(interaction)
+        await client_of(interaction).desk.again(request, repeated(record), record)
 
 
 class Delete(JobButton, template=rf"easel:delete:{JOB}"):

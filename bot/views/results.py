@@ -187,6 +187,14 @@ def pictures_of(record: JobRecord) -> list[dict[str, Any]]:
     return [one for one in still if one.get("role", "result") == "result"] or still
 
 
+def repeated(record: JobRecord) -> Job:
+    """Return the same job with a new seed, where a seed decides it."""
+    params = dict(record.params)
+    if "seed" in params:
+        params["seed"] = -1
+    return decode(record.kind, params)
+
+
 def default_upscaler(workers: Any) -> str:
     """Name the upscaler to use unasked: the usual one, else the first that a worker has."""
     usual = Upscale().upscaler
@@ -194,14 +202,18 @@ def default_upscaler(workers: Any) -> str:
     return usual if usual in names or not names else str(names[0])
 
 
-async def send_block(interaction: discord.Interaction[Any], words: str, name: str) -> None:
-    """Show words as they are laid out to one member alone; long ones as a file."""
-    block = texts.block(words)
-    if len(block) <= MAX_BLOCK:
-        await interaction.response.send_message(block, ephemeral=True)
-        return
-    file = discord.File(io.BytesIO(words.encode()), name)
-    await interaction.response.send_message(file=file, ephemeral=True)
+async def send_block(
+    interaction: discord.Interaction[Any], words: str, name: str, *, as_block: bool = True
+) -> None:
+    """Show words, as they are laid out, to one member alone; long ones as a file."""
+    shown = texts.block(words) if as_block else words
+    answer: dict[str, Any] = {"content": shown}
+    if len(shown) > MAX_BLOCK:
+        answer = {"file": discord.File(io.BytesIO(words.encode()), name)}
+    if interaction.response.is_done():
+        await interaction.followup.send(**answer, ephemeral=True)
+    else:
+        await interaction.response.send_message(**answer, ephemeral=True)
 
 
 async def _work_on(

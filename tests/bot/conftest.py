@@ -78,6 +78,7 @@ class House:
     def adopt(self, bot: Easel) -> None:
         self.bot = bot
         bot.idle_wait = self.env.external_wait  # type: ignore[method-assign]
+        bot.picture_hosts = (*bot.picture_hosts, "simcord.invalid")
         bot.delivery.board.clock = lambda: (self.env.now() - EPOCH).total_seconds()
 
     def populate(self) -> None:
@@ -99,6 +100,13 @@ class House:
 
     async def ask_plain(self, command: str, member: Any = None, **options: Any) -> Any:
         return await (member or self.alice).slash(self.channel, command, **options)
+
+    async def menu(self, name: str, message: Any, member: Any = None) -> Any:
+        return await (member or self.alice).context_menu(self.channel, name, message)
+
+    async def posted(self, *files: tuple[str, bytes], member: Any = None) -> Any:
+        """A message of a member with files, which the bot has nothing to do with."""
+        return await (member or self.bob).send(self.channel, "look", attachments=files)
 
     def close_channel(self, code: int = 50013) -> None:
         """Let neither the answer nor a message of the bot's own get through."""

@@ -1,0 +1,92 @@
+"""What a picture file says about how it was made, whichever tool of the field wrote it.
+
+Known are the `parameters` text of the web UIs (PNG chunk, or EXIF user comment in JPEG and WebP),
+NovelAI's comment, ComfyUI's graph and the records of InvokeAI and SwarmUI. Nothing else that a
+file carries (place, camera, time) is looked at.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from PIL import Image
+
+from bot.pictures import BROKEN, FORMATS
+
+EXIF_IFD, USER_COMMENT = 0x8769, 0x9286
+TEXTS = ("parameters", "postprocessing", "extras", "sui_image_params", "invokeai_metadata")
+NOVELAI = ("prompt", "uc", "steps", "scale", "sampler", "seed", "strength", "noise")
+SAMPLING = ("seed", "noise_seed", "steps", "cfg", "sampler_name", "scheduler", "denoise")
+LONGEST = 50_000  # characters shown
+
+
+def read_parameters(data: bytes) -> str:
+    """Return what a picture's file says about its making; empty where it says nothing."""
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
+            if picture.format == "PNG":
+                picture.load()  # its texts may stand behind its pixels
+            return "\n\n".join(_found(picture))[:LONGEST]
+    except (*BROKEN, Image.DecompressionBombError, Image.DecompressionBombWarning):
+        return ""
+
+
+def _found(picture: Image.Image) -> Iterator[str]:
+    info = picture.info
+    texts = [str(info[key]).strip() for key in TEXTS if isinstance(info.get(key), str)]
+    comment = _user_comment(picture)
+    yield from dict.fromkeys(text for text in (*texts, comment) if text)
+    if made := _novelai(_json(info.get("Comment"))):
+        yield made
+    if graph := _comfy(_json(info.get("prompt"))):
+        yield graph
+
+
+def _user_comment(picture: Image.Image) -> str:
+    comment = picture.getexif().get_ifd(EXIF_IFD).get(USER_COMMENT)
+    if isinstance(comment, str):
+        return comment.strip("\0 ")
+    if not isinstance(comment, bytes):
+        return ""
+    code, body = comment[:8].rstrip(b"\0"), comment[8:]
+    if code != b"UNICODE":
+        return body.decode("utf-8", "replace").strip("\0 ")
+    little = body[1::2].count(0) > body[::2].count(0)
+    order = "utf-16-le" if little or body.startswith(b"\xff\xfe") else "utf-16-be"
+    return body.decode(order, "replace").strip("\0\ufeff ")
+
+
+def _json(text: Any) -> Any:
+    try:
+        return json.loads(text) if isinstance(text, str) else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def _novelai(comment: Any) -> str:
+    if not isinstance(comment, Mapping) or "prompt" not in comment:
+        return ""
+    return "NovelAI\n" + _lines({key: comment.get(key) for key in NOVELAI})
+
+
+def _comfy(graph: Any) -> str:
+    """Put the telling nodes of a graph into words: its texts, samplers and checkpoints."""
+    if not isinstance(graph, Mapping):
+        return ""
+    parts = []
+    for node in graph.values():
+        inputs = node.get("inputs") if isinstance(node, Mapping) else None
+        if not isinstance(inputs, Mapping):
+            continue
+        told = {key: inputs.get(key) for key in (*SAMPLING, "text", "ckpt_name", "lora_name")}
+        plain = {key: value for key, value in told.items() if isinstance(value, str | int | float)}
+        if plain:
+            parts.append(f"{node.get('class_type', 'node')}\n{_lines(plain)}")
+    return "ComfyUI\n" + "\n".join(parts) if parts else ""
+
+
+def _lines(values: Mapping[str, Any]) -> str:
+    return "\n".join(f"{key}: {value}" for key, value in values.items() if value is not None)

@@ -1,0 +1,5 @@
+"""Replies to pictures: `grammar` reads the words, `listener` finds the pictures and asks."""
+
+from bot.replies.listener import Listener
+
+__all__ = ["Listener"]

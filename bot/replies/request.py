@@ -1,0 +1,59 @@
+"""A request made by a message: there is no interaction, so the bot answers by its own right."""
+
+from __future__ import annotations
+
+import logging
+
+import discord
+
+from bot.reply_to import DEFAULT_FILE_LIMIT, ReplyTo
+
+log = logging.getLogger(__name__)
+
+
+class MessageRequest:
+    """A message that asks for a job; its answer is a reply to it."""
+
+    def __init__(self, message: discord.Message) -> None:
+        self._message = message
+        self._card: discord.Message | None = None
+
+    @property
+    def key(self) -> str:
+        """The message's id."""
+        return str(self._message.id)
+
+    @property
+    def owner(self) -> str:
+        """The member's id."""
+        return str(self._message.author.id)
+
+    @property
+    def guild(self) -> str | None:
+        """The server's id."""
+        return None if self._message.guild is None else str(self._message.guild.id)
+
+    async def answer(self, words: str) -> ReplyTo:
+        """Reply to the message, without ringing."""
+        self._card = await self._message.reply(words, mention_author=False)
+        guild = self._message.guild
+        return ReplyTo(
+            application_id=0,
+            token="",
+            asked_at=self._message.created_at,
+            channel_id=self._message.channel.id,
+            guild_id=None if guild is None else guild.id,
+            message_id=self._card.id,
+            file_limit=DEFAULT_FILE_LIMIT if guild is None else guild.filesize_limit,
+            own=True,
+        )
+
+    async def refuse(self, words: str) -> None:
+        """Say why it does not go on, in place of the answer if there is one. Never raises."""
+        try:
+            if self._card is None:
+                await self._message.reply(words, mention_author=False)
+            else:
+                await self._card.edit(content=words, view=None)
+        except discord.HTTPException as error:
+            log.warning("A refusal could not be shown: %s", error, extra={"action": "answer_lost"})
