@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from inference.interrogation.clip_ranker import ClipRanker
+from inference.interrogation.matches import laid_out
 from inference.interrogation.phrases import PhraseList
 
 log = logging.getLogger(__name__)
@@ -38,7 +39,7 @@ class FeatureStore:
             kept = _read(path, len(phrases.phrases))
             if kept is None:
                 return None
-            self._known[path] = kept
+            self._known[path] = laid_out(kept)
         return self._known[path]
 
     def advance(self, ranker: ClipRanker, phrases: PhraseList) -> int:
@@ -50,8 +51,9 @@ class FeatureStore:
         left = len(phrases.phrases) - done - len(parts[-1])
         if left <= 0:
             del self._begun[path]
-            self._known[path] = torch.cat(parts)
-            _write(path, self._known[path])
+            features = torch.cat(parts)
+            self._known[path] = laid_out(features)
+            _write(path, features)
         return self.slices(left)
 
     def slices(self, phrases: int) -> int:

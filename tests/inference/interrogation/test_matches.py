@@ -2,7 +2,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.interrogation.matches import Match, best, normalised, probabilities
+from inference.interrogation.matches import Match, best, laid_out, normalised, probabilities
 
 
 def test_shares_are_the_softmax_of_a_hundred_times_the_cosine():
@@ -29,3 +29,9 @@ def test_a_list_answers_with_as_many_as_it_has(count, top, seed):
     figures = [match.probability for match in matches]
     assert sorted(figures, reverse=True) == figures
     assert sum(figures) <= 1 + 1e-5
+
+
+def test_the_layout_changes_no_value():
+    features = torch.arange(12.0).view(4, 3)
+    assert torch.equal(features, laid_out(features))
+    assert (1, 4) == laid_out(features).stride()
