@@ -80,6 +80,15 @@ PAGES: Mapping[str, str] = {
         "• **upscaler** picks the network: type to see what this host has\n"
         "A result too large for the channel is shown as WebP or JPEG, and says so."
     ),
+    "preview": (
+        "**/mask** says where to repaint, without a drawing tool.\n"
+        "`/mask grid image:photo.jpg`\n"
+        "• **grid** shows your picture under a lettered grid: pick cells, look at the mask, press "
+        "🖌️ *Go* and say what should be there\n"
+        "• **preview** shows what a **mask** or a **mask_shape** marks: "
+        "`/mask preview image:photo.jpg mask_shape:circle 50% 40% r20% - A1`\n"
+        "A result has the same behind 🔲 *Inpaint*."
+    ),
     "pictures": (
         "**Pictures** may be PNG, JPEG, WebP or GIF. Of a moving one the first frame is used. "
         "Photographs are turned upright, and where and when they were taken is removed. "

@@ -10,6 +10,7 @@ from bot.commands.img2img import Img2ImgCog
 from bot.commands.inpaint import InpaintCog
 from bot.commands.interrogate import InterrogateCog
 from bot.commands.loopback import LoopbackCog
+from bot.commands.mask import MaskCog
 from bot.commands.outpaint import OutpaintCog
 from bot.commands.queue import QueueCog
 from bot.commands.upscale import UpscaleCog
@@ -23,6 +24,7 @@ COGS = (
     InterrogateCog,
     ImagineCog,
     ExplainCog,
+    MaskCog,
     QueueCog,
     CancelCog,
     HelpCog,

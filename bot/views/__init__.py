@@ -2,6 +2,7 @@
 
 from bot.views.base import JobButton, client_of
 from bot.views.buttons import Again, Cancel, Delete, Show
+from bot.views.cells import Go, Grid, Invert, PickCells
 from bot.views.results import (
     Describe,
     Edit,
@@ -13,7 +14,7 @@ from bot.views.results import (
 )
 from bot.views.rows import for_ended, for_outbox, for_waiting
 
-BUTTONS: tuple[type[JobButton], ...] = (
+BUTTONS: tuple[type[JobButton | PickCells], ...] = (
     Again,
     Delete,
     Cancel,
@@ -25,6 +26,10 @@ BUTTONS: tuple[type[JobButton], ...] = (
     Describe,
     Parameters,
     UseAsPrompt,
+    Grid,
+    PickCells,
+    Invert,
+    Go,
 )
 """Every button, so that one process can answer those of an earlier one."""
 

@@ -130,7 +130,7 @@ class Enlarge(PictureButton, template=rf"easel:enlarge(?:\.(?P<number>\d))?:{JOB
     ) -> None:
         """Queue an enlargement."""
         upscaler = default_upscaler(client_of(interaction).service.workers)
-        await _work_on(interaction, Upscale(upscaler=upscaler), record, picture)
+        await work_on(interaction, Upscale(upscaler=upscaler), record, picture)
 
 
 class Describe(PictureButton, template=rf"easel:describe(?:\.(?P<number>\d))?:{JOB}"):
@@ -144,7 +144,7 @@ class Describe(PictureButton, template=rf"easel:describe(?:\.(?P<number>\d))?:{J
         self, interaction: discord.Interaction[Any], record: JobRecord, picture: dict[str, Any]
     ) -> None:
         """Queue an interrogation."""
-        await _work_on(interaction, Interrogate(), record, picture)
+        await work_on(interaction, Interrogate(), record, picture)
 
 
 class Parameters(JobButton, template=rf"easel:parameters:{JOB}"):
@@ -216,7 +216,7 @@ async def send_block(
         await interaction.response.send_message(**answer, ephemeral=True)
 
 
-async def _work_on(
+async def work_on(
     interaction: discord.Interaction[Any], job: Job, record: JobRecord, picture: dict[str, Any]
 ) -> None:
     """Queue a job on a picture that another one made."""

@@ -8,6 +8,7 @@ from typing import Any
 import discord
 
 from bot.views.buttons import Again, Cancel, Delete, Show
+from bot.views.cells import Go, Grid, Invert, PickCells
 from bot.views.results import (
     Describe,
     Edit,
@@ -31,6 +32,8 @@ def for_waiting(record: JobRecord) -> discord.ui.View:
 def for_ended(record: JobRecord) -> discord.ui.View:
     """Buttons of a job that ended."""
     job = record.id
+    if record.kind == "preview" and record.state is JobState.DONE:
+        return _view([*_marking(record), Delete(job)])
     if record.state is JobState.FAILED:
         return _view([Again(job, "Try again"), Delete(job)])
     return _view([*_seeded(record), *_pictured(record), *_worded(record), Delete(job)])
@@ -48,6 +51,17 @@ def varies(record: JobRecord) -> bool:
     return "seed" in record.params and record.params.get("mode") != "enlarge"
 
 
+def _marking(record: JobRecord) -> Iterable[discord.ui.Item[Any]]:
+    """Choose cells on a grid; go on from, turn round or change a mask."""
+    if record.params["show"] == "grid":
+        yield PickCells(record.id)
+        return
+    yield Go(record.id)
+    yield Invert(record.id)
+    if "mask" not in record.inputs:
+        yield PickCells(record.id, str(record.params["mask_shape"]))
+
+
 def _seeded(record: JobRecord) -> Iterable[discord.ui.Item[Any]]:
     """Buttons of what noise decides."""
     if not varies(record):
@@ -63,6 +77,7 @@ def _pictured(record: JobRecord) -> Iterable[discord.ui.Item[Any]]:
     """Buttons of a result with a picture."""
     if pictures_of(record):
         yield Enlarge(record.id)
+        yield Grid(record.id)
         yield Describe(record.id)
         yield Parameters(record.id)
 

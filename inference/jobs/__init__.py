@@ -11,6 +11,7 @@ from inference.jobs.kinds import (
     Interrogate,
     Loopback,
     Outpaint,
+    Preview,
     Upscale,
     decode,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "Number",
     "Option",
     "Outpaint",
+    "Preview",
     "Upscale",
     "Words",
     "decode",

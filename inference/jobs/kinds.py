@@ -1,4 +1,4 @@
-"""The kinds of job: six operations on pictures, pictures from words, and a look at a prompt."""
+"""The kinds of job: six operations on pictures, pictures from words, looks at prompt and mask."""
 
 from __future__ import annotations
 
@@ -155,9 +155,32 @@ class Explain(Job):
     model: str = words("", 100, "The checkpoint whose words count")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Preview(Job):
+    """Show where a picture would be repainted, without painting."""
+
+    kind: ClassVar[str] = "preview"
+    needs: ClassVar[tuple[str, ...]] = ("image",)
+    takes: ClassVar[tuple[str, ...]] = ("mask",)
+
+    show: str = choice("mask", names.PREVIEWS, "The mask over the picture, or a grid to name cells")
+    mask_shape: str = words("", 400, "The mask in words: left 30%, circle 50% 40% r20%, B2-D4")
+    mask_mode: str = choice("masked", names.MASK_MODES, "Repaint inside or outside the mask")
+
+
 KINDS: Mapping[str, type[Job]] = {
     job_type.kind: job_type
-    for job_type in (Imagine, Img2Img, Inpaint, Outpaint, Loopback, Upscale, Interrogate, Explain)
+    for job_type in (
+        Imagine,
+        Img2Img,
+        Inpaint,
+        Outpaint,
+        Loopback,
+        Upscale,
+        Interrogate,
+        Explain,
+        Preview,
+    )
 }
 
 

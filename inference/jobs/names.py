@@ -44,6 +44,7 @@ SCHEDULES = (
 RESIZE_MODES = ("just resize", "crop and resize", "resize and fill", "latent upscale")
 MASKED_CONTENT = ("fill", "original", "latent noise", "latent nothing")
 MASK_MODES = ("masked", "not masked")
+PREVIEWS = ("mask", "grid")
 INPAINT_AREAS = ("whole picture", "only masked")
 OUTPAINT_METHODS = ("poor man's", "mk2")
 OUTPAINT_PRESETS = (

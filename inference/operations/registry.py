@@ -13,6 +13,7 @@ from inference.operations.inpaint import inpaint
 from inference.operations.interrogate import interrogate
 from inference.operations.loopback import loopback
 from inference.operations.outpaint.operation import outpaint
+from inference.operations.preview import preview
 from inference.operations.studio import Pictures, Studio
 from inference.operations.upscale import upscale
 
@@ -26,5 +27,6 @@ OPERATIONS: Mapping[str, Perform] = {
     "loopback": loopback,
     "outpaint": outpaint,
     "interrogate": interrogate,
+    "preview": preview,
     "upscale": upscale,
 }

@@ -25,6 +25,7 @@ from tests.doubles.service import ScriptedService
 from tests.storage.factories import quick_folder
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+COMMANDS = {"preview": "mask preview"}  # kinds whose command has another name
 LIMITS = QueueLimits(per_owner=3, per_guild=5, total=6)
 
 
@@ -96,7 +97,7 @@ class House:
     async def ask(self, command: str = "img2img", member: Any = None, **options: Any) -> Any:
         if KINDS[command].needs:
             options.setdefault("image", ("photo.png", png()))
-        return await self.ask_plain(command, member, **options)
+        return await self.ask_plain(COMMANDS.get(command, command), member, **options)
 
     async def ask_plain(self, command: str, member: Any = None, **options: Any) -> Any:
         return await (member or self.alice).slash(self.channel, command, **options)

@@ -14,7 +14,12 @@ from bot.views import BUTTONS
 from inference.service import Service
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = [command for cog in COGS for command in cog.__cog_app_commands__]
+ROOTS = [command for cog in COGS for command in cog.__cog_app_commands__]
+COMMANDS = [
+    leaf
+    for root in ROOTS
+    for leaf in (root.walk_commands() if isinstance(root, app_commands.Group) else [root])
+]
 # Discord's limits: developers/interactions/application-commands.
 MAX_OPTIONS, MAX_CHOICES, MAX_CHARACTERS = 25, 25, 8000
 MAX_NAME, MAX_DESCRIPTION = 32, 100
@@ -25,7 +30,7 @@ def payload(command: app_commands.Command) -> dict:
     return command.to_dict(app_commands.CommandTree(client))
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.qualified_name)
 def test_a_command_keeps_within_discords_limits(command):
     body = payload(command)
     options = body["options"]
@@ -47,7 +52,8 @@ def test_a_command_keeps_within_discords_limits(command):
 
 
 def test_no_two_commands_share_a_name():
-    assert len({command.name for command in COMMANDS}) == len(COMMANDS)
+    assert len({command.qualified_name for command in COMMANDS}) == len(COMMANDS)
+    assert len({command.name for command in ROOTS}) == len(ROOTS)
 
 
 def test_custom_ids_fit_and_name_their_button():

@@ -11,8 +11,10 @@ from bot.commands import COGS
 from bot.options import MAX_DESCRIPTION, describe, filled_in, shows
 from inference.jobs import KINDS, Inpaint, Upscale, options
 
+ROOTS = {command.name: command for cog in COGS for command in cog.__cog_app_commands__}
 JOB_COMMANDS = [
-    command for cog in COGS for command in cog.__cog_app_commands__ if command.name in KINDS
+    *(command for name, command in ROOTS.items() if name in KINDS),
+    ROOTS["mask"].get_command("preview"),
 ]
 
 

@@ -18,6 +18,7 @@ ASKED = {
     "upscale": {"factor": 4.0},
     "interrogate": {"method": "tags"},
     "explain": {"prompt": "a (red:1.3) apple"},
+    "preview": {"mask_shape": "B2-D4", "mask_mode": "not masked"},
 }
 
 

@@ -1,0 +1,37 @@
+"""Preview: where a picture would be repainted, shown before any network runs."""
+
+from __future__ import annotations
+
+from inference.engine.work import Ask, Made, Operation, Outcome
+from inference.jobs import Inpaint, Preview
+from inference.operations import sizes
+from inference.operations.masking import mark
+from inference.operations.studio import Pictures, Studio
+from inference.operations.view import look
+from inference.pictures import lettered
+from inference.pictures import preview as overlay
+from inference.pictures.fill import drop_alpha
+
+ROLE = "preview"
+
+
+def preview(job: Preview, pictures: Pictures, studio: Studio) -> Operation:
+    """Draw the mask, or a lettered grid, over the picture; say what looks wrong with the mask."""
+    yield Ask(works=())
+    if job.show == "grid":
+        picture = pictures["image"]
+        sizes.check_source(picture)
+        drawn = lettered.draw(picture if picture.mode == "RGB" else drop_alpha(picture))
+        return Outcome(pictures=(Made(picture=drawn, role=ROLE),))
+    return _masked(job, pictures, studio)
+
+
+def _masked(job: Preview, pictures: Pictures, studio: Studio) -> Outcome:
+    asked = Inpaint(mask_shape=job.mask_shape, mask_mode=job.mask_mode)
+    marked = mark(asked, pictures)
+    view = look(asked, marked, studio.library.natural_size(studio.library.resolve("")))
+    report = overlay.examine(marked.mask, view.size, blur=asked.mask_blur)
+    drawn = overlay.draw(marked.source, marked.mask)
+    share = f"{report.share:.0%} of the picture would be repainted."
+    notes = (share, *marked.notes, *(finding.words for finding in report.findings))
+    return Outcome(pictures=(Made(picture=drawn, role=ROLE),), notes=notes)

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from inference.errors import JobError
+from inference.jobs import Preview
+from inference.operations.preview import preview
+from inference.pictures.errors import UnreadableMask
+
+
+class Shelf:
+    """What an operation asks of a library here: a size, no weights."""
+
+    def resolve(self, name):
+        return name or "tiny"
+
+    def natural_size(self, name):
+        return 64
+
+
+class Room:
+    library = Shelf()
+
+
+def outcome(job, **pictures):
+    operation = preview(job, pictures, Room())
+    assert () == next(operation).works
+    with pytest.raises(StopIteration) as stopped:
+        operation.send([])
+    return stopped.value.value
+
+
+def test_a_mask_is_striped_over_its_side_alone(photo):
+    done = outcome(Preview(mask_shape="left 50%"), image=photo)
+
+    (made,) = done.pictures
+    changed = np.abs(np.asarray(made.picture, int) - np.asarray(photo, int)).sum(axis=-1) > 0
+    assert changed[:, :45].mean() > 0.9
+    assert not changed[:, 55:].any()
+    assert "preview" == made.role
+    assert "50% of the picture would be repainted." == done.notes[0]
+
+
+def test_an_uploaded_mask_is_shown_too(photo, box_mask):
+    done = outcome(
+        Preview(), image=photo, mask=box_mask(photo.size, (0, 0, 100, 35)).convert("RGB")
+    )
+
+    assert "50% of the picture would be repainted." == done.notes[0]
+
+
+def test_not_masked_shows_the_rest(photo):
+    done = outcome(Preview(mask_shape="left 20%", mask_mode="not masked"), image=photo)
+
+    assert done.notes[0].startswith("80%")
+
+
+def test_the_grid_needs_no_mask(photo):
+    done = outcome(Preview(show="grid"), image=photo)
+
+    (made,) = done.pictures
+    assert photo.size != made.picture.size
+    assert "preview" == made.role
+
+
+def test_transparency_is_drawn_on(photo):
+    clear = photo.convert("RGBA")
+    clear.putalpha(128)
+
+    assert "RGB" == outcome(Preview(show="grid"), image=clear).pictures[0].picture.mode
+
+
+@pytest.mark.parametrize(
+    ("job", "error"),
+    [(Preview(), JobError), (Preview(mask_shape="the hat"), UnreadableMask)],
+)
+def test_what_marks_nothing_is_refused_with_words(photo, job, error):
+    operation = preview(job, {"image": photo}, Room())
+    next(operation)
+    with pytest.raises(error):
+        operation.send([])
+
+
+def test_a_mask_that_looks_wrong_is_said(photo):
+    done = outcome(Preview(mask_shape="all"), image=photo)
+
+    assert any("img2img repaints all of it" in note for note in done.notes)
+    assert isinstance(done.pictures[0].picture, Image.Image)
