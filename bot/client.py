@@ -23,6 +23,7 @@ from bot.shown import DISCORDS_HOSTS
 from bot.views import BUTTONS
 from inference.service import Service
 from storage.blobs import BlobStore
+from storage.guilds import GuildStore
 from storage.jobs import JobStore
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ class Easel(commands.AutoShardedBot):
         jobs: JobStore,
         blobs: BlobStore,
         service: Service,
+        guilds: GuildStore | None = None,
     ) -> None:
         # Easel never speaks: what voice would need is not missing.
         discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
@@ -61,6 +63,9 @@ class Easel(commands.AutoShardedBot):
         self.dispatcher = dispatcher
         self.jobs = jobs
         self.service = service
+        self.blobs = blobs
+        #: What servers and members chose; without it, there is nothing to choose.
+        self.guild_store = guilds
         self.picture_hosts = DISCORDS_HOSTS
         self.reader = PictureReader(
             PictureLimits(max_bytes=settings.max_upload_bytes, max_pixels=settings.max_pixels)

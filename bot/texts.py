@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from inference.events import ModelInfo
 from storage.records import JobRecord, JobState, QueuePlace
 
 MAX_CONTENT = 2000  # characters of a message
@@ -173,6 +174,30 @@ def queue(lines: Sequence[str], queued: int, running: int, workers_ready: int) -
     head = f"{running} running, {queued} waiting, {workers} ready."
     own = list(lines) or ["You have nothing in the queue."]
     return _within(MAX_CONTENT, [head, *own])
+
+
+def history(records: Sequence[JobRecord]) -> str:
+    """List a member's jobs that ended, newest first."""
+    return _within(MAX_CONTENT, ["**Your last jobs**", *map(_history_line, records)])
+
+
+def _history_line(record: JobRecord) -> str:
+    moment = f"<t:{int((record.finished_at or record.created_at).timestamp())}:R>"
+    what = facts(record) if record.state is JobState.DONE else str(record.state)
+    after = f" · from …{record.parent[-4:]}" if record.parent else ""
+    line = f"…{record.id[-4:]} **{record.kind}** {moment} · {what}{after}"
+    return line + _prompt(record, 60)
+
+
+def models(found: Iterable[ModelInfo]) -> str:
+    """List what the workers can run, kind by kind."""
+    kinds: dict[str, list[str]] = {}
+    for model in sorted(found, key=lambda model: (model.kind, model.name.casefold())):
+        size = f"× {model.size}" if model.kind == "upscaler" else f"{model.size} px"
+        shown = f"`{model.name}`" + (f" {size}" if model.size else "")
+        kinds.setdefault(model.kind, []).append(shown + (f" – {model.about}" * bool(model.about)))
+    lines = [line for kind, names in kinds.items() for line in (f"**{kind}**", *names)]
+    return _within(MAX_CONTENT, lines or ["No worker is ready, so nothing can be run now."])
 
 
 def ended(record: JobRecord) -> str:

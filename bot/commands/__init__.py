@@ -5,13 +5,16 @@ from __future__ import annotations
 from bot.commands.cancel import CancelCog
 from bot.commands.explain import ExplainCog
 from bot.commands.help import HelpCog
+from bot.commands.history import HistoryCog
 from bot.commands.imagine import ImagineCog
 from bot.commands.img2img import Img2ImgCog
 from bot.commands.inpaint import InpaintCog
 from bot.commands.interrogate import InterrogateCog
 from bot.commands.loopback import LoopbackCog
 from bot.commands.mask import MaskCog
+from bot.commands.models import ModelsCog
 from bot.commands.outpaint import OutpaintCog
+from bot.commands.privacy import PrivacyCog
 from bot.commands.queue import QueueCog
 from bot.commands.upscale import UpscaleCog
 
@@ -27,6 +30,9 @@ COGS = (
     MaskCog,
     QueueCog,
     CancelCog,
+    HistoryCog,
+    ModelsCog,
+    PrivacyCog,
     HelpCog,
 )
 """Every cog."""

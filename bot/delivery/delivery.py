@@ -173,7 +173,7 @@ class Delivery:
 
     async def _send(self, record: JobRecord, reply_to: ReplyTo) -> int:
         """Send a result by the first way that is open, and return the message's id."""
-        outgoing = await self._compose(record, reply_to.file_limit)
+        outgoing = await self.compose(record, reply_to.file_limit)
         try:
             return await self._routes.edit(reply_to, outgoing)
         except AnswerGone:
@@ -188,9 +188,10 @@ class Delivery:
         """Keep to what every channel takes: the member's own larger limit ended with the token."""
         if reply_to.file_limit <= DEFAULT_FILE_LIMIT:
             return outgoing
-        return await self._compose(outgoing.record, DEFAULT_FILE_LIMIT)
+        return await self.compose(outgoing.record, DEFAULT_FILE_LIMIT)
 
-    async def _compose(self, record: JobRecord, file_limit: int) -> Outgoing:
+    async def compose(self, record: JobRecord, file_limit: int) -> Outgoing:
+        """Make the message for a job that ended."""
         return await compose(record, self._blobs, file_limit, await self._origin(record))
 
     async def _origin(self, record: JobRecord) -> str:

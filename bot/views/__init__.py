@@ -3,6 +3,7 @@
 from bot.views.base import JobButton, client_of
 from bot.views.buttons import Again, Cancel, Delete, Show
 from bot.views.cells import Go, Grid, Invert, PickCells
+from bot.views.history import PickJob
 from bot.views.results import (
     Describe,
     Edit,
@@ -12,9 +13,9 @@ from bot.views.results import (
     VaryStrong,
     VarySubtle,
 )
-from bot.views.rows import for_ended, for_outbox, for_waiting
+from bot.views.rows import for_ended, for_history, for_outbox, for_waiting
 
-BUTTONS: tuple[type[JobButton | PickCells], ...] = (
+BUTTONS: tuple[type[JobButton | PickCells | PickJob], ...] = (
     Again,
     Delete,
     Cancel,
@@ -30,7 +31,8 @@ BUTTONS: tuple[type[JobButton | PickCells], ...] = (
     PickCells,
     Invert,
     Go,
+    PickJob,
 )
 """Every button, so that one process can answer those of an earlier one."""
 
-__all__ = ["BUTTONS", "client_of", "for_ended", "for_outbox", "for_waiting"]
+__all__ = ["BUTTONS", "client_of", "for_ended", "for_history", "for_outbox", "for_waiting"]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import discord
 
 from bot.views.buttons import Again, Cancel, Delete, Show
 from bot.views.cells import Go, Grid, Invert, PickCells
+from bot.views.history import PickJob
 from bot.views.results import (
     Describe,
     Edit,
@@ -44,6 +45,11 @@ def for_outbox(records: Iterable[JobRecord]) -> discord.ui.View:
     return _view(
         Show(record.id, f"Show {record.kind} …{record.id[-4:]}") for record in list(records)[:SHOWN]
     )
+
+
+def for_history(records: Sequence[JobRecord]) -> discord.ui.View:
+    """One select over jobs that ended."""
+    return _view([PickJob(records)])
 
 
 def varies(record: JobRecord) -> bool:

@@ -18,6 +18,7 @@ from inference.jobs import KINDS
 from inference.service.contract import WorkerStatus
 from storage.blobs import BlobStore
 from storage.database import Database
+from storage.guilds import GuildStore
 from storage.jobs import JobStore
 from storage.records import JobRecord, QueueLimits
 from tests.doubles.pictures import png
@@ -53,6 +54,7 @@ class House:
             _env_file=None, data_dir=root, max_upload_mb=1, max_pixels=1_000_000
         )
         self.jobs = JobStore(database)
+        self.guilds = GuildStore(database)
         self.blobs = BlobStore(root / "blobs")
         self.service = BotService(root / "outbox")
         self.bot = self.build()
@@ -74,6 +76,7 @@ class House:
             jobs=self.jobs,
             blobs=self.blobs,
             service=self.service,
+            guilds=self.guilds,
         )
 
     def adopt(self, bot: Easel) -> None:

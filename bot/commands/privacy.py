@@ -1,0 +1,54 @@
+"""`/privacy`: what is stored of me, and its end."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import discord
+from discord import app_commands
+
+from bot.commands.base import EaselCog
+from bot.forgetting import forget, kept_of
+
+SURE = "yes, delete all of it"
+
+STORED = (
+    "Of you, this Easel stores {jobs} and {pictures}: who asked, where, with which options, and "
+    "the pictures that went in and came out, without place, time and camera. Your messages are not "
+    "kept. They serve the buttons, `/history` and deliveries, and nothing else; nothing is used "
+    "for training. They stay until you delete them with `/privacy forget`, or the host does.\n"
+    "Results in channels are Discord's: 🗑️ *Delete* takes each away."
+)
+
+
+class PrivacyCog(EaselCog):
+    """What is known of a member."""
+
+    privacy = app_commands.Group(name="privacy", description="What is stored of you, and its end.")
+
+    @privacy.command(description="Show what is stored of you.")
+    async def show(self, interaction: discord.Interaction[Any]) -> None:
+        """Count it for the member alone."""
+        kept = await kept_of(str(interaction.user.id), self.bot.jobs)
+        words = STORED.format(
+            jobs=_count(kept.jobs, "job"), pictures=_count(len(kept.pictures), "picture")
+        )
+        await interaction.response.send_message(words, ephemeral=True)
+
+    @privacy.command(description="Delete all that is stored of you: jobs, pictures, defaults.")
+    @app_commands.describe(sure="It cannot be undone")
+    async def forget(self, interaction: discord.Interaction[Any], sure: Literal[SURE]) -> None:  # type: ignore[valid-type]
+        """Delete it, and say what it was."""
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        bot = self.bot
+        owner = str(interaction.user.id)
+        kept = await forget(owner, bot.dispatcher, bot.jobs, bot.blobs, bot.guild_store)
+        await interaction.followup.send(
+            f"Deleted {_count(kept.jobs, 'job')} and {_count(len(kept.pictures), 'picture')}, and "
+            "your defaults. Buttons under your old results no longer work.",
+            ephemeral=True,
+        )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,66 @@
+"""Forget a member: everything of theirs, and nothing of anybody else's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.dispatcher import Dispatcher
+from storage.blobs import BlobStore
+from storage.guilds import GuildStore
+from storage.jobs import JobStore
+from storage.records import JobRecord, JobState
+
+PAGE = 100  # jobs read at a time
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What is stored of a member."""
+
+    jobs: int
+    #: Keys of the pictures that their jobs started from or came to.
+    pictures: frozenset[str]
+
+
+async def kept_of(owner: str, jobs: JobStore) -> Kept:
+    """Count what is stored of a member."""
+    records = await _all_of(owner, jobs)
+    return Kept(len(records), frozenset(key for record in records for key in _pictures(record)))
+
+
+async def forget(
+    owner: str,
+    dispatcher: Dispatcher,
+    jobs: JobStore,
+    blobs: BlobStore,
+    guilds: GuildStore | None,
+) -> Kept:
+    """Call off what runs, then delete a member's jobs, defaults and pictures; return what it was.
+
+    Pictures that somebody else's job needs, too, stay for that one.
+    """
+    for record in await jobs.list_for(
+        owner, states=(JobState.QUEUED, JobState.RUNNING), limit=PAGE
+    ):
+        await dispatcher.cancel(record.id, owner)
+    kept = await kept_of(owner, jobs)
+    await jobs.forget(owner)
+    if guilds is not None:
+        await guilds.forget_member(owner)
+    for key in kept.pictures - await jobs.referenced_blobs():
+        await blobs.delete(key)
+    return kept
+
+
+async def _all_of(owner: str, jobs: JobStore) -> list[JobRecord]:
+    found: list[JobRecord] = []
+    before: str | None = None
+    while page := await jobs.list_for(owner, limit=PAGE, before=before):
+        found += page
+        before = page[-1].id
+    return found
+
+
+def _pictures(record: JobRecord) -> list[str]:
+    made = (record.result or {}).get("pictures") or ()
+    return [*record.inputs.values(), *(picture["key"] for picture in made)]

@@ -1,0 +1,58 @@
+"""The select under `/history`: open one of my jobs again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, Self
+
+import discord
+
+from bot.answers import answer_error
+from bot.views.base import client_of, record_of, refuse_others
+from storage.records import JobRecord
+
+MAX_LABEL = 100  # characters of an option
+CUSTOM_ID = "easel:history"
+
+
+class PickJob(discord.ui.DynamicItem[discord.ui.Select[Any]], template=CUSTOM_ID):
+    """One job of several."""
+
+    def __init__(self, records: Sequence[JobRecord] = ()) -> None:
+        super().__init__(
+            discord.ui.Select(
+                custom_id=CUSTOM_ID,
+                placeholder="Show one again",
+                options=[
+                    discord.SelectOption(label=_label(record), value=record.id)
+                    for record in records
+                ],
+            )
+        )
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction[Any], item: Any, match: re.Match[str], /
+    ) -> Self:
+        """Stand in for the select that was sent."""
+        return cls()
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        """Show the job to its owner alone, with its buttons."""
+        try:
+            record = await record_of(interaction, self.item.values[0])
+            refuse_others(interaction, record)
+            await interaction.response.defer(ephemeral=True, thinking=True)
+            limit = interaction.filesize_limit
+            outgoing = await client_of(interaction).delivery.compose(record, limit)
+            await interaction.followup.send(
+                outgoing.content, files=outgoing.files(), view=outgoing.view(), ephemeral=True
+            )
+        except Exception as error:
+            await answer_error(interaction, error)
+
+
+def _label(record: JobRecord) -> str:
+    prompt = str(record.params.get("prompt") or "")
+    return f"{record.kind} …{record.id[-4:]} {prompt}".strip()[:MAX_LABEL]

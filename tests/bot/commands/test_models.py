@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+
+async def test_what_the_workers_have(house):
+    result = await house.ask_plain("models")
+    assert result.ephemeral
+    assert result.response.content.splitlines() == [
+        "**diffusion**",
+        "`starter` 128 px – small emoji",
+        "**upscaler**",
+        "`animevideov3` × 4 – fast",
+    ]
+
+
+async def test_no_worker_no_models(house):
+    house.service.ready = False
+    assert "No worker is ready" in (await house.ask_plain("models")).response.content

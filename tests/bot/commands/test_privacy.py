@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from bot.commands.privacy import SURE
+from tests.doubles.pictures import png
+
+
+async def test_what_is_stored_is_counted(house):
+    await house.ask()
+    await house.finish()
+    result = await house.ask_plain("privacy show")
+    assert result.ephemeral
+    assert "stores 1 job and 2 pictures" in result.response.content
+
+
+async def test_forget_deletes_mine_and_keeps_what_others_need(house):
+    shared = ("a.png", png(colour="green"))
+    await house.ask(image=shared)
+    await house.finish(colour="yellow")
+    mine = await house.only_job()
+    await house.ask(image=shared, member=house.bob)
+    await house.finish(colour="black")
+    theirs = await house.only_job(house.bob)
+    await house.guilds.put_member_defaults(str(house.alice.id), {"steps": 9})
+
+    result = await house.ask_plain("privacy forget", sure=SURE)
+
+    assert result.ephemeral
+    assert "Deleted 1 job and 2 pictures" in result.response.content
+    assert await house.jobs.list_for(str(house.alice.id)) == []
+    assert await house.guilds.member_defaults(str(house.alice.id)) == {}
+    assert not await house.blobs.exists(mine.result["pictures"][0]["key"])
+    assert await house.blobs.exists(theirs.inputs["image"])
+    assert await house.blobs.exists(theirs.result["pictures"][0]["key"])
+
+
+async def test_forget_calls_off_what_runs(house):
+    await house.ask()
+    await house.ask_plain("privacy forget", sure=SURE)
+    assert house.service.held == {}
+    assert await house.count() == 0
