@@ -1,7 +1,8 @@
 """A worker process without torch: it speaks the wire and does what a test tells it by files.
 
 Run by `LocalService(command=…)`. What it is comes as the model's name in its configuration; what
-becomes of a job comes as a file `JOB.finish`, `JOB.fail` or `JOB.noise` in its outbox.
+becomes of a job comes as a file `JOB.finish` or `JOB.fail` in its outbox. One that is `eager` or
+`refusing` does or refuses every job at once.
 """
 
 from __future__ import annotations
@@ -15,7 +16,16 @@ from pathlib import Path
 
 from inference import wire
 from inference.commands import Cancel, Configure, Stop, Submit
-from inference.events import Dropped, Failed, Finished, ModelInfo, Progress, Ready, Troubled
+from inference.events import (
+    Dropped,
+    Failed,
+    Finished,
+    ModelInfo,
+    Picture,
+    Progress,
+    Ready,
+    Troubled,
+)
 
 LOOK = 0.005  # seconds
 
@@ -26,6 +36,7 @@ class Child:
     def __init__(self, config: Configure) -> None:
         self.nature = config.config.model
         self.outbox = Path(config.config.outbox)
+        self.outbox.mkdir(parents=True, exist_ok=True)
         self.held: dict[str, Submit] = {}
         self.lock = threading.Lock()
 
@@ -70,10 +81,34 @@ class Child:
         elif deed == ".fail":
             self.say(Failed(job_id=job_id, attempt=job.attempt, reason="no", fault="input"))
 
+    def paint(self, job: Submit) -> None:
+        """Answer with the picture that came in, after two steps."""
+        for step in (1, 2):
+            self.say(Progress(job_id=job.job_id, attempt=job.attempt, step=step, steps=2))
+        path = self.outbox / f"tmp-{job.job_id}.png"
+        path.write_bytes(Path(job.inputs["image"]).read_bytes())
+        picture = Picture(path=str(path), width=32, height=24, media_type="image/png", seed=7)
+        self.say(
+            Finished(
+                job_id=job.job_id,
+                attempt=job.attempt,
+                pictures=(picture,),
+                notes=("as it was",),
+                seconds=0.5,
+            )
+        )
+
     def work(self) -> None:
         """Take commands until told to stop."""
         while True:
             match wire.read(sys.stdin.buffer):
+                case Submit() as job if self.nature == "eager":
+                    self.paint(job)
+                case Submit() as job if self.nature == "refusing":
+                    reason = "The picture is too dark."
+                    self.say(
+                        Failed(job_id=job.job_id, attempt=job.attempt, reason=reason, fault="input")
+                    )
                 case Submit() as job:
                     self.held[job.job_id] = job
                 case Cancel(job_id=job_id, attempt=attempt):

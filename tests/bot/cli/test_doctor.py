@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import pytest
+from pydantic import SecretStr
+
+TOKEN = {"discord_token": SecretStr("a.secret.token")}
+
+
+async def test_all_is_well(call):
+    code, lines = await call("doctor", changed=TOKEN)
+
+    assert 0 == code
+    assert [] == [line for line in lines if line.startswith("FIX")]
+    assert "ok  Models: child (diffusion)" in lines
+    assert "ok  Worker: starts on cpu in none" in lines
+    assert "ok  Discord token: set" in lines
+    assert "ok  Database: none yet; it is made at the first start" in lines
+
+
+async def test_the_token_is_never_shown(call):
+    _, lines = await call("doctor", changed=TOKEN)
+
+    assert "a.secret.token" not in "\n".join(lines)
+
+
+async def test_a_missing_token_is_to_be_fixed(call):
+    code, lines = await call("doctor")
+
+    assert 1 == code
+    fix = lines.index("FIX Discord token: not set")
+    assert "DISCORD_TOKEN" in lines[fix + 1]
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        ("troubled", "FIX Worker: cannot start"),
+        ("dies", "FIX Worker: did not start"),
+    ],
+)
+async def test_a_worker_that_does_not_start_is_to_be_fixed(call, model, words):
+    code, lines = await call("doctor", changed=TOKEN | {"model": model})
+
+    assert 1 == code
+    assert words in lines
+
+
+async def test_a_damaged_database_is_to_be_fixed(call, settings):
+    settings.data_dir.mkdir()
+    (settings.data_dir / "easel.sqlite3").write_bytes(b"no database" * 100)
+
+    code, lines = await call("doctor", changed=TOKEN)
+
+    assert 1 == code
+    assert "FIX Database: cannot be opened" in lines
+
+
+async def test_a_sound_database_is_said(call, photo, tmp_path):
+    await call("job", "img2img", "--image", str(photo), "--out", str(tmp_path / "out"))
+
+    code, lines = await call("doctor", changed=TOKEN)
+
+    assert 0 == code
+    assert "ok  Database: sound" in lines
+
+
+async def test_models_are_listed(call):
+    code, lines = await call("models", "list")
+
+    assert 0 == code
+    (line,) = lines
+    assert ["diffusion", "child", "64", "px"] == line.split()
+
+
+async def test_models_of_a_worker_in_trouble(call, capsys):
+    code, _ = await call("models", "list", changed={"model": "troubled"})
+
+    assert 1 == code

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import pytest
+
+from storage.database import Database
+from storage.jobs import JobStore
+from storage.records import JobState
+
+
+async def test_a_job_prints_its_way_as_json_and_saves_its_picture(call, photo, tmp_path):
+    out = tmp_path / "out"
+    command = ("job", "img2img", "--image", str(photo), "--json", "--out", str(out))
+
+    code, events = await call(*command, "--prompt", "a fox", "--seed", "7")
+
+    assert 0 == code
+    assert ["queued", "progress", "progress", "done"] == [event["event"] for event in events]
+    queued, first, second, done = events
+    assert ("a fox", 7) == (queued["params"]["prompt"], queued["params"]["seed"])
+    assert [(1, 2), (2, 2)] == [(step["step"], step["steps"]) for step in (first, second)]
+    (file,) = done["files"]
+    (saved,) = out.iterdir()
+    assert (str(saved), 32, 24, 7) == (file["path"], file["width"], file["height"], file["seed"])
+    assert saved.read_bytes().startswith(b"\x89PNG")
+    assert ["as it was"] == done["notes"]
+    assert {queued["job"]} == {event["job"] for event in events}
+
+
+async def test_a_job_prints_its_way_in_words(call, photo, tmp_path):
+    code, lines = await call(
+        "job", "img2img", "--image", str(photo), "--out", str(tmp_path / "out")
+    )
+
+    queued, *steps, path, note = lines
+    assert 0 == code
+    assert queued.startswith("queued as ")
+    assert ["1/2", "2/2", "as it was"] == [*steps, note]
+    assert path.endswith("-0.png")
+
+
+async def test_a_job_stays_in_the_store_like_any_other(call, photo, settings, tmp_path):
+    await call("job", "img2img", "--image", str(photo), "--out", str(tmp_path / "out"))
+
+    async with Database(settings.data_dir / "easel.sqlite3") as database:
+        assert 1 == (await JobStore(database).counts())[JobState.DONE]
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["--steps", "151"], "steps is 151, but must lie between 1 and 150."),
+        (["--strength", "1.5"], "strength is 1.5, but must lie between 0 and 1."),
+        (["--width", "63"], "width is 63, but must lie between 64 and 2048."),
+        (["--sampler", "Eulre"], "Did you mean Euler"),
+        (["--image", "/nowhere/photo.png"], "photo.png"),
+    ],
+)
+async def test_what_is_impossible_is_refused_and_says_what_to_change(
+    call, photo, settings, words, reason
+):
+    code, (event,) = await call("job", "img2img", "--image", str(photo), *words, "--json")
+
+    assert (2, "refused") == (code, event["event"])
+    assert reason in event["reason"]
+    assert not settings.data_dir.exists()
+
+
+async def test_a_picture_left_out_is_refused(call):
+    code, lines = await call("job", "img2img")
+
+    assert (2, ["img2img needs the picture “image”: attach one."]) == (code, lines)
+
+
+@pytest.mark.parametrize("content", [b"", b"no picture at all", b"\x89PNG\r\n\x1a\n"])
+async def test_a_file_that_is_no_picture_is_refused(call, photo, content):
+    photo.write_bytes(content)
+
+    code, (event,) = await call("job", "img2img", "--image", str(photo), "--json")
+
+    assert (2, "refused") == (code, event["event"])
+    assert "photo.png" in event["reason"]
+
+
+async def test_a_job_that_the_worker_refuses_fails(call, photo):
+    command = ("job", "img2img", "--image", str(photo), "--json")
+
+    code, events = await call(*command, changed={"model": "refusing"})
+
+    assert 1 == code
+    assert ("failed", "The picture is too dark.") == (events[-1]["event"], events[-1]["reason"])
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"workers": 0}, "There is no worker: set EASEL_WORKERS to 1 or more."),
+        ({"model": "troubled"}, "No worker can start: There is no such checkpoint."),
+    ],
+)
+async def test_a_job_without_a_worker_does_not_wait_for_ever(call, photo, changed, reason):
+    command = ("job", "img2img", "--image", str(photo), "--json")
+
+    code, events = await call(*command, changed=changed)
+
+    assert 1 == code
+    assert ("failed", reason) == (events[-1]["event"], events[-1]["reason"])
+
+
+async def test_a_data_directory_in_use_is_said(call, photo, settings):
+    settings.data_dir.mkdir()
+    async with Database(settings.data_dir / "easel.sqlite3"):
+        code, (event,) = await call("job", "img2img", "--image", str(photo), "--json")
+
+    assert (1, "failed") == (code, event["event"])
+    assert "Stop that one first" in event["reason"]

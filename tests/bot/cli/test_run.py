@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import pytest
+
+import main
+from storage.database import Database
+
+
+async def test_without_a_token_it_says_where_to_put_one(settings, capsys):
+    code = await main.perform(main.parser().parse_args(["run"]), settings)
+
+    assert 2 == code
+    assert "put DISCORD_TOKEN=… into .env" in capsys.readouterr().err
+    assert not settings.data_dir.exists()
+
+
+async def test_a_second_bot_on_the_same_data_is_refused(settings, capsys):
+    settings.data_dir.mkdir()
+    bot = settings.model_copy(update={"discord_token": main_token()})
+    async with Database(settings.data_dir / "easel.sqlite3"):
+        code = await main.perform(main.parser().parse_args(["run"]), bot)
+
+    assert 1 == code
+    assert "Stop that one first" in capsys.readouterr().err
+
+
+def main_token():
+    from pydantic import SecretStr
+
+    return SecretStr("a.secret.token")
+
+
+def test_impossible_settings_are_refused_by_name(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("EASEL_WORKERS", "many")
+    monkeypatch.setattr("sys.argv", ["main.py", "doctor"])
+
+    assert 2 == main.main()
+    assert "EASEL_WORKERS" in capsys.readouterr().err
+
+
+def test_no_command_is_no_command(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["main.py"])
+
+    with pytest.raises(SystemExit) as end:
+        main.main()
+
+    assert 2 == end.value.code
