@@ -15,6 +15,7 @@ from bot.commands import COGS
 from bot.delivery import Delivery, ProgressBoard, Routes
 from bot.desk import Desk
 from bot.dispatcher import Dispatcher
+from bot.gate import Gate
 from bot.menus import make_menus
 from bot.pictures import PictureLimits
 from bot.replies import Listener
@@ -72,7 +73,8 @@ class Easel(commands.AutoShardedBot):
         )
         routes = Routes(self)
         self.delivery = Delivery(jobs, blobs, routes, ProgressBoard(routes))
-        self.desk = Desk(dispatcher, jobs, blobs, self.reader, self.delivery, service)
+        self.gate = Gate(jobs, guilds)
+        self.desk = Desk(dispatcher, jobs, blobs, self.reader, self.delivery, service, self.gate)
         self.listener = Listener(self)
         dispatcher.announcer = self.delivery
 

@@ -19,6 +19,7 @@ from bot.attachments import PictureReader
 from bot.delivery import Delivery
 from bot.dispatcher import Dispatcher
 from bot.errors import JobGone, NoModel
+from bot.gate import Gate
 from bot.options import filled_in
 from bot.requests import InteractionRequest, Request
 from bot.sources import Attached, Source, Stored
@@ -41,6 +42,7 @@ class Desk:
         reader: PictureReader,
         delivery: Delivery,
         service: Service,
+        gate: Gate,
     ) -> None:
         self._dispatcher = dispatcher
         self._jobs = jobs
@@ -48,6 +50,7 @@ class Desk:
         self._reader = reader
         self._delivery = delivery
         self._service = service
+        self._gate = gate
 
     async def ask(
         self, interaction: discord.Interaction[Any], job_type: type[Job], given: Mapping[str, Any]
@@ -75,16 +78,20 @@ class Desk:
 
         Raises:
             JobError: an option is impossible, or a picture is missing or of no use.
+            NotAllowed: the server's admins did not allow it.
             NoModel: no worker can start, so nothing would ever come of it.
             PictureRefused: a picture cannot be used.
             StorageError: a picture is gone, the queue is full, or the disk or database refused.
         """
         job.check_pictures(sources)
         self._refuse_without_model()
+        await self._gate.check(request, job)
         for source in sources.values():
             await source.look(self._reader)
         reply_to = await request.answer(texts.received(job.kind))
         pictures = {name: await source.read(self._reader) for name, source in sources.items()}
+        # Once more: reading took its time, and only now is it known how large the pictures are.
+        await self._gate.check(request, job, [(p.width, p.height) for p in pictures.values()])
         submission = await self._dispatcher.submit(
             job=job,
             pictures={name: picture.data for name, picture in pictures.items()},

@@ -15,6 +15,8 @@ BotError
 │   ├── NotYours           somebody else's job
 │   ├── NothingToCancel    no such job is waiting or running
 │   ├── JobGone            a button of a job that is no longer stored
+│   ├── NotAllowed         the server's admins did not allow that; says what they did
+│   ├── NoSettings         this Easel keeps no settings
 │   ├── MessageGone        the message replied to was deleted
 │   ├── TooLongForAForm    a text that an input of a form cannot hold
 │   └── NoModel            no worker can start, so nothing could ever run
@@ -127,6 +129,14 @@ class NothingToCancel(UserError):
 
 class JobGone(UserError):
     """That job is no longer stored. Ask for a new one with a command."""
+
+
+class NotAllowed(UserError):
+    """The server does not allow that."""
+
+
+class NoSettings(UserError):
+    """Nothing can be set here: the host started Easel without a place to keep it."""
 
 
 class MessageGone(UserError):

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import discord
 
+from bot.policy import Asker
 from bot.reply_to import ReplyTo
 
 
@@ -25,6 +26,11 @@ class Request(Protocol):
     @property
     def guild(self) -> str | None:
         """The server's id; None in a direct message."""
+        ...
+
+    @property
+    def asker(self) -> Asker:
+        """Where it is asked, and as what."""
         ...
 
     async def answer(self, words: str) -> ReplyTo:
@@ -54,6 +60,11 @@ class InteractionRequest:
         guild = self._interaction.guild_id
         return None if guild is None else str(guild)
 
+    @property
+    def asker(self) -> Asker:
+        """The channel and the member's roles, as Discord sent them along."""
+        return asker_of(self._interaction.user, self._interaction.channel)
+
     async def answer(self, words: str) -> ReplyTo:
         """Send a public message."""
         response = await self._interaction.response.send_message(words)
@@ -81,3 +92,12 @@ class InPlaceRequest(InteractionRequest):
         await self._interaction.response.defer()
         message = self._interaction.message
         return self._reply_to(0 if message is None else message.id)
+
+
+def asker_of(member: Any, channel: Any) -> Asker:
+    """Read off a member and a channel what a server's rules look at."""
+    ids = (getattr(channel, "id", None), getattr(channel, "parent_id", None))
+    return Asker(
+        channels=frozenset(str(id) for id in ids if id is not None),
+        roles=frozenset(str(role.id) for role in getattr(member, "roles", ())),
+    )

@@ -7,7 +7,9 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from bot.policy import Rules
 from inference.events import ModelInfo
+from storage.guilds import Change
 from storage.records import JobRecord, JobState, QueuePlace
 
 MAX_CONTENT = 2000  # characters of a message
@@ -198,6 +200,27 @@ def models(found: Iterable[ModelInfo]) -> str:
         kinds.setdefault(model.kind, []).append(shown + (f" – {model.about}" * bool(model.about)))
     lines = [line for kind, names in kinds.items() for line in (f"**{kind}**", *names)]
     return _within(MAX_CONTENT, lines or ["No worker is ready, so nothing can be run now."])
+
+
+def settings(rules: Rules, changes: Iterable[Change]) -> str:
+    """Show what a server has set, and who changed it last."""
+    lines = [
+        "**Easel on this server**",
+        "Channels: " + (" ".join(f"<#{id}>" for id in sorted(rules.channels)) or "all"),
+        "Roles: " + (" ".join(f"<@&{id}>" for id in sorted(rules.roles)) or "everyone"),
+    ]
+    ceilings = ("max_steps", "max_megapixels", "max_batch", "max_loops", "max_jobs")
+    for name in ceilings:
+        value = getattr(rules, name)
+        label = name.removeprefix("max_").capitalize()
+        lines.append(
+            f"{label}: " + ("as the host allows" if value is None else f"at most {value:g}")
+        )
+    for change in changes:
+        moment = f"<t:{int(change.at.timestamp())}:R>"
+        before, after = (quote(str(value), 80) for value in (change.before, change.after))
+        lines.append(f"-# {moment} <@{change.actor}> {change.subject}: {before} → {after}")
+    return _within(MAX_CONTENT, lines)
 
 
 def ended(record: JobRecord) -> str:

@@ -16,6 +16,7 @@ from bot.commands.models import ModelsCog
 from bot.commands.outpaint import OutpaintCog
 from bot.commands.privacy import PrivacyCog
 from bot.commands.queue import QueueCog
+from bot.commands.settings import SettingsCog
 from bot.commands.upscale import UpscaleCog
 
 COGS = (
@@ -33,6 +34,7 @@ COGS = (
     HistoryCog,
     ModelsCog,
     PrivacyCog,
+    SettingsCog,
     HelpCog,
 )
 """Every cog."""

@@ -6,7 +6,9 @@ import logging
 
 import discord
 
+from bot.policy import Asker
 from bot.reply_to import DEFAULT_FILE_LIMIT, ReplyTo
+from bot.requests import asker_of
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +34,11 @@ class MessageRequest:
     def guild(self) -> str | None:
         """The server's id."""
         return None if self._message.guild is None else str(self._message.guild.id)
+
+    @property
+    def asker(self) -> Asker:
+        """The channel and the member's roles."""
+        return asker_of(self._message.author, self._message.channel)
 
     async def answer(self, words: str) -> ReplyTo:
         """Reply to the message, without ringing."""
