@@ -15,7 +15,9 @@ PAGES: Mapping[str, str] = {
         "• `/upscale` enlarges it and keeps it sharp\n"
         "• `/interrogate` describes it, `/imagine` draws one from words alone\n"
         "• `/explain` shows how a prompt is read\n"
-        "• `/queue` shows where your jobs are, `/cancel` calls one off\n"
+        "• `/mask` says where to repaint, without a drawing tool\n"
+        "• `/queue` shows where your jobs are, `/cancel` calls one off, `/history` what you made\n"
+        "Replies that mention me and the Apps menu of any picture work, too.\n"
         "Every option has a default: a picture alone is enough. "
         "`/help topic:` tells more about each command."
     ),
@@ -95,9 +97,28 @@ PAGES: Mapping[str, str] = {
         "A result carries its parameters in the PNG's `parameters` text, as other tools of this "
         "field read it."
     ),
+    "replies": (
+        "**Any picture** in a channel can be worked on.\n"
+        "• right click or long press a message → **Apps** → *Describe*, *Upscale 2×*, *Edit…*, "
+        "*Inpaint…*, *Parameters*\n"
+        "• or reply to it, mention me and say `make it a watercolour`, `upscale 2x`, `describe`, "
+        "`outpaint left 128`, `zoom out`, `inpaint left 30%: a window`, `loop 4 a city`, `again`\n"
+        "Settings go anywhere: `strength 0.5`, `steps 30`, `seed 5`. Discord does not show me "
+        "other people's messages that do not mention me: for those take the Apps menu."
+    ),
+    "mine": (
+        "**What is yours**\n"
+        "• `/history` lists your last jobs and opens any of them again\n"
+        "• `/privacy show` says what is stored of you, `/privacy forget` deletes all of it\n"
+        "• `/models` lists what can be run here"
+    ),
     "buttons": (
         "**Buttons** under a message work for its owner, at any time, also after a restart.\n"
         "• 🔁 *Again* makes the same with a new seed\n"
+        "• 🎲 *Vary* keeps the seed and changes a little, or clearly\n"
+        "• ✏️ *Edit* shows a form with the words and numbers filled in\n"
+        "• 🔍 *Upscale 2×*, 🔲 *Inpaint*, 💬 *Describe* go on from the picture\n"
+        "• 📋 *Parameters* shows all that made it\n"
         "• ✖️ *Cancel* calls a waiting or running job off\n"
         "• 🗑️ *Delete* takes a result away; moderators may, too\n"
         "`/queue` offers results that could not be shown, with 📬 *Show result*."
