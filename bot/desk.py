@@ -16,6 +16,7 @@ import discord
 
 from bot import texts
 from bot.attachments import PictureReader
+from bot.choices import with_defaults
 from bot.delivery import Delivery
 from bot.dispatcher import Dispatcher
 from bot.errors import JobGone, NoModel
@@ -55,10 +56,12 @@ class Desk:
     async def ask(
         self, interaction: discord.Interaction[Any], job_type: type[Job], given: Mapping[str, Any]
     ) -> None:
-        """Queue what a slash command asks for; see `order`."""
+        """Queue what a slash command asks for, with the member's defaults; see `order`."""
         attachments, values = filled_in(given)
         sources = {name: Attached(attachment) for name, attachment in attachments.items()}
-        await self.order(InteractionRequest(interaction), job_type(**values), sources)
+        request = InteractionRequest(interaction)
+        chosen = with_defaults(job_type, values, await self._gate.defaults(request.owner))
+        await self.order(request, job_type(**chosen), sources)
 
     async def again(self, request: Request, job: Job, parent: JobRecord) -> None:
         """Queue a job on the pictures that another one started from; see `order`."""

@@ -1,8 +1,9 @@
-"""The gate: what a server has set, applied to every request from wherever it comes."""
+"""The gate: what servers and members have set, applied to requests from wherever they come."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 from bot import policy
 from bot.policy import Rules
@@ -28,6 +29,10 @@ class Gate:
         if guild is None or self._guilds is None:
             return Rules()
         return Rules.decode(await self._guilds.settings(guild))
+
+    async def defaults(self, owner: str) -> dict[str, Any]:
+        """Return a member's defaults."""
+        return {} if self._guilds is None else await self._guilds.member_defaults(owner)
 
     async def check(
         self, request: Request, job: Job, sizes: Collection[tuple[int, int]] = ()

@@ -17,6 +17,8 @@ PAGES: Mapping[str, str] = {
         "• `/explain` shows how a prompt is read\n"
         "• `/mask` says where to repaint, without a drawing tool\n"
         "• `/queue` shows where your jobs are, `/cancel` calls one off, `/history` what you made\n"
+        "• `/defaults` are what you take unless you say so, `/models` lists what can be run\n"
+        "• `/privacy` shows or deletes what is stored of you; admins have `/settings`\n"
         "Replies that mention me and the Apps menu of any picture work, too.\n"
         "Every option has a default: a picture alone is enough. "
         "`/help topic:` tells more about each command."
@@ -109,6 +111,8 @@ PAGES: Mapping[str, str] = {
     "mine": (
         "**What is yours**\n"
         "• `/history` lists your last jobs and opens any of them again\n"
+        "• `/defaults set steps:30 strength:0.5` is what your painting commands take where you "
+        "leave the option out; `show` and `clear` go with it\n"
         "• `/privacy show` says what is stored of you, `/privacy forget` deletes all of it\n"
         "• `/models` lists what can be run here"
     ),

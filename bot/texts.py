@@ -223,6 +223,12 @@ def settings(rules: Rules, changes: Iterable[Change]) -> str:
     return _within(MAX_CONTENT, lines)
 
 
+def defaults(found: Mapping[str, Any]) -> str:
+    """Show a member's defaults."""
+    lines = [f"{name.replace('_', ' ')}: {quote(str(value), 200)}" for name, value in found.items()]
+    return _within(MAX_CONTENT, ["**Your defaults**", *(lines or ["None: Easel's own are taken."])])
+
+
 def ended(record: JobRecord) -> str:
     """Say that a job can no longer be cancelled."""
     return f"That {record.kind} is already {record.state}."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.commands.cancel import CancelCog
+from bot.commands.defaults import DefaultsCog
 from bot.commands.explain import ExplainCog
 from bot.commands.help import HelpCog
 from bot.commands.history import HistoryCog
@@ -32,6 +33,7 @@ COGS = (
     QueueCog,
     CancelCog,
     HistoryCog,
+    DefaultsCog,
     ModelsCog,
     PrivacyCog,
     SettingsCog,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import discord
 import pytest
 
 from bot.help_pages import PAGES, START
@@ -18,5 +19,5 @@ async def test_a_topic(house, topic):
 
 
 def test_the_first_page_names_every_command(house):
-    for command in house.bot.tree.get_commands():
+    for command in house.bot.tree.get_commands(type=discord.AppCommandType.chat_input):
         assert f"/{command.name}" in PAGES[START]
