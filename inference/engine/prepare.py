@@ -14,7 +14,9 @@ from inference.engine.row import Row
 from inference.engine.task import BatchKey
 from inference.engine.work import Paint
 from inference.models.diffusion import CELL, DiffusionModel, to_tensor
+from inference.models.lora.side import Side
 from inference.pictures.soft import SoftSettings
+from inference.prompts.networks import Lora, loras, take_networks
 from inference.prompts.timeline import Stretch, encode_timeline
 from inference.sampling import starts, steps
 from inference.sampling.noise import NoiseSource, Variation
@@ -35,10 +37,28 @@ def plan_sigmas(work: Paint, model: DiffusionModel) -> SigmaPlan:
     )
 
 
-def prepare_rows(works: Sequence[Paint], model: DiffusionModel) -> list[Row]:
-    """Make rows of works of one size: their pictures go through the autoencoder together."""
+def prepare_rows(
+    works: Sequence[Paint], model: DiffusionModel, sides: Sequence[Side | None]
+) -> list[Row]:
+    """Make rows of works of one size: their pictures go through the autoencoder together.
+
+    `sides` are the LoRAs of each work.
+    """
     originals = _encode_pictures(works, model)
-    return [_row(work, model, original) for work, original in zip(works, originals, strict=True)]
+    return [
+        _row(work, model, original, side)
+        for work, original, side in zip(works, originals, sides, strict=True)
+    ]
+
+
+def wanted_loras(work: Paint) -> tuple[Lora, ...]:
+    """Read off a prompt which LoRAs it asks for; the order does not matter to the picture.
+
+    Raises:
+        JobError: a tag has no name, or a weight that is no number.
+    """
+    found = loras(take_networks(work.prompt)[1])
+    return tuple(sorted(found, key=lambda lora: lora.name))
 
 
 def batch_key(work: Paint, row: Row) -> BatchKey:
@@ -49,6 +69,7 @@ def batch_key(work: Paint, row: Row) -> BatchKey:
         width=row.x.shape[-1],
         tokens=len(row.conditioning[0].unconditional.crossattn),
         guided=row.guided,
+        loras=wanted_loras(work),
     )
 
 
@@ -65,7 +86,7 @@ def _encode_pictures(works: Sequence[Paint], model: DiffusionModel) -> list[Tens
     return latents
 
 
-def _row(work: Paint, model: DiffusionModel, original: Tensor | None) -> Row:
+def _row(work: Paint, model: DiffusionModel, original: Tensor | None, side: Side | None) -> Row:
     plan = plan_sigmas(work, model)
     noise = _noise(work, model)
     mask = None
@@ -85,11 +106,12 @@ def _row(work: Paint, model: DiffusionModel, original: Tensor | None) -> Row:
         x=x,
         sigma=sigma,
         guidance=work.guidance,
-        conditioning=_conditioning(work, model, plan.calls),
+        conditioning=_conditioning(work, model, plan.calls, side),
         mask=mask,
         original=original,
         soft=SoftSettings() if work.soft else None,
         extra=_extra(work, model),
+        side=side,
     )
 
 
@@ -130,9 +152,11 @@ def _extra(work: Paint, model: DiffusionModel) -> Tensor | None:
     return torch.cat([cells.to(latent), latent])
 
 
-def _conditioning(work: Paint, model: DiffusionModel, calls: int) -> tuple[Stretch, ...]:
+def _conditioning(
+    work: Paint, model: DiffusionModel, calls: int, side: Side | None
+) -> tuple[Stretch, ...]:
     """Encode both prompts for every call of the run."""
-    encoder = model.words.encoder(work.clip_skip, work.emphasis)
+    encoder = model.words.encoder(work.clip_skip, work.emphasis, side)
     timeline = encode_timeline(encoder, work.prompt, work.negative_prompt, calls)
     if work.negative_prompt.strip():
         return timeline

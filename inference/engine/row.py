@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from inference.models.lora.side import Side
 from inference.pictures.soft import SoftSettings, blend_latents
 from inference.prompts.timeline import Stretch
 from inference.sampling.samplers.core import Sampler
@@ -33,6 +34,8 @@ class Row:
     soft: SoftSettings | None = None
     #: What inpainting networks see besides: [C + 1, h, w] float32.
     extra: Tensor | None = None
+    #: LoRAs to run beside the network; rows of one batch have the same.
+    side: Side | None = None
     #: The finished latent, [C, h, w] float32.
     latent: Tensor | None = None
 

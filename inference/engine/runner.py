@@ -9,7 +9,7 @@ import torch
 
 from inference.engine.batch import Batch
 from inference.engine.memory import Attempt, Failures, attempt
-from inference.engine.prepare import batch_key, plan_sigmas, prepare_rows
+from inference.engine.prepare import batch_key, plan_sigmas, prepare_rows, wanted_loras
 from inference.engine.row import Row
 from inference.engine.scheduler import Turn
 from inference.engine.task import Stage, Task
@@ -76,8 +76,10 @@ class Runner:
                 task.finish(Painted(picture=work.picture, latent=_on_cpu(latent)))
         if not moving:
             return
-        model = self._library.diffusion(_paint(moving[0]).model)
-        rows = prepare_rows([_paint(task) for task in moving], model)
+        works = [_paint(task) for task in moving]
+        model = self._library.diffusion(works[0].model)
+        sides = [self._library.side(work.model, wanted_loras(work)) for work in works]
+        rows = prepare_rows(works, model, sides)
         for task, row in zip(moving, rows, strict=True):
             task.row = row
             task.key = batch_key(_paint(task), row)
@@ -88,7 +90,9 @@ class Runner:
         model = self._library.diffusion(_paint(tasks[0]).model)
         rows = [_row(task) for task in tasks]
         batch = Batch.gather(rows, model.device)
-        output = model.denoise(batch.x, batch.sigma, batch.text, batch.extra, batch.pooled)
+        output = model.denoise(
+            batch.x, batch.sigma, batch.text, batch.extra, batch.pooled, rows[0].side
+        )
         with torch.inference_mode():
             denoised = batch.scatter(output)
             for task, row, clean in zip(tasks, rows, denoised, strict=True):

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from inference.engine.work import Ask, Operation, Paint, Slice
+from inference.prompts.networks import Lora
 
 if TYPE_CHECKING:
     from inference.engine.row import Row
@@ -35,6 +36,8 @@ class BatchKey:
     tokens: int
     #: Whether guidance runs a second, unconditional half.
     guided: bool
+    #: The LoRAs beside the network.
+    loras: tuple[Lora, ...] = ()
 
 
 @dataclass(eq=False)

@@ -18,7 +18,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 
 from inference.models.diffusion import CELL, DiffusionModel
 from inference.models.errors import UnsupportedWeights
-from inference.models.identity import UNET, VAE, checkpoint_identity
+from inference.models.identity import UNET, VAE, checkpoint_identity, identify_file
 from inference.models.ldm import UnetNames, open_clip_name, vae_name
 from inference.models.parameterization import seen_prediction, stated_prediction
 from inference.models.reader import Find, Reader, fill, opened
@@ -40,32 +40,42 @@ TEXT = {
 
 
 def load_checkpoint(
-    path: Path, name: str, device: torch.device, dtype: torch.dtype, configs: Path = CONFIGS
+    path: Path,
+    name: str,
+    device: torch.device,
+    dtype: torch.dtype,
+    *,
+    configs: Path = CONFIGS,
+    vae: Path | None = None,
 ) -> DiffusionModel:
     """Load a Stable Diffusion 1, 2 or XL checkpoint, its inpainting variants included.
+
+    `vae` is a file whose autoencoder takes the place of the checkpoint's own.
 
     Raises:
         UnsupportedWeights: it is another kind of file, a pickle, or has no autoencoder.
         CorruptWeights: it is damaged or cut short.
     """
     identity = checkpoint_identity(path)
-    if not identity.has_vae:
+    if not identity.has_vae and vae is None:
         raise UnsupportedWeights(
-            f"{path.name} has no autoencoder of its own; use a checkpoint that brings one."
+            f"{path.name} has no autoencoder of its own; lay one beside it, as "
+            f"{path.stem}.vae.safetensors."
         )
     family = str(identity.family)
     config = read_config(family, configs)
     config["unet"]["in_channels"] = identity.channels
     with opened(path) as reader:
         unet = _unet(reader, config["unet"], device, dtype)
-        vae = load_vae(reader, config["vae"], device, dtype)
+        own: Any = None if vae else load_vae(reader, config["vae"], device, dtype)
         words = _words(reader, config, family, device, configs)
+    autoencoder = own if vae is None else read_vae(vae, config["vae"], device, dtype)
     prediction = stated_prediction(path, identity) or seen_prediction(unet)
     noise = {**config["scheduler"], "rescale_betas_zero_snr": identity.zero_terminal_snr}
     return DiffusionModel(
         name=name,
         unet=unet.to(memory_format=torch.channels_last),
-        vae=vae.to(memory_format=torch.channels_last),
+        vae=autoencoder.to(memory_format=torch.channels_last),
         words=words,
         table=NoiseTable.from_config(noise, family="sdxl" if family == "sdxl" else "sd"),
         prediction=prediction,
@@ -90,6 +100,23 @@ def read_config(family: str, configs: Path = CONFIGS) -> dict[str, Any]:
     """Read the configs of a family's parts."""
     loaded: dict[str, Any] = json.loads((configs / f"{family}.json").read_text(encoding="utf-8"))
     return loaded
+
+
+def read_vae(
+    path: Path, config: Mapping[str, Any], device: torch.device, dtype: torch.dtype
+) -> Any:
+    """Read an autoencoder from a file of its own.
+
+    Raises:
+        UnsupportedWeights: the file holds none.
+        CorruptWeights: a weight is missing or has another shape.
+    """
+    identity = identify_file(path)
+    if identity.kind != "vae" and not (identity.kind == "checkpoint" and identity.has_vae):
+        raise UnsupportedWeights(f"{path.name} is {identity.title}, no autoencoder.")
+    with opened(path) as reader:
+        vae = load_vae(reader, config, device, dtype)
+    return vae.to(memory_format=torch.channels_last)
 
 
 def load_vae(

@@ -7,6 +7,7 @@ in the network's own scale, float32; sigmas [B] in variance-exploding space.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from inference.models.errors import BrokenOutput
+from inference.models.lora.side import Side
 from inference.models.words import Words
 from inference.sampling.denoiser import Prediction, scale_input, to_x0
 from inference.sampling.table import NoiseTable
@@ -59,6 +61,7 @@ class DiffusionModel:
         text: Tensor,
         extra: Tensor | None = None,
         pooled: Tensor | None = None,
+        side: Side | None = None,
     ) -> Tensor:
         """Predict the clean latents x0 of rows at their own noise levels.
 
@@ -68,6 +71,7 @@ class DiffusionModel:
             text: [B, tokens, width] float32.
             extra: [B, C + 1, h, w] float32 for inpainting networks: mask and masked latent.
             pooled: [B, projection] float32, which SDXL looks at beside the tokens.
+            side: LoRAs to run beside the network, the same for every row.
         """
         timestep = torch.tensor(
             [self.table.sigma_to_t(level) for level in sigma.tolist()], device=self.device
@@ -76,12 +80,13 @@ class DiffusionModel:
         if extra is not None:
             scaled = torch.cat([scaled, extra], 1)
         inputs = scaled.to(self.dtype)
-        output = self.unet(
-            inputs,
-            timestep,
-            text.to(self.dtype),
-            added_cond_kwargs=None if pooled is None else self._added(x, pooled),
-        ).sample
+        with side.beside_unet(self.unet) if side else nullcontext():
+            output = self.unet(
+                inputs,
+                timestep,
+                text.to(self.dtype),
+                added_cond_kwargs=None if pooled is None else self._added(x, pooled),
+            ).sample
         clean: Tensor = to_x0(output.float(), x, sigma, self.prediction)
         return clean
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -51,7 +50,6 @@ def load_folder(
         table=NoiseTable.from_config(scheduler, family="sdxl" if _is_pair(folder) else "sd"),
         prediction=prediction,
         size=int(unet.config.sample_size or 64) * CELL,
-        digest=digest(folder / "unet" / PARTS["unet"]),
         device=device,
         dtype=dtype,
     )
@@ -77,12 +75,6 @@ def _words(folder: Path, device: torch.device) -> Words:
 def natural_size(folder: Path) -> int:
     """Read the side of a checkpoint's own pictures in pixels, without loading it."""
     return int(_json(folder / "unet" / "config.json").get("sample_size") or 64) * CELL
-
-
-def digest(path: Path) -> str:
-    """Compute the first ten characters of a file's SHA-256, the field's short model hash."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:10]
 
 
 def _check_parts(folder: Path) -> None:

@@ -20,8 +20,8 @@ def path(tmp_path):
 
 @pytest.fixture
 def load(path, tiny_configs):
-    def load(dtype=torch.float32):
-        return load_checkpoint(path, "net", CPU, dtype, tiny_configs)
+    def load(dtype=torch.float32, **more):
+        return load_checkpoint(path, "net", CPU, dtype, configs=tiny_configs, **more)
 
     return load
 
@@ -102,6 +102,17 @@ def test_a_checkpoint_without_its_autoencoder_is_refused(write_original, path, l
 
     with pytest.raises(UnsupportedWeights, match="no autoencoder"):
         load()
+
+
+def test_an_autoencoder_beside_it_takes_the_place_of_its_own(write_original, path, load):
+    write_original(path, "sd1")
+    other = path.with_name("other.safetensors")
+    parts = write_original(other, "sd1", seed=3)
+    state = load_file(other)
+    save_file({name: value for name, value in state.items() if "first_stage" in name}, other)
+    found = load(vae=other).vae.state_dict()
+
+    assert all(torch.equal(value, found[name]) for name, value in parts.vae.state_dict().items())
 
 
 def test_the_shipped_vocabulary_is_clips():

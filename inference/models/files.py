@@ -1,0 +1,65 @@
+"""Which files of the host's models folder are which: names come from here, never from a job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+STARTER = "starter"
+#: Folders of the models folder that hold other things than checkpoints.
+CHECKPOINTS, LORAS, EMBEDDINGS, VAES = "checkpoints", "loras", "embeddings", "vae"
+SUFFIX = ".safetensors"
+VAE_SUFFIX = f".vae{SUFFIX}"
+UNET_FILE = Path("unet", f"diffusion_pytorch_model{SUFFIX}")
+
+
+def find_checkpoints(shelf: Path, configured: str, starter: Path) -> tuple[dict[str, Path], str]:
+    """List checkpoints by name, folders before files, and name the configured one.
+
+    They lie in the models folder or in its `checkpoints`: folders by their names, files without
+    `.safetensors`. The configured one may be a path instead, and is then named alike.
+    """
+    found = {STARTER: starter}
+    for place in (shelf, shelf / CHECKPOINTS):
+        inside = sorted(place.iterdir()) if place.is_dir() else []
+        for path in inside:
+            if (path / "unet").is_dir():
+                found.setdefault(path.name, path)
+        for path in inside:
+            if path.is_file() and path.suffix == SUFFIX and not path.name.endswith(VAE_SUFFIX):
+                found.setdefault(path.stem, path)
+    own = Path(configured)
+    if configured not in found and ((own / "unet").is_dir() or own.is_file()):
+        name = own.name if own.is_dir() else own.stem
+        if found.get(name, own).resolve() != own.resolve():
+            name = configured
+        return found | {name: own}, name
+    return found, configured
+
+
+def find_files(shelf: Path, kind: str) -> dict[str, Path]:
+    """List the safetensors files of one folder by name; deeper folders count too."""
+    inside = sorted((shelf / kind).rglob(f"*{SUFFIX}")) if (shelf / kind).is_dir() else []
+    return {path.stem: path for path in reversed(inside)}
+
+
+def part_files(path: Path) -> list[Path]:
+    """List the weight files of a checkpoint's folder, or the one file that it is."""
+    if path.is_file():
+        return [path]
+    parts = ("unet", "vae", "text_encoder", "text_encoder_2")
+    return [file for part in parts for file in sorted((path / part).glob(f"*{SUFFIX}"))]
+
+
+def main_file(path: Path) -> Path:
+    """Give the file by whose hash a checkpoint is known: its own, or its network's."""
+    return path / UNET_FILE if path.is_dir() else path
+
+
+def vae_beside(shelf: Path, name: str) -> Path | None:
+    """Find the autoencoder that the host laid beside a checkpoint, or None."""
+    places = (
+        shelf / f"{name}{VAE_SUFFIX}",
+        shelf / CHECKPOINTS / f"{name}{VAE_SUFFIX}",
+        shelf / VAES / f"{name}{SUFFIX}",
+    )
+    return next((place for place in places if place.is_file()), None)

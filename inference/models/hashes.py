@@ -1,0 +1,51 @@
+"""Hashes of weight files, kept by path, size and time so that each file is read once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+#: Digits of the short hash, as the field prints it.
+SHORT = 10
+
+
+class Hashes:
+    """SHA-256 of files, remembered in a small file of the cache folder."""
+
+    def __init__(self, store: Path) -> None:
+        """Take the file that remembers; it need not exist yet."""
+        self._store = store
+        self._known = _read(store)
+
+    def sha256(self, path: Path) -> str:
+        """Give a file's SHA-256 in hexadecimal digits; an unchanged file is not read again."""
+        status = path.stat()
+        key = f"{path.resolve()}|{status.st_size}|{status.st_mtime_ns}"
+        if key not in self._known:
+            with path.open("rb") as file:
+                self._known[key] = hashlib.file_digest(file, "sha256").hexdigest()
+            self._write()
+        return self._known[key]
+
+    def short(self, path: Path) -> str:
+        """Give the first ten digits, the field's short model hash."""
+        return self.sha256(path)[:SHORT]
+
+    def _write(self) -> None:
+        """Write all at once: a cache that cannot be kept costs time, nothing else."""
+        try:
+            self._store.parent.mkdir(parents=True, exist_ok=True)
+            fresh = self._store.with_suffix(".new")
+            fresh.write_text(json.dumps(self._known, indent=1), encoding="utf-8")
+            fresh.replace(self._store)
+        except OSError:
+            return
+
+
+def _read(store: Path) -> dict[str, str]:
+    try:
+        known = json.loads(store.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {str(key): str(value) for key, value in known.items()} if isinstance(known, dict) else {}

@@ -1,0 +1,164 @@
+"""What a LoRA file adds to one layer: by formula, beside the layer, whose weight stays untouched.
+
+A branch gives the change of a layer's output, W·x + scale·ΔW·x, without the strength that the
+prompt asks for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class Branch(Protocol):
+    """What is added to one layer."""
+
+    def delta(self, shape: torch.Size) -> Tensor:
+        """Give ΔW of a weight's shape, scale included, float32."""
+        ...
+
+    def run(self, x: Tensor, layer: nn.Module) -> Tensor:
+        """Give scale·ΔW·x, shaped like the layer's output."""
+        ...
+
+    def cut(self, rank: int) -> Branch:
+        """Keep only the first so many ranks, where there are ranks."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class LowRank:
+    """LoRA and LoCon: ΔW = up · down, of rank r (Hu et al. 2021, section 4.1).
+
+    `down` [r, in] or [r, in, k, k], `up` [out, r] or [out, r, 1, 1]; `mid` [r, r, k, k] stands
+    between them in convolutions taken apart by Tucker (LyCORIS).
+    """
+
+    down: Tensor
+    up: Tensor
+    scale: float
+    mid: Tensor | None = None
+
+    def delta(self, shape: torch.Size) -> Tensor:
+        """Give ΔW of a weight's shape, scale included, float32."""
+        up, down = self.up.float().flatten(1), self.down.float()
+        if self.mid is not None:
+            joined = torch.einsum("or,rskl,si->oikl", up, self.mid.float(), down.flatten(1))
+        else:
+            joined = up @ down.flatten(1)
+        return self.scale * joined.reshape(shape)
+
+    def run(self, x: Tensor, layer: nn.Module) -> Tensor:
+        """Give scale·up·down·x: two small products instead of a large one."""
+        up, down = self.up.to(x), self.down.to(x)
+        if not isinstance(layer, nn.Conv2d):
+            return self.scale * functional.linear(
+                functional.linear(x, down.flatten(1)), up.flatten(1)
+            )
+        if self.mid is None:
+            inner = _convolve(x, down.reshape(len(down), -1, *layer.kernel_size), layer)
+        else:
+            inner = functional.conv2d(x, down.reshape(len(down), -1, 1, 1))
+            inner = _convolve(inner, self.mid.to(x), layer)
+        return self.scale * functional.conv2d(inner, up.reshape(len(up), -1, 1, 1))
+
+    def cut(self, rank: int) -> LowRank:
+        """Keep only the first so many ranks."""
+        mid = None if self.mid is None else self.mid[:rank, :rank]
+        return replace(self, down=self.down[:rank], up=self.up[:, :rank], mid=mid)
+
+
+class _Whole:
+    """A branch whose ΔW is made anew for each call: its factors are small, the product is not."""
+
+    def delta(self, shape: torch.Size) -> Tensor:
+        """Give ΔW of a weight's shape, scale included, float32."""
+        raise TypeError(f"{type(self).__name__} has no formula")
+
+    def run(self, x: Tensor, layer: Any) -> Tensor:
+        """Give scale·ΔW·x."""
+        delta = self.delta(layer.weight.shape).to(x)
+        if isinstance(layer, nn.Conv2d):
+            return _convolve(x, delta, layer)
+        return functional.linear(x, delta)
+
+    def cut(self, _rank: int) -> Branch:
+        """Keep everything: there are no ranks to count."""
+        return self
+
+
+@dataclass(frozen=True, eq=False)
+class Hadamard(_Whole):
+    """LoHa: ΔW = (a1·b1) ⊙ (a2·b2) (Hyeon-Woo et al. 2022, FedPara, proposition 1).
+
+    a [out, r], b [r, in]; with cores t [r, r, k, k], a and b are [r, out] and [r, in].
+    """
+
+    first: tuple[Tensor, Tensor]
+    second: tuple[Tensor, Tensor]
+    scale: float
+    cores: tuple[Tensor, Tensor] | None = None
+
+    def delta(self, shape: torch.Size) -> Tensor:
+        """Give ΔW of a weight's shape, scale included, float32."""
+        cores = self.cores or (None, None)
+        one, two = (
+            _product(*pair, core)
+            for pair, core in zip((self.first, self.second), cores, strict=True)
+        )
+        return self.scale * (one * two).reshape(shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Kronecker(_Whole):
+    """LoKr: ΔW = w1 ⊗ w2, each whole or a product of two (LyCORIS; Yeh et al. 2024, 3.3)."""
+
+    first: tuple[Tensor, ...]
+    second: tuple[Tensor, ...]
+    scale: float
+    core: Tensor | None = None
+
+    def delta(self, shape: torch.Size) -> Tensor:
+        """Give ΔW of a weight's shape, scale included, float32."""
+        one, two = _factor(self.first), _factor(self.second, self.core)
+        if two.ndim == 4:
+            one = one[..., None, None]
+        return self.scale * torch.kron(one.contiguous(), two.contiguous()).reshape(shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Difference(_Whole):
+    """A whole ΔW, as full fine-tunes are cut down to."""
+
+    weight: Tensor
+    scale: float = 1.0
+
+    def delta(self, shape: torch.Size) -> Tensor:
+        """Give ΔW of a weight's shape, scale included, float32."""
+        return self.scale * self.weight.float().reshape(shape)
+
+
+def _product(a: Tensor, b: Tensor, core: Tensor | None) -> Tensor:
+    if core is None:
+        return a.float() @ b.float().flatten(1)
+    return torch.einsum("ijkl,jr,ip->prkl", core.float(), b.float(), a.float())
+
+
+def _factor(parts: tuple[Tensor, ...], core: Tensor | None = None) -> Tensor:
+    if len(parts) == 1:
+        return parts[0].float()
+    if core is not None:
+        return _product(parts[0], parts[1], core)
+    one, two = parts[0].float(), parts[1].float()
+    return (one @ two.flatten(1)).reshape(len(one), *two.shape[1:])
+
+
+def _convolve(x: Tensor, weight: Tensor, layer: nn.Conv2d) -> Tensor:
+    """Convolve as the layer does, with another weight and no bias."""
+    return functional.conv2d(
+        x, weight, None, layer.stride, layer.padding, layer.dilation, layer.groups
+    )

@@ -1,0 +1,111 @@
+"""What stays loaded: models up to a number of bytes, the longest unused leave first."""
+
+from __future__ import annotations
+
+import gc
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import torch
+
+Model = TypeVar("Model")
+
+#: Share of a graphics card's memory that weights may fill; the rest is for working.
+DEVICE_SHARE = 0.7
+#: Share of the machine's memory that weights may fill where the processor runs them.
+HOST_SHARE = 0.5
+#: Where the machine's memory cannot be asked.
+FALLBACK = 4 * 2**30
+
+
+Sizer = Callable[[Any], int]
+
+
+class Resident(Generic[Model]):
+    """Loaded models by key, within a budget in bytes."""
+
+    def __init__(self, budget: int) -> None:
+        self.budget = budget  # bytes
+        self._held: OrderedDict[str, tuple[Model, int]] = OrderedDict()
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of everything held."""
+        return sum(size for _, size in self._held.values())
+
+    def get(self, key: str) -> Model | None:
+        """Look a model up, and count it as used."""
+        if key not in self._held:
+            return None
+        self._held.move_to_end(key)
+        return self._held[key][0]
+
+    def load(self, key: str, expected: int, make: Callable[[], Model], size: Sizer) -> Model:
+        """Make a model after making room for it: before, so that both never stand at once.
+
+        `expected` is a guess of its bytes, `size` counts them afterwards. One model is held even
+        when it alone is beyond the budget.
+        """
+        self.shrink(self.budget - expected)
+        model = make()
+        self._held[key] = (model, size(model))
+        self.shrink(self.budget, keep=key)
+        return model
+
+    def shrink(self, limit: int, keep: str | None = None) -> None:
+        """Let go of the longest unused until what is held fits `limit` bytes."""
+        left = [key for key in self._held if key != keep]
+        released = False
+        while left and self.nbytes > limit:
+            del self._held[left.pop(0)]
+            released = True
+        if released:
+            release()
+
+    def drop(self, key: str) -> None:
+        """Let go of one model."""
+        if self._held.pop(key, None) is not None:
+            release()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(list(self._held))
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+
+def release() -> None:
+    """Give back memory that nothing refers to any more; modules refer to themselves in rings."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def weight_bytes(*modules: Any) -> int:
+    """Count the bytes of modules' weights and buffers."""
+    tensors = (tensor for module in modules for tensor in (*module.parameters(), *module.buffers()))
+    return sum(tensor.nbytes for tensor in tensors)
+
+
+def default_budget(device: torch.device) -> int:
+    """Choose how many bytes of weights may stay, by the memory of the device."""
+    if device.type == "cuda":
+        _, total = torch.cuda.mem_get_info(device)
+        return int(total * DEVICE_SHARE)
+    return int(_host_memory() * HOST_SHARE)
+
+
+def _host_memory() -> int:
+    """Read the machine's memory in bytes, or its container's where that is less."""
+    limits = [FALLBACK]
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        limits = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemTotal:")]
+        container = Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii").strip()
+        if container.isdigit():
+            limits.append(int(container))
+    except (OSError, ValueError):
+        pass
+    return min(limits or [FALLBACK])

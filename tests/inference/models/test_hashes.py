@@ -1,0 +1,29 @@
+import hashlib
+import os
+
+from inference.models.hashes import Hashes
+
+
+def test_a_file_is_hashed_once_until_it_changes(tmp_path, monkeypatch):
+    path, store = tmp_path / "net.safetensors", tmp_path / "cache" / "hashes.json"
+    path.write_bytes(b"weights")
+    first = Hashes(store).sha256(path)
+    reads = []
+    real = hashlib.file_digest
+    monkeypatch.setattr(hashlib, "file_digest", lambda *got: reads.append(1) or real(*got))
+    again = Hashes(store)
+
+    assert hashlib.sha256(b"weights").hexdigest() == first == again.sha256(path)
+    assert [] == reads
+    path.write_bytes(b"changed")
+    os.utime(path, ns=(1, 1))
+    assert hashlib.sha256(b"changed").hexdigest()[:10] == again.short(path)
+    assert [1] == reads
+
+
+def test_a_damaged_memory_is_forgotten(tmp_path):
+    path, store = tmp_path / "net.safetensors", tmp_path / "hashes.json"
+    path.write_bytes(b"weights")
+    store.write_text("[broken")
+
+    assert hashlib.sha256(b"weights").hexdigest() == Hashes(store).sha256(path)

@@ -1,0 +1,138 @@
+"""The names of models, and how many of them stay loaded."""
+
+import gc
+import shutil
+
+import pytest
+import torch
+
+from inference.config import EngineConfig
+from inference.models.diffusion import DiffusionModel
+from inference.models.errors import UnknownModel, UnsupportedWeights
+from inference.models.files import find_files
+from inference.models.library import Library
+from inference.models.resident import weight_bytes
+
+KINDS = (DiffusionModel, torch.nn.Parameter)
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory, write_original):
+    folder = tmp_path_factory.mktemp("shelf")
+    write_original(folder / "one.safetensors", seed=1)
+    (folder / "checkpoints").mkdir()
+    write_original(folder / "checkpoints" / "two.safetensors", "sdxl", seed=2)
+    return folder
+
+
+@pytest.fixture
+def make_library(shelf, tmp_path, tiny_configs):
+    def make(model="one", **more):
+        config = EngineConfig(model=model, models_dir=str(shelf), cache_dir=str(tmp_path / "cache"))
+        cpu = torch.device("cpu")
+        return Library(config, cpu, torch.float32, configs=tiny_configs, **more)
+
+    return make
+
+
+@pytest.fixture
+def young_objects():
+    """Leave what was there before out of every collection and count."""
+    gc.collect()
+    gc.freeze()
+    yield lambda: [found for found in gc.get_objects() if type(found) in KINDS]
+    gc.unfreeze()
+
+
+def test_files_are_named_without_their_ending(make_library):
+    library = make_library()
+
+    assert ("one", "two") == (library.resolve(""), library.resolve("two"))
+    assert 64 == library.natural_size("one")
+    assert {"starter", "one", "two"} <= {info.name for info in library.infos()}
+
+
+def test_a_configured_path_is_named_like_any_file(make_library, shelf, tmp_path):
+    elsewhere = tmp_path / "mine.safetensors"
+    shutil.copy(shelf / "one.safetensors", elsewhere)
+
+    assert "mine" == make_library(str(elsewhere)).resolve("")
+    assert "one" == make_library(str(shelf / "one.safetensors")).resolve("")
+
+
+@pytest.mark.parametrize("name", ["../one", "/etc/passwd", "one.safetensors", "checkpoints/two"])
+def test_a_path_is_no_name(make_library, name):
+    with pytest.raises(UnknownModel, match="no checkpoint"):
+        make_library().resolve(name)
+
+
+def test_an_unknown_name_gets_the_nearest(make_library):
+    with pytest.raises(UnknownModel, match="Did you mean one"):
+        make_library().resolve("onne")
+
+
+def test_a_file_that_is_no_checkpoint_is_left_out_of_the_list(make_library, shelf):
+    broken = shelf / "broken.safetensors"
+    broken.write_bytes(b"PK\x03\x04" + bytes(30))
+    try:
+        library = make_library()
+        assert "broken" not in {info.name for info in library.infos()}
+        with pytest.raises(UnsupportedWeights, match="pickle"):
+            library.diffusion("broken")
+    finally:
+        broken.unlink()
+
+
+@pytest.mark.parametrize("switches", [10, pytest.param(100, marks=pytest.mark.slow)])
+def test_switching_holds_one_model(make_library, young_objects, switches):
+    library = make_library(budget=1)
+    held = {}
+    for turn in range(switches):
+        model = library.diffusion(("one", "two")[turn % 2])
+        weights = weight_bytes(model.unet, model.vae, *model.words.models)
+        del model
+        if turn in (4, 5, switches - 2, switches - 1):
+            found = young_objects()
+            models = sum(type(one) is DiffusionModel for one in found)
+            tensors = sum(one.nbytes for one in found if type(one) is not DiffusionModel)
+            held.setdefault(turn % 2, []).append((models, tensors <= weights, tensors))
+            del found
+
+    assert all(early == late for early, late in held.values())
+    assert all((1, True) == early[:2] for early, _ in held.values())
+    assert ["two"] == list(library._resident)
+
+
+def test_models_stay_within_the_budget(make_library):
+    library = make_library(budget=2**30)
+    first = library.diffusion("one")
+    library.diffusion("two")
+
+    assert first is library.diffusion("one")
+    assert 0 < library._resident.nbytes < 2**30
+
+
+def test_the_short_hash_needs_no_loading(make_library):
+    library = make_library()
+
+    assert library.digest("one") == library.diffusion("one").digest
+    assert 10 == len(library.digest("two"))
+
+
+def test_the_same_picture_as_from_the_parts(make_library, write_original, tmp_path):
+    parts = write_original(tmp_path / "same.safetensors", seed=1)
+    model = make_library().diffusion("one")
+    latent = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        expected = parts.vae.decode(latent).sample
+        actual = model.vae.decode(latent).sample
+
+    assert torch.allclose(expected, actual, atol=1e-5)
+
+
+def test_files_of_a_folder_are_found_in_its_folders_too(tmp_path):
+    (tmp_path / "loras" / "deep").mkdir(parents=True)
+    for name in ("a.safetensors", "deep/b.safetensors", "c.ckpt"):
+        (tmp_path / "loras" / name).touch()
+
+    assert {"a", "b"} == set(find_files(tmp_path, "loras"))
