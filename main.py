@@ -30,7 +30,10 @@ def parser() -> argparse.ArgumentParser:
     common.add_argument("--data-dir", type=Path, help="instead of EASEL_DATA_DIR")
     add_kinds(commands.add_parser("job", help="do one job without Discord"), common)
     models = commands.add_parser("models", help="what the workers can run")
-    models.add_argument("action", choices=("list",))
+    models.add_argument("action", choices=("list", "verify", "import", "pull"))
+    models.add_argument("target", nargs="?", help="the file to import, or the upscaler to pull")
+    models.add_argument("--name", help="the imported model's name, instead of its file's")
+    models.add_argument("--yes", action="store_true", help="convert a pickle you trust")
     commands.add_parser("doctor", help="what is installed, what is missing, what to fix")
     return top
 
@@ -54,9 +57,14 @@ async def perform(arguments: argparse.Namespace, settings: Settings) -> int:
                 vars(arguments), settings, out=arguments.out, as_json=arguments.json
             )
         case "models":
-            from bot.cli.models import list_models
+            from bot.cli.models import list_models, manage_models
 
-            return await list_models(settings)
+            if arguments.action == "list":
+                return await list_models(settings)
+            given = [arguments.target] if arguments.target else []
+            given += ["--name", arguments.name] if arguments.name else []
+            given += ["--yes"] if arguments.yes else []
+            return await manage_models(settings, arguments.action, *given)
         case _:
             from bot.cli.doctor import examine
 

@@ -1,7 +1,8 @@
-"""`models`: what the workers can run."""
+"""`models`: what the workers can run, and what lies in the models folder."""
 
 from __future__ import annotations
 
+import asyncio
 import sys
 
 from bot.house import engine_config
@@ -24,4 +25,18 @@ async def list_models(settings: Settings) -> int:
     for model in first.models:
         size = f"{model.size} px" if model.kind == "diffusion" else f"{model.size}x"
         sys.stdout.write(f"{model.kind:<10} {model.name:<28} {size:<8} {model.about}\n")
-    return 0
+    sys.stdout.flush()
+    return await manage_models(settings, "files")
+
+
+async def manage_models(settings: Settings, action: str, *arguments: str) -> int:
+    """Let a process of its own look after the models folder; return its exit code.
+
+    `action` is `files`, `verify`, `import` or `pull`; files are read there, never in the bot.
+    """
+    config = engine_config(settings)
+    folders = ("--models", config.models_dir, "--cache", config.cache_dir)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "inference.models.manage", *folders, action, *arguments
+    )
+    return await process.wait()

@@ -27,7 +27,7 @@ class WheelFile:
 
 @dataclass(frozen=True)
 class Address:
-    """A file on its author's own site, in a format that `models import` converts."""
+    """A file on its author's own site, in a format that `models pull` fetches and converts."""
 
     url: str
 
@@ -44,9 +44,10 @@ class UpscalerEntry:
     purpose: Purpose
     source: WheelFile | Address
     size: int | None
-    """Bytes of the weight file (the wheel's .bin); None where no published page states it."""
+    """Bytes of the weight file (the wheel's .bin); None where nobody states it."""
     sha256: str | None
-    """SHA-256 of the weight file; None where no published page states it."""
+    """SHA-256 of the weight file: of a wheel's own file as read from it; of a file with an address
+    as mirrors of it state, for the authors publish none. None where nobody states it."""
     licence: str
     architecture: Architecture
     partner: str | None = None

@@ -1,0 +1,29 @@
+"""`models`: the bot hands files to another process and gives its exit code on."""
+
+import pytest
+
+from bot.cli.models import manage_models
+from bot.settings import Settings
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return Settings(data_dir=tmp_path, _env_file=None)
+
+
+async def test_a_sound_folder_passes(settings, capfd):
+    assert 0 == await manage_models(settings, "verify")
+    assert "" == capfd.readouterr().err
+
+
+async def test_a_broken_file_fails(settings, tmp_path, capfd):
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "net.safetensors").write_bytes(b"<html>")
+
+    assert 1 == await manage_models(settings, "verify")
+    assert "BROKEN  net.safetensors: net.safetensors is a web page" in capfd.readouterr().out
+
+
+async def test_an_unknown_upscaler_is_refused(settings, capfd):
+    assert 1 == await manage_models(settings, "pull", "nothing")
+    assert "There is no upscaler 'nothing'" in capfd.readouterr().err
