@@ -21,6 +21,7 @@ from bot.pictures import PictureLimits
 from bot.replies import Listener
 from bot.settings import Settings
 from bot.shown import DISCORDS_HOSTS
+from bot.styles import StyleShelf
 from bot.views import BUTTONS
 from inference.service import Service
 from storage.blobs import BlobStore
@@ -74,7 +75,10 @@ class Easel(commands.AutoShardedBot):
         routes = Routes(self)
         self.delivery = Delivery(jobs, blobs, routes, ProgressBoard(routes))
         self.gate = Gate(jobs, guilds)
-        self.desk = Desk(dispatcher, jobs, blobs, self.reader, self.delivery, service, self.gate)
+        self.styles = StyleShelf(guilds)
+        self.desk = Desk(
+            dispatcher, jobs, blobs, self.reader, self.delivery, service, self.gate, self.styles
+        )
         self.listener = Listener(self)
         dispatcher.announcer = self.delivery
 

@@ -24,6 +24,7 @@ from bot.gate import Gate
 from bot.options import filled_in
 from bot.requests import InteractionRequest, Request
 from bot.sources import Attached, Source, Stored
+from bot.styles import StyleShelf, styled
 from inference.jobs import Job
 from inference.service import Service
 from storage.blobs import BlobStore
@@ -44,6 +45,7 @@ class Desk:
         delivery: Delivery,
         service: Service,
         gate: Gate,
+        styles: StyleShelf,
     ) -> None:
         self._dispatcher = dispatcher
         self._jobs = jobs
@@ -52,6 +54,7 @@ class Desk:
         self._delivery = delivery
         self._service = service
         self._gate = gate
+        self._styles = styles
 
     async def ask(
         self, interaction: discord.Interaction[Any], job_type: type[Job], given: Mapping[str, Any]
@@ -60,7 +63,10 @@ class Desk:
         attachments, values = filled_in(given)
         sources = {name: Attached(attachment) for name, attachment in attachments.items()}
         request = InteractionRequest(interaction)
+        name = values.pop("style", None)
         chosen = with_defaults(job_type, values, await self._gate.defaults(request.owner))
+        if name:
+            chosen = styled(chosen, await self._styles.find(request.owner, request.guild, name))
         await self.order(request, job_type(**chosen), sources)
 
     async def again(self, request: Request, job: Job, parent: JobRecord) -> None:

@@ -17,6 +17,7 @@ PAGES: Mapping[str, str] = {
         "• `/explain` shows how a prompt is read\n"
         "• `/mask` says where to repaint, without a drawing tool\n"
         "• `/queue` shows where your jobs are, `/cancel` calls one off, `/history` what you made\n"
+        "• `/style` keeps words under a name for the option **style**\n"
         "• `/defaults` are what you take unless you say so, `/models` lists what can be run\n"
         "• `/privacy` shows or deletes what is stored of you; admins have `/settings`\n"
         "Replies that mention me and the Apps menu of any picture work, too.\n"

@@ -29,12 +29,15 @@ Autocomplete = Callable[
 
 
 def shows(
-    job_type: type[Job], names: Iterable[str], completions: Mapping[str, Autocomplete] | None = None
+    job_type: type[Job],
+    names: Iterable[str],
+    completions: Mapping[str, Autocomplete] | None = None,
+    extra: Mapping[str, str] | None = None,
 ) -> Callable[[Callback], Callback]:
     """Give a command's `**given` the pictures of `job_type` and the named options.
 
     The callback receives only what the member filled in, under the job's own field names;
-    pictures come as `discord.Attachment`.
+    pictures come as `discord.Attachment`. `extra` are words asked for besides, with their texts.
     """
     known = {option.name: option for option in options(job_type)}
     shown = [known[name] for name in names]
@@ -46,10 +49,12 @@ def shows(
             if parameter.kind is not inspect.Parameter.VAR_KEYWORD
         ]
         given = [*_pictures(job_type), *(_parameter(option) for option in shown)]
+        given += [_keyword(name, Optional[str], None) for name in extra or {}]  # noqa: UP045
         callback.__signature__ = inspect.Signature([*own, *given])  # type: ignore[attr-defined]
         texts = {option.name: describe(option) for option in shown}
         for name in (*job_type.needs, *job_type.takes):
             texts[name] = PICTURE_TEXTS[name]
+        texts.update(extra or {})
         app_commands.describe(**texts)(callback)
         offered = {name: f for name, f in (completions or {}).items() if name in texts}
         return app_commands.autocomplete(**offered)(callback) if offered else callback

@@ -9,7 +9,7 @@ from typing import Any
 
 from bot.policy import Rules
 from inference.events import ModelInfo
-from storage.guilds import Change
+from storage.guilds import Change, Style
 from storage.records import JobRecord, JobState, QueuePlace
 
 MAX_CONTENT = 2000  # characters of a message
@@ -225,8 +225,21 @@ def settings(rules: Rules, changes: Iterable[Change]) -> str:
 
 def defaults(found: Mapping[str, Any]) -> str:
     """Show a member's defaults."""
-    lines = [f"{name.replace('_', ' ')}: {quote(str(value), 200)}" for name, value in found.items()]
+    lines = [
+        f"{name.replace('_', ' ')}: {quote(str(value), 200)}"
+        for name, value in found.items()
+        if name != "styles"
+    ]
     return _within(MAX_CONTENT, ["**Your defaults**", *(lines or ["None: Easel's own are taken."])])
+
+
+def styles(mine: Mapping[str, Style], servers: Iterable[Style]) -> str:
+    """List a member's styles and their server's."""
+    lines = []
+    for head, some in (("**Yours**", [*mine.values()]), ("**The server's**", [*servers])):
+        shown = [f"{quote(one.name, 50)} {quote(one.prompt, 100)}" for one in some]
+        lines += [head, *shown] if shown else []
+    return _within(MAX_CONTENT, lines or ["There is no style yet: `/style save` makes one."])
 
 
 def ended(record: JobRecord) -> str:

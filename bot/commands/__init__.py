@@ -18,6 +18,7 @@ from bot.commands.outpaint import OutpaintCog
 from bot.commands.privacy import PrivacyCog
 from bot.commands.queue import QueueCog
 from bot.commands.settings import SettingsCog
+from bot.commands.style import StyleCog
 from bot.commands.upscale import UpscaleCog
 
 COGS = (
@@ -33,6 +34,7 @@ COGS = (
     QueueCog,
     CancelCog,
     HistoryCog,
+    StyleCog,
     DefaultsCog,
     ModelsCog,
     PrivacyCog,

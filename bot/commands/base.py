@@ -9,6 +9,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.options import Autocomplete
+from bot.styles import style_names
 from bot.views import client_of
 
 if TYPE_CHECKING:
@@ -58,5 +59,10 @@ def _shown(name: str, about: str) -> str:
     return (f"{name} – {about}" if about else name)[:MAX_CHOICE]
 
 
-MODELS = {"model": completion("diffusion"), "upscaler": completion("upscaler")}
+STYLE = {"style": "A style of yours or the server's, put around the prompt"}
+MODELS = {
+    "model": completion("diffusion"),
+    "upscaler": completion("upscaler"),
+    "style": style_names,
+}
 """Completions of the options that name something the workers must have."""

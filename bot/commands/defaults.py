@@ -12,6 +12,7 @@ from bot.choices import OPTIONS, check_defaults
 from bot.commands.base import MODELS, EaselCog
 from bot.errors import NoSettings, UserError
 from bot.options import shows
+from bot.styles import KEY
 from inference.jobs import Editing
 from storage.guilds import GuildStore
 
@@ -36,14 +37,16 @@ class DefaultsCog(EaselCog):
             raise UserError("Say which: `/defaults set steps:30 strength:0.5`.")
         store, owner = self._store(), str(interaction.user.id)
         merged = {**await store.member_defaults(owner), **values}
-        check_defaults(merged)
+        check_defaults(values)
         await store.put_member_defaults(owner, merged)
         await interaction.response.send_message(texts.defaults(merged), ephemeral=True)
 
     @defaults.command(description="Forget your defaults.")
     async def clear(self, interaction: discord.Interaction[Any]) -> None:
         """Go back to Easel's own."""
-        await self._store().forget_member(str(interaction.user.id))
+        store, owner = self._store(), str(interaction.user.id)
+        kept = {name: v for name, v in (await store.member_defaults(owner)).items() if name == KEY}
+        await store.put_member_defaults(owner, kept)
         await interaction.response.send_message(texts.defaults({}), ephemeral=True)
 
     def _store(self) -> GuildStore:

@@ -7,7 +7,7 @@ from typing import Any
 import discord
 from discord import app_commands
 
-from bot.commands.base import MODELS, EaselCog
+from bot.commands.base import MODELS, STYLE, EaselCog
 from bot.options import shows
 from inference.jobs import Imagine
 
@@ -38,7 +38,7 @@ class ImagineCog(EaselCog):
     """Text to image."""
 
     @app_commands.command(description="Draw a picture from words.")
-    @shows(Imagine, OPTIONS, MODELS | {"hires_upscaler": MODELS["upscaler"]})
+    @shows(Imagine, OPTIONS, MODELS | {"hires_upscaler": MODELS["upscaler"]}, STYLE)
     async def imagine(self, interaction: discord.Interaction[Any], /, **given: Any) -> None:
         """Queue a text-to-image job."""
         await self.bot.desk.ask(interaction, Imagine, given)

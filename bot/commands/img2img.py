@@ -7,7 +7,7 @@ from typing import Any
 import discord
 from discord import app_commands
 
-from bot.commands.base import MODELS, EaselCog
+from bot.commands.base import MODELS, STYLE, EaselCog
 from bot.options import shows
 from inference.jobs import Img2Img
 
@@ -39,7 +39,7 @@ class Img2ImgCog(EaselCog):
     """Image to image."""
 
     @app_commands.command(description="Repaint a picture as your words say.")
-    @shows(Img2Img, OPTIONS, MODELS)
+    @shows(Img2Img, OPTIONS, MODELS, STYLE)
     async def img2img(self, interaction: discord.Interaction[Any], /, **given: Any) -> None:
         """Queue an image-to-image job."""
         await self.bot.desk.ask(interaction, Img2Img, given)

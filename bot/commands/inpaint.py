@@ -7,7 +7,7 @@ from typing import Any
 import discord
 from discord import app_commands
 
-from bot.commands.base import MODELS, EaselCog
+from bot.commands.base import MODELS, STYLE, EaselCog
 from bot.options import shows
 from inference.jobs import Inpaint
 
@@ -41,7 +41,7 @@ class InpaintCog(EaselCog):
     """Inpainting."""
 
     @app_commands.command(description="Repaint a part of a picture: attach a mask, or say where.")
-    @shows(Inpaint, OPTIONS, MODELS)
+    @shows(Inpaint, OPTIONS, MODELS, STYLE)
     async def inpaint(self, interaction: discord.Interaction[Any], /, **given: Any) -> None:
         """Queue an inpainting job."""
         await self.bot.desk.ask(interaction, Inpaint, given)

@@ -7,7 +7,7 @@ from typing import Any
 import discord
 from discord import app_commands
 
-from bot.commands.base import MODELS, EaselCog
+from bot.commands.base import MODELS, STYLE, EaselCog
 from bot.options import shows
 from inference.jobs import Loopback
 
@@ -37,7 +37,7 @@ class LoopbackCog(EaselCog):
     """Loopback."""
 
     @app_commands.command(description="Repaint a picture, then its result, several times.")
-    @shows(Loopback, OPTIONS, MODELS)
+    @shows(Loopback, OPTIONS, MODELS, STYLE)
     async def loopback(self, interaction: discord.Interaction[Any], /, **given: Any) -> None:
         """Queue a loopback job."""
         await self.bot.desk.ask(interaction, Loopback, given)

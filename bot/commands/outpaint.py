@@ -7,7 +7,7 @@ from typing import Any
 import discord
 from discord import app_commands
 
-from bot.commands.base import MODELS, EaselCog
+from bot.commands.base import MODELS, STYLE, EaselCog
 from bot.options import shows
 from inference.jobs import Outpaint
 
@@ -39,7 +39,7 @@ class OutpaintCog(EaselCog):
     """Outpainting."""
 
     @app_commands.command(description="Continue a picture beyond its edges.")
-    @shows(Outpaint, OPTIONS, MODELS)
+    @shows(Outpaint, OPTIONS, MODELS, STYLE)
     async def outpaint(self, interaction: discord.Interaction[Any], /, **given: Any) -> None:
         """Queue an outpainting job."""
         await self.bot.desk.ask(interaction, Outpaint, given)

@@ -45,7 +45,7 @@ class PrivacyCog(EaselCog):
         kept = await forget(owner, bot.dispatcher, bot.jobs, bot.blobs, bot.guild_store)
         await interaction.followup.send(
             f"Deleted {_count(kept.jobs, 'job')} and {_count(len(kept.pictures), 'picture')}, and "
-            "your defaults. Buttons under your old results no longer work.",
+            "your defaults and styles. Buttons under your old results no longer work.",
             ephemeral=True,
         )
 

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import discord
+import pytest
+
+from bot.styles import styled
+from storage.guilds import Style
+
+
+@pytest.mark.parametrize(
+    ("style", "prompt"),
+    [
+        ("watercolour", "a cat, watercolour"),
+        ("ink drawing of {prompt}, thin lines", "ink drawing of a cat, thin lines"),
+        ("", "a cat"),
+    ],
+)
+def test_words_go_after_or_into_the_slot(style, prompt):
+    values = styled({"prompt": "a cat"}, Style(name="x", prompt=style, negative_prompt="blur"))
+    assert values == {"prompt": prompt, "negative_prompt": "blur"}
+
+
+async def test_mine_from_saving_to_use(house):
+    await house.ask_plain("style save", name="Ink", prompt="ink drawing of {prompt}")
+    listed = await house.ask_plain("style list")
+    assert "`Ink` `ink drawing of {prompt}`" in listed.response.content
+    offered = await house.alice.autocomplete(house.channel, "img2img", "style", "in")
+    assert [choice["value"] for choice in offered] == ["Ink"]
+    await house.ask(prompt="a cat", style="ink")
+    assert house.service.job.params["prompt"] == "ink drawing of a cat"
+
+
+async def test_nobody_else_has_mine(house):
+    await house.ask_plain("style save", name="Ink", prompt="ink")
+    refused = await house.ask(member=house.bob, style="Ink")
+    assert "There is no style “Ink” here" in refused.response.content
+    assert await house.count() == 0
+
+
+async def test_the_servers_needs_its_manager_and_is_for_everyone(house):
+    options = {"name": "House", "prompt": "flat colours", "server": True}
+    refused = await house.ask_plain("style save", **options)
+    assert "may manage the server" in refused.response.content
+    role = house.guild.create_role("admin", permissions=discord.Permissions(manage_guild=True))
+    admin = house.guild.add_member(house.env.create_user("carol"), roles=[role])
+    await house.ask_plain("style save", admin, **options)
+    await house.ask(prompt="a cat", style="house")
+    assert house.service.job.params["prompt"] == "a cat, flat colours"
+    await house.ask_plain("style delete", admin, name="House", server=True)
+    assert "no style yet" in (await house.ask_plain("style list")).response.content
+
+
+async def test_deleting_mine_leaves_my_defaults_and_the_other_way_round(house):
+    await house.ask_plain("defaults set", steps=9)
+    await house.ask_plain("style save", name="Ink", prompt="ink")
+    assert "styles" not in (await house.ask_plain("defaults show")).response.content
+    await house.ask_plain("defaults clear")
+    assert "Ink" in (await house.ask_plain("style list")).response.content
+    await house.ask_plain("style delete", name="Ink")
+    again = await house.ask_plain("style delete", name="Ink")
+    assert "no style of that name" in again.response.content
+
+
+async def test_a_style_without_words(house):
+    result = await house.ask_plain("style save", name="Ink")
+    assert "needs words" in result.response.content
