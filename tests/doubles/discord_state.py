@@ -70,11 +70,12 @@ class Message:
 
     @property
     def buttons(self) -> dict[str, str]:
-        """Its buttons: custom id by label."""
+        """Its buttons: custom id by label; what has no label goes by its custom id."""
         return {
-            item["label"]: item["custom_id"]
+            item.get("label") or item["custom_id"]: item["custom_id"]
             for row in self.components
             for item in row.get("components", ())
+            if "custom_id" in item
         }
 
     def payload(self, origin: str) -> dict[str, Any]:

@@ -25,7 +25,7 @@ async def test_a_command_is_answered_with_a_picture_and_its_parameters(easel):
         assert "a red cat" in picture.info["parameters"]
         assert "Seed: 7" in picture.info["parameters"]
     assert "a red cat" in file.description
-    assert ["Again", "Delete"] == list(asked.answer.buttons)
+    assert {"Again", "Delete"} <= set(asked.answer.buttons)
 
 
 async def test_a_job_outlives_its_worker(easel):
