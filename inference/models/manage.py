@@ -29,6 +29,8 @@ from inference.models.identity import identify_file
 FAILED = 1
 #: Seconds that one download may take, and the conversion of one file.
 DOWNLOAD_LIMIT, CONVERSION_LIMIT = 6 * 3600.0, 1800.0
+#: What actions cannot do without.
+NEEDED = {"import": "the path of a file", "pull": "the key of an upscaler"}
 #: Where each kind of file belongs in the models folder.
 PLACES = {"checkpoint": CHECKPOINTS, "lora": LORAS, "embedding": EMBEDDINGS, "vae": VAES}
 
@@ -184,6 +186,8 @@ def main(arguments: list[str]) -> int:
 
 
 def _act(given: argparse.Namespace) -> tuple[list[str], int]:
+    if given.action in NEEDED and not given.target:
+        raise UnsupportedWeights(f"models {given.action} needs {NEEDED[given.action]}.")
     match given.action:
         case "files":
             return [describe(given.models, path) for path in files(given.models)], 0

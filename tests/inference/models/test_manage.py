@@ -144,3 +144,9 @@ def test_a_file_that_cannot_be_converted_says_why(tmp_path, models):
     broken.write_bytes(b"not a pickle at all")
     with pytest.raises(CorruptWeights, match=r"net\.ckpt cannot be converted"):
         manage.import_file(broken, models, None, trusted=True)
+
+
+@pytest.mark.parametrize(("action", "what"), [("import", "path of a file"), ("pull", "key of")])
+def test_what_is_not_said_is_asked_for(models, capsys, action, what):
+    assert 1 == run(models, action)
+    assert f"models {action} needs the {what}" in capsys.readouterr().err
