@@ -41,8 +41,11 @@ def work(folder):
     run(train_inpaint, 3, *inpaint, *given)
     run(train_captioner, 10, "--out", folder / "captioner", *given)
     run(train_judge, 10, "--out", folder / "judge")
+    sharpen = ("--init", vae, "--decoder-only", "--latent-noise", 0.3)
+    run(train_vae, 3, "--out", folder / "decoder", *sharpen)
     folder_options = ["--data", str(folder), "--work", str(folder)]
-    export.main([*folder_options, "--pack", str(folder / "pack")])
+    decoder = ["--vae", str(folder / "decoder")]
+    export.main([*folder_options, *decoder, "--pack", str(folder / "pack")])
     return folder
 
 
@@ -89,3 +92,13 @@ def test_weights_are_float16_and_know_no_folder_of_their_maker(work):
         assert {torch.float16} == {value.dtype for value in load_file(path).values()}, path
     for path in (work / "pack").rglob("config.json"):
         assert str(work) not in path.read_text()
+
+
+@pytest.mark.slow
+def test_training_the_decoder_alone_leaves_the_latents(work):
+    from diffusers import AutoencoderKL
+
+    before = AutoencoderKL.from_pretrained(work / "vae" / "normalised").state_dict()
+    after = AutoencoderKL.from_pretrained(work / "decoder").state_dict()
+    changed = {key.split(".")[0] for key in before if not before[key].equal(after[key])}
+    assert {"decoder", "post_quant_conv"} == changed
