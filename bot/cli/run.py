@@ -16,6 +16,7 @@ from bot.endpoints import point_at
 from bot.house import House, opened
 from bot.settings import Settings
 from storage.errors import StorageError
+from storage.guilds import GuildStore
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ def make_bot(house: House, settings: Settings) -> Easel:
         jobs=house.jobs,
         blobs=house.blobs,
         service=house.service,
+        guilds=GuildStore(house.database),
     )
 
 

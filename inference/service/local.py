@@ -141,7 +141,12 @@ class LocalService:
     async def _keep(self, seat: _Seat) -> None:
         """Keep one seat taken: start, listen, bury, pause, again."""
         while True:
-            reason = await self._live(seat)
+            try:
+                reason = await self._live(seat)
+            except Exception as error:
+                # An empty seat nobody notices would be worse than any error seen here.
+                log.exception("Keeping %s failed.", seat.label)
+                reason = f"could not be kept: {error}"
             pause = seat.pause(time.monotonic())
             log.warning(
                 "Worker %s %s; starting again in %.1f s.",
