@@ -95,8 +95,7 @@ def held_back_psnr(vae: AutoencoderKL, dataset: Dataset, rows: np.ndarray) -> fl
     return torch.cat(values).mean().item()
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Train from the command line."""
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     add_arguments(parser, "vae")
     parser.add_argument("--init", type=Path, help="a vae folder to go on from")
@@ -111,7 +110,12 @@ def main(arguments: list[str] | None = None) -> None:
         default=0.0,
         help="most noise to add before decoding, so that slightly wrong latents decode cleanly",
     )
-    options = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Train from the command line."""
+    options = _parser().parse_args(arguments)
     plan = plan_of(options)
     dataset = load(options.data)
     rows = dataset.training_rows(concepts_only=False)
