@@ -160,15 +160,8 @@ def fit(
         waited = wait_while_paused(plan.pause)
         began = time.monotonic()
         factor = learning_rate_factor(step, plan.progress(step, elapsed))
-        for group, options in zip(groups, optimiser.param_groups, strict=True):
-            options["lr"] = group.learning_rate * factor
         value, figures = loss(Draw.of(plan.seed, step))
-        optimiser.zero_grad(set_to_none=True)
-        value.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(
-            [p for group in groups for p in group.parameters], GRADIENT_NORM, foreach=True
-        )
-        optimiser.step()
+        descend(value, groups, optimiser, factor)
         step += 1
         average.update(step)
         history.append({"loss": value.item(), **figures})
@@ -185,6 +178,19 @@ def fit(
     with average.applied():
         save(plan.out)
     return step
+
+
+def descend(
+    loss: Tensor, groups: list[Group], optimiser: torch.optim.Optimizer, factor: float
+) -> None:
+    """Make one update against the loss's clipped gradient, learning rates times factor."""
+    for group, options in zip(groups, optimiser.param_groups, strict=True):
+        options["lr"] = group.learning_rate * factor
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    parameters = [p for group in groups for p in group.parameters]
+    nn.utils.clip_grad_norm_(parameters, GRADIENT_NORM, foreach=True)
+    optimiser.step()
 
 
 def log(step: int, elapsed: float, history: list[dict[str, float]]) -> None:
