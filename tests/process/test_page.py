@@ -29,7 +29,7 @@ PATIENCE = 600  # seconds, for a machine that is busy with other things
 def demo(tmp_path):
     """Start the demo with its page, and end it afterwards.
 
-    By SIGTERM: whoever runs the tests in the background has SIGINT ignored, and children inherit it.
+    By SIGTERM: tests that run in the background have SIGINT ignored, and children inherit that.
     """
     command = [sys.executable, "main.py", "demo", "--port", "0", "--out", str(tmp_path / "out")]
     quiet = {**os.environ, "EASEL_LOG_LEVEL": "ERROR"}
