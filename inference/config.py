@@ -34,5 +34,3 @@ class EngineConfig:
     deterministic: bool = False
     #: Torch's threads; 0 leaves torch's own choice.
     threads: int = 0
-    #: A preview every this many steps; 0 for none.
-    preview_every: int = 0
