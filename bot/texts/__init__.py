@@ -1,0 +1,48 @@
+"""Records, places and errors → sentences. Pure: no Discord, no storage calls, no clock."""
+
+from bot.texts.cards import (
+    SHOWN_ANSWER,
+    cancelled,
+    ended,
+    failed,
+    incident,
+    is_cut,
+    progress,
+    received,
+    result,
+    shown_below,
+    waiting,
+)
+from bot.texts.lists import defaults, history, models, queue, queue_line, styles
+from bot.texts.made import MAX_ALT_TEXT, alt_text, facts, parameters
+from bot.texts.server import settings
+from bot.texts.signs import MAX_CONTENT, block, plain, quote
+
+__all__ = [
+    "MAX_ALT_TEXT",
+    "MAX_CONTENT",
+    "SHOWN_ANSWER",
+    "alt_text",
+    "block",
+    "cancelled",
+    "defaults",
+    "ended",
+    "facts",
+    "failed",
+    "history",
+    "incident",
+    "is_cut",
+    "models",
+    "parameters",
+    "plain",
+    "progress",
+    "queue",
+    "queue_line",
+    "quote",
+    "received",
+    "result",
+    "settings",
+    "shown_below",
+    "styles",
+    "waiting",
+]

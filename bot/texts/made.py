@@ -1,0 +1,84 @@
+"""What made a result: its facts, its parameters, its alternative text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bot.texts.signs import plain, quote
+from storage.records import JobRecord
+
+MAX_ALT_TEXT = 1024  # characters of an attachment's description
+MODEL = re.compile(r"(?:^|, )Model: ([^,]{1,100})")
+"""The checkpoint's name in the last line of a `parameters` text."""
+
+
+def facts(record: JobRecord) -> str:
+    """List what made a result: its size, seed, steps, time."""
+    params, outcome = record.params, record.result or {}
+    pictures: Sequence[Mapping[str, Any]] = outcome.get("pictures") or ()
+    parts = []
+    if pictures:
+        parts.append(f"{pictures[0]['width']} × {pictures[0]['height']}")
+    parts.extend(_settings(params, _seed(params, pictures)))
+    if "sampler" in params and (model := _model(record)):
+        parts.append(model)
+    if outcome.get("seconds"):
+        parts.append(f"{outcome['seconds']:.1f} s")
+    return " · ".join(parts) or record.kind
+
+
+def _settings(params: Mapping[str, Any], seed: int | None) -> list[str]:
+    if "upscaler" in params and params.get("mode", "enlarge") == "enlarge":
+        return [f"{params['upscaler']} × {params['factor']:g}"]
+    if "sampler" not in params:
+        return [str(params[name]) for name in ("method",) if name in params]
+    parts = [] if seed is None else [f"seed `{seed}`"]
+    parts += [
+        f"{params['steps']} steps",
+        str(params["sampler"]),
+        f"guidance {params['guidance']:g}",
+    ]
+    if "strength" in params:
+        parts.append(f"strength {params['strength']:g}")
+    return parts
+
+
+def _model(record: JobRecord) -> str:
+    """Name the checkpoint: the one asked for, else the one that the picture says made it."""
+    asked = str(record.params.get("model") or "")
+    found = MODEL.search(_infotext(record).rpartition("\n")[2])
+    return plain(asked or (found[1].strip() if found else ""), 60)
+
+
+def _infotext(record: JobRecord, number: int = 0) -> str:
+    pictures = (record.result or {}).get("pictures") or ()
+    return str(pictures[number].get("infotext") or "") if number < len(pictures) else ""
+
+
+def parameters(record: JobRecord, number: int = 0) -> str:
+    """Write all that made a picture, as it is written into its file, and the job's own options."""
+    options = "\n".join(f"{name}: {value}" for name, value in sorted(record.params.items()))
+    return "\n\n".join(part for part in (_infotext(record, number), options) if part)
+
+
+def _seed(params: Mapping[str, Any], pictures: Sequence[Mapping[str, Any]]) -> int | None:
+    for picture in pictures:
+        if picture.get("seed") is not None:
+            return int(picture["seed"])
+    seed = params.get("seed")
+    return seed if isinstance(seed, int) and seed >= 0 else None
+
+
+def alt_text(record: JobRecord, number: int, of: int) -> str:
+    """Describe a result for those who do not see it."""
+    which = f"{record.kind}, picture {number} of {of}" if of > 1 else record.kind
+    prompt = plain(str(record.params.get("prompt") or ""), MAX_ALT_TEXT)
+    return (f"{which}: {prompt}" if prompt else f"Result of {which}")[:MAX_ALT_TEXT]
+
+
+def prompt_of(record: JobRecord, limit: int) -> str:
+    """Show a job's prompt after other words, bounded; nothing where it has none."""
+    shown = quote(str(record.params.get("prompt") or ""), limit)
+    return f" · {shown}" if shown else ""
