@@ -66,7 +66,10 @@ PAGES: Mapping[str, str] = {
     "interrogate": (
         "**/interrogate** describes your picture.\n"
         "`/interrogate image:photo.jpg method:caption`\n"
-        "• **method** `caption` writes a sentence, `tags` lists tags above **threshold**"
+        "• **method** `caption` writes a sentence and the best match of each of the **lists**, "
+        "`tags` writes tags above **threshold**, less those you **skip**\n"
+        "• **top** is the most matches of a list, or tags; **show_ranks** writes their figures\n"
+        "Press 🖌️ *Use as prompt* under the answer to draw from it."
     ),
     "imagine": (
         "**/imagine** draws a picture from words alone.\n"

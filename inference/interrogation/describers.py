@@ -16,7 +16,14 @@ from inference.interrogation.captioner import Captioner, CaptionSettings, load_c
 from inference.interrogation.clip_ranker import ClipRanker, load_clip_ranker
 from inference.interrogation.feature_store import FeatureStore
 from inference.interrogation.matches import Match, best, probabilities
-from inference.interrogation.phrases import PhraseList, find_lists, read_list
+from inference.interrogation.phrases import (
+    EVERY_LIST,
+    PhraseList,
+    Ranking,
+    find_lists,
+    read_list,
+    select,
+)
 from inference.interrogation.reading import read_config
 from inference.interrogation.shelf import Shelf, find_shelf
 from inference.interrogation.tagger import Tagger, load_tagger
@@ -51,14 +58,14 @@ class Describers:
         self._scenes: dict[tuple[str, str], Tensor] = {}
 
     def caption(
-        self, pictures: Sequence[Image.Image], settings: CaptionSettings
+        self, pictures: Sequence[Image.Image], settings: CaptionSettings, name: str = ""
     ) -> list[str] | None:
         """Describe RGB pictures in a sentence each; None where there is no captioner.
 
         Raises:
-            ModelError: the captioner cannot be loaded.
+            ModelError: there is no captioner of that name, or it cannot be loaded.
         """
-        folder = self.shelf.captioner
+        folder = self.shelf.captioner(name)
         if folder is None:
             return None
         captioner = self._loaded.get(folder)
@@ -67,17 +74,20 @@ class Describers:
             self._loaded[folder] = captioner
         return captioner.caption(pictures, settings)
 
-    def rank(self, pictures: Sequence[Image.Image]) -> list[tuple[Match, ...]] | Pending:
-        """Rank every list for each RGB picture, the likeliest subject first.
+    def rank(
+        self, pictures: Sequence[Image.Image], wanted: Ranking = EVERY_LIST
+    ) -> list[tuple[Match, ...]] | Pending:
+        """Rank lists for each RGB picture, the likeliest subject first.
 
         While phrases are not encoded yet, encodes a few of them instead.
 
         Raises:
+            JobError: a list is asked for that is not there.
             ModelError: there is no CLIP, it cannot be loaded, or a list is unusable.
         """
         shelf = self.shelf
         ranker = self._ranker(shelf)
-        lists = self._lists(shelf)
+        lists = select(self._lists(shelf), wanted)
         features = [self._store.get(ranker, phrases) for phrases in lists]
         if any(found is None for found in features):
             return self._advance(ranker, lists, features)
@@ -86,13 +96,13 @@ class Describers:
             for picture in ranker.encode_pictures(pictures)
         ]
 
-    def tag(self, pictures: Sequence[Image.Image]) -> list[tuple[Tag, ...]]:
+    def tag(self, pictures: Sequence[Image.Image], name: str = "") -> list[tuple[Tag, ...]]:
         """Give every tag of RGB pictures its probability.
 
         Raises:
-            ModelError: there is no tagger, or it cannot be loaded.
+            ModelError: there is no tagger of that name, none at all, or it cannot be loaded.
         """
-        folder = self.shelf.tagger
+        folder = self.shelf.tagger(name)
         if folder is None:
             raise MissingWeights(
                 "There is no tagger on this server. Ask for method caption, or have its host put "
@@ -113,14 +123,14 @@ class Describers:
         """List what describes pictures here."""
         shelf = self.shelf
         kinds = (
-            (shelf.captioner, "captioner", "captions"),
-            (shelf.clip, "captioner", "rankings"),
-            (shelf.tagger, "tagger", "tags"),
+            (shelf.captioners, "captioner", "captions"),
+            (shelf.clips[:1], "ranker", "rankings"),
+            (shelf.taggers, "tagger", "tags"),
         )
         return tuple(
             ModelInfo(name=self._name(folder), kind=kind, size=_side(folder), about=about)
-            for folder, kind, about in kinds
-            if folder is not None
+            for folders, kind, about in kinds
+            for folder in folders
         )
 
     def release(self) -> None:

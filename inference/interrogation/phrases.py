@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
+from inference.errors import JobError
 from inference.models.errors import CorruptWeights
 
 OWN_LISTS = Path(__file__).parent / "lists"
@@ -39,6 +41,33 @@ class PhraseList:
     def digest(self) -> str:
         """SHA-256 of the phrases, in hexadecimal."""
         return hashlib.sha256("\n".join(self.phrases).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Which lists are ranked, and how far down they are answered."""
+
+    #: Names of lists; none stands for all.
+    lists: tuple[str, ...] = ()
+    #: Phrases answered of each list; 0 leaves that to the list.
+    top: int = 0
+
+
+EVERY_LIST = Ranking()
+
+
+def select(lists: Sequence[PhraseList], wanted: Ranking) -> list[PhraseList]:
+    """Pick the wanted lists in their own order, answering as many phrases as wanted.
+
+    Raises:
+        JobError: there is no list of a name.
+    """
+    known = {phrases.name: phrases for phrases in lists}
+    for name in wanted.lists:
+        if name not in known:
+            raise JobError("lists", f"There is no list “{name}”. There are: {', '.join(known)}.")
+    chosen = [phrases for phrases in lists if not wanted.lists or phrases.name in wanted.lists]
+    return [replace(one, top=wanted.top or one.top) for one in chosen]
 
 
 def read_list(path: Path, lines: int = LINES) -> PhraseList:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,45 +11,82 @@ from typing import Any
 from inference.interrogation.reading import read_config
 from inference.interrogation.tag_files import DEEP_DANBOORU_FILE, WD_FILE
 from inference.interrogation.tagger import is_timm
+from inference.models.errors import UnknownModel
 
+CAPTIONERS = ("blip", "florence2")
+RANKERS = ("clip",)
 CLASSIFIER = "ForImageClassification"
 
 
 @dataclass(frozen=True)
 class Shelf:
-    """The models that answer; None where there is none."""
+    """The models that can answer, A–Z; the first of a kind does unless another is asked for."""
 
-    captioner: Path | None
-    clip: Path | None
-    tagger: Path | None
-    #: Whether CLIP is the starter pack's, which knows words of its own.
-    starter: bool
+    captioners: tuple[Path, ...] = ()
+    clips: tuple[Path, ...] = ()
+    taggers: tuple[Path, ...] = ()
+    #: Whether these are the starter pack's, whose CLIP knows words of its own.
+    starter: bool = False
+
+    def captioner(self, name: str = "") -> Path | None:
+        """Find the captioner of that name, or the first; None where there is none at all.
+
+        Raises:
+            UnknownModel: there is none of that name; the message says which there are.
+        """
+        return _named("captioner", name, self.captioners, {"tags": self.taggers})
+
+    def tagger(self, name: str = "") -> Path | None:
+        """Find the tagger of that name, or the first; None where there is none at all.
+
+        Raises:
+            UnknownModel: there is none of that name; the message says which there are.
+        """
+        return _named("tagger", name, self.taggers, {"caption": self.captioners})
+
+    @property
+    def clip(self) -> Path | None:
+        """The CLIP that ranks, or None."""
+        return self.clips[0] if self.clips else None
 
 
 def find_shelf(models: Path, pack: Path) -> Shelf:
     """Look through the host's models, then the starter pack.
 
-    The first folder of a kind, A–Z, is taken. The pack's captioner and CLIP know small drawings
-    alone, so they stand in only where the host has neither.
+    The pack's captioner and CLIP know small drawings alone, so they stand in only where the host
+    has neither.
     """
     folders = sorted(path for path in models.iterdir() if path.is_dir()) if models.is_dir() else []
     configs = {path: read_config(path) for path in folders}
-    captioner = _first(configs, "blip")
-    clip = _first(configs, "clip")
-    tagger = next((path for path, config in configs.items() if _is_tagger(path, config)), None)
-    if captioner or clip:
-        return Shelf(captioner, clip, tagger, starter=False)
+    captioners, clips = _of(configs, CAPTIONERS), _of(configs, RANKERS)
+    taggers = tuple(path for path, config in configs.items() if _is_tagger(path, config))
+    if captioners or clips:
+        return Shelf(captioners, clips, taggers)
     parts = {path: read_config(path) for path in (pack / "captioner", pack / "clip")}
-    return Shelf(_first(parts, "blip"), _first(parts, "clip"), tagger, starter=True)
+    return Shelf(_of(parts, CAPTIONERS), _of(parts, RANKERS), taggers, starter=True)
 
 
-def _first(configs: dict[Path, dict[str, Any]], kind: str) -> Path | None:
-    return next(
-        (path for path, config in configs.items() if config.get("model_type") == kind), None
-    )
+def _of(configs: Mapping[Path, Mapping[str, Any]], kinds: tuple[str, ...]) -> tuple[Path, ...]:
+    return tuple(path for path, config in configs.items() if config.get("model_type") in kinds)
 
 
 def _is_tagger(path: Path, config: dict[str, Any]) -> bool:
     classifier = any(str(name).endswith(CLASSIFIER) for name in config.get("architectures") or ())
     listed = any((path / name).is_file() for name in (WD_FILE, DEEP_DANBOORU_FILE))
     return classifier or listed or is_timm(config)
+
+
+def _named(
+    kind: str, name: str, found: tuple[Path, ...], others: Mapping[str, tuple[Path, ...]]
+) -> Path | None:
+    if not name:
+        return found[0] if found else None
+    known = {path.name: path for path in found}
+    if name in known:
+        return known[name]
+    for method, paths in others.items():
+        if name in {path.name for path in paths}:
+            raise UnknownModel(f"“{name}” is no {kind}: set method to {method}.")
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    hint = f"Did you mean {' or '.join(close)}?" if close else f"There are: {', '.join(known)}."
+    raise UnknownModel(f"There is no {kind} “{name}” here. {hint if known else ''}".rstrip())

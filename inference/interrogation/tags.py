@@ -48,6 +48,8 @@ class TagRules:
     show_ranks: bool = False
     #: Tags never written, with spaces or underscores.
     hidden: tuple[str, ...] = ()
+    #: The most tags, the likeliest of them; 0 for all.
+    top: int = 0
 
 
 def split_ratings(tags: Sequence[Tag]) -> tuple[tuple[Tag, ...], tuple[Tag, ...]]:
@@ -65,9 +67,9 @@ def choose(tags: Sequence[Tag], rules: TagRules) -> tuple[Tag, ...]:
         for tag in split_ratings(tags)[1]
         if tag.probability >= rules.threshold and _spaced(tag.label.name.lower()) not in hidden
     ]
-    if rules.order == "score":
-        return tuple(sorted(kept, key=lambda tag: (-tag.probability, tag.label.name)))
-    return tuple(sorted(kept, key=lambda tag: tag.label.name))
+    likeliest = sorted(kept, key=lambda tag: (-tag.probability, tag.label.name))
+    best = likeliest[: rules.top or None]
+    return tuple(best if rules.order == "score" else sorted(best, key=lambda tag: tag.label.name))
 
 
 def write(tags: Sequence[Tag], rules: TagRules) -> str:

@@ -131,10 +131,13 @@ class Interrogate(Job):
 
     method: str = choice("caption", ("caption", "tags"), "A sentence, or tags")
     beams: int = number(1, 1, 16, "Caption: beams of the search")
+    model: str = words("", 100, "The captioner or tagger; empty for the server's own")
     min_length: int = number(24, 1, 128, "Caption: least tokens")
     max_length: int = number(48, 1, 256, "Caption: most tokens")
-    ranks: bool = flag(True, "Add the best matches of each list")
-    show_ranks: bool = flag(False, "Write the figures behind the matches")
+    ranks: bool = flag(True, "Caption: add the best matches of each list")
+    lists: str = words("", 200, "Caption: only these lists, as mediums, movements")
+    top: int = number(0, 0, 50, "The most matches of a list, or tags; 0 for the usual")
+    show_ranks: bool = flag(False, "Write the figures behind matches or tags")
     threshold: float = number(0.5, 0.0, 1.0, "Tags: least probability")
 
     def __post_init__(self) -> None:

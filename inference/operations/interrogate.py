@@ -12,16 +12,30 @@ from inference.engine.work import Ask, Operation, Outcome, Slice
 from inference.interrogation.captioner import CaptionSettings
 from inference.interrogation.describers import Describers, Pending
 from inference.interrogation.matches import Match
+from inference.interrogation.phrases import Ranking
 from inference.interrogation.sentence import ERROR_MARK, sentence
-from inference.interrogation.tags import Tag, TagRules, choose, split_ratings, write
+from inference.interrogation.tags import Tag, TagRules, split_ratings, write
 from inference.jobs import Interrogate
 from inference.models.errors import MissingWeights, ModelError
 from inference.operations.studio import Pictures, Studio
 from inference.pictures.fill import flatten
 
 LANE = "interrogate"
-RANKS = "ranks"
-TAGS = "tags"
+
+
+@dataclass(frozen=True)
+class Captioning:
+    """A sentence by the captioner of that name."""
+
+    model: str
+    settings: CaptionSettings
+
+
+@dataclass(frozen=True)
+class Tagging:
+    """Tags by the tagger of that name."""
+
+    model: str
 
 
 @dataclass(frozen=True)
@@ -57,16 +71,21 @@ def describe(picture: Image.Image, method: str) -> Generator[Ask, list[Any], str
 
 def perform(lane: Any, pictures: list[Image.Image], describers: Describers) -> list[Any]:
     """Do the slices of one lane: captions, rankings or tags of RGB pictures."""
-    task = lane[1]
-    if isinstance(task, CaptionSettings):
-        return describers.caption(pictures, task) or [None] * len(pictures)
-    return _rank(pictures, describers) if task == RANKS else list(describers.tag(pictures))
+    match lane[1]:
+        case Captioning(name, settings):
+            return describers.caption(pictures, settings, name) or [None] * len(pictures)
+        case Ranking() as wanted:
+            return _rank(pictures, wanted, describers)
+        case Tagging(name):
+            return list(describers.tag(pictures, name))
+        case other:
+            raise ValueError(f"There is no way of describing called {other!r}.")
 
 
-def _rank(pictures: list[Image.Image], describers: Describers) -> list[Any]:
+def _rank(pictures: list[Image.Image], wanted: Ranking, describers: Describers) -> list[Any]:
     """Rank pictures; what is wrong with the models is an answer, for captions stay good."""
     try:
-        ranked = describers.rank(pictures)
+        ranked = describers.rank(pictures, wanted)
     except ModelError as error:
         return [Unranked(error)] * len(pictures)
     return [ranked] * len(pictures) if isinstance(ranked, Pending) else list(ranked)
@@ -75,29 +94,36 @@ def _rank(pictures: list[Image.Image], describers: Describers) -> list[Any]:
 def _said(picture: Image.Image, job: Interrogate) -> Generator[Ask, list[Any], Said]:
     source = flatten(picture)
     if job.method == "tags":
-        (tags,) = yield Ask(works=(Slice(lane=(LANE, TAGS), load=source),))
+        (tags,) = yield Ask(works=(Slice(lane=(LANE, Tagging(job.model)), load=source),))
         return _tagged(tags, job)
-    settings = CaptionSettings(job.beams, job.min_length, job.max_length)
-    (caption,) = yield Ask(works=(Slice(lane=(LANE, settings), load=source),), later=1)
+    task = Captioning(job.model, CaptionSettings(job.beams, job.min_length, job.max_length))
+    (caption,) = yield Ask(works=(Slice(lane=(LANE, task), load=source),), later=1)
     if caption and not job.ranks:
         return Said(caption)
-    matches = yield from _matches(source)
+    matches = yield from _matches(source, Ranking(named(job.lists), job.top))
     if isinstance(matches, Unranked):
         return _without_ranks(caption, matches)
     chosen = matches if job.ranks else matches[:1]
     return Said(sentence(caption, chosen, show_ranks=job.show_ranks))
 
 
-def _matches(source: Image.Image) -> Generator[Ask, list[Any], tuple[Match, ...] | Unranked]:
+def _matches(
+    source: Image.Image, wanted: Ranking
+) -> Generator[Ask, list[Any], tuple[Match, ...] | Unranked]:
     """Rank a picture; the first time, lists are encoded a slice at a time before that."""
     left = 0
     while True:
-        work = Slice(lane=(LANE, RANKS), load=source)
+        work = Slice(lane=(LANE, wanted), load=source)
         (answer,) = yield Ask(works=(work,), later=left)
         if not isinstance(answer, Pending):
             found: tuple[Match, ...] | Unranked = answer
             return found
         left = answer.left
+
+
+def named(words: str) -> tuple[str, ...]:
+    """Split names at their commas and line breaks."""
+    return tuple(name.strip() for name in words.replace("\n", ",").split(",") if name.strip())
 
 
 def _without_ranks(caption: str | None, failure: Unranked) -> Said:
@@ -116,10 +142,18 @@ def _without_ranks(caption: str | None, failure: Unranked) -> Said:
 
 def _tagged(tags: tuple[Tag, ...], job: Interrogate) -> Said:
     """Write the tags above the job's threshold; ratings are told apart."""
-    rules = TagRules(threshold=job.threshold, show_ranks=job.show_ranks)
+    rules = TagRules(
+        threshold=job.threshold,
+        order="score" if job.sort == "score" else "name",
+        spaces=not job.underscores,
+        escape=job.escape,
+        show_ranks=job.show_ranks,
+        hidden=named(job.skip),
+        top=job.top,
+    )
     ratings, others = split_ratings(tags)
     notes = [f"Rated {best.label.name} ({best.probability:.2f})." for best in ratings[:1]]
-    if not choose(tags, rules) and others:
+    if not any(tag.probability >= job.threshold for tag in others) and others:
         likeliest = max(others, key=lambda tag: tag.probability)
         notes.append(
             f"No tag reaches {job.threshold:g}; the likeliest, {likeliest.label.name}, has "

@@ -75,7 +75,7 @@ def test_networks_leave_and_come_back(make, models, noise):
 
 def test_what_describes_is_listed(make, models):
     found = [(info.name, info.kind, info.size) for info in make(models).infos()]
-    expected = [("blip", "captioner", 16), ("clip", "captioner", 16), ("vit", "tagger", 16)]
+    expected = [("blip", "captioner", 16), ("clip", "ranker", 16), ("vit", "tagger", 16)]
     assert expected == found
 
 

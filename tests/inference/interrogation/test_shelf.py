@@ -1,6 +1,10 @@
 import json
+from pathlib import Path
+
+import pytest
 
 from inference.interrogation.shelf import Shelf, find_shelf
+from inference.models.errors import UnknownModel
 
 
 def folder(path, **config):
@@ -13,37 +17,52 @@ def folder(path, **config):
 def test_models_are_told_by_what_their_folders_hold(tmp_path):
     host = tmp_path / "models"
     blip = folder(host / "b-large", model_type="blip")
-    folder(host / "c-base", model_type="blip")
+    base = folder(host / "c-base", model_type="blip")
     clip = folder(host / "vit-l", model_type="clip", architectures=["CLIPModel"])
     tagger = folder(host / "wd", model_type="vit", architectures=["ViTForImageClassification"])
     folder(host / "sd" / "unet", model_type="clip")
     pack = tmp_path / "pack"
     folder(pack / "captioner", model_type="blip")
-    assert Shelf(blip, clip, tagger, starter=False) == find_shelf(host, pack)
+    assert Shelf((blip, base), (clip,), (tagger,)) == find_shelf(host, pack)
 
 
 def test_the_pack_stands_in_where_the_host_has_neither(tmp_path):
     pack = tmp_path / "pack"
     clip = folder(pack / "clip", model_type="clip")
-    assert Shelf(None, clip, None, starter=True) == find_shelf(tmp_path / "none", pack)
+    assert Shelf((), (clip,), (), starter=True) == find_shelf(tmp_path / "none", pack)
     captioner = folder(pack / "captioner", model_type="blip")
-    assert Shelf(captioner, clip, None, starter=True) == find_shelf(tmp_path / "none", pack)
+    assert Shelf((captioner,), (clip,), (), starter=True) == find_shelf(tmp_path / "none", pack)
 
 
 def test_the_packs_clip_never_ranks_a_hosts_captions(tmp_path):
     host, pack = tmp_path / "models", tmp_path / "pack"
     blip = folder(host / "blip", model_type="blip")
     folder(pack / "clip", model_type="clip")
-    assert Shelf(blip, None, None, starter=False) == find_shelf(host, pack)
+    assert Shelf((blip,)) == find_shelf(host, pack)
 
 
 def test_a_tagger_is_known_by_its_tag_file_too(tmp_path):
     tagger = folder(tmp_path / "models" / "onnx")
     (tagger / "selected_tags.csv").write_text("")
-    assert tagger == find_shelf(tmp_path / "models", tmp_path / "pack").tagger
+    assert tagger == find_shelf(tmp_path / "models", tmp_path / "pack").tagger()
 
 
 def test_a_damaged_config_is_no_model(tmp_path):
     broken = folder(tmp_path / "models" / "x")
     (broken / "config.json").write_text("{")
-    assert Shelf(None, None, None, starter=True) == find_shelf(tmp_path / "models", tmp_path)
+    assert Shelf(starter=True) == find_shelf(tmp_path / "models", tmp_path)
+
+
+def test_a_name_finds_its_model_and_no_other(tmp_path):
+    base, large = Path("blip"), Path("blip-large")
+    shelf = Shelf((base, large), (), (Path("wd"),))
+    assert (base, large) == (shelf.captioner(), shelf.captioner("blip-large"))
+    assert Shelf().captioner() is None
+    with pytest.raises(UnknownModel, match=r"Did you mean blip-large or blip\?"):
+        shelf.captioner("blip-larg")
+    with pytest.raises(UnknownModel, match=r"no tagger “deep” here\. There are: wd\."):
+        shelf.tagger("deep")
+    with pytest.raises(UnknownModel, match=r"no tagger “deep” here\.$"):
+        Shelf().tagger("deep")
+    with pytest.raises(UnknownModel, match="“wd” is no captioner: set method to tags"):
+        shelf.captioner("wd")

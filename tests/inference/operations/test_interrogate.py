@@ -7,11 +7,12 @@ from PIL import Image
 from inference.config import EngineConfig
 from inference.errors import JobError
 from inference.interrogation.captioner import CaptionSettings
-from inference.interrogation.describers import Describers
+from inference.interrogation.describers import Describers, Pending
+from inference.interrogation.phrases import Ranking
 from inference.jobs import Interrogate, Loopback
-from inference.models.errors import CorruptWeights, MissingWeights
+from inference.models.errors import CorruptWeights, MissingWeights, UnknownModel
 from inference.models.library import Library
-from inference.operations.interrogate import LANE, describe, interrogate, perform
+from inference.operations.interrogate import LANE, Captioning, describe, interrogate, perform
 from inference.operations.loopback import loopback
 from inference.operations.studio import Studio
 from tests.doubles.describers import save_blip, save_clip, save_tagger
@@ -85,8 +86,8 @@ def test_it_runs_in_slices(ask, make, host):
     lanes = []
     describers = make(host)
     ask(describers, lanes, min_length=3, max_length=9)
-    assert (CaptionSettings(1, 3, 9), 1) == lanes[0]
-    assert {("ranks", 1)} == set(lanes[1:])
+    assert (Captioning("", CaptionSettings(1, 3, 9)), 1) == lanes[0]
+    assert {(Ranking(), 1)} == set(lanes[1:])
     assert len(lanes) > 4
     again = []
     ask(describers, again, min_length=3, max_length=9)
@@ -142,6 +143,61 @@ def test_tags_are_written_above_the_threshold(ask, make, host, photo):
     assert (f"Rated {likelier} ({chances[likelier]:.2f}).",) == outcome.notes
 
 
+def test_lists_and_how_far_down_they_go_can_be_chosen(ask, make, host, photo):
+    describers = make(host)
+    short = {"min_length": 3, "max_length": 9, "show_ranks": True}
+    wanted = Ranking(("movements", "mediums"), 3)
+    while isinstance(matches := describers.rank([photo], wanted), Pending):
+        pass
+    text = ask(describers, lists="movements, mediums", top=3, **short).text
+    expected = [f"({match.phrase}:{match.probability:.3f})" for match in matches[0]]
+    assert 6 == len(expected)
+    assert text.endswith(", ".join(expected))
+    assert {"mediums", "movements"} == {path.name.split("-")[0] for path in kept(describers)}
+
+
+def kept(describers):
+    return list(describers._store._folder.iterdir())
+
+
+def test_a_list_that_is_none_fails_with_those_there_are(ask, make, host):
+    with pytest.raises(JobError, match=r"no list “poets”\. There are: subjects, flavors, mediums"):
+        ask(make(host), lists="poets", min_length=3, max_length=9)
+
+
+def test_another_captioner_or_tagger_can_be_named(ask, make, host, tmp_path, photo):
+    models = copy(host, tmp_path, "blip", "vit")
+    shutil.copytree(models / "blip", models / "blip-large")
+    describers = make(models)
+    outcome = ask(describers, model="blip-large", ranks=False, min_length=3, max_length=9)
+    assert outcome.text
+    assert [models / "blip-large"] == list(describers._loaded)
+    assert ask(describers, model="vit", method="tags", threshold=0.0).text
+    with pytest.raises(UnknownModel, match=r"no captioner “blip-larg” here\. Did you mean blip-l"):
+        ask(describers, model="blip-larg")
+    with pytest.raises(UnknownModel, match="“vit” is no captioner: set method to tags"):
+        ask(describers, model="vit")
+
+
+def test_how_tags_are_written_can_be_chosen(ask, make, host):
+    describers = make(host)
+    every = {"method": "tags", "threshold": 0.0}
+    plain = ask(describers, **every).text
+    assert r"miku \(v\), red apple" == plain
+    assert "miku_(v), red_apple" == ask(describers, underscores=True, escape=False, **every).text
+    by_score = ask(describers, sort="score", show_ranks=True, **every).text
+    chances = [float(part.rstrip(")").split(":")[-1]) for part in by_score.split(", ")]
+    assert sorted(chances, reverse=True) == chances
+    assert "red apple" == ask(describers, skip="Miku (v),\nhat", **every).text
+    assert 1 == len(ask(describers, top=1, **every).text.split(", "))
+
+
+def test_a_skipped_tag_is_no_reason_to_lower_the_threshold(ask, make, host):
+    outcome = ask(make(host), method="tags", threshold=0.0, skip="miku (v), red apple")
+    assert "" == outcome.text
+    assert 1 == len(outcome.notes)
+
+
 def test_a_threshold_too_high_names_the_likeliest(ask, make, host):
     outcome = ask(make(host), method="tags", threshold=1.0)
     assert "" == outcome.text
@@ -191,7 +247,8 @@ def test_the_workers_own_hands_describe(run_operation, host, studio, photo, tmp_
 
     config = EngineConfig(models_dir=str(host), cache_dir=str(tmp_path))
     library = Library(config, torch.device("cpu"), torch.float32)
-    names = [info.name for info in library.infos() if info.kind in ("captioner", "tagger")]
+    kinds = ("captioner", "ranker", "tagger")
+    names = [info.name for info in library.infos() if info.kind in kinds]
     assert ["blip", "clip", "vit"] == names
     job = Interrogate(min_length=3, max_length=9, ranks=False)
     operation = interrogate(job, {"image": photo}, studio)
