@@ -140,6 +140,10 @@ class Interrogate(Job):
     show_ranks: bool = flag(False, "Write the figures behind matches or tags")
     threshold: float = number(0.5, 0.0, 1.0, "Tags: least probability")
 
+    sort: str = choice("name", ("name", "score"), "Tags: A–Z, or the likeliest first")
+    underscores: bool = flag(False, "Tags: write red_apple, not red apple")
+    escape: bool = flag(True, "Tags: a backslash before brackets, as prompts want it")
+    skip: str = words("", 1000, "Tags never to write, separated by commas")
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.min_length > self.max_length:
