@@ -4,15 +4,30 @@ A turn is at most one *aside* (an encode, a decode, a few tiles, a caption) and 
 denoising rows. Groups of equal `BatchKey` take turns, so a rare size is never starved; within a
 group the first rows in stay until they are done and newcomers fill the places that fall free.
 Lanes of asides take turns as well, and within a lane the jobs do.
+
+Where not all weights that have work fit into memory, what is loaded stays at work and the others
+wait: a reload every turn would cost more than the turns. After `patience` such turns the one that
+waited longest is let in, so no room waits for more than about `patience` turns for each room there
+is.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from inference.engine.task import BatchKey, Run, Stage, Task
+from inference.models.files import Weights
+
+#: Turns that loaded weights may keep others waiting: two or three jobs of common length.
+PATIENCE = 64
+
+#: Says which weights can be in memory together: those loaded now, then the first named.
+Fitting = Callable[[Sequence[Weights]], Collection[Weights]]
+
+Name = TypeVar("Name", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -26,7 +41,10 @@ class Turn:
 class Lane:
     """Asides that may share a call; its jobs take turns."""
 
-    def __init__(self) -> None:
+    def __init__(self, weights: Weights | None, since: int) -> None:
+        self.weights = weights
+        #: The turn in which it came or was last served.
+        self.since = since
         self._waiting: OrderedDict[int, deque[Task]] = OrderedDict()
 
     def __bool__(self) -> bool:
@@ -51,16 +69,42 @@ class Lane:
         self._waiting.pop(id(run), None)
 
 
+class Group:
+    """Denoising rows that may share a call, first come first."""
+
+    def __init__(self, weights: Weights | None, since: int) -> None:
+        self.weights = weights
+        #: The turn in which it came or was last served.
+        self.since = since
+        self.tasks: list[Task] = []
+
+
 class Scheduler:
     """The waiting rooms and the order of their doors."""
 
-    def __init__(self, max_batch: int, limit: Callable[[Hashable], int]) -> None:
-        """Take the most rows of a batch, and how many asides of a lane share a call."""
+    def __init__(
+        self,
+        max_batch: int,
+        limit: Callable[[Hashable], int],
+        fitting: Fitting = set,
+        patience: int = PATIENCE,
+    ) -> None:
+        """Take the most rows of a batch, and how many asides of a lane share a call.
+
+        `fitting` says which weights fit into memory together, `patience` for how many turns the
+        others wait.
+        """
         self._max_batch = max_batch
         self._limit = limit
+        self._fitting = fitting
+        self._patience = patience
+        #: Rooms in the order in which they were last served.
         self._lanes: OrderedDict[Hashable, Lane] = OrderedDict()
-        self._groups: OrderedDict[BatchKey, list[Task]] = OrderedDict()
+        self._groups: OrderedDict[BatchKey, Group] = OrderedDict()
         self._caps: dict[BatchKey, int] = {}
+        self._turn = 0
+        #: Turns since weights were last let in that others had to leave for.
+        self._kept_waiting = 0
 
     @property
     def idle(self) -> bool:
@@ -70,13 +114,19 @@ class Scheduler:
     def add(self, task: Task) -> None:
         """Let a task wait where its stage says."""
         if task.stage is Stage.DENOISE and task.key is not None:
-            self._groups.setdefault(task.key, []).append(task)
+            if task.key not in self._groups:
+                self._groups[task.key] = Group(task.weights, self._turn)
+            self._groups[task.key].tasks.append(task)
         else:
-            self._lanes.setdefault(task.lane, Lane()).add(task)
+            if task.lane not in self._lanes:
+                self._lanes[task.lane] = Lane(task.weights, self._turn)
+            self._lanes[task.lane].add(task)
 
     def schedule(self) -> Turn:
         """Choose what runs now; a denoising row keeps its place, an aside leaves its lane."""
-        return Turn(aside=self._next_aside(), batch=self._next_batch())
+        self._turn += 1
+        admitted = self._admitted()
+        return Turn(aside=self._next_aside(admitted), batch=self._next_batch(admitted))
 
     def cap(self, key: BatchKey, rows: int) -> None:
         """Never again put more rows of this key into a call: memory ran out above that."""
@@ -87,9 +137,9 @@ class Scheduler:
         if task.key is None:
             return
         group = self._groups.get(task.key)
-        if group is not None and task in group:
-            group.remove(task)
-            if not group:
+        if group is not None and task in group.tasks:
+            group.tasks.remove(task)
+            if not group.tasks:
                 del self._groups[task.key]
 
     def drop(self, run: Run) -> None:
@@ -101,18 +151,43 @@ class Scheduler:
         for task in run.tasks:
             self.leave(task)
 
-    def _next_aside(self) -> tuple[Task, ...]:
-        if not self._lanes:
+    def _admitted(self) -> Collection[Weights | None]:
+        """Name the weights whose rooms may be served in this turn; None stands for no weights."""
+        rooms: list[Lane | Group] = [*self._lanes.values(), *self._groups.values()]
+        rooms.sort(key=lambda room: room.since)
+        wanted = list(dict.fromkeys(room.weights for room in rooms if room.weights is not None))
+        if len(wanted) < 2:
+            self._kept_waiting = 0
+            return {*wanted, None}
+        fitting = self._fitting(wanted)
+        outside = [weights for weights in wanted if weights not in fitting]
+        self._kept_waiting = self._kept_waiting + 1 if outside else 0
+        if self._kept_waiting > self._patience:
+            self._kept_waiting = 0
+            return {outside[0], None}
+        return {*fitting, None}
+
+    def _next_aside(self, admitted: Collection[Weights | None]) -> tuple[Task, ...]:
+        name = _first(self._lanes, admitted)
+        if name is None:
             return ()
-        name, lane = self._lanes.popitem(last=False)
+        lane = self._lanes.pop(name)
         taken = lane.take(self._limit(name))
         if lane:
+            lane.since = self._turn
             self._lanes[name] = lane
         return taken
 
-    def _next_batch(self) -> tuple[Task, ...]:
-        if not self._groups:
+    def _next_batch(self, admitted: Collection[Weights | None]) -> tuple[Task, ...]:
+        key = _first(self._groups, admitted)
+        if key is None:
             return ()
-        key = next(iter(self._groups))
         self._groups.move_to_end(key)
-        return tuple(self._groups[key][: self._caps.get(key, self._max_batch)])
+        group = self._groups[key]
+        group.since = self._turn
+        return tuple(group.tasks[: self._caps.get(key, self._max_batch)])
+
+
+def _first(rooms: Mapping[Name, Lane | Group], admitted: Collection[Weights | None]) -> Name | None:
+    """Name the room that was unserved for longest, of those that may be served."""
+    return next((name for name, room in rooms.items() if room.weights in admitted), None)

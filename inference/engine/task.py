@@ -8,6 +8,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from inference.engine.work import Ask, Operation, Paint, Slice
+from inference.models.files import Weights
 from inference.prompts.networks import Lora
 
 if TYPE_CHECKING:
@@ -65,6 +66,11 @@ class Task:
         if isinstance(self.work, Slice):
             return self.work.lane
         return (self.stage.value, self.work.model, self.work.width, self.work.height)
+
+    @property
+    def weights(self) -> Weights | None:
+        """Name the network it needs in memory."""
+        return self.work.weights
 
     def advance(self) -> None:
         """Count a step, never beyond what the work stands for."""

@@ -11,6 +11,8 @@ from collections.abc import Generator, Hashable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from inference.models.files import DIFFUSION, Weights
+
 if TYPE_CHECKING:
     import numpy as np
     import torch
@@ -57,6 +59,11 @@ class Paint:
     decode: bool = True
 
     @property
+    def weights(self) -> Weights:
+        """The checkpoint."""
+        return (DIFFUSION, self.model)
+
+    @property
     def units(self) -> int:
         """Steps of progress it stands for."""
         return self.steps
@@ -83,6 +90,8 @@ class Slice:
     lane: Hashable
     #: What the lane's hand takes: a tensor, a picture.
     load: Any
+    #: The network that the hand needs; None for work without one.
+    weights: Weights | None = None
     #: Steps of progress it stands for.
     units: int = 1
 

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+#: Names a network that must be in memory for some work: its kind and its registry key.
+Weights = tuple[str, str]
+#: Kinds of them.
+DIFFUSION, UPSCALER, DESCRIBER = "diffusion", "upscaler", "describer"
+
 STARTER = "starter"
 #: Folders of the models folder that hold other things than checkpoints.
 CHECKPOINTS, LORAS, EMBEDDINGS, VAES = "checkpoints", "loras", "embeddings", "vae"

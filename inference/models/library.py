@@ -25,6 +25,7 @@ from inference.models.files import (
     EMBEDDINGS,
     LORAS,
     SUFFIX,
+    Weights,
     find_checkpoints,
     find_files,
     main_file,
@@ -70,6 +71,8 @@ class Library:
             default_budget(device) if budget is None else budget
         )
         self._loras: Resident[LoraFile] = Resident(self._resident.budget // LORA_SHARE)
+        #: Bytes of checkpoints that were asked for but not loaded yet.
+        self._guesses: dict[str, int] = {}
         self._hashes = Hashes(Path(config.cache_dir) / "hashes.json")
         self._upscalers: dict[str, Upscaler] = {}
         #: What describes pictures; it loads its own networks.
@@ -113,6 +116,23 @@ class Library:
         return self._resident.load(
             key, self._expected(path), lambda: self._load(path, key), _weights
         )
+
+    def fitting(self, wanted: Sequence[Weights]) -> set[Weights]:
+        """Say which weights can be loaded together: those loaded now, then the first named.
+
+        One alone is always let in, however large.
+        """
+        loaded = [weights for weights in wanted if weights[1] in self._resident]
+        if len(loaded) == len(wanted):
+            return set(wanted)
+        chosen: set[Weights] = set()
+        left = self._resident.budget
+        for weights in sorted(wanted, key=lambda weights: weights not in loaded):
+            size = self._size(weights)
+            if size <= left or not chosen:
+                chosen.add(weights)
+                left -= size
+        return chosen
 
     def side(self, name: str, loras: Sequence[Lora]) -> Side | None:
         """Give the LoRAs to run beside a checkpoint; None where a prompt names none.
@@ -182,6 +202,18 @@ class Library:
 
     def _natural(self, path: Path) -> int:
         return folder.natural_size(path) if path.is_dir() else natural_side(path, self._configs)
+
+    def _size(self, weights: Weights) -> int:
+        """Give the bytes of weights, guessed where they are not loaded; 0 where none can be."""
+        _, key = weights
+        if key in self._resident:
+            return self._resident.size(key)
+        if key not in self._guesses:
+            try:
+                self._guesses[key] = self._expected(self._path(key))
+            except (ModelError, KeyError):
+                return 0  # its job fails with words as soon as it is let in
+        return self._guesses[key]
 
     def _expected(self, path: Path) -> int:
         """Guess a checkpoint's bytes once loaded, by the headers of its files."""

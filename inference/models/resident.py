@@ -42,6 +42,10 @@ class Resident(Generic[Model]):
         self._held.move_to_end(key)
         return self._held[key][0]
 
+    def size(self, key: str) -> int:
+        """Give the bytes of one that is held."""
+        return self._held[key][1]
+
     def load(self, key: str, expected: int, make: Callable[[], Model], size: Sizer) -> Model:
         """Make a model after making room for it: before, so that both never stand at once.
 
@@ -68,6 +72,9 @@ class Resident(Generic[Model]):
         """Let go of one model."""
         if self._held.pop(key, None) is not None:
             release()
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._held
 
     def __iter__(self) -> Iterator[str]:
         return iter(list(self._held))

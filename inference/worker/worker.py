@@ -63,7 +63,8 @@ class Worker:
         rows = 1 if config.deterministic else config.max_batch
         slices = 1 if config.deterministic else SLICES
         engine = Engine(
-            Runner(library, make_hands(library)), Scheduler(rows, lane_limit(rows, slices))
+            Runner(library, make_hands(library)),
+            Scheduler(rows, lane_limit(rows, slices), library.fitting),
         )
         outbox = Outbox(Path(config.outbox), outlet.send)
         outlet.send(

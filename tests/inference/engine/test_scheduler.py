@@ -1,6 +1,9 @@
 import subprocess
 import sys
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from inference.engine.scheduler import Scheduler
 from inference.engine.task import BatchKey, Run, Stage, Task
 from inference.engine.work import Outcome, Paint, Slice
@@ -135,3 +138,121 @@ def test_a_dropped_job_leaves_nothing_behind():
 def test_the_scheduler_needs_no_torch():
     code = "import sys, inference.engine.scheduler; sys.exit('torch' in sys.modules)"
     assert 0 == subprocess.run([sys.executable, "-c", code], check=False).returncode
+
+
+class Memory:
+    """Room for so many networks: who is served is loaded, the longest unused leaves."""
+
+    def __init__(self, room):
+        self.room, self.held, self.loads = room, [], 0
+
+    def fitting(self, wanted):
+        loaded = [weights for weights in wanted if weights in self.held]
+        new = [weights for weights in wanted if weights not in self.held]
+        return [*loaded, *new][: self.room]
+
+    def use(self, weights):
+        if weights in self.held:
+            self.held.remove(weights)
+        else:
+            self.loads += 1
+        self.held = [*self.held, weights][-self.room :]
+
+
+def model_row(model, side=8):
+    key = BatchKey(model=model, height=side, width=side, tokens=16, guided=True)
+    return Task(make_run(), 0, paint(model=model), Stage.DENOISE, key=key)
+
+
+def serve(room, memory, turns):
+    """Run turns with work that never ends; list the weights served in each."""
+    served = []
+    for _ in range(turns):
+        turn = room.schedule()
+        now = []
+        for tasks in (turn.aside, turn.batch):
+            if tasks:
+                now.append(tasks[0].weights)
+                memory.use(tasks[0].weights)
+        for task in turn.aside:
+            room.add(task)
+        served.append(now)
+    return served
+
+
+def test_what_is_loaded_stays_at_work_for_a_while():
+    memory = Memory(1)
+    room = Scheduler(4, lambda lane: 1, memory.fitting, patience=5)
+    for model in "ab":
+        room.add(model_row(model))
+    served = [names[0][1] for names in serve(room, memory, 24)]
+
+    assert "aaaaa" + "bbbbbb" + "aaaaaa" + "bbbbbb" + "a" == "".join(served)
+
+
+def test_models_that_fit_together_take_turns():
+    memory = Memory(2)
+    room = Scheduler(4, lambda lane: 1, memory.fitting, patience=5)
+    for model in "ab":
+        room.add(model_row(model))
+    served = [names[0][1] for names in serve(room, memory, 6)]
+
+    assert "ababab" == "".join(served)
+
+
+def test_an_aside_never_pushes_out_the_model_of_the_batch():
+    memory = Memory(1)
+    room = Scheduler(4, lambda lane: 1, memory.fitting, patience=5)
+    room.add(model_row("a"))
+    serve(room, memory, 1)
+    work = Slice(lane=("upscale", "x"), load=None, weights=("upscaler", "x"))
+    room.add(Task(make_run(), 0, work, Stage.SLICE))
+    loads = [len(names) for names in serve(room, memory, 6)]
+
+    assert [1] * 6 == loads
+    assert 2 == memory.loads
+
+
+def test_work_without_weights_never_waits():
+    memory = Memory(1)
+    room = Scheduler(4, lambda lane: 1, memory.fitting, patience=5)
+    for model in "ab":
+        room.add(model_row(model))
+    plain = tile(make_run())
+    room.add(plain)
+
+    assert (plain,) == room.schedule().aside
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    room=st.integers(1, 3),
+    patience=st.integers(2, 9),
+    arrivals=st.lists(
+        st.tuples(st.integers(0, 120), st.sampled_from("abcde"), st.sampled_from([4, 8, 16, "x"])),
+        min_size=2,
+        max_size=10,
+        unique_by=lambda arrival: arrival[1:],
+    ),
+)
+def test_no_room_waits_beyond_its_bound(room, patience, arrivals):
+    memory = Memory(room)
+    scheduler = Scheduler(4, lambda lane: 1, memory.fitting, patience)
+    waiting = {}
+    for turn in range(120 + (patience + 2) * len(arrivals)):
+        for when, model, kind in arrivals:
+            if when == turn:
+                aside = kind == "x"
+                work = Slice(lane=("upscale", model), load=None, weights=("upscaler", model))
+                task = Task(make_run(), 0, work, Stage.SLICE) if aside else model_row(model, kind)
+                scheduler.add(task)
+                waiting[model, kind] = turn
+        chosen = scheduler.schedule()
+        assert chosen.aside or chosen.batch or not waiting
+        for tasks in filter(None, (chosen.aside, chosen.batch)):
+            memory.use(tasks[0].weights)
+            waiting[tasks[0].weights[1], tasks[0].key.width if tasks[0].key else "x"] = turn
+        for task in chosen.aside:
+            scheduler.add(task)
+        longest = max((turn - since for since in waiting.values()), default=0)
+        assert longest <= (patience + 1) * len(waiting)

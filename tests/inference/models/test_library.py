@@ -112,6 +112,17 @@ def test_models_stay_within_the_budget(make_library):
     assert 0 < library._resident.nbytes < 2**30
 
 
+def test_what_fits_is_what_is_loaded_then_the_first_named(make_library):
+    both = [("diffusion", "two"), ("diffusion", "one")]
+    large, small = make_library(budget=2**30), make_library(budget=1)
+
+    assert set(both) == large.fitting(both)
+    assert {both[0]} == small.fitting(both)
+    small.diffusion("one")
+    assert {both[1]} == small.fitting(both)
+    assert {("diffusion", "gone")} == small.fitting([("diffusion", "gone"), both[0]])
+
+
 def test_the_short_hash_needs_no_loading(make_library):
     library = make_library()
 
