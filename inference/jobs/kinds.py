@@ -130,8 +130,8 @@ class Interrogate(Job):
     needs: ClassVar[tuple[str, ...]] = ("image",)
 
     method: str = choice("caption", ("caption", "tags"), "A sentence, or tags")
-    beams: int = number(1, 1, 16, "Caption: beams of the search")
     model: str = words("", 100, "The captioner or tagger; empty for the server's own")
+    beams: int = number(1, 1, 16, "Caption: beams of the search")
     min_length: int = number(24, 1, 128, "Caption: least tokens")
     max_length: int = number(48, 1, 256, "Caption: most tokens")
     ranks: bool = flag(True, "Caption: add the best matches of each list")
@@ -139,11 +139,11 @@ class Interrogate(Job):
     top: int = number(0, 0, 50, "The most matches of a list, or tags; 0 for the usual")
     show_ranks: bool = flag(False, "Write the figures behind matches or tags")
     threshold: float = number(0.5, 0.0, 1.0, "Tags: least probability")
-
     sort: str = choice("name", ("name", "score"), "Tags: A–Z, or the likeliest first")
     underscores: bool = flag(False, "Tags: write red_apple, not red apple")
     escape: bool = flag(True, "Tags: a backslash before brackets, as prompts want it")
     skip: str = words("", 1000, "Tags never to write, separated by commas")
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.min_length > self.max_length:
