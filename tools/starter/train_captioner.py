@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from transformers import CLIPModel
 
+from tools.starter.augment import varied
 from tools.starter.captioner import (
     build_captioner_tokenizer,
     build_processor,
@@ -60,7 +61,7 @@ def main(arguments: list[str] | None = None) -> None:
         ids, mask = text.input_ids.to(plan.device), text.attention_mask.to(plan.device)
         with torch.autocast(plan.device.type, torch.bfloat16):
             output = captioner(
-                pixel_values=stacked(drawn).to(plan.device),
+                pixel_values=varied(stacked(drawn), draw.choice).to(plan.device),
                 input_ids=ids,
                 attention_mask=mask,
                 labels=ids.masked_fill(mask == 0, IGNORED),

@@ -65,3 +65,17 @@ def test_grey_and_many_coloured_icons_are_not_recoloured():
     two = square()
     two[:3, 32:64] = torch.tensor([0.0, 1.0, 1.0])[:, None, None] * two[3, 32:64]
     assert augment.recoloured(two, "red") is None
+
+
+@given(st.integers(0, 1000))
+def test_varied_pictures_keep_hue_range_and_ground(seed):
+    white, blue = ([colour] for colour in ("white", "blue"))
+    pictures = torch.cat(
+        [augment.compose(square()[None], augment.backgrounds(ground)) for ground in (white, blue)]
+    )
+    varied = augment.varied(pictures, np.random.default_rng(seed))
+    assert pictures.shape == varied.shape
+    assert -1 <= varied.min() <= varied.max() <= 1
+    assert torch.all(0 == varied[:, :, 64, 64].argmax(1)), "red stays red"
+    assert not torch.equal(varied[0], varied[1])
+    assert varied[1, 2, 0, 0] > varied[1, 0, 0, 0], "the blue ground reaches the corner"
