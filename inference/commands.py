@@ -34,6 +34,8 @@ class Cancel:
 
     job_id: str
     attempt: int
+    #: Whether it may end with what it has made so far.
+    keep: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -139,12 +139,15 @@ class JobRecord(JobRequest):
     delivery_at: datetime | None
     #: The message that shows the result, opaque here.
     message: str | None
+    #: Whether its owner stopped it while it ran, to keep what it had made.
+    stopping: bool = False
 
     @classmethod
     def from_row(cls, row: sqlite3.Row) -> Self:
         """Return the record that a row of the table `job` holds."""
         values = {name: row[name] for name in row.keys() if name not in _NOT_RECORDED}  # noqa: SIM118
         values["state"] = JobState(row["state"])
+        values["stopping"] = bool(row["stopping"])
         values["delivery"] = DeliveryState(row["delivery"])
         values["params"] = json.loads(row["params"])
         values["inputs"] = json.loads(row["inputs"])

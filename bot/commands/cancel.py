@@ -41,11 +41,14 @@ class CancelCog(EaselCog):
     ) -> None:
         """Cancel one job or all."""
         chosen = await self._chosen(str(interaction.user.id), job.strip())
-        cancelled = [await self.bot.dispatcher.cancel(record.id, record.owner) for record in chosen]
+        cancelled = [
+            await self.bot.dispatcher.cancel(record.id, record.owner, keep=True)
+            for record in chosen
+        ]
         lines = [
             f"Cancelled {record.kind} `{record.id}`."
             if record.state is JobState.CANCELLED
-            else texts.ended(record)
+            else texts.not_cancelled(record)
             for record in cancelled
         ]
         await interaction.response.send_message("\n".join(lines), ephemeral=True)

@@ -14,7 +14,7 @@ from bot.dispatcher.hands import Hands
 from bot.dispatcher.recorder import Recorder
 from inference.commands import Submit
 from inference.errors import NoWorker
-from inference.jobs import Job, price
+from inference.jobs import KINDS, Job, price
 from inference.jobs.names import MAX_SEED
 from inference.service import Service
 from storage.blobs import BlobStore
@@ -129,17 +129,21 @@ class Dispatcher:
         ready = sum(worker.ready for worker in self._service.workers)
         return Submission(record, place, created, ready)
 
-    async def cancel(self, job_id: str, owner: str | None) -> JobRecord:
+    async def cancel(self, job_id: str, owner: str | None, *, keep: bool = False) -> JobRecord:
         """Cancel a job in whatever state; one that is over stays as it is.
 
         Args:
             job_id: the job.
             owner: whose it must be; None for those who may cancel anyone's.
+            keep: whether a running job that can show what it has made so far shall end with
+                that; it goes on running until then. Asked for twice, it is cancelled at once.
 
         Raises:
             UnknownJob: there is none of that id and owner.
         """
         before = await self._jobs.get(job_id)
+        if keep and KINDS[before.kind].keeps and await self._jobs.stop(job_id, owner):
+            return await self._stop(job_id)
         record = await self._jobs.cancel(job_id, owner)
         held = self._hands.release(record.id, record.attempt)
         if held is not None:
@@ -147,6 +151,13 @@ class Dispatcher:
         if record.state is JobState.CANCELLED and before.state is not JobState.CANCELLED:
             self.announcer.settled(record)
         self._wake.set()
+        return record
+
+    async def _stop(self, job_id: str) -> JobRecord:
+        """Ask the worker for what it has; its answer, or its end, ends the job."""
+        record = await self._jobs.get(job_id)
+        if record.worker is not None:
+            await self._service.cancel(record.worker, record.id, record.attempt, keep=True)
         return record
 
     def start(self) -> None:
@@ -243,7 +254,7 @@ class Dispatcher:
         held = self._hands.release(record.id, record.attempt)
         if held is not None:
             await self._service.cancel(held.worker, record.id, record.attempt)
-        if record.state is JobState.FAILED:
+        if record.state.is_terminal:
             self.announcer.settled(record)
         self._wake.set()
 

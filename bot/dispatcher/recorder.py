@@ -27,7 +27,6 @@ from inference.events import (
 from inference.service import Service
 from storage.blobs import BlobStore
 from storage.jobs import JobStore
-from storage.records import JobState
 
 log = logging.getLogger(__name__)
 
@@ -74,13 +73,13 @@ class Recorder:
                 await self._lost(event)
 
     async def hand_back(self, held: Held, reason: str, *, count_attempt: bool = True) -> None:
-        """Give a job back to the queue, or fail it when its attempts are used up."""
+        """Give a job back to the queue, or end it: out of attempts, or stopped by its member."""
         record = held.record
         with self._letting_go(held):
             after = await self._jobs.release(
                 record.id, record.attempt, held.worker, reason, count_attempt=count_attempt
             )
-        if after is not None and after.state is JobState.FAILED:
+        if after is not None and after.state.is_terminal:
             self.announcer.settled(after)
 
     async def _progress(self, worker: str, event: Progress) -> None:

@@ -77,8 +77,13 @@ def shown_below(link: str) -> str:
     return f"It is done: {link}"
 
 
-def ended(record: JobRecord) -> str:
-    """Say that a job can no longer be cancelled."""
+def not_cancelled(record: JobRecord) -> str:
+    """Say why a job was not cancelled: it is over, or about to show what it has made."""
+    if record.stopping and record.state is JobState.RUNNING:
+        return (
+            f"Stopping {record.kind} `{record.id}`: what it has made so far will be shown. "
+            "Cancel it once more to have nothing of it."
+        )
     return f"That {record.kind} is already {record.state}."
 
 

@@ -16,7 +16,7 @@ def queue_line(record: JobRecord, place: QueuePlace | None) -> str:
     """Describe one of a member's jobs in a list."""
     if record.state is JobState.RUNNING:
         steps = f", step {record.step} of {record.steps}" if record.steps else ""
-        where = f"running{steps}"
+        where = f"{'stopping' if record.stopping else 'running'}{steps}"
     elif record.state is JobState.QUEUED and place is not None:
         where = f"number {place.position} in the queue"
     else:

@@ -59,12 +59,13 @@ class Cancel(JobButton, template=rf"easel:cancel:{JOB}"):
         ):
             raise NotYours(record.owner, "Only they and moderators may cancel it.")
         if record.state.is_terminal:
-            await interaction.response.send_message(texts.ended(record), ephemeral=True)
+            await interaction.response.send_message(texts.not_cancelled(record), ephemeral=True)
             return
         await interaction.response.defer()
-        after = await client_of(interaction).dispatcher.cancel(record.id, record.owner)
+        own = str(interaction.user.id) == record.owner
+        after = await client_of(interaction).dispatcher.cancel(record.id, record.owner, keep=own)
         if after.state is not JobState.CANCELLED:
-            await interaction.followup.send(texts.ended(after), ephemeral=True)
+            await interaction.followup.send(texts.not_cancelled(after), ephemeral=True)
 
 
 class Show(JobButton, template=rf"easel:show:{JOB}"):

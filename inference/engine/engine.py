@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from inference.engine.runner import Runner
 from inference.engine.scheduler import Scheduler, Turn
 from inference.engine.task import Run, Stage, Task
-from inference.engine.work import Operation, Outcome
+from inference.engine.work import Operation, Outcome, StopAsked
 
 #: Pixels that go through the autoencoder together between two steps.
 VAE_PIXELS = 512 * 512
@@ -37,7 +37,14 @@ class Broken:
     error: BaseException
 
 
-Report = Stepped | Done | Broken
+@dataclass(frozen=True)
+class GivenUp:
+    """A run is over, with nothing, as was asked."""
+
+    run: Run
+
+
+Report = Stepped | Done | Broken | GivenUp
 
 
 def lane_limit(max_batch: int, slices: int) -> Callable[[Hashable], int]:
@@ -71,13 +78,17 @@ class Engine:
         self._runs[job_id, attempt] = run
         return self._continue(run, first=True)
 
-    def cancel(self, job_id: str, attempt: int) -> bool:
-        """Give a job up; its rows leave before the next step. Says whether it was there."""
+    def cancel(self, job_id: str, attempt: int, *, keep: bool = False) -> list[Report]:
+        """Give a job up; its rows leave before the next step.
+
+        With `keep` it may end with what it has made so far. No report: it was not here.
+        """
         run = self._runs.pop((job_id, attempt), None)
         if run is None:
-            return False
+            return []
+        report = _stopped(run) if keep else GivenUp(run)
         self._forget(run)
-        return True
+        return [report]
 
     def step(self) -> list[Report]:
         """Schedule, run, postprocess."""
@@ -139,3 +150,16 @@ class Engine:
     def _forget(self, run: Run) -> None:
         self._scheduler.drop(run)
         run.operation.close()
+
+
+def _stopped(run: Run) -> Report:
+    """Let an operation end with what it has, if that is anything."""
+    try:
+        run.operation.throw(StopAsked())
+    except StopIteration as finished:
+        return Done(run, finished.value)
+    except StopAsked:
+        return GivenUp(run)
+    except Exception as error:
+        return Broken(run, error)
+    return GivenUp(run)

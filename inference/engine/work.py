@@ -130,5 +130,13 @@ class Outcome:
     notes: tuple[str, ...] = field(default_factory=tuple)
 
 
+class StopAsked(Exception):
+    """Thrown into an operation whose owner stopped it.
+
+    An operation that has something to show by then catches it and returns that as its outcome; it
+    may ask for nothing more.
+    """
+
+
 #: A job's coroutine.
 Operation = Generator[Ask, list[Any], Outcome]

@@ -22,6 +22,8 @@ class Job:
     needs: ClassVar[tuple[str, ...]] = ()
     #: Pictures it can use besides.
     takes: ClassVar[tuple[str, ...]] = ()
+    #: Whether it can be stopped half-way and still show something.
+    keeps: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         check(self)

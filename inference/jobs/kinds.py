@@ -87,6 +87,7 @@ class Loopback(Editing):
 
     kind: ClassVar[str] = "loopback"
     needs: ClassVar[tuple[str, ...]] = ("image",)
+    keeps: ClassVar[bool] = True
 
     loops: int = number(4, 1, 32, "How often")
     final_strength: float = number(0.5, 0.0, 1.0, "Denoising strength of the last loop")

@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image
 
-from inference.engine.work import Ask, Made, Operation, Outcome, Paint
+from inference.engine.work import Ask, Made, Operation, Outcome, Paint, StopAsked
 from inference.errors import JobError
 from inference.jobs import Loopback
 from inference.models.diffusion import DiffusionModel
@@ -37,9 +37,18 @@ class Chain:
     frames: list[Image.Image] = field(default_factory=list)
     works: list[Paint] = field(default_factory=list)
 
+    def add(self, work: Paint, frame: Image.Image) -> None:
+        """Keep a loop's frame, from which the next one begins."""
+        self.works.append(work)
+        self.frames.append(frame)
+        self.begins = Beginning(frame)
+
 
 def loopback(job: Loopback, pictures: Pictures, studio: Studio) -> Operation:
-    """Repaint the source loop by loop; the batch's chains run side by side."""
+    """Repaint the source loop by loop; the batch's chains run side by side.
+
+    Stopped, it answers with the loops that are whole.
+    """
     model = studio.library.resolve(job.model)
     describe = _describer(job, studio)
     source, size = open_source(job, pictures, studio, model)
@@ -47,15 +56,18 @@ def loopback(job: Loopback, pictures: Pictures, studio: Studio) -> Operation:
     beginning = yield from begin(job, model, source, size, later=job.loops * units)
     chains = [Chain(job.seed + number * job.loops, beginning) for number in range(job.batch)]
     plan = strengths(job.strength, job.final_strength, job.loops, job.curve)
-    for number, strength in enumerate(plan):
-        for chain in chains:
-            prompt = yield from _prompt(job, chain.begins.picture, describe)
-            chain.works.append(_work(job, model, size, chain, prompt, strength))
-        later = (job.loops - number - 1) * units
-        results = yield Ask(works=tuple(chain.works[-1] for chain in chains), later=later)
-        for chain, result in zip(chains, results, strict=True):
-            chain.frames.append(finished(job, result, beginning.picture))
-            chain.begins = Beginning(chain.frames[-1])
+    try:
+        for number, strength in enumerate(plan):
+            works = []
+            for chain in chains:
+                prompt = yield from _prompt(job, chain.begins.picture, describe)
+                works.append(_work(job, model, size, chain, prompt, strength))
+            results = yield Ask(works=tuple(works), later=(job.loops - number - 1) * units)
+            for chain, work, result in zip(chains, works, results, strict=True):
+                chain.add(work, finished(job, result, beginning.picture))
+    except StopAsked:
+        if not chains[0].frames:
+            raise
     return _outcome(job, size, chains, studio.library.diffusion(model))
 
 
@@ -102,8 +114,16 @@ def _outcome(job: Loopback, size: Size, chains: Sequence[Chain], model: Diffusio
     animation, notes = _animation(job, chains)
     return Outcome(
         pictures=(*last, *animation, *_sheet(shown), *frames),
-        notes=(*sizes.rounded_note((job.width, job.height), size), *notes),
+        notes=(
+            *_stopped_note(job, len(chains[0].frames)),
+            *sizes.rounded_note((job.width, job.height), size),
+            *notes,
+        ),
     )
+
+
+def _stopped_note(job: Loopback, loops: int) -> tuple[str, ...]:
+    return () if loops == job.loops else (f"Stopped after {loops} of {job.loops} loops.",)
 
 
 def _frames(job: Loopback, chain: Chain, model: DiffusionModel) -> list[Made]:
@@ -135,7 +155,7 @@ def _animation(job: Loopback, chains: Sequence[Chain]) -> tuple[tuple[Made, ...]
     """Make an animation of each chain where the job wants one, and notes on what it cost."""
     made: list[Made] = []
     notes: list[str] = []
-    for chain in chains if job.animate and job.loops > 1 else ():
+    for chain in chains if job.animate and len(chains[0].frames) > 1 else ():
         animation = animate(chain.frames, "webp", ANIMATION_BYTES)
         if animation is None:
             notes.append("The animation is too large to be sent, however small its frames.")

@@ -48,8 +48,11 @@ class Service(Protocol):
         """
         ...
 
-    async def cancel(self, worker: str, job_id: str, attempt: int) -> None:
-        """Ask a worker to give a job up; a worker that is gone needs no asking."""
+    async def cancel(self, worker: str, job_id: str, attempt: int, *, keep: bool = False) -> None:
+        """Ask a worker to give a job up; a worker that is gone needs no asking.
+
+        With `keep` the job may end as finished, with what it has made so far.
+        """
         ...
 
     async def next_event(self) -> tuple[str, Event]:

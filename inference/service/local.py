@@ -121,12 +121,12 @@ class LocalService:
             seat.held.discard(key)
             raise
 
-    async def cancel(self, worker: str, job_id: str, attempt: int) -> None:
-        """Ask a worker to give a job up; a worker that is gone needs no asking."""
+    async def cancel(self, worker: str, job_id: str, attempt: int, *, keep: bool = False) -> None:
+        """Ask a worker to give a job up, or with `keep` to end it with what it has made."""
         seat = self._seat(worker)
         if seat is not None and seat.process is not None:
             with contextlib.suppress(NoWorker):
-                await seat.process.send(Cancel(job_id=job_id, attempt=attempt))
+                await seat.process.send(Cancel(job_id=job_id, attempt=attempt, keep=keep))
 
     async def next_event(self) -> tuple[str, Event]:
         """Wait for the next event and the name of the worker it is about."""

@@ -11,7 +11,7 @@ import torch
 
 from inference.commands import Cancel, Stop
 from inference.config import EngineConfig
-from inference.engine.engine import Broken, Done, Engine, Report, Stepped, lane_limit
+from inference.engine.engine import Broken, Done, Engine, GivenUp, Report, Stepped, lane_limit
 from inference.engine.runner import Runner
 from inference.engine.scheduler import Scheduler
 from inference.engine.task import Run
@@ -115,9 +115,7 @@ class Worker:
         self._report(self._engine.add(*key, operation))
 
     def _cancel(self, command: Cancel) -> None:
-        if self._engine.cancel(command.job_id, command.attempt):
-            self._forget((command.job_id, command.attempt))
-            self._outlet.send(Dropped(job_id=command.job_id, attempt=command.attempt))
+        self._report(self._engine.cancel(command.job_id, command.attempt, keep=command.keep))
 
     def _report(self, reports: list[Report]) -> None:
         for report in reports:
@@ -132,6 +130,9 @@ class Worker:
                 case Broken(_, error):
                     self._forget(key)
                     self._outlet.send(failed(*key, error))
+                case GivenUp():
+                    self._forget(key)
+                    self._outlet.send(Dropped(job_id=key[0], attempt=key[1]))
 
     def _progress(self, run: Run) -> None:
         """Tell of a step; asides that move nothing are worth no word."""

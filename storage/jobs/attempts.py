@@ -25,7 +25,9 @@ RENEW = """
 
 FINISH = """
     UPDATE job
-       SET state = 'done', result = :result, finished_at = :now, charged = coalesce(:cost, cost),
+       SET state = 'done', result = :result, finished_at = :now,
+           charged = CASE WHEN stopping AND steps > 0 THEN 1.0 * cost * min(step, steps) / steps
+                          ELSE coalesce(:cost, cost) END,
            lease_until = NULL, lease_length = NULL, delivery = 'pending', delivery_at = :now
      WHERE id = :id AND attempt = :attempt AND worker = :worker AND state = 'running'
     RETURNING id
@@ -41,13 +43,23 @@ FAIL = """
     RETURNING id
 """
 
+# What its member had stopped is not tried again.
+CALL_OFF = """
+    UPDATE job
+       SET state = 'cancelled', finished_at = :now,
+           charged = CASE WHEN steps > 0 THEN 1.0 * cost * min(step, steps) / steps ELSE 0 END,
+           lease_until = NULL, lease_length = NULL, delivery = 'pending', delivery_at = :now
+     WHERE id = :id AND attempt = :attempt AND worker = :worker AND state = 'running' AND stopping
+    RETURNING *
+"""
+
 # An attempt that ended without an answer is charged nothing: the next one is charged afresh.
 RELEASE = """
     UPDATE job
        SET state = 'queued', strikes = strikes + :strike, charged = 0, worker = NULL,
            lease_until = NULL, lease_length = NULL
      WHERE id = :id AND attempt = :attempt AND worker = :worker AND state = 'running'
-       AND strikes + :strike < :max_attempts
+       AND strikes + :strike < :max_attempts AND NOT stopping
     RETURNING *
 """
 
@@ -68,6 +80,12 @@ CANCEL = """
            lease_until = NULL, lease_length = NULL, delivery = :delivery, delivery_at = :now
      WHERE id = :id AND (:owner IS NULL OR owner = :owner) AND state IN ('queued', 'running')
     RETURNING *
+"""
+
+STOP = """
+    UPDATE job SET stopping = 1
+     WHERE id = :id AND (:owner IS NULL OR owner = :owner) AND state = 'running' AND NOT stopping
+    RETURNING id
 """
 
 REANCHOR = """
@@ -121,6 +139,8 @@ class Attempts(JobTable):
     ) -> JobRecord | None:
         """Put the job back in its old place, or fail it after too many attempts.
 
+        One that was being stopped is called off, and that is delivered.
+
         `reason` completes the sentence "Given up after 3 attempts: …". An attempt that ended by
         no fault of the job, as at a shutdown, does not count. None when the job was lost.
         """
@@ -129,6 +149,14 @@ class Attempts(JobTable):
         if record is None:
             log_refusal("release", id, attempt, worker)
         return record
+
+    async def stop(self, id: str, owner: str | None) -> bool:
+        """Let the job end with what it has made; False unless it runs and was not stopped yet.
+
+        It is finished with that, for the share of its steps that it ran, or, however else the
+        attempt ends, called off. `owner` is as in `cancel`.
+        """
+        return await self._changed(STOP, {"id": id, "owner": owner})
 
     async def cancel(self, id: str, owner: str | None, *, deliver: bool = False) -> JobRecord:
         """Call the job off at once; one that had ended stays as it was.
@@ -205,6 +233,8 @@ class Attempts(JobTable):
             "error": f"Given up after {attempts}: {reason}.",
             "now": self._now(),
         }
-        return await self._record(RELEASE, values, transaction) or await self._record(
-            GIVE_UP, values, transaction
-        )
+        for way in (CALL_OFF, RELEASE, GIVE_UP):
+            record = await self._record(way, values, transaction)
+            if record is not None:
+                return record
+        return None

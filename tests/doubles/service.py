@@ -43,6 +43,8 @@ class ScriptedService:
         self.submitted: list[Submit] = []
         #: Job ids that were asked to be given up.
         self.cancelled: list[str] = []
+        #: Job ids that were asked to end with what they have made; the test says how they end.
+        self.stopped: list[str] = []
         self._events: asyncio.Queue[tuple[str, Event]] = asyncio.Queue()
 
     @property
@@ -68,7 +70,10 @@ class ScriptedService:
         self.held[submission.job_id] = submission
         self.submitted.append(submission)
 
-    async def cancel(self, worker: str, job_id: str, attempt: int) -> None:
+    async def cancel(self, worker: str, job_id: str, attempt: int, *, keep: bool = False) -> None:
+        if keep:
+            self.stopped.append(job_id)
+            return
         self.cancelled.append(job_id)
         if self.held.pop(job_id, None) is not None:
             self._say(Dropped(job_id=job_id, attempt=attempt))

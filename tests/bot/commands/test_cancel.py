@@ -54,3 +54,32 @@ async def test_somebody_elses_job_by_its_id(house):
     record = await house.only_job()
     await house.ask_plain("cancel", member=house.bob, job=record.id)
     assert (await house.only_job()).state is JobState.RUNNING
+
+
+@pytest.mark.parametrize("way", ["button", "command"])
+async def test_a_running_loopback_shows_its_frames_so_far(house, way):
+    card = await house.ask("loopback", prompt="a fox")
+    record = await house.only_job()
+    if way == "button":
+        result = await house.alice.click(card.response, label="Cancel")
+        said = result.followups[0].content
+    else:
+        said = (await house.ask_plain("cancel")).response.content
+    assert f"Stopping loopback `{record.id}`" in said
+
+    await house.finish(pictures=4, notes=("Stopped after 3 of 4 loops.",))
+
+    shown = card.response
+    assert "Stopped after 3 of 4 loops." in shown.content
+    assert len(shown.attachments) == 4
+    assert (await house.only_job()).state is JobState.DONE
+
+
+async def test_a_loopback_cancelled_before_its_first_frame(house):
+    card = await house.ask("loopback", prompt="a fox")
+    record = await house.only_job()
+    await house.ask_plain("cancel")
+    await house.service.cancel(house.service.worker, record.id, record.attempt)
+    await house.env.settle()
+    assert card.response.content.endswith("Cancelled.")
+    assert (await house.only_job()).state is JobState.CANCELLED

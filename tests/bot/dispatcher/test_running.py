@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from bot.dispatcher import dispatcher as module
 from inference.events import Finished, Picture
+from inference.jobs import Loopback
 from storage.errors import DiskFull, UnknownJob
 from storage.records import JobState
 from tests.bot.dispatcher.conftest import CAPACITY, until
@@ -249,3 +251,64 @@ async def test_a_silent_worker_loses_its_job(idle_line, monkeypatch):
 
     assert id in line.service.cancelled
     assert 2 == line.service.submitted[-1].attempt
+
+
+async def stopped(line):
+    """A loopback that ran a quarter of its steps and was stopped by its owner."""
+    id = await line.run(job=Loopback(prompt="a fox", loops=8))
+    record = await line.jobs.get(id)
+    await line.jobs.renew(id, 1, record.worker, timedelta(hours=1), 40, 160)
+    return await line.dispatcher.cancel(id, "ada", keep=True)
+
+
+async def test_a_stopped_loopback_is_done_with_what_it_made_and_charged_for_that(line):
+    stopping = await stopped(line)
+    assert (JobState.RUNNING, True) == (stopping.state, stopping.stopping)
+    assert [stopping.id] == line.service.stopped
+    assert [] == line.witness.settlements
+
+    line.service.finish(pictures=3, notes=("Stopped after 2 of 8 loops.",))
+
+    record = await line.settled()
+    assert JobState.DONE == record.state
+    assert 3 == len(record.result["pictures"])
+    assert record.cost / 4 == pytest.approx(record.charged)
+
+
+@pytest.mark.parametrize("end", ["dropped", "lost", "failed", "cancelled again", "bot stopped"])
+async def test_a_stopped_loopback_without_an_answer_is_cancelled_and_not_tried_again(line, end):
+    record = await stopped(line)
+    match end:
+        case "dropped":
+            await line.service.cancel(line.service.worker, record.id, 1)
+        case "lost":
+            line.service.lose_worker()
+        case "failed":
+            line.service.fail("It broke.", "engine")
+        case "cancelled again":
+            await line.dispatcher.cancel(record.id, "ada", keep=True)
+        case "bot stopped":
+            await line.dispatcher.stop(0)
+
+    after = await line.settled()
+
+    assert (record.id, JobState.CANCELLED) == (after.id, after.state)
+    assert 1 == len(line.service.submitted)
+
+
+async def test_a_kind_that_has_nothing_to_show_half_way_is_cancelled_at_once(line):
+    id = await line.run()
+
+    record = await line.dispatcher.cancel(id, "ada", keep=True)
+
+    assert JobState.CANCELLED == record.state
+    assert ([], [id]) == (line.service.stopped, line.service.cancelled)
+
+
+async def test_a_waiting_loopback_is_cancelled_at_once(line):
+    line.service.ready = False
+    record = (await line.submit(job=Loopback(prompt="a fox"))).record
+
+    after = await line.dispatcher.cancel(record.id, "ada", keep=True)
+
+    assert JobState.CANCELLED == after.state

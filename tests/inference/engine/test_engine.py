@@ -4,8 +4,8 @@ import torch
 from PIL import Image
 
 from inference.engine import runner as runner_module
-from inference.engine.engine import Broken, Done, Stepped
-from inference.engine.work import Ask, Outcome, Paint, Slice
+from inference.engine.engine import Broken, Done, GivenUp, Stepped
+from inference.engine.work import Ask, Outcome, Paint, Slice, StopAsked
 from inference.errors import OutOfMemory
 from inference.jobs import Imagine, Img2Img
 from inference.models.diffusion import DiffusionModel
@@ -138,8 +138,9 @@ def test_a_cancelled_job_leaves_its_neighbours_alone(make_engine, begin, source)
     reports += engine.add("b", 1, begin(second, image=source))
     for _ in range(3):
         reports += engine.step()
-    assert engine.cancel("b", 1)
-    assert not engine.cancel("b", 1)
+    (given_up,) = engine.cancel("b", 1)
+    assert isinstance(given_up, GivenUp)
+    assert engine.cancel("b", 1) == []
     ends = drive(engine, reports)
     assert {"a"} == set(ends)
     assert np.abs(pixels(expected) - pixels(ends["a"])).max() <= 1
@@ -268,3 +269,47 @@ def test_a_latent_is_handed_on_without_decoding(make_engine):
 
     engine = make_engine()
     assert "None (4, 8, 8) (64, 64)" == drive(engine, engine.add("a", 1, asking()))["a"].text
+
+
+def _catching(answer):
+    """An operation that is stopped while it waits for a tile."""
+    try:
+        yield Ask(works=(Slice(lane=("tiles",), load=None),))
+    except StopAsked:
+        if isinstance(answer, Ask):
+            yield answer
+        if isinstance(answer, Exception):
+            raise answer from None
+        if answer is None:
+            raise
+        return answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "report"),
+    [
+        (Outcome(text="half of it"), Done),
+        (None, GivenUp),
+        (ValueError("no"), Broken),
+        (Ask(works=(Slice(lane=("tiles",), load=None),)), GivenUp),
+    ],
+)
+def test_a_stopped_operation_ends_with_what_it_has(make_engine, answer, report):
+    engine = make_engine(hands={"tiles": lambda lane, loads: loads})
+    engine.add("a", 1, _catching(answer))
+
+    (ended,) = engine.cancel("a", 1, keep=True)
+
+    assert isinstance(ended, report)
+    assert engine.idle
+    if report is Done:
+        assert ended.outcome is answer
+
+
+def test_who_was_not_asked_to_keep_is_given_up(make_engine):
+    engine = make_engine(hands={"tiles": lambda lane, loads: loads})
+    engine.add("a", 1, _catching(Outcome(text="half of it")))
+
+    (ended,) = engine.cancel("a", 1)
+
+    assert isinstance(ended, GivenUp)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from inference.engine.engine import GivenUp, Stepped
 from inference.engine.work import Ask, Slice
 from inference.errors import JobError
 from inference.jobs import Img2Img, Loopback
@@ -133,3 +134,40 @@ def test_what_the_picture_shows_is_appended_anew_each_loop(run_operation, studio
     assert prompts == ["a cat, tags 1", "a cat, tags 2"]
     assert same(seen[0], square)
     assert same(seen[1], made[0].picture)
+
+
+def stopped_after(make_engine, studio, job, square, steps):
+    """Stop a loopback of two steps a loop after so many, and return how it ended."""
+    engine = make_engine()
+    reports = engine.add("job", 1, loopback(job, {"image": square}, studio))
+    while not any(isinstance(one, Stepped) and one.run.step >= steps for one in reports):
+        reports = engine.step()
+    (ended,) = engine.cancel("job", 1, keep=True)
+    assert engine.idle
+    return ended
+
+
+def test_stopped_it_answers_with_the_loops_that_are_whole(make_engine, studio, run_job, square):
+    whole = run_job(job(loops=4), {"image": square})
+    ended = stopped_after(make_engine, studio, job(loops=4, animate=True), square, steps=5)
+    outcome = ended.outcome
+    roles = [made.role for made in outcome.pictures]
+    assert roles == ["result", "animation", "sheet", "frame"]
+    assert outcome.notes == ("Stopped after 2 of 4 loops.",)
+    first, second = with_role(whole, "frame")[:2]
+    assert same(first.picture, with_role(outcome, "frame")[0].picture)
+    assert same(second.picture, with_role(outcome, "result")[0].picture)
+    assert with_role(outcome, "result")[0].seed == 11
+    with Image.open(io.BytesIO(outcome.pictures[1].encoded[0])) as opened:
+        assert opened.n_frames == 2
+
+
+def test_stopped_each_picture_of_a_batch_has_as_many_loops(make_engine, studio, square):
+    outcome = stopped_after(make_engine, studio, job(batch=2), square, steps=6).outcome
+    assert [made.role for made in outcome.pictures] == ["result", "result", "sheet"]
+    assert [made.seed for made in with_role(outcome, "result")] == [10, 13]
+
+
+def test_stopped_in_its_first_loop_it_has_nothing(make_engine, studio, square):
+    ended = stopped_after(make_engine, studio, job(), square, steps=1)
+    assert isinstance(ended, GivenUp)

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from inference.commands import Cancel, Configure, Stop
+from inference.commands import Cancel, Configure, Stop, Submit
 from inference.config import EngineConfig
 from inference.errors import DeviceLost
 from inference.events import Dropped, Failed, Finished, Progress, Ready
+from inference.jobs import Loopback
 from inference.worker.worker import DEVICE_LOST
 from tests.inference.worker.conftest import submission
 
@@ -67,6 +68,31 @@ def test_a_cancelled_job_is_dropped_and_the_next_one_runs(ready, photo):
 
     assert Dropped(job_id="long", attempt=2) == ready.hear()
     assert "next" == ready.hear().job_id
+
+
+def test_a_stopped_loopback_shows_the_loops_it_made(ready, photo):
+    job = Loopback(prompt="a red apple", steps=2, seed=5, loops=32)
+    ready.tell(
+        Submit(
+            job_id="loops",
+            attempt=2,
+            kind=job.kind,
+            params=job.encode(),
+            inputs={"image": str(photo)},
+        )
+    )
+    step = 0
+    while step < 5:
+        step = ready.hear(progress=True).step
+
+    ready.tell(Cancel(job_id="loops", attempt=2, keep=True))
+
+    finished = ready.hear()
+    assert isinstance(finished, Finished)
+    assert [note for note in finished.notes if note.startswith("Stopped after ")]
+    roles = [picture.role for picture in finished.pictures]
+    assert ["result", "sheet"] == roles[:2]
+    assert {"frame"} == set(roles[2:])
 
 
 def test_another_attempt_is_not_cancelled(ready, photo):

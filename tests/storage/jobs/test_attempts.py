@@ -395,3 +395,53 @@ async def test_what_is_taken_back_comes_in_the_order_of_arrival(jobs, enqueue, c
         await claim()
 
     assert [job.id for job in asked] == [job.id for job in await jobs.recover()]
+
+
+async def test_a_stopped_job_is_done_with_what_it_made_and_charged_for_that(
+    jobs, enqueue, claim, database
+):
+    await enqueue(cost=10.0)
+    job = await claim()
+    await jobs.renew(job.id, 1, "gpu-0", LEASE, step=6, steps=20)
+
+    assert await jobs.stop(job.id, "ada")
+    stopping = await jobs.get(job.id)
+    assert await jobs.finish(job.id, 1, "gpu-0", RESULT)
+
+    record = await jobs.get(job.id)
+    assert (JobState.RUNNING, True) == (stopping.state, stopping.stopping)
+    assert (JobState.DONE, RESULT, 3.0) == (record.state, record.result, record.charged)
+    assert 3.0 == await vtime(database)
+
+
+@pytest.mark.parametrize("end", ["release", "expire", "recover"])
+async def test_a_stopped_job_that_made_nothing_is_called_off_and_not_tried_again(
+    jobs, enqueue, claim, clock, end
+):
+    await enqueue(cost=10.0)
+    job = await claim()
+    await jobs.renew(job.id, 1, "gpu-0", LEASE, step=1, steps=20)
+    await jobs.stop(job.id, None)
+    clock.pass_time(LEASE.total_seconds() + 1)
+
+    if end == "release":
+        (record,) = [await jobs.release(job.id, 1, "gpu-0", "its worker died")]
+    else:
+        (record,) = await getattr(jobs, end)()
+
+    assert (JobState.CANCELLED, None, 0.5) == (record.state, record.result, record.charged)
+    assert DeliveryState.PENDING == record.delivery
+    assert await jobs.claim("gpu-0", LEASE) is None
+
+
+async def test_only_a_running_job_of_ones_own_is_stopped_and_only_once(jobs, enqueue, claim):
+    waiting = await enqueue()
+    assert not await jobs.stop(waiting.id, "ada")
+    job = await claim()
+
+    assert not await jobs.stop(job.id, "bob")
+    assert await jobs.stop(job.id, "ada")
+    assert not await jobs.stop(job.id, "ada")
+
+    assert JobState.CANCELLED == (await jobs.cancel(job.id, "ada")).state
+    assert not await jobs.stop(job.id, "ada")

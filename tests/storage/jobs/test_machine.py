@@ -45,11 +45,14 @@ class Expected:
     worker: str | None = None
     deadline: Any = None
     delivery: str = "none"
+    stopping: bool = False
 
     def running(self, attempt, worker):
         return (self.state, self.attempt, self.worker) == ("running", attempt, worker)
 
     def given_back(self, counts=True):
+        if self.stopping:
+            return replace(self, state="cancelled", deadline=None, delivery="pending")
         strikes = self.strikes + counts
         if strikes < 3:
             return replace(self, state="queued", strikes=strikes, worker=None, deadline=None)
@@ -178,6 +181,14 @@ class QueueMachine(RuleBasedStateMachine):
         if job.state in ("queued", "running"):
             self._end(id, "cancelled", "pending" if deliver else "none")
         assert self.model[id].state == record.state
+
+    @rule(id=ids, owner=st.none() | st.sampled_from("abc"))
+    def stop(self, id, owner):
+        job = self.model[id]
+        stops = job.state == "running" and not job.stopping and owner in (None, job.owner)
+        assert stops == self._do(self.jobs.stop(id, owner))
+        if stops:
+            self.model[id] = replace(job, stopping=True)
 
     @rule(seconds=st.sampled_from([1.0, 30.0, 60.0]), step=st.sampled_from([0, 0, -9e6, 9e6]))
     def time_passes(self, seconds, step):
