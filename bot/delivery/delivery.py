@@ -12,7 +12,7 @@ from typing import Any
 import discord
 
 from bot import texts, views
-from bot.delivery.outgoing import Outgoing, compose
+from bot.delivery.outgoing import Outgoing, compose, compose_one
 from bot.delivery.progress import ProgressBoard
 from bot.delivery.routes import AnswerGone, Routes
 from bot.dispatcher import IdleWait, Submission, straight
@@ -193,6 +193,16 @@ class Delivery:
     async def compose(self, record: JobRecord, file_limit: int) -> Outgoing:
         """Make the message for a job that ended."""
         return await compose(record, self._blobs, file_limit, await self._origin(record))
+
+    async def compose_one(self, record: JobRecord, number: int, file_limit: int) -> Outgoing:
+        """Make the message that shows one picture of a batch, counted from 1.
+
+        Raises:
+            BlobMissing: it is no longer stored.
+        """
+        there = ReplyTo.decode(record.reply_to)
+        sheet = there.link(record.message) if there is not None and record.message else ""
+        return await compose_one(record, number, self._blobs, file_limit, sheet)
 
     async def _origin(self, record: JobRecord) -> str:
         """Link to the message of the job that this one was made from, if it is known."""

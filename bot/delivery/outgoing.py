@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import discord
 
 from bot import texts, views
 from bot.delivery.packing import MAX_REQUEST, Packed, pack
+from bot.delivery.sheet import make_sheet
+from bot.results import RESULT, is_batch, pictures_of
+from bot.texts.made import sheet_alt_text, sheet_help
 from storage.blobs import BlobStore
 from storage.errors import BlobMissing
 from storage.records import JobRecord, JobState
 
 MAX_FILES = 10  # Discord's limit for one message
-RESULT = "result"
 ROLES = (RESULT, "animation", "sheet", "frame")
 """Roles of pictures, the most telling first."""
+
+Pictures = Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,8 @@ class Outgoing:
     record: JobRecord
     content: str
     uploads: tuple[Upload, ...] = ()
+    #: Which picture of a batch it shows, from 1; None for the whole result.
+    number: int | None = None
 
     def files(self) -> list[discord.File]:
         """Return fresh files."""
@@ -49,6 +55,8 @@ class Outgoing:
 
     def view(self) -> discord.ui.View:
         """Return the buttons under it."""
+        if self.number is not None:
+            return views.for_picture(self.record, self.number)
         return views.for_ended(self.record)
 
 
@@ -71,26 +79,48 @@ async def compose(
     return Outgoing(record, texts.result(record, notes, origin), tuple(uploads))
 
 
+async def compose_one(
+    record: JobRecord, number: int, blobs: BlobStore, file_limit: int, origin: str = ""
+) -> Outgoing:
+    """Make the message that shows one picture of a batch, counted from 1, as it was made.
+
+    Raises:
+        BlobMissing: it is no longer stored.
+    """
+    pictures = pictures_of(record)
+    picture = pictures[number - 1]
+    packed = await _packed([picture], blobs, min(file_limit, MAX_REQUEST))
+    alone = replace(record, result={**(record.result or {}), "pictures": [picture], "notes": []})
+    said = [f"Picture {number} of {len(pictures)}.", packed.note]
+    upload = _upload(record, number, packed, texts.alt_text(record, number, len(pictures)))
+    return Outgoing(record, texts.result(alone, said, origin), (upload,), number)
+
+
 async def _uploads(
     record: JobRecord, blobs: BlobStore, file_limit: int
 ) -> tuple[list[Upload], list[str]]:
+    """Pack what one message can show: a batch as one contact sheet, all else on its own."""
     made = sorted((record.result or {}).get("pictures") or (), key=_rank)
-    pictures = made[:MAX_FILES]
-    limit = min(file_limit, MAX_REQUEST // max(1, len(pictures)))
+    batch = pictures_of(record) if is_batch(record) else []
+    shown: list[Pictures] = [batch] if batch else []
+    shown += [[picture] for picture in made if picture not in batch]
+    left = len(shown) - MAX_FILES
+    shown = shown[:MAX_FILES]
+    limit = min(file_limit, MAX_REQUEST // max(1, len(shown)))
     uploads: list[Upload] = []
-    notes: list[str] = []
-    for number, picture in enumerate(pictures, start=1):
+    notes: list[str] = [sheet_help(len(batch))] if batch else []
+    for number, pictures in enumerate(shown, start=1):
         try:
-            packed = await _packed(picture, blobs, limit)
+            packed = await _packed(pictures, blobs, limit)
         except BlobMissing:
             notes.append(f"Picture {number} is no longer stored.")
             continue
-        name = f"easel-{record.kind}-{record.id[-6:]}-{number}.{packed.suffix}"
-        alt = texts.alt_text(record, number, len(pictures))
-        uploads.append(Upload(name, packed.data, alt))
+        sheet = sheet_alt_text(record, len(pictures))
+        alt = sheet if len(pictures) > 1 else texts.alt_text(record, number, len(shown))
+        uploads.append(_upload(record, number, packed, alt))
         notes.append(packed.note)
-    if len(made) > len(pictures):
-        notes.append(f"{len(made) - len(pictures)} more pictures do not fit into one message.")
+    if left > 0:
+        notes.append(f"{left} more pictures do not fit into one message.")
     return uploads, list(dict.fromkeys(note for note in notes if note))
 
 
@@ -100,9 +130,19 @@ def _rank(picture: Mapping[str, Any]) -> int:
     return ROLES.index(role) if role in ROLES else len(ROLES)
 
 
-async def _packed(picture: Mapping[str, Any], blobs: BlobStore, limit: int) -> Packed:
-    data = await blobs.get(picture["key"])
-    suffix = str(picture.get("media_type", "image/png")).rpartition("/")[2].replace("jpeg", "jpg")
+def _upload(record: JobRecord, number: int, packed: Packed, alt: str) -> Upload:
+    name = f"easel-{record.kind}-{record.id[-6:]}-{number}.{packed.suffix}"
+    return Upload(name, packed.data, alt)
+
+
+async def _packed(pictures: Pictures, blobs: BlobStore, limit: int) -> Packed:
+    """Fetch a picture, or a sheet of several, as a file of at most `limit` bytes."""
+    files = [await blobs.get(picture["key"]) for picture in pictures]
+    infotext = str(pictures[0].get("infotext") or "")
+    media_type = str(pictures[0].get("media_type", "image/png"))
+    data = files[0]
+    if len(files) > 1:
+        data = await asyncio.to_thread(make_sheet, files, infotext)
     if len(data) <= limit:
-        return Packed(data, suffix)
-    return await asyncio.to_thread(pack, data, limit, str(picture.get("infotext") or ""))
+        return Packed(data, media_type.rpartition("/")[2].replace("jpeg", "jpg"))
+    return await asyncio.to_thread(pack, data, limit, infotext)

@@ -78,6 +78,18 @@ def alt_text(record: JobRecord, number: int, of: int) -> str:
     return (f"{which}: {prompt}" if prompt else f"Result of {which}")[:MAX_ALT_TEXT]
 
 
+def sheet_alt_text(record: JobRecord, count: int) -> str:
+    """Describe a contact sheet for those who do not see it."""
+    return f"{count} pictures on one sheet, numbered. {alt_text(record, 1, 1)}"[:MAX_ALT_TEXT]
+
+
+def sheet_help(count: int) -> str:
+    """Say what the buttons under a contact sheet do."""
+    return (
+        f"-# U1 to U{count} show one picture in full; V1 to V{count} make subtle variations of it."
+    )
+
+
 def prompt_of(record: JobRecord, limit: int) -> str:
     """Show a job's prompt after other words, bounded; nothing where it has none."""
     shown = quote(str(record.params.get("prompt") or ""), limit)

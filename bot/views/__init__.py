@@ -9,17 +9,19 @@ from bot.views.results import (
     Edit,
     Enlarge,
     Parameters,
+    Single,
     UseAsPrompt,
     VaryStrong,
     VarySubtle,
 )
-from bot.views.rows import for_ended, for_history, for_outbox, for_waiting
+from bot.views.rows import for_ended, for_history, for_outbox, for_picture, for_waiting
 
 BUTTONS: tuple[type[JobButton | PickCells | PickJob], ...] = (
     Again,
     Delete,
     Cancel,
     Show,
+    Single,
     VarySubtle,
     VaryStrong,
     Edit,
@@ -35,4 +37,12 @@ BUTTONS: tuple[type[JobButton | PickCells | PickJob], ...] = (
 )
 """Every button, so that one process can answer those of an earlier one."""
 
-__all__ = ["BUTTONS", "client_of", "for_ended", "for_history", "for_outbox", "for_waiting"]
+__all__ = [
+    "BUTTONS",
+    "client_of",
+    "for_ended",
+    "for_history",
+    "for_outbox",
+    "for_picture",
+    "for_waiting",
+]

@@ -12,6 +12,7 @@ import discord
 from bot import texts
 from bot.errors import JobGone
 from bot.requests import InteractionRequest
+from bot.results import pictures_of
 from bot.sources import Stored
 from bot.views.base import JOB, JobButton, client_of, refuse_others
 from bot.views.forms import MAX_TEXT, Filled, JobForm
@@ -24,33 +25,39 @@ SUBTLE, STRONG = 0.15, 0.45  # shares of another noise; 1 would be another seed
 MAX_BLOCK = 1900  # characters of a code block in a message
 
 
-class PictureButton(JobButton, template=rf"easel:none(?:\.(?P<number>\d))?:{JOB}"):
-    """A button about one picture of a job; of several, it first asks which."""
+class NumberedButton(JobButton, template=rf"easel:none(?:\.(?P<number>\d))?:{JOB}"):
+    """A button that may be about one picture of a batch, counted from 1."""
 
-    number: int | None = None
+    def __init__(self, job_id: str, number: int | None = None, label: str | None = None) -> None:
+        super().__init__(job_id, label, "" if number is None else f".{number}")
+        self.number = number
 
     @classmethod
     async def from_custom_id(
         cls, interaction: discord.Interaction[Any], item: Any, match: re.Match[str], /
     ) -> Self:
-        """Read the job's id, and the picture's number if it was chosen."""
-        button = cls(match["job"])
-        button.number = int(match["number"]) if match["number"] else None
-        return button
+        """Read the job's id, and the picture's number if it is about one."""
+        return cls(match["job"], int(match["number"]) if match["number"] else None)
 
-    async def press(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
-        """Go on from the picture, or ask from which."""
-        refuse_others(interaction, record)
+    def picture(self, record: JobRecord) -> dict[str, Any]:
+        """Return the picture that it is about.
+
+        Raises:
+            JobGone: the job made none.
+        """
         pictures = pictures_of(record)
         if not pictures:
             raise JobGone("That job made no picture.")
-        if self.number is None and len(pictures) > 1:
-            await interaction.response.send_message(
-                f"{self.label}: which picture?", view=self._choice(len(pictures)), ephemeral=True
-            )
-            return
-        number = min(self.number or 1, len(pictures))
-        await self.go_on(interaction, record, pictures[number - 1])
+        return pictures[min(self.number or 1, len(pictures)) - 1]
+
+
+class PictureButton(NumberedButton, template=rf"easel:none(?:\.(?P<number>\d))?:{JOB}"):
+    """A button that goes on from a picture; for the job's owner."""
+
+    async def press(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
+        """Go on from the picture."""
+        refuse_others(interaction, record)
+        await self.go_on(interaction, record, self.picture(record))
 
     async def go_on(
         self, interaction: discord.Interaction[Any], record: JobRecord, picture: dict[str, Any]
@@ -58,14 +65,30 @@ class PictureButton(JobButton, template=rf"easel:none(?:\.(?P<number>\d))?:{JOB}
         """Do what the button says with one picture."""
         raise JobGone
 
-    def _choice(self, count: int) -> discord.ui.View:
-        view = discord.ui.View(timeout=None)
-        for number in range(1, count + 1):
-            view.add_item(type(self)(self.job_id, str(number), f".{number}"))
-        return view
+
+class Single(PictureButton, template=rf"easel:single(?:\.(?P<number>\d))?:{JOB}"):
+    """One picture of a batch, as it was made, with buttons of its own."""
+
+    verb = "single"
+    label = "Show"
+    emoji = "🔎"
+
+    async def go_on(
+        self, interaction: discord.Interaction[Any], record: JobRecord, picture: dict[str, Any]
+    ) -> None:
+        """Post it."""
+        client = client_of(interaction)
+        await client.desk.stored(picture["key"]).look(client.reader)
+        await interaction.response.defer(thinking=True)
+        number = min(self.number or 1, len(pictures_of(record)))
+        limit = interaction.filesize_limit
+        outgoing = await client.delivery.compose_one(record, number, limit)
+        await interaction.followup.send(
+            outgoing.content, files=outgoing.files(), view=outgoing.view()
+        )
 
 
-class Vary(PictureButton, template=rf"easel:none:{JOB}"):
+class Vary(PictureButton, template=rf"easel:none(?:\.(?P<number>\d))?:{JOB}"):
     """The same job with a share of other noise."""
 
     share: ClassVar[float]
@@ -75,9 +98,8 @@ class Vary(PictureButton, template=rf"easel:none:{JOB}"):
         self, interaction: discord.Interaction[Any], record: JobRecord, picture: dict[str, Any]
     ) -> None:
         """Queue the same job between its seed and another one."""
-        seed = picture.get("seed")
         varied = {
-            "seed": record.params["seed"] if seed is None else seed,
+            "seed": seed_of(record, picture),
             "variation_seed": random.randrange(MAX_SEED),
             "variation_strength": self.share,
         }
@@ -97,8 +119,8 @@ class VaryStrong(Vary, template=rf"easel:strong(?:\.(?P<number>\d))?:{JOB}"):
     verb, label, share = "strong", "Vary (strong)", STRONG
 
 
-class Edit(JobButton, template=rf"easel:edit:{JOB}"):
-    """The same job with other words and numbers."""
+class Edit(NumberedButton, template=rf"easel:edit(?:\.(?P<number>\d))?:{JOB}"):
+    """The same job with other words and numbers; of one picture, with its seed and alone."""
 
     verb = "edit"
     label = "Edit"
@@ -108,9 +130,11 @@ class Edit(JobButton, template=rf"easel:edit:{JOB}"):
         """Show the job's options as a form."""
         refuse_others(interaction, record)
         job_type = type(decode(record.kind, record.params))
+        kept = {name: v for name, v in record.params.items() if name not in EDITED}
+        if self.number is not None:
+            kept |= {"seed": seed_of(record, self.picture(record)), "batch": 1}
 
         async def submit(answer: discord.Interaction[Any], filled: Filled) -> None:
-            kept = {name: v for name, v in record.params.items() if name not in EDITED}
             job = decode(record.kind, {**kept, **filled.values})
             await client_of(answer).desk.again(InteractionRequest(answer), job, record)
 
@@ -147,7 +171,7 @@ class Describe(PictureButton, template=rf"easel:describe(?:\.(?P<number>\d))?:{J
         await work_on(interaction, Interrogate(), record, picture)
 
 
-class Parameters(JobButton, template=rf"easel:parameters:{JOB}"):
+class Parameters(NumberedButton, template=rf"easel:parameters(?:\.(?P<number>\d))?:{JOB}"):
     """All that made the picture; anyone may look."""
 
     verb = "parameters"
@@ -156,7 +180,8 @@ class Parameters(JobButton, template=rf"easel:parameters:{JOB}"):
 
     async def press(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
         """Show them to who pressed alone."""
-        await send_block(interaction, texts.parameters(record), f"{record.kind}-{record.id}.txt")
+        words = texts.parameters(record, (self.number or 1) - 1)
+        await send_block(interaction, words, f"{record.kind}-{record.id}.txt")
 
 
 class UseAsPrompt(JobButton, template=rf"easel:prompt:{JOB}"):
@@ -180,11 +205,10 @@ class UseAsPrompt(JobButton, template=rf"easel:prompt:{JOB}"):
         await interaction.response.send_modal(form)
 
 
-def pictures_of(record: JobRecord) -> list[dict[str, Any]]:
-    """List the pictures of a job's result that others can start from, in their order."""
-    made = (record.result or {}).get("pictures") or ()
-    still = [dict(one) for one in made if one.get("media_type", "image/png") == "image/png"]
-    return [one for one in still if one.get("role", "result") == "result"] or still
+def seed_of(record: JobRecord, picture: dict[str, Any]) -> int:
+    """Return the seed that a picture was made from."""
+    seed = picture.get("seed")
+    return int(record.params["seed"] if seed is None else seed)
 
 
 def repeated(record: JobRecord) -> Job:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import discord
 
+from bot.results import is_batch, pictures_of
 from bot.views.buttons import Again, Cancel, Delete, Show
 from bot.views.cells import Go, Grid, Invert, PickCells
 from bot.views.history import PickJob
@@ -15,13 +17,14 @@ from bot.views.results import (
     Edit,
     Enlarge,
     Parameters,
+    Single,
     UseAsPrompt,
     VaryStrong,
     VarySubtle,
-    pictures_of,
 )
 from storage.records import JobRecord, JobState
 
+ROW = 5  # buttons that Discord puts beside one another
 SHOWN = 20  # results offered at once, in 4 rows of 5
 
 
@@ -37,7 +40,14 @@ def for_ended(record: JobRecord) -> discord.ui.View:
         return _view([*_marking(record), Delete(job)])
     if record.state is JobState.FAILED:
         return _view([Again(job, "Try again"), Delete(job)])
+    if is_batch(record):
+        return _sheet(record)
     return _view([*_seeded(record), *_pictured(record), *_worded(record), Delete(job)])
+
+
+def for_picture(record: JobRecord, number: int) -> discord.ui.View:
+    """Buttons of one picture of a batch, counted from 1."""
+    return _view([*_varied(record, number), *_pictured(record, number), Delete(record.id)])
 
 
 def for_outbox(records: Iterable[JobRecord]) -> discord.ui.View:
@@ -68,24 +78,51 @@ def _marking(record: JobRecord) -> Iterable[discord.ui.Item[Any]]:
         yield PickCells(record.id, str(record.params["mask_shape"]))
 
 
+def _sheet(record: JobRecord) -> discord.ui.View:
+    """Buttons of a contact sheet: two rows, or two each, of U and V; then those of all pictures."""
+    job, count = record.id, len(pictures_of(record))
+    numbers = range(1, count + 1)
+    wide = math.ceil(count / math.ceil(count / ROW))
+    rows: list[list[discord.ui.Item[Any]]] = []
+    for first in range(1, count + 1, wide):
+        rows.append([Single(job, n, f"U{n}") for n in numbers[first - 1 :][:wide]])
+    if _can_vary(record):
+        for first in range(1, count + 1, wide):
+            rows.append([VarySubtle(job, n, f"V{n}") for n in numbers[first - 1 :][:wide]])
+    seeded = [Again(job), Edit(job)] if varies(record) else []
+    rows.append([*seeded, Parameters(job), Delete(job)])
+    for number, row in enumerate(rows):
+        for item in row:
+            item.row = number
+    return _view(item for row in rows for item in row)
+
+
 def _seeded(record: JobRecord) -> Iterable[discord.ui.Item[Any]]:
     """Buttons of what noise decides."""
+    if varies(record):
+        yield Again(record.id)
+        yield from _varied(record)
+
+
+def _varied(record: JobRecord, number: int | None = None) -> Iterable[discord.ui.Item[Any]]:
+    """Buttons of what is near a picture that noise decides."""
     if not varies(record):
         return
-    yield Again(record.id)
-    if "variation_strength" in record.params and pictures_of(record):
-        yield VarySubtle(record.id)
-        yield VaryStrong(record.id)
-    yield Edit(record.id)
+    if _can_vary(record):
+        yield VarySubtle(record.id, number)
+        yield VaryStrong(record.id, number)
+    yield Edit(record.id, number)
 
 
-def _pictured(record: JobRecord) -> Iterable[discord.ui.Item[Any]]:
+def _can_vary(record: JobRecord) -> bool:
+    return "variation_strength" in record.params and bool(pictures_of(record))
+
+
+def _pictured(record: JobRecord, number: int | None = None) -> Iterable[discord.ui.Item[Any]]:
     """Buttons of a result with a picture."""
     if pictures_of(record):
-        yield Enlarge(record.id)
-        yield Grid(record.id)
-        yield Describe(record.id)
-        yield Parameters(record.id)
+        for button in (Enlarge, Grid, Describe, Parameters):
+            yield button(record.id, number)
 
 
 def _worded(record: JobRecord) -> Iterable[discord.ui.Item[Any]]:

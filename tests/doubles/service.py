@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
@@ -103,9 +104,12 @@ class ScriptedService:
         text: str = "",
         notes: tuple[str, ...] = (),
         file: bytes | None = None,
+        role: str = "result",
     ) -> None:
         job = self._pop(job_id)
-        made = tuple(self._picture(job, n, size, colour, file) for n in range(pictures))
+        made = tuple(
+            replace(self._picture(job, n, size, colour, file), role=role) for n in range(pictures)
+        )
         self._say(
             Finished(
                 job_id=job.job_id,

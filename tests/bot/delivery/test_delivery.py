@@ -222,16 +222,27 @@ async def test_a_cancelled_job_whose_card_is_gone_bothers_nobody(house):
     assert (await house.only_job()).state is JobState.CANCELLED
 
 
-async def test_a_batch_is_one_message(house):
-    card = await house.ask(batch=4)
+async def test_a_batch_is_one_contact_sheet(house):
+    card = await house.ask(batch=4, prompt="a red apple")
     await house.finish(pictures=4)
-    descriptions = [a.description for a in card.response.attachments]
-    assert descriptions == [f"Result of img2img, picture {n} of 4" for n in (1, 2, 3, 4)]
+    (sheet,) = card.response.attachments
+    assert sheet.description == "4 pictures on one sheet, numbered. img2img: a red apple"
+    assert "U1 to U4 show one picture in full" in card.response.content
+
+
+async def test_a_batch_swept_away_is_said(house):
+    card = await house.ask(batch=2)
+    house.env.inject_error("PATCH", "/webhooks/*", status=500)
+    await house.finish(pictures=2)
+    record = await house.only_job()
+    await house.blobs.delete(record.result["pictures"][1]["key"])
+    await house.env.advance_time(module.SWEEP_INTERVAL + 1)
+    assert "no longer stored" in card.response.content
 
 
 async def test_more_pictures_than_a_message_holds(house):
     card = await house.ask("loopback", loops=12)
-    await house.finish(pictures=12)
+    await house.finish(pictures=12, role="frame")
     assert len(card.response.attachments) == 10
     assert "2 more pictures do not fit" in card.response.content
 
