@@ -24,6 +24,7 @@ from inference.interrogation.phrases import (
     read_list,
     select,
 )
+from inference.interrogation.ratings import Rated, rate
 from inference.interrogation.reading import read_config
 from inference.interrogation.shelf import Shelf, find_shelf
 from inference.interrogation.tagger import Tagger, load_tagger
@@ -106,13 +107,24 @@ class Describers:
         if folder is None:
             raise MissingWeights(
                 "There is no tagger on this server. Ask for method caption, or have its host put "
-                "a tagger's folder (config.json, model.safetensors, selected_tags.csv) among the "
-                "models."
+                "a tagger's folder (model.onnx or model.safetensors, with its selected_tags.csv or "
+                "tags.txt) among the models."
             )
         tagger = self._loaded.get(folder)
         if not isinstance(tagger, Tagger):
             tagger = self._loaded[folder] = load_tagger(folder, self._device)
         return tagger.tag(pictures)
+
+    def rate(self, pictures: Sequence[Image.Image]) -> list[Rated] | None:
+        """Say how delicate RGB pictures are; None where no tagger here knows ratings.
+
+        Raises:
+            ModelError: the tagger cannot be loaded.
+        """
+        if self.shelf.tagger() is None:
+            return None
+        rated = [rate(tags) for tags in self.tag(pictures)]
+        return [found for found in rated if found is not None] if None not in rated else None
 
     @property
     def shelf(self) -> Shelf:

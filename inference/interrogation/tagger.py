@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from PIL import Image
 from transformers import AutoImageProcessor, AutoModelForImageClassification
 
-from inference.interrogation.reading import load_part, read_config
+from inference.interrogation.onnx_network import find_onnx, load_onnx
+from inference.interrogation.reading import SHARDED, WEIGHTS, load_part, read_config
 from inference.interrogation.tag_files import read_labels
 from inference.interrogation.tags import Label, Tag
 from inference.models.errors import (
@@ -24,27 +27,33 @@ from inference.models.errors import (
 
 TIMM = "timm_wrapper"
 
+#: RGB pictures of any size → [B, tags] float32: the probability of every tag, 0–1.
+Network = Callable[[Sequence[Image.Image]], npt.NDArray[np.float32]]
+
 
 @dataclass(frozen=True, eq=False)
 class Tagger:
     """One image classifier whose outputs are independent of each other."""
 
-    model: Any
-    processor: Any
+    network: Network
     labels: tuple[Label, ...]
-    device: torch.device
+    #: Its folder's name.
+    name: str
 
-    @torch.inference_mode()
     def tag(self, pictures: Sequence[Image.Image]) -> list[tuple[Tag, ...]]:
         """Tag RGB pictures of any size: every label with its probability, in the network's order.
 
         Raises:
-            BrokenOutput: the network gave no numbers.
+            CorruptWeights: the tag file is another model's.
+            BrokenOutput: the network gave no probabilities.
         """
-        pixels = self.processor(images=list(pictures), return_tensors="pt")["pixel_values"]
-        chances = self.model(pixel_values=pixels.to(self.device)).logits.float().sigmoid().cpu()
-        if not torch.isfinite(chances).all():
-            raise BrokenOutput("The tagger gave numbers that are no tags; use another one.")
+        chances = self.network(pictures)
+        if chances.shape[1:] != (len(self.labels),):
+            raise _of_different_models(self.name, chances.shape[-1], len(self.labels))
+        if not (np.isfinite(chances).all() and chances.min() >= 0 and chances.max() <= 1):
+            raise BrokenOutput(
+                f"The tagger {self.name} gave numbers that are no probabilities; use another one."
+            )
         return [
             tuple(Tag(label, chance) for label, chance in zip(self.labels, row, strict=True))
             for row in chances.tolist()
@@ -52,7 +61,7 @@ class Tagger:
 
 
 def load_tagger(folder: Path, device: torch.device) -> Tagger:
-    """Load a ViT classifier, or one of timm's, from a folder in transformers' layout.
+    """Load a tagger from its folder: transformers' or timm's layout, else an ONNX file.
 
     Raises:
         MissingWeights: weights are not there.
@@ -60,23 +69,15 @@ def load_tagger(folder: Path, device: torch.device) -> Tagger:
         CorruptWeights: they cannot be read, or the tag file is another model's.
     """
     config = read_config(folder)
-    _check_runtime(folder, config)
     labels = read_labels(folder, config)
-    model = load_part(AutoModelForImageClassification, folder, device, torch.float32)
-    outputs = int(model.config.num_labels)
-    if outputs != len(labels):
-        raise CorruptWeights(
-            f"The tagger {folder.name} gives {outputs} numbers, but its tag file names "
-            f"{len(labels)}: they belong to different models."
+    if _runs_as_onnx(folder, config):
+        return Tagger(load_onnx(folder, device), labels, folder.name)
+    if is_timm(config) and not _has_timm():
+        raise UnsupportedWeights(
+            f"The tagger {folder.name} is in timm's layout: install it beside Easel with "
+            "`pip install timm` and restart, or put its model.onnx into the folder."
         )
-    try:
-        processor = AutoImageProcessor.from_pretrained(str(folder), local_files_only=True)
-    except (OSError, ValueError) as error:
-        raise MissingWeights(
-            f"The tagger {folder.name} lacks preprocessor_config.json, which says how it wants "
-            "its pictures: put it beside the weights."
-        ) from error
-    return Tagger(model, processor, labels, device)
+    return Tagger(_load_classifier(folder, device, len(labels)), labels, folder.name)
 
 
 def is_timm(config: dict[str, Any]) -> bool:
@@ -86,15 +87,42 @@ def is_timm(config: dict[str, Any]) -> bool:
     )
 
 
-def _check_runtime(folder: Path, config: dict[str, Any]) -> None:
-    """Refuse what nothing here can run, and say what would."""
-    if is_timm(config) and find_spec("timm") is None:
-        raise UnsupportedWeights(
-            f"The tagger {folder.name} is in timm's layout: install it beside Easel with "
-            "`pip install timm` and restart."
-        )
-    if not config:
-        raise UnsupportedWeights(
-            f"The tagger {folder.name} has no config.json. Easel runs taggers as safetensors in "
-            "transformers' or timm's layout, not as ONNX files: take that variant of it."
-        )
+def _runs_as_onnx(folder: Path, config: dict[str, Any]) -> bool:
+    """Take the ONNX file where there is nothing else, or nothing else that runs here."""
+    if find_onnx(folder) is None:
+        return False
+    plain = any((folder / name).is_file() for name in (WEIGHTS, SHARDED))
+    return not (plain and config) or (is_timm(config) and not _has_timm())
+
+
+def _has_timm() -> bool:
+    return find_spec("timm") is not None
+
+
+def _load_classifier(folder: Path, device: torch.device, labels: int) -> Network:
+    model = load_part(AutoModelForImageClassification, folder, device, torch.float32)
+    if int(model.config.num_labels) != labels:
+        raise _of_different_models(folder.name, int(model.config.num_labels), labels)
+    try:
+        processor = AutoImageProcessor.from_pretrained(str(folder), local_files_only=True)
+    except (OSError, ValueError) as error:
+        raise MissingWeights(
+            f"The tagger {folder.name} lacks preprocessor_config.json, which says how it wants "
+            "its pictures: put it beside the weights."
+        ) from error
+
+    @torch.inference_mode()
+    def chances(pictures: Sequence[Image.Image]) -> npt.NDArray[np.float32]:
+        pixels = processor(images=list(pictures), return_tensors="pt")["pixel_values"]
+        logits = model(pixel_values=pixels.to(device)).logits
+        found: npt.NDArray[np.float32] = logits.float().sigmoid().cpu().numpy()
+        return found
+
+    return chances
+
+
+def _of_different_models(name: str, outputs: int, labels: int) -> CorruptWeights:
+    return CorruptWeights(
+        f"The tagger {name} gives {outputs} numbers, but its tag file names {labels}: they belong "
+        "to different models."
+    )

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
+#: Two letters in a row make a word; a tag without one is a face.
+_WORD = re.compile(r"[^\W\d_]{2}")
+
 
 class TagKind(StrEnum):
     """What a tag speaks of."""
@@ -52,11 +55,9 @@ class TagRules:
     top: int = 0
 
 
-def split_ratings(tags: Sequence[Tag]) -> tuple[tuple[Tag, ...], tuple[Tag, ...]]:
-    """Part ratings from all other tags; ratings come likeliest first."""
-    ratings = [tag for tag in tags if tag.label.kind is TagKind.RATING]
-    others = tuple(tag for tag in tags if tag.label.kind is not TagKind.RATING)
-    return tuple(sorted(ratings, key=lambda tag: -tag.probability)), others
+def without_ratings(tags: Sequence[Tag]) -> tuple[Tag, ...]:
+    """Leave ratings out: they say how delicate a picture is, not what it shows."""
+    return tuple(tag for tag in tags if tag.label.kind is not TagKind.RATING)
 
 
 def choose(tags: Sequence[Tag], rules: TagRules) -> tuple[Tag, ...]:
@@ -64,7 +65,7 @@ def choose(tags: Sequence[Tag], rules: TagRules) -> tuple[Tag, ...]:
     hidden = {_spaced(name.strip().lower()) for name in rules.hidden}
     kept = [
         tag
-        for tag in split_ratings(tags)[1]
+        for tag in without_ratings(tags)
         if tag.probability >= rules.threshold and _spaced(tag.label.name.lower()) not in hidden
     ]
     likeliest = sorted(kept, key=lambda tag: (-tag.probability, tag.label.name))
@@ -85,4 +86,6 @@ def _write_one(tag: Tag, rules: TagRules) -> str:
 
 
 def _spaced(name: str) -> str:
-    return name.replace("_", " ")
+    """Write spaces for underscores, but not within faces: `^_^`, `o_o`."""
+    is_face = not _WORD.search(name)
+    return name if is_face else name.replace("_", " ")

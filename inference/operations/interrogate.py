@@ -13,8 +13,9 @@ from inference.interrogation.captioner import CaptionSettings
 from inference.interrogation.describers import Describers, Pending
 from inference.interrogation.matches import Match
 from inference.interrogation.phrases import Ranking
+from inference.interrogation.ratings import rate
 from inference.interrogation.sentence import ERROR_MARK, sentence
-from inference.interrogation.tags import Tag, TagRules, split_ratings, write
+from inference.interrogation.tags import Tag, TagRules, without_ratings, write
 from inference.jobs import Interrogate
 from inference.models.errors import MissingWeights, ModelError
 from inference.operations.studio import Pictures, Studio
@@ -151,12 +152,15 @@ def _tagged(tags: tuple[Tag, ...], job: Interrogate) -> Said:
         hidden=named(job.skip),
         top=job.top,
     )
-    ratings, others = split_ratings(tags)
-    notes = [f"Rated {best.label.name} ({best.probability:.2f})." for best in ratings[:1]]
+    rated, others = rate(tags), without_ratings(tags)
+    notes = []
+    if rated is not None:
+        likeliest = rated.likeliest
+        notes.append(f"Rated {likeliest.name.lower()} ({rated.chances[likeliest]:.2f}).")
     if not any(tag.probability >= job.threshold for tag in others) and others:
-        likeliest = max(others, key=lambda tag: tag.probability)
+        best = max(others, key=lambda tag: tag.probability)
         notes.append(
-            f"No tag reaches {job.threshold:g}; the likeliest, {likeliest.label.name}, has "
-            f"{likeliest.probability:.2f}. Lower the threshold."
+            f"No tag reaches {job.threshold:g}; the likeliest, {best.label.name}, has "
+            f"{best.probability:.2f}. Lower the threshold."
         )
     return Said(write(tags, rules), tuple(notes))

@@ -37,12 +37,22 @@ def test_without_preparation_it_says_what_to_add(cpu, tmp_path):
 def test_timms_layout_needs_timm(cpu, tmp_path, monkeypatch):
     monkeypatch.setattr(tagger, "find_spec", lambda name: None)
     (tmp_path / "config.json").write_text(json.dumps({"architecture": "vit_base_patch16_224"}))
+    (tmp_path / "selected_tags.csv").write_text(TAGS)
     with pytest.raises(UnsupportedWeights, match="pip install timm"):
         load_tagger(tmp_path, cpu)
 
 
-def test_onnx_files_alone_are_refused_with_words(cpu, tmp_path):
-    (tmp_path / "model.onnx").write_bytes(b"")
+def test_timms_layout_without_timm_runs_as_its_onnx_file(cpu, tmp_path, monkeypatch):
+    monkeypatch.setattr(tagger, "find_spec", lambda name: None)
+    monkeypatch.setattr(tagger, "load_onnx", lambda folder, device: (folder.name, device))
+    (tmp_path / "config.json").write_text(json.dumps({"architecture": "vit_base_patch16_224"}))
     (tmp_path / "selected_tags.csv").write_text(TAGS)
-    with pytest.raises(UnsupportedWeights, match="not as ONNX files"):
-        load_tagger(tmp_path, cpu)
+    for name in ("model.safetensors", "model.onnx"):
+        (tmp_path / name).touch()
+    assert (tmp_path.name, cpu) == load_tagger(tmp_path, cpu).network
+
+
+def test_a_network_in_transformers_layout_comes_before_its_onnx_file(cpu, tmp_path, noise):
+    save_tagger(tmp_path)
+    (tmp_path / "model.onnx").write_bytes(b"not looked at")
+    assert 3 == len(load_tagger(tmp_path, cpu).tag(noise))

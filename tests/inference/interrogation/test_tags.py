@@ -1,6 +1,6 @@
 import pytest
 
-from inference.interrogation.tags import Label, Tag, TagKind, TagRules, split_ratings, write
+from inference.interrogation.tags import Label, Tag, TagKind, TagRules, without_ratings, write
 
 TAGS = (
     Tag(Label("safe", TagKind.RATING), 0.2),
@@ -29,10 +29,19 @@ def test_tags_are_written_as_the_field_writes_them(rules, expected):
     assert expected == write(TAGS, rules)
 
 
-def test_ratings_stand_apart_the_likeliest_first():
-    ratings, others = split_ratings(TAGS)
-    assert ["questionable", "safe"] == [tag.label.name for tag in ratings]
-    assert TAGS[2:] == others
+def test_ratings_are_no_tags():
+    assert TAGS[2:] == without_ratings(TAGS)
+
+
+def test_faces_keep_their_underscores():
+    faces = ("^_^", "o_o", "0_0", "(o)_(o)")
+    tags = [Tag(Label(name), 0.9) for name in (*faces, "2_cats", "v-neck_top")]
+    assert "(o)_(o), 0_0, 2 cats, ^_^, o_o, v-neck top" == write(tags, TagRules(escape=False))
+
+
+def test_the_likeliest_few_are_kept_in_their_order():
+    assert r"miku \(vocaloid\), smile" == write(TAGS, TagRules(top=2))
+    assert r"smile, miku \(vocaloid\)" == write(TAGS, TagRules(top=2, order="score"))
 
 
 def test_equal_scores_are_sorted_by_name():

@@ -9,6 +9,7 @@ from inference.errors import JobError
 from inference.interrogation.captioner import CaptionSettings
 from inference.interrogation.describers import Describers, Pending
 from inference.interrogation.phrases import Ranking
+from inference.interrogation.ratings import Rating
 from inference.jobs import Interrogate, Loopback
 from inference.models.errors import CorruptWeights, MissingWeights, UnknownModel
 from inference.models.library import Library
@@ -196,6 +197,15 @@ def test_a_skipped_tag_is_no_reason_to_lower_the_threshold(ask, make, host):
     outcome = ask(make(host), method="tags", threshold=0.0, skip="miku (v), red apple")
     assert "" == outcome.text
     assert 1 == len(outcome.notes)
+
+
+def test_a_hosts_tagger_rates_pictures_for_whoever_sets_rules(make, host, tmp_path, photo):
+    describers = make(host)
+    (tags,) = describers.tag([photo])
+    (rated,) = describers.rate([photo])
+    assert {Rating.GENERAL, Rating.EXPLICIT} == set(rated.chances)
+    assert tags[1].probability == rated.at_least(Rating.EXPLICIT)
+    assert make(tmp_path / "none").rate([photo]) is None
 
 
 def test_a_threshold_too_high_names_the_likeliest(ask, make, host):
