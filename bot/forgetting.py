@@ -18,14 +18,13 @@ class Kept:
     """What is stored of a member."""
 
     jobs: int
-    #: Keys of the pictures that their jobs started from or came to.
+    #: Keys of the pictures that their jobs started from or came to, in part or in the end.
     pictures: frozenset[str]
 
 
 async def kept_of(owner: str, jobs: JobStore) -> Kept:
     """Count what is stored of a member."""
-    records = await _all_of(owner, jobs)
-    return Kept(len(records), frozenset(key for record in records for key in _pictures(record)))
+    return Kept(len(await _all_of(owner, jobs)), frozenset(await jobs.referenced_blobs(owner)))
 
 
 async def forget(
@@ -59,8 +58,3 @@ async def _all_of(owner: str, jobs: JobStore) -> list[JobRecord]:
         found += page
         before = page[-1].id
     return found
-
-
-def _pictures(record: JobRecord) -> list[str]:
-    made = (record.result or {}).get("pictures") or ()
-    return [*record.inputs.values(), *(picture["key"] for picture in made)]

@@ -9,11 +9,13 @@ from datetime import timedelta
 from pathlib import Path
 
 from bot.dispatcher import Dispatcher
+from bot.housekeeping import Housekeeper, chores
 from bot.settings import Settings
 from inference.config import EngineConfig
 from inference.service import LocalService
 from storage.blobs import BlobStore
 from storage.database import Database
+from storage.guilds import GuildStore
 from storage.jobs import JobStore
 from storage.records import QueueLimits
 
@@ -60,7 +62,9 @@ async def opened(settings: Settings) -> AsyncIterator[House]:
             dispatcher = Dispatcher(
                 jobs, blobs, service, limits=limits(settings), lease=lease(settings)
             )
-            yield House(database, jobs, blobs, service, dispatcher)
+            own = chores(jobs, blobs, GuildStore(database), settings.keep_days)
+            async with Housekeeper(own, dispatcher):
+                yield House(database, jobs, blobs, service, dispatcher)
 
 
 def limits(settings: Settings) -> QueueLimits:

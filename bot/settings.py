@@ -40,6 +40,13 @@ class Settings(BaseSettings):
     data_dir: Path = Field(
         Path("data"), description="Where the database, the pictures and the models are kept."
     )
+    keep_days: float = Field(
+        90,
+        ge=0,
+        le=36_500,
+        description="Days that ended jobs and their pictures are kept; 0 keeps them until somebody "
+        "deletes them.",
+    )
     model: str = Field(
         "starter",
         description="The checkpoint: `starter`, a registry name, a folder or a .safetensors file.",

@@ -229,6 +229,7 @@ class Database:
         if not self.read_only:
             await self.execute("PRAGMA journal_mode = WAL")
             await self.execute("PRAGMA synchronous = FULL")
+            await self.execute("PRAGMA secure_delete = ON")  # what is forgotten is overwritten
             await self.execute(f"PRAGMA journal_size_limit = {WAL_SIZE_LIMIT}")
             await self.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
             await self.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")

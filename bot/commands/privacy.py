@@ -16,7 +16,7 @@ STORED = (
     "Of you, this Easel stores {jobs} and {pictures}: who asked, where, with which options, and "
     "the pictures that went in and came out, without place, time and camera. Your messages are not "
     "kept. They serve the buttons, `/history` and deliveries, and nothing else; nothing is used "
-    "for training. They stay until you delete them with `/privacy forget`, or the host does.\n"
+    "for training. They stay {until}.\n"
     "Results in channels are Discord's: 🗑️ *Delete* takes each away."
 )
 
@@ -31,7 +31,9 @@ class PrivacyCog(EaselCog):
         """Count it for the member alone."""
         kept = await kept_of(str(interaction.user.id), self.bot.jobs)
         words = STORED.format(
-            jobs=_count(kept.jobs, "job"), pictures=_count(len(kept.pictures), "picture")
+            jobs=_count(kept.jobs, "job"),
+            pictures=_count(len(kept.pictures), "picture"),
+            until=_until(self.bot.settings.keep_days),
         )
         await interaction.response.send_message(words, ephemeral=True)
 
@@ -48,6 +50,13 @@ class PrivacyCog(EaselCog):
             "your defaults and styles. Buttons under your old results no longer work.",
             ephemeral=True,
         )
+
+
+def _until(days: float) -> str:
+    forget = "you delete them with `/privacy forget`"
+    if not days:
+        return f"until {forget}, or the host does"
+    return f"at most {days:g} days after the job has ended, or until {forget}"
 
 
 def _count(number: int, noun: str) -> str:

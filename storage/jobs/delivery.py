@@ -7,6 +7,9 @@ in sending may or may not have arrived: look before sending again.
 
 from __future__ import annotations
 
+from datetime import datetime
+
+from storage.clock import to_microseconds
 from storage.jobs.base import JobTable
 from storage.records import JobRecord
 
@@ -46,7 +49,18 @@ UNDELIVERED = """
      WHERE delivery = 'undelivered' AND owner = ? ORDER BY id LIMIT ?
 """
 
-READDRESS = "UPDATE job SET reply_to = :reply_to WHERE id = :id RETURNING id"
+READDRESS = "UPDATE job SET reply_to = :reply_to, address_since = :now WHERE id = :id RETURNING id"
+
+OLD_ADDRESSES = """
+    SELECT id, reply_to FROM job
+     WHERE address_since < :before ORDER BY address_since LIMIT :limit
+"""
+
+RETIRE_ADDRESS = """
+    UPDATE job SET reply_to = :lasting, address_since = NULL
+     WHERE id = :id AND reply_to = :reply_to
+    RETURNING id
+"""
 
 
 class Deliveries(JobTable):
@@ -82,4 +96,19 @@ class Deliveries(JobTable):
 
     async def readdress(self, id: str, reply_to: str) -> bool:
         """Replace where the answer goes, as when a token in it has run out."""
-        return await self._changed(READDRESS, {"id": id, "reply_to": reply_to})
+        values = {"id": id, "reply_to": reply_to, "now": self._now()}
+        return await self._changed(READDRESS, values)
+
+    async def old_addresses(self, before: datetime, limit: int = 500) -> list[tuple[str, str]]:
+        """Return id and address of jobs whose address was given before that time, oldest first.
+
+        Those retired since are not among them.
+        """
+        values = {"before": to_microseconds(before), "limit": limit}
+        rows = await self._database.fetch_all(OLD_ADDRESSES, values)
+        return [(row["id"], row["reply_to"]) for row in rows]
+
+    async def retire_address(self, id: str, reply_to: str, lasting: str) -> bool:
+        """Replace the address by what of it still works; False when it was another meanwhile."""
+        values = {"id": id, "reply_to": reply_to, "lasting": lasting}
+        return await self._changed(RETIRE_ADDRESS, values)

@@ -24,9 +24,9 @@ COUNT_WAITING = """
 
 INSERT = """
     INSERT INTO job (id, kind, params, inputs, owner, guild, reply_to, idempotency_key, cost,
-                     priority, parent, weight, affinity, created_at)
+                     priority, parent, weight, affinity, created_at, address_since)
     VALUES (:id, :kind, :params, :inputs, :owner, :guild, :reply_to, :idempotency_key, :cost,
-            :priority, (SELECT id FROM job WHERE id = :parent), :weight, :affinity, :now)
+            :priority, (SELECT id FROM job WHERE id = :parent), :weight, :affinity, :now, :now)
     RETURNING *
 """
 

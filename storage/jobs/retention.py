@@ -11,21 +11,33 @@ PAGE = 500  # jobs read at a time, so that a claim never waits long behind a swe
 
 FORGET = "DELETE FROM job WHERE owner = ? RETURNING id"
 
-PURGE = """
+_PURGE = """
     DELETE FROM job
      WHERE id IN (
        SELECT id FROM job
-        WHERE finished_at IS NOT NULL AND finished_at < ?
+        WHERE finished_at IS NOT NULL AND finished_at < :before {condition}
           AND delivery NOT IN ('pending', 'sending')
-        ORDER BY finished_at LIMIT ?)
+        ORDER BY finished_at LIMIT :limit)
     RETURNING id
+"""
+PURGE = _PURGE.format(condition="")
+PURGE_GUILD = _PURGE.format(condition="AND guild = :guild")
+
+# Each step goes to the next server's first row in the index, however many jobs lie between.
+GUILDS = """
+    WITH RECURSIVE found (guild) AS (
+      SELECT min(guild) FROM job WHERE finished_at IS NOT NULL
+      UNION ALL
+      SELECT (SELECT min(guild) FROM job WHERE finished_at IS NOT NULL AND guild > found.guild)
+        FROM found WHERE found.guild IS NOT NULL)
+    SELECT guild FROM found WHERE guild IS NOT NULL
 """
 
 # Any text of 64 hexadecimal digits in what a job keeps counts as a picture it needs: to keep one
 # too many costs some bytes, to delete one too many costs a picture.
-REFERENCED = """
+_REFERENCED = """
     WITH page AS MATERIALIZED (
-      SELECT id, inputs, result FROM job WHERE id > :after ORDER BY id LIMIT :page),
+      SELECT id, inputs, result FROM job WHERE {condition} ORDER BY id LIMIT :page),
     document AS (
       SELECT inputs AS content FROM page
       UNION ALL SELECT result FROM page WHERE result IS NOT NULL
@@ -35,18 +47,34 @@ REFERENCED = """
      WHERE tree.type = 'text' AND length(tree.atom) = 64 AND tree.atom NOT GLOB '*[^0-9a-f]*'
 """
 
-PAGE_END = "SELECT max(id) FROM (SELECT id FROM job WHERE id > ? ORDER BY id LIMIT ?)"
+_PAGE_END = "SELECT max(id) FROM (SELECT id FROM job WHERE {condition} ORDER BY id LIMIT :page)"
+
+# Of everyone, or of one owner.
+EVERYONE, OWNER = "id > :after", "owner = :owner AND id > :after"
+PAGES = {
+    condition: (_PAGE_END.format(condition=condition), _REFERENCED.format(condition=condition))
+    for condition in (EVERYONE, OWNER)
+}
 
 
 class Retention(JobTable):
     """The end of records."""
 
-    async def purge(self, before: datetime) -> int:
-        """Delete the jobs that ended before that time and owe no delivery; return how many."""
+    async def purge(self, before: datetime, guild: str | None = None) -> int:
+        """Delete the jobs that ended before that time and owe no delivery; return how many.
+
+        With `guild`, only those of that server.
+        """
+        values = {"before": to_microseconds(before), "guild": guild, "limit": PAGE}
+        sql = PURGE if guild is None else PURGE_GUILD
         gone = 0
-        while page := await self._database.fetch_all(PURGE, (to_microseconds(before), PAGE)):
+        while page := await self._database.fetch_all(sql, values):
             gone += len(page)
         return gone
+
+    async def guilds(self) -> list[str]:
+        """Return the servers of which ended jobs are kept."""
+        return [row["guild"] for row in await self._database.fetch_all(GUILDS)]
 
     async def forget(self, owner: str) -> int:
         """Delete all jobs of a member, running ones too; return how many.
@@ -58,12 +86,15 @@ class Retention(JobTable):
             await transaction.execute("DELETE FROM member WHERE owner = ?", (owner,))
         return len(rows)
 
-    async def referenced_blobs(self) -> set[str]:
-        """Return the keys of all pictures that some job started from or came to."""
+    async def referenced_blobs(self, owner: str | None = None) -> set[str]:
+        """Return the keys of all pictures that some job started from or came to.
+
+        With `owner`, only those of that member's jobs.
+        """
+        page_end, referenced = PAGES[EVERYONE if owner is None else OWNER]
         keys: set[str] = set()
-        after = ""
-        while end := await self._database.fetch_value(PAGE_END, (after, PAGE)):
-            rows = await self._database.fetch_all(REFERENCED, {"after": after, "page": PAGE})
-            keys.update(row["key"] for row in rows)
-            after = end
+        values = {"owner": owner, "after": "", "page": PAGE}
+        while end := await self._database.fetch_value(page_end, values):
+            keys.update(row["key"] for row in await self._database.fetch_all(referenced, values))
+            values["after"] = end
         return keys

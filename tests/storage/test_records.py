@@ -46,7 +46,8 @@ async def test_the_record_has_a_field_for_every_column(database):
     rows = await database.fetch_all("SELECT name FROM pragma_table_info('job')")
 
     assert {row["name"] for row in rows} == {field.name for field in fields(JobRecord)} | {
-        "lease_length"
+        "lease_length",
+        "address_since",
     }
 
 

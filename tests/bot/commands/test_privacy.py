@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from bot.commands.privacy import SURE
+from bot.commands.privacy import SURE, _until
 from tests.doubles.pictures import png
 
 
@@ -38,3 +38,8 @@ async def test_forget_calls_off_what_runs(house):
     await house.ask_plain("privacy forget", sure=SURE)
     assert house.service.held == {}
     assert await house.count() == 0
+
+
+def test_how_long_things_are_kept_is_said():
+    assert "at most 90 days" in _until(90)
+    assert "days" not in _until(0)

@@ -21,6 +21,10 @@ HOT = {
     "limits": (queue.COUNT_WAITING, ["job_queued_guild"]),
     "list": (reading.OF_OWNER, ["job_of_owner"]),
     "purge": (retention.PURGE, ["job_finished"]),
+    "purge of a server": (retention.PURGE_GUILD, ["job_finished_in_guild"]),
+    "servers": (retention.GUILDS, ["job_finished_in_guild"]),
+    "old addresses": (delivery.OLD_ADDRESSES, ["job_address"]),
+    "pictures of a member": (retention.PAGES[retention.OWNER][0], ["job_of_owner"]),
 }
 
 

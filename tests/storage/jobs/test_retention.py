@@ -4,9 +4,11 @@ from datetime import timedelta
 
 import pytest
 
+from storage.database import Database
 from storage.errors import UnknownJob
-from storage.jobs import retention
+from storage.jobs import JobStore, retention
 from storage.records import JobState
+from tests.storage.factories import ROOMY, make_job
 
 
 async def end(jobs, claim, *, sent=True, result=None):
@@ -66,6 +68,60 @@ async def test_forgetting_a_member_leaves_nothing_of_theirs(jobs, enqueue, claim
     assert ["bob"] == [row["owner"] for row in await database.fetch_all("SELECT * FROM member")]
     counts = await jobs.counts()
     assert (0, 1) == (counts[JobState.QUEUED], counts[JobState.RUNNING])
+
+
+async def test_what_was_forgotten_is_in_no_file_any_more(folder):
+    secret = "a prompt that nobody else would write"
+    path = folder / "private.db"
+    async with Database(path) as database:
+        jobs = JobStore(database)
+        await jobs.enqueue(make_job(params={"prompt": secret}), ROOMY)
+    assert secret.encode() in path.read_bytes()
+
+    async with Database(path) as database:
+        assert 1 == await JobStore(database).forget("ada")
+
+    assert not [each for each in folder.glob("private*") if secret.encode() in each.read_bytes()]
+
+
+async def test_a_purge_of_one_server_leaves_the_others(jobs, enqueue, claim, clock):
+    for guild in ("one", "two", None, "one"):
+        await enqueue(guild=guild)
+        await end(jobs, claim)
+    assert ["one", "two"] == await jobs.guilds()
+    clock.pass_time(60)
+
+    assert 2 == await jobs.purge(clock.now(), "one")
+
+    assert ["two"] == await jobs.guilds()
+    assert 2 == len(await jobs.list_for("ada"))
+
+
+async def test_an_old_address_is_retired_once_and_only_as_it_was(jobs, enqueue, clock):
+    first, second = await enqueue(reply_to="token 1"), await enqueue(reply_to="token 2")
+    clock.pass_time(60)
+    await enqueue(reply_to="token 3")
+    old = [(first.id, "token 1"), (second.id, "token 2")]
+    assert old == await jobs.old_addresses(clock.now())
+    assert old[:1] == await jobs.old_addresses(clock.now(), 1)
+
+    assert await jobs.retire_address(first.id, "token 1", "without")
+    assert await jobs.readdress(second.id, "token 4")
+    assert not await jobs.retire_address(second.id, "token 2", "without")
+
+    assert [] == await jobs.old_addresses(clock.now())
+    assert ("without", "token 4") == (
+        (await jobs.get(first.id)).reply_to,
+        (await jobs.get(second.id)).reply_to,
+    )
+
+
+async def test_the_pictures_of_one_member_are_told_apart(jobs, enqueue):
+    keys = [f"{number:064x}" for number in range(3)]
+    for key, owner in zip(keys, ("ada", "bob", "ada"), strict=True):
+        await enqueue(inputs={"image": key}, owner=owner)
+
+    assert {keys[0], keys[2]} == await jobs.referenced_blobs("ada")
 
 
 async def test_every_picture_that_a_job_names_is_referenced(jobs, enqueue, claim, monkeypatch):
