@@ -9,6 +9,7 @@ from typing import TypeVar
 import discord
 from discord.ext import commands
 
+from bot.admission import Admission
 from bot.answers import EaselTree
 from bot.attachments import PictureReader
 from bot.commands import COGS
@@ -19,6 +20,7 @@ from bot.gate import Gate
 from bot.menus import make_menus
 from bot.pictures import PictureLimits
 from bot.replies import Listener
+from bot.rulebook import Rulebook
 from bot.settings import Settings
 from bot.shown import DISCORDS_HOSTS
 from bot.styles import StyleShelf
@@ -27,6 +29,7 @@ from inference.service import Service
 from storage.blobs import BlobStore
 from storage.guilds import GuildStore
 from storage.jobs import JobStore
+from storage.usage import UsageStore
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +53,7 @@ class Easel(commands.AutoShardedBot):
         blobs: BlobStore,
         service: Service,
         guilds: GuildStore | None = None,
+        usage: UsageStore | None = None,
     ) -> None:
         # Easel never speaks: what voice would need is not missing.
         discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
@@ -74,13 +78,15 @@ class Easel(commands.AutoShardedBot):
         )
         routes = Routes(self)
         self.delivery = Delivery(jobs, blobs, routes, ProgressBoard(routes))
-        self.gate = Gate(jobs, guilds)
+        self.gate = Gate(jobs, guilds, usage)
+        self.rulebook = Rulebook(guilds)
         self.styles = StyleShelf(guilds)
         self.desk = Desk(
             dispatcher, jobs, blobs, self.reader, self.delivery, service, self.gate, self.styles
         )
         self.listener = Listener(self)
         dispatcher.announcer = self.delivery
+        dispatcher.admission = Admission(self, self.gate)
 
     async def idle_wait(self, awaitable: Awaitable[T], *, reason: str) -> T:
         """Await what only the outside world can bring about: a new job, a worker's word, time.

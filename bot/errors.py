@@ -16,6 +16,7 @@ BotError
 │   ├── NothingToCancel    no such job is waiting or running
 │   ├── JobGone            a button of a job that is no longer stored
 │   ├── NotAllowed         the server's admins did not allow that; says what they did
+│   ├── BadSetting         a setting that cannot be; says which and what would be possible
 │   ├── NoSettings         this Easel keeps no settings
 │   ├── MessageGone        the message replied to was deleted
 │   ├── TooLongForAForm    a text that an input of a form cannot hold
@@ -133,6 +134,14 @@ class JobGone(UserError):
 
 class NotAllowed(UserError):
     """The server does not allow that."""
+
+
+class BadSetting(UserError):
+    """A setting cannot be that."""
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(f"{name} {problem}.")
+        self.name = name
 
 
 class NoSettings(UserError):

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+import discord
+
 from bot import policy
-from bot.policy import Rules
+from bot.policy import Asker, Rules, Use
+from bot.policy.quota import WINDOW
 from bot.requests import Request
 from inference.jobs import Job
 from storage.guilds import GuildStore
 from storage.jobs import JobStore
 from storage.records import JobState
+from storage.usage import UsageStore
 
 ACTIVE = (JobState.QUEUED, JobState.RUNNING)
 MOST = 100  # jobs of one member that are counted
@@ -20,9 +24,12 @@ MOST = 100  # jobs of one member that are counted
 class Gate:
     """Lets through what the server allows, by its settings as they are now."""
 
-    def __init__(self, jobs: JobStore, guilds: GuildStore | None) -> None:
+    def __init__(
+        self, jobs: JobStore, guilds: GuildStore | None, usage: UsageStore | None = None
+    ) -> None:
         self._jobs = jobs
         self._guilds = guilds
+        self._usage = usage
 
     async def rules(self, guild: str | None) -> Rules:
         """Return a server's rules; none where there is no server, or nothing to set them in."""
@@ -34,6 +41,13 @@ class Gate:
         """Return a member's defaults."""
         return {} if self._guilds is None else await self._guilds.member_defaults(owner)
 
+    async def uses(self, guild: str | None, owner: str) -> list[Use]:
+        """Return what the member's jobs on that server used of the GPU in the last 24 hours."""
+        if guild is None or self._usage is None:
+            return []
+        since = discord.utils.utcnow() - WINDOW
+        return [Use(u.at, u.seconds) for u in await self._usage.since(since, guild, owner)]
+
     async def check(
         self, request: Request, job: Job, sizes: Collection[tuple[int, int]] = ()
     ) -> None:
@@ -43,8 +57,29 @@ class Gate:
             NotAllowed: says what is allowed.
         """
         rules = await self.rules(request.guild)
-        policy.check_place(rules, request.asker)
-        policy.check_job(rules, job, sizes)
+        await self.check_now(rules, request.asker, request.guild, request.owner, job, sizes)
         if rules.max_jobs is not None:
             active = await self._jobs.list_for(request.owner, states=ACTIVE, limit=MOST)
             policy.check_queue(rules, sum(one.guild == request.guild for one in active))
+        if rules.max_server_jobs is not None:
+            outstanding = await self._jobs.outstanding()
+            policy.check_server_queue(rules, sum(one.guild == request.guild for one in outstanding))
+
+    async def check_now(
+        self,
+        rules: Rules,
+        asker: Asker,
+        guild: str | None,
+        owner: str,
+        job: Job,
+        sizes: Collection[tuple[int, int]] = (),
+    ) -> None:
+        """Refuse what may not be asked, and may not run either, whatever else is waiting.
+
+        Raises:
+            NotAllowed: says what is allowed.
+        """
+        policy.check_place(rules, asker)
+        policy.check_job(rules, job, sizes)
+        if policy.quota_of(rules, asker) is not None:
+            policy.check_quota(rules, asker, await self.uses(guild, owner))

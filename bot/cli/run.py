@@ -17,6 +17,7 @@ from bot.house import House, opened
 from bot.settings import Settings
 from storage.errors import StorageError
 from storage.guilds import GuildStore
+from storage.usage import UsageStore
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ def make_bot(house: House, settings: Settings) -> Easel:
         blobs=house.blobs,
         service=house.service,
         guilds=GuildStore(house.database),
+        usage=UsageStore(house.database),
     )
 
 

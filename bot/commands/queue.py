@@ -7,8 +7,9 @@ from typing import Any
 import discord
 from discord import app_commands
 
-from bot import texts, views
+from bot import policy, texts, views
 from bot.commands.base import EaselCog
+from bot.requests import InteractionRequest
 from storage.records import JobState
 
 ACTIVE = (JobState.QUEUED, JobState.RUNNING)
@@ -29,9 +30,17 @@ class QueueCog(EaselCog):
         counts = await jobs.counts()
         ready = sum(worker.ready for worker in self.bot.service.workers)
         content = texts.queue(lines, counts[JobState.QUEUED], counts[JobState.RUNNING], ready)
+        content += await self._quota(interaction)
         if outbox:
             await interaction.response.send_message(
                 content, view=views.for_outbox(outbox[:LISTED]), ephemeral=True
             )
         else:
             await interaction.response.send_message(content, ephemeral=True)
+
+    async def _quota(self, interaction: discord.Interaction[Any]) -> str:
+        """Say how much GPU time the member has left on this server, where that is limited."""
+        request, gate = InteractionRequest(interaction), self.bot.gate
+        seconds = policy.quota_of(await gate.rules(request.guild), request.asker)
+        left = texts.quota(seconds, await gate.uses(request.guild, request.owner))
+        return f"\nGPU time on this server: {left}" if left else ""

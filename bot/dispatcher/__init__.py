@@ -4,7 +4,7 @@ Whatever happens to a job is recorded first and announced afterwards; what the r
 depends on whether the telling worked.
 """
 
-from bot.dispatcher.contract import Announcer, IdleWait, Silence, Submission, straight
+from bot.dispatcher.contract import Admission, Announcer, IdleWait, Silence, Submission, straight
 from bot.dispatcher.dispatcher import Dispatcher
 
-__all__ = ["Announcer", "Dispatcher", "IdleWait", "Silence", "Submission", "straight"]
+__all__ = ["Admission", "Announcer", "Dispatcher", "IdleWait", "Silence", "Submission", "straight"]

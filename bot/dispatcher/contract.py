@@ -47,6 +47,22 @@ class Silence:
         """Say nothing."""
 
 
+class Admission(Protocol):
+    """Who looks at a job once more when its turn has come; it never raises."""
+
+    async def refusal(self, record: JobRecord) -> str | None:
+        """Say why a job may no longer run, in words for its owner, or None."""
+        ...
+
+
+class EveryJob:
+    """The admission of those who have no rules."""
+
+    async def refusal(self, record: JobRecord) -> str | None:
+        """Let it run."""
+        return None
+
+
 @dataclass(frozen=True)
 class Submission:
     """What the member is told at once."""

@@ -9,7 +9,15 @@ import random
 from collections.abc import Mapping
 from datetime import timedelta
 
-from bot.dispatcher.contract import Announcer, IdleWait, Silence, Submission, straight
+from bot.dispatcher.contract import (
+    Admission,
+    Announcer,
+    EveryJob,
+    IdleWait,
+    Silence,
+    Submission,
+    straight,
+)
 from bot.dispatcher.hands import Hands
 from bot.dispatcher.recorder import Recorder
 from inference.commands import Submit
@@ -45,6 +53,8 @@ class Dispatcher:
         idle_wait: IdleWait = straight,
     ) -> None:
         self.idle_wait: IdleWait = idle_wait
+        #: Who looks at a job once more before it runs.
+        self.admission: Admission = EveryJob()
         self._jobs = jobs
         self._blobs = blobs
         self._service = service
@@ -207,6 +217,12 @@ class Dispatcher:
         if record is None:
             return False
         held = self._hands.hold(record, worker)
+        refusal = await self.admission.refusal(record)
+        if self._hands.find(worker, record.id, record.attempt) is not held:
+            return True  # called off meanwhile
+        if refusal is not None:
+            await self._recorder.turn_away(held, refusal)
+            return True
         try:
             inputs = {name: str(self._blobs.path(key)) for name, key in record.inputs.items()}
             await self._service.submit(

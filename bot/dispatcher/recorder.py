@@ -82,6 +82,14 @@ class Recorder:
         if after is not None and after.state.is_terminal:
             self.announcer.settled(after)
 
+    async def turn_away(self, held: Held, reason: str) -> None:
+        """Fail a job that may no longer run; it has run no step and is charged nothing."""
+        record = held.record
+        with self._letting_go(held):
+            ended = await self._jobs.fail(record.id, record.attempt, held.worker, reason)
+        if ended:
+            self.announcer.settled(await self._jobs.get(record.id))
+
     async def _progress(self, worker: str, event: Progress) -> None:
         held = self._hands.find(worker, event.job_id, event.attempt)
         if held is None:

@@ -15,7 +15,7 @@ from bot.texts.cards import (
 )
 from bot.texts.lists import defaults, history, models, queue, queue_line, styles
 from bot.texts.made import MAX_ALT_TEXT, alt_text, facts, parameters
-from bot.texts.server import settings
+from bot.texts.server import quota, settings
 from bot.texts.signs import MAX_CONTENT, block, plain, quote
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "progress",
     "queue",
     "queue_line",
+    "quota",
     "quote",
     "received",
     "result",

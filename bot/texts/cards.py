@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bot.texts.made import facts, prompt_of
-from bot.texts.signs import MAX_CONTENT, block, plain, within
+from bot.texts.signs import MAX_CONTENT, block, plain, within, worded
 from storage.records import JobRecord, JobState, QueuePlace
 
 SHOWN_PROMPT = 300  # characters of a prompt on a card
@@ -64,7 +64,7 @@ def is_cut(text: str) -> bool:
 
 def failed(record: JobRecord) -> str:
     """Say why a job failed."""
-    return _card(record, f"⚠️ {plain(record.error or 'It failed without a reason.', 800)}")
+    return _card(record, f"⚠️ {worded(record.error or 'It failed without a reason.', 800)}")
 
 
 def cancelled(record: JobRecord) -> str:

@@ -2,29 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
-from bot.policy import Rules
+from bot.policy import Rules, Use, left_of
+from bot.policy.quota import WINDOW
 from bot.texts.signs import MAX_CONTENT, quote, within
 from storage.guilds import Change
+
+HOST = "as the host allows"
+CEILINGS = {
+    "max_steps": "Steps",
+    "max_megapixels": "Megapixels",
+    "max_batch": "Batch",
+    "max_loops": "Loops",
+    "max_jobs": "Jobs of a member",
+    "max_server_jobs": "Jobs of the server",
+    "quota": "GPU-seconds of a member in 24 hours",
+}
 
 
 def settings(rules: Rules, changes: Iterable[Change]) -> str:
     """Show what a server has set, and who changed it last."""
-    lines = [
-        "**Easel on this server**",
-        "Channels: " + (" ".join(f"<#{id}>" for id in sorted(rules.channels)) or "all"),
-        "Roles: " + (" ".join(f"<@&{id}>" for id in sorted(rules.roles)) or "everyone"),
-    ]
-    ceilings = ("max_steps", "max_megapixels", "max_batch", "max_loops", "max_jobs")
-    for name in ceilings:
+    return within(MAX_CONTENT, ["**Easel on this server**", *_set(rules), *map(_change, changes)])
+
+
+def _set(rules: Rules) -> Iterator[str]:
+    yield "Channels: " + (_ids("<#{}>", rules.channels) or "all")
+    yield "Roles: " + (_ids("<@&{}>", rules.roles) or "everyone")
+    for name, label in CEILINGS.items():
         value = getattr(rules, name)
-        label = name.removeprefix("max_").capitalize()
-        lines.append(
-            f"{label}: " + ("as the host allows" if value is None else f"at most {value:g}")
-        )
-    for change in changes:
-        moment = f"<t:{int(change.at.timestamp())}:R>"
-        before, after = (quote(str(value), 80) for value in (change.before, change.after))
-        lines.append(f"-# {moment} <@{change.actor}> {change.subject}: {before} → {after}")
-    return within(MAX_CONTENT, lines)
+        yield f"{label}: " + (HOST if value is None else f"at most {value:g}")
+    if rules.role_quotas:
+        shares = [f"<@&{id}> {seconds:g}" for id, seconds in rules.role_quotas.items()]
+        yield "GPU-seconds by role: " + " · ".join(shares)
+
+
+def _change(change: Change) -> str:
+    moment = f"<t:{int(change.at.timestamp())}:R>"
+    before, after = (quote(_value(value), 80) for value in (change.before, change.after))
+    return f"-# {moment} <@{change.actor}> {change.subject}: {before} → {after}"
+
+
+def quota(seconds: float | None, uses: Sequence[Use]) -> str:
+    """Say how much of a member's GPU time is left, and when the first of the rest comes back."""
+    if seconds is None:
+        return ""
+    left = f"{left_of(seconds, uses):.0f} of {seconds:.0f} GPU-seconds are left"
+    if not uses:
+        return f"{left}."
+    back = int((uses[0].at + WINDOW).timestamp())
+    return f"{left}; the next come back <t:{back}:R>."
+
+
+def _ids(form: str, ids: Iterable[str]) -> str:
+    return " ".join(form.format(id) for id in sorted(ids))
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {one}" for key, one in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 
 MAX_CONTENT = 2000  # characters of a message
+TOKEN = re.compile(r"(<t:\d+(?::[tTdDfFR])?>|<(?:#|@&?)\d+>)")
+"""A time, a channel, a role or a member, as Discord shows them."""
 
 
 def plain(text: str, limit: int) -> str:
@@ -14,6 +17,12 @@ def plain(text: str, limit: int) -> str:
     if len(kept) > limit:
         kept = kept[: limit - 1] + "…"
     return "".join(f"\\{sign}" if sign in "\\`*_~|>#[]()-" else sign for sign in kept)
+
+
+def worded(text: str, limit: int) -> str:
+    """Make a refusal of ours harmless, which may quote a stranger; times and channels stay."""
+    parts = TOKEN.split(visible(text)[:limit])
+    return "".join(part if n % 2 else plain(part, limit) for n, part in enumerate(parts))
 
 
 def quote(text: str, limit: int) -> str:

@@ -21,6 +21,7 @@ from storage.database import Database
 from storage.guilds import GuildStore
 from storage.jobs import JobStore
 from storage.records import JobRecord, QueueLimits
+from storage.usage import UsageStore
 from tests.doubles.pictures import png
 from tests.doubles.service import ScriptedService
 from tests.storage.factories import quick_folder
@@ -55,6 +56,7 @@ class House:
         )
         self.jobs = JobStore(database)
         self.guilds = GuildStore(database)
+        self.usage = UsageStore(database)
         self.blobs = BlobStore(root / "blobs")
         self.service = BotService(root / "outbox")
         self.bot = self.build()
@@ -77,6 +79,7 @@ class House:
             blobs=self.blobs,
             service=self.service,
             guilds=self.guilds,
+            usage=self.usage,
         )
 
     def adopt(self, bot: Easel) -> None:

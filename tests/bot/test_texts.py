@@ -147,6 +147,12 @@ def test_direction_and_control_signs_are_taken_out(hostile):
         assert not set(shown) & set("\u202e\u200b\x1b\u2066")
 
 
+def test_a_refusal_keeps_its_times_and_places():
+    words = "Ask <t:1700000000:R> in <#123>, @everyone *now* <@&7>."
+    shown = texts.failed(record(state=JobState.FAILED, error=words))
+    assert "Ask <t:1700000000:R> in <#123>, @everyone \\*now\\* <@&7>." in shown
+
+
 def test_markdown_of_strangers_is_text():
     assert texts.plain("**bold** [x](http://y)", 99).startswith(r"\*\*bold\*\*")
 

@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-import discord
 import pytest
 import simcord
 
+from bot.rulebook import Rulebook
 from tests.doubles.pictures import png
-
-
-@pytest.fixture
-def admin(house):
-    role = house.guild.create_role("admin", permissions=discord.Permissions(manage_guild=True))
-    return house.guild.add_member(house.env.create_user("carol"), roles=[role])
-
-
-def said(result):
-    return (result.followups or [result.response])[-1].content
 
 
 async def test_members_do_not_see_it(house):
@@ -31,7 +21,7 @@ async def test_nothing_set(house, admin):
     assert "Steps: as the host allows" in result.response.content
 
 
-async def test_a_ceiling_holds_for_commands_buttons_and_replies(house, admin):
+async def test_a_ceiling_holds_for_commands_buttons_and_replies(house, admin, said):
     result = await house.ask(steps=40)
     await house.finish()
     await house.ask_plain("settings limits", admin, max_steps=30)
@@ -56,7 +46,7 @@ async def test_zero_lifts_a_ceiling_and_the_others_stay(house, admin):
     assert "Batch: at most 2" in result.response.content
 
 
-async def test_an_enlargement_too_large_is_refused_once_its_picture_is_read(house, admin):
+async def test_an_enlargement_too_large_is_refused_once_its_picture_is_read(house, admin, said):
     await house.ask_plain("settings limits", admin, max_megapixels=0.1)
     result = await house.ask("upscale", image=("a.png", png((200, 200))), factor=2.0)
     assert "0.16 megapixels, but this server allows 0.1" in said(result)
@@ -64,7 +54,7 @@ async def test_an_enlargement_too_large_is_refused_once_its_picture_is_read(hous
     assert await house.count() == 0
 
 
-async def test_only_in_a_channel(house, admin):
+async def test_only_in_a_channel(house, admin, said):
     other = house.guild.create_text_channel("art")
     await house.ask_plain("settings channel", admin, channel=other)
     refused = await house.ask()
@@ -77,7 +67,7 @@ async def test_only_in_a_channel(house, admin):
     assert await house.count() == 2
 
 
-async def test_only_for_a_role(house, admin):
+async def test_only_for_a_role(house, admin, said):
     role = house.guild.create_role("artists")
     artist = house.guild.add_member(house.env.create_user("dora"), roles=[role])
     await house.ask_plain("settings role", admin, role=role)
@@ -86,7 +76,7 @@ async def test_only_for_a_role(house, admin):
     assert await house.count() == 1
 
 
-async def test_jobs_under_way_are_counted(house, admin):
+async def test_jobs_under_way_are_counted(house, admin, said):
     await house.ask_plain("settings limits", admin, max_jobs=1)
     await house.ask()
     assert "this server allows 1" in said(await house.ask())
@@ -122,6 +112,6 @@ async def test_direct_messages_have_no_server_rules(house, admin):
 
 
 async def test_a_host_without_a_place_for_settings(house, admin):
-    house.bot.guild_store = None
+    house.bot.rulebook = Rulebook(None)
     result = await house.ask_plain("settings show", admin)
     assert "Nothing can be set here" in result.response.content

@@ -1,64 +1,12 @@
-"""Who may do what: pure functions over plain values, without Discord or storage."""
+"""The refusals that follow from a server's rules: place, ceilings, queue."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from typing import Any, Self
+from collections.abc import Collection
 
 from bot.errors import NotAllowed
+from bot.policy.rules import Asker, Rules
 from inference.jobs import Job, Upscale
-
-
-def may_use(presser: str, owner: str) -> bool:
-    """Whether a member may work on with a job: only its owner may."""
-    return presser == owner
-
-
-def may_delete(presser: str, owner: str, *, manages_messages: bool) -> bool:
-    """Whether a member may take a result away: its owner, and who manages the channel."""
-    return presser == owner or manages_messages
-
-
-def may_cancel(presser: str, owner: str, *, manages_messages: bool) -> bool:
-    """Whether a member may stop a job: its owner, and who manages the channel."""
-    return presser == owner or manages_messages
-
-
-@dataclass(frozen=True, kw_only=True)
-class Asker:
-    """Where a member asks, and as what."""
-
-    #: Ids of the channel and, for a thread, of the channel it belongs to.
-    channels: frozenset[str] = frozenset()
-    #: Ids of the member's roles.
-    roles: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rules:
-    """What a server has set; what is None or empty is left to the host."""
-
-    #: Ids of the channels in which Easel may be used; empty for all.
-    channels: frozenset[str] = frozenset()
-    #: Ids of the roles of which one is needed; empty for everyone.
-    roles: frozenset[str] = frozenset()
-    max_steps: int | None = None
-    max_megapixels: float | None = None
-    max_batch: int | None = None
-    max_loops: int | None = None
-    #: Jobs one member may have waiting or running.
-    max_jobs: int | None = None
-
-    @classmethod
-    def decode(cls, settings: Mapping[str, Any]) -> Self:
-        """Read them from what storage keeps; settings of other parts are not looked at."""
-        names = {item.name for item in dataclasses.fields(cls)}
-        known = {name: value for name, value in settings.items() if name in names}
-        for name in ("channels", "roles"):
-            known[name] = frozenset(map(str, known.get(name, ())))
-        return cls(**known)
 
 
 def check_place(rules: Rules, asker: Asker) -> None:
@@ -107,6 +55,19 @@ def check_queue(rules: Rules, active: int) -> None:
         raise NotAllowed(
             f"You have {active} jobs under way, and this server allows {rules.max_jobs}. "
             "Wait for one, or /cancel one."
+        )
+
+
+def check_server_queue(rules: Rules, active: int) -> None:
+    """Refuse while the whole server has as many jobs under way as its admins allow.
+
+    Raises:
+        NotAllowed: says the number.
+    """
+    if rules.max_server_jobs is not None and active >= rules.max_server_jobs:
+        raise NotAllowed(
+            f"This server has {active} jobs under way and allows {rules.max_server_jobs}. "
+            "Ask again when some are done; /queue shows how busy it is."
         )
 
 

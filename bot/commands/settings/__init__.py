@@ -1,0 +1,15 @@
+"""`/settings`: what a server's admins allow, with its history, a dry run and a way back."""
+
+from bot.commands.settings.access import Access
+from bot.commands.settings.base import SETTINGS
+from bot.commands.settings.history import History
+from bot.commands.settings.limits import Limits
+
+
+class SettingsCog(History, Access, Limits):
+    """A server's own rules."""
+
+    settings = SETTINGS
+
+
+__all__ = ["SettingsCog"]

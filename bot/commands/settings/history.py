@@ -1,0 +1,58 @@
+"""What is set, who set it, what it would mean for a member, and the way back."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import discord
+from discord import app_commands
+
+from bot import policy, texts
+from bot.commands.settings.base import SETTINGS, Part, answer, who
+from bot.errors import NotAllowed
+from bot.requests import asker_of
+
+LISTED = 10  # changes shown
+
+
+class History(Part):
+    """Looking, trying and going back."""
+
+    @SETTINGS.command(description="Show what this server has set, and the last changes.")
+    async def show(self, interaction: discord.Interaction[Any]) -> None:
+        """Show the rules and their history."""
+        book, guild = self.bot.rulebook, str(interaction.guild_id)
+        words = texts.settings(await book.rules(guild), await book.changes(guild, LISTED))
+        await interaction.response.send_message(words, ephemeral=True)
+
+    @SETTINGS.command(name="try", description="Would this member be allowed to use Easel there?")
+    @app_commands.describe(member="Who", channel="Where; left out, here")
+    async def dry_run(
+        self,
+        interaction: discord.Interaction[Any],
+        member: discord.Member,
+        channel: discord.TextChannel | None = None,
+    ) -> None:
+        """Say yes, or why not; nothing is queued."""
+        guild, owner = str(interaction.guild_id), str(member.id)
+        rules = await self.bot.gate.rules(guild)
+        asker = asker_of(member, channel or interaction.channel)
+        uses = await self.bot.gate.uses(guild, owner)
+        try:
+            policy.check_place(rules, asker)
+            policy.check_quota(rules, asker, uses)
+            left = texts.quota(policy.quota_of(rules, asker), uses)
+            words = f"Yes: {member.mention} may use Easel there. {left}"
+        except NotAllowed as error:
+            words = f"No. {member.mention} would read: {error}"
+        await interaction.response.send_message(words, ephemeral=True)
+
+    @SETTINGS.command(description="Take the last change back, or forget all that was set.")
+    @app_commands.describe(what="Which")
+    async def undo(
+        self, interaction: discord.Interaction[Any], what: Literal["last change", "everything"]
+    ) -> None:
+        """Go back; this is a change, too, and can be taken back."""
+        book = self.bot.rulebook
+        back = book.clear if what == "everything" else book.undo
+        await answer(interaction, await back(*who(interaction)))

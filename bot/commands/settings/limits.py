@@ -1,0 +1,74 @@
+"""How much: ceilings of a job, jobs under way, GPU time a day."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import discord
+from discord import app_commands
+
+from bot.commands.settings.base import SETTINGS, Part, who
+from bot.errors import BadSetting
+
+MOST_SECONDS = 86_400
+LIMIT_TEXTS = {
+    "max_steps": "Most denoising steps; 0 lifts the limit",
+    "max_megapixels": "Largest picture that may be made; 0 lifts the limit",
+    "max_batch": "Most pictures of one job; 0 lifts the limit",
+    "max_loops": "Most loops; 0 lifts the limit",
+    "max_jobs": "Jobs one member may have under way; 0 lifts the limit",
+    "max_server_jobs": "Jobs all members together may have under way; 0 lifts the limit",
+}
+
+
+class Limits(Part):
+    """Numbers."""
+
+    @SETTINGS.command(description="Set ceilings; what you leave out stays as it is.")
+    @app_commands.describe(**LIMIT_TEXTS)
+    async def limits(
+        self,
+        interaction: discord.Interaction[Any],
+        max_steps: app_commands.Range[int, 0, 150] | None = None,
+        max_megapixels: app_commands.Range[float, 0, 256] | None = None,
+        max_batch: app_commands.Range[int, 0, 8] | None = None,
+        max_loops: app_commands.Range[int, 0, 32] | None = None,
+        max_jobs: app_commands.Range[int, 0, 100] | None = None,
+        max_server_jobs: app_commands.Range[int, 0, 1000] | None = None,
+    ) -> None:
+        """Change the ceilings given."""
+        given = (max_steps, max_megapixels, max_batch, max_loops, max_jobs, max_server_jobs)
+        changes = {
+            name: value or None
+            for name, value in zip(LIMIT_TEXTS, given, strict=True)
+            if value is not None
+        }
+        await self.change(interaction, changes)
+
+    @SETTINGS.command(
+        description="GPU-seconds a member may use in 24 hours, in general or by role."
+    )
+    @app_commands.describe(
+        seconds="As the GPU's own time; left out, the limit is lifted",
+        role="For who has this role instead of everyone; of several roles the largest counts",
+    )
+    async def quota(
+        self,
+        interaction: discord.Interaction[Any],
+        seconds: app_commands.Range[float, 0, MOST_SECONDS] | None = None,
+        role: discord.Role | None = None,
+    ) -> None:
+        """Change everyone's quota, or a role's."""
+        if role is None:
+            if seconds == 0:
+                raise BadSetting(
+                    "quota", "is 0 for everyone: leave seconds out to lift it, or limit the roles"
+                )
+            await self.change(interaction, {"quota": seconds})
+            return
+        guild, _ = who(interaction)
+        quotas = dict((await self.bot.rulebook.settings(guild)).get("role_quotas", {}))
+        quotas.pop(str(role.id), None)
+        if seconds is not None:
+            quotas[str(role.id)] = seconds
+        await self.change(interaction, {"role_quotas": quotas})

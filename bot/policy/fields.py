@@ -1,0 +1,179 @@
+"""What one setting of a server may be: one declaration for commands, panel, files and checks.
+
+Every field of `Rules` carries a kind in its metadata. A kind reads a value from wherever it comes
+(a command's option, a form's text, a file), refuses what is impossible in words, and gives what
+storage keeps: plain JSON, None for "not set".
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from bot.errors import BadSetting
+
+SNOWFLAKE = re.compile(r"[1-9][0-9]{4,19}")
+MAX_IDS = 100
+MAX_NAME = 100  # characters of a model's name, as Discord completes them
+
+
+class Kind(Protocol):
+    """What a setting may be."""
+
+    def read(self, name: str, value: Any) -> Any:
+        """Return what storage keeps of a value, or None where nothing is set.
+
+        Raises:
+            BadSetting: names the setting and says what would be possible.
+        """
+        ...
+
+    def decode(self, value: Any) -> Any:
+        """Return what the rules hold of what storage kept."""
+        ...
+
+
+@dataclass(frozen=True)
+class Amount:
+    """A number between two bounds, both included."""
+
+    low: float
+    high: float
+    whole: bool = True
+
+    def read(self, name: str, value: Any) -> Any:
+        """Check the type and the bounds."""
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or not math.isfinite(value)
+        ):
+            raise BadSetting(name, f"must be a number, not {_shown(value)}")
+        if self.whole and value != int(value):
+            raise BadSetting(name, f"must be a whole number, not {value:g}")
+        if not self.low <= value <= self.high:
+            raise BadSetting(name, f"is {value:g}, but must be {self.low:g} to {self.high:g}")
+        return int(value) if self.whole else float(value)
+
+    def decode(self, value: Any) -> Any:
+        """Return the number."""
+        return value
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """One of a few words; the first is what holds where nothing is set."""
+
+    choices: tuple[str, ...]
+
+    def read(self, name: str, value: Any) -> Any:
+        """Check that it is one of them."""
+        if value not in self.choices:
+            raise BadSetting(name, f"must be {_either(self.choices)}, not {_shown(value)}")
+        return None if value == self.choices[0] else value
+
+    def decode(self, value: Any) -> Any:
+        """Return the word."""
+        return value
+
+
+@dataclass(frozen=True)
+class Id:
+    """The id of one channel."""
+
+    mark: str
+
+    def read(self, name: str, value: Any) -> Any:
+        """Check that it is an id."""
+        return _id(name, value)
+
+    def decode(self, value: Any) -> Any:
+        """Return the id."""
+        return value
+
+
+@dataclass(frozen=True)
+class Ids:
+    """Ids of channels or roles."""
+
+    mark: str
+
+    def read(self, name: str, value: Any) -> Any:
+        """Check that all are ids; order and doubles do not count."""
+        found = {_id(name, one) for one in _listed(name, value, MAX_IDS)}
+        return sorted(found) or None
+
+    def decode(self, value: Any) -> Any:
+        """Return the ids."""
+        return frozenset(map(str, value))
+
+
+@dataclass(frozen=True)
+class Names:
+    """Names of models, as `/models` lists them."""
+
+    most: int = 100
+
+    def read(self, name: str, value: Any) -> Any:
+        """Check that all are names; doubles do not count, the order stays."""
+        names = [_text(name, one, MAX_NAME) for one in _listed(name, value, self.most)]
+        return list(dict.fromkeys(names)) or None
+
+    def decode(self, value: Any) -> Any:
+        """Return the names."""
+        return tuple(value)
+
+
+@dataclass(frozen=True)
+class Shares:
+    """An amount for each of some roles."""
+
+    amount: Amount
+
+    def read(self, name: str, value: Any) -> Any:
+        """Check the roles' ids and their amounts."""
+        if not isinstance(value, Mapping):
+            raise BadSetting(name, f"must be role ids with numbers, not {_shown(value)}")
+        if len(value) > MAX_IDS:
+            raise BadSetting(name, f"has {len(value)} entries; at most {MAX_IDS} fit")
+        read = {_id(name, key): self.amount.read(name, one) for key, one in value.items()}
+        return dict(sorted(read.items())) or None
+
+    def decode(self, value: Any) -> Any:
+        """Return the amounts by role."""
+        return dict(value)
+
+
+def _listed(name: str, value: Any, most: int) -> Collection[Any]:
+    if isinstance(value, str) or not isinstance(value, Collection) or isinstance(value, Mapping):
+        raise BadSetting(name, f"must be a list, not {_shown(value)}")
+    if len(value) > most:
+        raise BadSetting(name, f"has {len(value)} entries; at most {most} fit")
+    return value
+
+
+def _text(name: str, value: Any, longest: int) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise BadSetting(name, f"must hold texts, not {_shown(value)}")
+    if len(value.strip()) > longest:
+        raise BadSetting(name, f"has a text of {len(value)} characters; at most {longest} fit")
+    return value.strip()
+
+
+def _id(name: str, value: Any) -> str:
+    if isinstance(value, bool) or not SNOWFLAKE.fullmatch(str(value)):
+        raise BadSetting(name, f"must hold Discord ids (long numbers), not {_shown(value)}")
+    return str(value)
+
+
+def _either(choices: Collection[str]) -> str:
+    quoted = [f"“{one}”" for one in choices]
+    return f"{', '.join(quoted[:-1])} or {quoted[-1]}"
+
+
+def _shown(value: Any) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 60 else shown[:59] + "…"

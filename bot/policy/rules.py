@@ -1,0 +1,86 @@
+"""What a server has set, and who asks where."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from bot.errors import BadSetting
+from bot.policy.fields import Amount, Id, Ids, Kind, Shares
+
+KIND = "kind"
+DAY = 86_400  # seconds: the whole of one GPU
+MOST_SECONDS = 64 * DAY
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asker:
+    """Where a member asks, and as what."""
+
+    #: Ids of the channel and, for a thread, of the channel it belongs to.
+    channels: frozenset[str] = frozenset()
+    #: Ids of the member's roles.
+    roles: frozenset[str] = frozenset()
+
+
+def _setting(default: Any, kind: Kind) -> Any:
+    if isinstance(default, dict):
+        return dataclasses.field(default_factory=dict, metadata={KIND: kind})
+    return dataclasses.field(default=default, metadata={KIND: kind})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """What a server has set; what is None or empty is left to the host."""
+
+    #: Ids of the channels in which Easel may be used; empty for all.
+    channels: frozenset[str] = _setting(frozenset(), Ids("#"))
+    #: Ids of the roles of which one is needed; empty for everyone.
+    roles: frozenset[str] = _setting(frozenset(), Ids("@&"))
+    #: Id of the channel that is told of refusals, reports and what waits for a moderator.
+    log_channel: str | None = _setting(None, Id("#"))
+    max_steps: int | None = _setting(None, Amount(1, 150))
+    max_megapixels: float | None = _setting(None, Amount(0.01, 256, whole=False))
+    max_batch: int | None = _setting(None, Amount(1, 8))
+    max_loops: int | None = _setting(None, Amount(1, 32))
+    #: Jobs one member may have waiting or running.
+    max_jobs: int | None = _setting(None, Amount(1, 100))
+    #: Jobs the whole server may have waiting or running.
+    max_server_jobs: int | None = _setting(None, Amount(1, 1000))
+    #: GPU-seconds a member may use within 24 hours.
+    quota: float | None = _setting(None, Amount(1, MOST_SECONDS, whole=False))
+    #: The same by role, in place of `quota`; who has several roles has the largest.
+    role_quotas: Mapping[str, float] = _setting({}, Shares(Amount(0, MOST_SECONDS, whole=False)))
+
+    @classmethod
+    def decode(cls, settings: Mapping[str, Any]) -> Self:
+        """Read them from what storage keeps; settings of other parts are not looked at."""
+        kinds = settable()
+        known = {
+            name: kinds[name].decode(value) for name, value in settings.items() if name in kinds
+        }
+        return cls(**known)
+
+
+def settable() -> dict[str, Kind]:
+    """List what a server may set: name to kind, in the order of their declaration."""
+    return {item.name: item.metadata[KIND] for item in dataclasses.fields(Rules)}
+
+
+def changed(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Check values for settings by name and return what storage keeps; None takes one back.
+
+    Raises:
+        BadSetting: says which is unknown or impossible, and what would be possible.
+    """
+    return dict(_changes(values))
+
+
+def _changes(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    kinds = settable()
+    for name, value in values.items():
+        if name not in kinds:
+            raise BadSetting(str(name), f"is no setting; there are {', '.join(kinds)}")
+        yield name, None if value is None else kinds[name].read(name, value)

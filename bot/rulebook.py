@@ -1,0 +1,60 @@
+"""Changing what a server has set: checked as a whole, recorded, and with a way back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bot import policy
+from bot.errors import NoSettings
+from bot.policy import Rules
+from storage.guilds import Change, GuildStore
+
+
+class Rulebook:
+    """The rules of all servers."""
+
+    def __init__(self, store: GuildStore | None) -> None:
+        self._guilds = store
+
+    async def settings(self, guild: str) -> dict[str, Any]:
+        """Return what a server has set, as storage keeps it."""
+        return await self._store().settings(guild)
+
+    async def rules(self, guild: str) -> Rules:
+        """Return a server's rules."""
+        return Rules.decode(await self.settings(guild))
+
+    async def change(self, guild: str, actor: str, values: Mapping[str, Any]) -> Rules:
+        """Set all of `values`, None taking one back, or nothing of them; return the rules.
+
+        Raises:
+            BadSetting: one of them is impossible.
+        """
+        changes = policy.changed(values)
+        return Rules.decode(await self._store().change_settings(guild, actor, changes))
+
+    async def listed(self, guild: str, actor: str, name: str, entry: str, on: bool) -> Rules:
+        """Put an entry on a list, or take it off; return the rules."""
+        kept = [one for one in (await self.settings(guild)).get(name, ()) if one != entry]
+        return await self.change(guild, actor, {name: [*kept, entry] if on else kept})
+
+    async def undo(self, guild: str, actor: str) -> Rules:
+        """Take the last change back; this is a change, too."""
+        last = await self._store().audit(guild, 1)
+        changes = {one.subject: one.before for one in last if one.subject in policy.settable()}
+        return Rules.decode(await self._store().change_settings(guild, actor, changes))
+
+    async def clear(self, guild: str, actor: str) -> Rules:
+        """Forget all that was set; this is a change, too."""
+        changes = dict.fromkeys(await self.settings(guild))
+        return Rules.decode(await self._store().change_settings(guild, actor, changes))
+
+    async def changes(self, guild: str, limit: int) -> list[Change]:
+        """Return the last changes, newest first."""
+        return await self._store().audit(guild, limit)
+
+    def _store(self) -> GuildStore:
+        if self._guilds is None:
+            raise NoSettings
+        return self._guilds

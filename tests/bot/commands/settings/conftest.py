@@ -1,0 +1,18 @@
+from __future__ import annotations
+
+import discord
+import pytest
+
+
+@pytest.fixture
+def admin(house):
+    role = house.guild.create_role("admin", permissions=discord.Permissions(manage_guild=True))
+    return house.guild.add_member(house.env.create_user("carol"), roles=[role])
+
+
+@pytest.fixture
+def said():
+    def words(result):
+        return (result.followups or [result.response])[-1].content
+
+    return words

@@ -1,0 +1,73 @@
+"""Ceilings, queues and quotas."""
+
+from __future__ import annotations
+
+
+async def test_the_whole_servers_queue(house, admin, said):
+    await house.ask_plain("settings limits", admin, max_server_jobs=1)
+    await house.ask()
+    refused = await house.ask(member=house.bob)
+    assert "This server has 1 jobs under way and allows 1" in said(refused)
+    await house.finish()
+    await house.ask(member=house.bob)
+    assert await house.count() == 2
+
+
+async def test_a_quota_is_charged_from_what_ran(house, admin, said):
+    await house.ask_plain("settings quota", admin, seconds=1.5)
+    for _ in range(2):
+        await house.ask()
+        await house.finish()  # the worker measured one second
+    refused = await house.ask()
+    assert "used 2 of the 2 GPU-seconds" in said(refused)
+    assert "0 remain. The next come back <t:" in said(refused)
+    await house.ask(member=house.bob)
+    assert await house.count() == 3
+    queue = await house.ask_plain("queue")
+    assert "GPU time on this server: 0 of 2 GPU-seconds are left" in queue.response.content
+
+
+async def test_a_job_that_failed_costs_nothing(house, admin):
+    await house.ask_plain("settings quota", admin, seconds=1)
+    await house.ask()
+    house.service.fail("The mask is blank.")
+    await house.env.settle()
+    await house.ask()
+    assert await house.count() == 2
+
+
+async def test_jobs_that_waited_are_refused_when_the_quota_is_used_up(house, admin, said):
+    house.service.capacity = 1
+    await house.ask_plain("settings quota", admin, seconds=1)
+    await house.ask()
+    await house.ask()
+    await house.finish()
+    assert len(house.service.submitted) == 1
+    newest = house.messages()[-1].content
+    assert "no longer allowed, and cost nothing" in newest
+    assert "used 1 of the 1 GPU" in newest
+
+
+async def test_a_role_has_more(house, admin, said):
+    role = house.guild.create_role("patrons")
+    patron = house.guild.add_member(house.env.create_user("dora"), roles=[role])
+    await house.ask_plain("settings quota", admin, seconds=1)
+    shown = await house.ask_plain("settings quota", admin, seconds=100, role=role)
+    assert f"GPU-seconds by role: <@&{role.id}> 100" in said(shown)
+    for _ in range(2):
+        await house.ask(member=patron)
+        await house.finish()
+    assert await house.count() == 2
+    lifted = await house.ask_plain("settings quota", admin, role=role)
+    assert "by role" not in said(lifted)
+
+
+async def test_everyones_quota_cannot_be_nothing(house, admin, said):
+    assert "is 0 for everyone" in said(await house.ask_plain("settings quota", admin, seconds=0))
+
+
+async def test_a_dry_run_tells_what_is_left(house, admin, said):
+    await house.ask_plain("settings quota", admin, seconds=60)
+    told = await admin.slash(house.channel, "settings try", member=house.alice)
+    assert "Yes:" in said(told)
+    assert "60 of 60 GPU-seconds are left." in said(told)

@@ -1,0 +1,63 @@
+"""What admins may set, from wherever it comes."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.errors import BadSetting
+from bot.policy import Rules, changed, settable
+
+GOOD = [
+    ("channels", ["10002", 10001, "10001"], ["10001", "10002"], frozenset({"10001", "10002"})),
+    ("channels", [], None, frozenset()),
+    ("log_channel", 123456789012345678, "123456789012345678", "123456789012345678"),
+    ("max_steps", 30, 30, 30),
+    ("max_steps", 30.0, 30, 30),
+    ("max_megapixels", 2, 2.0, 2.0),
+    ("role_quotas", {10001: 60, "10002": 1.5}, {"10001": 60.0, "10002": 1.5}, None),
+    ("role_quotas", {}, None, {}),
+]
+
+
+@pytest.mark.parametrize(("name", "given", "kept", "held"), GOOD)
+def test_what_is_kept_and_held(name, given, kept, held):
+    assert changed({name: given}) == {name: kept}
+    rules = Rules.decode({} if kept is None else {name: kept})
+    assert getattr(rules, name) == (kept if held is None else held)
+
+
+BAD = [
+    ("max_stepps", 30, "no setting"),
+    ("max_steps", 0, "1 to 150"),
+    ("max_steps", 151, "1 to 150"),
+    ("max_steps", 2.5, "whole number"),
+    ("max_steps", "30", "must be a number"),
+    ("max_steps", True, "must be a number"),
+    ("max_steps", float("nan"), "must be a number"),
+    ("max_megapixels", [1], "must be a number"),
+    ("channels", "10001", "must be a list"),
+    ("channels", {"10001": 1}, "must be a list"),
+    ("channels", ["art"], "Discord ids"),
+    ("channels", [True], "Discord ids"),
+    ("channels", ["10001"] * 101, "at most 100"),
+    ("log_channel", "#log", "Discord ids"),
+    ("role_quotas", [["10001", 5]], "role ids with numbers"),
+    ("role_quotas", {"10001": -1}, "0 to"),
+    ("role_quotas", {"artists": 5}, "Discord ids"),
+]
+
+
+@pytest.mark.parametrize(("name", "given", "words"), BAD)
+def test_what_cannot_be_is_refused_with_its_name(name, given, words):
+    with pytest.raises(BadSetting, match=words) as refused:
+        changed({name: given})
+    assert str(refused.value).startswith(name)
+
+
+def test_none_takes_anything_back():
+    nothing = dict.fromkeys(settable())
+    assert changed(nothing) == nothing
+
+
+def test_nothing_set_is_what_a_new_server_has():
+    assert Rules.decode({}) == Rules()
