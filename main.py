@@ -1,4 +1,4 @@
-"""Easel's command line: run | demo | job | models | doctor."""
+"""Easel's command line: run | demo | job | models | backup | doctor."""
 
 from __future__ import annotations
 
@@ -34,6 +34,8 @@ def parser() -> argparse.ArgumentParser:
     models.add_argument("target", nargs="?", help="the file to import, or the upscaler to pull")
     models.add_argument("--name", help="the imported model's name, instead of its file's")
     models.add_argument("--yes", action="store_true", help="convert a pickle you trust")
+    backup = commands.add_parser("backup", help="copy all that is kept, while the bot runs or not")
+    backup.add_argument("target", type=Path, help="a new folder")
     commands.add_parser("doctor", help="what is installed, what is missing, what to fix")
     return top
 
@@ -65,6 +67,10 @@ async def perform(arguments: argparse.Namespace, settings: Settings) -> int:
             given += ["--name", arguments.name] if arguments.name else []
             given += ["--yes"] if arguments.yes else []
             return await manage_models(settings, arguments.action, *given)
+        case "backup":
+            from bot.cli.backup import copy_to
+
+            return await copy_to(settings, arguments.target)
         case _:
             from bot.cli.doctor import examine
 

@@ -19,6 +19,9 @@ from storage.guilds import GuildStore
 from storage.jobs import JobStore
 from storage.records import QueueLimits
 
+#: In the data directory.
+DATABASE, BLOBS = "easel.sqlite3", "blobs"
+
 
 @dataclass(frozen=True)
 class House:
@@ -53,12 +56,12 @@ async def opened(settings: Settings) -> AsyncIterator[House]:
     """
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     configs = (engine_config(settings),) * settings.workers
-    async with Database(settings.data_dir / "easel.sqlite3") as database:
+    async with Database(settings.data_dir / DATABASE) as database:
         jobs = JobStore(database)
         await jobs.recover()
         _empty(settings.data_dir / "outbox")
         async with LocalService(configs) as service:
-            blobs = BlobStore(settings.data_dir / "blobs")
+            blobs = BlobStore(settings.data_dir / BLOBS)
             dispatcher = Dispatcher(
                 jobs, blobs, service, limits=limits(settings), lease=lease(settings)
             )

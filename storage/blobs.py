@@ -63,7 +63,17 @@ class BlobStore:
             BlobMissing: there is no such blob.
             BlobDamaged: the disk no longer holds what was stored.
         """
-        return await asyncio.to_thread(self._get, key)
+        return await asyncio.to_thread(self.read, key)
+
+    def read(self, key: str) -> bytes:
+        """Do what `get` does, for callers in a thread."""
+        try:
+            content = self.path(key).read_bytes()
+        except FileNotFoundError as error:
+            raise BlobMissing(key) from error
+        if hashlib.sha256(content).hexdigest() != key:
+            raise BlobDamaged(key)
+        return content
 
     async def adopt(self, path: Path) -> str:
         """Take over a finished file, as a worker made it, and return its key; the file is gone.
@@ -107,15 +117,6 @@ class BlobStore:
                 finally:
                     temporary.unlink(missing_ok=True)
         return key
-
-    def _get(self, key: str) -> bytes:
-        try:
-            content = self.path(key).read_bytes()
-        except FileNotFoundError as error:
-            raise BlobMissing(key) from error
-        if hashlib.sha256(content).hexdigest() != key:
-            raise BlobDamaged(key)
-        return content
 
     def _adopt(self, path: Path) -> str:
         if not stat.S_ISREG(path.lstat().st_mode):

@@ -9,12 +9,15 @@ import sys
 from dataclasses import dataclass
 from importlib import metadata
 
-from bot.house import engine_config
+from bot.house import BLOBS, DATABASE, engine_config
 from bot.settings import Settings
 from inference.events import Ready, Troubled
 from inference.service.process import WorkerProcess
+from storage.blobs import BlobStore
 from storage.database import Database
 from storage.errors import StorageError
+from storage.jobs import JobStore
+from storage.records import JobState
 
 #: The first SQLite without the WAL-reset bug; older ones are safe with our single connection.
 SOUND_SQLITE = (3, 51, 3)
@@ -49,7 +52,7 @@ class Finding:
 
 async def examine(settings: Settings) -> int:
     """Print all findings; return 0 when nothing must be fixed, else 1."""
-    findings = [*_python(), *_packages(), *_host(settings), await _database(settings)]
+    findings = [*_python(), *_packages(), *_host(settings), *await _kept(settings)]
     findings += await _worker(settings)
     for finding in findings:
         mark = "FIX" if finding.fix else "ok "
@@ -115,16 +118,37 @@ def _host(settings: Settings) -> list[Finding]:
     ]
 
 
-async def _database(settings: Settings) -> Finding:
-    path = settings.data_dir / "easel.sqlite3"
+async def _kept(settings: Settings) -> list[Finding]:
+    """Look at the database, every page of it, and whether the pictures are there that jobs name.
+
+    A running bot is not in the way, nor in danger: nothing is written.
+    """
+    path = settings.data_dir / DATABASE
     if not path.exists():
-        return Finding("Database", "none yet; it is made at the first start")
+        return [Finding("Database", "none yet; it is made at the first start")]
     try:
         async with Database(path, read_only=True) as database:
-            await database.check()
+            jobs = JobStore(database)
+            counts = await jobs.counts()
+            named = await jobs.referenced_blobs()
     except StorageError as error:
-        return Finding("Database", "cannot be opened", str(error))
-    return Finding("Database", "sound")
+        return [Finding("Database", "cannot be opened", str(error))]
+    there = await BlobStore(settings.data_dir / BLOBS).keys()
+    missing = len(named - there)
+    waiting, running = counts[JobState.QUEUED], counts[JobState.RUNNING]
+    return [
+        Finding(
+            "Database", f"sound; jobs: {sum(counts.values())}, unfinished: {waiting + running}"
+        ),
+        Finding(
+            "Pictures",
+            f"{len(there)} stored, {missing} missing",
+            "Jobs name pictures that are gone: put them back from a backup, or let those jobs fail "
+            "with words."
+            if missing
+            else "",
+        ),
+    ]
 
 
 async def _worker(settings: Settings) -> list[Finding]:

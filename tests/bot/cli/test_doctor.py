@@ -61,7 +61,8 @@ async def test_a_sound_database_is_said(call, photo, tmp_path):
     code, lines = await call("doctor", changed=TOKEN)
 
     assert 0 == code
-    assert "ok  Database: sound" in lines
+    assert "ok  Database: sound; jobs: 1, unfinished: 0" in lines
+    assert "ok  Pictures: 1 stored, 0 missing" in lines
 
 
 async def test_models_are_listed(call):

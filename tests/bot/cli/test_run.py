@@ -46,3 +46,17 @@ def test_no_command_is_no_command(monkeypatch, capsys):
         main.main()
 
     assert 2 == end.value.code
+
+
+async def test_a_damaged_database_is_said_and_kept(settings, capsys):
+    settings.data_dir.mkdir()
+    path = settings.data_dir / "easel.sqlite3"
+    path.write_bytes(b"no database" * 100)
+    bot = settings.model_copy(update={"discord_token": main_token()})
+
+    code = await main.perform(main.parser().parse_args(["run"]), bot)
+
+    assert 1 == code
+    said = capsys.readouterr().err
+    assert "is damaged" in said and "left as it is" in said
+    assert b"no database" * 100 == path.read_bytes()

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from bot.house import BLOBS, DATABASE
+from storage.blobs import BlobStore
+from storage.database import Database
+
+
+async def test_all_that_is_kept_is_copied(call, photo, settings, tmp_path):
+    await call("job", "img2img", "--image", str(photo), "--out", str(tmp_path / "out"))
+    target = tmp_path / "copy"
+
+    async with Database(settings.data_dir / DATABASE):  # as by a running bot
+        code, (line,) = await call("backup", str(target))
+
+    assert 0 == code
+    assert f"{target}: jobs: 1, pictures: 1, all checked." == line
+    assert 1 == len(await BlobStore(target / BLOBS).keys())
+
+
+async def test_missing_pictures_are_named(call, photo, settings, tmp_path):
+    await call("job", "img2img", "--image", str(photo), "--out", str(tmp_path / "out"))
+    blobs = BlobStore(settings.data_dir / BLOBS)
+    await blobs.delete(min(await blobs.keys()))
+
+    code, _ = await call("backup", str(tmp_path / "copy"))
+    assert 1 == code
+
+    code, lines = await call("doctor")
+    assert "FIX Pictures: 0 stored, 1 missing" in lines
+
+
+async def test_nothing_is_not_backed_up(call, tmp_path):
+    code, _ = await call("backup", str(tmp_path / "copy"))
+
+    assert 2 == code
+    assert not (tmp_path / "copy").exists()
+
+
+async def test_a_damaged_database_is_not_passed_off_as_a_backup(call, settings, tmp_path):
+    settings.data_dir.mkdir()
+    (settings.data_dir / DATABASE).write_bytes(b"no database" * 100)
+
+    code, _ = await call("backup", str(tmp_path / "copy"))
+
+    assert 1 == code
+    assert not (tmp_path / "copy").exists()
