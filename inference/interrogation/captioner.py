@@ -1,20 +1,47 @@
-"""BLIP on one device: a picture becomes a sentence."""
+"""A captioner on one device: a picture becomes a sentence."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from PIL import Image
-from transformers import BlipForConditionalGeneration, BlipProcessor
+from transformers import (
+    BlipForConditionalGeneration,
+    BlipProcessor,
+    Florence2ForConditionalGeneration,
+    Florence2Processor,
+)
 
-from inference.interrogation.reading import load_part
-from inference.models.errors import CorruptWeights, MissingWeights
+from inference.interrogation.reading import load_part, read_config
+from inference.models.errors import CorruptWeights, MissingWeights, UnsupportedWeights
 
-#: Either of these is a tokenizer.
-TOKENIZERS = ("tokenizer.json", "vocab.txt")
+
+@dataclass(frozen=True)
+class Family:
+    """Captioners of one architecture."""
+
+    network: Any
+    processor: Any
+    #: Either of these files is its tokenizer.
+    tokenizers: tuple[str, ...]
+    #: What it is told to do; None where it can do nothing else.
+    task: str | None = None
+
+
+#: By `model_type` in config.json.
+FAMILIES = {
+    "blip": Family(BlipForConditionalGeneration, BlipProcessor, ("tokenizer.json", "vocab.txt")),
+    "florence2": Family(
+        Florence2ForConditionalGeneration,
+        Florence2Processor,
+        ("tokenizer.json", "vocab.json"),
+        task="<DETAILED_CAPTION>",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -28,20 +55,22 @@ class CaptionSettings:
 
 @dataclass(frozen=True, eq=False)
 class Captioner:
-    """One BLIP with its processor, which scales pictures to the network's square."""
+    """One network with its processor, which scales pictures to the network's square."""
 
-    model: BlipForConditionalGeneration
-    processor: BlipProcessor
+    model: Any
+    processor: Any
     device: torch.device
     dtype: torch.dtype
+    task: str | None = None
 
     @torch.inference_mode()
     def caption(self, pictures: Sequence[Image.Image], settings: CaptionSettings) -> list[str]:
         """Describe RGB pictures of any size, by beam search without sampling."""
-        pixels = self.processor(images=list(pictures), return_tensors="pt").pixel_values
+        asked = {} if self.task is None else {"text": [self.task] * len(pictures)}
+        given = self.processor(images=list(pictures), **asked, return_tensors="pt")
         within = self.within(settings)
         ids = self.model.generate(
-            pixel_values=pixels.to(self.device, self.dtype),
+            **given.to(self.device, self.dtype),  # numbers of tokens stay whole
             num_beams=within.beams,
             min_length=within.min_length,
             max_length=within.max_length,
@@ -63,22 +92,30 @@ class Captioner:
 
 
 def load_captioner(folder: Path, device: torch.device, dtype: torch.dtype) -> Captioner:
-    """Load BLIP from a folder in transformers' layout.
+    """Load BLIP or Florence-2 from a folder in transformers' layout.
 
     Raises:
         MissingWeights: weights or tokenizer are not there.
+        UnsupportedWeights: the folder wants code of its own to be run.
         CorruptWeights: they cannot be read.
     """
-    if not any((folder / name).is_file() for name in TOKENIZERS):
-        raise MissingWeights(
-            f"The captioner {folder.name} lacks its tokenizer: put tokenizer.json or vocab.txt of "
-            "the same model beside its weights."
+    config = read_config(folder)
+    family = FAMILIES[config.get("model_type", "blip")]
+    if "auto_map" in config:
+        raise UnsupportedWeights(
+            f"The captioner {folder.name} wants to run code of its own, which Easel never does. "
+            "Take its conversion for transformers, as florence-community publishes them."
         )
-    model = load_part(BlipForConditionalGeneration, folder, device, dtype)
+    if not any((folder / name).is_file() for name in family.tokenizers):
+        raise MissingWeights(
+            f"The captioner {folder.name} lacks its tokenizer: put {' or '.join(family.tokenizers)}"
+            " of the same model beside its weights."
+        )
+    model = load_part(family.network, folder, device, dtype)
     try:
-        processor = BlipProcessor.from_pretrained(str(folder), local_files_only=True)
-    except (OSError, ValueError, TypeError, KeyError) as error:
+        processor = family.processor.from_pretrained(str(folder), local_files_only=True)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise CorruptWeights(
             f"The captioner {folder.name} cannot prepare pictures or words: {error}"
         ) from error
-    return Captioner(model, processor, device, dtype)
+    return Captioner(model, processor, device, dtype, family.task)

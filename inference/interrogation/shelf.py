@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from inference.interrogation.captioner import FAMILIES
 from inference.interrogation.reading import read_config
 from inference.interrogation.tag_files import DEEP_DANBOORU_FILE, WD_FILE
 from inference.interrogation.tagger import is_timm
 from inference.models.errors import UnknownModel
 
-CAPTIONERS = ("blip", "florence2")
+CAPTIONERS = tuple(FAMILIES)
 RANKERS = ("clip",)
 CLASSIFIER = "ForImageClassification"
 

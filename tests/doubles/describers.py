@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from tokenizers import pre_tokenizers
 from transformers import (
+    BartTokenizer,
     BertTokenizer,
     BlipConfig,
     BlipForConditionalGeneration,
@@ -18,6 +19,9 @@ from transformers import (
     CLIPModel,
     CLIPProcessor,
     CLIPTokenizer,
+    Florence2Config,
+    Florence2ForConditionalGeneration,
+    Florence2Processor,
     ViTConfig,
     ViTForImageClassification,
     ViTImageProcessor,
@@ -57,6 +61,46 @@ def save_blip(folder: Path, positions: int = 64) -> None:
     config = BlipConfig(text_config=text, vision_config={**EYE, "initializer_range": 0.7})
     _drawn(BlipForConditionalGeneration, config).save_pretrained(folder)
     BlipProcessor(BlipImageProcessor(size=SQUARE), words).save_pretrained(folder)
+
+
+def save_florence(folder: Path) -> None:
+    """Write a Florence-2 of letters, in the layout that transformers' own class reads."""
+    specials = ("<s>", "<pad>", "</s>", "<unk>", "<image>")
+    tokens = [*specials, *sorted(pre_tokenizers.ByteLevel.alphabet())]
+    vocabulary = {token: index for index, token in enumerate(tokens)}
+    words = BartTokenizer(
+        vocab=vocabulary, merges=[], extra_special_tokens={"image_token": "<image>"}
+    )
+    text = {
+        "vocab_size": len(tokens),
+        "d_model": WIDTH,
+        "encoder_layers": 1,
+        "decoder_layers": 1,
+        "encoder_attention_heads": 2,
+        "decoder_attention_heads": 2,
+        "encoder_ffn_dim": 32,
+        "decoder_ffn_dim": 32,
+        "max_position_embeddings": 128,
+        "bos_token_id": 0,
+        "pad_token_id": 1,
+        "eos_token_id": 2,
+        "decoder_start_token_id": 2,
+        "init_std": 0.7,
+    }
+    eye = {
+        **dict.fromkeys(("depths", "num_heads", "num_groups"), (1, 1, 1, 1)),
+        "embed_dim": (8, 8, 8, 8),
+        "window_size": 4,
+        "projection_dim": WIDTH,
+        "drop_path_rate": 0.0,
+        "initializer_range": 0.7,
+    }
+    image = vocabulary["<image>"]
+    config = Florence2Config(text_config=text, vision_config=eye, image_token_id=image)
+    _drawn(Florence2ForConditionalGeneration, config).save_pretrained(folder)
+    pictures = CLIPImageProcessor(size={"height": 32, "width": 32}, do_center_crop=False)
+    pictures.image_seq_length = 2  # one cell of 32 pixels, and their mean
+    Florence2Processor(pictures, words).save_pretrained(folder)
 
 
 def save_clip(folder: Path) -> None:

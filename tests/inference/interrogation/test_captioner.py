@@ -1,13 +1,20 @@
+import json
 import shutil
 
 import pytest
 import torch
 from PIL import Image
-from transformers import BlipForConditionalGeneration, BlipProcessor, pipeline
+from transformers import (
+    BlipForConditionalGeneration,
+    BlipProcessor,
+    Florence2ForConditionalGeneration,
+    Florence2Processor,
+    pipeline,
+)
 
 from inference.interrogation.captioner import CaptionSettings, load_captioner
-from inference.models.errors import CorruptWeights, MissingWeights
-from tests.doubles.describers import save_blip
+from inference.models.errors import CorruptWeights, MissingWeights, UnsupportedWeights
+from tests.doubles.describers import save_blip, save_florence
 
 SETTINGS = [CaptionSettings(1, 6, 12), CaptionSettings(4, 3, 20), CaptionSettings()]
 
@@ -45,6 +52,48 @@ def test_captions_are_those_of_transformers_pipeline(captioner, models, noise):
     lengths = {"min_length": 6, "max_length": 12, "num_beams": 2}
     answer = say(images=noise[0], text="", generate_kwargs=lengths)
     assert answer[0]["generated_text"] == captioner.caption(noise, CaptionSettings(2, 6, 12))[0]
+
+
+@pytest.fixture(scope="module")
+def florence(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("florence")
+    save_florence(folder)
+    return folder
+
+
+@pytest.mark.parametrize("settings", SETTINGS)
+def test_florence_captions_are_those_of_transformers_generate(florence, cpu, noise, settings):
+    model = Florence2ForConditionalGeneration.from_pretrained(florence).eval()
+    processor = Florence2Processor.from_pretrained(florence)
+    expected = []
+    for picture in noise:
+        ids = model.generate(
+            **processor(images=picture, text="<DETAILED_CAPTION>", return_tensors="pt"),
+            num_beams=settings.beams,
+            min_length=settings.min_length,
+            max_length=settings.max_length,
+            do_sample=False,
+        )
+        (text,) = processor.post_process_image_text_to_text(ids, skip_special_tokens=True)
+        expected.append(text.strip())
+    captioner = load_captioner(florence, cpu, torch.float32)
+    assert expected == captioner.caption(noise, settings)
+    assert len(set(expected)) > 1
+
+
+def test_florence_without_a_tokenizer_says_what_to_add(florence, cpu, tmp_path):
+    for name in ("config.json", "model.safetensors"):
+        shutil.copy(florence / name, tmp_path)
+    with pytest.raises(MissingWeights, match=r"put tokenizer\.json or vocab\.json"):
+        load_captioner(tmp_path, cpu, torch.float32)
+
+
+def test_a_captioner_that_brings_code_is_refused(florence, cpu, tmp_path):
+    config = json.loads((florence / "config.json").read_text())
+    config["auto_map"] = {"AutoConfig": "configuration_florence2.Florence2Config"}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(UnsupportedWeights, match="code of its own, which Easel never does"):
+        load_captioner(tmp_path, cpu, torch.float32)
 
 
 def test_pictures_are_squashed_to_the_networks_square(captioner):
