@@ -16,6 +16,7 @@ BotError
 │   ├── NothingToCancel    no such job is waiting or running
 │   ├── JobGone            a button of a job that is no longer stored
 │   ├── NotAllowed         the server's admins did not allow that; says what they did
+│   │   └── NeverAllowed       no server can allow that
 │   ├── BadSetting         a setting that cannot be; says which and what would be possible
 │   ├── NoSettings         this Easel keeps no settings
 │   ├── MessageGone        the message replied to was deleted
@@ -134,6 +135,18 @@ class JobGone(UserError):
 
 class NotAllowed(UserError):
     """The server does not allow that."""
+
+
+class NeverAllowed(NotAllowed):
+    """Sexual pictures of minors are not made here."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "That is refused on every server: its words can be read as a sexual picture of minors. "
+            "If nothing of the kind is meant, leave out either the words for children and young "
+            "people or those that are sexual. What should not be there belongs into the negative "
+            "prompt."
+        )
 
 
 class BadSetting(UserError):

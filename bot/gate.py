@@ -11,6 +11,7 @@ from bot import policy
 from bot.policy import Asker, Rules, Use
 from bot.policy.quota import WINDOW
 from bot.requests import Request
+from bot.safety.prompts import check_prompt
 from inference.jobs import Job
 from storage.guilds import GuildStore
 from storage.jobs import JobStore
@@ -81,5 +82,6 @@ class Gate:
         """
         policy.check_place(rules, asker)
         policy.check_job(rules, job, sizes)
+        check_prompt(rules, job)
         if policy.quota_of(rules, asker) is not None:
             policy.check_quota(rules, asker, await self.uses(guild, owner))

@@ -31,6 +31,8 @@ ALLOWED = {
         "pydantic",
         "pydantic_settings",
         "PIL",
+        "confusable_homoglyphs",
+        "re2",
         "aiohttp",  # discord.py's HTTP client, whose errors it lets through
         "yarl",  # the address type of discord.py's own settings
     },

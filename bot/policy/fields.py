@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from bot.errors import BadSetting
+from bot.safety.patterns import PatternError, compiled
 
 SNOWFLAKE = re.compile(r"[1-9][0-9]{4,19}")
 MAX_IDS = 100
-MAX_NAME = 100  # characters of a model's name, as Discord completes them
+MAX_TEXT = 100  # characters of a model's name, as Discord completes them, or of a word
 
 
 class Kind(Protocol):
@@ -112,19 +113,38 @@ class Ids:
 
 
 @dataclass(frozen=True)
-class Names:
-    """Names of models, as `/models` lists them."""
+class Texts:
+    """A list of short texts."""
 
-    most: int = 100
+    most: int = 200
 
     def read(self, name: str, value: Any) -> Any:
-        """Check that all are names; doubles do not count, the order stays."""
-        names = [_text(name, one, MAX_NAME) for one in _listed(name, value, self.most)]
-        return list(dict.fromkeys(names)) or None
+        """Check that all are texts; doubles do not count, the order stays."""
+        texts = [_text(name, one, MAX_TEXT) for one in _listed(name, value, self.most)]
+        return list(dict.fromkeys(texts)) or None
 
     def decode(self, value: Any) -> Any:
-        """Return the names."""
+        """Return the texts."""
         return tuple(value)
+
+
+@dataclass(frozen=True)
+class Patterns(Texts):
+    """A list of patterns for RE2."""
+
+    most: int = 50
+
+    def read(self, name: str, value: Any) -> Any:
+        """Check that all can be compiled."""
+        patterns = super().read(name, value)
+        for one in patterns or ():
+            try:
+                compiled(one)
+            except PatternError as error:
+                raise BadSetting(
+                    name, f"has {_shown(one)}, which RE2 cannot run: {error}"
+                ) from None
+        return patterns
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from bot.errors import BadSetting
-from bot.policy.fields import Amount, Id, Ids, Kind, Shares
+from bot.policy.fields import Amount, Id, Ids, Kind, Patterns, Shares, Texts
 
 KIND = "kind"
 DAY = 86_400  # seconds: the whole of one GPU
@@ -53,6 +53,11 @@ class Rules:
     quota: float | None = _setting(None, Amount(1, MOST_SECONDS, whole=False))
     #: The same by role, in place of `quota`; who has several roles has the largest.
     role_quotas: Mapping[str, float] = _setting({}, Shares(Amount(0, MOST_SECONDS, whole=False)))
+
+    #: Words and phrases that no prompt may say; an asterisk at the end stands for any ending.
+    banned_words: tuple[str, ...] = _setting((), Texts())
+    #: Patterns of RE2 that no prompt may fit.
+    banned_patterns: tuple[str, ...] = _setting((), Patterns())
 
     @classmethod
     def decode(cls, settings: Mapping[str, Any]) -> Self:

@@ -20,6 +20,8 @@ CEILINGS = {
     "max_server_jobs": "Jobs of the server",
     "quota": "GPU-seconds of a member in 24 hours",
 }
+LISTS = {"banned_words": "Forbidden words", "banned_patterns": "Forbidden patterns"}
+MAX_LIST = 300  # characters of one list
 
 
 def settings(rules: Rules, changes: Iterable[Change]) -> str:
@@ -36,6 +38,9 @@ def _set(rules: Rules) -> Iterator[str]:
     if rules.role_quotas:
         shares = [f"<@&{id}> {seconds:g}" for id, seconds in rules.role_quotas.items()]
         yield "GPU-seconds by role: " + " · ".join(shares)
+    for name, label in LISTS.items():
+        if entries := getattr(rules, name):
+            yield f"{label}: " + _cut(" ".join(quote(entry, 100) for entry in entries))
 
 
 def _change(change: Change) -> str:
@@ -57,6 +62,11 @@ def quota(seconds: float | None, uses: Sequence[Use]) -> str:
 
 def _ids(form: str, ids: Iterable[str]) -> str:
     return " ".join(form.format(id) for id in sorted(ids))
+
+
+def _cut(text: str) -> str:
+    """Leave off what does not fit, between two entries."""
+    return text if len(text) <= MAX_LIST else text[:MAX_LIST].rpartition(" ")[0] + " …"
 
 
 def _value(value: Any) -> str:

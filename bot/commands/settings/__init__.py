@@ -2,11 +2,12 @@
 
 from bot.commands.settings.access import Access
 from bot.commands.settings.base import SETTINGS
+from bot.commands.settings.content import Content
 from bot.commands.settings.history import History
 from bot.commands.settings.limits import Limits
 
 
-class SettingsCog(History, Access, Limits):
+class SettingsCog(History, Access, Limits, Content):
     """A server's own rules."""
 
     settings = SETTINGS

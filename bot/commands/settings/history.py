@@ -11,6 +11,7 @@ from bot import policy, texts
 from bot.commands.settings.base import SETTINGS, Part, answer, who
 from bot.errors import NotAllowed
 from bot.requests import asker_of
+from inference.jobs import Imagine
 
 LISTED = 10  # changes shown
 
@@ -26,12 +27,15 @@ class History(Part):
         await interaction.response.send_message(words, ephemeral=True)
 
     @SETTINGS.command(name="try", description="Would this member be allowed to use Easel there?")
-    @app_commands.describe(member="Who", channel="Where; left out, here")
+    @app_commands.describe(
+        member="Who", channel="Where; left out, here", prompt="Would these words be allowed?"
+    )
     async def dry_run(
         self,
         interaction: discord.Interaction[Any],
         member: discord.Member,
         channel: discord.TextChannel | None = None,
+        prompt: app_commands.Range[str, 0, 6000] = "",
     ) -> None:
         """Say yes, or why not; nothing is queued."""
         guild, owner = str(interaction.guild_id), str(member.id)
@@ -39,8 +43,7 @@ class History(Part):
         asker = asker_of(member, channel or interaction.channel)
         uses = await self.bot.gate.uses(guild, owner)
         try:
-            policy.check_place(rules, asker)
-            policy.check_quota(rules, asker, uses)
+            await self.bot.gate.check_now(rules, asker, guild, owner, Imagine(prompt=prompt))
             left = texts.quota(policy.quota_of(rules, asker), uses)
             words = f"Yes: {member.mention} may use Easel there. {left}"
         except NotAllowed as error:

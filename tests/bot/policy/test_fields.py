@@ -61,3 +61,32 @@ def test_none_takes_anything_back():
 
 def test_nothing_set_is_what_a_new_server_has():
     assert Rules.decode({}) == Rules()
+
+
+LISTS = [
+    ("banned_words", ["gore", " gore ", "blood*"], ["gore", "blood*"]),
+    ("banned_words", [], None),
+    ("banned_patterns", [r"\bgun"], [r"\bgun"]),
+]
+
+
+@pytest.mark.parametrize(("name", "given", "kept"), LISTS)
+def test_lists_are_kept_in_order_without_doubles(name, given, kept):
+    assert changed({name: given}) == {name: kept}
+
+
+BAD_LISTS = [
+    ("banned_words", "gore", "must be a list"),
+    ("banned_words", [5], "must hold texts"),
+    ("banned_words", [""], "must hold texts"),
+    ("banned_words", ["x" * 101], "at most 100"),
+    ("banned_words", ["x"] * 201, "at most 200"),
+    ("banned_patterns", ["("], "RE2 cannot run"),
+    ("banned_patterns", ["x"] * 51, "at most 50"),
+]
+
+
+@pytest.mark.parametrize(("name", "given", "words"), BAD_LISTS)
+def test_bad_lists(name, given, words):
+    with pytest.raises(BadSetting, match=words):
+        changed({name: given})

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.safety.letters import Reading, look_alikes, normal
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("Straße", "strasse"),
+        ("CAFÉ", "cafe"),
+        ("ﬁne", "fine"),
+        ("раура1", "paypa1"),  # Cyrillic
+        ("ΑΒΓ", "ab"),  # Greek capitals that look like ours; Γ looks like none
+        ("１２歳", "12歳"),
+        ("か\u3099", "が"),  # a mark that makes another letter stays
+        ("a\u200db\ufe0f", "ab"),
+    ],
+)
+def test_letters_of_one_alphabet(text, meant):
+    assert normal(text).startswith(meant)
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("a red dress", "red dress"),
+        ("a red-dress", "red dress"),
+        ("RED, DRESS", "red dress"),
+        ("blood everywhere", "blood*"),
+        ("bloody", "blood*"),
+        ("bl00d", "blood"),
+        ("血まみれ", "血"),
+    ],
+)
+def test_a_word_is_found(text, word):
+    assert Reading(text).has(word)
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("bloody", "blood"),
+        ("lifeblood", "blood"),
+        ("reddress", "red"),
+        ("anything", "!*"),
+        ("anything", "..."),
+        ("", "a"),
+    ],
+)
+def test_a_word_is_not_found_within_another(text, word):
+    assert not Reading(text).has(word)
+
+
+@given(st.text(max_size=200))
+def test_any_text_can_be_read_and_is_read_the_same_twice(text):
+    once = normal(text)
+    assert normal(once) == once or "\u3099" in text or "\u309a" in text
+    Reading(text)
+
+
+def test_only_letters_look_like_letters():
+    assert set("".join(look_alikes().values())) <= set("abcdefghijklmnopqrstuvwxyz")
+    assert look_alikes()["а"] == "a"  # Cyrillic
