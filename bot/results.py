@@ -21,3 +21,9 @@ def pictures_of(record: JobRecord) -> list[dict[str, Any]]:
 def is_batch(record: JobRecord) -> bool:
     """Whether it made several pictures, which are shown as one contact sheet."""
     return len(pictures_of(record)) > 1
+
+
+def seam_of(record: JobRecord) -> str:
+    """Return the key of the mask along whose edge the result shows a seam; empty for none."""
+    seams = (record.result or {}).get("seams") or ()
+    return str(seams[0]["key"]) if seams else ""

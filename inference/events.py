@@ -80,6 +80,8 @@ class Finished:
     text: str = ""
     #: What a person should know: "the mask was fitted to the picture".
     notes: tuple[str, ...] = ()
+    #: The mask along whose edge the pictures show a seam, if they do; not to be shown itself.
+    seams: tuple[Picture, ...] = ()
     #: From the worker's taking it to its end, in seconds.
     seconds: float = 0.0
     #: Network time charged to the job, in seconds: its share of every batch it sat in.

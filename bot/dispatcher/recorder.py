@@ -127,17 +127,19 @@ class Recorder:
     async def _finished(self, worker: str, event: Finished) -> None:
         held = self._known(worker, event.job_id, event.attempt)
         if held is None:
-            await asyncio.to_thread(_discard, event.pictures)
+            await asyncio.to_thread(_discard, event.pictures + event.seams)
             return
         with self._letting_go(held):
             try:
                 pictures = [await self._adopt(picture) for picture in event.pictures]
+                seams = [await self._adopt(picture) for picture in event.seams]
             except (OSError, ValueError):
                 log.exception("The result of job %s cannot be taken over.", event.job_id)
                 await self.hand_back(held, "its result could not be read")
                 return
             result = {
                 "pictures": pictures,
+                "seams": seams,
                 "text": event.text,
                 "notes": list(event.notes),
                 "seconds": event.seconds,

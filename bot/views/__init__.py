@@ -15,6 +15,7 @@ from bot.views.results import (
     VarySubtle,
 )
 from bot.views.rows import for_ended, for_history, for_outbox, for_picture, for_waiting
+from bot.views.seams import MendSeam
 
 BUTTONS: tuple[type[JobButton | PickCells | PickJob], ...] = (
     Again,
@@ -30,6 +31,7 @@ BUTTONS: tuple[type[JobButton | PickCells | PickJob], ...] = (
     Parameters,
     UseAsPrompt,
     Grid,
+    MendSeam,
     PickCells,
     Invert,
     Go,

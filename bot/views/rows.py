@@ -8,7 +8,7 @@ from typing import Any
 
 import discord
 
-from bot.results import is_batch, pictures_of
+from bot.results import is_batch, pictures_of, seam_of
 from bot.views.buttons import Again, Cancel, Delete, Show
 from bot.views.cells import Go, Grid, Invert, PickCells
 from bot.views.history import PickJob
@@ -22,6 +22,7 @@ from bot.views.results import (
     VaryStrong,
     VarySubtle,
 )
+from bot.views.seams import MendSeam
 from storage.records import JobRecord, JobState
 
 ROW = 5  # buttons that Discord puts beside one another
@@ -121,6 +122,8 @@ def _can_vary(record: JobRecord) -> bool:
 def _pictured(record: JobRecord, number: int | None = None) -> Iterable[discord.ui.Item[Any]]:
     """Buttons of a result with a picture."""
     if pictures_of(record):
+        if seam_of(record):
+            yield MendSeam(record.id, number)
         for button in (Enlarge, Grid, Describe, Parameters):
             yield button(record.id, number)
 

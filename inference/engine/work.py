@@ -128,6 +128,8 @@ class Outcome:
     pictures: tuple[Made, ...] = ()
     text: str = ""
     notes: tuple[str, ...] = field(default_factory=tuple)
+    #: The mask along whose edge the pictures show a seam, if they do.
+    seams: tuple[Made, ...] = ()
 
 
 class StopAsked(Exception):

@@ -47,7 +47,7 @@ class Inpaint(Editing):
     mask_blur: int = number(4, 0, 64, "Mask blur", "px")
     masked_content: str = choice("original", names.MASKED_CONTENT, "What lies under the mask first")
     area: str = choice(
-        "whole picture", names.INPAINT_AREAS, "Work on the picture or the masked area"
+        "whole picture", names.INPAINT_AREAS, "Work on the picture, the masked area, or its edge"
     )
     padding: int = number(32, 0, 256, "Around the masked area", "px")
     mask_weight: float = number(1.0, 0.0, 1.0, "Conditioning mask weight (inpainting checkpoints)")

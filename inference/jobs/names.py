@@ -45,7 +45,7 @@ RESIZE_MODES = ("just resize", "crop and resize", "resize and fill", "latent ups
 MASKED_CONTENT = ("fill", "original", "latent noise", "latent nothing")
 MASK_MODES = ("masked", "not masked")
 PREVIEWS = ("mask", "grid")
-INPAINT_AREAS = ("whole picture", "only masked")
+INPAINT_AREAS = ("whole picture", "only masked", "mask edge")
 OUTPAINT_METHODS = ("poor man's", "mk2")
 OUTPAINT_PRESETS = (
     "custom",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import Any
 
 from PIL import Image
@@ -11,7 +11,14 @@ from inference.engine.work import Ask, Made, Operation, Outcome, Paint, Painted
 from inference.jobs import Inpaint
 from inference.models.diffusion import DiffusionModel
 from inference.operations import sizes
-from inference.operations.border import judge, seam_note, seam_values
+from inference.operations.border import (
+    Border,
+    judge,
+    mended_note,
+    seam_mask,
+    seam_note,
+    seam_values,
+)
 from inference.operations.ground import Ground, lay_ground
 from inference.operations.latents import encoded, enlarged, still
 from inference.operations.masking import Marked, mark
@@ -31,7 +38,7 @@ def inpaint(job: Inpaint, pictures: Pictures, studio: Studio) -> Operation:
     """Find the mask and what to work on, repaint it, lay the results back."""
     model = studio.library.resolve(job.model)
     marked = mark(job, pictures)
-    view = look(job, marked, studio.library.natural_size(model))
+    view = look(job, marked, studio.library.natural_size(model), studio.max_pixels)
     sizes.check_pixels(*view.size, studio.max_pixels)
     ground = lay_ground(view.picture, view.mask, job.masked_content, soft=job.soft)
     if _enlarges_latents(job):
@@ -52,7 +59,12 @@ def inpaint(job: Inpaint, pictures: Pictures, studio: Studio) -> Operation:
             )
             for picture, work, border in zip(finished, works, borders, strict=True)
         ),
-        notes=(*marked.notes, *_view_notes(job, marked, view), *seam_note(borders)),
+        notes=(
+            *marked.notes,
+            *_view_notes(job, marked, view),
+            *_border_notes(job, marked, borders),
+        ),
+        seams=seam_mask(borders) if job.area != "mask edge" else (),
     )
 
 
@@ -98,8 +110,20 @@ def _finish(
     return view.put_back(patch, view.placed(changed))
 
 
+def _border_notes(job: Inpaint, marked: Marked, borders: Sequence[Border]) -> tuple[str, ...]:
+    """Say whether the border shows; after a coherence pass, what that did for it."""
+    if job.area != "mask edge":
+        return seam_note(borders)
+    return mended_note(judge(marked.source, marked.mask), borders)
+
+
 def _view_notes(job: Inpaint, marked: Marked, view: View) -> tuple[str, ...]:
     """Say what the mask will do, and at which size it is worked on."""
+    if job.area == "mask edge":
+        return (
+            f"Only a band along the mask's edge was repainted, at {view.gain}.",
+            *sizes.rounded_note((job.width, job.height), view.size),
+        )
     cut_out = job.area == "only masked"
     report = examine(
         marked.mask, view.size, blur=job.mask_blur, padding=job.padding, only_masked=cut_out

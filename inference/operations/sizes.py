@@ -19,6 +19,11 @@ def multiple(length: float) -> int:
     return max(SMALLEST, round(length / CELL) * CELL)
 
 
+def below(length: float) -> int:
+    """Round a length in pixels down to what latents can hold, never below the smallest."""
+    return max(SMALLEST, int(length) // CELL * CELL)
+
+
 def target_size(
     width: int | None, height: int | None, source: tuple[int, int] | None, natural: int
 ) -> tuple[int, int]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from PIL import Image
 
+from inference.errors import JobError
 from inference.jobs import Inpaint
 from inference.operations import sizes
 from inference.operations.masking import Marked
-from inference.pictures import masks, regions
+from inference.pictures import masks, regions, seams
 from inference.pictures.overlay import paste_back
 from inference.pictures.regions import Box, ResolutionGain, Size
 from inference.pictures.resize import ResizeMode, fit
@@ -53,14 +55,30 @@ class View:
         return whole
 
 
-def look(job: Inpaint, marked: Marked, natural: int) -> View:
+#: How far a coherence pass reaches to each side of a mask's edge, in pixels of the source.
+EDGE = 16
+
+
+def look(job: Inpaint, marked: Marked, natural: int, limit: int | None = None) -> View:
     """Choose what to work on.
 
     Only the masked area: the mask's box, padded and grown to the ratio of the job's size. The whole
     picture: fitted to the job's size, which is then the result's, as everywhere in the field. A job
     that names no size works on the whole picture at the model's own and gives the source's size
-    back, so that what lies outside the mask stays the source, bit for bit.
+    back, so that what lies outside the mask stays the source, bit for bit. The mask's edge: a band
+    along it, at the size it has, or the model's own where that is larger.
+
+    Args:
+        job: what is asked.
+        marked: the source and its mask.
+        natural: side of the model's own pictures, in pixels.
+        limit: pixels of the largest picture that an edge may be worked on as.
+
+    Raises:
+        JobError: the edge is asked for and there is none.
     """
+    if job.area == "mask edge":
+        return _edge(job, marked, natural, limit)
     size = sizes.target_size(job.width, job.height, marked.source.size, natural)
     blurred = masks.blur(marked.mask, job.mask_blur)
     if job.area == "only masked":
@@ -71,6 +89,30 @@ def look(job: Inpaint, marked: Marked, natural: int) -> View:
         everything = (0, 0, *marked.source.size)
         return _cut_out(marked, blurred, masks.overlay_mask(blurred), everything, size)
     return _fitted(marked, blurred, size, ResizeMode(job.resize_mode))
+
+
+def _edge(job: Inpaint, marked: Marked, natural: int, limit: int | None) -> View:
+    """Work on a band along the mask's edge, cut out with the padding around it."""
+    band = seams.band(marked.mask, EDGE)
+    if masks.is_blank(band):
+        raise JobError("mask", "The mask covers the whole picture, so it has no edge to repaint.")
+    blurred = masks.blur(band, job.mask_blur)
+    box = regions.pad(regions.bounding_box(blurred), job.padding, band.size)
+    if job.width is None and job.height is None:
+        size = _own_size(box, natural, limit)
+    else:
+        size = sizes.target_size(job.width, job.height, marked.source.size, natural)
+        box = regions.expand_to_ratio(box, size, band.size)
+    return _cut_out(marked, blurred, blurred, box, size)
+
+
+def _own_size(box: Box, natural: int, limit: int | None) -> Size:
+    """Return a box's own size in whole cells, enlarged to the model's area, within the limit."""
+    width, height = box[2] - box[0], box[3] - box[1]
+    scale = max(1.0, natural / math.sqrt(width * height))
+    if limit is not None:
+        scale = min(scale, math.sqrt(limit / (width * height)))
+    return sizes.below(width * scale), sizes.below(height * scale)
 
 
 def _cut_out(

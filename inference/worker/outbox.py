@@ -38,6 +38,7 @@ class Outbox:
     def _save(self, run: Run, outcome: Outcome, seconds: float) -> None:
         try:
             pictures = tuple(self._write(made) for made in outcome.pictures)
+            seams = tuple(self._write(made) for made in outcome.seams)
         except Exception as error:
             log.exception("Job %s: its pictures could not be saved.", run.job_id)
             self._tell(failed(run.job_id, run.attempt, error))
@@ -49,6 +50,7 @@ class Outbox:
                 pictures=pictures,
                 text=outcome.text,
                 notes=outcome.notes,
+                seams=seams,
                 seconds=seconds,
                 charged=run.charged,
             )

@@ -105,8 +105,10 @@ class ScriptedService:
         notes: tuple[str, ...] = (),
         file: bytes | None = None,
         role: str = "result",
+        seam: bool = False,
     ) -> None:
         job = self._pop(job_id)
+        mask = (self._picture(job, pictures, size, "white", None),) if seam else ()
         made = tuple(
             replace(self._picture(job, n, size, colour, file), role=role) for n in range(pictures)
         )
@@ -117,6 +119,7 @@ class ScriptedService:
                 pictures=made,
                 text=text,
                 notes=notes,
+                seams=mask,
                 seconds=1.5,
                 charged=1.0,
             )

@@ -73,7 +73,7 @@ async def test_a_step_renews_the_leases_of_all_its_worker_holds(line, monkeypatc
 
 async def test_a_result_is_recorded_before_it_is_announced(line):
     id = await line.run()
-    line.service.finish(text="a fox", notes=("cropped",))
+    line.service.finish(text="a fox", notes=("cropped",), seam=True)
 
     record = await line.settled()
 
@@ -82,6 +82,8 @@ async def test_a_result_is_recorded_before_it_is_announced(line):
     assert (16, 16, "image/png") == (picture["width"], picture["height"], picture["media_type"])
     assert (await line.blobs.get(picture["key"])).startswith(b"\x89PNG")
     assert ("a fox", ["cropped"]) == (record.result["text"], record.result["notes"])
+    (seam,) = record.result["seams"]
+    assert (await line.blobs.get(seam["key"])).startswith(b"\x89PNG")
     assert [] == list(line.service.outbox.iterdir())
 
 

@@ -3,7 +3,14 @@ import pytest
 from PIL import Image
 
 from inference.operations import border
-from inference.operations.border import judge, seam_note, seam_values
+from inference.operations.border import (
+    Border,
+    judge,
+    mended_note,
+    seam_mask,
+    seam_note,
+    seam_values,
+)
 from inference.pictures.seams import Seam
 
 
@@ -15,20 +22,26 @@ def halves(size, left, right):
     return picture, mask
 
 
+def of(gradient, step):
+    return Border(Image.new("L", (8, 8)), Seam(gradient, step))
+
+
 def test_a_hard_step_shows_and_an_even_surface_does_not():
-    assert judge(*halves((80, 40), (200, 30, 30), (30, 30, 200))).visible
-    assert not judge(*halves((80, 40), (90, 90, 90), (90, 90, 90))).visible
+    assert judge(*halves((80, 40), (200, 30, 30), (30, 30, 200))).seam.visible
+    assert not judge(*halves((80, 40), (90, 90, 90), (90, 90, 90))).seam.visible
 
 
 def test_no_mask_has_no_seam():
     picture, _ = halves((80, 40), (0, 0, 0), (255, 255, 255))
-    assert judge(picture, Image.new("L", (80, 40))).score == 0
+    assert judge(picture, Image.new("L", (80, 40))).seam.score == 0
 
 
 def test_the_worst_of_several_borders_counts():
     picture, mask = halves((80, 40), (200, 30, 30), (30, 30, 200))
     elsewhere = halves((80, 40), 0, 0)[1].transpose(Image.Transpose.ROTATE_90).resize((80, 40))
-    assert judge(picture, elsewhere, mask) == judge(picture, mask)
+    found = judge(picture, elsewhere, mask)
+    assert found.mask is mask
+    assert found.seam == judge(picture, mask).seam
 
 
 def test_large_masks_are_measured_smaller(monkeypatch):
@@ -43,18 +56,32 @@ def test_large_masks_are_measured_smaller(monkeypatch):
 
 
 def test_only_a_visible_seam_is_worth_a_note():
-    assert seam_note([]) == ()
-    assert seam_note([Seam(0.1, 0.2)]) == ()
-    (note,) = seam_note([Seam(0.1, 0.2), Seam(0.0, 20.0)])
+    assert seam_note([of(0.1, 0.2)]) == ()
+    (note,) = seam_note([of(0.1, 0.2), of(0.0, 20.0)])
     assert "0.94" in note
 
 
+def test_only_a_visible_seam_gives_its_mask():
+    worst = of(0.0, 20.0)
+    assert seam_mask([of(0.1, 0.2)]) == ()
+    (made,) = seam_mask([of(0.1, 0.2), worst])
+    assert made.picture is worst.mask
+    assert made.role == "mask"
+
+
+def test_a_coherence_pass_says_what_it_did():
+    assert mended_note(of(0.0, 20.0), [of(0.0, 1.0), of(0.0, 5.0)]) == (
+        "Seam score 0.94 before, 0.50 after. What is left may be an edge that belongs there.",
+    )
+    assert mended_note(of(0.0, 20.0), [of(0.0, 1.0)]) == ("Seam score 0.94 before, 0.13 after.",)
+
+
 def test_the_parameters_have_two_decimals():
-    assert seam_values(Seam(0.0, 5.0)) == {"Seam score": "0.50"}
+    assert seam_values(of(0.0, 5.0)) == {"Seam score": "0.50"}
 
 
 @pytest.mark.parametrize("size", [(8, 8), (64, 3)])
 def test_small_pictures_are_measured_too(size):
     rng = np.random.default_rng(0)
     noise = Image.fromarray(rng.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8))
-    assert 0 <= judge(noise, halves(size, 0, 0)[1]).score <= 1
+    assert 0 <= judge(noise, halves(size, 0, 0)[1]).seam.score <= 1

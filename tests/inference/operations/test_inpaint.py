@@ -276,3 +276,28 @@ def test_a_nine_channel_checkpoint_sees_mask_and_weight(run_job, square):
     assert parse_infotext(full.pictures[0].infotext).values["Conditional mask weight"] == "1"
     assert changed(only(full), only(none)).any()
     assert not changed(square, only(full))[:, 52:].any()
+
+
+def test_a_coherence_pass_repaints_a_band_and_says_what_it_did(run_job, square, box_mask):
+    """A patch with a hard edge, mended; what is far from its edge stays bit for bit."""
+    patched = square.copy()
+    patched.paste((250, 250, 250), (20, 0, 64, 64))
+    mask = box_mask(square.size, (20, 0, 64, 64))
+    settings = job(area="mask edge", strength=0.3, mask_blur=0, padding=4)
+    outcome = run_job(settings, {"image": patched, "mask": mask})
+    moved = changed(patched, only(outcome))
+    assert moved[:, 4:36].any()
+    assert not moved[:, :4].any()
+    assert not moved[:, 36:].any()
+    assert has_note(outcome, "Seam score 1.00 before, ")
+    assert outcome.seams == ()
+    assert parse_infotext(outcome.pictures[0].infotext).values["Inpaint area"] == "Mask edge"
+
+
+def test_a_visible_seam_gives_the_mask_to_mend_it_with(run_job, square, box_mask):
+    mask = box_mask(square.size, (20, 0, 64, 64))
+    settings = job(mask_blur=0, strength=1.0)
+    outcome = run_job(settings, {"image": square, "mask": mask})
+    assert has_note(outcome, "The border of the repaint shows")
+    (seam,) = outcome.seams
+    assert np.array_equal(np.asarray(seam.picture), np.asarray(mask))

@@ -1,0 +1,68 @@
+"""The button under a result whose seam shows."""
+
+from __future__ import annotations
+
+import pytest
+
+from storage.records import JobState
+
+
+async def seen(house, kind="inpaint", pictures=1, **options):
+    result = await house.ask(kind, **{"prompt": "a window", "seed": 5, **options})
+    await house.finish(pictures=pictures, seam=True)
+    return result
+
+
+def labels(message) -> list[str]:
+    return [item["label"] for row in message.components for item in row["components"]]
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"), [("inpaint", {"mask_shape": "left 30%"}), ("outpaint", {"right": 64})]
+)
+async def test_it_repaints_the_edge_of_the_mask_alone(house, kind, options):
+    result = await seen(house, kind, guidance=4.0, steps=9, **options)
+    parent = await house.only_job()
+    assert len(result.response.attachments) == 1
+
+    await house.alice.click(result.response, label="Mend the seam")
+
+    child = await house.jobs.get(house.service.job.job_id)
+    assert (child.kind, child.parent) == ("inpaint", parent.id)
+    assert child.inputs == {
+        "image": parent.result["pictures"][0]["key"],
+        "mask": parent.result["seams"][0]["key"],
+    }
+    told = ("prompt", "seed", "guidance", "steps", "area", "strength")
+    assert [child.params[name] for name in told] == ["a window", 5, 4.0, 9, "mask edge", 0.3]
+
+
+async def test_it_works_after_a_restart(house):
+    result = await seen(house, mask_shape="left 30%")
+    await house.restart()
+    await house.alice.click(result.response, label="Mend the seam")
+    assert house.service.job.params["area"] == "mask edge"
+
+
+async def test_a_result_without_a_seam_offers_none(house):
+    result = await house.ask("inpaint", mask_shape="left 30%")
+    await house.finish()
+    assert "Mend the seam" not in labels(result.response)
+
+
+async def test_each_picture_of_a_batch_is_mended_on_its_own(house):
+    result = await seen(house, pictures=2, mask_shape="left 30%", batch=2)
+    parent = await house.only_job()
+    assert "Mend the seam" not in labels(result.response)
+    single = await house.alice.click(result.response, label="U2")
+    await house.alice.click(single.response, label="Mend the seam")
+    child = await house.jobs.get(house.service.job.job_id)
+    assert child.inputs["image"] == parent.result["pictures"][1]["key"]
+    assert child.params["seed"] == 6
+
+
+async def test_somebody_elses_result(house):
+    result = await seen(house, mask_shape="left 30%")
+    pressed = await house.bob.click(result.response, label="Mend the seam")
+    assert pressed.ephemeral
+    assert (await house.only_job()).state is JobState.DONE
