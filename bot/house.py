@@ -44,6 +44,7 @@ def engine_config(settings: Settings) -> EngineConfig:
         outbox=str((data / "outbox").resolve()),
         device=settings.device,
         dtype=settings.dtype,
+        weights_budget=int(settings.weights_gb * 2**30),
     )
 
 

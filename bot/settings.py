@@ -58,6 +58,12 @@ class Settings(BaseSettings):
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto", description="Number format of the networks: auto, float32, bfloat16 or float16."
     )
+    weights_gb: float = Field(
+        0,
+        ge=0,
+        description="GiB of weights that a worker keeps loaded; 0 takes a share of the device's "
+        "memory.",
+    )
     workers: int = Field(
         1, ge=0, le=64, description="Worker processes; with 0 jobs wait in the queue."
     )

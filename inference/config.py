@@ -26,6 +26,8 @@ class EngineConfig:
     device: str = "auto"
     #: `auto`, `float32`, `bfloat16`, `float16`.
     dtype: str = "auto"
+    #: Bytes of weights that stay loaded; 0 for a share of the device's memory.
+    weights_budget: int = 0
     #: Rows of one network call at most.
     max_batch: int = MAX_BATCH
     #: Jobs in hand at most.

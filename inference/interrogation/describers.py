@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from PIL import Image
@@ -29,7 +30,9 @@ from inference.interrogation.reading import read_config
 from inference.interrogation.shelf import Shelf, find_shelf
 from inference.interrogation.tagger import Tagger, load_tagger
 from inference.interrogation.tags import Tag
-from inference.models.errors import MissingWeights
+from inference.models.errors import MissingWeights, ModelError
+from inference.models.files import DESCRIBER, Weights
+from inference.models.resident import Resident, default_budget, folder_bytes
 
 #: The host's own lists, in its models folder.
 LISTS = "lists"
@@ -47,15 +50,25 @@ class Describers:
     """The captioner, CLIP and tagger at hand."""
 
     def __init__(
-        self, models: Path, cache: Path, pack: Path, device: torch.device, dtype: torch.dtype
+        self,
+        models: Path,
+        cache: Path,
+        pack: Path,
+        device: torch.device,
+        dtype: torch.dtype,
+        resident: Resident[Any] | None = None,
     ) -> None:
-        """Take the host's models, where to keep features, the starter pack, and where to run."""
+        """Take the host's models, where to keep features, the starter pack, and where to run.
+
+        `resident` holds the networks; without one they get a budget of their own.
+        """
         self._models = models
         self._pack = pack
         self._device = device
         self._dtype = dtype
         self._store = FeatureStore(cache)
-        self._loaded: dict[Path, Captioner | ClipRanker | Tagger] = {}
+        # An empty one counts as false.
+        self._resident = Resident[Any](default_budget(device)) if resident is None else resident
         self._scenes: dict[tuple[str, str], Tensor] = {}
 
     def caption(
@@ -69,10 +82,9 @@ class Describers:
         folder = self.shelf.captioner(name)
         if folder is None:
             return None
-        captioner = self._loaded.get(folder)
-        if not isinstance(captioner, Captioner):
-            captioner = load_captioner(folder, self._device, self._dtype)
-            self._loaded[folder] = captioner
+        captioner: Captioner = self._network(
+            folder, lambda: load_captioner(folder, self._device, self._dtype)
+        )
         return captioner.caption(pictures, settings)
 
     def rank(
@@ -110,9 +122,7 @@ class Describers:
                 "a tagger's folder (model.onnx or model.safetensors, with its selected_tags.csv or "
                 "tags.txt) among the models."
             )
-        tagger = self._loaded.get(folder)
-        if not isinstance(tagger, Tagger):
-            tagger = self._loaded[folder] = load_tagger(folder, self._device)
+        tagger: Tagger = self._network(folder, lambda: load_tagger(folder, self._device))
         return tagger.tag(pictures)
 
     def rate(self, pictures: Sequence[Image.Image]) -> list[Rated] | None:
@@ -146,10 +156,31 @@ class Describers:
         )
 
     def release(self) -> None:
-        """Let go of every network and of features that lie on disk."""
-        self._loaded.clear()
+        """Let go of features: they lie on disk, or are soon made again."""
         self._scenes.clear()
         self._store.forget()
+
+    def key(self, name: str) -> Weights:
+        """Name the weights behind `captioner/NAME`, `tagger/NAME` or `ranker/`."""
+        kind, _, wanted = name.partition("/")
+        shelf = self.shelf
+        try:
+            folder = {
+                "captioner": shelf.captioner,
+                "tagger": shelf.tagger,
+            }.get(kind, lambda _: shelf.clip)(wanted)
+        except ModelError:
+            folder = None
+        return (DESCRIBER, str(folder or name))
+
+    def _network(self, folder: Path, load: Callable[[], Any]) -> Any:
+        """Give a loaded network; the longest unused of the worker make room for it."""
+        key = (DESCRIBER, str(folder))
+        found = self._resident.get(key)
+        if found is not None:
+            return found
+        size = folder_bytes(folder)
+        return self._resident.load(key, size, load, lambda _network: size)
 
     def _name(self, folder: Path) -> str:
         """Name a folder as its host sees it; a part of the pack after the pack."""
@@ -162,10 +193,10 @@ class Describers:
                 "There is no CLIP on this server to rank with: its host can put one's folder "
                 "(config.json, model.safetensors, tokenizer) among the models."
             )
-        ranker = self._loaded.get(folder)
-        if not isinstance(ranker, ClipRanker):
-            spare = self._pack / "tokenizer" if shelf.starter else None
-            ranker = self._loaded[folder] = load_clip_ranker(folder, self._device, spare)
+        spare = self._pack / "tokenizer" if shelf.starter else None
+        ranker: ClipRanker = self._network(
+            folder, lambda: load_clip_ranker(folder, self._device, spare)
+        )
         return ranker
 
     def _lists(self, shelf: Shelf) -> list[PhraseList]:

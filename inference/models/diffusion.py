@@ -27,6 +27,17 @@ CELL = 8
 
 
 @dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
+class ModelTraits:
+    """What answers say about a checkpoint; holding this holds no weights."""
+
+    name: str
+    #: Ten characters of SHA-256, as the field prints a model's hash.
+    digest: str
+    #: Whether the network takes the mask and the masked picture as further channels.
+    inpainting: bool
+
+
 class DiffusionModel:
     """One loaded checkpoint on one device; its parts are never changed by a job."""
 
@@ -43,6 +54,13 @@ class DiffusionModel:
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     dtype: torch.dtype = torch.float32
 
+    #: How its latents look, where the checkpoint says so itself.
+    rgb: LinearMap | None = None
+
+    @property
+    def traits(self) -> ModelTraits:
+        """What answers say about it."""
+        return ModelTraits(self.name, self.digest, self.inpainting)
     @property
     def latent_channels(self) -> int:
         """Channels of a latent."""

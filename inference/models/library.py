@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 
 from inference.config import EngineConfig
-from inference.errors import JobError
 from inference.events import ModelInfo
 from inference.interrogation.describers import Describers
 from inference.models import folder
 from inference.models.catalogue import UPSCALERS, upscaler_entry
 from inference.models.checkpoint import CONFIGS, load_checkpoint, natural_side, read_vae
-from inference.models.diffusion import DiffusionModel
+from inference.models.diffusion import DiffusionModel, ModelTraits
 from inference.models.embeddings import Embeddings, load_embeddings
 from inference.models.errors import ModelError, UnknownModel
 from inference.models.files import (
+    DESCRIBER,
+    DIFFUSION,
     EMBEDDINGS,
-    LORAS,
     SUFFIX,
+    UPSCALER,
     Weights,
     find_checkpoints,
     find_files,
@@ -34,12 +35,16 @@ from inference.models.files import (
 )
 from inference.models.hashes import Hashes
 from inference.models.header import read_header
-from inference.models.lora.files import LoraFile, load_lora
+from inference.models.lora.shelf import LoraShelf
 from inference.models.lora.side import Side
-from inference.models.resident import Resident, default_budget, weight_bytes
+from inference.models.nearest import nearest
+from inference.models.resident import Resident, default_budget, folder_bytes, weight_bytes
+from inference.models.upscale_plan import NetworkTraits
 from inference.models.upscaler import Upscaler, load_upscaler
 from inference.models.weights import is_installed, prepare
+from inference.prompts.chunks import Tokenizer
 from inference.prompts.networks import Lora
+from inference.prompts.tokenizer import load_tokenizer
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +64,7 @@ class Library:
         device: torch.device,
         dtype: torch.dtype,
         *,
-        budget: int | None = None,
+        budget: int = 0,
         configs: Path = CONFIGS,
     ) -> None:
         """Take the host's choices; `budget` is the bytes of checkpoints that may stay loaded."""
@@ -67,15 +72,14 @@ class Library:
         self._device = device
         self._dtype = dtype
         self._configs = configs
-        self._resident: Resident[DiffusionModel] = Resident(
-            default_budget(device) if budget is None else budget
+        self._resident: Resident[Any] = Resident(
+            budget or config.weights_budget or default_budget(device)
         )
-        self._loras: Resident[LoraFile] = Resident(self._resident.budget // LORA_SHARE)
-        #: Bytes of checkpoints that were asked for but not loaded yet.
-        self._guesses: dict[str, int] = {}
+        self._loras = LoraShelf(self._shelf, self._resident.budget // LORA_SHARE)
+        self._traits: dict[str, ModelTraits] = {}
+        self._upscaler_traits: dict[str, NetworkTraits] = {}
         self._hashes = Hashes(Path(config.cache_dir) / "hashes.json")
-        self._upscalers: dict[str, Upscaler] = {}
-        #: What describes pictures; it loads its own networks.
+        #: What describes pictures; its networks lie within the same budget.
         self.describers = Describers(
             Path(config.models_dir),
             Path(config.cache_dir) / "interrogation",
@@ -85,6 +89,7 @@ class Library:
         )
 
     def resolve(self, name: str) -> str:
+            self._resident,
         """Name the checkpoint meant: an empty name is the host's own.
 
         Raises:
@@ -94,7 +99,7 @@ class Library:
         chosen = name or own
         if chosen in found:
             return chosen
-        hint = _nearest(chosen, found) or f"There are: {', '.join(found)}."
+        hint = nearest(chosen, found) or f"There are: {', '.join(found)}."
         raise UnknownModel(f"There is no checkpoint “{chosen}” here. {hint}")
 
     def diffusion(self, name: str) -> DiffusionModel:
@@ -104,35 +109,49 @@ class Library:
             ModelError: it is unknown or cannot be loaded.
         """
         # A name that is loaded was resolved before: no step of a job looks into folders.
-        model = self._resident.get(name)
-        if model is not None:
-            return model
+        found: DiffusionModel | None = self._resident.get((DIFFUSION, name))
+        if found is not None:
+            return found
         key = self.resolve(name)
-        model = self._resident.get(key)
-        if model is not None:
-            return model
+        other: DiffusionModel | None = self._resident.get((DIFFUSION, key))
+        if other is not None:
+            return other
         self.describers.release()
         path = self._path(key)
-        return self._resident.load(
-            key, self._expected(path), lambda: self._load(path, key), _weights
+        model: DiffusionModel = self._resident.load(
+            (DIFFUSION, key),
+            _bytes(part_files(path), self._dtype),
+            lambda: self._load(path, key),
+            _weights,
         )
 
-    def fitting(self, wanted: Sequence[Weights]) -> set[Weights]:
-        """Say which weights can be loaded together: those loaded now, then the first named.
+    def traits(self, name: str) -> ModelTraits:
+        """Tell what answers say about a checkpoint; it is loaded only the first time.
+        self._traits[key] = model.traits
+        return model
 
-        One alone is always let in, however large.
+        Raises:
+            ModelError: it is unknown or cannot be loaded.
         """
-        loaded = [weights for weights in wanted if weights[1] in self._resident]
-        if len(loaded) == len(wanted):
-            return set(wanted)
-        chosen: set[Weights] = set()
-        left = self._resident.budget
-        for weights in sorted(wanted, key=lambda weights: weights not in loaded):
-            size = self._size(weights)
-            if size <= left or not chosen:
-                chosen.add(weights)
-                left -= size
-        return chosen
+        key = self.resolve(name)
+        if key not in self._traits:
+            self.diffusion(key)
+        return self._traits[key]
+
+    def tokenizer(self, name: str) -> Tokenizer:
+        """Give the tokenizer by which a checkpoint's prompts are split, without loading it.
+
+        Raises:
+            ModelError: it is unknown or cannot be read.
+        """
+        path = self._path(self.resolve(name))
+        return load_tokenizer((path if path.is_dir() else self._configs) / "tokenizer")
+
+    def fitting(self, wanted: Sequence[Weights]) -> set[Weights]:
+        """Say which weights can be loaded together: those loaded now, then the first named."""
+        keys = {weights: self._key(weights) for weights in wanted}
+        fitting = self._resident.fitting(list(keys.values()), self._guess)
+        return {weights for weights, key in keys.items() if key in fitting}
 
     def side(self, name: str, loras: Sequence[Lora]) -> Side | None:
         """Give the LoRAs to run beside a checkpoint; None where a prompt names none.
@@ -143,12 +162,8 @@ class Library:
         """
         if not loras:
             return None
-        files = find_files(self._shelf, LORAS)
-        for lora in loras:
-            if lora.name not in files:
-                raise JobError("prompt", _no_lora(lora.name, files))
-        model = self.diffusion(name)
-        return Side([(lora, self._lora(model, files[lora.name])) for lora in loras])
+        self._loras.check(loras)
+        return self._loras.side(self.diffusion(name), loras)
 
     def natural_size(self, name: str) -> int:
         """Give the side of a checkpoint's own pictures in pixels, without loading it."""
@@ -164,10 +179,30 @@ class Library:
         Raises:
             ModelError: it is unknown, not installed or cannot be loaded.
         """
-        if key not in self._upscalers:
-            path = prepare(upscaler_entry(key), Path(self._config.cache_dir) / "upscalers")
-            self._upscalers[key] = load_upscaler(path, self._device)
-        return self._upscalers[key]
+        found: Upscaler | None = self._resident.get((UPSCALER, key))
+        if found is not None:
+            return found
+        path = self._upscaler_file(key)
+        made: Upscaler = self._resident.load(
+            (UPSCALER, key),
+            _bytes([path], torch.float32),
+            lambda: load_upscaler(path, self._device),
+            lambda network: weight_bytes(network.descriptor.model),
+        )
+        return made
+
+    def upscaler_traits(self, key: str) -> NetworkTraits:
+        """Tell what a plan must know of an upscaler; it is loaded only the first time.
+
+        Raises:
+            ModelError: it is unknown, not installed or cannot be loaded.
+        """
+        if key not in self._upscaler_traits:
+            network = self.upscaler(key)
+            self._upscaler_traits[key] = NetworkTraits(
+                key, network.scale, network.tile, network.overlap, network.exact
+            )
+        return self._upscaler_traits[key]
 
     def infos(self) -> tuple[ModelInfo, ...]:
         """List what can be named: checkpoints, and upscalers whose weights are here."""
@@ -203,38 +238,27 @@ class Library:
     def _natural(self, path: Path) -> int:
         return folder.natural_size(path) if path.is_dir() else natural_side(path, self._configs)
 
-    def _size(self, weights: Weights) -> int:
-        """Give the bytes of weights, guessed where they are not loaded; 0 where none can be."""
-        _, key = weights
-        if key in self._resident:
-            return self._resident.size(key)
-        if key not in self._guesses:
-            try:
-                self._guesses[key] = self._expected(self._path(key))
-            except (ModelError, KeyError):
-                return 0  # its job fails with words as soon as it is let in
-        return self._guesses[key]
+    def _key(self, weights: Weights) -> Weights:
+        """Give the key under which weights are held: describers go by their folders."""
+        kind, name = weights
+        return self.describers.key(name) if kind == DESCRIBER else weights
 
-    def _expected(self, path: Path) -> int:
-        """Guess a checkpoint's bytes once loaded, by the headers of its files."""
-        files = part_files(path)
-        weights = sum(
-            math.prod(entry.shape) for file in files for entry in read_header(file).entries.values()
-        )
-        return weights * self._dtype.itemsize
+    def _guess(self, key: Hashable) -> int:
+        """Guess the bytes of what was never loaded; 0 where it cannot be, as its job will say."""
+        kind, name = cast("Weights", key)
+        try:
+            match kind:
+                case "upscaler":
+                    return _bytes([self._upscaler_file(name)], torch.float32)
+                case "describer":
+                    return folder_bytes(Path(name))
+                case _:
+                    return _bytes(part_files(self._path(name)), self._dtype)
+        except (ModelError, KeyError):
+            return 0
 
-    def _lora(self, model: DiffusionModel, path: Path) -> LoraFile:
-        """Give a LoRA's weights for a checkpoint; a file that was changed is read again."""
-        key = f"{model.name}|{path}|{path.stat().st_mtime_ns}"
-        found = self._loras.get(key)
-        if found is not None:
-            return found
-        return self._loras.load(
-            key,
-            path.stat().st_size,
-            lambda: load_lora(path, model.unet, model.words.models),
-            lambda file: file.nbytes,
-        )
+    def _upscaler_file(self, key: str) -> Path:
+        return prepare(upscaler_entry(key), Path(self._config.cache_dir) / "upscalers")
 
     def _load(self, path: Path, key: str) -> DiffusionModel:
         """Load a folder or a file, with the autoencoder laid beside it."""
@@ -259,16 +283,11 @@ class Library:
         return load_embeddings(find_files(self._shelf, EMBEDDINGS), widths)
 
 
-def _no_lora(name: str, files: Iterable[str]) -> str:
-    hint = _nearest(name, files) or (
-        f"There are: {', '.join(files)}." if files else "The host has none."
+def _bytes(files: Iterable[Path], dtype: torch.dtype) -> int:
+    """Count the bytes of the weights in files once they are loaded in a number format."""
+    return dtype.itemsize * sum(
+        math.prod(entry.shape) for file in files for entry in read_header(file).entries.values()
     )
-    return f"There is no LoRA “{name}” here. {hint}"
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
-    return f"Did you mean {' or '.join(close)}?" if close else ""
 
 
 def _weights(model: DiffusionModel) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -28,25 +28,42 @@ class Resident(Generic[Model]):
 
     def __init__(self, budget: int) -> None:
         self.budget = budget  # bytes
-        self._held: OrderedDict[str, tuple[Model, int]] = OrderedDict()
+        self._held: OrderedDict[Hashable, tuple[Model, int]] = OrderedDict()
+        #: Bytes of everything that was ever held.
+        self._sizes: dict[Hashable, int] = {}
+        #: How often one was loaded, and how often one had to leave.
+        self.loads = self.evictions = 0
 
     @property
     def nbytes(self) -> int:
         """Bytes of everything held."""
         return sum(size for _, size in self._held.values())
 
-    def get(self, key: str) -> Model | None:
+    def get(self, key: Hashable) -> Model | None:
         """Look a model up, and count it as used."""
         if key not in self._held:
             return None
         self._held.move_to_end(key)
         return self._held[key][0]
 
-    def size(self, key: str) -> int:
-        """Give the bytes of one that is held."""
-        return self._held[key][1]
+    def fitting(
+        self, wanted: Sequence[Hashable], guess: Callable[[Hashable], int]
+    ) -> set[Hashable]:
+        """Say which models can be held together: those held now, then the first named.
 
-    def load(self, key: str, expected: int, make: Callable[[], Model], size: Sizer) -> Model:
+        `guess` gives the bytes of one that was never loaded. One alone always fits.
+        """
+        new = [key for key in wanted if key not in self._held]
+        chosen = {key for key in wanted if key in self._held}
+        left = self.budget - sum(self._held[key][1] for key in chosen)
+        for key in new:
+            size = self._sizes[key] if key in self._sizes else guess(key)
+            if size <= left or not chosen:
+                chosen.add(key)
+                left -= size
+        return chosen
+
+    def load(self, key: Hashable, expected: int, make: Callable[[], Model], size: Sizer) -> Model:
         """Make a model after making room for it: before, so that both never stand at once.
 
         `expected` is a guess of its bytes, `size` counts them afterwards. One model is held even
@@ -54,29 +71,32 @@ class Resident(Generic[Model]):
         """
         self.shrink(self.budget - expected)
         model = make()
-        self._held[key] = (model, size(model))
+        self.loads += 1
+        self._sizes[key] = size(model)
+        self._held[key] = (model, self._sizes[key])
         self.shrink(self.budget, keep=key)
         return model
 
-    def shrink(self, limit: int, keep: str | None = None) -> None:
+    def shrink(self, limit: int, keep: Hashable = None) -> None:
         """Let go of the longest unused until what is held fits `limit` bytes."""
         left = [key for key in self._held if key != keep]
         released = False
         while left and self.nbytes > limit:
             del self._held[left.pop(0)]
+            self.evictions += 1
             released = True
         if released:
             release()
 
-    def drop(self, key: str) -> None:
+    def drop(self, key: Hashable) -> None:
         """Let go of one model."""
         if self._held.pop(key, None) is not None:
             release()
 
-    def __contains__(self, key: str) -> bool:
+    def __contains__(self, key: Hashable) -> bool:
         return key in self._held
 
-    def __iter__(self) -> Iterator[str]:
+    def __iter__(self) -> Iterator[Hashable]:
         return iter(list(self._held))
 
     def __len__(self) -> int:
@@ -94,6 +114,12 @@ def weight_bytes(*modules: Any) -> int:
     """Count the bytes of modules' weights and buffers."""
     tensors = (tensor for module in modules for tensor in (*module.parameters(), *module.buffers()))
     return sum(tensor.nbytes for tensor in tensors)
+
+
+def folder_bytes(folder: Path) -> int:
+    """Count the bytes of a folder's weight files: about what they take once loaded."""
+    kinds = (".safetensors", ".onnx")
+    return sum(path.stat().st_size for path in folder.glob("*") if path.suffix in kinds)
 
 
 def default_budget(device: torch.device) -> int:

@@ -10,9 +10,12 @@ from inference.prompts import lint
 
 def explain(job: Explain, pictures: Pictures, studio: Studio) -> Operation:
     """Answer with the weights, the step table, the chunks and what looks wrong."""
-    model = studio.library.diffusion(job.model)
     found = lint.explain(
-        job.prompt, job.negative_prompt, job.steps, seed=0, tokenizer=model.words.tokenizer
+        job.prompt,
+        job.negative_prompt,
+        job.steps,
+        seed=0,
+        tokenizer=studio.library.tokenizer(job.model),
     )
     yield Ask(works=())
     return Outcome(text=lint.render(found))

@@ -47,10 +47,10 @@ def imagine(job: Imagine, pictures: Pictures, studio: Studio) -> Operation:
         works = yield from _second(job, studio, works, results, large)
         results = yield Ask(works=works)
         values = _values(job)
-    loaded = studio.library.diffusion(model)
+    traits = studio.library.traits(model)
     return Outcome(
         pictures=tuple(
-            Made(picture=result.picture, seed=work.seed, infotext=infotext(work, loaded, **values))
+            Made(picture=result.picture, seed=work.seed, infotext=infotext(work, traits, **values))
             for work, result in zip(works, results, strict=True)
         ),
         notes=sizes.rounded_note((job.width, job.height), size),

@@ -46,13 +46,13 @@ def img2img(job: Img2Img, pictures: Pictures, studio: Studio) -> Operation:
         for seed, variation in seeds(job)
     )
     results = yield Ask(works=works)
-    loaded = studio.library.diffusion(model)
+    traits = studio.library.traits(model)
     return Outcome(
         pictures=tuple(
             Made(
                 picture=finished(job, result, beginning.picture),
                 seed=work.seed,
-                infotext=infotext(work, loaded, **{"Color correction": job.colour_correction}),
+                infotext=infotext(work, traits, **{"Color correction": job.colour_correction}),
             )
             for work, result in zip(works, results, strict=True)
         ),

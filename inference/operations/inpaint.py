@@ -9,7 +9,7 @@ from PIL import Image
 
 from inference.engine.work import Ask, Made, Operation, Outcome, Paint, Painted
 from inference.jobs import Inpaint
-from inference.models.diffusion import DiffusionModel
+from inference.models.diffusion import ModelTraits
 from inference.operations import sizes
 from inference.operations.border import (
     Border,
@@ -48,14 +48,14 @@ def inpaint(job: Inpaint, pictures: Pictures, studio: Studio) -> Operation:
     results = yield Ask(works=before + works)
     original = results.pop(0) if job.soft else None
     finished = [_finish(job, view, ground, result, original) for result in results]
-    loaded = studio.library.diffusion(model)
+    traits = studio.library.traits(model)
     borders = [judge(picture, view.border) for picture in finished]
     return Outcome(
         pictures=tuple(
             Made(
                 picture=picture,
                 seed=work.seed,
-                infotext=infotext(work, loaded, **_values(job, loaded), **seam_values(border)),
+                infotext=infotext(work, traits, **_values(job, traits), **seam_values(border)),
             )
             for picture, work, border in zip(finished, works, borders, strict=True)
         ),
@@ -139,7 +139,7 @@ def _view_notes(job: Inpaint, marked: Marked, view: View) -> tuple[str, ...]:
     return (*notes, *sizes.rounded_note((job.width, job.height), view.size))
 
 
-def _values(job: Inpaint, model: DiffusionModel) -> dict[str, object]:
+def _values(job: Inpaint, model: ModelTraits) -> dict[str, object]:
     """Write what the field writes about a mask."""
     settings = soft.SoftSettings()
     values: dict[str, object] = {

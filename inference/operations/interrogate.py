@@ -18,6 +18,7 @@ from inference.interrogation.sentence import ERROR_MARK, sentence
 from inference.interrogation.tags import Tag, TagRules, without_ratings, write
 from inference.jobs import Interrogate
 from inference.models.errors import MissingWeights, ModelError
+from inference.models.files import DESCRIBER
 from inference.operations.studio import Pictures, Studio
 from inference.pictures.fill import flatten
 
@@ -95,10 +96,10 @@ def _rank(pictures: list[Image.Image], wanted: Ranking, describers: Describers) 
 def _said(picture: Image.Image, job: Interrogate) -> Generator[Ask, list[Any], Said]:
     source = flatten(picture)
     if job.method == "tags":
-        (tags,) = yield Ask(works=(Slice(lane=(LANE, Tagging(job.model)), load=source),))
+        (tags,) = yield Ask(works=(_slice(Tagging(job.model), "tagger", job.model, source),))
         return _tagged(tags, job)
     task = Captioning(job.model, CaptionSettings(job.beams, job.min_length, job.max_length))
-    (caption,) = yield Ask(works=(Slice(lane=(LANE, task), load=source),), later=1)
+    (caption,) = yield Ask(works=(_slice(task, "captioner", job.model, source),), later=1)
     if caption and not job.ranks:
         return Said(caption)
     matches = yield from _matches(source, Ranking(named(job.lists), job.top))
@@ -114,12 +115,16 @@ def _matches(
     """Rank a picture; the first time, lists are encoded a slice at a time before that."""
     left = 0
     while True:
-        work = Slice(lane=(LANE, wanted), load=source)
+        work = _slice(wanted, "ranker", "", source)
         (answer,) = yield Ask(works=(work,), later=left)
         if not isinstance(answer, Pending):
             found: tuple[Match, ...] | Unranked = answer
             return found
         left = answer.left
+
+
+def _slice(task: object, role: str, model: str, source: Image.Image) -> Slice:
+    return Slice(lane=(LANE, task), load=source, weights=(DESCRIBER, f"{role}/{model}"))
 
 
 def named(words: str) -> tuple[str, ...]:

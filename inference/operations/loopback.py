@@ -11,7 +11,7 @@ from PIL import Image
 from inference.engine.work import Ask, Made, Operation, Outcome, Paint, StopAsked
 from inference.errors import JobError
 from inference.jobs import Loopback
-from inference.models.diffusion import DiffusionModel
+from inference.models.diffusion import ModelTraits
 from inference.operations import sizes
 from inference.operations.img2img import Beginning, begin, finished, open_source
 from inference.operations.parameters import infotext, paint
@@ -68,7 +68,7 @@ def loopback(job: Loopback, pictures: Pictures, studio: Studio) -> Operation:
     except StopAsked:
         if not chains[0].frames:
             raise
-    return _outcome(job, size, chains, studio.library.diffusion(model))
+    return _outcome(job, size, chains, studio.library.traits(model))
 
 
 def _describer(job: Loopback, studio: Studio) -> Describe | None:
@@ -105,7 +105,7 @@ def _work(
     )
 
 
-def _outcome(job: Loopback, size: Size, chains: Sequence[Chain], model: DiffusionModel) -> Outcome:
+def _outcome(job: Loopback, size: Size, chains: Sequence[Chain], model: ModelTraits) -> Outcome:
     """Answer with each chain's last frame and a sheet; a single chain keeps all its frames."""
     made = [_frames(job, chain, model) for chain in chains]
     last = tuple(frames[-1] for frames in made)
@@ -126,7 +126,7 @@ def _stopped_note(job: Loopback, loops: int) -> tuple[str, ...]:
     return () if loops == job.loops else (f"Stopped after {loops} of {job.loops} loops.",)
 
 
-def _frames(job: Loopback, chain: Chain, model: DiffusionModel) -> list[Made]:
+def _frames(job: Loopback, chain: Chain, model: ModelTraits) -> list[Made]:
     extras: dict[str, Any] = {
         "Final denoising strength": job.final_strength,
         "Denoising curve": job.curve.capitalize(),

@@ -7,7 +7,7 @@ from typing import Any
 
 from inference.engine.work import Paint
 from inference.jobs import Denoising
-from inference.models.diffusion import DiffusionModel
+from inference.models.diffusion import ModelTraits
 from inference.pictures.infotext import format_infotext
 
 VERSION = "Easel 0.1.0"
@@ -50,7 +50,7 @@ def paint(job: Denoising, model: str, size: tuple[int, int], **more: Any) -> Pai
     return Paint(**(settings | shared | more))
 
 
-def infotext(work: Paint, model: DiffusionModel, **more: object) -> str:
+def infotext(work: Paint, model: ModelTraits, **more: object) -> str:
     """Write the `parameters` text of one finished work."""
     varied = work.variation_strength > 0
     values: dict[str, object] = {

@@ -43,7 +43,7 @@ def redraw(job: Upscale, pictures: Pictures, studio: Studio, plan: UpscalePlan) 
     )
     results = yield Ask(works=works)
     tiles = [result.picture for result in results]
-    text = infotext(works[0], studio.library.diffusion(model), **_values(job, grid))
+    text = infotext(works[0], studio.library.traits(model), **_values(job, grid))
     return Outcome(
         pictures=(Made(picture=combine(grid, tiles), seed=job.seed, infotext=text),),
         notes=_notes(job, grid),

@@ -9,6 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from inference.engine.work import Ask, Slice
+from inference.models.files import UPSCALER
 from inference.models.upscale import TileWork
 
 LANE = "upscale"
@@ -29,6 +30,11 @@ def in_slices(
             return picture
         count = max(0, count - len(tiles))
         slices = tuple(
-            Slice(lane=(LANE, tile.key, tuple(tile.tile.shape)), load=tile.tile) for tile in tiles
+            Slice(
+                lane=(LANE, tile.key, tuple(tile.tile.shape)),
+                load=tile.tile,
+                weights=(UPSCALER, tile.key),
+            )
+            for tile in tiles
         )
         results = yield Ask(works=slices, later=count + later)

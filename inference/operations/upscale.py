@@ -9,7 +9,6 @@ from inference.models.upscale import upscale as enlarge
 from inference.models.upscale_plan import (
     By,
     Method,
-    NetworkTraits,
     Resampler,
     To,
     UpscalePlan,
@@ -62,8 +61,7 @@ def plan_upscale(job: Upscale, studio: Studio) -> UpscalePlan:
 def _method(name: str, studio: Studio) -> Method:
     if name.lower() in {method.value for method in Resampler}:
         return Resampler(name.lower())
-    network = studio.library.upscaler(name)
-    return NetworkTraits(name, network.scale, network.tile, network.overlap, network.exact)
+    return studio.library.upscaler_traits(name)
 
 
 def _infotext(job: Upscale) -> str:

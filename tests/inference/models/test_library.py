@@ -2,11 +2,13 @@
 
 import gc
 import shutil
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from inference.config import EngineConfig
+from inference.models import library as library_module
 from inference.models.diffusion import DiffusionModel
 from inference.models.errors import UnknownModel, UnsupportedWeights
 from inference.models.files import find_files
@@ -100,7 +102,7 @@ def test_switching_holds_one_model(make_library, young_objects, switches):
 
     assert all(early == late for early, late in held.values())
     assert all((1, True) == early[:2] for early, _ in held.values())
-    assert ["two"] == list(library._resident)
+    assert [("diffusion", "two")] == list(library._resident)
 
 
 def test_models_stay_within_the_budget(make_library):
@@ -110,6 +112,69 @@ def test_models_stay_within_the_budget(make_library):
 
     assert first is library.diffusion("one")
     assert 0 < library._resident.nbytes < 2**30
+
+
+def test_a_hundred_switches_stay_within_a_budget_for_one_and_a_half(make_library):
+    bytes_of = {name: weights_of(make_library(name)) for name in ("one", "two")}
+    budget = int(1.5 * max(bytes_of.values()))
+    library = make_library(budget=budget)
+    for turn in range(100):
+        library.diffusion(("one", "two")[turn % 2])
+        assert library._resident.nbytes <= budget
+
+    assert (100, 99) == (library._resident.loads, library._resident.evictions)
+
+
+def weights_of(library):
+    library.diffusion("")
+    return library._resident.nbytes
+
+
+def test_an_upscaler_is_counted_in_the_same_budget(make_library, monkeypatch):
+    network = SimpleNamespace(
+        descriptor=SimpleNamespace(model=torch.nn.Linear(10, 10, bias=False)),
+        scale=4,
+        tile=256,
+        overlap=17,
+        exact=True,
+    )
+    monkeypatch.setattr(library_module, "load_upscaler", lambda path, device: network)
+    monkeypatch.setattr(Library, "_upscaler_file", lambda self, key: self._path("one"))
+    roomy, tight = make_library(budget=2**30), make_library(budget=1)
+    for library in (roomy, tight):
+        library.diffusion("one")
+        traits = library.upscaler_traits("x")
+
+    assert (4, 256, 17, True) == (traits.scale, traits.tile, traits.overlap, traits.exact)
+    assert [("diffusion", "one"), ("upscaler", "x")] == list(roomy._resident)
+    assert [("upscaler", "x")] == list(tight._resident)
+    tight.diffusion("one")
+    assert traits == tight.upscaler_traits("x")
+    assert [("diffusion", "one")] == list(tight._resident)
+
+
+def test_describers_are_counted_in_the_same_budget(make_library):
+    library = make_library(budget=1)
+
+    assert library.describers._resident is library._resident
+
+
+def test_what_is_known_of_a_checkpoint_outlives_it(make_library):
+    library = make_library(budget=1)
+    traits = library.traits("one")
+    library.diffusion("two")
+
+    assert ("one", library.digest("one"), False) == (traits.name, traits.digest, traits.inpainting)
+    assert traits is library.traits("one")
+    assert [("diffusion", "two")] == list(library._resident)
+
+
+def test_a_tokenizer_needs_no_loading(make_library, tiny_model):
+    library = make_library(str(tiny_model / "tiny"))
+
+    assert [3, 4] == library.tokenizer("one").ids("a red")
+    assert [3, 4] == library.tokenizer("tiny").ids("a red")
+    assert 0 == len(library._resident)
 
 
 def test_what_fits_is_what_is_loaded_then_the_first_named(make_library):

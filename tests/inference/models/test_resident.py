@@ -39,5 +39,17 @@ def test_a_wrong_guess_is_made_good_afterwards():
     resident.load("b", 1, lambda: "B", lambda _model: 8)
 
     assert ["b"] == list(resident)
+    assert (2, 1) == (resident.loads, resident.evictions)
     resident.drop("b")
     assert (0, None) == (len(resident), resident.get("b"))
+
+
+def test_what_was_loaded_once_is_guessed_no_more():
+    resident = Resident(10)
+    load(resident, "a", 8)
+    load(resident, "b", 8)
+
+    assert {"b"} == resident.fitting(["a", "b", "c"], lambda _key: 3)
+    resident.drop("b")
+    assert {"c", "d"} == resident.fitting(["c", "a", "d"], lambda _key: 3)
+    assert {"c"} == resident.fitting(["c", "d"], lambda _key: 100)

@@ -172,7 +172,7 @@ def test_another_captioner_or_tagger_can_be_named(ask, make, host, tmp_path, pho
     describers = make(models)
     outcome = ask(describers, model="blip-large", ranks=False, min_length=3, max_length=9)
     assert outcome.text
-    assert [models / "blip-large"] == list(describers._loaded)
+    assert [("describer", str(models / "blip-large"))] == list(describers._resident)
     assert ask(describers, model="vit", method="tags", threshold=0.0).text
     with pytest.raises(UnknownModel, match=r"no captioner “blip-larg” here\. Did you mean blip-l"):
         ask(describers, model="blip-larg")
