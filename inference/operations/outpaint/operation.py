@@ -11,13 +11,12 @@ from PIL import Image
 from inference.engine.work import Ask, Made, Operation, Outcome, Paint
 from inference.jobs import Outpaint
 from inference.models.diffusion import ModelTraits
-from inference.operations.border import judge, seam_note, seam_values
+from inference.operations.border import Border, judge, seam_mask, seam_note, seam_values
 from inference.operations.outpaint import mk2, poor_mans
 from inference.operations.outpaint.growth import Growth, growth_notes, plan_growth
 from inference.operations.outpaint.poor_mans import Grown
 from inference.operations.parameters import infotext
 from inference.operations.studio import Pictures, Studio
-from inference.pictures.seams import Seam
 
 METHODS: Mapping[str, Callable[..., Generator[Ask, list[Any], list[Grown]]]] = MappingProxyType(
     {"poor man's": poor_mans.repaint, "mk2": mk2.repaint}
@@ -33,18 +32,19 @@ def outpaint(job: Outpaint, pictures: Pictures, studio: Studio) -> Operation:
     made = [_made(job, growth, picture, work, traits) for picture, work in grown]
     return Outcome(
         pictures=tuple(one for one, _ in made),
-        notes=(*growth_notes(job, growth), *seam_note([seam for _, seam in made])),
+        notes=(*growth_notes(job, growth), *seam_note([border for _, border in made])),
+        seams=seam_mask([border for _, border in made]),
     )
 
 
 def _made(
     job: Outpaint, growth: Growth, canvas: Image.Image, work: Paint, model: ModelTraits
-) -> tuple[Made, Seam]:
+) -> tuple[Made, Border]:
     """Cut one picture of the answer out of its canvas and measure its border."""
     picture = canvas.crop(growth.box)
-    seam = judge(picture, *growth.borders(_latent_inset(job)))
-    values = _values(job, growth) | seam_values(seam)
-    return Made(picture=picture, seed=work.seed, infotext=infotext(work, model, **values)), seam
+    border = judge(picture, *growth.borders(_latent_inset(job)))
+    values = _values(job, growth) | seam_values(border)
+    return Made(picture=picture, seed=work.seed, infotext=infotext(work, model, **values)), border
 
 
 def _latent_inset(job: Outpaint) -> int:
