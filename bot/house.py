@@ -45,6 +45,7 @@ def engine_config(settings: Settings) -> EngineConfig:
         device=settings.device,
         dtype=settings.dtype,
         weights_budget=int(settings.weights_gb * 2**30),
+        preview_every=settings.preview_steps,
     )
 
 

@@ -80,6 +80,9 @@ class Settings(BaseSettings):
     max_pixels: int = Field(
         32_000_000, ge=4096, description="Largest picture that is decoded, width times height."
     )
+    preview_steps: int = Field(
+        5, ge=0, le=150, description="Steps between two looks at an unfinished picture; 0 for none."
+    )
     lease_seconds: float = Field(
         300,
         ge=5,

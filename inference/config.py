@@ -34,5 +34,7 @@ class EngineConfig:
     max_jobs: int = MAX_JOBS
     #: Run every job alone, bit for bit the same whatever else is queued.
     deterministic: bool = False
+    #: Steps between two previews of an unfinished picture; 0 makes none.
+    preview_every: int = 5
     #: Torch's threads; 0 leaves torch's own choice.
     threads: int = 0

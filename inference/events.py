@@ -65,7 +65,8 @@ class Progress:
     attempt: int
     step: int
     steps: int
-    #: A small JPEG of the picture so far, as a path in the outbox.
+    #: A small JPEG of the picture so far, as a path in the outbox. It stays the worker's, which
+    #: replaces it and takes it away with the job: read it at once, or do without.
     preview: str | None = None
 
 

@@ -57,7 +57,10 @@ class Delivery:
     def progressed(self, record: JobRecord, progress: Progress) -> None:
         """Show a step, if it is time to."""
         reply_to = ReplyTo.decode(record.reply_to)
-        if reply_to is not None and self.board.due(record.id):
+        if reply_to is None:
+            return
+        self.board.keep(record.id, progress.preview)
+        if self.board.due(record.id):
             self._spawn(self.board.show(record, progress, reply_to), f"progress {record.id}")
 
     def settled(self, record: JobRecord) -> None:
@@ -219,7 +222,8 @@ class Delivery:
         if reply_to is None:
             return
         with contextlib.suppress(*NOT_THROUGH):
-            await self._routes.edit_card(reply_to, texts.cancelled(record), views.for_ended(record))
+            words, view = texts.cancelled(record), views.for_ended(record)
+            await self._routes.edit_card(reply_to, words, view, files=[])
 
     async def _postpone(self, record: JobRecord, reason: str) -> None:
         """Leave it for the next sweep, or for good after a day."""

@@ -43,15 +43,24 @@ class Routes:
         self._client = client
 
     async def edit_card(
-        self, reply_to: ReplyTo, content: str, view: discord.ui.View | None
+        self,
+        reply_to: ReplyTo,
+        content: str,
+        view: discord.ui.View | None,
+        files: list[discord.File] | None = None,
     ) -> None:
-        """Change the words and buttons of a job's card, with the bot's own token if need be."""
+        """Change the words and buttons of a job's card, with the bot's own token if need be.
+
+        `files` replace what is attached to it; None leaves that as it is.
+        """
+        change: dict[str, Any] = {"content": content, "view": view}
+        if files is not None:
+            change["attachments"] = files
         if reply_to.token_works(discord.utils.utcnow()):
-            webhook = self._webhook(reply_to)
-            await webhook.edit_message(reply_to.message_id, content=content, view=view)
+            await self._webhook(reply_to).edit_message(reply_to.message_id, **change)
         else:
             card = self._channel(reply_to).get_partial_message(reply_to.message_id)
-            await card.edit(content=content, view=view)
+            await card.edit(**change)
 
     async def edit(self, reply_to: ReplyTo, outgoing: Outgoing) -> int:
         """Turn the card into the result; doing it twice leaves the same message.
@@ -131,7 +140,7 @@ class Routes:
     async def _point_to(self, reply_to: ReplyTo, content: str) -> None:
         """Let the old card say where the result is, if it is still there."""
         try:
-            await self.edit_card(reply_to, content, None)
+            await self.edit_card(reply_to, content, None, files=[])
         except NOT_THROUGH as error:
             log.info("An old card stays as it is: %s", error)
 

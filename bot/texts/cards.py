@@ -41,6 +41,11 @@ def progress(record: JobRecord, step: int, steps: int) -> str:
     return _card(record, f"{bar} step {step} of {steps}")
 
 
+def preview(step: int, steps: int) -> str:
+    """Describe an unfinished picture for those who do not see it."""
+    return f"The unfinished picture at step {step} of {steps}"
+
+
 def result(record: JobRecord, notes: Iterable[str] = (), origin: str = "") -> str:
     """Say what a finished job made, with what, and after which message (a link)."""
     outcome = record.result or {}

@@ -36,6 +36,8 @@ class Row:
     extra: Tensor | None = None
     #: LoRAs to run beside the network; rows of one batch have the same.
     side: Side | None = None
+    #: What the network last took for the clean picture, [C, h, w] float32.
+    clean: Tensor | None = None
     #: The finished latent, [C, h, w] float32.
     latent: Tensor | None = None
 
@@ -57,8 +59,9 @@ class Row:
         x0 [C, h, w] is kept to the original outside the mask, as after every prediction.
         """
         self.calls += 1
+        self.clean = self._keep(denoised)
         try:
-            self.x, self.sigma = self.sampler.send(self._keep(denoised))
+            self.x, self.sigma = self.sampler.send(self.clean)
         except StopIteration as finished:
             self.latent = finished.value if self.soft else self._keep(finished.value)
             return False

@@ -16,6 +16,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from inference.models.approximation import LinearMap
 from inference.models.errors import BrokenOutput
 from inference.models.lora.side import Side
 from inference.models.words import Words
@@ -53,6 +54,8 @@ class DiffusionModel:
     digest: str = ""
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     dtype: torch.dtype = torch.float32
+    #: How its latents look, where the checkpoint says so itself.
+    rgb: LinearMap | None = None
 
     #: How its latents look, where the checkpoint says so itself.
     rgb: LinearMap | None = None

@@ -10,6 +10,7 @@ import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
+from inference.models.approximation import read_map
 from inference.models.diffusion import CELL, DiffusionModel
 from inference.models.errors import CorruptWeights, MissingWeights, UnsupportedWeights
 from inference.models.words import Words
@@ -52,6 +53,7 @@ def load_folder(
         size=int(unet.config.sample_size or 64) * CELL,
         device=device,
         dtype=dtype,
+        rgb=read_map(folder),
     )
 
 

@@ -17,6 +17,7 @@ from inference.engine.scheduler import Scheduler
 from inference.engine.task import Run
 from inference.errors import DeviceLost
 from inference.events import Dropped, Progress, Ready
+from inference.models.approximation import Approximations
 from inference.models.library import Library
 from inference.models.precision import choose_device, choose_dtype
 from inference.operations.interrogate import describe
@@ -27,6 +28,7 @@ from inference.worker.hands import make_hands
 from inference.worker.intake import Arrival, Intake
 from inference.worker.outbox import Outbox
 from inference.worker.pipes import Outlet
+from inference.worker.previews import Previews, Show
 
 log = logging.getLogger(__name__)
 
@@ -39,11 +41,14 @@ SLICES = 4
 class Worker:
     """One device at work."""
 
-    def __init__(self, engine: Engine, studio: Studio, outlet: Outlet, outbox: Outbox) -> None:
+    def __init__(
+        self, engine: Engine, studio: Studio, outlet: Outlet, outbox: Outbox, previews: Previews
+    ) -> None:
         self._engine = engine
         self._studio = studio
         self._outlet = outlet
         self._outbox = outbox
+        self._previews = previews
         self._begun: dict[tuple[str, int], float] = {}
         self._told: dict[tuple[str, int], int] = {}
 
@@ -74,7 +79,13 @@ class Worker:
                 models=library.infos(),
             )
         )
-        return cls(engine, Studio(library, describe=describe), outlet, outbox)
+        return cls(
+            engine,
+            Studio(library, describe=describe),
+            outlet,
+            outbox,
+            Previews(_show(library, config), Path(config.outbox), config.preview_every),
+        )
 
     def work(self, stream: BinaryIO) -> int:
         """Work until told to stop or the bot is gone; return the exit code."""
@@ -102,6 +113,7 @@ class Worker:
                 log.exception("The device is lost.")
                 return DEVICE_LOST
         self._outbox.close()
+        self._previews.close()
         return 0
 
     def _accept(self, arrival: Arrival) -> None:
@@ -140,9 +152,22 @@ class Worker:
         if self._told.get(key) != run.step:
             self._told[key] = run.step
             self._outlet.send(
-                Progress(job_id=run.job_id, attempt=run.attempt, step=run.step, steps=run.steps)
+                Progress(
+                    job_id=run.job_id,
+                    attempt=run.attempt,
+                    step=run.step,
+                    steps=run.steps,
+                    preview=self._previews.step(run),
+                )
             )
 
     def _forget(self, key: tuple[str, int]) -> None:
         self._begun.pop(key, None)
         self._told.pop(key, None)
+        self._previews.forget(key)
+
+
+def _show(library: Library, config: EngineConfig) -> Show:
+    """Make what shows latents of the library's checkpoints."""
+    approximations = Approximations(Path(config.models_dir))
+    return lambda model, latents: approximations.show(library.diffusion(model), latents)

@@ -90,9 +90,19 @@ class ScriptedService:
         (only,) = self.held.values()
         return only
 
-    def progress(self, step: int, steps: int, job_id: str | None = None) -> None:
+    def progress(
+        self, step: int, steps: int, job_id: str | None = None, preview: Path | None = None
+    ) -> None:
         job = self.held[job_id] if job_id else self.job
-        self._say(Progress(job_id=job.job_id, attempt=job.attempt, step=step, steps=steps))
+        self._say(
+            Progress(
+                job_id=job.job_id,
+                attempt=job.attempt,
+                step=step,
+                steps=steps,
+                preview=None if preview is None else str(preview),
+            )
+        )
 
     def finish(
         self,

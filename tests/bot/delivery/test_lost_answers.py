@@ -18,8 +18,8 @@ def lose_answers(monkeypatch, routes, name: str) -> None:
     """Let a way to Discord do its work and then lose the connection."""
     applied = getattr(routes, name)
 
-    async def lossy(*arguments: object) -> None:
-        await applied(*arguments)
+    async def lossy(*arguments: object, **more: object) -> None:
+        await applied(*arguments, **more)
         raise aiohttp.ServerDisconnectedError
 
     monkeypatch.setattr(routes, name, lossy)

@@ -1,0 +1,98 @@
+"""Looks at an unfinished picture on the card of its job."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.delivery.progress import INTERVAL, MAX_PREVIEW
+from storage.records import JobState
+
+LOOK = b"\xff\xd8 a small picture"
+
+
+@pytest.fixture
+def look(tmp_path):
+    path = tmp_path / "tmp-preview.jpg"
+    path.write_bytes(LOOK)
+    return path
+
+
+def attached(card) -> list[str]:
+    return [file.filename for file in card.response.attachments]
+
+
+async def step(house, number: int, preview=None) -> None:
+    await house.env.advance_time(INTERVAL + 0.1)
+    house.service.progress(number, 20, preview=preview)
+    await house.env.settle()
+
+
+async def test_the_card_shows_the_unfinished_picture_until_the_result_replaces_it(house, look):
+    card = await house.ask()
+    await step(house, 5, look)
+    assert ["unfinished.jpg"] == attached(card)
+    (shown,) = card.response.attachments
+    assert "The unfinished picture at step 5 of 20" == shown.description
+    await step(house, 8)
+    assert ["unfinished.jpg"] == attached(card)
+    assert "step 8 of 20" in card.response.content
+    await house.finish()
+    (name,) = attached(card)
+    assert name.startswith("easel-img2img-")
+
+
+async def test_a_preview_between_two_edits_is_kept_for_the_next(house, look):
+    card = await house.ask()
+    await step(house, 1)
+    house.service.progress(5, 20, preview=look)
+    await house.env.settle()
+    assert [] == attached(card)
+    await step(house, 6)
+    assert ["unfinished.jpg"] == attached(card)
+
+
+async def test_a_cancelled_and_a_failed_job_keep_no_unfinished_picture(house, look):
+    card = await house.ask()
+    await step(house, 5, look)
+    await house.bot.dispatcher.cancel((await house.only_job()).id, None)
+    await house.env.settle()
+    assert [] == attached(card)
+
+    card = await house.ask()
+    await step(house, 5, look)
+    assert ["unfinished.jpg"] == attached(card)
+    house.service.fail("It cannot be done.")
+    await house.env.settle()
+    assert [] == attached(card)
+
+
+async def test_where_it_may_not_be_seen_only_the_words_are(house, look):
+    async def nowhere(record):
+        return False
+
+    house.bot.delivery.board.may_preview = nowhere
+    card = await house.ask()
+    await step(house, 5, look)
+    assert [] == attached(card)
+    assert "step 5 of 20" in card.response.content
+
+
+@pytest.mark.parametrize("content", [None, b"x" * (MAX_PREVIEW + 1)])
+async def test_a_file_that_is_gone_or_none_of_ours_is_passed_over(house, look, content):
+    look.unlink()
+    if content is not None:
+        look.write_bytes(content)
+    card = await house.ask()
+    await step(house, 5, look)
+    assert [] == attached(card)
+    assert "step 5 of 20" in card.response.content
+
+
+async def test_an_upload_that_fails_costs_nothing_but_the_look(house, look):
+    card = await house.ask()
+    house.env.inject_error("PATCH", "/webhooks/*", status=500)
+    await step(house, 5, look)
+    assert [] == attached(card)
+    await house.finish()
+    assert JobState.DONE is (await house.only_job()).state
+    assert 1 == len(attached(card))
