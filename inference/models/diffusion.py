@@ -27,7 +27,6 @@ from inference.sampling.table import NoiseTable
 CELL = 8
 
 
-@dataclass(frozen=True, eq=False)
 @dataclass(frozen=True)
 class ModelTraits:
     """What answers say about a checkpoint; holding this holds no weights."""
@@ -39,6 +38,7 @@ class ModelTraits:
     inpainting: bool
 
 
+@dataclass(frozen=True, eq=False)
 class DiffusionModel:
     """One loaded checkpoint on one device; its parts are never changed by a job."""
 
@@ -57,13 +57,11 @@ class DiffusionModel:
     #: How its latents look, where the checkpoint says so itself.
     rgb: LinearMap | None = None
 
-    #: How its latents look, where the checkpoint says so itself.
-    rgb: LinearMap | None = None
-
     @property
     def traits(self) -> ModelTraits:
         """What answers say about it."""
         return ModelTraits(self.name, self.digest, self.inpainting)
+
     @property
     def latent_channels(self) -> int:
         """Channels of a latent."""

@@ -86,10 +86,10 @@ class Library:
             STARTER_FOLDER,
             device,
             dtype,
+            self._resident,
         )
 
     def resolve(self, name: str) -> str:
-            self._resident,
         """Name the checkpoint meant: an empty name is the host's own.
 
         Raises:
@@ -124,11 +124,11 @@ class Library:
             lambda: self._load(path, key),
             _weights,
         )
+        self._traits[key] = model.traits
+        return model
 
     def traits(self, name: str) -> ModelTraits:
         """Tell what answers say about a checkpoint; it is loaded only the first time.
-        self._traits[key] = model.traits
-        return model
 
         Raises:
             ModelError: it is unknown or cannot be loaded.
