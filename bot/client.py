@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable
+from pathlib import Path
 from typing import TypeVar
 
 import discord
@@ -78,7 +79,8 @@ class Easel(commands.AutoShardedBot):
         )
         routes = Routes(self)
         self.delivery = Delivery(jobs, blobs, routes, ProgressBoard(routes))
-        self.gate = Gate(jobs, guilds, usage)
+        default_model = Path(settings.model).name.removesuffix(".safetensors")
+        self.gate = Gate(jobs, guilds, usage, default_model)
         self.rulebook = Rulebook(guilds)
         self.styles = StyleShelf(guilds)
         self.desk = Desk(

@@ -92,6 +92,7 @@ class Desk:
             PictureRefused: a picture cannot be used.
             StorageError: a picture is gone, the queue is full, or the disk or database refused.
         """
+        job = await self._gate.fitted(request, job)
         job.check_pictures(sources)
         self._refuse_without_model()
         await self._gate.check(request, job)

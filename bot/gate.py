@@ -26,11 +26,16 @@ class Gate:
     """Lets through what the server allows, by its settings as they are now."""
 
     def __init__(
-        self, jobs: JobStore, guilds: GuildStore | None, usage: UsageStore | None = None
+        self,
+        jobs: JobStore,
+        guilds: GuildStore | None,
+        usage: UsageStore | None = None,
+        default_model: str = "",
     ) -> None:
         self._jobs = jobs
         self._guilds = guilds
         self._usage = usage
+        self._default_model = default_model
 
     async def rules(self, guild: str | None) -> Rules:
         """Return a server's rules; none where there is no server, or nothing to set them in."""
@@ -48,6 +53,10 @@ class Gate:
             return []
         since = discord.utils.utcnow() - WINDOW
         return [Use(u.at, u.seconds) for u in await self._usage.since(since, guild, owner)]
+
+    async def fitted(self, request: Request, job: Job) -> Job:
+        """Give a job that names no checkpoint one that the server allows."""
+        return policy.fitted(await self.rules(request.guild), job, self._default_model)
 
     async def check(
         self, request: Request, job: Job, sizes: Collection[tuple[int, int]] = ()
@@ -83,5 +92,6 @@ class Gate:
         policy.check_place(rules, asker)
         policy.check_job(rules, job, sizes)
         check_prompt(rules, job)
+        policy.check_models(rules, job, self._default_model)
         if policy.quota_of(rules, asker) is not None:
             policy.check_quota(rules, asker, await self.uses(guild, owner))

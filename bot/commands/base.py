@@ -26,17 +26,24 @@ class EaselCog(commands.Cog):
         self.bot = bot
 
 
-def completion(*kinds: str) -> Autocomplete:
-    """Complete names of what the workers have of these kinds, best matches first."""
+def completion(*kinds: str, everything: bool = False) -> Autocomplete:
+    """Complete names of what the workers have of these kinds, best matches first.
+
+    Checkpoints that the server does not allow are left out, unless `everything` is asked for.
+    """
 
     async def complete(
         interaction: discord.Interaction[Any], current: str
     ) -> list[app_commands.Choice[str]]:
+        client = client_of(interaction)
+        guild = None if interaction.guild_id is None else str(interaction.guild_id)
+        allowed = () if everything else (await client.gate.rules(guild)).models
         found = {
             model.name: model.about
-            for worker in client_of(interaction).service.workers
+            for worker in client.service.workers
             for model in worker.models
             if model.kind in kinds
+            and (model.kind != "diffusion" or not allowed or model.name in allowed)
         }
         return [
             app_commands.Choice(name=_shown(name, found[name]), value=name)

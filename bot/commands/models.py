@@ -17,9 +17,12 @@ class ModelsCog(EaselCog):
     @app_commands.command(description="List the checkpoints, upscalers and describers here.")
     async def models(self, interaction: discord.Interaction[Any]) -> None:
         """List them for the member alone."""
+        guild = None if interaction.guild_id is None else str(interaction.guild_id)
+        allowed = (await self.bot.gate.rules(guild)).models
         found = {
             (model.kind, model.name): model
             for worker in self.bot.service.workers
             for model in worker.models
+            if model.kind != "diffusion" or not allowed or model.name in allowed
         }
         await interaction.response.send_message(texts.models(found.values()), ephemeral=True)

@@ -54,6 +54,11 @@ class Rules:
     #: The same by role, in place of `quota`; who has several roles has the largest.
     role_quotas: Mapping[str, float] = _setting({}, Shares(Amount(0, MOST_SECONDS, whole=False)))
 
+    #: Names of the checkpoints that may be used; empty for all. The first stands in for the host's
+    #: own where that is not among them.
+    models: tuple[str, ...] = _setting((), Texts())
+    #: Names of the LoRAs that may be used; empty for all.
+    loras: tuple[str, ...] = _setting((), Texts())
     #: Words and phrases that no prompt may say; an asterisk at the end stands for any ending.
     banned_words: tuple[str, ...] = _setting((), Texts())
     #: Patterns of RE2 that no prompt may fit.

@@ -20,7 +20,12 @@ CEILINGS = {
     "max_server_jobs": "Jobs of the server",
     "quota": "GPU-seconds of a member in 24 hours",
 }
-LISTS = {"banned_words": "Forbidden words", "banned_patterns": "Forbidden patterns"}
+LISTS = {
+    "models": "Models",
+    "loras": "LoRAs",
+    "banned_words": "Forbidden words",
+    "banned_patterns": "Forbidden patterns",
+}
 MAX_LIST = 300  # characters of one list
 
 

@@ -1,4 +1,4 @@
-"""What may be asked for: words, patterns."""
+"""What may be asked for: models, LoRAs, words."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import discord
 from discord import app_commands
 
+from bot.commands.base import completion
 from bot.commands.settings.base import SETTINGS, Part
 from bot.views import client_of
 
@@ -28,7 +29,34 @@ def kept(name: str) -> Any:
 
 
 class Content(Part):
-    """Lists of what prompts may say."""
+    """Lists of what may be used and said."""
+
+    @SETTINGS.command(description="Allow or no longer allow a model; with none listed, all are.")
+    @app_commands.describe(
+        model="The first one listed stands in for a host's own that is not",
+        allow="No takes it off the list",
+    )
+    @app_commands.autocomplete(model=completion("diffusion", everything=True))
+    async def model(
+        self,
+        interaction: discord.Interaction[Any],
+        model: app_commands.Range[str, 1, MAX_TEXT],
+        allow: bool = True,
+    ) -> None:
+        """Change the list of checkpoints."""
+        await self.change_list(interaction, "models", model.strip(), allow)
+
+    @SETTINGS.command(description="Allow or no longer allow a LoRA; with none listed, all are.")
+    @app_commands.describe(lora="As it stands in <lora:name:0.8>", allow="No takes it off the list")
+    @app_commands.autocomplete(lora=kept("loras"))
+    async def lora(
+        self,
+        interaction: discord.Interaction[Any],
+        lora: app_commands.Range[str, 1, MAX_TEXT],
+        allow: bool = True,
+    ) -> None:
+        """Change the list of LoRAs."""
+        await self.change_list(interaction, "loras", lora.strip(), allow)
 
     @SETTINGS.command(description="Forbid a word or phrase in prompts, however it is written.")
     @app_commands.describe(

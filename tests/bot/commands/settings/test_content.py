@@ -69,3 +69,39 @@ async def test_a_dry_run_with_words(house, admin, said):
         told = await admin.slash(house.channel, "settings try", member=house.alice, prompt=prompt)
         assert said(told).startswith(answer)
     assert await house.count() == 0
+
+
+async def test_only_some_models(house, admin, said):
+    await house.ask_plain("settings model", admin, model="sdxl")
+    assert "does not allow the model “starter”. It allows “sdxl”" in said(
+        await house.ask(model="starter")
+    )
+    await house.ask()
+    assert house.service.job.params["model"] == "sdxl"
+    assert "starter" not in said(await house.ask_plain("models"))
+    offered = await house.alice.autocomplete(house.channel, "img2img", "model", "")
+    assert offered == []
+    for_admins = await admin.autocomplete(house.channel, "settings model", "model", "")
+    assert [choice["value"] for choice in for_admins] == ["starter"]
+    await house.ask_plain("settings model", admin, model="sdxl", allow=False)
+    await house.ask(model="starter")
+    assert await house.count() == 2
+
+
+async def test_only_some_loras(house, admin, said):
+    await house.ask_plain("settings lora", admin, lora="ink")
+    assert "the LoRA “other”" in said(await house.ask(prompt="a cat <lora:other:1>"))
+    await house.ask(prompt="a cat <lora:ink:1>")
+    assert await house.count() == 1
+
+
+async def test_a_model_no_longer_allowed_when_its_turn_comes(house):
+    house.service.ready = False
+    await house.ask(model="starter")
+    await house.guilds.change_settings(str(house.guild.id), "1", {"models": ["sdxl"]})
+    house.service.ready = True
+    house.bot.dispatcher._wake.set()
+    await house.env.settle()
+    record = await house.only_job()
+    assert (record.state, record.charged) == ("failed", 0.0)
+    assert "does not allow the model “starter”" in record.error
