@@ -1,27 +1,21 @@
-"""Attachment → checked picture bytes: bounded before decoding, decoded off the loop, re-encoded."""
+"""Attachment → checked picture bytes: bounded before fetching, decoded by the intake."""
 
 from __future__ import annotations
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
-
 import discord
 
-from bot.errors import BrokenPicture, EmptyFile, FileGone, FileTooLarge, NotAPicture
-from bot.metadata import read_parameters
-from bot.pictures import CheckedPicture, PictureLimits, check_picture
+from bot.errors import EmptyFile, FileGone, FileTooLarge, NotAPicture
+from bot.intake.pool import Intake
+from bot.pictures import CheckedPicture
 
-DECODERS = 2  # pictures decoded at once: each may take 4 bytes a pixel several times over
-DECODE_TIMEOUT = 20.0  # seconds
 OTHER_MEDIA = ("text/", "video/", "audio/", "font/", "model/")
 
 
 class PictureReader:
     """Fetches what members attach and lets nothing through that has not been checked."""
 
-    def __init__(self, limits: PictureLimits) -> None:
-        self.limits = limits
-        self._decoders = ThreadPoolExecutor(DECODERS, thread_name_prefix="decode")
+    def __init__(self, intake: Intake) -> None:
+        self._intake = intake
 
     def refuse_early(self, attachment: discord.Attachment) -> None:
         """Refuse by what Discord says of the file, before anything is fetched.
@@ -32,8 +26,8 @@ class PictureReader:
         name = attachment.filename
         if attachment.size == 0:
             raise EmptyFile(name)
-        if attachment.size > self.limits.max_bytes:
-            raise FileTooLarge(name, attachment.size, self.limits.max_bytes)
+        if attachment.size > self._intake.limits.max_bytes:
+            raise FileTooLarge(name, attachment.size, self._intake.limits.max_bytes)
         medium = attachment.content_type or ""
         if medium.startswith(OTHER_MEDIA):
             raise NotAPicture(name, found=medium.partition(";")[0])
@@ -59,27 +53,21 @@ class PictureReader:
             raise FileGone(attachment.filename) from error
 
     async def parameters(self, data: bytes) -> str:
-        """Read in a thread what a file says about its making; empty where it says nothing."""
-        loop = asyncio.get_running_loop()
-        work = loop.run_in_executor(self._decoders, read_parameters, data)
-        try:
-            return await asyncio.wait_for(work, DECODE_TIMEOUT)
-        except TimeoutError:
-            return ""
+        """Read what a file says about its making; empty where it says nothing."""
+        return await self._intake.parameters(data)
 
     async def check(self, data: bytes, name: str) -> CheckedPicture:
-        """Decode and re-encode a picture in a thread.
+        """Decode and re-encode a picture.
 
         Raises:
             PictureRefused: says what is wrong with it and what to change.
         """
-        loop = asyncio.get_running_loop()
-        work = loop.run_in_executor(self._decoders, check_picture, data, name, self.limits)
-        try:
-            return await asyncio.wait_for(work, DECODE_TIMEOUT)
-        except TimeoutError as error:
-            raise BrokenPicture(name) from error
+        return await self._intake.check(data, name)
+
+    def start(self) -> None:
+        """Be ready for the first picture."""
+        self._intake.start()
 
     def close(self) -> None:
-        """Let the threads end."""
-        self._decoders.shutdown(wait=False, cancel_futures=True)
+        """Let the decoders end."""
+        self._intake.close()

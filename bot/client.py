@@ -18,6 +18,7 @@ from bot.delivery import Delivery, ProgressBoard, Routes
 from bot.desk import Desk
 from bot.dispatcher import Dispatcher
 from bot.gate import Gate
+from bot.intake.pool import Intake
 from bot.menus import make_menus
 from bot.pictures import PictureLimits
 from bot.replies import Listener
@@ -55,6 +56,7 @@ class Easel(commands.AutoShardedBot):
         service: Service,
         guilds: GuildStore | None = None,
         usage: UsageStore | None = None,
+        intake: Intake | None = None,
     ) -> None:
         # Easel never speaks: what voice would need is not missing.
         discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
@@ -74,9 +76,8 @@ class Easel(commands.AutoShardedBot):
         #: What servers and members chose; without it, there is nothing to choose.
         self.guild_store = guilds
         self.picture_hosts = DISCORDS_HOSTS
-        self.reader = PictureReader(
-            PictureLimits(max_bytes=settings.max_upload_bytes, max_pixels=settings.max_pixels)
-        )
+        bounds = PictureLimits(max_bytes=settings.max_upload_bytes, max_pixels=settings.max_pixels)
+        self.reader = PictureReader(intake or Intake(bounds))
         routes = Routes(self)
         self.delivery = Delivery(jobs, blobs, routes, ProgressBoard(routes))
         default_model = Path(settings.model).name.removesuffix(".safetensors")
@@ -107,6 +108,7 @@ class Easel(commands.AutoShardedBot):
         self.add_dynamic_items(*BUTTONS)
         self.dispatcher.idle_wait = self.idle_wait
         self.delivery.idle_wait = self.idle_wait
+        self.reader.start()
         self.dispatcher.start()
         self.delivery.start()
         await self._publish()

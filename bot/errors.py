@@ -6,9 +6,12 @@ BotError
 │   ├── PictureRefused     an attachment that cannot be worked on
 │   │   ├── EmptyFile          no bytes
 │   │   ├── FileTooLarge       too many bytes
-│   │   ├── NotAPicture        no PNG, JPEG, WebP or GIF by its content
+│   │   ├── NotAPicture        no picture by its content
+│   │   ├── OtherFormat        a picture in a format that is not read
 │   │   ├── BrokenPicture      begins like a picture and then breaks off or makes no sense
 │   │   ├── TooManyPixels      too wide, too high, or too much of both
+│   │   ├── TooHeavy           takes more memory or time than one picture may
+│   │   ├── NoDecoder          this host starts no process that could read it
 │   │   ├── FileGone           Discord no longer has it
 │   │   ├── NoPictureThere     a message that shows none
 │   │   └── HiddenPicture      a message that Discord does not let bots read
@@ -28,6 +31,7 @@ BotError
 from __future__ import annotations
 
 import inspect
+from typing import Self
 
 
 class BotError(Exception):
@@ -47,6 +51,13 @@ class UserError(BotError):
 
 class PictureRefused(UserError):
     """The attachment cannot be used."""
+
+    @classmethod
+    def said(cls, words: str) -> Self:
+        """Make one of this kind with these words, as another process raised it."""
+        refusal = cls.__new__(cls)
+        BotError.__init__(refusal, words)
+        return refusal
 
 
 class EmptyFile(PictureRefused):
@@ -72,7 +83,17 @@ class NotAPicture(PictureRefused):
 
     def __init__(self, name: str, found: str = "") -> None:
         what = f" but {found}" if found else ""
-        super().__init__(f"{name} is not a picture{what}. Attach a PNG, JPEG, WebP or GIF.")
+        super().__init__(f"{name} is not a picture{what}. Attach a PNG, JPEG, WebP, AVIF or GIF.")
+
+
+class OtherFormat(PictureRefused):
+    """The picture has a format that is not read."""
+
+    def __init__(self, name: str, found: str) -> None:
+        super().__init__(
+            f"{name} is {found}, which cannot be read here. Save it as PNG, JPEG or WebP and "
+            "attach that."
+        )
 
 
 class BrokenPicture(PictureRefused):
@@ -90,6 +111,26 @@ class TooManyPixels(PictureRefused):
 
     def __init__(self, name: str, found: str, limit: str) -> None:
         super().__init__(f"{name} is {found}; at most {limit} are taken. Scale it down first.")
+
+
+class TooHeavy(PictureRefused):
+    """The picture takes too much to decode."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"{name} takes more memory or time to read than one picture may. Scale it down, or "
+            "save it again as a plain PNG or JPEG."
+        )
+
+
+class NoDecoder(PictureRefused):
+    """Pictures cannot be read on this host."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Pictures cannot be read right now; nothing was queued. Ask again later, or tell "
+            "Easel's keeper, who finds the reason in its log."
+        )
 
 
 class FileGone(PictureRefused):

@@ -14,7 +14,8 @@ from typing import Any
 
 from PIL import Image
 
-from bot.pictures import BROKEN, FORMATS
+from bot.intake.chunks import SIGNATURE, texts
+from bot.pictures import BROKEN, FORMATS, pixels_only
 
 EXIF_IFD, USER_COMMENT = 0x8769, 0x9286
 TEXTS = ("parameters", "postprocessing", "extras", "sui_image_params", "invokeai_metadata")
@@ -26,19 +27,24 @@ LONGEST = 50_000  # characters shown
 def read_parameters(data: bytes) -> str:
     """Return what a picture's file says about its making; empty where it says nothing."""
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
-            if picture.format == "PNG":
-                picture.load()  # its texts may stand behind its pixels
-            return "\n\n".join(_found(picture))[:LONGEST]
+        return "\n\n".join(_found(*_told(data)))[:LONGEST]
     except (*BROKEN, Image.DecompressionBombError, Image.DecompressionBombWarning):
         return ""
 
 
-def _found(picture: Image.Image) -> Iterator[str]:
-    info = picture.info
-    texts = [str(info[key]).strip() for key in TEXTS if isinstance(info.get(key), str)]
-    comment = _user_comment(picture)
-    yield from dict.fromkeys(text for text in (*texts, comment) if text)
+def _told(data: bytes) -> tuple[Mapping[Any, Any], str]:
+    """Read a file's texts and its user comment; no pixel is decoded."""
+    is_png = data.startswith(SIGNATURE)
+    told: Mapping[Any, Any] = texts(data) if is_png else {}
+    with Image.open(io.BytesIO(pixels_only(data)), formats=FORMATS) as picture:
+        # Pillow would decode a PNG in search of EXIF that stands behind its pixels.
+        seen = not is_png or "exif" in picture.info
+        return told or picture.info, _user_comment(picture) if seen else ""
+
+
+def _found(info: Mapping[str, Any], comment: str) -> Iterator[str]:
+    told = [str(info[key]).strip() for key in TEXTS if isinstance(info.get(key), str)]
+    yield from dict.fromkeys(text for text in (*told, comment) if text)
     if made := _novelai(_json(info.get("Comment"))):
         yield made
     if graph := _comfy(_json(info.get("prompt"))):

@@ -13,20 +13,41 @@ import zlib
 from dataclasses import dataclass
 from typing import Any
 
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, UnidentifiedImageError
 
 from bot.errors import (
     BrokenPicture,
     EmptyFile,
     FileTooLarge,
     NotAPicture,
+    OtherFormat,
     PictureRefused,
+    TooHeavy,
     TooManyPixels,
 )
+from bot.intake import chunks, segments
+from bot.intake.chunks import SIGNATURE
 
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "AVIF")
+COPIES = {"WEBP": 1.9, "AVIF": 1.4}
+"""How much more memory than a PNG's a format's own decoder takes; it bounds the pixels."""
+
+SCANS = 30  # of a progressive JPEG of the most pixels; smaller ones may have more
 MAX_SIDE = 16384  # pixels; beyond it libraries down the line overflow or crawl
 FAST_COMPRESSION = 1  # of 0 to 9: inputs are kept for a while, not for ever
+FIRST_FRAME = "Only the first frame of the animation is used."
+ORIENTATION = 0x0112  # EXIF tag
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What brings a picture of each EXIF orientation upright."""
+
 BROKEN = (
     OSError,
     SyntaxError,
@@ -36,7 +57,6 @@ BROKEN = (
     KeyError,
     TypeError,
     OverflowError,
-    MemoryError,
     AssertionError,
     struct.error,
     zlib.error,
@@ -72,97 +92,185 @@ def check_picture(data: bytes, name: str, limits: PictureLimits) -> CheckedPictu
     Raises:
         PictureRefused: says what is wrong with it and what to change.
     """
-    if not data:
-        raise EmptyFile(name)
-    if len(data) > limits.max_bytes:
-        raise FileTooLarge(name, len(data), limits.max_bytes)
+    check_bytes(data, name, limits)
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
+        with Image.open(io.BytesIO(pixels_only(data)), formats=FORMATS) as opened:
             _check_size(opened, name, limits)
-            picture, notes = _normalise(opened)
-            return _encode(picture, notes)
+            if opened.format == "JPEG":
+                _check_scans(data, opened, name, limits)
+            notes = (FIRST_FRAME,) if _moves(data, opened) else ()
+            return _encode(_normalise(opened), notes)
     except PictureRefused:
         raise
     except UnidentifiedImageError:
         raise _unknown(data, name) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise TooManyPixels(name, "far larger than its file", _megapixels(limits)) from None
+    except MemoryError:
+        raise TooHeavy(name) from None
     except BROKEN as error:
         raise BrokenPicture(name) from error
+
+
+def pixels_only(data: bytes) -> bytes:
+    """Return a file without what says nothing about its first frame's look, where that is known.
+
+    Raises:
+        ValueError: it has more parts than any picture.
+    """
+    if data.startswith(SIGNATURE):
+        return chunks.pixels_only(data)
+    return segments.pixels_only(data) if data.startswith(segments.START) else data
+
+
+def check_bytes(data: bytes, name: str, limits: PictureLimits) -> None:
+    """Bound a file before anything of it is read.
+
+    Raises:
+        PictureRefused: it is empty or too large.
+    """
+    if not data:
+        raise EmptyFile(name)
+    if len(data) > limits.max_bytes:
+        raise FileTooLarge(name, len(data), limits.max_bytes)
 
 
 def _check_size(picture: Image.Image, name: str, limits: PictureLimits) -> None:
     """Bound the picture by its header; nothing is decoded yet."""
     width, height = picture.size
     found = f"{width} × {height} pixels"
+    copies = COPIES.get(picture.format or "", 1)
     if max(width, height) > MAX_SIDE:
         raise TooManyPixels(name, found, f"{MAX_SIDE} pixels a side")
-    if width * height > limits.max_pixels:
-        raise TooManyPixels(name, found, _megapixels(limits))
+    if width * height * copies > limits.max_pixels:
+        of = f" of a {picture.format}" if copies > 1 else ""
+        raise TooManyPixels(name, found, _megapixels(limits, copies) + of)
     if not width or not height:
         raise BrokenPicture(name)
 
 
-def _megapixels(limits: PictureLimits) -> str:
-    return f"{limits.max_pixels / 1e6:.3g} megapixels"
+def _check_scans(data: bytes, picture: Image.Image, name: str, limits: PictureLimits) -> None:
+    """Bound how often the data paints the picture: each time takes as long as a picture's first."""
+    count = segments.scans(data)
+    painted = count * picture.width * picture.height
+    if count > segments.MAX_SCANS or painted > SCANS * limits.max_pixels:
+        raise TooHeavy(name)
 
 
-def _normalise(opened: Image.Image) -> tuple[Image.Image, list[str]]:
-    """Return the first frame upright, in sRGB, as RGB or RGBA, and what was done to it."""
-    notes = []
-    if getattr(opened, "is_animated", False):
-        notes.append(f"Only the first of its {getattr(opened, 'n_frames', 0)} frames is used.")
-        opened.seek(0)
+def _megapixels(limits: PictureLimits, copies: float = 1) -> str:
+    return f"{limits.max_pixels / copies / 1e6:.3g} megapixels"
+
+
+def _moves(data: bytes, picture: Image.Image) -> bool:
+    if picture.format == "PNG":
+        return chunks.is_animated(data)  # what Pillow saw of it has one frame left
+    return bool(getattr(picture, "is_animated", False))
+
+
+def _normalise(opened: Image.Image) -> Image.Image:
+    """Return the first frame upright, in sRGB, as RGB or RGBA.
+
+    No more than two copies of the pixels exist at any time.
+    """
     opened.load()
-    profile = opened.info.get("icc_profile")
-    has_alpha = opened.has_transparency_data
-    picture = ImageOps.exif_transpose(opened)
-    if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
+    if hasattr(opened, "_decoder"):
+        opened._decoder = None  # WebP's and AVIF's would keep two more copies
+    picture = _upright(opened)
+    if picture.mode == "I" or picture.mode.startswith("I;16"):
         picture = _from_deep_grey(picture)
-    if profile:
-        picture = _to_srgb(picture, profile, has_alpha=has_alpha)
-    wanted = "RGBA" if has_alpha else "RGB"
-    return (picture if picture.mode == wanted else picture.convert(wanted)), notes
+    wanted = "RGBA" if picture.has_transparency_data else "RGB"
+    if profile := picture.info.get("icc_profile"):
+        picture = _to_srgb(picture, profile, wanted)
+    return picture if picture.mode == wanted else picture.convert(wanted)
+
+
+def _upright(opened: Image.Image) -> Image.Image:
+    """Turn a picture as its EXIF says; EXIF that makes no sense turns nothing."""
+    try:
+        turn = TURNS.get(opened.getexif().get(ORIENTATION, 0))
+    except BROKEN:
+        turn = None
+    if turn is None:
+        return opened
+    turned = opened.transpose(turn)
+    opened.close()
+    return turned
 
 
 def _from_deep_grey(picture: Image.Image) -> Image.Image:
     """Bring grey of 16 bits down to 8; Pillow's own conversion would cut off instead of scale."""
-    return picture.convert("I").point(lambda value: value * (255 / 65535)).convert("L")
+    scaled = [(value * 255 + 32767) // 65535 for value in range(65536)]
+    grey = picture.convert("I").point(scaled, "L")
+    if isinstance(clear := picture.info.get("transparency"), int):
+        grey.info["transparency"] = scaled[min(clear, 65535)]
+    return grey
 
 
-def _to_srgb(picture: Image.Image, profile: Any, *, has_alpha: bool) -> Image.Image:
+def _to_srgb(picture: Image.Image, profile: Any, wanted: str) -> Image.Image:
     """Convert the colours from an embedded profile to sRGB; a broken profile is ignored."""
-    alpha = picture.convert("RGBA").getchannel("A") if has_alpha else None
-    plain = picture if picture.mode in ("RGB", "CMYK", "L") else picture.convert("RGB")
+    direct = picture.mode in ("CMYK", "L") and wanted == "RGB"
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         target = ImageCms.createProfile("sRGB")
-        converted = ImageCms.profileToProfile(plain, source, target, outputMode="RGB")
+        if direct:
+            return ImageCms.profileToProfile(picture, source, target, outputMode="RGB") or picture
+        if picture.mode != wanted:
+            picture = picture.convert(wanted)
+        ImageCms.profileToProfile(picture, source, target, inPlace=True)
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return picture
-    if converted is None:
-        return picture
-    if alpha is not None:
-        converted.putalpha(alpha)
-    return converted
+    return picture
 
 
-def _encode(picture: Image.Image, notes: list[str]) -> CheckedPicture:
-    fresh = Image.new(picture.mode, picture.size)
-    fresh.paste(picture)
+def _encode(picture: Image.Image, notes: tuple[str, ...]) -> CheckedPicture:
+    picture.info = {}  # what else the file carried ends here
     out = io.BytesIO()
-    fresh.save(out, "PNG", compress_level=FAST_COMPRESSION)
+    picture.save(out, "PNG", compress_level=FAST_COMPRESSION)
     return CheckedPicture(
-        data=out.getvalue(), width=fresh.width, height=fresh.height, notes=tuple(notes)
+        data=out.getvalue(), width=picture.width, height=picture.height, notes=notes
     )
 
 
-SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8")
+STARTS = (SIGNATURE, b"\xff\xd8\xff", b"GIF8")
+OTHERS = (
+    (b"BM", "a BMP"),
+    (b"II*\0", "a TIFF"),
+    (b"MM\0*", "a TIFF"),
+    (b"8BPS", "a Photoshop file"),
+    (b"\xff\x0a", "a JPEG XL"),
+    (b"\0\0\0\x0cJXL ", "a JPEG XL"),
+    (b"\0\0\0\x0cjP  ", "a JPEG 2000"),
+    (b"<svg", "an SVG drawing"),
+)
+"""How pictures in formats that are not read begin, with their names."""
+
+PLAIN = (
+    (b"%PDF", "a PDF document"),
+    (b"PK\x03\x04", "a ZIP archive"),
+    (b"<!doctype html", "a web page"),
+    (b"<html", "a web page"),
+    (b"\x1aE\xdf\xa3", "a video"),
+)
+"""How other files that are taken for pictures begin."""
+
+BRANDS = {b"heic": "a HEIC photo", b"heix": "a HEIC photo", b"mif1": "a HEIC photo"}
 
 
 def _unknown(data: bytes, name: str) -> PictureRefused:
     """Tell a picture that breaks off in its header from a file that never was one."""
-    riff = data[:4] == b"RIFF" and data[8:12] == b"WEBP"
-    if riff or data.startswith(SIGNATURES):
+    start = data[:256].lstrip().lower()
+    brand = data[8:12] if data[4:8] == b"ftyp" else b""
+    if (data[:4] == b"RIFF" and data[8:12] == b"WEBP") or data.startswith(STARTS):
         return BrokenPicture(name)
-    return NotAPicture(name)
+    if brand == b"avif":
+        return BrokenPicture(name)
+    if brand:
+        known = BRANDS.get(brand)
+        return OtherFormat(name, known) if known else NotAPicture(name, "a video")
+    for begin, found in OTHERS:
+        if data.startswith(begin) or start.startswith(begin):
+            return OtherFormat(name, found)
+    if b"<svg" in start:
+        return OtherFormat(name, "an SVG drawing")
+    found = next((words for begin, words in PLAIN if start.startswith(begin.lower())), "")
+    return NotAPicture(name, found)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +13,7 @@ import simcord
 from bot.answers import SPEAKING, original
 from bot.client import Easel
 from bot.dispatcher import Dispatcher, dispatcher
+from bot.pictures import PictureLimits
 from bot.settings import Settings
 from inference.jobs import KINDS
 from inference.service.contract import WorkerStatus
@@ -22,6 +23,7 @@ from storage.guilds import GuildStore
 from storage.jobs import JobStore
 from storage.records import JobRecord, QueueLimits
 from storage.usage import UsageStore
+from tests.doubles.intake import LentIntake
 from tests.doubles.pictures import png
 from tests.doubles.service import ScriptedService
 from tests.storage.factories import quick_folder
@@ -50,10 +52,11 @@ class BotService(ScriptedService):
 class House:
     """A bot against a simulated Discord, with real storage and a scripted worker."""
 
-    def __init__(self, database: Database, root: Path) -> None:
+    def __init__(self, database: Database, root: Path, intake: LentIntake) -> None:
         self.settings = Settings(
             _env_file=None, data_dir=root, max_upload_mb=1, max_pixels=1_000_000
         )
+        self.intake = intake
         self.jobs = JobStore(database)
         self.guilds = GuildStore(database)
         self.usage = UsageStore(database)
@@ -80,6 +83,7 @@ class House:
             service=self.service,
             guilds=self.guilds,
             usage=self.usage,
+            intake=self.intake,
         )
 
     def adopt(self, bot: Easel) -> None:
@@ -144,14 +148,22 @@ class House:
         return self.channel.history()
 
 
+@pytest.fixture(scope="session")
+def intake() -> Iterator[LentIntake]:
+    """Decoders under the bounds of every house."""
+    intake = LentIntake(PictureLimits(max_bytes=2**20, max_pixels=1_000_000))
+    yield intake
+    intake.really_close()
+
+
 @pytest_asyncio.fixture
-async def house(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
+async def house(monkeypatch: pytest.MonkeyPatch, intake: LentIntake) -> AsyncIterator[House]:
     # A quarter of an hour of simulated time holds 180 sweeps, which no test here is about.
     monkeypatch.setattr(dispatcher, "SWEEP_INTERVAL", 3600.0)
     with quick_folder() as folder:
         async with (
             Database(folder / "easel.db") as database,
-            _running(House(database, folder)) as house,
+            _running(House(database, folder, intake)) as house,
         ):
             yield house
 

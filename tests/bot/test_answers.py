@@ -27,7 +27,7 @@ def wrapped(error: Exception) -> app_commands.CommandInvokeError:
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (NotAPicture("a.txt"), "a.txt is not a picture. Attach a PNG, JPEG, WebP or GIF."),
+        (NotAPicture("a.txt"), "a.txt is not a picture. Attach a PNG, JPEG, WebP, AVIF or GIF."),
         (UnknownChoice("sampler", "Euller", SAMPLERS), "Did you mean Euler?"),
         (QueueFull("owner", 3, 3), "You already have 3 waiting jobs"),
         (NothingToCancel(), "Nothing of yours is waiting or running."),

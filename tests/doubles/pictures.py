@@ -33,14 +33,14 @@ def bomb(width: int, height: int) -> bytes:
     """A PNG of a few bytes whose header promises a picture of that size."""
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     parts = ((b"IHDR", header), (b"IDAT", zlib.compress(b"\0" * 100)), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(name, body) for name, body in parts)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(name, body) for name, body in parts)
 
 
 def text_bomb(megabytes: int) -> bytes:
     """A small PNG with a compressed text chunk that unpacks to that much."""
     plain = png()
     body = b"Comment\0\0" + zlib.compress(b"a" * (megabytes << 20))
-    return plain[:33] + _chunk(b"zTXt", body) + plain[33:]
+    return plain[:33] + chunk(b"zTXt", body) + plain[33:]
 
 
 def animation(form: str, frames: int = 5, size: tuple[int, int] = (16, 12)) -> bytes:
@@ -51,6 +51,6 @@ def animation(form: str, frames: int = 5, size: tuple[int, int] = (16, 12)) -> b
     return encoded(first, form, save_all=True, append_images=others, duration=100)
 
 
-def _chunk(name: bytes, body: bytes) -> bytes:
+def chunk(name: bytes, body: bytes) -> bytes:
     check = struct.pack(">I", zlib.crc32(name + body))
     return struct.pack(">I", len(body)) + name + body + check

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import simcord
 
+from bot.pictures import FIRST_FRAME
 from inference.jobs import KINDS
 from storage.records import JobState
 from tests.doubles.pictures import animation, bomb, encoded, noise, png
@@ -78,7 +79,7 @@ async def test_nobody_is_pinged(house):
 
 async def test_what_was_done_to_the_picture_is_said(house):
     result = await house.ask("img2img", image=("film.gif", animation("GIF")))
-    assert "Only the first of its 5 frames is used." in result.response.content
+    assert FIRST_FRAME in result.response.content
 
 
 async def test_progress_is_shown_at_most_every_two_and_a_half_seconds(house):
@@ -158,7 +159,7 @@ BAD_PICTURES = {
     "truncated": (("a.jpg", encoded(NOISE, "JPEG")[:3000]), "is damaged"),
     "too many bytes": (("a.png", b"\0" * (2**20 + 1)), "at most 1 MiB"),
     "too many pixels": (("a.png", bomb(2000, 2000)), "at most 1 megapixels"),
-    "a bitmap": (("a.bmp", encoded(NOISE, "BMP")), "is not a picture"),
+    "a bitmap": (("a.bmp", encoded(NOISE, "BMP")), "is a BMP, which cannot be read here"),
 }
 
 

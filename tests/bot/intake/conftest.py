@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from bot.intake import pool
+from bot.intake.pool import Intake
+from tests.bot.intake.hostile import LIMITS
+
+SECONDS = 2  # of processor time; a file that takes more is a hang
+
+
+@pytest.fixture(scope="session")
+def strict() -> Iterator[Intake]:
+    """One decoder under Easel's own bounds, with little time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pool, "SERVED", 1_000_000)  # whoever is replaced has failed
+        intake = Intake(LIMITS, decoders=1, seconds=SECONDS)
+        yield intake
+        intake.close()

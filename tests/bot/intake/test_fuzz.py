@@ -1,0 +1,55 @@
+"""Files of the corpus, changed at random: whatever becomes of them, it is a picture or words."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.errors import PictureRefused
+from bot.metadata import read_parameters
+from bot.pictures import PictureLimits, check_picture
+from tests.bot.intake.hostile import CORPUS, pixels
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's, of odd EXIF
+
+LIMITS = PictureLimits(max_bytes=100_000, max_pixels=100_000)
+SMALL = 5_000  # bytes: what shrinks fast, and holds every structure
+SEEDS = [data for build, _ in CORPUS.values() if 0 < len(data := build()) <= SMALL]
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> bytes:
+    """A small file of the corpus with bytes set, parts cut, doubled, or taken from another."""
+    data = bytearray(draw(st.sampled_from(SEEDS)))
+    for _ in range(draw(st.integers(1, 5))):
+        start = draw(st.integers(0, len(data)))
+        stop = min(len(data), start + draw(st.integers(0, 64)))
+        match draw(st.sampled_from(["set", "cut", "double", "splice"])):
+            case "set":
+                data[start : start + 1] = draw(st.binary(min_size=1, max_size=4))
+            case "cut":
+                del data[start:stop]
+            case "double":
+                data[start:start] = data[start:stop] * draw(st.integers(1, 20))
+            case "splice":
+                other = draw(st.sampled_from(SEEDS))
+                data[start:stop] = other[start:stop]
+    return bytes(data)
+
+
+@settings(max_examples=400, deadline=None)
+@given(mutated())
+def test_a_mutated_file_is_a_picture_or_refused_with_words(data):
+    try:
+        picture = check_picture(data, "a.png", LIMITS)
+    except PictureRefused as refusal:
+        assert str(refusal).endswith(".")
+    else:
+        assert pixels(picture.data).size == (picture.width, picture.height)
+
+
+@settings(max_examples=200, deadline=None)
+@given(mutated())
+def test_parameters_of_a_mutated_file_are_words(data):
+    assert isinstance(read_parameters(data), str)
