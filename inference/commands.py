@@ -17,6 +17,18 @@ class Configure:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FinishedPart:
+    """A part of a job that an earlier attempt has finished."""
+
+    #: Its number within the job, from 0.
+    number: int
+    #: As the event had it.
+    mark: str
+    #: The absolute path of its picture, which stays the sender's.
+    path: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Submit:
     """Take a job."""
 
@@ -26,6 +38,8 @@ class Submit:
     params: Mapping[str, Any]
     #: Picture name to the absolute path of its file, which stays the sender's.
     inputs: Mapping[str, str] = field(default_factory=dict)
+    #: What need not be done again.
+    parts: tuple[FinishedPart, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

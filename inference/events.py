@@ -71,6 +71,19 @@ class Progress:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PartFinished:
+    """A part of a job is done: kept, it spares a later attempt the work."""
+
+    job_id: str
+    attempt: int
+    #: Its number within the job, from 0.
+    part: int
+    #: Says exactly which work it was; a later attempt compares.
+    mark: str
+    picture: Picture
+
+
+@dataclass(frozen=True, kw_only=True)
 class Finished:
     """A job is done."""
 
@@ -118,4 +131,4 @@ class WorkerLost:
     jobs: tuple[tuple[str, int], ...]
 
 
-Event = Ready | Troubled | Progress | Finished | Failed | Dropped | WorkerLost
+Event = Ready | Troubled | Progress | PartFinished | Finished | Failed | Dropped | WorkerLost

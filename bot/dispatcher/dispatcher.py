@@ -20,7 +20,7 @@ from bot.dispatcher.contract import (
 )
 from bot.dispatcher.hands import Hands
 from bot.dispatcher.recorder import Recorder
-from inference.commands import Submit
+from inference.commands import FinishedPart, Submit
 from inference.errors import NoWorker
 from inference.jobs import KINDS, Job, price
 from inference.jobs.names import MAX_SEED
@@ -233,11 +233,26 @@ class Dispatcher:
                     kind=record.kind,
                     params=dict(record.params),
                     inputs=inputs,
+                    parts=await self._finished_parts(record),
                 ),
             )
         except NoWorker:
             await self._recorder.hand_back(held, "The worker was gone.", count_attempt=False)
         return True
+
+    async def _finished_parts(self, record: JobRecord) -> tuple[FinishedPart, ...]:
+        """List what earlier attempts at a job have finished."""
+        if record.attempt == 1:
+            return ()
+        kept = await self._jobs.parts(record.id)
+        if kept:
+            log.info("Job %s goes on after %d finished parts.", record.id, len(kept))
+        return tuple(
+            FinishedPart(
+                number=number, mark=part["mark"], path=str(self._blobs.path(part["picture"]))
+            )
+            for number, part in kept.items()
+        )
 
     async def _listen(self) -> None:
         """Take what the workers say, one event after the other."""

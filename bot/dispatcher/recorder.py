@@ -18,6 +18,7 @@ from inference.events import (
     Event,
     Failed,
     Finished,
+    PartFinished,
     Picture,
     Progress,
     Ready,
@@ -26,6 +27,7 @@ from inference.events import (
 )
 from inference.service import Service
 from storage.blobs import BlobStore
+from storage.errors import StorageError
 from storage.jobs import JobStore
 
 log = logging.getLogger(__name__)
@@ -63,6 +65,8 @@ class Recorder:
                 log.error("%s cannot start: %s", worker, event.reason)
             case Progress():
                 await self._progress(worker, event)
+            case PartFinished():
+                await self._part(worker, event)
             case Finished():
                 await self._finished(worker, event)
             case Failed():
@@ -123,6 +127,20 @@ class Recorder:
             yield
         finally:
             self._hands.release(held.record.id, held.record.attempt)
+
+    async def _part(self, worker: str, event: PartFinished) -> None:
+        """Keep a finished part; without it the job is none the worse, only slower if it fails."""
+        held = self._hands.find(worker, event.job_id, event.attempt)
+        if held is None:
+            await asyncio.to_thread(_discard, (event.picture,))
+            return
+        try:
+            key = await self._blobs.adopt(Path(event.picture.path))
+        except (OSError, ValueError, StorageError):
+            log.exception("A part of job %s cannot be taken over.", event.job_id)
+            return
+        kept = {"picture": key, "mark": event.mark}
+        await self._jobs.record_part(event.job_id, event.attempt, worker, event.part, kept)
 
     async def _finished(self, worker: str, event: Finished) -> None:
         held = self._known(worker, event.job_id, event.attempt)

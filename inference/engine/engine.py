@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
+from inference.engine.parts import Part, Parts, part_of
 from inference.engine.runner import Runner
 from inference.engine.scheduler import Scheduler, Turn
 from inference.engine.task import Run, Stage, Task
-from inference.engine.work import Operation, Outcome, StopAsked
+from inference.engine.work import Operation, Outcome, Paint, StopAsked
 
 #: Pixels that go through the autoencoder together between two steps.
 VAE_PIXELS = 512 * 512
@@ -19,6 +20,14 @@ class Stepped:
     """A run came further."""
 
     run: Run
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A part of a run is finished; a later attempt may go on from it."""
+
+    run: Run
+    part: Part
 
 
 @dataclass(frozen=True)
@@ -44,7 +53,7 @@ class GivenUp:
     run: Run
 
 
-Report = Stepped | Done | Broken | GivenUp
+Report = Stepped | Kept | Done | Broken | GivenUp
 
 
 def lane_limit(max_batch: int, slices: int) -> Callable[[Hashable], int]:
@@ -72,9 +81,14 @@ class Engine:
         """Whether there is nothing to do."""
         return self._scheduler.idle
 
-    def add(self, job_id: str, attempt: int, operation: Operation) -> list[Report]:
-        """Take a job; its operation runs up to its first ask at once."""
-        run = Run(job_id, attempt, operation)
+    def add(
+        self, job_id: str, attempt: int, operation: Operation, parts: Parts | None = None
+    ) -> list[Report]:
+        """Take a job; its operation runs up to its first ask at once.
+
+        Works that are among `parts` are answered from there.
+        """
+        run = Run(job_id, attempt, operation, parts or Parts())
         self._runs[job_id, attempt] = run
         return self._continue(run, first=True)
 
@@ -110,6 +124,9 @@ class Engine:
                 touched[id(task.run)] = task.run
                 if task.stage is not Stage.DONE:
                     self._scheduler.add(task)
+                elif isinstance(task.work, Paint):
+                    part = part_of(task.work, task.result)
+                    reports += [Kept(task.run, part)] if part is not None else []
         for task in turn.batch:
             if self._alive(task):
                 touched[id(task.run)] = task.run
@@ -133,7 +150,8 @@ class Engine:
                 first = False
                 ask = run.operation.send(results)  # type: ignore[arg-type]
                 for task in run.ask(ask):
-                    self._scheduler.add(task)
+                    if not run.recall(task):
+                        self._scheduler.add(task)
         except StopIteration as finished:
             del self._runs[run.job_id, run.attempt]
             return [Done(run, finished.value)]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from inference.engine.parts import Parts
 from inference.engine.work import Ask, Operation, Paint, Slice
 from inference.models.files import Weights
 from inference.prompts.networks import Lora
@@ -91,6 +92,8 @@ class Run:
     job_id: str
     attempt: int
     operation: Operation
+    #: What earlier attempts have finished.
+    parts: Parts = field(default_factory=Parts)
     tasks: list[Task] = field(default_factory=list)
     #: Progress units of earlier asks.
     behind: int = 0
@@ -113,6 +116,13 @@ class Run:
             for index, work in enumerate(ask.works)
         ]
         return self.tasks
+
+    def recall(self, task: Task) -> bool:
+        """Answer a task from what an earlier attempt has finished, if it is there."""
+        result = self.parts.recall(task.work) if isinstance(task.work, Paint) else None
+        if result is not None:
+            task.finish(result)
+        return result is not None
 
     @property
     def answered(self) -> bool:

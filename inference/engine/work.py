@@ -57,6 +57,9 @@ class Paint:
     soft: bool = False
     #: The prompt of the negative side acts only when guidance is above 1.
     decode: bool = True
+    #: Its number among the parts of the job, when its picture alone is what the job goes on from:
+    #: it is kept, and a later attempt is given that picture instead of painting it again.
+    part: int | None = None
 
     @property
     def weights(self) -> Weights:

@@ -37,8 +37,9 @@ def imagine(job: Imagine, pictures: Pictures, studio: Studio) -> Operation:
             seed=seed,
             variation_seed=variation,
             decode=not hires or job.hires_upscaler != LATENT,
+            part=number if job.batch > 1 and not hires else None,
         )
-        for seed, variation in seeds(job)
+        for number, (seed, variation) in enumerate(seeds(job))
     )
     later = (job.hires_steps or job.steps) * len(works) if hires else 0
     results = yield Ask(works=works, later=later)
@@ -74,12 +75,13 @@ def _second(
         "decode": True,
     }
     second = []
-    for work, result in zip(works, results, strict=True):
+    for number, (work, result) in enumerate(zip(works, results, strict=True)):
         if job.hires_upscaler == LATENT:
             start: dict[str, Any] = {"latent": enlarged(result.latent, size)}
         else:
             start = {"picture": (yield from _by_upscaler(job, studio, result, size))}
-        second.append(replace(work, **common, **start))
+        part = number if job.batch > 1 else None
+        second.append(replace(work, **common, **start, part=part))
     return tuple(second)
 
 

@@ -42,8 +42,16 @@ def img2img(job: Img2Img, pictures: Pictures, studio: Studio) -> Operation:
     source, size = open_source(job, pictures, studio, model)
     beginning = yield from begin(job, model, source, size, later=job.steps * job.batch)
     works = tuple(
-        paint(job, model, size, seed=seed, variation_seed=variation, **beginning.fields)
-        for seed, variation in seeds(job)
+        paint(
+            job,
+            model,
+            size,
+            seed=seed,
+            variation_seed=variation,
+            part=number if job.batch > 1 else None,
+            **beginning.fields,
+        )
+        for number, (seed, variation) in enumerate(seeds(job))
     )
     results = yield Ask(works=works)
     traits = studio.library.traits(model)

@@ -101,6 +101,7 @@ def _work(
         prompt=prompt,
         strength=strength,
         seed=chain.seed + len(chain.frames),
+        part=chain.seed - job.seed + len(chain.frames),
         **chain.begins.fields,
     )
 

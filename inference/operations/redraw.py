@@ -38,7 +38,7 @@ def redraw(job: Upscale, pictures: Pictures, studio: Studio, plan: UpscalePlan) 
     grid = tile_grid(_target(source.size, plan), studio.library.natural_size(model), job.overlap)
     large = yield from _enlarged(source, plan, grid, later=len(grid) * job.steps)
     works = tuple(
-        paint(painting, model, tile.size, seed=job.seed + number, picture=tile)
+        paint(painting, model, tile.size, seed=job.seed + number, picture=tile, part=number)
         for number, tile in enumerate(cut(large, grid))
     )
     results = yield Ask(works=works)

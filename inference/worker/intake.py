@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -11,7 +13,8 @@ from typing import BinaryIO
 from PIL import Image
 
 from inference import jobs, wire
-from inference.commands import Cancel, Stop, Submit
+from inference.commands import Cancel, FinishedPart, Stop, Submit
+from inference.engine.parts import Part, Parts
 from inference.errors import JobError, WireError
 from inference.jobs import Job
 
@@ -24,6 +27,7 @@ class Arrival:
     job: Job | None
     pictures: dict[str, Image.Image]
     error: BaseException | None = None
+    parts: Parts | None = None
 
 
 Item = Arrival | Cancel | Stop
@@ -75,7 +79,19 @@ def _open(submit: Submit) -> Arrival:
         pictures = {name: _picture(name, Path(path)) for name, path in submit.inputs.items()}
     except JobError as error:
         return Arrival(submit, None, {}, error)
-    return Arrival(submit, job, pictures)
+    return Arrival(submit, job, pictures, parts=Parts(_parts(submit)))
+
+
+def _parts(submit: Submit) -> Iterator[Part]:
+    """Open what is finished; a part that cannot be read is done again."""
+    for part in submit.parts:
+        with contextlib.suppress(JobError):
+            yield _part(part)
+
+
+def _part(part: FinishedPart) -> Part:
+    picture = _picture(f"part {part.number}", Path(part.path))
+    return Part(number=part.number, mark=part.mark, picture=picture)
 
 
 def _picture(name: str, path: Path) -> Image.Image:

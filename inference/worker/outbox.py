@@ -9,9 +9,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from inference.engine.parts import Part
 from inference.engine.task import Run
 from inference.engine.work import Made, Outcome
-from inference.events import Failed, Finished, Picture
+from inference.events import Failed, Finished, PartFinished, Picture
 from inference.pictures.metadata import save_png
 from inference.worker.faults import failed
 
@@ -21,7 +22,9 @@ log = logging.getLogger(__name__)
 class Outbox:
     """Writes outcomes to files and tells of them."""
 
-    def __init__(self, folder: Path, tell: Callable[[Finished | Failed], None]) -> None:
+    def __init__(
+        self, folder: Path, tell: Callable[[Finished | Failed | PartFinished], None]
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._tell = tell
@@ -30,6 +33,10 @@ class Outbox:
     def put(self, run: Run, outcome: Outcome, seconds: float) -> None:
         """Save an outcome's pictures and send the event that names them."""
         self._pool.submit(self._save, run, outcome, seconds)
+
+    def keep(self, run: Run, part: Part) -> None:
+        """Save a finished part and send the event that names it."""
+        self._pool.submit(self._keep, run, part)
 
     def close(self) -> None:
         """Wait for everything to be told."""
@@ -53,6 +60,23 @@ class Outbox:
                 seams=seams,
                 seconds=seconds,
                 charged=run.charged,
+            )
+        )
+
+    def _keep(self, run: Run, part: Part) -> None:
+        try:
+            picture = self._write(Made(picture=part.picture, role="part"))
+        except Exception:
+            # Nothing is lost by it but the time to do it again, should this attempt fail.
+            log.exception("Job %s: a part could not be saved.", run.job_id)
+            return
+        self._tell(
+            PartFinished(
+                job_id=run.job_id,
+                attempt=run.attempt,
+                part=part.number,
+                mark=part.mark,
+                picture=picture,
             )
         )
 

@@ -11,7 +11,7 @@ import torch
 
 from inference.commands import Cancel, Stop
 from inference.config import EngineConfig
-from inference.engine.engine import Broken, Done, Engine, GivenUp, Report, Stepped, lane_limit
+from inference.engine.engine import Broken, Done, Engine, GivenUp, Kept, Report, Stepped, lane_limit
 from inference.engine.runner import Runner
 from inference.engine.scheduler import Scheduler
 from inference.engine.task import Run
@@ -124,7 +124,7 @@ class Worker:
             self._outlet.send(failed(*key, error))
             return
         operation = OPERATIONS[arrival.job.kind](arrival.job, arrival.pictures, self._studio)
-        self._report(self._engine.add(*key, operation))
+        self._report(self._engine.add(*key, operation, arrival.parts))
 
     def _cancel(self, command: Cancel) -> None:
         self._report(self._engine.cancel(command.job_id, command.attempt, keep=command.keep))
@@ -135,6 +135,8 @@ class Worker:
             match report:
                 case Stepped(run):
                     self._progress(run)
+                case Kept(run, part):
+                    self._outbox.keep(run, part)
                 case Done(run, outcome):
                     seconds = time.perf_counter() - self._begun.get(key, time.perf_counter())
                     self._forget(key)

@@ -17,6 +17,7 @@ from inference.events import (
     Failed,
     Finished,
     ModelInfo,
+    PartFinished,
     Picture,
     Progress,
     WorkerLost,
@@ -101,6 +102,16 @@ class ScriptedService:
                 step=step,
                 steps=steps,
                 preview=None if preview is None else str(preview),
+            )
+        )
+
+    def part(self, number: int, job_id: str | None = None, mark: str = "mark") -> None:
+        """The worker finishes one part of a job."""
+        job = self.held[job_id] if job_id else self.job
+        picture = self._picture(job, 100 + number, (16, 16), "blue", None)
+        self._say(
+            PartFinished(
+                job_id=job.job_id, attempt=job.attempt, part=number, mark=mark, picture=picture
             )
         )
 

@@ -41,6 +41,9 @@ MESSAGES = st.one_of(
         kind=WORDS,
         params=st.dictionaries(WORDS, JSON, max_size=4),
         inputs=st.dictionaries(WORDS, WORDS, max_size=3),
+        parts=st.lists(
+            st.builds(commands.FinishedPart, number=COUNT, mark=WORDS, path=WORDS), max_size=3
+        ).map(tuple),
     ),
     st.builds(commands.Cancel, **ONE),
     st.builds(commands.Stop, drain=st.booleans()),
@@ -53,6 +56,7 @@ MESSAGES = st.one_of(
     ),
     st.builds(events.Troubled, reason=WORDS),
     st.builds(events.Progress, **ONE, step=COUNT, steps=COUNT, preview=st.none() | WORDS),
+    st.builds(events.PartFinished, **ONE, part=COUNT, mark=WORDS, picture=PICTURES),
     st.builds(
         events.Finished,
         **ONE,

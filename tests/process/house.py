@@ -69,6 +69,11 @@ class ProcessHouse:
         with self._opened() as connection:
             return [dict(row) for row in connection.execute("SELECT * FROM job ORDER BY id")]
 
+    def parts(self) -> int:
+        """Count the finished parts of jobs that are not over."""
+        with self._opened() as connection:
+            return int(connection.execute("SELECT count(*) FROM job_part").fetchone()[0])
+
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
         connection = sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=30)

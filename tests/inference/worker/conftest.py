@@ -11,7 +11,7 @@ from PIL import Image
 from inference import wire
 from inference.commands import Submit
 from inference.config import EngineConfig
-from inference.events import Progress
+from inference.events import PartFinished, Progress
 from inference.jobs import Img2Img
 from inference.worker.pipes import Outlet
 from inference.worker.worker import Worker
@@ -35,13 +35,16 @@ class Desk:
     def tell(self, command: wire.Message) -> None:
         wire.write(self.commands, command)
 
-    def hear(self, *, progress: bool = False) -> wire.Message:
-        """Read the next event; progress only when asked for."""
+    def hear(self, *, progress: bool = False, parts: bool = False) -> wire.Message:
+        """Read the next event; progress and finished parts only when asked for."""
         while True:
             event = wire.read(self.events)
             assert event is not None
-            if progress or not isinstance(event, Progress):
-                return event
+            if isinstance(event, Progress) and not progress:
+                continue
+            if isinstance(event, PartFinished) and not parts:
+                continue
+            return event
 
     def close(self) -> None:
         if not self.commands.closed:

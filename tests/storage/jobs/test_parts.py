@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from storage.jobs import JobStore
 
 
@@ -32,6 +34,26 @@ async def test_only_the_holder_records_parts(jobs: JobStore, enqueue, claim):
 
     assert not await jobs.record_part(job.id, 2, "gpu-0", 0, {})
     assert not await jobs.record_part(job.id, 1, "gpu-1", 0, {})
+    assert {} == await jobs.parts(job.id)
+
+
+@pytest.mark.parametrize("end", ["finish", "fail", "cancel", "cancel in the queue"])
+async def test_what_has_ended_has_no_parts(jobs, enqueue, claim, end):
+    await enqueue()
+    job = await claim()
+    await jobs.record_part(job.id, 1, "gpu-0", 0, {"picture": "0"})
+    match end:
+        case "finish":
+            await jobs.finish(job.id, 1, "gpu-0", {})
+        case "fail":
+            await jobs.fail(job.id, 1, "gpu-0", "no")
+        case "cancel":
+            await jobs.cancel(job.id, None)
+        case _:
+            await jobs.release(job.id, 1, "gpu-0", "its worker died")
+            assert await jobs.parts(job.id)
+            await jobs.cancel(job.id, None)
+
     assert {} == await jobs.parts(job.id)
 
 

@@ -1,0 +1,75 @@
+"""Finished parts of a job: pictures that a later attempt takes over instead of painting them."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from PIL import Image
+
+from inference.engine.work import Paint, Painted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Part:
+    """A work that is done, and what it came to."""
+
+    #: The `part` of the work.
+    number: int
+    #: Says exactly which work it was: see `mark_of`.
+    mark: str
+    #: RGB, as the work's result had it.
+    picture: Image.Image
+
+
+class Parts:
+    """What earlier attempts at a job have finished."""
+
+    def __init__(self, parts: Iterable[Part] = ()) -> None:
+        self._parts = {(part.number, part.mark): part.picture for part in parts}
+
+    def recall(self, work: Paint) -> Painted | None:
+        """Give the result of a work that was done before, or None.
+
+        Only the very same work counts, down to the pixels it starts from: a host who changed the
+        checkpoint's name meanwhile gets no picture of two minds.
+        """
+        if work.part is None or not self._parts:
+            return None
+        picture = self._parts.get((work.part, mark_of(work)))
+        return None if picture is None else Painted(picture=picture, latent=torch.empty(0))
+
+
+def part_of(work: Paint, result: Painted) -> Part | None:
+    """Make a part of a finished work, or None where it is none."""
+    if work.part is None or result.picture is None:
+        return None
+    return Part(number=work.part, mark=mark_of(work), picture=result.picture)
+
+
+def mark_of(work: Paint) -> str:
+    """Hash everything that a work's result depends on, to 32 hexadecimal digits."""
+    digest = hashlib.sha256()
+    for item in dataclasses.fields(work):
+        digest.update(f"\0{item.name}=".encode())
+        digest.update(_content(getattr(work, item.name)))
+    return digest.hexdigest()[:32]
+
+
+def _content(value: object) -> bytes:
+    match value:
+        case Image.Image():
+            return f"{value.mode}{value.size}".encode() + value.tobytes()
+        case torch.Tensor():
+            return f"{value.shape}".encode() + value.numpy().tobytes()
+        case np.ndarray():
+            return f"{value.shape}".encode() + value.tobytes()
+        case _:
+            return repr(value).encode()
