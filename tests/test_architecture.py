@@ -49,8 +49,12 @@ ALLOWED = {
     },
     "storage": {"aiosqlite"},
 }
-#: Optional extras, each imported in one place only.
-EXTRAS = {"bot/demo": {"simcord"}}
+#: Optional extras, imported in these places only.
+EXTRAS = {
+    "bot/demo": {"simcord"},
+    "inference/interrogation/onnx_network": {"onnxruntime"},
+    "inference/segmentation/files": {"onnxruntime"},
+}
 
 SOURCES = sorted(
     path.relative_to(ROOT) for folder in PACKAGES for path in (ROOT / folder).rglob("*.py")

@@ -66,10 +66,34 @@ def _shown(name: str, about: str) -> str:
     return (f"{name} – {about}" if about else name)[:MAX_CHOICE]
 
 
+MASKS = {
+    "subject": "what stands out",
+    "background": "all but what stands out",
+    "face": "every face",
+    "left 30%": "a strip of the left, right, top or bottom",
+    "circle 50% 40% r20%": "a circle: middle across and down, radius",
+    "rect 10% 10% 60% 50%": "a rectangle: left, top, right, bottom",
+    "B2-D4": "cells of the grid that /mask grid shows",
+    "all - face": "shapes and things add up with + and come off with -",
+}
+"""Masks in words to begin with."""
+
+
+async def mask_words(
+    interaction: discord.Interaction[Any], current: str
+) -> list[app_commands.Choice[str]]:
+    """Complete a mask in words: examples, until what was typed is none of them."""
+    return [
+        app_commands.Choice(name=_shown(words, MASKS[words]), value=words)
+        for words in matching(MASKS, current)
+    ]
+
+
 STYLE = {"style": "A style of yours or the server's, put around the prompt"}
 MODELS = {
     "model": completion("diffusion"),
     "upscaler": completion("upscaler"),
     "style": style_names,
+    "mask_shape": mask_words,
 }
-"""Completions of the options that name something the workers must have."""
+"""Completions of the options that have a language of their own, or name what workers must have."""

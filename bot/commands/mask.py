@@ -7,7 +7,7 @@ from typing import Any
 import discord
 from discord import app_commands
 
-from bot.commands.base import EaselCog
+from bot.commands.base import MODELS, EaselCog
 from bot.options import shows
 from inference.jobs import Preview
 
@@ -24,7 +24,7 @@ class MaskCog(EaselCog):
         await self.bot.desk.ask(interaction, Preview, {"image": image, "show": "grid"})
 
     @mask.command(description="Show what a mask, or words for one, would mark.")
-    @shows(Preview, ("mask_shape", "mask_mode"))
+    @shows(Preview, ("mask_shape", "mask_mode"), MODELS)
     async def preview(self, interaction: discord.Interaction[Any], /, **given: Any) -> None:
         """Queue a preview of the mask."""
         await self.bot.desk.ask(interaction, Preview, given)

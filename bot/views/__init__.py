@@ -2,7 +2,15 @@
 
 from bot.views.base import JobButton, client_of
 from bot.views.buttons import Again, Cancel, Delete, Show
-from bot.views.cells import Go, Grid, Invert, PickCells
+from bot.views.cells import (
+    Go,
+    Grid,
+    Invert,
+    MarkBackground,
+    MarkFace,
+    MarkSubject,
+    PickCells,
+)
 from bot.views.history import PickJob
 from bot.views.results import (
     Describe,
@@ -34,6 +42,9 @@ BUTTONS: tuple[type[JobButton | PickCells | PickJob], ...] = (
     MendSeam,
     PickCells,
     Invert,
+    MarkSubject,
+    MarkBackground,
+    MarkFace,
     Go,
     PickJob,
 )

@@ -8,7 +8,7 @@ mask outlives the bot's process, and nothing has to be remembered.
 from __future__ import annotations
 
 import re
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import discord
 
@@ -76,6 +76,36 @@ class Invert(JobButton, template=rf"easel:invert:{JOB}"):
         mode = "masked" if record.params["mask_mode"] == "not masked" else "not masked"
         job = Preview.decode({**record.params, "mask_mode": mode})
         await client_of(interaction).desk.again(InPlaceRequest(interaction), job, record)
+
+
+class MarkThing(JobButton, template=rf"easel:none:{JOB}"):
+    """What a network finds in the picture, in one click."""
+
+    thing: ClassVar[str]
+
+    async def press(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
+        """Turn the message into a preview of it."""
+        refuse_others(interaction, record)
+        job = Preview(mask_shape=self.thing)
+        await client_of(interaction).desk.again(InPlaceRequest(interaction), job, record)
+
+
+class MarkSubject(MarkThing, template=rf"easel:subject:{JOB}"):
+    """What stands out."""
+
+    verb, label, emoji, thing = "subject", "Subject", "🧍", "subject"
+
+
+class MarkBackground(MarkThing, template=rf"easel:background:{JOB}"):
+    """All but what stands out."""
+
+    verb, label, emoji, thing = "background", "Background", "🏞️", "background"
+
+
+class MarkFace(MarkThing, template=rf"easel:face:{JOB}"):
+    """The faces."""
+
+    verb, label, emoji, thing = "face", "Face", "🙂", "face"
 
 
 class Go(JobButton, template=rf"easel:go:{JOB}"):

@@ -10,7 +10,15 @@ import discord
 
 from bot.results import is_batch, pictures_of, seam_of
 from bot.views.buttons import Again, Cancel, Delete, Show
-from bot.views.cells import Go, Grid, Invert, PickCells
+from bot.views.cells import (
+    Go,
+    Grid,
+    Invert,
+    MarkBackground,
+    MarkFace,
+    MarkSubject,
+    PickCells,
+)
 from bot.views.history import PickJob
 from bot.views.results import (
     Describe,
@@ -37,7 +45,7 @@ def for_waiting(record: JobRecord) -> discord.ui.View:
 def for_ended(record: JobRecord) -> discord.ui.View:
     """Buttons of a job that ended."""
     job = record.id
-    if record.kind == "preview" and record.state is JobState.DONE:
+    if record.kind == "preview" and record.state is not JobState.CANCELLED:
         return _view([*_marking(record), Delete(job)])
     if record.state is JobState.FAILED:
         return _view([Again(job, "Try again"), Delete(job)])
@@ -69,14 +77,20 @@ def varies(record: JobRecord) -> bool:
 
 
 def _marking(record: JobRecord) -> Iterable[discord.ui.Item[Any]]:
-    """Choose cells on a grid; go on from, turn round or change a mask."""
-    if record.params["show"] == "grid":
-        yield PickCells(record.id)
+    """Choose cells or a thing; go on from, turn round or change a mask."""
+    shape = str(record.params["mask_shape"])
+    is_mask = record.params["show"] == "mask" and record.state is JobState.DONE
+    if is_mask:
+        yield Go(record.id)
+        yield Invert(record.id)
+    if "mask" in record.inputs:
         return
-    yield Go(record.id)
-    yield Invert(record.id)
-    if "mask" not in record.inputs:
-        yield PickCells(record.id, str(record.params["mask_shape"]))
+    yield PickCells(record.id, shape)
+    for thing in (MarkSubject, MarkBackground, MarkFace):
+        button = thing(record.id)
+        button.row = 2 if is_mask else 1
+        if thing.thing != shape or not is_mask:
+            yield button
 
 
 def _sheet(record: JobRecord) -> discord.ui.View:

@@ -45,6 +45,7 @@ from inference.models.weights import is_installed, prepare
 from inference.prompts.chunks import Tokenizer
 from inference.prompts.networks import Lora
 from inference.prompts.tokenizer import load_tokenizer
+from inference.segmentation.segmenters import Segmenters
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +70,8 @@ class Library:
     ) -> None:
         """Take the host's choices; `budget` is the bytes of checkpoints that may stay loaded."""
         self._config = config
+        #: What marks parts of pictures; small, and loaded beside the budget.
+        self.segmenters = Segmenters(Path(config.models_dir))
         self._device = device
         self._dtype = dtype
         self._configs = configs

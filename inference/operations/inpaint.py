@@ -23,6 +23,7 @@ from inference.operations.ground import Ground, lay_ground
 from inference.operations.latents import encoded, enlarged, still
 from inference.operations.masking import Marked, mark
 from inference.operations.parameters import infotext, paint, seeds
+from inference.operations.segments import found_in
 from inference.operations.studio import Pictures, Studio
 from inference.operations.view import View, look
 from inference.pictures import masks, soft
@@ -37,7 +38,8 @@ COARSE = 0.75
 def inpaint(job: Inpaint, pictures: Pictures, studio: Studio) -> Operation:
     """Find the mask and what to work on, repaint it, lay the results back."""
     model = studio.library.resolve(job.model)
-    marked = mark(job, pictures)
+    found = yield from found_in(pictures["image"], job.mask_shape)
+    marked = mark(job, pictures, found)
     view = look(job, marked, studio.library.natural_size(model), studio.max_pixels)
     sizes.check_pixels(*view.size, studio.max_pixels)
     ground = lay_ground(view.picture, view.mask, job.masked_content, soft=job.soft)

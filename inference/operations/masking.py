@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from PIL import Image
 
@@ -32,8 +34,12 @@ class Marked:
     notes: tuple[str, ...]
 
 
-def mark(job: Inpaint, pictures: Pictures) -> Marked:
+def mark(
+    job: Inpaint, pictures: Pictures, found: Mapping[str, Image.Image] = MappingProxyType({})
+) -> Marked:
     """Find a job's mask: what was uploaded, described in words or left transparent, united.
+
+    `found` holds the masks of things that the words name.
 
     Raises:
         JobError: there is no mask, or it leaves nothing to change.
@@ -41,7 +47,7 @@ def mark(job: Inpaint, pictures: Pictures) -> Marked:
     """
     picture = pictures["image"]
     sizes.check_source(picture)
-    painted, notes = _painted(job, pictures, picture.size)
+    painted, notes = _painted(job, pictures, found)
     mask = _with_transparency(picture, painted, soft=job.soft)
     if mask is None:
         raise JobError("mask", NOWHERE)
@@ -54,9 +60,10 @@ def mark(job: Inpaint, pictures: Pictures) -> Marked:
 
 
 def _painted(
-    job: Inpaint, pictures: Pictures, size: tuple[int, int]
+    job: Inpaint, pictures: Pictures, found: Mapping[str, Image.Image]
 ) -> tuple[Image.Image | None, tuple[str, ...]]:
     """Unite the mask that was uploaded with the one in words; None where there is neither."""
+    size = pictures["image"].size
     given: list[Image.Image] = []
     notes: tuple[str, ...] = ()
     if "mask" in pictures:
@@ -65,7 +72,7 @@ def _painted(
         notes = _fit_note(uploaded.size, size, fit)
         given.append(fitted)
     if job.mask_shape.strip():
-        given.append(shapes.draw(job.mask_shape, size))
+        given.append(shapes.draw(job.mask_shape, size, found))
     if not given:
         return None, ()
     return (given[0] if len(given) == 1 else masks.union(*given)), notes

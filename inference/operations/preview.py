@@ -5,7 +5,8 @@ from __future__ import annotations
 from inference.engine.work import Ask, Made, Operation, Outcome
 from inference.jobs import Inpaint, Preview
 from inference.operations import sizes
-from inference.operations.masking import mark
+from inference.operations.masking import Marked, mark
+from inference.operations.segments import found_in
 from inference.operations.studio import Pictures, Studio
 from inference.operations.view import look
 from inference.pictures import lettered
@@ -23,12 +24,12 @@ def preview(job: Preview, pictures: Pictures, studio: Studio) -> Operation:
         sizes.check_source(picture)
         drawn = lettered.draw(picture if picture.mode == "RGB" else drop_alpha(picture))
         return Outcome(pictures=(Made(picture=drawn, role=ROLE),))
-    return _masked(job, pictures, studio)
-
-
-def _masked(job: Preview, pictures: Pictures, studio: Studio) -> Outcome:
     asked = Inpaint(mask_shape=job.mask_shape, mask_mode=job.mask_mode)
-    marked = mark(asked, pictures)
+    found = yield from found_in(pictures["image"], job.mask_shape)
+    return _masked(asked, mark(asked, pictures, found), studio)
+
+
+def _masked(asked: Inpaint, marked: Marked, studio: Studio) -> Outcome:
     view = look(asked, marked, studio.library.natural_size(studio.library.resolve("")))
     report = overlay.examine(marked.mask, view.size, blur=asked.mask_blur)
     drawn = overlay.draw(marked.source, marked.mask)

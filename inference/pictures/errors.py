@@ -6,6 +6,7 @@ PictureError (a ValueError)
 ├── FullyTransparent        nothing visible to start from
 ├── BlankMask               no pixel to change
 ├── UnreadableMask          a mask in words that cannot be understood
+├── NothingFound            what a mask's words name is not in the picture
 ├── NothingToExtend         0 pixels in every direction
 ├── CanvasTooLarge          more pixels than the host allows
 └── TextTooLong             the parameters do not fit in the chosen file format
@@ -41,6 +42,16 @@ class BlankMask(PictureError):
 
 class UnreadableMask(PictureError):
     """The mask's words cannot be read; write for example: left 30% + circle 50% 40% r20%."""
+
+
+class NothingFound(PictureError):
+    """What the mask's words name is not in the picture."""
+
+    def __init__(self, name: str = "such thing") -> None:
+        super().__init__(
+            f"No {name} was found in the picture. Mark it another way: pick cells of the grid, or "
+            "write a shape such as circle 50% 40% r20%."
+        )
 
 
 class NothingToExtend(PictureError):

@@ -1,29 +1,30 @@
-"""Masks in words: sides, circles, rectangles and cells of a lettered grid, added and subtracted.
+"""Masks in words: sides, circles, cells of a lettered grid, things found; added and subtracted.
 
 The grammar, in which a length is `30%` or `120px` and case does not matter:
 
     mask   = [sign] shape { sign shape }         sign: + or , adds; - between spaces subtracts
     shape  = side length | circle x y r | ellipse x y rx ry | rect left top right bottom
-           | cell [ - cell ] | all
+           | cell [ - cell ] | all | thing
     side   = left | right | top | bottom (upper, up, lower and down are understood)
     cell   = a letter A–E for the column and a digit 1–5 for the row: B2, or B2-D4
+    thing  = subject | background | face (faces is understood) | "any words in quotation marks"
 
 Percentages are of the picture's width across and of its height down; a circle's radius is of the
-shorter side. A mask that begins by subtracting begins with the whole picture.
+shorter side. A mask that begins by subtracting begins with the whole picture. What a thing covers
+is found by a network beforehand.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from itertools import count
 from types import MappingProxyType
-from typing import Protocol
 
-import numpy as np
 from PIL import Image
 
 from inference.pictures.errors import UnreadableMask
+from inference.pictures.figures import Ellipse, Length, Rectangle, Shape, Side, Thing
 from inference.pictures.regions import Size
 
 #: Rows and columns of the lettered grid.
@@ -33,6 +34,10 @@ LETTERS = "ABCDE"
 _SIGN = re.compile(r"\s*[+,;]\s*|\s+-\s*|-\s+")
 _LENGTH = re.compile(r"r?(\d+(?:\.\d+)?)\s*(%|px)")
 _CELL = re.compile(r"([a-z])(\d+)(?:-([a-z])(\d+))?")
+_QUOTED = re.compile(r"[\"“”„«»]\s*([^\"“”„«»]+?)\s*[\"“”„«»]")
+_HELD = re.compile(r"\x00(\d+)\x00")
+"""What stands for quoted words while signs are looked for."""
+SUBJECT, FACE = "subject", "face"
 _SIDES = MappingProxyType(
     {
         "left": "left",
@@ -47,99 +52,12 @@ _SIDES = MappingProxyType(
 )
 
 
-class Shape(Protocol):
-    """Something that can be painted into a mask."""
-
-    def paint(self, mask: Image.Image, grey: int) -> None:
-        """Give every pixel of the shape a grey, 0–255; mask `L`."""
-
-
-@dataclass(frozen=True)
-class Length:
-    """A length in per cent of a side, or in pixels."""
-
-    value: float
-    percent: bool
-
-    def of(self, side: int) -> float:
-        """Return the length in pixels where 100% is a side's."""
-        return self.value * side / 100 if self.percent else self.value
-
-
-@dataclass(frozen=True)
-class Rectangle:
-    """All pixels between two corners."""
-
-    left: Length
-    top: Length
-    right: Length
-    bottom: Length
-
-    def paint(self, mask: Image.Image, grey: int) -> None:
-        """Give every pixel of the rectangle a grey."""
-        across, down = mask.size
-        box = (self.left.of(across), self.top.of(down), self.right.of(across), self.bottom.of(down))
-        left, top, right, bottom = (round(edge) for edge in box)
-        if left < min(right, across) and top < min(bottom, down):
-            mask.paste(grey, (left, top, min(right, across), min(bottom, down)))
-
-
-@dataclass(frozen=True)
-class Side:
-    """A strip along one side of the picture."""
-
-    name: str
-    length: Length
-
-    def paint(self, mask: Image.Image, grey: int) -> None:
-        """Give every pixel of the strip a grey."""
-        across, down = mask.size
-        wide = min(across, round(self.length.of(across)))
-        high = min(down, round(self.length.of(down)))
-        boxes = {
-            "left": (0, 0, wide, down),
-            "right": (across - wide, 0, across, down),
-            "top": (0, 0, across, high),
-            "bottom": (0, down - high, across, down),
-        }
-        left, top, right, bottom = boxes[self.name]
-        if left < right and top < bottom:
-            mask.paste(grey, boxes[self.name])
-
-
-@dataclass(frozen=True)
-class Ellipse:
-    """All pixels whose centre lies within an ellipse; without a second radius, within a circle."""
-
-    x: Length
-    y: Length
-    across: Length
-    down: Length | None = None
-
-    def paint(self, mask: Image.Image, grey: int) -> None:
-        """Give every pixel of the ellipse a grey."""
-        x, y = self.x.of(mask.width), self.y.of(mask.height)
-        if self.down is None:
-            wide = high = self.across.of(min(mask.size))
-        else:
-            wide, high = self.across.of(mask.width), self.down.of(mask.height)
-        if wide <= 0 or high <= 0:
-            return
-        box = (
-            max(0, int(x - wide)),
-            max(0, int(y - high)),
-            min(mask.width, int(x + wide) + 1),
-            min(mask.height, int(y + high) + 1),
-        )
-        columns = (np.arange(box[0], box[2], dtype=np.float32) + 0.5 - x) / wide
-        rows = (np.arange(box[1], box[3], dtype=np.float32) + 0.5 - y) / high
-        inside = columns**2 + rows[:, None] ** 2 <= 1
-        if inside.any():
-            mask.paste(grey, box, Image.fromarray(inside.astype(np.uint8) * 255))
-
-
-def draw(text: str, size: Size) -> Image.Image:
+def draw(
+    text: str, size: Size, found: Mapping[str, Image.Image] = MappingProxyType({})
+) -> Image.Image:
     """Draw the mask that words describe, for a picture of a size; `L`, 0 or 255.
+
+    `found` holds the mask of each of the words' `things`.
 
     Raises:
         UnreadableMask: the words cannot be read, or mark no pixel; says what to write.
@@ -147,7 +65,11 @@ def draw(text: str, size: Size) -> Image.Image:
     terms = parse(text)
     mask = Image.new("L", size, 0 if terms[0][0] else 255)
     for adds, shape in terms:
-        shape.paint(mask, 255 if adds else 0)
+        grey = 255 if adds else 0
+        if isinstance(shape, Thing):
+            mask.paste(grey, mask=shape.cover(found))
+        else:
+            shape.paint(mask, grey)
     if mask.getbbox() is None:
         raise UnreadableMask(
             f"“{text.strip()}” marks no pixel of a picture of {size[0]} × {size[1]}: mark more."
@@ -155,24 +77,43 @@ def draw(text: str, size: Size) -> Image.Image:
     return mask
 
 
-def parse(text: str) -> list[tuple[bool, Shape]]:
+def things(text: str) -> tuple[str, ...]:
+    """List what must be found in the picture before the words can be drawn, each once.
+
+    Raises:
+        UnreadableMask: the words cannot be read.
+    """
+    return tuple(dict.fromkeys(one.name for _, one in parse(text) if isinstance(one, Thing)))
+
+
+def parse(text: str) -> list[tuple[bool, Shape | Thing]]:
     """Read words into shapes in their order, each with whether it adds (else it subtracts).
 
     Raises:
         UnreadableMask: the words cannot be read; says which and what to write.
     """
-    words = " ".join(text.lower().split())
+    quoted = [match[1].lower() for match in _QUOTED.finditer(text)]
+    numbers = count()
+    held = _QUOTED.sub(lambda _: f"\x00{next(numbers)}\x00", text.replace("\x00", " "))
+    words = " ".join(held.lower().split())
     if not words:
         raise UnreadableMask("The mask has no words. Write for example: left 30%.")
-    terms: list[tuple[bool, Shape]] = []
+    terms: list[tuple[bool, Shape | Thing]] = []
     sign, begin = "+", 0
     if first := re.match(r"[-+]\s*", words):
         sign, begin = first[0].strip(), first.end()
     for match in _SIGN.finditer(words, begin):
-        terms.append((sign != "-", _shape(words[begin : match.start()])))
+        terms.append((sign != "-", _term(words[begin : match.start()], quoted)))
         sign, begin = match[0].strip(), match.end()
-    terms.append((sign != "-", _shape(words[begin:])))
+    terms.append((sign != "-", _term(words[begin:], quoted)))
     return terms
+
+
+def _term(words: str, quoted: list[str]) -> Shape | Thing:
+    """Read one term; quoted words, which were taken out, are found by their number."""
+    if match := _HELD.fullmatch(words):
+        return Thing(" ".join(quoted[int(match[1])].split()))
+    return _THINGS.get(words) or _shape(_HELD.sub(lambda match: quoted[int(match[1])], words))
 
 
 def _shape(words: str) -> Shape:
@@ -186,7 +127,7 @@ def _shape(words: str) -> Shape:
         return _cells(words, match)
     raise UnreadableMask(
         f"There is no shape “{words}”. Write for example: left 30%, circle 50% 40% r20%, "
-        "rect 10% 10% 60% 50%, B2-D4 or all."
+        "B2-D4, subject, background, face or all; name other things in quotation marks."
     )
 
 
@@ -217,6 +158,14 @@ def _all(words: str, rest: str) -> Shape:
     return Rectangle(none, none, whole, whole)
 
 
+_THINGS = MappingProxyType(
+    {
+        "subject": Thing(SUBJECT),
+        "background": Thing(SUBJECT, inverted=True),
+        "face": Thing(FACE),
+        "faces": Thing(FACE),
+    }
+)
 _READERS: Mapping[str, Callable[[str, str], Shape]] = MappingProxyType(
     {
         "circle": _circle,

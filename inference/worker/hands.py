@@ -11,6 +11,8 @@ from inference.engine.runner import Hand
 from inference.models.library import Library
 from inference.operations.interrogate import LANE as INTERROGATE
 from inference.operations.interrogate import perform
+from inference.operations.segments import LANE as SEGMENT
+from inference.operations.segments import perform as find
 from inference.operations.upscale import LANE as UPSCALE
 
 
@@ -27,4 +29,8 @@ def make_hands(library: Library) -> Mapping[str, Hand]:
         """Describe RGB pictures in one call."""
         return perform(lane, list(pictures), library.describers)
 
-    return {UPSCALE: upscale, INTERROGATE: interrogate}
+    def segment(lane: Hashable, pictures: Sequence[Any]) -> Sequence[object]:
+        """Mark one thing in RGB pictures."""
+        return find(lane, pictures, library.segmenters)
+
+    return {UPSCALE: upscale, INTERROGATE: interrogate, SEGMENT: segment}

@@ -67,7 +67,7 @@ async def test_a_running_loopback_shows_its_frames_so_far(house, way):
         said = (await house.ask_plain("cancel")).response.content
     assert f"Stopping loopback `{record.id}`" in said
 
-    await house.finish(pictures=4, notes=("Stopped after 3 of 4 loops.",))
+    await house.finish(pictures=4, role="frame", notes=("Stopped after 3 of 4 loops.",))
 
     shown = card.response
     assert "Stopped after 3 of 4 loops." in shown.content

@@ -6,6 +6,8 @@ import pytest
 
 from tests.doubles.pictures import png
 
+THINGS = ["Subject", "Background", "Face"]
+
 
 def labels(message) -> list[str]:
     rows = [item for row in message.components for item in row["components"]]
@@ -37,7 +39,7 @@ async def preview(house, cells=("B2", "C2")):
 
 async def test_the_grid_offers_its_cells(house):
     result = await grid(house)
-    assert labels(result.response) == ["Pick the cells to repaint", "Delete"]
+    assert labels(result.response) == ["Pick the cells to repaint", *THINGS, "Delete"]
     values = [option["value"] for option in select_of(result.response)["options"]]
     assert (len(values), values[:2], values[-1]) == (25, ["A1", "B1"], "E5")
     assert (await house.only_job()).params["show"] == "grid"
@@ -61,6 +63,7 @@ async def test_cells_become_a_preview_in_the_same_message(house):
         "Swap inside and outside",
         "Delete",
         "Pick the cells to repaint",
+        *THINGS,
     ]
     chosen = [o["value"] for o in select_of(result.response)["options"] if o.get("default")]
     assert chosen == ["B2", "C3"]
@@ -78,6 +81,43 @@ async def test_the_choice_can_be_changed_and_turned_round(house):
     await house.alice.click(result.response, label="Swap inside and outside")
     assert (await job_of(house)).params["mask_mode"] == "masked"
     assert len(house.messages()) == 1
+
+
+@pytest.mark.parametrize("thing", ["Subject", "Background", "Face"])
+async def test_what_is_in_the_picture_is_one_click(house, thing):
+    result = await grid(house)
+    await house.alice.click(result.response, label=thing)
+    job = await job_of(house)
+    assert (job.kind, job.params["mask_shape"]) == ("preview", thing.lower())
+    await house.finish()
+    assert len(house.messages()) == 1
+    others = [one for one in THINGS if one != thing]
+    assert labels(result.response) == [
+        "Go",
+        "Swap inside and outside",
+        "Delete",
+        "Pick the cells to repaint",
+        *others,
+    ]
+    shown = await house.alice.click(result.response, label="Go")
+    await house.alice.submit_modal(shown, {"prompt": "a beach"})
+    assert (await job_of(house)).params["mask_shape"] == thing.lower()
+
+
+async def test_what_is_not_found_leaves_the_other_ways(house):
+    result = await grid(house)
+    await house.alice.click(result.response, label="Face")
+    house.service.fail("No face was found in the picture.")
+    await house.env.settle()
+    assert "No face was found" in result.response.content
+    assert labels(result.response) == ["Pick the cells to repaint", *THINGS, "Delete"]
+    await house.alice.select(result.response, ["A1"])
+    assert (await job_of(house)).params["mask_shape"] == "A1"
+
+
+async def test_masks_in_words_are_offered(house):
+    offered = await house.alice.autocomplete(house.channel, "inpaint", "mask_shape", "fa")
+    assert [choice["value"] for choice in offered] == ["face", "all - face"]
 
 
 async def test_go_asks_for_words_and_repaints_there(house):
@@ -156,4 +196,4 @@ async def test_a_full_queue_leaves_the_grid_as_it_was(house):
     refusal = (picked.followups or [picked.response])[0]
     assert refusal.ephemeral
     assert "3 waiting jobs" in refusal.content
-    assert labels(result.response) == ["Pick the cells to repaint", "Delete"]
+    assert labels(result.response) == ["Pick the cells to repaint", *THINGS, "Delete"]

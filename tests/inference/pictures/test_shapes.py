@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from inference.pictures.errors import UnreadableMask
-from inference.pictures.shapes import draw, parse
+from inference.pictures.shapes import draw, parse, things
 
 SIZE = (200, 100)
 
@@ -118,10 +119,11 @@ def test_what_cannot_be_read_is_said(text, words):
         draw(text, SIZE)
 
 
-@given(st.text(alphabet="abcdelrftop0123456789%px +-,.", max_size=40))
+@given(st.text(alphabet='abcdelrftop0123456789%px +-,."', max_size=40))
 def test_any_words_give_a_mask_or_an_answer(text):
     try:
-        mask = draw(text, (40, 30))
+        everywhere = dict.fromkeys(things(text), Image.new("L", (40, 30), 255))
+        mask = draw(text, (40, 30), everywhere)
     except UnreadableMask as error:
         assert len(str(error)) > 20
     else:
@@ -134,3 +136,42 @@ def test_a_side_and_the_rest_make_the_whole(width, height, share):
     rest = marked(f"- left {share}%", (width, height))
     assert not (left & rest).any()
     assert (left | rest).all()
+
+
+def found(*marked: tuple[int, int]) -> Image.Image:
+    mask = Image.new("L", (10, 10), 0)
+    for place in marked:
+        mask.putpixel(place, 255)
+    return mask
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        ("left 30%", ()),
+        ("subject", ("subject",)),
+        ("background", ("subject",)),
+        ("Faces + face", ("face",)),
+        ("subject - face + left 10%", ("subject", "face")),
+        ('"the red Hat" + subject', ("the red hat", "subject")),
+        ("“hat, gloves - and boots”", ("hat, gloves - and boots",)),
+        ('all - "a" - "b"', ("a", "b")),
+    ],
+)
+def test_things_are_found_by_name(words, names):
+    assert things(words) == names
+
+
+def test_things_are_added_and_subtracted_like_shapes():
+    masks = {"subject": found((2, 2), (8, 8)), "hat": found((8, 8))}
+    mask = draw('subject - "hat" + left 10%', (10, 10), masks)
+    assert mask.getpixel((2, 2)) == 255
+    assert mask.getpixel((8, 8)) == 0
+    assert mask.getpixel((0, 9)) == 255
+    assert draw("background", (10, 10), masks).getpixel((2, 2)) == 0
+
+
+@pytest.mark.parametrize("words", ["the hat", '"hat', '"hat" on a head', "\x000"])
+def test_what_is_neither_shape_nor_thing_is_said(words):
+    with pytest.raises(UnreadableMask):
+        draw(words, (10, 10), {})
