@@ -19,6 +19,7 @@ from bot.desk import Desk
 from bot.dispatcher import Dispatcher
 from bot.gate import Gate
 from bot.intake.pool import Intake
+from bot.keeper import Keeper
 from bot.menus import make_menus
 from bot.pictures import PictureLimits
 from bot.replies import Listener
@@ -89,6 +90,8 @@ class Easel(commands.AutoShardedBot):
         )
         self.listener = Listener(self)
         dispatcher.announcer = self.delivery
+        self.keeper = Keeper(self)
+        dispatcher.alarm = self.keeper.tell
         dispatcher.admission = Admission(self, self.gate)
 
     async def idle_wait(self, awaitable: Awaitable[T], *, reason: str) -> T:

@@ -62,7 +62,7 @@ async def opened(settings: Settings) -> AsyncIterator[House]:
         jobs = JobStore(database)
         await jobs.recover()
         _empty(settings.data_dir / "outbox")
-        async with LocalService(configs) as service:
+        async with LocalService(configs, rest=settings.worker_rest_seconds) as service:
             blobs = BlobStore(settings.data_dir / BLOBS)
             dispatcher = Dispatcher(
                 jobs, blobs, service, limits=limits(settings), lease=lease(settings)

@@ -67,6 +67,11 @@ class Settings(BaseSettings):
     workers: int = Field(
         1, ge=0, le=64, description="Worker processes; with 0 jobs wait in the queue."
     )
+    worker_rest_seconds: float = Field(
+        600,
+        ge=1,
+        description="How long a worker that died three times within ten minutes is left alone.",
+    )
     max_queued_per_member: int = Field(
         10, ge=1, description="Jobs one member may have waiting at once."
     )

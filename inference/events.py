@@ -131,4 +131,32 @@ class WorkerLost:
     jobs: tuple[tuple[str, int], ...]
 
 
-Event = Ready | Troubled | Progress | PartFinished | Finished | Failed | Dropped | WorkerLost
+@dataclass(frozen=True, kw_only=True)
+class WorkerResting:
+    """A worker died too often and is not started for a while; told by the service."""
+
+    worker: str
+    reason: str
+    #: Until it is tried again.
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerRecovered:
+    """A worker that rested has done a job again; told by the service."""
+
+    worker: str
+
+
+Event = (
+    Ready
+    | Troubled
+    | Progress
+    | PartFinished
+    | Finished
+    | Failed
+    | Dropped
+    | WorkerLost
+    | WorkerResting
+    | WorkerRecovered
+)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -23,6 +23,10 @@ class IdleWait(Protocol):
 async def straight(awaitable: Awaitable[T], *, reason: str) -> T:
     """Just wait; `reason` is for stand-ins that must tell waits apart."""
     return await awaitable
+
+
+#: Tells the host, at once and without raising, what a person should look at.
+Alarm = Callable[[str], None]
 
 
 class Announcer(Protocol):

@@ -9,10 +9,11 @@ import random
 from collections.abc import Mapping
 from datetime import timedelta
 
+from bot.dispatcher.claimer import Claimer
 from bot.dispatcher.contract import (
     Admission,
+    Alarm,
     Announcer,
-    EveryJob,
     IdleWait,
     Silence,
     Submission,
@@ -20,8 +21,6 @@ from bot.dispatcher.contract import (
 )
 from bot.dispatcher.hands import Hands
 from bot.dispatcher.recorder import Recorder
-from inference.commands import FinishedPart, Submit
-from inference.errors import NoWorker
 from inference.jobs import KINDS, Job, price
 from inference.jobs.names import MAX_SEED
 from inference.service import Service
@@ -53,8 +52,6 @@ class Dispatcher:
         idle_wait: IdleWait = straight,
     ) -> None:
         self.idle_wait: IdleWait = idle_wait
-        #: Who looks at a job once more before it runs.
-        self.admission: Admission = EveryJob()
         self._jobs = jobs
         self._blobs = blobs
         self._service = service
@@ -62,6 +59,7 @@ class Dispatcher:
         self._lease = lease
         self._hands = Hands()
         self._recorder = Recorder(jobs, blobs, service, self._hands, announcer or Silence(), lease)
+        self._claimer = Claimer(jobs, blobs, service, self._hands, self._recorder, lease)
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._claiming = False
@@ -74,6 +72,24 @@ class Dispatcher:
     @announcer.setter
     def announcer(self, announcer: Announcer) -> None:
         self._recorder.announcer = announcer
+
+    @property
+    def admission(self) -> Admission:
+        """Who looks at a job once more before it runs."""
+        return self._claimer.admission
+
+    @admission.setter
+    def admission(self, admission: Admission) -> None:
+        self._claimer.admission = admission
+
+    @property
+    def alarm(self) -> Alarm:
+        """Who tells the host what a person should look at."""
+        return self._recorder.alarm
+
+    @alarm.setter
+    def alarm(self, alarm: Alarm) -> None:
+        self._recorder.alarm = alarm
 
     async def submit(
         self,
@@ -201,58 +217,13 @@ class Dispatcher:
         while self._claiming:
             self._wake.clear()
             try:
-                while await self._claim_one():
+                while self._claiming and await self._claimer.claim_one():
                     pass
             except StorageError:
                 log.exception("Claiming failed.", extra={"action": "claim_failed"})
                 await self._pause(STORE_PAUSE)
                 continue
             await self.idle_wait(self._wake.wait(), reason="queue idle")
-
-    async def _claim_one(self) -> bool:
-        worker = self._service.free_worker()
-        if worker is None or not self._claiming:
-            return False
-        record = await self._jobs.claim(worker, self._lease)
-        if record is None:
-            return False
-        held = self._hands.hold(record, worker)
-        refusal = await self.admission.refusal(record)
-        if self._hands.find(worker, record.id, record.attempt) is not held:
-            return True  # called off meanwhile
-        if refusal is not None:
-            await self._recorder.turn_away(held, refusal)
-            return True
-        try:
-            inputs = {name: str(self._blobs.path(key)) for name, key in record.inputs.items()}
-            await self._service.submit(
-                worker,
-                Submit(
-                    job_id=record.id,
-                    attempt=record.attempt,
-                    kind=record.kind,
-                    params=dict(record.params),
-                    inputs=inputs,
-                    parts=await self._finished_parts(record),
-                ),
-            )
-        except NoWorker:
-            await self._recorder.hand_back(held, "The worker was gone.", count_attempt=False)
-        return True
-
-    async def _finished_parts(self, record: JobRecord) -> tuple[FinishedPart, ...]:
-        """List what earlier attempts at a job have finished."""
-        if record.attempt == 1:
-            return ()
-        kept = await self._jobs.parts(record.id)
-        if kept:
-            log.info("Job %s goes on after %d finished parts.", record.id, len(kept))
-        return tuple(
-            FinishedPart(
-                number=number, mark=part["mark"], path=str(self._blobs.path(part["picture"]))
-            )
-            for number, part in kept.items()
-        )
 
     async def _listen(self) -> None:
         """Take what the workers say, one event after the other."""

@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from bot.dispatcher.contract import Announcer
+from bot.dispatcher.contract import Alarm, Announcer
 from bot.dispatcher.hands import Hands, Held
 from inference.events import (
     Dropped,
@@ -24,6 +24,8 @@ from inference.events import (
     Ready,
     Troubled,
     WorkerLost,
+    WorkerRecovered,
+    WorkerResting,
 )
 from inference.service import Service
 from storage.blobs import BlobStore
@@ -46,6 +48,7 @@ class Recorder:
         lease: timedelta,
     ) -> None:
         self.announcer = announcer
+        self.alarm: Alarm = log.error
         self._jobs = jobs
         self._blobs = blobs
         self._service = service
@@ -75,6 +78,14 @@ class Recorder:
                 await self._dropped(worker, event)
             case WorkerLost():
                 await self._lost(event)
+            case WorkerResting():
+                minutes = max(1, round(event.seconds / 60))
+                self.alarm(
+                    f"{event.worker} takes no jobs for {minutes} min: {event.reason}. Jobs wait; "
+                    "then it is tried once. `python main.py doctor` looks for the cause."
+                )
+            case WorkerRecovered():
+                self.alarm(f"{event.worker} does jobs again.")
 
     async def hand_back(self, held: Held, reason: str, *, count_attempt: bool = True) -> None:
         """Give a job back to the queue, or end it: out of attempts, or stopped by its member."""

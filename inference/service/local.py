@@ -6,23 +6,28 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections import deque
 from dataclasses import dataclass, field
 from typing import Self
 
 from inference.commands import Cancel, Submit
 from inference.config import EngineConfig
 from inference.errors import InferenceError, NoWorker, WireError
-from inference.events import Dropped, Event, Failed, Finished, Ready, Troubled, WorkerLost
+from inference.events import (
+    Dropped,
+    Event,
+    Failed,
+    Finished,
+    Ready,
+    Troubled,
+    WorkerLost,
+    WorkerRecovered,
+    WorkerResting,
+)
+from inference.service.breaker import REST, Breaker
 from inference.service.contract import WorkerStatus
 from inference.service.process import COMMAND, WorkerProcess
 
 log = logging.getLogger(__name__)
-
-#: Pauses before a worker that ended is started again, by how many ends there were lately.
-BACKOFF = (0.2, 1.0, 5.0, 30.0, 60.0)  # seconds
-#: "Lately": as long as a person needs to see that something is wrong.
-RECENT = 600.0  # seconds
 
 
 @dataclass
@@ -35,7 +40,7 @@ class _Seat:
     ready: Ready | None = None
     trouble: str = ""
     held: set[tuple[str, int]] = field(default_factory=set)
-    deaths: deque[float] = field(default_factory=deque)
+    breaker: Breaker = field(default_factory=Breaker)
 
     def status(self) -> WorkerStatus:
         ready = self.ready
@@ -50,13 +55,6 @@ class _Seat:
             trouble=self.trouble,
         )
 
-    def pause(self, now: float) -> float:
-        """Count a death and say how long to wait before the next life, in seconds."""
-        self.deaths.append(now)
-        while self.deaths[0] < now - RECENT:
-            self.deaths.popleft()
-        return BACKOFF[min(len(self.deaths), len(BACKOFF)) - 1]
-
 
 class LocalService:
     """The service of one machine.
@@ -70,8 +68,12 @@ class LocalService:
         *,
         grace: float = 20.0,
         command: tuple[str, ...] = COMMAND,
+        rest: float = REST,
     ) -> None:
-        self._seats = [_Seat(f"worker{number}", config) for number, config in enumerate(configs)]
+        self._seats = [
+            _Seat(f"worker{number}", config, breaker=Breaker(rest))
+            for number, config in enumerate(configs)
+        ]
         self._grace = grace
         self._command = command
         self._events: asyncio.Queue[tuple[str, Event]] = asyncio.Queue()
@@ -147,7 +149,9 @@ class LocalService:
                 # An empty seat nobody notices would be worse than any error seen here.
                 log.exception("Keeping %s failed.", seat.label)
                 reason = f"could not be kept: {error}"
-            pause = seat.pause(time.monotonic())
+            pause = seat.breaker.died(time.monotonic())
+            if pause is None:
+                pause = self._rest(seat, reason)
             log.warning(
                 "Worker %s %s; starting again in %.1f s.",
                 seat.label,
@@ -156,6 +160,15 @@ class LocalService:
                 extra={"action": "worker_lost"},
             )
             await asyncio.sleep(pause)
+
+    def _rest(self, seat: _Seat, reason: str) -> float:
+        """Open the breaker of a seat; return how long it stays empty, in seconds."""
+        rest = seat.breaker.rest
+        seat.trouble = seat.trouble or f"it keeps ending (the last time it {reason}) and rests"
+        self._events.put_nowait(
+            (seat.label, WorkerResting(worker=seat.label, reason=seat.trouble, seconds=rest))
+        )
+        return rest
 
     async def _live(self, seat: _Seat) -> str:
         """Run one worker to its end and say how it ended."""
@@ -184,6 +197,8 @@ class LocalService:
                 seat.trouble = event.reason
             case Finished() | Failed() | Dropped():
                 seat.held.discard((event.job_id, event.attempt))
+                if isinstance(event, Finished) and seat.breaker.worked():
+                    self._events.put_nowait((seat.label, WorkerRecovered(worker=seat.label)))
             case _:
                 pass
 

@@ -68,6 +68,8 @@ MESSAGES = st.one_of(
     ),
     st.builds(events.Failed, **ONE, reason=WORDS, fault=WORDS),
     st.builds(events.Dropped, **ONE),
+    st.builds(events.WorkerResting, worker=WORDS, reason=WORDS, seconds=SECONDS),
+    st.builds(events.WorkerRecovered, worker=WORDS),
     st.builds(
         events.WorkerLost,
         worker=WORDS,

@@ -24,6 +24,8 @@ def environment(data: Path, models: Path) -> dict[str, str]:
         "EASEL_MODEL": "tiny",
         "EASEL_MODELS_DIR": str(models),
         "EASEL_DEVICE": "cpu",
+        # Workers are killed here more often than a breaker likes.
+        "EASEL_WORKER_REST_SECONDS": "3",
     }
 
 

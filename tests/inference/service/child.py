@@ -56,6 +56,12 @@ class Child:
             self.say(Stop())
         if self.nature == "dies":
             os.kill(os.getpid(), signal.SIGKILL)
+        if self.nature == "dies four times":
+            lives = self.outbox / "lives"
+            lived = len(lives.read_text()) if lives.exists() else 0
+            lives.write_text("." * (lived + 1))
+            if lived < 4:
+                os.kill(os.getpid(), signal.SIGKILL)
         if self.nature == "silent":
             return
         model = ModelInfo(name="child", kind="diffusion", size=64)

@@ -72,14 +72,14 @@ async def until(look: Callable[[], str | None]) -> str:
 @pytest.fixture
 def make_service(tmp_path, monkeypatch) -> Callable[..., LocalService]:
     """Make services whose workers are scripted children of the given natures."""
-    monkeypatch.setattr("inference.service.local.BACKOFF", (0.01,))
+    monkeypatch.setattr("inference.service.breaker.BACKOFF", (0.01,))
 
-    def make(*natures: str, command: tuple[str, ...] = COMMAND, grace: float = 5.0) -> LocalService:
+    def make(*natures: str, command: tuple[str, ...] = COMMAND, **more: float) -> LocalService:
         configs = tuple(
             EngineConfig(model=nature, outbox=str(tmp_path), max_jobs=CAPACITY)
             for nature in natures
         )
-        return LocalService(configs, command=command, grace=grace)
+        return LocalService(configs, command=command, **{"grace": 5.0, **more})
 
     return make
 

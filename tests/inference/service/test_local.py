@@ -8,8 +8,7 @@ import pytest
 
 from inference.config import EngineConfig
 from inference.errors import NoWorker
-from inference.events import Finished, Ready, Troubled, WorkerLost
-from inference.service.local import BACKOFF, RECENT, _Seat
+from inference.events import Finished, Ready, Troubled, WorkerLost, WorkerRecovered, WorkerResting
 from inference.service.process import WorkerProcess
 from tests.inference.service.conftest import COMMAND, PATIENCE, Stage, submission, until
 
@@ -91,7 +90,7 @@ async def test_a_program_that_is_not_there_is_told_and_tried_again(make_service,
         trouble = await until(lambda: service.workers[0].trouble or None)
 
         assert "could not be started" in trouble
-        await until(lambda: len(service._seats[0].deaths) > 1 or None)
+        await until(lambda: len(service._seats[0].breaker._deaths) > 1 or None)
 
 
 async def test_the_end_of_a_service_lets_jobs_in_hand_end(make_service, tmp_path):
@@ -151,10 +150,29 @@ async def test_a_process_that_ends_at_once_has_nothing_to_say(tmp_path):
     assert "ended with code 7" == await process.ended()
 
 
-def test_pauses_grow_with_the_deaths_of_late():
-    seat = _Seat("worker0", EngineConfig())
+async def test_a_worker_that_keeps_dying_rests_is_tried_once_and_trusted_again(
+    make_service, tmp_path
+):
+    async with make_service("dies four times", grace=0, rest=0.05) as service:
+        for _ in range(2):  # after the third death, and after the fourth, which was the one try
+            name, resting = await next_of(service, WorkerResting)
+            assert ("worker0", 0.05) == (name, resting.seconds)
+            assert "was killed by signal 9" in resting.reason
+        await next_of(service, Ready)
+        stage = Stage(service, tmp_path)
+        await service.submit(await stage.free(), submission("a"))
+        stage.finish("a")
 
-    pauses = [seat.pause(float(second)) for second in range(len(BACKOFF) + 2)]
+        recovered, _ = await next_of(service, WorkerRecovered)
 
-    assert [*BACKOFF, BACKOFF[-1], BACKOFF[-1]] == pauses
-    assert BACKOFF[0] == seat.pause(3 * RECENT)
+        assert "worker0" == recovered
+        assert "" == service.workers[0].trouble
+
+
+async def test_a_worker_that_rests_is_not_free_and_says_why(make_service):
+    async with make_service("dies", grace=0, rest=3600.0) as service:
+        await next_of(service, WorkerResting)
+
+        (status,) = service.workers
+        assert service.free_worker() is None
+        assert "keeps ending" in status.trouble

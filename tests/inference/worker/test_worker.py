@@ -12,7 +12,7 @@ from inference.errors import DeviceLost
 from inference.events import Dropped, Failed, Finished, Progress, Ready
 from inference.jobs import Loopback
 from inference.worker.worker import DEVICE_LOST
-from tests.inference.worker.conftest import submission
+from tests.inference.worker.conftest import Desk, submission
 
 
 @pytest.fixture
@@ -220,3 +220,24 @@ def test_a_lost_device_ends_the_worker_with_its_own_code(ready, photo, monkeypat
     ready.thread.join()
 
     assert DEVICE_LOST == ready.code
+
+
+def test_a_model_that_cannot_be_loaded_fails_its_jobs_and_no_others(
+    config, tiny_model, photo, tmp_path
+):
+    shelf = tmp_path / "models"
+    shelf.mkdir()
+    (shelf / "tiny").symlink_to(tiny_model / "tiny")
+    (shelf / "broken.safetensors").write_bytes(b"\xff" * 64)
+    desk = Desk(dataclasses.replace(config, models_dir=str(shelf)))
+    try:
+        assert isinstance(desk.hear(), Ready)
+        desk.tell(submission("bad", photo, model="broken"))
+        desk.tell(submission("good", photo))
+        ended = {event.job_id: event for event in (desk.hear(), desk.hear())}
+    finally:
+        desk.close()
+
+    assert "model" == ended["bad"].fault
+    assert "broken" in ended["bad"].reason
+    assert isinstance(ended["good"], Finished)
