@@ -17,19 +17,24 @@ from inference.operations import sizes
 from inference.operations.parameters import infotext, paint
 from inference.operations.slices import TOGETHER, in_slices
 from inference.operations.studio import Pictures, Studio
+from inference.pictures.arrays import FloatArray
 from inference.pictures.fill import flatten
 from inference.pictures.regions import Size
 from inference.pictures.resize import scale_to
-from inference.pictures.tiles import Grid, combine, cut, split
+from inference.pictures.tiles import Grid, combine, cut, inner, split
 
 #: Above this strength every tile begins to show the whole prompt on its own.
 GENTLE = 0.4
+#: From this overlap on, in pixels, the outermost cells of a tile are nearly faded out.
+DEEP = 4 * CELL
 
 
 def redraw(job: Upscale, pictures: Pictures, studio: Studio, plan: UpscalePlan) -> Operation:
     """Enlarge the picture, repaint all its tiles together, put them together again.
 
-    The k-th tile has the job's seed plus k.
+    The k-th tile has the job's seed plus k. Its outermost cells towards its neighbours stay those
+    of the enlarged picture: a model that ends its pictures in a margin would end every tile in
+    one, and a trace of it would shine through the ramp as a line.
     """
     sizes.check_source(pictures["image"])
     source = flatten(pictures["image"])
@@ -38,7 +43,15 @@ def redraw(job: Upscale, pictures: Pictures, studio: Studio, plan: UpscalePlan) 
     grid = tile_grid(_target(source.size, plan), studio.library.natural_size(model), job.overlap)
     large = yield from _enlarged(source, plan, grid, later=len(grid) * job.steps)
     works = tuple(
-        paint(painting, model, tile.size, seed=job.seed + number, picture=tile, part=number)
+        paint(
+            painting,
+            model,
+            tile.size,
+            seed=job.seed + number,
+            picture=tile,
+            mask=_held(grid, number),
+            part=number,
+        )
         for number, tile in enumerate(cut(large, grid))
     )
     results = yield Ask(works=works)
@@ -67,6 +80,13 @@ def tile_grid(size: Size, tile: int, overlap: int) -> Grid:
         )
     width, height = min(tile, size[0]), min(tile, size[1])
     return split(*size, width, height, min(overlap, width // 2, height // 2))
+
+
+def _held(grid: Grid, number: int) -> FloatArray | None:
+    """Return where a tile's latent may change; None is everywhere."""
+    if len(grid) == 1 or grid.overlap < DEEP:
+        return None
+    return inner(grid, number, CELL)[::CELL, ::CELL]
 
 
 def _target(size: Size, plan: UpscalePlan) -> Size:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from inference.pictures.arrays import FloatArray
 from inference.pictures.regions import Box
 
 
@@ -98,6 +99,20 @@ def combine(grid: Grid, tiles: Sequence[Image.Image]) -> Image.Image:
             _lay(row, tile, (x, 0), across if x else None)
         _lay(whole, row, (0, y), down if y else None)
     return whole
+
+
+def inner(grid: Grid, number: int, width: int) -> FloatArray:
+    """Mark what of a tile lies further than `width` pixels from the borders it shares with others.
+
+    Tile height × width, float32: 1 there, 0 along those borders.
+    """
+    left, upper, right, lower = grid.boxes[number]
+    marked = np.ones((grid.tile_height, grid.tile_width), np.float32)
+    marked[: width if upper else 0] = 0
+    marked[:, : width if left else 0] = 0
+    marked[max(0, grid.tile_height - width) if lower < grid.height else lower :] = 0
+    marked[:, max(0, grid.tile_width - width) if right < grid.width else right :] = 0
+    return marked
 
 
 def _lay(

@@ -4,9 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from inference.engine.work import Paint
 from inference.errors import JobError
 from inference.jobs import Img2Img, Upscale
-from inference.operations.redraw import tile_grid
+from inference.operations.redraw import redraw, tile_grid
+from inference.operations.upscale import plan_upscale
 from inference.pictures.errors import FullyTransparent
 from inference.pictures.infotext import parse_infotext
 from inference.pictures.tiles import combine, cut
@@ -80,3 +82,24 @@ def test_tiles_are_whole_cells_and_cover_the_picture(across, down, tile, overlap
     assert max(x for _, _, x, _ in grid.boxes) == across * 8
     assert max(y for _, _, _, y in grid.boxes) == down * 8
     assert len(grid) <= 4 * (across * 8 // grid.tile_width + 1) * (down * 8 // grid.tile_height + 1)
+
+
+def test_with_a_deep_overlap_tiles_end_as_the_enlargement_does(studio, square):
+    plan = plan_upscale(job(overlap=32), studio)
+    operation = redraw(job(overlap=32), {"image": square}, studio, plan)
+    works = next(operation).works
+    assert all(isinstance(work, Paint) for work in works)
+    first, middle = works[0].mask, works[4].mask
+    assert first.shape == (8, 8)
+    assert first[:7, :7].all()
+    assert not first[7].any()
+    assert not first[:, 7].any()
+    assert middle[1:7, 1:7].all()
+    assert middle.sum() == 36
+
+
+@pytest.mark.parametrize("settings", [{"overlap": 31}, {"overlap": 32, "factor": 1.0}])
+def test_with_little_overlap_or_one_tile_every_cell_is_redrawn(studio, square, settings):
+    plan = plan_upscale(job(**settings), studio)
+    works = next(redraw(job(**settings), {"image": square}, studio, plan)).works
+    assert all(work.mask is None for work in works)

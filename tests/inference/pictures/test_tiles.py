@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from inference.pictures.tiles import combine, cut, split
+from inference.pictures.tiles import combine, cut, inner, split
 from tests.inference.pictures.samples import noise
 
 
@@ -97,3 +97,12 @@ def test_refusals():
         split(0, 5, 4, 4, 0)
     with pytest.raises(ValueError, match="4 tiles of 32 × 32"):
         combine(split(40, 40, 32, 32, 8), [Image.new("L", (32, 32))])
+
+
+@given(grids(most=300), st.integers(0, 9))
+def test_inner_is_what_lies_off_every_border_with_another_tile(grid, width):
+    for number, (left, upper, right, lower) in enumerate(grid.boxes):
+        ys, xs = np.mgrid[upper:lower, left:right]
+        near = (left > 0) & (xs < left + width) | (right < grid.width) & (xs >= right - width)
+        near |= (upper > 0) & (ys < upper + width) | (lower < grid.height) & (ys >= lower - width)
+        np.testing.assert_array_equal(~near, inner(grid, number, width) == 1)
