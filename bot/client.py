@@ -20,6 +20,7 @@ from bot.dispatcher import Dispatcher
 from bot.gate import Gate
 from bot.intake.pool import Intake
 from bot.keeper import Keeper
+from bot.locales import Translator
 from bot.menus import make_menus
 from bot.pictures import PictureLimits
 from bot.replies import Listener
@@ -130,6 +131,7 @@ class Easel(commands.AutoShardedBot):
         if not self.is_closed():
             await self.dispatcher.stop(STOP_GRACE)
             await self.delivery.stop(STOP_GRACE)
+        await self.tree.set_translator(Translator())
             self.reader.close()
         await super().close()
 

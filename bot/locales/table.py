@@ -1,0 +1,44 @@
+"""One language: what the commands' names, texts and choices are called in it."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+WITH_DEFAULT = re.compile(r"(?P<text>.+) \((?P<default>[^()]+)\)")
+
+
+@dataclass(frozen=True)
+class Table:
+    """The words of one language, each by the English ones that it stands for."""
+
+    #: Names of commands and groups.
+    commands: dict[str, str]
+    #: Names of options.
+    options: dict[str, str]
+    #: Names of the entries of the Apps menu.
+    menus: dict[str, str]
+    #: Names of choices; what is not among them is a name in every language.
+    choices: dict[str, str]
+    #: Descriptions of commands and options, without the default at their end.
+    texts: dict[str, str]
+
+    def text(self, english: str) -> str | None:
+        """Translate a description, with the default at its end if it has one."""
+        if english in self.texts:
+            return self.texts[english]
+        match = WITH_DEFAULT.fullmatch(english)
+        if match is None or match["text"] not in self.texts:
+            return None
+        default = self.choices.get(match["default"], match["default"])
+        return f"{self.texts[match['text']]} ({default})"
+
+
+@cache
+def table(language: str) -> Table:
+    """Read the file of a language."""
+    return Table(**json.loads((FOLDER / f"{language}.json").read_text(encoding="utf-8")))
