@@ -86,7 +86,8 @@ class Desk:
         """Queue a job on pictures from wherever they come.
 
         Raises:
-            JobError: an option is impossible, or a picture is missing or of no use.
+            JobError: an option is impossible, a picture is missing or of no use, or a prompt names
+                a list that is not here.
             NotAllowed: the server's admins did not allow it.
             NoModel: no worker can start, so nothing would ever come of it.
             PictureRefused: a picture cannot be used.
@@ -94,6 +95,7 @@ class Desk:
         """
         job = await self._gate.fitted(request, job)
         job.check_pictures(sources)
+        self._dispatcher.check(job)
         self._refuse_without_model()
         await self._gate.check(request, job)
         for source in sources.values():

@@ -12,6 +12,7 @@ from bot.dispatcher import Dispatcher
 from bot.housekeeping import Housekeeper, chores
 from bot.settings import Settings
 from inference.config import EngineConfig
+from inference.jobs.wordlists import WordLists
 from inference.service import LocalService
 from storage.blobs import BlobStore
 from storage.database import Database
@@ -40,6 +41,7 @@ def engine_config(settings: Settings) -> EngineConfig:
     return EngineConfig(
         model=settings.model,
         models_dir=str(settings.models_path.resolve()),
+        wordlists_dir=str(settings.wordlists_path.resolve()),
         cache_dir=str((data / "cache").resolve()),
         outbox=str((data / "outbox").resolve()),
         device=settings.device,
@@ -68,6 +70,7 @@ async def opened(settings: Settings) -> AsyncIterator[House]:
                 jobs, blobs, service, limits=limits(settings), lease=lease(settings)
             )
             own = chores(jobs, blobs, GuildStore(database), settings.keep_days)
+            dispatcher.lists = WordLists(settings.wordlists_path)
             async with Housekeeper(own, dispatcher):
                 yield House(database, jobs, blobs, service, dispatcher)
 

@@ -54,6 +54,11 @@ class Settings(BaseSettings):
     models_dir: Path | None = Field(
         None, description="Where checkpoints lie; empty for `models` in the data directory."
     )
+    wordlists_dir: Path | None = Field(
+        None,
+        description="Where the lists of words lie that prompts draw from; empty for `wildcards` in "
+        "the data directory.",
+    )
     device: str = Field("auto", description="`auto`, `cpu`, `cuda`, `cuda:1` or `mps`.")
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto", description="Number format of the networks: auto, float32, bfloat16 or float16."
@@ -124,6 +129,11 @@ class Settings(BaseSettings):
     def models_path(self) -> Path:
         """Where checkpoints lie."""
         return self.models_dir or self.data_dir / "models"
+
+    @property
+    def wordlists_path(self) -> Path:
+        """Where the lists of words lie that prompts draw from."""
+        return self.wordlists_dir or self.data_dir / "wildcards"
 
     @property
     def max_upload_bytes(self) -> int:

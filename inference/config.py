@@ -18,6 +18,8 @@ class EngineConfig:
     model: str = "starter"
     #: Where the host keeps checkpoints, upscalers, LoRAs.
     models_dir: str = "data/models"
+    #: Where the host keeps the lists of words that prompts draw from.
+    wordlists_dir: str = "data/wildcards"
     #: What is made once and kept: converted weights, text features.
     cache_dir: str = "data/cache"
     #: Where finished pictures are put for the bot to take.

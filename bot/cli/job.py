@@ -68,6 +68,9 @@ async def run_job(
     try:
         async with opened(settings) as house:
             return await _work(house, job, pictures, teller, out)
+    except JobError as error:
+        teller.say("refused", str(error), reason=str(error))
+        return REFUSED
     except StorageError as error:
         teller.say("failed", str(error), reason=str(error))
         return FAILED

@@ -23,6 +23,7 @@ from bot.dispatcher.hands import Hands
 from bot.dispatcher.recorder import Recorder
 from inference.jobs import KINDS, Job, price
 from inference.jobs.names import MAX_SEED
+from inference.jobs.wordlists import WordLists
 from inference.service import Service
 from storage.blobs import BlobStore
 from storage.errors import StorageError
@@ -52,6 +53,8 @@ class Dispatcher:
         idle_wait: IdleWait = straight,
     ) -> None:
         self.idle_wait: IdleWait = idle_wait
+        #: The lists that prompts may draw from; None where that is not to be checked.
+        self.lists: WordLists | None = None
         self._jobs = jobs
         self._blobs = blobs
         self._service = service
@@ -91,6 +94,15 @@ class Dispatcher:
     def alarm(self, alarm: Alarm) -> None:
         self._recorder.alarm = alarm
 
+    def check(self, job: Job) -> None:
+        """Refuse what can be told of a job before its pictures are read.
+
+        Raises:
+            JobError: a prompt names a list that the host does not have.
+        """
+        if self.lists is not None:
+            self.lists.check(job)
+
     async def submit(
         self,
         *,
@@ -105,10 +117,11 @@ class Dispatcher:
         """Store a job's pictures and queue it, once for each idempotency key.
 
         Raises:
-            JobError: a picture is missing or of no use.
+            JobError: a picture is missing or of no use, or a prompt names no list of the host's.
             QueueFull: the member's, the server's or the bot's queue is full.
             StorageError: the disk or the database refused.
         """
+        self.check(job)
         job.check_pictures(pictures)
         job = job.resolved(random.randrange(MAX_SEED))
         inputs = {name: await self._blobs.put(data) for name, data in pictures.items()}

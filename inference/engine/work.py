@@ -37,6 +37,9 @@ class Paint:
     seed: int
     variation_seed: int = 0
     variation_strength: float = 0.0
+    #: What the prompts were drawn from; empty where nothing was to be drawn.
+    template: str = ""
+    negative_template: str = ""
     clip_skip: int = 1
     emphasis: str = "Original"
     #: Where to start: RGB of width x height; None starts from noise alone.

@@ -42,7 +42,9 @@ class Inpaint(Editing):
     needs: ClassVar[tuple[str, ...]] = ("image",)
     takes: ClassVar[tuple[str, ...]] = ("mask",)
 
-    mask_shape: str = words("", 400, "The mask in words: subject, face, left 30%, circle 50% 40% r20%")
+    mask_shape: str = words(
+        "", 400, "The mask in words: subject, face, left 30%, circle 50% 40% r20%"
+    )
     mask_mode: str = choice("masked", names.MASK_MODES, "Repaint inside or outside the mask")
     mask_blur: int = number(4, 0, 64, "Mask blur", "px")
     masked_content: str = choice("original", names.MASKED_CONTENT, "What lies under the mask first")
@@ -160,6 +162,7 @@ class Explain(Job):
     prompt: str = words("", 6000, "The prompt")
     negative_prompt: str = words("", 6000, "The negative prompt")
     steps: int = number(20, 1, 150, "The steps its schedules are spread over")
+    seed: int = number(-1, -1, names.MAX_SEED, "The seed that draws its words; -1 draws one")
     model: str = words("", 100, "The checkpoint whose words count")
 
 
@@ -172,7 +175,9 @@ class Preview(Job):
     takes: ClassVar[tuple[str, ...]] = ("mask",)
 
     show: str = choice("mask", names.PREVIEWS, "The mask over the picture, or a grid to name cells")
-    mask_shape: str = words("", 400, "The mask in words: subject, face, left 30%, circle 50% 40% r20%")
+    mask_shape: str = words(
+        "", 400, "The mask in words: subject, face, left 30%, circle 50% 40% r20%"
+    )
     mask_mode: str = choice("masked", names.MASK_MODES, "Repaint inside or outside the mask")
 
 

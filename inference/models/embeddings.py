@@ -84,6 +84,20 @@ def load_embeddings(files: Mapping[str, Path], widths: Sequence[int]) -> Embeddi
     return Embeddings(fitting, foreign)
 
 
+def count_vectors(files: Mapping[str, Path]) -> dict[str, int]:
+    """Tell how many tokens each embedding takes, by the files' headers alone."""
+    counts: dict[str, int] = {}
+    for name, path in files.items():
+        try:
+            entries = read_header(path).entries
+        except ModelError:
+            continue
+        shapes = [entry.shape for entry in entries.values() if entry.shape]
+        if shapes:
+            counts[name] = shapes[0][0] if len(shapes[0]) > 1 else 1
+    return counts
+
+
 def read_embedding(path: Path) -> list[Tensor]:
     """Read a file's vectors, [vectors, width] float32 for each text encoder.
 

@@ -78,7 +78,7 @@ class Library:
         self._resident: Resident[Any] = Resident(
             budget or config.weights_budget or default_budget(device)
         )
-        self._loras = LoraShelf(self._shelf, self._resident.budget // LORA_SHARE)
+        self._loras = LoraShelf(self.shelf, self._resident.budget // LORA_SHARE)
         self._traits: dict[str, ModelTraits] = {}
         self._upscaler_traits: dict[str, NetworkTraits] = {}
         self._hashes = Hashes(Path(config.cache_dir) / "hashes.json")
@@ -98,7 +98,7 @@ class Library:
         Raises:
             UnknownModel: there is none of that name.
         """
-        found, own = find_checkpoints(self._shelf, self._config.model, STARTER_FOLDER)
+        found, own = find_checkpoints(self.shelf, self._config.model, STARTER_FOLDER)
         chosen = name or own
         if chosen in found:
             return chosen
@@ -219,7 +219,7 @@ class Library:
 
     def _checkpoints(self) -> Iterator[ModelInfo]:
         """List the checkpoints whose files can be read."""
-        for name, path in find_checkpoints(self._shelf, self._config.model, STARTER_FOLDER)[
+        for name, path in find_checkpoints(self.shelf, self._config.model, STARTER_FOLDER)[
             0
         ].items():
             try:
@@ -232,11 +232,12 @@ class Library:
         return Path(self._config.cache_dir) / "upscalers" / f"{key}{SUFFIX}"
 
     @property
-    def _shelf(self) -> Path:
+    def shelf(self) -> Path:
+        """The models folder."""
         return Path(self._config.models_dir)
 
     def _path(self, key: str) -> Path:
-        return find_checkpoints(self._shelf, self._config.model, STARTER_FOLDER)[0][key]
+        return find_checkpoints(self.shelf, self._config.model, STARTER_FOLDER)[0][key]
 
     def _natural(self, path: Path) -> int:
         return folder.natural_size(path) if path.is_dir() else natural_side(path, self._configs)
@@ -265,7 +266,7 @@ class Library:
 
     def _load(self, path: Path, key: str) -> DiffusionModel:
         """Load a folder or a file, with the autoencoder laid beside it."""
-        vae = vae_beside(self._shelf, key)
+        vae = vae_beside(self.shelf, key)
         if path.is_dir():
             model = folder.load_folder(path, key, self._device, self._dtype)
             if vae is not None:
@@ -283,7 +284,7 @@ class Library:
 
     def _embeddings(self, model: DiffusionModel) -> Embeddings:
         widths = [int(text.config.hidden_size) for text in model.words.models]
-        return load_embeddings(find_files(self._shelf, EMBEDDINGS), widths)
+        return load_embeddings(find_files(self.shelf, EMBEDDINGS), widths)
 
 
 def _bytes(files: Iterable[Path], dtype: torch.dtype) -> int:

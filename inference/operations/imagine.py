@@ -12,9 +12,10 @@ from inference.models.upscale import upscale as enlarge
 from inference.models.upscale_plan import count_tiles
 from inference.operations import sizes
 from inference.operations.latents import enlarged
-from inference.operations.parameters import infotext, paint, seeds
+from inference.operations.parameters import infotext, paint
 from inference.operations.slices import TOGETHER, in_slices
 from inference.operations.studio import Pictures, Studio
+from inference.operations.takes import drawn_note, takes
 from inference.operations.upscale import plan_upscale
 from inference.pictures.resize import scale_to
 
@@ -34,12 +35,11 @@ def imagine(job: Imagine, pictures: Pictures, studio: Studio) -> Operation:
             job,
             model,
             size,
-            seed=seed,
-            variation_seed=variation,
+            **take,
             decode=not hires or job.hires_upscaler != LATENT,
             part=number if job.batch > 1 and not hires else None,
         )
-        for number, (seed, variation) in enumerate(seeds(job))
+        for number, take in enumerate(takes(job, studio.lists))
     )
     later = (job.hires_steps or job.steps) * len(works) if hires else 0
     results = yield Ask(works=works, later=later)
@@ -54,7 +54,7 @@ def imagine(job: Imagine, pictures: Pictures, studio: Studio) -> Operation:
             Made(picture=result.picture, seed=work.seed, infotext=infotext(work, traits, **values))
             for work, result in zip(works, results, strict=True)
         ),
-        notes=sizes.rounded_note((job.width, job.height), size),
+        notes=(*drawn_note(works), *sizes.rounded_note((job.width, job.height), size)),
     )
 
 

@@ -13,8 +13,9 @@ from inference.engine.work import Ask, Made, Operation, Outcome, Painted
 from inference.jobs import Editing, Img2Img
 from inference.operations import sizes
 from inference.operations.latents import encoded, enlarged
-from inference.operations.parameters import infotext, paint, seeds
+from inference.operations.parameters import infotext, paint
 from inference.operations.studio import Pictures, Studio
+from inference.operations.takes import drawn_note, takes
 from inference.pictures.colour import correct
 from inference.pictures.fill import flatten
 from inference.pictures.regions import Size
@@ -46,12 +47,11 @@ def img2img(job: Img2Img, pictures: Pictures, studio: Studio) -> Operation:
             job,
             model,
             size,
-            seed=seed,
-            variation_seed=variation,
+            **take,
             part=number if job.batch > 1 else None,
             **beginning.fields,
         )
-        for number, (seed, variation) in enumerate(seeds(job))
+        for number, take in enumerate(takes(job, studio.lists))
     )
     results = yield Ask(works=works)
     traits = studio.library.traits(model)
@@ -64,7 +64,7 @@ def img2img(job: Img2Img, pictures: Pictures, studio: Studio) -> Operation:
             )
             for work, result in zip(works, results, strict=True)
         ),
-        notes=sizes.rounded_note((job.width, job.height), size),
+        notes=(*drawn_note(works), *sizes.rounded_note((job.width, job.height), size)),
     )
 
 

@@ -22,9 +22,10 @@ from inference.operations.border import (
 from inference.operations.ground import Ground, lay_ground
 from inference.operations.latents import encoded, enlarged, still
 from inference.operations.masking import Marked, mark
-from inference.operations.parameters import infotext, paint, seeds
+from inference.operations.parameters import infotext, paint
 from inference.operations.segments import found_in
 from inference.operations.studio import Pictures, Studio
+from inference.operations.takes import Lists, drawn_note, takes
 from inference.operations.view import View, look
 from inference.pictures import masks, soft
 from inference.pictures.colour import correct
@@ -45,7 +46,7 @@ def inpaint(job: Inpaint, pictures: Pictures, studio: Studio) -> Operation:
     ground = lay_ground(view.picture, view.mask, job.masked_content, soft=job.soft)
     if _enlarges_latents(job):
         sizes.check_pixels(*marked.source.size, studio.max_pixels)
-    works = yield from _works(job, model, marked, view, ground)
+    works = yield from _works(job, model, marked, view, ground, studio.lists)
     before: tuple[Paint, ...] = (still(job, model, ground.picture),) if job.soft else ()
     results = yield Ask(works=before + works)
     original = results.pop(0) if job.soft else None
@@ -62,6 +63,7 @@ def inpaint(job: Inpaint, pictures: Pictures, studio: Studio) -> Operation:
             for picture, work, border in zip(finished, works, borders, strict=True)
         ),
         notes=(
+            *drawn_note(works),
             *marked.notes,
             *_view_notes(job, marked, view),
             *_border_notes(job, marked, borders),
@@ -71,7 +73,7 @@ def inpaint(job: Inpaint, pictures: Pictures, studio: Studio) -> Operation:
 
 
 def _works(
-    job: Inpaint, model: str, marked: Marked, view: View, ground: Ground
+    job: Inpaint, model: str, marked: Marked, view: View, ground: Ground, lists: Lists
 ) -> Generator[Ask, list[Any], tuple[Paint, ...]]:
     """Make the batch's works; a latent upscale first encodes the source at its own size."""
     more: dict[str, Any] = ground.fields
@@ -80,10 +82,7 @@ def _works(
         own = lay_ground(marked.source, blurred, job.masked_content).picture
         latent = yield from encoded(job, model, own, later=job.steps * job.batch)
         more["latent"] = enlarged(latent, view.size)
-    return tuple(
-        paint(job, model, view.size, seed=seed, variation_seed=variation, **more)
-        for seed, variation in seeds(job)
-    )
+    return tuple(paint(job, model, view.size, **take, **more) for take in takes(job, lists))
 
 
 def _enlarges_latents(job: Inpaint) -> bool:

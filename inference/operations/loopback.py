@@ -16,6 +16,7 @@ from inference.operations import sizes
 from inference.operations.img2img import Beginning, begin, finished, open_source
 from inference.operations.parameters import infotext, paint
 from inference.operations.studio import Describe, Pictures, Studio
+from inference.operations.takes import Lists, drawn_note, words
 from inference.pictures.curves import strengths
 from inference.pictures.grid import animate, contact_sheet
 from inference.pictures.regions import Size
@@ -34,6 +35,8 @@ class Chain:
     #: Seed of its first loop; each loop adds one.
     seed: int
     begins: Beginning
+    #: The words that its seed drew, as fields of a work.
+    words: dict[str, Any]
     frames: list[Image.Image] = field(default_factory=list)
     works: list[Paint] = field(default_factory=list)
 
@@ -54,13 +57,13 @@ def loopback(job: Loopback, pictures: Pictures, studio: Studio) -> Operation:
     source, size = open_source(job, pictures, studio, model)
     units = job.steps * job.batch
     beginning = yield from begin(job, model, source, size, later=job.loops * units)
-    chains = [Chain(job.seed + number * job.loops, beginning) for number in range(job.batch)]
+    chains = [_chain(job, number, beginning, studio.lists) for number in range(job.batch)]
     plan = strengths(job.strength, job.final_strength, job.loops, job.curve)
     try:
         for number, strength in enumerate(plan):
             works = []
             for chain in chains:
-                prompt = yield from _prompt(job, chain.begins.picture, describe)
+                prompt = yield from _prompt(job, chain, describe)
                 works.append(_work(job, model, size, chain, prompt, strength))
             results = yield Ask(works=tuple(works), later=(job.loops - number - 1) * units)
             for chain, work, result in zip(chains, works, results, strict=True):
@@ -69,6 +72,11 @@ def loopback(job: Loopback, pictures: Pictures, studio: Studio) -> Operation:
         if not chains[0].frames:
             raise
     return _outcome(job, size, chains, studio.library.traits(model))
+
+
+def _chain(job: Loopback, number: int, beginning: Beginning, lists: Lists) -> Chain:
+    seed = job.seed + number * job.loops
+    return Chain(seed, beginning, words(job, seed, lists))
 
 
 def _describer(job: Loopback, studio: Studio) -> Describe | None:
@@ -82,13 +90,13 @@ def _describer(job: Loopback, studio: Studio) -> Describe | None:
 
 
 def _prompt(
-    job: Loopback, picture: Image.Image, describe: Describe | None
+    job: Loopback, chain: Chain, describe: Describe | None
 ) -> Generator[Ask, list[Any], str]:
-    """Append what the current picture shows to the job's own prompt."""
+    """Append what the current picture shows to the chain's own prompt."""
     if describe is None:
-        return job.prompt
-    words = yield from describe(picture, job.append)
-    return ", ".join(part for part in (job.prompt, words) if part)
+        return str(chain.words["prompt"])
+    shown = yield from describe(chain.begins.picture, job.append)
+    return ", ".join(part for part in (chain.words["prompt"], shown) if part)
 
 
 def _work(
@@ -98,9 +106,8 @@ def _work(
         job,
         model,
         size,
-        prompt=prompt,
+        **chain.words | {"prompt": prompt, "seed": chain.seed + len(chain.frames)},
         strength=strength,
-        seed=chain.seed + len(chain.frames),
         part=chain.seed - job.seed + len(chain.frames),
         **chain.begins.fields,
     )
@@ -116,6 +123,7 @@ def _outcome(job: Loopback, size: Size, chains: Sequence[Chain], model: ModelTra
     return Outcome(
         pictures=(*last, *animation, *_sheet(shown), *frames),
         notes=(
+            *drawn_note([chain.works[0] for chain in chains]),
             *_stopped_note(job, len(chains[0].frames)),
             *sizes.rounded_note((job.width, job.height), size),
             *notes,

@@ -13,16 +13,6 @@ from inference.pictures.infotext import format_infotext
 VERSION = "Easel 0.1.0"
 
 
-def seeds(job: Denoising) -> list[tuple[int, int]]:
-    """List seed and variation seed of each picture of the job's batch.
-
-    Without a variation the seed counts up; with one, the variation seed does.
-    """
-    if job.variation_strength > 0:
-        return [(job.seed, job.variation_seed + number) for number in range(job.batch)]
-    return [(job.seed + number, job.variation_seed) for number in range(job.batch)]
-
-
 def paint(job: Denoising, model: str, size: tuple[int, int], **more: Any) -> Paint:
     """Turn a job's settings into a work; `more` sets or replaces fields."""
     settings: dict[str, Any] = {
@@ -67,6 +57,8 @@ def infotext(work: Paint, model: ModelTraits, **more: object) -> str:
         "Denoising strength": work.strength if work.picture or work.latent is not None else None,
         "Clip skip": work.clip_skip,
         "RNG": "CPU",
+        "Template": work.template or None,
+        "Negative Template": work.negative_template or None,
         **more,
         "Version": VERSION,
     }

@@ -17,6 +17,7 @@ from inference.operations import sizes
 from inference.operations.parameters import infotext, paint
 from inference.operations.slices import TOGETHER, in_slices
 from inference.operations.studio import Pictures, Studio
+from inference.operations.takes import drawn_note, words
 from inference.pictures.arrays import FloatArray
 from inference.pictures.fill import flatten
 from inference.pictures.regions import Size
@@ -42,12 +43,13 @@ def redraw(job: Upscale, pictures: Pictures, studio: Studio, plan: UpscalePlan) 
     model = studio.library.resolve(job.model)
     grid = tile_grid(_target(source.size, plan), studio.library.natural_size(model), job.overlap)
     large = yield from _enlarged(source, plan, grid, later=len(grid) * job.steps)
+    drawn = words(painting, job.seed, studio.lists)
     works = tuple(
         paint(
             painting,
             model,
             tile.size,
-            seed=job.seed + number,
+            **drawn | {"seed": job.seed + number},
             picture=tile,
             mask=_held(grid, number),
             part=number,
@@ -59,7 +61,7 @@ def redraw(job: Upscale, pictures: Pictures, studio: Studio, plan: UpscalePlan) 
     text = infotext(works[0], studio.library.traits(model), **_values(job, grid))
     return Outcome(
         pictures=(Made(picture=combine(grid, tiles), seed=job.seed, infotext=text),),
-        notes=_notes(job, grid),
+        notes=(*drawn_note(works[:1]), *_notes(job, grid)),
     )
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from PIL import Image
@@ -25,3 +25,5 @@ class Studio:
     max_pixels: int = 2048 * 2048
     #: How pictures are put into words; None where nothing here can.
     describe: Describe | None = None
+    #: The host's lists of words, which prompts draw from.
+    lists: Mapping[str, Sequence[str]] = field(default_factory=dict)

@@ -18,11 +18,13 @@ STRONG = 2.0  # above it words usually burn into the picture
 MANY = 8  # unknown words named one by one
 MOST = 20  # remarks in one explanation
 EXCERPT = 24  # characters
+ALIKE = 0.85  # how like an embedding's name a word is that is asked about
 
 _LOST_WEIGHT = re.compile(r":\s*([+-]?[.\d]+)\s*(?:[,\]]|$)")
 _NO_SCHEDULE = re.compile(r"\[[^\[\]|]*:([^\[\]|:]*)\]")
 _BREAK = re.compile(r"\bBREAK\b")
 _WORD = re.compile(r"[^\W_]+")
+_NAMED = re.compile(r"(embedding:)?\b([\w.-]{5,60})\b")
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class Known:
     loras: Collection[str] | None = None
     words: Collection[str] | None = None
     lists: Collection[str] | None = None
+    embeddings: Collection[str] | None = None
 
 
 def check_text(text: str, steps: int, base_steps: int | None = None) -> Iterator[Remark]:
@@ -98,6 +101,7 @@ def check_tables(explanation: Explanation, known: Known) -> Iterator[Remark]:
     rows = [row for part in (*explanation.prompt, explanation.negative) for row in part.rows]
     yield from (remark for row in rows for remark in _row(row))
     yield from _unknown_words(rows, known.words)
+    yield from _missed_embeddings(rows, known.embeddings)
     yield from (remark for part in explanation.prompt for remark in _long(part))
 
 
@@ -221,6 +225,25 @@ def _unknown_words(rows: Iterable[Row], words: Collection[str] | None) -> Iterat
         yield Remark("unknown-word", f"The model does not know “{word}”.{_nearest(word, words)}")
     if len(unknown) > MANY:
         yield Remark("unknown-word", f"… nor {len(unknown) - MANY} more words.")
+
+
+def _missed_embeddings(rows: Iterable[Row], names: Collection[str] | None) -> Iterator[Remark]:
+    """Find words that are almost an embedding's name, and names in another program's spelling."""
+    if not names:
+        return
+    known = {name.lower(): name for name in names}
+    texts = (p.text for row in rows for p in row.pieces if isinstance(p, Piece))
+    for mark, word in dict.fromkeys(pair for text in texts for pair in _NAMED.findall(text)):
+        close = get_close_matches(word.lower(), known, n=1, cutoff=ALIKE)
+        if mark and word.lower() not in known:
+            near = [known[name] for name in get_close_matches(word.lower(), known, n=3)]
+            hint = f" Did you mean {' or '.join(near)}?" if near else ""
+            yield Remark("unknown-embedding", f"There is no embedding “{word}”.{hint}")
+        elif mark:
+            yield Remark("embedding-mark", f"Write {word} alone: “{mark}” is plain text here.")
+        elif close and word.lower() not in known:
+            words = f"“{word}” is a plain word. Did you mean the embedding {known[close[0]]}?"
+            yield Remark("unknown-embedding", words)
 
 
 def _parts(word: str, words: Collection[str]) -> list[str]:

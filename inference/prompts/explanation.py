@@ -37,6 +37,15 @@ class Remark:
 
 
 @dataclass(frozen=True)
+class Drawn:
+    """What was drawn of a pair of prompts that offer choices or name lists, and by which seed."""
+
+    seed: int
+    prompt: str
+    negative: str
+
+
+@dataclass(frozen=True)
 class Explanation:
     """A pair of prompts as understood."""
 
@@ -46,12 +55,14 @@ class Explanation:
     networks: tuple[Network, ...]
     remarks: tuple[Remark, ...]
     room: int | None = None  # tokens a chunk holds, where a tokenizer was given
+    drawn: Drawn | None = None  # where it is something else than what was written
 
     def as_dict(self) -> dict[str, Any]:
         """Give plain lists, numbers and texts, ready for JSON; a break is {"break": true}."""
         return {
             "steps": self.steps,
             "chunk": self.room,
+            "drawn": None if self.drawn is None else asdict(self.drawn),
             "prompt": [_table(part) for part in self.prompt],
             "negative": _table(self.negative),
             "networks": [

@@ -7,19 +7,20 @@ from dataclasses import replace
 from functools import lru_cache
 
 from inference.errors import JobError
+from inference.jobs.wordlists import mentions
 from inference.prompts import checks
 from inference.prompts.attention import Break, Piece, parse_attention
 from inference.prompts.checks import Known
 from inference.prompts.chunks import Tokenizer, chunk_texts
 from inference.prompts.conjunction import Part, split_and
-from inference.prompts.explanation import Explanation, PartTable, Row
+from inference.prompts.explanation import Drawn, Explanation, PartTable, Row
 from inference.prompts.networks import LORA_KINDS, Network, read_lora, take_networks
 from inference.prompts.schedule import expand
-from inference.prompts.wildcards import draw, names
+from inference.prompts.wildcards import draw
 
 SHOWN = 12  # texts of a part that are printed before the rest is only counted
 
-WORDS = 4096  # words whose tokens one explanation remembers
+WORDS = 4096  # words whose tokens one explanation remembers: a schedule's texts share most
 
 __all__ = ["Explanation", "Known", "explain", "render"]
 
@@ -44,12 +45,12 @@ def explain(
     words a word-level model knows (its tokenizer's own where left out), and `base_steps` the first
     pass's steps when the second pass of a hires fix is to be explained.
     """
-    words = vocabulary if vocabulary is not None or tokenizer is None else tokenizer.words
-    known = Known(known_loras, words, lists)
-    drawn = prompt if lists is None else draw(prompt, seed, lists)
-    text, networks = take_networks(drawn)
-
-    # A schedule's texts share most of their words.
+    if vocabulary is None and tokenizer is not None:
+        vocabulary = tokenizer.words
+    known = Known(known_loras, vocabulary, lists, embeddings)
+    named = mentions(f"{prompt}\n{negative}")
+    prompt, negative, drawn = _drawn(prompt, negative, seed, lists)
+    text, networks = take_networks(prompt)
     quick = tokenizer and replace(tokenizer, ids=lru_cache(WORDS)(tokenizer.ids))
 
     def table(part: Part) -> PartTable:
@@ -62,6 +63,7 @@ def explain(
         networks,
         (),
         None if tokenizer is None else tokenizer.chunk,
+        drawn,
     )
     remarks = [
         *checks.check_parts(text),
@@ -69,10 +71,21 @@ def explain(
         *checks.check_text(negative, steps, base_steps),
         *checks.check_negative(negative, take_networks(negative)[1]),
         *checks.check_networks(networks, known),
-        *checks.check_lists(names(prompt), known),
+        *checks.check_lists(named, known),
         *checks.check_tables(bare, known),
     ]
     return replace(bare, remarks=checks.shortened(remarks))
+
+
+def _drawn(
+    prompt: str, negative: str, seed: int, lists: Mapping[str, Sequence[str]] | None
+) -> tuple[str, str, Drawn | None]:
+    """Give both prompts as drawn, and the note of it where that is something else."""
+    if lists is None:
+        return prompt, negative, None
+    found = Drawn(seed, draw(prompt, seed, lists), draw(negative, seed, lists))
+    same = (found.prompt, found.negative) == (prompt, negative)
+    return found.prompt, found.negative, None if same else found
 
 
 def _table(
@@ -97,7 +110,7 @@ def _table(
 
 def render(explanation: Explanation) -> str:
     """Write an explanation as a plain-text table for people."""
-    lines: list[str] = []
+    lines = list(_drawn_lines(explanation.drawn))
     for number, part in enumerate(explanation.prompt, 1):
         several = len(explanation.prompt) > 1
         title = f"Prompt, part {number}" if several else "Prompt"
@@ -110,6 +123,15 @@ def render(explanation: Explanation) -> str:
     if explanation.remarks:
         lines += ["Remarks", *(f"  - {remark.words}" for remark in explanation.remarks)]
     return "\n".join(lines)
+
+
+def _drawn_lines(drawn: Drawn | None) -> Iterator[str]:
+    if drawn is None:
+        return
+    yield f"Drawn with seed {drawn.seed}"
+    yield f"  {_one_line(drawn.prompt) or '(nothing)'}"
+    if drawn.negative.strip():
+        yield f"  negative: {_one_line(drawn.negative)}"
 
 
 def _part_lines(part: PartTable, room: int | None) -> Iterator[str]:

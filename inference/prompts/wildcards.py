@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from itertools import islice, pairwise, product
 from random import Random
 
+from inference.jobs.wordlists import MENTION
+
 MAX_DEPTH = 64  # lists inside lists
 MAX_LENGTH = 20_000  # characters: lists that name themselves twice would double without end
 
-_NAME = re.compile(r"__([A-Za-z0-9][\w/.-]*?)__")
 _CHOOSE = re.compile(r"\s*(\d{1,3})(?:-(\d{1,3}))?\$\$")
 _SIGNS = re.compile(r"\\.|[{}\[\]|]", re.DOTALL)
 _ARRAY = re.compile(r"\[\[([^\[\]]*)\]\]")
@@ -34,12 +35,7 @@ def draw(
         if drawn == text or len(drawn) > MAX_LENGTH:
             break
         text = drawn
-    return _NAME.sub(r"\1", text)
-
-
-def names(text: str) -> tuple[str, ...]:
-    """List the names that a prompt draws from, each once, in order."""
-    return tuple(dict.fromkeys(_NAME.findall(text)))
+    return MENTION.sub(r"\1", text)
 
 
 @dataclass(frozen=True)
@@ -55,7 +51,7 @@ class _Drawing:
         for start, end, choices in _braces(text):
             parts += [text[rest:start], self._choice(choices)]
             rest = end
-        return _NAME.sub(self._line, "".join([*parts, text[rest:]]))
+        return MENTION.sub(self._line, "".join([*parts, text[rest:]]))
 
     def _choice(self, choices: Sequence[str]) -> str:
         match = _CHOOSE.match(choices[0])

@@ -17,6 +17,7 @@ from inference.engine.scheduler import Scheduler
 from inference.engine.task import Run
 from inference.errors import DeviceLost
 from inference.events import Dropped, Progress, Ready
+from inference.jobs.wordlists import WordLists
 from inference.models.approximation import Approximations
 from inference.models.library import Library
 from inference.models.precision import choose_device, choose_dtype
@@ -81,7 +82,7 @@ class Worker:
         )
         return cls(
             engine,
-            Studio(library, describe=describe),
+            Studio(library, describe=describe, lists=WordLists(Path(config.wordlists_dir))),
             outlet,
             outbox,
             Previews(_show(library, config), Path(config.outbox), config.preview_every),

@@ -15,6 +15,7 @@ from inference.operations.img2img import finished
 from inference.operations.outpaint.growth import Growth
 from inference.operations.outpaint.poor_mans import Grown
 from inference.operations.parameters import paint
+from inference.operations.takes import Lists, words
 from inference.pictures import masks, mk2
 from inference.pictures.mk2 import Pass
 from inference.pictures.overlay import composite
@@ -30,13 +31,16 @@ class Prepared:
     ground: Ground
 
 
-def repaint(job: Outpaint, model: str, growth: Growth) -> Generator[Ask, list[Any], list[Grown]]:
+def repaint(
+    job: Outpaint, model: str, growth: Growth, lists: Lists
+) -> Generator[Ask, list[Any], list[Grown]]:
     """Paint a canvas for each picture of the batch; the seed goes up by one with each pass.
 
     Passes of one side are alike: with one seed they would repeat their pattern.
     """
     steps = mk2.passes(growth.source.size, growth.canvas, growth.tile, job.mask_blur)
     pictures = [growth.source] * job.batch
+    drawn = [words(job, job.seed + index * len(steps), lists) for index in range(job.batch)]
     first: list[Paint] = []
     for number, step in enumerate(steps):
         prepared = [_prepare(job, picture, step) for picture in pictures]
@@ -45,7 +49,7 @@ def repaint(job: Outpaint, model: str, growth: Growth) -> Generator[Ask, list[An
                 job,
                 model,
                 one.ground.picture.size,
-                seed=job.seed + index * len(steps) + number,
+                **drawn[index] | {"seed": job.seed + index * len(steps) + number},
                 **one.ground.fields,
             )
             for index, one in enumerate(prepared)

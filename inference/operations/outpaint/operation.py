@@ -17,6 +17,7 @@ from inference.operations.outpaint.growth import Growth, growth_notes, plan_grow
 from inference.operations.outpaint.poor_mans import Grown
 from inference.operations.parameters import infotext
 from inference.operations.studio import Pictures, Studio
+from inference.operations.takes import drawn_note
 
 METHODS: Mapping[str, Callable[..., Generator[Ask, list[Any], list[Grown]]]] = MappingProxyType(
     {"poor man's": poor_mans.repaint, "mk2": mk2.repaint}
@@ -27,12 +28,16 @@ def outpaint(job: Outpaint, pictures: Pictures, studio: Studio) -> Operation:
     """Grow the canvas, paint what is new, measure the border."""
     model = studio.library.resolve(job.model)
     growth = plan_growth(job, pictures, studio, model)
-    grown = yield from METHODS[job.method](job, model, growth)
+    grown = yield from METHODS[job.method](job, model, growth, studio.lists)
     traits = studio.library.traits(model)
     made = [_made(job, growth, picture, work, traits) for picture, work in grown]
     return Outcome(
         pictures=tuple(one for one, _ in made),
-        notes=(*growth_notes(job, growth), *seam_note([border for _, border in made])),
+        notes=(
+            *drawn_note([work for _, work in grown]),
+            *growth_notes(job, growth),
+            *seam_note([border for _, border in made]),
+        ),
         seams=seam_mask([border for _, border in made]),
     )
 

@@ -14,6 +14,7 @@ from inference.operations.ground import STARTS, Ground
 from inference.operations.img2img import finished
 from inference.operations.outpaint.growth import Growth
 from inference.operations.parameters import paint
+from inference.operations.takes import Lists, words
 from inference.pictures import masks, poor_mans
 from inference.pictures.fill import fill
 from inference.pictures.overlay import composite
@@ -24,7 +25,9 @@ from inference.pictures.regions import Box, Size
 Grown = tuple[Image.Image, Paint]
 
 
-def repaint(job: Outpaint, model: str, growth: Growth) -> Generator[Ask, list[Any], list[Grown]]:
+def repaint(
+    job: Outpaint, model: str, growth: Growth, lists: Lists
+) -> Generator[Ask, list[Any], list[Grown]]:
     """Paint a canvas for each picture of the batch; no tile waits for another.
 
     The seed goes up by one with each run. The masked content is put under the whole canvas, not
@@ -35,11 +38,11 @@ def repaint(job: Outpaint, model: str, growth: Growth) -> Generator[Ask, list[An
     plan = poor_mans.plan(growth.source, growth.canvas, growth.tile, overlap, job.mask_blur)
     grounds = _grounds(job, plan)
     runs = len(grounds)
+    firsts = [job.seed + number * runs for number in range(job.batch)]
     works = tuple(
-        paint(
-            job, model, ground.picture.size, seed=job.seed + number * runs + index, **ground.fields
-        )
-        for number in range(job.batch)
+        paint(job, model, ground.picture.size, **drawn | {"seed": first + index}, **ground.fields)
+        for first in firsts
+        for drawn in (words(job, first, lists),)
         for index, ground in enumerate(grounds)
     )
     results = yield Ask(works=works)

@@ -218,7 +218,7 @@ def test_anything_is_explained_as_json_and_as_text(prompt: str, steps: int) -> N
     explanation = explain(prompt, prompt, steps, lists={"a": ["b"]}, tokenizer=TOKENIZER)
 
     assert json.loads(json.dumps(explanation.as_dict()))["steps"] == steps
-    assert render(explanation).startswith("Prompt")
+    assert "Prompt" in render(explanation)
     held = [step for row in explanation.prompt[0].rows for step in row.steps]
     assert sorted(held) == list(range(1, steps + 1))
 
@@ -255,3 +255,29 @@ def test_the_examples_of_the_page_for_members_can_be_meant() -> None:
     for example in examples:
         prompt = example.replace("\\|", "|")
         assert kinds(explain(prompt, steps=10, lists={"colour": ["red"]})) == [], prompt
+
+
+@pytest.mark.parametrize(
+    ("prompt", "words"),
+    [
+        ("a cat, easynegativ", "“easynegativ” is a plain word. Did you mean the embedding Easy"),
+        ("embedding:easynegative", "Write easynegative alone"),
+        ("embedding:easy-positive", "There is no embedding “easy-positive”. Did you mean Easy"),
+    ],
+)
+def test_embeddings_that_were_meant_are_named(prompt: str, words: str) -> None:
+    remarks = explain(prompt, embeddings={"EasyNegative": 8}).remarks
+    assert any(words in remark.words for remark in remarks)
+
+
+def test_an_embedding_that_is_there_is_no_remark() -> None:
+    assert not explain("easynegative, a fox", embeddings={"EasyNegative": 8}).remarks
+
+
+def test_what_was_drawn_of_both_prompts_is_told() -> None:
+    lists = {"sky": ("red sky",)}
+    found = explain("a __sky__", "{fog|mist}", seed=3, lists=lists)
+    assert found.drawn is not None
+    assert ("a red sky", 3) == (found.drawn.prompt, found.drawn.seed)
+    assert found.as_dict()["drawn"]["negative"] in {"fog", "mist"}
+    assert explain("a fox", lists=lists).drawn is None

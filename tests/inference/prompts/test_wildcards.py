@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.prompts.wildcards import MAX_LENGTH, draw, names, spread
+from inference.jobs.wordlists import mentions
+from inference.prompts.wildcards import MAX_LENGTH, draw, spread
 
 LISTS = {
     "animal": ["fox", "cat", "dog"],
@@ -79,7 +80,7 @@ def test_text_without_choices_is_kept(text: str, seed: int) -> None:
 
 
 def test_names_are_listed_once() -> None:
-    assert names("__animal__ and __nothing__ and __animal__") == ("animal", "nothing")
+    assert mentions("__animal__ and __nothing__ and __animal__") == ("animal", "nothing")
 
 
 @pytest.mark.parametrize(

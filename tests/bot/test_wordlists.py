@@ -1,0 +1,35 @@
+"""Lists of words that prompts draw from, as far as the bot can know them."""
+
+from __future__ import annotations
+
+import pytest
+
+from inference.jobs.wordlists import WordLists
+
+
+@pytest.fixture
+def lists(house, tmp_path):
+    (tmp_path / "colour.txt").write_text("red\nwhite\n")
+    house.bot.dispatcher.lists = WordLists(tmp_path)
+
+
+async def test_an_unknown_list_is_refused_at_once_with_the_nearest(house, lists):
+    result = await house.ask("imagine", prompt="a __color__ fox")
+    assert "There is no list “color” to draw from. Did you mean __colour__?" in (
+        result.response.content
+    )
+    assert result.ephemeral
+    assert 0 == await house.count()
+
+
+@pytest.mark.parametrize("command", ["imagine", "explain"])
+async def test_known_lists_are_queued_as_they_were_written(house, lists, command):
+    prompt = "a __colour__ fox" if command == "imagine" else "a __color__ fox"
+    await house.ask(command, prompt=prompt)
+    assert prompt == (await house.only_job()).params["prompt"]
+
+
+async def test_once_more_with_the_same_words_is_the_same_seed(house, lists):
+    await house.ask("imagine", prompt="a __colour__ fox", seed=7)
+    record = await house.only_job()
+    assert (7, "a __colour__ fox") == (record.params["seed"], record.params["prompt"])

