@@ -27,6 +27,7 @@ LEASE = timedelta(seconds=60)
 LIMITS = QueueLimits(per_owner=10**6, per_guild=10**6, total=10**6)
 PARAMS = {"prompt": "a fox in the snow, oil on canvas " * 6, "steps": 20, "strength": 0.75}
 CALLS = 2_000
+TOGETHER = 8  # claims of one commit, as the dispatcher makes them
 
 FILL = """
     WITH RECURSIVE number (n) AS (SELECT :first UNION ALL SELECT n + 1 FROM number WHERE n < :last)
@@ -84,8 +85,13 @@ async def fill(
         await transaction.execute(FILL, {**values, "first": finished + 1, "last": last})
 
 
-async def timed(name: str, calls: int, call: Callable[[int], Awaitable[object]]) -> None:
-    """Print one line of the table: calls a second, mean, median and 99th percentile."""
+async def timed(
+    name: str, calls: int, call: Callable[[int], Awaitable[object]], each: int = 1
+) -> None:
+    """Print one line of the table: a second, mean, median and 99th percentile of a call.
+
+    `each` is how many things one call does; only the rate counts them.
+    """
     times = []
     for number in range(calls):
         start = time.perf_counter()
@@ -97,7 +103,7 @@ async def timed(name: str, calls: int, call: Callable[[int], Awaitable[object]])
         micro[len(micro) // 2],
         micro[len(micro) * 99 // 100],
     )
-    print(f"{name:<22}{1e6 / mean:>12,.0f}{mean:>12.0f}{median:>12.0f}{late:>12.0f}")
+    print(f"{name:<22}{each * 1e6 / mean:>12,.0f}{mean:>12.0f}{median:>12.0f}{late:>12.0f}")
 
 
 def time_disk(folder: Path) -> None:
@@ -137,6 +143,9 @@ async def table(jobs: JobStore, calls: int) -> None:
         assert job is not None
         claimed.append(job)
 
+    async def claim_eight(number: int) -> None:
+        claimed.extend(await jobs.claim_several("gpu-0", LEASE, TOGETHER))
+
     async def renew(number: int) -> None:
         job = claimed[number]
         assert await jobs.renew(job.id, job.attempt, "gpu-0", LEASE, step=number, steps=calls)
@@ -146,6 +155,8 @@ async def table(jobs: JobStore, calls: int) -> None:
         assert await jobs.finish(job.id, job.attempt, "gpu-0", {"pictures": ["5e" * 32]})
 
     await timed("claim", calls, claim)
+    rounds = calls // 2 // TOGETHER
+    await timed(f"claim {TOGETHER} at once", rounds, claim_eight, each=TOGETHER)
     await timed("renew", calls, renew)
     await timed("finish", calls, finish)
     await timed("begin delivery", calls, lambda n: jobs.begin_delivery(claimed[n].id))

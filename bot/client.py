@@ -109,6 +109,7 @@ class Easel(commands.AutoShardedBot):
             await self.add_cog(cog(self))
         for menu in make_menus():
             self.tree.add_command(menu)
+        await self.tree.set_translator(Translator())
         self.add_dynamic_items(*BUTTONS)
         self.dispatcher.idle_wait = self.idle_wait
         self.delivery.idle_wait = self.idle_wait
@@ -131,7 +132,6 @@ class Easel(commands.AutoShardedBot):
         if not self.is_closed():
             await self.dispatcher.stop(STOP_GRACE)
             await self.delivery.stop(STOP_GRACE)
-        await self.tree.set_translator(Translator())
             self.reader.close()
         await super().close()
 

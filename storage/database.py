@@ -75,6 +75,18 @@ class Transaction:
         """Run a statement for what it does."""
         await self.fetch_all(sql, parameters)
 
+    async def fetch_each(self, sql: str, many: Sequence[Parameters]) -> list[list[sqlite3.Row]]:
+        """Run a statement for each set of parameters, in order; return each one's rows.
+
+        All are given to the connection's thread together: it waits for nobody in between.
+        """
+        try:
+            with sqlite_border(self._path):
+                return await asyncio.gather(*(self._run(sql, each) for each in many))
+        except asyncio.CancelledError:
+            await settle(self._run("SELECT 1"))
+            raise
+
     async def _run(self, sql: str, parameters: Parameters = ()) -> list[sqlite3.Row]:
         # One call does all: every further call to the connection's thread costs a switch.
         return list(await self._connection.execute_fetchall(sql, parameters))

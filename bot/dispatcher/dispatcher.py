@@ -160,6 +160,7 @@ class Dispatcher:
                 idempotency_key=idempotency_key,
                 cost=price(job),
                 parent=parent,
+                affinity=getattr(job, "model", None),
             ),
             self._limits,
         )
@@ -230,7 +231,7 @@ class Dispatcher:
         while self._claiming:
             self._wake.clear()
             try:
-                while self._claiming and await self._claimer.claim_one():
+                while self._claiming and await self._claimer.claim():
                     pass
             except StorageError:
                 log.exception("Claiming failed.", extra={"action": "claim_failed"})

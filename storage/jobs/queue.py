@@ -49,7 +49,8 @@ CLAIM_NEAR = """
                ORDER BY priority DESC, id LIMIT 1) AS id
         FROM member
        WHERE queued > 0
-         AND vtime <= (SELECT min(vtime) FROM member WHERE queued > 0) + :slack)
+         AND vtime <= (SELECT min(vtime) FROM member WHERE queued > 0) + :slack
+       ORDER BY vtime, since LIMIT 16)
     UPDATE job
        SET state = 'running', attempt = attempt + 1, worker = :worker, lease_until = :until,
            lease_length = :length, started_at = :now, step = 0, steps = NULL, charged = cost
@@ -101,7 +102,21 @@ class Queue(Attempts):
 
         Cancelled while the claim is under way, it gives the job back as if never claimed.
         """
-        claiming = asyncio.ensure_future(self._claim(worker, length_of(lease), affinity, slack))
+        claimed = await self.claim_several(worker, lease, 1, affinity=affinity, slack=slack)
+        return claimed[0] if claimed else None
+
+    async def claim_several(
+        self,
+        worker: str,
+        lease: timedelta,
+        most: int,
+        *,
+        affinity: str | None = None,
+        slack: float = 0.0,
+    ) -> list[JobRecord]:
+        """Do `claim` up to `most` times, each by its own guarded statement, with one commit."""
+        length = length_of(lease)
+        claiming = asyncio.ensure_future(self._claim(worker, length, most, affinity, slack))
         try:
             return await asyncio.shield(claiming)
         except asyncio.CancelledError:
@@ -109,21 +124,27 @@ class Queue(Attempts):
             raise
 
     async def _claim(
-        self, worker: str, length: int, affinity: str | None, slack: float
-    ) -> JobRecord | None:
+        self, worker: str, length: int, most: int, affinity: str | None, slack: float
+    ) -> list[JobRecord]:
         values: dict[str, object] = {
             "worker": worker,
             "until": self._steady() + length,
             "length": length,
             "now": self._now(),
         }
-        if affinity is None or slack <= 0:
-            return await self._record(CLAIM, values)
-        return await self._record(CLAIM_NEAR, {**values, "affinity": affinity, "slack": slack})
+        sql = CLAIM
+        if affinity is not None and slack > 0:
+            sql = CLAIM_NEAR
+            values |= {"affinity": affinity, "slack": slack}
+        if most == 1:
+            record = await self._record(sql, values)
+            return [] if record is None else [record]
+        async with self._database.transaction() as transaction:
+            found = await transaction.fetch_each(sql, [values] * most)
+        return [JobRecord.from_row(row) for rows in found for row in rows]
 
-    async def _unclaim(self, claiming: asyncio.Future[JobRecord | None], worker: str) -> None:
-        record = await claiming
-        if record is not None:
+    async def _unclaim(self, claiming: asyncio.Future[list[JobRecord]], worker: str) -> None:
+        for record in await claiming:
             await self.release(
                 record.id, record.attempt, worker, "nobody took it", count_attempt=False
             )

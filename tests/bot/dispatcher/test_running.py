@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from bot.dispatcher import dispatcher as module
 from inference.events import Finished, Picture
-from inference.jobs import Loopback
+from inference.jobs import Img2Img, Loopback
 from storage.errors import DiskFull, UnknownJob
 from storage.records import JobState
 from tests.bot.dispatcher.conftest import CAPACITY, until
@@ -314,3 +315,34 @@ async def test_a_waiting_loopback_is_cancelled_at_once(line):
     after = await line.dispatcher.cancel(record.id, "ada", keep=True)
 
     assert JobState.CANCELLED == after.state
+
+
+async def test_a_worker_keeps_its_checkpoint_while_that_is_nearly_fair(idle_line):
+    line = idle_line
+    line.service.capacity = 1
+    for owner in ("ada", "bob"):
+        for model in ("one", "two", "one", "two"):
+            await line.submit(owner, job=Img2Img(prompt="a fox", model=model))
+    line.dispatcher.start()
+
+    models = []
+    for number in range(8):
+        await until(lambda number=number: len(line.service.submitted) > number)
+        models.append(line.service.submitted[-1].params.get("model"))
+        line.service.finish()
+        await line.settled(number + 1)
+    await line.dispatcher.stop(0)
+
+    changes = sum(one != other for one, other in pairwise(models))
+    assert 8 == len(models)
+    assert changes < 7
+
+
+async def test_one_worker_is_given_what_it_has_room_for(idle_line):
+    line = idle_line
+    ids = [(await line.submit()).record.id for _ in range(CAPACITY + 1)]
+    line.dispatcher.start()
+    await until(lambda: len(line.service.held) == CAPACITY)
+    await line.dispatcher.stop(0)
+
+    assert set(ids[:CAPACITY]) == {submission.job_id for submission in line.service.submitted}

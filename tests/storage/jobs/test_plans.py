@@ -34,7 +34,11 @@ async def plan_of(database, sql):
     return [row["detail"] for row in rows]
 
 
-PARAMETERS = frozenset(name for sql, _ in HOT.values() for name in re.findall(r":(\w+)", sql))
+PARAMETERS = frozenset(
+    name
+    for sql in (*(sql for sql, _ in HOT.values()), queue.CLAIM_NEAR)
+    for name in re.findall(r":(\w+)", sql)
+)
 
 
 @pytest.mark.parametrize("name", HOT)
@@ -46,6 +50,15 @@ async def test_a_hot_question_uses_its_index_and_sorts_nothing(database, name):
     for index in indexes:
         assert any(index in line for line in plan), plan
     assert not [line for line in plan if "TEMP B-TREE" in line or line == "SCAN job"], plan
+
+
+async def test_a_claim_that_keeps_the_model_looks_at_few_members_by_their_index(database):
+    plan = await plan_of(database, queue.CLAIM_NEAR)
+
+    for index in ("member_waiting", "job_queued"):
+        assert any(index in line for line in plan), plan
+    assert not [line for line in plan if line in ("SCAN job", "SCAN member")], plan
+    assert "LIMIT 16" in queue.CLAIM_NEAR
 
 
 async def test_a_member_who_returns_is_lifted_without_a_scan(database):

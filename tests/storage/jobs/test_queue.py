@@ -305,3 +305,38 @@ async def test_inputs_and_params_come_back_as_they_were(enqueue):
 
     assert params == record.params
     assert {"image": PICTURE, "mask": PICTURE} == record.inputs
+
+
+async def test_several_claims_with_one_commit_are_the_claims_one_by_one(jobs, enqueue):
+    members = (("a", 5), ("b", 1), ("c", 2), ("a", 1), ("b", 1))
+    asked = [(await enqueue(owner=owner, cost=cost)).id for owner, cost in members]
+
+    claimed = await jobs.claim_several("gpu-0", LEASE, 4)
+
+    assert [asked[0], asked[1], asked[2], asked[4]] == [job.id for job in claimed]
+    assert all((1, "gpu-0", JobState.RUNNING) == (j.attempt, j.worker, j.state) for j in claimed)
+    (last,) = await jobs.claim_several("gpu-1", LEASE, 4)
+    assert asked[3] == last.id
+    assert [] == await jobs.claim_several("gpu-1", LEASE, 4)
+
+
+async def test_claims_at_once_give_no_job_twice(jobs, enqueue):
+    for number in range(40):
+        await enqueue(owner="abcd"[number % 4])
+
+    rounds = [jobs.claim_several(f"gpu-{number}", LEASE, 3) for number in range(20)]
+    claimed = [job.id for batch in await asyncio.gather(*rounds) for job in batch]
+
+    assert 40 == len(claimed) == len(set(claimed))
+
+
+async def test_several_claims_cancelled_give_all_jobs_back(jobs, enqueue):
+    for _ in range(3):
+        await enqueue()
+    claiming = asyncio.create_task(jobs.claim_several("gpu-0", LEASE, 3))
+    await asyncio.sleep(0)
+    claiming.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await claiming
+
+    assert 3 == (await jobs.counts())[JobState.QUEUED]
