@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from inference.pictures.arrays import to_array
 from inference.pictures.colour import LUMINOSITY, correct, with_luminosity
-from inference.pictures.lab import to_lab
+from inference.pictures.lab import to_lab, to_rgb
 from tests.inference.pictures.samples import cat, noise
 
 
@@ -48,3 +50,38 @@ def test_luminosity_blend_stays_in_range():
     assert out.max() <= 1
     expected = (second * LUMINOSITY).sum(-1)
     np.testing.assert_allclose(expected, (out * LUMINOSITY).sum(-1), atol=1e-4)
+
+
+def reference_quantiles(values, template):
+    """Match histograms value by value: each takes the template's value of the same rank."""
+    levels = np.unique(template)
+    ranks = np.array([(template <= level).mean() for level in levels])
+    return np.array([np.interp((values <= value).mean(), ranks, levels) for value in values])
+
+
+def reference_luminosity(colour, luminosity):
+    """SetLum and ClipColor of the blending specification, a pixel at a time."""
+    weigh = np.array([0.3, 0.59, 0.11])
+    colour = colour + (luminosity @ weigh - colour @ weigh)
+    level = colour @ weigh
+    if colour.min() < 0:
+        colour = level + (colour - level) * level / (level - colour.min())
+    if colour.max() > 1:
+        colour = level + (colour - level) * (1 - level) / (colour.max() - level)
+    return colour
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10**6))
+def test_correction_is_that_of_a_plain_reference(seed):
+    rng = np.random.default_rng(seed)
+    result, target = (
+        Image.fromarray(rng.integers(0, 256, (*shape, 3), dtype=np.uint8))
+        for shape in ((7, 9), (5, 6))
+    )
+    lab, wanted = (to_lab(np.asarray(p) / 255).reshape(-1, 3) for p in (result, target))
+    matched = np.stack([reference_quantiles(lab[:, c], wanted[:, c]) for c in range(3)], axis=-1)
+    rgb, before = to_rgb(matched).astype(float), np.asarray(result).reshape(-1, 3) / 255
+    expected = [reference_luminosity(a, b) for a, b in zip(rgb, before, strict=True)]
+    actual = np.asarray(correct(result, target)).reshape(-1, 3)
+    assert np.abs(np.array(expected) * 255 - actual).max() <= 1

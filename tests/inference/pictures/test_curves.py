@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import pytest
 from hypothesis import given, settings
@@ -40,3 +41,16 @@ def test_refusals():
         strengths(0.5, 0.5, 0)
     with pytest.raises(ValueError, match="cubic"):
         strengths(0.5, 0.5, 2, "cubic")
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.integers(1, 32), st.sampled_from(sorted(CURVES)))
+def test_any_loop_has_the_strength_of_the_formula(first, last, loops, curve):
+    shape = {
+        "linear": lambda p: p,
+        "aggressive": lambda p: math.sin(math.pi * p / 2),
+        "lazy": lambda p: 1 - math.cos(math.pi * p / 2),
+    }[curve]
+    expected = [first]
+    for index in range(1, loops):
+        expected.append(first + (last - first) * shape(index / (loops - 1)))
+    assert pytest.approx(expected) == strengths(first, last, loops, curve)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -133,3 +135,23 @@ def test_ratio_is_met_before_rounding():
 def test_unknown_preset():
     with pytest.raises(ValueError, match="to 5:4"):
         preset_amounts("to 5:4", 10, 10)
+
+
+def reference_axis(length, near, far):
+    """The formulas as they are written down, for one axis."""
+    total = math.ceil((length + near + far) / 64) * 64
+    if near > 0:
+        near = near * (total - length) // (near + far)
+    if far > 0:
+        far = total - length - near
+    return total, near, far
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.integers(8, 2000), st.integers(8, 2000), SIDES, SIDES, SIDES, SIDES)
+def test_the_canvas_is_that_of_the_formulas(width, height, left, right, up, down):
+    if left or right or up or down:
+        across, left_, right_ = reference_axis(width, left, right)
+        high, up_, down_ = reference_axis(height, up, down)
+        grown = canvas(width, height, Amounts(left, right, up, down))
+        assert Canvas(across, high, left_, right_, up_, down_) == grown

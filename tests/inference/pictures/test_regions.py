@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -66,3 +67,38 @@ def test_gain():
     gain = ResolutionGain((100, 100, 265, 265), (512, 512))
     assert str(gain) == "3.1x"
     assert ResolutionGain((0, 0, 100, 50), (200, 400)).factor == 2.0
+
+
+def reference_box(mask, padding, render):
+    """The steps as written down: bounds, padding, then one axis grown, slid and clipped."""
+    rows, columns = (np.flatnonzero(np.asarray(mask).any(axis)) for axis in (1, 0))
+    width, height = mask.size
+    x1, y1 = max(0, columns[0] - padding), max(0, rows[0] - padding)
+    x2, y2 = min(width, columns[-1] + 1 + padding), min(height, rows[-1] + 1 + padding)
+    target = render[0] / render[1]
+    if (x2 - x1) / (y2 - y1) > target:
+        y1, y2 = reference_growth(y1, y2, (x2 - x1) / target, height)
+    else:
+        x1, x2 = reference_growth(x1, x2, (y2 - y1) * target, width)
+    return x1, y1, x2, y2
+
+
+def reference_growth(near, far, wanted, limit):
+    missing = int(wanted - (far - near))
+    near, far = near - missing // 2, far + (missing - missing // 2)
+    if far >= limit:
+        near, far = near - (far - limit), limit
+    if near < 0:
+        near, far = 0, far - near
+    return near, min(far, limit)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.data())
+def test_the_crop_region_is_that_of_a_plain_reference(data):
+    width, height = data.draw(st.integers(1, 400)), data.draw(st.integers(1, 400))
+    render = data.draw(st.tuples(st.integers(8, 256), st.integers(8, 256)))
+    mask = rectangle((width, height), data.draw(boxes(width, height)))
+    mask.putpixel((data.draw(st.integers(0, width - 1)), data.draw(st.integers(0, height - 1))), 1)
+    padding = data.draw(st.integers(0, 256))
+    assert reference_box(mask, padding, render) == crop_region(mask, padding, render)

@@ -157,3 +157,53 @@ def test_refusals():
         scale_to(Image.new("F", (4, 4)), 8, 8)
     with pytest.raises(ValueError, match="0 × 8"):
         fit(Image.new("RGB", (4, 4)), 0, 8, ResizeMode.JUST_RESIZE)
+
+
+def reference_placement(iw, ih, w, h, mode):
+    """The formulas as they are written down, with ratios as floats."""
+    s, r = iw / ih, w / h
+    if mode is ResizeMode.CROP_AND_RESIZE:
+        sw, sh = (w if r > s else iw * h // ih), (h if r <= s else ih * w // iw)
+    else:
+        sw, sh = (w if r < s else iw * h // ih), (h if r >= s else ih * w // iw)
+    return sw, sh, w // 2 - sw // 2, h // 2 - sh // 2
+
+
+@settings(max_examples=500, deadline=None)
+@given(SIDES, SIDES, SIDES, SIDES)
+def test_geometry_is_that_of_the_formulas(iw, ih, w, h):
+    crop = reference_placement(iw, ih, w, h, ResizeMode.CROP_AND_RESIZE)
+    assert crop == crop_geometry(iw, ih, w, h)
+    fill = reference_placement(iw, ih, w, h, ResizeMode.RESIZE_AND_FILL)
+    if min(fill[:2]) >= 1:  # a strip may come out less than a pixel thick; one pixel shows it
+        assert fill == fill_geometry(iw, ih, w, h)
+
+
+def reference_fill(picture, w, h):
+    """Paste the scaled picture; its outermost lines go on to the borders."""
+    sw, sh, x, y = reference_placement(*picture.size, w, h, ResizeMode.RESIZE_AND_FILL)
+    scaled = np.asarray(picture.resize((sw, sh), Image.Resampling.LANCZOS))
+    rows = np.clip(np.arange(h) - y, 0, sh - 1)
+    columns = np.clip(np.arange(w) - x, 0, sw - 1)
+    return scaled[rows][:, columns]
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.tuples(st.integers(8, 60), st.integers(8, 60)),
+    st.tuples(st.integers(16, 70), st.integers(16, 70)),
+    st.integers(0, 9),
+)
+def test_pixels_are_those_of_a_plain_reference(source, target, seed):
+    rng = np.random.default_rng(seed)
+    picture = Image.fromarray(rng.integers(0, 256, (*source[::-1], 3), dtype=np.uint8))
+    filled = fit(picture, *target, ResizeMode.RESIZE_AND_FILL)
+    np.testing.assert_array_equal(reference_fill(picture, *target), np.asarray(filled))
+    sw, sh, x, y = reference_placement(*source, *target, ResizeMode.CROP_AND_RESIZE)
+    whole = np.asarray(picture.resize((sw, sh), Image.Resampling.LANCZOS))
+    expected = whole[-y : target[1] - y, -x : target[0] - x]
+    cropped = fit(picture, *target, ResizeMode.CROP_AND_RESIZE)
+    np.testing.assert_array_equal(expected, np.asarray(cropped))
+    stretched = fit(picture, *target, ResizeMode.JUST_RESIZE)
+    expected = np.asarray(picture.resize(target, Image.Resampling.LANCZOS))
+    np.testing.assert_array_equal(expected, np.asarray(stretched))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -106,3 +107,54 @@ def test_inner_is_what_lies_off_every_border_with_another_tile(grid, width):
         near = (left > 0) & (xs < left + width) | (right < grid.width) & (xs >= right - width)
         near |= (upper > 0) & (ys < upper + width) | (lower < grid.height) & (ys >= lower - width)
         np.testing.assert_array_equal(~near, inner(grid, number, width) == 1)
+
+
+def reference_starts(length, tile, overlap):
+    """The formulas as they are written down."""
+    count = math.ceil((length - overlap) / (tile - overlap))
+    step = (length - tile) / (count - 1) if count > 1 else 0
+    return tuple(min(int(index * step), length - tile) for index in range(count))
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.data())
+def test_the_grid_is_that_of_the_formulas(data):
+    width, height, tile_w, tile_h = (data.draw(st.integers(8, 3000)) for _ in range(4))
+    tile_w, tile_h = min(tile_w, width), min(tile_h, height)
+    overlap = data.draw(st.integers(0, min(256, tile_w - 1, tile_h - 1)))
+    grid = split(width, height, tile_w, tile_h, overlap)
+    for starts, length, tile in ((grid.xs, width, tile_w), (grid.ys, height, tile_h)):
+        expected = reference_starts(length, tile, overlap)
+        assert expected[:-1] == starts[:-1]
+        # The step is a float: the last tile may fall a pixel short, and is set by hand.
+        assert starts[-1] == length - tile
+        assert expected[-1] in (starts[-1], starts[-1] - 1)
+
+
+def reference_row(tiles, starts, length, overlap):
+    """Lay tiles [h, tile] side by side: a ramp over exactly the overlap, then overwriting."""
+    row = np.zeros((len(tiles[0]), length))
+    for start, tile in zip(starts, tiles, strict=True):
+        share = np.ones(tile.shape[1])
+        if start:
+            share[:overlap] = np.floor(np.arange(overlap) * 255 / max(overlap, 1)) / 255
+        there = row[:, start : start + tile.shape[1]]
+        row[:, start : start + tile.shape[1]] = np.rint(tile * share + there * (1 - share))
+    return row
+
+
+@settings(max_examples=80, deadline=None)
+@given(grids(most=200), st.integers(0, 99))
+def test_combining_is_that_of_a_plain_reference(grid, seed):
+    rng = np.random.default_rng(seed)
+    tiles = rng.integers(0, 256, (len(grid), grid.tile_height, grid.tile_width), dtype=np.uint8)
+    across = len(grid.xs)
+    rows = [
+        reference_row(
+            tiles[first : first + across].astype(float), grid.xs, grid.width, grid.overlap
+        )
+        for first in range(0, len(grid), across)
+    ]
+    expected = reference_row([row.T for row in rows], grid.ys, grid.height, grid.overlap).T
+    actual = np.asarray(combine(grid, [Image.fromarray(tile) for tile in tiles])).astype(int)
+    assert np.abs(expected - actual).max() <= 2
