@@ -24,7 +24,7 @@ from typing import Any
 
 MAX_WORDS = 4000  # characters read; Discord's messages are shorter
 
-AGAIN, HELP = "again", "help"
+AGAIN, HELP, MASK = "again", "help", "preview"
 OUTPAINT_STEP = 128  # pixels where a direction has no number
 
 _SETTING = re.compile(
@@ -93,6 +93,19 @@ def read(text: str) -> Wish:
             if found is not None:
                 return Wish(found.kind, {**found.values, **_fitting(found.kind, settings)})
     return Wish("img2img", {"prompt": words, **settings}, explicit=False)
+
+
+def with_file(wish: Wish, words: str) -> Wish:
+    """Read what is meant where a reply to a picture brings a file of its own.
+
+    The file says where: it is a mask, or a copy of the picture that was scribbled on. So repainting
+    is inpainting, and a file without words asks what it marks.
+    """
+    if wish.kind == "img2img":
+        return Wish("inpaint", wish.values)
+    if wish.kind == HELP and not words.strip():
+        return Wish(MASK)
+    return wish
 
 
 def _settings(words: str) -> tuple[str, dict[str, Any]]:

@@ -75,9 +75,18 @@ class Listener:
         words = re.sub(rf"<@!?{me.id}>", " ", message.content)
         named = words != message.content
         wish = grammar.read(words)
+        if self._says_where(message):
+            wish = grammar.with_file(wish, words)
         if named or (wish.explicit and wish.kind != grammar.HELP):
             return wish
         return None
+
+    def _says_where(self, message: discord.Message) -> bool:
+        """Whether it brings a file to a picture that it replies to."""
+        target = message.reference.resolved if message.reference is not None else None
+        if not isinstance(target, discord.Message):
+            return False
+        return bool(self._pictures(message) and self._pictures(target))
 
     async def _grant(self, request: MessageRequest, message: discord.Message, wish: Wish) -> None:
         target = _target(message)
@@ -109,7 +118,7 @@ class Listener:
             raise NoPictureThere(NOTHING_SHOWN)
         picture, notes = first_picture(shown or attached[:1])
         masks = attached if shown else attached[1:]
-        if kind == "inpaint" and masks:
+        if "mask" in KINDS[kind].takes and masks:
             return {"image": picture, "mask": masks[0]}, notes
         return {"image": picture}, notes
 

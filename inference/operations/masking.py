@@ -12,8 +12,8 @@ from inference.errors import JobError
 from inference.jobs import Inpaint
 from inference.operations import sizes
 from inference.operations.studio import Pictures
-from inference.pictures import masks, shapes
-from inference.pictures.errors import FullyTransparent
+from inference.pictures import masks, scribble, shapes
+from inference.pictures.errors import FullyTransparent, NoStrokes
 from inference.pictures.fill import drop_alpha
 from inference.pictures.masks import MaskFit
 
@@ -67,15 +67,33 @@ def _painted(
     given: list[Image.Image] = []
     notes: tuple[str, ...] = ()
     if "mask" in pictures:
-        uploaded = masks.from_upload(pictures["mask"], soft=job.soft)
-        fitted, fit = masks.lay_over(uploaded, size)
-        notes = _fit_note(uploaded.size, size, fit)
-        given.append(fitted)
+        uploaded, notes = _uploaded(pictures["image"], pictures["mask"], soft=job.soft)
+        given.append(uploaded)
     if job.mask_shape.strip():
         given.append(shapes.draw(job.mask_shape, size, found))
     if not given:
         return None, ()
     return (given[0] if len(given) == 1 else masks.union(*given)), notes
+
+
+def _uploaded(
+    picture: Image.Image, upload: Image.Image, *, soft: bool
+) -> tuple[Image.Image, tuple[str, ...]]:
+    """Read an uploaded mask, or the strokes on a copy of the picture; of the picture's size.
+
+    Raises:
+        NoStrokes: it is a copy of the picture on which nothing was drawn.
+    """
+    strokes = None
+    if not upload.has_transparency_data:
+        strokes = scribble.strokes(drop_alpha(picture), upload)
+    if strokes is not None:
+        if masks.is_blank(strokes):
+            raise NoStrokes
+        return strokes, ("The mask is what was drawn on the copy of the picture.",)
+    mask = masks.from_upload(upload, soft=soft)
+    fitted, fit = masks.lay_over(mask, picture.size)
+    return fitted, _fit_note(mask.size, picture.size, fit)
 
 
 def _with_transparency(

@@ -7,6 +7,7 @@ PictureError (a ValueError)
 ├── BlankMask               no pixel to change
 ├── UnreadableMask          a mask in words that cannot be understood
 ├── NothingFound            what a mask's words name is not in the picture
+├── NoStrokes               a copy of the picture on which nothing was drawn
 ├── NothingToExtend         0 pixels in every direction
 ├── CanvasTooLarge          more pixels than the host allows
 └── TextTooLong             the parameters do not fit in the chosen file format
@@ -52,6 +53,10 @@ class NothingFound(PictureError):
             f"No {name} was found in the picture. Mark it another way: pick cells of the grid, or "
             "write a shape such as circle 50% 40% r20%."
         )
+
+
+class NoStrokes(PictureError):
+    """That mask is the picture itself with nothing drawn on it; scribble over what shall change."""
 
 
 class NothingToExtend(PictureError):

@@ -75,6 +75,37 @@ async def test_the_file_of_a_reply_is_the_mask(house):
     assert set(house.service.job.inputs) == {"image", "mask"}
 
 
+async def test_a_scribbled_copy_and_words_are_an_inpainting(house):
+    parent = await result_of(house)
+    await says(house, "a red hat, strength 0.9", to=parent, files=[("copy.jpg", png())])
+    job = await house.jobs.get(house.service.job.job_id)
+    told = (job.kind, set(job.inputs), job.params["prompt"], job.params["strength"])
+    assert told == ("inpaint", {"image", "mask"}, "a red hat", 0.9)
+
+
+async def test_a_scribbled_copy_alone_shows_what_it_marks(house):
+    parent = await result_of(house)
+    message = await says(house, "", to=parent, files=[("copy.jpg", png())])
+    assert house.service.job.kind == "preview"
+    await house.finish(colour="green")
+    shown = await house.alice.click(last(house), label="Go")
+    await house.alice.submit_modal(shown, {"prompt": "a hat"})
+    job = house.service.job
+    assert (job.kind, set(job.inputs)) == ("inpaint", {"image", "mask"})
+    assert message.reference is not None
+
+
+async def test_a_file_that_rings_needs_no_name(house):
+    parent = await result_of(house)
+    seen = await says(house, "help", files=[("copy.jpg", png())])
+    message = await says(house, "", to=parent, files=[("copy.jpg", png())], named=False)
+    # As Discord lists who a reply rings, to whom it then shows all of it.
+    message.mentions, message.attachments = [house.bot.user], seen.attachments
+    message.reference.resolved = parent
+    await house.bot.on_message(message)
+    assert house.service.job.kind == "preview"
+
+
 async def test_two_files_are_picture_and_mask(house):
     files = [("a.png", png()), ("m.png", png(colour="white"))]
     await says(house, "inpaint a hat", files=files)

@@ -7,7 +7,7 @@ from PIL import Image
 from inference.errors import JobError
 from inference.jobs import Preview
 from inference.operations.preview import preview
-from inference.pictures.errors import UnreadableMask
+from inference.pictures.errors import NoStrokes, UnreadableMask
 
 
 class Shelf:
@@ -88,3 +88,18 @@ def test_a_mask_that_looks_wrong_is_said(photo):
 
     assert any("img2img repaints all of it" in note for note in done.notes)
     assert isinstance(done.pictures[0].picture, Image.Image)
+
+
+def test_a_scribbled_copy_is_a_mask(photo):
+    copy = photo.copy()
+    copy.paste((255, 0, 255), (20, 10, 60, 30))
+    done = outcome(Preview(), image=photo, mask=copy)
+
+    marked = (40 * 20) / (photo.width * photo.height)
+    assert f"{marked:.0%} of the picture would be repainted." == done.notes[0]
+    assert "The mask is what was drawn on the copy of the picture." in done.notes
+
+
+def test_a_copy_without_strokes_is_said(photo):
+    with pytest.raises(NoStrokes, match="nothing drawn on it"):
+        outcome(Preview(), image=photo, mask=photo.copy())
