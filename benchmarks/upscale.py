@@ -28,7 +28,7 @@ from inference.models.catalogue import WheelFile, upscaler_entry
 from inference.models.stitcher import Stitcher
 from inference.models.tiles import cut_tile, plan_tiles
 from inference.models.upscale import drive, upscale
-from inference.models.upscale_plan import By, NetworkTraits, UpscalePlan
+from inference.models.upscale_plan import By, UpscalePlan
 from inference.models.upscaler import Upscaler, load_upscaler, psnr
 from inference.models.weights import prepare
 
@@ -227,12 +227,10 @@ def memory_table(keys: list[str], image: Path, cache: Path) -> None:
 def peak_memory(key: str, image: Path, cache: Path, side: int) -> None:
     """Make one result of that side and print the process's peak memory in MiB."""
     upscaler = loaded(key, cache, "auto")
-    traits = NetworkTraits(key, upscaler.scale, upscaler.tile, upscaler.overlap, upscaler.exact)
+    traits = upscaler.traits(key)
     picture = Image.fromarray(photograph(image, side // upscaler.scale))
     plan = UpscalePlan(traits, By(upscaler.scale))
-    result = drive(
-        upscale(picture, plan, together=1), lambda _, tiles: list(upscaler.run(torch.stack(tiles)))
-    )
+    result = drive(upscale(picture, plan, together=1), upscaler.work)
     if result.size != (side, side):
         raise SystemExit(f"Expected a result of {side}², got {result.size}.")
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)

@@ -190,7 +190,7 @@ class Library:
             (UPSCALER, key),
             _bytes([path], torch.float32),
             lambda: load_upscaler(path, self._device),
-            lambda network: weight_bytes(network.descriptor.model),
+            lambda network: network.nbytes,
         )
         return made
 
@@ -201,10 +201,7 @@ class Library:
             ModelError: it is unknown, not installed or cannot be loaded.
         """
         if key not in self._upscaler_traits:
-            network = self.upscaler(key)
-            self._upscaler_traits[key] = NetworkTraits(
-                key, network.scale, network.tile, network.overlap, network.exact
-            )
+            self._upscaler_traits[key] = self.upscaler(key).traits(key)
         return self._upscaler_traits[key]
 
     def infos(self) -> tuple[ModelInfo, ...]:

@@ -8,8 +8,11 @@ fade into each other linearly. Positions are whole input pixels, counted from th
 
 from __future__ import annotations
 
+import math
+from collections.abc import Hashable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +46,13 @@ class Span:
         share = _rise(centres, self.head) - _rise(centres, self.tail)
         return share.astype(np.float32)
 
+    @property
+    def own(self) -> tuple[float, float]:
+        """The part of the tile up to the middles of what it shares with its neighbours."""
+        begin, end = sum(self.head) / 2 - self.start, sum(self.tail) / 2 - self.start
+        first, last = self.head == (0, 0), end == self.length
+        return (-math.inf if first else begin, math.inf if last else end)
+
     def kept(self, scale: int) -> slice:
         """Return the part of the enlarged tile that enters the picture."""
         return slice((self.head[0] - self.start) * scale, (self.tail[1] - self.start) * scale)
@@ -54,6 +64,40 @@ class TileBox:
 
     across: Span
     down: Span
+
+    @property
+    def own(self) -> Region:
+        """The part of the tile that no other tile of the plan owns."""
+        return Region(*self.down.own, *self.across.own)
+
+
+class Region(NamedTuple):
+    """A part of a tile in its own pixels; infinite where it goes on beyond the tile."""
+
+    top: float
+    bottom: float
+    left: float
+    right: float
+
+
+@dataclass(frozen=True, eq=False)
+class TileWork:
+    """One tile for one network."""
+
+    key: str
+    """The network's key, as the plan names it."""
+    tile: Tensor
+    """[3, h, w] float32 in 0..1 on the CPU; all tiles of one yield have one shape."""
+    survey: Region | None = None
+    """Asks for what the network averages next over this part, [2, C], instead of a picture."""
+    averages: Tensor | None = None
+    """What it averages over the whole picture, as far as known, [C] float32."""
+
+    @property
+    def group(self) -> Hashable:
+        """What tiles have in common that may share a call."""
+        known = 0 if self.averages is None else len(self.averages)
+        return (tuple(self.tile.shape), self.survey is not None, known)
 
 
 def plan_tiles(

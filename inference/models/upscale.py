@@ -6,15 +6,15 @@ pictures into one batch, or other work between two of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator
 
 import numpy as np
+import torch
 from PIL import Image
 from torch import Tensor
 
 from inference.models.stitcher import Stitcher
-from inference.models.tiles import Bytes, cut_tile, plan_tiles
+from inference.models.tiles import Bytes, TileBox, TileWork, cut_tile, plan_tiles
 from inference.models.transparency import bound_transparency, split_transparency
 from inference.models.upscale_plan import (
     NetworkTraits,
@@ -34,16 +34,6 @@ FILTERS = {
 }
 
 
-@dataclass(frozen=True, eq=False)
-class TileWork:
-    """One tile for one network."""
-
-    key: str
-    """The network's key, as the plan names it."""
-    tile: Tensor
-    """[3, h, w] float32 in 0..1 on the CPU; all tiles of one yield have one shape."""
-
-
 Tiles = Generator[list[TileWork], list[Tensor], Bytes]
 
 
@@ -52,8 +42,9 @@ def upscale(
 ) -> Generator[list[TileWork], list[Tensor], Image.Image]:
     """Upscale an RGB or RGBA picture.
 
-    Yields up to `together` tiles at a time and expects to be sent their results in the same order,
-    [3, h·scale, w·scale] float in 0..1 on any device. Returns a picture of the same mode and of
+    Yields up to `together` tiles of one group at a time and expects to be sent their results in the
+    same order, on any device: [3, h·scale, w·scale] float in 0..1, or of a survey what its tile
+    averages. Returns a picture of the same mode and of
     `final_size`.
 
     Raises:
@@ -69,9 +60,9 @@ def upscale(
 
 def drive(
     work: Generator[list[TileWork], list[Tensor], Image.Image],
-    run: Callable[[str, list[Tensor]], list[Tensor]],
+    run: Callable[[list[TileWork]], list[Tensor]],
 ) -> Image.Image:
-    """Run one upscale to its end, with `run(key, tiles)` as the network."""
+    """Run one upscale to its end, with `run` as the network."""
     results: list[Tensor] | None = None
     while True:
         try:
@@ -79,7 +70,7 @@ def drive(
         except StopIteration as stop:
             picture: Image.Image = stop.value
             return picture
-        results = run(asked[0].key, [each.tile for each in asked])
+        results = run(asked)
 
 
 def _alpha(
@@ -127,12 +118,37 @@ def _one_pass(pixels: Bytes, network: NetworkTraits, together: int) -> Tiles:
     height, width = pixels.shape[:2]
     boxes = plan_tiles(width, height, network.tile, network.overlap, feather=not network.exact)
     stitcher = Stitcher(boxes, network.scale)
-    for begin in range(0, len(boxes), together):
-        some = boxes[begin : begin + together]
-        results = yield [TileWork(network.key, cut_tile(pixels, box)) for box in some]
+    averages: Tensor | None = None
+    for _ in range(network.surveys if len(boxes) > 1 else 0):
+        averages = yield from _surveyed(pixels, boxes, network.key, averages, together)
+    for some in _groups(boxes, together):
+        results = yield [
+            TileWork(network.key, cut_tile(pixels, box), averages=averages) for box in some
+        ]
         for box, result in zip(some, results, strict=True):
             stitcher.add(box, result)
     return stitcher.picture()
+
+
+def _surveyed(
+    pixels: Bytes,
+    boxes: tuple[TileBox, ...],
+    key: str,
+    known: Tensor | None,
+    together: int,
+) -> Generator[list[TileWork], list[Tensor], Tensor]:
+    """Learn what a network averages next over the whole picture, after what is known, [C]."""
+    total = torch.zeros(2, 1)
+    for some in _groups(boxes, together):
+        found = yield [TileWork(key, cut_tile(pixels, box), box.own, known) for box in some]
+        for part in found:
+            total = total + part
+    average = total[0] / total[1]
+    return average if known is None else torch.cat([known, average])
+
+
+def _groups(boxes: tuple[TileBox, ...], together: int) -> Iterator[tuple[TileBox, ...]]:
+    return (boxes[begin : begin + together] for begin in range(0, len(boxes), together))
 
 
 def _resized(pixels: Bytes, size: Size, filter_: Image.Resampling) -> Bytes:

@@ -35,6 +35,8 @@ class NetworkTraits:
     """Pixels of context around it."""
     exact: bool
     """Whether tiles may meet in hard cuts."""
+    surveys: int = 0
+    """How often tiles are surveyed first, for a network that averages over its whole input."""
 
 
 Method = NetworkTraits | Resampler
@@ -155,11 +157,17 @@ def count_tiles(size: Size, plan: UpscalePlan, *, transparent: bool = False) -> 
     """Count the tiles that the plan will run, for prices and progress."""
     networks = [method for method, _ in plan.layers() if isinstance(method, NetworkTraits)]
     counts = [
-        len(plan_tiles(*before, network.tile, network.overlap))
+        _count_once(before, network)
         for network in networks
         for before in pass_sizes(size, plan, network)
     ]
     return sum(counts) * (2 if transparent and plan.alpha_by_network else 1)
+
+
+def _count_once(size: Size, network: NetworkTraits) -> int:
+    """Count the tiles of one pass and of the surveys before it; a single tile needs none."""
+    tiles = len(plan_tiles(*size, network.tile, network.overlap))
+    return tiles * (1 + network.surveys) if tiles > 1 else tiles
 
 
 def _rounded(numerator: int, denominator: int) -> int:

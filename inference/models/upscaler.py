@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,11 +15,16 @@ from safetensors.torch import load_file
 from spandrel import ImageModelDescriptor, ModelLoader, UnsupportedModelError
 from torch import Tensor
 
+from inference.models.attention import Attention, find_attention
 from inference.models.errors import BrokenOutput, CorruptWeights, MissingWeights, UnsupportedWeights
+from inference.models.resident import weight_bytes
+from inference.models.tiles import TileWork
+from inference.models.upscale_plan import NetworkTraits
 
 Precision = Literal["auto", "float32", "bfloat16"]
 
 TILE = 256  # pixels a side that a tile adds
+WHOLE_TILE = 512  # the same where a network averages over what it sees: few pictures are larger
 WIDE_OVERLAP = 32  # pixels; with a blend, for networks that see further than any useful overlap
 PROBE_SIDE = 128  # pixels
 PROBE_RUNS = 2
@@ -45,6 +50,34 @@ class Upscaler:
     """Whether tiles cut hard at that overlap equal the untiled picture."""
     tile: int = TILE
     """Pixels a side that a tile adds; the network sees at most `tile + 2·overlap`."""
+    attention: Attention | None = None
+    """What averages over the network's whole input, where something does."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its weights."""
+        return weight_bytes(self.descriptor.model)
+
+    def traits(self, key: str) -> NetworkTraits:
+        """Tell a plan what it must know, under the key by which the network is found again."""
+        surveys = 0 if self.attention is None else len(self.attention)
+        return NetworkTraits(key, self.scale, self.tile, self.overlap, self.exact, surveys)
+
+    def work(self, works: Sequence[TileWork]) -> list[Tensor]:
+        """Do tiles of one group in one call: their enlargements, or what they average.
+
+        Raises:
+            BrokenOutput: the network gave NaN or infinity in float32 too.
+        """
+        batch = torch.stack([each.tile for each in works])
+        if self.attention is None:
+            return list(self.run(batch))
+        averages = [each.averages for each in works if each.averages is not None]
+        regions = [each.survey for each in works if each.survey is not None]
+        if regions:
+            return self.attention.survey(regions, averages, lambda: self.run(batch))
+        with self.attention.given(averages):
+            return list(self.run(batch))
 
     def run(self, tiles: Tensor) -> Tensor:
         """Enlarge a batch of tiles.
@@ -98,6 +131,7 @@ def load_upscaler(
     if descriptor.architecture.id in ENDS_IN_FLOAT32:
         _keep_ends(descriptor.model)
     reach = receptive_radius(descriptor)
+    attention = find_attention(descriptor)
     return Upscaler(
         descriptor=descriptor,
         device=target,
@@ -105,6 +139,8 @@ def load_upscaler(
         scale=descriptor.scale,
         overlap=WIDE_OVERLAP if reach is None else reach,
         exact=reach is not None,
+        tile=TILE if attention is None else WHOLE_TILE,
+        attention=attention,
     )
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from inference.engine.work import Ask, Slice
 from inference.models.files import UPSCALER
-from inference.models.upscale import TileWork
+from inference.models.tiles import TileWork
 
 LANE = "upscale"
 #: Tiles a job asks for at once; how many of them share a call is the engine's choice.
@@ -31,8 +31,8 @@ def in_slices(
         count = max(0, count - len(tiles))
         slices = tuple(
             Slice(
-                lane=(LANE, tile.key, tuple(tile.tile.shape)),
-                load=tile.tile,
+                lane=(LANE, tile.key, tile.group),
+                load=tile,
                 weights=(UPSCALER, tile.key),
             )
             for tile in tiles

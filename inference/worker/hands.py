@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
-import torch
-
 from inference.engine.runner import Hand
 from inference.models.library import Library
 from inference.operations.interrogate import LANE as INTERROGATE
@@ -20,10 +18,9 @@ def make_hands(library: Library) -> Mapping[str, Hand]:
     """Bind each lane's hand to the models at hand."""
 
     def upscale(lane: Hashable, tiles: Sequence[Any]) -> Sequence[object]:
-        """Enlarge tiles [3, h, w] of one network and one shape in one call."""
+        """Enlarge tiles of one network and one shape in one call."""
         key = lane[1] if isinstance(lane, tuple) else lane
-        network = library.upscaler(str(key))
-        return list(network.run(torch.stack(list(tiles))))
+        return library.upscaler(str(key)).work(tiles)
 
     def interrogate(lane: Hashable, pictures: Sequence[Any]) -> Sequence[object]:
         """Describe RGB pictures in one call."""

@@ -14,6 +14,7 @@ from inference.models.errors import UnknownModel, UnsupportedWeights
 from inference.models.files import find_files
 from inference.models.library import Library
 from inference.models.resident import weight_bytes
+from inference.models.upscaler import Upscaler
 
 KINDS = (DiffusionModel, torch.nn.Parameter)
 
@@ -131,10 +132,11 @@ def weights_of(library):
 
 
 def test_an_upscaler_is_counted_in_the_same_budget(make_library, monkeypatch):
-    network = SimpleNamespace(
+    network = Upscaler(
         descriptor=SimpleNamespace(model=torch.nn.Linear(10, 10, bias=False)),
+        device=torch.device("cpu"),
+        autocast=None,
         scale=4,
-        tile=256,
         overlap=17,
         exact=True,
     )

@@ -1,5 +1,6 @@
 """The real networks, as published: against a second runtime, and on a real photograph."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from PIL import Image
 
 from inference.models.catalogue import UPSCALERS, UpscalerEntry, WheelFile
 from inference.models.upscale import drive, upscale
-from inference.models.upscale_plan import By, NetworkTraits, UpscalePlan
+from inference.models.upscale_plan import By, UpscalePlan
 from inference.models.upscaler import Upscaler, load_upscaler, psnr
 from inference.models.weights import is_installed, prepare
 
@@ -80,12 +81,12 @@ def test_agrees_with_a_second_runtime(entry: UpscalerEntry, cache: Path) -> None
 
 def test_upscales_a_photograph(cache: Path) -> None:
     upscaler = loaded(INSTALLED[0], cache)
-    traits = NetworkTraits("net", upscaler.scale, 48, upscaler.overlap, upscaler.exact)
+    traits = replace(upscaler.traits("net"), tile=48)
     picture = Image.open(EYE)
 
     found = drive(
         upscale(picture, UpscalePlan(traits, By(2.5))),
-        lambda _, tiles: list(upscaler.run(torch.stack(tiles))),
+        upscaler.work,
     )
 
     assert found.size == (240, 240)

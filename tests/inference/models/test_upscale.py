@@ -3,7 +3,8 @@ import pytest
 import torch
 from PIL import Image
 
-from inference.models.upscale import TileWork, drive, upscale
+from inference.models.tiles import TileWork
+from inference.models.upscale import drive, upscale
 from inference.models.upscale_plan import By, NetworkTraits, Resampler, To, UpscalePlan, final_size
 
 NEAREST_X4 = NetworkTraits("nearest", 4, 32, 4, False)
@@ -13,10 +14,11 @@ INVERT = NetworkTraits("invert", 1, 32, 4, False)
 SCALES = {"nearest": 4, "double": 2, "invert": 1}
 
 
-def run(key: str, tiles: list[torch.Tensor]) -> list[torch.Tensor]:
+def run(works: list[TileWork]) -> list[torch.Tensor]:
     """Enlarge each tile by repeating its pixels; `invert` turns it into its negative instead."""
+    key = works[0].key
     scale = SCALES[key]
-    batch = torch.stack(tiles)
+    batch = torch.stack([each.tile for each in works])
     large = batch.repeat_interleave(scale, dim=2).repeat_interleave(scale, dim=3)
     return list(1 - large if key == "invert" else large)
 
@@ -123,7 +125,7 @@ def test_an_opaque_rgba_picture_costs_no_second_run() -> None:
 
     [asked] = next(work)
     with pytest.raises(StopIteration) as stop:
-        work.send(run("nearest", [asked.tile]))
+        work.send(run([asked]))
 
     assert stop.value.value.mode == "RGBA"
     assert stop.value.value.getextrema()[3] == (255, 255)
@@ -137,7 +139,7 @@ def test_asks_for_no_more_tiles_at_once_than_wanted() -> None:
     with pytest.raises(StopIteration):
         while True:
             counts.append(len(asked))
-            asked = work.send(run("nearest", [each.tile for each in asked]))
+            asked = work.send(run(asked))
 
     assert max(counts) == 3
     assert sum(counts) == len(counts) * 3 - (3 - counts[-1])
@@ -148,7 +150,7 @@ def test_tiles_of_several_pictures_share_a_batch() -> None:
     works = [upscale(picture, UpscalePlan(NEAREST_X4, By(4))) for picture in pictures]
     asked: list[TileWork] = [next(work)[0] for work in works]
 
-    results = run("nearest", [each.tile for each in asked])
+    results = run(asked)
 
     for work, picture, result in zip(works, pictures, results, strict=True):
         with pytest.raises(StopIteration) as stop:
