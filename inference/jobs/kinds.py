@@ -42,7 +42,9 @@ class Inpaint(Editing):
     needs: ClassVar[tuple[str, ...]] = ("image",)
     takes: ClassVar[tuple[str, ...]] = ("mask",)
 
-    mask_shape: str = words("", 400, "The mask in words: subject, face, left 30%, B2-D4")
+    mask_shape: str = words(
+        "", 400, "The mask in words: subject, face, left 30%, circle 50% 40% r20%"
+    )
     mask_mode: str = choice("masked", names.MASK_MODES, "Repaint inside or outside the mask")
     mask_blur: int = number(4, 0, 64, "Mask blur", "px")
     masked_content: str = choice("original", names.MASKED_CONTENT, "What lies under the mask first")
@@ -173,7 +175,9 @@ class Preview(Job):
     takes: ClassVar[tuple[str, ...]] = ("mask",)
 
     show: str = choice("mask", names.PREVIEWS, "The mask over the picture, or a grid to name cells")
-    mask_shape: str = words("", 400, "The mask in words: subject, face, left 30%, B2-D4")
+    mask_shape: str = words(
+        "", 400, "The mask in words: subject, face, left 30%, circle 50% 40% r20%"
+    )
     mask_mode: str = choice("masked", names.MASK_MODES, "Repaint inside or outside the mask")
 
 

@@ -103,6 +103,7 @@ async def test_a_file_that_rings_needs_no_name(house):
     message.mentions, message.attachments = [house.bot.user], seen.attachments
     message.reference.resolved = parent
     await house.bot.on_message(message)
+    await house.env.settle()
     assert house.service.job.kind == "preview"
 
 
