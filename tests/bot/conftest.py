@@ -27,6 +27,12 @@ from tests.doubles.intake import LentIntake
 from tests.doubles.pictures import png
 from tests.doubles.service import ScriptedService
 from tests.storage.factories import quick_folder
+from tests.doubles.scenarios import (  # noqa: F401 - fixtures and a hook for every scenario
+    discord_schema,
+    hold_the_schema,
+    pytest_collection_modifyitems,
+    recorder,
+)
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 COMMANDS = {"preview": "mask preview"}  # kinds whose command has another name
