@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable
-from pathlib import Path
 from typing import TypeVar
 
 import discord
@@ -22,9 +21,13 @@ from bot.intake.pool import Intake
 from bot.keeper import Keeper
 from bot.locales import Translator
 from bot.menus import make_menus
+from bot.moderation.bench import Bench
+from bot.moderation.log import LogChannel
 from bot.pictures import PictureLimits
 from bot.replies import Listener
 from bot.rulebook import Rulebook
+from bot.safety.detector import ChildDetector, Detector
+from bot.safety.screen import Screen
 from bot.settings import Settings
 from bot.shown import DISCORDS_HOSTS
 from bot.styles import StyleShelf
@@ -33,6 +36,7 @@ from inference.service import Service
 from storage.blobs import BlobStore
 from storage.guilds import GuildStore
 from storage.jobs import JobStore
+from storage.moderation import ModerationStore
 from storage.usage import UsageStore
 
 log = logging.getLogger(__name__)
@@ -58,6 +62,8 @@ class Easel(commands.AutoShardedBot):
         service: Service,
         guilds: GuildStore | None = None,
         usage: UsageStore | None = None,
+        moderation: ModerationStore | None = None,
+        detector: Detector | None = None,
         intake: Intake | None = None,
     ) -> None:
         # Easel never speaks: what voice would need is not missing.
@@ -82,18 +88,29 @@ class Easel(commands.AutoShardedBot):
         self.reader = PictureReader(intake or Intake(bounds))
         routes = Routes(self)
         self.delivery = Delivery(jobs, blobs, routes, ProgressBoard(routes))
-        default_model = Path(settings.model).name.removesuffix(".safetensors")
-        self.gate = Gate(jobs, guilds, usage, default_model)
+        gate = self.gate = Gate(jobs, guilds, usage, settings.model)
         self.rulebook = Rulebook(guilds)
+        self.moderation_store = moderation
+        self.detector = detector or ChildDetector(settings.models_path)
+        screen = self._watch()
         self.styles = StyleShelf(guilds)
         self.desk = Desk(
-            dispatcher, jobs, blobs, self.reader, self.delivery, service, self.gate, self.styles
+            dispatcher, jobs, blobs, self.reader, self.delivery, service, gate, self.styles, screen
         )
         self.listener = Listener(self)
         dispatcher.announcer = self.delivery
         self.keeper = Keeper(self)
         dispatcher.alarm = self.keeper.tell
-        dispatcher.admission = Admission(self, self.gate)
+        dispatcher.admission = Admission(self, gate)
+
+    def _watch(self) -> Screen:
+        """Have pictures looked at before they are shown, and reports and cases taken."""
+        told, store = LogChannel(self, self.gate), self.moderation_store
+        screen = Screen(self, self.gate, self.blobs, self.detector, store, told)
+        self.bench = Bench(self.jobs, self.blobs, self.delivery, store, told)
+        self.delivery.viewer = screen
+        self.delivery.board.may_preview = screen.may_preview
+        return screen
 
     async def idle_wait(self, awaitable: Awaitable[T], *, reason: str) -> T:
         """Await what only the outside world can bring about: a new job, a worker's word, time.
@@ -133,6 +150,7 @@ class Easel(commands.AutoShardedBot):
             await self.dispatcher.stop(STOP_GRACE)
             await self.delivery.stop(STOP_GRACE)
             self.reader.close()
+            self.detector.close()
         await super().close()
 
     async def _publish(self) -> None:

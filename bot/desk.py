@@ -19,10 +19,11 @@ from bot.attachments import PictureReader
 from bot.choices import with_defaults
 from bot.delivery import Delivery
 from bot.dispatcher import Dispatcher
-from bot.errors import JobGone, NoModel
+from bot.errors import JobGone, NeverAllowed, NoModel
 from bot.gate import Gate
 from bot.options import filled_in
 from bot.requests import InteractionRequest, Request
+from bot.safety.screen import Screen
 from bot.sources import Attached, Source, Stored
 from bot.styles import StyleShelf, styled
 from inference.jobs import Job
@@ -46,6 +47,7 @@ class Desk:
         service: Service,
         gate: Gate,
         styles: StyleShelf,
+        screen: Screen,
     ) -> None:
         self._dispatcher = dispatcher
         self._jobs = jobs
@@ -55,6 +57,7 @@ class Desk:
         self._service = service
         self._gate = gate
         self._styles = styles
+        self._screen = screen
 
     async def ask(
         self, interaction: discord.Interaction[Any], job_type: type[Job], given: Mapping[str, Any]
@@ -97,13 +100,15 @@ class Desk:
         job.check_pictures(sources)
         self._dispatcher.check(job)
         self._refuse_without_model()
-        await self._gate.check(request, job)
+        await self._check(request, job)
         for source in sources.values():
             await source.look(self._reader)
         reply_to = await request.answer(texts.received(job.kind))
         pictures = {name: await source.read(self._reader) for name, source in sources.items()}
         # Once more: reading took its time, and only now is it known how large the pictures are.
-        await self._gate.check(request, job, [(p.width, p.height) for p in pictures.values()])
+        await self._check(request, job, [(p.width, p.height) for p in pictures.values()])
+        shown = [picture.data for name, picture in pictures.items() if name != "mask"]
+        await self._screen.check_input(request.guild, request.asker, shown)
         submission = await self._dispatcher.submit(
             job=job,
             pictures={name: picture.data for name, picture in pictures.items()},
@@ -115,6 +120,15 @@ class Desk:
         )
         said = [*notes, *(note for picture in pictures.values() for note in picture.notes)]
         await self._delivery.opened(submission, reply_to, said)
+
+    async def _check(
+        self, request: Request, job: Job, sizes: Iterable[tuple[int, int]] = ()
+    ) -> None:
+        try:
+            await self._gate.check(request, job, tuple(sizes))
+        except NeverAllowed:
+            await self._screen.alarm(request.guild, request.owner)
+            raise
 
     def stored(self, key: str) -> Stored:
         """Name a stored picture as a source."""

@@ -20,6 +20,7 @@ BotError
 │   ├── JobGone            a button of a job that is no longer stored
 │   ├── NotAllowed         the server's admins did not allow that; says what they did
 │   │   └── NeverAllowed       no server can allow that
+│   ├── CaseGone           a moderator's case that is no longer open
 │   ├── BadSetting         a setting that cannot be; says which and what would be possible
 │   ├── NoSettings         this Easel keeps no settings
 │   ├── MessageGone        the message replied to was deleted
@@ -188,6 +189,10 @@ class NeverAllowed(NotAllowed):
             "people or those that are sexual. What should not be there belongs into the negative "
             "prompt."
         )
+
+
+class CaseGone(UserError):
+    """There is no open case of that number here. /moderation list shows those that are."""
 
 
 class BadSetting(UserError):

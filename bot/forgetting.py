@@ -8,6 +8,7 @@ from bot.dispatcher import Dispatcher
 from storage.blobs import BlobStore
 from storage.guilds import GuildStore
 from storage.jobs import JobStore
+from storage.moderation import ModerationStore
 from storage.records import JobRecord, JobState
 
 PAGE = 100  # jobs read at a time
@@ -33,8 +34,9 @@ async def forget(
     jobs: JobStore,
     blobs: BlobStore,
     guilds: GuildStore | None,
+    moderation: ModerationStore | None = None,
 ) -> Kept:
-    """Call off what runs, then delete a member's jobs, defaults and pictures; return what it was.
+    """Call off what runs, delete a member's jobs, defaults, reports and pictures; return them.
 
     Pictures that somebody else's job needs, too, stay for that one.
     """
@@ -46,6 +48,8 @@ async def forget(
     await jobs.forget(owner)
     if guilds is not None:
         await guilds.forget_member(owner)
+    if moderation is not None:
+        await moderation.forget_member(owner)
     for key in kept.pictures - await jobs.referenced_blobs():
         await blobs.delete(key)
     return kept

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
 import discord
@@ -30,12 +31,13 @@ class Gate:
         jobs: JobStore,
         guilds: GuildStore | None,
         usage: UsageStore | None = None,
-        default_model: str = "",
+        model: str = "",
     ) -> None:
         self._jobs = jobs
         self._guilds = guilds
         self._usage = usage
-        self._default_model = default_model
+        #: What a job without a checkpoint takes: the name of the host's own, which may be a path.
+        self._default_model = Path(model).name.removesuffix(".safetensors")
 
     async def rules(self, guild: str | None) -> Rules:
         """Return a server's rules; none where there is no server, or nothing to set them in."""

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import discord
 
+from bot.failures import NOT_THROUGH
 from bot.policy import Asker
 from bot.reply_to import ReplyTo
 
@@ -67,9 +68,23 @@ class InteractionRequest:
 
     async def answer(self, words: str) -> ReplyTo:
         """Send a public message."""
-        response = await self._interaction.response.send_message(words)
+        try:
+            response = await self._interaction.response.send_message(words)
+        except NOT_THROUGH as error:
+            return self._reply_to(await self._arrived(error))
         message_id = response.message_id
         return self._reply_to(message_id or (await self._interaction.original_response()).id)
+
+    async def _arrived(self, failure: Exception) -> int:
+        """Ask once whether an answer arrived though Discord's word for it was lost; its id.
+
+        Raises:
+            Exception: the failure itself, where it did not.
+        """
+        try:
+            return (await self._interaction.original_response()).id
+        except (*NOT_THROUGH, discord.ClientException):
+            raise failure from None
 
     def _reply_to(self, message_id: int) -> ReplyTo:
         interaction = self._interaction
@@ -89,7 +104,10 @@ class InPlaceRequest(InteractionRequest):
 
     async def answer(self, words: str) -> ReplyTo:
         """Keep the message as it is for now: a refusal then changes nothing."""
-        await self._interaction.response.defer()
+        try:
+            await self._interaction.response.defer()
+        except NOT_THROUGH as error:
+            await self._arrived(error)
         message = self._interaction.message
         return self._reply_to(0 if message is None else message.id)
 
@@ -100,4 +118,11 @@ def asker_of(member: Any, channel: Any) -> Asker:
     return Asker(
         channels=frozenset(str(id) for id in ids if id is not None),
         roles=frozenset(str(role.id) for role in getattr(member, "roles", ())),
+        age_restricted=is_restricted(channel),
     )
+
+
+def is_restricted(channel: Any) -> bool:
+    """Whether a channel, or the one that a thread belongs to, is age-restricted."""
+    asked = getattr(channel, "is_nsfw", None)
+    return bool(asked is not None and asked())

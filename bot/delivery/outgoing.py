@@ -17,6 +17,7 @@ from bot.results import RESULT, is_batch, pictures_of
 from bot.texts.made import sheet_alt_text, sheet_help
 from storage.blobs import BlobStore
 from storage.errors import BlobMissing
+from storage.moderation import Screening
 from storage.records import JobRecord, JobState
 
 MAX_FILES = 10  # Discord's limit for one message
@@ -33,10 +34,14 @@ class Upload:
     name: str
     data: bytes
     description: str
+    #: Whether it is hidden until somebody wants to see it.
+    spoiler: bool = False
 
     def file(self) -> discord.File:
         """Return a fresh file; discord.py uses each up in one sending."""
-        return discord.File(io.BytesIO(self.data), self.name, description=self.description)
+        return discord.File(
+            io.BytesIO(self.data), self.name, spoiler=self.spoiler, description=self.description
+        )
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,8 @@ class Outgoing:
     uploads: tuple[Upload, ...] = ()
     #: Which picture of a batch it shows, from 1; None for the whole result.
     number: int | None = None
+    #: Whether its pictures are kept back, and the buttons with them.
+    is_withheld: bool = False
 
     def files(self) -> list[discord.File]:
         """Return fresh files."""
@@ -55,9 +62,21 @@ class Outgoing:
 
     def view(self) -> discord.ui.View:
         """Return the buttons under it."""
+        if self.is_withheld:
+            empty = {**(self.record.result or {}), "pictures": []}
+            return views.for_ended(replace(self.record, result=empty))
         if self.number is not None:
             return views.for_picture(self.record, self.number)
         return views.for_ended(self.record)
+
+    def hidden(self) -> Outgoing:
+        """Return it with its files hidden until somebody wants to see them."""
+        return replace(self, uploads=tuple(replace(one, spoiler=True) for one in self.uploads))
+
+
+def withheld(record: JobRecord, screening: Screening) -> Outgoing:
+    """Make the message for a result that is not shown, without the buttons of its pictures."""
+    return Outgoing(record, texts.withheld(record, screening), is_withheld=True)
 
 
 async def compose(

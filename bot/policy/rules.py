@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from bot.errors import BadSetting
-from bot.policy.fields import Amount, Id, Ids, Kind, Patterns, Shares, Texts
+from bot.policy.fields import Amount, Id, Ids, Kind, OneOf, Patterns, Shares, Texts
 
 KIND = "kind"
 DAY = 86_400  # seconds: the whole of one GPU
@@ -23,6 +23,8 @@ class Asker:
     channels: frozenset[str] = frozenset()
     #: Ids of the member's roles.
     roles: frozenset[str] = frozenset()
+    #: Whether the channel is age-restricted.
+    age_restricted: bool = False
 
 
 def _setting(default: Any, kind: Kind) -> Any:
@@ -63,6 +65,13 @@ class Rules:
     banned_words: tuple[str, ...] = _setting((), Texts())
     #: Patterns of RE2 that no prompt may fit.
     banned_patterns: tuple[str, ...] = _setting((), Patterns())
+
+    #: What is done with pictures that are not for everybody, where no channel is age-restricted.
+    nsfw_ordinary: str = _setting("unchecked", OneOf(("unchecked", "block", "hold", "spoiler")))
+    #: The same in age-restricted channels.
+    nsfw_restricted: str = _setting("unchecked", OneOf(("unchecked", "spoiler", "hold", "block")))
+    #: How sure the check must be, from 0 to 1.
+    nsfw_threshold: float = _setting(0.8, Amount(0.05, 0.99, whole=False))
 
     @classmethod
     def decode(cls, settings: Mapping[str, Any]) -> Self:

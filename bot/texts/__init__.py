@@ -16,6 +16,14 @@ from bot.texts.cards import (
 )
 from bot.texts.lists import defaults, history, models, queue, queue_line, styles
 from bot.texts.made import MAX_ALT_TEXT, alt_text, facts, parameters
+from bot.texts.moderation import (
+    case,
+    cases,
+    log_refused,
+    log_reported,
+    log_withheld,
+    withheld,
+)
 from bot.texts.server import quota, settings
 from bot.texts.signs import MAX_CONTENT, block, plain, quote
 
@@ -26,12 +34,17 @@ __all__ = [
     "alt_text",
     "block",
     "cancelled",
+    "case",
+    "cases",
     "defaults",
     "facts",
     "failed",
     "history",
     "incident",
     "is_cut",
+    "log_refused",
+    "log_reported",
+    "log_withheld",
     "models",
     "not_cancelled",
     "parameters",
@@ -48,4 +61,5 @@ __all__ = [
     "shown_below",
     "styles",
     "waiting",
+    "withheld",
 ]

@@ -43,9 +43,20 @@ def _set(rules: Rules) -> Iterator[str]:
     if rules.role_quotas:
         shares = [f"<@&{id}> {seconds:g}" for id, seconds in rules.role_quotas.items()]
         yield "GPU-seconds by role: " + " · ".join(shares)
+    yield from _pictures(rules)
     for name, label in LISTS.items():
         if entries := getattr(rules, name):
             yield f"{label}: " + _cut(" ".join(quote(entry, 100) for entry in entries))
+
+
+def _pictures(rules: Rules) -> Iterator[str]:
+    if (rules.nsfw_ordinary, rules.nsfw_restricted) != ("unchecked", "unchecked"):
+        yield (
+            f"Pictures not for everybody (from {rules.nsfw_threshold:g}): {rules.nsfw_ordinary}; "
+            f"{rules.nsfw_restricted} in age-restricted channels"
+        )
+    if rules.log_channel is not None:
+        yield f"Log channel: <#{rules.log_channel}>"
 
 
 def _change(change: Change) -> str:

@@ -12,6 +12,7 @@ from bot.views.cells import (
     PickCells,
 )
 from bot.views.history import PickJob
+from bot.views.moderation import CaseButton, Release, Remove, Report
 from bot.views.results import (
     Describe,
     Edit,
@@ -25,7 +26,7 @@ from bot.views.results import (
 from bot.views.rows import for_ended, for_history, for_outbox, for_picture, for_waiting
 from bot.views.seams import MendSeam
 
-BUTTONS: tuple[type[JobButton | PickCells | PickJob], ...] = (
+BUTTONS: tuple[type[JobButton | PickCells | PickJob | CaseButton], ...] = (
     Again,
     Delete,
     Cancel,
@@ -47,6 +48,9 @@ BUTTONS: tuple[type[JobButton | PickCells | PickJob], ...] = (
     MarkFace,
     Go,
     PickJob,
+    Report,
+    Release,
+    Remove,
 )
 """Every button, so that one process can answer those of an earlier one."""
 

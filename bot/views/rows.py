@@ -20,6 +20,7 @@ from bot.views.cells import (
     PickCells,
 )
 from bot.views.history import PickJob
+from bot.views.moderation import Report
 from bot.views.results import (
     Describe,
     Edit,
@@ -51,12 +52,14 @@ def for_ended(record: JobRecord) -> discord.ui.View:
         return _view([Again(job, "Try again"), Delete(job)])
     if is_batch(record):
         return _sheet(record)
-    return _view([*_seeded(record), *_pictured(record), *_worded(record), Delete(job)])
+    ends = [Delete(job), *_reported(record)]
+    return _view([*_seeded(record), *_pictured(record), *_worded(record), *ends])
 
 
 def for_picture(record: JobRecord, number: int) -> discord.ui.View:
     """Buttons of one picture of a batch, counted from 1."""
-    return _view([*_varied(record, number), *_pictured(record, number), Delete(record.id)])
+    ends = [Delete(record.id), *_reported(record)]
+    return _view([*_varied(record, number), *_pictured(record, number), *ends])
 
 
 def for_outbox(records: Iterable[JobRecord]) -> discord.ui.View:
@@ -105,7 +108,7 @@ def _sheet(record: JobRecord) -> discord.ui.View:
         for first in range(1, count + 1, wide):
             rows.append([VarySubtle(job, n, f"V{n}") for n in numbers[first - 1 :][:wide]])
     seeded = [Again(job), Edit(job)] if varies(record) else []
-    rows.append([*seeded, Parameters(job), Delete(job)])
+    rows.append([*seeded, Parameters(job), Delete(job), *_reported(record)])
     for number, row in enumerate(rows):
         for item in row:
             item.row = number
@@ -140,6 +143,12 @@ def _pictured(record: JobRecord, number: int | None = None) -> Iterable[discord.
             yield MendSeam(record.id, number)
         for button in (Enlarge, Grid, Describe, Parameters):
             yield button(record.id, number)
+
+
+def _reported(record: JobRecord) -> Iterable[discord.ui.Item[Any]]:
+    """Let a server's members point a result out to its moderators."""
+    if record.guild is not None and pictures_of(record):
+        yield Report(record.id)
 
 
 def _worded(record: JobRecord) -> Iterable[discord.ui.Item[Any]]:

@@ -21,18 +21,20 @@ from storage.blobs import BlobStore
 from storage.database import Database
 from storage.guilds import GuildStore
 from storage.jobs import JobStore
+from storage.moderation import ModerationStore
 from storage.records import JobRecord, QueueLimits
 from storage.usage import UsageStore
 from tests.doubles.intake import LentIntake
+from tests.doubles.detector import ScriptedDetector
 from tests.doubles.pictures import png
-from tests.doubles.service import ScriptedService
-from tests.storage.factories import quick_folder
 from tests.doubles.scenarios import (  # noqa: F401 - fixtures and a hook for every scenario
     discord_schema,
     hold_the_schema,
     pytest_collection_modifyitems,
     recorder,
 )
+from tests.doubles.service import ScriptedService
+from tests.storage.factories import quick_folder
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 COMMANDS = {"preview": "mask preview"}  # kinds whose command has another name
@@ -66,6 +68,8 @@ class House:
         self.jobs = JobStore(database)
         self.guilds = GuildStore(database)
         self.usage = UsageStore(database)
+        self.moderation = ModerationStore(database)
+        self.detector = ScriptedDetector()
         self.blobs = BlobStore(root / "blobs")
         self.service = BotService(root / "outbox")
         self.bot = self.build()
@@ -89,6 +93,8 @@ class House:
             service=self.service,
             guilds=self.guilds,
             usage=self.usage,
+            moderation=self.moderation,
+            detector=self.detector,
             intake=self.intake,
         )
 

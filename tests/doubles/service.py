@@ -39,6 +39,8 @@ class ScriptedService:
         self.capacity = capacity
         self.ready = True
         self.worker = "scripted-1"
+        #: What is written into pictures in place of the prompt asked for.
+        self.infotext = ""
         #: What was handed over and has not ended, by job id, in order.
         self.held: dict[str, Submit] = {}
         #: Everything that was ever handed over.
@@ -167,7 +169,7 @@ class ScriptedService:
         self, job: Submit, number: int, size: tuple[int, int], colour: str, file: bytes | None
     ) -> Picture:
         path = self.outbox / f"{job.job_id}-{job.attempt}-{number}.png"
-        infotext = f"{job.params.get('prompt', '')}\nSteps: 20, Seed: {number}"
+        infotext = self.infotext or f"{job.params.get('prompt', '')}\nSteps: 20, Seed: {number}"
         info = PngInfo()
         info.add_text("parameters", infotext)
         Image.new("RGB", size, colour).save(path, pnginfo=info)

@@ -5,9 +5,10 @@ from bot.commands.settings.base import SETTINGS
 from bot.commands.settings.content import Content
 from bot.commands.settings.history import History
 from bot.commands.settings.limits import Limits
+from bot.commands.settings.pictures import Pictures
 
 
-class SettingsCog(History, Access, Limits, Content):
+class SettingsCog(History, Access, Limits, Content, Pictures):
     """A server's own rules."""
 
     settings = SETTINGS

@@ -7,7 +7,7 @@ import pytest
 from storage.records import JobState
 
 PICTURED = ["Upscale 2×", "Inpaint", "Describe", "Parameters"]
-EVERY = ["Again", "Vary (subtle)", "Vary (strong)", "Edit", *PICTURED, "Delete"]
+EVERY = ["Again", "Vary (subtle)", "Vary (strong)", "Edit", *PICTURED, "Delete", "Report"]
 
 
 async def done(house, kind="img2img", pictures=1, text="", **options):
@@ -34,7 +34,7 @@ async def test_a_result_offers_all_that_can_be_done_with_it(house):
 
 
 async def test_an_enlargement_offers_what_needs_no_seed(house):
-    assert labels((await done(house, "upscale")).response) == [*PICTURED, "Delete"]
+    assert labels((await done(house, "upscale")).response) == [*PICTURED, "Delete", "Report"]
 
 
 async def test_words_offer_to_become_a_prompt(house):

@@ -18,6 +18,7 @@ SINGLE = [
     "Describe",
     "Parameters",
     "Delete",
+    "Report",
 ]
 
 
@@ -36,9 +37,9 @@ def rows(message) -> list[list[str]]:
 )
 async def test_each_picture_has_a_u_and_a_v(house, pictures, wide):
     message = (await sheet(house, pictures)).response
-    assert [len(row) for row in rows(message)] == [*wide, *wide, 4]
+    assert [len(row) for row in rows(message)] == [*wide, *wide, 5]
     numbered = [f"{letter}{n}" for letter in "UV" for n in range(1, pictures + 1)]
-    assert labels(message) == [*numbered, "Again", "Edit", "Parameters", "Delete"]
+    assert labels(message) == [*numbered, "Again", "Edit", "Parameters", "Delete", "Report"]
 
 
 async def test_u_posts_the_picture_as_it_was_made(house):

@@ -1,0 +1,26 @@
+"""A picture check whose answers the tests decide."""
+
+from __future__ import annotations
+
+from bot.safety.detector import NoDetector
+
+
+class ScriptedDetector:
+    """Implements `bot.safety.detector.Detector`."""
+
+    def __init__(self) -> None:
+        #: The next answers in order; after the last one, every picture is harmless.
+        self.scores: list[float] = []
+        #: Whether the host has a detector at all.
+        self.present = True
+        #: How many pictures it was asked about.
+        self.asked = 0
+
+    async def score(self, data: bytes) -> float:
+        self.asked += 1
+        if not self.present:
+            raise NoDetector
+        return self.scores.pop(0) if self.scores else 0.0
+
+    def close(self) -> None:
+        pass
