@@ -24,6 +24,7 @@ from storage.errors import BlobMissing, DiskFull, QueueFull, UnknownJob
 
 log = logging.getLogger(__name__)
 
+ALREADY_ANSWERED = 40060  # Discord's code
 SPEAKING = (UserError, JobError, QueueFull, UnknownJob, BlobMissing, DiskFull)
 """Errors whose message was written for members."""
 
@@ -42,14 +43,25 @@ async def answer_error(interaction: discord.Interaction[Any], error: Exception) 
     """Tell the member why it does not go on, and leave no half answer behind. Never raises."""
     words = words_for(error)
     try:
-        if not interaction.response.is_done():
-            await interaction.response.send_message(words, ephemeral=True)
+        if not interaction.response.is_done() and await _answered_first(interaction, words):
             return
         await interaction.followup.send(words, ephemeral=True)
-        if interaction.response.type is discord.InteractionResponseType.channel_message:
+        kind = interaction.response.type
+        if kind in (None, discord.InteractionResponseType.channel_message):
             await interaction.delete_original_response()
     except NOT_THROUGH as failure:
         log.warning("A refusal could not be shown: %s", failure, extra={"action": "answer_lost"})
+
+
+async def _answered_first(interaction: discord.Interaction[Any], words: str) -> bool:
+    """Answer for the first time; False where there is an answer whose arrival was never told."""
+    try:
+        await interaction.response.send_message(words, ephemeral=True)
+    except discord.HTTPException as error:
+        if error.code != ALREADY_ANSWERED:
+            raise
+        return False
+    return True
 
 
 def words_for(error: BaseException) -> str:

@@ -116,7 +116,7 @@ class Routes:
             )
         except (discord.NotFound, discord.Forbidden) as error:
             raise Unreachable(WHY_UNREACHABLE.get(error.code, str(error.text))) from error
-        await self._point_to(reply_to, texts.shown_below(message.jump_url))
+        await self.point_to(reply_to, message.jump_url)
         return message.id
 
     async def find(self, reply_to: ReplyTo, job_id: str) -> int | None:
@@ -137,10 +137,10 @@ class Routes:
             log.info("The channel of job %s cannot be searched.", job_id)
         return None
 
-    async def _point_to(self, reply_to: ReplyTo, content: str) -> None:
+    async def point_to(self, reply_to: ReplyTo, link: str) -> None:
         """Let the old card say where the result is, if it is still there."""
         try:
-            await self.edit_card(reply_to, content, None, files=[])
+            await self.edit_card(reply_to, texts.shown_below(link), None, files=[])
         except NOT_THROUGH as error:
             log.info("An old card stays as it is: %s", error)
 

@@ -12,6 +12,7 @@ from bot.answers import answer_error
 from bot.errors import NothingToCancel
 from storage.records import DeliveryState, JobState
 from tests.bot.delivery.test_delivery import QUARTER_HOUR, results
+from tests.doubles.pictures import png
 
 
 def lose_answers(monkeypatch, routes, name: str) -> None:
@@ -39,7 +40,7 @@ async def test_a_result_in_its_card_is_not_posted_again_when_the_token_is_over(h
 
 
 async def test_a_posted_result_is_found_again(house, monkeypatch):
-    await house.ask()
+    card = await house.ask()
     await house.env.advance_time(QUARTER_HOUR)
     routes = house.bot.delivery._routes
     with monkeypatch.context() as patch:
@@ -52,6 +53,57 @@ async def test_a_posted_result_is_found_again(house, monkeypatch):
     (result,) = results(house)
     record = await house.only_job()
     assert (DeliveryState.SENT, str(result.id)) == (record.delivery, record.message)
+    assert result.jump_url in card.response.content
+    assert not card.response.components
+
+
+def lose_first_answers(monkeypatch, name: str) -> None:
+    """Let first answers to interactions arrive, and the word of it be lost."""
+    applied = getattr(discord.InteractionResponse, name)
+
+    async def lossy(response, *arguments: object, **named: object) -> None:
+        await applied(response, *arguments, **named)
+        response._response_type = None
+        raise aiohttp.ServerDisconnectedError
+
+    monkeypatch.setattr(discord.InteractionResponse, name, lossy)
+
+
+async def test_a_first_answer_that_arrived_unseen_becomes_the_result(house, monkeypatch):
+    with monkeypatch.context() as patch:
+        lose_first_answers(patch, "send_message")
+        await house.ask()
+    await house.finish()
+    (message,) = results(house)
+    record = await house.only_job()
+    assert (DeliveryState.SENT, str(message.id)) == (record.delivery, record.message)
+    assert len(house.messages()) == 1
+
+
+async def test_a_refusal_after_an_answer_that_arrived_unseen(house, monkeypatch):
+    with monkeypatch.context() as patch:
+        lose_first_answers(patch, "send_message")
+        await house.ask(image=("a.png", b"no picture at all"))
+    assert house.messages() == []
+    assert await house.count() == 0
+
+
+async def test_a_deferral_that_arrived_unseen(house, monkeypatch):
+    grid = await house.ask_plain("mask grid", image=("a.png", png()))
+    await house.finish()
+    with monkeypatch.context() as patch:
+        lose_first_answers(patch, "defer")
+        await house.alice.select(grid.response, ["A1"])
+    assert house.service.job.params["mask_shape"] == "A1"
+
+
+async def test_a_first_answer_that_never_arrived_queues_nothing(house):
+    house.env.inject_error("POST", "/interactions/*", status=500)
+    house.env.inject_error("GET", "/webhooks/*", status=404, code=10015)
+    await house.ask()
+    house.take_errors()
+    assert await house.count() == 0
+    assert not [message for message in house.messages() if "reading" in message.content]
 
 
 async def test_a_place_whose_answer_was_lost_leaves_the_card(house, monkeypatch):
