@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import logging
 import sys
 from pathlib import Path
 
 from bot.cli.arguments import add_kinds
 from bot.errors import SettingsError
+from bot.logs import configure
 from bot.settings import Settings, read_settings
 
 REFUSED = 2
@@ -87,9 +87,7 @@ def main() -> int:
         return REFUSED
     if getattr(arguments, "data_dir", None):
         settings = settings.model_copy(update={"data_dir": arguments.data_dir})
-    logging.basicConfig(
-        level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    configure(settings.log_level, settings.log_format)
     try:
         return asyncio.run(perform(arguments, settings))
     except KeyboardInterrupt:

@@ -19,6 +19,7 @@ from discord import app_commands
 from bot import texts
 from bot.errors import UserError
 from bot.failures import NOT_THROUGH
+from bot.logs import trace
 from inference.errors import JobError
 from storage.errors import BlobMissing, DiskFull, QueueFull, UnknownJob
 
@@ -31,6 +32,11 @@ SPEAKING = (UserError, JobError, QueueFull, UnknownJob, BlobMissing, DiskFull)
 
 class EaselTree(app_commands.CommandTree[Any]):
     """The command tree whose errors are answered."""
+
+    async def interaction_check(self, interaction: discord.Interaction[Any], /) -> bool:
+        """Let everybody in, and let the log know by what: each interaction is a task of its own."""
+        trace(str(interaction.id))
+        return True
 
     async def on_error(
         self, interaction: discord.Interaction[Any], error: app_commands.AppCommandError

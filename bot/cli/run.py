@@ -13,7 +13,9 @@ import discord
 
 from bot.client import Easel
 from bot.endpoints import point_at
+from bot.errors import SettingsError
 from bot.house import House, opened
+from bot.redaction import redacted
 from bot.settings import Settings
 from storage.errors import StorageError
 from storage.guilds import GuildStore
@@ -39,8 +41,8 @@ async def run(settings: Settings) -> int:
             return await _serve(
                 make_bot(house, settings), settings.discord_token.get_secret_value()
             )
-    except StorageError as error:
-        sys.stderr.write(f"{error}\n")
+    except (StorageError, SettingsError) as error:
+        sys.stderr.write(redacted(f"{error}\n"))
         return FAILED
 
 

@@ -20,6 +20,8 @@ from bot.delivery.screening import Unscreened, Viewer
 from bot.dispatcher import IdleWait, Submission, straight
 from bot.errors import Unreachable
 from bot.failures import NOT_THROUGH
+from bot.logs import about
+from bot.meter import Meter
 from bot.reply_to import DEFAULT_FILE_LIMIT, ReplyTo
 from inference.events import Progress
 from storage.blobs import BlobStore
@@ -48,6 +50,8 @@ class Delivery:
         idle_wait: IdleWait = straight,
     ) -> None:
         self.idle_wait: IdleWait = idle_wait
+        #: Who measures.
+        self.meter = Meter()
         self._jobs = jobs
         self._blobs = blobs
         self._routes = routes
@@ -147,7 +151,8 @@ class Delivery:
     async def _settle(self, record: JobRecord) -> None:
         try:
             async with self.board.card(record.id).lock:
-                await self._announce(record)
+                with about(record):
+                    await self._announce(record)
         except StorageError:
             log.exception("The delivery of %s could not be noted.", record.id)
         except Exception as error:
@@ -173,11 +178,14 @@ class Delivery:
             message_id = await self._send(record, reply_to)
         except Unreachable as error:
             await self._jobs.undeliverable(record.id, str(error))
+            self.meter.announced("undelivered")
         except NOT_THROUGH as error:
             log.warning("The result of %s did not get through: %s", record.id, error)
             await self._postpone(record, str(error))
         else:
             await self._jobs.delivered(record.id, str(message_id))
+            self.meter.announced("sent")
+            log.info("Job %s is shown as message %s.", record.id, message_id)
             await self._jobs.readdress(record.id, reply_to.without_token().encode())
 
     async def _send(self, record: JobRecord, reply_to: ReplyTo) -> int:
@@ -267,3 +275,4 @@ class Delivery:
                 await self._jobs.undeliverable(record.id, reason)
             else:
                 await self._jobs.requeue_delivery(record.id, reason)
+                self.meter.announced("postponed")

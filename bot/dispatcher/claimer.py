@@ -8,6 +8,8 @@ from datetime import timedelta
 from bot.dispatcher.contract import Admission, EveryJob
 from bot.dispatcher.hands import Hands, Held
 from bot.dispatcher.recorder import Recorder
+from bot.logs import about
+from bot.meter import Meter
 from inference.commands import FinishedPart, Submit
 from inference.errors import NoWorker
 from inference.service import Service
@@ -38,6 +40,8 @@ class Claimer:
     ) -> None:
         #: Who looks at a job once more before it runs.
         self.admission: Admission = EveryJob()
+        #: Who measures.
+        self.meter = Meter()
         self._jobs = jobs
         self._blobs = blobs
         self._service = service
@@ -61,7 +65,8 @@ class Claimer:
         )
         # All are held before the first is handed over: should that fail, the others are known.
         for held in [self._hands.hold(record, worker) for record in records]:
-            await self._hand_over(held)
+            with about(held.record):
+                await self._hand_over(held)
         if records:
             self._near = {worker: self._near[worker] for worker in self._names() & set(self._near)}
             self._near[worker] = records[-1].affinity
@@ -79,6 +84,8 @@ class Claimer:
 
     async def _hand_over(self, held: Held) -> None:
         record, worker = held.record, held.worker
+        if record.started_at is not None and record.attempt == 1:
+            self.meter.claimed(record.started_at - record.created_at)
         refusal = await self.admission.refusal(record)
         if self._hands.find(worker, record.id, record.attempt) is not held:
             return  # called off meanwhile

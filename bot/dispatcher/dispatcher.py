@@ -21,6 +21,8 @@ from bot.dispatcher.contract import (
 )
 from bot.dispatcher.hands import Hands
 from bot.dispatcher.recorder import Recorder
+from bot.logs import tracing
+from bot.meter import Meter
 from inference.jobs import KINDS, Job, price
 from inference.jobs.names import MAX_SEED
 from inference.jobs.wordlists import WordLists
@@ -75,6 +77,15 @@ class Dispatcher:
     @announcer.setter
     def announcer(self, announcer: Announcer) -> None:
         self._recorder.announcer = announcer
+
+    @property
+    def meter(self) -> Meter:
+        """Who measures."""
+        return self._claimer.meter
+
+    @meter.setter
+    def meter(self, meter: Meter) -> None:
+        self._claimer.meter = self._recorder.meter = meter
 
     @property
     def admission(self) -> Admission:
@@ -149,21 +160,22 @@ class Dispatcher:
         """Queue a job whose pictures are stored already; see `submit`."""
         job.check_pictures(inputs)
         job = job.resolved(random.randrange(MAX_SEED))
-        record, created = await self._jobs.enqueue(
-            NewJob(
-                kind=job.kind,
-                params=job.encode(),
-                inputs=dict(inputs),
-                owner=owner,
-                guild=guild,
-                reply_to=reply_to,
-                idempotency_key=idempotency_key,
-                cost=price(job),
-                parent=parent,
-                affinity=getattr(job, "model", None),
-            ),
-            self._limits,
-        )
+        with tracing(idempotency_key):
+            record, created = await self._jobs.enqueue(
+                NewJob(
+                    kind=job.kind,
+                    params=job.encode(),
+                    inputs=dict(inputs),
+                    owner=owner,
+                    guild=guild,
+                    reply_to=reply_to,
+                    idempotency_key=idempotency_key,
+                    cost=price(job),
+                    parent=parent,
+                    affinity=getattr(job, "model", None),
+                ),
+                self._limits,
+            )
         self._wake.set()
         place = await self._jobs.place(record.id)
         ready = sum(worker.ready for worker in self._service.workers)

@@ -18,6 +18,8 @@ class Held:
 
     record: JobRecord
     worker: str
+    #: How far it is, in steps.
+    step: int = 0
     renewed: float = field(default_factory=monotonic)
 
     def due(self) -> bool:

@@ -13,6 +13,8 @@ from typing import Any
 
 from bot.dispatcher.contract import Alarm, Announcer
 from bot.dispatcher.hands import Hands, Held
+from bot.logs import about
+from bot.meter import Meter
 from inference.events import (
     Dropped,
     Event,
@@ -49,6 +51,7 @@ class Recorder:
     ) -> None:
         self.announcer = announcer
         self.alarm: Alarm = log.error
+        self.meter = Meter()
         self._jobs = jobs
         self._blobs = blobs
         self._service = service
@@ -61,6 +64,17 @@ class Recorder:
         Raises:
             StorageError: it could not be recorded; the lease will give the job back.
         """
+        held = self._held(worker, event)
+        with about(held.record) if held is not None else contextlib.nullcontext():
+            await self._record(worker, event)
+
+    def _held(self, worker: str, event: Event) -> Held | None:
+        """Find the job that an event is about."""
+        if isinstance(event, Progress | PartFinished | Finished | Failed | Dropped):
+            return self._hands.find(worker, event.job_id, event.attempt)
+        return None
+
+    async def _record(self, worker: str, event: Event) -> None:
         match event:
             case Ready():
                 log.info("%s is ready on %s (%s).", worker, event.device, event.dtype)
@@ -109,6 +123,8 @@ class Recorder:
         held = self._hands.find(worker, event.job_id, event.attempt)
         if held is None:
             return
+        self.meter.stepped(event.step - held.step, event.rows)
+        held.step = event.step
         for other in self._hands.of(worker):
             if other.due():
                 await self._renew(other, event if other is held else None)

@@ -128,6 +128,7 @@ class Engine:
                     part = part_of(task.work, task.result)
                     reports += [Kept(task.run, part)] if part is not None else []
         for task in turn.batch:
+            task.run.rows = len(turn.batch)
             if self._alive(task):
                 touched[id(task.run)] = task.run
                 if task.stage is not Stage.DENOISE:

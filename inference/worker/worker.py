@@ -161,6 +161,7 @@ class Worker:
                     step=run.step,
                     steps=run.steps,
                     preview=self._previews.step(run),
+                    rows=run.rows,
                 )
             )
 

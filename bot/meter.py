@@ -1,0 +1,25 @@
+"""What is measured while Easel runs; where nobody asked, these calls do nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+
+class Meter:
+    """Takes notes of nothing."""
+
+    def claimed(self, waited: timedelta) -> None:
+        """Note that a job left the queue, and how long it had waited."""
+
+    def stepped(self, steps: int, rows: int) -> None:
+        """Note that a job came so many steps further, the last in a call of so many rows."""
+
+    def announced(self, outcome: str) -> None:
+        """Note how an announcement ended: `sent`, `undelivered` or `postponed`."""
+
+    def counted(self, jobs: Mapping[str, int]) -> None:
+        """Note how many jobs are in each state."""
+
+    def lagged(self, seconds: float) -> None:
+        """Note by how much the event loop was late."""
