@@ -112,6 +112,7 @@ class Upscale(Job):
     crop: bool = flag(False, "Cut to exactly the target size")
     second: str = words("", 100, "A second upscaler to blend in")
     visibility: float = number(0.0, 0.0, 1.0, "How much of the second upscaler")
+    denoise: float = number(1.0, 0.0, 1.0, "How much realesr-general-x4v3 denoises")
     mode: str = choice("enlarge", ("enlarge", "redraw"), "Redraw denoises every tile afterwards")
     prompt: str = words("", 6000, "Redraw: what the picture shows")
     negative_prompt: str = words("", 6000, "Redraw: what it should not show")

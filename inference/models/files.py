@@ -12,6 +12,7 @@ DIFFUSION, UPSCALER, DESCRIBER = "diffusion", "upscaler", "describer"
 STARTER = "starter"
 #: Folders of the models folder that hold other things than checkpoints.
 CHECKPOINTS, LORAS, EMBEDDINGS, VAES = "checkpoints", "loras", "embeddings", "vae"
+UPSCALERS = "upscalers"
 SUFFIX = ".safetensors"
 VAE_SUFFIX = f".vae{SUFFIX}"
 UNET_FILE = Path("unet", f"diffusion_pytorch_model{SUFFIX}")

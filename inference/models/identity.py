@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import torch
+from spandrel import MAIN_REGISTRY
+
 from inference.models.errors import UnsupportedWeights
+from inference.models.files import UPSCALERS
 from inference.models.header import Header, read_header
 
-Kind = Literal["checkpoint", "lora", "vae", "embedding", "unet", "other"]
+Kind = Literal["checkpoint", "lora", "vae", "embedding", "unet", "upscaler", "other"]
 Family = Literal["sd1", "sd2", "sdxl"]
 
 UNET = "model.diffusion_model."
@@ -88,6 +92,8 @@ def identify(header: Header) -> Identity:
     if (width := embedding_width(header)) is not None:
         family = WIDTHS.get(width)
         return Identity("embedding", family, title=_titled("embedding", family))
+    if architecture := upscaler_architecture(header):
+        return Identity("upscaler", title=f"an upscaler ({architecture})")
     return Identity("other", title="a file of another kind")
 
 
@@ -101,10 +107,19 @@ def checkpoint_identity(path: Path) -> Identity:
     found = identify_file(path)
     if found.kind == "checkpoint":
         return found
-    places = {"lora": "loras", "vae": "vae", "embedding": "embeddings"}
+    places = {"lora": "loras", "vae": "vae", "embedding": "embeddings", "upscaler": UPSCALERS}
     place = places.get(found.kind)
     hint = f"lay it into the folder {place}" if place else "Easel does not run it as a checkpoint"
     raise UnsupportedWeights(f"{path.name} is {found.title}, no checkpoint: {hint}.")
+
+
+def upscaler_architecture(header: Header) -> str | None:
+    """Name the architecture of an upscaling network, by its arrays' names and shapes alone."""
+    arrays = {
+        name: torch.empty(entry.shape, device="meta") for name, entry in header.entries.items()
+    }
+    known = MAIN_REGISTRY.architectures("detection")
+    return next((one.architecture.name for one in known if one.detect(arrays)), None)
 
 
 def embedding_width(header: Header) -> int | None:

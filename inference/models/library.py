@@ -14,17 +14,13 @@ import torch
 from inference.config import EngineConfig
 from inference.events import ModelInfo
 from inference.interrogation.describers import Describers
-from inference.models import folder
-from inference.models.catalogue import UPSCALERS, upscaler_entry
-from inference.models.checkpoint import CONFIGS, load_checkpoint, natural_side, read_vae
+from inference.models.checkpoint import CONFIGS
 from inference.models.diffusion import DiffusionModel, ModelTraits
 from inference.models.embeddings import Embeddings, load_embeddings
 from inference.models.errors import ModelError, UnknownModel
 from inference.models.files import (
     DESCRIBER,
     DIFFUSION,
-    EMBEDDINGS,
-    SUFFIX,
     UPSCALER,
     Weights,
     find_checkpoints,
@@ -40,8 +36,8 @@ from inference.models.lora.side import Side
 from inference.models.nearest import nearest
 from inference.models.resident import Resident, default_budget, folder_bytes, weight_bytes
 from inference.models.upscale_plan import NetworkTraits
-from inference.models.upscaler import Upscaler, load_upscaler
-from inference.models.weights import is_installed, prepare
+from inference.models.upscaler import Upscaler
+from inference.models.upscaler_shelf import UpscalerShelf
 from inference.prompts.chunks import Tokenizer
 from inference.prompts.networks import Lora
 from inference.prompts.tokenizer import load_tokenizer
@@ -81,6 +77,7 @@ class Library:
         self._loras = LoraShelf(self.shelf, self._resident.budget // LORA_SHARE)
         self._traits: dict[str, ModelTraits] = {}
         self._upscaler_traits: dict[str, NetworkTraits] = {}
+        self._upscalers = UpscalerShelf(Path(config.models_dir), Path(config.cache_dir), device)
         self._hashes = Hashes(Path(config.cache_dir) / "hashes.json")
         #: What describes pictures; its networks lie within the same budget.
         self.describers = Describers(
@@ -185,11 +182,10 @@ class Library:
         found: Upscaler | None = self._resident.get((UPSCALER, key))
         if found is not None:
             return found
-        path = self._upscaler_file(key)
         made: Upscaler = self._resident.load(
             (UPSCALER, key),
-            _bytes([path], torch.float32),
-            lambda: load_upscaler(path, self._device),
+            count_bytes([self._upscalers.path(key)], torch.float32),
+            lambda: self._upscalers.load(key),
             lambda network: network.nbytes,
         )
         return made
@@ -207,12 +203,7 @@ class Library:
     def infos(self) -> tuple[ModelInfo, ...]:
         """List what can be named: checkpoints, and upscalers whose weights are here."""
         checkpoints = tuple(self._checkpoints())
-        upscalers = tuple(
-            ModelInfo(name=entry.key, kind="upscaler", size=entry.scale, about=entry.purpose)
-            for entry in UPSCALERS
-            if is_installed(entry) or self._own_upscaler(entry.key).is_file()
-        )
-        return checkpoints + upscalers + self.describers.infos()
+        return checkpoints + tuple(self._upscalers.infos()) + self.describers.infos()
 
     def _checkpoints(self) -> Iterator[ModelInfo]:
         """List the checkpoints whose files can be read."""
@@ -223,10 +214,6 @@ class Library:
                 yield ModelInfo(name=name, kind="diffusion", size=self._natural(path))
             except ModelError as error:
                 log.warning("Left out of the checkpoints: %s", error)
-
-    def _own_upscaler(self, key: str) -> Path:
-        """Name the file in which the host's own, pulled or laid there, would be."""
-        return Path(self._config.cache_dir) / "upscalers" / f"{key}{SUFFIX}"
 
     @property
     def shelf(self) -> Path:
@@ -250,46 +237,10 @@ class Library:
         try:
             match kind:
                 case "upscaler":
-                    return _bytes([self._upscaler_file(name)], torch.float32)
+                    return count_bytes([self._upscalers.path(name)], torch.float32)
                 case "describer":
                     return folder_bytes(Path(name))
                 case _:
                     return _bytes(part_files(self._path(name)), self._dtype)
         except (ModelError, KeyError):
             return 0
-
-    def _upscaler_file(self, key: str) -> Path:
-        return prepare(upscaler_entry(key), Path(self._config.cache_dir) / "upscalers")
-
-    def _load(self, path: Path, key: str) -> DiffusionModel:
-        """Load a folder or a file, with the autoencoder laid beside it."""
-        vae = vae_beside(self.shelf, key)
-        if path.is_dir():
-            model = folder.load_folder(path, key, self._device, self._dtype)
-            if vae is not None:
-                config = dict(model.vae.config)
-                model = replace(model, vae=read_vae(vae, config, self._device, self._dtype))
-        else:
-            model = load_checkpoint(
-                path, key, self._device, self._dtype, configs=self._configs, vae=vae
-            )
-        return replace(
-            model,
-            digest=self._hashes.short(main_file(path)),
-            words=replace(model.words, embeddings=self._embeddings(model)),
-        )
-
-    def _embeddings(self, model: DiffusionModel) -> Embeddings:
-        widths = [int(text.config.hidden_size) for text in model.words.models]
-        return load_embeddings(find_files(self.shelf, EMBEDDINGS), widths)
-
-
-def _bytes(files: Iterable[Path], dtype: torch.dtype) -> int:
-    """Count the bytes of the weights in files once they are loaded in a number format."""
-    return dtype.itemsize * sum(
-        math.prod(entry.shape) for file in files for entry in read_header(file).entries.values()
-    )
-
-
-def _weights(model: DiffusionModel) -> int:
-    return weight_bytes(model.unet, model.vae, *model.words.models)

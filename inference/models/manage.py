@@ -21,7 +21,7 @@ from inference.models.errors import (
     ModelError,
     UnsupportedWeights,
 )
-from inference.models.files import CHECKPOINTS, EMBEDDINGS, LORAS, SUFFIX, VAES
+from inference.models.files import CHECKPOINTS, EMBEDDINGS, LORAS, SUFFIX, UPSCALERS, VAES
 from inference.models.hashes import Hashes
 from inference.models.header import PICKLED, read_header
 from inference.models.identity import identify_file
@@ -32,7 +32,13 @@ DOWNLOAD_LIMIT, CONVERSION_LIMIT = 6 * 3600.0, 1800.0
 #: What actions cannot do without.
 NEEDED = {"import": "the path of a file", "pull": "the key of an upscaler"}
 #: Where each kind of file belongs in the models folder.
-PLACES = {"checkpoint": CHECKPOINTS, "lora": LORAS, "embedding": EMBEDDINGS, "vae": VAES}
+PLACES = {
+    "checkpoint": CHECKPOINTS,
+    "lora": LORAS,
+    "embedding": EMBEDDINGS,
+    "vae": VAES,
+    "upscaler": UPSCALERS,
+}
 
 
 def files(models: Path) -> Iterator[Path]:
@@ -146,6 +152,17 @@ def _convert(source: Path, target: Path, trusted: bool) -> None:
         raise CorruptWeights(words[-1] if words else f"{source.name} cannot be converted.")
 
 
+def _agreed(source: Path) -> bool:
+    """Ask at a terminal whether a pickle may be converted; without one it may not."""
+    if source.suffix.lower() not in PICKLED or not source.is_file() or not sys.stdin.isatty():
+        return False
+    sys.stderr.write(
+        f"{source.name} is a PyTorch pickle. A process of its own would take the weights out of it "
+        "and nothing else. Do you trust where it comes from? [y/N] "
+    )
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
 def _plain(name: str) -> str:
     """See that a name is one, not a path.
 
@@ -194,7 +211,9 @@ def _act(given: argparse.Namespace) -> tuple[list[str], int]:
         case "verify":
             return verify(given.models, Hashes(given.cache / "hashes.json"))
         case "import":
-            path = import_file(Path(given.target), given.models, given.name, given.yes)
+            source = Path(given.target)
+            trusted = given.yes or _agreed(source)
+            path = import_file(source, given.models, given.name, trusted)
             return [f"{path.stem} is there: {identify_file(path).title}."], 0
         case _:
             return [f"{pull(given.target, given.cache).stem} is there."], 0

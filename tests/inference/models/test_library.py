@@ -6,15 +6,16 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from inference.config import EngineConfig
-from inference.models import library as library_module
 from inference.models.diffusion import DiffusionModel
 from inference.models.errors import UnknownModel, UnsupportedWeights
 from inference.models.files import find_files
 from inference.models.library import Library
 from inference.models.resident import weight_bytes
 from inference.models.upscaler import Upscaler
+from inference.models.upscaler_shelf import UpscalerShelf
 
 KINDS = (DiffusionModel, torch.nn.Parameter)
 
@@ -131,7 +132,7 @@ def weights_of(library):
     return library._resident.nbytes
 
 
-def test_an_upscaler_is_counted_in_the_same_budget(make_library, monkeypatch):
+def test_an_upscaler_is_counted_in_the_same_budget(make_library, monkeypatch, tmp_path):
     network = Upscaler(
         descriptor=SimpleNamespace(model=torch.nn.Linear(10, 10, bias=False)),
         device=torch.device("cpu"),
@@ -140,8 +141,9 @@ def test_an_upscaler_is_counted_in_the_same_budget(make_library, monkeypatch):
         overlap=17,
         exact=True,
     )
-    monkeypatch.setattr(library_module, "load_upscaler", lambda path, device: network)
-    monkeypatch.setattr(Library, "_upscaler_file", lambda self, key: self._path("one"))
+    monkeypatch.setattr(UpscalerShelf, "load", lambda self, key: network)
+    monkeypatch.setattr(UpscalerShelf, "path", lambda self, key: tmp_path / "x.safetensors")
+    save_file({"w": torch.zeros(10, 10)}, tmp_path / "x.safetensors")
     roomy, tight = make_library(budget=2**30), make_library(budget=1)
     for library in (roomy, tight):
         library.diffusion("one")

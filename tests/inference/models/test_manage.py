@@ -1,15 +1,19 @@
 """The models folder from the command line."""
 
 import hashlib
+import io
+import sys
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from spandrel.architectures.Compact import Compact
 
 from inference.models import manage
 from inference.models.catalogue import upscaler_entry
 from inference.models.errors import CorruptWeights, MissingWeights, UnsupportedWeights
 from inference.models.unpickle import convert, tensors_of
+from inference.models.upscaler_shelf import UpscalerShelf
 
 
 @pytest.fixture
@@ -38,6 +42,23 @@ def test_a_file_is_laid_where_its_kind_belongs(lora, models, capsys):
     assert 0 == run(models, "import", str(lora), "--name", "pen")
     assert lora.read_bytes() == (models / "loras" / "pen.safetensors").read_bytes()
     assert "pen is there: a LoRA for Stable Diffusion 1." in capsys.readouterr().out
+
+
+def test_an_upscalers_pickle_is_converted_after_asking(tmp_path, models, monkeypatch, capsys):
+    source = tmp_path / "own.pth"
+    torch.save({"params_ema": Compact(num_feat=8, num_conv=2, upscale=2).state_dict()}, source)
+    assert 1 == run(models, "import", str(source))
+    assert "say --yes if you trust" in capsys.readouterr().err
+    for answer, code in (("n\n", 1), ("y\n", 0)):
+        terminal = io.StringIO(answer)
+        terminal.isatty = lambda: True
+        monkeypatch.setattr(sys, "stdin", terminal)
+        assert code == run(models, "import", str(source))
+    told = capsys.readouterr()
+    assert "Do you trust where it comes from? [y/N]" in told.err
+    assert "own is there: an upscaler (RealESRGAN Compact)." in told.out
+    shelf = UpscalerShelf(models, tmp_path / "cache", torch.device("cpu"))
+    assert 2 == shelf.load("own").scale
 
 
 def test_nothing_is_written_over_and_nothing_left_behind(lora, models):

