@@ -14,13 +14,15 @@ import torch
 from inference.config import EngineConfig
 from inference.events import ModelInfo
 from inference.interrogation.describers import Describers
-from inference.models.checkpoint import CONFIGS
+from inference.models import folder
+from inference.models.checkpoint import CONFIGS, load_checkpoint, natural_side, read_vae
 from inference.models.diffusion import DiffusionModel, ModelTraits
 from inference.models.embeddings import Embeddings, load_embeddings
 from inference.models.errors import ModelError, UnknownModel
 from inference.models.files import (
     DESCRIBER,
     DIFFUSION,
+    EMBEDDINGS,
     UPSCALER,
     Weights,
     find_checkpoints,
@@ -184,7 +186,7 @@ class Library:
             return found
         made: Upscaler = self._resident.load(
             (UPSCALER, key),
-            count_bytes([self._upscalers.path(key)], torch.float32),
+            _bytes([self._upscalers.path(key)], torch.float32),
             lambda: self._upscalers.load(key),
             lambda network: network.nbytes,
         )
@@ -237,10 +239,43 @@ class Library:
         try:
             match kind:
                 case "upscaler":
-                    return count_bytes([self._upscalers.path(name)], torch.float32)
+                    return _bytes([self._upscalers.path(name)], torch.float32)
                 case "describer":
                     return folder_bytes(Path(name))
                 case _:
                     return _bytes(part_files(self._path(name)), self._dtype)
         except (ModelError, KeyError):
             return 0
+
+    def _load(self, path: Path, key: str) -> DiffusionModel:
+        """Load a folder or a file, with the autoencoder laid beside it."""
+        vae = vae_beside(self.shelf, key)
+        if path.is_dir():
+            model = folder.load_folder(path, key, self._device, self._dtype)
+            if vae is not None:
+                config = dict(model.vae.config)
+                model = replace(model, vae=read_vae(vae, config, self._device, self._dtype))
+        else:
+            model = load_checkpoint(
+                path, key, self._device, self._dtype, configs=self._configs, vae=vae
+            )
+        return replace(
+            model,
+            digest=self._hashes.short(main_file(path)),
+            words=replace(model.words, embeddings=self._embeddings(model)),
+        )
+
+    def _embeddings(self, model: DiffusionModel) -> Embeddings:
+        widths = [int(text.config.hidden_size) for text in model.words.models]
+        return load_embeddings(find_files(self.shelf, EMBEDDINGS), widths)
+
+
+def _bytes(files: Iterable[Path], dtype: torch.dtype) -> int:
+    """Count the bytes of the weights in files once they are loaded in a number format."""
+    return dtype.itemsize * sum(
+        math.prod(entry.shape) for file in files for entry in read_header(file).entries.values()
+    )
+
+
+def _weights(model: DiffusionModel) -> int:
+    return weight_bytes(model.unet, model.vae, *model.words.models)
