@@ -13,6 +13,7 @@ from typing import Any
 
 import discord
 import pytest
+from discord import app_commands
 from discord.ext import commands
 from simcord.http import router
 
@@ -109,7 +110,21 @@ def recorder(pytestconfig: pytest.Config) -> Iterator[Recorder]:
         patch.setattr(commands.Bot, "dispatch", told)
         patch.setattr(discord.InteractionResponse, "send_modal", opened)
         patch.setattr(listener, "grammar", HeardGrammar(watch))
+        for kind in (app_commands.Command, app_commands.Group, app_commands.ContextMenu):
+            patch.setattr(kind, "get_translated_payload", _once(kind.get_translated_payload))
         yield watch
+
+
+def _once(translated: Any) -> Any:
+    """Translate each command for the first bot only: all have the same, in 34 languages."""
+    kept: dict[str, dict[str, Any]] = {}
+
+    async def payload(command: Any, *how: Any) -> dict[str, Any]:
+        if command.qualified_name not in kept:
+            kept[command.qualified_name] = await translated(command, *how)
+        return kept[command.qualified_name]
+
+    return payload
 
 
 @pytest.fixture(scope="session")
@@ -139,8 +154,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def are_all_here(session: pytest.Session) -> bool:
-    """Whether every test of the bot takes part in this run, and in this process."""
-    files = set(FOLDER.rglob("test_*.py"))
+    """Whether every scenario takes part in this run, and in this process."""
+    files = {path for path in FOLDER.rglob("test_*.py") if FOLDER / "intake" not in path.parents}
     chosen = {item.path for item in session.items}
     narrowed = session.config.option.keyword or session.config.option.markexpr
     return files <= chosen and not narrowed and not hasattr(session.config, "workerinput")
