@@ -1,7 +1,8 @@
 """The long run of killing the bot and its worker at random moments.
 
-`python -m benchmarks chaos [--kills N] [--seed N] [--pause SECONDS] [--drop SHARE]`. The checkpoint
-is a tiny one with random weights: what is tried here is the way of the jobs, not their pictures.
+`python -m benchmarks chaos [--kills N] [--seed N] [--pause SECONDS] [--drop SHARE] [--quick]`. The
+checkpoint is a tiny one with random weights: what is tried here is the way of the jobs, not their
+pictures. With `--quick` the worker is a scripted one, which is ready at once.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ async def drive(arguments: argparse.Namespace) -> Outcome:
         torch.manual_seed(4)
         save_checkpoint(Path(folder) / "models" / "tiny", 4)
         async with DiscordServer() as discord:
-            house = ProcessHouse(discord, Path(folder), Path(folder) / "models")
+            house = ProcessHouse(
+                discord, Path(folder), Path(folder) / "models", quick=arguments.quick
+            )
             chaos = Chaos(
                 house,
                 kills=arguments.kills,
@@ -51,6 +54,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=random.randrange(2**32))
     parser.add_argument("--pause", type=float, default=6.0, help="longest pause before a kill")
     parser.add_argument("--drop", type=float, default=0.1, help="share of answers that are lost")
+    parser.add_argument("--quick", action="store_true", help="with a scripted worker")
     parser.add_argument("--log", type=Path, help="where to keep what the bot wrote")
     arguments = parser.parse_args()
     outcome = asyncio.run(drive(arguments))

@@ -7,11 +7,12 @@ import logging
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from bot.dispatcher import Dispatcher
 from bot.reply_to import TOKEN_LIFE, ReplyTo
 from storage.blobs import BlobStore
+from storage.clock import Clock, SystemClock
 from storage.guilds import GuildStore
 from storage.jobs import JobStore
 
@@ -87,7 +88,11 @@ async def do(chore: Chore) -> int | None:
 
 
 def chores(
-    jobs: JobStore, blobs: BlobStore, guilds: GuildStore, keep_days: float
+    jobs: JobStore,
+    blobs: BlobStore,
+    guilds: GuildStore,
+    keep_days: float,
+    clock: Clock | None = None,
 ) -> tuple[Chore, ...]:
     """List the house's chores.
 
@@ -96,16 +101,19 @@ def chores(
         blobs: the pictures, which go when no job names them.
         guilds: what servers have set; a server may keep things for less time than the host.
         keep_days: how long ended jobs are kept; 0 keeps them until somebody deletes them.
+        clock: by default the machine's. Its steady side is what counts: a wall clock that is set
+            forward must not end what is kept.
     """
+    now = (clock or SystemClock()).steady
 
     async def end_jobs() -> int:
-        return await _end_jobs(jobs, guilds, keep_days)
+        return await _end_jobs(jobs, guilds, keep_days, now())
 
     async def sweep_pictures() -> int:
         return len(await blobs.sweep(await jobs.referenced_blobs(), YOUNG))
 
     async def drop_tokens() -> int:
-        return await _drop_tokens(jobs)
+        return await _drop_tokens(jobs, now())
 
     return (
         Chore("jobs that were kept long enough", 3600.0, end_jobs),
@@ -114,8 +122,7 @@ def chores(
     )
 
 
-async def _end_jobs(jobs: JobStore, guilds: GuildStore, keep_days: float) -> int:
-    now = datetime.now(UTC)
+async def _end_jobs(jobs: JobStore, guilds: GuildStore, keep_days: float, now: datetime) -> int:
     gone = await jobs.purge(now - timedelta(days=keep_days)) if keep_days else 0
     for guild in await jobs.guilds():
         own = (await guilds.settings(guild)).get(KEEP_DAYS)
@@ -124,10 +131,10 @@ async def _end_jobs(jobs: JobStore, guilds: GuildStore, keep_days: float) -> int
     return gone
 
 
-async def _drop_tokens(jobs: JobStore) -> int:
+async def _drop_tokens(jobs: JobStore, now: datetime) -> int:
     """Take the tokens out of addresses when their time is over: a secret that opens nothing."""
     dropped = 0
-    before = datetime.now(UTC) - TOKEN_LIFE - timedelta(minutes=1)
+    before = now - TOKEN_LIFE - timedelta(minutes=1)
     while page := await jobs.old_addresses(before, PAGE):
         for id, address in page:
             reply_to = ReplyTo.decode(address)

@@ -114,6 +114,22 @@ async def test_without_an_end_nothing_goes(make_rooms):
     assert await rooms.blobs.exists(key)
 
 
+async def test_a_wall_clock_that_is_set_ends_nothing(make_rooms):
+    rooms = make_rooms(30)
+    id, _ = await rooms.ended(1)
+    clock = FakeClock()
+    clock.steady_time = datetime.now(UTC)
+    own = chores(rooms.jobs, rooms.blobs, rooms.guilds, 30, clock)
+    for step in (timedelta(days=400), timedelta(days=-400)):
+        clock.wall = datetime.now(UTC) + step
+        assert [0, 0, 0] == [await do(chore) for chore in own]
+    assert await rooms.kept(id)
+
+    clock.steady_time += timedelta(days=30)
+
+    assert 1 == await do(own[0])
+
+
 async def test_a_picture_just_stored_is_spared_though_no_job_names_it_yet(make_rooms):
     rooms = make_rooms()
     key = await rooms.blobs.put(b"a picture of a job that is only now being asked")

@@ -17,7 +17,15 @@ END_PATIENCE = 120.0  # seconds
 class BotProcess:
     """One life of the bot, or one after the other on the same data."""
 
-    def __init__(self, environment: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        log: Path,
+        program: tuple[str, ...] = ("main.py", "run"),
+        worker: str = "inference.worker",
+    ) -> None:
+        self._program = program
+        self._worker = worker
         kept = {
             name: value
             for name, value in os.environ.items()
@@ -52,8 +60,7 @@ class BotProcess:
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
-                "main.py",
-                "run",
+                *self._program,
                 cwd=ROOT,
                 env=self._environment,
                 stdin=asyncio.subprocess.DEVNULL,
@@ -66,7 +73,7 @@ class BotProcess:
         return [
             pid
             for pid in (int(path.name) for path in PROC.iterdir() if path.name.isdigit())
-            if _parent(pid) == self.pid and "inference.worker" in _command(pid)
+            if _parent(pid) == self.pid and self._worker in _command(pid)
         ]
 
     def kill_workers(self) -> int:
@@ -87,6 +94,15 @@ class BotProcess:
         self._running.send_signal(signal.SIGTERM)
         return await asyncio.wait_for(self._running.wait(), END_PATIENCE)
 
+    async def terminate_twice(self) -> int:
+        """Ask it to stop, and do not wait; return its exit code."""
+        self._running.send_signal(signal.SIGTERM)
+        # Not our process: nothing but its log tells that the first signal was heard.
+        while "Stopping" not in self.log.rpartition("is ready")[2]:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+        self._running.send_signal(signal.SIGTERM)
+        return await asyncio.wait_for(self._running.wait(), END_PATIENCE)
+
     async def close(self) -> None:
         """Leave nothing running."""
         if self._process is not None:
@@ -94,7 +110,7 @@ class BotProcess:
             await self.kill()
             for pid in workers:
                 # Not our child: nothing but looking tells its end.
-                while "inference.worker" in _command(pid):  # noqa: ASYNC110
+                while self._worker in _command(pid):  # noqa: ASYNC110
                     await asyncio.sleep(0.05)
 
 

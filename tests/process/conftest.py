@@ -33,3 +33,14 @@ async def easel(tmp_path_factory, models) -> AsyncIterator[ProcessHouse]:
             yield house
         finally:
             await house.bot.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def quick_easel(tmp_path) -> AsyncIterator[ProcessHouse]:
+    """Give an Easel whose worker is scripted, so that its lives are short."""
+    async with DiscordServer() as discord:
+        house = ProcessHouse(discord, tmp_path, tmp_path, quick=True)
+        try:
+            yield house
+        finally:
+            await house.bot.close()

@@ -12,9 +12,12 @@ from tests.doubles.bot_process import BotProcess
 from tests.doubles.discord_server import DiscordServer
 from tests.doubles.discord_state import Interaction
 from tests.doubles.pictures import encoded, noise
+from tests.doubles.quick_bot import WORKER
 
 LONG = {"steps": 150, "width": 256, "height": 256, "batch": 2}
 """Options that keep the tiny checkpoint busy for some seconds."""
+
+QUICK = (("-m", "tests.doubles.quick_bot"), WORKER)
 
 
 def environment(data: Path, models: Path) -> dict[str, str]:
@@ -38,11 +41,16 @@ class ProcessHouse:
         folder: Path,
         models: Path,
         more: Mapping[str, str] | None = None,
+        *,
+        quick: bool = False,
     ) -> None:
+        """With `quick`, the worker is a scripted one that steps and paints nothing."""
         self.discord = discord
         self.database = folder / "data" / "easel.sqlite3"
         own = environment(folder / "data", models) | discord.environment | dict(more or {})
-        self.bot = BotProcess(own, folder / "bot.log")
+        if quick:
+            own |= {"EASEL_MODEL": "unhurried", "EASEL_WORKER_REST_SECONDS": "1"}
+        self.bot = BotProcess(own, folder / "bot.log", *(QUICK if quick else ()))
 
     async def up(self) -> None:
         """Have the bot on Discord, started anew if it is not running."""

@@ -9,6 +9,8 @@ from tests.process.chaos import Chaos
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
 KILLS = 6
+#: With a scripted worker a life of the bot begins in seconds, so there can be more of them.
+MANY = 25
 
 
 async def test_no_kill_loses_a_job_or_shows_one_twice(easel):
@@ -19,3 +21,15 @@ async def test_no_kill_loses_a_job_or_shows_one_twice(easel):
     assert outcome.sound, f"seed {seed}: {outcome}"
     assert KILLS == sum(outcome.kills.values())
     assert outcome.delivered > 0
+
+
+async def test_no_one_of_many_kills_loses_a_job_or_shows_one_twice(quick_easel):
+    """Answers of Discord are lost, too, after what was asked had been done."""
+    seed = random.randrange(2**32)
+
+    outcome = await Chaos(quick_easel, kills=MANY, seed=seed, pause=1.0, drop_share=0.15).run()
+
+    assert outcome.sound, f"seed {seed}: {outcome}"
+    assert MANY == sum(outcome.kills.values())
+    assert outcome.delivered > 0
+    assert outcome.dropped > 0

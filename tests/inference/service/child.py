@@ -28,6 +28,7 @@ from inference.events import (
 )
 
 LOOK = 0.005  # seconds
+STEP = 0.01  # seconds that a step of an unhurried one takes
 
 
 class Child:
@@ -104,12 +105,26 @@ class Child:
             )
         )
 
+    def step(self, job: Submit) -> None:
+        """Take as many steps as asked, in no hurry, and answer with what came in."""
+        steps = int(job.params["steps"])
+        for step in range(1, steps + 1):
+            time.sleep(STEP)
+            if job.job_id not in self.held:
+                return
+            self.say(Progress(job_id=job.job_id, attempt=job.attempt, step=step, steps=steps))
+        self.held.pop(job.job_id, None)
+        self.paint(job)
+
     def work(self) -> None:
         """Take commands until told to stop."""
         while True:
             match wire.read(sys.stdin.buffer):
                 case Submit() as job if self.nature == "eager":
                     self.paint(job)
+                case Submit() as job if self.nature == "unhurried":
+                    self.held[job.job_id] = job
+                    threading.Thread(target=self.step, args=(job,), daemon=True).start()
                 case Submit() as job if self.nature == "refusing":
                     reason = "The picture is too dark."
                     self.say(

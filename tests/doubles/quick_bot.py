@@ -1,0 +1,23 @@
+"""The bot with a worker that needs no torch: a life begins in a second, so many can be ended."""
+
+from __future__ import annotations
+
+import functools
+import sys
+
+import main
+from bot import house
+
+WORKER = "tests.inference.service.child"
+
+
+def run() -> int:
+    """Do what `main.py run` does."""
+    command = (sys.executable, "-m", WORKER)
+    house.LocalService = functools.partial(house.LocalService, command=command)  # type: ignore[misc,assignment]
+    sys.argv = ["main.py", "run"]
+    return main.main()
+
+
+if __name__ == "__main__":
+    sys.exit(run())

@@ -1,0 +1,25 @@
+"""A second signal ends the bot at once, and loses nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.process.house import job_of
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
+
+
+async def test_a_second_signal_is_immediate_and_safe(quick_easel):
+    easel = quick_easel
+    await easel.up()
+    asked = await easel.img2img(steps=150)
+    await easel.until_stepping(asked)
+
+    assert 1 == await easel.bot.terminate_twice()
+
+    (job,) = easel.jobs()
+    assert job["state"] == "running"
+    await easel.up()
+    await easel.until_shown(asked)
+    assert [asked.answer] == easel.discord.results(job_of(asked))
+    assert 0 == await easel.bot.terminate()
