@@ -33,14 +33,19 @@ def shows(
     names: Iterable[str],
     completions: Mapping[str, Autocomplete] | None = None,
     extra: Mapping[str, str] | None = None,
+    *,
+    pictures: bool = True,
 ) -> Callable[[Callback], Callback]:
     """Give a command's `**given` the pictures of `job_type` and the named options.
 
     The callback receives only what the member filled in, under the job's own field names;
-    pictures come as `discord.Attachment`. `extra` are words asked for besides, with their texts.
+    pictures come as `discord.Attachment`, unless no `pictures` are wanted. `extra` are words asked
+    for besides, with their texts.
     """
     known = {option.name: option for option in options(job_type)}
     shown = [known[name] for name in names]
+
+    asked = _pictures(job_type) if pictures else []
 
     def decorate(callback: Callback) -> Callback:
         own = [
@@ -48,12 +53,11 @@ def shows(
             for parameter in inspect.signature(callback).parameters.values()
             if parameter.kind is not inspect.Parameter.VAR_KEYWORD
         ]
-        given = [*_pictures(job_type), *(_parameter(option) for option in shown)]
+        given = [*asked, *(_parameter(option) for option in shown)]
         given += [_keyword(name, Optional[str], None) for name in extra or {}]  # noqa: UP045
         callback.__signature__ = inspect.Signature([*own, *given])  # type: ignore[attr-defined]
         texts = {option.name: describe(option) for option in shown}
-        for name in (*job_type.needs, *job_type.takes):
-            texts[name] = PICTURE_TEXTS[name]
+        texts |= {parameter.name: PICTURE_TEXTS[parameter.name] for parameter in asked}
         texts.update(extra or {})
         app_commands.describe(**texts)(callback)
         offered = {name: f for name, f in (completions or {}).items() if name in texts}

@@ -20,7 +20,7 @@ Fetch = Callable[[str], Awaitable[bytes]]
 DISCORDS_HOSTS = ("discordapp.com", "discordapp.net", "discord.com")
 """Where pictures are fetched from: never from an address that a stranger chose."""
 
-CUSTOM_ID = re.compile(r"easel:[a-z]+(?:\.\d)?:([0-9a-z]{20})")
+CUSTOM_ID = re.compile(r"easel:[a-z]+(?:\.[a-z0-9]+)*:([0-9a-z]{20})")
 MAX_NAME = 60  # characters
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.commands.again import AgainCog
 from bot.commands.cancel import CancelCog
 from bot.commands.defaults import DefaultsCog
 from bot.commands.explain import ExplainCog
@@ -35,6 +36,7 @@ COGS = (
     QueueCog,
     CancelCog,
     HistoryCog,
+    AgainCog,
     StyleCog,
     DefaultsCog,
     ModelsCog,

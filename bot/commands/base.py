@@ -10,12 +10,16 @@ from discord.ext import commands
 
 from bot.options import Autocomplete
 from bot.styles import style_names
+from bot.texts.lineage import offered
 from bot.views import client_of
+from storage.records import JobState
 
 if TYPE_CHECKING:
     from bot.client import Easel
 
 MAX_CHOICES = 25  # Discord's limit for completions
+ENDED = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
+MAX_SEARCHED = 100  # jobs of one member that are searched
 MAX_CHOICE = 100  # characters of one
 
 
@@ -64,6 +68,19 @@ def matching(names: dict[str, str], typed: str) -> list[str]:
 
 def _shown(name: str, about: str) -> str:
     return (f"{name} – {about}" if about else name)[:MAX_CHOICE]
+
+
+async def ended_jobs(
+    interaction: discord.Interaction[Any], current: str
+) -> list[app_commands.Choice[str]]:
+    """Complete the member's own jobs that ended, newest first."""
+    records = await client_of(interaction).jobs.list_for(
+        str(interaction.user.id), states=ENDED, limit=MAX_SEARCHED
+    )
+    found = offered(records)
+    typed = current.casefold().strip()
+    hits = [id for id, words in found.items() if typed in f"{id} {words}".casefold()]
+    return [app_commands.Choice(name=found[id][:MAX_CHOICE], value=id) for id in hits[:MAX_CHOICES]]
 
 
 MASKS = {

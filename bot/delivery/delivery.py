@@ -249,6 +249,14 @@ class Delivery:
         outgoing = await compose_one(record, number, self._blobs, file_limit, sheet)
         return outgoing.hidden() if screening.verdict is Verdict.SPOILER else outgoing
 
+    async def take_away(self, record: JobRecord) -> bool:
+        """Delete the message that shows a result; False where none is known."""
+        reply_to = ReplyTo.decode(record.reply_to)
+        if reply_to is None or not record.message:
+            return False
+        await self._routes.delete(reply_to, int(record.message))
+        return True
+
     async def _origin(self, record: JobRecord) -> str:
         """Link to the message of the job that this one was made from, if it is known."""
         if record.parent is None:

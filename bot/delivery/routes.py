@@ -119,6 +119,14 @@ class Routes:
         await self.point_to(reply_to, message.jump_url)
         return message.id
 
+    async def delete(self, reply_to: ReplyTo, message_id: int) -> None:
+        """Delete a message of the bot's own by its own right.
+
+        Raises:
+            HTTPException: it is gone, or the bot is shut out.
+        """
+        await self._channel(reply_to).get_partial_message(message_id).delete()
+
     async def find(self, reply_to: ReplyTo, job_id: str) -> int | None:
         """Look for a result that arrived though its arrival was never noted.
 

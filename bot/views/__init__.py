@@ -13,6 +13,7 @@ from bot.views.cells import (
 )
 from bot.views.history import PickJob
 from bot.views.moderation import CaseButton, Release, Remove, Report
+from bot.views.outpaint import Arrows, Extend
 from bot.views.results import (
     Describe,
     Edit,
@@ -41,6 +42,8 @@ BUTTONS: tuple[type[JobButton | PickCells | PickJob | CaseButton], ...] = (
     UseAsPrompt,
     Grid,
     MendSeam,
+    Arrows,
+    Extend,
     PickCells,
     Invert,
     MarkSubject,

@@ -9,6 +9,8 @@ from typing import Any, Self
 import discord
 
 from bot.answers import answer_error
+from bot.results import is_batch, pictures_of
+from bot.texts.lineage import lineage
 from bot.views.base import client_of, record_of, refuse_others
 from storage.records import JobRecord
 
@@ -43,14 +45,28 @@ class PickJob(discord.ui.DynamicItem[discord.ui.Select[Any]], template=CUSTOM_ID
         try:
             record = await record_of(interaction, self.item.values[0])
             refuse_others(interaction, record)
-            await interaction.response.defer(ephemeral=True, thinking=True)
-            limit = interaction.filesize_limit
-            outgoing = await client_of(interaction).delivery.compose(record, limit)
-            await interaction.followup.send(
-                outgoing.content, files=outgoing.files(), view=outgoing.view(), ephemeral=True
-            )
+            await show_job(interaction, record)
         except Exception as error:
             await answer_error(interaction, error)
+
+
+async def show_job(
+    interaction: discord.Interaction[Any], record: JobRecord, number: int | None = None
+) -> None:
+    """Show a job, or one picture of it, to its owner alone: picture, buttons, family."""
+    client = client_of(interaction)
+    await interaction.response.defer(ephemeral=True, thinking=True)
+    limit = interaction.filesize_limit
+    if number is not None and is_batch(record):
+        one = min(number, len(pictures_of(record)))
+        outgoing = await client.delivery.compose_one(record, one, limit)
+    else:
+        outgoing = await client.delivery.compose(record, limit)
+    await interaction.followup.send(
+        outgoing.content, files=outgoing.files(), view=outgoing.view(), ephemeral=True
+    )
+    if tree := lineage(await client.jobs.family(record.id, record.owner), record.id):
+        await interaction.followup.send(tree, ephemeral=True)
 
 
 def _label(record: JobRecord) -> str:

@@ -21,6 +21,7 @@ from bot.views.cells import (
 )
 from bot.views.history import PickJob
 from bot.views.moderation import Report
+from bot.views.outpaint import Arrows
 from bot.views.results import (
     Describe,
     Edit,
@@ -141,7 +142,7 @@ def _pictured(record: JobRecord, number: int | None = None) -> Iterable[discord.
     if pictures_of(record):
         if seam_of(record):
             yield MendSeam(record.id, number)
-        for button in (Enlarge, Grid, Describe, Parameters):
+        for button in (Enlarge, Grid, Arrows, Describe, Parameters):
             yield button(record.id, number)
 
 

@@ -23,6 +23,22 @@ OF_OWNER = """
      ORDER BY id DESC LIMIT :limit
 """
 
+# From a job up to the first that it goes back to, and from there down to all that came of it.
+FAMILY = """
+    WITH RECURSIVE
+      up(id, parent) AS (
+        SELECT id, parent FROM job WHERE id = :id AND owner = :owner
+         UNION
+        SELECT job.id, job.parent FROM up JOIN job ON job.id = up.parent
+         WHERE job.owner = :owner),
+      family(id) AS (
+        SELECT min(id) FROM up
+         UNION
+        SELECT job.id FROM family JOIN job ON job.parent = family.id
+         WHERE job.owner = :owner AND job.parent IS NOT NULL)
+    SELECT job.* FROM family JOIN job USING (id) ORDER BY id LIMIT :limit
+"""
+
 # A job is served when the queue's virtual time reaches its owner's own plus what the owner's
 # earlier jobs will be charged; the order of those moments is the order of service.
 PLACE = """
@@ -81,6 +97,10 @@ class Reading(JobTable):
             "limit": limit,
         }
         return await self._records(OF_OWNER, values)
+
+    async def family(self, id: str, owner: str, limit: int = 100) -> list[JobRecord]:
+        """Return the owner's jobs that one goes back to and that came of them, oldest first."""
+        return await self._records(FAMILY, {"id": id, "owner": owner, "limit": limit})
 
     async def outstanding(self) -> list[JobRecord]:
         """Return all queued and running jobs, oldest first."""

@@ -48,3 +48,52 @@ async def test_one_that_was_forgotten_meanwhile(house):
     await house.jobs.forget(str(house.alice.id))
     opened = await house.alice.select(shown.response, [record.id])
     assert "no longer stored" in opened.response.content
+
+
+async def test_one_by_its_id_with_what_came_of_it(house):
+    first = await made(house, prompt="a red apple")
+    root = await house.only_job()
+    await house.alice.click(first.response, label="Vary (subtle)")
+    await house.finish()
+    await house.alice.click(first.response, label="Upscale 2×")
+    await house.finish()
+    (upscaled, varied, _) = await house.jobs.list_for(str(house.alice.id))
+    shown = await house.ask_plain("history", job=varied.id)
+    card, (tree,) = shown.response, shown.followups
+    assert card.ephemeral
+    assert tree.ephemeral
+    assert len(card.attachments) == 1
+    _, *lines = tree.content.splitlines()
+    assert [line[: line.index(" **")] for line in lines] == [
+        f"…{root.id[-4:]}",
+        f"└ …{varied.id[-4:]}",
+        f"└ …{upscaled.id[-4:]}",
+    ]
+    assert [line.endswith("this one") for line in lines] == [False, True, False]
+
+
+async def test_one_picture_of_a_batch(house):
+    await house.ask(batch=3, seed=5)
+    await house.finish(pictures=3)
+    record = await house.only_job()
+    shown = await house.ask_plain("history", job=record.id, picture=2)
+    card = shown.response
+    (file,) = card.attachments
+    assert await file.read() == await house.blobs.get(record.result["pictures"][1]["key"])
+    assert "Picture 2 of 3." in card.content
+
+
+async def test_the_parameters_of_one(house):
+    await made(house, prompt="a red apple")
+    record = await house.only_job()
+    shown = await house.ask_plain("history", job=record.id, parameters=True)
+    assert shown.ephemeral
+    assert "strength: 0.75" in shown.response.content
+
+
+async def test_somebody_elses_is_not_shown(house):
+    await made(house)
+    record = await house.only_job()
+    shown = await house.ask_plain("history", house.bob, job=record.id)
+    assert shown.ephemeral
+    assert "Ask for one of your own" in shown.response.content

@@ -6,7 +6,7 @@ import pytest
 
 from storage.records import JobState
 
-PICTURED = ["Upscale 2×", "Inpaint", "Describe", "Parameters"]
+PICTURED = ["Upscale 2×", "Inpaint", "Outpaint", "Describe", "Parameters"]
 EVERY = ["Again", "Vary (subtle)", "Vary (strong)", "Edit", *PICTURED, "Delete", "Report"]
 
 

@@ -15,6 +15,7 @@ SINGLE = [
     "Edit",
     "Upscale 2×",
     "Inpaint",
+    "Outpaint",
     "Describe",
     "Parameters",
     "Delete",

@@ -45,6 +45,22 @@ async def test_an_owners_jobs_are_listed_by_state(jobs, enqueue, claim):
     assert [] == await jobs.list_for("ada", states=[])
 
 
+async def test_a_family_is_what_came_of_the_same_job(jobs, enqueue):
+    root = await enqueue(owner="ada")
+    child = await enqueue(owner="ada", parent=root.id)
+    sibling = await enqueue(owner="ada", parent=root.id)
+    grandchild = await enqueue(owner="ada", parent=child.id)
+    await enqueue(owner="bob", parent=child.id)
+    await enqueue(owner="ada")
+
+    expected = [job.id for job in (root, child, sibling, grandchild)]
+
+    for member in (root, child, sibling, grandchild):
+        assert expected == [job.id for job in await jobs.family(member.id, "ada")]
+    assert [] == await jobs.family(root.id, "bob")
+    assert [] == await jobs.family("nothing", "ada")
+
+
 async def test_outstanding_are_the_queued_and_the_running_in_order(jobs, enqueue, claim):
     asked = [(await enqueue()).id for _ in range(4)]
     done = await claim()
