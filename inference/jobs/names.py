@@ -26,6 +26,9 @@ SAMPLERS = (
 #: Samplers that ask the network twice a step; a job's price counts calls, not steps.
 TWO_CALL_SAMPLERS = ("Heun", "DPM2", "DPM2 a", "DPM++ 2S a", "DPM++ SDE", "Restart")
 
+#: Samplers that run one step less where a strength asks for a share of them.
+TIMESTEP_SAMPLERS = ("DDIM", "PLMS", "UniPC")
+
 SCHEDULES = (
     "Automatic",
     "Uniform",

@@ -10,7 +10,7 @@ from PIL import Image
 from inference.engine.work import Ask, Made, Operation, Outcome
 from inference.errors import JobError
 from inference.jobs import Img2Img, Upscale
-from inference.models.diffusion import CELL
+from inference.jobs.canvases import CELL, SMALLEST
 from inference.models.upscale import upscale as enlarge
 from inference.models.upscale_plan import UpscalePlan, count_tiles, final_size
 from inference.operations import sizes
@@ -74,11 +74,11 @@ def tile_grid(size: Size, tile: int, overlap: int) -> Grid:
     Raises:
         JobError: the picture is too small for the network even when enlarged.
     """
-    if min(size) < sizes.SMALLEST:
+    if min(size) < SMALLEST:
         raise JobError(
             "factor",
             f"Enlarged, the picture has {size[0]} x {size[1]} pixels; redrawing needs "
-            f"{sizes.SMALLEST} a side. Ask for a larger factor.",
+            f"{SMALLEST} a side. Ask for a larger factor.",
         )
     width, height = min(tile, size[0]), min(tile, size[1])
     return split(*size, width, height, min(overlap, width // 2, height // 2))

@@ -7,42 +7,15 @@ import math
 from PIL import Image
 
 from inference.errors import JobError
-from inference.models.diffusion import CELL
+from inference.jobs.canvases import CELL, SMALLEST
+from inference.jobs.canvases import multiple as multiple
+from inference.jobs.canvases import target_size as target_size
 from inference.pictures.errors import PictureTooSmall
-
-#: Denoising networks halve their latents this often before anything breaks: 64 / 8 cells.
-SMALLEST = 64
-
-
-def multiple(length: float) -> int:
-    """Round a length in pixels to what latents can hold, never below the smallest."""
-    return max(SMALLEST, round(length / CELL) * CELL)
 
 
 def below(length: float) -> int:
     """Round a length in pixels down to what latents can hold, never below the smallest."""
     return max(SMALLEST, int(length) // CELL * CELL)
-
-
-def target_size(
-    width: int | None, height: int | None, source: tuple[int, int] | None, natural: int
-) -> tuple[int, int]:
-    """Decide the size to denoise at, in pixels, both multiples of 8.
-
-    Args:
-        width: asked for, or None.
-        height: asked for, or None; one alone keeps the source's shape.
-        source: the picture's size, None when there is none.
-        natural: side of the model's own pictures; their area is taken when nothing is asked for.
-    """
-    ratio = source[0] / source[1] if source else 1.0
-    if width and height:
-        return multiple(width), multiple(height)
-    if width:
-        return multiple(width), multiple(width / ratio)
-    if height:
-        return multiple(height * ratio), multiple(height)
-    return multiple(natural * math.sqrt(ratio)), multiple(natural / math.sqrt(ratio))
 
 
 def check_source(picture: Image.Image) -> None:

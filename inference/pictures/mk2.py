@@ -11,9 +11,10 @@ from enum import StrEnum
 
 from PIL import Image
 
+from inference.jobs.canvases import even_parts, round_up
 from inference.pictures.arrays import to_array, to_picture
 from inference.pictures.matched_noise import matched_noise
-from inference.pictures.outpaint import Canvas, round_up
+from inference.pictures.outpaint import Canvas
 from inference.pictures.regions import Box, Size
 
 #: The mask blur's σ along the growing axis is this many times the blur asked for.
@@ -71,7 +72,7 @@ def passes(size: Size, canvas: Canvas, job: Size, blur: int) -> list[Pass]:
     steps: list[Pass] = []
     for side in Side:
         most = max(1, (job[0] if side.horizontal else job[1]) // 2)
-        for amount in _even_parts(getattr(canvas, side.value), most):
+        for amount in even_parts(getattr(canvas, side.value), most):
             steps.append(_pass(side, size, amount, job, blur))
             size = steps[-1].after
     return steps
@@ -113,12 +114,6 @@ def finish(canvas: Image.Image, patch: Image.Image, step: Pass) -> Image.Image:
     whole = canvas.copy()
     whole.paste(patch.convert("RGB"), step.crop[:2])
     return whole.crop((0, 0, *step.after))
-
-
-def _even_parts(total: int, most: int) -> list[int]:
-    """Split a length into as few, as even parts of at most `most` as there can be."""
-    count = -(-total // most)
-    return [total * (i + 1) // count - total * i // count for i in range(count)]
 
 
 def _pass(side: Side, size: Size, amount: int, job: Size, blur: int) -> Pass:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from inference.jobs.canvases import starts
 from inference.pictures.arrays import FloatArray
 from inference.pictures.regions import Box
 
@@ -67,8 +68,8 @@ def split(width: int, height: int, tile_width: int, tile_height: int, overlap: i
         tile_width,
         tile_height,
         overlap,
-        _starts(width, tile_width, overlap),
-        _starts(height, tile_height, overlap),
+        starts(width, tile_width, overlap),
+        starts(height, tile_height, overlap),
     )
 
 
@@ -125,18 +126,6 @@ def _lay(
     fading = Image.new("L", piece.size, 255)
     fading.paste(ramp, (0, 0))
     canvas.paste(piece, place, fading)
-
-
-def _starts(length: int, tile: int, overlap: int) -> tuple[int, ...]:
-    if length <= tile:
-        return (0,)
-    if not 0 <= overlap < tile:
-        raise ValueError(f"An overlap of {overlap} must lie from 0 to below the tile's {tile}.")
-    count = -(-(length - overlap) // (tile - overlap))
-    # The step is a float, as in the tools this has to agree with; it may fall one pixel short of
-    # the far border, where the last tile is set by hand.
-    step = (length - tile) / (count - 1)
-    return (*(int(index * step) for index in range(count - 1)), length - tile)
 
 
 def _ramp(length: int, thickness: int) -> Image.Image:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from PIL import Image
 
 from inference.jobs import Outpaint
-from inference.models.diffusion import CELL
+from inference.jobs.canvases import CANVAS_MULTIPLE, CELL, Amounts
 from inference.operations import sizes
 from inference.operations.studio import Pictures, Studio
 from inference.pictures import outpaint as canvases
 from inference.pictures.fill import flatten
-from inference.pictures.outpaint import Amounts, Canvas
+from inference.pictures.outpaint import Canvas
 from inference.pictures.poor_mans import inset_box
 from inference.pictures.regions import Box, Size
 
@@ -99,7 +99,7 @@ def growth_notes(job: Outpaint, growth: Growth) -> tuple[str, ...]:
         return ()
     return (
         f"The picture grew by {growth.describe()} instead of {asked}: a canvas is a multiple of "
-        f"{canvases.CANVAS_MULTIPLE} pixels where it grows.",
+        f"{CANVAS_MULTIPLE} pixels where it grows.",
     )
 
 

@@ -4,10 +4,17 @@ import dataclasses
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
-from inference.jobs import Explain, Img2Img, Inpaint, Loopback, Outpaint, Upscale, price
+from inference.engine.work import Painted
+from inference.jobs import Explain, Imagine, Img2Img, Inpaint, Loopback, Outpaint, Upscale, price
+from inference.jobs.names import OUTPAINT_PRESETS, SAMPLERS
+from inference.jobs.price import runs
+from inference.models.diffusion import DiffusionModel
+from inference.operations.outpaint.operation import outpaint
+from inference.pictures.errors import PictureError
 from tests.inference.jobs.strategies import jobs
 
 
@@ -34,7 +41,7 @@ def test_more_steps_cost_more(job, fewer, more):
     assert price(few) < price(many)
 
 
-@given(st.integers(64, 1024), st.integers(64, 1024))
+@given(*[st.integers(8, 128).map(lambda cells: 8 * cells)] * 2)
 def test_a_picture_costs_as_many_pixels_as_it_has(width, height):
     small = Img2Img(width=width, height=height)
     large = Img2Img(width=2 * width, height=height)
@@ -47,7 +54,8 @@ def test_a_batch_costs_its_pictures():
 
 
 def test_a_loop_costs_its_turns():
-    assert price(Loopback(loops=6)) == pytest.approx(6 * price(Img2Img()))
+    steady = Loopback(loops=6, final_strength=0.75)
+    assert price(steady) == pytest.approx(6 * price(Img2Img()))
 
 
 def test_guidance_of_one_asks_the_network_once_a_step():
@@ -58,3 +66,94 @@ def test_guidance_of_one_asks_the_network_once_a_step():
 
 def test_words_alone_cost_next_to_nothing():
     assert price(Explain()) < price(Img2Img(steps=1)) / 100
+
+
+NATURAL = 64  # pixels a side of the tiny checkpoint's own pictures
+SOURCE = (100, 70)
+
+COUNTED = [
+    Imagine(),
+    Imagine(batch=2, hires_scale=2.0, hires_steps=3, sampler="Heun"),
+    Imagine(hires_scale=1.5, hires_upscaler="lanczos", hires_strength=0.3),
+    Img2Img(),
+    Img2Img(width=128, height=64, batch=3, guidance=1.0),
+    Img2Img(prompt="a cat AND a red apple:0.5"),
+    Img2Img(strength=0.0),
+    *(Img2Img(sampler=sampler) for sampler in SAMPLERS),
+    *(Img2Img(sampler=sampler, strength=0.5, exact_steps=False) for sampler in SAMPLERS),
+    Inpaint(mask_shape="left 30%"),
+    Inpaint(mask_shape="left 30%", area="only masked", soft=True, batch=2),
+    Outpaint(left=64, strength=0.5),
+    Outpaint(left=30, up=100, down=200, batch=2),
+    Outpaint(method="poor man's", left=64, right=20),
+    Outpaint(method="poor man's", preset="zoom out 2x", mask_blur=0),
+    Outpaint(preset="to 16:9", width=128, height=64),
+    Loopback(loops=3, final_strength=0.2, batch=2),
+    Loopback(loops=3, strength=0.4, final_strength=0.8, exact_steps=False),
+    Loopback(loops=2, final_strength=0.0),
+    Upscale(upscaler="lanczos"),
+    Upscale(mode="redraw", upscaler="lanczos", factor=2.5, overlap=16),
+    Upscale(
+        mode="redraw", upscaler="lanczos", width=150, height=90, crop=True, sampler="DPM++ SDE"
+    ),
+]
+
+
+@pytest.mark.parametrize("job", COUNTED, ids=lambda job: f"{job.kind} {job.sampler}")
+def test_it_counts_the_rows_that_the_network_is_asked_for(run_job, monkeypatch, job):
+    """Every call of the network is counted: rows times pixels."""
+    counted = []
+    real = DiffusionModel.denoise
+
+    def count(self, x, *rest):
+        counted.append(len(x) * x.shape[-1] * x.shape[-2] * 64 / 1e6)
+        return real(self, x, *rest)
+
+    monkeypatch.setattr(DiffusionModel, "denoise", count)
+    job = dataclasses.replace(job, steps=4, seed=1)
+    picture = Image.linear_gradient("L").convert("RGB").resize(SOURCE)
+    run_job(job, {"image": picture} if job.needs else {})
+
+    said = sum(run.area * run.rows for run in runs(job, SOURCE, NATURAL))
+    assert sum(counted) == pytest.approx(said)
+
+
+AMOUNTS = st.integers(0, 300)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_it_counts_the_runs_of_any_outpainting(studio, data):
+    size = data.draw(st.tuples(st.integers(64, 300), st.integers(64, 300)))
+    job = Outpaint(
+        left=data.draw(AMOUNTS),
+        right=data.draw(AMOUNTS),
+        up=data.draw(AMOUNTS),
+        down=data.draw(st.integers(1, 300)),
+        width=data.draw(st.sampled_from([None, 128, 200])),
+        preset=data.draw(st.sampled_from(OUTPAINT_PRESETS)),
+        method=data.draw(st.sampled_from(["mk2", "poor man's"])),
+        mask_blur=0,
+        steps=1,
+        seed=1,
+    )
+    try:
+        painted = painted_sizes(job, Image.new("RGB", size, "red"), studio)
+    except PictureError:  # too large for the host, or of that shape already
+        return
+    assert sorted(painted) == sorted(run.size for run in runs(job, size, NATURAL))
+
+
+def painted_sizes(job, picture, studio):
+    """Answer each work with a black picture and note its size."""
+    operation, sizes, results = outpaint(job, {"image": picture}, studio), [], None
+    while True:
+        try:
+            works = operation.send(results).works
+        except StopIteration:
+            return sizes
+        sizes += [(work.width, work.height) for work in works]
+        results = [
+            Painted(picture=Image.new("RGB", (work.width, work.height)), latent=None)
+            for work in works
+        ]

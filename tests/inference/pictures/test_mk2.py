@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inference.jobs.canvases import Amounts
 from inference.pictures import mk2
 from inference.pictures.mk2 import Side, finish, passes, prepare
-from inference.pictures.outpaint import Amounts, canvas
+from inference.pictures.outpaint import canvas
 from tests.inference.pictures.samples import cat, noise
 
 JOB = (512, 512)

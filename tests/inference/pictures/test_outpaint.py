@@ -6,18 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inference.jobs.canvases import PRESETS, Amounts, round_up
 from inference.jobs.names import OUTPAINT_PRESETS
 from inference.pictures.errors import CanvasTooLarge, NothingToExtend
-from inference.pictures.outpaint import (
-    PRESETS,
-    Amounts,
-    Canvas,
-    canvas,
-    check_pixels,
-    paste_source,
-    preset_amounts,
-    round_up,
-)
+from inference.pictures.outpaint import Canvas, canvas, check_pixels, paste_source, preset_amounts
 from tests.inference.pictures.samples import noise
 
 SIDES = st.integers(0, 512)

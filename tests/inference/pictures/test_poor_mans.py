@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from inference.jobs.canvases import Amounts
 from inference.pictures import fill, masks
-from inference.pictures.outpaint import Amounts, canvas
+from inference.pictures.outpaint import canvas
 from inference.pictures.poor_mans import finish, inset_box, kept_rectangle, plan
 from tests.inference.pictures.samples import cat, noise
 

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import pytest
+
+from bot.dispatcher.estimate import PNG_HEADER, natural_side, png_size
+from inference.events import ModelInfo
+from inference.jobs import Img2Img, Outpaint, price
+from inference.service.contract import WorkerStatus
+from tests.doubles.pictures import png
+
+
+def worker(*models):
+    infos = tuple(ModelInfo(name=name, kind=kind, size=size) for name, kind, size in models)
+    return WorkerStatus(name="w", ready=True, held=0, capacity=1, models=infos)
+
+
+def test_a_size_is_read_from_the_first_bytes():
+    assert png_size(png(size=(70, 40))[:PNG_HEADER]) == (70, 40)
+
+
+@pytest.mark.parametrize("data", [b"", b"\x89PNG", b"GIF89a" * 9, b"\x89PNG\r\n\x1a\n" + bytes(16)])
+def test_what_is_no_png_has_no_size(data):
+    assert png_size(data) is None
+
+
+def test_the_models_own_size_is_what_its_worker_says():
+    known = [worker(("x4", "upscaler", 4), ("small", "diffusion", 128), ("xl", "diffusion", 1024))]
+    assert natural_side(Img2Img(model="xl"), known) == 1024
+    assert natural_side(Img2Img(), known) == 128
+    assert natural_side(Img2Img(), []) == 512
+
+
+async def test_a_job_is_charged_by_its_picture_and_its_model(line):
+    job = Outpaint(left=64, seed=1)
+    record = (await line.submit(job=job, pictures={"image": png(size=(100, 70))})).record
+    assert record.cost == pytest.approx(price(job, (100, 70), 128))
