@@ -7,6 +7,7 @@ import discord
 from bot.errors import EmptyFile, FileGone, FileTooLarge, NotAPicture
 from bot.intake.pool import Intake
 from bot.pictures import CheckedPicture
+from inference.infotext.told import Told
 
 OTHER_MEDIA = ("text/", "video/", "audio/", "font/", "model/")
 
@@ -55,6 +56,10 @@ class PictureReader:
     async def parameters(self, data: bytes) -> str:
         """Read what a file says about its making; empty where it says nothing."""
         return await self._intake.parameters(data)
+
+    async def making(self, data: bytes) -> Told | None:
+        """Read what a file says about its making, for a job; None where it says nothing."""
+        return await self._intake.making(data)
 
     async def check(self, data: bytes, name: str) -> CheckedPicture:
         """Decode and re-encode a picture.

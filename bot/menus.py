@@ -14,6 +14,7 @@ from bot.shown import first_picture, job_of, pictures_in
 from bot.sources import Attached, Source
 from bot.views import client_of
 from bot.views.forms import Filled, JobForm
+from bot.views.recall import offer_again
 from bot.views.results import EDITED, default_upscaler, send_block
 from inference.jobs import Img2Img, Inpaint, Interrogate, Job, Upscale
 
@@ -93,12 +94,17 @@ async def parameters(interaction: discord.Interaction[Any], message: discord.Mes
     reader = client_of(interaction).reader
     await target.picture.look(reader)
     await interaction.response.defer(ephemeral=True, thinking=True)
-    found = await reader.parameters(await target.picture.raw(reader))
+    data = await target.picture.raw(reader)
+    found = await reader.parameters(data)
     words = found or (
         "That picture's file says nothing about how it was made: it is no generated picture, or "
         "what it said was removed on its way. Apps → Describe tells what it shows."
     )
-    await send_block(interaction, words, "parameters.txt", as_block=bool(found))
+    told = await reader.making(data)
+    if found or told is None:
+        await send_block(interaction, words, "parameters.txt", as_block=bool(found))
+    if told is not None:
+        await offer_again(interaction, told)
 
 
 MENUS: tuple[tuple[str, Menu], ...] = (

@@ -14,8 +14,10 @@ from typing import Any
 
 from PIL import Image
 
+from bot.intake import stealth
 from bot.intake.chunks import SIGNATURE, texts
 from bot.pictures import BROKEN, FORMATS, pixels_only
+from inference.infotext.told import Told, read_told
 
 EXIF_IFD, USER_COMMENT = 0x8769, 0x9286
 TEXTS = ("parameters", "postprocessing", "extras", "sui_image_params", "invokeai_metadata")
@@ -30,6 +32,17 @@ def read_parameters(data: bytes) -> str:
         return "\n\n".join(_found(*_told(data)))[:LONGEST]
     except (*BROKEN, Image.DecompressionBombError, Image.DecompressionBombWarning):
         return ""
+
+
+def read_making(data: bytes) -> Told | None:
+    """Read a picture's making in the web UIs' terms; None where its file says nothing of it."""
+    try:
+        info, comment = _told(data)
+        texts = {str(key): value for key, value in info.items() if isinstance(value, str)}
+        texts.setdefault("parameters", comment)
+        return read_told(texts) or read_told({"stealth": stealth.read(data)})
+    except (*BROKEN, Image.DecompressionBombError, Image.DecompressionBombWarning):
+        return None
 
 
 def _told(data: bytes) -> tuple[Mapping[Any, Any], str]:

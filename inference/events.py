@@ -37,6 +37,8 @@ class ModelInfo:
     size: int
     #: What it is good for, in a few words.
     about: str = ""
+    #: A checkpoint's short hash, where it is known already.
+    digest: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from inference.events import ModelInfo
+from inference.infotext.job import Recalled, recall
+from inference.infotext.told import Told
 from inference.jobs import KINDS, Choice, Denoising, Explain, Flag, Job, Number, Option, options
 
 
@@ -23,6 +26,11 @@ def add_kinds(parser: argparse.ArgumentParser, common: argparse.ArgumentParser) 
             _add(command, option)
         if issubclass(job_type, Denoising):
             command.add_argument(
+                "--like",
+                metavar="PATH",
+                help="a picture whose parameters to take where nothing else is said",
+            )
+            command.add_argument(
                 "--explain", action="store_true", help="say how the prompt is read, paint nothing"
             )
 
@@ -33,9 +41,29 @@ def build(arguments: Mapping[str, Any]) -> Job:
     Raises:
         JobError: an option is impossible.
     """
-    job_type = Explain if arguments.get("explain") else KINDS[arguments["kind"]]
+    job_type = job_type_of(arguments)
+    return job_type(**given_to(job_type, arguments))
+
+
+def job_type_of(arguments: Mapping[str, Any]) -> type[Job]:
+    """Say which type of job the arguments ask for."""
+    return Explain if arguments.get("explain") else KINDS[arguments["kind"]]
+
+
+def given_to(job_type: type[Job], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """List the options that the arguments set."""
     given = {option.name: arguments[option.name] for option in options(job_type)}
-    return job_type(**{name: value for name, value in given.items() if value is not None})
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def recall_like(arguments: Mapping[str, Any], told: Told, models: Iterable[ModelInfo]) -> Recalled:
+    """Build a job like the one that a picture tells of; what the arguments set goes before it.
+
+    Raises:
+        JobError: an option is impossible.
+    """
+    job_type = job_type_of(arguments)
+    return recall(told, models, given_to(job_type, arguments), job_type)
 
 
 def picture_paths(arguments: Mapping[str, Any]) -> dict[str, str]:

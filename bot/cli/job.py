@@ -11,13 +11,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bot.cli.arguments import build, picture_paths
+from bot.cli.arguments import build, picture_paths, recall_like
 from bot.errors import BrokenPicture, UserError
 from bot.house import House, opened
+from bot.metadata import read_making
 from bot.pictures import PictureLimits, check_picture
 from bot.settings import Settings
 from inference.errors import JobError
-from inference.events import Progress
+from inference.events import ModelInfo, Progress
+from inference.infotext.told import Told
 from inference.jobs import Job
 from storage.errors import StorageError
 from storage.records import JobRecord, JobState
@@ -57,7 +59,8 @@ async def run_job(
     """Do one job and save its pictures; return 0 done, 1 failed, 2 refused."""
     teller = Teller(as_json=as_json)
     try:
-        job = build(arguments)
+        told = _told(arguments.get("like"))
+        job = build(arguments) if told is None else recall_like(arguments, told, ()).job
         pictures, notes = _read(picture_paths(arguments), settings)
         job.check_pictures(pictures)
     except (JobError, UserError) as error:
@@ -67,6 +70,11 @@ async def run_job(
         teller.say("note", note, note=note)
     try:
         async with opened(settings) as house:
+            if told is not None:
+                recalled = recall_like(arguments, told, await _models(house))
+                job = recalled.job
+                for note in recalled.notes:
+                    teller.say("note", note, note=note)
             return await _work(house, job, pictures, teller, out)
     except JobError as error:
         teller.say("refused", str(error), reason=str(error))
@@ -74,6 +82,32 @@ async def run_job(
     except StorageError as error:
         teller.say("failed", str(error), reason=str(error))
         return FAILED
+
+
+def _told(path: str | None) -> Told | None:
+    """Read what the picture tells that the job shall be like.
+
+    Raises:
+        UserError: it tells nothing.
+    """
+    if path is None:
+        return None
+    try:
+        told = read_making(Path(path).read_bytes())
+    except OSError as error:
+        raise BrokenPicture(path) from error
+    if told is None:
+        raise UserError(f"{path} says nothing about how it was made. Give the options yourself.")
+    return told
+
+
+async def _models(house: House) -> list[ModelInfo]:
+    """Wait for the first worker, and list what it can run; nothing where none comes up."""
+    while True:
+        workers = house.service.workers
+        if any(worker.ready for worker in workers) or all(worker.trouble for worker in workers):
+            return [model for worker in workers for model in worker.models]
+        await asyncio.sleep(POLL)
 
 
 def _read(paths: Mapping[str, str], settings: Settings) -> tuple[dict[str, bytes], list[str]]:

@@ -17,7 +17,7 @@ from PIL import AvifImagePlugin, Image, ImageCms, MpoImagePlugin
 from bot.errors import PictureRefused
 from bot.intake import frames
 from bot.intake.confinement import allow_time, confine
-from bot.metadata import EXIF_IFD, USER_COMMENT, read_parameters
+from bot.metadata import EXIF_IFD, USER_COMMENT, read_making, read_parameters
 from bot.pictures import FORMATS, ORIENTATION, PictureLimits, check_picture
 
 SLACK = 16 << 20  # bytes of memory beyond pixels and files
@@ -60,7 +60,7 @@ def serve(source: BinaryIO, sink: BinaryIO, limits: PictureLimits, seconds: int)
         head, body = frame
         del frame
         allow_time(seconds)
-        work = _parameters if head["work"] == "parameters" else _check
+        work = WORKS.get(str(head["work"]), _check)
         frames.write(sink, *work(body, str(head["name"]), limits))
 
 
@@ -75,6 +75,14 @@ def _check(body: bytes, name: str, limits: PictureLimits) -> tuple[dict[str, Any
 
 def _parameters(body: bytes, name: str, limits: PictureLimits) -> tuple[dict[str, Any], bytes]:
     return {"text": read_parameters(body)}, b""
+
+
+def _making(body: bytes, name: str, limits: PictureLimits) -> tuple[dict[str, Any], bytes]:
+    told = read_making(body)
+    return {"told": None if told is None else told.encode()}, b""
+
+
+WORKS = {"parameters": _parameters, "making": _making}
 
 
 def load_everything() -> None:
@@ -92,6 +100,7 @@ def load_everything() -> None:
     for file in files:
         check_picture(file, NAME, limits)
         read_parameters(file)
+        read_making(file)
     for encoding in ENCODINGS:
         b"".decode(encoding)
     _check(b"no picture", NAME, limits)

@@ -25,6 +25,7 @@ from bot.intake.confinement import AVAILABLE
 from bot.intake.decoder import Allowance, Decoder, DecoderLost
 from bot.metadata import LONGEST
 from bot.pictures import CheckedPicture, PictureLimits, check_bytes
+from inference.infotext.told import Told
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +83,10 @@ class Intake:
         """Read what a file says about its making; empty where it says nothing."""
         return await self._in_thread(lambda: self._parameters(data))
 
+    async def making(self, data: bytes) -> Told | None:
+        """Read what a file says about its making, for a job; None where it says nothing."""
+        return await self._in_thread(lambda: self._making(data))
+
     def close(self) -> None:
         """End the decoders; those at work end with their file."""
         self._closed = True
@@ -114,6 +119,15 @@ class Intake:
         except DecoderLost:
             return ""
         return str(head.get("text", ""))[:LONGEST]
+
+    def _making(self, data: bytes) -> Told | None:
+        if len(data) > self.limits.max_bytes:
+            return None
+        try:
+            head, _ = self._ask({"work": "making", "name": ""}, data)
+        except DecoderLost:
+            return None
+        return Told.decode(head.get("told"))
 
     def _ask(self, head: Mapping[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
         """Ask a decoder that is free; blocks.

@@ -15,7 +15,7 @@ from bot.texts.cards import (
     waiting,
 )
 from bot.texts.lists import defaults, history, models, queue, queue_line, styles
-from bot.texts.made import MAX_ALT_TEXT, alt_text, facts, parameters
+from bot.texts.made import MAX_ALT_TEXT, alt_text, facts, parameters, recalled
 from bot.texts.moderation import (
     case,
     cases,
@@ -55,6 +55,7 @@ __all__ = [
     "queue_line",
     "quota",
     "quote",
+    "recalled",
     "received",
     "result",
     "settings",

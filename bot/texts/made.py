@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bot.texts.signs import plain, quote
+from bot.texts.signs import MAX_CONTENT, plain, quote, within
+from inference.jobs import Job
 from storage.records import JobRecord
 
 MAX_ALT_TEXT = 1024  # characters of an attachment's description
@@ -61,6 +62,15 @@ def parameters(record: JobRecord, number: int = 0) -> str:
     """Write all that made a picture, as it is written into its file, and the job's own options."""
     options = "\n".join(f"{name}: {value}" for name, value in sorted(record.params.items()))
     return "\n\n".join(part for part in (_infotext(record, number), options) if part)
+
+
+def recalled(tool: str, job: Job, notes: Sequence[str]) -> str:
+    """Say what would be run here of a picture made elsewhere, and what would not be the same."""
+    params = job.encode()
+    said = " · ".join(_settings(params, params["seed"] if params["seed"] >= 0 else None))
+    lines = [f"**{job.kind}**, as told by {plain(tool, 40)}: {said}"]
+    lines += [f"- {plain(note, 300)}" for note in notes]
+    return within(MAX_CONTENT, lines)
 
 
 def _seed(params: Mapping[str, Any], pictures: Sequence[Mapping[str, Any]]) -> int | None:

@@ -20,13 +20,16 @@ class Hashes:
 
     def sha256(self, path: Path) -> str:
         """Give a file's SHA-256 in hexadecimal digits; an unchanged file is not read again."""
-        status = path.stat()
-        key = f"{path.resolve()}|{status.st_size}|{status.st_mtime_ns}"
+        key = _key(path)
         if key not in self._known:
             with path.open("rb") as file:
                 self._known[key] = hashlib.file_digest(file, "sha256").hexdigest()
             self._write()
         return self._known[key]
+
+    def known(self, path: Path) -> str:
+        """Give the short hash of an unchanged file that was read before; empty for others."""
+        return self._known.get(_key(path), "")[:SHORT]
 
     def short(self, path: Path) -> str:
         """Give the first ten digits, the field's short model hash."""
@@ -41,6 +44,11 @@ class Hashes:
             fresh.replace(self._store)
         except OSError:
             return
+
+
+def _key(path: Path) -> str:
+    status = path.stat()
+    return f"{path.resolve()}|{status.st_size}|{status.st_mtime_ns}"
 
 
 def _read(store: Path) -> dict[str, str]:

@@ -213,7 +213,8 @@ class Library:
             0
         ].items():
             try:
-                yield ModelInfo(name=name, kind="diffusion", size=self._natural(path))
+                size, digest = self._natural(path), self._hashes.known(main_file(path))
+                yield ModelInfo(name=name, kind="diffusion", size=size, digest=digest)
             except ModelError as error:
                 log.warning("Left out of the checkpoints: %s", error)
 

@@ -6,9 +6,9 @@ import dataclasses
 from typing import Any
 
 from inference.engine.work import Paint
+from inference.infotext.text import format_infotext
 from inference.jobs import Denoising
 from inference.models.diffusion import ModelTraits
-from inference.pictures.infotext import format_infotext
 
 VERSION = "Easel 0.1.0"
 

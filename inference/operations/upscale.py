@@ -6,6 +6,7 @@ import math
 
 from inference.engine.work import Made, Operation, Outcome
 from inference.errors import JobError
+from inference.infotext.text import format_infotext
 from inference.jobs import Upscale
 from inference.models.upscale import upscale as enlarge
 from inference.models.upscale_plan import (
@@ -25,7 +26,6 @@ from inference.operations.redraw import redraw
 from inference.operations.slices import LANE as LANE
 from inference.operations.slices import TOGETHER, in_slices
 from inference.operations.studio import Pictures, Studio
-from inference.pictures.infotext import format_infotext
 
 #: Pixels of the largest result, in the largest pictures that are painted here.
 RESULT = 4

@@ -12,7 +12,6 @@ from typing import Any, Literal
 
 from PIL import Image, PngImagePlugin
 
-from inference.pictures import novelai
 from inference.pictures.errors import TextTooLong, UnsupportedPicture
 
 FileFormat = Literal["png", "jpeg", "webp", "gif"]
@@ -87,8 +86,7 @@ def save(
 def read_infotext(data: bytes) -> str | None:
     """Return the `parameters` text of a picture file, None where it has none.
 
-    NovelAI's own JSON is rewritten in the same layout. Pixels are decoded only where a PNG keeps
-    its text behind them. Broken files have no text.
+    Pixels are decoded only where a PNG keeps its text behind them. Broken files have no text.
     """
     try:
         with Image.open(io.BytesIO(data)) as picture:
@@ -135,8 +133,7 @@ def _exif(text: str) -> bytes:
 
 def _text_of(picture: Image.Image) -> str | None:
     if isinstance(picture, PngImagePlugin.PngImageFile):
-        found = _first_text(picture.info) or _first_text(picture.text)
-        return found or novelai.infotext(picture.info, picture.size)
+        return _first_text(picture.info) or _first_text(picture.text)
     comment = picture.getexif().get_ifd(EXIF_IFD).get(USER_COMMENT)
     if isinstance(comment, bytes):
         return _decode_comment(comment) or None

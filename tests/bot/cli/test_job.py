@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from storage.database import Database
 from storage.jobs import JobStore
@@ -113,3 +115,39 @@ async def test_a_data_directory_in_use_is_said(call, photo, settings):
 
     assert (1, "failed") == (code, event["event"])
     assert "Stop that one first" in event["reason"]
+
+
+@pytest.fixture
+def like(tmp_path):
+    info = PngInfo()
+    info.add_text("parameters", "a fox\nSteps: 9, Sampler: DEIS, CFG scale: 5, Seed: 77, RNG: CPU")
+    path = tmp_path / "like.png"
+    Image.new("RGB", (8, 8)).save(path, pnginfo=info)
+    return str(path)
+
+
+async def test_a_job_like_a_picture_takes_what_is_not_said(call, like, photo, tmp_path):
+    out = str(tmp_path / "out")
+    command = ("job", "img2img", "--like", like, "--image", str(photo), "--json", "--out", out)
+    code, events = await call(*command, "--guidance", "3")
+
+    assert 0 == code
+    (note,) = [event["note"] for event in events if event["event"] == "note"]
+    assert "There is no sampler DEIS here: Euler a is taken." == note
+    (queued,) = [event for event in events if event["event"] == "queued"]
+    expected = {"prompt": "a fox", "steps": 9, "seed": 77, "guidance": 3.0}
+    assert expected.items() <= queued["params"].items()
+
+
+async def test_a_picture_that_tells_nothing_is_refused(call, photo):
+    code, lines = await call("job", "imagine", "--like", str(photo))
+
+    assert 2 == code
+    assert "says nothing about how it was made" in lines[-1]
+
+
+async def test_a_job_like_a_picture_still_needs_its_own(call, like):
+    code, lines = await call("job", "img2img", "--like", like)
+
+    assert 2 == code
+    assert "img2img needs the picture" in lines[-1]

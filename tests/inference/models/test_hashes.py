@@ -27,3 +27,14 @@ def test_a_damaged_memory_is_forgotten(tmp_path):
     store.write_text("[broken")
 
     assert hashlib.sha256(b"weights").hexdigest() == Hashes(store).sha256(path)
+
+
+def test_a_hash_is_known_only_of_a_file_that_was_read(tmp_path):
+    path = tmp_path / "net.safetensors"
+    path.write_bytes(b"weights")
+    hashes = Hashes(tmp_path / "hashes.json")
+
+    assert "" == hashes.known(path)
+    assert hashes.short(path) == hashes.known(path)
+    path.write_bytes(b"changed!")
+    assert "" == hashes.known(path)

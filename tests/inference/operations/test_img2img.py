@@ -4,10 +4,10 @@ import torch
 from PIL import Image
 
 from inference.errors import JobError
+from inference.infotext.text import parse_infotext
 from inference.jobs import Img2Img
 from inference.operations.latents import enlarged
 from inference.pictures.errors import FullyTransparent, PictureTooSmall
-from inference.pictures.infotext import parse_infotext
 
 
 def test_it_takes_the_models_size_in_the_shape_of_the_picture(run_job, photo):

@@ -5,10 +5,10 @@ from PIL import Image
 
 from inference.engine.work import Painted
 from inference.errors import JobError
+from inference.infotext.text import parse_infotext
 from inference.jobs import Inpaint
 from inference.operations.inpaint import inpaint
 from inference.pictures.errors import FullyTransparent, PictureTooSmall, UnreadableMask
-from inference.pictures.infotext import parse_infotext
 from inference.pictures.resize import ResizeMode, fit
 
 

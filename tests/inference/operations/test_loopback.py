@@ -8,10 +8,10 @@ from PIL import Image
 from inference.engine.engine import GivenUp, Stepped
 from inference.engine.work import Ask, Slice
 from inference.errors import JobError
+from inference.infotext.text import parse_infotext
 from inference.jobs import Img2Img, Loopback
 from inference.operations.loopback import loopback
 from inference.pictures.colour import correct
-from inference.pictures.infotext import parse_infotext
 
 
 def job(**fields):

@@ -6,11 +6,11 @@ from PIL import Image
 
 from inference.engine.work import Paint
 from inference.errors import JobError
+from inference.infotext.text import parse_infotext
 from inference.jobs import Img2Img, Upscale
 from inference.operations.redraw import redraw, tile_grid
 from inference.operations.upscale import plan_upscale
 from inference.pictures.errors import FullyTransparent
-from inference.pictures.infotext import parse_infotext
 from inference.pictures.tiles import combine, cut
 
 

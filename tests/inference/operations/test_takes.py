@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
+from inference.infotext.text import parse_infotext
 from inference.jobs import Explain, Imagine, Img2Img, Inpaint, Loopback, Outpaint, Upscale
 from inference.operations.registry import OPERATIONS
 from inference.operations.takes import takes, words
-from inference.pictures.infotext import parse_infotext
 from inference.prompts.wildcards import draw
 from tests.inference.pictures.samples import noise
 

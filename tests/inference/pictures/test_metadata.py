@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import io
-import json
 import struct
 import zlib
 
@@ -10,7 +9,6 @@ import pytest
 from PIL import Image, ImageCms, PngImagePlugin
 
 from inference.pictures.errors import TextTooLong, UnsupportedPicture
-from inference.pictures.infotext import parse_infotext
 from inference.pictures.metadata import EXIF_IFD, USER_COMMENT, read_infotext, save, save_png
 
 TEXT = "zażółć gęślą, ねこ 🐈\nNegative prompt: blur\nSteps: 20, Sampler: Euler a, Seed: 7"
@@ -146,27 +144,3 @@ def test_huge_picture_headers_have_no_text():
     data = bytearray(save_png(noisy(), TEXT))
     data[16:24] = struct.pack(">II", 60_000, 60_000)
     assert read_infotext(bytes(data)) is None
-
-
-def novelai_png(**chunks):
-    info = PngImagePlugin.PngInfo()
-    for key, value in chunks.items():
-        info.add_text(key, value)
-    out = io.BytesIO()
-    noisy().save(out, "PNG", pnginfo=info)
-    return out.getvalue()
-
-
-def test_novelai():
-    settings = {"steps": 28, "sampler": "k_euler_ancestral", "scale": 11.0, "seed": 9, "uc": "bad"}
-    data = novelai_png(Software="NovelAI", Description="a fox", Comment=json.dumps(settings))
-    info = parse_infotext(read_infotext(data))
-    assert (info.prompt, info.negative, info.size) == ("a fox", "bad", (24, 16))
-    expected = ("28", "Euler a", "11", "9", "2")
-    keys = ("Steps", "Sampler", "CFG scale", "Seed", "Clip skip")
-    assert expected == tuple(info.values[key] for key in keys)
-
-
-@pytest.mark.parametrize("comment", ["not json", "[1]"])
-def test_novelai_without_settings(comment):
-    assert read_infotext(novelai_png(Software="NovelAI", Comment=comment)) is None

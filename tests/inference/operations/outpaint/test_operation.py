@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from inference.infotext.text import parse_infotext
 from inference.jobs import Outpaint
 from inference.pictures.errors import CanvasTooLarge, FullyTransparent, NothingToExtend
-from inference.pictures.infotext import parse_infotext
 
 METHODS = ["mk2", "poor man's"]
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.pictures.infotext import (
+from inference.infotext.text import (
     Infotext,
     format_infotext,
     parse_infotext,
