@@ -31,7 +31,7 @@ from bot.safety.screen import Screen
 from bot.settings import Settings
 from bot.shown import DISCORDS_HOSTS
 from bot.styles import StyleShelf
-from bot.views import BUTTONS
+from bot.views import BUTTONS, PANEL
 from inference.service import Service
 from storage.blobs import BlobStore
 from storage.guilds import GuildStore
@@ -127,7 +127,7 @@ class Easel(commands.AutoShardedBot):
         for menu in make_menus():
             self.tree.add_command(menu)
         await self.tree.set_translator(Translator())
-        self.add_dynamic_items(*BUTTONS)
+        self.add_dynamic_items(*BUTTONS, *PANEL)
         self.dispatcher.idle_wait = self.idle_wait
         self.delivery.idle_wait = self.idle_wait
         self.delivery.meter = self.dispatcher.meter

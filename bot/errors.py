@@ -22,6 +22,7 @@ BotError
 │   │   └── NeverAllowed       no server can allow that
 │   ├── CaseGone           a moderator's case that is no longer open
 │   ├── BadSetting         a setting that cannot be; says which and what would be possible
+│   ├── BadSettingsFile    a file of settings that cannot be taken; nothing of it was
 │   ├── NoSettings         this Easel keeps no settings
 │   ├── MessageGone        the message replied to was deleted
 │   ├── TooLongForAForm    a text that an input of a form cannot hold
@@ -32,6 +33,7 @@ BotError
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from typing import Self
 
 
@@ -201,6 +203,18 @@ class BadSetting(UserError):
     def __init__(self, name: str, problem: str) -> None:
         super().__init__(f"{name} {problem}.")
         self.name = name
+
+
+class BadSettingsFile(UserError):
+    """A file of settings cannot be taken."""
+
+    SHOWN, LONGEST = 10, 160  # problems, and characters of one
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        shown = [f"• {problem[: self.LONGEST]}." for problem in problems[: self.SHOWN]]
+        more = len(problems) - len(shown)
+        shown += [f"… and {more} more."] if more else []
+        super().__init__("Nothing was changed. The file cannot be taken:\n" + "\n".join(shown))
 
 
 class NoSettings(UserError):

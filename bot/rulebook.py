@@ -10,6 +10,8 @@ from bot.errors import NoSettings
 from bot.policy import Rules
 from storage.guilds import Change, GuildStore
 
+LOOKED_THROUGH = 200  # changes: many more than one file makes
+
 
 class Rulebook:
     """The rules of all servers."""
@@ -40,9 +42,10 @@ class Rulebook:
         return await self.change(guild, actor, {name: [*kept, entry] if on else kept})
 
     async def undo(self, guild: str, actor: str) -> Rules:
-        """Take the last change back; this is a change, too."""
-        last = await self._store().audit(guild, 1)
-        changes = {one.subject: one.before for one in last if one.subject in policy.settable()}
+        """Take the last change back, all of it if it was of several; this is a change, too."""
+        audit = await self._store().audit(guild, LOOKED_THROUGH)
+        ours = [one for one in audit if one.subject in policy.settable()]
+        changes = {one.subject: one.before for one in ours if one.at == ours[0].at}
         return Rules.decode(await self._store().change_settings(guild, actor, changes))
 
     async def clear(self, guild: str, actor: str) -> Rules:

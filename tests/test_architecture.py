@@ -34,6 +34,7 @@ ALLOWED = {
         "structlog",
         "confusable_homoglyphs",
         "re2",
+        "yaml",
         "aiohttp",  # discord.py's HTTP client, whose errors it lets through
         "yarl",  # the address type of discord.py's own settings
     },

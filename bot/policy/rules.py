@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -101,5 +102,7 @@ def _changes(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     kinds = settable()
     for name, value in values.items():
         if name not in kinds:
-            raise BadSetting(str(name), f"is no setting; there are {', '.join(kinds)}")
+            near = difflib.get_close_matches(str(name), kinds, 1)
+            hint = f"; do you mean {near[0]}?" if near else ""
+            raise BadSetting(str(name)[:60], f"is no setting{hint}")
         yield name, None if value is None else kinds[name].read(name, value)

@@ -24,7 +24,7 @@ from bot.texts.moderation import (
     log_withheld,
     withheld,
 )
-from bot.texts.server import quota, settings
+from bot.texts.server import quota, settings, settings_changes
 from bot.texts.signs import MAX_CONTENT, block, plain, quote
 
 __all__ = [
@@ -59,6 +59,7 @@ __all__ = [
     "received",
     "result",
     "settings",
+    "settings_changes",
     "shown_below",
     "styles",
     "waiting",

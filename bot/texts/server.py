@@ -65,6 +65,20 @@ def _change(change: Change) -> str:
     return f"-# {moment} <@{change.actor}> {change.subject}: {before} → {after}"
 
 
+def settings_changes(
+    before: Mapping[str, Any], differing: Mapping[str, Any], *, only_check: bool
+) -> str:
+    """Say what a file changed, or would change."""
+    if not differing:
+        return "The file says what is set already. Nothing was changed."
+    head = "This would change; nothing was changed:" if only_check else "Changed:"
+    lines = [
+        f"{name}: {quote(_value(before.get(name)), 80)} → {quote(_value(after), 80)}"
+        for name, after in differing.items()
+    ]
+    return within(MAX_CONTENT, [f"**{head}**", *lines])
+
+
 def quota(seconds: float | None, uses: Sequence[Use]) -> str:
     """Say how much of a member's GPU time is left, and when the first of the rest comes back."""
     if seconds is None:

@@ -26,6 +26,7 @@ from bot.views.results import (
 )
 from bot.views.rows import for_ended, for_history, for_outbox, for_picture, for_waiting
 from bot.views.seams import MendSeam
+from bot.views.settings import Choose, OpenForm, PickPage
 
 BUTTONS: tuple[type[JobButton | PickCells | PickJob | CaseButton], ...] = (
     Again,
@@ -57,8 +58,12 @@ BUTTONS: tuple[type[JobButton | PickCells | PickJob | CaseButton], ...] = (
 )
 """Every button, so that one process can answer those of an earlier one."""
 
+PANEL = (PickPage, Choose, OpenForm)
+"""What the settings panel is made of."""
+
 __all__ = [
     "BUTTONS",
+    "PANEL",
     "client_of",
     "for_ended",
     "for_history",

@@ -11,6 +11,7 @@ from bot import policy, texts
 from bot.commands.settings.base import SETTINGS, Part, answer, who
 from bot.errors import NotAllowed
 from bot.requests import asker_of
+from bot.views.settings import PAGES, panel
 from inference.jobs import Imagine
 
 LISTED = 10  # changes shown
@@ -25,6 +26,15 @@ class History(Part):
         book, guild = self.bot.rulebook, str(interaction.guild_id)
         words = texts.settings(await book.rules(guild), await book.changes(guild, LISTED))
         await interaction.response.send_message(words, ephemeral=True)
+
+    @SETTINGS.command(description="Set everything by selects and forms.")
+    async def panel(self, interaction: discord.Interaction[Any]) -> None:
+        """Show the panel to the admin alone."""
+        rules = await self.bot.rulebook.rules(str(interaction.guild_id))
+        view = panel(interaction, rules, next(iter(PAGES)))
+        await interaction.response.send_message(
+            texts.settings(rules, ()), view=view, ephemeral=True
+        )
 
     @SETTINGS.command(name="try", description="Would this member be allowed to use Easel there?")
     @app_commands.describe(

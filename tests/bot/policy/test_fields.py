@@ -27,7 +27,8 @@ def test_what_is_kept_and_held(name, given, kept, held):
 
 
 BAD = [
-    ("max_stepps", 30, "no setting"),
+    ("max_stepps", 30, "is no setting; do you mean max_steps?"),
+    ("nonsense", 30, "is no setting."),
     ("max_steps", 0, "1 to 150"),
     ("max_steps", 151, "1 to 150"),
     ("max_steps", 2.5, "whole number"),

@@ -27,6 +27,7 @@ NAME = re.compile(r"\w+(\[\])?")
 HOLE = re.compile(r"^\{.*\}$")
 EXTRA = {
     "ApplicationCommandUpdateRequest": ("nsfw",),
+    "IncomingWebhookUpdateForInteractionCallbackRequestPartial": ("tts",),
     "IncomingWebhookUpdateRequestPartial": ("tts",),
     "MessageEditRequestPartial": ("tts",),
     "RichEmbed": ("flags",),

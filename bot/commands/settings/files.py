@@ -1,0 +1,90 @@
+"""All settings as one file, out and in."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import discord
+from discord import app_commands
+
+from bot import texts
+from bot.commands.settings.base import SETTINGS, Part, who
+from bot.errors import BadSettingsFile, FileGone
+from bot.policy import Rules
+from bot.policy.files import MAX_BYTES, read_file, write_file
+
+NAME = "easel-settings.yaml"
+
+
+class Files(Part):
+    """Export and import."""
+
+    @SETTINGS.command(description="All settings of this server as one YAML file.")
+    async def export(self, interaction: discord.Interaction[Any]) -> None:
+        """Send the file to the admin alone."""
+        settings = await self.bot.rulebook.settings(str(interaction.guild_id))
+        file = discord.File(io.BytesIO(write_file(settings).encode()), NAME)
+        await interaction.response.send_message(
+            "All settings of this server. `/settings import` takes the file back.",
+            file=file,
+            ephemeral=True,
+        )
+
+    @SETTINGS.command(name="import", description="Take all settings from a YAML file.")
+    @app_commands.describe(
+        file="As /settings export writes it; what it leaves out is no longer set",
+        only_check="Say what would change, and change nothing",
+    )
+    async def import_file(
+        self,
+        interaction: discord.Interaction[Any],
+        file: discord.Attachment,
+        only_check: bool = False,
+    ) -> None:
+        """Replace all settings, or say what is wrong and change nothing."""
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        guild, actor = who(interaction)
+        values = read_file(await _fetched(file))
+        _check_ids(interaction.guild, Rules.decode(_set(values)))
+        before = await self.bot.rulebook.settings(guild)
+        differing = {name: v for name, v in values.items() if before.get(name) != v}
+        if differing and not only_check:
+            await self.bot.rulebook.change(guild, actor, differing)
+        words = texts.settings_changes(before, differing, only_check=only_check)
+        await interaction.followup.send(words, ephemeral=True)
+
+
+async def _fetched(file: discord.Attachment) -> bytes:
+    if file.size > MAX_BYTES:
+        raise BadSettingsFile([f"It has {file.size} bytes; at most {MAX_BYTES} are read"])
+    try:
+        return await file.read()
+    except discord.HTTPException as error:
+        raise FileGone(file.filename) from error
+
+
+def _set(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _check_ids(guild: discord.Guild | None, rules: Rules) -> None:
+    """Refuse channels and roles that this server does not have: nobody could use Easel then.
+
+    Raises:
+        BadSettingsFile: names them.
+    """
+    if guild is None:
+        return
+    channels = {*rules.channels, *filter(None, [rules.log_channel])}
+    roles = {*rules.roles, *rules.role_quotas}
+    problems = [
+        f"This server has no channel {id}"
+        for id in sorted(channels)
+        if guild.get_channel_or_thread(int(id)) is None
+    ]
+    problems += [
+        f"This server has no role {id}" for id in sorted(roles) if guild.get_role(int(id)) is None
+    ]
+    if problems:
+        raise BadSettingsFile(problems)
