@@ -6,12 +6,13 @@ STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 ARGS ?=
 
-.PHONY: help install demo test check format bench clean
+.PHONY: help install demo test check audit format bench clean
 
 help:
 	@echo "make demo    try Easel in the browser, without Discord (ARGS=--once: show and end)"
 	@echo "make test    run every test"
 	@echo "make check   format, lint and types: says yes or no"
+	@echo "make audit   look for known weaknesses of what is installed"
 	@echo "make format  put the format right"
 	@echo "make bench   measure the figures of docs/benchmarks.md"
 	@echo "make clean   remove the virtual environment"
@@ -37,6 +38,9 @@ check: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+audit: $(STAMP)
+	$(BIN)/python tools/audit.py $(ARGS)
 
 format: $(STAMP)
 	$(BIN)/ruff format .

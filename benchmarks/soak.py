@@ -1,6 +1,6 @@
 """Many jobs through the store, the dispatcher and a fake engine in a process of its own.
 
-`python -m benchmarks soak [--jobs N] [--at-once N] [--folder FOLDER]`. Says whether the memory grows
+`python -m benchmarks soak [--jobs N] [--at-once N] [--folder FOLDER]`. Says whether memory grows
 over the second half, and how late the event loop is with so many jobs outstanding.
 """
 

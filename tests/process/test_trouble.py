@@ -1,0 +1,39 @@
+"""Discord in trouble while a result is on its way: it is shown once all the same."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.doubles.discord_faults import Fault
+from tests.process.house import job_of
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503])
+async def test_a_result_that_discord_would_not_take_at_first_is_shown_once(quick_easel, status):
+    easel = quick_easel
+    await easel.up()
+    refused = easel.discord.faults.plan(Fault("PATCH", "/webhooks/", files=True, status=status))
+
+    asked = await easel.img2img()
+    await easel.until_shown(asked)
+
+    assert not refused.times
+    assert [asked.answer] == easel.discord.results(job_of(asked))
+    assert 1 == len(asked.answer.files)
+
+
+async def test_a_lost_gateway_costs_no_result_and_comes_back(quick_easel):
+    easel = quick_easel
+    await easel.up()
+    asked = await easel.img2img(steps=100)
+    await easel.until_stepping(asked)
+
+    await easel.discord.gateway.close()
+    await easel.until_shown(asked)
+    await easel.discord.until(lambda: easel.discord.connected)
+
+    assert [asked.answer] == easel.discord.results(job_of(asked))
+    again = await easel.img2img("bob")
+    await easel.until_shown(again)
