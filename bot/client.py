@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 
 STOP_GRACE = 10.0  # seconds for jobs and results under way when the bot is closed
 
-INTENTS = discord.Intents(guilds=True, guild_messages=True)
+INTENTS = discord.Intents(guilds=True, guild_messages=True, dm_messages=True)
 """Nothing privileged: of messages, Discord shows the content only where the bot is mentioned."""
 
 T = TypeVar("T")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -13,10 +13,10 @@ from typing import Any
 import discord
 
 from bot import texts, views
-from bot.delivery.outgoing import Outgoing, compose, compose_one, withheld
+from bot.delivery.composer import Composer
+from bot.delivery.outgoing import Outgoing
 from bot.delivery.progress import ProgressBoard
 from bot.delivery.routes import AnswerGone, Routes
-from bot.delivery.screening import Unscreened, Viewer
 from bot.dispatcher import IdleWait, Submission, straight
 from bot.errors import Unreachable
 from bot.failures import NOT_THROUGH
@@ -25,9 +25,8 @@ from bot.meter import Meter
 from bot.reply_to import DEFAULT_FILE_LIMIT, ReplyTo
 from inference.events import Progress
 from storage.blobs import BlobStore
-from storage.errors import StorageError, UnknownJob
+from storage.errors import StorageError
 from storage.jobs import JobStore
-from storage.moderation import Verdict
 from storage.records import DeliveryState, JobRecord, JobState
 
 log = logging.getLogger(__name__)
@@ -35,10 +34,12 @@ log = logging.getLogger(__name__)
 SWEEP_INTERVAL = 60.0  # seconds between two looks for results that did not get through
 GIVE_UP_AFTER = timedelta(hours=24)
 EDIT, POST = "edit", "post"
-WITHHELD = (Verdict.BLOCKED, Verdict.HELD, Verdict.DELETED)
+TOO_LARGE = 413  # HTTP status of a request with too large files
+SMALLER = (DEFAULT_FILE_LIMIT, DEFAULT_FILE_LIMIT // 4)
+"""Bytes of one file that are tried where Discord refuses what it said it would take."""
 
 
-class Delivery:
+class Delivery(Composer):
     """Shows progress and results in Discord; whatever happens here changes no job's outcome."""
 
     def __init__(
@@ -49,15 +50,12 @@ class Delivery:
         board: ProgressBoard,
         idle_wait: IdleWait = straight,
     ) -> None:
+        super().__init__(jobs, blobs)
         self.idle_wait: IdleWait = idle_wait
         #: Who measures.
         self.meter = Meter()
-        self._jobs = jobs
-        self._blobs = blobs
         self._routes = routes
         self.board = board
-        #: Who decides what may be shown.
-        self.viewer: Viewer = Unscreened()
         self._tasks: set[asyncio.Task[None]] = set()
         self._under_way: set[str] = set()
         self._sweeper: asyncio.Task[None] | None = None
@@ -190,9 +188,10 @@ class Delivery:
 
     async def _send(self, record: JobRecord, reply_to: ReplyTo) -> int:
         """Send a result by the first way that is open, and return the message's id."""
-        outgoing = await self.compose(record, reply_to.file_limit)
         try:
-            return await self._routes.edit(reply_to, outgoing)
+            return await self._fitting(
+                record, reply_to.file_limit, lambda out: self._routes.edit(reply_to, out)
+            )
         except AnswerGone:
             pass
         if record.deliveries:
@@ -201,25 +200,29 @@ class Delivery:
                 if posted != reply_to.message_id:
                     await self._routes.point_to(reply_to, reply_to.link(posted))
                 return posted
-        return await self._routes.post(reply_to, await self._for_channel(outgoing, reply_to))
+        limit = min(reply_to.file_limit, self._routes.file_limit(reply_to))
+        return await self._fitting(record, limit, lambda out: self._routes.post(reply_to, out))
+
+    async def _fitting(
+        self, record: JobRecord, limit: int, send: Callable[[Outgoing], Awaitable[int]]
+    ) -> int:
+        """Send a result with files of at most `limit` bytes, smaller ones where that is refused."""
+        for smaller in (one for one in SMALLER if one < limit):
+            try:
+                return await send(await self.compose(record, limit))
+            except discord.HTTPException as error:
+                if error.status != TOO_LARGE:
+                    raise
+                log.info("Files of %d bytes are refused for %s.", limit, record.id)
+                limit = smaller
+        return await send(await self.compose(record, limit))
 
     async def _for_channel(self, outgoing: Outgoing, reply_to: ReplyTo) -> Outgoing:
-        """Keep to what every channel takes: the member's own larger limit ended with the token."""
-        if reply_to.file_limit <= DEFAULT_FILE_LIMIT:
+        """Keep to what the channel takes: the member's own larger limit ended with the token."""
+        limit = self._routes.file_limit(reply_to)
+        if reply_to.file_limit <= limit:
             return outgoing
-        return await self.compose(outgoing.record, DEFAULT_FILE_LIMIT)
-
-    async def compose(self, record: JobRecord, file_limit: int) -> Outgoing:
-        """Make the message for a job that ended, with what may be shown of it."""
-        screening = await self.viewer.look(record)
-        if screening.verdict in WITHHELD:
-            return withheld(record, screening)
-        outgoing = await compose(record, self._blobs, file_limit, await self._origin(record))
-        return outgoing.hidden() if screening.verdict is Verdict.SPOILER else outgoing
-
-    async def uploads_of(self, record: JobRecord, file_limit: int) -> list[discord.File]:
-        """Make the files of a result for a moderator, whatever may be shown of it, all hidden."""
-        return (await compose(record, self._blobs, file_limit)).hidden().files()
+        return await self.compose(outgoing.record, limit)
 
     async def show_again(self, record: JobRecord) -> None:
         """Bring the message of a result that was announced in line with what may be shown now."""
@@ -235,20 +238,6 @@ class Delivery:
         except (AnswerGone, *NOT_THROUGH) as error:
             log.info("The message of %s stays as it is: %s", record.id, error)
 
-    async def compose_one(self, record: JobRecord, number: int, file_limit: int) -> Outgoing:
-        """Make the message that shows one picture of a batch, counted from 1.
-
-        Raises:
-            BlobMissing: it is no longer stored.
-        """
-        there = ReplyTo.decode(record.reply_to)
-        sheet = there.link(record.message) if there is not None and record.message else ""
-        screening = await self.viewer.look(record)
-        if screening.verdict in WITHHELD:
-            return withheld(record, screening)
-        outgoing = await compose_one(record, number, self._blobs, file_limit, sheet)
-        return outgoing.hidden() if screening.verdict is Verdict.SPOILER else outgoing
-
     async def take_away(self, record: JobRecord) -> bool:
         """Delete the message that shows a result; False where none is known."""
         reply_to = ReplyTo.decode(record.reply_to)
@@ -256,17 +245,6 @@ class Delivery:
             return False
         await self._routes.delete(reply_to, int(record.message))
         return True
-
-    async def _origin(self, record: JobRecord) -> str:
-        """Link to the message of the job that this one was made from, if it is known."""
-        if record.parent is None:
-            return ""
-        with contextlib.suppress(UnknownJob):
-            parent = await self._jobs.get(record.parent)
-            there = ReplyTo.decode(parent.reply_to)
-            if there is not None and parent.message:
-                return there.link(parent.message)
-        return ""
 
     async def _say_cancelled(self, record: JobRecord, reply_to: ReplyTo | None) -> None:
         if reply_to is None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import discord
@@ -14,7 +15,7 @@ from bot import texts, views
 from bot.delivery.packing import MAX_REQUEST, Packed, pack
 from bot.delivery.sheet import make_sheet
 from bot.results import RESULT, is_batch, pictures_of
-from bot.texts.made import sheet_alt_text, sheet_help
+from bot.texts.made import kept_original, sheet_alt_text, sheet_help
 from storage.blobs import BlobStore
 from storage.errors import BlobMissing
 from storage.moderation import Screening
@@ -25,6 +26,7 @@ ROLES = (RESULT, "animation", "sheet", "frame")
 """Roles of pictures, the most telling first."""
 
 Pictures = Sequence[Mapping[str, Any]]
+NO_CAPTIONS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -80,17 +82,22 @@ def withheld(record: JobRecord, screening: Screening) -> Outgoing:
 
 
 async def compose(
-    record: JobRecord, blobs: BlobStore, file_limit: int, origin: str = ""
+    record: JobRecord,
+    blobs: BlobStore,
+    file_limit: int,
+    origin: str = "",
+    captions: Mapping[str, str] = NO_CAPTIONS,
 ) -> Outgoing:
     """Make the message for a job that ended, with files of at most `file_limit` bytes.
 
-    `origin` links to the message of the job that it was made from.
+    `origin` links to the message of the job that it was made from; `captions` are the words that
+    descriptions found for pictures, by their keys.
     """
     if record.state is JobState.FAILED:
         return Outgoing(record, texts.failed(record))
     if record.state is JobState.CANCELLED:
         return Outgoing(record, texts.cancelled(record))
-    uploads, notes = await _uploads(record, blobs, file_limit)
+    uploads, notes = await _uploads(record, blobs, file_limit, captions)
     text = str((record.result or {}).get("text") or "")
     if texts.is_cut(text) and len(uploads) < MAX_FILES:
         name = f"easel-{record.kind}-{record.id[-6:]}.txt"
@@ -99,7 +106,12 @@ async def compose(
 
 
 async def compose_one(
-    record: JobRecord, number: int, blobs: BlobStore, file_limit: int, origin: str = ""
+    record: JobRecord,
+    number: int,
+    blobs: BlobStore,
+    file_limit: int,
+    origin: str = "",
+    captions: Mapping[str, str] = NO_CAPTIONS,
 ) -> Outgoing:
     """Make the message that shows one picture of a batch, counted from 1, as it was made.
 
@@ -110,13 +122,14 @@ async def compose_one(
     picture = pictures[number - 1]
     packed = await _packed([picture], blobs, min(file_limit, MAX_REQUEST))
     alone = replace(record, result={**(record.result or {}), "pictures": [picture], "notes": []})
-    said = [f"Picture {number} of {len(pictures)}.", packed.note]
-    upload = _upload(record, number, packed, texts.alt_text(record, number, len(pictures)))
+    said = [f"Picture {number} of {len(pictures)}.", *_dropped(record, [packed])]
+    alt = texts.alt_text(record, number, len(pictures), captions.get(picture["key"], ""))
+    upload = _upload(record, number, packed, alt)
     return Outgoing(record, texts.result(alone, said, origin), (upload,), number)
 
 
 async def _uploads(
-    record: JobRecord, blobs: BlobStore, file_limit: int
+    record: JobRecord, blobs: BlobStore, file_limit: int, captions: Mapping[str, str]
 ) -> tuple[list[Upload], list[str]]:
     """Pack what one message can show: a batch as one contact sheet, all else on its own."""
     made = sorted((record.result or {}).get("pictures") or (), key=_rank)
@@ -127,6 +140,7 @@ async def _uploads(
     shown = shown[:MAX_FILES]
     limit = min(file_limit, MAX_REQUEST // max(1, len(shown)))
     uploads: list[Upload] = []
+    dropped: list[Packed] = []
     notes: list[str] = [sheet_help(len(batch))] if batch else []
     for number, pictures in enumerate(shown, start=1):
         try:
@@ -134,13 +148,22 @@ async def _uploads(
         except BlobMissing:
             notes.append(f"Picture {number} is no longer stored.")
             continue
-        sheet = sheet_alt_text(record, len(pictures))
-        alt = sheet if len(pictures) > 1 else texts.alt_text(record, number, len(shown))
+        caption = captions.get(pictures[0]["key"], "")
+        alt = texts.alt_text(record, number, len(shown), caption)
+        if len(pictures) > 1:
+            alt = sheet_alt_text(record, len(pictures))
         uploads.append(_upload(record, number, packed, alt))
-        notes.append(packed.note)
+        dropped.append(packed)
+    notes += _dropped(record, dropped)
     if left > 0:
         notes.append(f"{left} more pictures do not fit into one message.")
     return uploads, list(dict.fromkeys(note for note in notes if note))
+
+
+def _dropped(record: JobRecord, shown: Iterable[Packed]) -> list[str]:
+    """Say what was dropped to make files small enough, and where nothing is."""
+    notes = list(dict.fromkeys(packed.note for packed in shown if packed.note))
+    return [*notes, kept_original(record)] if notes else []
 
 
 def _rank(picture: Mapping[str, Any]) -> int:

@@ -12,7 +12,7 @@ from bot import texts
 from bot.delivery.outgoing import Outgoing
 from bot.errors import Unreachable
 from bot.failures import NOT_THROUGH
-from bot.reply_to import ReplyTo
+from bot.reply_to import DEFAULT_FILE_LIMIT, ReplyTo
 
 log = logging.getLogger(__name__)
 
@@ -118,6 +118,11 @@ class Routes:
             raise Unreachable(WHY_UNREACHABLE.get(error.code, str(error.text))) from error
         await self.point_to(reply_to, message.jump_url)
         return message.id
+
+    def file_limit(self, reply_to: ReplyTo) -> int:
+        """Say how many bytes of one file the channel takes from the bot, by its server's tier."""
+        guild = None if reply_to.guild_id is None else self._client.get_guild(reply_to.guild_id)
+        return DEFAULT_FILE_LIMIT if guild is None else guild.filesize_limit
 
     async def delete(self, reply_to: ReplyTo, message_id: int) -> None:
         """Delete a message of the bot's own by its own right.

@@ -67,13 +67,15 @@ class Listener:
         """Read what is asked of the bot; None for what is not meant for it.
 
         A reply to the bot's own message mentions it without a word of it: such words are taken
-        for a wish only where they name one, since people also talk about pictures.
+        for a wish only where they name one, since people also talk about pictures. A direct
+        message is meant for the bot in any case.
         """
         me = self._bot.user
-        if me is None or message.author.bot or me not in message.mentions:
+        direct = message.guild is None
+        if me is None or message.author.bot or not (direct or me in message.mentions):
             return None
         words = re.sub(rf"<@!?{me.id}>", " ", message.content)
-        named = words != message.content
+        named = direct or words != message.content
         wish = grammar.read(words)
         if self._says_where(message):
             wish = grammar.with_file(wish, words)

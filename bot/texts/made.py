@@ -81,11 +81,16 @@ def _seed(params: Mapping[str, Any], pictures: Sequence[Mapping[str, Any]]) -> i
     return seed if isinstance(seed, int) and seed >= 0 else None
 
 
-def alt_text(record: JobRecord, number: int, of: int) -> str:
-    """Describe a result for those who do not see it."""
+def alt_text(record: JobRecord, number: int, of: int, caption: str = "") -> str:
+    """Describe a result for those who do not see it: by its caption, else by its prompt."""
     which = f"{record.kind}, picture {number} of {of}" if of > 1 else record.kind
-    prompt = plain(str(record.params.get("prompt") or ""), MAX_ALT_TEXT)
-    return (f"{which}: {prompt}" if prompt else f"Result of {which}")[:MAX_ALT_TEXT]
+    words = plain(caption or str(record.params.get("prompt") or ""), MAX_ALT_TEXT)
+    return (f"{which}: {words}" if words else f"Result of {which}")[:MAX_ALT_TEXT]
+
+
+def kept_original(record: JobRecord) -> str:
+    """Say where a picture that was made smaller can be had as it was."""
+    return f"-# The original is kept: `/history job:{record.id}` shows it where larger files fit."
 
 
 def sheet_alt_text(record: JobRecord, count: int) -> str:

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Self
 import discord
 
 from bot.answers import answer_error
+from bot.errors import UserError
 from bot.requests import InPlaceRequest, InteractionRequest
 from bot.views.base import JOB, JobButton, client_of, record_of, refuse_others
 from bot.views.forms import Filled, JobForm
@@ -57,6 +58,8 @@ class PickCells(discord.ui.DynamicItem[discord.ui.Select[Any]], template=rf"ease
             record = await record_of(interaction, self.job_id)
             refuse_others(interaction, record)
             cells = [cell for cell in CELLS if cell in self.item.values]
+            if not cells:
+                raise UserError("Pick at least one cell.")
             job = Preview(mask_shape=" + ".join(cells))
             await client_of(interaction).desk.again(InPlaceRequest(interaction), job, record)
         except Exception as error:

@@ -107,8 +107,9 @@ class House:
     def populate(self) -> None:
         self.guild = self.env.create_guild()
         self.channel = self.guild.create_text_channel("easel")
-        self.alice = self.guild.add_member(self.env.create_user("alice"))
-        self.bob = self.guild.add_member(self.env.create_user("bob"))
+        #: The members outside the server, as they write direct messages.
+        self.users = {name: self.env.create_user(name) for name in ("alice", "bob")}
+        self.alice, self.bob = map(self.guild.add_member, self.users.values())
 
     async def restart(self) -> None:
         """End the bot's process as a crash would, and start another one on the same storage."""

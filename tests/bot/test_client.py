@@ -64,7 +64,8 @@ def test_custom_ids_fit_and_name_their_button():
 
 
 def test_the_bot_asks_for_nothing_privileged(house):
-    assert house.bot.intents.value == discord.Intents(guilds=True, guild_messages=True).value
+    asked = discord.Intents(guilds=True, guild_messages=True, dm_messages=True)
+    assert house.bot.intents.value == asked.value
     assert not house.bot.intents.message_content
     assert house.bot.allowed_mentions.to_dict() == {"parse": []}
 

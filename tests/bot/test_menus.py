@@ -106,6 +106,14 @@ async def test_a_picture_in_a_gallery(house):
     assert (await child(house)).kind == "interrogate"
 
 
+async def test_a_picture_in_a_forwarded_message(house):
+    photo = await house.posted(("photo.png", png()))
+    forwarded = await house.bob.forward(photo, house.channel)
+    await house.menu("Describe", forwarded)
+    job = await child(house)
+    assert (job.kind, job.parent) == ("interrogate", None)
+
+
 async def test_a_picture_on_a_strangers_server_is_not_fetched(house):
     embed = discord.Embed().set_image(url="https://169.254.169.254/latest/a.png")
     message = await says(house, embed=embed)

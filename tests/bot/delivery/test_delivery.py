@@ -7,7 +7,7 @@ import pytest
 from bot.delivery import delivery as module
 from bot.reply_to import ReplyTo
 from storage.records import DeliveryState, JobState
-from tests.doubles.pictures import encoded, noise
+from tests.doubles.pictures import encoded, noise, png
 
 QUARTER_HOUR = 15 * 60 + 1
 
@@ -278,6 +278,67 @@ async def test_a_result_too_large_for_the_channel_is_made_smaller_and_says_so(ho
     assert attachment.filename.endswith(".webp")
     assert attachment.size <= 40_000
     assert "Too large for this channel as it is" in card.response.content
+    assert f"The original is kept: `/history job:{record.id}`" in card.response.content
+
+
+async def test_files_that_are_refused_are_sent_smaller(house, monkeypatch):
+    monkeypatch.setattr(module, "SMALLER", (60_000, 30_000))
+    card = await house.ask("upscale")
+    house.env.inject_error("PATCH", "/webhooks/*", status=413, code=40005, times=2)
+    await house.finish(file=encoded(noise((200, 200))))
+    (attachment,) = card.response.attachments
+    assert attachment.size <= 30_000
+    assert (await house.only_job()).delivery is DeliveryState.SENT
+
+
+@pytest.mark.parametrize(("tier", "limit"), [(0, 10), (2, 50), (3, 100)])
+async def test_a_posted_result_keeps_to_the_servers_tier(house, tier, limit):
+    await house.ask()
+    record = await house.only_job()
+    house.bot.get_guild(house.guild.id).premium_tier = tier
+    place = ReplyTo.decode(record.reply_to)
+    assert house.bot.delivery._routes.file_limit(place) == limit * 2**20
+
+
+async def test_a_result_that_was_described_says_so_to_those_who_do_not_see_it(house):
+    result = await house.ask(prompt="a red apple")
+    await house.finish()
+    record = await house.only_job()
+    await house.alice.click(result.response, label="Describe")
+    await house.finish(pictures=0, text="an apple on a table")
+    shown = await house.ask_plain("history", job=record.id)
+    (file,) = shown.response.attachments
+    assert file.description == "img2img: an apple on a table"
+
+
+async def test_a_command_in_a_direct_message_is_answered_there(house):
+    dm = house.users["alice"]
+    result = await dm.slash("img2img", image=("photo.png", png()))
+    await house.finish()
+    assert len(result.response.attachments) == 1
+    record = (await house.jobs.list_for(str(dm.id)))[0]
+    assert (record.guild, record.delivery) == (None, DeliveryState.SENT)
+
+
+async def test_after_a_quarter_of_an_hour_the_direct_message_gets_the_result(house):
+    dm = house.users["alice"]
+    await dm.slash("img2img", image=("photo.png", png()))
+    await house.env.advance_time(QUARTER_HOUR)
+    await house.finish()
+    (result,) = [message for message in dm.dm_channel.history() if message.attachments]
+    record = (await house.jobs.list_for(str(dm.id)))[0]
+    assert (record.delivery_route, record.message) == ("post", str(result.id))
+
+
+async def test_direct_messages_that_were_closed_leave_the_outbox(house):
+    dm = house.users["alice"]
+    await dm.slash("img2img", image=("photo.png", png()))
+    house.close_channel(50007)
+    await house.finish()
+    house.open_channel()
+    shown = await dm.slash("queue")
+    assert "your direct messages are closed" in shown.response.content
+    assert shown.ephemeral
 
 
 def crash(house) -> None:

@@ -107,6 +107,35 @@ async def test_a_file_that_rings_needs_no_name(house):
     assert house.service.job.kind == "preview"
 
 
+async def test_a_forwarded_picture_is_hidden_like_other_peoples_messages(house):
+    forwarded = await house.bob.forward(await result_of(house), house.channel)
+    await says(house, "describe", to=forwarded)
+    assert "Apps → Edit…" in last(house).content
+    assert await house.count() == 1
+
+
+async def test_a_direct_message_needs_no_mention(house):
+    dm = house.users["alice"]
+    backend = house.env.backend
+    channel = backend.get_dm_channel(dm.id)
+    files = backend.store_attachments(channel.id, [("photo.png", png())])
+    await dm.send_dm("a watercolour", attachments=files)
+    assert house.service.job.params["prompt"] == "a watercolour"
+    await house.finish()
+    answer = dm.dm_channel.history()[-1]
+    assert len(answer.attachments) == 1
+    await dm.send_dm("again", reference={"message_id": str(answer.id)})
+    assert await house.count() == 2
+
+
+async def test_a_direct_message_without_a_picture(house):
+    dm = house.users["alice"]
+    await dm.send_dm("make it red")
+    assert "There is no picture to work on" in dm.dm_channel.history()[-1].content
+    await dm.send_dm("help")
+    assert "make it a watercolour" in dm.dm_channel.history()[-1].content
+
+
 async def test_two_files_are_picture_and_mask(house):
     files = [("a.png", png()), ("m.png", png(colour="white"))]
     await says(house, "inpaint a hat", files=files)

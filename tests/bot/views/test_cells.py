@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from unittest.mock import AsyncMock
+
+import discord
 import pytest
 
+from bot.views.cells import PickCells
 from tests.doubles.pictures import png
 
 THINGS = ["Subject", "Background", "Face"]
@@ -174,6 +178,19 @@ async def test_it_is_mine_alone(house, do):
     assert refused.ephemeral
     assert "Ask for one of your own" in refused.content
     assert await house.count() == 2
+
+
+async def test_a_select_of_no_cells_is_said(house):
+    await grid(house)
+    record = await house.only_job()
+    interaction = AsyncMock(spec=discord.Interaction, client=house.bot, user=house.alice)
+    interaction.response = AsyncMock(spec=discord.InteractionResponse)
+    interaction.response.is_done = lambda: False
+    await PickCells(record.id).callback(interaction)
+    said = interaction.response.send_message.await_args
+    assert said.args == ("Pick at least one cell.",)
+    assert said.kwargs["ephemeral"]
+    assert await house.count() == 1
 
 
 async def test_it_lives_on_after_a_restart(house):
