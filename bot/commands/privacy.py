@@ -16,7 +16,8 @@ STORED = (
     "Of you, this Easel stores {jobs} and {pictures}: who asked, where, with which options, and "
     "the pictures that went in and came out, without place, time and camera. Your messages are not "
     "kept. They serve the buttons, `/history` and deliveries, and nothing else; nothing is used "
-    "for training. They stay {until}.\n"
+    "for training. They stay {until}. What you used of the GPU on a server is kept for a day, also "
+    "beyond `/privacy forget`, since quotas count it.\n"
     "Results in channels are Discord's: 🗑️ *Delete* takes each away."
 )
 

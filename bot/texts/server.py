@@ -100,6 +100,8 @@ def _cut(text: str) -> str:
 
 
 def _value(value: Any) -> str:
+    if value is None:
+        return "not set"
     if isinstance(value, Mapping):
         return ", ".join(f"{key}: {one}" for key, one in value.items())
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -30,8 +30,8 @@ async def test_what_differs_is_taken_and_undone_as_one(house, admin, said):
     data = b"version: 1\nsettings: {max_batch: 2, banned_words: [gore]}"
     words = said(await taken(house, admin, data))
     assert "**Changed:**" in words
-    assert "max_steps: `30` → `None`" in words
-    assert "banned_words: `None` → `gore`" in words
+    assert "max_steps: `30` → `not set`" in words
+    assert "banned_words: `not set` → `gore`" in words
     guild = str(house.guild.id)
     assert await house.guilds.settings(guild) == {"max_batch": 2, "banned_words": ["gore"]}
     await house.ask_plain("settings undo", admin, what="last change")
