@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from inference.engine.work import Ask, Made, Operation, Outcome
 from inference.jobs import Inpaint, Preview
 from inference.operations import sizes
@@ -30,9 +32,14 @@ def preview(job: Preview, pictures: Pictures, studio: Studio) -> Operation:
 
 
 def _masked(asked: Inpaint, marked: Marked, studio: Studio) -> Outcome:
-    view = look(asked, marked, studio.library.natural_size(studio.library.resolve("")))
+    natural = studio.library.natural_size(studio.library.resolve(""))
+    view = look(asked, marked, natural)
     report = overlay.examine(marked.mask, view.size, blur=asked.mask_blur)
-    drawn = overlay.draw(marked.source, marked.mask)
-    share = f"{report.share:.0%} of the picture would be repainted."
-    notes = (share, *marked.notes, *(finding.words for finding in report.findings))
+    close = look(replace(asked, area="only masked"), marked, natural)
+    part = close.box != (0, 0, *marked.source.size)
+    drawn = overlay.draw(marked.source, marked.mask, close.box if part else None)
+    said = [f"{report.share:.0%} of the picture would be repainted."]
+    if part:
+        said.append(f"With “only masked”, the dashed box is worked on and renders at {close.gain}.")
+    notes = (*said, *marked.notes, *(finding.words for finding in report.findings))
     return Outcome(pictures=(Made(picture=drawn, role=ROLE),), notes=notes)

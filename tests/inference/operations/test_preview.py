@@ -38,7 +38,8 @@ def test_a_mask_is_striped_over_its_side_alone(photo):
     (made,) = done.pictures
     changed = np.abs(np.asarray(made.picture, int) - np.asarray(photo, int)).sum(axis=-1) > 0
     assert changed[:, :45].mean() > 0.9
-    assert not changed[:, 55:].any()
+    # Nothing there but the dashes of the box that “only masked” would work on.
+    assert changed[:, 55:].mean() < 0.25
     assert "preview" == made.role
     assert "50% of the picture would be repainted." == done.notes[0]
 
@@ -103,3 +104,24 @@ def test_a_scribbled_copy_is_a_mask(photo):
 def test_a_copy_without_strokes_is_said(photo):
     with pytest.raises(NoStrokes, match="nothing drawn on it"):
         outcome(Preview(), image=photo, mask=photo.copy())
+
+
+def test_the_box_that_only_masked_works_on_is_dashed_and_its_gain_said():
+    white = Image.new("RGB", (400, 300), "white")
+    done = outcome(Preview(mask_shape="circle 50% 50% r10%"), image=white)
+
+    changed = np.asarray(done.pictures[0].picture).min(axis=-1) < 255
+    rows, columns = (np.flatnonzero(changed.any(axis)) for axis in (1, 0))
+    box = columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
+    # A radius of 30, a blur that reaches 10 further, a padding of 32, and a ratio of 72 : 64.
+    assert box == pytest.approx((119, 78, 281, 222), abs=4)
+    width = box[2] - box[0]
+    assert done.notes[1].startswith(
+        "With “only masked”, the dashed box is worked on and renders at"
+    )
+    assert float(done.notes[1].split()[-1].rstrip("x.")) == pytest.approx(72 / width, abs=0.06)
+
+
+def test_a_mask_of_nearly_everything_has_no_box(photo):
+    done = outcome(Preview(mask_shape="all"), image=photo)
+    assert not any("dashed" in note for note in done.notes)
