@@ -14,7 +14,7 @@ from typing import Any
 import discord
 import pytest
 from discord import app_commands
-from discord.ext import commands
+from discord.ext.commands.bot import BotBase
 from simcord.http import router
 
 from bot.replies import grammar, listener
@@ -90,7 +90,7 @@ def recorder(pytestconfig: pytest.Config) -> Iterator[Recorder]:
     """Watch the simulated Discord for as long as the tests run."""
     watch = Recorder()
     pytestconfig.stash[RECORDER] = watch
-    dispatch, tell = router.dispatch, commands.Bot.dispatch
+    dispatch, tell = router.dispatch, BotBase.dispatch
     send_modal = discord.InteractionResponse.send_modal
 
     def dispatched(backend: Any, method: str, path: str, **more: Any) -> Any:
@@ -107,7 +107,7 @@ def recorder(pytestconfig: pytest.Config) -> Iterator[Recorder]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(router, "dispatch", dispatched)
-        patch.setattr(commands.Bot, "dispatch", told)
+        patch.setattr(BotBase, "dispatch", told)
         patch.setattr(discord.InteractionResponse, "send_modal", opened)
         patch.setattr(listener, "grammar", HeardGrammar(watch))
         for kind in (app_commands.Command, app_commands.Group, app_commands.ContextMenu):
