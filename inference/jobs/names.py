@@ -66,7 +66,7 @@ OUTPAINT_PRESETS = (
 )
 CURVES = ("linear", "aggressive", "lazy")
 APPENDED = ("none", "caption", "tags")
-EMPHASIS = ("Original", "No norm", "None")
+EMPHASIS = ("Original", "No norm", "Ignore", "None")
 
 MAX_SEED = 4294967294
 """Seeds lie in [0, 2**32 - 2), as the web UIs of the field draw them; -1 asks for a random one."""

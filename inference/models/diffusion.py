@@ -6,7 +6,7 @@ in the network's own scale, float32; sigmas [B] in variance-exploding space.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,6 +36,10 @@ class ModelTraits:
     digest: str
     #: Whether the network takes the mask and the masked picture as further channels.
     inpainting: bool
+    #: Gives a pair of prompts' LoRAs and embeddings with their hashes, under the field's keys.
+    networks: Callable[[str, str], Mapping[str, str]] = field(
+        default=lambda prompt, negative: {}, compare=False
+    )
 
 
 @dataclass(frozen=True, eq=False)

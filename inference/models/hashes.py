@@ -6,6 +6,8 @@ import hashlib
 import json
 from pathlib import Path
 
+from inference.models.header import LENGTH_BYTES
+
 #: Digits of the short hash, as the field prints it.
 SHORT = 10
 
@@ -20,9 +22,17 @@ class Hashes:
 
     def sha256(self, path: Path) -> str:
         """Give a file's SHA-256 in hexadecimal digits; an unchanged file is not read again."""
-        key = _key(path)
+        return self._hash(_key(path), path, whole=True)
+
+    def weights(self, path: Path) -> str:
+        """Give the SHA-256 of a safetensors file without its header, in hexadecimal digits."""
+        return self._hash(f"weights|{_key(path)}", path, whole=False)
+
+    def _hash(self, key: str, path: Path, *, whole: bool) -> str:
         if key not in self._known:
             with path.open("rb") as file:
+                if not whole:
+                    file.seek(LENGTH_BYTES + int.from_bytes(file.read(LENGTH_BYTES), "little"))
                 self._known[key] = hashlib.file_digest(file, "sha256").hexdigest()
             self._write()
         return self._known[key]

@@ -36,6 +36,7 @@ from inference.models.header import read_header
 from inference.models.lora.shelf import LoraShelf
 from inference.models.lora.side import Side
 from inference.models.nearest import nearest
+from inference.models.networks import Networks
 from inference.models.resident import Resident, default_budget, folder_bytes, weight_bytes
 from inference.models.upscale_plan import NetworkTraits
 from inference.models.upscaler import Upscaler
@@ -81,6 +82,7 @@ class Library:
         self._upscaler_traits: dict[str, NetworkTraits] = {}
         self._upscalers = UpscalerShelf(Path(config.models_dir), Path(config.cache_dir), device)
         self._hashes = Hashes(Path(config.cache_dir) / "hashes.json")
+        self._networks = Networks(self.shelf, self._hashes)
         #: What describes pictures; its networks lie within the same budget.
         self.describers = Describers(
             Path(config.models_dir),
@@ -126,7 +128,7 @@ class Library:
             lambda: self._load(path, key),
             _weights,
         )
-        self._traits[key] = model.traits
+        self._traits[key] = replace(model.traits, networks=self._networks.values)
         return model
 
     def traits(self, name: str) -> ModelTraits:

@@ -56,10 +56,12 @@ def infotext(work: Paint, model: ModelTraits, **more: object) -> str:
         "Variation seed strength": work.variation_strength if varied else None,
         "Denoising strength": work.strength if work.picture or work.latent is not None else None,
         "Clip skip": work.clip_skip,
+        "Emphasis": work.emphasis if work.emphasis != "Original" else None,
         "RNG": "CPU",
         "Template": work.template or None,
         "Negative Template": work.negative_template or None,
         **more,
+        **model.networks(work.prompt, work.negative_prompt),
         "Version": VERSION,
     }
     if work.noise_multiplier != 1:

@@ -24,8 +24,8 @@ from storage.jobs import JobStore
 from storage.moderation import ModerationStore
 from storage.records import JobRecord, QueueLimits
 from storage.usage import UsageStore
-from tests.doubles.intake import LentIntake
 from tests.doubles.detector import ScriptedDetector
+from tests.doubles.intake import LentIntake
 from tests.doubles.pictures import png
 from tests.doubles.scenarios import (  # noqa: F401 - fixtures and a hook for every scenario
     discord_schema,

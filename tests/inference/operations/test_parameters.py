@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+from inference.infotext.text import parse_infotext
+from inference.jobs import Imagine
+from inference.models.diffusion import ModelTraits
+from inference.operations.parameters import infotext, paint
+
+
+def networks(prompt: str, negative: str) -> dict[str, str]:
+    return {"Lora hashes": f"{prompt}: 1, b: 2", "TI hashes": f"{negative}: 3"}
+
+
+def test_networks_and_emphasis_are_written_as_the_field_writes_them():
+    work = paint(Imagine(prompt="a", negative_prompt="c", emphasis="Ignore"), "tiny", (64, 64))
+    text = infotext(work, ModelTraits("tiny", "", False, networks))
+    assert 'Emphasis: Ignore, Lora hashes: "a: 1, b: 2", TI hashes: "c: 3", Version:' in text
+    assert "a: 1, b: 2" == parse_infotext(text).values["Lora hashes"]
+
+
+def test_the_usual_emphasis_needs_no_word():
+    work = paint(Imagine(), "tiny", (64, 64))
+    assert "Emphasis" not in infotext(work, ModelTraits("tiny", "", False))
