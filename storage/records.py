@@ -160,7 +160,7 @@ class JobRecord(JobRequest):
         return cls(**values)
 
 
-_NOT_RECORDED = frozenset({"lease_length", "address_since"})
+_NOT_RECORDED = frozenset({"lease_length", "address_since", "ahead"})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -40,21 +40,24 @@ FAMILY = """
 """
 
 # A job is served when the queue's virtual time reaches its owner's own plus what the owner's
-# earlier jobs will be charged; the order of those moments is the order of service.
+# earlier jobs will be charged; the order of those moments is the order of service. A member's
+# `origin` turns `ahead`, which counts from somewhere in the member's own line, into that moment.
 PLACE = """
-    WITH waiting AS (
-      SELECT job.id, job.cost, member.since,
-             member.vtime + coalesce(sum(job.cost / job.weight) OVER earlier, 0) AS start,
-             count(*) OVER earlier AS turn
-        FROM job JOIN member USING (owner)
-       WHERE job.state = 'queued'
-      WINDOW earlier AS (PARTITION BY job.owner ORDER BY job.priority DESC, job.id
-                         ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)),
-    mine AS (SELECT * FROM waiting WHERE id = :id)
-    SELECT count(*) + EXISTS (SELECT * FROM mine) AS position,
-           total(waiting.cost) AS ahead_cost
-      FROM waiting JOIN mine
-        ON (waiting.start, waiting.since, waiting.turn) < (mine.start, mine.since, mine.turn)
+    WITH line AS (
+      SELECT owner, since,
+             vtime - (SELECT ahead FROM job WHERE state = 'queued' AND owner = member.owner
+                       ORDER BY priority DESC, id LIMIT 1) AS origin
+        FROM member INDEXED BY member_waiting WHERE queued > 0),
+    mine AS (
+      SELECT job.owner, job.priority, job.id, line.since, line.origin + job.ahead AS start
+        FROM job JOIN line USING (owner) WHERE job.id = :id AND job.state = 'queued')
+    SELECT count(job.id) + EXISTS (SELECT * FROM mine) AS position,
+           total(job.cost) AS ahead_cost
+      FROM mine CROSS JOIN line CROSS JOIN job INDEXED BY job_queued
+        ON job.state = 'queued' AND job.owner = line.owner
+     WHERE CASE WHEN line.owner = mine.owner
+                THEN (-job.priority, job.id) < (-mine.priority, mine.id)
+                ELSE (line.origin + job.ahead, line.since) < (mine.start, mine.since) END
 """
 
 RUNNING_COST = """

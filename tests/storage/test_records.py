@@ -48,6 +48,7 @@ async def test_the_record_has_a_field_for_every_column(database):
     assert {row["name"] for row in rows} == {field.name for field in fields(JobRecord)} | {
         "lease_length",
         "address_since",
+        "ahead",
     }
 
 

@@ -20,6 +20,7 @@ HOT = {
     "begin": (delivery.BEGIN, ["sqlite_autoindex_job_1"]),
     "limits": (queue.COUNT_WAITING, ["job_queued_guild"]),
     "list": (reading.OF_OWNER, ["job_of_owner"]),
+    "place": (reading.PLACE, ["job_queued", "member_waiting"]),
     "purge": (retention.PURGE, ["job_finished"]),
     "purge of a server": (retention.PURGE_GUILD, ["job_finished_in_guild"]),
     "servers": (retention.GUILDS, ["job_finished_in_guild"]),

@@ -111,7 +111,7 @@ async def test_who_does_not_wait_has_no_place(jobs, enqueue, claim):
     assert 0 == (await jobs.place("nothing")).position
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     asked=st.lists(
         st.tuples(
@@ -124,16 +124,24 @@ async def test_who_does_not_wait_has_no_place(jobs, enqueue, claim):
         max_size=12,
     ),
     served=st.integers(0, 4),
+    back=st.sets(st.integers(0, 3)),
+    gone=st.sets(st.integers(0, 11)),
 )
-async def test_a_place_is_the_order_in_which_jobs_are_then_claimed(asked, served):
+async def test_a_place_is_the_order_in_which_jobs_are_then_claimed(asked, served, back, gone):
+    """Whatever came back from a worker or was called off before."""
     with quick_folder() as folder:
         async with Database(folder / "easel.db") as database:
             jobs = JobStore(database)
             for owner, cost, priority, weight in asked:
                 job = make_job(owner=owner, cost=cost, priority=priority, weight=weight)
                 await jobs.enqueue(job, ROOMY)
-            for _ in range(served):
-                await jobs.claim("gpu-0", LEASE)
+            claimed = [await jobs.claim("gpu-0", LEASE) for _ in range(served)]
+            for number, job in enumerate(claimed):
+                if job is not None and number in back:
+                    await jobs.release(job.id, 1, "gpu-0", "its worker died")
+            for number, job in enumerate(await jobs.outstanding()):
+                if number in gone and job.state is JobState.QUEUED:
+                    await jobs.cancel(job.id, None)
             waiting = [job for job in await jobs.outstanding() if job.state is JobState.QUEUED]
             places = {job.id: await jobs.place(job.id) for job in waiting}
             ahead = 0.0
