@@ -31,6 +31,7 @@ from inference.models.upscale import drive, upscale
 from inference.models.upscale_plan import By, UpscalePlan
 from inference.models.upscaler import Upscaler, load_upscaler, psnr
 from inference.models.weights import prepare
+from inference.worker.heap import keep_freed_memory
 
 MODELS = "realesr-animevideov3,realesrgan-x4plus-anime,realesrgan-x4plus,realcugan-x4"
 SIDE = 128  # pixels of the timed picture
@@ -49,6 +50,7 @@ def main() -> None:
     parser.add_argument("--memory", action="store_true", help="also measure large results; slow")
     parser.add_argument("--peak", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    keep_freed_memory()  # as workers do
     keys = options.models.split(",")
     if options.peak:
         peak_memory(keys[0], options.image, options.cache, options.peak)

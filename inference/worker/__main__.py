@@ -8,6 +8,7 @@ import sys
 from inference.commands import Configure
 from inference.events import Troubled
 from inference.wire import read
+from inference.worker.heap import keep_freed_memory
 from inference.worker.pipes import Outlet, own_input, own_output
 
 #: A start that failed for a reason the host must mend: restarting does not help.
@@ -17,6 +18,7 @@ CANNOT_START = 3
 def main() -> int:
     """Take the configuration, then work until told to stop; return the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    keep_freed_memory()
     outlet = Outlet(own_output())
     inlet = own_input()
     first = read(inlet)
