@@ -67,6 +67,8 @@ class Rules:
     #: Patterns of RE2 that no prompt may fit.
     banned_patterns: tuple[str, ...] = _setting((), Patterns())
 
+    #: Days that jobs which ended and their pictures are kept, where the host keeps them longer.
+    keep_days: float | None = _setting(None, Amount(0.5, 3650, whole=False))
     #: What is done with pictures that are not for everybody, where no channel is age-restricted.
     nsfw_ordinary: str = _setting("unchecked", OneOf(("unchecked", "block", "hold", "spoiler")))
     #: The same in age-restricted channels.

@@ -19,6 +19,7 @@ CEILINGS = {
     "max_jobs": "Jobs of a member",
     "max_server_jobs": "Jobs of the server",
     "quota": "GPU-seconds of a member in 24 hours",
+    "keep_days": "Days that results are kept",
 }
 LISTS = {
     "models": "Models",

@@ -46,12 +46,13 @@ FORMS = {
         },
     ),
     "queue": FormSpec(
-        "Queue and quota",
+        "Queue, quota, keeping",
         "amounts",
         {
             "max_jobs": "Jobs of one member under way",
             "max_server_jobs": "Jobs of all members under way",
             "quota": "GPU-seconds of a member in 24 hours",
+            "keep_days": "Days that results are kept",
         },
     ),
     "role": FormSpec(

@@ -72,3 +72,13 @@ class Limits(Part):
         if seconds is not None:
             quotas[str(role.id)] = seconds
         await self.change(interaction, {"role_quotas": quotas})
+
+    @SETTINGS.command(description="How long results of this server are kept, at most.")
+    @app_commands.describe(days="Left out, as long as the host keeps them; never longer than that")
+    async def keep(
+        self,
+        interaction: discord.Interaction[Any],
+        days: app_commands.Range[float, 0.5, 3650.0] | None = None,
+    ) -> None:
+        """Change how long ended jobs and their pictures are kept."""
+        await self.change(interaction, {"keep_days": days})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bot import housekeeping
+
 
 async def test_the_whole_servers_queue(house, admin, said):
     await house.ask_plain("settings limits", admin, max_server_jobs=1)
@@ -71,3 +73,12 @@ async def test_a_dry_run_tells_what_is_left(house, admin, said):
     told = await admin.slash(house.channel, "settings try", member=house.alice)
     assert "Yes:" in said(told)
     assert "60 of 60 GPU-seconds are left." in said(told)
+
+
+async def test_how_long_results_are_kept(house, admin, said):
+    shown = await house.ask_plain("settings keep", admin, days=7)
+    assert "Days that results are kept: at most 7" in said(shown)
+    settings = await house.guilds.settings(str(house.guild.id))
+    assert settings[housekeeping.KEEP_DAYS] == 7.0  # what the house goes by
+    shown = await house.ask_plain("settings keep", admin)
+    assert "Days that results are kept: as the host allows" in said(shown)
