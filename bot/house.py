@@ -47,6 +47,7 @@ def engine_config(settings: Settings) -> EngineConfig:
         outbox=str((data / "outbox").resolve()),
         device=settings.device,
         dtype=settings.dtype,
+        low_memory=settings.low_memory,
         weights_budget=int(settings.weights_gb * 2**30),
         preview_every=settings.preview_steps,
     )

@@ -69,6 +69,11 @@ class Settings(BaseSettings):
         description="GiB of weights that a worker keeps loaded; 0 takes a share of the device's "
         "memory.",
     )
+    low_memory: Literal["none", "medvram", "lowvram"] = Field(
+        "none",
+        description="For small cards: medvram keeps only the part at work on it, lowvram only a "
+        "block; slower.",
+    )
     workers: int = Field(
         1, ge=0, le=64, description="Worker processes; with 0 jobs wait in the queue."
     )

@@ -30,6 +30,8 @@ class EngineConfig:
     dtype: str = "auto"
     #: Bytes of weights that stay loaded; 0 for a share of the device's memory.
     weights_budget: int = 0
+    #: `none`, `medvram` or `lowvram`: what of a checkpoint lies on the device at once.
+    low_memory: str = "none"
     #: Rows of one network call at most.
     max_batch: int = MAX_BATCH
     #: Jobs in hand at most.

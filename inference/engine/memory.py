@@ -1,4 +1,4 @@
-"""What to do when the device's memory runs out: smaller, then alone, then give that job up."""
+"""What to do when the device's memory runs out: smaller, alone, sparingly, then give a job up."""
 
 from __future__ import annotations
 
@@ -41,9 +41,14 @@ def is_device_lost(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and "CUDA error" in words and not is_out_of_memory(error)
 
 
-def attempt(work: Callable[[Sequence[Task]], None], tasks: Sequence[Task]) -> Attempt:
+def attempt(
+    work: Callable[[Sequence[Task]], None],
+    tasks: Sequence[Task],
+    relieve: Callable[[Task], bool] = lambda _task: False,
+) -> Attempt:
     """Do a piece of work for several tasks; on lack of memory in halves, down to each alone.
 
+    For one that does not even fit alone, `relieve` makes the device's memory go further, if it can.
     Any other error fails the task it belongs to: together first, then each alone to find it.
 
     Raises:
@@ -57,9 +62,15 @@ def attempt(work: Callable[[Sequence[Task]], None], tasks: Sequence[Task]) -> At
     free()
     if len(tasks) > 1:
         middle = len(tasks) // 2
-        first, second = attempt(work, tasks[:middle]), attempt(work, tasks[middle:])
+        first = attempt(work, tasks[:middle], relieve)
+        second = attempt(work, tasks[middle:], relieve)
         fitted = max(first.fitted, second.fitted) if is_out_of_memory(error) else len(tasks)
         return Attempt(fitted, first.failures + second.failures)
+    while is_out_of_memory(error) and relieve(tasks[0]):
+        error = _try(work, tasks)
+        if error is None:
+            return Attempt(1)
+        free()
     return Attempt(1, [(tasks[0], OutOfMemory() if is_out_of_memory(error) else error)])
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from PIL import Image
 
 from inference.engine.work import Paint, Painted
@@ -44,7 +43,11 @@ class Parts:
         if work.part is None or not self._parts:
             return None
         picture = self._parts.get((work.part, mark_of(work)))
-        return None if picture is None else Painted(picture=picture, latent=torch.empty(0))
+        if picture is None:
+            return None
+        import torch  # the scheduler imports this module and has no tensor in it
+
+        return Painted(picture=picture, latent=torch.empty(0))
 
 
 def part_of(work: Paint, result: Painted) -> Part | None:
@@ -67,9 +70,9 @@ def _content(value: object) -> bytes:
     match value:
         case Image.Image():
             return f"{value.mode}{value.size}".encode() + value.tobytes()
-        case torch.Tensor():
-            return f"{value.shape}".encode() + value.numpy().tobytes()
         case np.ndarray():
             return f"{value.shape}".encode() + value.tobytes()
+        case _ if hasattr(value, "numpy"):  # a tensor
+            return _content(value.numpy())
         case _:
             return repr(value).encode()

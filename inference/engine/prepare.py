@@ -15,6 +15,7 @@ from inference.engine.task import BatchKey
 from inference.engine.work import Paint
 from inference.models.diffusion import CELL, DiffusionModel, to_tensor
 from inference.models.lora.side import Side
+from inference.models.thrift import TEXT
 from inference.pictures.soft import SoftSettings
 from inference.prompts.networks import Lora, loras, take_networks
 from inference.prompts.timeline import Stretch, encode_timeline
@@ -156,6 +157,7 @@ def _conditioning(
     work: Paint, model: DiffusionModel, calls: int, side: Side | None
 ) -> tuple[Stretch, ...]:
     """Encode both prompts for every call of the run."""
+    model.thrift.use(TEXT, 1)
     encoder = model.words.encoder(work.clip_skip, work.emphasis, side)
     timeline = encode_timeline(encoder, work.prompt, work.negative_prompt, calls)
     if work.negative_prompt.strip():

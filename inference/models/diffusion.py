@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from inference.models import striped_vae
 from inference.models.approximation import LinearMap
 from inference.models.errors import BrokenOutput
 from inference.models.lora.side import Side
+from inference.models.striped_vae import Stripes
+from inference.models.thrift import PARKED, UNET, VAE, Thrift
 from inference.models.words import Words
 from inference.sampling.denoiser import Prediction, scale_input, to_x0
 from inference.sampling.table import NoiseTable
@@ -60,6 +64,8 @@ class DiffusionModel:
     dtype: torch.dtype = torch.float32
     #: How its latents look, where the checkpoint says so itself.
     rgb: LinearMap | None = None
+    #: Where its parts lie while others work.
+    thrift: Thrift = field(default_factory=Thrift)
 
     @property
     def traits(self) -> ModelTraits:
@@ -96,6 +102,7 @@ class DiffusionModel:
             pooled: [B, projection] float32, which SDXL looks at beside the tokens.
             side: LoRAs to run beside the network, the same for every row.
         """
+        self.thrift.use(UNET, len(x) * _area(x))
         timestep = torch.tensor(
             [self.table.sigma_to_t(level) for level in sigma.tolist()], device=self.device
         )
@@ -139,7 +146,7 @@ class DiffusionModel:
         """
         pixels = pixels.to(self.device)
         config = self.vae.config
-        mean = self._checked(lambda vae, x: vae.encode(x).latent_dist.mean, pixels)
+        mean = self._checked(_encode, striped_vae.encode, pixels, len(pixels) * _area(pixels))
         latents: Tensor = (mean - (config.shift_factor or 0.0)) * config.scaling_factor
         return latents
 
@@ -152,11 +159,26 @@ class DiffusionModel:
         """
         config = self.vae.config
         inputs = latents / config.scaling_factor + (config.shift_factor or 0.0)
-        pixels = self._checked(lambda vae, x: vae.decode(x).sample, inputs)
+        size = len(inputs) * _area(inputs) * CELL**2
+        pixels = self._checked(_decode, striped_vae.decode, inputs, size)
         return [to_picture(row) for row in pixels]
 
-    def _checked(self, run: Any, inputs: Tensor) -> Tensor:
-        """Run the autoencoder, and once more in float32 when numbers overflow in less."""
+    def _checked(
+        self,
+        whole: Callable[[Any, Tensor], Tensor],
+        striped: Callable[[Any, Tensor, Stripes], Tensor],
+        inputs: Tensor,
+        size: int,
+    ) -> Tensor:
+        """Run the autoencoder, and once more in float32 when numbers overflow in less.
+
+        It works whole or, as memory demands for so many pixels, in stripes.
+        """
+        rung = self.thrift.use(VAE, size)
+        run = whole
+        if rung and striped_vae.can_stripe(self.vae):
+            park = self.thrift.park if rung == PARKED else self.device
+            run = partial(_striped, striped, Stripes(self.device, park))
         output: Tensor = run(self.vae, inputs.to(self.dtype)).float()
         if torch.isfinite(output).all():
             return output
@@ -172,6 +194,26 @@ class DiffusionModel:
                 "use another checkpoint."
             )
         return output
+
+
+def _encode(vae: Any, pixels: Tensor) -> Tensor:
+    mean: Tensor = vae.encode(pixels).latent_dist.mean
+    return mean
+
+
+def _decode(vae: Any, latents: Tensor) -> Tensor:
+    pixels: Tensor = vae.decode(latents).sample
+    return pixels
+
+
+def _striped(
+    run: Callable[[Any, Tensor, Stripes], Tensor], stripes: Stripes, vae: Any, values: Tensor
+) -> Tensor:
+    return run(vae, values, stripes)
+
+
+def _area(values: Tensor) -> int:
+    return values.shape[-2] * values.shape[-1]
 
 
 def to_tensor(picture: Image.Image) -> Tensor:

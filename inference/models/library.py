@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import math
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -14,36 +13,29 @@ import torch
 from inference.config import EngineConfig
 from inference.events import ModelInfo
 from inference.interrogation.describers import Describers
-from inference.models import folder
-from inference.models.checkpoint import CONFIGS, load_checkpoint, natural_side, read_vae
+from inference.models.checkpoint import CONFIGS
 from inference.models.diffusion import DiffusionModel, ModelTraits
-from inference.models.embeddings import Embeddings, load_embeddings
 from inference.models.errors import ModelError, UnknownModel
 from inference.models.files import (
     DESCRIBER,
     DIFFUSION,
-    EMBEDDINGS,
     UPSCALER,
     Weights,
     find_checkpoints,
-    find_files,
     main_file,
-    part_files,
-    vae_beside,
 )
 from inference.models.hashes import Hashes
-from inference.models.header import read_header
+from inference.models.loader import Loader, count_bytes, weights_of
 from inference.models.lora.shelf import LoraShelf
 from inference.models.lora.side import Side
 from inference.models.nearest import nearest
 from inference.models.networks import Networks
-from inference.models.resident import Resident, default_budget, folder_bytes, weight_bytes
+from inference.models.resident import Resident, default_budget, folder_bytes
 from inference.models.upscale_plan import NetworkTraits
 from inference.models.upscaler import Upscaler
 from inference.models.upscaler_shelf import UpscalerShelf
 from inference.prompts.chunks import Tokenizer
 from inference.prompts.networks import Lora
-from inference.prompts.tokenizer import load_tokenizer
 from inference.segmentation.segmenters import Segmenters
 
 log = logging.getLogger(__name__)
@@ -72,17 +64,18 @@ class Library:
         #: What marks parts of pictures; small, and loaded beside the budget.
         self.segmenters = Segmenters(Path(config.models_dir))
         self._device = device
-        self._dtype = dtype
-        self._configs = configs
         self._resident: Resident[Any] = Resident(
             budget or config.weights_budget or default_budget(device)
         )
         self._loras = LoraShelf(self.shelf, self._resident.budget // LORA_SHARE)
         self._traits: dict[str, ModelTraits] = {}
+        #: Checkpoints that ran out of memory while they were loaded.
+        self._sparing: set[str] = set()
         self._upscaler_traits: dict[str, NetworkTraits] = {}
         self._upscalers = UpscalerShelf(Path(config.models_dir), Path(config.cache_dir), device)
         self._hashes = Hashes(Path(config.cache_dir) / "hashes.json")
         self._networks = Networks(self.shelf, self._hashes)
+        self._loader = Loader(self.shelf, configs, self._hashes, device, dtype)
         #: What describes pictures; its networks lie within the same budget.
         self.describers = Describers(
             Path(config.models_dir),
@@ -124,9 +117,9 @@ class Library:
         path = self._path(key)
         model: DiffusionModel = self._resident.load(
             (DIFFUSION, key),
-            _bytes(part_files(path), self._dtype),
-            lambda: self._load(path, key),
-            _weights,
+            self._loader.expected(path),
+            lambda: self._loader.load(path, key, self._level(key)),
+            weights_of,
         )
         self._traits[key] = replace(model.traits, networks=self._networks.values)
         return model
@@ -148,14 +141,31 @@ class Library:
         Raises:
             ModelError: it is unknown or cannot be read.
         """
-        path = self._path(self.resolve(name))
-        return load_tokenizer((path if path.is_dir() else self._configs) / "tokenizer")
+        return self._loader.tokenizer(self._path(self.resolve(name)))
 
     def fitting(self, wanted: Sequence[Weights]) -> set[Weights]:
         """Say which weights can be loaded together: those loaded now, then the first named."""
         keys = {weights: self._key(weights) for weights in wanted}
         fitting = self._resident.fitting(list(keys.values()), self._guess)
         return {weights for weights, key in keys.items() if key in fitting}
+
+    def relieve(self, weights: Weights | None) -> bool:
+        """Make memory go further for some weights after it ran out; say whether that can help.
+
+        First others leave, then a checkpoint uses less at a time.
+        """
+        key = None if weights is None else self._key(weights)
+        if self._resident.shrink(0, keep=key):
+            return True
+        if key is None or key[0] != DIFFUSION:
+            return False
+        model: DiffusionModel | None = self._resident.get(key)
+        if model is not None:
+            return model.thrift.climb()
+        if key[1] in self._sparing or self._device.type == "cpu":
+            return False
+        self._sparing.add(key[1])
+        return True
 
     def side(self, name: str, loras: Sequence[Lora]) -> Side | None:
         """Give the LoRAs to run beside a checkpoint; None where a prompt names none.
@@ -171,7 +181,7 @@ class Library:
 
     def natural_size(self, name: str) -> int:
         """Give the side of a checkpoint's own pictures in pixels, without loading it."""
-        return self._natural(self._path(self.resolve(name)))
+        return self._loader.natural_size(self._path(self.resolve(name)))
 
     def digest(self, name: str) -> str:
         """Give a checkpoint's short hash, without loading it."""
@@ -188,7 +198,7 @@ class Library:
             return found
         made: Upscaler = self._resident.load(
             (UPSCALER, key),
-            _bytes([self._upscalers.path(key)], torch.float32),
+            count_bytes([self._upscalers.path(key)], torch.float32),
             lambda: self._upscalers.load(key),
             lambda network: network.nbytes,
         )
@@ -215,7 +225,7 @@ class Library:
             0
         ].items():
             try:
-                size, digest = self._natural(path), self._hashes.known(main_file(path))
+                size, digest = self._loader.natural_size(path), self._hashes.known(main_file(path))
                 yield ModelInfo(name=name, kind="diffusion", size=size, digest=digest)
             except ModelError as error:
                 log.warning("Left out of the checkpoints: %s", error)
@@ -228,8 +238,10 @@ class Library:
     def _path(self, key: str) -> Path:
         return find_checkpoints(self.shelf, self._config.model, STARTER_FOLDER)[0][key]
 
-    def _natural(self, path: Path) -> int:
-        return folder.natural_size(path) if path.is_dir() else natural_side(path, self._configs)
+    def _level(self, key: str) -> str:
+        """Say how sparingly a checkpoint is to use memory from the start."""
+        level = self._config.low_memory
+        return "medvram" if level == "none" and key in self._sparing else level
 
     def _key(self, weights: Weights) -> Weights:
         """Give the key under which weights are held: describers go by their folders."""
@@ -242,43 +254,10 @@ class Library:
         try:
             match kind:
                 case "upscaler":
-                    return _bytes([self._upscalers.path(name)], torch.float32)
+                    return count_bytes([self._upscalers.path(name)], torch.float32)
                 case "describer":
                     return folder_bytes(Path(name))
                 case _:
-                    return _bytes(part_files(self._path(name)), self._dtype)
+                    return self._loader.expected(self._path(name))
         except (ModelError, KeyError):
             return 0
-
-    def _load(self, path: Path, key: str) -> DiffusionModel:
-        """Load a folder or a file, with the autoencoder laid beside it."""
-        vae = vae_beside(self.shelf, key)
-        if path.is_dir():
-            model = folder.load_folder(path, key, self._device, self._dtype)
-            if vae is not None:
-                config = dict(model.vae.config)
-                model = replace(model, vae=read_vae(vae, config, self._device, self._dtype))
-        else:
-            model = load_checkpoint(
-                path, key, self._device, self._dtype, configs=self._configs, vae=vae
-            )
-        return replace(
-            model,
-            digest=self._hashes.short(main_file(path)),
-            words=replace(model.words, embeddings=self._embeddings(model)),
-        )
-
-    def _embeddings(self, model: DiffusionModel) -> Embeddings:
-        widths = [int(text.config.hidden_size) for text in model.words.models]
-        return load_embeddings(find_files(self.shelf, EMBEDDINGS), widths)
-
-
-def _bytes(files: Iterable[Path], dtype: torch.dtype) -> int:
-    """Count the bytes of the weights in files once they are loaded in a number format."""
-    return dtype.itemsize * sum(
-        math.prod(entry.shape) for file in files for entry in read_header(file).entries.values()
-    )
-
-
-def _weights(model: DiffusionModel) -> int:
-    return weight_bytes(model.unet, model.vae, *model.words.models)

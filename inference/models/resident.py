@@ -77,8 +77,8 @@ class Resident(Generic[Model]):
         self.shrink(self.budget, keep=key)
         return model
 
-    def shrink(self, limit: int, keep: Hashable = None) -> None:
-        """Let go of the longest unused until what is held fits `limit` bytes."""
+    def shrink(self, limit: int, keep: Hashable = None) -> bool:
+        """Let go of the longest unused until what is held fits `limit` bytes; say if any left."""
         left = [key for key in self._held if key != keep]
         released = False
         while left and self.nbytes > limit:
@@ -87,6 +87,7 @@ class Resident(Generic[Model]):
             released = True
         if released:
             release()
+        return released
 
     def drop(self, key: Hashable) -> None:
         """Let go of one model."""

@@ -1,0 +1,89 @@
+"""Load a checkpoint from a folder or a file, with what the host laid beside it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from inference.models import folder
+from inference.models.checkpoint import load_checkpoint, natural_side, read_vae
+from inference.models.diffusion import DiffusionModel
+from inference.models.embeddings import Embeddings, load_embeddings
+from inference.models.files import EMBEDDINGS, find_files, main_file, part_files, vae_beside
+from inference.models.hashes import Hashes
+from inference.models.header import read_header
+from inference.models.resident import weight_bytes
+from inference.models.thrift import CPU, TEXT, UNET, VAE, Thrift
+from inference.prompts.chunks import Tokenizer
+from inference.prompts.tokenizer import load_tokenizer
+
+
+@dataclass(frozen=True)
+class Loader:
+    """Where checkpoints lie, and where and how they are to run."""
+
+    shelf: Path
+    configs: Path
+    hashes: Hashes
+    device: torch.device
+    dtype: torch.dtype
+
+    def load(self, path: Path, key: str, low_memory: str) -> DiffusionModel:
+        """Load a checkpoint, its parts together or, to spare memory, ready to come one by one.
+
+        Raises:
+            ModelError: it cannot be read, or is of a family that Easel does not run.
+        """
+        vae = vae_beside(self.shelf, key)
+        place = self.device if low_memory == "none" else CPU
+        if path.is_dir():
+            model = folder.load_folder(path, key, place, self.dtype)
+            if vae is not None:
+                config = dict(model.vae.config)
+                model = replace(model, vae=read_vae(vae, config, place, self.dtype))
+        else:
+            model = load_checkpoint(path, key, place, self.dtype, configs=self.configs, vae=vae)
+        parts = {UNET: [model.unet], VAE: [model.vae], TEXT: model.words.models}
+        return replace(
+            model,
+            digest=self.hashes.short(main_file(path)),
+            words=replace(model.words, embeddings=self._embeddings(model)),
+            device=self.device,
+            thrift=Thrift(parts, self.device, level=low_memory),
+        )
+
+    def expected(self, path: Path) -> int:
+        """Guess a checkpoint's bytes once loaded, by the headers of its files.
+
+        Raises:
+            ModelError: a file cannot be read.
+        """
+        return count_bytes(part_files(path), self.dtype)
+
+    def natural_size(self, path: Path) -> int:
+        """Give the side of a checkpoint's own pictures in pixels, without loading it."""
+        return folder.natural_size(path) if path.is_dir() else natural_side(path, self.configs)
+
+    def tokenizer(self, path: Path) -> Tokenizer:
+        """Give the tokenizer by which a checkpoint's prompts are split, without loading it."""
+        return load_tokenizer((path if path.is_dir() else self.configs) / "tokenizer")
+
+    def _embeddings(self, model: DiffusionModel) -> Embeddings:
+        widths = [int(text.config.hidden_size) for text in model.words.models]
+        return load_embeddings(find_files(self.shelf, EMBEDDINGS), widths)
+
+
+def count_bytes(files: Iterable[Path], dtype: torch.dtype) -> int:
+    """Count the bytes of the weights in files once they are loaded in a number format."""
+    return dtype.itemsize * sum(
+        math.prod(entry.shape) for file in files for entry in read_header(file).entries.values()
+    )
+
+
+def weights_of(model: DiffusionModel) -> int:
+    """Count the bytes of a loaded checkpoint's weights."""
+    return weight_bytes(model.unet, model.vae, *model.words.models)
