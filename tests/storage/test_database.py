@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -76,6 +78,22 @@ async def test_a_second_opener_in_one_process_is_refused_and_the_first_goes_on(d
 
     await database.execute(ADD, ("ada",))
     assert ["ada"] == await members(database)
+
+
+async def test_a_file_that_another_program_writes_is_refused_in_words(folder, monkeypatch):
+    monkeypatch.setattr(database_module, "BUSY_TIMEOUT", 0.05)
+    path = folder / "easel.db"
+    async with Database(path):
+        pass
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(DatabaseLocked, match="in use by another process"):
+            async with Database(path):
+                pass
+        other.execute("ROLLBACK")
+
+    async with Database(path) as database:
+        assert [] == await members(database)
 
 
 async def test_a_reader_of_another_process_needs_no_ownership_and_changes_nothing(database):

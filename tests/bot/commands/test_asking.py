@@ -7,6 +7,7 @@ import simcord
 
 from bot.pictures import FIRST_FRAME
 from inference.jobs import KINDS
+from storage.errors import DiskFull
 from storage.records import JobState
 from tests.doubles.pictures import animation, bomb, encoded, noise, png
 
@@ -222,6 +223,18 @@ async def test_a_full_queue_is_said_to_the_member_alone(house):
     assert "You already have 3 waiting jobs, and the limit is 3." in refusal.content
     assert len(house.messages()) == 3
     assert await house.count() == 3
+
+
+async def test_a_full_disk_is_said_and_queues_nothing(house, monkeypatch):
+    async def full(content):
+        raise DiskFull
+
+    monkeypatch.setattr(house.blobs, "put", full)
+    result = await house.ask("img2img")
+    (refusal,) = result.followups
+    assert refusal.ephemeral
+    assert "The disk is full" in refusal.content
+    assert await house.count() == 0
 
 
 async def test_an_interaction_delivered_twice_makes_one_job(house):
