@@ -6,7 +6,8 @@ Run from the repository's root, on quiet cores:
 
 Every figure is the least of several interleaved runs, so that a busy machine disturbs all
 competitors alike; on one thread it is processor time, which other programs do not lengthen.
-`ncnn` is a competitor where its package is installed.
+`ncnn` and `realesrgan` (with 8-bit pictures) are competitors where they are installed; the latter
+belongs into an environment of its own: `pip install --no-deps realesrgan basicsr`, and OpenCV.
 """
 
 from __future__ import annotations
@@ -15,14 +16,18 @@ import argparse
 import resource
 import subprocess
 import sys
+import tempfile
 import time
+import types
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 from torch import Tensor
+from torchvision.transforms.functional import rgb_to_grayscale
 
 from inference.models.catalogue import WheelFile, upscaler_entry
 from inference.models.stitcher import Stitcher
@@ -115,6 +120,11 @@ def speed_table(keys: list[str], image: Path, cache: Path, runs: int) -> None:
         oracle = ncnn_network(key)
         if oracle is not None:
             competitors["ncnn float32"] = lambda oracle=oracle: oracle(batch)
+        package, reason = realesrgan_network(key, cache)
+        if package is not None:
+            competitors["realesrgan float32"] = lambda package=package: package(batch)
+        else:
+            print(f"| {key} | realesrgan: left out, {reason} | | | |")
         times = least_times(competitors, runs)
         reference = competitors["float32"]()
         for name, seconds in times.items():
@@ -150,6 +160,43 @@ def ncnn_network(key: str) -> Callable[[Tensor], Tensor] | None:
         return torch.from_numpy(np.array(found).copy())[None].clamp(0, 1)
 
     return run
+
+
+def realesrgan_network(key: str, cache: Path) -> tuple[Callable[[Tensor], Tensor] | None, str]:
+    """Open the same weights in the realesrgan package's RealESRGANer, 8 bits in and out.
+
+    It imports a module that torchvision removed in 0.17: one function of it is put in its place.
+    Without the package, or for another architecture, gives the reason instead.
+    """
+    architecture = upscaler_entry(key).architecture
+    if architecture not in ("ESRGAN", "Compact"):
+        return None, f"it has no {architecture}"
+    shim = types.ModuleType("torchvision.transforms.functional_tensor")
+    shim.rgb_to_grayscale = rgb_to_grayscale
+    sys.modules.setdefault(shim.__name__, shim)
+    try:
+        from basicsr.archs.rrdbnet_arch import RRDBNet
+        from realesrgan import RealESRGANer
+        from realesrgan.archs.srvgg_arch import SRVGGNetCompact
+    except ImportError as error:
+        return None, f"{error.name} is not installed"
+    state = load_file(prepare(upscaler_entry(key), cache))
+    if architecture == "Compact":
+        network = SRVGGNetCompact(num_conv=16, upscale=4, act_type="prelu")
+    else:
+        blocks = len({name.split(".")[1] for name in state if name.startswith("body.")})
+        network = RRDBNet(num_in_ch=3, num_out_ch=3, num_block=blocks)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "weights.pth"
+        torch.save({"params": {name: value.float() for name, value in state.items()}}, path)
+        engine = RealESRGANer(scale=4, model_path=str(path), model=network, pre_pad=0, half=False)
+
+    def run(batch: Tensor) -> Tensor:
+        pixels = (batch[0].permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
+        found, _ = engine.enhance(np.ascontiguousarray(pixels[..., ::-1]))
+        return as_batch(np.ascontiguousarray(found[..., ::-1]))
+
+    return run, ""
 
 
 def tile_table(keys: list[str], image: Path, cache: Path) -> None:
