@@ -51,6 +51,13 @@ def animation(form: str, frames: int = 5, size: tuple[int, int] = (16, 12)) -> b
     return encoded(first, form, save_all=True, append_images=others, duration=100)
 
 
+def pixels(data: bytes) -> Image.Image:
+    """Decode a PNG."""
+    picture = Image.open(io.BytesIO(data), formats=("PNG",))
+    picture.load()
+    return picture
+
+
 def chunk(name: bytes, body: bytes) -> bytes:
     check = struct.pack(">I", zlib.crc32(name + body))
     return struct.pack(">I", len(body)) + name + body + check

@@ -10,8 +10,8 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from bot.intake.chunks import MAX_CHUNKS, MAX_TEXT, chunks, is_plain, pixels_only, texts
-from tests.bot.intake.hostile import IEND, header, of_chunks, pixels, rows, with_chunk
-from tests.doubles.pictures import bomb, chunk, encoded, noise, png, text_bomb
+from tests.bot.intake.hostile.png_files import IEND, header, of_chunks, rows, with_chunk
+from tests.doubles.pictures import bomb, chunk, encoded, noise, pixels, png, text_bomb
 
 WORDS = "a red apple, 水彩"
 

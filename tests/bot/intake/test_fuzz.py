@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from bot.errors import PictureRefused
 from bot.metadata import read_parameters
 from bot.pictures import PictureLimits, check_picture
-from tests.bot.intake.hostile import CORPUS, pixels
+from tests.bot.intake.hostile import CORPUS
+from tests.doubles.pictures import pixels
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's, of odd EXIF
 

@@ -9,7 +9,8 @@ import pytest
 
 from bot.errors import PictureRefused
 from bot.intake.pool import Intake
-from tests.bot.intake.hostile import CORPUS, cut_off, pixels
+from tests.bot.intake.hostile import CORPUS, cut_off
+from tests.doubles.pictures import pixels
 
 MOST = 300 * 10**6  # bytes of memory for any file
 ADVICE = ("Attach", "Save", "Scale", "Choose")

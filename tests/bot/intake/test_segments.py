@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from bot.intake.segments import MAX_SCANS, MAX_SEGMENTS, pixels_only, scans
-from tests.bot.intake.hostile import scans as painted
-from tests.bot.intake.hostile import segment
+from tests.bot.intake.hostile.jpeg_files import scans as painted
+from tests.bot.intake.hostile.jpeg_files import segment
 from tests.doubles.pictures import encoded, noise
 
 PHOTO = encoded(noise((40, 30)), "JPEG", exif=b"Exif\0\0II*\0", icc_profile=b"x" * 500)
