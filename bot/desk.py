@@ -22,6 +22,7 @@ from bot.dispatcher import Dispatcher
 from bot.errors import JobGone, NeverAllowed, NoModel
 from bot.gate import Gate
 from bot.options import filled_in
+from bot.reply_to import ReplyTo
 from bot.requests import InteractionRequest, Request
 from bot.safety.screen import Screen
 from bot.sources import Attached, Source, Stored
@@ -103,7 +104,8 @@ class Desk:
         await self._check(request, job)
         for source in sources.values():
             await source.look(self._reader)
-        reply_to = await request.answer(texts.received(job.kind))
+        private = await self._gate.is_private(request.guild)
+        reply_to = await request.answer(texts.received(job.kind), private=private)
         pictures = {name: await source.read(self._reader) for name, source in sources.items()}
         # Once more: reading took its time, and only now is it known how large the pictures are.
         await self._check(request, job, [(p.width, p.height) for p in pictures.values()])
@@ -142,7 +144,9 @@ class Desk:
         """
         if not await self._jobs.requeue_delivery(record.id, "asked for"):
             raise JobGone("That result was shown already, or is no longer stored.")
-        reply_to = await InteractionRequest(interaction).answer(texts.received(record.kind))
+        there, request = ReplyTo.decode(record.reply_to), InteractionRequest(interaction)
+        private = await self._gate.is_private(request.guild) or bool(there and there.private)
+        reply_to = await request.answer(texts.received(record.kind), private=private)
         await self._jobs.readdress(record.id, reply_to.encode())
         try:
             self._delivery.settled(await self._jobs.get(record.id))

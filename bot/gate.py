@@ -45,6 +45,10 @@ class Gate:
             return Rules()
         return Rules.decode(await self._guilds.settings(guild))
 
+    async def is_private(self, guild: str | None) -> bool:
+        """Whether a server shows results to their member alone."""
+        return (await self.rules(guild)).visibility == "private"
+
     async def defaults(self, owner: str) -> dict[str, Any]:
         """Return a member's defaults."""
         return {} if self._guilds is None else await self._guilds.member_defaults(owner)

@@ -31,6 +31,8 @@ class ReplyTo:
     file_limit: int = DEFAULT_FILE_LIMIT
     #: Whether the answer is an ordinary message of the bot's, which it may edit at any time.
     own: bool = False
+    #: Whether only the member sees it: it then ends with the token, and is never posted instead.
+    private: bool = False
 
     def token_works(self, now: datetime) -> bool:
         """Whether the interaction's token can be expected to work still."""

@@ -34,8 +34,12 @@ class Request(Protocol):
         """Where it is asked, and as what."""
         ...
 
-    async def answer(self, words: str) -> ReplyTo:
-        """Show the first answer and say where it is."""
+    async def answer(self, words: str, *, private: bool = False) -> ReplyTo:
+        """Show the first answer and say where it is; a private one only to the member.
+
+        Raises:
+            NotAllowed: this kind of request cannot be answered in private.
+        """
         ...
 
 
@@ -66,14 +70,14 @@ class InteractionRequest:
         """The channel and the member's roles, as Discord sent them along."""
         return asker_of(self._interaction.user, self._interaction.channel)
 
-    async def answer(self, words: str) -> ReplyTo:
-        """Send a public message."""
+    async def answer(self, words: str, *, private: bool = False) -> ReplyTo:
+        """Send a message, to everyone or to the member alone."""
         try:
-            response = await self._interaction.response.send_message(words)
+            response = await self._interaction.response.send_message(words, ephemeral=private)
         except NOT_THROUGH as error:
-            return self._reply_to(await self._arrived(error))
-        message_id = response.message_id
-        return self._reply_to(message_id or (await self._interaction.original_response()).id)
+            return self._reply_to(await self._arrived(error), private)
+        message_id = response.message_id or (await self._interaction.original_response()).id
+        return self._reply_to(message_id, private)
 
     async def _arrived(self, failure: Exception) -> int:
         """Ask once whether an answer arrived though Discord's word for it was lost; its id.
@@ -86,7 +90,7 @@ class InteractionRequest:
         except (*NOT_THROUGH, discord.ClientException):
             raise failure from None
 
-    def _reply_to(self, message_id: int) -> ReplyTo:
+    def _reply_to(self, message_id: int, private: bool) -> ReplyTo:
         interaction = self._interaction
         return ReplyTo(
             application_id=interaction.application_id,
@@ -96,20 +100,23 @@ class InteractionRequest:
             guild_id=interaction.guild_id,
             message_id=message_id,
             file_limit=interaction.filesize_limit,
+            private=private,
         )
 
 
 class InPlaceRequest(InteractionRequest):
     """A button, menu or form whose message itself becomes the answer."""
 
-    async def answer(self, words: str) -> ReplyTo:
+    async def answer(self, words: str, *, private: bool = False) -> ReplyTo:
         """Keep the message as it is for now: a refusal then changes nothing."""
         try:
             await self._interaction.response.defer()
         except NOT_THROUGH as error:
             await self._arrived(error)
         message = self._interaction.message
-        return self._reply_to(0 if message is None else message.id)
+        if message is None:
+            return self._reply_to(0, private)
+        return self._reply_to(message.id, message.flags.ephemeral)
 
 
 def asker_of(member: Any, channel: Any) -> Asker:

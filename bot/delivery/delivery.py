@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 SWEEP_INTERVAL = 60.0  # seconds between two looks for results that did not get through
 GIVE_UP_AFTER = timedelta(hours=24)
 EDIT, POST = "edit", "post"
+PRIVATE = "it was for you alone, and Discord ends such answers after a quarter of an hour"
 TOO_LARGE = 413  # HTTP status of a request with too large files
 SMALLER = (DEFAULT_FILE_LIMIT, DEFAULT_FILE_LIMIT // 4)
 """Bytes of one file that are tried where Discord refuses what it said it would take."""
@@ -192,8 +193,9 @@ class Delivery(Composer):
             return await self._fitting(
                 record, reply_to.file_limit, lambda out: self._routes.edit(reply_to, out)
             )
-        except AnswerGone:
-            pass
+        except AnswerGone as error:
+            if reply_to.private:
+                raise Unreachable(PRIVATE) from error
         if record.deliveries:
             posted = await self._routes.find(reply_to, record.id)
             if posted is not None:

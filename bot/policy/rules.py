@@ -44,6 +44,8 @@ class Rules:
     roles: frozenset[str] = _setting(frozenset(), Ids("@&"))
     #: Id of the channel that is told of refusals, reports and what waits for a moderator.
     log_channel: str | None = _setting(None, Id("#"))
+    #: Whether results are for everyone in the channel, or for the member alone.
+    visibility: str = _setting("public", OneOf(("public", "private")))
     max_steps: int | None = _setting(None, Amount(1, 150))
     max_megapixels: float | None = _setting(None, Amount(0.01, 256, whole=False))
     max_batch: int | None = _setting(None, Amount(1, 8))

@@ -6,6 +6,7 @@ import logging
 
 import discord
 
+from bot.errors import NotAllowed
 from bot.policy import Asker
 from bot.reply_to import DEFAULT_FILE_LIMIT, ReplyTo
 from bot.requests import asker_of
@@ -40,8 +41,13 @@ class MessageRequest:
         """The channel and the member's roles."""
         return asker_of(self._message.author, self._message.channel)
 
-    async def answer(self, words: str) -> ReplyTo:
+    async def answer(self, words: str, *, private: bool = False) -> ReplyTo:
         """Reply to the message, without ringing."""
+        if private:
+            raise NotAllowed(
+                "On this server results are for their member alone, which a reply cannot be. Use "
+                "the slash command, or the Apps menu of the picture."
+            )
         self._card = await self._message.reply(words, mention_author=False)
         guild = self._message.guild
         return ReplyTo(

@@ -38,6 +38,8 @@ def settings(rules: Rules, changes: Iterable[Change]) -> str:
 def _set(rules: Rules) -> Iterator[str]:
     yield "Channels: " + (_ids("<#{}>", rules.channels) or "all")
     yield "Roles: " + (_ids("<@&{}>", rules.roles) or "everyone")
+    if rules.visibility == "private":
+        yield "Results: for their member alone"
     for name, label in CEILINGS.items():
         value = getattr(rules, name)
         yield f"{label}: " + (HOST if value is None else f"at most {value:g}")

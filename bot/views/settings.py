@@ -27,6 +27,7 @@ PAGES = {
     "pictures": "Pictures not for everybody",
 }
 MOST = 25  # entries of a select
+VISIBILITY = "Results are {}"
 ORDINARY, RESTRICTED = "In ordinary channels: {}", "In age-restricted channels: {}"
 TEXT_CHANNELS = (
     discord.ChannelType.text,
@@ -181,6 +182,7 @@ def _selects(rules: Rules, page: str, models: Sequence[str]) -> Iterator[tuple[A
             yield _roles("Roles that may use Easel", rules.roles, 0, MOST), "roles"
         told = [rules.log_channel] if rules.log_channel else []
         yield _channels("Channel that is told what moderators should know", told, 1), "log_channel"
+        yield _choices("visibility", VISIBILITY, rules), "visibility"
     elif page == "amounts":
         yield _roles("A role with a quota of its own", (), 1, 1), "role_quotas"
     elif page == "content":
@@ -189,15 +191,18 @@ def _selects(rules: Rules, page: str, models: Sequence[str]) -> Iterator[tuple[A
             yield _names("Models that may be used", names, rules.models), "models"
     else:
         for name, label in (("nsfw_ordinary", ORDINARY), ("nsfw_restricted", RESTRICTED)):
-            kind = policy.settable()[name]
-            choices = kind.choices if isinstance(kind, OneOf) else ()
-            options = [
-                discord.SelectOption(
-                    label=label.format(one), value=one, default=one == getattr(rules, name)
-                )
-                for one in choices
-            ]
-            yield discord.ui.Select(options=options), name
+            yield _choices(name, label, rules), name
+
+
+def _choices(name: str, label: str, rules: Rules) -> discord.ui.Select[Any]:
+    kind = policy.settable()[name]
+    options = [
+        discord.SelectOption(
+            label=label.format(one), value=one, default=one == getattr(rules, name)
+        )
+        for one in (kind.choices if isinstance(kind, OneOf) else ())
+    ]
+    return discord.ui.Select(options=options)
 
 
 def _channels(words: str, chosen: Any, most: int) -> discord.ui.ChannelSelect[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import discord
 from discord import app_commands
@@ -30,3 +30,11 @@ class Access(Part):
     ) -> None:
         """Change the list of roles."""
         await self.change_list(interaction, "roles", str(role.id), allow)
+
+    @SETTINGS.command(description="Show results to everyone in the channel, or to their member.")
+    @app_commands.describe(results="Private ones end after 15 minutes and wait in /queue then")
+    async def visibility(
+        self, interaction: discord.Interaction[Any], results: Literal["public", "private"]
+    ) -> None:
+        """Change who sees results."""
+        await self.change(interaction, {"visibility": results})

@@ -39,7 +39,7 @@ async def fill(admin, message, form, values):
 
 
 PAGES = {
-    "access": ["channels", "roles", "log_channel"],
+    "access": ["channels", "roles", "log_channel", "visibility"],
     "amounts": ["role_quotas", "ceilings", "queue"],
     "content": ["models", "words"],
     "pictures": ["nsfw_ordinary", "nsfw_restricted", "threshold"],

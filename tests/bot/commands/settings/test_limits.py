@@ -82,3 +82,10 @@ async def test_how_long_results_are_kept(house, admin, said):
     assert settings[housekeeping.KEEP_DAYS] == 7.0  # what the house goes by
     shown = await house.ask_plain("settings keep", admin)
     assert "Days that results are kept: as the host allows" in said(shown)
+
+
+async def test_who_sees_results(house, admin, said):
+    shown = await house.ask_plain("settings visibility", admin, results="private")
+    assert "Results: for their member alone" in said(shown)
+    shown = await house.ask_plain("settings visibility", admin, results="public")
+    assert "for their member alone" not in said(shown)
