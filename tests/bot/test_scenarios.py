@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import discord
 import pytest
 import pytest_asyncio
 
@@ -12,10 +13,9 @@ from bot.views import BUTTONS
 from tests.bot.locales.commands import GROUP, SUBCOMMAND, published
 from tests.doubles.scenarios import Recorder, are_all_here
 
-FORMS = {
-    "Repaint this picture",
-    "Repaint a part of it",
-}
+FORMS = {"Repaint this picture", "Repaint a part of it", "What should be there?"}
+"""Titles of forms that share one class."""
+
 WISHES = {AGAIN, HELP, "upscale", "interrogate", "outpaint", "inpaint", "loopback", "img2img"}
 ENOUGH = 120
 
@@ -30,6 +30,13 @@ def whole(request: pytest.FixtureRequest) -> None:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def payloads() -> list[dict[str, Any]]:
     return await published()
+
+
+def kinds_of(parent: type) -> list[type]:
+    """The bot's own classes of a kind that have none below them."""
+    below = [kind for child in parent.__subclasses__() for kind in kinds_of(child)]
+    own = [parent] if parent.__module__.startswith("bot.") else []
+    return below or own
 
 
 def names(part: dict[str, Any], within: str = "") -> list[str]:
@@ -49,7 +56,8 @@ def test_every_button_and_select_has_a_scenario(recorder: Recorder):
 
 
 def test_every_form_has_a_scenario(recorder: Recorder):
-    assert FORMS - recorder.forms == set()
+    kinds = {kind.__name__ for kind in kinds_of(discord.ui.Modal)}
+    assert (kinds | FORMS) - recorder.forms == set()
 
 
 def test_every_verb_of_a_reply_has_a_scenario(recorder: Recorder):

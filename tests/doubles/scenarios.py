@@ -35,14 +35,14 @@ class Recorder:
     commands: set[str] = field(default_factory=set)
     #: Names of the classes of buttons that were pressed and selects that were used.
     buttons: set[str] = field(default_factory=set)
-    #: Titles of forms that were sent in.
+    #: Titles and names of the classes of forms that were sent in.
     forms: set[str] = field(default_factory=set)
     #: Kinds of wishes that replies were read as.
     wishes: set[str] = field(default_factory=set)
     #: How many scenarios there were: tests in which a member did something.
     scenarios: int = 0
 
-    _titles: dict[str, str] = field(default_factory=dict)
+    _shown: dict[str, discord.ui.Modal] = field(default_factory=dict)
 
     def sent(self, method: str, path: str, body: Any) -> None:
         """Write down a request."""
@@ -50,7 +50,7 @@ class Recorder:
 
     def shown(self, form: discord.ui.Modal) -> None:
         """Write down which form an id belongs to."""
-        self._titles[form.custom_id] = form.title
+        self._shown[form.custom_id] = form
 
     def happened(self, event: str, *about: Any) -> None:
         """Write down what a member did."""
@@ -62,8 +62,8 @@ class Recorder:
                 for button in BUTTONS:
                     if button.__discord_ui_compiled_template__.fullmatch(custom_id):
                         self.buttons.add(button.__name__)
-                if title := self._titles.get(custom_id):
-                    self.forms.add(title)
+                if form := self._shown.get(custom_id):
+                    self.forms |= {form.title, type(form).__name__}
 
 
 class HeardGrammar:
