@@ -19,12 +19,12 @@ from bot.dispatcher.contract import (
     Submission,
     straight,
 )
-from bot.dispatcher.estimate import PNG_HEADER, natural_side, png_size
+from bot.dispatcher.estimate import Estimator
 from bot.dispatcher.hands import Hands
 from bot.dispatcher.recorder import Recorder
 from bot.logs import tracing
 from bot.meter import Meter
-from inference.jobs import KINDS, Job, price
+from inference.jobs import KINDS, Job
 from inference.jobs.names import MAX_SEED
 from inference.jobs.wordlists import WordLists
 from inference.service import Service
@@ -61,6 +61,7 @@ class Dispatcher:
         self._jobs = jobs
         self._blobs = blobs
         self._service = service
+        self._estimator = Estimator(blobs, service)
         self._limits = limits
         self._lease = lease
         self._hands = Hands()
@@ -161,7 +162,7 @@ class Dispatcher:
         """Queue a job whose pictures are stored already; see `submit`."""
         job.check_pictures(inputs)
         job = job.resolved(random.randrange(MAX_SEED))
-        source = await asyncio.to_thread(self._size, inputs.get("image"))
+        cost = await self._estimator.cost(job, inputs)
         with tracing(idempotency_key):
             record, created = await self._jobs.enqueue(
                 NewJob(
@@ -172,7 +173,7 @@ class Dispatcher:
                     guild=guild,
                     reply_to=reply_to,
                     idempotency_key=idempotency_key,
-                    cost=price(job, source, natural_side(job, self._service.workers)),
+                    cost=cost,
                     parent=parent,
                     affinity=getattr(job, "model", None),
                 ),
@@ -182,14 +183,6 @@ class Dispatcher:
         place = await self._jobs.place(record.id)
         ready = sum(worker.ready for worker in self._service.workers)
         return Submission(record, place, created, ready)
-
-    def _size(self, key: str | None) -> tuple[int, int] | None:
-        """Read a stored picture's size out of its header; None where there is none to read."""
-        if key is None:
-            return None
-        with contextlib.suppress(OSError), self._blobs.path(key).open("rb") as file:
-            return png_size(file.read(PNG_HEADER))
-        return None
 
     async def cancel(self, job_id: str, owner: str | None, *, keep: bool = False) -> JobRecord:
         """Cancel a job in whatever state; one that is over stays as it is.

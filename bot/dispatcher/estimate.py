@@ -1,17 +1,50 @@
-"""What a job's price is made from besides its options: its picture's size and its model's."""
+"""What a job will cost, from its options, the size of its picture and that of its model."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import struct
-from collections.abc import Iterable
+from collections.abc import Mapping
 
-from inference.jobs import Job
+from inference.jobs import Job, price
 from inference.jobs.price import NATURAL
-from inference.service.contract import WorkerStatus
+from inference.service import Service
+from storage.blobs import BlobStore
 
 #: Bytes at a PNG's beginning that hold its signature, width and height.
 PNG_HEADER = 24
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+class Estimator:
+    """Prices jobs; remembers how large each model's own pictures are while no worker is up."""
+
+    def __init__(self, blobs: BlobStore, service: Service) -> None:
+        self._blobs = blobs
+        self._service = service
+        self._sides: dict[str, int] = {}
+
+    async def cost(self, job: Job, inputs: Mapping[str, str]) -> float:
+        """Price a job whose pictures are stored under these keys."""
+        source = await asyncio.to_thread(self._size, inputs.get("image"))
+        return price(job, source, self.natural_side(job))
+
+    def natural_side(self, job: Job) -> int:
+        """Return the side of the job's model's own pictures, in pixels, as workers told it."""
+        for worker in self._service.workers:
+            told = (model for model in worker.models if model.kind == "diffusion")
+            self._sides.update({model.name: model.size for model in told if model.size > 0})
+        own = next(iter(self._sides.values()), NATURAL)
+        return self._sides.get(str(getattr(job, "model", "")), own)
+
+    def _size(self, key: str | None) -> tuple[int, int] | None:
+        """Read a stored picture's size out of its header; None where there is none to read."""
+        if key is None:
+            return None
+        with contextlib.suppress(OSError), self._blobs.path(key).open("rb") as file:
+            return png_size(file.read(PNG_HEADER))
+        return None
 
 
 def png_size(header: bytes) -> tuple[int, int] | None:
@@ -20,11 +53,3 @@ def png_size(header: bytes) -> tuple[int, int] | None:
         return None
     width, height = struct.unpack(">II", header[16:PNG_HEADER])
     return (width, height) if width and height else None
-
-
-def natural_side(job: Job, workers: Iterable[WorkerStatus]) -> int:
-    """Return the side of the job's model's own pictures, in pixels, as far as workers tell."""
-    asked = str(getattr(job, "model", ""))
-    known = [model for worker in workers for model in worker.models if model.kind == "diffusion"]
-    sizes = [model.size for model in known if model.name == asked] or [m.size for m in known]
-    return sizes[0] if sizes and sizes[0] > 0 else NATURAL

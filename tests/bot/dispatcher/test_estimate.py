@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.dispatcher.estimate import PNG_HEADER, natural_side, png_size
+from bot.dispatcher.estimate import PNG_HEADER, Estimator, png_size
 from inference.events import ModelInfo
 from inference.jobs import Img2Img, Outpaint, price
 from inference.service.contract import WorkerStatus
@@ -23,11 +23,22 @@ def test_what_is_no_png_has_no_size(data):
     assert png_size(data) is None
 
 
-def test_the_models_own_size_is_what_its_worker_says():
-    known = [worker(("x4", "upscaler", 4), ("small", "diffusion", 128), ("xl", "diffusion", 1024))]
-    assert natural_side(Img2Img(model="xl"), known) == 1024
-    assert natural_side(Img2Img(), known) == 128
-    assert natural_side(Img2Img(), []) == 512
+class Workers:
+    """A service that has workers, or none."""
+
+    workers = ()
+
+
+def test_the_models_own_size_is_what_its_worker_said():
+    service = Workers()
+    estimator = Estimator(None, service)
+    assert estimator.natural_side(Img2Img()) == 512
+    models = ("x4", "upscaler", 4), ("small", "diffusion", 128), ("xl", "diffusion", 1024)
+    service.workers = (worker(*models),)
+    assert estimator.natural_side(Img2Img(model="xl")) == 1024
+    assert estimator.natural_side(Img2Img()) == 128
+    service.workers = ()  # it is starting again
+    assert estimator.natural_side(Img2Img(model="xl")) == 1024
 
 
 async def test_a_job_is_charged_by_its_picture_and_its_model(line):
