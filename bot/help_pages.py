@@ -17,6 +17,7 @@ PAGES: Mapping[str, str] = {
         "• `/explain` shows how a prompt is read\n"
         "• `/mask` says where to repaint, without a drawing tool\n"
         "• `/queue` shows where your jobs are, `/cancel` calls one off, `/history` what you made\n"
+        "• `/again` makes a result once more, varied or changed; `/delete` takes one away\n"
         "• `/style` keeps words under a name for the option **style**\n"
         "• `/defaults` are what you take unless you say so, `/models` lists what can be run\n"
         "• `/privacy` shows or deletes what is stored of you\n"
@@ -96,6 +97,9 @@ PAGES: Mapping[str, str] = {
         "🖌️ *Go* and say what should be there\n"
         "• **preview** shows what a **mask** or a **mask_shape** marks: "
         "`/mask preview image:photo.jpg mask_shape:circle 50% 40% r20% - A1`\n"
+        '• `subject`, `background`, `face` and `"the hat"` are found in it, where the host '
+        "has the networks for it; 🧍 🏞️ 🙂 under the grid do so in one click\n"
+        "• or **scribble** on a copy of the picture and reply to it with that and your words\n"
         "A result has the same behind 🔲 *Inpaint*."
     ),
     "pictures": (
@@ -126,7 +130,8 @@ PAGES: Mapping[str, str] = {
         "• 🔁 *Again* makes the same with a new seed\n"
         "• 🎲 *Vary* keeps the seed and changes a little, or clearly\n"
         "• ✏️ *Edit* shows a form with the words and numbers filled in\n"
-        "• 🔍 *Upscale 2×*, 🔲 *Inpaint*, 💬 *Describe* go on from the picture\n"
+        "• 🔍 *Upscale 2×*, 🔲 *Inpaint*, ↔️ *Outpaint*, 💬 *Describe* go on from the picture\n"
+        "• of a contact sheet, *U1* … shows one picture in full and *V1* … varies it\n"
         "• 📋 *Parameters* shows all that made it\n"
         "• ✖️ *Cancel* calls a waiting or running job off\n"
         "• 🗑️ *Delete* takes a result away; moderators may, too\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bot.texts.made import facts, prompt_of
+from bot.texts.made import facts, prompt_of, title
 from bot.texts.signs import MAX_CONTENT, block, plain, within, worded
 from storage.records import JobRecord, JobState, QueuePlace
 
@@ -15,7 +15,7 @@ BAR = 12  # cells of the progress bar
 
 def received(kind: str) -> str:
     """Say at once that a command has arrived."""
-    return f"**{kind}** · reading what you sent …"
+    return f"**{title(kind)}** · reading what you sent …"
 
 
 def waiting(
@@ -101,5 +101,5 @@ def incident(number: str) -> str:
 
 
 def _card(record: JobRecord, *lines: str) -> str:
-    head = f"**{record.kind}** for <@{record.owner}>{prompt_of(record, SHOWN_PROMPT)}"
+    head = f"**{title(record.kind)}** for <@{record.owner}>{prompt_of(record, SHOWN_PROMPT)}"
     return within(MAX_CONTENT, [head, *lines])

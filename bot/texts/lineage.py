@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from bot.texts.made import facts, prompt_of
+from bot.texts.made import facts, prompt_of, title
 from bot.texts.signs import within
 from storage.records import JobRecord, JobState
 
@@ -42,13 +42,15 @@ def _line(record: JobRecord, depth: int, *, is_shown: bool) -> str:
     indent = "\u2003" * max(0, depth - 1) + "└ " * bool(depth)
     what = facts(record) if record.state is JobState.DONE else str(record.state)
     mark = " ◀ this one" if is_shown else ""
-    line = f"{indent}…{record.id[-4:]} **{record.kind}** · {what}"
+    line = f"{indent}…{record.id[-4:]} **{title(record.kind)}** · {what}"
     return line + prompt_of(record, LONGEST_PROMPT) + mark
 
 
 def offered(records: Iterable[JobRecord]) -> dict[str, str]:
     """Name jobs for a list to choose from: id to words."""
-    return {
-        record.id: f"{record.kind} …{record.id[-4:]} {record.params.get('prompt') or ''}".strip()
-        for record in records
-    }
+    return {record.id: _name(record) for record in records}
+
+
+def _name(record: JobRecord) -> str:
+    prompt = record.params.get("prompt") or ""
+    return f"{title(record.kind)} …{record.id[-4:]} {prompt}".strip()

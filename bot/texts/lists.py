@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from bot.texts.made import facts, prompt_of
+from bot.texts.made import facts, prompt_of, title
 from bot.texts.signs import MAX_CONTENT, plain, quote, within
 from inference.events import ModelInfo
 from storage.guilds import Style
@@ -22,7 +22,7 @@ def queue_line(record: JobRecord, place: QueuePlace | None) -> str:
     else:
         where = f"{record.state}; could not be shown: {plain(record.delivery_note or '', 100)}"
     moment = f"<t:{int(record.created_at.timestamp())}:R>"
-    return f"`{record.id}` **{record.kind}** {where} · asked {moment}{prompt_of(record, 60)}"
+    return f"`{record.id}` **{title(record.kind)}** {where} · asked {moment}{prompt_of(record, 60)}"
 
 
 def queue(lines: Sequence[str], queued: int, running: int, workers_ready: int) -> str:
@@ -42,7 +42,7 @@ def _history_line(record: JobRecord) -> str:
     moment = f"<t:{int((record.finished_at or record.created_at).timestamp())}:R>"
     what = facts(record) if record.state is JobState.DONE else str(record.state)
     after = f" · from …{record.parent[-4:]}" if record.parent else ""
-    line = f"…{record.id[-4:]} **{record.kind}** {moment} · {what}{after}"
+    line = f"…{record.id[-4:]} **{title(record.kind)}** {moment} · {what}{after}"
     return line + prompt_of(record, 60)
 
 

@@ -11,8 +11,14 @@ from inference.jobs import Job
 from storage.records import JobRecord
 
 MAX_ALT_TEXT = 1024  # characters of an attachment's description
+TITLES = {"preview": "mask"}  # kinds that members know by another name
 MODEL = re.compile(r"(?:^|, )Model: ([^,]{1,100})")
 """The checkpoint's name in the last line of a `parameters` text."""
+
+
+def title(kind: str) -> str:
+    """Name a kind of job as its command is called."""
+    return TITLES.get(kind, kind)
 
 
 def facts(record: JobRecord) -> str:

@@ -76,15 +76,17 @@ class Single(PictureButton, template=rf"easel:single(?:\.(?P<number>\d))?:{JOB}"
     async def go_on(
         self, interaction: discord.Interaction[Any], record: JobRecord, picture: dict[str, Any]
     ) -> None:
-        """Post it."""
+        """Post it, to those who see the sheet."""
         client = client_of(interaction)
         await client.desk.stored(picture["key"]).look(client.reader)
-        await interaction.response.defer(thinking=True)
+        sheet = interaction.message
+        private = sheet is not None and sheet.flags.ephemeral
+        await interaction.response.defer(thinking=True, ephemeral=private)
         number = min(self.number or 1, len(pictures_of(record)))
         limit = interaction.filesize_limit
         outgoing = await client.delivery.compose_one(record, number, limit)
         await interaction.followup.send(
-            outgoing.content, files=outgoing.files(), view=outgoing.view()
+            outgoing.content, files=outgoing.files(), view=outgoing.view(), ephemeral=private
         )
 
 

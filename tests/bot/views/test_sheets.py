@@ -58,6 +58,15 @@ async def test_u_posts_the_picture_as_it_was_made(house):
     assert await house.count() == 1
 
 
+async def test_of_a_sheet_that_one_member_sees_only_they_see_the_picture(house):
+    await sheet(house)
+    record = await house.only_job()
+    opened = await house.ask_plain("history", job=record.id)
+    shown = await house.alice.click(opened.response, label="U1")
+    assert shown.ephemeral
+    assert len(house.messages()) == 1
+
+
 async def test_v_varies_that_picture(house):
     result = await sheet(house, seed=5)
     parent = await house.only_job()
