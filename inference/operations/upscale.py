@@ -78,7 +78,9 @@ def plan_upscale(job: Upscale, studio: Studio) -> UpscalePlan:
     """
     aim: By | To = By(round(job.factor, 2))
     if job.width or job.height:
-        aim = To(job.width or 1, job.height or 1, job.crop)
+        # One side alone keeps the picture's shape: there is nothing to cut off.
+        both = job.width is not None and job.height is not None
+        aim = To(job.width or 1, job.height or 1, job.crop and both)
     return UpscalePlan(
         upscaler=_method(keyed(job.upscaler, job.denoise), studio),
         aim=aim,

@@ -49,6 +49,16 @@ def test_any_size_is_enlarged(enlarge, size):
     assert (size[0] * 2, size[1] * 2) == enlarge(noise(size[1], size[0], 3)).size
 
 
+@pytest.mark.parametrize("crop", [False, True])
+def test_one_side_alone_keeps_the_shape(enlarge, crop):
+    picture = Image.new("RGB", (40, 20), "red")
+    assert enlarge(picture, upscaler="lanczos", width=100, crop=crop).size == (100, 50)
+    assert enlarge(picture, upscaler="lanczos", height=30, crop=crop).size == (60, 30)
+    assert enlarge(picture, upscaler="lanczos", width=90, height=90, crop=crop).size == (
+        (90, 90) if crop else (180, 90)
+    )
+
+
 def test_transparency_is_kept(enlarge):
     picture = noise(20, 30, 4)
     found = enlarge(picture, factor=2.5)
