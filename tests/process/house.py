@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.doubles.bot_process import BotProcess
 from tests.doubles.discord_server import DiscordServer
-from tests.doubles.discord_state import Interaction
+from tests.doubles.discord_state import Interaction, Message
 from tests.doubles.pictures import encoded, noise
 from tests.doubles.quick_bot import WORKER
 
@@ -71,8 +71,8 @@ class ProcessHouse:
         await self.discord.until(lambda: " step " in asked.shown)
 
     async def until_shown(self, asked: Interaction) -> None:
-        """Wait until the card of a job has become its result."""
-        await self.discord.until(lambda: asked.acknowledged and asked.answer.files)
+        """Wait until the card of a job has become its result, not an unfinished picture."""
+        await self.discord.until(lambda: asked.acknowledged and _is_result(asked.answer))
 
     def jobs(self) -> list[dict[str, Any]]:
         """Read all jobs as they stand in the database; a reader does the running bot no harm."""
@@ -92,6 +92,11 @@ class ProcessHouse:
             yield connection
         finally:
             connection.close()
+
+
+def _is_result(message: Message) -> bool:
+    ended = any(custom.startswith("easel:delete:") for custom in message.buttons.values())
+    return bool(message.files) and ended
 
 
 def job_of(asked: Interaction) -> str:
