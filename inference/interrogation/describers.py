@@ -92,13 +92,16 @@ class Describers:
     ) -> list[tuple[Match, ...]] | Pending:
         """Rank lists for each RGB picture, the likeliest subject first.
 
-        While phrases are not encoded yet, encodes a few of them instead.
+        While phrases are not encoded yet, encodes a few of them instead. The pack's captioner says
+        all that the pack's CLIP could add, so there nothing is ranked unless lists are named.
 
         Raises:
             JobError: a list is asked for that is not there.
             ModelError: there is no CLIP, it cannot be loaded, or a list is unusable.
         """
         shelf = self.shelf
+        if shelf.starter and shelf.captioners and not wanted.lists:
+            return [()] * len(pictures)
         ranker = self._ranker(shelf)
         lists = select(self._lists(shelf), wanted)
         features = [self._store.get(ranker, phrases) for phrases in lists]

@@ -6,8 +6,10 @@ from PIL import Image
 
 from inference.interrogation.captioner import CaptionSettings
 from inference.interrogation.describers import Describers, Pending
+from inference.interrogation.phrases import Ranking
 from inference.interrogation.starter_words import BACKGROUNDS, STYLES
 from inference.models.errors import CorruptWeights, MissingWeights
+from tests.doubles.describers import save_blip
 
 
 @pytest.fixture
@@ -88,3 +90,17 @@ def test_the_starter_pack_names_an_emoji(make, small_pack, tmp_path):
     assert answer[1].phrase in STYLES
     assert answer[2].phrase in BACKGROUNDS
     assert ["pack/clip"] == [info.name for info in describers.infos()]
+
+
+def test_the_packs_captioner_speaks_as_soon_as_it_is_there(make, tmp_path, small_pack, noise):
+    describers = make(tmp_path / "host", small_pack)
+    assert describers.caption(noise, CaptionSettings()) is None
+    ranked(describers, noise)
+
+    save_blip(small_pack / "captioner", positions=20)
+
+    assert ["captioner", "ranker"] == [info.kind for info in describers.infos()]
+    said = describers.caption(noise, CaptionSettings())
+    assert [str] * 3 == [type(sentence) for sentence in said]
+    assert [()] * 3 == describers.rank(noise)
+    assert all(describers.rank(noise, Ranking(("subjects",), 2)))
