@@ -14,6 +14,7 @@ STARTER = "starter"
 CHECKPOINTS, LORAS, EMBEDDINGS, VAES = "checkpoints", "loras", "embeddings", "vae"
 UPSCALERS = "upscalers"
 SUFFIX = ".safetensors"
+PICKLED = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
 VAE_SUFFIX = f".vae{SUFFIX}"
 UNET_FILE = Path("unet", f"diffusion_pytorch_model{SUFFIX}")
 
@@ -46,6 +47,15 @@ def find_files(shelf: Path, kind: str) -> dict[str, Path]:
     """List the safetensors files of one folder by name; deeper folders count too."""
     inside = sorted((shelf / kind).rglob(f"*{SUFFIX}")) if (shelf / kind).is_dir() else []
     return {path.stem: path for path in reversed(inside)}
+
+
+def find_pickle(shelf: Path, name: str) -> Path | None:
+    """Find a pickle of that name among the checkpoints' files, or None."""
+    for place in (shelf, shelf / CHECKPOINTS):
+        for path in sorted(place.iterdir()) if place.is_dir() else ():
+            if path.suffix in PICKLED and name in (path.name, path.stem):
+                return path
+    return None
 
 
 def part_files(path: Path) -> list[Path]:

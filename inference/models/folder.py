@@ -8,11 +8,13 @@ from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
+from safetensors import SafetensorError
 from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
 from inference.models.approximation import read_map
 from inference.models.diffusion import CELL, DiffusionModel
 from inference.models.errors import CorruptWeights, MissingWeights, UnsupportedWeights
+from inference.models.header import read_header
 from inference.models.words import Words
 from inference.prompts.tokenizer import load_tokenizer
 from inference.sampling.table import NoiseTable
@@ -96,10 +98,20 @@ def _part(kind: Any, folder: Path, device: torch.device, dtype: torch.dtype) -> 
         options["dtype"] = dtype
     else:
         options |= {"torch_dtype": dtype, "low_cpu_mem_usage": False}
+    for file in sorted(folder.glob("*.safetensors")):
+        read_header(file)  # says more clearly what is wrong with a file than its reader does
     try:
-        part = kind.from_pretrained(str(folder), **options)
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
-        raise CorruptWeights(f"{folder.name} cannot be read: {error}") from error
+        part, info = kind.from_pretrained(str(folder), output_loading_info=True, **options)
+    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
+        raise CorruptWeights(f"{folder.parent.name}/{folder.name} cannot be read: {error}") from (
+            error
+        )
+    missing = sorted(info["missing_keys"])
+    if missing:  # left to itself, the library would fill them with noise
+        raise CorruptWeights(
+            f"{folder.parent.name}/{folder.name} lacks {len(missing)} weights, {missing[0]} among "
+            "them: its file is not whole, or belongs to another network."
+        )
     return part.to(device).requires_grad_(False).eval()
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from inference.models.errors import CorruptWeights, MissingWeights, UnsupportedWeights
+from inference.models.files import PICKLED
 
 LENGTH_BYTES = 8  # the header's length, little-endian, before the header itself
 MAX_HEADER = 100_000_000  # bytes; the format's own limit
@@ -33,7 +34,6 @@ CONVERT = (
     "Pickles can run code when they are opened; convert it once with "
     "`python main.py models import FILE`."
 )
-PICKLED = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
 
 
 @dataclass(frozen=True)

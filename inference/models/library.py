@@ -22,9 +22,11 @@ from inference.models.files import (
     UPSCALER,
     Weights,
     find_checkpoints,
+    find_pickle,
     main_file,
 )
 from inference.models.hashes import Hashes
+from inference.models.header import read_header
 from inference.models.loader import Loader, count_bytes, weights_of
 from inference.models.lora.shelf import LoraShelf
 from inference.models.lora.side import Side
@@ -90,11 +92,14 @@ class Library:
 
         Raises:
             UnknownModel: there is none of that name.
+            UnsupportedWeights: there is one, but pickled.
         """
         found, own = find_checkpoints(self.shelf, self._config.model, STARTER_FOLDER)
         chosen = name or own
         if chosen in found:
             return chosen
+        if pickle := find_pickle(self.shelf, chosen):
+            read_header(pickle)
         hint = nearest(chosen, found) or f"There are: {', '.join(found)}."
         raise UnknownModel(f"There is no checkpoint “{chosen}” here. {hint}")
 

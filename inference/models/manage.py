@@ -21,9 +21,17 @@ from inference.models.errors import (
     ModelError,
     UnsupportedWeights,
 )
-from inference.models.files import CHECKPOINTS, EMBEDDINGS, LORAS, SUFFIX, UPSCALERS, VAES
+from inference.models.files import (
+    CHECKPOINTS,
+    EMBEDDINGS,
+    LORAS,
+    PICKLED,
+    SUFFIX,
+    UPSCALERS,
+    VAES,
+)
 from inference.models.hashes import Hashes
-from inference.models.header import PICKLED, read_header
+from inference.models.header import read_header
 from inference.models.identity import identify_file
 
 FAILED = 1

@@ -15,7 +15,7 @@ from inference.operations.latents import enlarged
 from inference.operations.parameters import infotext, paint
 from inference.operations.slices import TOGETHER, in_slices
 from inference.operations.studio import Pictures, Studio
-from inference.operations.takes import drawn_note, takes
+from inference.operations.takes import notes_on, takes
 from inference.operations.upscale import plan_upscale
 from inference.pictures.resize import scale_to
 
@@ -54,7 +54,7 @@ def imagine(job: Imagine, pictures: Pictures, studio: Studio) -> Operation:
             Made(picture=result.picture, seed=work.seed, infotext=infotext(work, traits, **values))
             for work, result in zip(works, results, strict=True)
         ),
-        notes=(*drawn_note(works), *sizes.rounded_note((job.width, job.height), size)),
+        notes=(*notes_on(works), *sizes.rounded_note((job.width, job.height), size)),
     )
 
 

@@ -15,7 +15,7 @@ from inference.operations import sizes
 from inference.operations.latents import encoded, enlarged
 from inference.operations.parameters import infotext, paint
 from inference.operations.studio import Pictures, Studio
-from inference.operations.takes import drawn_note, takes
+from inference.operations.takes import notes_on, takes
 from inference.pictures.colour import correct
 from inference.pictures.fill import flatten
 from inference.pictures.regions import Size
@@ -64,7 +64,7 @@ def img2img(job: Img2Img, pictures: Pictures, studio: Studio) -> Operation:
             )
             for work, result in zip(works, results, strict=True)
         ),
-        notes=(*drawn_note(works), *sizes.rounded_note((job.width, job.height), size)),
+        notes=(*notes_on(works), *sizes.rounded_note((job.width, job.height), size)),
     )
 
 

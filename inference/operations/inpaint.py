@@ -25,7 +25,7 @@ from inference.operations.masking import Marked, mark
 from inference.operations.parameters import infotext, paint
 from inference.operations.segments import found_in
 from inference.operations.studio import Pictures, Studio
-from inference.operations.takes import Lists, drawn_note, takes
+from inference.operations.takes import Lists, notes_on, takes
 from inference.operations.view import View, look
 from inference.pictures import masks, soft
 from inference.pictures.colour import correct
@@ -63,7 +63,7 @@ def inpaint(job: Inpaint, pictures: Pictures, studio: Studio) -> Operation:
             for picture, work, border in zip(finished, works, borders, strict=True)
         ),
         notes=(
-            *drawn_note(works),
+            *notes_on(works),
             *marked.notes,
             *_view_notes(job, marked, view),
             *_border_notes(job, marked, borders),

@@ -16,7 +16,7 @@ from inference.operations import sizes
 from inference.operations.img2img import Beginning, begin, finished, open_source
 from inference.operations.parameters import infotext, paint
 from inference.operations.studio import Describe, Pictures, Studio
-from inference.operations.takes import Lists, drawn_note, words
+from inference.operations.takes import Lists, notes_on, words
 from inference.pictures.curves import strengths
 from inference.pictures.grid import animate, contact_sheet
 from inference.pictures.regions import Size
@@ -123,7 +123,7 @@ def _outcome(job: Loopback, size: Size, chains: Sequence[Chain], model: ModelTra
     return Outcome(
         pictures=(*last, *animation, *_sheet(shown), *frames),
         notes=(
-            *drawn_note([chain.works[0] for chain in chains]),
+            *notes_on([chain.works[0] for chain in chains]),
             *_stopped_note(job, len(chains[0].frames)),
             *sizes.rounded_note((job.width, job.height), size),
             *notes,

@@ -17,7 +17,7 @@ from inference.operations import sizes
 from inference.operations.parameters import infotext, paint
 from inference.operations.slices import TOGETHER, in_slices
 from inference.operations.studio import Pictures, Studio
-from inference.operations.takes import drawn_note, words
+from inference.operations.takes import notes_on, words
 from inference.pictures.arrays import FloatArray
 from inference.pictures.fill import flatten
 from inference.pictures.regions import Size
@@ -61,7 +61,7 @@ def redraw(job: Upscale, pictures: Pictures, studio: Studio, plan: UpscalePlan) 
     text = infotext(works[0], studio.library.traits(model), **_values(job, grid))
     return Outcome(
         pictures=(Made(picture=combine(grid, tiles), seed=job.seed, infotext=text),),
-        notes=(*drawn_note(works[:1]), *_notes(job, grid)),
+        notes=(*notes_on(works[:1]), *_notes(job, grid)),
     )
 
 

@@ -17,7 +17,7 @@ from inference.operations.outpaint.growth import Growth, growth_notes, plan_grow
 from inference.operations.outpaint.poor_mans import Grown
 from inference.operations.parameters import infotext
 from inference.operations.studio import Pictures, Studio
-from inference.operations.takes import drawn_note
+from inference.operations.takes import notes_on
 
 METHODS: Mapping[str, Callable[..., Generator[Ask, list[Any], list[Grown]]]] = MappingProxyType(
     {"poor man's": poor_mans.repaint, "mk2": mk2.repaint}
@@ -34,7 +34,7 @@ def outpaint(job: Outpaint, pictures: Pictures, studio: Studio) -> Operation:
     return Outcome(
         pictures=tuple(one for one, _ in made),
         notes=(
-            *drawn_note([work for _, work in grown]),
+            *notes_on([work for _, work in grown]),
             *growth_notes(job, growth),
             *seam_note([border for _, border in made]),
         ),

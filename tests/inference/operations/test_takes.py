@@ -7,8 +7,9 @@ from PIL import Image
 
 from inference.infotext.text import parse_infotext
 from inference.jobs import Explain, Imagine, Img2Img, Inpaint, Loopback, Outpaint, Upscale
+from inference.operations.parameters import paint
 from inference.operations.registry import OPERATIONS
-from inference.operations.takes import takes, words
+from inference.operations.takes import notes_on, takes, words
 from inference.prompts.wildcards import draw
 from tests.inference.pictures.samples import noise
 
@@ -86,3 +87,29 @@ def test_an_explanation_shows_both(run_drawing):
 
     assert f"Drawn with seed 11\n  {draw(PROMPT, 11, LISTS)}" in text
     assert "There is no list “skyy”; the word stands for itself. Did you mean sky?" in text
+
+
+@pytest.mark.parametrize(
+    ("model", "prompt", "guidance", "warned"),
+    [
+        ("sd_turbo", "a fox", 7.0, True),
+        ("dreamshaper-LCM", "a fox", 7.0, True),
+        ("base", "a fox <lora:sdxl_lightning_4step:1>", 7.0, True),
+        ("sd_turbo", "a fox", 1.5, False),
+        ("turbine", "a fox", 7.0, False),
+    ],
+)
+def test_guidance_for_a_distilled_model_is_named(model, prompt, guidance, warned):
+    work = paint(Imagine(prompt=prompt, guidance=guidance), model, (64, 64))
+    assert warned == any("Ask for 1 to 2" in note for note in notes_on([work]))
+
+
+@pytest.mark.parametrize("prompt", ["((a cat:1.3", "a] cat)", "[a:b:", "a (cat " * 800])
+def test_unbalanced_and_endless_prompts_are_painted(run_drawing, prompt):
+    assert 1 == len(run_drawing(Imagine(prompt=prompt[:6000], steps=1, seed=1)).pictures)
+
+
+def test_a_size_between_cells_is_rounded_and_said(run_drawing):
+    outcome = run_drawing(Imagine(prompt="a cat", steps=1, seed=1, width=67, height=90))
+    assert all(side % 8 == 0 for side in outcome.pictures[0].picture.size)
+    assert any("67 x 90" in note or "multiple" in note for note in outcome.notes), outcome.notes
