@@ -70,7 +70,7 @@ def test_bad_input_is_refused(run_job, square):
         run_job(job(), {"image": Image.new("RGB", (30, 64))})
     with pytest.raises(FullyTransparent):
         run_job(job(), {"image": Image.new("RGBA", (64, 64))})
-    with pytest.raises(JobError, match="smaller factor"):
+    with pytest.raises(JobError, match="largest factor for this picture is 4"):
         run_job(job(factor=8.0), {"image": Image.new("RGB", (512, 512))})
 
 
