@@ -25,7 +25,7 @@ from tests.bot.locales.commands import (
     said,
 )
 
-PROPER = {*names.SAMPLERS, *names.SCHEDULES, "mk2", "poor man's"}
+PROPER = {*names.SAMPLERS, *names.SCHEDULES, "mk2", "poor man's", "CPU", "NV"}
 """Choices that are called the same in every language."""
 
 
