@@ -1,0 +1,215 @@
+"""Take the guide's screenshots: the real bot and a real worker on the demo's simulated Discord.
+
+    python tools/screenshots.py docs/screens
+
+Needs the extras `demo` and `masks`, and a Chromium.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import shutil
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import discord
+import simcord
+from PIL import Image, ImageChops, ImageDraw
+
+from bot.cli.run import make_bot
+from bot.demo import LOOK_INTERVAL, SAMPLES, SETTLE_TIMEOUT, _worker
+from bot.house import opened
+from bot.settings import Settings
+
+WIDTH, HEIGHT = 760, 1600  # pixels of the browser's window
+TOP, BOTTOM = 116, 84  # pixels of the page's own bars
+MARGIN = 12  # pixels kept below what is shown
+HEADER = 40  # pixels within which the channel's name stands once the page has settled
+VISITS = 12  # of a page, at most
+LONGEST = 1000  # pixels of a screenshot: of more, the end is kept
+JOB_PATIENCE = 300.0  # seconds
+QUALITY = 82  # of the WebP files
+PAINTED = {"steps": 20, "guidance": 4.0, "seed": 7}
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--hide-scrollbars",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--virtual-time-budget=8000",
+)
+
+
+@dataclass
+class Stage:
+    """A simulated server with an admin in it, and one channel for each scene."""
+
+    bot: Any
+    env: Any
+    guild: Any
+    ada: Any
+    channel: Any = None
+
+    async def done(self) -> None:
+        """Wait until no job is under way and every result is shown."""
+        jobs = self.bot.jobs
+        for _ in range(int(JOB_PATIENCE / LOOK_INTERVAL)):
+            await self.env.advance_time(LOOK_INTERVAL)
+            waiting = await jobs.outstanding() or await jobs.pending_deliveries()
+            if not waiting and not await jobs.interrupted_deliveries():
+                return
+            await asyncio.sleep(LOOK_INTERVAL)
+        raise TimeoutError("a job did not end")
+
+    async def slash(self, command: str, **options: Any) -> Any:
+        """Send a command and wait for its result; `image` is a sample's name."""
+        if "image" in options:
+            options["image"] = (options["image"], (SAMPLES / options["image"]).read_bytes())
+        result = await self.ada.slash(self.channel, command, **options)
+        await self.done()
+        return result
+
+
+async def sheet(stage: Stage) -> None:
+    """Show a batch."""
+    prompt = "orange noto style on blue background"
+    await stage.slash(
+        "img2img", image="red-apple.png", prompt=prompt, strength=0.8, batch=4, **PAINTED
+    )
+
+
+async def card(stage: Stage) -> None:
+    """Show one picture of a batch."""
+    prompt = "orange noto style on blue background"
+    result = await stage.slash(
+        "img2img", image="red-apple.png", prompt=prompt, strength=0.8, batch=2, **PAINTED
+    )
+    await stage.ada.click(result.response, label="U2")
+    stage.env.backend.delete_message(stage.channel.id, result.response.id)
+
+
+async def grid(stage: Stage) -> None:
+    """Show the lettered grid."""
+    await stage.slash("mask grid", image="chelsea.jpg")
+
+
+async def mask(stage: Stage) -> None:
+    """Show a subject that was found, less its face."""
+    await stage.slash("mask preview", image="astronaut.jpg", mask_shape="subject - face")
+
+
+async def scribble(stage: Stage) -> None:
+    """Show what comes of a copy that was scribbled on."""
+    with Image.open(SAMPLES / "chelsea.jpg") as photo:
+        copy = photo.convert("RGB")
+    pen = ImageDraw.Draw(copy)
+    pen.line([(150, 20), (215, 60), (290, 45), (330, 90)], (255, 0, 255), 22, "curve")
+    out = io.BytesIO()
+    copy.resize((copy.width * 3 // 4, copy.height * 3 // 4)).save(out, "JPEG", quality=75)
+    mention = f"<@{stage.bot.user.id}>"
+    files = [
+        ("photo.jpg", (SAMPLES / "chelsea.jpg").read_bytes()),
+        ("scribbled.jpg", out.getvalue()),
+    ]
+    await stage.ada.send(stage.channel, f"{mention} inpaint a red scarf", attachments=files)
+    await stage.done()
+
+
+async def settings(stage: Stage) -> None:
+    """Show the panel of the server's settings."""
+    await stage.slash("settings panel")
+
+
+SCENES: tuple[Callable[[Stage], Awaitable[None]], ...] = (
+    sheet,
+    card,
+    grid,
+    mask,
+    scribble,
+    settings,
+)
+
+
+async def take(page: str, path: Path) -> bool:
+    """Photograph a page and cut away what is empty; say whether it had settled."""
+    chromium = shutil.which("chromium") or "chromium"
+    with tempfile.TemporaryDirectory() as profile:
+        shot = Path(profile) / "shot.png"
+        process = await asyncio.create_subprocess_exec(
+            chromium,
+            *FLAGS,
+            f"--user-data-dir={profile}/profile",
+            f"--window-size={WIDTH},{HEIGHT}",
+            f"--screenshot={shot}",
+            page,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        await process.wait()
+        with Image.open(shot) as picture:
+            shown = cut(picture.convert("RGB"))
+        kept = shown.crop((0, max(0, shown.height - LONGEST), shown.width, shown.height))
+        kept.save(path, "WEBP", quality=QUALITY, method=6)
+        brightest = shown.crop((0, 0, shown.width, HEADER)).convert("L").getextrema()[1]
+        return brightest > 200
+
+
+def cut(shot: Image.Image) -> Image.Image:
+    """Cut off the page's bars and what is empty below the messages."""
+    middle = shot.crop((0, TOP, shot.width, shot.height - BOTTOM))
+    ground = Image.new("RGB", middle.size, middle.getpixel((2, middle.height - 2)))
+    box = ImageChops.difference(middle, ground).point(lambda value: 255 * (value > 12)).getbbox()
+    lower = middle.height if box is None else min(middle.height, box[3] + MARGIN)
+    return middle.crop((0, 0, middle.width, lower))
+
+
+async def main(out: Path, names: set[str]) -> None:
+    """Play the scenes and photograph each."""
+    with tempfile.TemporaryDirectory() as data:
+        own = Settings(_env_file=None, data_dir=Path(data))
+        async with opened(own) as house:
+            bot = make_bot(house, own)
+            env = simcord.Env(bot, shard_count=1, check_errors=False, settle_timeout=SETTLE_TIMEOUT)
+            env.backend.bot_user.name = "Easel"
+            bot.idle_wait = env.external_wait
+            await env.start()
+            try:
+                with env.time_context():
+                    await play(bot, env, out, names)
+            finally:
+                await env.shutdown()
+                bot.reader.close()
+
+
+async def play(bot: Any, env: Any, out: Path, names: set[str]) -> None:
+    """Play each scene in a channel of its own."""
+    guild = env.create_guild("Easel")
+    admin = guild.create_role("admin", permissions=discord.Permissions(manage_guild=True))
+    ada = guild.add_member(env.create_user("ada"), roles=[admin])
+    stage = Stage(bot, env, guild, ada)
+    await _worker(bot)
+    for scene in SCENES:
+        if names and scene.__name__ not in names:
+            continue
+        stage.channel = guild.create_text_channel(scene.__name__)
+        await scene(stage)
+        async with env.preview(stage.channel, viewers=(ada,), layout="channel") as page:
+            await page.refresh()
+            # Some visits end while the page still tells the server how large its window is.
+            for _ in range(VISITS):
+                if await take(page.url, out / f"{scene.__name__}.webp"):
+                    break
+        print(scene.__name__)
+
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    asyncio.run(main(folder, set(sys.argv[2:])))
