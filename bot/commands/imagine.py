@@ -31,6 +31,7 @@ OPTIONS = (
     "variation_strength",
     "clip_skip",
     "emphasis",
+    "rng",
 )
 
 

@@ -32,6 +32,7 @@ OPTIONS = (
     "exact_steps",
     "noise_multiplier",
     "emphasis",
+    "rng",
 )
 
 

@@ -121,7 +121,7 @@ def _noise(work: Paint, model: DiffusionModel) -> NoiseSource:
     if work.variation_strength > 0:
         variation = Variation(work.variation_seed, work.variation_strength)
     shape = (model.latent_channels, work.height // CELL, work.width // CELL)
-    return NoiseSource(work.seed, shape, variation=variation, device=model.device)
+    return NoiseSource(work.seed, shape, variation=variation, rng=work.rng, device=model.device)
 
 
 def _masked_start(

@@ -35,6 +35,8 @@ class Paint:
     sampler: str
     schedule: str
     seed: int
+    #: Whose random numbers: `CPU` or `NV`.
+    rng: str = "CPU"
     variation_seed: int = 0
     variation_strength: float = 0.0
     #: What the prompts were drawn from; empty where nothing was to be drawn.

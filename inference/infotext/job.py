@@ -246,11 +246,9 @@ class _Reading:
 
     def _noise(self) -> None:
         source = self.told.values.get("RNG", "CPU")
-        if source != "CPU":
-            self._note(
-                f"Its noise was drawn on a graphics card (RNG: {_short(source)}), here it is drawn "
-                "on the processor: the same seed gives another picture."
-            )
+        if source == "GPU":
+            source = "NV"  # the same numbers, where the card was Nvidia's
+        self._choice("rng", source)
 
     def _rest(self) -> None:
         """List whatever else was told."""

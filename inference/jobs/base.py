@@ -83,6 +83,7 @@ class Denoising(Job):
     variation_strength: float = number(0.0, 0.0, 1.0, "How much of the variation seed's noise")
     clip_skip: int = number(1, 1, 12, "Which of the text encoder's last layers to read")
     emphasis: str = choice("Original", names.EMPHASIS, "How weights in brackets act")
+    rng: str = choice("CPU", names.RNGS, "Noise as torch draws it, or as Nvidia's cards do (NV)")
     batch: int = number(1, 1, 8, "Pictures to make")
 
 

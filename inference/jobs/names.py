@@ -66,6 +66,7 @@ OUTPAINT_PRESETS = (
 )
 CURVES = ("linear", "aggressive", "lazy")
 APPENDED = ("none", "caption", "tags")
+RNGS = ("CPU", "NV")
 EMPHASIS = ("Original", "No norm", "Ignore", "None")
 
 MAX_SEED = 4294967294

@@ -2,16 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from inference.sampling.brownian import BrownianPath
+from inference.sampling.philox import PhiloxGenerator
 
 #: Two noises pointing the same way this closely are mixed in a straight line: the arc's sine
 #: would divide by almost nothing.
 PARALLEL = 0.9995
+
+
+class TorchGenerator:
+    """Torch's own generator on the CPU."""
+
+    def __init__(self, seed: int) -> None:
+        self._generator = torch.Generator().manual_seed(seed)
+
+    def manual_seed(self, seed: int) -> None:
+        """Begin anew with another seed."""
+        self._generator.manual_seed(seed)
+
+    def randn(self, shape: tuple[int, ...]) -> Tensor:
+        """Draw a tensor of unit variance, float32 on the CPU."""
+        return torch.randn(shape, generator=self._generator)
+
+
+#: Where noise may come from, as the field names it.
+RNGS: Mapping[str, type[TorchGenerator] | type[PhiloxGenerator]] = {
+    "CPU": TorchGenerator,
+    "NV": PhiloxGenerator,
+}
 
 
 @dataclass(frozen=True)
@@ -38,9 +62,12 @@ class NoiseSource:
         variation: Variation | None = None,
         resize_from: tuple[int, int] | None = None,
         seed_delta: int = 0,
+        rng: str = "CPU",
         device: torch.device | str = "cpu",
     ) -> None:
         """Draw the first latent.
+
+        ``rng`` is `CPU` for torch's own generator, or `NV` for the one of Nvidia's cards.
 
         ``resize_from`` is another latent's (H, W): its noise for this seed fills the centre.
         ``seed_delta`` (the field's ENSD) re-seeds the ancestral noise with seed + delta.
@@ -48,7 +75,8 @@ class NoiseSource:
         self._seed = seed
         self._shape = tuple(shape)
         self._device = torch.device(device)
-        self._generator = torch.Generator().manual_seed(seed)
+        self._make = RNGS[rng]
+        self._generator = self._make(seed)
         self._initial = self._first(variation, resize_from)
         if seed_delta:
             self._generator.manual_seed(seed + seed_delta)
@@ -60,7 +88,7 @@ class NoiseSource:
 
     def next(self) -> Tensor:
         """Return fresh noise, [C, H, W]: the next draw of the row's generator."""
-        return torch.randn(self._shape, generator=self._generator).to(self._device)
+        return self._generator.randn(self._shape).to(self._device)
 
     def between(self, sigma_from: float, sigma_to: float) -> Tensor:
         """Return the Brownian path's increment between two levels over the root of its length.
@@ -73,13 +101,13 @@ class NoiseSource:
 
     def _first(self, variation: Variation | None, resize_from: tuple[int, int] | None) -> Tensor:
         shape = self._shape if resize_from is None else (*self._shape[:-2], *resize_from)
-        noise = torch.randn(shape, generator=self._generator)
+        noise = self._generator.randn(shape)
         if variation is not None and variation.strength > 0:
-            other = torch.randn(shape, generator=torch.Generator().manual_seed(variation.seed))
+            other = self._make(variation.seed).randn(shape)
             noise = slerp(noise, other, variation.strength)
         if shape == self._shape:
             return noise
-        canvas = torch.randn(self._shape, generator=self._generator)
+        canvas = self._generator.randn(self._shape)
         return paste_centre(canvas, noise)
 
 

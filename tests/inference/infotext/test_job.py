@@ -74,7 +74,7 @@ def test_our_own_pictures_come_back_as_they_were(run_job):
         ("Steps: 500", "Its Steps is 500; 150 is the nearest possible here."),
         ("CFG scale: nan", "Its CFG scale, “nan”, is no number."),
         ("Denoising strength: 0.4", "It was made from another picture (strength 0.4)"),
-        ("RNG: NV", "drawn on a graphics card (RNG: NV)"),
+        ("RNG: Dice", "There is no rng Dice here."),
         ("Tiling: True", "Tiling: True is left out."),
         ("VAE: mse.pt", "VAE: mse.pt is left out."),
         ("Hires upscale: 2, Hires upscaler: R-ESRGAN 4x+", "used the upscaler R-ESRGAN 4x+"),
@@ -86,9 +86,13 @@ def test_what_is_not_the_same_is_named(more, words):
     assert any(words in note for note in recalled(text).notes), recalled(text).notes
 
 
-def test_a_picture_without_a_word_on_its_noise_had_a_graphics_cards():
-    notes = recalled("a fox\nSteps: 20, CFG scale: 7, Seed: 1").notes
-    assert [True] == ["RNG: GPU" in note for note in notes]
+@pytest.mark.parametrize(
+    ("told", "rng"), [("", "NV"), (", RNG: GPU", "NV"), (", RNG: NV", "NV"), (", RNG: CPU", "CPU")]
+)
+def test_noise_of_a_graphics_card_is_drawn_as_there(told, rng):
+    found = recalled("a fox\nSteps: 20, CFG scale: 7, Seed: 1" + told)
+    assert rng == found.job.rng
+    assert () == found.notes
 
 
 def test_what_somebody_chose_goes_first_and_needs_no_word():
