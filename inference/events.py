@@ -31,7 +31,7 @@ class ModelInfo:
 
     #: Registry key, never a path.
     name: str
-    #: `diffusion`, `upscaler`, `captioner` or `tagger`.
+    #: `diffusion`, `upscaler`, `captioner`, `ranker` or `tagger`.
     kind: str
     #: Natural side of its pictures in pixels (diffusion), or its scale (upscaler).
     size: int
