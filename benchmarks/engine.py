@@ -1,0 +1,452 @@
+"""The engine against the sum of its calls, against diffusers' pipeline, and against itself.
+
+`python -m benchmarks engine [overhead|arrivals|samplers|switches|card] [--size sd1|starter]
+[--rounds N]`. Without a name all of them run; `card` needs a graphics card. Networks of `sd1` have
+the size of Stable Diffusion 1 and random weights: 3 GB in float32, half of that in bfloat16. Both
+sides of every ratio alternate in one run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import torch
+import transformers
+from PIL import Image
+from transformers import CLIPTextConfig, CLIPTextModel
+
+from benchmarks.table import show, spread
+from inference.config import EngineConfig
+from inference.engine.engine import Broken, Done, Engine, lane_limit
+from inference.engine.runner import Runner
+from inference.engine.scheduler import Scheduler
+from inference.engine.work import Ask, Operation, Outcome, Paint
+from inference.models.checkpoint import CONFIGS
+from inference.models.diffusion import DiffusionModel
+from inference.models.library import Library
+from inference.models.precision import choose_device, choose_dtype
+from inference.models.words import Words
+from inference.prompts.cache import ConditioningCache
+from inference.prompts.tokenizer import load_tokenizer
+from inference.sampling.table import NoiseTable
+
+SAMPLE = Path(__file__).parent.parent / "bot" / "samples" / "red-apple.png"
+PROMPTS = ("strawberry", "green apple", "red heart", "orange", "pizza", "cat face", "tree", "bus")
+#: Samplers of one and of two network calls a step, with and without noise.
+MIXED = (("Euler", 12), ("Euler a", 16), ("DPM++ 2M", 20), ("Heun", 8), ("DDIM", 10), ("LMS", 14))
+#: Multiplications and additions of one network call at 512 x 512, for one row, in 1e12.
+TFLOP = 0.803
+#: What dense tensor cores reach in half precision, in 1e12 a second, by the card's name.
+PEAKS = {"H100": 989, "H200": 989, "A100": 312, "L40S": 362, "4090": 165, "L4": 121, "T4": 65}
+STRENGTH = 0.5
+
+
+@dataclass
+class Lent:
+    """One model for a runner, without a models folder behind it."""
+
+    model: DiffusionModel
+
+    def diffusion(self, _name: str) -> DiffusionModel:
+        """Give the model."""
+        return self.model
+
+    def side(self, *_: object) -> None:
+        """Give no LoRA."""
+
+    def relieve(self, *_: object) -> bool:
+        """Never help: what does not fit is not to be measured."""
+        return False
+
+
+@dataclass
+class Stopwatch:
+    """Sums the time spent in calls."""
+
+    device: torch.device
+    seconds: float = 0.0
+    calls: dict[str, int] = field(default_factory=dict)
+
+    @contextmanager
+    def watching(self, model: DiffusionModel) -> Iterator[None]:
+        """Time every call of a model's networks while the block lasts."""
+        watched = [(model.unet, "forward"), (model.vae, "encode"), (model.vae, "decode")]
+        watched += [(text, "forward") for text in model.words.models]
+        for owner, name in watched:
+            setattr(owner, name, self._timed(name, getattr(owner, name)))
+        try:
+            yield
+        finally:
+            for owner, name in watched:
+                delattr(owner, name)
+
+    def _timed(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*arguments: Any, **settings: Any) -> Any:
+            wait(self.device)
+            begin = time.perf_counter()
+            result = call(*arguments, **settings)
+            wait(self.device)
+            self.seconds += time.perf_counter() - begin
+            self.calls[name] = self.calls.get(name, 0) + 1
+            return result
+
+        return run
+
+
+def wait(device: torch.device) -> None:
+    """Let a graphics card finish."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def random_sd1(device: torch.device, dtype: torch.dtype) -> DiffusionModel:
+    """Make a model of Stable Diffusion 1's size with random weights."""
+    config = json.loads((CONFIGS / "sd1.json").read_text(encoding="utf-8"))
+    with torch.device("meta"):
+        unet = diffusers.UNet2DConditionModel.from_config(config["unet"])
+        vae = diffusers.AutoencoderKL.from_config(config["vae"])
+        text = CLIPTextModel(CLIPTextConfig(**config["text_encoders"][0]))
+    text = filled(text, device, torch.float32)
+    length = text.config.max_position_embeddings
+    text.embeddings.position_ids = torch.arange(length, device=device).expand(1, -1)
+    tokenizer = replace(load_tokenizer(CONFIGS / "tokenizer"), pad=config["padding"][0])
+    return DiffusionModel(
+        name="random",
+        unet=filled(unet, device, dtype).to(memory_format=torch.channels_last),
+        vae=filled(vae, device, dtype).to(memory_format=torch.channels_last),
+        words=Words((tokenizer,), (text,)),
+        table=NoiseTable.from_config(config["scheduler"], family="sd"),
+        prediction="epsilon",
+        size=512,
+        device=device,
+        dtype=dtype,
+    )
+
+
+def filled(module: Any, device: torch.device, dtype: torch.dtype) -> Any:
+    """Fill a module of the meta device with small random numbers."""
+    module = module.to(dtype).to_empty(device=device).requires_grad_(False).eval()
+    generator = torch.Generator(device).manual_seed(0)
+    for parameter in module.parameters():
+        parameter.normal_(0, 0.02, generator=generator)
+    return module
+
+
+def starter(device: torch.device, dtype: torch.dtype) -> DiffusionModel:
+    """Load the model that ships with Easel."""
+    return Library(EngineConfig(), device, dtype).diffusion("")
+
+
+def paint(model: DiffusionModel, number: int, side: int, **more: Any) -> Paint:
+    """Make an img2img work, each with a prompt of its own."""
+    settings: dict[str, Any] = {
+        "model": model.name,
+        "width": side,
+        "height": side,
+        "prompt": f"{PROMPTS[number % len(PROMPTS)]} {number}",
+        "negative_prompt": "",
+        "steps": 8,
+        "guidance": 7.0,
+        "sampler": "Euler",
+        "schedule": "Automatic",
+        "seed": number,
+        "picture": picture(side),
+        "strength": STRENGTH,
+    }
+    return Paint(**(settings | more))
+
+
+def picture(side: int) -> Image.Image:
+    """Give the picture that is painted over."""
+    return Image.open(SAMPLE).convert("RGB").resize((side, side))
+
+
+def run(model: DiffusionModel, works: Sequence[Paint], due: Sequence[float] = ()) -> list[float]:
+    """Run each work as a job of its own; give the seconds from its arrival to its end."""
+    rows = max(8, len(MIXED))
+    engine = Engine(Runner(Lent(model), {}), Scheduler(rows, lane_limit(rows, 1)))  # type: ignore[arg-type]
+    begin, ends = time.perf_counter(), [0.0] * len(works)
+    waiting = list(range(len(works)))
+    arrivals = list(due) or [0.0] * len(works)
+    while waiting or not engine.idle:
+        now = time.perf_counter() - begin
+        while waiting and arrivals[waiting[0]] <= now:
+            number = waiting.pop(0)
+            engine.add(str(number), 1, _asking(works[number]))
+        if engine.idle:
+            time.sleep(max(0.0, arrivals[waiting[0]] - now))
+            continue
+        for report in engine.step():
+            if isinstance(report, Broken):
+                raise report.error
+            if isinstance(report, Done):
+                number = int(report.run.job_id)
+                ends[number] = time.perf_counter() - begin - arrivals[number]
+    return ends
+
+
+def _asking(work: Paint) -> Operation:
+    yield Ask(works=(work,))
+    return Outcome()
+
+
+class Pipeline:
+    """The same job through diffusers' own pipeline."""
+
+    def __init__(self, model: DiffusionModel) -> None:
+        scheduler = diffusers.EulerDiscreteScheduler(
+            beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", steps_offset=1
+        )
+        self._model = model
+        self._pipeline = diffusers.StableDiffusionImg2ImgPipeline(
+            vae=model.vae,
+            text_encoder=None,
+            tokenizer=None,
+            unet=model.unet,
+            scheduler=scheduler,
+            safety_checker=None,
+            feature_extractor=None,
+            requires_safety_checker=False,
+        )
+        self._pipeline.set_progress_bar_config(disable=True)
+
+    @torch.inference_mode()
+    def __call__(self, work: Paint) -> None:
+        """Paint one work; its prompts are encoded anew, by the engine's own encoder."""
+        words = replace(self._model.words, cache=ConditioningCache(0))
+        encoder = words.encoder(1, "Original")
+        dtype = self._model.dtype
+        prompts = [
+            encoder.encode_pooled(text).crossattn[None].to(dtype)
+            for text in (work.prompt, work.negative_prompt)
+        ]
+        self._pipeline(
+            image=work.picture,
+            prompt_embeds=prompts[0],
+            negative_prompt_embeds=prompts[1],
+            guidance_scale=work.guidance,
+            num_inference_steps=round(work.steps / STRENGTH),
+            strength=STRENGTH,
+            generator=torch.Generator().manual_seed(work.seed),
+        )
+
+
+def seconds(model: DiffusionModel, work: Callable[[], object]) -> float:
+    """Time something that is done when it returns."""
+    wait(model.device)
+    begin = time.perf_counter()
+    work()
+    wait(model.device)
+    return time.perf_counter() - begin
+
+
+def overhead(model: DiffusionModel, rounds: int, side: int) -> None:
+    """Compare a job with the sum of its calls, and with diffusers' pipeline."""
+    pipeline = Pipeline(model)
+    shares, ratios, alone = [], [], []
+    for number in range(rounds + 1):
+        watch = Stopwatch(model.device)
+        ours = paint(model, 2 * number, side)
+        theirs = paint(model, 2 * number + 1, side)
+        with watch.watching(model):
+            whole = seconds(model, partial(run, model, [ours]))
+        again = replace(ours, prompt=f"{ours.prompt} again")
+        plain = seconds(model, partial(run, model, [again]))
+        other = seconds(model, partial(pipeline, theirs))
+        if number:
+            shares.append(whole / watch.seconds)
+            ratios.append(plain / other)
+            alone.append(plain)
+    calls = ", ".join(f"{name} {count}" for name, count in sorted(watch.calls.items()))
+    show(
+        f"One img2img job, 8 steps, {side} x {side}, {what(model)}, {rounds} rounds",
+        ("what", "median (least to most)"),
+        [
+            ("the job", spread(alone)),
+            (f"the job over the sum of its calls ({calls})", spread(shares, "x")),
+            ("the job over diffusers' pipeline", spread(ratios, "x")),
+        ],
+    )
+
+
+def arrivals(model: DiffusionModel, rounds: int, side: int) -> None:
+    """Compare jobs that arrive at random with diffusers' pipeline, first come first served."""
+    pipeline = Pipeline(model)
+    works = [paint(model, number, side, steps=20) for number in range(len(PROMPTS))]
+    one = min(seconds(model, partial(pipeline, works[0])) for _ in range(2))
+    run(model, works[:2])
+    speeds, waits = [], []
+    for turn in range(rounds):
+        due = _due(len(works), one / 4, turn)
+        ours = run(model, [replace(work, seed=turn) for work in works], due)
+        theirs = _one_by_one(pipeline, works, due)
+        last = [
+            max(at + took for at, took in zip(due, ends, strict=True)) for ends in (ours, theirs)
+        ]
+        speeds.append(last[1] / last[0])
+        waits.append(statistics.mean(ours) / statistics.mean(theirs))
+    show(
+        f"{len(works)} jobs arriving at random, 20 steps, {side} x {side}, {what(model)}",
+        ("engine over pipeline", "median (least to most)"),
+        [
+            ("pictures per second", spread(speeds, "x")),
+            ("mean wait of a member", spread(waits, "x")),
+        ],
+    )
+
+
+def _due(count: int, gap: float, seed: int) -> list[float]:
+    """Draw arrivals with gaps of a mean length in seconds; the first comes at once."""
+    draw = random.Random(seed)
+    times = [0.0]
+    while len(times) < count:
+        times.append(times[-1] + draw.expovariate(1 / gap))
+    return times
+
+
+def _one_by_one(pipeline: Pipeline, works: Sequence[Paint], due: Sequence[float]) -> list[float]:
+    begin, ends = time.perf_counter(), []
+    for work, at in zip(works, due, strict=True):
+        time.sleep(max(0.0, at - (time.perf_counter() - begin)))
+        pipeline(work)
+        ends.append(time.perf_counter() - begin - at)
+    return ends
+
+
+def samplers(model: DiffusionModel, rounds: int, side: int) -> None:
+    """Compare batches of different samplers and step counts with batches of one each."""
+    count = len(MIXED)
+    works = [
+        [paint(model, number, side, sampler=sampler, steps=steps, seed=row) for row in range(count)]
+        for number, (sampler, steps) in enumerate(MIXED)
+    ]
+    run(model, works[0])
+    ratios = []
+    for _ in range(rounds):
+        single = sum(seconds(model, partial(run, model, group)) for group in works)
+        mixed = sum(
+            seconds(model, partial(run, model, [group[row] for group in works]))
+            for row in range(count)
+        )
+        ratios.append(single / mixed)
+    show(
+        f"{count} rows of {count} samplers and step counts, {side} x {side}, {what(model)}",
+        ("pictures per second", "median (least to most)"),
+        [("mixed batches over batches of one sampler", spread(ratios, "x"))],
+    )
+
+
+def switches(count: int = 100) -> None:
+    """Switch between two models under a budget for one and a half; watch the process's memory."""
+    with tempfile.TemporaryDirectory() as folder:
+        nbytes = [_save(Path(folder) / name, seed) for seed, name in enumerate("ab")]
+        config = EngineConfig(model="a", models_dir=folder, cache_dir=f"{folder}/cache")
+        library = Library(config, torch.device("cpu"), torch.float32, budget=int(1.5 * nbytes[0]))
+        held = []
+        for turn in range(count):
+            library.diffusion("ab"[turn % 2])
+            gc.collect()
+            held.append(_resident_bytes())
+    growth = max(held[10:]) / held[9] - 1
+    show(
+        f"{count} switches between two models of {nbytes[0] / 2**20:.0f} MiB",
+        ("what", "measured"),
+        [
+            ("resident memory after the tenth", f"{held[9] / 2**20:.0f} MiB"),
+            ("most after that", f"{max(held[10:]) / 2**20:.0f} MiB ({growth:+.1%})"),
+        ],
+    )
+
+
+def _save(folder: Path, seed: int) -> int:
+    """Write a checkpoint of about 100 MB with the starter's text side; count its bytes."""
+    torch.manual_seed(seed)
+    source = starter(torch.device("cpu"), torch.float32)
+    config = dict(source.unet.config) | {"block_out_channels": (128, 256, 384)}
+    unet = diffusers.UNet2DConditionModel.from_config(config)
+    unet.save_pretrained(folder / "unet")
+    source.vae.save_pretrained(folder / "vae")
+    pack = Path(__file__).parent.parent / "inference" / "starter"
+    for part in ("text_encoder", "tokenizer", "scheduler"):
+        (folder / part).symlink_to(pack / part)
+    return sum(parameter.nbytes for parameter in unet.parameters())
+
+
+def _resident_bytes() -> int:
+    """Read what the process holds in memory."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * 4096
+
+
+def card(model: DiffusionModel, rounds: int) -> None:
+    """Compare a batch of 8 with one row on a graphics card, and both with what it can do."""
+    name = torch.cuda.get_device_name(model.device)
+    peak = next((peak for mark, peak in PEAKS.items() if mark in name), None)
+    rates: dict[int, list[float]] = {1: [], 8: []}
+    run(model, [paint(model, number, 512, steps=4) for number in range(8)])
+    for turn in range(rounds):
+        for rows, found in rates.items():
+            works = [paint(model, 8 * turn + row, 512, steps=20) for row in range(rows)]
+            found.append(rows / seconds(model, partial(run, model, works)))
+    ratios = [many / one for one, many in zip(rates[1], rates[8], strict=True)]
+    share = statistics.median(rates[8]) * 20 * 2 * TFLOP / peak if peak else float("nan")
+    show(
+        f"20 steps, 512 x 512, {name}, {what(model)}, {rounds} rounds",
+        ("what", "median (least to most)"),
+        [
+            ("pictures per second, one row", spread(rates[1], "/s")),
+            ("pictures per second, batch of 8", spread(rates[8], "/s")),
+            ("batch of 8 over one row", spread(ratios, "x")),
+            ("network's share of the card's peak, whole job", f"{share:.0%}"),
+        ],
+    )
+
+
+def what(model: DiffusionModel) -> str:
+    """Name a model and how it runs."""
+    return f"{model.name}, {model.device} {str(model.dtype).removeprefix('torch.')}"
+
+
+def main() -> None:
+    """Read the arguments and measure."""
+    parser = argparse.ArgumentParser(prog="benchmarks engine", description=__doc__)
+    names = ("overhead", "arrivals", "samplers", "switches", "card")
+    parser.add_argument("figures", nargs="*", choices=[*names, []])
+    parser.add_argument("--size", choices=("sd1", "starter"), default="sd1")
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    transformers.utils.logging.disable_progress_bar()
+    device = choose_device("auto")
+    dtype = choose_dtype("auto", device)
+    chosen = options.figures or [name for name in names if name != "card" or device.type == "cuda"]
+    small = starter(device, dtype) if {"arrivals", "samplers"} & set(chosen) else None
+    if "overhead" in chosen:
+        sized = options.size == "sd1"
+        model = random_sd1(device, torch.bfloat16) if sized else starter(device, dtype)
+        overhead(model, options.rounds, 256 if sized else 128)
+        del model
+    figures: Mapping[str, Callable[..., None]] = {"arrivals": arrivals, "samplers": samplers}
+    for name, measure in figures.items():
+        if name in chosen:
+            measure(small, options.rounds, 128)
+    if "switches" in chosen:
+        switches()
+    if "card" in chosen:
+        card(random_sd1(device, dtype), options.rounds)
+
+
+if __name__ == "__main__":
+    main()
