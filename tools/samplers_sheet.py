@@ -1,0 +1,102 @@
+"""Draw one picture with every sampler and every noise schedule, and lay them out on one sheet.
+
+`python -m tools.samplers_sheet --out docs/samplers.png`
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image, ImageDraw, ImageFont
+
+from inference.config import EngineConfig
+from inference.engine.engine import Broken, Done, Engine, lane_limit
+from inference.engine.runner import Runner
+from inference.engine.scheduler import Scheduler
+from inference.jobs import Imagine
+from inference.jobs.names import SAMPLERS, SCHEDULES
+from inference.models.library import Library
+from inference.operations.registry import OPERATIONS
+from inference.operations.studio import Studio
+from inference.worker.hands import make_hands
+
+PROMPT = "a red apple"
+SEED = 3
+STEPS = 20
+GUIDANCE = 5.0
+#: Pixels of a cell, of the names beside the rows and of those above the columns.
+CELL, LEFT, TOP = 96, 150, 26
+#: Rows of one network call.
+ROWS = 8
+
+Name = tuple[str, str]
+
+
+def paint_all(names: Sequence[Name], library: Library, **settings: Any) -> dict[Name, Image.Image]:
+    """Paint a picture for each pair of sampler and schedule, in shared batches.
+
+    `settings` are the jobs' other options.
+
+    Raises: the error of the first job that fails.
+    """
+    studio = Studio(library)
+    engine = Engine(Runner(library, make_hands(library)), Scheduler(ROWS, lane_limit(ROWS, 1)))
+    reports = []
+    for number, (sampler, schedule) in enumerate(names):
+        job = Imagine(prompt=PROMPT, seed=SEED, sampler=sampler, schedule=schedule, **settings)
+        reports += engine.add(str(number), 1, OPERATIONS[job.kind](job, {}, studio))
+    pictures: dict[Name, Image.Image] = {}
+    while len(pictures) < len(names):
+        for report in reports:
+            match report:
+                case Done(run, outcome):
+                    pictures[names[int(run.job_id)]] = outcome.pictures[0].picture
+                case Broken(run, error):
+                    raise RuntimeError(" × ".join(names[int(run.job_id)])) from error
+        reports = engine.step()
+    return pictures
+
+
+def lay_out(
+    pictures: Mapping[Name, Image.Image], samplers: Sequence[str], schedules: Sequence[str]
+) -> Image.Image:
+    """Lay pictures out, a row a sampler and a column a schedule."""
+    sheet = Image.new("RGB", (LEFT + CELL * len(schedules), TOP + CELL * len(samplers)), "white")
+    draw = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(13)
+    for column, schedule in enumerate(schedules):
+        middle = LEFT + column * CELL + CELL // 2
+        draw.text((middle, TOP // 2), schedule, "black", font, anchor="mm")
+    for row, sampler in enumerate(samplers):
+        draw.text((8, TOP + row * CELL + CELL // 2), sampler, "black", font, anchor="lm")
+        for column, schedule in enumerate(schedules):
+            cell = pictures[sampler, schedule].resize((CELL - 2, CELL - 2), Image.Resampling.BOX)
+            sheet.paste(cell, (LEFT + column * CELL + 1, TOP + row * CELL + 1))
+    return sheet
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Make the sheet from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("docs/samplers.png"))
+    parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--guidance", type=float, default=GUIDANCE)
+    parser.add_argument("--side", type=int, help="pixels; the checkpoint's own where left out")
+    parser.add_argument("--samplers", nargs="+", default=SAMPLERS, choices=SAMPLERS)
+    parser.add_argument("--schedules", nargs="+", default=SCHEDULES, choices=SCHEDULES)
+    options = parser.parse_args(arguments)
+    library = Library(EngineConfig(), torch.device("cpu"), torch.float32)
+    names = [(sampler, schedule) for sampler in options.samplers for schedule in options.schedules]
+    sides = {"width": options.side, "height": options.side}
+    pictures = paint_all(names, library, steps=options.steps, guidance=options.guidance, **sides)
+    lay_out(pictures, options.samplers, options.schedules).quantize(256).save(
+        options.out, optimize=True
+    )
+
+
+if __name__ == "__main__":
+    main()
