@@ -8,7 +8,7 @@ import sys
 
 import benchmarks
 
-PARTS = ("__main__", "table")
+PARTS = ("__main__", "sides", "table")
 
 
 def main() -> None:

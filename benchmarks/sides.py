@@ -1,0 +1,234 @@
+"""What the engine's benchmark compares: a job through the engine, and through diffusers."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import torch
+from PIL import Image
+from transformers import CLIPTextConfig, CLIPTextModel
+
+from inference.config import EngineConfig
+from inference.engine.engine import Broken, Done, Engine, lane_limit
+from inference.engine.runner import Runner
+from inference.engine.scheduler import Scheduler
+from inference.engine.work import Ask, Operation, Outcome, Paint
+from inference.models.checkpoint import CONFIGS
+from inference.models.diffusion import DiffusionModel
+from inference.models.library import Library
+from inference.models.words import Words
+from inference.prompts.cache import ConditioningCache
+from inference.prompts.tokenizer import load_tokenizer
+from inference.sampling.table import NoiseTable
+
+SAMPLE = Path(__file__).parent.parent / "bot" / "samples" / "red-apple.png"
+PROMPTS = ("strawberry", "green apple", "red heart", "orange", "pizza", "cat face", "tree", "bus")
+#: Samplers of one and of two network calls a step, with and without noise.
+MIXED = (("Euler", 12), ("Euler a", 16), ("DPM++ 2M", 20), ("Heun", 8), ("DDIM", 10), ("LMS", 14))
+STRENGTH = 0.5
+
+
+@dataclass
+class Lent:
+    """One model for a runner, without a models folder behind it."""
+
+    model: DiffusionModel
+
+    def diffusion(self, _name: str) -> DiffusionModel:
+        """Give the model."""
+        return self.model
+
+    def side(self, *_: object) -> None:
+        """Give no LoRA."""
+
+    def relieve(self, *_: object) -> bool:
+        """Never help: what does not fit is not to be measured."""
+        return False
+
+
+@dataclass
+class Stopwatch:
+    """Sums the time spent in calls."""
+
+    device: torch.device
+    seconds: float = 0.0
+    calls: dict[str, int] = field(default_factory=dict)
+
+    @contextmanager
+    def watching(self, model: DiffusionModel) -> Iterator[None]:
+        """Time every call of a model's networks while the block lasts."""
+        watched = [(model.unet, "forward"), (model.vae, "encode"), (model.vae, "decode")]
+        watched += [(text, "forward") for text in model.words.models]
+        for owner, name in watched:
+            setattr(owner, name, self._timed(name, getattr(owner, name)))
+        try:
+            yield
+        finally:
+            for owner, name in watched:
+                delattr(owner, name)
+
+    def _timed(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*arguments: Any, **settings: Any) -> Any:
+            wait(self.device)
+            begin = time.perf_counter()
+            result = call(*arguments, **settings)
+            wait(self.device)
+            self.seconds += time.perf_counter() - begin
+            self.calls[name] = self.calls.get(name, 0) + 1
+            return result
+
+        return run
+
+
+def wait(device: torch.device) -> None:
+    """Let a graphics card finish."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def random_sd1(device: torch.device, dtype: torch.dtype) -> DiffusionModel:
+    """Make a model of Stable Diffusion 1's size with random weights."""
+    config = json.loads((CONFIGS / "sd1.json").read_text(encoding="utf-8"))
+    with torch.device("meta"):
+        unet = diffusers.UNet2DConditionModel.from_config(config["unet"])
+        vae = diffusers.AutoencoderKL.from_config(config["vae"])
+        text = CLIPTextModel(CLIPTextConfig(**config["text_encoders"][0]))
+    text = filled(text, device, torch.float32)
+    length = text.config.max_position_embeddings
+    text.embeddings.position_ids = torch.arange(length, device=device).expand(1, -1)
+    tokenizer = replace(load_tokenizer(CONFIGS / "tokenizer"), pad=config["padding"][0])
+    return DiffusionModel(
+        name="random",
+        unet=filled(unet, device, dtype).to(memory_format=torch.channels_last),
+        vae=filled(vae, device, dtype).to(memory_format=torch.channels_last),
+        words=Words((tokenizer,), (text,)),
+        table=NoiseTable.from_config(config["scheduler"], family="sd"),
+        prediction="epsilon",
+        size=512,
+        device=device,
+        dtype=dtype,
+    )
+
+
+def filled(module: Any, device: torch.device, dtype: torch.dtype) -> Any:
+    """Fill a module of the meta device with small random numbers."""
+    module = module.to(dtype).to_empty(device=device).requires_grad_(False).eval()
+    generator = torch.Generator(device).manual_seed(0)
+    for parameter in module.parameters():
+        parameter.normal_(0, 0.02, generator=generator)
+    return module
+
+
+def starter(device: torch.device, dtype: torch.dtype) -> DiffusionModel:
+    """Load the model that ships with Easel."""
+    return Library(EngineConfig(), device, dtype).diffusion("")
+
+
+def paint(model: DiffusionModel, number: int, side: int, **more: Any) -> Paint:
+    """Make an img2img work, each with a prompt of its own."""
+    settings: dict[str, Any] = {
+        "model": model.name,
+        "width": side,
+        "height": side,
+        "prompt": f"{PROMPTS[number % len(PROMPTS)]} {number}",
+        "negative_prompt": "",
+        "steps": 8,
+        "guidance": 7.0,
+        "sampler": "Euler",
+        "schedule": "Automatic",
+        "seed": number,
+        "picture": picture(side),
+        "strength": STRENGTH,
+    }
+    return Paint(**(settings | more))
+
+
+def picture(side: int) -> Image.Image:
+    """Give the picture that is painted over."""
+    return Image.open(SAMPLE).convert("RGB").resize((side, side))
+
+
+def run(model: DiffusionModel, works: Sequence[Paint], due: Sequence[float] = ()) -> list[float]:
+    """Run each work as a job of its own; give the seconds from its arrival to its end."""
+    rows = max(8, len(MIXED))
+    engine = Engine(Runner(Lent(model), {}), Scheduler(rows, lane_limit(rows, 1)))  # type: ignore[arg-type]
+    begin, ends = time.perf_counter(), [0.0] * len(works)
+    waiting = list(range(len(works)))
+    arrivals = list(due) or [0.0] * len(works)
+    while waiting or not engine.idle:
+        now = time.perf_counter() - begin
+        while waiting and arrivals[waiting[0]] <= now:
+            number = waiting.pop(0)
+            engine.add(str(number), 1, _asking(works[number]))
+        if engine.idle:
+            time.sleep(max(0.0, arrivals[waiting[0]] - now))
+            continue
+        for report in engine.step():
+            if isinstance(report, Broken):
+                raise report.error
+            if isinstance(report, Done):
+                number = int(report.run.job_id)
+                ends[number] = time.perf_counter() - begin - arrivals[number]
+    return ends
+
+
+def _asking(work: Paint) -> Operation:
+    yield Ask(works=(work,))
+    return Outcome()
+
+
+class Pipeline:
+    """The same job through diffusers' own pipeline."""
+
+    def __init__(self, model: DiffusionModel) -> None:
+        scheduler = diffusers.EulerDiscreteScheduler(
+            beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", steps_offset=1
+        )
+        self._model = model
+        self._pipeline = diffusers.StableDiffusionImg2ImgPipeline(
+            vae=model.vae,
+            text_encoder=None,
+            tokenizer=None,
+            unet=model.unet,
+            scheduler=scheduler,
+            safety_checker=None,
+            feature_extractor=None,
+            requires_safety_checker=False,
+        )
+        self._pipeline.set_progress_bar_config(disable=True)
+
+    @torch.inference_mode()
+    def __call__(self, work: Paint) -> None:
+        """Paint one work; its prompts are encoded anew, by the engine's own encoder."""
+        words = replace(self._model.words, cache=ConditioningCache(0))
+        encoder = words.encoder(1, "Original")
+        dtype = self._model.dtype
+        prompts = [
+            encoder.encode_pooled(text).crossattn[None].to(dtype)
+            for text in (work.prompt, work.negative_prompt)
+        ]
+        self._pipeline(
+            image=work.picture,
+            prompt_embeds=prompts[0],
+            negative_prompt_embeds=prompts[1],
+            guidance_scale=work.guidance,
+            num_inference_steps=round(work.steps / STRENGTH),
+            strength=STRENGTH,
+            generator=torch.Generator().manual_seed(work.seed),
+        )
+
+
+def seconds(model: DiffusionModel, work: Callable[[], object]) -> float:
+    """Time something that is done when it returns."""
+    wait(model.device)
+    begin = time.perf_counter()
+    work()
+    wait(model.device)
+    return time.perf_counter() - begin
