@@ -15,6 +15,7 @@ from bot.attachments import PictureReader
 from bot.commands import COGS
 from bot.delivery import Delivery, ProgressBoard, Routes
 from bot.desk import Desk
+from bot.direct import DirectMessages
 from bot.dispatcher import Dispatcher
 from bot.gate import Gate
 from bot.intake.pool import Intake
@@ -86,8 +87,8 @@ class Easel(commands.AutoShardedBot):
         self.picture_hosts = DISCORDS_HOSTS
         bounds = PictureLimits(max_bytes=settings.max_upload_bytes, max_pixels=settings.max_pixels)
         self.reader = PictureReader(intake or Intake(bounds))
-        routes = Routes(self)
-        self.delivery = Delivery(jobs, blobs, routes, ProgressBoard(routes))
+        self.direct = DirectMessages(guilds)
+        self.delivery = self._announcer()
         gate = self.gate = Gate(jobs, guilds, usage, settings.model)
         self.rulebook = Rulebook(guilds)
         self.moderation_store = moderation
@@ -102,6 +103,13 @@ class Easel(commands.AutoShardedBot):
         self.keeper = Keeper(self)
         dispatcher.alarm = self.keeper.tell
         dispatcher.admission = Admission(self, gate)
+
+    def _announcer(self) -> Delivery:
+        """Make what shows results, and writes to those alone who allowed it."""
+        routes = Routes(self)
+        delivery = Delivery(self.jobs, self.blobs, routes, ProgressBoard(routes))
+        delivery.allows_direct = self.direct.allowed
+        return delivery
 
     def _watch(self) -> Screen:
         """Have pictures looked at before they are shown, and reports and cases taken."""

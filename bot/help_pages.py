@@ -122,7 +122,8 @@ PAGES: Mapping[str, str] = {
         "• `/history` lists your last jobs and opens any of them again\n"
         "• `/defaults set steps:30 strength:0.5` is what your painting commands take where you "
         "leave the option out; `show` and `clear` go with it\n"
-        "• `/privacy show` says what is stored of you, `/privacy forget` deletes all of it\n"
+        "• `/privacy show` says what is stored of you, `/privacy forget` deletes all of it, "
+        "`/privacy messages` lets results whose channel is closed come to you directly\n"
         "• `/models` lists what can be run here"
     ),
     "buttons": (

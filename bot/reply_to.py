@@ -33,6 +33,8 @@ class ReplyTo:
     own: bool = False
     #: Whether only the member sees it: it then ends with the token, and is never posted instead.
     private: bool = False
+    #: The channel of direct messages that the result goes to, where its own is closed for good.
+    direct: int | None = None
 
     def token_works(self, now: datetime) -> bool:
         """Whether the interaction's token can be expected to work still."""
@@ -42,11 +44,16 @@ class ReplyTo:
         """Leave out the token, which is a secret, once nothing needs it."""
         return dataclasses.replace(self, token="")
 
+    def directly(self, channel_id: int) -> ReplyTo:
+        """Send the result to a channel of direct messages, and never to the card again."""
+        return dataclasses.replace(self, token="", own=False, direct=channel_id)
+
     def link(self, message_id: int | str) -> str:
-        """Link to a message of the same channel."""
-        return (
-            f"https://discord.com/channels/{self.guild_id or '@me'}/{self.channel_id}/{message_id}"
+        """Link to a message of the channel that the result goes to."""
+        place = (
+            f"@me/{self.direct}" if self.direct else f"{self.guild_id or '@me'}/{self.channel_id}"
         )
+        return f"https://discord.com/channels/{place}/{message_id}"
 
     def encode(self) -> str:
         """Write it as JSON."""

@@ -7,12 +7,11 @@ from typing import Any
 import discord
 from discord import app_commands
 
-from bot import texts
+from bot import direct, styles, texts
 from bot.choices import OPTIONS, check_defaults
 from bot.commands.base import MODELS, EaselCog
 from bot.errors import NoSettings, UserError
 from bot.options import shows
-from bot.styles import KEY
 from inference.jobs import Editing
 from storage.guilds import GuildStore
 
@@ -45,7 +44,8 @@ class DefaultsCog(EaselCog):
     async def clear(self, interaction: discord.Interaction[Any]) -> None:
         """Go back to Easel's own."""
         store, owner = self._store(), str(interaction.user.id)
-        kept = {name: v for name, v in (await store.member_defaults(owner)).items() if name == KEY}
+        chosen = await store.member_defaults(owner)
+        kept = {name: chosen[name] for name in (styles.KEY, direct.KEY) if name in chosen}
         await store.put_member_defaults(owner, kept)
         await interaction.response.send_message(texts.defaults({}), ephemeral=True)
 

@@ -18,8 +18,11 @@ STORED = (
     "kept. They serve the buttons, `/history` and deliveries, and nothing else; nothing is used "
     "for training. They stay {until}. What you used of the GPU on a server is kept for a day, also "
     "beyond `/privacy forget`, since quotas count it.\n"
+    "A result whose channel is closed {direct}: `/privacy messages` changes that.\n"
     "Results in channels are Discord's: 🗑️ *Delete* takes each away."
 )
+
+COMES, WAITS = "comes to your direct messages", "waits for you in `/queue`"
 
 
 class PrivacyCog(EaselCog):
@@ -35,8 +38,24 @@ class PrivacyCog(EaselCog):
             jobs=_count(kept.jobs, "job"),
             pictures=_count(len(kept.pictures), "picture"),
             until=_until(self.bot.settings.keep_days),
+            direct=COMES if await self.bot.direct.allowed(str(interaction.user.id)) else WAITS,
         )
         await interaction.response.send_message(words, ephemeral=True)
+
+    @privacy.command(
+        description="Say whether results whose channel is closed come to you directly."
+    )
+    @app_commands.describe(allow="Whether I may send you a direct message then")
+    async def messages(
+        self, interaction: discord.Interaction[Any], allow: Literal["yes", "no"]
+    ) -> None:
+        """Note it, and say what it comes to."""
+        allowed = allow == "yes"
+        await self.bot.direct.allow(str(interaction.user.id), allowed=allowed)
+        await interaction.response.send_message(
+            f"Noted: a result whose channel is closed to me {COMES if allowed else WAITS}.",
+            ephemeral=True,
+        )
 
     @privacy.command(description="Delete all that is stored of you: jobs, pictures, defaults.")
     @app_commands.describe(sure="It cannot be undone")

@@ -33,11 +33,16 @@ log = logging.getLogger(__name__)
 
 SWEEP_INTERVAL = 60.0  # seconds between two looks for results that did not get through
 GIVE_UP_AFTER = timedelta(hours=24)
-EDIT, POST = "edit", "post"
+EDIT, POST, DIRECT = "edit", "post", "direct"
 PRIVATE = "it was for you alone, and Discord ends such answers after a quarter of an hour"
 TOO_LARGE = 413  # HTTP status of a request with too large files
 SMALLER = (DEFAULT_FILE_LIMIT, DEFAULT_FILE_LIMIT // 4)
 """Bytes of one file that are tried where Discord refuses what it said it would take."""
+
+
+async def nobody(owner: str) -> bool:
+    """Let no member be written to."""
+    return False
 
 
 class Delivery(Composer):
@@ -55,6 +60,8 @@ class Delivery(Composer):
         self.idle_wait: IdleWait = idle_wait
         #: Who measures.
         self.meter = Meter()
+        #: Who says whether a member allowed direct messages.
+        self.allows_direct: Callable[[str], Awaitable[bool]] = nobody
         self._routes = routes
         self.board = board
         self._tasks: set[asyncio.Task[None]] = set()
@@ -170,14 +177,21 @@ class Delivery(Composer):
             await self._jobs.undeliverable(record.id, "it was not asked in Discord")
             return
         editable = reply_to.own or reply_to.token_works(discord.utils.utcnow())
-        route = EDIT if editable else POST
+        route = DIRECT if reply_to.direct else EDIT if editable else POST
         if not await self._jobs.begin_delivery(record.id, route):
             return
         try:
             message_id = await self._send(record, reply_to)
         except Unreachable as error:
-            await self._jobs.undeliverable(record.id, str(error))
-            self.meter.announced("undelivered")
+            direct = await self._direct(record, reply_to)
+            if direct is None:
+                await self._jobs.undeliverable(record.id, str(error))
+                self.meter.announced("undelivered")
+                return
+            # Readdressed first: whatever ends this process now, no later try goes elsewhere.
+            await self._jobs.readdress(record.id, direct.encode())
+            await self._jobs.requeue_delivery(record.id, str(error))
+            await self._announce(replace(record, reply_to=direct.encode()))
         except NOT_THROUGH as error:
             log.warning("The result of %s did not get through: %s", record.id, error)
             await self._postpone(record, str(error))
@@ -187,6 +201,20 @@ class Delivery(Composer):
             log.info("Job %s is shown as message %s.", record.id, message_id)
             await self._jobs.readdress(record.id, reply_to.without_token().encode())
 
+    async def _direct(self, record: JobRecord, reply_to: ReplyTo) -> ReplyTo | None:
+        """Return the member's direct messages as the next way, where they allowed them.
+
+        Not where an earlier try may have arrived in a place that can no longer be looked into.
+        """
+        if reply_to.direct or reply_to.guild_id is None:
+            return None
+        if not await self.allows_direct(record.owner):
+            return None
+        if record.deliveries and not await self._routes.can_search(reply_to):
+            return None
+        channel = await self._routes.direct(record.owner)
+        return None if channel is None else reply_to.directly(channel)
+
     async def _send(self, record: JobRecord, reply_to: ReplyTo) -> int:
         """Send a result by the first way that is open, and return the message's id."""
         try:
@@ -194,7 +222,7 @@ class Delivery(Composer):
                 record, reply_to.file_limit, lambda out: self._routes.edit(reply_to, out)
             )
         except AnswerGone as error:
-            if reply_to.private:
+            if reply_to.private and not reply_to.direct:
                 raise Unreachable(PRIVATE) from error
         if record.deliveries:
             posted = await self._routes.find(reply_to, record.id)

@@ -1,4 +1,4 @@
-"""The ways to a member: the interaction's own answer while its token works, then the channel."""
+"""The ways to a member: the interaction's own answer while its token works, then a channel."""
 
 from __future__ import annotations
 
@@ -59,8 +59,7 @@ class Routes:
         if reply_to.token_works(discord.utils.utcnow()):
             await self._webhook(reply_to).edit_message(reply_to.message_id, **change)
         else:
-            card = self._channel(reply_to).get_partial_message(reply_to.message_id)
-            await card.edit(**change)
+            await self._asked_in(reply_to).get_partial_message(reply_to.message_id).edit(**change)
 
     async def edit(self, reply_to: ReplyTo, outgoing: Outgoing) -> int:
         """Turn the card into the result; doing it twice leaves the same message.
@@ -95,7 +94,7 @@ class Routes:
         return message.id
 
     async def post(self, reply_to: ReplyTo, outgoing: Outgoing) -> int:
-        """Post the result into the channel.
+        """Post the result into the channel, or the direct messages that stand in its stead.
 
         The nonce is the job's id: Discord answers a repetition within minutes with the message
         it already has.
@@ -121,7 +120,7 @@ class Routes:
 
     def file_limit(self, reply_to: ReplyTo) -> int:
         """Say how many bytes of one file the channel takes from the bot, by its server's tier."""
-        guild = None if reply_to.guild_id is None else self._client.get_guild(reply_to.guild_id)
+        guild = None if reply_to.direct else self._client.get_guild(reply_to.guild_id or 0)
         return DEFAULT_FILE_LIMIT if guild is None else guild.filesize_limit
 
     async def delete(self, reply_to: ReplyTo, message_id: int) -> None:
@@ -150,6 +149,25 @@ class Routes:
             log.info("The channel of job %s cannot be searched.", job_id)
         return None
 
+    async def direct(self, owner: str) -> int | None:
+        """Open direct messages with a member and return their channel; None if that is refused."""
+        try:
+            return (await self._client.create_dm(discord.Object(int(owner)))).id
+        except NOT_THROUGH as error:
+            log.info("No direct messages with a member can be opened: %s", error)
+            return None
+
+    async def can_search(self, reply_to: ReplyTo) -> bool:
+        """Whether a result that arrived unnoted would be found, or is gone with its channel."""
+        if reply_to.private:
+            return False
+        try:
+            async for _ in self._channel(reply_to).history(limit=1):
+                pass
+        except NOT_THROUGH as error:
+            return getattr(error, "code", None) == UNKNOWN_CHANNEL
+        return True
+
     async def point_to(self, reply_to: ReplyTo, link: str) -> None:
         """Let the old card say where the result is, if it is still there."""
         try:
@@ -161,6 +179,12 @@ class Routes:
         return discord.Webhook.partial(reply_to.application_id, reply_to.token, client=self._client)
 
     def _channel(self, reply_to: ReplyTo) -> discord.PartialMessageable:
+        """Return the channel that the result goes to."""
+        if reply_to.direct is not None:
+            return self._client.get_partial_messageable(reply_to.direct)
+        return self._asked_in(reply_to)
+
+    def _asked_in(self, reply_to: ReplyTo) -> discord.PartialMessageable:
         return self._client.get_partial_messageable(reply_to.channel_id, guild_id=reply_to.guild_id)
 
 

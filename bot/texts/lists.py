@@ -62,7 +62,7 @@ def defaults(found: Mapping[str, Any]) -> str:
     lines = [
         f"{name.replace('_', ' ')}: {quote(str(value), 200)}"
         for name, value in found.items()
-        if name != "styles"
+        if name not in ("styles", "direct_messages")
     ]
     return within(MAX_CONTENT, ["**Your defaults**", *(lines or ["None: Easel's own are taken."])])
 

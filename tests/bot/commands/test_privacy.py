@@ -12,6 +12,23 @@ async def test_what_is_stored_is_counted(house):
     assert "stores 1 job and 2 pictures" in result.response.content
 
 
+async def test_direct_messages_are_allowed_and_forbidden(house):
+    owner = str(house.alice.id)
+    assert "waits for you in `/queue`" in (await house.ask_plain("privacy show")).response.content
+    result = await house.ask_plain("privacy messages", allow="yes")
+    assert result.ephemeral
+    assert "comes to your direct messages" in result.response.content
+    assert "comes to your direct" in (await house.ask_plain("privacy show")).response.content
+    assert "None" in (await house.ask_plain("defaults show")).response.content
+    await house.ask_plain("defaults clear")
+    assert await house.bot.direct.allowed(owner)
+    await house.ask_plain("privacy messages", allow="no")
+    assert not await house.bot.direct.allowed(owner)
+    await house.ask_plain("privacy messages", allow="yes")
+    await house.ask_plain("privacy forget", sure=SURE)
+    assert not await house.bot.direct.allowed(owner)
+
+
 async def test_forget_deletes_mine_and_keeps_what_others_need(house):
     shared = ("a.png", png(colour="green"))
     await house.ask(image=shared)
