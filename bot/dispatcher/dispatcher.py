@@ -197,6 +197,9 @@ class Dispatcher:
             UnknownJob: there is none of that id and owner.
         """
         before = await self._jobs.get(job_id)
+        held = self._hands.find(before.worker or "", before.id, before.attempt)
+        if held is not None:
+            await self._recorder.note(held)
         if keep and KINDS[before.kind].keeps and await self._jobs.stop(job_id, owner):
             return await self._stop(job_id)
         record = await self._jobs.cancel(job_id, owner)

@@ -20,6 +20,8 @@ class Held:
     worker: str
     #: How far it is, in steps.
     step: int = 0
+    #: How many it has in all; None before the first.
+    steps: int | None = None
     renewed: float = field(default_factory=monotonic)
 
     def due(self) -> bool:

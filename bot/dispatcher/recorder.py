@@ -105,6 +105,7 @@ class Recorder:
         """Give a job back to the queue, or end it: out of attempts, or stopped by its member."""
         record = held.record
         with self._letting_go(held):
+            await self.note(held)
             after = await self._jobs.release(
                 record.id, record.attempt, held.worker, reason, count_attempt=count_attempt
             )
@@ -124,20 +125,28 @@ class Recorder:
         if held is None:
             return
         self.meter.stepped(event.step - held.step, event.rows)
-        held.step = event.step
+        held.step, held.steps = event.step, event.steps
         for other in self._hands.of(worker):
             if other.due():
-                await self._renew(other, event if other is held else None)
+                await self._renew(other)
         if self._hands.find(worker, event.job_id, event.attempt) is held:
             self.announcer.progressed(held.record, event)
 
-    async def _renew(self, held: Held, progress: Progress | None) -> None:
+    async def note(self, held: Held) -> None:
+        """Store how far a job is: one that ends without a result is charged for that share."""
+        if held.steps is not None:
+            await self._store(held)
+
+    async def _store(self, held: Held) -> bool:
+        record, step = held.record, held.step if held.steps is not None else None
+        return await self._jobs.renew(
+            record.id, record.attempt, held.worker, self._lease, step, held.steps
+        )
+
+    async def _renew(self, held: Held) -> None:
         """Renew a lease: a worker that steps at all is alive for the jobs that wait in it too."""
         record = held.record
-        step, steps = (progress.step, progress.steps) if progress else (None, None)
-        if not await self._jobs.renew(
-            record.id, record.attempt, held.worker, self._lease, step, steps
-        ):
+        if not await self._store(held):
             self._hands.release(record.id, record.attempt)
             await self._service.cancel(held.worker, record.id, record.attempt)
 
@@ -207,6 +216,7 @@ class Recorder:
             await self.hand_back(held, event.reason)
             return
         with self._letting_go(held):
+            await self.note(held)
             ended = await self._jobs.fail(event.job_id, event.attempt, worker, event.reason)
         if ended:
             self.announcer.settled(await self._jobs.get(event.job_id))

@@ -256,6 +256,39 @@ async def test_a_silent_worker_loses_its_job(idle_line, monkeypatch):
     assert 2 == line.service.submitted[-1].attempt
 
 
+@pytest.mark.parametrize("end", ["cancelled", "failed", "given up"])
+async def test_what_ends_without_a_result_is_charged_for_all_the_steps_it_ran(
+    line, end, monkeypatch
+):
+    other, id = await line.run(), await line.run()
+    for step in (1, 2, 3, 4, 5):  # far faster than leases are renewed
+        line.service.progress(step, 20, other)
+        line.service.progress(step, 20, id)
+    await until(lambda: (id, 5) in line.witness.steps)
+    if end == "cancelled":
+        await line.dispatcher.cancel(id, "ada")
+    elif end == "failed":
+        line.service.fail("The mask is blank.", job_id=id)
+    else:
+        monkeypatch.setattr(line.jobs, "_max_attempts", 1)
+        line.service.lose_worker()
+    await until(lambda: id in {record.id for record in line.witness.settlements})
+
+    record = await line.jobs.get(id)
+
+    assert record.cost / 4 == pytest.approx(record.charged)
+
+
+async def test_a_job_that_steps_after_another_is_stored_as_far_as_it_is(line, monkeypatch):
+    first, second = await line.run(), await line.run()
+    line.service.progress(3, 20, second)
+    await until(lambda: (second, 3) in line.witness.steps)
+    monkeypatch.setattr("bot.dispatcher.hands.RENEW_INTERVAL", 0.0)
+    line.service.progress(4, 20, first)
+    await until(lambda: (first, 4) in line.witness.steps)
+    assert (3, 20) == ((record := await line.jobs.get(second)).step, record.steps)
+
+
 async def stopped(line):
     """A loopback that ran a quarter of its steps and was stopped by its owner."""
     id = await line.run(job=Loopback(prompt="a fox", loops=8))
