@@ -25,6 +25,7 @@ from bot.menus import make_menus
 from bot.moderation.bench import Bench
 from bot.moderation.log import LogChannel
 from bot.pictures import PictureLimits
+from bot.publishing import Publisher
 from bot.replies import Listener
 from bot.rulebook import Rulebook
 from bot.safety.detector import ChildDetector, Detector
@@ -93,15 +94,15 @@ class Easel(commands.AutoShardedBot):
         self.rulebook = Rulebook(guilds)
         self.moderation_store = moderation
         self.detector = detector or ChildDetector(settings.models_path)
-        screen = self._watch()
         self.styles = StyleShelf(guilds)
+        screen = self._watch()
         self.desk = Desk(
             dispatcher, jobs, blobs, self.reader, self.delivery, service, gate, self.styles, screen
         )
         self.listener = Listener(self)
         dispatcher.announcer = self.delivery
-        self.keeper = Keeper(self)
-        dispatcher.alarm = self.keeper.tell
+        self.publisher = Publisher(self.tree, settings.dev_guild)
+        dispatcher.alarm = Keeper(self).tell
         dispatcher.admission = Admission(self, gate)
 
     def _announcer(self) -> Delivery:
@@ -142,7 +143,7 @@ class Easel(commands.AutoShardedBot):
         self.reader.start()
         self.dispatcher.start()
         self.delivery.start()
-        await self._publish()
+        await self.publisher.publish()
 
     async def on_message(self, message: discord.Message, /) -> None:
         """Hear what is said to the bot; there are no commands in messages."""
@@ -156,17 +157,9 @@ class Easel(commands.AutoShardedBot):
     async def close(self) -> None:
         """Stop taking jobs, let what is under way end, hand the rest back, and disconnect."""
         if not self.is_closed():
+            self.publisher.close()
             await self.dispatcher.stop(STOP_GRACE)
             await self.delivery.stop(STOP_GRACE)
             self.reader.close()
             self.detector.close()
         await super().close()
-
-    async def _publish(self) -> None:
-        """Tell Discord which commands there are: at once for one server, else for all."""
-        if self.settings.dev_guild is None:
-            await self.tree.sync()
-            return
-        guild = discord.Object(self.settings.dev_guild)
-        self.tree.copy_global_to(guild=guild)
-        await self.tree.sync(guild=guild)

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 
+import aiohttp
 import discord
 
 from bot.client import Easel
@@ -87,4 +88,7 @@ async def _serve(bot: Easel, token: str) -> int:
     except discord.PrivilegedIntentsRequired as error:
         sys.stderr.write(f"{error}\n")
         return REFUSED
+    except (OSError, aiohttp.ClientError) as error:
+        sys.stderr.write(redacted(f"Discord cannot be reached; check the network: {error!r}\n"))
+        return FAILED
     return 0

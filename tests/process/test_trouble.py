@@ -37,3 +37,14 @@ async def test_a_lost_gateway_costs_no_result_and_comes_back(quick_easel):
     assert [asked.answer] == easel.discord.results(job_of(asked))
     again = await easel.img2img("bob")
     await easel.until_shown(again)
+
+
+async def test_a_start_whose_commands_are_not_confirmed_goes_on(quick_easel):
+    easel = quick_easel
+    lost = easel.discord.faults.plan(Fault("PUT", "/commands$"))
+
+    await easel.up()
+    asked = await easel.img2img("cem")
+    await easel.until_shown(asked)
+
+    assert not lost.times
