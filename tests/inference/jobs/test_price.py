@@ -121,7 +121,7 @@ def test_it_counts_the_rows_that_the_network_is_asked_for(run_job, monkeypatch, 
 AMOUNTS = st.integers(0, 300)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.data())
 def test_it_counts_the_runs_of_any_outpainting(studio, data):
     size = data.draw(st.tuples(st.integers(64, 300), st.integers(64, 300)))
