@@ -24,7 +24,7 @@ from inference.operations.registry import OPERATIONS
 from inference.operations.studio import Studio
 from inference.worker.hands import make_hands
 
-PROMPT = "a red apple"
+PROMPT = "red apple noto style"
 SEED = 3
 STEPS = 20
 GUIDANCE = 5.0
