@@ -1,8 +1,8 @@
 """What a picture file says about how it was made, whichever tool of the field wrote it.
 
-Known are the `parameters` text of the web UIs (PNG chunk, or EXIF user comment in JPEG and WebP),
-NovelAI's comment, ComfyUI's graph and the records of InvokeAI and SwarmUI. Nothing else that a
-file carries (place, camera, time) is looked at.
+Known are the `parameters` text of the web UIs (PNG chunk, EXIF user comment in JPEG and WebP, a
+GIF's comment), NovelAI's comment, ComfyUI's graph and the records of InvokeAI and SwarmUI. Nothing
+else that a file carries (place, camera, time) is looked at.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from PIL import Image
 from bot.intake import stealth
 from bot.intake.chunks import SIGNATURE, texts
 from bot.pictures import BROKEN, FORMATS, pixels_only
+from inference.infotext.comment import decode_comment
 from inference.infotext.told import Told, read_told
 
 EXIF_IFD, USER_COMMENT = 0x8769, 0x9286
@@ -68,14 +69,10 @@ def _user_comment(picture: Image.Image) -> str:
     comment = picture.getexif().get_ifd(EXIF_IFD).get(USER_COMMENT)
     if isinstance(comment, str):
         return comment.strip("\0 ")
-    if not isinstance(comment, bytes):
-        return ""
-    code, body = comment[:8].rstrip(b"\0"), comment[8:]
-    if code != b"UNICODE":
-        return body.decode("utf-8", "replace").strip("\0 ")
-    little = body[1::2].count(0) > body[::2].count(0)
-    order = "utf-16-le" if little or body.startswith(b"\xff\xfe") else "utf-16-be"
-    return body.decode(order, "replace").strip("\0\ufeff ")
+    if isinstance(comment, bytes):
+        return decode_comment(comment)
+    note = picture.info.get("comment") if picture.format == "GIF" else None
+    return note.decode("utf-8", "replace").strip("\0 ") if isinstance(note, bytes) else ""
 
 
 def _json(text: Any) -> Any:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from PIL import Image, PngImagePlugin
 
+from inference.infotext.comment import decode_comment
 from inference.pictures.errors import TextTooLong, UnsupportedPicture
 
 FileFormat = Literal["png", "jpeg", "webp", "gif"]
@@ -136,7 +137,7 @@ def _text_of(picture: Image.Image) -> str | None:
         return _first_text(picture.info) or _first_text(picture.text)
     comment = picture.getexif().get_ifd(EXIF_IFD).get(USER_COMMENT)
     if isinstance(comment, bytes):
-        return _decode_comment(comment) or None
+        return decode_comment(comment) or None
     if isinstance(comment, str):
         return comment.strip("\0 ") or None
     note = picture.info.get("comment")
@@ -149,20 +150,3 @@ def _first_text(chunks: Mapping[Any, object]) -> str | None:
 
 def _as_text(note: object) -> str:
     return note.decode("utf-8", "replace") if isinstance(note, bytes) else str(note or "")
-
-
-def _decode_comment(comment: bytes) -> str:
-    """Decode an EXIF user comment: eight bytes of character code, then the text."""
-    code, body = comment[:8], comment[8:]
-    if code.rstrip(b"\0") == b"UNICODE":
-        return body.decode(_utf16_order(body), "replace").strip("\0\ufeff ")
-    if code.rstrip(b"\0") in {b"ASCII", b""}:
-        return body.decode("utf-8", "replace").strip("\0 ")
-    return comment.decode("utf-8", "replace").strip("\0 ")
-
-
-def _utf16_order(body: bytes) -> str:
-    """Tell the byte order of UTF-16 text: by its mark, else by where most of its zeros stand."""
-    if body.startswith(b"\xff\xfe"):
-        return "utf-16-le"
-    return "utf-16-le" if body[1::2].count(0) > body[::2].count(0) else "utf-16-be"

@@ -34,6 +34,17 @@ def test_what_delivery_packs_can_be_read_back(limit):
     assert read_parameters(packed.data) == WORDS
 
 
+def test_a_gif_keeps_it_in_its_comment():
+    data = encoded(Image.new("RGB", (8, 8)), "GIF", comment=WORDS.encode())
+    assert read_parameters(data) == WORDS
+
+
+def test_a_user_comment_need_not_say_its_code():
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0x9286] = WORDS.encode()
+    assert read_parameters(encoded(Image.new("RGB", (8, 8)), "JPEG", exif=exif)) == WORDS
+
+
 def test_novelai_keeps_json():
     comment = json.dumps({"prompt": "a cat", "uc": "blur", "steps": 28, "seed": 5})
     found = read_parameters(with_texts(Comment=comment))
