@@ -48,6 +48,7 @@ def engine_config(settings: Settings) -> EngineConfig:
         device=settings.device,
         dtype=settings.dtype,
         low_memory=settings.low_memory,
+        compile=settings.compile == "on",
         weights_budget=int(settings.weights_gb * 2**30),
         preview_every=settings.preview_steps,
     )

@@ -74,6 +74,11 @@ class Settings(BaseSettings):
         description="For small cards: medvram keeps only the part at work on it, lowvram only a "
         "block; slower.",
     )
+    compile: Literal["off", "on"] = Field(
+        "off",
+        description="on compiles networks for the sizes they often run in: faster from then on, "
+        "after up to a minute for each; off never waits. On a processor it takes a C++ compiler.",
+    )
     workers: int = Field(
         1, ge=0, le=64, description="Worker processes; with 0 jobs wait in the queue."
     )

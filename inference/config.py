@@ -32,6 +32,8 @@ class EngineConfig:
     weights_budget: int = 0
     #: `none`, `medvram` or `lowvram`: what of a checkpoint lies on the device at once.
     low_memory: str = "none"
+    #: Compile networks for the shapes they often run in.
+    compile: bool = False
     #: Rows of one network call at most.
     max_batch: int = MAX_BATCH
     #: Jobs in hand at most.

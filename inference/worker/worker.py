@@ -19,6 +19,7 @@ from inference.errors import DeviceLost
 from inference.events import Dropped, Progress, Ready
 from inference.jobs.wordlists import WordLists
 from inference.models.approximation import Approximations
+from inference.models.compiling import prepare_compiling
 from inference.models.library import Library
 from inference.models.precision import choose_device, choose_dtype
 from inference.operations.interrogate import describe
@@ -35,6 +36,8 @@ log = logging.getLogger(__name__)
 
 #: The exit code that says: the device needs a new process.
 DEVICE_LOST = 4
+#: What compiled networks are kept in, within the cache folder.
+COMPILED = "compiled"
 #: Tiles and other small asides that share a call.
 SLICES = 4
 
@@ -62,6 +65,8 @@ class Worker:
         """
         if config.threads:
             torch.set_num_threads(config.threads)
+        if config.compile:
+            prepare_compiling(Path(config.cache_dir) / COMPILED)
         device = choose_device(config.device)
         dtype = choose_dtype(config.dtype, device)
         library = Library(config, device, dtype)

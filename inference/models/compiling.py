@@ -1,0 +1,86 @@
+"""Compile networks for inputs of fixed shapes; where nothing can be compiled they run as they are.
+
+Compiling takes from seconds to a minute for each shape, so only what comes again and again in one
+shape is worth it: tiles, and rows of a model's own size.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+log = logging.getLogger(__name__)
+
+Shape = tuple[int, ...]
+
+#: Where torch looks for what it compiled before; unsaid it is a folder in /tmp that others know.
+CACHE_VARIABLE = "TORCHINDUCTOR_CACHE_DIR"
+#: Shapes of one class of network that may be compiled, all its models together. Torch's own limit
+#: of 8 is meant for a program with one model.
+MOST_SHAPES = 64
+
+
+class Compiled:
+    """A network that is compiled for some shapes, at the first call of each, and plain for others.
+
+    Its calls take and give what the network's own do.
+    """
+
+    def __init__(
+        self,
+        module: torch.nn.Module,
+        shapes: frozenset[Shape],
+        compile_: Callable[..., Callable[..., Any]] = torch.compile,
+    ) -> None:
+        """Take the network and the shapes of its first argument that are worth the time."""
+        self._module = module
+        self._shapes = shapes
+        self._fast = compile_(module, dynamic=False)
+        #: Shapes that have gone through once.
+        self._proven: set[Shape] = set()
+        self._failed = False
+
+    def __call__(self, first: Tensor, *others: Any, **named: Any) -> Any:
+        """Run the network."""
+        shape = tuple(first.shape)
+        if self._failed or shape not in self._shapes:
+            return self._module(first, *others, **named)
+        if shape in self._proven:
+            return self._fast(first, *others, **named)
+        return self._prove(shape, first, *others, **named)
+
+    def _prove(self, shape: Shape, *values: Any, **named: Any) -> Any:
+        """Compile for one shape; what then fails although the plain network works is given up."""
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                result = self._fast(*values, **named)
+        except Exception as error:
+            result = self._module(*values, **named)
+            self._failed = True
+            log.warning(
+                "%s cannot be compiled and runs as it is: %s",
+                type(self._module).__name__,
+                " ".join(str(error).split())[:200] or type(error).__name__,
+            )
+            return result
+        self._proven.add(shape)
+        return result
+
+
+def compiled(module: torch.nn.Module, *shapes: Shape) -> Compiled:
+    """Let a network be compiled for inputs of these shapes; nothing happens before the first."""
+    return Compiled(module, frozenset(shapes))
+
+
+def prepare_compiling(folder: Path) -> None:
+    """Let what is compiled be kept in a folder of the host's own, for the next start."""
+    os.environ[CACHE_VARIABLE] = str(folder)
+    torch._dynamo.config.recompile_limit = MOST_SHAPES
