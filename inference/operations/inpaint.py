@@ -75,14 +75,21 @@ def inpaint(job: Inpaint, pictures: Pictures, studio: Studio) -> Operation:
 def _works(
     job: Inpaint, model: str, marked: Marked, view: View, ground: Ground, lists: Lists
 ) -> Generator[Ask, list[Any], tuple[Paint, ...]]:
-    """Make the batch's works; a latent upscale first encodes the source at its own size."""
+    """Make the batch's works; a latent upscale first encodes the source at its own size.
+
+    Soft ones are no parts: how they are laid back is read off their latents.
+    """
     more: dict[str, Any] = ground.fields
     if _enlarges_latents(job):
         blurred = masks.blur(marked.mask, job.mask_blur)
         own = lay_ground(marked.source, blurred, job.masked_content).picture
         latent = yield from encoded(job, model, own, later=job.steps * job.batch)
         more["latent"] = enlarged(latent, view.size)
-    return tuple(paint(job, model, view.size, **take, **more) for take in takes(job, lists))
+    parted = job.batch > 1 and not job.soft
+    return tuple(
+        paint(job, model, view.size, **take, **more, part=number if parted else None)
+        for number, take in enumerate(takes(job, lists))
+    )
 
 
 def _enlarges_latents(job: Inpaint) -> bool:

@@ -10,7 +10,7 @@ from PIL import Image
 from inference.engine.engine import Broken, Done, Kept
 from inference.engine.parts import Parts, mark_of
 from inference.engine.work import Paint
-from inference.jobs import Imagine, Img2Img, Loopback, Upscale
+from inference.jobs import Imagine, Img2Img, Inpaint, Loopback, Upscale
 from inference.models.diffusion import DiffusionModel
 from inference.operations.registry import OPERATIONS
 
@@ -24,6 +24,8 @@ JOBS = {
     "colours": Loopback(**COMMON, loops=3, colour_correction=True),
     "redraw": Upscale(**COMMON, mode="redraw", upscaler="lanczos", factor=2.0, overlap=16),
     "batch": Img2Img(**COMMON, batch=3),
+    "inpaint": Inpaint(**COMMON, batch=3, mask_shape="left 40%"),
+    "only masked": Inpaint(**COMMON, batch=2, mask_shape="left 40%", area="only masked"),
     "imagine": Imagine(**COMMON, batch=2),
     "hires": Imagine(**COMMON, batch=2, hires_scale=1.5),
 }
@@ -87,6 +89,14 @@ def test_a_job_that_goes_on_from_its_parts_comes_to_the_same(run, calls, name):
     same(whole, again)
     assert [] == rest
     assert len(calls) < alone
+
+
+def test_what_is_laid_back_by_its_latent_is_no_part(run):
+    job = Inpaint(**COMMON, batch=2, mask_shape="left 40%", soft=True)
+
+    _, kept = run(job)
+
+    assert [] == kept
 
 
 def test_what_is_not_finished_is_painted(run, calls):
