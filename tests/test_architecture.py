@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("bot", "inference", "storage")
-FACE = ("jobs", "events", "commands", "config", "errors", "infotext", "wire", "service")
+FACE = ("jobs", "events", "commands", "config", "errors", "infotext", "journal", "wire", "service")
 HEAVY = ("torch", "torchvision", "diffusers", "transformers", "spandrel", "numpy")
 
 MAX_FILE = 300  # lines

@@ -14,6 +14,7 @@ from inference.engine.row import Row
 from inference.engine.scheduler import Turn
 from inference.engine.task import Stage, Task
 from inference.engine.work import Paint, Painted
+from inference.journal import about
 from inference.models.errors import BrokenOutput
 from inference.models.library import Library
 
@@ -48,7 +49,8 @@ class Runner:
     def _timed(self, work: Callable[[Sequence[Task]], None], tasks: Sequence[Task]) -> Attempt:
         """Do a piece of work and charge each job its share of the time."""
         begin = time.perf_counter()
-        result = attempt(work, tasks, lambda task: self._library.relieve(task.weights))
+        with about(*dict.fromkeys(task.run.key for task in tasks)):
+            result = attempt(work, tasks, lambda task: self._library.relieve(task.weights))
         share = (time.perf_counter() - begin) / len(tasks)
         for task in tasks:
             task.run.charged += share

@@ -104,6 +104,11 @@ class Run:
     #: Rows of the network call that its last step sat in.
     rows: int = 0
 
+    @property
+    def key(self) -> tuple[str, int]:
+        """Its job's id and the attempt."""
+        return (self.job_id, self.attempt)
+
     def ask(self, ask: Ask) -> list[Task]:
         """Turn what the operation asks for into tasks."""
         self.behind += sum(task.work.units for task in self.tasks)

@@ -12,7 +12,7 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
-from inference import wire
+from inference import journal, wire
 from inference.commands import Command, Configure, Stop
 from inference.config import EngineConfig
 from inference.errors import NoWorker, WireError
@@ -26,6 +26,10 @@ COMMAND = (sys.executable, "-m", "inference.worker")
 WRITE_TIMEOUT = 10.0  # seconds
 #: Between a worker's last word and its end: the interpreter's own farewell.
 END_TIMEOUT = 5.0  # seconds
+#: For its last lines after that; a child of its own may hold the pipe open for ever.
+LINES_TIMEOUT = 1.0  # seconds
+#: A longer line is told in pieces.
+LONGEST = 2**20  # bytes
 
 
 class WorkerProcess:
@@ -34,6 +38,7 @@ class WorkerProcess:
     def __init__(self, process: Process, name: str) -> None:
         self.name = name
         self._process = process
+        self._hearing = asyncio.create_task(_hear(process.stderr, name), name=f"hear {name}")
 
     @classmethod
     async def start(
@@ -41,7 +46,12 @@ class WorkerProcess:
     ) -> WorkerProcess:
         """Start a process and send it its configuration."""
         process = await asyncio.create_subprocess_exec(
-            *command, stdin=PIPE, stdout=PIPE, env=_environment(os.environ), start_new_session=True
+            *command,
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=PIPE,
+            env=_environment(os.environ),
+            start_new_session=True,
         )
         worker = cls(process, f"{label}-{process.pid}-{secrets.token_hex(3)}")
         await worker.send(Configure(config=config))
@@ -87,6 +97,7 @@ class WorkerProcess:
         except TimeoutError:
             self.kill()
             code = await self._process.wait()
+        await self._heard()
         return f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
 
     async def stop(self, grace: float) -> None:
@@ -95,20 +106,38 @@ class WorkerProcess:
         Args:
             grace: seconds for the jobs in hand; 0 ends it at once.
         """
-        if self._process.returncode is not None:
-            return
-        with contextlib.suppress(NoWorker):
-            await self.send(Stop(drain=grace > 0))
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._process.wait(), max(grace, 1.0))
-            return
-        self.kill()
-        await self._process.wait()
+        if self._process.returncode is None:
+            with contextlib.suppress(NoWorker):
+                await self.send(Stop(drain=grace > 0))
+            try:
+                await asyncio.wait_for(self._process.wait(), max(grace, 1.0))
+            except TimeoutError:
+                self.kill()
+                await self._process.wait()
+        await self._heard()
+
+    async def _heard(self) -> None:
+        """Let its last lines be told."""
+        await asyncio.wait({self._hearing}, timeout=LINES_TIMEOUT)
+        self._hearing.cancel()
 
     def kill(self) -> None:
         """End it at once."""
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
+
+
+async def _hear(stream: asyncio.StreamReader | None, name: str) -> None:
+    """Log what a worker says beside its frames, line by line, until it ends."""
+    rest = b""
+    while stream is not None and (chunk := await stream.read(LONGEST)):
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            journal.retell(name, line)
+        if len(rest) > LONGEST:
+            journal.retell(name, rest)
+            rest = b""
+    journal.retell(name, rest)
 
 
 def _environment(own: Mapping[str, str]) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 
+from inference import journal
 from inference.commands import Configure
 from inference.events import Troubled
 from inference.wire import read
@@ -17,7 +18,7 @@ CANNOT_START = 3
 
 def main() -> int:
     """Take the configuration, then work until told to stop; return the exit code."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    journal.configure()
     keep_freed_memory()
     outlet = Outlet(own_output())
     inlet = own_input()

@@ -17,6 +17,7 @@ from inference.commands import Cancel, FinishedPart, Stop, Submit
 from inference.engine.parts import Part, Parts
 from inference.errors import JobError, WireError
 from inference.jobs import Job
+from inference.journal import about
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +65,8 @@ class Intake:
                     self._items.put(Stop())
                     return
                 case Submit():
-                    self._items.put(_open(message))
+                    with about((message.job_id, message.attempt)):
+                        self._items.put(_open(message))
                 case Cancel() | Stop():
                     self._items.put(message)
                 case _:

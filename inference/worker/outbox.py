@@ -1,4 +1,7 @@
-"""Finished pictures become files beside the steps, in a thread of their own."""
+"""Finished pictures become files beside the steps, in a thread of their own.
+
+What the thread logs is bound to the job that the one who calls was at work on.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from pathlib import Path
 
 from inference.engine.parts import Part
@@ -32,11 +36,11 @@ class Outbox:
 
     def put(self, run: Run, outcome: Outcome, seconds: float) -> None:
         """Save an outcome's pictures and send the event that names them."""
-        self._pool.submit(self._save, run, outcome, seconds)
+        self._pool.submit(copy_context().run, self._save, run, outcome, seconds)
 
     def keep(self, run: Run, part: Part) -> None:
         """Save a finished part and send the event that names it."""
-        self._pool.submit(self._keep, run, part)
+        self._pool.submit(copy_context().run, self._keep, run, part)
 
     def close(self) -> None:
         """Wait for everything to be told."""

@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,7 +103,7 @@ class Previews:
             log.warning("A preview of %s failed.", run.job_id, exc_info=True)
             return
         if pictures:
-            look.writing = self._pool.submit(_write, pictures, look.path)
+            look.writing = self._pool.submit(copy_context().run, _write, pictures, look.path)
 
     def _pictures(self, run: Run) -> list[Tensor | Image.Image]:
         """Give the first pictures of a run, as far as there is something to see."""

@@ -18,6 +18,7 @@ from inference.engine.task import Run
 from inference.errors import DeviceLost
 from inference.events import Dropped, Progress, Ready
 from inference.jobs.wordlists import WordLists
+from inference.journal import about
 from inference.models.approximation import Approximations
 from inference.models.compiling import prepare_compiling
 from inference.models.library import Library
@@ -101,11 +102,13 @@ class Worker:
         while not (draining and self._engine.idle):
             item = intake.take(wait=self._engine.idle)
             match item:
-                case Arrival():
-                    self._accept(item)
+                case Arrival(submit):
+                    with about((submit.job_id, submit.attempt)):
+                        self._accept(item)
                     continue
                 case Cancel():
-                    self._cancel(item)
+                    with about((item.job_id, item.attempt)):
+                        self._cancel(item)
                     continue
                 case Stop(drain=False):
                     break
@@ -137,26 +140,30 @@ class Worker:
 
     def _report(self, reports: list[Report]) -> None:
         for report in reports:
-            key = (report.run.job_id, report.run.attempt)
-            match report:
-                case Stepped(run):
-                    self._progress(run)
-                case Kept(run, part):
-                    self._outbox.keep(run, part)
-                case Done(run, outcome):
-                    seconds = time.perf_counter() - self._begun.get(key, time.perf_counter())
-                    self._forget(key)
-                    self._outbox.put(run, outcome, seconds)
-                case Broken(_, error):
-                    self._forget(key)
-                    self._outlet.send(failed(*key, error))
-                case GivenUp():
-                    self._forget(key)
-                    self._outlet.send(Dropped(job_id=key[0], attempt=key[1]))
+            with about(report.run.key):
+                self._tell(report)
+
+    def _tell(self, report: Report) -> None:
+        key = report.run.key
+        match report:
+            case Stepped(run):
+                self._progress(run)
+            case Kept(run, part):
+                self._outbox.keep(run, part)
+            case Done(run, outcome):
+                seconds = time.perf_counter() - self._begun.get(key, time.perf_counter())
+                self._forget(key)
+                self._outbox.put(run, outcome, seconds)
+            case Broken(_, error):
+                self._forget(key)
+                self._outlet.send(failed(*key, error))
+            case GivenUp():
+                self._forget(key)
+                self._outlet.send(Dropped(job_id=key[0], attempt=key[1]))
 
     def _progress(self, run: Run) -> None:
         """Tell of a step; asides that move nothing are worth no word."""
-        key = (run.job_id, run.attempt)
+        key = run.key
         if self._told.get(key) != run.step:
             self._told[key] = run.step
             self._outlet.send(

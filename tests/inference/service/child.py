@@ -7,6 +7,7 @@ becomes of a job comes as a file `JOB.finish` or `JOB.fail` in its outbox. One t
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -55,6 +56,12 @@ class Child:
             sys.stdout.buffer.flush()
         if self.nature == "talks back":
             self.say(Stop())
+        if self.nature == "talkative":
+            sys.stderr.write(f"Loading with {os.environ.get('SAID', '')}\n")
+            line = {"level": "ERROR", "logger": "inference.x", "event": "It broke.", "job": "a"}
+            sys.stderr.write(json.dumps(line | {"attempt": 2}) + "\nlast words")
+            sys.stderr.flush()
+            os.kill(os.getpid(), signal.SIGKILL)
         if self.nature == "dies":
             os.kill(os.getpid(), signal.SIGKILL)
         if self.nature == "dies four times":

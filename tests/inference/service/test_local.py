@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import json
+import logging
 import os
 import sys
 
 import pytest
 
+from bot import logs
 from inference.config import EngineConfig
 from inference.errors import NoWorker
 from inference.events import Finished, Ready, Troubled, WorkerLost, WorkerRecovered, WorkerResting
@@ -55,6 +59,29 @@ async def test_a_worker_knows_no_secret_of_the_bot(make_service, monkeypatch):
     assert [] == [name for name in ready.notes if name.startswith(("DISCORD", "EASEL"))]
     assert "PATH" in ready.notes
     assert "HF_HUB_OFFLINE" in ready.notes
+
+
+async def test_what_a_worker_says_beside_its_frames_is_logged_as_the_bots_own(
+    make_service, monkeypatch
+):
+    token = "MTIzNDU2Nzg5MDEyMzQ1Njc4.GabcdE." + "x" * 38
+    monkeypatch.setenv("SAID", token)
+    stream = io.StringIO()
+    root = logging.getLogger()
+    before = root.handlers[:], root.level, sys.excepthook
+    logs.configure("INFO", "json", stream)
+    try:
+        async with make_service("talkative", grace=0) as service:
+            worker, _ = await next_of(service, WorkerLost)
+    finally:
+        root.handlers[:], sys.excepthook = before[0], before[2]
+        root.setLevel(before[1])
+
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    own = [line for line in lines if line.get("worker") == worker][:3]
+    assert ["Loading with [redacted]", "It broke.", "last words"] == [one["event"] for one in own]
+    assert ("error", "a", 2) == (own[1]["level"], own[1]["job"], own[1]["attempt"])
+    assert token not in stream.getvalue()
 
 
 @pytest.mark.parametrize("nature", ["noisy", "talks back"])

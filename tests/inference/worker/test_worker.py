@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import dataclasses
+import io
+import json
+import logging
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,8 @@ from inference.config import EngineConfig
 from inference.errors import DeviceLost
 from inference.events import Dropped, Failed, Finished, Progress, Ready
 from inference.jobs import Loopback
+from inference.journal import Lines
+from inference.models.diffusion import DiffusionModel
 from inference.worker.worker import DEVICE_LOST
 from tests.inference.worker.conftest import Desk, submission
 
@@ -208,6 +213,36 @@ def test_a_result_that_cannot_be_saved_fails_its_job_with_words(ready, photo, co
     assert isinstance(failed, Failed)
     assert "engine" == failed.fault
     outbox.mkdir()
+
+
+def test_what_a_worker_logs_names_the_job_at_work(ready, photo, config, monkeypatch):
+    def broken(*_):
+        log.warning("within a step")
+        raise RuntimeError("no kernel")
+
+    log = logging.getLogger("inference.test")
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(Lines())
+    logging.getLogger().addHandler(handler)
+    try:
+        Path(config.outbox).rmdir()
+        ready.tell(submission("a", photo))
+        assert isinstance(ready.hear(), Failed)
+        Path(config.outbox).mkdir()
+        monkeypatch.setattr(DiffusionModel, "denoise", broken)
+        ready.tell(submission("b", photo))
+        assert isinstance(ready.hear(), Failed)
+    finally:
+        logging.getLogger().removeHandler(handler)
+
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    told = {(line["event"], line.get("job"), line.get("attempt")) for line in lines}
+    assert {
+        ("Job a: its pictures could not be saved.", "a", 2),
+        ("within a step", "b", 2),
+        ("Job b failed.", "b", 2),
+    } <= told
 
 
 def test_a_lost_device_ends_the_worker_with_its_own_code(ready, photo, monkeypatch):
