@@ -34,7 +34,8 @@ from inference.models.stitcher import Stitcher
 from inference.models.tiles import cut_tile, plan_tiles
 from inference.models.upscale import drive, upscale
 from inference.models.upscale_plan import By, UpscalePlan
-from inference.models.upscaler import Upscaler, load_upscaler, psnr
+from inference.models.upscaler import Upscaler, load_upscaler
+from inference.models.upscaler_probe import psnr
 from inference.models.weights import prepare
 from inference.worker.heap import keep_freed_memory
 

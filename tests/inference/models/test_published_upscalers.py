@@ -11,7 +11,8 @@ from PIL import Image
 from inference.models.catalogue import UPSCALERS, UpscalerEntry, WheelFile
 from inference.models.upscale import drive, upscale
 from inference.models.upscale_plan import By, UpscalePlan
-from inference.models.upscaler import Upscaler, load_upscaler, psnr
+from inference.models.upscaler import Upscaler, load_upscaler
+from inference.models.upscaler_probe import psnr
 from inference.models.weights import is_installed, prepare
 
 INSTALLED = [entry for entry in UPSCALERS if is_installed(entry)]

@@ -1,0 +1,85 @@
+"""Which number format an upscaler computes in: one tile in each decides."""
+
+from __future__ import annotations
+
+import time
+from typing import Literal
+
+import torch
+from spandrel import ImageModelDescriptor
+from torch import Tensor
+
+Precision = Literal["auto", "float32", "bfloat16"]
+
+PROBE_SIDE = 64  # pixels
+PROBE_RUNS = 2
+SPEED_MARGIN = 0.8  # bfloat16 must take at most this share of float32's time
+PROBE_PSNR = 40.0  # decibels; some transformers fall apart in bfloat16 though they claim it
+
+
+@torch.inference_mode()
+def forward(
+    descriptor: ImageModelDescriptor[torch.nn.Module], batch: Tensor, dtype: torch.dtype | None
+) -> Tensor:
+    """Run [B, 3, h, w] float32 and return [B, 3, h·scale, w·scale] float32, clamped to 0..1."""
+    with torch.autocast(batch.device.type, dtype or torch.bfloat16, enabled=dtype is not None):
+        output: Tensor = descriptor(batch)
+    return output.float()
+
+
+def choose_precision(
+    descriptor: ImageModelDescriptor[torch.nn.Module], device: torch.device, precision: Precision
+) -> torch.dtype | None:
+    """Decide between float32 (None) and bfloat16 by one timed tile."""
+    if precision == "float32" or not descriptor.supports_bfloat16:
+        return None
+    if precision == "bfloat16":
+        return torch.bfloat16
+    tile = probe_tile(device)
+    plain, plain_time = timed(descriptor, tile, None)
+    half, half_time = timed(descriptor, tile, torch.bfloat16)
+    same = psnr(half, plain) >= PROBE_PSNR
+    return torch.bfloat16 if same and half_time <= SPEED_MARGIN * plain_time else None
+
+
+def psnr(found: Tensor, expected: Tensor) -> float:
+    """Return two pictures' peak signal-to-noise ratio in decibels, for 0..1; NaN gives −inf."""
+    error = float((found.double() - expected.double()).square().mean())
+    if error != error:
+        return float("-inf")
+    return float("inf") if error == 0 else -10 * float(torch.tensor(error).log10())
+
+
+def timed(
+    descriptor: ImageModelDescriptor[torch.nn.Module], tile: Tensor, dtype: torch.dtype | None
+) -> tuple[Tensor, float]:
+    """Return the output and the least time in seconds of a few runs after a warm-up.
+
+    On a CPU it is processor time: a busy machine must not decide.
+    """
+    clock = time.process_time if tile.device.type == "cpu" else time.perf_counter
+    output = forward(descriptor, tile, dtype)
+    times = []
+    for _ in range(PROBE_RUNS):
+        wait_for(tile.device)
+        begin = clock()
+        output = forward(descriptor, tile, dtype)
+        wait_for(tile.device)
+        times.append(clock() - begin)
+    return output, min(times)
+
+
+def wait_for(device: torch.device) -> None:
+    """Let a graphics card come to the end of what it was given, before a clock is read."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def probe_tile(device: torch.device) -> Tensor:
+    """Draw a smooth tile with a little grain, [1, 3, side, side] in 0..1, always the same."""
+    generator = torch.Generator().manual_seed(0)
+    coarse = torch.rand(1, 3, 8, 8, generator=generator)
+    smooth = torch.nn.functional.interpolate(coarse, size=PROBE_SIDE, mode="bilinear")
+    grain = torch.rand(1, 3, PROBE_SIDE, PROBE_SIDE, generator=generator)
+    tile = smooth * 0.9 + grain * 0.1
+    return tile.to(device, memory_format=torch.channels_last)
