@@ -72,6 +72,8 @@ class Progress:
     preview: str | None = None
     #: Rows of the network call that the step sat in; 0 before the first.
     rows: int = 0
+    #: As in `Finished`, so far.
+    flops: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +106,9 @@ class Finished:
     seconds: float = 0.0
     #: Network time charged to the job, in seconds: its share of every batch it sat in.
     charged: float = 0.0
+    #: Floating point operations that the networks ran for it, counted once for each model and size;
+    #: 0 where nothing was counted.
+    flops: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -160,7 +160,7 @@ class JobRecord(JobRequest):
         return cls(**values)
 
 
-_NOT_RECORDED = frozenset({"lease_length", "address_since", "ahead"})
+_NOT_RECORDED = frozenset({"lease_length", "address_since", "ahead", "spent"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,6 +189,8 @@ class QueuePlace:
     queued: int
     #: Running jobs in all.
     running: int
+    #: How many of those that will be served first are the same owner's.
+    own: int = 0
 
 
 def encode(value: Json) -> str:

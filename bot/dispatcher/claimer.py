@@ -21,9 +21,9 @@ log = logging.getLogger(__name__)
 
 #: Jobs claimed with one commit, at most.
 TOGETHER = 8
-#: How much longer than fair a member may wait to spare a change of checkpoint, in the unit of
-#: `inference.jobs.price`: about four pictures of 512 x 512 in 20 steps.
-SLACK = 50.0
+#: How much longer than fair a member may wait to spare a change of checkpoint, in TFLOP: about four
+#: pictures of 512 x 512 in 20 steps.
+SLACK = 150.0
 
 
 class Claimer:

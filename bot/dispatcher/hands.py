@@ -22,6 +22,8 @@ class Held:
     step: int = 0
     #: How many it has in all; None before the first.
     steps: int | None = None
+    #: What it was measured to have spent, in TFLOP; None where nothing was counted.
+    spent: float | None = None
     renewed: float = field(default_factory=monotonic)
 
     def due(self) -> bool:

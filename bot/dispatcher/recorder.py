@@ -29,6 +29,7 @@ from inference.events import (
     WorkerRecovered,
     WorkerResting,
 )
+from inference.jobs.price import TERA
 from inference.service import Service
 from storage.blobs import BlobStore
 from storage.errors import StorageError
@@ -125,7 +126,7 @@ class Recorder:
         if held is None:
             return
         self.meter.stepped(event.step - held.step, event.rows)
-        held.step, held.steps = event.step, event.steps
+        held.step, held.steps, held.spent = event.step, event.steps, _tera(event.flops)
         for other in self._hands.of(worker):
             if other.due():
                 await self._renew(other)
@@ -133,14 +134,14 @@ class Recorder:
             self.announcer.progressed(held.record, event)
 
     async def note(self, held: Held) -> None:
-        """Store how far a job is: one that ends without a result is charged for that share."""
+        """Store how far a job is: one that ends without a result is charged for that much."""
         if held.steps is not None:
             await self._store(held)
 
     async def _store(self, held: Held) -> bool:
         record, step = held.record, held.step if held.steps is not None else None
         return await self._jobs.renew(
-            record.id, record.attempt, held.worker, self._lease, step, held.steps
+            record.id, record.attempt, held.worker, self._lease, step, held.steps, held.spent
         )
 
     async def _renew(self, held: Held) -> None:
@@ -199,7 +200,9 @@ class Recorder:
                 "seconds": event.seconds,
                 "charged": event.charged,
             }
-            done = await self._jobs.finish(event.job_id, event.attempt, worker, result)
+            done = await self._jobs.finish(
+                event.job_id, event.attempt, worker, result, _tera(event.flops)
+            )
         if done:
             self.announcer.settled(await self._jobs.get(event.job_id))
 
@@ -230,6 +233,11 @@ class Recorder:
         log.warning("%s: %s", event.worker, event.reason, extra={"action": "worker_lost"})
         for held in self._hands.of(event.worker):
             await self.hand_back(held, event.reason)
+
+
+def _tera(flops: float) -> float | None:
+    """Give counted operations in the unit of costs; None where nothing was counted."""
+    return flops / TERA if flops > 0 else None
 
 
 def _discard(pictures: tuple[Picture, ...]) -> None:

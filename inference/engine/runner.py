@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import TypeVar
 
 import torch
+from PIL import Image
 
 from inference.engine.batch import Batch
+from inference.engine.flops import Flops
 from inference.engine.memory import Attempt, Failures, attempt
 from inference.engine.prepare import batch_key, plan_sigmas, prepare_rows, wanted_loras
 from inference.engine.row import Row
 from inference.engine.scheduler import Turn
 from inference.engine.task import Stage, Task
-from inference.engine.work import Paint, Painted
+from inference.engine.work import Paint, Painted, Slice
 from inference.journal import about
+from inference.models.diffusion import DiffusionModel
 from inference.models.errors import BrokenOutput
+from inference.models.files import UPSCALER
 from inference.models.library import Library
 
 #: Does the slices of one lane: loads in, results out, in the same order.
 Hand = Callable[[Hashable, Sequence[object]], Sequence[object]]
+
+
+T = TypeVar("T")
 
 
 class Runner:
@@ -28,6 +36,7 @@ class Runner:
     def __init__(self, library: Library, hands: Mapping[str, Hand]) -> None:
         self._library = library
         self._hands = hands
+        self._flops = Flops()
 
     def run(self, turn: Turn) -> tuple[Failures, int]:
         """Run one turn; return the tasks that failed in it and how many rows fitted one call.
@@ -74,27 +83,54 @@ class Runner:
             if plan_sigmas(work, model).sigmas:
                 moving.append(task)
             else:
-                latent = work.latent if work.picture is None else model.encode([work.picture])[0]
-                task.finish(Painted(picture=work.picture, latent=_on_cpu(latent)))
-        if not moving:
+                self._keep(task, work, model)
+        # Apart, since they ask for different things: those with a picture to encode, and others.
+        for encoding in (True, False):
+            self._make_rows([task for task in moving if _encodes(task) is encoding], encoding)
+
+    def _keep(self, task: Task, work: Paint, model: DiffusionModel) -> None:
+        latent = work.latent
+        if work.picture is not None:
+            latents = self._counted(("still", task.lane), (task,), lambda: _encoded(work, model))
+            latent = latents[0]
+        task.finish(Painted(picture=work.picture, latent=_on_cpu(latent)))
+
+    def _make_rows(self, tasks: Sequence[Task], encoding: bool) -> None:
+        if not tasks:
             return
-        works = [_paint(task) for task in moving]
+        works = [_paint(task) for task in tasks]
         model = self._library.diffusion(works[0].model)
         sides = [self._library.side(work.model, wanted_loras(work)) for work in works]
-        rows = prepare_rows(works, model, sides)
-        for task, row in zip(moving, rows, strict=True):
+        rows = self._counted(
+            (encoding, tasks[0].lane), tasks, lambda: prepare_rows(works, model, sides)
+        )
+        for task, row in zip(tasks, rows, strict=True):
             task.row = row
             task.key = batch_key(_paint(task), row)
             task.stage = Stage.DENOISE
+
+    def _counted(self, key: Hashable | None, tasks: Sequence[Task], call: Callable[[], T]) -> T:
+        """Make a call for tasks that ask alike, and charge each job the operations of its own."""
+        result, each = self._flops.run(key, len(tasks), call)
+        for task in tasks:
+            task.run.flops += each
+        return result
 
     def _denoise(self, tasks: Sequence[Task]) -> None:
         """Call the network once for all rows, then let each row's sampler step."""
         model = self._library.diffusion(_paint(tasks[0]).model)
         rows = [_row(task) for task in tasks]
         batch = Batch.gather(rows, model.device)
-        output = model.denoise(
-            batch.x, batch.sigma, batch.text, batch.extra, batch.pooled, rows[0].side
+        entries = [len(row.current().conditions) + row.guided for row in rows]
+        output, each = self._flops.run(
+            tasks[0].key,
+            len(batch.x),
+            lambda: model.denoise(
+                batch.x, batch.sigma, batch.text, batch.extra, batch.pooled, rows[0].side
+            ),
         )
+        for task, count in zip(tasks, entries, strict=True):
+            task.run.flops += each * count
         with torch.inference_mode():
             denoised = batch.scatter(output)
             for task, row, clean in zip(tasks, rows, denoised, strict=True):
@@ -121,14 +157,24 @@ class Runner:
                 "scale, or use another sampler."
             )
         wanted = any(_paint(task).decode for task in tasks)
-        pictures = model.decode(stacked) if wanted else [None] * len(tasks)
+        pictures: Sequence[Image.Image | None] = [None] * len(tasks)
+        if wanted:
+            pictures = self._counted(tasks[0].lane, tasks, lambda: model.decode(stacked))
         for task, picture, latent in zip(tasks, pictures, latents, strict=True):
             task.finish(Painted(picture=picture, latent=_on_cpu(latent)))
 
     def _slice(self, tasks: Sequence[Task]) -> None:
         lane = tasks[0].lane
         kind = lane[0] if isinstance(lane, tuple) else lane
-        results = self._hands[str(kind)](lane, [getattr(task.work, "load", None) for task in tasks])
+        hand = self._hands[str(kind)]
+        slices = [_slice(task) for task in tasks]
+        if (weights := slices[0].weights) is not None and weights[0] == UPSCALER:
+            self._library.upscaler(weights[1])  # the trial runs of its loading are nobody's
+        results = self._counted(
+            None if slices[0].varying else lane,
+            tasks,
+            lambda: hand(lane, [each.load for each in slices]),
+        )
         for task, result in zip(tasks, results, strict=True):
             task.finish(result)
 
@@ -137,6 +183,21 @@ def _paint(task: Task) -> Paint:
     if not isinstance(task.work, Paint):
         raise TypeError(f"a {type(task.work).__name__} came where denoising was expected")
     return task.work
+
+
+def _slice(task: Task) -> Slice:
+    if not isinstance(task.work, Slice):
+        raise TypeError(f"a {type(task.work).__name__} came where a slice was expected")
+    return task.work
+
+
+def _encodes(task: Task) -> bool:
+    work = _paint(task)
+    return work.latent is None and work.picture is not None
+
+
+def _encoded(work: Paint, model: DiffusionModel) -> torch.Tensor:
+    return model.encode([] if work.picture is None else [work.picture])
 
 
 def _row(task: Task) -> Row:

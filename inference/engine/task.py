@@ -101,6 +101,8 @@ class Run:
     later: int = 0
     #: Its share of the device's time, in seconds.
     charged: float = 0.0
+    #: Floating point operations that the networks ran for it.
+    flops: float = 0.0
     #: Rows of the network call that its last step sat in.
     rows: int = 0
 

@@ -102,6 +102,8 @@ class Slice:
     weights: Weights | None = None
     #: Steps of progress it stands for.
     units: int = 1
+    #: Whether slices of its lane differ in what they ask of the network: each is then counted.
+    varying: bool = False
 
 
 Work = Paint | Slice

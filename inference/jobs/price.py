@@ -1,8 +1,10 @@
-"""What a job costs: the multiply-adds its network calls ask for, known before it runs.
+"""What a job costs: the floating point operations its networks run, thought before it runs.
 
-The unit is one *megapixel-pass*: one row of the denoising network over a million pixels. Other
-work is expressed in it by the ratio of published operation counts (a VAE decode of 512 x 512 asks
-for 2.52 TFLOP where one UNet call asks for 0.80; RRDBNet for 9.40).
+The unit is a TFLOP: 10^12 operations, a multiply-add being two. What a worker counts replaces the
+thought (see `inference.engine.flops`). For that, work is first added up in *megapixel-passes*, one
+being a row of the denoising network over a million pixels, at the ratios of Stable Diffusion 1's
+networks and RRDBNet over 512 x 512: 0.80 TFLOP a row, 1.12 an encoding, 2.51 a decoding, 9.40 an
+enlargement. How far a checkpoint is from that, the bot learns from its jobs that ran.
 """
 
 from __future__ import annotations
@@ -19,8 +21,12 @@ from inference.jobs.names import TIMESTEP_SAMPLERS, TWO_CALL_SAMPLERS
 
 #: Side of a model's own pictures where nobody knows the model: the common 512.
 NATURAL = 512
+#: TFLOP of a megapixel-pass of Stable Diffusion 1, as counted at 512 x 512.
+PASS = 3.06
+#: Operations of a TFLOP.
+TERA = 1e12
 #: VAE encode and decode, in network rows over the same pixels.
-ENCODE, DECODE = 1.35, 3.15
+ENCODE, DECODE = 1.39, 3.13
 #: One pass of a heavy upscaler (RRDBNet) over its input, in network rows over the same pixels.
 UPSCALE_PASSES = 11.7
 #: Enlarging without a network.
@@ -49,7 +55,7 @@ class Run:
 
 
 def price(job: Job, source: Size | None = None, natural: int = NATURAL) -> float:
-    """Price a job in megapixel-passes, always above zero.
+    """Price a job in TFLOP of a model of Stable Diffusion 1's make, always above zero.
 
     Args:
         job: what is asked.
@@ -57,10 +63,10 @@ def price(job: Job, source: Size | None = None, natural: int = NATURAL) -> float
         natural: side of the model's own pictures, in pixels.
     """
     if isinstance(job, Interrogate):
-        return INTERROGATE_COST
+        return PASS * INTERROGATE_COST
     size = source or (natural, natural)
     cost = sum(run.area * (run.rows + run.vae) for run in runs(job, size, natural))
-    return max(TEXT_COST, cost + _beside(job, size, natural))
+    return PASS * max(TEXT_COST, cost + _beside(job, size, natural))
 
 
 def runs(job: Job, source: Size, natural: int) -> Iterator[Run]:
@@ -174,7 +180,7 @@ def _enlarged(job: Upscale, source: Size) -> Size:
 
 
 def _beside(job: Job, source: Size, natural: int) -> float:
-    """Price what is no denoising: networks that enlarge, words for each loop."""
+    """Price what is no denoising, in megapixel-passes: networks that enlarge, words of a loop."""
     area = source[0] * source[1] / 1e6
     if isinstance(job, Upscale):
         used = [name for name in (job.upscaler, job.second) if name]

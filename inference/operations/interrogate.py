@@ -124,7 +124,12 @@ def _matches(
 
 
 def _slice(task: object, role: str, model: str, source: Image.Image) -> Slice:
-    return Slice(lane=(LANE, task), load=source, weights=(DESCRIBER, f"{role}/{model}"))
+    return Slice(
+        lane=(LANE, task),
+        load=source,
+        weights=(DESCRIBER, f"{role}/{model}"),
+        varying=isinstance(task, Ranking),  # the first ones encode phrases, the last the picture
+    )
 
 
 def named(words: str) -> tuple[str, ...]:

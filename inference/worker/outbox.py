@@ -64,6 +64,7 @@ class Outbox:
                 seams=seams,
                 seconds=seconds,
                 charged=run.charged,
+                flops=run.flops,
             )
         )
 

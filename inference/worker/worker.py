@@ -174,6 +174,7 @@ class Worker:
                     steps=run.steps,
                     preview=self._previews.step(run),
                     rows=run.rows,
+                    flops=run.flops,
                 )
             )
 

@@ -18,7 +18,8 @@ from storage.records import JobRecord, Json, encode
 RENEW = """
     UPDATE job
        SET lease_until = :until, lease_length = :length,
-           step = coalesce(:step, step), steps = coalesce(:steps, steps)
+           step = coalesce(:step, step), steps = coalesce(:steps, steps),
+           spent = coalesce(:spent, spent)
      WHERE id = :id AND attempt = :attempt AND worker = :worker AND state = 'running'
     RETURNING id
 """
@@ -26,18 +27,21 @@ RENEW = """
 FINISH = """
     UPDATE job
        SET state = 'done', result = :result, finished_at = :now,
-           charged = CASE WHEN stopping AND steps > 0 THEN 1.0 * cost * min(step, steps) / steps
-                          ELSE coalesce(:cost, cost) END,
+           charged = coalesce(:cost,
+             CASE WHEN stopping AND steps > 0 THEN 1.0 * cost * min(step, steps) / steps
+                  ELSE cost END),
            lease_until = NULL, lease_length = NULL, delivery = 'pending', delivery_at = :now
      WHERE id = :id AND attempt = :attempt AND worker = :worker AND state = 'running'
     RETURNING id
 """
 
-# A failed or cancelled attempt is charged for the share of its steps that it ran.
+# A failed or cancelled attempt is charged what it had spent, or where nobody measured that, for
+# the share of its steps that it ran.
 FAIL = """
     UPDATE job
        SET state = 'failed', error = :error, finished_at = :now,
-           charged = CASE WHEN steps > 0 THEN 1.0 * cost * min(step, steps) / steps ELSE 0 END,
+           charged = coalesce(
+             spent, CASE WHEN steps > 0 THEN 1.0 * cost * min(step, steps) / steps ELSE 0 END),
            lease_until = NULL, lease_length = NULL, delivery = 'pending', delivery_at = :now
      WHERE id = :id AND attempt = :attempt AND worker = :worker AND state = 'running'
     RETURNING id
@@ -47,7 +51,8 @@ FAIL = """
 CALL_OFF = """
     UPDATE job
        SET state = 'cancelled', finished_at = :now,
-           charged = CASE WHEN steps > 0 THEN 1.0 * cost * min(step, steps) / steps ELSE 0 END,
+           charged = coalesce(
+             spent, CASE WHEN steps > 0 THEN 1.0 * cost * min(step, steps) / steps ELSE 0 END),
            lease_until = NULL, lease_length = NULL, delivery = 'pending', delivery_at = :now
      WHERE id = :id AND attempt = :attempt AND worker = :worker AND state = 'running' AND stopping
     RETURNING *
@@ -66,7 +71,8 @@ RELEASE = """
 GIVE_UP = """
     UPDATE job
        SET state = 'failed', strikes = strikes + 1, error = :error, finished_at = :now,
-           charged = CASE WHEN steps > 0 THEN 1.0 * cost * min(step, steps) / steps ELSE 0 END,
+           charged = coalesce(
+             spent, CASE WHEN steps > 0 THEN 1.0 * cost * min(step, steps) / steps ELSE 0 END),
            lease_until = NULL, lease_length = NULL, delivery = 'pending', delivery_at = :now
      WHERE id = :id AND attempt = :attempt AND worker = :worker AND state = 'running'
     RETURNING *
@@ -75,8 +81,9 @@ GIVE_UP = """
 CANCEL = """
     UPDATE job
        SET state = 'cancelled', finished_at = :now,
-           charged = CASE WHEN state = 'running' AND steps > 0
-                          THEN 1.0 * cost * min(step, steps) / steps ELSE 0 END,
+           charged = CASE WHEN state = 'running' THEN coalesce(
+             spent, CASE WHEN steps > 0 THEN 1.0 * cost * min(step, steps) / steps ELSE 0 END)
+             ELSE 0 END,
            lease_until = NULL, lease_length = NULL, delivery = :delivery, delivery_at = :now
      WHERE id = :id AND (:owner IS NULL OR owner = :owner) AND state IN ('queued', 'running')
     RETURNING *
@@ -113,10 +120,20 @@ class Attempts(JobTable):
         lease: timedelta,
         step: int | None = None,
         steps: int | None = None,
+        spent: float | None = None,
     ) -> bool:
-        """Let the lease run from now, noting the progress; False when the job was lost."""
+        """Let the lease run from now, noting the progress; False when the job was lost.
+
+        `spent` is the work that was measured of this attempt so far.
+        """
         length = length_of(lease)
-        values = {"until": self._steady() + length, "length": length, "step": step, "steps": steps}
+        values = {
+            "until": self._steady() + length,
+            "length": length,
+            "step": step,
+            "steps": steps,
+            "spent": spent,
+        }
         return await self._as_holder(RENEW, "renew", id, attempt, worker, values)
 
     async def finish(

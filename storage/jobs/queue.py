@@ -33,7 +33,8 @@ INSERT = """
 CLAIM = """
     UPDATE job
        SET state = 'running', attempt = attempt + 1, worker = :worker, lease_until = :until,
-           lease_length = :length, started_at = :now, step = 0, steps = NULL, charged = cost
+           lease_length = :length, started_at = :now, step = 0, steps = NULL, spent = NULL,
+           charged = cost
      WHERE id = (
        SELECT id FROM job
         WHERE state = 'queued'
@@ -53,7 +54,8 @@ CLAIM_NEAR = """
        ORDER BY vtime, since LIMIT 16)
     UPDATE job
        SET state = 'running', attempt = attempt + 1, worker = :worker, lease_until = :until,
-           lease_length = :length, started_at = :now, step = 0, steps = NULL, charged = cost
+           lease_length = :length, started_at = :now, step = 0, steps = NULL, spent = NULL,
+           charged = cost
      WHERE id = (
        SELECT first.id FROM first JOIN job USING (id)
         ORDER BY job.affinity IS NOT :affinity, first.vtime, first.since LIMIT 1)

@@ -94,7 +94,12 @@ class ScriptedService:
         return only
 
     def progress(
-        self, step: int, steps: int, job_id: str | None = None, preview: Path | None = None
+        self,
+        step: int,
+        steps: int,
+        job_id: str | None = None,
+        preview: Path | None = None,
+        flops: float = 0.0,
     ) -> None:
         job = self.held[job_id] if job_id else self.job
         self._say(
@@ -104,6 +109,7 @@ class ScriptedService:
                 step=step,
                 steps=steps,
                 preview=None if preview is None else str(preview),
+                flops=flops,
             )
         )
 
@@ -129,6 +135,7 @@ class ScriptedService:
         file: bytes | None = None,
         role: str = "result",
         seam: bool = False,
+        flops: float = 0.0,
     ) -> None:
         job = self._pop(job_id)
         mask = (self._picture(job, pictures, size, "white", None),) if seam else ()
@@ -145,6 +152,7 @@ class ScriptedService:
                 seams=mask,
                 seconds=1.5,
                 charged=1.0,
+                flops=flops,
             )
         )
 

@@ -109,3 +109,22 @@ async def test_every_table_is_strict(database):
 
     loose = {row["name"] for row in rows if not row["strict"]}
     assert {"sqlite_schema", "sqlite_sequence"} == loose
+
+
+def test_costs_of_an_older_database_keep_their_proportions():
+    job = """INSERT INTO job (id, kind, params, inputs, owner, reply_to, idempotency_key, cost,
+                              priority, weight, created_at)
+             VALUES (printf('%020d', ?), 'k', '{}', '{}', 'ada', '', ?, ?, 0, 1, 0)"""
+    with closing(sqlite3.connect(":memory:")) as old:
+        for migration in shipped()[:9]:
+            old.executescript(migration.sql)
+        old.execute("INSERT INTO member (owner, vtime) VALUES ('ada', 10), ('bob', 30)")
+        for number, cost in enumerate((4.0, 8.0)):
+            old.execute(job, (number, str(number), cost))
+
+        old.executescript(shipped()[9].sql)
+
+        members = [row[0] for row in old.execute("SELECT vtime FROM member ORDER BY owner")]
+        costs = list(old.execute("SELECT cost, ahead FROM job ORDER BY id"))
+    assert pytest.approx([30.6, 91.8]) == members
+    assert [pytest.approx((12.24, 0.0)), pytest.approx((24.48, 12.24))] == costs

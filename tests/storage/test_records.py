@@ -49,6 +49,7 @@ async def test_the_record_has_a_field_for_every_column(database):
         "lease_length",
         "address_since",
         "ahead",
+        "spent",
     }
 
 

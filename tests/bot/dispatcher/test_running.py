@@ -279,6 +279,38 @@ async def test_what_ends_without_a_result_is_charged_for_all_the_steps_it_ran(
     assert record.cost / 4 == pytest.approx(record.charged)
 
 
+async def test_a_job_is_charged_what_its_worker_counted(line):
+    id = await line.run()
+    estimate = (await line.jobs.get(id)).charged
+
+    line.service.finish(job_id=id, flops=7.5e12)
+    await until(lambda: line.witness.settlements)
+
+    record = await line.jobs.get(id)
+    assert estimate == record.cost
+    assert 7.5 == record.charged
+
+
+@pytest.mark.parametrize("end", ["cancelled", "failed", "given up"])
+async def test_what_ends_without_a_result_is_charged_what_was_counted_by_then(
+    line, end, monkeypatch
+):
+    id = await line.run()
+    for step in (1, 2):  # far faster than leases are renewed
+        line.service.progress(step, 20, id, flops=step * 1.25e12)
+    await until(lambda: (id, 2) in line.witness.steps)
+    if end == "cancelled":
+        await line.dispatcher.cancel(id, "ada")
+    elif end == "failed":
+        line.service.fail("The mask is blank.", job_id=id)
+    else:
+        monkeypatch.setattr(line.jobs, "_max_attempts", 1)
+        line.service.lose_worker()
+    await until(lambda: line.witness.settlements)
+
+    assert 2.5 == (await line.jobs.get(id)).charged
+
+
 async def test_a_job_that_steps_after_another_is_stored_as_far_as_it_is(line, monkeypatch):
     first, second = await line.run(), await line.run()
     line.service.progress(3, 20, second)

@@ -117,6 +117,35 @@ async def test_an_attempt_called_off_is_charged_for_the_steps_it_ran(
         assert charged == await vtime(database) - before
 
 
+async def test_an_attempt_called_off_is_charged_what_was_measured_of_it_alone(jobs, enqueue, claim):
+    await enqueue(cost=10.0)
+    job = await claim()
+    await jobs.renew(job.id, 1, "gpu-0", LEASE, 5, 20, 7.0)
+    await jobs.release(job.id, 1, "gpu-0", "its worker died")
+    again = await claim()
+    await jobs.renew(job.id, again.attempt, "gpu-0", LEASE, 5, 20)
+    await jobs.cancel(job.id, "ada")
+    assert 2.5 == (await jobs.get(job.id)).charged
+
+    await enqueue(cost=10.0)
+    other = await claim()
+    await jobs.renew(other.id, 1, "gpu-0", LEASE, 5, 20, 7.0)
+    await jobs.renew(other.id, 1, "gpu-0", LEASE)
+    await jobs.fail(other.id, 1, "gpu-0", "no")
+    assert 7.0 == (await jobs.get(other.id)).charged
+
+
+async def test_a_stopped_job_is_charged_what_was_measured(jobs, enqueue, claim):
+    await enqueue(cost=10.0)
+    job = await claim()
+    await jobs.renew(job.id, 1, "gpu-0", LEASE, 6, 20, 4.0)
+    await jobs.stop(job.id, "ada")
+
+    await jobs.finish(job.id, 1, "gpu-0", RESULT, cost=4.5)
+
+    assert 4.5 == (await jobs.get(job.id)).charged
+
+
 async def test_a_released_job_goes_back_to_its_place_and_its_charge_is_returned(
     jobs, enqueue, claim, database
 ):

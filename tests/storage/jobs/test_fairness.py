@@ -82,6 +82,30 @@ async def test_in_the_long_run_the_measured_cost_decides(jobs, enqueue, claim):
     assert abs(served["ada"] - served["bob"]) <= 4.0
 
 
+@settings(max_examples=25, deadline=None)
+@given(
+    estimates=st.tuples(*[st.sampled_from([0.25, 1.0, 4.0, 10.0])] * 2),
+    costs=st.lists(st.integers(1, LARGEST), min_size=40, max_size=40),
+)
+async def test_jobs_whose_estimate_is_wrong_are_corrected(estimates, costs):
+    """However wrong one member's estimates are, what ran decides: to one largest job of each."""
+    factors = dict(zip("ab", estimates, strict=True))
+    with quick_folder() as folder:
+        async with Database(folder / "easel.db") as database:
+            jobs = JobStore(database)
+            measured = {}
+            for owner in "ab":
+                for cost in costs:
+                    job = make_job(owner=owner, cost=cost * factors[owner])
+                    measured[(await jobs.enqueue(job, ROOMY))[0].id] = float(cost)
+            served = Counter()
+            for _ in costs:
+                job = await jobs.claim("gpu-0", LEASE)
+                await jobs.finish(job.id, job.attempt, "gpu-0", {}, cost=measured[job.id])
+                served[job.owner] += measured[job.id]
+                assert abs(served["a"] - served["b"]) <= LARGEST
+
+
 async def test_keeping_the_model_costs_a_waiting_member_no_more_than_the_slack(enqueue, claim):
     slack, cost = 6.0, 2.0
     for _ in range(40):

@@ -31,6 +31,9 @@ from tests.storage.factories import LEASE, ROOMY, FakeClock, make_job, quick_fol
 WORKERS = ["gpu-0", "gpu-1", "gpu-2"]
 LARGEST = 8.0
 COSTS = st.integers(0, int(LARGEST)).map(float)
+STEPS = st.integers(0, 9)
+#: Steps done, steps in all, what was measured to be spent.
+PROGRESS = st.none() | st.tuples(STEPS, STEPS) | st.tuples(STEPS, STEPS, COSTS)
 
 
 @dataclass(frozen=True)
@@ -133,11 +136,11 @@ class QueueMachine(RuleBasedStateMachine):
         self.most_running = max(self.most_running, *running.values())
         return record.id, record.attempt, worker
 
-    @rule(lease=leases, steps=st.none() | st.tuples(st.integers(0, 9), st.integers(0, 9)))
-    def renew(self, lease, steps):
+    @rule(lease=leases, progress=PROGRESS)
+    def renew(self, lease, progress):
         id, attempt, worker = lease
         holds = self.model[id].running(attempt, worker)
-        assert holds == self._do(self.jobs.renew(*lease, LEASE, *(steps or ())))
+        assert holds == self._do(self.jobs.renew(*lease, LEASE, *(progress or ())))
         if holds:
             self.model[id] = replace(self.model[id], deadline=self.clock.steady() + LEASE)
 

@@ -1,0 +1,68 @@
+"""Floating point operations of network calls: counted once for each kind of call, known from then.
+
+A multiply-add counts as two. What is counted are matrix products, convolutions and attention, as
+torch's own counter does; text that was encoded before is charged as at the first count.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, TypeVar
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
+
+from inference.engine.memory import is_out_of_memory
+from inference.errors import InferenceError
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+#: Kinds of call that are remembered; the oldest is forgotten, and counted again if it comes again.
+MOST = 4096
+
+
+def _attention(
+    query: Sequence[int], key: Sequence[int], value: Sequence[int], *_: Any, **__: Any
+) -> int:
+    return int(sdpa_flop_count(query, key, value))  # type: ignore[no-untyped-call]
+
+
+#: Attention as processors run it, which torch's counter leaves out.
+MORE = {torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention}
+
+
+class Flops:
+    """What calls cost."""
+
+    def __init__(self) -> None:
+        self._known: dict[Hashable, float] = {}
+
+    def run(self, key: Hashable | None, rows: int, call: Callable[[], T]) -> tuple[T, float]:
+        """Make a call of so many equal rows; return its result and the operations of one row.
+
+        Args:
+            key: says which network, and the size of what a row asks of it; equal keys are counted
+                once. None is counted each time.
+            rows: how many share the call.
+            call: does it.
+        """
+        if key is not None and key in self._known:
+            return call(), self._known[key]
+        try:
+            with FlopCounterMode(display=False, custom_mapping=MORE) as counter:
+                result = call()
+            each = counter.get_total_flops() / rows
+        except Exception as error:
+            if isinstance(error, InferenceError) or is_out_of_memory(error):
+                raise
+            # The job's own trouble, or the counter's, which must cost no job: it will show.
+            result, each = call(), 0.0
+            log.warning("A call of %s cannot be counted: %r", key, error)
+        if key is not None:
+            self._known[key] = each
+            if len(self._known) > MOST:
+                self._known.pop(next(iter(self._known)))
+        return result, each
