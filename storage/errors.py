@@ -83,7 +83,7 @@ class DiskFull(StorageError):
 class QueueFull(StorageError):
     """The queue is full. Wait until a job has ended."""
 
-    def __init__(self, scope: str, limit: int, queued: int) -> None:
+    def __init__(self, scope: str, limit: int, queued: int, wait: str = "") -> None:
         whose = {
             "owner": "You already have",
             "guild": "This server already has",
@@ -92,9 +92,13 @@ class QueueFull(StorageError):
         jobs = "job" if queued == 1 else "jobs"
         super().__init__(
             f"{whose} {queued} waiting {jobs}, and the limit is {limit}. "
-            "Wait until one has started, or cancel one."
+            f"Wait until one has started{f', in {wait}' if wait else ''}, or cancel one."
         )
         self.scope, self.limit, self.queued = scope, limit, queued
+
+    def until(self, wait: str) -> QueueFull:
+        """Say so with the time that the wait will take, such as "20 to 40 s"."""
+        return QueueFull(self.scope, self.limit, self.queued, wait)
 
 
 class UnknownJob(StorageError):

@@ -25,11 +25,21 @@ class QueueCog(EaselCog):
         jobs, owner = self.bot.jobs, str(interaction.user.id)
         active = await jobs.list_for(owner, states=ACTIVE, limit=LISTED)
         outbox = await jobs.undelivered(owner)
-        lines = [texts.queue_line(job, await jobs.place(job.id)) for job in reversed(active)]
+        lines = []
+        for job in reversed(active):
+            place = await jobs.place(job.id)
+            ready = self.bot.dispatcher.forecast.ready(job, place)
+            lines.append(texts.queue_line(job, place, ready))
         lines += [texts.queue_line(job, None) for job in outbox[:LISTED]]
         counts = await jobs.counts()
-        ready = sum(worker.ready for worker in self.bot.service.workers)
-        content = texts.queue(lines, counts[JobState.QUEUED], counts[JobState.RUNNING], ready)
+        workers = sum(worker.ready for worker in self.bot.service.workers)
+        content = texts.queue(
+            lines,
+            counts[JobState.QUEUED],
+            counts[JobState.RUNNING],
+            workers,
+            explain=any(job.state is JobState.QUEUED for job in active),
+        )
         content += await self._quota(interaction)
         if outbox:
             await interaction.response.send_message(

@@ -103,9 +103,13 @@ class Delivery(Composer):
                 if current.state.is_terminal:
                     self.board.forget(record.id)
                 elif card.shown_at is None:
-                    ready = submission.workers_ready
                     place = texts.waiting(
-                        current, submission.place, workers_ready=ready, notes=notes
+                        current,
+                        submission.place,
+                        workers_ready=submission.workers_ready,
+                        notes=notes,
+                        ready=submission.ready,
+                        price=submission.price,
                     )
                     await self._routes.edit_card(reply_to, place, views.for_waiting(record))
         except (*NOT_THROUGH, StorageError) as error:

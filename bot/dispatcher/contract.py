@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+from bot.dispatcher.forecast import Span
 from inference.events import Progress
 from storage.records import JobRecord, QueuePlace
 
@@ -27,6 +28,14 @@ async def straight(awaitable: Awaitable[T], *, reason: str) -> T:
 
 #: Tells the host, at once and without raising, what a person should look at.
 Alarm = Callable[[str], None]
+
+
+#: Learns from a job that came to its end.
+Learn = Callable[[JobRecord], Awaitable[None]]
+
+
+async def nothing(record: JobRecord) -> None:
+    """Learn nothing."""
 
 
 class Announcer(Protocol):
@@ -76,3 +85,7 @@ class Submission:
     #: False when the same interaction had queued it before.
     created: bool
     workers_ready: int
+    #: When it is ready, as far as that can be foretold.
+    ready: Span | None = None
+    #: GPU-seconds that it will take; None before anything was measured.
+    price: float | None = None

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import random
-from collections.abc import Mapping
 from datetime import timedelta
 
 from bot.dispatcher.claimer import Claimer
@@ -16,22 +14,18 @@ from bot.dispatcher.contract import (
     Announcer,
     IdleWait,
     Silence,
-    Submission,
     straight,
 )
-from bot.dispatcher.estimate import Estimator
 from bot.dispatcher.hands import Hands
+from bot.dispatcher.reception import Reception
 from bot.dispatcher.recorder import Recorder
-from bot.logs import tracing
 from bot.meter import Meter
-from inference.jobs import KINDS, Job
-from inference.jobs.names import MAX_SEED
-from inference.jobs.wordlists import WordLists
+from inference.jobs import KINDS
 from inference.service import Service
 from storage.blobs import BlobStore
 from storage.errors import StorageError
 from storage.jobs import JobStore
-from storage.records import JobRecord, JobState, NewJob, QueueLimits
+from storage.records import JobRecord, JobState, QueueLimits
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +35,7 @@ SWEEP_INTERVAL = 5.0  # seconds
 STORE_PAUSE = 2.0  # seconds
 
 
-class Dispatcher:
+class Dispatcher(Reception):
     """Moves jobs from the store to the workers and their results back."""
 
     def __init__(
@@ -55,19 +49,13 @@ class Dispatcher:
         announcer: Announcer | None = None,
         idle_wait: IdleWait = straight,
     ) -> None:
+        super().__init__(jobs, blobs, service, limits)
         self.idle_wait: IdleWait = idle_wait
-        #: The lists that prompts may draw from; None where that is not to be checked.
-        self.lists: WordLists | None = None
-        self._jobs = jobs
-        self._blobs = blobs
-        self._service = service
-        self._estimator = Estimator(blobs, service)
-        self._limits = limits
         self._lease = lease
         self._hands = Hands()
         self._recorder = Recorder(jobs, blobs, service, self._hands, announcer or Silence(), lease)
+        self._recorder.learn = self.learn
         self._claimer = Claimer(jobs, blobs, service, self._hands, self._recorder, lease)
-        self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._claiming = False
 
@@ -106,83 +94,6 @@ class Dispatcher:
     @alarm.setter
     def alarm(self, alarm: Alarm) -> None:
         self._recorder.alarm = alarm
-
-    def check(self, job: Job) -> None:
-        """Refuse what can be told of a job before its pictures are read.
-
-        Raises:
-            JobError: a prompt names a list that the host does not have.
-        """
-        if self.lists is not None:
-            self.lists.check(job)
-
-    async def submit(
-        self,
-        *,
-        job: Job,
-        pictures: Mapping[str, bytes],
-        owner: str,
-        guild: str | None,
-        reply_to: str,
-        idempotency_key: str,
-        parent: str | None = None,
-    ) -> Submission:
-        """Store a job's pictures and queue it, once for each idempotency key.
-
-        Raises:
-            JobError: a picture is missing or of no use, or a prompt names no list of the host's.
-            QueueFull: the member's, the server's or the bot's queue is full.
-            StorageError: the disk or the database refused.
-        """
-        self.check(job)
-        job.check_pictures(pictures)
-        job = job.resolved(random.randrange(MAX_SEED))
-        inputs = {name: await self._blobs.put(data) for name, data in pictures.items()}
-        return await self.resubmit(
-            job=job,
-            inputs=inputs,
-            owner=owner,
-            guild=guild,
-            reply_to=reply_to,
-            idempotency_key=idempotency_key,
-            parent=parent,
-        )
-
-    async def resubmit(
-        self,
-        *,
-        job: Job,
-        inputs: Mapping[str, str],
-        owner: str,
-        guild: str | None,
-        reply_to: str,
-        idempotency_key: str,
-        parent: str | None = None,
-    ) -> Submission:
-        """Queue a job whose pictures are stored already; see `submit`."""
-        job.check_pictures(inputs)
-        job = job.resolved(random.randrange(MAX_SEED))
-        cost = await self._estimator.cost(job, inputs)
-        with tracing(idempotency_key):
-            record, created = await self._jobs.enqueue(
-                NewJob(
-                    kind=job.kind,
-                    params=job.encode(),
-                    inputs=dict(inputs),
-                    owner=owner,
-                    guild=guild,
-                    reply_to=reply_to,
-                    idempotency_key=idempotency_key,
-                    cost=cost,
-                    parent=parent,
-                    affinity=getattr(job, "model", None),
-                ),
-                self._limits,
-            )
-        self._wake.set()
-        place = await self._jobs.place(record.id)
-        ready = sum(worker.ready for worker in self._service.workers)
-        return Submission(record, place, created, ready)
 
     async def cancel(self, job_id: str, owner: str | None, *, keep: bool = False) -> JobRecord:
         """Cancel a job in whatever state; one that is over stays as it is.

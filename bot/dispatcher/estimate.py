@@ -1,4 +1,4 @@
-"""What a job will cost, from its options, the size of its picture and that of its model."""
+"""What a job will cost: from its options and sizes, and from what jobs like it came to."""
 
 from __future__ import annotations
 
@@ -7,13 +7,20 @@ import contextlib
 import struct
 from collections.abc import Mapping
 
-from inference.jobs import Job, price
+from inference.jobs import Job, decode, price
 from inference.jobs.price import NATURAL
 from inference.service import Service
 from storage.blobs import BlobStore
+from storage.records import JobRecord
 
 #: Bytes at a PNG's beginning that hold its signature, width and height.
 PNG_HEADER = 24
+#: How much of a known ratio the next job of the kind changes.
+NEWEST = 0.3
+#: Kinds of work that are known; the one that came longest ago is forgotten.
+MOST = 1024
+#: What two jobs must share for the one to say what the other will cost.
+ALIKE = ("model", "upscaler", "second", "mode", "method", "area")
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
@@ -24,9 +31,25 @@ class Estimator:
         self._blobs = blobs
         self._service = service
         self._sides: dict[str, int] = {}
+        #: What came by what was thought, for each kind of work.
+        self._ratios: dict[tuple[str, ...], float] = {}
 
     async def cost(self, job: Job, inputs: Mapping[str, str]) -> float:
-        """Price a job whose pictures are stored under these keys."""
+        """Price a job whose pictures are stored under these keys, in TFLOP."""
+        return await self._thought(job, inputs) * self._ratios.get(_alike(job), 1.0)
+
+    async def ended(self, record: JobRecord) -> None:
+        """Learn from a job that is done; not from one that ran only in part."""
+        if record.attempt > 1 or record.stopping or record.charged in (0.0, record.cost):
+            return
+        job = decode(record.kind, record.params)
+        ratio = record.charged / await self._thought(job, record.inputs)
+        known = self._ratios.pop(_alike(job), ratio)
+        self._ratios[_alike(job)] = known + NEWEST * (ratio - known)
+        if len(self._ratios) > MOST:
+            self._ratios.pop(next(iter(self._ratios)))
+
+    async def _thought(self, job: Job, inputs: Mapping[str, str]) -> float:
         source = await asyncio.to_thread(self._size, inputs.get("image"))
         return price(job, source, self.natural_side(job))
 
@@ -45,6 +68,10 @@ class Estimator:
         with contextlib.suppress(OSError), self._blobs.path(key).open("rb") as file:
             return png_size(file.read(PNG_HEADER))
         return None
+
+
+def _alike(job: Job) -> tuple[str, ...]:
+    return (job.kind, *(str(getattr(job, name, "")) for name in ALIKE))
 
 
 def png_size(header: bytes) -> tuple[int, int] | None:

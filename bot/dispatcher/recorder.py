@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from bot.dispatcher.contract import Alarm, Announcer
+from bot.dispatcher.contract import Alarm, Announcer, Learn, nothing
 from bot.dispatcher.hands import Hands, Held
 from bot.logs import about
 from bot.meter import Meter
@@ -52,6 +52,8 @@ class Recorder:
     ) -> None:
         self.announcer = announcer
         self.alarm: Alarm = log.error
+        #: Who learns from jobs that came to their end; never raises.
+        self.learn: Learn = nothing
         self.meter = Meter()
         self._jobs = jobs
         self._blobs = blobs
@@ -119,7 +121,7 @@ class Recorder:
         with self._letting_go(held):
             ended = await self._jobs.fail(record.id, record.attempt, held.worker, reason)
         if ended:
-            self.announcer.settled(await self._jobs.get(record.id))
+            await self._settle(record.id)
 
     async def _progress(self, worker: str, event: Progress) -> None:
         held = self._hands.find(worker, event.job_id, event.attempt)
@@ -204,7 +206,12 @@ class Recorder:
                 event.job_id, event.attempt, worker, result, _tera(event.flops)
             )
         if done:
-            self.announcer.settled(await self._jobs.get(event.job_id))
+            await self._settle(event.job_id)
+
+    async def _settle(self, id: str) -> None:
+        record = await self._jobs.get(id)
+        self.announcer.settled(record)
+        await self.learn(record)
 
     async def _adopt(self, picture: Picture) -> dict[str, Any]:
         facts = asdict(picture)
@@ -222,7 +229,7 @@ class Recorder:
             await self.note(held)
             ended = await self._jobs.fail(event.job_id, event.attempt, worker, event.reason)
         if ended:
-            self.announcer.settled(await self._jobs.get(event.job_id))
+            await self._settle(event.job_id)
 
     async def _dropped(self, worker: str, event: Dropped) -> None:
         held = self._known(worker, event.job_id, event.attempt)

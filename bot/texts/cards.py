@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from bot.dispatcher.forecast import Span, span
 from bot.texts.made import facts, prompt_of, title
 from bot.texts.signs import MAX_CONTENT, block, plain, within, worded
 from storage.records import JobRecord, JobState, QueuePlace
@@ -19,9 +20,15 @@ def received(kind: str) -> str:
 
 
 def waiting(
-    record: JobRecord, place: QueuePlace, *, workers_ready: int, notes: Iterable[str] = ()
+    record: JobRecord,
+    place: QueuePlace,
+    *,
+    workers_ready: int,
+    notes: Iterable[str] = (),
+    ready: Span | None = None,
+    price: float | None = None,
 ) -> str:
-    """Say where a new job stands."""
+    """Say where a new job stands, when it is ready, and what it takes in GPU-seconds."""
     if record.state is JobState.RUNNING:
         where = "Started."
     elif place.position <= 1:
@@ -30,7 +37,15 @@ def waiting(
         where = f"Number {place.position} in the queue, behind {place.position - 1}."
     if not workers_ready:
         where += " No worker is running now; it starts as soon as one is."
-    return _card(record, where, *notes)
+    return _card(record, where, _outlook(ready, price), *notes)
+
+
+def _outlook(ready: Span | None, price: float | None) -> str:
+    """Say what is to be expected, small, since it is no promise."""
+    said = [f"ready in {span(ready)}"] if ready is not None else []
+    if price is not None:
+        said.append(f"takes about {round(price, 1) if price < 10 else round(price):g} GPU-seconds")
+    return f"-# Going by the last jobs: {', '.join(said)}" if said else ""
 
 
 def progress(record: JobRecord, step: int, steps: int) -> str:

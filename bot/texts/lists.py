@@ -5,32 +5,50 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from bot.dispatcher.forecast import Span, span
 from bot.texts.made import facts, prompt_of, title
 from bot.texts.signs import MAX_CONTENT, plain, quote, within
 from inference.events import ModelInfo
 from storage.guilds import Style
 from storage.records import JobRecord, JobState, QueuePlace
 
+#: Why a place is what it is.
+ORDER = (
+    "-# Next is whoever was served least while others waited, counted in the work that their "
+    "models really ran and by the share of their roles. Jobs of one member go in the order asked."
+)
 
-def queue_line(record: JobRecord, place: QueuePlace | None) -> str:
-    """Describe one of a member's jobs in a list."""
+
+def queue_line(record: JobRecord, place: QueuePlace | None, ready: Span | None = None) -> str:
+    """Describe one of a member's jobs in a list: where it stands, behind whom, and until when."""
     if record.state is JobState.RUNNING:
         steps = f", step {record.step} of {record.steps}" if record.steps else ""
         where = f"{'stopping' if record.stopping else 'running'}{steps}"
     elif record.state is JobState.QUEUED and place is not None:
-        where = f"number {place.position} in the queue"
+        where = f"number {place.position} in the queue{_behind(place)}"
     else:
         where = f"{record.state}; could not be shown: {plain(record.delivery_note or '', 100)}"
+    where += f", ready in {span(ready)}" if ready is not None else ""
     moment = f"<t:{int(record.created_at.timestamp())}:R>"
     return f"`{record.id}` **{title(record.kind)}** {where} · asked {moment}{prompt_of(record, 60)}"
 
 
-def queue(lines: Sequence[str], queued: int, running: int, workers_ready: int) -> str:
-    """Describe the queue to a member."""
+def _behind(place: QueuePlace) -> str:
+    """Say whose jobs go first."""
+    others = place.position - 1 - place.own
+    said = [f"{place.own} of your own"] if place.own else []
+    said += [f"{others} of other members"] if others > 0 else []
+    return f", behind {' and '.join(said)}" if said else ""
+
+
+def queue(
+    lines: Sequence[str], queued: int, running: int, workers_ready: int, *, explain: bool = False
+) -> str:
+    """Describe the queue to a member; with `explain` also by what rule it is served."""
     workers = "1 worker" if workers_ready == 1 else f"{workers_ready or 'no'} workers"
     head = f"{running} running, {queued} waiting, {workers} ready."
     own = list(lines) or ["You have nothing in the queue."]
-    return within(MAX_CONTENT, [head, *own])
+    return within(MAX_CONTENT, [head, *own, ORDER if explain else ""])
 
 
 def history(records: Sequence[JobRecord]) -> str:

@@ -52,7 +52,8 @@ PLACE = """
       SELECT job.owner, job.priority, job.id, line.since, line.origin + job.ahead AS start
         FROM job JOIN line USING (owner) WHERE job.id = :id AND job.state = 'queued')
     SELECT count(job.id) + EXISTS (SELECT * FROM mine) AS position,
-           total(job.cost) AS ahead_cost
+           total(job.cost) AS ahead_cost,
+           count(CASE WHEN line.owner = mine.owner THEN 1 END) AS own
       FROM mine CROSS JOIN line CROSS JOIN job INDEXED BY job_queued
         ON job.state = 'queued' AND job.owner = line.owner
      WHERE CASE WHEN line.owner = mine.owner
@@ -63,6 +64,20 @@ PLACE = """
 RUNNING_COST = """
     SELECT total(cost * (1 - CASE WHEN steps > 0 THEN min(step, steps) * 1.0 / steps ELSE 0 END))
       FROM job WHERE state = 'running'
+"""
+
+
+LATELY_DONE = """
+    SELECT * FROM job
+     WHERE finished_at IS NOT NULL AND state = 'done' ORDER BY finished_at DESC LIMIT ?
+"""
+
+FIRST_WAITING = """
+    SELECT id FROM job
+     WHERE state = 'queued'
+       AND owner = coalesce(
+         :owner, (SELECT owner FROM member WHERE queued > 0 ORDER BY vtime, since LIMIT 1))
+     ORDER BY priority DESC, id LIMIT 1
 """
 
 
@@ -105,6 +120,15 @@ class Reading(JobTable):
         """Return the owner's jobs that one goes back to and that came of them, oldest first."""
         return await self._records(FAMILY, {"id": id, "owner": owner, "limit": limit})
 
+    async def lately_done(self, limit: int) -> list[JobRecord]:
+        """Return the jobs that were done last, newest first."""
+        return await self._records(LATELY_DONE, (limit,))
+
+    async def first_waiting(self, owner: str | None = None) -> str | None:
+        """Return the id of the owner's waiting job that is served first, or of all; None: none."""
+        found: str | None = await self._database.fetch_value(FIRST_WAITING, {"owner": owner})
+        return found
+
     async def outstanding(self) -> list[JobRecord]:
         """Return all queued and running jobs, oldest first."""
         return await self._records(OUTSTANDING)
@@ -125,6 +149,7 @@ class Reading(JobTable):
         return QueuePlace(
             position=ahead[0]["position"],
             ahead_cost=ahead[0]["ahead_cost"],
+            own=ahead[0]["own"],
             running_cost=running[0][0],
             queued=jobs["queued"],
             running=jobs["running"],

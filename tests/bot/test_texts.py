@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot import texts
+from bot.dispatcher.forecast import Span
 from bot.help_pages import PAGES
 from inference.jobs import KINDS, Img2Img, Upscale
 from storage.records import DeliveryState, JobRecord, JobState, QueuePlace
@@ -65,6 +66,36 @@ def done(**outcome: Any) -> JobRecord:
 )
 def test_a_place_in_the_queue(position, words):
     assert texts.waiting(record(), place(position), workers_ready=1).endswith(words)
+
+
+def test_what_is_to_be_expected_is_said_as_no_promise():
+    card = texts.waiting(record(), place(1), workers_ready=1, ready=Span(20.0, 80.0), price=7.26)
+    assert "-# Going by the last jobs: ready in 20 to 80 s, takes about 7.3 GPU-seconds" in card
+    known = texts.waiting(record(), place(1), workers_ready=0, price=41.6)
+    assert "-# Going by the last jobs: takes about 42 GPU-seconds" in known
+
+
+@pytest.mark.parametrize(
+    ("position", "own", "words"),
+    [
+        (1, 0, "number 1 in the queue ·"),
+        (3, 2, "number 3 in the queue, behind 2 of your own ·"),
+        (3, 0, "number 3 in the queue, behind 2 of other members ·"),
+        (6, 1, "number 6 in the queue, behind 1 of your own and 4 of other members ·"),
+    ],
+)
+def test_a_place_says_who_goes_first(position, own, words):
+    assert words in texts.queue_line(record(), replace(place(position), own=own))
+
+
+def test_a_place_says_until_when():
+    line = texts.queue_line(record(), place(1), Span(50.0, 130.0))
+    assert "number 1 in the queue, ready in 1 to 2 min ·" in line
+
+
+def test_the_rule_is_said_to_who_waits():
+    assert "served least" in texts.queue(["one"], 1, 0, 1, explain=True)
+    assert "served least" not in texts.queue(["one"], 0, 1, 1)
 
 
 def test_no_worker_is_said():

@@ -15,11 +15,20 @@ async def test_my_jobs_with_their_places(house):
     await house.ask(prompt="first")
     await house.ask(prompt="second")
     await house.ask(member=house.bob)
-    head, first, second = (await house.ask_plain("queue")).response.content.splitlines()
+    head, first, second, rule = (await house.ask_plain("queue")).response.content.splitlines()
     assert head == "1 running, 2 waiting, 1 worker ready."
     assert "running" in first
     assert "`first`" in first
     assert "in the queue" in second
+    assert "served least" in rule
+
+
+async def test_my_jobs_with_the_time_they_take(house):
+    await house.ask(prompt="before")
+    await house.finish()
+    await house.ask(prompt="running")
+    page = (await house.ask_plain("queue")).response.content
+    assert ", ready in " in page
 
 
 async def test_others_jobs_are_counted_and_not_shown(house):

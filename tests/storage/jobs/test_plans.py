@@ -21,6 +21,8 @@ HOT = {
     "limits": (queue.COUNT_WAITING, ["job_queued_guild"]),
     "list": (reading.OF_OWNER, ["job_of_owner"]),
     "place": (reading.PLACE, ["job_queued", "member_waiting"]),
+    "lately done": (reading.LATELY_DONE, ["job_finished"]),
+    "first waiting": (reading.FIRST_WAITING, ["job_queued", "member_waiting"]),
     "purge": (retention.PURGE, ["job_finished"]),
     "purge of a server": (retention.PURGE_GUILD, ["job_finished_in_guild"]),
     "servers": (retention.GUILDS, ["job_finished_in_guild"]),

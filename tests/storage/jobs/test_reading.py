@@ -96,8 +96,38 @@ async def test_a_place_says_what_is_ahead(jobs, enqueue, claim):
     mine = await enqueue(owner="bob", cost=9.0)
 
     assert QueuePlace(
-        position=3, ahead_cost=3.0, running_cost=3.0, queued=3, running=1
+        position=3, ahead_cost=3.0, running_cost=3.0, queued=3, running=1, own=2
     ) == await jobs.place(mine.id)
+
+
+async def test_the_last_jobs_that_were_done_are_told_newest_first(jobs, enqueue, claim, clock):
+    for end in ("done", "done", "failed", "done"):
+        await enqueue()
+        job = await claim()
+        clock.pass_time(1)
+        if end == "done":
+            await jobs.finish(job.id, 1, "gpu-0", {"text": "x"})
+        else:
+            await jobs.fail(job.id, 1, "gpu-0", "no")
+
+    found = await jobs.lately_done(2)
+
+    assert 2 == len(found)
+    assert found[0].finished_at > found[1].finished_at
+    assert {JobState.DONE} == {job.state for job in found}
+
+
+async def test_who_waits_first_is_the_one_that_is_claimed_next(jobs, enqueue, claim):
+    assert await jobs.first_waiting() is None
+    await enqueue(owner="ada", cost=5.0)
+    await claim()
+    second = await enqueue(owner="ada")
+    other = await enqueue(owner="bob")
+
+    assert (second.id, other.id) == tuple([await jobs.first_waiting(one) for one in ("ada", "bob")])
+    for _ in range(2):
+        first = await jobs.first_waiting()
+        assert first == (await claim()).id
 
 
 async def test_who_does_not_wait_has_no_place(jobs, enqueue, claim):

@@ -1,0 +1,127 @@
+"""When a job will be ready and what it takes of the GPU, from what the last jobs took.
+
+How fast the workers are is what the last jobs ran by the time that their networks worked. How far
+that may be off is what it was off by for the last jobs: what was foretold when they were asked for
+against what came. So the range holds whatever the sum leaves out: batches, jobs that come later,
+decoding, a machine with something else to do.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from inference.service import Service
+from storage.records import JobRecord, JobState, QueuePlace
+
+#: Jobs that count.
+LAST = 32
+#: While nothing is known yet of how far foretelling is off: by half or double.
+DOUBT = (0.5, 2.0)
+#: What the range leaves out at each end: of ten jobs, eight shall be ready within it.
+OUTSIDE = 0.1
+#: How ranges are said: in the largest unit of which there are at least a few.
+UNITS = ((3600, "h"), (60, "min"), (1, "s"))
+FEW = 1.5
+#: Foretellings that are kept until their jobs end.
+MOST = 4096
+
+
+@dataclass(frozen=True)
+class Span:
+    """From how many seconds to how many."""
+
+    low: float
+    high: float
+
+
+def span(seconds: Span) -> str:
+    """Say a range of time as people do, no more exact than it is."""
+    unit, name = next(
+        (unit, name) for unit, name in UNITS if seconds.high >= FEW * unit or unit == 1
+    )
+    low, high = (round(each / unit) for each in (seconds.low, seconds.high))
+    if high < 1:
+        return "a moment"
+    if low < 1:
+        return f"up to {high} {name}"
+    return f"about {high} {name}" if low == high else f"{low} to {high} {name}"
+
+
+class Forecast:
+    """Learns from jobs that are done; foretells those that are not."""
+
+    def __init__(self, service: Service, clock: Callable[[], float] = time.monotonic) -> None:
+        self._service = service
+        self._clock = clock
+        #: TFLOP and seconds of the GPU of the last jobs.
+        self._ran: deque[tuple[float, float]] = deque(maxlen=LAST)
+        #: What came by what was foretold.
+        self._off: deque[float] = deque(maxlen=LAST)
+        #: Of jobs under way: when they were asked for, and what was foretold, in seconds.
+        self._foretold: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def ended(self, record: JobRecord) -> None:
+        """Learn from a job that came to its end."""
+        foretold = self._foretold.pop(record.id, None)
+        seconds = float((record.result or {}).get("charged", 0.0))
+        if record.state is not JobState.DONE or record.stopping or seconds <= 0:
+            return
+        self._ran.append((record.charged, seconds))
+        if foretold is not None:
+            asked, expected = foretold
+            self._off.append((self._clock() - asked) / expected)
+
+    def seconds(self, cost: float) -> float | None:
+        """Give the GPU-seconds that so many TFLOP take; None before anything was measured."""
+        work, seconds = (sum(column) for column in zip((0.0, 0.0), *self._ran, strict=True))
+        return cost * seconds / work if work > 0 else None
+
+    def asked(self, record: JobRecord, place: QueuePlace) -> Span | None:
+        """Foretell when a new job is ready, and remember that."""
+        expected = self._expected(_ahead(record, place), record.cost)
+        if expected is None:
+            return None
+        if expected > 0 and not record.state.is_terminal:
+            self._foretold[record.id] = (self._clock(), expected)
+            if len(self._foretold) > MOST:
+                self._foretold.popitem(last=False)
+        return self._span(expected)
+
+    def ready(self, record: JobRecord, place: QueuePlace) -> Span | None:
+        """Foretell when a job that waits or runs is ready."""
+        return self._span(self._expected(_ahead(record, place), _left(record)))
+
+    def free(self, place: QueuePlace) -> Span | None:
+        """Foretell when a job starts that stands at a place."""
+        return self._span(self._expected(place.running_cost + place.ahead_cost))
+
+    def _expected(self, cost: float, own: float = 0.0) -> float | None:
+        """Share work out among the workers; a job's own is done by one of them."""
+        seconds, least = self.seconds(cost), self.seconds(own)
+        ready = sum(worker.ready for worker in self._service.workers)
+        if seconds is None or least is None or not ready:
+            return None
+        return max(seconds / ready, least)
+
+    def _span(self, expected: float | None) -> Span | None:
+        if expected is None:
+            return None
+        off = sorted((*self._off, *DOUBT))
+        aside = math.floor(OUTSIDE * len(off))
+        return Span(expected * off[aside], expected * off[-1 - aside])
+
+
+def _left(record: JobRecord) -> float:
+    share = min(1.0, record.step / record.steps) if record.steps else 0.0
+    return record.cost * (1 - share)
+
+
+def _ahead(record: JobRecord, place: QueuePlace) -> float:
+    """Add up what is done until a job is ready; running jobs share the GPU, so all of theirs."""
+    if record.state is JobState.RUNNING:
+        return place.running_cost
+    return place.running_cost + place.ahead_cost + record.cost

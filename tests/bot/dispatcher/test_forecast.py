@@ -1,0 +1,220 @@
+from __future__ import annotations
+
+import dataclasses
+import random
+from datetime import UTC, datetime
+
+import pytest
+
+from bot.dispatcher.forecast import DOUBT, LAST, MOST, Forecast, Span, span
+from inference.jobs import Img2Img, Inpaint
+from inference.service.contract import WorkerStatus
+from storage.errors import QueueFull
+from storage.records import DeliveryState, JobRecord, JobState, QueuePlace
+from tests.bot.dispatcher.conftest import CAPACITY, LIMITS, until
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+QUEUED = JobRecord(
+    kind="img2img",
+    params={},
+    inputs={},
+    owner="ada",
+    reply_to="",
+    idempotency_key="k",
+    cost=10.0,
+    id="0" * 20,
+    state=JobState.QUEUED,
+    attempt=0,
+    strikes=0,
+    worker=None,
+    lease_until=None,
+    step=0,
+    steps=None,
+    charged=0.0,
+    created_at=NOW,
+    started_at=None,
+    finished_at=None,
+    result=None,
+    error=None,
+    delivery=DeliveryState.NONE,
+    deliveries=0,
+    delivery_route=None,
+    delivery_note=None,
+    delivery_at=None,
+    message=None,
+)
+FIRST = QueuePlace(position=1, ahead_cost=0.0, running_cost=0.0, queued=1, running=0)
+
+
+def done(record, *, charged, seconds):
+    """A job that came to its end after so many TFLOP, in so many seconds of the GPU."""
+    return dataclasses.replace(
+        record, state=JobState.DONE, charged=charged, result={"charged": seconds}
+    )
+
+
+class Workers:
+    def __init__(self, ready=1):
+        self.workers = tuple(
+            WorkerStatus(name=str(n), ready=n < ready, held=0, capacity=1) for n in range(3)
+        )
+
+
+class Time:
+    seconds = 0.0
+
+    def __call__(self):
+        return self.seconds
+
+
+@pytest.fixture
+def clock():
+    return Time()
+
+
+@pytest.fixture
+def forecast(clock):
+    return Forecast(Workers(), clock)
+
+
+def test_before_anything_was_measured_nothing_is_foretold(forecast):
+    assert forecast.asked(QUEUED, FIRST) is None
+    assert forecast.ready(QUEUED, FIRST) is None
+    assert forecast.seconds(10.0) is None
+
+
+def test_without_a_worker_nothing_is_foretold(clock):
+    forecast = Forecast(Workers(ready=0), clock)
+    forecast.ended(done(QUEUED, charged=10.0, seconds=2.0))
+
+    assert forecast.ready(QUEUED, FIRST) is None
+    assert 2.0 == forecast.seconds(10.0)
+
+
+def test_what_lies_ahead_is_done_at_the_rate_of_the_last_jobs(forecast):
+    forecast.ended(done(QUEUED, charged=30.0, seconds=10.0))
+    forecast.ended(done(QUEUED, charged=10.0, seconds=10.0))
+    place = dataclasses.replace(FIRST, ahead_cost=20.0, running_cost=10.0)
+
+    expected = 40.0 / 2.0
+
+    assert Span(expected * DOUBT[0], expected * DOUBT[1]) == forecast.ready(QUEUED, place)
+    assert Span(15.0 * DOUBT[0], 15.0 * DOUBT[1]) == forecast.free(place)
+
+
+def test_workers_share_the_queue_but_not_a_job(clock):
+    forecast = Forecast(Workers(ready=2), clock)
+    forecast.ended(done(QUEUED, charged=10.0, seconds=10.0))
+    busy = dataclasses.replace(FIRST, running_cost=50.0)
+
+    assert 10.0 * DOUBT[0] == forecast.ready(QUEUED, FIRST).low
+    assert 30.0 * DOUBT[0] == forecast.ready(QUEUED, busy).low
+
+
+def test_a_running_job_is_ready_when_what_runs_is_done(forecast):
+    forecast.ended(done(QUEUED, charged=10.0, seconds=10.0))
+    running = dataclasses.replace(QUEUED, state=JobState.RUNNING, step=5, steps=10)
+
+    span = forecast.ready(running, dataclasses.replace(FIRST, position=0, running_cost=5.0))
+
+    assert 5.0 * DOUBT[0] == span.low
+
+
+@pytest.mark.parametrize("spread", [0.02, 0.3, 0.8])
+def test_of_ten_jobs_about_eight_are_ready_within_what_was_foretold(forecast, clock, spread):
+    """Whether jobs come as foretold or not, the range says how much so."""
+    chance = random.Random(7)
+    within, widths = [], []
+    for number in range(400):
+        job = dataclasses.replace(QUEUED, id=f"{number:020d}")
+        begun = clock.seconds
+        foretold = forecast.asked(job, FIRST)
+        clock.seconds += 13.0 * chance.lognormvariate(0.0, spread)
+        if foretold is not None and number > LAST:
+            within.append(foretold.low <= clock.seconds - begun <= foretold.high)
+            widths.append(foretold.high / foretold.low)
+        forecast.ended(done(job, charged=10.0, seconds=5.0))
+
+    assert 0.7 <= sum(within) / len(within) <= 0.95
+    assert min(widths) < 1.0 + 8 * spread
+
+
+def test_what_was_cut_short_teaches_nothing(forecast):
+    forecast.ended(dataclasses.replace(QUEUED, state=JobState.FAILED))
+    forecast.ended(dataclasses.replace(done(QUEUED, charged=1.0, seconds=9.0), stopping=True))
+    forecast.ended(done(QUEUED, charged=1.0, seconds=0.0))
+
+    assert forecast.seconds(1.0) is None
+
+
+def test_foretellings_are_bounded(forecast):
+    forecast.ended(done(QUEUED, charged=10.0, seconds=1.0))
+    for number in range(MOST + 5):
+        forecast.asked(dataclasses.replace(QUEUED, id=f"{number:020d}"), FIRST)
+
+    assert MOST == len(forecast._foretold)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [
+        (0.1, 0.4, "a moment"),
+        (0.2, 3.0, "up to 3 s"),
+        (20.0, 80.0, "20 to 80 s"),
+        (50.0, 130.0, "1 to 2 min"),
+        (119.0, 121.0, "about 2 min"),
+        (3600.0, 9000.0, "1 to 2 h"),
+    ],
+)
+def test_a_range_is_said_no_more_exactly_than_it_is(low, high, words):
+    assert words == span(Span(low, high))
+
+
+async def test_jobs_like_one_that_ran_are_priced_by_what_it_came_to(line):
+    id = await line.run()
+    cost = (await line.jobs.get(id)).cost
+    line.service.finish(job_id=id, flops=3 * cost * 1e12)
+    await until(lambda: line.witness.settlements)
+    await until(lambda: line.dispatcher.forecast.seconds(1.0))
+
+    like = (await line.submit()).record.cost
+    other = (await line.submit(job=Inpaint(mask_shape="left 30%"), owner="bob")).record.cost
+
+    assert pytest.approx(3 * cost) == like
+    assert pytest.approx(3 * cost, rel=0.5) != other
+
+
+async def test_a_new_job_is_told_what_it_takes_and_when_it_is_ready(line):
+    first = await line.submit()
+    assert (None, None) == (first.ready, first.price)
+    await until(lambda: line.service.held)
+    line.service.finish(job_id=first.record.id, flops=5e12)  # in a second of the GPU
+    await until(lambda: line.witness.settlements)
+    await until(lambda: line.dispatcher.forecast.seconds(1.0))
+
+    second = await line.submit()
+
+    assert pytest.approx(second.record.cost / 5.0) == second.price
+    assert second.ready.low < second.price < second.ready.high
+
+
+async def test_a_later_life_of_the_bot_remembers_the_last_jobs(line):
+    id = await line.run()
+    line.service.finish(job_id=id, flops=5e12)
+    await until(lambda: line.witness.settlements)
+    await until(lambda: line.dispatcher.forecast.seconds(1.0))
+
+    line.dispatcher.forecast = Forecast(line.service)
+    await line.dispatcher.remember()
+
+    assert pytest.approx(0.2) == line.dispatcher.forecast.seconds(1.0)
+
+
+async def test_a_full_queue_is_refused_with_the_wait(line):
+    id = await line.run()
+    line.service.finish(job_id=id, flops=5e12)
+    await until(lambda: line.dispatcher.forecast.seconds(1.0))
+
+    with pytest.raises(QueueFull, match=r"Wait until one has started, in .* (s|min|moment)"):
+        for _ in range(LIMITS.per_owner + CAPACITY + 1):
+            await line.submit(job=Img2Img(steps=150))
