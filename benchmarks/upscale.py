@@ -1,8 +1,8 @@
-"""Measure the upscalers: speed, what bfloat16 and tiles cost in quality, batches and memory.
+"""Measure the upscalers: speed, what bfloat16 and tiles cost in quality, and batches.
 
 Run from the repository's root, on quiet cores:
 
-    python -m benchmarks.upscale --image PHOTO [--cache DIR] [--models KEY,…] [--memory]
+    python -m benchmarks.upscale [--image PHOTO] [--cache DIR] [--models KEY,…]
 
 Every figure is the least of several interleaved runs, so that a busy machine disturbs all
 competitors alike; on one thread it is processor time, which other programs do not lengthen.
@@ -13,8 +13,6 @@ belongs into an environment of its own: `pip install --no-deps realesrgan basics
 from __future__ import annotations
 
 import argparse
-import resource
-import subprocess
 import sys
 import tempfile
 import time
@@ -32,41 +30,32 @@ from torchvision.transforms.functional import rgb_to_grayscale
 from inference.models.catalogue import WheelFile, upscaler_entry
 from inference.models.stitcher import Stitcher
 from inference.models.tiles import cut_tile, plan_tiles
-from inference.models.upscale import drive, upscale
-from inference.models.upscale_plan import By, UpscalePlan
 from inference.models.upscaler import Upscaler, load_upscaler
 from inference.models.upscaler_probe import psnr
 from inference.models.weights import prepare
 from inference.worker.heap import keep_freed_memory
 
+PHOTO = Path(__file__).parent.parent / "bot" / "samples" / "chelsea.jpg"
 MODELS = "realesr-animevideov3,realesrgan-x4plus-anime,realesrgan-x4plus,realcugan-x4"
 SIDE = 128  # pixels of the timed picture
 TILED_SIDE = 256  # pixels of the picture that is cut into tiles
 TILED_TILE = 64  # pixels that each of its tiles adds
 MEMBERS = 8
-MEBIBYTE = 1024 * 1024
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--image", type=Path, required=True, help="a photograph")
+    parser.add_argument("--image", type=Path, default=PHOTO, help="a photograph")
     parser.add_argument("--cache", type=Path, default=Path("data/weights"))
     parser.add_argument("--models", default=MODELS)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--memory", action="store_true", help="also measure large results; slow")
-    parser.add_argument("--peak", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     keep_freed_memory()  # as workers do
     keys = options.models.split(",")
-    if options.peak:
-        peak_memory(keys[0], options.image, options.cache, options.peak)
-        return
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads\n")
     speed_table(keys, options.image, options.cache, options.runs)
     tile_table(keys, options.image, options.cache)
     batch_table(keys, options.image, options.cache, options.runs)
-    if options.memory:
-        memory_table(keys, options.image, options.cache)
 
 
 def photograph(path: Path, side: int) -> np.ndarray:
@@ -255,35 +244,6 @@ def batch_table(keys: list[str], image: Path, cache: Path, runs: int) -> None:
         print(
             f"| {key} | {times['alone']:.2f} | {times['together']:.2f} | {ratio:.2f} |", flush=True
         )
-
-
-def memory_table(keys: list[str], image: Path, cache: Path) -> None:
-    print("\nPeak memory of a process that makes one result, and what larger results add\n")
-    print("| model | result | peak MiB | picture MiB | peak over the smallest one's |")
-    print("|---|---|---|---|---|")
-    for key in keys:
-        smallest = 0.0
-        for side in (1024, 2048, 4096):
-            command = [sys.executable, "-m", "benchmarks.upscale", "--models", key]
-            command += ["--image", str(image), "--cache", str(cache), "--peak", str(side)]
-            peak = float(subprocess.run(command, check=True, capture_output=True).stdout)
-            smallest = smallest or peak
-            size = side * side * 3 / MEBIBYTE
-            print(
-                f"| {key} | {side}² | {peak:.0f} | {size:.0f} | {peak - smallest:.0f} |", flush=True
-            )
-
-
-def peak_memory(key: str, image: Path, cache: Path, side: int) -> None:
-    """Make one result of that side and print the process's peak memory in MiB."""
-    upscaler = loaded(key, cache, "auto")
-    traits = upscaler.traits(key)
-    picture = Image.fromarray(photograph(image, side // upscaler.scale))
-    plan = UpscalePlan(traits, By(upscaler.scale))
-    result = drive(upscale(picture, plan, together=1), upscaler.work)
-    if result.size != (side, side):
-        raise SystemExit(f"Expected a result of {side}², got {result.size}.")
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 
 from inference.engine.parts import Part, Parts, part_of
@@ -56,13 +56,20 @@ class GivenUp:
 Report = Stepped | Kept | Done | Broken | GivenUp
 
 
-def lane_limit(max_batch: int, slices: int) -> Callable[[Hashable], int]:
-    """Make the rule of how many asides share a call: by pixels, or by number."""
+def lane_limit(
+    max_batch: int, slices: int, own: Mapping[str, Callable[[Hashable], int]] | None = None
+) -> Callable[[Hashable], int]:
+    """Make the rule of how many asides share a call: by pixels, or by number.
+
+    `own` are the rules of single kinds of lanes.
+    """
 
     def limit(lane: Hashable) -> int:
         if isinstance(lane, tuple) and lane[0] in (Stage.PREPARE.value, Stage.DECODE.value):
             _, _, width, height = lane
             return max(1, min(max_batch, VAE_PIXELS // int(width * height)))
+        if own and isinstance(lane, tuple) and lane[0] in own:
+            return own[lane[0]](lane)
         return slices
 
     return limit

@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 import torch
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
-from inference.engine.memory import is_out_of_memory
 from inference.errors import InferenceError
+from inference.models.exhaustion import is_out_of_memory
 
 log = logging.getLogger(__name__)
 

@@ -10,9 +10,7 @@ import torch
 
 from inference.engine.task import Task
 from inference.errors import DeviceLost, OutOfMemory
-
-#: How libraries spell it when they do not raise torch's own class.
-SPELLINGS = ("out of memory", "can't allocate memory", "alloc_failed", "not enough memory")
+from inference.models.exhaustion import is_out_of_memory
 
 Failures = list[tuple[Task, BaseException]]
 
@@ -24,15 +22,6 @@ class Attempt:
     #: The most tasks that went through together.
     fitted: int
     failures: Failures = field(default_factory=list)
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Tell an allocation failure from other errors, however it is spelled."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(
-        words in str(error).lower() for words in SPELLINGS
-    )
 
 
 def is_device_lost(error: BaseException) -> bool:

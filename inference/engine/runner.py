@@ -62,7 +62,7 @@ class Runner:
             result = attempt(work, tasks, lambda task: self._library.relieve(task.weights))
         share = (time.perf_counter() - begin) / len(tasks)
         for task in tasks:
-            task.run.charged += share
+            task.run.charged += 0 if isinstance(task.work, Slice) and task.work.free else share
         return result
 
     def _aside(self, tasks: Sequence[Task]) -> None:
@@ -169,12 +169,13 @@ class Runner:
         hand = self._hands[str(kind)]
         slices = [_slice(task) for task in tasks]
         if (weights := slices[0].weights) is not None and weights[0] == UPSCALER:
-            self._library.upscaler(weights[1])  # the trial runs of its loading are nobody's
-        results = self._counted(
-            None if slices[0].varying else lane,
-            tasks,
-            lambda: hand(lane, [each.load for each in slices]),
-        )
+            self._library.upscalers.get(weights[1])  # the trial runs of its loading are nobody's
+        loads = [each.load for each in slices]
+        if slices[0].free:  # and unwatched: who counts operations lengthens what is timed
+            results = hand(lane, loads)
+        else:
+            key = None if slices[0].varying else lane
+            results = self._counted(key, tasks, lambda: hand(lane, loads))
         for task, result in zip(tasks, results, strict=True):
             task.finish(result)
 

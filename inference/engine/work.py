@@ -104,6 +104,8 @@ class Slice:
     units: int = 1
     #: Whether slices of its lane differ in what they ask of the network: each is then counted.
     varying: bool = False
+    #: Whether it is for the worker's own good, so that no job is charged for it.
+    free: bool = False
 
 
 Work = Paint | Slice

@@ -36,24 +36,28 @@ class Compiled:
 
     def __init__(
         self,
-        module: torch.nn.Module,
+        network: Callable[..., Any],
         shapes: frozenset[Shape],
         compile_: Callable[..., Callable[..., Any]] = torch.compile,
     ) -> None:
         """Take the network and the shapes of its first argument that are worth the time."""
-        self._module = module
+        self._plain = network
         self._shapes = shapes
-        self._fast = compile_(module, dynamic=False)
+        self._fast = compile_(network, dynamic=False)
         #: Shapes that have gone through once.
         self._proven: set[Shape] = set()
         self._failed = False
+
+    def only(self, *shapes: Shape) -> None:
+        """Take other shapes than before; those compiled once are not compiled again."""
+        self._shapes = frozenset(shapes)
 
     def __call__(self, first: Tensor, *others: Any, **named: Any) -> Any:
         """Run the network."""
         shape = tuple(first.shape)
         # Who looks on at each operation (to count them) would see none of a compiled network's.
         if self._failed or shape not in self._shapes or is_in_torch_dispatch_mode():
-            return self._module(first, *others, **named)
+            return self._plain(first, *others, **named)
         if shape in self._proven:
             return self._fast(first, *others, **named)
         return self._prove(shape, first, *others, **named)
@@ -65,11 +69,11 @@ class Compiled:
                 warnings.simplefilter("ignore")
                 result = self._fast(*values, **named)
         except Exception as error:
-            result = self._module(*values, **named)
+            result = self._plain(*values, **named)
             self._failed = True
             log.warning(
                 "%s cannot be compiled and runs as it is: %s",
-                type(self._module).__name__,
+                _name(self._plain),
                 " ".join(str(error).split())[:200] or type(error).__name__,
             )
             return result
@@ -77,9 +81,19 @@ class Compiled:
         return result
 
 
-def compiled(module: torch.nn.Module, *shapes: Shape) -> Compiled:
+def compiled(network: Callable[..., Any], *shapes: Shape) -> Compiled:
     """Let a network be compiled for inputs of these shapes; nothing happens before the first."""
-    return Compiled(module, frozenset(shapes))
+    return Compiled(network, frozenset(shapes))
+
+
+def never_compile(shape: Shape | None) -> None:
+    """Stand for the choice of a shape where nothing is to be compiled."""
+
+
+def _name(network: Callable[..., Any]) -> str:
+    """Name a module, or the one that a method belongs to, by its class; a function by itself."""
+    owner = getattr(network, "__self__", network)
+    return getattr(owner, "__name__", type(owner).__name__)
 
 
 def prepare_compiling(folder: Path) -> None:

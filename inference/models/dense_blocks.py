@@ -8,12 +8,15 @@ The numbers are the same, since bfloat16 values survive the way to float32 and b
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 import torch
 from spandrel import ImageModelDescriptor
 from torch import Tensor
+
+from inference.models.compiling import Shape, compiled
 
 BLOCK = "ResidualDenseBlock_5C"
 #: The share of what a block adds. Source: Wang et al., "ESRGAN" (2018), section 3.1.
@@ -25,12 +28,41 @@ def lighten_dense_blocks(descriptor: ImageModelDescriptor[torch.nn.Module]) -> N
 
     So do the blocks of ESRGAN+, which have paths of their own inside.
     """
+    for block in _blocks(descriptor):
+        setattr(block, "forward", partial(dense_block, block=block))  # noqa: B010
+
+
+def compile_dense_blocks(
+    descriptor: ImageModelDescriptor[torch.nn.Module],
+) -> Callable[[Shape | None], None]:
+    """Let the blocks be compiled, all by one: they differ in their weights alone.
+
+    Returns what chooses for which shape of the network's input, [B, 3, h, w], if any.
+    """
+    blocks = list(_blocks(descriptor))
+    shared = compiled(dense_block)
+    for block in blocks:
+        setattr(block, "forward", partial(shared, block=block))  # noqa: B010
+    folded = getattr(descriptor.model, "shuffle_factor", None) or 1
+
+    def choose(shape: Shape | None) -> None:
+        if shape is None or not blocks:
+            shared.only()
+            return
+        count, _, height, width = shape
+        channels = blocks[0].conv1[0].in_channels
+        shared.only((count, channels, height // folded, width // folded))
+
+    return choose
+
+
+def _blocks(descriptor: ImageModelDescriptor[torch.nn.Module]) -> Iterator[Any]:
     for block in descriptor.model.modules():
         if type(block).__name__ == BLOCK and getattr(block, "conv1x1", None) is None:
-            setattr(block, "forward", partial(_forward, block))  # noqa: B010
+            yield block
 
 
-def _forward(block: Any, values: Tensor) -> Tensor:
+def dense_block(values: Tensor, block: Any) -> Tensor:
     """Run one block over [B, C, h, w] float32; the result has the same shape and dtype."""
     device = values.device.type
     half = torch.is_autocast_enabled(device)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 
 from inference.models.header import LENGTH_BYTES
+from inference.models.measured import read_values, write_values
 
 #: Digits of the short hash, as the field prints it.
 SHORT = 10
+#: What remembers them, in the cache folder.
+HASHES = "hashes.json"
 
 
 class Hashes:
@@ -18,7 +20,7 @@ class Hashes:
     def __init__(self, store: Path) -> None:
         """Take the file that remembers; it need not exist yet."""
         self._store = store
-        self._known = _read(store)
+        self._known = {key: str(value) for key, value in read_values(store).items()}
 
     def sha256(self, path: Path) -> str:
         """Give a file's SHA-256 in hexadecimal digits; an unchanged file is not read again."""
@@ -34,7 +36,7 @@ class Hashes:
                 if not whole:
                     file.seek(LENGTH_BYTES + int.from_bytes(file.read(LENGTH_BYTES), "little"))
                 self._known[key] = hashlib.file_digest(file, "sha256").hexdigest()
-            self._write()
+            write_values(self._store, self._known)
         return self._known[key]
 
     def known(self, path: Path) -> str:
@@ -45,25 +47,7 @@ class Hashes:
         """Give the first ten digits, the field's short model hash."""
         return self.sha256(path)[:SHORT]
 
-    def _write(self) -> None:
-        """Write all at once: a cache that cannot be kept costs time, nothing else."""
-        try:
-            self._store.parent.mkdir(parents=True, exist_ok=True)
-            fresh = self._store.with_suffix(".new")
-            fresh.write_text(json.dumps(self._known, indent=1), encoding="utf-8")
-            fresh.replace(self._store)
-        except OSError:
-            return
-
 
 def _key(path: Path) -> str:
     status = path.stat()
     return f"{path.resolve()}|{status.st_size}|{status.st_mtime_ns}"
-
-
-def _read(store: Path) -> dict[str, str]:
-    try:
-        known = json.loads(store.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return {str(key): str(value) for key, value in known.items()} if isinstance(known, dict) else {}

@@ -19,22 +19,20 @@ from inference.models.errors import ModelError, UnknownModel
 from inference.models.files import (
     DESCRIBER,
     DIFFUSION,
-    UPSCALER,
     Weights,
     find_checkpoints,
     find_pickle,
     main_file,
 )
-from inference.models.hashes import Hashes
+from inference.models.hashes import HASHES, Hashes
 from inference.models.header import read_header
-from inference.models.loader import Loader, count_bytes, weights_of
+from inference.models.loader import Loader, weights_of
 from inference.models.lora.shelf import LoraShelf
 from inference.models.lora.side import Side
 from inference.models.nearest import nearest
 from inference.models.networks import Networks
 from inference.models.resident import Resident, default_budget, folder_bytes
-from inference.models.upscale_plan import NetworkTraits
-from inference.models.upscaler_shelf import Network, UpscalerShelf
+from inference.models.upscalers import Upscalers
 from inference.prompts.chunks import Tokenizer
 from inference.prompts.networks import Lora
 from inference.segmentation.segmenters import Segmenters
@@ -72,9 +70,9 @@ class Library:
         self._traits: dict[str, ModelTraits] = {}
         #: Checkpoints that ran out of memory while they were loaded.
         self._sparing: set[str] = set()
-        self._upscaler_traits: dict[str, NetworkTraits] = {}
-        self._upscalers = UpscalerShelf(Path(config.models_dir), Path(config.cache_dir), device)
-        self._hashes = Hashes(Path(config.cache_dir) / "hashes.json")
+        self._hashes = Hashes(Path(config.cache_dir) / HASHES)
+        #: What enlarges pictures; its networks lie within the same budget.
+        self.upscalers = Upscalers(config, device, self._hashes, self._resident)
         self._networks = Networks(self.shelf, self._hashes)
         self._loader = Loader(self.shelf, configs, self._hashes, device, dtype)
         #: What describes pictures; its networks lie within the same budget.
@@ -191,37 +189,10 @@ class Library:
         """Give a checkpoint's short hash, without loading it."""
         return self._hashes.short(main_file(self._path(self.resolve(name))))
 
-    def upscaler(self, key: str) -> Network:
-        """Give a loaded upscaler.
-
-        Raises:
-            ModelError: it is unknown, not installed or cannot be loaded.
-        """
-        found: Network | None = self._resident.get((UPSCALER, key))
-        if found is not None:
-            return found
-        made: Network = self._resident.load(
-            (UPSCALER, key),
-            count_bytes(self._upscalers.files(key), torch.float32),
-            lambda: self._upscalers.load(key),
-            lambda network: network.nbytes,
-        )
-        return made
-
-    def upscaler_traits(self, key: str) -> NetworkTraits:
-        """Tell what a plan must know of an upscaler; it is loaded only the first time.
-
-        Raises:
-            ModelError: it is unknown, not installed or cannot be loaded.
-        """
-        if key not in self._upscaler_traits:
-            self._upscaler_traits[key] = self.upscaler(key).traits(key)
-        return self._upscaler_traits[key]
-
     def infos(self) -> tuple[ModelInfo, ...]:
         """List what can be named: checkpoints, and upscalers whose weights are here."""
         checkpoints = tuple(self._checkpoints())
-        return checkpoints + tuple(self._upscalers.infos()) + self.describers.infos()
+        return checkpoints + tuple(self.upscalers.shelf.infos()) + self.describers.infos()
 
     def _checkpoints(self) -> Iterator[ModelInfo]:
         """List the checkpoints whose files can be read."""
@@ -258,7 +229,7 @@ class Library:
         try:
             match kind:
                 case "upscaler":
-                    return count_bytes(self._upscalers.files(name), torch.float32)
+                    return self.upscalers.expected(name)
                 case "describer":
                     return folder_bytes(Path(name))
                 case _:

@@ -101,12 +101,19 @@ class TileWork:
 
 
 def plan_tiles(
-    width: int, height: int, tile: int, overlap: int, *, feather: bool = True
+    width: int,
+    height: int,
+    tile: int,
+    overlap: int,
+    *,
+    feather: bool = True,
+    full: bool = False,
 ) -> tuple[TileBox, ...]:
     """Cover a picture with tiles of one shape, in reading order.
 
     `tile` is what each tile adds, `overlap` the context around it: the network sees at most
-    `tile + 2·overlap` pixels a side. Without `feather` the tiles meet in hard cuts.
+    `tile + 2·overlap` pixels a side, and exactly that with `full` wherever the picture is larger.
+    Without `feather` the tiles meet in hard cuts.
 
     Raises:
         ValueError: a side is not positive, or the overlap is negative.
@@ -115,17 +122,21 @@ def plan_tiles(
         raise ValueError(
             f"A picture of {width}×{height} cannot be cut with tile {tile} and overlap {overlap}."
         )
-    columns = split_axis(width, tile, overlap, feather=feather)
-    rows = split_axis(height, tile, overlap, feather=feather)
+    columns = split_axis(width, tile, overlap, feather=feather, full=full)
+    rows = split_axis(height, tile, overlap, feather=feather, full=full)
     return tuple(TileBox(across, down) for down in rows for across in columns)
 
 
-def split_axis(length: int, tile: int, overlap: int, *, feather: bool) -> tuple[Span, ...]:
+def split_axis(
+    length: int, tile: int, overlap: int, *, feather: bool, full: bool = False
+) -> tuple[Span, ...]:
     """Split one axis evenly into as few spans as the largest side allows."""
     largest = tile + 2 * overlap
     count = 1 if length <= largest else -(-(length - 2 * overlap) // tile)
     snug = -(-(length + (count - 1) * 2 * overlap) // count)
     side = min(largest, -(-snug // SIDE_STEP) * SIDE_STEP)
+    if full and count > 1:
+        side = largest
     if count == 1:
         return (Span(0, length, max(side, length), (0, 0), (length, length)),)
     starts = [index * (length - side) // (count - 1) for index in range(count)]

@@ -116,7 +116,14 @@ def _enlarged(
 def _one_pass(pixels: Bytes, network: NetworkTraits, together: int) -> Tiles:
     """Send [H, W, 3] uint8 through a network once, tile by tile."""
     height, width = pixels.shape[:2]
-    boxes = plan_tiles(width, height, network.tile, network.overlap, feather=not network.exact)
+    boxes = plan_tiles(
+        width,
+        height,
+        network.tile,
+        network.overlap,
+        feather=not network.exact,
+        full=network.full,
+    )
     stitcher = Stitcher(boxes, network.scale)
     averages: Tensor | None = None
     for _ in range(network.surveys if len(boxes) > 1 else 0):

@@ -37,6 +37,8 @@ class NetworkTraits:
     """Whether tiles may meet in hard cuts."""
     surveys: int = 0
     """How often tiles are surveyed first, for a network that averages over its whole input."""
+    full: bool = False
+    """Whether tiles of a larger picture have the full side, the one that is compiled."""
 
 
 Method = NetworkTraits | Resampler
@@ -141,6 +143,12 @@ def pass_sizes(size: Size, plan: UpscalePlan, network: NetworkTraits) -> list[Si
             break
         sizes.append(current)
     return sizes
+
+
+def is_tiled(size: Size, plan: UpscalePlan, network: NetworkTraits) -> bool:
+    """Say whether some pass of a network takes more than one tile."""
+    largest = network.tile + 2 * network.overlap
+    return any(max(before) > largest for before in pass_sizes(size, plan, network))
 
 
 def largest_size(size: Size, plan: UpscalePlan) -> Size:

@@ -12,16 +12,17 @@ from spandrel import ImageModelDescriptor
 from torch import Tensor
 
 from inference.models.attention import Attention, find_attention
-from inference.models.dense_blocks import lighten_dense_blocks
+from inference.models.compiling import Shape, compiled, never_compile
+from inference.models.dense_blocks import compile_dense_blocks, lighten_dense_blocks
 from inference.models.errors import BrokenOutput
 from inference.models.resident import weight_bytes
 from inference.models.tiles import TileWork
+from inference.models.tiling import Tiling
 from inference.models.upscale_plan import NetworkTraits
 from inference.models.upscaler_file import describe, interpolate, read_state
 from inference.models.upscaler_probe import Precision, choose_precision, forward
 
-TILE = 256  # pixels a side that a tile adds
-WHOLE_TILE = 512  # the same where a network averages over what it sees: few pictures are larger
+WHOLE_TILE = 512  # pixels a side; where a network averages over what it sees: few are larger
 WIDE_OVERLAP = 32  # pixels; with a blend, for networks that see further than any useful overlap
 ENDS_IN_FLOAT32 = frozenset({"Compact", "ESRGAN", "RealCUGAN"})
 
@@ -40,20 +41,30 @@ class Upscaler:
     """Pixels of context that a tile needs around what it adds."""
     exact: bool
     """Whether tiles cut hard at that overlap equal the untiled picture."""
-    tile: int = TILE
-    """Pixels a side that a tile adds; the network sees at most `tile + 2·overlap`."""
     attention: Attention | None = None
     """What averages over the network's whole input, where something does."""
+    identity: str = ""
+    """Tells its weights from all others; empty where nobody asks."""
+    compile_for: Callable[[Shape | None], None] = never_compile
+    """Lets it be compiled for one shape of input, or for none."""
 
     @property
     def nbytes(self) -> int:
         """Bytes of its weights."""
         return weight_bytes(self.descriptor.model)
 
-    def traits(self, key: str) -> NetworkTraits:
+    def traits(self, key: str, tiling: Tiling = Tiling()) -> NetworkTraits:  # noqa: B008
         """Tell a plan what it must know, under the key by which the network is found again."""
-        surveys = 0 if self.attention is None else len(self.attention)
-        return NetworkTraits(key, self.scale, self.tile, self.overlap, self.exact, surveys)
+        tile = max(tiling.side - 2 * self.overlap, 2 * self.overlap)
+        return NetworkTraits(
+            key=key,
+            scale=self.scale,
+            tile=tile if self.attention is None else WHOLE_TILE,
+            overlap=self.overlap,
+            exact=self.exact,
+            surveys=0 if self.attention is None else len(self.attention),
+            full=tiling.compiled,
+        )
 
     def work(self, works: Sequence[TileWork]) -> list[Tensor]:
         """Do tiles of one group in one call: their enlargements, or what they average.
@@ -98,13 +109,15 @@ def load_upscaler(
     *,
     partner: Path | None = None,
     share: float = 0.0,
+    compiles: bool = False,
 ) -> Upscaler:
     """Load a network from a safetensors file.
 
     With `auto` one tile is timed in float32 and in bfloat16, and bfloat16 is taken where it is
     clearly faster and gives the same picture. With `partner`, a file of the same network trained
     to another end, the weights are (1 − share) of the one plus share of the other.
-    Source of the blend: Wang et al., "Deep Network Interpolation" (2019).
+    Source of the blend: Wang et al., "Deep Network Interpolation" (2019). With `compiles` it can
+    be compiled for a shape.
 
     Raises:
         MissingWeights: there is no such file.
@@ -131,9 +144,20 @@ def load_upscaler(
         scale=descriptor.scale,
         overlap=WIDE_OVERLAP if reach is None else reach,
         exact=reach is not None,
-        tile=TILE if attention is None else WHOLE_TILE,
         attention=attention,
+        compile_for=_compilable(descriptor) if compiles and attention is None else never_compile,
     )
+
+
+def _compilable(
+    descriptor: ImageModelDescriptor[torch.nn.Module],
+) -> Callable[[Shape | None], None]:
+    """Let a network be compiled; give what chooses for which shape of input, if any."""
+    if descriptor.architecture.id == "ESRGAN":
+        return compile_dense_blocks(descriptor)
+    network = compiled(descriptor.model.forward)
+    setattr(descriptor.model, "forward", network)  # noqa: B010
+    return lambda shape: network.only(*([] if shape is None else [shape]))
 
 
 def _keep_ends(model: torch.nn.Module) -> None:

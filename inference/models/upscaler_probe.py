@@ -75,11 +75,11 @@ def wait_for(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def probe_tile(device: torch.device) -> Tensor:
+def probe_tile(device: torch.device, side: int = PROBE_SIDE) -> Tensor:
     """Draw a smooth tile with a little grain, [1, 3, side, side] in 0..1, always the same."""
     generator = torch.Generator().manual_seed(0)
     coarse = torch.rand(1, 3, 8, 8, generator=generator)
-    smooth = torch.nn.functional.interpolate(coarse, size=PROBE_SIDE, mode="bilinear")
-    grain = torch.rand(1, 3, PROBE_SIDE, PROBE_SIDE, generator=generator)
+    smooth = torch.nn.functional.interpolate(coarse, size=side, mode="bilinear")
+    grain = torch.rand(1, 3, side, side, generator=generator)
     tile = smooth * 0.9 + grain * 0.1
     return tile.to(device, memory_format=torch.channels_last)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -12,12 +13,14 @@ from inference.models.catalogue import UPSCALERS, UpscalerEntry, upscaler_entry
 from inference.models.errors import UnknownModel, UnsupportedWeights
 from inference.models.files import SUFFIX
 from inference.models.files import UPSCALERS as UPSCALERS_FOLDER
+from inference.models.hashes import HASHES, Hashes
 from inference.models.latent_upscaler import (
     LatentUpscaler,
     is_latent_upscaler,
     load_latent_upscaler,
     weight_files,
 )
+from inference.models.measured import Measured, machine
 from inference.models.nearest import nearest
 from inference.models.upscale_plan import Resampler
 from inference.models.upscaler import Upscaler, load_upscaler
@@ -26,6 +29,9 @@ from inference.models.weights import is_installed, prepare
 #: Stands between a network's key and how much it denoises: `realesr-general-x4v3@0.50`.
 STRENGTH = "@"
 
+#: What may be remembered of a network.
+FORMATS = ("float32", "bfloat16")
+
 #: What enlarges tiles.
 Network = Upscaler | LatentUpscaler
 
@@ -33,11 +39,26 @@ Network = Upscaler | LatentUpscaler
 class UpscalerShelf:
     """Names to upscalers."""
 
-    def __init__(self, models: Path, cache: Path, device: torch.device) -> None:
-        """Take the host's models folder, where converted weights are kept, and where to run."""
+    def __init__(
+        self,
+        models: Path,
+        cache: Path,
+        device: torch.device,
+        hashes: Hashes | None = None,
+        measured: Measured | None = None,
+        *,
+        compiles: bool = False,
+    ) -> None:
+        """Take the host's models folder, where converted weights are kept, and where to run.
+
+        `measured` remembers the number format that each network is run in here.
+        """
         self._own = models / UPSCALERS_FOLDER
         self._cache = cache / UPSCALERS_FOLDER
         self._device = device
+        self._hashes = hashes or Hashes(cache / HASHES)
+        self._measured = measured or Measured()
+        self._compiles = compiles
 
     def path(self, key: str) -> Path:
         """Find an upscaler's file, or an LDSR's folder; what a wheel brings is converted first.
@@ -75,11 +96,21 @@ class UpscalerShelf:
         path = self.path(name)
         if path.is_dir():
             return load_latent_upscaler(path, self._device)
-        if not strength:
-            return load_upscaler(path, self._device)
-        partner = prepare(self._partner(name), self._cache)
-        share = 1 - float(strength)
-        return load_upscaler(path, self._device, partner=partner, share=share)
+        identity = self._hashes.sha256(path) + key[len(name) :]
+        remembered = f"precision|{machine(self._device)}|{identity}"
+        known = self._measured.get(remembered)
+        network = load_upscaler(
+            path,
+            self._device,
+            known if known in FORMATS else "auto",
+            partner=prepare(self._partner(name), self._cache) if strength else None,
+            share=1 - float(strength or 1),
+            compiles=self._compiles,
+        )
+        chosen = "float32" if network.autocast is None else "bfloat16"
+        if known != chosen:
+            self._measured.put(remembered, chosen)
+        return replace(network, identity=identity)
 
     def infos(self) -> Iterator[ModelInfo]:
         """List the upscalers whose weights are here."""

@@ -13,7 +13,7 @@ from inference.models.upscale_plan import count_tiles
 from inference.operations import sizes
 from inference.operations.latents import enlarged
 from inference.operations.parameters import infotext, paint
-from inference.operations.slices import TOGETHER, in_slices
+from inference.operations.slices import TOGETHER, in_slices, tuned
 from inference.operations.studio import Pictures, Studio
 from inference.operations.takes import notes_on, takes
 from inference.operations.upscale import plan_upscale
@@ -92,6 +92,7 @@ def _by_upscaler(
     if picture is None:
         raise ValueError("a first pass that is enlarged as a picture must be decoded")
     plan = plan_upscale(Upscale(upscaler=job.hires_upscaler, factor=job.hires_scale), studio)
+    plan = yield from tuned(plan, picture.size, studio.library.upscalers)
     large = yield from in_slices(enlarge(picture, plan, TOGETHER), count_tiles(picture.size, plan))
     return scale_to(large, *size)
 

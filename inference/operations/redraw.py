@@ -15,7 +15,7 @@ from inference.models.upscale import upscale as enlarge
 from inference.models.upscale_plan import UpscalePlan, count_tiles, final_size
 from inference.operations import sizes
 from inference.operations.parameters import infotext, paint
-from inference.operations.slices import TOGETHER, in_slices
+from inference.operations.slices import TOGETHER, in_slices, tuned
 from inference.operations.studio import Pictures, Studio
 from inference.operations.takes import notes_on, words
 from inference.pictures.arrays import FloatArray
@@ -42,6 +42,7 @@ def redraw(job: Upscale, pictures: Pictures, studio: Studio, plan: UpscalePlan) 
     painting = _painting(job)
     model = studio.library.resolve(job.model)
     grid = tile_grid(_target(source.size, plan), studio.library.natural_size(model), job.overlap)
+    plan = yield from tuned(plan, source.size, studio.library.upscalers)
     large = yield from _enlarged(source, plan, grid, later=len(grid) * job.steps)
     drawn = words(painting, job.seed, studio.lists)
     works = tuple(

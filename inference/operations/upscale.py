@@ -23,8 +23,7 @@ from inference.models.upscale_plan import (
 )
 from inference.models.upscaler_shelf import keyed
 from inference.operations.redraw import redraw
-from inference.operations.slices import LANE as LANE
-from inference.operations.slices import TOGETHER, in_slices
+from inference.operations.slices import TOGETHER, in_slices, tuned
 from inference.operations.studio import Pictures, Studio
 
 #: Pixels of the largest result, in the largest pictures that are painted here.
@@ -40,6 +39,7 @@ def upscale(job: Upscale, pictures: Pictures, studio: Studio) -> Operation:
     check_size(source.size, plan, studio.max_pixels * RESULT)
     if job.mode == "redraw":
         return (yield from redraw(job, pictures, studio, plan))
+    plan = yield from tuned(plan, source.size, studio.library.upscalers)
     enlarged = yield from in_slices(
         enlarge(source, plan, TOGETHER),
         count_tiles(source.size, plan, transparent=source.mode == "RGBA"),
@@ -92,7 +92,7 @@ def plan_upscale(job: Upscale, studio: Studio) -> UpscalePlan:
 def _method(name: str, studio: Studio) -> Method:
     if name.lower() in {method.value for method in Resampler}:
         return Resampler(name.lower())
-    return studio.library.upscaler_traits(name)
+    return studio.library.upscalers.traits(name)
 
 
 def _infotext(job: Upscale) -> str:

@@ -27,7 +27,7 @@ from inference.operations.interrogate import describe
 from inference.operations.registry import OPERATIONS
 from inference.operations.studio import Studio
 from inference.worker.faults import failed
-from inference.worker.hands import make_hands
+from inference.worker.hands import make_hands, tile_rule
 from inference.worker.intake import Arrival, Intake
 from inference.worker.outbox import Outbox
 from inference.worker.pipes import Outlet
@@ -73,10 +73,12 @@ class Worker:
         library = Library(config, device, dtype)
         library.diffusion("")
         rows = 1 if config.deterministic else config.max_batch
-        slices = 1 if config.deterministic else SLICES
+        limit = lane_limit(rows, SLICES, tile_rule(library))
+        if config.deterministic:
+            limit = lane_limit(rows, 1)
         engine = Engine(
             Runner(library, make_hands(library)),
-            Scheduler(rows, lane_limit(rows, slices), library.fitting),
+            Scheduler(rows, limit, library.fitting),
         )
         outbox = Outbox(Path(config.outbox), outlet.send)
         outlet.send(

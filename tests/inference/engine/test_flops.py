@@ -7,6 +7,10 @@ from torch.utils import flop_counter
 
 from inference.engine.engine import Broken, Done
 from inference.engine.flops import MORE, MOST, Flops
+from inference.engine.runner import Runner
+from inference.engine.scheduler import Turn
+from inference.engine.task import Run
+from inference.engine.work import Ask, Slice
 from inference.errors import JobError
 from inference.jobs import Imagine, Img2Img, Upscale
 from inference.models.compiling import compiled
@@ -151,3 +155,16 @@ def test_the_networks_calls_are_what_torch_counts(run, monkeypatch):
 
 def test_what_runs_no_network_is_charged_nothing(run):
     assert [0.0] == run(Upscale(upscaler="lanczos"))
+
+
+def test_what_the_worker_measures_for_itself_is_charged_to_nobody(tiny_library):
+    square = torch.ones(8, 8)
+    runner = Runner(tiny_library, {"x": lambda lane, loads: [square @ square for _ in loads]})
+    charged = {}
+    for free in (False, True):
+        run = Run("a", 1, iter(()))
+        tasks = run.ask(Ask(works=(Slice(lane="x", load=None, free=free),)))
+        runner.run(Turn(aside=tuple(tasks)))
+        charged[free] = run.flops, run.charged > 0
+
+    assert {False: (2 * 8**3, True), True: (0, False)} == charged

@@ -147,13 +147,13 @@ def test_an_upscaler_is_counted_in_the_same_budget(make_library, monkeypatch, tm
     roomy, tight = make_library(budget=2**30), make_library(budget=1)
     for library in (roomy, tight):
         library.diffusion("one")
-        traits = library.upscaler_traits("x")
+        traits = library.upscalers.traits("x")
 
-    assert (4, 256, 17, True) == (traits.scale, traits.tile, traits.overlap, traits.exact)
+    assert (4, 222, 17, True) == (traits.scale, traits.tile, traits.overlap, traits.exact)
     assert [("diffusion", "one"), ("upscaler", "x")] == list(roomy._resident)
     assert [("upscaler", "x")] == list(tight._resident)
     tight.diffusion("one")
-    assert traits == tight.upscaler_traits("x")
+    assert traits == tight.upscalers.traits("x")
     assert [("diffusion", "one")] == list(tight._resident)
 
 

@@ -1,0 +1,108 @@
+"""Memory of large results: a process that makes one, against one that makes a small one.
+
+`python -m benchmarks upscale_memory [--image PHOTO] [--cache DIR] [--models KEY,…] [--sides N,…]`
+
+Each peak is that of a process of its own, which keeps freed memory as workers do, opens the source,
+runs the job through the engine and writes the result. The pictures themselves are the source and
+the result, three bytes a pixel. 4096² with x4plus takes minutes on a processor.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+from PIL import Image
+
+from benchmarks.table import show
+from benchmarks.upscale import PHOTO, photograph
+from inference.config import EngineConfig
+from inference.engine.engine import Broken, Done, Engine, lane_limit
+from inference.engine.runner import Runner
+from inference.engine.scheduler import Scheduler
+from inference.engine.work import Outcome
+from inference.jobs import Upscale
+from inference.models.library import Library
+from inference.operations.registry import OPERATIONS
+from inference.operations.studio import Studio
+from inference.pictures.metadata import save_png
+from inference.worker.hands import make_hands, tile_rule
+from inference.worker.heap import keep_freed_memory
+
+SCALE = 4
+SIDES = "1024,2048,4096"  # pixels of the results
+SHARE = 0.1  # what a large result may add besides the pictures themselves
+MEBIBYTE = 2**20
+
+
+def main() -> None:
+    """Read the arguments and measure."""
+    parser = argparse.ArgumentParser(prog="benchmarks upscale_memory", description=__doc__)
+    parser.add_argument("--image", type=Path, default=PHOTO, help="a photograph")
+    parser.add_argument("--cache", type=Path, default=Path("data/cache"))
+    parser.add_argument("--models", default="realesrgan-x4plus")
+    parser.add_argument("--sides", default=SIDES)
+    parser.add_argument("--peak", type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    keys = options.models.split(",")
+    if options.peak:
+        peak(keys[0], options.image, options.cache, options.peak)
+        return
+    rows = []
+    for key in keys:
+        least = 0.0
+        for side in (int(each) for each in options.sides.split(",")):
+            found = measured(key, options.image, options.cache, side)
+            least = least or found
+            pictures = side**2 * 3 * (1 + 1 / SCALE**2) / MEBIBYTE
+            bound = least * (1 + SHARE) + pictures
+            rows.append((key, f"{side}²", round(found), round(pictures), round(bound)))
+    show(
+        "Peak memory of a process that makes one result, MiB",
+        ("model", "result", "peak", "pictures", f"the first + pictures + {SHARE:.0%}"),
+        rows,
+    )
+
+
+def measured(key: str, image: Path, cache: Path, side: int) -> float:
+    """Measure one result in a process of its own, in MiB."""
+    command = [sys.executable, "-m", "benchmarks", "upscale_memory", "--models", key]
+    command += ["--image", str(image), "--cache", str(cache), "--peak", str(side)]
+    return float(subprocess.run(command, check=True, capture_output=True).stdout)
+
+
+def peak(key: str, image: Path, cache: Path, side: int) -> None:
+    """Make one result of that side as a worker does, and print the process's peak memory in MiB."""
+    keep_freed_memory()
+    config = EngineConfig(cache_dir=str(cache), models_dir=str(cache), device="cpu")
+    library = Library(config, torch.device("cpu"), torch.float32)
+    source = Image.fromarray(photograph(image, side // SCALE))
+    job = Upscale(upscaler=key, factor=SCALE)
+    outcome = run(library, OPERATIONS[job.kind](job, {"image": source}, Studio(library)))
+    result = outcome.pictures[0].picture
+    save_png(result, outcome.pictures[0].infotext)
+    if result.size != (side, side):
+        raise SystemExit(f"Expected a result of {side}², got {result.size}.")
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+def run(library: Library, operation: object) -> Outcome:
+    """Run one operation through an engine of its own."""
+    limit = lane_limit(1, 1, tile_rule(library))
+    engine = Engine(Runner(library, make_hands(library)), Scheduler(1, limit))
+    reports = engine.add("job", 1, operation)  # type: ignore[arg-type]
+    while True:
+        for report in reports:
+            if isinstance(report, Broken):
+                raise report.error
+            if isinstance(report, Done):
+                return report.outcome
+        reports = engine.step()
+
+
+if __name__ == "__main__":
+    main()

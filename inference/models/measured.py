@@ -1,0 +1,68 @@
+"""What was measured on this machine, kept in a small file so that it is measured once."""
+
+from __future__ import annotations
+
+import json
+import platform
+from pathlib import Path
+from typing import Any
+
+import torch
+
+
+class Measured:
+    """Values by what they depend on; without a file they are kept while the worker runs."""
+
+    def __init__(self, store: Path | None = None) -> None:
+        """Take the file; it need not exist yet, and a damaged one counts as empty."""
+        self._store = store
+        self._values = {} if store is None else read_values(store)
+
+    def get(self, key: str) -> Any:
+        """Look a value up; None where there is none."""
+        return self._values.get(key)
+
+    def put(self, key: str, value: Any) -> None:
+        """Keep a value that JSON can hold."""
+        self._values[key] = value
+        if self._store is not None:
+            write_values(self._store, self._values)
+
+
+def machine(device: torch.device) -> str:
+    """Name all that a time depends on but the network: device, threads, torch's version."""
+    if device.type == "cuda":
+        name = torch.cuda.get_device_name(device)
+    else:
+        name = f"{device.type} {_processor()}, {torch.get_num_threads()} threads"
+    return f"{name}|torch {torch.__version__}"
+
+
+def read_values(store: Path) -> dict[str, Any]:
+    """Read a small file of values; what cannot be read is empty."""
+    try:
+        known = json.loads(store.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
+
+
+def write_values(store: Path, values: dict[str, Any]) -> None:
+    """Write all at once: what cannot be kept costs time, nothing else."""
+    try:
+        store.parent.mkdir(parents=True, exist_ok=True)
+        fresh = store.with_suffix(".new")
+        fresh.write_text(json.dumps(values, indent=1), encoding="utf-8")
+        fresh.replace(store)
+    except OSError:
+        return
+
+
+def _processor() -> str:
+    """Read the processor's name where the system tells it, else its kind."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())

@@ -1,0 +1,81 @@
+"""Tilings are measured between other work, once, and only where there is something to cut."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+from spandrel.architectures.Compact import Compact
+
+from inference.config import EngineConfig
+from inference.jobs import Upscale
+from inference.models.library import Library
+from inference.operations.slices import LANE, TUNE
+from inference.operations.studio import Studio
+from inference.operations.upscale import upscale
+from inference.worker.hands import make_hands, tile_rule
+
+
+@pytest.fixture
+def host(tmp_path):
+    (tmp_path / "upscalers").mkdir()
+    state = Compact(num_feat=4, num_conv=1, upscale=2).state_dict()
+    save_file(state, tmp_path / "upscalers" / "net.safetensors")
+    return tmp_path
+
+
+@pytest.fixture
+def make_library(host):
+    def make(**settings):
+        config = EngineConfig(models_dir=str(host), cache_dir=str(host / "cache"), **settings)
+        return Library(config, torch.device("cpu"), torch.float32)
+
+    return make
+
+
+def lanes(library, size):
+    """Run an upscale; list the kinds of lanes that it asked of, one an ask."""
+    hands = make_hands(library)
+    operation = upscale(Upscale(upscaler="net"), {"image": Image.new("RGB", size)}, Studio(library))
+    asked = []
+    results = None
+    while True:
+        try:
+            works = operation.send(results).works
+        except StopIteration as stop:
+            assert (size[0] * 2, size[1] * 2) == stop.value.pictures[0].picture.size
+            return asked
+        asked.append(works[0].lane[0])
+        results = hands[works[0].lane[0]](works[0].lane, [work.load for work in works])
+
+
+def test_the_first_picture_of_several_tiles_lets_them_be_measured(make_library, host):
+    library = make_library()
+
+    first = lanes(library, (300, 40))
+
+    assert {TUNE, LANE} == set(first)
+    assert sorted(first, key=LANE.__eq__) == first
+    assert [LANE] == lanes(library, (300, 40))
+    assert [LANE] == lanes(make_library(), (300, 40))
+    kept = json.loads((host / "cache" / "measured.json").read_text("utf-8"))
+    assert {"precision", "tiling"} == {key.partition("|")[0] for key in kept}
+
+
+def test_a_single_tile_waits_for_nothing(make_library):
+    assert [LANE] == lanes(make_library(), (200, 40))
+
+
+def test_where_results_are_to_be_the_same_again_nothing_is_measured(make_library):
+    assert [LANE] == lanes(make_library(deterministic=True), (300, 40))
+
+
+def test_the_tiling_says_how_many_tiles_share_a_call(make_library):
+    library = make_library()
+    rule = tile_rule(library)[LANE]
+
+    assert 1 == rule((LANE, "net", ((3, 128, 128), False, 0)))
+    assert 1 == rule(LANE)
