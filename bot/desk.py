@@ -119,6 +119,7 @@ class Desk:
             reply_to=reply_to.encode(),
             idempotency_key=request.key,
             parent=parent,
+            weight=await self._gate.share(request),
         )
         said = [*notes, *(note for picture in pictures.values() for note in picture.notes)]
         await self._delivery.opened(submission, reply_to, said)

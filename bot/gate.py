@@ -64,6 +64,10 @@ class Gate:
         """Give a job that names no checkpoint one that the server allows."""
         return policy.fitted(await self.rules(request.guild), job, self._default_model)
 
+    async def share(self, request: Request) -> float:
+        """Say how many ordinary shares of the GPU whoever asks has on the server."""
+        return policy.share_of(await self.rules(request.guild), request.asker)
+
     async def check(
         self, request: Request, job: Job, sizes: Collection[tuple[int, int]] = ()
     ) -> None:

@@ -3,7 +3,7 @@
 from bot.policy.checks import check_job, check_place, check_queue, check_server_queue
 from bot.policy.models import check_models, fitted
 from bot.policy.owners import may_cancel, may_delete, may_use
-from bot.policy.quota import Use, check_quota, left_of, quota_of
+from bot.policy.quota import Use, check_quota, left_of, quota_of, share_of
 from bot.policy.rules import Asker, Rules, changed, settable
 
 __all__ = [
@@ -24,4 +24,5 @@ __all__ = [
     "may_use",
     "quota_of",
     "settable",
+    "share_of",
 ]

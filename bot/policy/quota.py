@@ -32,6 +32,12 @@ def quota_of(rules: Rules, asker: Asker) -> float | None:
     return max(own, default=rules.quota)
 
 
+def share_of(rules: Rules, asker: Asker) -> float:
+    """Return how many ordinary shares of the GPU the member has: the largest of their roles'."""
+    own = [share for role, share in rules.role_shares.items() if role in asker.roles]
+    return max(own, default=1.0)
+
+
 def left_of(quota: float, uses: Sequence[Use]) -> float:
     """Return the seconds left of a quota, never below 0; `uses` are those of the window."""
     return max(0.0, quota - sum(use.seconds for use in uses))

@@ -14,6 +14,9 @@ from bot.policy.fields import Amount, Id, Ids, Kind, OneOf, Patterns, Shares, Te
 KIND = "kind"
 DAY = 86_400  # seconds: the whole of one GPU
 MOST_SECONDS = 64 * DAY
+#: Of the GPU, in ordinary members' shares; bounded, for other servers wait in the same queue.
+LEAST_SHARE, LARGEST_SHARE = 0.25, 4.0
+SHARE = Amount(LEAST_SHARE, LARGEST_SHARE, whole=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +61,9 @@ class Rules:
     quota: float | None = _setting(None, Amount(1, MOST_SECONDS, whole=False))
     #: The same by role, in place of `quota`; who has several roles has the largest.
     role_quotas: Mapping[str, float] = _setting({}, Shares(Amount(0, MOST_SECONDS, whole=False)))
+    #: How many times an ordinary member's share of the GPU a role has while others wait, too; who
+    #: has several roles has the largest.
+    role_shares: Mapping[str, float] = _setting({}, Shares(SHARE))
 
     #: Names of the checkpoints that may be used; empty for all. The first stands in for the host's
     #: own where that is not among them.

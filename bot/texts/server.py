@@ -46,6 +46,9 @@ def _set(rules: Rules) -> Iterator[str]:
     if rules.role_quotas:
         shares = [f"<@&{id}> {seconds:g}" for id, seconds in rules.role_quotas.items()]
         yield "GPU-seconds by role: " + " · ".join(shares)
+    if rules.role_shares:
+        shares = [f"<@&{id}> × {times:g}" for id, times in rules.role_shares.items()]
+        yield "Share of the GPU by role: " + " · ".join(shares)
     yield from _pictures(rules)
     for name, label in LISTS.items():
         if entries := getattr(rules, name):

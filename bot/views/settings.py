@@ -18,7 +18,7 @@ from bot.errors import NotAllowed
 from bot.policy import Rules
 from bot.policy.fields import OneOf
 from bot.views.base import client_of
-from bot.views.settings_forms import FORMS, SettingsForm
+from bot.views.settings_forms import BY_ROLE, FORMS, SettingsForm
 
 PAGES = {
     "access": "Who and where",
@@ -87,8 +87,8 @@ class Choose(
         try:
             refuse_members(interaction)
             chosen = [str(getattr(value, "id", value)) for value in self.item.values]  # type: ignore[attr-defined]
-            if self.name == "role_quotas":
-                await open_form(interaction, "role", chosen[0])
+            if self.name in BY_ROLE:
+                await open_form(interaction, BY_ROLE[self.name], chosen[0])
                 return
             single = not isinstance(getattr(Rules(), self.name), frozenset | tuple)
             value = (chosen[0] if chosen else None) if single else chosen
@@ -185,6 +185,7 @@ def _selects(rules: Rules, page: str, models: Sequence[str]) -> Iterator[tuple[A
         yield _choices("visibility", VISIBILITY, rules), "visibility"
     elif page == "amounts":
         yield _roles("A role with a quota of its own", (), 1, 1), "role_quotas"
+        yield _roles("A role with a share of its own", (), 1, 1), "role_shares"
     elif page == "content":
         names = list(dict.fromkeys([*rules.models, *models]))
         if 0 < len(names) <= MOST:

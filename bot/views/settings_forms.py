@@ -17,6 +17,9 @@ MAX_TEXT = 4000  # characters of one input
 MAX_NUMBER = 20  # characters
 FORM_LIFE = 3600.0  # seconds until a form that was never sent is forgotten
 
+#: Settings with an amount for each role, and the form for one role's.
+BY_ROLE = {"role_quotas": "role", "role_shares": "share"}
+
 Submit = Callable[[discord.Interaction[Any], Mapping[str, Any]], Awaitable[None]]
 
 
@@ -58,6 +61,12 @@ FORMS = {
     "role": FormSpec(
         "Quota of this role", "amounts", {"role_quotas": "GPU-seconds in 24 hours"}, False
     ),
+    "share": FormSpec(
+        "Share of this role",
+        "amounts",
+        {"role_shares": "Times an ordinary member's, 0.25 to 4"},
+        False,
+    ),
     "words": FormSpec(
         "Words and LoRAs",
         "content",
@@ -79,7 +88,7 @@ class SettingsForm(discord.ui.Modal):
     def __init__(
         self, spec: FormSpec, settings: Mapping[str, Any], submit: Submit, role: str = ""
     ) -> None:
-        """Lay the form out; `role` is whose quota is asked for.
+        """Lay the form out; `role` is whose amount is asked for.
 
         Raises:
             TooLongForAForm: a list does not fit into an input.
@@ -115,7 +124,7 @@ class SettingsForm(discord.ui.Modal):
 
     def _written(self, name: str) -> str:
         value = self._settings.get(name)
-        if name == "role_quotas":
+        if name in BY_ROLE:
             value = (value or {}).get(self._role)
         if value is None:
             return ""
@@ -125,7 +134,7 @@ class SettingsForm(discord.ui.Modal):
         if not _is_number(name):
             return [line.strip() for line in text.splitlines() if line.strip()]
         number = _number(name, text.strip()) if text.strip() else None
-        if name != "role_quotas":
+        if name not in BY_ROLE:
             return number
         others = {**self._settings.get(name, {})}
         others.pop(self._role, None)

@@ -77,7 +77,7 @@ def _check_ids(guild: discord.Guild | None, rules: Rules) -> None:
     if guild is None:
         return
     channels = {*rules.channels, *filter(None, [rules.log_channel])}
-    roles = {*rules.roles, *rules.role_quotas}
+    roles = {*rules.roles, *rules.role_quotas, *rules.role_shares}
     problems = [
         f"This server has no channel {id}"
         for id in sorted(channels)

@@ -9,6 +9,7 @@ from discord import app_commands
 
 from bot.commands.settings.base import SETTINGS, Part, who
 from bot.errors import BadSetting
+from bot.policy.rules import LARGEST_SHARE, LEAST_SHARE
 
 MOST_SECONDS = 86_400
 LIMIT_TEXTS = {
@@ -66,12 +67,36 @@ class Limits(Part):
                 )
             await self.change(interaction, {"quota": seconds})
             return
+        await self._change_role(interaction, "role_quotas", role, seconds)
+
+    @SETTINGS.command(description="Give a role a larger or smaller share of the GPU than others.")
+    @app_commands.describe(
+        role="Of several roles the largest share counts; members without one have 1",
+        times="Times an ordinary member's, while others wait, too; left out, as everyone",
+    )
+    async def share(
+        self,
+        interaction: discord.Interaction[Any],
+        role: discord.Role,
+        times: app_commands.Range[float, LEAST_SHARE, LARGEST_SHARE] | None = None,
+    ) -> None:
+        """Change a role's share of the queue."""
+        await self._change_role(interaction, "role_shares", role, times)
+
+    async def _change_role(
+        self,
+        interaction: discord.Interaction[Any],
+        name: str,
+        role: discord.Role,
+        amount: float | None,
+    ) -> None:
+        """Change what one role has of a setting by role; None takes it back."""
         guild, _ = who(interaction)
-        quotas = dict((await self.bot.rulebook.settings(guild)).get("role_quotas", {}))
-        quotas.pop(str(role.id), None)
-        if seconds is not None:
-            quotas[str(role.id)] = seconds
-        await self.change(interaction, {"role_quotas": quotas})
+        amounts = dict((await self.bot.rulebook.settings(guild)).get(name, {}))
+        amounts.pop(str(role.id), None)
+        if amount is not None:
+            amounts[str(role.id)] = amount
+        await self.change(interaction, {name: amounts})
 
     @SETTINGS.command(description="How long results of this server are kept, at most.")
     @app_commands.describe(days="Left out, as long as the host keeps them; never longer than that")

@@ -16,6 +16,7 @@ GOOD = [
     ("max_megapixels", 2, 2.0, 2.0),
     ("role_quotas", {10001: 60, "10002": 1.5}, {"10001": 60.0, "10002": 1.5}, None),
     ("role_quotas", {}, None, {}),
+    ("role_shares", {10001: 2}, {"10001": 2.0}, None),
 ]
 
 

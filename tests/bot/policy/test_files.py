@@ -16,6 +16,7 @@ SETTINGS = {
     "max_megapixels": 1.5,
     "quota": 600.0,
     "role_quotas": {"123456789012345679": 3600.0},
+    "role_shares": {"123456789012345679": 2.0},
     "models": ["sdxl"],
     "banned_words": ["gore", "血", "yes", "1", "#x: y"],
     "banned_patterns": [r"\bguns?\b"],

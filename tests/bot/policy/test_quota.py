@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.errors import NotAllowed
-from bot.policy import Asker, Rules, Use, check_quota, left_of, quota_of
+from bot.policy import Asker, Rules, Use, check_quota, left_of, quota_of, share_of
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 MEMBER = Asker(roles=frozenset({"10001", "10002"}))
@@ -30,6 +30,14 @@ def uses(*seconds: float) -> list[Use]:
 )
 def test_whose_quota_holds(rules, seconds):
     assert quota_of(rules, MEMBER) == seconds
+
+
+@pytest.mark.parametrize(
+    ("shares", "share"),
+    [({}, 1.0), ({"10003": 4.0}, 1.0), ({"10001": 0.5}, 0.5), ({"10001": 0.5, "10002": 2.0}, 2.0)],
+)
+def test_whose_share_holds(shares, share):
+    assert share_of(Rules(role_shares=shares), MEMBER) == share
 
 
 @pytest.mark.parametrize(("spent", "left"), [((), 100.0), ((30.0, 20.0), 50.0), ((99.0, 5.0), 0.0)])

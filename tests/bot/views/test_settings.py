@@ -40,7 +40,7 @@ async def fill(admin, message, form, values):
 
 PAGES = {
     "access": ["channels", "roles", "log_channel", "visibility"],
-    "amounts": ["role_quotas", "ceilings", "queue"],
+    "amounts": ["role_quotas", "role_shares", "ceilings", "queue"],
     "content": ["models", "words"],
     "pictures": ["nsfw_ordinary", "nsfw_restricted", "threshold"],
 }
@@ -125,6 +125,14 @@ async def test_a_roles_quota(house, admin, panel):
     shown = await admin.select(message, [role], custom_id="easel:setting:amounts:role_quotas")
     await admin.submit_modal(shown, {"role_quotas": ""})
     assert await settings(house) == {}
+
+
+async def test_a_roles_share(house, admin, panel):
+    role = house.guild.create_role("patrons")
+    message = await panel("amounts")
+    shown = await admin.select(message, [role], custom_id="easel:setting:amounts:role_shares")
+    await admin.submit_modal(shown, {"role_shares": "2"})
+    assert await settings(house) == {"role_shares": {str(role.id): 2.0}}
 
 
 async def test_lists_have_one_entry_a_line(house, admin, panel):

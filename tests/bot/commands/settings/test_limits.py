@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot import housekeeping
+from storage.records import JobState
 
 
 async def test_the_whole_servers_queue(house, admin, said):
@@ -62,6 +63,28 @@ async def test_a_role_has_more(house, admin, said):
     assert await house.count() == 2
     lifted = await house.ask_plain("settings quota", admin, role=role)
     assert "by role" not in said(lifted)
+
+
+async def test_a_role_has_a_larger_share_of_the_queue(house, admin, said):
+    role = house.guild.create_role("patrons")
+    patron = house.guild.add_member(house.env.create_user("dora"), roles=[role])
+    shown = await house.ask_plain("settings share", admin, role=role, times=2)
+    assert f"Share of the GPU by role: <@&{role.id}> × 2" in said(shown)
+    house.service.capacity = 1
+    await house.ask(prompt="first, so that the others wait")
+    for _ in range(3):
+        await house.ask(member=patron)
+        await house.ask(member=house.bob)
+
+    for _ in range(5):
+        await house.finish()
+
+    ran = [
+        len(await house.jobs.list_for(str(who.id), states=[JobState.DONE]))
+        for who in (patron, house.bob)
+    ]
+    assert ran == [3, 1]
+    assert "by role" not in said(await house.ask_plain("settings share", admin, role=role))
 
 
 async def test_everyones_quota_cannot_be_nothing(house, admin, said):
