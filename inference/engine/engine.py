@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 
 from inference.engine.parts import Part, Parts, part_of
-from inference.engine.runner import Runner
+from inference.engine.runner import Ran, Runner
 from inference.engine.scheduler import Scheduler, Turn
 from inference.engine.task import Run, Stage, Task
 from inference.engine.work import Operation, Outcome, Paint, StopAsked
@@ -114,13 +114,21 @@ class Engine:
     def step(self) -> list[Report]:
         """Schedule, run, postprocess."""
         turn = self._scheduler.schedule()
-        failures, fitted = self._runner.run(turn)
-        if turn.batch and fitted < len(turn.batch) and turn.batch[0].key is not None:
-            self._scheduler.cap(turn.batch[0].key, fitted)
+        ran = self._runner.run(turn)
+        self._learn(turn, ran)
         reports: list[Report] = []
-        for task, error in failures:
+        for task, error in ran.failures:
             reports += self._fail(task.run, error)
         return reports + self._postprocess(turn)
+
+    def _learn(self, turn: Turn, ran: Ran) -> None:
+        """Tell the scheduler how many rows fitted, and how long they took when all did."""
+        if not turn.batch or turn.batch[0].key is None:
+            return
+        if ran.fitted < len(turn.batch):
+            self._scheduler.cap(turn.batch[0].key, ran.fitted)
+        elif not ran.failures:
+            self._scheduler.note(turn.batch[0].key, len(turn.batch), ran.seconds)
 
     def _postprocess(self, turn: Turn) -> list[Report]:
         """Move tasks to where they wait next and let answered operations go on."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import torch
 from PIL import Image
@@ -30,6 +30,16 @@ Hand = Callable[[Hashable, Sequence[object]], Sequence[object]]
 T = TypeVar("T")
 
 
+class Ran(NamedTuple):
+    """What came of a turn."""
+
+    failures: Failures
+    #: The most rows of the batch that went through one call together.
+    fitted: int
+    #: What the batch took.
+    seconds: float
+
+
 class Runner:
     """Runs turns; what it learns about a task it leaves on the task."""
 
@@ -38,32 +48,37 @@ class Runner:
         self._hands = hands
         self._flops = Flops()
 
-    def run(self, turn: Turn) -> tuple[Failures, int]:
-        """Run one turn; return the tasks that failed in it and how many rows fitted one call.
+    def run(self, turn: Turn) -> Ran:
+        """Run one turn.
 
         Raises:
             DeviceLost: the process must end.
         """
         failures: Failures = []
-        fitted = 0
+        fitted, seconds = 0, 0.0
         if turn.aside:
-            failures += self._timed(self._aside, turn.aside).failures
+            failures += self._timed(self._aside, turn.aside)[0].failures
         if turn.batch:
-            result = self._timed(self._denoise, turn.batch)
+            result, seconds = self._timed(self._denoise, turn.batch)
             fitted = result.fitted
             failures += result.failures
             failures += [(task, task.error) for task in turn.batch if task.error is not None]
-        return failures, fitted
+        return Ran(failures, fitted, seconds)
 
-    def _timed(self, work: Callable[[Sequence[Task]], None], tasks: Sequence[Task]) -> Attempt:
-        """Do a piece of work and charge each job its share of the time."""
+    def _timed(
+        self, work: Callable[[Sequence[Task]], None], tasks: Sequence[Task]
+    ) -> tuple[Attempt, float]:
+        """Do a piece of work and charge each job its share of the time, in seconds."""
+        begin = time.perf_counter()
+        """Do a piece of work and charge each job its share of the time, in seconds."""
         begin = time.perf_counter()
         with about(*dict.fromkeys(task.run.key for task in tasks)):
             result = attempt(work, tasks, lambda task: self._library.relieve(task.weights))
-        share = (time.perf_counter() - begin) / len(tasks)
+        seconds = time.perf_counter() - begin
+        share = seconds / len(tasks)
         for task in tasks:
             task.run.charged += 0 if isinstance(task.work, Slice) and task.work.free else share
-        return result
+        return result, seconds
 
     def _aside(self, tasks: Sequence[Task]) -> None:
         match tasks[0].stage:
@@ -135,6 +150,7 @@ class Runner:
             denoised = batch.scatter(output)
             for task, row, clean in zip(tasks, rows, denoised, strict=True):
                 self._advance(task, row, clean)
+        _settle(model.device)
 
     def _advance(self, task: Task, row: Row, clean: torch.Tensor) -> None:
         """Step one row; its error must not make the others step twice."""
@@ -178,6 +194,12 @@ class Runner:
             results = self._counted(key, tasks, lambda: hand(lane, loads))
         for task, result in zip(tasks, results, strict=True):
             task.finish(result)
+
+
+def _settle(device: torch.device) -> None:
+    """Wait until the device is done, or the next turn would be charged for this one's work."""
+    if device.type != "cpu":
+        torch.accelerator.synchronize(device)
 
 
 def _paint(task: Task) -> Paint:

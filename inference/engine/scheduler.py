@@ -2,8 +2,8 @@
 
 A turn is at most one *aside* (an encode, a decode, a few tiles, a caption) and one *batch* of
 denoising rows. Groups of equal `BatchKey` take turns, so a rare size is never starved; within a
-group the first rows in stay until they are done and newcomers fill the places that fall free.
-Lanes of asides take turns as well, and within a lane the jobs do.
+group rows stay until they are done and newcomers fill the places that fall free, as many as the
+measured pace makes worth while. Lanes of asides take turns as well, and within a lane the jobs do.
 
 Where not all weights that have work fit into memory, what is loaded stays at work and the others
 wait: a reload every turn would cost more than the turns. After `patience` such turns the one that
@@ -13,11 +13,13 @@ is.
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from inference.engine.pace import Pace
+from inference.engine.rooms import Group, Lane
 from inference.engine.task import BatchKey, Run, Stage, Task
 from inference.models.files import Weights
 
@@ -38,47 +40,6 @@ class Turn:
     batch: tuple[Task, ...] = ()
 
 
-class Lane:
-    """Asides that may share a call; its jobs take turns."""
-
-    def __init__(self, weights: Weights | None, since: int) -> None:
-        self.weights = weights
-        #: The turn in which it came or was last served.
-        self.since = since
-        self._waiting: OrderedDict[int, deque[Task]] = OrderedDict()
-
-    def __bool__(self) -> bool:
-        return bool(self._waiting)
-
-    def add(self, task: Task) -> None:
-        """Let a task wait here."""
-        self._waiting.setdefault(id(task.run), deque()).append(task)
-
-    def take(self, limit: int) -> tuple[Task, ...]:
-        """Take up to `limit` tasks, one of each job in turn."""
-        taken: list[Task] = []
-        while self._waiting and len(taken) < limit:
-            run, tasks = self._waiting.popitem(last=False)
-            taken.append(tasks.popleft())
-            if tasks:
-                self._waiting[run] = tasks
-        return tuple(taken)
-
-    def drop(self, run: Run) -> None:
-        """Forget a job's tasks."""
-        self._waiting.pop(id(run), None)
-
-
-class Group:
-    """Denoising rows that may share a call, first come first."""
-
-    def __init__(self, weights: Weights | None, since: int) -> None:
-        self.weights = weights
-        #: The turn in which it came or was last served.
-        self.since = since
-        self.tasks: list[Task] = []
-
-
 class Scheduler:
     """The waiting rooms and the order of their doors."""
 
@@ -88,11 +49,12 @@ class Scheduler:
         limit: Callable[[Hashable], int],
         fitting: Fitting = set,
         patience: int = PATIENCE,
+        pace: Pace | None = None,
     ) -> None:
         """Take the most rows of a batch, and how many asides of a lane share a call.
 
         `fitting` says which weights fit into memory together, `patience` for how many turns the
-        others wait.
+        others wait. Without a `pace` every batch is as large as it may be.
         """
         self._max_batch = max_batch
         self._limit = limit
@@ -102,6 +64,7 @@ class Scheduler:
         self._lanes: OrderedDict[Hashable, Lane] = OrderedDict()
         self._groups: OrderedDict[BatchKey, Group] = OrderedDict()
         self._caps: dict[BatchKey, int] = {}
+        self._pace = pace
         self._turn = 0
         #: Turns since weights were last let in that others had to leave for.
         self._kept_waiting = 0
@@ -116,7 +79,7 @@ class Scheduler:
         if task.stage is Stage.DENOISE and task.key is not None:
             if task.key not in self._groups:
                 self._groups[task.key] = Group(task.weights, self._turn)
-            self._groups[task.key].tasks.append(task)
+            self._groups[task.key].add(task)
         else:
             if task.lane not in self._lanes:
                 self._lanes[task.lane] = Lane(task.weights, self._turn)
@@ -132,14 +95,19 @@ class Scheduler:
         """Never again put more rows of this key into a call: memory ran out above that."""
         self._caps[key] = max(1, min(rows, self._caps.get(key, self._max_batch)))
 
+    def note(self, key: BatchKey, rows: int, seconds: float) -> None:
+        """Learn how long a call of so many rows took."""
+        if self._pace is not None:
+            self._pace.note(key, rows, seconds)
+
     def leave(self, task: Task) -> None:
         """Take a denoising row out of its group."""
         if task.key is None:
             return
         group = self._groups.get(task.key)
-        if group is not None and task in group.tasks:
-            group.tasks.remove(task)
-            if not group.tasks:
+        if group is not None:
+            group.leave(task)
+            if not group:
                 del self._groups[task.key]
 
     def drop(self, run: Run) -> None:
@@ -185,7 +153,8 @@ class Scheduler:
         self._groups.move_to_end(key)
         group = self._groups[key]
         group.since = self._turn
-        return tuple(group.tasks[: self._caps.get(key, self._max_batch)])
+        most = self._caps.get(key, self._max_batch)
+        return group.take(self._pace.best(key, len(group), most) if self._pace else most)
 
 
 def _first(rooms: Mapping[Name, Lane | Group], admitted: Collection[Weights | None]) -> Name | None:

@@ -12,6 +12,7 @@ import torch
 from inference.commands import Cancel, Stop
 from inference.config import EngineConfig
 from inference.engine.engine import Broken, Done, Engine, GivenUp, Kept, Report, Stepped, lane_limit
+from inference.engine.pace import Pace
 from inference.engine.runner import Runner
 from inference.engine.scheduler import Scheduler
 from inference.engine.task import Run
@@ -78,7 +79,7 @@ class Worker:
             limit = lane_limit(rows, 1)
         engine = Engine(
             Runner(library, make_hands(library)),
-            Scheduler(rows, limit, library.fitting),
+            Scheduler(rows, limit, library.fitting, pace=Pace()),
         )
         outbox = Outbox(Path(config.outbox), outlet.send)
         outlet.send(

@@ -4,6 +4,7 @@ import sys
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inference.engine.pace import Pace
 from inference.engine.scheduler import Scheduler
 from inference.engine.task import BatchKey, Run, Stage, Task
 from inference.engine.work import Outcome, Paint, Slice
@@ -64,6 +65,50 @@ def test_a_newcomer_takes_the_place_that_falls_free():
         room.add(task)
     room.leave(first)
     assert (second, third) == room.schedule().batch
+
+
+def test_a_place_that_falls_free_goes_to_the_job_that_had_the_fewest():
+    room = scheduler(rows=2)
+    many, other = make_run("many"), make_run("other")
+    tasks = [row(SMALL, many) for _ in range(4)]
+    for task in tasks:
+        room.add(task)
+    assert tuple(tasks[:2]) == room.schedule().batch
+    single = row(SMALL, other)
+    room.add(single)
+    room.leave(tasks[0])
+    assert (tasks[1], single) == room.schedule().batch
+
+
+def test_a_batch_is_as_large_as_the_measured_pace_makes_worth_while():
+    room = Scheduler(4, lambda lane: 1, pace=Pace())
+    tasks = [row(SMALL) for _ in range(6)]
+    for task in tasks:
+        room.add(task)
+    assert tuple(tasks[:4]) == room.schedule().batch
+    for rows, seconds in ((1, 1.0), (1, 1.0), (4, 4.0), (4, 4.0)):
+        room.note(SMALL, rows, seconds)
+    assert tuple(tasks[:1]) == room.schedule().batch
+    room.leave(tasks[0])
+    assert tuple(tasks[1:2]) == room.schedule().batch
+
+
+def test_who_has_begun_is_done_before_others_begin():
+    room = Scheduler(4, lambda lane: 1, pace=Pace())
+    tasks = [row(SMALL) for _ in range(5)]
+    for task in tasks[:4]:
+        room.add(task)
+    assert tuple(tasks[:4]) == room.schedule().batch
+    room.add(tasks[4])
+    for rows, seconds in ((1, 1.0), (1, 1.0), (2, 1.1), (2, 1.1), (4, 4.0), (4, 4.0)):
+        room.note(SMALL, rows, seconds)
+    order = []
+    while not room.idle:
+        batch = room.schedule().batch
+        order.append(batch)
+        room.leave(batch[0])
+    assert order[0] == tuple(tasks[:2])
+    assert tasks[4] not in order[2]
 
 
 def test_groups_of_different_keys_take_turns():
