@@ -1,9 +1,10 @@
 """The engine against the sum of its calls, against diffusers' pipeline, and against itself.
 
 `python -m benchmarks engine [overhead|arrivals|samplers|switches|card] [--size sd1|starter]
-[--rounds N]`. Without a name all of them run; `card` needs a graphics card. Networks of `sd1` have
-the size of Stable Diffusion 1 and random weights: 3 GB in float32, half of that in bfloat16. Both
-sides of every ratio alternate in one run.
+[--rounds N] [--compile]`. Without a name all of them run; `card` needs a graphics card. Networks of
+`sd1` have the size of Stable Diffusion 1 and random weights: 3 GB in float32, half of that in
+bfloat16. Both sides of every ratio alternate in one run. With `--compile` the starter's network is
+compiled, as with `EASEL_COMPILE=on`; diffusers' pipeline runs it as it is.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ from inference.models.precision import choose_device, choose_dtype
 
 #: Multiplications and additions of one network call at 512 x 512, for one row, in 1e12.
 TFLOP = 0.803
+#: Full queues before anything is timed: the engine learns how long its calls take.
+WARM_UPS = 2
 #: What dense tensor cores reach in half precision, in 1e12 a second, by the card's name.
 PEAKS = {"H100": 989, "H200": 989, "A100": 312, "L40S": 362, "4090": 165, "L4": 121, "T4": 65}
 
@@ -81,7 +84,8 @@ def arrivals(model: DiffusionModel, rounds: int, side: int) -> None:
     pipeline = Pipeline(model)
     works = [paint(model, number, side, steps=20) for number in range(len(PROMPTS))]
     one = min(seconds(model, partial(pipeline, works[0])) for _ in range(2))
-    run(model, works[:2])
+    for turn in range(WARM_UPS):
+        run(model, [replace(work, seed=turn) for work in works])
     speeds, waits = [], []
     for turn in range(rounds):
         due = _due(len(works), one / 4, turn)
@@ -127,19 +131,20 @@ def samplers(model: DiffusionModel, rounds: int, side: int) -> None:
         [paint(model, number, side, sampler=sampler, steps=steps, seed=row) for row in range(count)]
         for number, (sampler, steps) in enumerate(MIXED)
     ]
-    run(model, works[0])
+    queue = [group[row] for row in range(count) for group in works]
+    run(model, works[0], rows=count)
     ratios = []
     for _ in range(rounds):
-        single = sum(seconds(model, partial(run, model, group)) for group in works)
-        mixed = sum(
-            seconds(model, partial(run, model, [group[row] for group in works]))
-            for row in range(count)
+        single = sum(
+            seconds(model, partial(run, model, group, rows=count, pace=None)) for group in works
         )
+        mixed = seconds(model, partial(run, model, queue, rows=count, pace=None))
         ratios.append(single / mixed)
     show(
-        f"{count} rows of {count} samplers and step counts, {side} x {side}, {what(model)}",
+        f"{count} jobs of each of {count} samplers and step counts, batches of {count}, "
+        f"{side} x {side}, {what(model)}",
         ("pictures per second", "median (least to most)"),
-        [("mixed batches over batches of one sampler", spread(ratios, "x"))],
+        [("a mixed queue over batches of one sampler", spread(ratios, "x"))],
     )
 
 
@@ -211,7 +216,8 @@ def card(model: DiffusionModel, rounds: int) -> None:
 
 def what(model: DiffusionModel) -> str:
     """Name a model and how it runs."""
-    return f"{model.name}, {model.device} {str(model.dtype).removeprefix('torch.')}"
+    name = f"{model.name}, {model.device} {str(model.dtype).removeprefix('torch.')}"
+    return f"{name}, compiled" if model.fast else name
 
 
 def main() -> None:
@@ -221,12 +227,17 @@ def main() -> None:
     parser.add_argument("figures", nargs="*", choices=[*names, []])
     parser.add_argument("--size", choices=("sd1", "starter"), default="sd1")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--compile", action="store_true")
     options = parser.parse_args()
     transformers.utils.logging.disable_progress_bar()
     device = choose_device("auto")
     dtype = choose_dtype("auto", device)
     chosen = options.figures or [name for name in names if name != "card" or device.type == "cuda"]
-    small = starter(device, dtype) if {"arrivals", "samplers"} & set(chosen) else None
+    small = (
+        starter(device, dtype, compiling=options.compile)
+        if {"arrivals", "samplers"} & set(chosen)
+        else None
+    )
     if "overhead" in chosen:
         sized = options.size == "sd1"
         model = random_sd1(device, torch.bfloat16) if sized else starter(device, dtype)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,14 +16,16 @@ import torch
 from PIL import Image
 from transformers import CLIPTextConfig, CLIPTextModel
 
-from inference.config import EngineConfig
+from inference.config import MAX_BATCH, EngineConfig
 from inference.engine.engine import Broken, Done, Engine, lane_limit
+from inference.engine.pace import Pace
 from inference.engine.runner import Runner
 from inference.engine.scheduler import Scheduler
 from inference.engine.work import Ask, Operation, Outcome, Paint
 from inference.models.checkpoint import CONFIGS
-from inference.models.diffusion import DiffusionModel
+from inference.models.diffusion import CELL, DiffusionModel
 from inference.models.library import Library
+from inference.models.norms import NarrowNorm
 from inference.models.words import Words
 from inference.prompts.cache import ConditioningCache
 from inference.prompts.tokenizer import load_tokenizer
@@ -33,6 +36,8 @@ PROMPTS = ("strawberry", "green apple", "red heart", "orange", "pizza", "cat fac
 #: Samplers of one and of two network calls a step, with and without noise.
 MIXED = (("Euler", 12), ("Euler a", 16), ("DPM++ 2M", 20), ("Heun", 8), ("DDIM", 10), ("LMS", 14))
 STRENGTH = 0.5
+#: What is learnt of calls' times, in all runs together, as a worker learns it.
+PACE = Pace()
 
 
 @dataclass
@@ -126,9 +131,25 @@ def filled(module: Any, device: torch.device, dtype: torch.dtype) -> Any:
     return module
 
 
-def starter(device: torch.device, dtype: torch.dtype) -> DiffusionModel:
-    """Load the model that ships with Easel."""
-    return Library(EngineConfig(), device, dtype).diffusion("")
+def starter(device: torch.device, dtype: torch.dtype, *, compiling: bool = False) -> DiffusionModel:
+    """Load the model that ships with Easel; compiled, it is compiled for every size at once."""
+    model = Library(EngineConfig(compile=compiling), device, dtype).diffusion("")
+    if model.fast is not None:
+        cells, tokens = model.size // CELL, model.words.tokenizer.length
+        text = torch.zeros(1, tokens, model.unet.config.cross_attention_dim, device=device)
+        for size in model.fast.sizes:
+            latents = torch.zeros(size, model.latent_channels, cells, cells, device=device)
+            model.denoise(latents, torch.ones(size, device=device), text.expand(size, -1, -1))
+    return model
+
+
+def as_diffusers_has_it(model: DiffusionModel) -> Any:
+    """Give a copy of the network without what Easel changes in it."""
+    network = copy.deepcopy(model.unet)
+    for part in network.modules():
+        if isinstance(part, NarrowNorm):
+            part.__class__ = torch.nn.GroupNorm
+    return network
 
 
 def paint(model: DiffusionModel, number: int, side: int, **more: Any) -> Paint:
@@ -155,10 +176,16 @@ def picture(side: int) -> Image.Image:
     return Image.open(SAMPLE).convert("RGB").resize((side, side))
 
 
-def run(model: DiffusionModel, works: Sequence[Paint], due: Sequence[float] = ()) -> list[float]:
+def run(
+    model: DiffusionModel,
+    works: Sequence[Paint],
+    due: Sequence[float] = (),
+    rows: int = MAX_BATCH,
+    pace: Pace | None = PACE,
+) -> list[float]:
     """Run each work as a job of its own; give the seconds from its arrival to its end."""
-    rows = max(8, len(MIXED))
-    engine = Engine(Runner(Lent(model), {}), Scheduler(rows, lane_limit(rows, 1)))  # type: ignore[arg-type]
+    scheduler = Scheduler(rows, lane_limit(rows, 1), pace=pace)
+    engine = Engine(Runner(Lent(model), {}), scheduler)  # type: ignore[arg-type]
     begin, ends = time.perf_counter(), [0.0] * len(works)
     waiting = list(range(len(works)))
     arrivals = list(due) or [0.0] * len(works)
@@ -196,7 +223,7 @@ class Pipeline:
             vae=model.vae,
             text_encoder=None,
             tokenizer=None,
-            unet=model.unet,
+            unet=as_diffusers_has_it(model),
             scheduler=scheduler,
             safety_checker=None,
             feature_extractor=None,

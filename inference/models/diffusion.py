@@ -19,6 +19,7 @@ from torch import Tensor
 
 from inference.models import striped_vae
 from inference.models.approximation import LinearMap
+from inference.models.buckets import Buckets
 from inference.models.errors import BrokenOutput
 from inference.models.lora.side import Side
 from inference.models.striped_vae import Stripes
@@ -66,6 +67,8 @@ class DiffusionModel:
     rgb: LinearMap | None = None
     #: Where its parts lie while others work.
     thrift: Thrift = field(default_factory=Thrift)
+    #: The denoising network compiled, where the host wants that.
+    fast: Buckets | None = None
 
     @property
     def traits(self) -> ModelTraits:
@@ -102,21 +105,20 @@ class DiffusionModel:
             pooled: [B, projection] float32, which SDXL looks at beside the tokens.
             side: LoRAs to run beside the network, the same for every row.
         """
-        self.thrift.use(UNET, len(x) * _area(x))
+        rung = self.thrift.use(UNET, len(x) * _area(x))
         timestep = torch.tensor(
             [self.table.sigma_to_t(level) for level in sigma.tolist()], device=self.device
         )
         scaled = scale_input(x, sigma)
         if extra is not None:
             scaled = torch.cat([scaled, extra], 1)
-        inputs = scaled.to(self.dtype)
-        with side.beside_unet(self.unet) if side else nullcontext():
-            output = self.unet(
-                inputs,
-                timestep,
-                text.to(self.dtype),
-                added_cond_kwargs=None if pooled is None else self._added(x, pooled),
-            ).sample
+        added = None if pooled is None else self._added(x, pooled)
+        call = (scaled.to(self.dtype), timestep, text.to(self.dtype))
+        if self.fast is not None and side is None and not rung:
+            output = self.fast(*call, added)
+        else:
+            with side.beside_unet(self.unet) if side else nullcontext():
+                output = self.unet(*call, added_cond_kwargs=added).sample
         clean: Tensor = to_x0(output.float(), x, sigma, self.prediction)
         return clean
 

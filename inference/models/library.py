@@ -74,7 +74,9 @@ class Library:
         #: What enlarges pictures; its networks lie within the same budget.
         self.upscalers = Upscalers(config, device, self._hashes, self._resident)
         self._networks = Networks(self.shelf, self._hashes)
-        self._loader = Loader(self.shelf, configs, self._hashes, device, dtype)
+        # Guidance doubles the rows of a call.
+        most = 2 * config.max_batch if config.compile else 0
+        self._loader = Loader(self.shelf, configs, self._hashes, device, dtype, most)
         #: What describes pictures; its networks lie within the same budget.
         self.describers = Describers(
             Path(config.models_dir),
@@ -98,7 +100,8 @@ class Library:
             return chosen
         if pickle := find_pickle(self.shelf, chosen):
             read_header(pickle)
-        hint = nearest(chosen, found) or f"There are: {', '.join(found)}."
+        here = [info.name for info in self.infos()]
+        hint = nearest(chosen, here) or f"There are: {', '.join(here)}."
         raise UnknownModel(f"There is no checkpoint “{chosen}” here. {hint}")
 
     def diffusion(self, name: str) -> DiffusionModel:

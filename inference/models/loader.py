@@ -10,12 +10,14 @@ from pathlib import Path
 import torch
 
 from inference.models import folder
+from inference.models.buckets import Buckets
 from inference.models.checkpoint import load_checkpoint, natural_side, read_vae
-from inference.models.diffusion import DiffusionModel
+from inference.models.diffusion import CELL, DiffusionModel
 from inference.models.embeddings import Embeddings, load_embeddings
 from inference.models.files import EMBEDDINGS, find_files, main_file, part_files, vae_beside
 from inference.models.hashes import Hashes
 from inference.models.header import read_header
+from inference.models.norms import narrow_norms
 from inference.models.resident import weight_bytes
 from inference.models.thrift import CPU, TEXT, UNET, VAE, Thrift
 from inference.prompts.chunks import Tokenizer
@@ -31,6 +33,8 @@ class Loader:
     hashes: Hashes
     device: torch.device
     dtype: torch.dtype
+    #: Entries of a network call for which it is compiled at most; 0 compiles nothing.
+    compiled: int = 0
 
     def load(self, path: Path, key: str, low_memory: str) -> DiffusionModel:
         """Load a checkpoint, its parts together or, to spare memory, ready to come one by one.
@@ -47,6 +51,8 @@ class Loader:
                 model = replace(model, vae=read_vae(vae, config, place, self.dtype))
         else:
             model = load_checkpoint(path, key, place, self.dtype, configs=self.configs, vae=vae)
+        if self.device.type == "cpu":
+            narrow_norms(model.unet)
         parts = {UNET: [model.unet], VAE: [model.vae], TEXT: model.words.models}
         return replace(
             model,
@@ -54,6 +60,18 @@ class Loader:
             words=replace(model.words, embeddings=self._embeddings(model)),
             device=self.device,
             thrift=Thrift(parts, self.device, level=low_memory),
+            fast=self._fast(model) if low_memory == "none" else None,
+        )
+
+    def _fast(self, model: DiffusionModel) -> Buckets | None:
+        """Let the denoising network be compiled, if the host wants that."""
+        if not self.compiled:
+            return None
+        return Buckets(
+            model.unet,
+            cells=model.size // CELL,
+            tokens=model.words.tokenizer.length,
+            most=self.compiled,
         )
 
     def expected(self, path: Path) -> int:

@@ -76,3 +76,11 @@ def test_a_name_is_never_a_path(library, name):
         library.diffusion(name)
     with pytest.raises(JobError, match="There is no LoRA"):
         library.side("good", [Lora(name)])
+
+
+def test_a_refusal_lists_only_what_can_be_painted_with(library, shelf):
+    (shelf / "cut.safetensors").write_bytes(b"\xff\xff\0\0\0\0\0\0{")
+    with pytest.raises(UnknownModel, match="There are: ") as caught:
+        library.diffusion("nothing")
+    assert "good" in str(caught.value)
+    assert "cut" not in str(caught.value)

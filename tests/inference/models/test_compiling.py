@@ -7,6 +7,7 @@ import shutil
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from inference.models import compiling
 from inference.models.compiling import CACHE_VARIABLE, Compiled, compiled, prepare_compiling
@@ -36,6 +37,17 @@ class Compiler:
             return module(values, **named)
 
         return fast
+
+
+def test_while_operations_are_counted_the_network_runs_as_it_is():
+    compiler = Compiler()
+    network = Compiled(Doubling(), frozenset({SHAPE}), compiler)
+
+    with FlopCounterMode(display=False):
+        network(torch.ones(SHAPE))
+    assert [] == compiler.shapes
+    network(torch.ones(SHAPE))
+    assert [SHAPE] == compiler.shapes
 
 
 def test_only_the_named_shapes_are_compiled():
