@@ -99,6 +99,13 @@ class OtherFormat(PictureRefused):
         )
 
 
+class UnreadableFile(PictureRefused):
+    """The file of the command line is not there, or may not be read."""
+
+    def __init__(self, path: str, trouble: str | None) -> None:
+        super().__init__(f"{path} cannot be read: {trouble or 'it is no file'}. Check the path.")
+
+
 class BrokenPicture(PictureRefused):
     """The picture is damaged."""
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.cli.arguments import build, picture_paths, recall_like
-from bot.errors import BrokenPicture, UserError
+from bot.errors import UnreadableFile, UserError
 from bot.house import House, opened
 from bot.metadata import read_making
 from bot.pictures import PictureLimits, check_picture
@@ -95,7 +95,7 @@ def _told(path: str | None) -> Told | None:
     try:
         told = read_making(Path(path).read_bytes())
     except OSError as error:
-        raise BrokenPicture(path) from error
+        raise UnreadableFile(path, error.strerror) from error
     if told is None:
         raise UserError(f"{path} says nothing about how it was made. Give the options yourself.")
     return told
@@ -119,7 +119,7 @@ def _read(paths: Mapping[str, str], settings: Settings) -> tuple[dict[str, bytes
         try:
             data = Path(path).read_bytes()
         except OSError as error:
-            raise BrokenPicture(path) from error
+            raise UnreadableFile(path, error.strerror) from error
         checked = check_picture(data, Path(path).name, limits)
         pictures[name] = checked.data
         notes.extend(checked.notes)

@@ -83,6 +83,18 @@ async def test_a_file_that_is_no_picture_is_refused(call, photo, content):
     assert "photo.png" in event["reason"]
 
 
+@pytest.mark.parametrize("option", ["--image", "--like"])
+async def test_a_file_that_is_not_there_is_said_to_be_missing(call, tmp_path, option):
+    path = tmp_path / "nothing.png"
+
+    code, lines = await call("job", "img2img", option, str(path))
+
+    assert (2, [f"{path} cannot be read: No such file or directory. Check the path."]) == (
+        code,
+        lines,
+    )
+
+
 async def test_a_job_that_the_worker_refuses_fails(call, photo):
     command = ("job", "img2img", "--image", str(photo), "--json")
 
