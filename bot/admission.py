@@ -18,6 +18,7 @@ from bot.gate import Gate
 from bot.policy import Asker, Rules
 from bot.reply_to import ReplyTo
 from bot.requests import asker_of
+from bot.sentences import Sentence, english
 from inference.jobs import decode
 from storage.records import JobRecord
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+NO_LONGER = english("It was its turn, but no longer allowed, and cost nothing. {why}")
 FETCH_TIMEOUT = 5.0  # seconds; the queue waits meanwhile
 
 
@@ -49,7 +51,7 @@ class Admission:
             job = decode(record.kind, record.params)
             await self._gate.check_now(rules, asker, record.guild, record.owner, job)
         except NotAllowed as error:
-            return f"It was its turn, but no longer allowed, and cost nothing. {error}"
+            return str(Sentence(NO_LONGER, why=error))
         except Exception:
             log.exception("Job %s was not looked at again.", record.id)
         return None
@@ -80,7 +82,7 @@ async def _member(guild: discord.Guild, owner: int) -> discord.Member | None:
     try:
         return await asyncio.wait_for(guild.fetch_member(owner), FETCH_TIMEOUT)
     except discord.NotFound as error:
-        raise NotAllowed(f"You are no longer on {guild.name}.") from error
+        raise NotAllowed("You are no longer on {server}.", server=guild.name) from error
     except NOT_THROUGH as error:
         log.warning("The roles of %d on %d were not read: %s", owner, guild.id, error)
         return None

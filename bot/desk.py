@@ -21,6 +21,7 @@ from bot.delivery import Delivery
 from bot.dispatcher import Dispatcher
 from bot.errors import JobGone, NeverAllowed, NoModel
 from bot.gate import Gate
+from bot.locales import speaking
 from bot.options import filled_in
 from bot.reply_to import ReplyTo
 from bot.requests import InteractionRequest, Request
@@ -105,7 +106,7 @@ class Desk:
         for source in sources.values():
             await source.look(self._reader)
         private = await self._gate.is_private(request.guild)
-        reply_to = await request.answer(texts.received(job.kind), private=private)
+        reply_to = await self._answer(request, job.kind, private=private)
         pictures = {name: await source.read(self._reader) for name, source in sources.items()}
         # Once more: reading took its time, and only now is it known how large the pictures are.
         await self._check(request, job, [(p.width, p.height) for p in pictures.values()])
@@ -123,6 +124,13 @@ class Desk:
         )
         said = [*notes, *(note for picture in pictures.values() for note in picture.notes)]
         await self._delivery.opened(submission, reply_to, said)
+
+    async def _answer(self, request: Request, kind: str, *, private: bool) -> ReplyTo:
+        """Say that a request has arrived, in the language that its answer keeps to its end."""
+        language = request.own_language if private else await self._gate.language(request)
+        with speaking(language):
+            reply_to = await request.answer(texts.received(kind), private=private)
+        return reply_to.said_in(language)
 
     async def _check(
         self, request: Request, job: Job, sizes: Iterable[tuple[int, int]] = ()
@@ -147,7 +155,7 @@ class Desk:
             raise JobGone("That result was shown already, or is no longer stored.")
         there, request = ReplyTo.decode(record.reply_to), InteractionRequest(interaction)
         private = await self._gate.is_private(request.guild) or bool(there and there.private)
-        reply_to = await request.answer(texts.received(record.kind), private=private)
+        reply_to = await self._answer(request, record.kind, private=private)
         await self._jobs.readdress(record.id, reply_to.encode())
         try:
             self._delivery.settled(await self._jobs.get(record.id))

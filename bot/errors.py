@@ -26,6 +26,7 @@ BotError
 │   ├── NoSettings         this Easel keeps no settings
 │   ├── MessageGone        the message replied to was deleted
 │   ├── TooLongForAForm    a text that an input of a form cannot hold
+│   ├── NotANumber         a text where a form asks for a number
 │   └── NoModel            no worker can start, so nothing could ever run
 └── Unreachable            a result has no place where it could be shown
 """
@@ -33,15 +34,19 @@ BotError
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
-from typing import Self
+from collections.abc import Callable, Sequence
+from typing import Any, Self
+
+from bot.sentences import OptionName, Sentence, english
 
 
 class BotError(Exception):
     """The bot failed."""
 
-    def __init__(self, message: str | None = None) -> None:
-        super().__init__(message or inspect.getdoc(self))
+    def __init__(self, message: str | None = None, /, **values: Any) -> None:
+        #: What it says, for whoever says it in another language.
+        self.sentence = Sentence(message or inspect.getdoc(type(self)) or "", **values)
+        super().__init__(str(self.sentence))
 
 
 class SettingsError(BotError):
@@ -55,11 +60,15 @@ class UserError(BotError):
 class PictureRefused(UserError):
     """The attachment cannot be used."""
 
+    #: Whether the words are those of another process, whole and in English.
+    is_quoted = False
+
     @classmethod
     def said(cls, words: str) -> Self:
         """Make one of this kind with these words, as another process raised it."""
         refusal = cls.__new__(cls)
         BotError.__init__(refusal, words)
+        refusal.is_quoted = True
         return refusal
 
 
@@ -67,7 +76,7 @@ class EmptyFile(PictureRefused):
     """The file is empty."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"{name} has no content (0 bytes). Attach it again.")
+        super().__init__("{name} has no content (0 bytes). Attach it again.", name=name)
 
 
 class FileTooLarge(PictureRefused):
@@ -75,8 +84,11 @@ class FileTooLarge(PictureRefused):
 
     def __init__(self, name: str, size: int, limit: int) -> None:
         super().__init__(
-            f"{name} is {size / 2**20:.1f} MiB; at most {limit / 2**20:.3g} MiB are taken. "
-            "Save it smaller, or as JPEG or WebP."
+            "{name} is {size} MiB; at most {limit} MiB are taken. "
+            "Save it smaller, or as JPEG or WebP.",
+            name=name,
+            size=f"{size / 2**20:.1f}",
+            limit=f"{limit / 2**20:.3g}",
         )
         self.size, self.limit = size, limit
 
@@ -85,8 +97,16 @@ class NotAPicture(PictureRefused):
     """The file is no picture."""
 
     def __init__(self, name: str, found: str = "") -> None:
-        what = f" but {found}" if found else ""
-        super().__init__(f"{name} is not a picture{what}. Attach a PNG, JPEG, WebP, AVIF or GIF.")
+        if found:
+            super().__init__(
+                "{name} is not a picture but {found}. Attach a PNG, JPEG, WebP, AVIF or GIF.",
+                name=name,
+                found=found,
+            )
+        else:
+            super().__init__(
+                "{name} is not a picture. Attach a PNG, JPEG, WebP, AVIF or GIF.", name=name
+            )
 
 
 class OtherFormat(PictureRefused):
@@ -94,8 +114,10 @@ class OtherFormat(PictureRefused):
 
     def __init__(self, name: str, found: str) -> None:
         super().__init__(
-            f"{name} is {found}, which cannot be read here. Save it as PNG, JPEG or WebP and "
-            "attach that."
+            "{name} is {found}, which cannot be read here. Save it as PNG, JPEG or WebP and "
+            "attach that.",
+            name=name,
+            found=found,
         )
 
 
@@ -111,8 +133,9 @@ class BrokenPicture(PictureRefused):
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"{name} is damaged: it breaks off or cannot be read to its end. "
-            "Save or download it again and attach the new file."
+            "{name} is damaged: it breaks off or cannot be read to its end. "
+            "Save or download it again and attach the new file.",
+            name=name,
         )
 
 
@@ -120,7 +143,12 @@ class TooManyPixels(PictureRefused):
     """The picture has too many pixels."""
 
     def __init__(self, name: str, found: str, limit: str) -> None:
-        super().__init__(f"{name} is {found}; at most {limit} are taken. Scale it down first.")
+        super().__init__(
+            "{name} is {found}; at most {limit} are taken. Scale it down first.",
+            name=name,
+            found=found,
+            limit=limit,
+        )
 
 
 class TooHeavy(PictureRefused):
@@ -128,8 +156,9 @@ class TooHeavy(PictureRefused):
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"{name} takes more memory or time to read than one picture may. Scale it down, or "
-            "save it again as a plain PNG or JPEG."
+            "{name} takes more memory or time to read than one picture may. Scale it down, or "
+            "save it again as a plain PNG or JPEG.",
+            name=name,
         )
 
 
@@ -147,14 +176,11 @@ class FileGone(PictureRefused):
     """Discord no longer has the file."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"{name} could not be fetched from Discord. Attach it again.")
+        super().__init__("{name} could not be fetched from Discord. Attach it again.", name=name)
 
 
 class NoPictureThere(PictureRefused):
     """That message shows no picture. Choose one with a picture in it."""
-
-    def __init__(self, message: str | None = None) -> None:
-        super().__init__(message or inspect.getdoc(type(self)))
 
 
 class HiddenPicture(PictureRefused):
@@ -172,7 +198,7 @@ class NotYours(UserError):
     """That job belongs to somebody else."""
 
     def __init__(self, owner: str, instead: str) -> None:
-        super().__init__(f"That is <@{owner}>'s. {instead}")
+        super().__init__("That is <@{owner}>'s. {instead}", owner=owner, instead=Sentence(instead))
         self.owner = owner
 
 
@@ -207,8 +233,10 @@ class CaseGone(UserError):
 class BadSetting(UserError):
     """A setting cannot be that."""
 
-    def __init__(self, name: str, problem: str) -> None:
-        super().__init__(f"{name} {problem}.")
+    def __init__(self, name: str, problem: str, /, **values: Any) -> None:
+        #: Without the full stop, as a list of problems has it.
+        self.problem = Sentence(problem, **{"name": name, **values})
+        super().__init__("{problem}.", problem=self.problem)
         self.name = name
 
 
@@ -217,11 +245,21 @@ class BadSettingsFile(UserError):
 
     SHOWN, LONGEST = 10, 160  # problems, and characters of one
 
-    def __init__(self, problems: Sequence[str]) -> None:
-        shown = [f"• {problem[: self.LONGEST]}." for problem in problems[: self.SHOWN]]
-        more = len(problems) - len(shown)
-        shown += [f"… and {more} more."] if more else []
-        super().__init__("Nothing was changed. The file cannot be taken:\n" + "\n".join(shown))
+    def __init__(self, problems: Sequence[Sentence]) -> None:
+        super().__init__("Nothing was changed. The file cannot be taken:")
+        #: What is wrong with it, each without a full stop.
+        self.problems = tuple(problems)
+
+    def lines(self, said: Callable[[Sentence], str]) -> list[str]:
+        """Write the message and the problems, bounded, as `said` says each."""
+        told = [Sentence("{problem}.", problem=one) for one in self.problems[: self.SHOWN]]
+        shown = [f"• {said(one)[: self.LONGEST]}" for one in told]
+        if more := len(self.problems) - len(shown):
+            shown.append(said(Sentence("… and {count} more.", count=more)))
+        return [said(self.sentence), *shown]
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines(str))
 
 
 class NoSettings(UserError):
@@ -231,18 +269,28 @@ class NoSettings(UserError):
 class MessageGone(UserError):
     """The message you replied to was deleted. Reply to another one, or attach the picture."""
 
-    def __init__(self) -> None:
-        super().__init__(inspect.getdoc(type(self)))
-
 
 class TooLongForAForm(UserError):
     """A text is too long for a form."""
 
     def __init__(self, option: str, length: int, limit: int) -> None:
         super().__init__(
-            f"Its {option.replace('_', ' ')} has {length} characters, but a form holds {limit}. "
-            "Use the slash command instead."
+            "Its {option} has {length} characters, but a form holds {limit}. "
+            "Use the slash command instead.",
+            option=OptionName(option),
+            length=length,
+            limit=limit,
         )
+
+
+class NotANumber(UserError):
+    """What was written into a form is no number."""
+
+    def __init__(self, option: str, written: str, *, whole: bool) -> None:
+        words = english("{option} must be a number, not “{written}”.")
+        if whole:
+            words = english("{option} must be a whole number, not “{written}”.")
+        super().__init__(words, option=OptionName(option), written=written)
 
 
 class NoModel(UserError):

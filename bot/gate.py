@@ -9,8 +9,10 @@ from typing import Any
 import discord
 
 from bot import policy
+from bot.locales import language_of
 from bot.policy import Asker, Rules, Use
 from bot.policy.quota import WINDOW
+from bot.policy.rules import AUTOMATIC
 from bot.requests import Request
 from bot.safety.prompts import check_prompt
 from inference.jobs import Job
@@ -48,6 +50,20 @@ class Gate:
     async def is_private(self, guild: str | None) -> bool:
         """Whether a server shows results to their member alone."""
         return (await self.rules(guild)).visibility == "private"
+
+    async def language(self, request: Request) -> str:
+        """Return the language of the answer: the member's own where they alone see it."""
+        rules = await self.rules(request.guild)
+        if request.is_private:
+            return request.own_language
+        return rules.language if rules.language != AUTOMATIC else request.common_language
+
+    async def language_for(self, guild: discord.Guild | None, guild_id: str | None) -> str:
+        """Return the language of a server's channels."""
+        chosen = (await self.rules(guild_id)).language
+        if chosen != AUTOMATIC:
+            return chosen
+        return language_of(None if guild is None else guild.preferred_locale)
 
     async def defaults(self, owner: str) -> dict[str, Any]:
         """Return a member's defaults."""

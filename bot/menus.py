@@ -9,6 +9,7 @@ from typing import Any
 import discord
 from discord import app_commands
 
+from bot.locales import say
 from bot.requests import InteractionRequest
 from bot.shown import first_picture, job_of, pictures_in
 from bot.sources import Attached, Source
@@ -73,7 +74,8 @@ async def edit(interaction: discord.Interaction[Any], message: discord.Message) 
     async def submit(answer: discord.Interaction[Any], filled: Filled) -> None:
         await target.order(answer, Img2Img(**filled.values))
 
-    await interaction.response.send_modal(JobForm("Repaint this picture", Img2Img, EDITED, submit))
+    title = say("Repaint this picture")
+    await interaction.response.send_modal(JobForm(title, Img2Img, EDITED, submit))
 
 
 async def inpaint(interaction: discord.Interaction[Any], message: discord.Message) -> None:
@@ -84,7 +86,8 @@ async def inpaint(interaction: discord.Interaction[Any], message: discord.Messag
         masks = {name: Attached(file) for name, file in filled.files.items()}
         await target.order(answer, Inpaint(**filled.values), **masks)
 
-    form = JobForm("Repaint a part of it", Inpaint, INPAINTED, submit, file="mask")
+    title = say("Repaint a part of it")
+    form = JobForm(title, Inpaint, INPAINTED, submit, file="mask")
     await interaction.response.send_modal(form)
 
 
@@ -96,9 +99,9 @@ async def parameters(interaction: discord.Interaction[Any], message: discord.Mes
     await interaction.response.defer(ephemeral=True, thinking=True)
     data = await target.picture.raw(reader)
     found = await reader.parameters(data)
-    words = found or (
+    words = found or say(
         "That picture's file says nothing about how it was made: it is no generated picture, or "
-        "what it said was removed on its way. Apps → Describe tells what it shows."
+        "what it said was removed on its way. Apps → *Describe* tells what it shows."
     )
     told = await reader.making(data)
     if found or told is None:

@@ -27,6 +27,7 @@ from bot.errors import (
 )
 from bot.intake import chunks, segments
 from bot.intake.chunks import SIGNATURE
+from bot.sentences import english
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "AVIF")
 COPIES = {"WEBP": 1.9, "AVIF": 1.4}
@@ -35,7 +36,7 @@ COPIES = {"WEBP": 1.9, "AVIF": 1.4}
 SCANS = 30  # of a progressive JPEG of the most pixels; smaller ones may have more
 MAX_SIDE = 16384  # pixels; beyond it libraries down the line overflow or crawl
 FAST_COMPRESSION = 1  # of 0 to 9: inputs are kept for a while, not for ever
-FIRST_FRAME = "Only the first frame of the animation is used."
+FIRST_FRAME = english("Only the first frame of the animation is used.")
 ORIENTATION = 0x0112  # EXIF tag
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -105,7 +106,9 @@ def check_picture(data: bytes, name: str, limits: PictureLimits) -> CheckedPictu
     except UnidentifiedImageError:
         raise _unknown(data, name) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise TooManyPixels(name, "far larger than its file", _megapixels(limits)) from None
+        raise TooManyPixels(
+            name, english("far larger than its file"), _megapixels(limits)
+        ) from None
     except MemoryError:
         raise TooHeavy(name) from None
     except BROKEN as error:
@@ -236,24 +239,28 @@ OTHERS = (
     (b"BM", "a BMP"),
     (b"II*\0", "a TIFF"),
     (b"MM\0*", "a TIFF"),
-    (b"8BPS", "a Photoshop file"),
-    (b"\xff\x0a", "a JPEG XL"),
-    (b"\0\0\0\x0cJXL ", "a JPEG XL"),
-    (b"\0\0\0\x0cjP  ", "a JPEG 2000"),
-    (b"<svg", "an SVG drawing"),
+    (b"8BPS", english("a Photoshop file")),
+    (b"\xff\x0a", english("a JPEG XL")),
+    (b"\0\0\0\x0cJXL ", english("a JPEG XL")),
+    (b"\0\0\0\x0cjP  ", english("a JPEG 2000")),
+    (b"<svg", english("an SVG drawing")),
 )
 """How pictures in formats that are not read begin, with their names."""
 
 PLAIN = (
-    (b"%PDF", "a PDF document"),
-    (b"PK\x03\x04", "a ZIP archive"),
-    (b"<!doctype html", "a web page"),
-    (b"<html", "a web page"),
-    (b"\x1aE\xdf\xa3", "a video"),
+    (b"%PDF", english("a PDF document")),
+    (b"PK\x03\x04", english("a ZIP archive")),
+    (b"<!doctype html", english("a web page")),
+    (b"<html", english("a web page")),
+    (b"\x1aE\xdf\xa3", english("a video")),
 )
 """How other files that are taken for pictures begin."""
 
-BRANDS = {b"heic": "a HEIC photo", b"heix": "a HEIC photo", b"mif1": "a HEIC photo"}
+BRANDS = {
+    b"heic": english("a HEIC photo"),
+    b"heix": english("a HEIC photo"),
+    b"mif1": english("a HEIC photo"),
+}
 
 
 def _unknown(data: bytes, name: str) -> PictureRefused:
@@ -266,11 +273,11 @@ def _unknown(data: bytes, name: str) -> PictureRefused:
         return BrokenPicture(name)
     if brand:
         known = BRANDS.get(brand)
-        return OtherFormat(name, known) if known else NotAPicture(name, "a video")
+        return OtherFormat(name, known) if known else NotAPicture(name, english("a video"))
     for begin, found in OTHERS:
         if data.startswith(begin) or start.startswith(begin):
             return OtherFormat(name, found)
     if b"<svg" in start:
-        return OtherFormat(name, "an SVG drawing")
+        return OtherFormat(name, english("an SVG drawing"))
     found = next((words for begin, words in PLAIN if start.startswith(begin.lower())), "")
     return NotAPicture(name, found)

@@ -33,6 +33,8 @@ class ReplyTo:
     own: bool = False
     #: Whether only the member sees it: it then ends with the token, and is never posted instead.
     private: bool = False
+    #: The language that the answer is written in; empty for English.
+    language: str = ""
     #: The channel of direct messages that the result goes to, where its own is closed for good.
     direct: int | None = None
 
@@ -55,6 +57,10 @@ class ReplyTo:
         )
         return f"https://discord.com/channels/{place}/{message_id}"
 
+    def said_in(self, language: str) -> ReplyTo:
+        """Note the language of the answer, which it keeps to its end."""
+        return dataclasses.replace(self, language=language)
+
     def encode(self) -> str:
         """Write it as JSON."""
         fields = dataclasses.asdict(self)
@@ -69,3 +75,9 @@ class ReplyTo:
             return cls(asked_at=asked_at, **fields)
         except (ValueError, TypeError, KeyError, AttributeError):
             return None
+
+
+def language_at(reply_to: str) -> str:
+    """Return the language of an answer, as storage keeps where it is; empty for English."""
+    there = ReplyTo.decode(reply_to)
+    return "" if there is None else there.language

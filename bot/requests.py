@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import discord
 
 from bot.failures import NOT_THROUGH
+from bot.locales import language_of
 from bot.policy import Asker
 from bot.reply_to import ReplyTo
 
@@ -32,6 +33,21 @@ class Request(Protocol):
     @property
     def asker(self) -> Asker:
         """Where it is asked, and as what."""
+        ...
+
+    @property
+    def own_language(self) -> str:
+        """The language of who asks, as far as it is known."""
+        ...
+
+    @property
+    def common_language(self) -> str:
+        """The language of those who see the answer, where their server chose none."""
+        ...
+
+    @property
+    def is_private(self) -> bool:
+        """Whether the answer is for the member alone, whatever the server wants."""
         ...
 
     async def answer(self, words: str, *, private: bool = False) -> ReplyTo:
@@ -70,6 +86,22 @@ class InteractionRequest:
         """The channel and the member's roles, as Discord sent them along."""
         return asker_of(self._interaction.user, self._interaction.channel)
 
+    @property
+    def own_language(self) -> str:
+        """The language of the member's Discord."""
+        return language_of(self._interaction.locale)
+
+    @property
+    def common_language(self) -> str:
+        """The language of the server; in a direct message the member's own."""
+        locale = self._interaction.guild_locale
+        return self.own_language if locale is None else language_of(locale)
+
+    @property
+    def is_private(self) -> bool:
+        """Whether only the member can see the answer: not of itself."""
+        return False
+
     async def answer(self, words: str, *, private: bool = False) -> ReplyTo:
         """Send a message, to everyone or to the member alone."""
         try:
@@ -107,6 +139,12 @@ class InteractionRequest:
 class InPlaceRequest(InteractionRequest):
     """A button, menu or form whose message itself becomes the answer."""
 
+    @property
+    def is_private(self) -> bool:
+        """Whether only the member sees the message."""
+        message = self._interaction.message
+        return message is not None and message.flags.ephemeral
+
     async def answer(self, words: str, *, private: bool = False) -> ReplyTo:
         """Keep the message as it is for now: a refusal then changes nothing."""
         try:
@@ -116,7 +154,7 @@ class InPlaceRequest(InteractionRequest):
         message = self._interaction.message
         if message is None:
             return self._reply_to(0, private)
-        return self._reply_to(message.id, message.flags.ephemeral)
+        return self._reply_to(message.id, self.is_private)
 
 
 def asker_of(member: Any, channel: Any) -> Asker:

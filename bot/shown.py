@@ -13,6 +13,7 @@ import discord
 from bot.attachments import PictureReader
 from bot.errors import FileGone, NoPictureThere
 from bot.pictures import CheckedPicture
+from bot.sentences import Sentence
 from bot.sources import Attached, Source
 
 Fetch = Callable[[str], Awaitable[bytes]]
@@ -75,8 +76,8 @@ def first_picture(sources: list[Source]) -> tuple[Source, tuple[str, ...]]:
     """
     if not sources:
         raise NoPictureThere
-    more = f"Used the first of its {len(sources)} pictures." if len(sources) > 1 else ""
-    return sources[0], (more,) if more else ()
+    more = Sentence("Used the first of its {count} pictures.", count=len(sources))
+    return sources[0], (str(more),) if len(sources) > 1 else ()
 
 
 def job_of(message: discord.Message) -> str | None:

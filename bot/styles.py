@@ -73,7 +73,7 @@ class StyleShelf:
         if found is None and guild is not None and self._guilds is not None:
             found = await self._guilds.style(guild, name)
         if found is None:
-            raise UserError(f"There is no style “{name}” here. /style list shows them.")
+            raise UserError("There is no style “{name}” here. /style list shows them.", name=name)
         return found
 
     def _store(self) -> GuildStore:

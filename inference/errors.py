@@ -52,7 +52,7 @@ class UnknownChoice(JobError):
         close = difflib.get_close_matches(value, choices, n=3, cutoff=0.5)
         hint = f"Did you mean {' or '.join(close)}?" if close else f"Use {', '.join(choices)}."
         super().__init__(field, f"There is no {field.replace('_', ' ')} “{value}”. {hint}")
-        self.value, self.choices = value, tuple(choices)
+        self.value, self.choices, self.close = value, tuple(choices), tuple(close)
 
 
 class PictureMissing(JobError):
@@ -60,6 +60,7 @@ class PictureMissing(JobError):
 
     def __init__(self, kind: str, name: str) -> None:
         super().__init__(name, f"{kind} needs the picture “{name}”: attach one.")
+        self.kind = kind
 
 
 class EngineError(InferenceError):

@@ -83,7 +83,7 @@ class DiskFull(StorageError):
 class QueueFull(StorageError):
     """The queue is full. Wait until a job has ended."""
 
-    def __init__(self, scope: str, limit: int, queued: int, wait: str = "") -> None:
+    def __init__(self, scope: str, limit: int, queued: int, wait: object = "") -> None:
         whose = {
             "owner": "You already have",
             "guild": "This server already has",
@@ -94,9 +94,9 @@ class QueueFull(StorageError):
             f"{whose} {queued} waiting {jobs}, and the limit is {limit}. "
             f"Wait until one has started{f', in {wait}' if wait else ''}, or cancel one."
         )
-        self.scope, self.limit, self.queued = scope, limit, queued
+        self.scope, self.limit, self.queued, self.wait = scope, limit, queued, wait
 
-    def until(self, wait: str) -> QueueFull:
+    def until(self, wait: object) -> QueueFull:
         """Say so with the time that the wait will take, such as "20 to 40 s"."""
         return QueueFull(self.scope, self.limit, self.queued, wait)
 

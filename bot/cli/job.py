@@ -97,7 +97,9 @@ def _told(path: str | None) -> Told | None:
     except OSError as error:
         raise UnreadableFile(path, error.strerror) from error
     if told is None:
-        raise UserError(f"{path} says nothing about how it was made. Give the options yourself.")
+        raise UserError(
+            "{path} says nothing about how it was made. Give the options yourself.", path=path
+        )
     return told
 
 

@@ -8,24 +8,25 @@ from typing import Any, Literal
 import discord
 from discord import app_commands
 
-from bot import policy
+from bot import policy, texts
 from bot.commands.base import EaselCog, ended_jobs
 from bot.errors import NotYours, UserError
 from bot.failures import NOT_THROUGH
+from bot.locales import say
 from bot.options import shows
 from bot.requests import InteractionRequest
 from bot.results import pictures_of
+from bot.sentences import english
 from bot.views.base import record_of, refuse_others
 from bot.views.results import EDITED, STRONG, SUBTLE, repeated, seed_of
 from bot.views.rows import varies
-from inference.errors import JobError
 from inference.jobs import Img2Img, decode
 from inference.jobs.names import MAX_SEED
 from storage.records import JobRecord
 
 SHARES = {"subtle": SUBTLE, "strong": STRONG}
 CHANGED = (*EDITED, "seed", "batch")
-NOT_DELETED = (
+NOT_DELETED = english(
     "That message could not be deleted: it is gone already, or Easel may not do so there. "
     "Press 🗑️ under it instead."
 )
@@ -79,17 +80,18 @@ class AgainCog(EaselCog):
             raise UserError(NOT_DELETED) from error
         if not gone:
             raise UserError(NOT_DELETED)
-        await interaction.response.send_message("Deleted.", ephemeral=True)
+        await interaction.response.send_message(say("Deleted."), ephemeral=True)
 
 
 def _fixed(record: JobRecord, vary: str | None, picture: int | None) -> dict[str, Any]:
     """Keep the seed of the picture that is varied or changed.
 
     Raises:
-        JobError: no seed decides that kind of job.
+        UserError: no seed decides that kind of job.
     """
     if not varies(record):
-        raise JobError("vary", f"No seed decides that {record.kind}, so it cannot be varied.")
+        words = english("No seed decides that {kind}, so it cannot be varied.")
+        raise UserError(words, kind=texts.title(record.kind))
     pictures = pictures_of(record)
     chosen = pictures[min(picture or 1, len(pictures)) - 1] if pictures else {}
     fixed: dict[str, Any] = {"seed": seed_of(record, chosen)}

@@ -8,7 +8,9 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from bot.locales import heard, say
 from bot.options import Autocomplete
+from bot.sentences import english
 from bot.styles import style_names
 from bot.texts.lineage import offered
 from bot.views import client_of
@@ -43,7 +45,7 @@ def completion(*kinds: str, everything: bool = False) -> Autocomplete:
         guild = None if interaction.guild_id is None else str(interaction.guild_id)
         allowed = () if everything else (await client.gate.rules(guild)).models
         found = {
-            model.name: model.about
+            model.name: heard(model.about)
             for worker in client.service.workers
             for model in worker.models
             if model.kind in kinds
@@ -84,14 +86,14 @@ async def ended_jobs(
 
 
 MASKS = {
-    "subject": "what stands out",
-    "background": "all but what stands out",
-    "face": "every face",
-    "left 30%": "a strip of the left, right, top or bottom",
-    "circle 50% 40% r20%": "a circle: middle across and down, radius",
-    "rect 10% 10% 60% 50%": "a rectangle: left, top, right, bottom",
-    "B2-D4": "cells of the grid that /mask grid shows",
-    "all - face": "shapes and things add up with + and come off with -",
+    "subject": english("what stands out"),
+    "background": english("all but what stands out"),
+    "face": english("every face"),
+    "left 30%": english("a strip of the left, right, top or bottom"),
+    "circle 50% 40% r20%": english("a circle: middle across and down, radius"),
+    "rect 10% 10% 60% 50%": english("a rectangle: left, top, right, bottom"),
+    "B2-D4": english("cells of the grid that /mask grid shows"),
+    "all - face": english("shapes and things add up with + and come off with -"),
 }
 """Masks in words to begin with."""
 
@@ -100,9 +102,10 @@ async def mask_words(
     interaction: discord.Interaction[Any], current: str
 ) -> list[app_commands.Choice[str]]:
     """Complete a mask in words: examples, until what was typed is none of them."""
+    masks = {words: say(about) for words, about in MASKS.items()}
     return [
-        app_commands.Choice(name=_shown(words, MASKS[words]), value=words)
-        for words in matching(MASKS, current)
+        app_commands.Choice(name=_shown(words, masks[words]), value=words)
+        for words in matching(masks, current)
     ]
 
 

@@ -11,10 +11,14 @@ from bot import texts
 from bot.commands.base import MAX_CHOICE, EaselCog
 from bot.commands.queue import ACTIVE
 from bot.errors import NothingToCancel, UserError
+from bot.locales import say
+from bot.sentences import Sentence, english
+from bot.texts.made import STATES
 from bot.views import client_of
 from storage.records import JobRecord, JobState
 
 ALL = "all"
+EVERY = english("all of them")
 
 
 async def my_jobs(
@@ -26,7 +30,7 @@ async def my_jobs(
     )
     found = [app_commands.Choice(name=_shown(job), value=job.id) for job in active]
     if len(active) > 1:
-        found.append(app_commands.Choice(name="all of them", value=ALL))
+        found.append(app_commands.Choice(name=say(EVERY), value=ALL))
     return [choice for choice in found if current.casefold() in choice.name.casefold()]
 
 
@@ -46,7 +50,7 @@ class CancelCog(EaselCog):
             for record in chosen
         ]
         lines = [
-            f"Cancelled {record.kind} `{record.id}`."
+            texts.was_cancelled(record)
             if record.state is JobState.CANCELLED
             else texts.not_cancelled(record)
             for record in cancelled
@@ -61,11 +65,14 @@ class CancelCog(EaselCog):
             raise NothingToCancel
         if not wanted and len(active) > 1:
             raise UserError(
-                f"You have {len(active)} jobs. Pick one in the option “job”, or “all of them”."
+                "You have {count} jobs. Pick one in the option **job**, or “{all}”.",
+                count=len(active),
+                all=Sentence(EVERY),
             )
         return active
 
 
 def _shown(record: JobRecord) -> str:
     prompt = str(record.params.get("prompt") or "")
-    return f"{record.kind} ({record.state}) …{record.id[-4:]} {prompt}"[:MAX_CHOICE].strip()
+    state = say(STATES[record.state])
+    return f"{texts.title(record.kind)} ({state}) …{record.id[-4:]} {prompt}"[:MAX_CHOICE].strip()

@@ -8,7 +8,7 @@ import discord
 from discord import app_commands
 
 from bot.commands.base import EaselCog
-from bot.help_pages import PAGES, START
+from bot.help_pages import PAGES, START, page
 
 
 class HelpCog(EaselCog):
@@ -22,4 +22,4 @@ class HelpCog(EaselCog):
         topic: Literal[tuple(PAGES)] = START,  # type: ignore[valid-type]
     ) -> None:
         """Show a page of help to the member alone."""
-        await interaction.response.send_message(PAGES[topic], ephemeral=True)
+        await interaction.response.send_message(page(topic), ephemeral=True)

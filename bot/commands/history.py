@@ -9,12 +9,14 @@ from discord import app_commands
 
 from bot import texts, views
 from bot.commands.base import ENDED, EaselCog, ended_jobs
+from bot.locales import say
+from bot.sentences import english
 from bot.views.base import record_of, refuse_others
 from bot.views.history import show_job
 from bot.views.results import send_block
 
 LISTED = 10  # jobs of one page: their lines fit into one message
-YOURS = "Ask for one of your own."
+YOURS = english("Ask for one of your own.")
 
 
 class HistoryCog(EaselCog):
@@ -49,7 +51,7 @@ class HistoryCog(EaselCog):
         records = await self.bot.jobs.list_for(owner, states=ENDED, limit=LISTED)
         if not records:
             await interaction.followup.send(
-                "You have made nothing yet. `/help` shows how to begin."
+                say("You have made nothing yet. `/help` shows how to begin.")
             )
             return
         view = views.for_history(records)

@@ -9,9 +9,14 @@ from discord import app_commands
 
 from bot import texts
 from bot.commands.base import MAX_CHOICE, EaselCog
+from bot.locales import say
+from bot.sentences import english
 from bot.views import client_of
 from bot.views.moderation import Release, Remove, for_case
+from storage.moderation import Case
+from storage.records import JobRecord
 
+KINDS = {"reported": english("reported"), "held": english("held")}
 WHICH = "Its number, as /moderation list shows it"
 
 
@@ -20,7 +25,7 @@ async def open_cases(
 ) -> list[app_commands.Choice[int]]:
     """Complete the server's open cases."""
     found = await client_of(interaction).bench.cases(str(interaction.guild_id))
-    named = [(f"#{case.number} {case.kind} {record.kind}", case.number) for case, record in found]
+    named = [(_named(case, record), case.number) for case, record in found]
     return [
         app_commands.Choice(name=name[:MAX_CHOICE], value=number)
         for name, number in named[:25]
@@ -71,3 +76,7 @@ class ModerationCog(EaselCog):
         """Delete it."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         await interaction.followup.send(await Remove(case).decide(interaction), ephemeral=True)
+
+
+def _named(case: Case, record: JobRecord) -> str:
+    return f"#{case.number} {say(KINDS.get(case.kind, case.kind))} {texts.title(record.kind)}"

@@ -8,11 +8,13 @@ import discord
 from discord import app_commands
 
 from bot.commands.base import EaselCog
-from bot.forgetting import forget, kept_of
+from bot.forgetting import Kept, forget, kept_of
+from bot.locales import counted, say
+from bot.sentences import english
 
 SURE = "yes, delete all of it"
 
-STORED = (
+STORED = english(
     "Of you, this Easel stores {jobs} and {pictures}: who asked, where, with which options, and "
     "the pictures that went in and came out, without place, time and camera. Your messages are not "
     "kept. They serve the buttons, `/history` and deliveries, and nothing else; nothing is used "
@@ -22,7 +24,8 @@ STORED = (
     "Results in channels are Discord's: 🗑️ *Delete* takes each away."
 )
 
-COMES, WAITS = "comes to your direct messages", "waits for you in `/queue`"
+COMES = english("comes to your direct messages")
+WAITS = english("waits for you in `/queue`")
 
 
 class PrivacyCog(EaselCog):
@@ -34,11 +37,12 @@ class PrivacyCog(EaselCog):
     async def show(self, interaction: discord.Interaction[Any]) -> None:
         """Count it for the member alone."""
         kept = await kept_of(str(interaction.user.id), self.bot.jobs)
-        words = STORED.format(
-            jobs=_count(kept.jobs, "job"),
-            pictures=_count(len(kept.pictures), "picture"),
+        comes = await self.bot.direct.allowed(str(interaction.user.id))
+        words = say(
+            STORED,
+            **_counts(kept),
             until=_until(self.bot.settings.keep_days),
-            direct=COMES if await self.bot.direct.allowed(str(interaction.user.id)) else WAITS,
+            direct=say(COMES if comes else WAITS),
         )
         await interaction.response.send_message(words, ephemeral=True)
 
@@ -53,7 +57,10 @@ class PrivacyCog(EaselCog):
         allowed = allow == "yes"
         await self.bot.direct.allow(str(interaction.user.id), allowed=allowed)
         await interaction.response.send_message(
-            f"Noted: a result whose channel is closed to me {COMES if allowed else WAITS}.",
+            say(
+                "Noted: a result whose channel is closed to me {direct}.",
+                direct=say(COMES if allowed else WAITS),
+            ),
             ephemeral=True,
         )
 
@@ -68,18 +75,27 @@ class PrivacyCog(EaselCog):
             owner, bot.dispatcher, bot.jobs, bot.blobs, bot.guild_store, bot.moderation_store
         )
         await interaction.followup.send(
-            f"Deleted {_count(kept.jobs, 'job')} and {_count(len(kept.pictures), 'picture')}, and "
-            "your defaults and styles. Buttons under your old results no longer work.",
+            say(
+                "Deleted {jobs} and {pictures}, and your defaults and styles. Buttons under your "
+                "old results no longer work.",
+                **_counts(kept),
+            ),
             ephemeral=True,
         )
 
 
 def _until(days: float) -> str:
-    forget = "you delete them with `/privacy forget`"
     if not days:
-        return f"until {forget}, or the host does"
-    return f"at most {days:g} days after the job has ended, or until {forget}"
+        return say("until you delete them with `/privacy forget`, or the host does")
+    return say(
+        "at most {days} days after the job has ended, or until you delete them with "
+        "`/privacy forget`",
+        days=f"{days:g}",
+    )
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def _counts(kept: Kept) -> dict[str, str]:
+    return {
+        "jobs": counted(kept.jobs, "1 job", "{count} jobs"),
+        "pictures": counted(len(kept.pictures), "1 picture", "{count} pictures"),
+    }

@@ -9,6 +9,7 @@ from discord import app_commands
 
 from bot import policy, texts, views
 from bot.commands.base import EaselCog
+from bot.locales import say
 from bot.requests import InteractionRequest
 from storage.records import JobState
 
@@ -53,4 +54,4 @@ class QueueCog(EaselCog):
         request, gate = InteractionRequest(interaction), self.bot.gate
         seconds = policy.quota_of(await gate.rules(request.guild), request.asker)
         left = texts.quota(seconds, await gate.uses(request.guild, request.owner))
-        return f"\nGPU time on this server: {left}" if left else ""
+        return "\n" + say("GPU time on this server: {left}", left=left) if left else ""

@@ -10,6 +10,7 @@ from discord import app_commands
 from bot import texts
 from bot.commands.base import EaselCog
 from bot.errors import NotAllowed, UserError
+from bot.locales import say
 from bot.styles import MAX_STYLES, OfMember, style_names
 from storage.guilds import Style
 
@@ -55,10 +56,15 @@ class StyleCog(EaselCog):
         else:
             mine: OfMember = await shelf.of_member(owner)
             if len(mine | {style.name: style}) > MAX_STYLES:
-                raise UserError(f"You have {MAX_STYLES} styles. Delete one with /style delete.")
+                raise UserError(
+                    "You have {count} styles. Delete one with /style delete.", count=MAX_STYLES
+                )
             await shelf.put_of_member(owner, mine | {style.name: style})
         await interaction.response.send_message(
-            f"Saved. Use it with the option style: {texts.quote(style.name, 50)}", ephemeral=True
+            say(
+                "Saved. Use it with the option **style**: {name}", name=texts.quote(style.name, 50)
+            ),
+            ephemeral=True,
         )
 
     @style.command(description="Delete a style.")
@@ -77,7 +83,7 @@ class StyleCog(EaselCog):
             await shelf.put_of_member(owner, mine)
         if not gone:
             raise UserError("There is no style of that name. /style list shows them.")
-        await interaction.response.send_message("Deleted.", ephemeral=True)
+        await interaction.response.send_message(say("Deleted."), ephemeral=True)
 
 
 def _guild(interaction: discord.Interaction[Any]) -> str | None:

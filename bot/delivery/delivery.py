@@ -16,13 +16,14 @@ from bot import texts, views
 from bot.delivery.composer import Composer
 from bot.delivery.outgoing import Outgoing
 from bot.delivery.progress import ProgressBoard
-from bot.delivery.routes import AnswerGone, Routes
+from bot.delivery.routes import NOT_DISCORD, PRIVATE, AnswerGone, Routes
 from bot.dispatcher import IdleWait, Submission, straight
 from bot.errors import Unreachable
 from bot.failures import NOT_THROUGH
+from bot.locales import speaking
 from bot.logs import about
 from bot.meter import Meter
-from bot.reply_to import DEFAULT_FILE_LIMIT, ReplyTo
+from bot.reply_to import DEFAULT_FILE_LIMIT, ReplyTo, language_at
 from inference.events import Progress
 from storage.blobs import BlobStore
 from storage.errors import StorageError
@@ -34,7 +35,6 @@ log = logging.getLogger(__name__)
 SWEEP_INTERVAL = 60.0  # seconds between two looks for results that did not get through
 GIVE_UP_AFTER = timedelta(hours=24)
 EDIT, POST, DIRECT = "edit", "post", "direct"
-PRIVATE = "it was for you alone, and Discord ends such answers after a quarter of an hour"
 TOO_LARGE = 413  # HTTP status of a request with too large files
 SMALLER = (DEFAULT_FILE_LIMIT, DEFAULT_FILE_LIMIT // 4)
 """Bytes of one file that are tried where Discord refuses what it said it would take."""
@@ -103,15 +103,16 @@ class Delivery(Composer):
                 if current.state.is_terminal:
                     self.board.forget(record.id)
                 elif card.shown_at is None:
-                    place = texts.waiting(
-                        current,
-                        submission.place,
-                        workers_ready=submission.workers_ready,
-                        notes=notes,
-                        ready=submission.ready,
-                        price=submission.price,
-                    )
-                    await self._routes.edit_card(reply_to, place, views.for_waiting(record))
+                    with speaking(reply_to.language):
+                        words = texts.waiting(
+                            current,
+                            submission.place,
+                            workers_ready=submission.workers_ready,
+                            notes=notes,
+                            ready=submission.ready,
+                            price=submission.price,
+                        )
+                        await self._routes.edit_card(reply_to, words, views.for_waiting(record))
         except (*NOT_THROUGH, StorageError) as error:
             log.warning("The place of job %s was not shown: %s", record.id, error)
 
@@ -161,7 +162,7 @@ class Delivery(Composer):
     async def _settle(self, record: JobRecord) -> None:
         try:
             async with self.board.card(record.id).lock:
-                with about(record):
+                with about(record), speaking(language_at(record.reply_to)):
                     await self._announce(record)
         except StorageError:
             log.exception("The delivery of %s could not be noted.", record.id)
@@ -178,7 +179,7 @@ class Delivery(Composer):
             await self._say_cancelled(record, reply_to)
             return
         if reply_to is None:
-            await self._jobs.undeliverable(record.id, "it was not asked in Discord")
+            await self._jobs.undeliverable(record.id, NOT_DISCORD)
             return
         editable = reply_to.own or reply_to.token_works(discord.utils.utcnow())
         route = DIRECT if reply_to.direct else EDIT if editable else POST
@@ -264,13 +265,14 @@ class Delivery(Composer):
         if reply_to is None or not record.message:
             return
         there = replace(reply_to, own=True, message_id=int(record.message))
-        outgoing = await self._for_channel(
-            await self.compose(record, there.file_limit), there.without_token()
-        )
-        try:
-            await self._routes.edit(there, outgoing)
-        except (AnswerGone, *NOT_THROUGH) as error:
-            log.info("The message of %s stays as it is: %s", record.id, error)
+        with speaking(there.language):
+            outgoing = await self._for_channel(
+                await self.compose(record, there.file_limit), there.without_token()
+            )
+            try:
+                await self._routes.edit(there, outgoing)
+            except (AnswerGone, *NOT_THROUGH) as error:
+                log.info("The message of %s stays as it is: %s", record.id, error)
 
     async def take_away(self, record: JobRecord) -> bool:
         """Delete the message that shows a result; False where none is known."""

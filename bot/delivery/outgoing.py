@@ -14,6 +14,7 @@ import discord
 from bot import texts, views
 from bot.delivery.packing import MAX_REQUEST, Packed, pack
 from bot.delivery.sheet import make_sheet
+from bot.locales import said, say
 from bot.results import RESULT, is_batch, pictures_of
 from bot.texts.made import kept_original, sheet_alt_text, sheet_help
 from storage.blobs import BlobStore
@@ -101,7 +102,11 @@ async def compose(
     text = str((record.result or {}).get("text") or "")
     if texts.is_cut(text) and len(uploads) < MAX_FILES:
         name = f"easel-{record.kind}-{record.id[-6:]}.txt"
-        uploads.append(Upload(name, text.encode(), f"All words of this {record.kind}"))
+        uploads.append(
+            Upload(
+                name, text.encode(), say("All words of this {kind}", kind=texts.title(record.kind))
+            )
+        )
     return Outgoing(record, texts.result(record, notes, origin), tuple(uploads))
 
 
@@ -122,10 +127,13 @@ async def compose_one(
     picture = pictures[number - 1]
     packed = await _packed([picture], blobs, min(file_limit, MAX_REQUEST))
     alone = replace(record, result={**(record.result or {}), "pictures": [picture], "notes": []})
-    said = [f"Picture {number} of {len(pictures)}.", *_dropped(record, [packed])]
+    lines = [
+        say("Picture {number} of {count}.", number=number, count=len(pictures)),
+        *_dropped(record, [packed]),
+    ]
     alt = texts.alt_text(record, number, len(pictures), captions.get(picture["key"], ""))
     upload = _upload(record, number, packed, alt)
-    return Outgoing(record, texts.result(alone, said, origin), (upload,), number)
+    return Outgoing(record, texts.result(alone, lines, origin), (upload,), number)
 
 
 async def _uploads(
@@ -146,7 +154,7 @@ async def _uploads(
         try:
             packed = await _packed(pictures, blobs, limit)
         except BlobMissing:
-            notes.append(f"Picture {number} is no longer stored.")
+            notes.append(say("Picture {number} is no longer stored.", number=number))
             continue
         caption = captions.get(pictures[0]["key"], "")
         alt = texts.alt_text(record, number, len(shown), caption)
@@ -156,13 +164,13 @@ async def _uploads(
         dropped.append(packed)
     notes += _dropped(record, dropped)
     if left > 0:
-        notes.append(f"{left} more pictures do not fit into one message.")
+        notes.append(say("{count} more pictures do not fit into one message.", count=left))
     return uploads, list(dict.fromkeys(note for note in notes if note))
 
 
 def _dropped(record: JobRecord, shown: Iterable[Packed]) -> list[str]:
     """Say what was dropped to make files small enough, and where nothing is."""
-    notes = list(dict.fromkeys(packed.note for packed in shown if packed.note))
+    notes = list(dict.fromkeys(str(said(packed.note)) for packed in shown if packed.note))
     return [*notes, kept_original(record)] if notes else []
 
 

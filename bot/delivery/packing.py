@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from PIL import Image
 
+from bot.sentences import Sentence
+
 MAX_REQUEST = 24 * 2**20  # bytes of all files of one message; Discord's own limit is 25 MiB
 WEBP_SIDE = 16383  # pixels; the format's own limit
 QUALITIES = (95, 88, 80)
@@ -28,8 +30,8 @@ class Packed:
     data: bytes
     #: `png`, `webp` or `jpg`.
     suffix: str
-    #: What was dropped, as a sentence; empty when nothing was.
-    note: str = ""
+    #: What was dropped; None when nothing was.
+    note: Sentence | None = None
 
 
 def pack(png: bytes, limit: int, infotext: str = "") -> Packed:
@@ -48,18 +50,18 @@ def pack(png: bytes, limit: int, infotext: str = "") -> Packed:
 def _rungs(picture: Image.Image, exif: bytes) -> Iterator[Packed]:
     small = picture
     for halving in range(HALVINGS + 1):
-        size = "" if not halving else f" at {small.width} × {small.height} pixels"
+        size = small.size if halving else None
         if max(small.size) <= WEBP_SIDE:
             if not halving:
                 yield Packed(_save(small, "WEBP", exif, lossless=True, method=2), "webp")
             for quality in QUALITIES:
                 data = _save(small, "WEBP", exif, quality=quality, method=2)
-                yield Packed(data, "webp", _note(f"WebP of quality {quality}{size}"))
+                yield Packed(data, "webp", _note("WebP", quality, size))
         else:
             flat = small.convert("RGB")
             for quality in QUALITIES:
                 data = _save(flat, "JPEG", exif, quality=quality)
-                yield Packed(data, "jpg", _note(f"JPEG of quality {quality}{size}"))
+                yield Packed(data, "jpg", _note("JPEG", quality, size))
         small = small.resize((max(1, small.width // 2), max(1, small.height // 2)))
 
 
@@ -76,5 +78,16 @@ def _exif(infotext: str) -> bytes:
     return exif.tobytes()
 
 
-def _note(form: str) -> str:
-    return f"Too large for this channel as it is: shown as {form}."
+def _note(form: str, quality: int, size: tuple[int, int] | None) -> Sentence:
+    about = {"form": form, "quality": quality}
+    if size is None:
+        return Sentence(
+            "Too large for this channel as it is: shown as {form} of quality {quality}.", **about
+        )
+    return Sentence(
+        "Too large for this channel as it is: shown as {form} of quality {quality} at "
+        "{width} × {height} pixels.",
+        width=size[0],
+        height=size[1],
+        **about,
+    )

@@ -15,6 +15,7 @@ import discord
 from bot import texts, views
 from bot.delivery.routes import Routes
 from bot.failures import NOT_THROUGH
+from bot.locales import speaking
 from bot.reply_to import ReplyTo
 from inference.events import Progress
 from storage.errors import StorageError
@@ -89,19 +90,19 @@ class ProgressBoard:
 
     async def show(self, record: JobRecord, progress: Progress, reply_to: ReplyTo) -> None:
         """Edit a card to show a step; what goes wrong is dropped."""
-        content = texts.progress(record, progress.step, progress.steps)
+        with speaking(reply_to.language):
+            content = texts.progress(record, progress.step, progress.steps)
+            view, alt = views.for_waiting(record), texts.preview(progress.step, progress.steps)
         card = self.card(record.id)
         async with card.lock:
             try:
-                files = await self._preview(record, card, progress)
-                edit = self._routes.edit_card(reply_to, content, views.for_waiting(record), files)
+                files = await self._preview(record, card, alt)
+                edit = self._routes.edit_card(reply_to, content, view, files)
                 await asyncio.wait_for(edit, EDIT_TIMEOUT)
             except (*NOT_THROUGH, StorageError) as error:
                 log.info("Progress of %s was not shown: %s", record.id, error)
 
-    async def _preview(
-        self, record: JobRecord, card: Card, progress: Progress
-    ) -> list[discord.File] | None:
+    async def _preview(self, record: JobRecord, card: Card, alt: str) -> list[discord.File] | None:
         """Read the newest preview, if there is one to be seen; None leaves what is shown."""
         path, card.preview = card.preview, None
         if path is None or not await self.may_preview(record):
@@ -110,8 +111,7 @@ class ProgressBoard:
             data = await asyncio.to_thread(_read, path)
         except OSError:  # the worker has replaced it, or the job is over
             return None
-        words = texts.preview(progress.step, progress.steps)
-        return [discord.File(io.BytesIO(data), PREVIEW_NAME, description=words)]
+        return [discord.File(io.BytesIO(data), PREVIEW_NAME, description=alt)]
 
 
 def _read(path: Path) -> bytes:

@@ -13,6 +13,7 @@ from bot.delivery.outgoing import Outgoing
 from bot.errors import Unreachable
 from bot.failures import NOT_THROUGH
 from bot.reply_to import DEFAULT_FILE_LIMIT, ReplyTo
+from bot.sentences import english
 
 log = logging.getLogger(__name__)
 
@@ -24,12 +25,14 @@ UNKNOWN_WEBHOOK, UNKNOWN_INTERACTION = 10015, 10062
 MISSING_ACCESS, MISSING_PERMISSIONS, DMS_CLOSED = 50001, 50013, 50007
 
 WHY_UNREACHABLE = {
-    UNKNOWN_CHANNEL: "the channel is gone",
-    UNKNOWN_GUILD: "the server is gone",
-    MISSING_ACCESS: "Easel cannot see the channel",
-    MISSING_PERMISSIONS: "Easel may not write or attach files in the channel",
-    DMS_CLOSED: "your direct messages are closed",
+    UNKNOWN_CHANNEL: english("the channel is gone"),
+    UNKNOWN_GUILD: english("the server is gone"),
+    MISSING_ACCESS: english("Easel cannot see the channel"),
+    MISSING_PERMISSIONS: english("Easel may not write or attach files in the channel"),
+    DMS_CLOSED: english("your direct messages are closed"),
 }
+PRIVATE = english("it was for you alone, and Discord ends such answers after a quarter of an hour")
+NOT_DISCORD = english("it was not asked in Discord")
 
 
 class AnswerGone(Exception):

@@ -14,6 +14,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from bot.sentences import Sentence, english
 from inference.service import Service
 from storage.records import JobRecord, JobState, QueuePlace
 
@@ -24,7 +25,7 @@ DOUBT = (0.5, 2.0)
 #: What the range leaves out at each end: of ten jobs, eight shall be ready within it.
 OUTSIDE = 0.1
 #: How ranges are said: in the largest unit of which there are at least a few.
-UNITS = ((3600, "h"), (60, "min"), (1, "s"))
+UNITS = ((3600, english("h")), (60, english("min")), (1, english("s")))
 FEW = 1.5
 #: Foretellings that are kept until their jobs end.
 MOST = 4096
@@ -38,17 +39,20 @@ class Span:
     high: float
 
 
-def span(seconds: Span) -> str:
+def span(seconds: Span) -> Sentence:
     """Say a range of time as people do, no more exact than it is."""
     unit, name = next(
         (unit, name) for unit, name in UNITS if seconds.high >= FEW * unit or unit == 1
     )
     low, high = (round(each / unit) for each in (seconds.low, seconds.high))
     if high < 1:
-        return "a moment"
+        return Sentence("a moment")
+    said = {"low": low, "high": high, "unit": Sentence(name)}
     if low < 1:
-        return f"up to {high} {name}"
-    return f"about {high} {name}" if low == high else f"{low} to {high} {name}"
+        return Sentence("up to {high} {unit}", **said)
+    if low == high:
+        return Sentence("about {high} {unit}", **said)
+    return Sentence("{low} to {high} {unit}", **said)
 
 
 class Forecast:

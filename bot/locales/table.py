@@ -1,4 +1,4 @@
-"""One language: what the commands' names, texts and choices are called in it."""
+"""One language: what commands, texts and choices are called in it, and what is answered."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from functools import cache
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
+ENGLISH = "en"
+"""The language of the code, which has no file."""
 WITH_DEFAULT = re.compile(r"(?P<text>.+) \((?P<default>[^()]+)\)")
 
 
@@ -26,6 +28,10 @@ class Table:
     choices: dict[str, str]
     #: Descriptions of commands and options, without the default at their end.
     texts: dict[str, str]
+    #: Sentences, labels and titles of the bot's answers.
+    answers: dict[str, str]
+    #: Sentences of workers, decoders and the store, as they are made, that members meet often.
+    heard: dict[str, str]
 
     def text(self, english: str) -> str | None:
         """Translate a description, with the default at its end if it has one."""

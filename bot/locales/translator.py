@@ -6,7 +6,7 @@ import discord
 from discord import app_commands
 from discord.app_commands import TranslationContextLocation as Where
 
-from bot.locales.table import table
+from bot.locales.table import ENGLISH, table
 
 LANGUAGES = {
     discord.Locale.german: "de",
@@ -14,6 +14,11 @@ LANGUAGES = {
     discord.Locale.chinese: "zh-CN",
 }
 """The files there are; every other language sees the English of the code."""
+
+
+def language_of(locale: discord.Locale | None) -> str:
+    """Name the language that somebody with this locale is answered in."""
+    return ENGLISH if locale is None else LANGUAGES.get(locale, ENGLISH)
 
 
 class Translator(app_commands.Translator):

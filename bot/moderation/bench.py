@@ -5,13 +5,14 @@ from __future__ import annotations
 from bot.delivery import Delivery
 from bot.errors import CaseGone, NoSettings
 from bot.moderation.log import LogChannel
+from bot.sentences import english
 from storage.blobs import BlobStore
 from storage.errors import UnknownJob
 from storage.jobs import JobStore
 from storage.moderation import Case, ModerationStore, Screening, Verdict
 from storage.records import JobRecord
 
-DELETED = Screening(verdict=Verdict.DELETED, reason="a moderator took it away")
+DELETED = Screening(verdict=Verdict.DELETED, reason=english("a moderator took it away"))
 RELEASED = Screening(verdict=Verdict.CLEAN)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from bot.errors import NotAllowed
 from bot.policy.rules import Asker, Rules
+from bot.sentences import OptionName, Sentence
 from inference.jobs import Job, Upscale
 
 
@@ -16,9 +17,15 @@ def check_place(rules: Rules, asker: Asker) -> None:
         NotAllowed: says where, or as what, it may be asked.
     """
     if rules.channels and not rules.channels & asker.channels:
-        raise NotAllowed(f"Easel is used in {_listed(rules.channels, '#')} here. Ask there.")
+        raise NotAllowed(
+            "Easel is used in {channels} here. Ask there.",
+            channels=_listed([f"<#{one}>" for one in rules.channels]),
+        )
     if rules.roles and not rules.roles & asker.roles:
-        raise NotAllowed(f"On this server, Easel is for {_listed(rules.roles, '@&')}.")
+        raise NotAllowed(
+            "On this server, Easel is for {roles}.",
+            roles=_listed([f"<@&{one}>" for one in rules.roles]),
+        )
 
 
 def check_job(rules: Rules, job: Job, sizes: Collection[tuple[int, int]] = ()) -> None:
@@ -35,13 +42,19 @@ def check_job(rules: Rules, job: Job, sizes: Collection[tuple[int, int]] = ()) -
     ):
         value = getattr(job, name, None)
         if ceiling is not None and value is not None and value > ceiling:
-            label = name.replace("_", " ")
-            raise NotAllowed(f"{label} is {value}, but this server allows {ceiling}. Ask for less.")
+            raise NotAllowed(
+                "{option} is {value}, but this server allows {ceiling}. Ask for less.",
+                option=OptionName(name),
+                value=value,
+                ceiling=ceiling,
+            )
     megapixels = _megapixels(job, sizes)
     if rules.max_megapixels is not None and megapixels > rules.max_megapixels:
         raise NotAllowed(
-            f"That would be {megapixels:.3g} megapixels, but this server allows "
-            f"{rules.max_megapixels:g}. Ask for a smaller picture."
+            "That would be {megapixels} megapixels, but this server allows {ceiling}. "
+            "Ask for a smaller picture.",
+            megapixels=f"{megapixels:.3g}",
+            ceiling=f"{rules.max_megapixels:g}",
         )
 
 
@@ -53,8 +66,10 @@ def check_queue(rules: Rules, active: int) -> None:
     """
     if rules.max_jobs is not None and active >= rules.max_jobs:
         raise NotAllowed(
-            f"You have {active} jobs under way, and this server allows {rules.max_jobs}. "
-            "Wait for one, or /cancel one."
+            "You have {active} jobs under way, and this server allows {most}. "
+            "Wait for one, or /cancel one.",
+            active=active,
+            most=rules.max_jobs,
         )
 
 
@@ -66,8 +81,10 @@ def check_server_queue(rules: Rules, active: int) -> None:
     """
     if rules.max_server_jobs is not None and active >= rules.max_server_jobs:
         raise NotAllowed(
-            f"This server has {active} jobs under way and allows {rules.max_server_jobs}. "
-            "Ask again when some are done; /queue shows how busy it is."
+            "This server has {active} jobs under way and allows {most}. "
+            "Ask again when some are done; /queue shows how busy it is.",
+            active=active,
+            most=rules.max_server_jobs,
         )
 
 
@@ -82,5 +99,6 @@ def _megapixels(job: Job, sizes: Collection[tuple[int, int]]) -> float:
     return 0.0
 
 
-def _listed(ids: Collection[str], mark: str) -> str:
-    return " or ".join(f"<{mark}{one}>" for one in sorted(ids))
+def _listed(shown: Collection[str]) -> str | Sentence:
+    *some, other = sorted(shown)
+    return Sentence("{some} or {other}", some=", ".join(some), other=other) if some else other

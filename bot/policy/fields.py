@@ -15,10 +15,13 @@ from typing import Any, Protocol
 
 from bot.errors import BadSetting
 from bot.safety.patterns import PatternError, compiled
+from bot.sentences import Sentence, english
 
 SNOWFLAKE = re.compile(r"[1-9][0-9]{4,19}")
 MAX_IDS = 100
 MAX_TEXT = 100  # characters of a model's name, as Discord completes them, or of a word
+NO_NUMBER = english("{name} must be a number, not {value}")
+TOO_MANY = english("{name} has {count} entries; at most {most} fit")
 
 
 class Kind(Protocol):
@@ -52,11 +55,17 @@ class Amount:
             or not isinstance(value, int | float)
             or not math.isfinite(value)
         ):
-            raise BadSetting(name, f"must be a number, not {_shown(value)}")
+            raise BadSetting(name, NO_NUMBER, value=_shown(value))
         if self.whole and value != int(value):
-            raise BadSetting(name, f"must be a whole number, not {value:g}")
+            raise BadSetting(name, "{name} must be a whole number, not {value}", value=f"{value:g}")
         if not self.low <= value <= self.high:
-            raise BadSetting(name, f"is {value:g}, but must be {self.low:g} to {self.high:g}")
+            raise BadSetting(
+                name,
+                "{name} is {value}, but must be {low} to {high}",
+                value=f"{value:g}",
+                low=f"{self.low:g}",
+                high=f"{self.high:g}",
+            )
         return int(value) if self.whole else float(value)
 
     def decode(self, value: Any) -> Any:
@@ -73,7 +82,12 @@ class OneOf:
     def read(self, name: str, value: Any) -> Any:
         """Check that it is one of them."""
         if value not in self.choices:
-            raise BadSetting(name, f"must be {_either(self.choices)}, not {_shown(value)}")
+            raise BadSetting(
+                name,
+                "{name} must be {either}, not {value}",
+                either=_either(self.choices),
+                value=_shown(value),
+            )
         return None if value == self.choices[0] else value
 
     def decode(self, value: Any) -> Any:
@@ -142,7 +156,10 @@ class Patterns(Texts):
                 compiled(one)
             except PatternError as error:
                 raise BadSetting(
-                    name, f"has {_shown(one)}, which RE2 cannot run: {error}"
+                    name,
+                    "{name} has {pattern}, which RE2 cannot run: {error}",
+                    pattern=_shown(one),
+                    error=error,
                 ) from None
         return patterns
 
@@ -156,9 +173,11 @@ class Shares:
     def read(self, name: str, value: Any) -> Any:
         """Check the roles' ids and their amounts."""
         if not isinstance(value, Mapping):
-            raise BadSetting(name, f"must be role ids with numbers, not {_shown(value)}")
+            raise BadSetting(
+                name, "{name} must be role ids with numbers, not {value}", value=_shown(value)
+            )
         if len(value) > MAX_IDS:
-            raise BadSetting(name, f"has {len(value)} entries; at most {MAX_IDS} fit")
+            raise BadSetting(name, TOO_MANY, count=len(value), most=MAX_IDS)
         read = {_id(name, key): self.amount.read(name, one) for key, one in value.items()}
         return dict(sorted(read.items())) or None
 
@@ -169,29 +188,36 @@ class Shares:
 
 def _listed(name: str, value: Any, most: int) -> Collection[Any]:
     if isinstance(value, str) or not isinstance(value, Collection) or isinstance(value, Mapping):
-        raise BadSetting(name, f"must be a list, not {_shown(value)}")
+        raise BadSetting(name, "{name} must be a list, not {value}", value=_shown(value))
     if len(value) > most:
-        raise BadSetting(name, f"has {len(value)} entries; at most {most} fit")
+        raise BadSetting(name, TOO_MANY, count=len(value), most=most)
     return value
 
 
 def _text(name: str, value: Any, longest: int) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise BadSetting(name, f"must hold texts, not {_shown(value)}")
+        raise BadSetting(name, "{name} must hold texts, not {value}", value=_shown(value))
     if len(value.strip()) > longest:
-        raise BadSetting(name, f"has a text of {len(value)} characters; at most {longest} fit")
+        raise BadSetting(
+            name,
+            "{name} has a text of {count} characters; at most {most} fit",
+            count=len(value),
+            most=longest,
+        )
     return value.strip()
 
 
 def _id(name: str, value: Any) -> str:
     if isinstance(value, bool) or not SNOWFLAKE.fullmatch(str(value)):
-        raise BadSetting(name, f"must hold Discord ids (long numbers), not {_shown(value)}")
+        raise BadSetting(
+            name, "{name} must hold Discord ids (long numbers), not {value}", value=_shown(value)
+        )
     return str(value)
 
 
-def _either(choices: Collection[str]) -> str:
+def _either(choices: Collection[str]) -> Sentence:
     quoted = [f"“{one}”" for one in choices]
-    return f"{', '.join(quoted[:-1])} or {quoted[-1]}"
+    return Sentence("{some} or {other}", some=", ".join(quoted[:-1]), other=quoted[-1])
 
 
 def _shown(value: Any) -> str:

@@ -9,6 +9,7 @@ import yaml
 
 from bot.errors import BadSetting, BadSettingsFile
 from bot.policy.rules import changed, settable
+from bot.sentences import Sentence
 
 VERSION = 1
 MAX_BYTES = 64 * 1024
@@ -32,14 +33,14 @@ def read_file(data: bytes) -> dict[str, Any]:
         BadSettingsFile: says everything that is wrong with it.
     """
     if len(data) > MAX_BYTES:
-        raise BadSettingsFile([f"It has {len(data)} bytes; at most {MAX_BYTES} are read"])
+        raise BadSettingsFile([too_large(len(data))])
     document = _parsed(data)
     _check_version(document)
     settings = document.get("settings") or {}
     if not isinstance(settings, Mapping):
-        raise BadSettingsFile(["“settings” must hold names with values"])
-    problems: list[str] = [
-        f"“{name}” is not known beside “version” and “settings”"
+        raise BadSettingsFile([Sentence("“settings” must hold names with values")])
+    problems = [
+        Sentence("“{name}” is not known beside “version” and “settings”", name=name)
         for name in document
         if name not in ("version", "settings")
     ]
@@ -48,38 +49,59 @@ def read_file(data: bytes) -> dict[str, Any]:
         try:
             values |= changed({str(name): value})
         except BadSetting as error:
-            problems.append(str(error).removesuffix("."))
+            problems.append(error.problem)
     if problems:
         raise BadSettingsFile(problems)
     return values
+
+
+def too_large(size: int) -> Sentence:
+    """Say that a file has too many bytes."""
+    return Sentence("It has {size} bytes; at most {most} are read", size=size, most=MAX_BYTES)
 
 
 def _parsed(data: bytes) -> Mapping[str, Any]:
     try:
         document = yaml.load(data.decode("utf-8-sig"), Loader=_Strict)  # noqa: S506 - a SafeLoader
     except UnicodeDecodeError as error:
-        raise BadSettingsFile(["It is no text in UTF-8"]) from error
+        raise BadSettingsFile([Sentence("It is no text in UTF-8")]) from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
-        where = f" in line {mark.line + 1}" if mark is not None else ""
-        raise BadSettingsFile([f"It is no YAML{where}: {error.problem}"]) from error
+        line = "?" if mark is None else mark.line + 1
+        raise BadSettingsFile(
+            [Sentence("It is no YAML in line {line}: {problem}", line=line, problem=error.problem)]
+        ) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise BadSettingsFile(["It is no YAML that can be read"]) from error
+        raise BadSettingsFile([Sentence("It is no YAML that can be read")]) from error
     if not isinstance(document, Mapping):
-        raise BadSettingsFile(["It must hold “version” and “settings”"])
+        raise BadSettingsFile([Sentence("It must hold “version” and “settings”")])
     return document
 
 
 def _check_version(document: Mapping[str, Any]) -> None:
     version = document.get("version")
     if isinstance(version, bool) or not isinstance(version, int):
-        raise BadSettingsFile([f"It must say “version: {VERSION}”"])
+        raise BadSettingsFile([Sentence("It must say “version: {version}”", version=VERSION)])
     if version > VERSION:
         raise BadSettingsFile(
-            [f"It was written by a newer Easel (version {version}; this one reads {VERSION})"]
+            [
+                Sentence(
+                    "It was written by a newer Easel (version {version}; this one reads {read})",
+                    version=version,
+                    read=VERSION,
+                )
+            ]
         )
     if version != VERSION:
-        raise BadSettingsFile([f"Its version is {version}; this Easel reads {VERSION}"])
+        raise BadSettingsFile(
+            [
+                Sentence(
+                    "Its version is {version}; this Easel reads {read}",
+                    version=version,
+                    read=VERSION,
+                )
+            ]
+        )
 
 
 class _Strict(yaml.SafeLoader):

@@ -9,6 +9,7 @@ from typing import Any
 
 from bot.errors import NotAllowed
 from bot.policy.rules import Rules
+from bot.sentences import Sentence
 from inference.jobs import Denoising, Explain, Job, Upscale
 
 TAG = re.compile(r"<(\w+):([^<>]+)>")
@@ -34,11 +35,19 @@ def check_models(rules: Rules, job: Job, default: str) -> None:
     if rules.models and model is not None:
         name = model or default
         if name not in rules.models:
-            raise NotAllowed(_words("the model", name, rules.models))
+            raise _refusal(
+                "This server does not allow the model “{name}”. It allows {allowed}.",
+                name,
+                rules.models,
+            )
     if rules.loras:
         for name in loras_in(str(getattr(job, "prompt", ""))):
             if name not in rules.loras:
-                raise NotAllowed(_words("the LoRA", name, rules.loras))
+                raise _refusal(
+                    "This server does not allow the LoRA “{name}”. It allows {allowed}.",
+                    name,
+                    rules.loras,
+                )
 
 
 def loras_in(prompt: str) -> Iterator[str]:
@@ -59,8 +68,9 @@ def checkpoint_of(job: Job) -> str | None:
     return None
 
 
-def _words(what: str, name: str, allowed: Sequence[str]) -> str:
-    shown = ", ".join(f"“{one}”" for one in allowed[:LISTED])
-    more = f" and {len(allowed) - LISTED} more" if len(allowed) > LISTED else ""
+def _refusal(words: str, name: str, allowed: Sequence[str]) -> NotAllowed:
+    shown: str | Sentence = ", ".join(f"“{one}”" for one in allowed[:LISTED])
+    if len(allowed) > LISTED:
+        shown = Sentence("{some} and {count} more", some=shown, count=len(allowed) - LISTED)
     quoted = " ".join(name.replace("`", "ˋ").split())[:100]
-    return f"This server does not allow {what} “{quoted}”. It allows {shown}{more}."
+    return NotAllowed(words, name=quoted, allowed=shown)

@@ -58,8 +58,11 @@ def check_quota(rules: Rules, asker: Asker, uses: Sequence[Use]) -> None:
     back = renewal(quota, uses)
     stamp = int(back.timestamp())
     raise NotAllowed(
-        f"You have used {used:.0f} of the {quota:.0f} GPU-seconds that this server allows you in "
-        f"24 hours; 0 remain. The next come back <t:{stamp}:R>, at <t:{stamp}:t>."
+        "You have used {used} of the {quota} GPU-seconds that this server allows you in "
+        "24 hours; 0 remain. The next come back <t:{stamp}:R>, at <t:{stamp}:t>.",
+        used=f"{used:.0f}",
+        quota=f"{quota:.0f}",
+        stamp=stamp,
     )
 
 

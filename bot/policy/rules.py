@@ -10,8 +10,10 @@ from typing import Any, Self
 
 from bot.errors import BadSetting
 from bot.policy.fields import Amount, Id, Ids, Kind, OneOf, Patterns, Shares, Texts
+from bot.sentences import english
 
 KIND = "kind"
+AUTOMATIC = "automatic"
 DAY = 86_400  # seconds: the whole of one GPU
 MOST_SECONDS = 64 * DAY
 #: Of the GPU, in ordinary members' shares; bounded, for other servers wait in the same queue.
@@ -49,6 +51,8 @@ class Rules:
     log_channel: str | None = _setting(None, Id("#"))
     #: Whether results are for everyone in the channel, or for the member alone.
     visibility: str = _setting("public", OneOf(("public", "private")))
+    #: In which language channels are answered; automatic is the one of the server in Discord.
+    language: str = _setting(AUTOMATIC, OneOf((AUTOMATIC, "en", "de", "ja", "zh-CN")))
     max_steps: int | None = _setting(None, Amount(1, 150))
     max_megapixels: float | None = _setting(None, Amount(0.01, 256, whole=False))
     max_batch: int | None = _setting(None, Amount(1, 8))
@@ -113,6 +117,9 @@ def _changes(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, value in values.items():
         if name not in kinds:
             near = difflib.get_close_matches(str(name), kinds, 1)
-            hint = f"; do you mean {near[0]}?" if near else ""
-            raise BadSetting(str(name)[:60], f"is no setting{hint}")
+            shown = str(name)[:60]
+            if near:
+                words = english("{name} is no setting; do you mean {near}?")
+                raise BadSetting(shown, words, near=near[0])
+            raise BadSetting(shown, "{name} is no setting")
         yield name, None if value is None else kinds[name].read(name, value)

@@ -17,9 +17,11 @@ from bot.errors import (
     NoPictureThere,
     NotYours,
 )
+from bot.locales import say, speak
 from bot.replies import grammar
 from bot.replies.grammar import Wish
 from bot.replies.request import MessageRequest
+from bot.sentences import english
 from bot.shown import first_picture, job_of, pictures_in
 from bot.sources import Source
 from bot.views.results import default_upscaler, repeated
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-HELP = (
+HELP = english(
     "Reply to a picture, mention me and say what to do:\n"
     "`make it a watercolour` · `upscale 2x` · `describe` · `tags` · `outpaint left 128` · "
     "`zoom out` · `inpaint left 30%: a window` · `inpaint a red hat` with a mask attached · "
@@ -39,7 +41,7 @@ HELP = (
     "Settings go anywhere: `strength 0.5`, `steps 30`, `guidance 7`, `seed 5`. "
     "`/help` tells the rest."
 )
-NOTHING_SHOWN = (
+NOTHING_SHOWN = english(
     "There is no picture to work on. Reply to a message with a picture, or attach one to yours."
 )
 
@@ -57,6 +59,7 @@ class Listener:
             return
         request = MessageRequest(message)
         try:
+            speak(await self._bot.gate.language(request))
             await self._grant(request, message, wish)
         except discord.HTTPException as error:
             log.warning("A reply could not be answered: %s", error, extra={"action": "answer_lost"})
@@ -93,7 +96,7 @@ class Listener:
     async def _grant(self, request: MessageRequest, message: discord.Message, wish: Wish) -> None:
         target = _target(message)
         if wish.kind == grammar.HELP:
-            await message.reply(HELP, mention_author=False)
+            await message.reply(say(HELP), mention_author=False)
         elif wish.kind == grammar.AGAIN:
             await self._again(request, target)
         else:

@@ -7,6 +7,7 @@ import logging
 import discord
 
 from bot.errors import NotAllowed
+from bot.locales import language_of
 from bot.policy import Asker
 from bot.reply_to import DEFAULT_FILE_LIMIT, ReplyTo
 from bot.requests import asker_of
@@ -40,6 +41,22 @@ class MessageRequest:
     def asker(self) -> Asker:
         """The channel and the member's roles."""
         return asker_of(self._message.author, self._message.channel)
+
+    @property
+    def own_language(self) -> str:
+        """The language of the server: messages do not tell their author's."""
+        return self.common_language
+
+    @property
+    def common_language(self) -> str:
+        """The language of the server; English in a direct message."""
+        guild = self._message.guild
+        return language_of(None if guild is None else guild.preferred_locale)
+
+    @property
+    def is_private(self) -> bool:
+        """Whether only the member can see the answer: others in the channel see replies."""
+        return False
 
     async def answer(self, words: str, *, private: bool = False) -> ReplyTo:
         """Reply to the message, without ringing."""

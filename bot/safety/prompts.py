@@ -47,6 +47,7 @@ def check_words(rules: Rules, prompt: str) -> None:
 def _refusal(said: str) -> NotAllowed:
     shown = " ".join(said.replace("`", "ˋ").split())[:MAX_SHOWN]
     return NotAllowed(
-        f"Your prompt says “{shown}”, which this server does not allow, however it is written. "
-        "Leave it out."
+        "Your prompt says “{said}”, which this server does not allow, however it is written. "
+        "Leave it out.",
+        said=shown,
     )

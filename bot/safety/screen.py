@@ -16,6 +16,7 @@ from bot.reply_to import ReplyTo
 from bot.requests import is_restricted
 from bot.safety.detector import Detector, NoDetector
 from bot.safety.minors import sexualises_minors
+from bot.sentences import english
 from storage.blobs import BlobStore
 from storage.errors import BlobMissing
 from storage.moderation import ModerationStore, Screening, Verdict
@@ -28,9 +29,9 @@ NEGATIVE = "\nNegative prompt:"
 
 CLEAN = Screening(verdict=Verdict.CLEAN)
 UNCHECKED, SPOILER, HOLD = "unchecked", "spoiler", "hold"
-MINORS = "its words, as they were in the end, can be read as a sexual picture of minors"
-FOUND = "the picture check takes it for something that is not for everybody"
-MISSING = (
+MINORS = english("its words, as they were in the end, can be read as a sexual picture of minors")
+FOUND = english("the picture check takes it for something that is not for everybody")
+MISSING = english(
     "this server has pictures checked, and the check does not work at the moment. The result is "
     "kept: /history shows it when the check works again"
 )

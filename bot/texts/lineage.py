@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from bot.texts.made import facts, prompt_of, title
+from bot.locales import say
+from bot.texts.made import STATES, facts, prompt_of, title
 from bot.texts.signs import within
 from storage.records import JobRecord, JobState
 
@@ -25,9 +26,8 @@ def lineage(records: Sequence[JobRecord], shown: str) -> str:
     for record in records:
         parent = record.parent if record.parent in known else None
         children.setdefault(parent, []).append(record)
-    return within(
-        MAX_TREE, ["**Where it comes from, and what came of it**", *_lines(children, shown)]
-    )
+    head = say("**Where it comes from, and what came of it**")
+    return within(MAX_TREE, [head, *_lines(children, shown)])
 
 
 def _lines(children: dict[str | None, list[JobRecord]], shown: str) -> Iterator[str]:
@@ -40,17 +40,18 @@ def _lines(children: dict[str | None, list[JobRecord]], shown: str) -> Iterator[
 
 def _line(record: JobRecord, depth: int, *, is_shown: bool) -> str:
     indent = "\u2003" * max(0, depth - 1) + "└ " * bool(depth)
-    what = facts(record) if record.state is JobState.DONE else str(record.state)
-    mark = " ◀ this one" if is_shown else ""
+    what = facts(record) if record.state is JobState.DONE else say(STATES[record.state])
+    mark = " ◀ " + say("this one") if is_shown else ""
     line = f"{indent}…{record.id[-4:]} **{title(record.kind)}** · {what}"
     return line + prompt_of(record, LONGEST_PROMPT) + mark
 
 
 def offered(records: Iterable[JobRecord]) -> dict[str, str]:
     """Name jobs for a list to choose from: id to words."""
-    return {record.id: _name(record) for record in records}
+    return {record.id: name_of(record) for record in records}
 
 
-def _name(record: JobRecord) -> str:
+def name_of(record: JobRecord) -> str:
+    """Name a job in a list to choose from."""
     prompt = record.params.get("prompt") or ""
     return f"{title(record.kind)} …{record.id[-4:]} {prompt}".strip()

@@ -6,19 +6,28 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bot.locales import choice_name, command_name, heard, say
+from bot.sentences import english
 from bot.texts.signs import MAX_CONTENT, plain, quote, within
 from inference.jobs import Job
-from storage.records import JobRecord
+from storage.records import JobRecord, JobState
 
 MAX_ALT_TEXT = 1024  # characters of an attachment's description
 TITLES = {"preview": "mask"}  # kinds that members know by another name
+STATES = {
+    JobState.QUEUED: english("waiting"),
+    JobState.RUNNING: english("running"),
+    JobState.DONE: english("done"),
+    JobState.FAILED: english("failed"),
+    JobState.CANCELLED: english("cancelled"),
+}
 MODEL = re.compile(r"(?:^|, )Model: ([^,]{1,100})")
 """The checkpoint's name in the last line of a `parameters` text."""
 
 
 def title(kind: str) -> str:
     """Name a kind of job as its command is called."""
-    return TITLES.get(kind, kind)
+    return command_name(TITLES.get(kind, kind))
 
 
 def facts(record: JobRecord) -> str:
@@ -33,22 +42,22 @@ def facts(record: JobRecord) -> str:
         parts.append(model)
     if outcome.get("seconds"):
         parts.append(f"{outcome['seconds']:.1f} s")
-    return " · ".join(parts) or record.kind
+    return " · ".join(parts) or title(record.kind)
 
 
 def _settings(params: Mapping[str, Any], seed: int | None) -> list[str]:
     if "upscaler" in params and params.get("mode", "enlarge") == "enlarge":
         return [f"{params['upscaler']} × {params['factor']:g}"]
     if "sampler" not in params:
-        return [str(params[name]) for name in ("method",) if name in params]
-    parts = [] if seed is None else [f"seed `{seed}`"]
+        return [choice_name(str(params[name])) for name in ("method",) if name in params]
+    parts = [] if seed is None else [say("seed `{seed}`", seed=seed)]
     parts += [
-        f"{params['steps']} steps",
+        say("{steps} steps", steps=params["steps"]),
         str(params["sampler"]),
-        f"guidance {params['guidance']:g}",
+        say("guidance {guidance}", guidance=f"{params['guidance']:g}"),
     ]
     if "strength" in params:
-        parts.append(f"strength {params['strength']:g}")
+        parts.append(say("strength {strength}", strength=f"{params['strength']:g}"))
     return parts
 
 
@@ -74,8 +83,15 @@ def recalled(tool: str, job: Job, notes: Sequence[str]) -> str:
     """Say what would be run here of a picture made elsewhere, and what would not be the same."""
     params = job.encode()
     said = " · ".join(_settings(params, params["seed"] if params["seed"] >= 0 else None))
-    lines = [f"**{job.kind}**, as told by {plain(tool, 40)}: {said}"]
-    lines += [f"- {plain(note, 300)}" for note in notes]
+    lines = [
+        say(
+            "**{kind}**, as told by {tool}: {said}",
+            kind=title(job.kind),
+            tool=plain(tool, 40),
+            said=said,
+        )
+    ]
+    lines += [f"- {plain(heard(note), 300)}" for note in notes]
     return within(MAX_CONTENT, lines)
 
 
@@ -89,25 +105,32 @@ def _seed(params: Mapping[str, Any], pictures: Sequence[Mapping[str, Any]]) -> i
 
 def alt_text(record: JobRecord, number: int, of: int, caption: str = "") -> str:
     """Describe a result for those who do not see it: by its caption, else by its prompt."""
-    which = f"{record.kind}, picture {number} of {of}" if of > 1 else record.kind
+    which = title(record.kind)
+    if of > 1:
+        which = say("{kind}, picture {number} of {of}", kind=which, number=number, of=of)
     words = plain(caption or str(record.params.get("prompt") or ""), MAX_ALT_TEXT)
-    return (f"{which}: {words}" if words else f"Result of {which}")[:MAX_ALT_TEXT]
+    return (f"{which}: {words}" if words else say("Result of {which}", which=which))[:MAX_ALT_TEXT]
 
 
 def kept_original(record: JobRecord) -> str:
     """Say where a picture that was made smaller can be had as it was."""
-    return f"-# The original is kept: `/history job:{record.id}` shows it where larger files fit."
+    return say(
+        "-# The original is kept: `/history job:{id}` shows it where larger files fit.",
+        id=record.id,
+    )
 
 
 def sheet_alt_text(record: JobRecord, count: int) -> str:
     """Describe a contact sheet for those who do not see it."""
-    return f"{count} pictures on one sheet, numbered. {alt_text(record, 1, 1)}"[:MAX_ALT_TEXT]
+    sheet = say("{count} pictures on one sheet, numbered.", count=count)
+    return f"{sheet} {alt_text(record, 1, 1)}"[:MAX_ALT_TEXT]
 
 
 def sheet_help(count: int) -> str:
     """Say what the buttons under a contact sheet do."""
-    return (
-        f"-# U1 to U{count} show one picture in full; V1 to V{count} make subtle variations of it."
+    return say(
+        "-# U1 to U{count} show one picture in full; V1 to V{count} make subtle variations of it.",
+        count=count,
     )
 
 

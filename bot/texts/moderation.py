@@ -4,35 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.texts.made import facts
+from bot.locales import heard, say
+from bot.sentences import english, filled
+from bot.texts.made import facts, title
 from bot.texts.signs import MAX_CONTENT, quote, within, worded
 from storage.moderation import Case, Screening, Verdict
 from storage.records import JobRecord
 
 HEADS = {
-    Verdict.HELD: "⏳ This result waits for a moderator:",
-    Verdict.BLOCKED: "⛔ This result is not shown:",
-    Verdict.DELETED: "🗑️ This result is gone:",
+    Verdict.HELD: english("⏳ This result waits for a moderator: {reason}."),
+    Verdict.BLOCKED: english("⛔ This result is not shown: {reason}."),
+    Verdict.DELETED: english("🗑️ This result is gone: {reason}."),
 }
 
 
 def withheld(record: JobRecord, screening: Screening) -> str:
     """Say on a card why it shows no picture; the prompt is left out with it."""
-    head = f"**{record.kind}** for <@{record.owner}>"
-    return within(
-        MAX_CONTENT, [head, f"{HEADS[screening.verdict]} {worded(screening.reason, 500)}."]
-    )
+    head = say("**{kind}** for <@{owner}>", kind=title(record.kind), owner=record.owner)
+    why = say(HEADS[screening.verdict], reason=worded(heard(screening.reason), 500))
+    return within(MAX_CONTENT, [head, why])
 
 
 def cases(found: Sequence[tuple[Case, JobRecord]]) -> str:
     """List a server's open cases to a moderator."""
     if not found:
-        return "Nothing waits for a moderator."
+        return say("Nothing waits for a moderator.")
     lines = [_line(case, record) for case, record in found]
-    help_line = (
-        "-# `/moderation show` shows one; `release` lets it be seen, `delete` takes it away."
+    help_line = say(
+        "-# `/moderation show` shows one; `/moderation release` lets it be seen, "
+        "`/moderation delete` takes it away."
     )
-    return within(MAX_CONTENT, ["**Waiting for a moderator**", help_line, *lines])
+    return within(MAX_CONTENT, [say("**Waiting for a moderator**"), help_line, *lines])
 
 
 def case(one: Case, record: JobRecord) -> str:
@@ -42,27 +44,57 @@ def case(one: Case, record: JobRecord) -> str:
 
 
 def _line(one: Case, record: JobRecord) -> str:
-    who = f"reported by <@{one.by}>" if one.by else "held by the check"
+    by = say("reported by <@{by}>", by=one.by) if one.by else say("held by the check")
     reason = f": {quote(one.reason, 200)}" if one.by and one.reason else ""
     moment = f"<t:{int(one.opened_at.timestamp())}:R>"
-    return f"`#{one.number}` **{record.kind}** for <@{record.owner}>, {who} {moment}{reason}"
+    what = say("**{kind}** for <@{owner}>", kind=title(record.kind), owner=record.owner)
+    return f"`#{one.number}` {what}, {by} {moment}{reason}"
+
+
+def released(record: JobRecord) -> str:
+    """Say to the moderator that a result may be seen."""
+    return say("Released: the {kind} of <@{owner}>.", kind=title(record.kind), owner=record.owner)
+
+
+def deleted(record: JobRecord) -> str:
+    """Say to the moderator that a result is gone."""
+    return say(
+        "Deleted: the {kind} of <@{owner}>, from its message and the store.",
+        kind=title(record.kind),
+        owner=record.owner,
+    )
 
 
 def log_withheld(record: JobRecord, screening: Screening, link: str) -> str:
     """Tell a log channel that a result was not shown."""
-    what = "held; /moderation decides" if screening.verdict is Verdict.HELD else "not shown"
-    return f"A {record.kind} of <@{record.owner}> was {what}: {screening.reason}. {link}".strip()
+    words = (
+        say("A {kind} of <@{owner}> was held; /moderation list decides: {reason}. {link}")
+        if screening.verdict is Verdict.HELD
+        else say("A {kind} of <@{owner}> was not shown: {reason}. {link}")
+    )
+    reason = heard(screening.reason)
+    about = {"kind": title(record.kind), "owner": record.owner, "reason": reason, "link": link}
+    return filled(words, about).strip()
 
 
 def log_reported(record: JobRecord, one: Case, link: str) -> str:
     """Tell a log channel of a report."""
     reason = f" {quote(one.reason, 300)}" if one.reason else ""
-    return (
-        f"<@{one.by}> reported a {record.kind} of <@{record.owner}>:{reason} {link} "
-        f"(case `#{one.number}`, /moderation decides)"
+    return say(
+        "<@{by}> reported a {kind} of <@{owner}>:{reason} {link} "
+        "(case `#{number}`, /moderation list decides)",
+        by=one.by,
+        kind=title(record.kind),
+        owner=record.owner,
+        reason=reason,
+        link=link,
+        number=one.number,
     )
 
 
 def log_refused(owner: str) -> str:
     """Tell a log channel that somebody asked for what is refused everywhere."""
-    return f"<@{owner}> was refused: the words asked for can be read as a sexual picture of minors."
+    return say(
+        "<@{owner}> was refused: the words asked for can be read as a sexual picture of minors.",
+        owner=owner,
+    )

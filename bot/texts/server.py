@@ -5,64 +5,77 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from bot.locales import choice_name, say
 from bot.policy import Rules, Use, left_of
 from bot.policy.quota import WINDOW
+from bot.policy.rules import AUTOMATIC
+from bot.sentences import english
 from bot.texts.signs import MAX_CONTENT, quote, within
 from storage.guilds import Change
 
-HOST = "as the host allows"
+NATIVE = {"en": "English", "de": "Deutsch", "ja": "日本語", "zh-CN": "简体中文"}
+"""Languages by their own names, the same in every language."""
+HOST = english("as the host allows")
 CEILINGS = {
-    "max_steps": "Steps",
-    "max_megapixels": "Megapixels",
-    "max_batch": "Batch",
-    "max_loops": "Loops",
-    "max_jobs": "Jobs of a member",
-    "max_server_jobs": "Jobs of the server",
-    "quota": "GPU-seconds of a member in 24 hours",
-    "keep_days": "Days that results are kept",
+    "max_steps": english("Steps"),
+    "max_megapixels": english("Megapixels"),
+    "max_batch": english("Batch"),
+    "max_loops": english("Loops"),
+    "max_jobs": english("Jobs of a member"),
+    "max_server_jobs": english("Jobs of the server"),
+    "quota": english("GPU-seconds of a member in 24 hours"),
+    "keep_days": english("Days that results are kept"),
 }
 LISTS = {
-    "models": "Models",
-    "loras": "LoRAs",
-    "banned_words": "Forbidden words",
-    "banned_patterns": "Forbidden patterns",
+    "models": english("Models"),
+    "loras": english("LoRAs"),
+    "banned_words": english("Forbidden words"),
+    "banned_patterns": english("Forbidden patterns"),
 }
 MAX_LIST = 300  # characters of one list
 
 
 def settings(rules: Rules, changes: Iterable[Change]) -> str:
     """Show what a server has set, and who changed it last."""
-    return within(MAX_CONTENT, ["**Easel on this server**", *_set(rules), *map(_change, changes)])
+    return within(
+        MAX_CONTENT, [say("**Easel on this server**"), *_set(rules), *map(_change, changes)]
+    )
 
 
 def _set(rules: Rules) -> Iterator[str]:
-    yield "Channels: " + (_ids("<#{}>", rules.channels) or "all")
-    yield "Roles: " + (_ids("<@&{}>", rules.roles) or "everyone")
+    yield say("Channels: {channels}", channels=_ids("<#{}>", rules.channels) or say("all"))
+    yield say("Roles: {roles}", roles=_ids("<@&{}>", rules.roles) or say("everyone"))
     if rules.visibility == "private":
-        yield "Results: for their member alone"
+        yield say("Results: for their member alone")
+    if rules.language != AUTOMATIC:
+        yield say("Language: {language}", language=NATIVE[rules.language])
     for name, label in CEILINGS.items():
         value = getattr(rules, name)
-        yield f"{label}: " + (HOST if value is None else f"at most {value:g}")
+        most = say(HOST) if value is None else say("at most {value}", value=f"{value:g}")
+        yield f"{say(label)}: {most}"
     if rules.role_quotas:
         shares = [f"<@&{id}> {seconds:g}" for id, seconds in rules.role_quotas.items()]
-        yield "GPU-seconds by role: " + " · ".join(shares)
+        yield say("GPU-seconds by role: {shares}", shares=" · ".join(shares))
     if rules.role_shares:
         shares = [f"<@&{id}> × {times:g}" for id, times in rules.role_shares.items()]
-        yield "Share of the GPU by role: " + " · ".join(shares)
+        yield say("Share of the GPU by role: {shares}", shares=" · ".join(shares))
     yield from _pictures(rules)
     for name, label in LISTS.items():
         if entries := getattr(rules, name):
-            yield f"{label}: " + _cut(" ".join(quote(entry, 100) for entry in entries))
+            yield f"{say(label)}: " + _cut(" ".join(quote(entry, 100) for entry in entries))
 
 
 def _pictures(rules: Rules) -> Iterator[str]:
     if (rules.nsfw_ordinary, rules.nsfw_restricted) != ("unchecked", "unchecked"):
-        yield (
-            f"Pictures not for everybody (from {rules.nsfw_threshold:g}): {rules.nsfw_ordinary}; "
-            f"{rules.nsfw_restricted} in age-restricted channels"
+        yield say(
+            "Pictures not for everybody (from {threshold}): {ordinary}; "
+            "{restricted} in age-restricted channels",
+            threshold=f"{rules.nsfw_threshold:g}",
+            ordinary=choice_name(rules.nsfw_ordinary),
+            restricted=choice_name(rules.nsfw_restricted),
         )
     if rules.log_channel is not None:
-        yield f"Log channel: <#{rules.log_channel}>"
+        yield say("Log channel: <#{channel}>", channel=rules.log_channel)
 
 
 def _change(change: Change) -> str:
@@ -76,8 +89,8 @@ def settings_changes(
 ) -> str:
     """Say what a file changed, or would change."""
     if not differing:
-        return "The file says what is set already. Nothing was changed."
-    head = "This would change; nothing was changed:" if only_check else "Changed:"
+        return say("The file says what is set already. Nothing was changed.")
+    head = say("This would change; nothing was changed:") if only_check else say("Changed:")
     lines = [
         f"{name}: {quote(_value(before.get(name)), 80)} → {quote(_value(after), 80)}"
         for name, after in differing.items()
@@ -89,11 +102,14 @@ def quota(seconds: float | None, uses: Sequence[Use]) -> str:
     """Say how much of a member's GPU time is left, and when the first of the rest comes back."""
     if seconds is None:
         return ""
-    left = f"{left_of(seconds, uses):.0f} of {seconds:.0f} GPU-seconds are left"
+    amounts = {"left": f"{left_of(seconds, uses):.0f}", "of": f"{seconds:.0f}"}
     if not uses:
-        return f"{left}."
-    back = int((uses[0].at + WINDOW).timestamp())
-    return f"{left}; the next come back <t:{back}:R>."
+        return say("{left} of {of} GPU-seconds are left.", **amounts)
+    return say(
+        "{left} of {of} GPU-seconds are left; the next come back <t:{back}:R>.",
+        back=int((uses[0].at + WINDOW).timestamp()),
+        **amounts,
+    )
 
 
 def _ids(form: str, ids: Iterable[str]) -> str:
@@ -107,7 +123,7 @@ def _cut(text: str) -> str:
 
 def _value(value: Any) -> str:
     if value is None:
-        return "not set"
+        return say("not set")
     if isinstance(value, Mapping):
         return ", ".join(f"{key}: {one}" for key, one in value.items())
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 import discord
 
 from bot import policy
-from bot.answers import answer_error
+from bot.answers import answering
 from bot.errors import JobGone, NotYours
+from bot.locales import say
+from bot.sentences import english
 from storage.errors import UnknownJob
 from storage.records import JobRecord
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from bot.client import Easel
 
 JOB = r"(?P<job>[0-9a-z]{20})"
-ASK_YOURSELF = "Ask for one of your own with a command."
+ASK_YOURSELF = english("Ask for one of your own with a command.")
 
 
 class JobButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=rf"easel:none:{JOB}"):
@@ -31,7 +33,7 @@ class JobButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=rf"ease
     def __init__(self, job_id: str, label: str | None = None, suffix: str = "") -> None:
         super().__init__(
             discord.ui.Button(
-                label=label or self.label,
+                label=say(label or self.label),
                 emoji=self.emoji,
                 style=self.style,
                 custom_id=f"easel:{self.verb}{suffix}:{job_id}",
@@ -48,10 +50,8 @@ class JobButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=rf"ease
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         """Press, and answer what goes wrong."""
-        try:
+        async with answering(interaction):
             await self.press(interaction, await record_of(interaction, self.job_id))
-        except Exception as error:
-            await answer_error(interaction, error)
 
     async def press(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
         """Do what the button says."""

@@ -9,6 +9,7 @@ import discord
 from bot import policy, texts
 from bot.errors import NotYours
 from bot.requests import InteractionRequest
+from bot.sentences import english
 from bot.views.base import JOB, JobButton, client_of, refuse_others
 from bot.views.results import repeated
 from storage.records import JobRecord, JobState
@@ -18,7 +19,7 @@ class Again(JobButton, template=rf"easel:again:{JOB}"):
     """The same job once more, with a new seed."""
 
     verb = "again"
-    label = "Again"
+    label = english("Again")
     emoji = "🔁"
 
     async def press(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
@@ -32,7 +33,7 @@ class Delete(JobButton, template=rf"easel:delete:{JOB}"):
     """Take the message away."""
 
     verb = "delete"
-    label = "Delete"
+    label = english("Delete")
     emoji = "🗑️"
 
     async def press(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
@@ -49,7 +50,7 @@ class Cancel(JobButton, template=rf"easel:cancel:{JOB}"):
     """Call a waiting or running job off."""
 
     verb = "cancel"
-    label = "Cancel"
+    label = english("Cancel")
     emoji = "✖️"
 
     async def press(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
@@ -72,12 +73,12 @@ class Show(JobButton, template=rf"easel:show:{JOB}"):
     """Show a result that could not be delivered."""
 
     verb = "show"
-    label = "Show result"
+    label = english("Show result")
     emoji = "📬"
 
     async def press(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
         """Deliver the result as the answer to this press."""
-        refuse_others(interaction, record, "Only they can have it shown.")
+        refuse_others(interaction, record, english("Only they can have it shown."))
         await client_of(interaction).desk.show(interaction, record)
 
 

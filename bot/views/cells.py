@@ -12,9 +12,11 @@ from typing import Any, ClassVar, Self
 
 import discord
 
-from bot.answers import answer_error
+from bot.answers import answering
 from bot.errors import UserError
+from bot.locales import say
 from bot.requests import InPlaceRequest, InteractionRequest
+from bot.sentences import english
 from bot.views.base import JOB, JobButton, client_of, record_of, refuse_others
 from bot.views.forms import Filled, JobForm
 from bot.views.results import PictureButton, work_on
@@ -34,7 +36,7 @@ class PickCells(discord.ui.DynamicItem[discord.ui.Select[Any]], template=rf"ease
         super().__init__(
             discord.ui.Select(
                 custom_id=f"easel:cells:{job_id}",
-                placeholder="Pick the cells to repaint",
+                placeholder=say("Pick the cells to repaint"),
                 min_values=1,
                 max_values=len(CELLS),
                 options=[
@@ -54,7 +56,7 @@ class PickCells(discord.ui.DynamicItem[discord.ui.Select[Any]], template=rf"ease
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         """Turn the message into a preview of the cells."""
-        try:
+        async with answering(interaction):
             record = await record_of(interaction, self.job_id)
             refuse_others(interaction, record)
             cells = [cell for cell in CELLS if cell in self.item.values]
@@ -62,15 +64,13 @@ class PickCells(discord.ui.DynamicItem[discord.ui.Select[Any]], template=rf"ease
                 raise UserError("Pick at least one cell.")
             job = Preview(mask_shape=" + ".join(cells))
             await client_of(interaction).desk.again(InPlaceRequest(interaction), job, record)
-        except Exception as error:
-            await answer_error(interaction, error)
 
 
 class Invert(JobButton, template=rf"easel:invert:{JOB}"):
     """Everything but the mask."""
 
     verb = "invert"
-    label = "Swap inside and outside"
+    label = english("Swap inside and outside")
     emoji = "🔃"
 
     async def press(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
@@ -96,26 +96,26 @@ class MarkThing(JobButton, template=rf"easel:none:{JOB}"):
 class MarkSubject(MarkThing, template=rf"easel:subject:{JOB}"):
     """What stands out."""
 
-    verb, label, emoji, thing = "subject", "Subject", "🧍", "subject"
+    verb, label, emoji, thing = "subject", english("Subject"), "🧍", "subject"
 
 
 class MarkBackground(MarkThing, template=rf"easel:background:{JOB}"):
     """All but what stands out."""
 
-    verb, label, emoji, thing = "background", "Background", "🏞️", "background"
+    verb, label, emoji, thing = "background", english("Background"), "🏞️", "background"
 
 
 class MarkFace(MarkThing, template=rf"easel:face:{JOB}"):
     """The faces."""
 
-    verb, label, emoji, thing = "face", "Face", "🙂", "face"
+    verb, label, emoji, thing = "face", english("Face"), "🙂", "face"
 
 
 class Go(JobButton, template=rf"easel:go:{JOB}"):
     """Repaint what the preview shows."""
 
     verb = "go"
-    label = "Go"
+    label = english("Go")
     emoji = "🖌️"
     style = discord.ButtonStyle.primary
 
@@ -129,7 +129,7 @@ class Go(JobButton, template=rf"easel:go:{JOB}"):
             await client_of(answer).desk.again(InteractionRequest(answer), job, record)
 
         await interaction.response.send_modal(
-            JobForm("What should be there?", Inpaint, PAINTED, submit)
+            JobForm(say("What should be there?"), Inpaint, PAINTED, submit)
         )
 
 
@@ -137,7 +137,7 @@ class Grid(PictureButton, template=rf"easel:grid(?:\.(?P<number>\d))?:{JOB}"):
     """A lettered grid over a result, from which to choose where to repaint it."""
 
     verb = "grid"
-    label = "Inpaint"
+    label = english("Inpaint")
     emoji = "🔲"
 
     async def go_on(

@@ -7,14 +7,25 @@ from typing import Any
 
 import discord
 
-from bot.answers import answer_error
-from bot.errors import TooLongForAForm
-from inference.errors import JobError
+from bot.answers import Form
+from bot.errors import NotANumber, TooLongForAForm
+from bot.locales import described, option_name, say
+from bot.sentences import english
 from inference.jobs import Job, Number, Option, Words, options
 
 MAX_TEXT = 4000  # characters of one input of a form
 MAX_LABEL = 45  # characters
 PROMPTED = ("prompt", "negative_prompt")
+LABELS = {
+    "prompt": english("Prompt"),
+    "negative_prompt": english("Negative prompt"),
+    "strength": english("Strength"),
+    "steps": english("Steps"),
+    "guidance": english("Guidance"),
+    "mask": english("Mask"),
+    "mask_shape": english("Mask shape"),
+}
+"""Options as a form writes them; the slash command's names are all in small letters."""
 FORM_LIFE = 3600.0  # seconds until a form that was never sent is forgotten
 
 Submit = Callable[[discord.Interaction[Any], "Filled"], Awaitable[None]]
@@ -30,7 +41,7 @@ class Filled:
         self.files = dict(files)
 
 
-class JobForm(discord.ui.Modal):
+class JobForm(Form):
     """A form over some options of a job, with at most 5 inputs in all."""
 
     def __init__(
@@ -64,7 +75,8 @@ class JobForm(discord.ui.Modal):
         self._uploads: dict[str, discord.ui.FileUpload[Any]] = {}
         if file is not None:
             self._uploads[file] = discord.ui.FileUpload(custom_id=file, required=False)
-            self.add_item(_label(file.capitalize(), "White is repainted", self._uploads[file]))
+            about = say("White is repainted")
+            self.add_item(_label(_called(file), about, self._uploads[file]))
         for option in self._options:
             self._add(option, (filled or {}).get(option.name, option.default))
 
@@ -81,8 +93,7 @@ class JobForm(discord.ui.Modal):
             max_length=longest,
         )
         self._inputs[option.name] = entry
-        name = option.name.replace("_", " ").capitalize()
-        self.add_item(_label(name, _bounds(option), entry))
+        self.add_item(_label(_called(option.name), _bounds(option), entry))
 
     async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
         """Read the inputs and go on."""
@@ -94,11 +105,9 @@ class JobForm(discord.ui.Modal):
         files = {name: upload.values[0] for name, upload in self._uploads.items() if upload.values}
         await self._submit(interaction, Filled(values, files))
 
-    async def on_error(  # type: ignore[override]  # as discord.py's own Modal narrows it
-        self, interaction: discord.Interaction[Any], error: Exception, /
-    ) -> None:
-        """Say what is wrong with what was written."""
-        await answer_error(interaction, error)
+
+def _called(name: str) -> str:
+    return say(LABELS[name]) if name in LABELS else option_name(name).capitalize()
 
 
 def _label(name: str, about: str, component: discord.ui.Item[Any]) -> discord.ui.Label[Any]:
@@ -111,9 +120,10 @@ def _style(option: Option) -> discord.TextStyle:
 
 
 def _bounds(option: Option) -> str:
-    text = option.spec.text
+    text = described(option.spec.text)
     if isinstance(option.spec, Number):
-        return f"{text} ({option.spec.low:g} to {option.spec.high:g})"
+        bounds = {"low": f"{option.spec.low:g}", "high": f"{option.spec.high:g}"}
+        return say("{text} ({low} to {high})", text=text, **bounds)
     return text
 
 
@@ -125,7 +135,7 @@ def _read(option: Option, text: str) -> Any:
     """Read an input as its option's type; a decimal comma is understood.
 
     Raises:
-        JobError: it is no such number.
+        NotANumber: it is no such number.
     """
     if not isinstance(option.spec, Number):
         return text
@@ -133,6 +143,4 @@ def _read(option: Option, text: str) -> Any:
         number = float(text.replace(",", "."))
         return int(text) if option.type is int else number
     except ValueError:
-        what = "a whole number" if option.type is int else "a number"
-        name = option.name.replace("_", " ")
-        raise JobError(option.name, f"{name} must be {what}, not “{text[:40]}”.") from None
+        raise NotANumber(option.name, text[:40], whole=option.type is int) from None

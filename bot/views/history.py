@@ -8,9 +8,10 @@ from typing import Any, Self
 
 import discord
 
-from bot.answers import answer_error
+from bot.answers import answering
+from bot.locales import say
 from bot.results import is_batch, pictures_of
-from bot.texts.lineage import lineage
+from bot.texts.lineage import lineage, name_of
 from bot.views.base import client_of, record_of, refuse_others
 from storage.records import JobRecord
 
@@ -25,7 +26,7 @@ class PickJob(discord.ui.DynamicItem[discord.ui.Select[Any]], template=CUSTOM_ID
         super().__init__(
             discord.ui.Select(
                 custom_id=CUSTOM_ID,
-                placeholder="Show one again",
+                placeholder=say("Show one again"),
                 options=[
                     discord.SelectOption(label=_label(record), value=record.id)
                     for record in records
@@ -42,12 +43,10 @@ class PickJob(discord.ui.DynamicItem[discord.ui.Select[Any]], template=CUSTOM_ID
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         """Show the job to its owner alone, with its buttons."""
-        try:
+        async with answering(interaction):
             record = await record_of(interaction, self.item.values[0])
             refuse_others(interaction, record)
             await show_job(interaction, record)
-        except Exception as error:
-            await answer_error(interaction, error)
 
 
 async def show_job(
@@ -70,5 +69,4 @@ async def show_job(
 
 
 def _label(record: JobRecord) -> str:
-    prompt = str(record.params.get("prompt") or "")
-    return f"{record.kind} …{record.id[-4:]} {prompt}".strip()[:MAX_LABEL]
+    return name_of(record)[:MAX_LABEL]

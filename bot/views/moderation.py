@@ -7,8 +7,11 @@ from typing import Any, ClassVar, Self
 
 import discord
 
-from bot.answers import answer_error
+from bot import texts
+from bot.answers import Form, answering
 from bot.errors import NotAllowed
+from bot.locales import say
+from bot.sentences import english
 from bot.views.base import JOB, JobButton, client_of
 from storage.records import JobRecord
 
@@ -17,44 +20,38 @@ FORM_LIFE = 3600.0  # seconds until a form that was never sent is forgotten
 CASE = r"(?P<case>[0-9]{1,18})"
 
 
-class ReportForm(discord.ui.Modal, title="Report this result"):
+class ReportForm(Form):
     """Asks why, once."""
 
-    reason: discord.ui.TextInput[Any] = discord.ui.TextInput(
-        custom_id="reason",
-        label="Why? (may stay empty)",
-        style=discord.TextStyle.paragraph,
-        required=False,
-        max_length=MAX_REASON,
-    )
-
     def __init__(self, record: JobRecord) -> None:
-        super().__init__(timeout=FORM_LIFE)
+        super().__init__(title=say("Report this result"), timeout=FORM_LIFE)
         self._record = record
+        self.reason: discord.ui.TextInput[Any] = discord.ui.TextInput(
+            custom_id="reason",
+            style=discord.TextStyle.paragraph,
+            required=False,
+            max_length=MAX_REASON,
+        )
+        label = say("Why? (may stay empty)")
+        self.add_item(discord.ui.Label(text=label, component=self.reason))
 
     async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
         """Open the case and say so to the member alone."""
         by, reason = str(interaction.user.id), self.reason.value.strip()
         is_new = await client_of(interaction).bench.report(self._record, by, reason)
         words = (
-            "Thank you. The moderators of this server find it with `/moderation list`."
+            say("Thank you. The moderators of this server find it with `/moderation list`.")
             if is_new
-            else "You have reported this result already."
+            else say("You have reported this result already.")
         )
         await interaction.response.send_message(words, ephemeral=True)
-
-    async def on_error(  # type: ignore[override]  # as discord.py's own Modal narrows it
-        self, interaction: discord.Interaction[Any], error: Exception, /
-    ) -> None:
-        """Answer what goes wrong."""
-        await answer_error(interaction, error)
 
 
 class Report(JobButton, template=rf"easel:report:{JOB}"):
     """Point a result out to the moderators; anyone may."""
 
     verb = "report"
-    label = "Report"
+    label = english("Report")
     emoji = "🚩"
 
     async def press(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
@@ -74,7 +71,7 @@ class CaseButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=rf"eas
     def __init__(self, number: int | str) -> None:
         super().__init__(
             discord.ui.Button(
-                label=self.label, style=self.style, custom_id=f"easel:{self.verb}:{number}"
+                label=say(self.label), style=self.style, custom_id=f"easel:{self.verb}:{number}"
             )
         )
         self.number = int(number)
@@ -88,14 +85,12 @@ class CaseButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=rf"eas
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         """Decide, say so, and leave no button to decide again."""
-        try:
+        async with answering(interaction):
             if not interaction.permissions.manage_messages:
                 raise NotAllowed("Only who may manage messages here decides about cases.")
             await interaction.response.defer()
             words = await self.decide(interaction)
             await interaction.edit_original_response(content=words, attachments=[], view=None)
-        except Exception as error:
-            await answer_error(interaction, error)
 
     async def decide(self, interaction: discord.Interaction[Any]) -> str:
         """Carry it out and return what to say."""
@@ -105,25 +100,25 @@ class CaseButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=rf"eas
 class Release(CaseButton, template=rf"easel:release:{CASE}"):
     """Let the result be seen."""
 
-    verb, label, style = "release", "Release", discord.ButtonStyle.success
+    verb, label, style = "release", english("Release"), discord.ButtonStyle.success
 
     async def decide(self, interaction: discord.Interaction[Any]) -> str:
         """Release it."""
         guild, actor = str(interaction.guild_id), str(interaction.user.id)
         record = await client_of(interaction).bench.release(guild, self.number, actor)
-        return f"Released: the {record.kind} of <@{record.owner}>."
+        return texts.released(record)
 
 
 class Remove(CaseButton, template=rf"easel:remove:{CASE}"):
     """Take the result away."""
 
-    verb, label, style = "remove", "Delete", discord.ButtonStyle.danger
+    verb, label, style = "remove", english("Delete"), discord.ButtonStyle.danger
 
     async def decide(self, interaction: discord.Interaction[Any]) -> str:
         """Delete it."""
         guild, actor = str(interaction.guild_id), str(interaction.user.id)
         record = await client_of(interaction).bench.delete(guild, self.number, actor)
-        return f"Deleted: the {record.kind} of <@{record.owner}>, from its message and the store."
+        return texts.deleted(record)
 
 
 def for_case(number: int) -> discord.ui.View:

@@ -10,6 +10,8 @@ from typing import Any, Self
 
 import discord
 
+from bot.locales import say
+from bot.sentences import english
 from bot.views.base import JOB
 from bot.views.results import PictureButton, work_on
 from inference.jobs import Outpaint
@@ -32,15 +34,15 @@ class Way:
 
 WAYS: Mapping[str, Way] = MappingProxyType(
     {
-        "left": Way("Left", "⬅️", {"left": STEP}, 0),
-        "right": Way("Right", "➡️", {"right": STEP}, 0),
-        "up": Way("Up", "⬆️", {"up": STEP}, 0),
-        "down": Way("Down", "⬇️", {"down": STEP}, 0),
-        "around": Way("Zoom out 1.5×", "🔎", {"preset": "zoom out 1.5x"}, 1),
-        "far": Way("Zoom out 2×", "🔭", {"preset": "zoom out 2x"}, 1),
-        "square": Way("Make square", "⏹️", {"preset": "make square"}, 1),
-        "wide": Way("To 16:9", "🖥️", {"preset": "to 16:9"}, 1),
-        "high": Way("To 9:16", "📱", {"preset": "to 9:16"}, 1),
+        "left": Way(english("Left"), "⬅️", {"left": STEP}, 0),
+        "right": Way(english("Right"), "➡️", {"right": STEP}, 0),
+        "up": Way(english("Up"), "⬆️", {"up": STEP}, 0),
+        "down": Way(english("Down"), "⬇️", {"down": STEP}, 0),
+        "around": Way(english("Zoom out 1.5×"), "🔎", {"preset": "zoom out 1.5x"}, 1),
+        "far": Way(english("Zoom out 2×"), "🔭", {"preset": "zoom out 2x"}, 1),
+        "square": Way(english("Make square"), "⏹️", {"preset": "make square"}, 1),
+        "wide": Way(english("To 16:9"), "🖥️", {"preset": "to 16:9"}, 1),
+        "high": Way(english("To 9:16"), "📱", {"preset": "to 9:16"}, 1),
     }
 )
 
@@ -49,7 +51,7 @@ class Arrows(PictureButton, template=rf"easel:outpaint(?:\.(?P<number>\d))?:{JOB
     """The ways in which a result can be continued."""
 
     verb = "outpaint"
-    label = "Outpaint"
+    label = english("Outpaint")
     emoji = "↔️"
 
     async def go_on(
@@ -60,8 +62,11 @@ class Arrows(PictureButton, template=rf"easel:outpaint(?:\.(?P<number>\d))?:{JOB
         for name in WAYS:
             view.add_item(Extend(self.job_id, self.number, name))
         await interaction.response.send_message(
-            f"Which way? An arrow adds {STEP} pixels. `/outpaint` takes any number, and words of "
-            "its own.",
+            say(
+                "Which way? An arrow adds {step} pixels. `/outpaint` takes any number, and words "
+                "of its own.",
+                step=STEP,
+            ),
             view=view,
             ephemeral=True,
         )

@@ -7,7 +7,8 @@ from typing import Any
 import discord
 
 from bot import texts
-from bot.answers import answer_error
+from bot.answers import answer_error, begin
+from bot.locales import say
 from bot.requests import InteractionRequest
 from bot.views.base import client_of
 from inference.errors import JobError
@@ -23,8 +24,14 @@ class RunHere(discord.ui.View):
     def __init__(self, recalled: Recalled) -> None:
         super().__init__(timeout=LIFE)
         self._recalled = recalled
+        self.run.label = say("Run it here")
 
-    @discord.ui.button(label="Run it here", emoji="▶️", style=discord.ButtonStyle.primary)
+    async def interaction_check(self, interaction: discord.Interaction[Any], /) -> bool:
+        """Let its one member press it."""
+        begin(interaction)
+        return True
+
+    @discord.ui.button(emoji="▶️", style=discord.ButtonStyle.primary)
     async def run(self, interaction: discord.Interaction[Any], _button: Any) -> None:
         """Queue the job, for all to see."""
         await client_of(interaction).desk.order(

@@ -11,8 +11,11 @@ import discord
 
 from bot import texts
 from bot.errors import JobGone
+from bot.locales import say, speaking, spoken
+from bot.reply_to import language_at
 from bot.requests import InteractionRequest
 from bot.results import pictures_of
+from bot.sentences import english
 from bot.sources import Stored
 from bot.views.base import JOB, JobButton, client_of, refuse_others
 from bot.views.forms import MAX_TEXT, Filled, JobForm
@@ -70,7 +73,7 @@ class Single(PictureButton, template=rf"easel:single(?:\.(?P<number>\d))?:{JOB}"
     """One picture of a batch, as it was made, with buttons of its own."""
 
     verb = "single"
-    label = "Show"
+    label = english("Show")
     emoji = "🔎"
 
     async def go_on(
@@ -84,10 +87,11 @@ class Single(PictureButton, template=rf"easel:single(?:\.(?P<number>\d))?:{JOB}"
         await interaction.response.defer(thinking=True, ephemeral=private)
         number = min(self.number or 1, len(pictures_of(record)))
         limit = interaction.filesize_limit
-        outgoing = await client.delivery.compose_one(record, number, limit)
-        await interaction.followup.send(
-            outgoing.content, files=outgoing.files(), view=outgoing.view(), ephemeral=private
-        )
+        with speaking(spoken() if private else language_at(record.reply_to)):
+            outgoing = await client.delivery.compose_one(record, number, limit)
+            await interaction.followup.send(
+                outgoing.content, files=outgoing.files(), view=outgoing.view(), ephemeral=private
+            )
 
 
 class Vary(PictureButton, template=rf"easel:none(?:\.(?P<number>\d))?:{JOB}"):
@@ -112,20 +116,20 @@ class Vary(PictureButton, template=rf"easel:none(?:\.(?P<number>\d))?:{JOB}"):
 class VarySubtle(Vary, template=rf"easel:subtle(?:\.(?P<number>\d))?:{JOB}"):
     """A little different."""
 
-    verb, label, share = "subtle", "Vary (subtle)", SUBTLE
+    verb, label, share = "subtle", english("Vary (subtle)"), SUBTLE
 
 
 class VaryStrong(Vary, template=rf"easel:strong(?:\.(?P<number>\d))?:{JOB}"):
     """Clearly different."""
 
-    verb, label, share = "strong", "Vary (strong)", STRONG
+    verb, label, share = "strong", english("Vary (strong)"), STRONG
 
 
 class Edit(NumberedButton, template=rf"easel:edit(?:\.(?P<number>\d))?:{JOB}"):
     """The same job with other words and numbers; of one picture, with its seed and alone."""
 
     verb = "edit"
-    label = "Edit"
+    label = english("Edit")
     emoji = "✏️"
 
     async def press(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
@@ -140,7 +144,8 @@ class Edit(NumberedButton, template=rf"easel:edit(?:\.(?P<number>\d))?:{JOB}"):
             job = decode(record.kind, {**kept, **filled.values})
             await client_of(answer).desk.again(InteractionRequest(answer), job, record)
 
-        form = JobForm(f"Edit this {record.kind}", job_type, EDITED, submit, filled=record.params)
+        title = say("Edit this {kind}", kind=texts.title(record.kind))
+        form = JobForm(title, job_type, EDITED, submit, filled=record.params)
         await interaction.response.send_modal(form)
 
 
@@ -148,7 +153,7 @@ class Enlarge(PictureButton, template=rf"easel:enlarge(?:\.(?P<number>\d))?:{JOB
     """The picture at twice its size."""
 
     verb = "enlarge"
-    label = "Upscale 2×"
+    label = english("Upscale 2×")
     emoji = "🔍"
 
     async def go_on(
@@ -163,7 +168,7 @@ class Describe(PictureButton, template=rf"easel:describe(?:\.(?P<number>\d))?:{J
     """The picture in words."""
 
     verb = "describe"
-    label = "Describe"
+    label = english("Describe")
     emoji = "💬"
 
     async def go_on(
@@ -177,7 +182,7 @@ class Parameters(NumberedButton, template=rf"easel:parameters(?:\.(?P<number>\d)
     """All that made the picture; anyone may look."""
 
     verb = "parameters"
-    label = "Parameters"
+    label = english("Parameters")
     emoji = "📋"
 
     async def press(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
@@ -190,7 +195,7 @@ class UseAsPrompt(JobButton, template=rf"easel:prompt:{JOB}"):
     """A description as the prompt of a new picture."""
 
     verb = "prompt"
-    label = "Use as prompt"
+    label = english("Use as prompt")
     emoji = "🖌️"
 
     async def press(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
@@ -203,7 +208,8 @@ class UseAsPrompt(JobButton, template=rf"easel:prompt:{JOB}"):
                 InteractionRequest(answer), job, {}, parent=record.id
             )
 
-        form = JobForm("Draw what was described", Imagine, EDITED, submit, filled={"prompt": words})
+        title = say("Draw what was described")
+        form = JobForm(title, Imagine, EDITED, submit, filled={"prompt": words})
         await interaction.response.send_modal(form)
 
 

@@ -8,7 +8,9 @@ from typing import Any
 
 import discord
 
+from bot.locales import say
 from bot.results import is_batch, pictures_of, seam_of
+from bot.texts import title
 from bot.views.buttons import Again, Cancel, Delete, Show
 from bot.views.cells import (
     Go,
@@ -50,7 +52,7 @@ def for_ended(record: JobRecord) -> discord.ui.View:
     if record.kind == "preview" and record.state is not JobState.CANCELLED:
         return _view([*_marking(record), Delete(job)])
     if record.state is JobState.FAILED:
-        return _view([Again(job, "Try again"), Delete(job)])
+        return _view([Again(job, say("Try again")), Delete(job)])
     if is_batch(record):
         return _sheet(record)
     ends = [Delete(job), *_reported(record)]
@@ -66,7 +68,8 @@ def for_picture(record: JobRecord, number: int) -> discord.ui.View:
 def for_outbox(records: Iterable[JobRecord]) -> discord.ui.View:
     """One button for each result that could not be delivered."""
     return _view(
-        Show(record.id, f"Show {record.kind} …{record.id[-4:]}") for record in list(records)[:SHOWN]
+        Show(record.id, say("Show {name}", name=f"{title(record.kind)} …{record.id[-4:]}"))
+        for record in list(records)[:SHOWN]
     )
 
 

@@ -8,6 +8,7 @@ import discord
 
 from bot.requests import InteractionRequest
 from bot.results import seam_of
+from bot.sentences import english
 from bot.views.base import JOB, client_of
 from bot.views.results import PictureButton, seed_of
 from inference.jobs import Inpaint
@@ -32,7 +33,7 @@ class MendSeam(PictureButton, template=rf"easel:mend(?:\.(?P<number>\d))?:{JOB}"
     """The result with a band along the mask's edge repainted."""
 
     verb = "mend"
-    label = "Mend the seam"
+    label = english("Mend the seam")
     emoji = "🩹"
     style = discord.ButtonStyle.primary
 

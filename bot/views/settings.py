@@ -13,22 +13,29 @@ from typing import Any, Self
 import discord
 
 from bot import policy, texts
-from bot.answers import answer_error
+from bot.answers import answering
 from bot.errors import NotAllowed
+from bot.locales import choice_name, say
 from bot.policy import Rules
 from bot.policy.fields import OneOf
+from bot.sentences import english
 from bot.views.base import client_of
 from bot.views.settings_forms import BY_ROLE, FORMS, SettingsForm
 
 PAGES = {
-    "access": "Who and where",
-    "amounts": "How much",
-    "content": "Models and words",
-    "pictures": "Pictures not for everybody",
+    "access": english("Who and where"),
+    "answers": english("How it answers"),
+    "amounts": english("How much"),
+    "content": english("Models and words"),
+    "pictures": english("Pictures not for everybody"),
 }
 MOST = 25  # entries of a select
-VISIBILITY = "Results are {}"
-ORDINARY, RESTRICTED = "In ordinary channels: {}", "In age-restricted channels: {}"
+LABELS = {
+    "visibility": english("Results are {choice}"),
+    "language": english("In channels Easel speaks {choice}"),
+    "nsfw_ordinary": english("In ordinary channels: {choice}"),
+    "nsfw_restricted": english("In age-restricted channels: {choice}"),
+}
 TEXT_CHANNELS = (
     discord.ChannelType.text,
     discord.ChannelType.voice,
@@ -42,7 +49,7 @@ class PickPage(discord.ui.DynamicItem[discord.ui.Select[Any]], template="easel:p
 
     def __init__(self, page: str = "") -> None:
         options = [
-            discord.SelectOption(label=label, value=name, default=name == page)
+            discord.SelectOption(label=say(label), value=name, default=name == page)
             for name, label in PAGES.items()
         ]
         super().__init__(discord.ui.Select(custom_id="easel:panel", options=options))
@@ -56,12 +63,10 @@ class PickPage(discord.ui.DynamicItem[discord.ui.Select[Any]], template="easel:p
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         """Show the page."""
-        try:
+        async with answering(interaction):
             refuse_members(interaction)
             rules = await client_of(interaction).rulebook.rules(str(interaction.guild_id))
             await show(interaction, rules, self.item.values[0])
-        except Exception as error:
-            await answer_error(interaction, error)
 
 
 class Choose(
@@ -84,7 +89,7 @@ class Choose(
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         """Set what was chosen and draw the panel anew."""
-        try:
+        async with answering(interaction):
             refuse_members(interaction)
             chosen = [str(getattr(value, "id", value)) for value in self.item.values]  # type: ignore[attr-defined]
             if self.name in BY_ROLE:
@@ -95,8 +100,6 @@ class Choose(
             guild, actor = str(interaction.guild_id), str(interaction.user.id)
             book = client_of(interaction).rulebook
             await show(interaction, await book.change(guild, actor, {self.name: value}), self.page)
-        except Exception as error:
-            await answer_error(interaction, error)
 
 
 class OpenForm(
@@ -105,7 +108,7 @@ class OpenForm(
     """A button that opens a form over some settings."""
 
     def __init__(self, form: str) -> None:
-        label, custom_id = f"{FORMS[form].title} …", f"easel:form:{form}"
+        label, custom_id = f"{say(FORMS[form].title)} …", f"easel:form:{form}"
         super().__init__(discord.ui.Button(label=label, custom_id=custom_id))
         self.form = form
 
@@ -118,11 +121,9 @@ class OpenForm(
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         """Open it."""
-        try:
+        async with answering(interaction):
             refuse_members(interaction)
             await open_form(interaction, self.form)
-        except Exception as error:
-            await answer_error(interaction, error)
 
 
 def refuse_members(interaction: discord.Interaction[Any]) -> None:
@@ -177,29 +178,35 @@ def _selects(rules: Rules, page: str, models: Sequence[str]) -> Iterator[tuple[A
     """Yield the selects of a page; a list too long for one is left to the commands."""
     if page == "access":
         if len(rules.channels) <= MOST:
-            yield _channels("Channels in which Easel may be used", rules.channels, MOST), "channels"
+            words = say("Channels in which Easel may be used")
+            yield _channels(words, rules.channels, MOST), "channels"
         if len(rules.roles) <= MOST:
-            yield _roles("Roles that may use Easel", rules.roles, 0, MOST), "roles"
+            yield _roles(say("Roles that may use Easel"), rules.roles, 0, MOST), "roles"
         told = [rules.log_channel] if rules.log_channel else []
-        yield _channels("Channel that is told what moderators should know", told, 1), "log_channel"
-        yield _choices("visibility", VISIBILITY, rules), "visibility"
+        words = say("Channel that is told what moderators should know")
+        yield _channels(words, told, 1), "log_channel"
+    elif page == "answers":
+        for name in ("language", "visibility"):
+            yield _choices(name, rules), name
     elif page == "amounts":
-        yield _roles("A role with a quota of its own", (), 1, 1), "role_quotas"
-        yield _roles("A role with a share of its own", (), 1, 1), "role_shares"
+        yield _roles(say("A role with a quota of its own"), (), 1, 1), "role_quotas"
+        yield _roles(say("A role with a share of its own"), (), 1, 1), "role_shares"
     elif page == "content":
         names = list(dict.fromkeys([*rules.models, *models]))
         if 0 < len(names) <= MOST:
-            yield _names("Models that may be used", names, rules.models), "models"
+            yield _names(say("Models that may be used"), names, rules.models), "models"
     else:
-        for name, label in (("nsfw_ordinary", ORDINARY), ("nsfw_restricted", RESTRICTED)):
-            yield _choices(name, label, rules), name
+        for name in ("nsfw_ordinary", "nsfw_restricted"):
+            yield _choices(name, rules), name
 
 
-def _choices(name: str, label: str, rules: Rules) -> discord.ui.Select[Any]:
+def _choices(name: str, rules: Rules) -> discord.ui.Select[Any]:
     kind = policy.settable()[name]
     options = [
         discord.SelectOption(
-            label=label.format(one), value=one, default=one == getattr(rules, name)
+            label=say(LABELS[name], choice=texts.NATIVE.get(one) or choice_name(one)),
+            value=one,
+            default=one == getattr(rules, name),
         )
         for one in (kind.choices if isinstance(kind, OneOf) else ())
     ]

@@ -9,9 +9,11 @@ from typing import Any
 import discord
 
 from bot import policy
-from bot.answers import answer_error
+from bot.answers import Form
 from bot.errors import BadSetting, TooLongForAForm
-from bot.policy.fields import Amount, Shares
+from bot.locales import say
+from bot.policy.fields import NO_NUMBER, Amount, Shares
+from bot.sentences import english
 
 MAX_TEXT = 4000  # characters of one input
 MAX_NUMBER = 20  # characters
@@ -39,50 +41,55 @@ class FormSpec:
 
 FORMS = {
     "ceilings": FormSpec(
-        "Ceilings of a job",
+        english("Ceilings of a job"),
         "amounts",
         {
-            "max_steps": "Denoising steps",
-            "max_megapixels": "Megapixels",
-            "max_batch": "Pictures of one job",
-            "max_loops": "Loops",
+            "max_steps": english("Denoising steps"),
+            "max_megapixels": english("Megapixels"),
+            "max_batch": english("Pictures of one job"),
+            "max_loops": english("Loops"),
         },
     ),
     "queue": FormSpec(
-        "Queue, quota, keeping",
+        english("Queue, quota, keeping"),
         "amounts",
         {
-            "max_jobs": "Jobs of one member under way",
-            "max_server_jobs": "Jobs of all members under way",
-            "quota": "GPU-seconds of a member in 24 hours",
-            "keep_days": "Days that results are kept",
+            "max_jobs": english("Jobs of one member under way"),
+            "max_server_jobs": english("Jobs of all members under way"),
+            "quota": english("GPU-seconds of a member in 24 hours"),
+            "keep_days": english("Days that results are kept"),
         },
     ),
     "role": FormSpec(
-        "Quota of this role", "amounts", {"role_quotas": "GPU-seconds in 24 hours"}, False
+        english("Quota of this role"),
+        "amounts",
+        {"role_quotas": english("GPU-seconds in 24 hours")},
+        False,
     ),
     "share": FormSpec(
-        "Share of this role",
+        english("Share of this role"),
         "amounts",
-        {"role_shares": "Times an ordinary member's, 0.25 to 4"},
+        {"role_shares": english("Times an ordinary member's, 0.25 to 4")},
         False,
     ),
     "words": FormSpec(
-        "Words and LoRAs",
+        english("Words and LoRAs"),
         "content",
         {
-            "banned_words": "Forbidden words, one a line",
-            "banned_patterns": "Forbidden patterns (RE2), one a line",
-            "loras": "Allowed LoRAs, one a line",
+            "banned_words": english("Forbidden words, one a line"),
+            "banned_patterns": english("Forbidden patterns (RE2), one a line"),
+            "loras": english("Allowed LoRAs, one a line"),
         },
     ),
     "threshold": FormSpec(
-        "How sure the check must be", "pictures", {"nsfw_threshold": "0.05 to 0.99; empty for 0.8"}
+        english("How sure the check must be"),
+        "pictures",
+        {"nsfw_threshold": english("0.05 to 0.99; empty for 0.8")},
     ),
 }
 
 
-class SettingsForm(discord.ui.Modal):
+class SettingsForm(Form):
     """A form over some settings, with what is set filled in."""
 
     def __init__(
@@ -93,7 +100,7 @@ class SettingsForm(discord.ui.Modal):
         Raises:
             TooLongForAForm: a list does not fit into an input.
         """
-        super().__init__(title=spec.title, timeout=FORM_LIFE)
+        super().__init__(title=say(spec.title), timeout=FORM_LIFE)
         self._settings, self._submit, self._role = settings, submit, role
         self._inputs: dict[str, discord.ui.TextInput[Any]] = {}
         for name, label in spec.fields.items():
@@ -107,7 +114,7 @@ class SettingsForm(discord.ui.Modal):
                 required=False,
                 max_length=MAX_NUMBER if _is_number(name) else MAX_TEXT,
             )
-            self.add_item(discord.ui.Label(text=label, component=entry))
+            self.add_item(discord.ui.Label(text=say(label), component=entry))
 
     async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
         """Read the inputs and go on; an empty one takes its setting back."""
@@ -115,12 +122,6 @@ class SettingsForm(discord.ui.Modal):
             interaction,
             {name: self._read(name, entry.value) for name, entry in self._inputs.items()},
         )
-
-    async def on_error(  # type: ignore[override]  # as discord.py's own Modal narrows it
-        self, interaction: discord.Interaction[Any], error: Exception, /
-    ) -> None:
-        """Say what is wrong with what was written."""
-        await answer_error(interaction, error)
 
     def _written(self, name: str) -> str:
         value = self._settings.get(name)
@@ -149,4 +150,4 @@ def _number(name: str, text: str) -> float:
     try:
         return float(text.replace(",", "."))
     except ValueError as error:
-        raise BadSetting(name, f"must be a number, not “{text}”") from error
+        raise BadSetting(name, NO_NUMBER, value=f"“{text}”") from error

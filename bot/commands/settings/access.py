@@ -7,7 +7,14 @@ from typing import Any, Literal
 import discord
 from discord import app_commands
 
+from bot import texts
 from bot.commands.settings.base import SETTINGS, Part, Where
+from bot.policy.rules import AUTOMATIC
+
+LANGUAGES = [
+    app_commands.Choice(name=AUTOMATIC, value=AUTOMATIC),
+    *(app_commands.Choice(name=name, value=code) for code, name in texts.NATIVE.items()),
+]
 
 
 class Access(Part):
@@ -38,3 +45,12 @@ class Access(Part):
     ) -> None:
         """Change who sees results."""
         await self.change(interaction, {"visibility": results})
+
+    @SETTINGS.command(description="The language that Easel speaks in this server's channels.")
+    @app_commands.describe(language="Automatic is the one that the server has in Discord")
+    @app_commands.choices(language=LANGUAGES)
+    async def language(
+        self, interaction: discord.Interaction[Any], language: app_commands.Choice[str]
+    ) -> None:
+        """Change in which language channels are answered; members alone have their own."""
+        await self.change(interaction, {"language": language.value})

@@ -11,8 +11,10 @@ from discord import app_commands
 from bot import texts
 from bot.commands.settings.base import SETTINGS, Part, who
 from bot.errors import BadSettingsFile, FileGone
+from bot.locales import say
 from bot.policy import Rules
-from bot.policy.files import MAX_BYTES, read_file, write_file
+from bot.policy.files import MAX_BYTES, read_file, too_large, write_file
+from bot.sentences import Sentence
 
 NAME = "easel-settings.yaml"
 
@@ -26,7 +28,7 @@ class Files(Part):
         settings = await self.bot.rulebook.settings(str(interaction.guild_id))
         file = discord.File(io.BytesIO(write_file(settings).encode()), NAME)
         await interaction.response.send_message(
-            "All settings of this server. `/settings import` takes the file back.",
+            say("All settings of this server. `/settings import` takes the file back."),
             file=file,
             ephemeral=True,
         )
@@ -57,7 +59,7 @@ class Files(Part):
 
 async def _fetched(file: discord.Attachment) -> bytes:
     if file.size > MAX_BYTES:
-        raise BadSettingsFile([f"It has {file.size} bytes; at most {MAX_BYTES} are read"])
+        raise BadSettingsFile([too_large(file.size)])
     try:
         return await file.read()
     except discord.HTTPException as error:
@@ -79,12 +81,14 @@ def _check_ids(guild: discord.Guild | None, rules: Rules) -> None:
     channels = {*rules.channels, *filter(None, [rules.log_channel])}
     roles = {*rules.roles, *rules.role_quotas, *rules.role_shares}
     problems = [
-        f"This server has no channel {id}"
+        Sentence("This server has no channel {id}", id=id)
         for id in sorted(channels)
         if guild.get_channel_or_thread(int(id)) is None
     ]
     problems += [
-        f"This server has no role {id}" for id in sorted(roles) if guild.get_role(int(id)) is None
+        Sentence("This server has no role {id}", id=id)
+        for id in sorted(roles)
+        if guild.get_role(int(id)) is None
     ]
     if problems:
         raise BadSettingsFile(problems)

@@ -10,6 +10,7 @@ from discord import app_commands
 from bot import policy, texts
 from bot.commands.settings.base import SETTINGS, Part, answer, who
 from bot.errors import NotAllowed
+from bot.locales import say
 from bot.requests import asker_of
 from bot.views.settings import PAGES, panel
 from inference.jobs import Imagine
@@ -55,9 +56,11 @@ class History(Part):
         try:
             await self.bot.gate.check_now(rules, asker, guild, owner, Imagine(prompt=prompt))
             left = texts.quota(policy.quota_of(rules, asker), uses)
-            words = f"Yes: {member.mention} may use Easel there. {left}"
+            words = say(
+                "Yes: {member} may use Easel there. {left}", member=member.mention, left=left
+            )
         except NotAllowed as error:
-            words = f"No. {member.mention} would read: {error}"
+            words = say("No. {member} would read: {why}", member=member.mention, why=error.sentence)
         await interaction.response.send_message(words, ephemeral=True)
 
     @SETTINGS.command(description="Take the last change back, or forget all that was set.")

@@ -63,7 +63,8 @@ class Limits(Part):
         if role is None:
             if seconds == 0:
                 raise BadSetting(
-                    "quota", "is 0 for everyone: leave seconds out to lift it, or limit the roles"
+                    "quota",
+                    "{name} is 0 for everyone: leave seconds out to lift it, or limit the roles",
                 )
             await self.change(interaction, {"quota": seconds})
             return

@@ -5,9 +5,9 @@ async def test_what_the_workers_have(house):
     result = await house.ask_plain("models")
     assert result.ephemeral
     assert result.response.content.splitlines() == [
-        "**diffusion**",
+        "**checkpoints**",
         "`starter` 128 px – small emoji",
-        "**upscaler**",
+        "**upscalers**",
         "`animevideov3` × 4 – fast",
     ]
 

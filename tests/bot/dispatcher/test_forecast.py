@@ -167,7 +167,7 @@ def test_foretellings_are_bounded(forecast):
     ],
 )
 def test_a_range_is_said_no_more_exactly_than_it_is(low, high, words):
-    assert words == span(Span(low, high))
+    assert words == str(span(Span(low, high)))
 
 
 async def test_jobs_like_one_that_ran_are_priced_by_what_it_came_to(line):

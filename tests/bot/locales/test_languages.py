@@ -7,6 +7,7 @@ import pytest
 import pytest_asyncio
 from discord import app_commands
 
+from bot import texts as texts_module
 from bot.locales import LANGUAGES, Translator
 from bot.locales.table import FOLDER, WITH_DEFAULT, table
 from inference.jobs import names
@@ -25,7 +26,15 @@ from tests.bot.locales.commands import (
     said,
 )
 
-PROPER = {*names.SAMPLERS, *names.SCHEDULES, "mk2", "poor man's", "CPU", "NV"}
+PROPER = {
+    *names.SAMPLERS,
+    *names.SCHEDULES,
+    "mk2",
+    "poor man's",
+    "CPU",
+    "NV",
+    *texts_module.NATIVE.values(),
+}
 """Choices that are called the same in every language."""
 
 

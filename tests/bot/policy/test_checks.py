@@ -81,6 +81,6 @@ def test_jobs_under_way():
 
 
 def test_settings_of_other_parts_are_not_looked_at():
-    kept = {"channels": ["7"], "max_steps": 30, "language": "de"}
+    kept = {"channels": ["7"], "max_steps": 30, "other": "de"}
     assert Rules.decode(kept) == Rules(channels=frozenset({"7"}), max_steps=30)
     assert Rules.decode({}) == Rules()

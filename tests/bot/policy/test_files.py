@@ -32,7 +32,7 @@ def test_what_is_written_is_read_the_same():
 
 
 def test_what_other_parts_keep_is_left_out():
-    assert "language" not in write_file({**SETTINGS, "language": "de"})
+    assert "other" not in write_file({**SETTINGS, "other": "de"})
 
 
 def test_it_can_be_read_by_people():

@@ -39,7 +39,8 @@ async def fill(admin, message, form, values):
 
 
 PAGES = {
-    "access": ["channels", "roles", "log_channel", "visibility"],
+    "access": ["channels", "roles", "log_channel"],
+    "answers": ["language", "visibility"],
     "amounts": ["role_quotas", "role_shares", "ceilings", "queue"],
     "content": ["models", "words"],
     "pictures": ["nsfw_ordinary", "nsfw_restricted", "threshold"],
