@@ -145,7 +145,9 @@ class JobRecord(JobRequest):
     @classmethod
     def from_row(cls, row: sqlite3.Row) -> Self:
         """Return the record that a row of the table `job` holds."""
-        values = {name: row[name] for name in row.keys() if name not in _NOT_RECORDED}  # noqa: SIM118
+        values: dict[str, Any] = dict(zip(row.keys(), row, strict=True))
+        for name in _NOT_RECORDED:
+            del values[name]
         values["state"] = JobState(row["state"])
         values["stopping"] = bool(row["stopping"])
         values["delivery"] = DeliveryState(row["delivery"])

@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 COUNT_WAITING = """
     SELECT (SELECT queued FROM member WHERE owner = :owner) AS owner,
            (SELECT count(*) FROM job WHERE state = 'queued' AND guild = :guild) AS guild,
-           (SELECT jobs FROM tally WHERE state = 'queued') AS total
+           (SELECT total(queued) FROM member INDEXED BY member_waiting WHERE queued > 0) AS total
 """
 
 INSERT = """
@@ -63,8 +63,17 @@ CLAIM_NEAR = """
 """
 
 
+CLAIMED = """
+    SELECT id, attempt, worker FROM job
+     WHERE state = 'running' AND lease_until = :until AND worker = :worker AND started_at = :now
+"""
+
+
 class Queue(Attempts):
     """The way in and the way to a worker."""
+
+    #: When the lease of the latest claim ends.
+    _latest = 0
 
     async def enqueue(self, job: NewJob, limits: QueueLimits) -> tuple[JobRecord, bool]:
         """Add a job, or return the one that this request made before, and whether it is new.
@@ -118,22 +127,23 @@ class Queue(Attempts):
     ) -> list[JobRecord]:
         """Do `claim` up to `most` times, each by its own guarded statement, with one commit."""
         length = length_of(lease)
-        claiming = asyncio.ensure_future(self._claim(worker, length, most, affinity, slack))
-        try:
-            return await asyncio.shield(claiming)
-        except asyncio.CancelledError:
-            await settle(self._unclaim(claiming, worker))
-            raise
-
-    async def _claim(
-        self, worker: str, length: int, most: int, affinity: str | None, slack: float
-    ) -> list[JobRecord]:
+        # No two claims end at the same microsecond, so that each knows its own jobs again.
+        self._latest = max(self._steady() + length, self._latest + 1)
         values: dict[str, object] = {
             "worker": worker,
-            "until": self._steady() + length,
+            "until": self._latest,
             "length": length,
             "now": self._now(),
         }
+        try:
+            return await self._claim(values, most, affinity, slack)
+        except asyncio.CancelledError:
+            await settle(self._unclaim(values))
+            raise
+
+    async def _claim(
+        self, values: dict[str, object], most: int, affinity: str | None, slack: float
+    ) -> list[JobRecord]:
         sql = CLAIM
         if affinity is not None and slack > 0:
             sql = CLAIM_NEAR
@@ -145,10 +155,11 @@ class Queue(Attempts):
             found = await transaction.fetch_each(sql, [values] * most)
         return [JobRecord.from_row(row) for rows in found for row in rows]
 
-    async def _unclaim(self, claiming: asyncio.Future[list[JobRecord]], worker: str) -> None:
-        for record in await claiming:
+    async def _unclaim(self, values: dict[str, object]) -> None:
+        """Give back what a claim got whose answer nobody waited for."""
+        for row in await self._database.fetch_all(CLAIMED, values):
             await self.release(
-                record.id, record.attempt, worker, "nobody took it", count_attempt=False
+                row["id"], row["attempt"], row["worker"], "nobody took it", count_attempt=False
             )
 
     async def _insert(self, transaction: Queries, job: NewJob) -> JobRecord:
@@ -189,6 +200,6 @@ async def _check_limits(transaction: Queries, job: NewJob, limits: QueueLimits) 
         ("guild", limits.per_guild),
         ("total", limits.total),
     ):
-        queued = row[scope] or 0
+        queued = int(row[scope] or 0)
         if queued >= limit and (scope != "guild" or job.guild is not None):
             raise QueueFull(scope, limit, queued)

@@ -67,6 +67,15 @@ RUNNING_COST = """
 """
 
 
+UNDER_WAY = """
+    SELECT 'queued' AS state, total(queued) AS jobs
+      FROM member INDEXED BY member_waiting WHERE queued > 0
+    UNION ALL
+    SELECT 'running', count(*) FROM job WHERE state = 'running'
+"""
+
+ENDED = "SELECT state, jobs FROM tally"
+
 LATELY_DONE = """
     SELECT * FROM job
      WHERE finished_at IS NOT NULL AND state = 'done' ORDER BY finished_at DESC LIMIT ?
@@ -135,7 +144,8 @@ class Reading(JobTable):
 
     async def counts(self) -> dict[JobState, int]:
         """Return how many jobs there are in each state."""
-        rows = await self._database.fetch_all("SELECT state, jobs FROM tally")
+        async with self._database.transaction() as transaction:
+            rows = await transaction.fetch_all(UNDER_WAY) + await transaction.fetch_all(ENDED)
         found = {JobState(row["state"]): int(row["jobs"]) for row in rows}
         return {state: found[state] for state in JobState}
 
@@ -144,8 +154,8 @@ class Reading(JobTable):
         async with self._database.transaction() as transaction:
             ahead = await transaction.fetch_all(PLACE, {"id": id})
             running = await transaction.fetch_all(RUNNING_COST)
-            tally = await transaction.fetch_all("SELECT state, jobs FROM tally")
-        jobs = {row["state"]: int(row["jobs"]) for row in tally}
+            counts = await transaction.fetch_all(UNDER_WAY)
+        jobs = {row["state"]: int(row["jobs"]) for row in counts}
         return QueuePlace(
             position=ahead[0]["position"],
             ahead_cost=ahead[0]["ahead_cost"],

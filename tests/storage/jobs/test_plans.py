@@ -21,6 +21,7 @@ HOT = {
     "limits": (queue.COUNT_WAITING, ["job_queued_guild"]),
     "list": (reading.OF_OWNER, ["job_of_owner"]),
     "place": (reading.PLACE, ["job_queued", "member_waiting"]),
+    "counts": (reading.UNDER_WAY, ["member_waiting", "job_running"]),
     "lately done": (reading.LATELY_DONE, ["job_finished"]),
     "first waiting": (reading.FIRST_WAITING, ["job_queued", "member_waiting"]),
     "purge": (retention.PURGE, ["job_finished"]),

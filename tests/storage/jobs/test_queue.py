@@ -264,19 +264,34 @@ async def test_without_slack_the_model_does_not_count(enqueue, claim):
     assert "ada" == (await claim(affinity="sd15")).owner
 
 
-async def test_a_claim_cancelled_on_its_way_gives_the_job_back(jobs, enqueue):
-    queued = await enqueue()
+@pytest.mark.parametrize("moment", range(6))
+async def test_a_claim_cancelled_on_its_way_gives_the_job_back(jobs, enqueue, claim, moment):
+    for _ in range(3):
+        await enqueue()
+    held = await claim()
 
     claiming = asyncio.create_task(jobs.claim("gpu-0", LEASE))
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
+    for _ in range(moment):
+        await asyncio.sleep(0)
     claiming.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await claiming
+    try:
+        taken = [await claiming]
+    except asyncio.CancelledError:
+        taken = []
 
-    record = await jobs.get(queued.id)
-    assert JobState.QUEUED == record.state
-    assert (1, 0, 0.0) == (record.attempt, record.strikes, record.charged)
+    running = [job for job in await jobs.outstanding() if job.state is JobState.RUNNING]
+    assert {job.id for job in (held, *taken)} == {job.id for job in running}
+    assert [0, 0] == [job.strikes for job in await jobs.outstanding()][1:]
+
+
+async def test_two_claims_of_one_moment_are_told_apart(jobs, enqueue, claim):
+    await enqueue()
+    await enqueue()
+
+    one, other = await claim(), await claim()
+
+    assert one.started_at == other.started_at
+    assert one.lease_until != other.lease_until
 
 
 async def test_a_claim_cancelled_over_an_empty_queue_is_only_cancelled(jobs):
