@@ -32,13 +32,17 @@ from inference.models.files import (
 )
 from inference.models.hashes import Hashes
 from inference.models.header import read_header
+from inference.models.hub import is_hub_id, pull_checkpoint
 from inference.models.identity import identify_file
 
 FAILED = 1
 #: Seconds that one download may take, and the conversion of one file.
 DOWNLOAD_LIMIT, CONVERSION_LIMIT = 6 * 3600.0, 1800.0
 #: What actions cannot do without.
-NEEDED = {"import": "the path of a file", "pull": "the key of an upscaler"}
+NEEDED = {
+    "import": "the path of a file",
+    "pull": "the key of an upscaler, or a checkpoint's owner/name on the hub",
+}
 #: Where each kind of file belongs in the models folder.
 PLACES = {
     "checkpoint": CHECKPOINTS,
@@ -223,6 +227,11 @@ def _act(given: argparse.Namespace) -> tuple[list[str], int]:
             trusted = given.yes or _agreed(source)
             path = import_file(source, given.models, given.name, trusted)
             return [f"{path.stem} is there: {identify_file(path).title}."], 0
+        case _ if is_hub_id(given.target):
+            name = _plain(given.name or given.target.rpartition("/")[2])
+            target = given.models / CHECKPOINTS / name
+            path = pull_checkpoint(given.target, target, given.cache, DOWNLOAD_LIMIT, _tell)
+            return [f"{path.name} is there."], 0
         case _:
             return [f"{pull(given.target, given.cache).stem} is there."], 0
 
