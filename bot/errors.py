@@ -97,16 +97,12 @@ class NotAPicture(PictureRefused):
     """The file is no picture."""
 
     def __init__(self, name: str, found: str = "") -> None:
+        words = english("{name} is not a picture. Attach a PNG, JPEG, WebP, AVIF or GIF.")
         if found:
-            super().__init__(
-                "{name} is not a picture but {found}. Attach a PNG, JPEG, WebP, AVIF or GIF.",
-                name=name,
-                found=found,
+            words = english(
+                "{name} is not a picture but {found}. Attach a PNG, JPEG, WebP, AVIF or GIF."
             )
-        else:
-            super().__init__(
-                "{name} is not a picture. Attach a PNG, JPEG, WebP, AVIF or GIF.", name=name
-            )
+        super().__init__(words, name=name, found=found)
 
 
 class OtherFormat(PictureRefused):
@@ -143,12 +139,8 @@ class TooManyPixels(PictureRefused):
     """The picture has too many pixels."""
 
     def __init__(self, name: str, found: str, limit: str) -> None:
-        super().__init__(
-            "{name} is {found}; at most {limit} are taken. Scale it down first.",
-            name=name,
-            found=found,
-            limit=limit,
-        )
+        words = english("{name} is {found}; at most {limit} are taken. Scale it down first.")
+        super().__init__(words, name=name, found=found, limit=limit)
 
 
 class TooHeavy(PictureRefused):

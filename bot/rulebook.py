@@ -8,7 +8,7 @@ from typing import Any
 from bot import policy
 from bot.errors import NoSettings
 from bot.policy import Rules
-from storage.guilds import Change, GuildStore
+from storage.guilds import NO_STYLES, Change, GuildStore, Style
 
 LOOKED_THROUGH = 200  # changes: many more than one file makes
 
@@ -27,14 +27,24 @@ class Rulebook:
         """Return a server's rules."""
         return Rules.decode(await self.settings(guild))
 
-    async def change(self, guild: str, actor: str, values: Mapping[str, Any]) -> Rules:
-        """Set all of `values`, None taking one back, or nothing of them; return the rules.
+    async def styles(self, guild: str) -> dict[str, Style]:
+        """Return a server's styles by name."""
+        return {style.name: style for style in await self._store().styles(guild)}
+
+    async def change(
+        self,
+        guild: str,
+        actor: str,
+        values: Mapping[str, Any],
+        styles: Mapping[str, Style | None] = NO_STYLES,
+    ) -> Rules:
+        """Set all of `values` and `styles`, None taking one back, or nothing; return the rules.
 
         Raises:
             BadSetting: one of them is impossible.
         """
         changes = policy.changed(values)
-        return Rules.decode(await self._store().change_settings(guild, actor, changes))
+        return Rules.decode(await self._store().change_settings(guild, actor, changes, styles))
 
     async def listed(self, guild: str, actor: str, name: str, entry: str, on: bool) -> Rules:
         """Put an entry on a list, or take it off; return the rules."""
@@ -44,9 +54,11 @@ class Rulebook:
     async def undo(self, guild: str, actor: str) -> Rules:
         """Take the last change back, all of it if it was of several; this is a change, too."""
         audit = await self._store().audit(guild, LOOKED_THROUGH)
-        ours = [one for one in audit if one.subject in policy.settable()]
-        changes = {one.subject: one.before for one in ours if one.at == ours[0].at}
-        return Rules.decode(await self._store().change_settings(guild, actor, changes))
+        ours = [one for one in audit if one.style is not None or one.subject in policy.settable()]
+        last = [one for one in ours if one.at == ours[0].at]
+        changes = {one.subject: one.before for one in last if one.style is None}
+        styles = {one.style: _style(one.before) for one in last if one.style is not None}
+        return Rules.decode(await self._store().change_settings(guild, actor, changes, styles))
 
     async def clear(self, guild: str, actor: str) -> Rules:
         """Forget all that was set; this is a change, too."""
@@ -61,3 +73,7 @@ class Rulebook:
         if self._guilds is None:
             raise NoSettings
         return self._guilds
+
+
+def _style(kept: Mapping[str, Any] | None) -> Style | None:
+    return None if kept is None else Style(**kept)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Self
 
 from storage.clock import Clock, SystemClock, from_microseconds, to_microseconds
@@ -38,6 +40,11 @@ AUDIT = "SELECT * FROM guild_audit WHERE guild = ? ORDER BY number DESC LIMIT ?"
 STYLES = "SELECT name, prompt, negative_prompt FROM style WHERE guild = ? ORDER BY name"
 
 STYLE = "SELECT name, prompt, negative_prompt FROM style WHERE guild = ? AND name = ?"
+
+OF_STYLE = "style "
+"""How the subject of a style's change begins; no setting has a space in its name."""
+
+NO_STYLES: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +85,11 @@ class Change:
             at=from_microseconds(row["at"]),
         )
 
+    @property
+    def style(self) -> str | None:
+        """The name of the style that was changed; None where it was a setting."""
+        return self.subject.removeprefix(OF_STYLE) if self.subject.startswith(OF_STYLE) else None
+
 
 class GuildStore:
     """What servers and members have chosen; the values are opaque here."""
@@ -90,10 +102,17 @@ class GuildStore:
         """Return the server's settings; those never chosen are absent."""
         return await _settings(self._database, guild)
 
-    async def change_settings(self, guild: str, actor: str, changes: Json) -> dict[str, Any]:
+    async def change_settings(
+        self,
+        guild: str,
+        actor: str,
+        changes: Json,
+        styles: Mapping[str, Style | None] = NO_STYLES,
+    ) -> dict[str, Any]:
         """Set each setting in `changes`, or remove it where the value is None; return them all.
 
-        Each one that differs from before leaves a row in the server's record of changes.
+        So each of `styles` by its name. Each one that differs from before leaves a row in the
+        server's record of changes, all at one time.
         """
         now = self._now()
         async with self._database.transaction() as transaction:
@@ -105,6 +124,8 @@ class GuildStore:
                 old, new = before.get(name), after.get(name)
                 if old != new:
                     await _record(transaction, guild, actor, name, old, new, now)
+            for name, style in styles.items():
+                await _change_style(transaction, guild, actor, name, style, now)
         return after
 
     async def audit(self, guild: str, limit: int = 25) -> list[Change]:
@@ -139,24 +160,12 @@ class GuildStore:
     async def put_style(self, guild: str, actor: str, style: Style) -> None:
         """Add the style, or replace the one of its name."""
         async with self._database.transaction() as transaction:
-            before = await _style(transaction, guild, style.name)
-            await transaction.execute(
-                SAVE_STYLE, (guild, style.name, style.prompt, style.negative_prompt)
-            )
-            await _record_style(transaction, guild, actor, style.name, before, style, self._now())
+            await _change_style(transaction, guild, actor, style.name, style, self._now())
 
     async def delete_style(self, guild: str, actor: str, name: str) -> bool:
         """Delete the style and return whether there was one."""
         async with self._database.transaction() as transaction:
-            before = await _style(transaction, guild, name)
-            if before is not None:
-                await transaction.execute(
-                    "DELETE FROM style WHERE guild = ? AND name = ?", (guild, name)
-                )
-                await _record_style(
-                    transaction, guild, actor, before.name, before, None, self._now()
-                )
-        return before is not None
+            return await _change_style(transaction, guild, actor, name, None, self._now())
 
     def _now(self) -> int:
         return to_microseconds(self._clock.now())
@@ -179,15 +188,18 @@ async def _record(
     await queries.execute(RECORD, values)
 
 
-async def _record_style(
-    queries: Queries,
-    guild: str,
-    actor: str,
-    name: str,
-    before: Style | None,
-    after: Style | None,
-    now: int,
-) -> None:
-    old, new = (None if style is None else asdict(style) for style in (before, after))
+async def _change_style(
+    queries: Queries, guild: str, actor: str, name: str, style: Style | None, now: int
+) -> bool:
+    """Put a style under a name, or none; record it and return whether there was one."""
+    before = await _style(queries, guild, name)
+    if style is not None:
+        words = (guild, style.name, style.prompt, style.negative_prompt)
+        await queries.execute(SAVE_STYLE, words)
+    elif before is not None:
+        await queries.execute("DELETE FROM style WHERE guild = ? AND name = ?", (guild, name))
+    old, new = (None if one is None else asdict(one) for one in (before, style))
     if old != new:
-        await _record(queries, guild, actor, f"style {name}", old, new, now)
+        called = (style or before or Style(name=name, prompt="")).name
+        await _record(queries, guild, actor, OF_STYLE + called, old, new, now)
+    return before is not None

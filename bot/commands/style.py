@@ -11,6 +11,7 @@ from bot import texts
 from bot.commands.base import EaselCog
 from bot.errors import NotAllowed, UserError
 from bot.locales import say
+from bot.policy.files import MOST_STYLES
 from bot.styles import MAX_STYLES, OfMember, style_names
 from storage.guilds import Style
 
@@ -52,7 +53,14 @@ class StyleCog(EaselCog):
         style = Style(name=name.strip(), prompt=prompt, negative_prompt=negative_prompt)
         owner, shelf = str(interaction.user.id), self.bot.styles
         if server:
-            await shelf.put_of_guild(_managed(interaction), owner, style)
+            guild = _managed(interaction)
+            known = {one.name.casefold() for one in await shelf.of_guild(guild)}
+            if len(known | {style.name.casefold()}) > MOST_STYLES:
+                raise UserError(
+                    "This server has {count} styles. Delete one with /style delete.",
+                    count=MOST_STYLES,
+                )
+            await shelf.put_of_guild(guild, owner, style)
         else:
             mine: OfMember = await shelf.of_member(owner)
             if len(mine | {style.name: style}) > MAX_STYLES:

@@ -1,8 +1,11 @@
-"""All settings as one file, out and in."""
+"""All settings and styles as one file, out and in."""
 
 from __future__ import annotations
 
+import asyncio
 import io
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import discord
@@ -15,6 +18,7 @@ from bot.locales import say
 from bot.policy import Rules
 from bot.policy.files import MAX_BYTES, read_file, too_large, write_file
 from bot.sentences import Sentence
+from storage.guilds import OF_STYLE, Style
 
 NAME = "easel-settings.yaml"
 
@@ -25,10 +29,12 @@ class Files(Part):
     @SETTINGS.command(description="All settings of this server as one YAML file.")
     async def export(self, interaction: discord.Interaction[Any]) -> None:
         """Send the file to the admin alone."""
-        settings = await self.bot.rulebook.settings(str(interaction.guild_id))
-        file = discord.File(io.BytesIO(write_file(settings).encode()), NAME)
+        guild, book = str(interaction.guild_id), self.bot.rulebook
+        styles = {name: asdict(one) for name, one in (await book.styles(guild)).items()}
+        text = write_file(await book.settings(guild), styles)
+        file = discord.File(io.BytesIO(text.encode()), NAME)
         await interaction.response.send_message(
-            say("All settings of this server. `/settings import` takes the file back."),
+            say("All settings and styles of this server. `/settings import` takes the file back."),
             file=file,
             ephemeral=True,
         )
@@ -47,13 +53,17 @@ class Files(Part):
         """Replace all settings, or say what is wrong and change nothing."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         guild, actor = who(interaction)
-        values = read_file(await _fetched(file))
-        _check_ids(interaction.guild, Rules.decode(_set(values)))
-        before = await self.bot.rulebook.settings(guild)
-        differing = {name: v for name, v in values.items() if before.get(name) != v}
-        if differing and not only_check:
-            await self.bot.rulebook.change(guild, actor, differing)
-        words = texts.settings_changes(before, differing, only_check=only_check)
+        book = self.bot.rulebook
+        taken = await asyncio.to_thread(read_file, await _fetched(file))
+        _check_ids(interaction.guild, Rules.decode(_set(taken.settings)))
+        before, mine = await book.settings(guild), await book.styles(guild)
+        differing = {name: v for name, v in taken.settings.items() if before.get(name) != v}
+        styles = _differing(mine, taken.styles)
+        if (differing or styles) and not only_check:
+            await book.change(guild, actor, differing, styles)
+        told = {**differing, **{OF_STYLE + name: _words(one) for name, one in styles.items()}}
+        known = {**before, **{OF_STYLE + name: _words(one) for name, one in mine.items()}}
+        words = texts.settings_changes(known, told, only_check=only_check)
         await interaction.followup.send(words, ephemeral=True)
 
 
@@ -92,3 +102,22 @@ def _check_ids(guild: discord.Guild | None, rules: Rules) -> None:
     ]
     if problems:
         raise BadSettingsFile(problems)
+
+
+def _differing(
+    mine: Mapping[str, Style], wanted: Mapping[str, Mapping[str, str]] | None
+) -> dict[str, Style | None]:
+    """Return the styles to put and, as None, those to delete; nothing where none are wanted."""
+    if wanted is None:
+        return {}
+    styles = {name: Style(name=name, **words) for name, words in wanted.items()}
+    kept = {name.casefold() for name in styles}
+    gone = {name: None for name in mine if name.casefold() not in kept}
+    return {**gone, **{name: one for name, one in styles.items() if mine.get(name) != one}}
+
+
+def _words(style: Style | None) -> dict[str, str] | None:
+    """Return what a style adds, for the list of changes."""
+    if style is None:
+        return None
+    return {key: text for key, text in asdict(style).items() if text and key != "name"}

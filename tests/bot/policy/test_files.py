@@ -26,7 +26,7 @@ SETTINGS = {
 
 
 def test_what_is_written_is_read_the_same():
-    values = read_file(write_file(SETTINGS).encode())
+    values = read_file(write_file(SETTINGS).encode()).settings
     assert {name: value for name, value in values.items() if value is not None} == SETTINGS
     assert set(values) == set(settable())
 
@@ -43,7 +43,7 @@ def test_it_can_be_read_by_people():
 
 
 def test_an_empty_server_has_an_empty_file():
-    assert set(read_file(write_file({}).encode()).values()) == {None}
+    assert set(read_file(write_file({}).encode()).settings.values()) == {None}
 
 
 def file(settings: str = "", version: str = "version: 1") -> bytes:
@@ -56,7 +56,7 @@ def file(settings: str = "", version: str = "version: 1") -> bytes:
         (b"", "must hold “version” and “settings”"),
         (b"- a", "must hold “version” and “settings”"),
         (b"\xff\xfe", "no text in UTF-8"),
-        (b"x" * 70_000, "at most 65536"),
+        (b"x" * 300_000, "at most 262144"),
         (b"a: [", "no YAML in line 1"),
         (b"[" * 20_000, "no YAML"),
         (b"settings: {}", "must say “version: 1”"),
@@ -103,3 +103,35 @@ def test_a_long_list_of_problems_is_cut():
 def test_noise_is_refused_and_never_crashes(data):
     with pytest.raises(BadSettingsFile):
         read_file(data)
+
+
+STYLES = {
+    "Ink": {"prompt": "ink drawing of {prompt}", "negative_prompt": "colour"},
+    "水墨": {"prompt": "", "negative_prompt": "photo: yes, #1"},
+}
+
+
+def test_styles_that_are_written_are_read_the_same():
+    assert read_file(write_file({}, STYLES).encode()).styles == STYLES
+    assert read_file(file()).styles is None
+    assert read_file(file("styles:")).styles == {}
+
+
+@pytest.mark.parametrize(
+    ("styles", "words"),
+    [
+        ("[Ink]", "must hold names"),
+        ("{Ink: ink}", "must hold prompt, negative_prompt or both"),
+        ("{Ink: {words: ink}}", "must hold prompt, negative_prompt or both"),
+        ("{Ink: {prompt: 5}}", "needs words"),
+        ("{Ink: {prompt: ' '}}", "needs words"),
+        ("{Ink: {prompt: x}, ink: {prompt: y}}", "stands there twice"),
+        (f"{{{'x' * 51}: {{prompt: x}}}}", "1 to 50 characters"),
+        (f"{{Ink: {{prompt: {'x' * 2001}}}}}", "more than 2000 characters"),
+        ("{" + "x: {prompt: x}, ".join(map(str, range(52))) + ": {prompt: x}}", "holds 52"),
+    ],
+)
+def test_styles_that_cannot_be(styles, words):
+    with pytest.raises(BadSettingsFile) as refusal:
+        read_file(file(f"styles: {styles}"))
+    assert words in str(refusal.value)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from bot.commands import style
+
 
 async def exported(house, admin) -> bytes:
     result = await house.ask_plain("settings export", admin)
@@ -53,7 +55,8 @@ async def test_a_check_changes_nothing(house, admin, said):
         (b"version: 1\nsettings: {channels: ['123456789']}", "no channel 123456789"),
         (b"version: 1\nsettings: {role_quotas: {'123456789': 5}}", "no role 123456789"),
         (b"\x89PNG\r\n\x1a\n", "no text in UTF-8"),
-        (b"x" * 70_000, "at most 65536"),
+        (b"x" * 300_000, "at most 262144"),
+        (b"version: 1\nsettings: {max_batch: 2}\nstyles: {Ink: {}}", "“Ink” needs words"),
     ],
 )
 async def test_a_bad_file_changes_nothing(house, admin, said, data, words):
@@ -64,8 +67,55 @@ async def test_a_bad_file_changes_nothing(house, admin, said, data, words):
     assert await house.guilds.settings(str(house.guild.id)) == {"max_steps": 30}
 
 
-async def test_undo_looks_past_styles(house, admin, said):
+async def test_a_servers_style_is_undone_like_a_setting(house, admin, said):
+    guild = str(house.guild.id)
     await house.ask_plain("settings limits", admin, max_steps=30)
     await house.ask_plain("style save", admin, name="dark", prompt="dark", server=True)
-    back = await house.ask_plain("settings undo", admin, what="last change")
-    assert "Steps: as the host allows" in said(back)
+    await house.ask_plain("settings undo", admin, what="last change")
+    assert await house.guilds.styles(guild) == []
+    assert await house.guilds.settings(guild) == {"max_steps": 30}
+    await house.ask_plain("settings undo", admin, what="last change")
+    assert [one.name for one in await house.guilds.styles(guild)] == ["dark"]
+
+
+@pytest.fixture
+async def styled(house, admin):
+    await house.ask_plain("style save", admin, name="Ink", prompt="ink", server=True)
+    await house.ask_plain("style save", admin, name="Oil", prompt="oil", server=True)
+    return str(house.guild.id)
+
+
+async def test_styles_go_out_and_in(house, admin, said, styled):
+    data = await exported(house, admin)
+    assert b"Ink:\n    prompt: ink\n" in data
+    assert "what is set already" in said(await taken(house, admin, data))
+
+
+async def test_styles_are_taken_as_a_whole_and_undone_as_one(house, admin, said, styled):
+    before = await house.guilds.styles(styled)
+    styles = b"{ink: {prompt: black ink}, Wax: {prompt: x}}"
+    data = b"version: 1\nsettings: {max_batch: 2}\nstyles: " + styles
+    words = said(await taken(house, admin, data, only_check=True))
+    assert "style Oil: `prompt: oil` → `not set`" in words
+    assert await house.guilds.styles(styled) == before
+    await taken(house, admin, data)
+    kept = {one.name: one.prompt for one in await house.guilds.styles(styled)}
+    assert kept == {"ink": "black ink", "Wax": "x"}
+    await house.ask_plain("settings undo", admin, what="last change")
+    assert await house.guilds.styles(styled) == before
+    assert await house.guilds.settings(styled) == {}
+
+
+async def test_a_file_without_styles_leaves_them(house, admin, styled):
+    await taken(house, admin, b"version: 1\nsettings: {max_batch: 2}")
+    assert len(await house.guilds.styles(styled)) == 2
+    await taken(house, admin, b"version: 1\nstyles:\n")
+    assert await house.guilds.styles(styled) == []
+
+
+async def test_a_server_has_so_many_styles_at_most(house, admin, monkeypatch, said, styled):
+    monkeypatch.setattr(style, "MOST_STYLES", 2)
+    more = await house.ask_plain("style save", admin, name="Wax", prompt="x", server=True)
+    assert "This server has 2 styles." in more.response.content
+    await house.ask_plain("style save", admin, name="OIL", prompt="y", server=True)
+    assert {one.prompt for one in await house.guilds.styles(styled)} == {"ink", "y"}
