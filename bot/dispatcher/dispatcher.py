@@ -197,7 +197,11 @@ class Dispatcher(Reception):
     async def _expired(self, record: JobRecord) -> None:
         log.warning("Job %s fell silent.", record.id, extra={"action": "lease_expired"})
         held = self._hands.release(record.id, record.attempt)
-        if held is not None:
+        if held is not None and held.silent > self._lease.total_seconds() / 2:
+            # Its steps renew all that it holds: it hangs, and would keep the next jobs as well.
+            await self._service.kill(held.worker)
+        elif held is not None:
+            # It works; what failed were the renewals, as on a full disk.
             await self._service.cancel(held.worker, record.id, record.attempt)
         if record.state.is_terminal:
             self.announcer.settled(record)

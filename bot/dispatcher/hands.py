@@ -26,6 +26,11 @@ class Held:
     spent: float | None = None
     renewed: float = field(default_factory=monotonic)
 
+    @property
+    def silent(self) -> float:
+        """Seconds since its worker last made a step of any job, give or take a renewal's."""
+        return monotonic() - self.renewed
+
     def due(self) -> bool:
         """Whether its lease should be renewed; asking counts as renewing."""
         now = monotonic()

@@ -55,6 +55,10 @@ class Service(Protocol):
         """
         ...
 
+    async def kill(self, worker: str) -> None:
+        """End a worker that does nothing any more; what it held is told as lost with it."""
+        ...
+
     async def next_event(self) -> tuple[str, Event]:
         """Wait for the next event and the name of the worker it is about."""
         ...

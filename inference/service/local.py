@@ -130,6 +130,12 @@ class LocalService:
             with contextlib.suppress(NoWorker):
                 await seat.process.send(Cancel(job_id=job_id, attempt=attempt, keep=keep))
 
+    async def kill(self, worker: str) -> None:
+        """End a worker that does nothing any more; another takes its place."""
+        seat = self._seat(worker)
+        if seat is not None and seat.process is not None:
+            seat.process.kill()
+
     async def next_event(self) -> tuple[str, Event]:
         """Wait for the next event and the name of the worker it is about."""
         return await self._events.get()

@@ -82,6 +82,10 @@ class ScriptedService:
         if self.held.pop(job_id, None) is not None:
             self._say(Dropped(job_id=job_id, attempt=attempt))
 
+    async def kill(self, worker: str) -> None:
+        if worker == self.worker:
+            self.lose_worker("was killed")
+
     async def next_event(self) -> tuple[str, Event]:
         return await self._events.get()
 

@@ -256,6 +256,26 @@ async def test_a_silent_worker_loses_its_job(idle_line, monkeypatch):
     assert 2 == line.service.submitted[-1].attempt
 
 
+async def test_a_worker_that_hangs_is_killed_with_the_lease(idle_line, monkeypatch):
+    monkeypatch.setattr(module, "SWEEP_INTERVAL", 0.01)
+    line = idle_line
+    line.dispatcher.start()
+    first, second = await line.run(), await line.run()
+    hung = line.service.worker
+    for held in line.dispatcher._hands.of():
+        held.renewed -= 3600.0
+    expire = line.jobs.expire
+    far = (await line.jobs.get(first)).lease_until
+
+    monkeypatch.setattr(line.jobs, "expire", lambda: expire(far))
+    await until(lambda: len(line.service.submitted) == 4)
+    monkeypatch.undo()
+    await line.dispatcher.stop(0)
+
+    assert hung != line.service.worker
+    assert {first, second} == {job.job_id for job in line.service.submitted[2:]}
+
+
 @pytest.mark.parametrize("end", ["cancelled", "failed", "given up"])
 async def test_what_ends_without_a_result_is_charged_for_all_the_steps_it_ran(
     line, end, monkeypatch

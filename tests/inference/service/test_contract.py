@@ -84,6 +84,19 @@ async def test_a_worker_that_is_not_there_takes_no_job(stage):
         await stage.service.submit("long gone", submission())
 
 
+async def test_a_worker_that_is_killed_is_lost_with_its_jobs_and_replaced(stage):
+    worker = await stage.free()
+    await stage.service.submit(worker, submission("a"))
+
+    await stage.service.kill("long gone")
+    await stage.service.kill(worker)
+    name, lost = await stage.event()
+
+    assert isinstance(lost, WorkerLost)
+    assert (worker, (("a", 1),)) == (name, lost.jobs)
+    assert worker != await stage.free()
+
+
 async def test_a_lost_worker_names_its_jobs_and_another_takes_its_place(stage):
     worker = await stage.free()
     await stage.service.submit(worker, submission("a"))
