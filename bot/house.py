@@ -74,7 +74,6 @@ async def opened(settings: Settings) -> AsyncIterator[House]:
             )
             own = chores(jobs, blobs, GuildStore(database), settings.keep_days)
             dispatcher.lists = WordLists(settings.wordlists_path)
-            await dispatcher.remember()
             async with Housekeeper(own, dispatcher), _measured(settings, dispatcher, jobs):
                 yield House(database, jobs, blobs, service, dispatcher)
 

@@ -38,11 +38,15 @@ class Reception:
         self._service = service
         self._estimator = Estimator(blobs, service)
         self._limits = limits
+        self._remembers = False
         #: Set when there may be something to claim.
         self._wake = asyncio.Event()
 
     async def remember(self) -> None:
-        """Learn from the last jobs of earlier lives."""
+        """Learn from the last jobs of earlier lives, once workers told how large theirs are."""
+        if self._remembers or not any(worker.ready for worker in self._service.workers):
+            return
+        self._remembers = True
         for record in reversed(await self._jobs.lately_done(LAST)):
             await self.learn(record)
 
@@ -113,6 +117,7 @@ class Reception:
         """Queue a job whose pictures are stored already; see `submit`."""
         job.check_pictures(inputs)
         job = job.resolved(random.randrange(MAX_SEED))
+        await self.remember()
         cost = await self._estimator.cost(job, inputs)
         new = NewJob(
             kind=job.kind,

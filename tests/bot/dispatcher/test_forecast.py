@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import dataclasses
 import random
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from bot.dispatcher import Dispatcher
 from bot.dispatcher.forecast import DOUBT, LAST, MOST, Forecast, Span, span
-from inference.jobs import Img2Img, Inpaint
+from inference.jobs import Imagine, Img2Img, Inpaint
 from inference.service.contract import WorkerStatus
 from storage.errors import QueueFull
 from storage.records import DeliveryState, JobRecord, JobState, QueuePlace
@@ -199,15 +200,22 @@ async def test_a_new_job_is_told_what_it_takes_and_when_it_is_ready(line):
 
 
 async def test_a_later_life_of_the_bot_remembers_the_last_jobs(line):
-    id = await line.run()
-    line.service.finish(job_id=id, flops=5e12)
+    job = Imagine(prompt="a fox")  # as large as the model's own pictures
+    id = await line.run(job=job, pictures={})
+    cost = (await line.jobs.get(id)).cost
+    line.service.finish(job_id=id, flops=3 * cost * 1e12)
     await until(lambda: line.witness.settlements)
-    await until(lambda: line.dispatcher.forecast.seconds(1.0))
+    line.service.ready = False
+    later = Dispatcher(line.jobs, line.blobs, line.service, limits=LIMITS, lease=timedelta(hours=1))
+    asked = {"pictures": {}, "owner": "bob", "guild": None, "reply_to": ""}
 
-    line.dispatcher.forecast = Forecast(line.service)
-    await line.dispatcher.remember()
+    early = await later.submit(job=job, **asked, idempotency_key="early")
+    line.service.ready = True
+    then = await later.submit(job=job, **asked, idempotency_key="then")
 
-    assert pytest.approx(0.2) == line.dispatcher.forecast.seconds(1.0)
+    assert early.price is None
+    assert pytest.approx(3 * cost) == then.record.cost
+    assert pytest.approx(1.0) == then.price
 
 
 async def test_a_full_queue_is_refused_with_the_wait(line):
