@@ -6,6 +6,7 @@ their history beside its settings'.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, cast
@@ -14,6 +15,7 @@ import discord
 from discord import app_commands
 
 from bot.errors import NoSettings, UserError
+from bot.policy import allows
 from storage.guilds import GuildStore, Style
 
 if TYPE_CHECKING:
@@ -23,6 +25,10 @@ SLOT = "{prompt}"
 MAX_STYLES = 25  # of one member: as many as Discord completes
 KEY = "styles"
 """Under which a member's own lie among what they chose."""
+
+LORA = re.compile(r"<lora:[^<>]+>", re.IGNORECASE)
+"""A LoRA's tag as prompts hold it, in place of a style's name."""
+LONGEST = 100  # characters of what Discord completes
 
 OfMember = dict[str, Style]
 
@@ -63,11 +69,13 @@ class StyleShelf:
         return await self._store().delete_style(guild, actor, name)
 
     async def find(self, owner: str, guild: str | None, name: str) -> Style:
-        """Return the style of that name, the member's own before the server's.
+        """Return the style of that name, the member's own before the server's; or a LoRA's tag.
 
         Raises:
             UserError: there is none.
         """
+        if LORA.fullmatch(name):
+            return Style(name=name, prompt=name)
         mine = {style.casefold(): one for style, one in (await self.of_member(owner)).items()}
         found = mine.get(name.casefold())
         if found is None and guild is not None and self._guilds is not None:
@@ -98,9 +106,37 @@ async def style_names(
     interaction: discord.Interaction[Any], current: str
 ) -> list[app_commands.Choice[str]]:
     """Complete the styles at hand, the member's own first."""
+    return _offered(dict.fromkeys(await _names(interaction), ""), current)
+
+
+async def styles_and_loras(
+    interaction: discord.Interaction[Any], current: str
+) -> list[app_commands.Choice[str]]:
+    """Complete the styles at hand, then the LoRAs that may be used."""
+    client, guild = cast("Easel", interaction.client), _guild(interaction)
+    rules = await client.gate.rules(guild)
+    tags = {
+        f"<lora:{model.name}:1>": f"LoRA {model.name}"
+        for worker in client.service.workers
+        for model in worker.models
+        if model.kind == "lora" and allows(rules, model.kind, model.name)
+    }
+    return _offered(dict.fromkeys(await _names(interaction), "") | tags, current)
+
+
+async def _names(interaction: discord.Interaction[Any]) -> list[str]:
     shelf = cast("Easel", interaction.client).styles
-    guild = None if interaction.guild_id is None else str(interaction.guild_id)
     mine = [*await shelf.of_member(str(interaction.user.id))]
-    names = dict.fromkeys([*mine, *(style.name for style in await shelf.of_guild(guild))])
-    hits = [name for name in names if current.casefold() in name.casefold()]
-    return [app_commands.Choice(name=name, value=name) for name in hits[:25]]
+    servers = [style.name for style in await shelf.of_guild(_guild(interaction))]
+    return list(dict.fromkeys([*mine, *servers]))
+
+
+def _guild(interaction: discord.Interaction[Any]) -> str | None:
+    return None if interaction.guild_id is None else str(interaction.guild_id)
+
+
+def _offered(names: Mapping[str, str], typed: str) -> list[app_commands.Choice[str]]:
+    """Offer what holds the letters typed, under its own name where no other is given."""
+    shown = {name: words or name for name, words in names.items() if len(name) <= LONGEST}
+    hits = [name for name, words in shown.items() if typed.casefold() in words.casefold()]
+    return [app_commands.Choice(name=shown[name], value=name) for name in hits[:25]]

@@ -31,9 +31,9 @@ class ModelInfo:
 
     #: Registry key, never a path.
     name: str
-    #: `diffusion`, `upscaler`, `captioner`, `ranker` or `tagger`.
+    #: `diffusion`, `upscaler`, `captioner`, `ranker`, `tagger` or `lora`.
     kind: str
-    #: Natural side of its pictures in pixels (diffusion), or its scale (upscaler).
+    #: Natural side of its pictures in pixels (diffusion), its scale (upscaler), or 0.
     size: int
     #: What it is good for, in a few words.
     about: str = ""

@@ -24,6 +24,7 @@ async def list_models(settings: Settings) -> int:
         return 1
     for model in first.models:
         size = f"{model.size} px" if model.kind == "diffusion" else f"{model.size}x"
+        size = size if model.size else ""
         sys.stdout.write(f"{model.kind:<10} {model.name:<28} {size:<8} {model.about}\n")
     sys.stdout.flush()
     return await manage_models(settings, "files")

@@ -10,8 +10,9 @@ from discord.ext import commands
 
 from bot.locales import heard, say
 from bot.options import Autocomplete
+from bot.policy import Rules, allows
 from bot.sentences import english
-from bot.styles import style_names
+from bot.styles import styles_and_loras
 from bot.texts.lineage import offered
 from bot.views import client_of
 from storage.records import JobState
@@ -35,7 +36,7 @@ class EaselCog(commands.Cog):
 def completion(*kinds: str, everything: bool = False) -> Autocomplete:
     """Complete names of what the workers have of these kinds, best matches first.
 
-    Checkpoints that the server does not allow are left out, unless `everything` is asked for.
+    What the server does not allow is left out, unless `everything` is asked for.
     """
 
     async def complete(
@@ -43,13 +44,12 @@ def completion(*kinds: str, everything: bool = False) -> Autocomplete:
     ) -> list[app_commands.Choice[str]]:
         client = client_of(interaction)
         guild = None if interaction.guild_id is None else str(interaction.guild_id)
-        allowed = () if everything else (await client.gate.rules(guild)).models
+        rules = Rules() if everything else await client.gate.rules(guild)
         found = {
             model.name: heard(model.about)
             for worker in client.service.workers
             for model in worker.models
-            if model.kind in kinds
-            and (model.kind != "diffusion" or not allowed or model.name in allowed)
+            if model.kind in kinds and allows(rules, model.kind, model.name)
         }
         return [
             app_commands.Choice(name=_shown(name, found[name]), value=name)
@@ -109,11 +109,11 @@ async def mask_words(
     ]
 
 
-STYLE = {"style": "A style of yours or the server's, put around the prompt"}
+STYLE = {"style": "A style of yours or the server's, or a LoRA, put around the prompt"}
 MODELS = {
     "model": completion("diffusion"),
     "upscaler": completion("upscaler"),
-    "style": style_names,
+    "style": styles_and_loras,
     "mask_shape": mask_words,
 }
 """Completions of the options that have a language of their own, or name what workers must have."""

@@ -50,6 +50,12 @@ def check_models(rules: Rules, job: Job, default: str) -> None:
                 )
 
 
+def allows(rules: Rules, kind: str, name: str) -> bool:
+    """Whether a server lets its members name something that workers have."""
+    listed = {"diffusion": rules.models, "lora": rules.loras}.get(kind, ())
+    return not listed or name in listed
+
+
 def loras_in(prompt: str) -> Iterator[str]:
     """Yield the names of the LoRAs that a prompt's tags ask for."""
     for kind, inside in TAG.findall(prompt):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from bot.dispatcher.forecast import Span, span
@@ -28,6 +28,7 @@ MODEL_KINDS = {
     "mask": english("mask networks"),
     "lora": english("LoRAs"),
 }
+LORA = "lora"
 
 
 def queue_line(record: JobRecord, place: QueuePlace | None, ready: Span | None = None) -> str:
@@ -91,15 +92,19 @@ def _history_line(record: JobRecord) -> str:
     return line + prompt_of(record, 60)
 
 
-def models(found: Iterable[ModelInfo]) -> str:
+def models(found: Collection[ModelInfo]) -> str:
     """List what the workers can run, kind by kind."""
     kinds: dict[str, list[str]] = {}
-    for model in sorted(found, key=lambda model: (model.kind, model.name.casefold())):
+    loras = sorted(model.name for model in found if model.kind == LORA)
+    others = (model for model in found if model.kind != LORA)
+    for model in sorted(others, key=lambda model: (model.kind, model.name.casefold())):
         size = f"× {model.size}" if model.kind == "upscaler" else f"{model.size} px"
         shown = f"`{model.name}`" + (f" {size}" if model.size else "")
         kinds.setdefault(model.kind, []).append(
             shown + (f" – {heard(model.about)}" * bool(model.about))
         )
+    if loras:  # last and on one line: there may be very many
+        kinds[LORA] = [" ".join(f"`{name}`" for name in loras)]
     lines = [
         line
         for kind, names in kinds.items()

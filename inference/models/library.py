@@ -100,7 +100,7 @@ class Library:
             return chosen
         if pickle := find_pickle(self.shelf, chosen):
             read_header(pickle)
-        here = [info.name for info in self.infos()]
+        here = [info.name for info in self._checkpoints()]
         hint = nearest(chosen, here) or f"There are: {', '.join(here)}."
         raise UnknownModel(f"There is no checkpoint “{chosen}” here. {hint}")
 
@@ -193,9 +193,9 @@ class Library:
         return self._hashes.short(main_file(self._path(self.resolve(name))))
 
     def infos(self) -> tuple[ModelInfo, ...]:
-        """List what can be named: checkpoints, and upscalers whose weights are here."""
-        checkpoints = tuple(self._checkpoints())
-        return checkpoints + tuple(self.upscalers.shelf.infos()) + self.describers.infos()
+        """List what can be named: checkpoints, upscalers whose weights are here, LoRAs."""
+        runnable = (*self._checkpoints(), *self.upscalers.shelf.infos(), *self.describers.infos())
+        return (*runnable, *self._loras.infos())
 
     def _checkpoints(self) -> Iterator[ModelInfo]:
         """List the checkpoints whose files can be read."""

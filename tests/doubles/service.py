@@ -27,6 +27,7 @@ from inference.service.contract import WorkerStatus
 MODELS = (
     ModelInfo(name="starter", kind="diffusion", size=128, about="small emoji"),
     ModelInfo(name="animevideov3", kind="upscaler", size=4, about="fast"),
+    ModelInfo(name="lineart", kind="lora", size=0),
 )
 
 

@@ -28,6 +28,16 @@ def kept(name: str) -> Any:
     return complete
 
 
+async def loras(
+    interaction: discord.Interaction[Any], current: str
+) -> list[app_commands.Choice[str]]:
+    """Complete the LoRAs that workers have and those on the list, which may be gone."""
+    found = await completion("lora", everything=True)(interaction, current)
+    here = {choice.value for choice in found}
+    listed = await kept("loras")(interaction, current)
+    return [*(one for one in listed if one.value not in here), *found][:MAX_CHOICES]
+
+
 class Content(Part):
     """Lists of what may be used and said."""
 
@@ -48,7 +58,7 @@ class Content(Part):
 
     @SETTINGS.command(description="Allow or no longer allow a LoRA; with none listed, all are.")
     @app_commands.describe(lora="As it stands in <lora:name:0.8>", allow="No takes it off the list")
-    @app_commands.autocomplete(lora=kept("loras"))
+    @app_commands.autocomplete(lora=loras)
     async def lora(
         self,
         interaction: discord.Interaction[Any],

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from inference.errors import JobError
+from inference.events import ModelInfo
 from inference.models.diffusion import DiffusionModel
 from inference.models.files import LORAS, find_files
 from inference.models.lora.files import LoraFile, load_lora
@@ -13,6 +14,8 @@ from inference.models.lora.side import Side
 from inference.models.nearest import nearest
 from inference.models.resident import Resident
 from inference.prompts.networks import Lora
+
+MOST_LISTED = 2000  # names of at most 255 bytes: far below one frame to the bot
 
 
 class LoraShelf:
@@ -22,6 +25,12 @@ class LoraShelf:
         """Take the models folder and the bytes of LoRAs that may stay loaded."""
         self._shelf = shelf
         self._resident: Resident[LoraFile] = Resident(budget)
+
+    def infos(self) -> tuple[ModelInfo, ...]:
+        """List the files that a tag can name, so that they can be searched; so many at most."""
+        names = [name for name in find_files(self._shelf, LORAS) if not set(name) & set(":<>")]
+        names = sorted(names, key=str.casefold)[:MOST_LISTED]
+        return tuple(ModelInfo(name=name, kind="lora", size=0) for name in names)
 
     def check(self, loras: Sequence[Lora]) -> None:
         """See that there is a file for each.

@@ -25,7 +25,7 @@ async def test_mine_from_saving_to_use(house):
     listed = await house.ask_plain("style list")
     assert "`Ink` `ink drawing of {prompt}`" in listed.response.content
     offered = await house.alice.autocomplete(house.channel, "img2img", "style", "in")
-    assert [choice["value"] for choice in offered] == ["Ink"]
+    assert [choice["value"] for choice in offered] == ["Ink", "<lora:lineart:1>"]
     await house.ask(prompt="a cat", style="ink")
     assert house.service.job.params["prompt"] == "ink drawing of a cat"
 
@@ -64,3 +64,17 @@ async def test_deleting_mine_leaves_my_defaults_and_the_other_way_round(house):
 async def test_a_style_without_words(house):
     result = await house.ask_plain("style save", name="Ink")
     assert "needs words" in result.response.content
+
+
+async def test_a_lora_in_a_styles_place(house):
+    offered = await house.alice.autocomplete(house.channel, "img2img", "style", "LORA")
+    assert [(one["name"], one["value"]) for one in offered] == [
+        ("LoRA lineart", "<lora:lineart:1>")
+    ]
+    assert await house.alice.autocomplete(house.channel, "style delete", "name", "LORA") == []
+    await house.ask(prompt="a cat", style="<lora:lineart:0.6>")
+    assert house.service.job.params["prompt"] == "a cat, <lora:lineart:0.6>"
+    await house.guilds.change_settings(str(house.guild.id), "1", {"loras": ["other"]})
+    assert await house.alice.autocomplete(house.channel, "img2img", "style", "LORA") == []
+    refused = await house.ask(prompt="a cat", style="<lora:lineart:1>")
+    assert "does not allow the LoRA “lineart”" in refused.response.content

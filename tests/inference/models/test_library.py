@@ -216,3 +216,13 @@ def test_files_of_a_folder_are_found_in_its_folders_too(tmp_path):
         (tmp_path / "loras" / name).touch()
 
     assert {"a", "b"} == set(find_files(tmp_path, "loras"))
+
+
+def test_loras_that_a_tag_can_name_are_listed(make_library, shelf):
+    (shelf / "loras" / "deep").mkdir(parents=True)
+    for name in ("b", "deep/A", "not:this"):
+        (shelf / "loras" / f"{name}.safetensors").touch()
+
+    named = [info.name for info in make_library().infos() if info.kind == "lora"]
+
+    assert ["A", "b"] == named

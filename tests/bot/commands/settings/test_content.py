@@ -52,6 +52,15 @@ async def test_lists_are_completed(house, admin):
     assert [choice["value"] for choice in choices] == ["blood*"]
 
 
+async def test_loras_are_completed_from_what_there_is_and_what_is_listed(house, admin):
+    await house.ask_plain("settings lora", admin, lora="gone")
+    choices = await admin.autocomplete(house.channel, "settings lora", "lora", "")
+    assert [choice["value"] for choice in choices] == ["gone", "lineart"]
+    await house.ask_plain("settings lora", admin, lora="lineart")
+    choices = await admin.autocomplete(house.channel, "settings lora", "lora", "LINE")
+    assert [choice["value"] for choice in choices] == ["lineart"]
+
+
 @pytest.mark.parametrize("where", ["channel", "direct message"])
 async def test_minors_are_off_limits_everywhere(house, said, where):
     options = {"image": ("a.png", png()), "prompt": "a nude сhіld"}
