@@ -2,7 +2,7 @@
 
 Run from the repository's root, on quiet cores:
 
-    python -m benchmarks.upscale [--image PHOTO] [--cache DIR] [--models KEY,…]
+    python -m benchmarks.upscale [speed|tiles|batches] [--image PHOTO] [--side N] [--compile] …
 
 Every figure is the least of several interleaved runs, so that a busy machine disturbs all
 competitors alike; on one thread it is processor time, which other programs do not lengthen.
@@ -28,8 +28,11 @@ from torch import Tensor
 from torchvision.transforms.functional import rgb_to_grayscale
 
 from inference.models.catalogue import WheelFile, upscaler_entry
+from inference.models.measured import Measured
 from inference.models.stitcher import Stitcher
 from inference.models.tiles import cut_tile, plan_tiles
+from inference.models.tiling import Tiling
+from inference.models.tuner import Tuner
 from inference.models.upscaler import Upscaler, load_upscaler
 from inference.models.upscaler_probe import psnr
 from inference.models.weights import prepare
@@ -37,7 +40,8 @@ from inference.worker.heap import keep_freed_memory
 
 PHOTO = Path(__file__).parent.parent / "bot" / "samples" / "chelsea.jpg"
 MODELS = "realesr-animevideov3,realesrgan-x4plus-anime,realesrgan-x4plus,realcugan-x4"
-SIDE = 128  # pixels of the timed picture
+SIDE = 256  # pixels of the timed picture
+MEMBERS_SIDE = 128  # pixels of each of several members' pictures
 TILED_SIDE = 256  # pixels of the picture that is cut into tiles
 TILED_TILE = 64  # pixels that each of its tiles adds
 MEMBERS = 8
@@ -45,17 +49,23 @@ MEMBERS = 8
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("table", nargs="?", choices=("speed", "tiles", "batches"))
     parser.add_argument("--image", type=Path, default=PHOTO, help="a photograph")
     parser.add_argument("--cache", type=Path, default=Path("data/weights"))
     parser.add_argument("--models", default=MODELS)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--side", type=int, default=SIDE, help="pixels of the timed picture")
+    parser.add_argument("--compile", action="store_true", help="a compiled network competes, too")
     options = parser.parse_args()
     keep_freed_memory()  # as workers do
     keys = options.models.split(",")
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads\n")
-    speed_table(keys, options.image, options.cache, options.runs)
-    tile_table(keys, options.image, options.cache)
-    batch_table(keys, options.image, options.cache, options.runs)
+    if options.table in (None, "speed"):
+        speed_table(keys, options)
+    if options.table in (None, "tiles"):
+        tile_table(keys, options.image, options.cache)
+    if options.table in (None, "batches"):
+        batch_table(keys, options.image, options.cache, options.runs)
 
 
 def photograph(path: Path, side: int) -> np.ndarray:
@@ -76,8 +86,8 @@ def as_batch(pixels: np.ndarray) -> Tensor:
     return torch.from_numpy(pixels.transpose(2, 0, 1)[None].astype(np.float32) / 255)
 
 
-def loaded(key: str, cache: Path, precision: str = "float32") -> Upscaler:
-    return load_upscaler(prepare(upscaler_entry(key), cache), "cpu", precision)
+def loaded(key: str, cache: Path, precision: str = "float32", **more: bool) -> Upscaler:
+    return load_upscaler(prepare(upscaler_entry(key), cache), "cpu", precision, **more)
 
 
 def least_times(competitors: dict[str, Callable[[], object]], runs: int) -> dict[str, float]:
@@ -93,11 +103,12 @@ def least_times(competitors: dict[str, Callable[[], object]], runs: int) -> dict
     return best
 
 
-def speed_table(keys: list[str], image: Path, cache: Path, runs: int) -> None:
-    print(f"Speed, {SIDE}² in; ratio to float32 in torch's default layout; PSNR to float32\n")
-    print("| model | variant | s | ratio | PSNR dB |")
-    print("|---|---|---|---|---|")
-    batch = as_batch(photograph(image, SIDE))
+def speed_table(keys: list[str], options: argparse.Namespace) -> None:
+    print(f"Speed, {options.side}² in; ratios to float32 in torch's default layout, and to the")
+    print("realesrgan package; PSNR to float32\n")
+    print("| model | variant | s | to float32 | to realesrgan | PSNR dB |")
+    print("|---|---|---|---|---|---|")
+    batch, cache = as_batch(photograph(options.image, options.side)), options.cache
     for key in keys:
         plain = loaded(key, cache)
         plain.descriptor.model.to(memory_format=torch.contiguous_format)
@@ -107,6 +118,10 @@ def speed_table(keys: list[str], image: Path, cache: Path, runs: int) -> None:
             "float32 channels_last": lambda single=single: single.run(batch),
             "bfloat16 channels_last": lambda half=half: half.run(batch),
         }
+        if options.compile:
+            fast = loaded(key, cache, "bfloat16", compiles=True)
+            fast.compile_for(tuple(batch.shape))
+            competitors["bfloat16 compiled"] = lambda fast=fast: fast.run(batch)
         oracle = ncnn_network(key)
         if oracle is not None:
             competitors["ncnn float32"] = lambda oracle=oracle: oracle(batch)
@@ -114,15 +129,16 @@ def speed_table(keys: list[str], image: Path, cache: Path, runs: int) -> None:
         if package is not None:
             competitors["realesrgan float32"] = lambda package=package: package(batch)
         else:
-            print(f"| {key} | realesrgan: left out, {reason} | | | |")
-        times = least_times(competitors, runs)
+            print(f"| {key} | realesrgan: left out, {reason} | | | | |")
+        times = least_times(competitors, options.runs)
         reference = competitors["float32"]()
         for name, seconds in times.items():
             quality = psnr(competitors[name](), reference)
+            package_time = times.get("realesrgan float32", float("nan"))
             print(f"| {key} | {name} | {seconds:.3f} | {times['float32'] / seconds:.2f} | ", end="")
-            print(f"{quality:.1f} |", flush=True)
+            print(f"{package_time / seconds:.2f} | {quality:.1f} |", flush=True)
         chosen = loaded(key, cache, "auto").autocast or torch.float32
-        print(f"| {key} | chosen by the probe: {chosen} | | | |")
+        print(f"| {key} | chosen by the probe: {chosen} | | | | |")
 
 
 def ncnn_network(key: str) -> Callable[[Tensor], Tensor] | None:
@@ -227,23 +243,32 @@ def seam_jump(tiled: np.ndarray, untiled: np.ndarray, scale: int, overlap: int) 
 
 
 def batch_table(keys: list[str], image: Path, cache: Path, runs: int) -> None:
-    print(f"\n{MEMBERS} pictures of {SIDE}² in one batch against one by one, as the probe chose\n")
-    print("| model | one by one s | together s | ratio |")
-    print("|---|---|---|---|")
-    batch = as_batch(photograph(image, SIDE)).repeat(MEMBERS, 1, 1, 1)
+    print(f"\n{MEMBERS} pictures of {MEMBERS_SIDE}²: one by one, all in one call, and as many in a")
+    print("call as is measured to be best\n")
+    print("| model | one by one s | all s | ratio | chosen | s | ratio |")
+    print("|---|---|---|---|---|---|---|")
+    batch = as_batch(photograph(image, MEMBERS_SIDE)).repeat(MEMBERS, 1, 1, 1)
     for key in keys:
         upscaler = loaded(key, cache, "auto")
+        count = tiling_of(upscaler).together(MEMBERS_SIDE, MEMBERS_SIDE)
         times = least_times(
             {
-                "alone": lambda u=upscaler: [u.run(tile[None]) for tile in batch],
-                "together": lambda u=upscaler: u.run(batch),
+                name: lambda u=upscaler, n=size: [u.run(some) for some in batch.split(n)]
+                for name, size in (("alone", 1), ("all", MEMBERS), ("chosen", count))
             },
             max(1, runs // 2),
         )
-        ratio = times["alone"] / times["together"]
-        print(
-            f"| {key} | {times['alone']:.2f} | {times['together']:.2f} | {ratio:.2f} |", flush=True
-        )
+        alone = times["alone"]
+        print(f"| {key} | {alone:.2f} | {times['all']:.2f} | {alone / times['all']:.2f} | ", end="")
+        print(f"{count} | {times['chosen']:.2f} | {alone / times['chosen']:.2f} |", flush=True)
+
+
+def tiling_of(upscaler: Upscaler) -> Tiling:
+    """Let the tiling be measured as a worker does."""
+    tuner = Tuner(upscaler.device, Measured())
+    while not tuner.settled("it", upscaler):
+        tuner.advance("it", upscaler)
+    return tuner.tiling("it")
 
 
 if __name__ == "__main__":
