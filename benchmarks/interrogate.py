@@ -19,7 +19,8 @@ from PIL import Image
 from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel
 
 from inference.interrogation.clip_ranker import ClipRanker
-from inference.interrogation.matches import best, laid_out, normalised, probabilities
+from inference.interrogation.features import ready
+from inference.interrogation.matches import normalised
 from inference.prompts.chunks import Tokenizer
 
 PHRASES = 100_000
@@ -50,7 +51,7 @@ def measure(shape: tuple[int, ...], count: int, runs: int) -> tuple[float, float
     """Return the least seconds of encoding a picture and of ranking it over `count` phrases."""
     ranker = random_ranker(shape)
     generator = torch.Generator().manual_seed(0)
-    features = laid_out(normalised(torch.randn(count, shape[-1], generator=generator)))
+    features = ready(normalised(torch.randn(count, shape[-1], generator=generator)))
     phrases = [str(number) for number in range(count)]
     pixels = np.random.default_rng(0).integers(0, 256, (shape[0], shape[0], 3), dtype=np.uint8)
     pictures = [Image.fromarray(pixels)]
@@ -58,7 +59,7 @@ def measure(shape: tuple[int, ...], count: int, runs: int) -> tuple[float, float
     times = least_times(
         [
             lambda: ranker.encode_pictures(pictures),
-            lambda: best(probabilities(vector, features), phrases, TOP),
+            lambda: features.rank(vector, phrases, TOP),
         ],
         runs,
     )

@@ -16,7 +16,8 @@ from inference.interrogation import starter_words
 from inference.interrogation.captioner import Captioner, CaptionSettings, load_captioner
 from inference.interrogation.clip_ranker import ClipRanker, load_clip_ranker
 from inference.interrogation.feature_store import FeatureStore
-from inference.interrogation.matches import Match, best, probabilities
+from inference.interrogation.features import Features
+from inference.interrogation.matches import Match, probabilities
 from inference.interrogation.phrases import (
     EVERY_LIST,
     PhraseList,
@@ -208,7 +209,7 @@ class Describers:
         return [read_list(path) for path in find_lists(self._models / LISTS)]
 
     def _advance(
-        self, ranker: ClipRanker, lists: Sequence[PhraseList], features: Sequence[Tensor | None]
+        self, ranker: ClipRanker, lists: Sequence[PhraseList], features: Sequence[Features | None]
     ) -> Pending:
         lacking = [phrases for phrases, found in zip(lists, features, strict=True) if found is None]
         left = self._store.advance(ranker, lacking[0])
@@ -220,13 +221,13 @@ class Describers:
         ranker: ClipRanker,
         picture: Tensor,
         lists: Sequence[PhraseList],
-        features: Sequence[Tensor],
+        features: Sequence[Features],
     ) -> tuple[Match, ...]:
         """Rank every list for one encoded picture [D]."""
         matches = tuple(
             match
             for phrases, rows in zip(lists, features, strict=True)
-            for match in best(probabilities(picture, rows), phrases.phrases, phrases.top)
+            for match in rows.rank(picture, phrases.phrases, phrases.top)
         )
         if not self.shelf.starter:
             return matches

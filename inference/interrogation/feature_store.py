@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from inference.interrogation.clip_ranker import ClipRanker
-from inference.interrogation.matches import laid_out
+from inference.interrogation.features import Features, ready
 from inference.interrogation.phrases import PhraseList
 
 log = logging.getLogger(__name__)
@@ -29,17 +29,17 @@ class FeatureStore:
     def __init__(self, folder: Path, chunk: int = CHUNK) -> None:
         self._folder = folder
         self._chunk = chunk
-        self._known: dict[Path, Tensor] = {}
+        self._known: dict[Path, Features] = {}
         self._begun: dict[Path, list[Tensor]] = {}
 
-    def get(self, ranker: ClipRanker, phrases: PhraseList) -> Tensor | None:
-        """Give a list's features, [N, D] float32 with rows of length 1; None while some lack."""
+    def get(self, ranker: ClipRanker, phrases: PhraseList) -> Features | None:
+        """Give a list's features; None while some lack."""
         path = self.path(ranker, phrases)
         if path not in self._known:
             kept = _read(path, len(phrases.phrases))
             if kept is None:
                 return None
-            self._known[path] = laid_out(kept)
+            self._known[path] = ready(kept)
         return self._known[path]
 
     def advance(self, ranker: ClipRanker, phrases: PhraseList) -> int:
@@ -52,7 +52,7 @@ class FeatureStore:
         if left <= 0:
             del self._begun[path]
             features = torch.cat(parts)
-            self._known[path] = laid_out(features)
+            self._known[path] = ready(features)
             _write(path, features)
         return self.slices(left)
 
