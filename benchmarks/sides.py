@@ -139,7 +139,9 @@ def starter(device: torch.device, dtype: torch.dtype, *, compiling: bool = False
         text = torch.zeros(1, tokens, model.unet.config.cross_attention_dim, device=device)
         for size in model.fast.sizes:
             latents = torch.zeros(size, model.latent_channels, cells, cells, device=device)
-            model.denoise(latents, torch.ones(size, device=device), text.expand(size, -1, -1))
+            while size not in model.fast.ready:
+                model.denoise(latents, torch.ones(size, device=device), text.expand(size, -1, -1))
+                time.sleep(1)
     return model
 
 

@@ -76,8 +76,8 @@ class Settings(BaseSettings):
     )
     compile: Literal["off", "on"] = Field(
         "off",
-        description="on compiles networks for the sizes they often run in: faster from then on, "
-        "after up to a minute for each; off never waits. On a processor it takes a C++ compiler.",
+        description="on compiles networks for the sizes they often run in, faster from then on: "
+        "a minute of work and more for each. On a processor it takes a C++ compiler.",
     )
     workers: int = Field(
         1, ge=0, le=64, description="Worker processes; with 0 jobs wait in the queue."

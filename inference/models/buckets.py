@@ -1,17 +1,21 @@
 """A denoising network compiled for calls of 1, 2, 4, 8 … entries; calls between those are padded.
 
-A compiled network is made anew for every size of a call, which takes a minute on a processor, so
-there are only a few. Only pictures of the model's own size with prompts of one chunk take part:
-most are. All others run as without it.
+A network is compiled anew for every size of a call, which takes a minute on a processor and more on
+a busy one. So there are only a few sizes, each is compiled beside the work, and nobody waits.
+Only pictures of the model's own size with prompts of one chunk take part: most are. All others run
+as without it.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
+from queue import SimpleQueue
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_map_only
 
 from inference.models.compiling import compiled
 
@@ -36,7 +40,11 @@ class Buckets:
         self.sizes = [1]
         while self.sizes[-1] < most:
             self.sizes.append(2 * self.sizes[-1])
+        #: Those that are compiled by now.
+        self.ready: set[int] = set()
         self._fast = compile_(unet, *((size, *self._latent) for size in self.sizes))
+        self._wanted: set[int] = set()
+        self._calls: SimpleQueue[tuple[int, tuple[Any, ...]]] = SimpleQueue()
 
     def __call__(
         self, inputs: Tensor, timestep: Tensor, text: Tensor, added: Mapping[str, Tensor] | None
@@ -46,15 +54,40 @@ class Buckets:
         size = next((size for size in self.sizes if size >= count), None)
         ours = tuple(inputs.shape[1:]) == self._latent and text.shape[1] == self._tokens
         if size is None or not ours:
-            plain: Tensor = self._unet(inputs, timestep, text, added_cond_kwargs=added).sample
-            return plain
-        output: Tensor = self._fast(
-            _padded(inputs, size),
-            _padded(timestep, size),
-            _padded(text, size),
-            added_cond_kwargs=added and {key: _padded(each, size) for key, each in added.items()},
-        ).sample
-        return output[:count]
+            return self._plain(inputs, timestep, text, added)
+        call = tree_map_only(
+            Tensor, lambda values: _padded(values, size), (inputs, timestep, text, added)
+        )
+        if size not in self.ready:
+            self._want(size, call)
+            return self._plain(inputs, timestep, text, added)
+        return _call(self._fast, call)[:count]
+
+    def _plain(self, *call: Any) -> Tensor:
+        return _call(self._unet, call)
+
+    def _want(self, size: int, call: tuple[Any, ...]) -> None:
+        """Have a size compiled beside the work, with a call like those to come."""
+        if size in self._wanted:
+            return
+        if not self._wanted:
+            threading.Thread(target=self._compile, name="compile", daemon=True).start()
+        self._wanted.add(size)
+        self._calls.put((size, tree_map_only(Tensor, torch.clone, call)))
+
+    @torch.inference_mode()
+    def _compile(self) -> None:
+        """Compile one wanted size after the other."""
+        for _ in self.sizes:
+            size, call = self._calls.get()
+            _call(self._fast, call)
+            self.ready.add(size)
+
+
+def _call(network: Callable[..., Any], call: tuple[Any, ...]) -> Tensor:
+    inputs, timestep, text, added = call
+    output: Tensor = network(inputs, timestep, text, added_cond_kwargs=added).sample
+    return output
 
 
 def _padded(values: Tensor, size: int) -> Tensor:
