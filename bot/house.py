@@ -49,6 +49,7 @@ def engine_config(settings: Settings) -> EngineConfig:
         dtype=settings.dtype,
         low_memory=settings.low_memory,
         compile=settings.compile == "on",
+        list_lines=settings.list_lines,
         weights_budget=int(settings.weights_gb * 2**30),
         preview_every=settings.preview_steps,
     )

@@ -79,6 +79,12 @@ class Settings(BaseSettings):
         description="on compiles networks for the sizes they often run in, faster from then on: "
         "a minute of work and more for each. On a processor it takes a C++ compiler.",
     )
+    list_lines: int = Field(
+        1500,
+        ge=0,
+        description="Lines of a list of phrases that /interrogate ranks; 0 for all, each of which "
+        "is encoded once.",
+    )
     workers: int = Field(
         1, ge=0, le=64, description="Worker processes; with 0 jobs wait in the queue."
     )

@@ -34,6 +34,8 @@ class EngineConfig:
     low_memory: str = "none"
     #: Compile networks for the shapes they often run in.
     compile: bool = False
+    #: Phrases of a list that pictures are compared with; 0 for all.
+    list_lines: int = 1500
     #: Rows of one network call at most.
     max_batch: int = MAX_BATCH
     #: Jobs in hand at most.

@@ -20,10 +20,10 @@ from inference.interrogation.features import Features
 from inference.interrogation.matches import Match, probabilities
 from inference.interrogation.phrases import (
     EVERY_LIST,
+    LINES,
+    Lists,
     PhraseList,
     Ranking,
-    find_lists,
-    read_list,
     select,
 )
 from inference.interrogation.ratings import Rated, rate
@@ -58,12 +58,16 @@ class Describers:
         device: torch.device,
         dtype: torch.dtype,
         resident: Resident[Any] | None = None,
+        *,
+        lines: int = LINES,
     ) -> None:
         """Take the host's models, where to keep features, the starter pack, and where to run.
 
-        `resident` holds the networks; without one they get a budget of their own.
+        `resident` holds the networks; without one they get a budget of their own. Of each list
+        `lines` lines count, all where that is 0.
         """
         self._models = models
+        self._phrases = Lists(models / LISTS, lines)
         self._pack = pack
         self._device = device
         self._dtype = dtype
@@ -206,7 +210,7 @@ class Describers:
     def _lists(self, shelf: Shelf) -> list[PhraseList]:
         if shelf.starter:
             return [starter_words.read_names(self._pack)]
-        return [read_list(path) for path in find_lists(self._models / LISTS)]
+        return self._phrases.all()
 
     def _advance(
         self, ranker: ClipRanker, lists: Sequence[PhraseList], features: Sequence[Features | None]

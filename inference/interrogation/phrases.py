@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -37,7 +38,7 @@ class PhraseList:
     #: How many of them are answered.
     top: int = 1
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of the phrases, in hexadecimal."""
         return hashlib.sha256("\n".join(self.phrases).encode()).hexdigest()
@@ -67,7 +68,32 @@ def select(lists: Sequence[PhraseList], wanted: Ranking) -> list[PhraseList]:
         if name not in known:
             raise JobError("lists", f"There is no list “{name}”. There are: {', '.join(known)}.")
     chosen = [phrases for phrases in lists if not wanted.lists or phrases.name in wanted.lists]
-    return [replace(one, top=wanted.top or one.top) for one in chosen]
+    return [replace(one, top=wanted.top) if wanted.top else one for one in chosen]
+
+
+class Lists:
+    """The lists at hand; a file that did not change is not read again."""
+
+    def __init__(self, own: Path, lines: int = LINES) -> None:
+        """Take the host's folder, and how many lines of a file count; 0 for all."""
+        self._own = own
+        self._lines = lines
+        self._read: dict[Path, tuple[tuple[int, int], PhraseList]] = {}
+
+    def all(self) -> list[PhraseList]:
+        """Read every list.
+
+        Raises:
+            CorruptWeights: one holds no phrase, or no text.
+        """
+        return [self._one(path) for path in find_lists(self._own)]
+
+    def _one(self, path: Path) -> PhraseList:
+        status = path.stat()
+        version = (status.st_size, status.st_mtime_ns)
+        if path not in self._read or self._read[path][0] != version:
+            self._read[path] = version, read_list(path, self._lines)
+        return self._read[path][1]
 
 
 def read_list(path: Path, lines: int = LINES) -> PhraseList:

@@ -85,6 +85,7 @@ class Library:
             device,
             dtype,
             self._resident,
+            lines=config.list_lines,
         )
 
     def resolve(self, name: str) -> str:

@@ -2,9 +2,11 @@ import sys
 
 import pytest
 
+from inference.interrogation import phrases
 from inference.interrogation.phrases import (
     LINES,
     OWN_LISTS,
+    Lists,
     PhraseList,
     find_lists,
     read_list,
@@ -73,3 +75,33 @@ def test_clip_interrogators_files_are_taken_where_it_is_installed(tmp_path, monk
 def test_the_digest_follows_the_phrases_alone():
     assert PhraseList("a", ("x", "y")).digest == PhraseList("b", ("x", "y"), 3).digest
     assert PhraseList("a", ("x", "y")).digest != PhraseList("a", ("y", "x")).digest
+
+
+def test_a_file_is_read_again_when_it_changes(tmp_path, monkeypatch):
+    path = tmp_path / "mediums.txt"
+    path.write_text("a pencil drawing\nan etching\na mosaic\n")
+    lists = Lists(tmp_path, lines=2)
+    read = []
+    plain = phrases.read_list
+    monkeypatch.setattr(phrases, "read_list", lambda *given: read.append(1) or plain(*given))
+
+    def mediums() -> PhraseList:
+        return next(one for one in lists.all() if one.name == "mediums")
+
+    assert ("a pencil drawing", "an etching") == mediums().phrases
+    before = len(read)
+    assert mediums() is mediums()
+    assert before == len(read)
+    path.write_text("a fresco\n")
+    assert ("a fresco",) == mediums().phrases
+
+
+def test_all_lines_count_where_that_is_wanted(tmp_path):
+    (tmp_path / "many.txt").write_text("\n".join(map(str, range(2000))))
+
+    counts = {
+        lines: len(next(one for one in Lists(tmp_path, lines).all() if one.name == "many").phrases)
+        for lines in (LINES, 0)
+    }
+
+    assert {1500: 1500, 0: 2000} == counts
