@@ -113,9 +113,9 @@ def load_upscaler(
 ) -> Upscaler:
     """Load a network from a safetensors file.
 
-    With `auto` one tile is timed in float32 and in bfloat16, and bfloat16 is taken where it is
-    clearly faster and gives the same picture. With `partner`, a file of the same network trained
-    to another end, the weights are (1 − share) of the one plus share of the other.
+    With `auto` one tile is timed in float32 and in the shorter formats, and the fastest is taken
+    that is clearly faster and gives the same picture. With `partner`, a file of the same network
+    trained to another end, the weights are (1 − share) of the one plus share of the other.
     Source of the blend: Wang et al., "Deep Network Interpolation" (2019). With `compiles` it can
     be compiled for a shape.
 

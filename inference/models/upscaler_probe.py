@@ -9,11 +9,13 @@ import torch
 from spandrel import ImageModelDescriptor
 from torch import Tensor
 
-Precision = Literal["auto", "float32", "bfloat16"]
+Precision = Literal["auto", "float32", "bfloat16", "float16"]
+#: The shorter formats.
+SHORT: dict[str, torch.dtype] = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 PROBE_SIDE = 64  # pixels
 PROBE_RUNS = 2
-SPEED_MARGIN = 0.8  # bfloat16 must take at most this share of float32's time
+SPEED_MARGIN = 0.8  # a shorter format must take at most this share of float32's time
 PROBE_PSNR = 40.0  # decibels; some transformers fall apart in bfloat16 though they claim it
 
 
@@ -30,16 +32,25 @@ def forward(
 def choose_precision(
     descriptor: ImageModelDescriptor[torch.nn.Module], device: torch.device, precision: Precision
 ) -> torch.dtype | None:
-    """Decide between float32 (None) and bfloat16 by one timed tile."""
-    if precision == "float32" or not descriptor.supports_bfloat16:
+    """Decide between float32 (None) and the shorter formats by one timed tile in each.
+
+    float16 is for graphics cards, some of which know no bfloat16; processors do not gain by it.
+    """
+    able = {"bfloat16": descriptor.supports_bfloat16, "float16": descriptor.supports_half}
+    if precision != "auto":
+        return SHORT[precision] if able.get(precision) else None
+    tried = [name for name in SHORT if able[name] and (name, device.type) != ("float16", "cpu")]
+    if not tried:
         return None
-    if precision == "bfloat16":
-        return torch.bfloat16
     tile = probe_tile(device)
-    plain, plain_time = timed(descriptor, tile, None)
-    half, half_time = timed(descriptor, tile, torch.bfloat16)
-    same = psnr(half, plain) >= PROBE_PSNR
-    return torch.bfloat16 if same and half_time <= SPEED_MARGIN * plain_time else None
+    plain, least = timed(descriptor, tile, None)
+    least *= SPEED_MARGIN
+    chosen = None
+    for dtype in (SHORT[name] for name in tried):
+        found, seconds = timed(descriptor, tile, dtype)
+        if seconds <= least and psnr(found, plain) >= PROBE_PSNR:
+            chosen, least = dtype, seconds
+    return chosen
 
 
 def psnr(found: Tensor, expected: Tensor) -> float:

@@ -24,13 +24,14 @@ from inference.models.measured import Measured, machine
 from inference.models.nearest import nearest
 from inference.models.upscale_plan import Resampler
 from inference.models.upscaler import Upscaler, load_upscaler
+from inference.models.upscaler_probe import SHORT
 from inference.models.weights import is_installed, prepare
 
 #: Stands between a network's key and how much it denoises: `realesr-general-x4v3@0.50`.
 STRENGTH = "@"
 
 #: What may be remembered of a network.
-FORMATS = ("float32", "bfloat16")
+FORMATS = ("float32", *SHORT)
 
 #: What enlarges tiles.
 Network = Upscaler | LatentUpscaler
@@ -107,7 +108,7 @@ class UpscalerShelf:
             share=1 - float(strength or 1),
             compiles=self._compiles,
         )
-        chosen = "float32" if network.autocast is None else "bfloat16"
+        chosen = str(network.autocast or torch.float32).removeprefix("torch.")
         if known != chosen:
             self._measured.put(remembered, chosen)
         return replace(network, identity=identity)

@@ -6,6 +6,7 @@ import torch
 from safetensors.torch import save_file
 from spandrel.architectures.Compact import Compact
 
+from inference.models import upscaler_probe
 from inference.models.errors import BrokenOutput, CorruptWeights, MissingWeights, UnsupportedWeights
 from inference.models.stitcher import Stitcher, to_bytes
 from inference.models.tiles import cut_tile, plan_tiles
@@ -122,6 +123,46 @@ def test_the_probe_decides(weights: Path) -> None:
     assert load_upscaler(weights, "cpu").autocast in (None, torch.bfloat16)
     assert load_upscaler(weights, "cpu", "float32").autocast is None
     assert load_upscaler(weights, "cpu", "bfloat16").autocast is torch.bfloat16
+
+
+@pytest.mark.parametrize(
+    ("device", "bfloat16", "float16", "chosen"),
+    [
+        ("cuda", 0.5, 0.6, torch.bfloat16),
+        ("cuda", 1.5, 0.4, torch.float16),
+        ("cuda", 0.9, 0.9, None),
+        ("cpu", 1.5, 0.1, None),
+    ],
+)
+def test_the_fastest_format_that_pays_is_taken(
+    upscaler: Upscaler,
+    monkeypatch: pytest.MonkeyPatch,
+    device: str,
+    bfloat16: float,
+    float16: float,
+    chosen: torch.dtype | None,
+) -> None:
+    times = {None: 1.0, torch.bfloat16: bfloat16, torch.float16: float16}
+    monkeypatch.setattr(
+        upscaler_probe, "timed", lambda _, tile, dtype: (torch.zeros(1), times[dtype])
+    )
+    monkeypatch.setattr(upscaler_probe, "probe_tile", lambda device: torch.zeros(1))
+
+    found = upscaler_probe.choose_precision(upscaler.descriptor, torch.device(device), "auto")
+
+    assert found == chosen
+
+
+def test_a_format_that_ruins_the_picture_is_not_taken(
+    upscaler: Upscaler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        upscaler_probe,
+        "timed",
+        lambda _, tile, dtype: (torch.full((1,), float("nan")), 0.1) if dtype else (tile, 1.0),
+    )
+
+    assert upscaler_probe.choose_precision(upscaler.descriptor, torch.device("cpu"), "auto") is None
 
 
 def test_blends_two_networks_of_one_kind(tmp_path: Path) -> None:
