@@ -107,7 +107,7 @@ class Finished:
     #: Network time charged to the job, in seconds: its share of every batch it sat in.
     charged: float = 0.0
     #: Floating point operations that the networks ran for it, counted once for each model and size;
-    #: 0 where nothing was counted.
+    #: 0 where not everything was counted.
     flops: float = 0.0
 
 

@@ -14,6 +14,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 from inference.errors import InferenceError
+from inference.models.compiling import ALONE, plainly
 from inference.models.exhaustion import is_out_of_memory
 
 log = logging.getLogger(__name__)
@@ -40,8 +41,10 @@ class Flops:
     def __init__(self) -> None:
         self._known: dict[Hashable, float] = {}
 
-    def run(self, key: Hashable | None, rows: int, call: Callable[[], T]) -> tuple[T, float]:
+    def run(self, key: Hashable | None, rows: int, call: Callable[[], T]) -> tuple[T, float | None]:
         """Make a call of so many equal rows; return its result and the operations of one row.
+
+        None: they are not known yet, and cannot be counted while something is compiled.
 
         Args:
             key: says which network, and the size of what a row asks of it; equal keys are counted
@@ -51,8 +54,10 @@ class Flops:
         """
         if key is not None and key in self._known:
             return call(), self._known[key]
+        if not ALONE.acquire(blocking=False):
+            return call(), None
         try:
-            with FlopCounterMode(display=False, custom_mapping=MORE) as counter:
+            with plainly(), FlopCounterMode(display=False, custom_mapping=MORE) as counter:
                 result = call()
             each = counter.get_total_flops() / rows
         except Exception as error:
@@ -61,6 +66,8 @@ class Flops:
             # The job's own trouble, or the counter's, which must cost no job: it will show.
             result, each = call(), 0.0
             log.warning("A call of %s cannot be counted: %r", key, error)
+        finally:
+            ALONE.release()
         if key is not None:
             self._known[key] = each
             if len(self._known) > MOST:

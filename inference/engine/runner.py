@@ -128,7 +128,7 @@ class Runner:
         """Make a call for tasks that ask alike, and charge each job the operations of its own."""
         result, each = self._flops.run(key, len(tasks), call)
         for task in tasks:
-            task.run.flops += each
+            task.run.spend(each)
         return result
 
     def _denoise(self, tasks: Sequence[Task]) -> None:
@@ -145,7 +145,7 @@ class Runner:
             ),
         )
         for task, count in zip(tasks, entries, strict=True):
-            task.run.flops += each * count
+            task.run.spend(None if each is None else each * count)
         with torch.inference_mode():
             denoised = batch.scatter(output)
             for task, row, clean in zip(tasks, rows, denoised, strict=True):

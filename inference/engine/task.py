@@ -101,8 +101,10 @@ class Run:
     later: int = 0
     #: Its share of the device's time, in seconds.
     charged: float = 0.0
-    #: Floating point operations that the networks ran for it.
+    #: Floating point operations that the networks ran for it; 0 where not all were counted.
     flops: float = 0.0
+    #: Whether all its calls were counted so far.
+    counted: bool = True
     #: Rows of the network call that its last step sat in.
     rows: int = 0
 
@@ -110,6 +112,11 @@ class Run:
     def key(self) -> tuple[str, int]:
         """Its job's id and the attempt."""
         return (self.job_id, self.attempt)
+
+    def spend(self, flops: float | None) -> None:
+        """Charge operations; None were not counted, and a part of the sum would mislead."""
+        self.counted = self.counted and flops is not None
+        self.flops = self.flops + (flops or 0.0) if self.counted else 0.0
 
     def ask(self, ask: Ask) -> list[Task]:
         """Turn what the operation asks for into tasks."""

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map_only
 
-from inference.models.compiling import compiled
+from inference.models.compiling import ALONE, compiled, is_plain
 
 
 class Buckets:
@@ -53,7 +53,7 @@ class Buckets:
         count = len(inputs)
         size = next((size for size in self.sizes if size >= count), None)
         ours = tuple(inputs.shape[1:]) == self._latent and text.shape[1] == self._tokens
-        if size is None or not ours:
+        if size is None or not ours or is_plain():
             return self._plain(inputs, timestep, text, added)
         call = tree_map_only(
             Tensor, lambda values: _padded(values, size), (inputs, timestep, text, added)
@@ -80,7 +80,8 @@ class Buckets:
         """Compile one wanted size after the other."""
         for _ in self.sizes:
             size, call = self._calls.get()
-            _call(self._fast, call)
+            with ALONE:
+                _call(self._fast, call)
             self.ready.add(size)
 
 

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +28,10 @@ CACHE_VARIABLE = "TORCHINDUCTOR_CACHE_DIR"
 #: Shapes of one class of network that may be compiled, all its models together. Torch's own limit
 #: of 8 is meant for a program with one model.
 MOST_SHAPES = 64
+#: Held while something is compiled or counted: what torch notes of that is the whole process's, and
+#: two threads at it would leave it wrong for good.
+ALONE = threading.RLock()
+_PLAINLY: ContextVar[bool] = ContextVar("plainly", default=False)
 
 
 class Compiled:
@@ -55,8 +61,7 @@ class Compiled:
     def __call__(self, first: Tensor, *others: Any, **named: Any) -> Any:
         """Run the network."""
         shape = tuple(first.shape)
-        # Who looks on at each operation (to count them) would see none of a compiled network's.
-        if self._failed or shape not in self._shapes or is_in_torch_dispatch_mode():
+        if self._failed or shape not in self._shapes or is_plain():
             return self._plain(first, *others, **named)
         if shape in self._proven:
             return self._fast(first, *others, **named)
@@ -64,6 +69,8 @@ class Compiled:
 
     def _prove(self, shape: Shape, *values: Any, **named: Any) -> Any:
         """Compile for one shape; what then fails although the plain network works is given up."""
+        if not ALONE.acquire(blocking=False):
+            return self._plain(*values, **named)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -77,8 +84,25 @@ class Compiled:
                 " ".join(str(error).split())[:200] or type(error).__name__,
             )
             return result
+        finally:
+            ALONE.release()
         self._proven.add(shape)
         return result
+
+
+@contextmanager
+def plainly() -> Iterator[None]:
+    """Run networks as they are within: of a compiled one, a counter sees no operation."""
+    before = _PLAINLY.set(True)
+    try:
+        yield
+    finally:
+        _PLAINLY.reset(before)
+
+
+def is_plain() -> bool:
+    """Whether networks are to run as they are in this thread now."""
+    return _PLAINLY.get()
 
 
 def compiled(network: Callable[..., Any], *shapes: Shape) -> Compiled:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import threading
+
 import pytest
 import torch
 from PIL import Image
@@ -13,7 +15,7 @@ from inference.engine.task import Run
 from inference.engine.work import Ask, Slice
 from inference.errors import JobError
 from inference.jobs import Imagine, Img2Img, Upscale
-from inference.models.compiling import compiled
+from inference.models.compiling import ALONE, compiled
 from inference.models.diffusion import DiffusionModel
 from inference.operations.registry import OPERATIONS
 
@@ -73,6 +75,35 @@ def test_a_compiled_network_is_counted_as_it_is():
     _, each = Flops().run("linear", 1, lambda: fast(torch.ones(1, 8)))
 
     assert 2 * 8 * 3 == each
+
+
+def test_while_something_is_compiled_nothing_is_counted_and_nobody_waits():
+    flops = Flops()
+    busy, done = threading.Event(), threading.Event()
+
+    def compile_():
+        with ALONE:
+            busy.set()
+            done.wait()
+
+    beside = threading.Thread(target=compile_)
+    beside.start()
+    busy.wait()
+    try:
+        assert (7, None) == flops.run("x", 1, lambda: 7)
+    finally:
+        done.set()
+        beside.join()
+    assert (7, 0.0) == flops.run("x", 1, lambda: 7)
+
+
+def test_a_sum_that_lacks_a_part_is_none():
+    run = Run("a", 1, iter(()))
+    run.spend(3.0)
+    assert 3.0 == run.flops
+    run.spend(None)
+    run.spend(4.0)
+    assert 0.0 == run.flops
 
 
 def test_a_count_that_fails_costs_no_job(monkeypatch):

@@ -11,6 +11,7 @@ from torch import nn
 
 from inference.config import EngineConfig
 from inference.models.buckets import Buckets
+from inference.models.compiling import plainly
 from inference.models.library import Library
 
 CELLS, TOKENS = 8, 4
@@ -88,6 +89,12 @@ def test_calls_between_are_padded_and_cut(buckets, compiler, count):
     expected = Network()(inputs, timestep, text, added_cond_kwargs=added).sample
     torch.testing.assert_close(compiled(buckets, call(count)), expected)
     assert [{1: 1, 2: 2, 3: 4, 5: 8, 8: 8}[count]] * 2 == compiler.calls
+
+
+def test_a_call_that_is_counted_starts_no_compiler(buckets, compiler):
+    with plainly():
+        buckets(*call(2))
+    assert not buckets._wanted
 
 
 def test_nobody_waits_for_the_compiler(buckets, compiler):

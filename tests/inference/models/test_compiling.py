@@ -3,14 +3,21 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import threading
 
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from inference.models import compiling
-from inference.models.compiling import CACHE_VARIABLE, Compiled, compiled, prepare_compiling
+from inference.models.compiling import (
+    ALONE,
+    CACHE_VARIABLE,
+    Compiled,
+    compiled,
+    plainly,
+    prepare_compiling,
+)
 
 SHAPE = (1, 3, 8, 8)
 
@@ -43,9 +50,30 @@ def test_while_operations_are_counted_the_network_runs_as_it_is():
     compiler = Compiler()
     network = Compiled(Doubling(), frozenset({SHAPE}), compiler)
 
-    with FlopCounterMode(display=False):
+    with plainly():
         network(torch.ones(SHAPE))
     assert [] == compiler.shapes
+    network(torch.ones(SHAPE))
+    assert [SHAPE] == compiler.shapes
+
+
+def test_two_threads_never_compile_at_once_and_nobody_waits():
+    compiler = Compiler()
+    network = Compiled(Doubling(), frozenset({SHAPE}), compiler)
+    busy, done = threading.Event(), threading.Event()
+
+    def other():
+        with ALONE:
+            busy.set()
+            done.wait()
+
+    beside = threading.Thread(target=other)
+    beside.start()
+    busy.wait()
+    assert torch.equal(torch.full(SHAPE, 2.0), network(torch.ones(SHAPE)))
+    assert [] == compiler.shapes
+    done.set()
+    beside.join()
     network(torch.ones(SHAPE))
     assert [SHAPE] == compiler.shapes
 
