@@ -7,7 +7,7 @@ import contextlib
 import struct
 from collections.abc import Mapping
 
-from inference.jobs import Job, decode, price
+from inference.jobs import Denoising, Job, decode, price
 from inference.jobs.price import NATURAL
 from inference.service import Service
 from storage.blobs import BlobStore
@@ -31,23 +31,31 @@ class Estimator:
         self._blobs = blobs
         self._service = service
         self._sides: dict[str, int] = {}
-        #: What came by what was thought, for each kind of work.
+        #: What came by what was thought, for each kind of work, and for a model's jobs in general.
         self._ratios: dict[tuple[str, ...], float] = {}
 
     async def cost(self, job: Job, inputs: Mapping[str, str]) -> float:
         """Price a job whose pictures are stored under these keys, in TFLOP."""
-        return await self._thought(job, inputs) * self._ratios.get(_alike(job), 1.0)
+        known = (self._ratios[name] for name in _alike(job) if name in self._ratios)
+        return await self._thought(job, inputs) * next(known, 1.0)
 
-    async def ended(self, record: JobRecord) -> None:
-        """Learn from a job that is done; not from one that ran only in part."""
+    async def ended(self, record: JobRecord) -> bool:
+        """Learn from a job that is done, not from one that ran only in part.
+
+        True when it is the first of its model to tell what the model's pictures come to.
+        """
         if record.attempt > 1 or record.stopping or record.charged in (0.0, record.cost):
-            return
+            return False
         job = decode(record.kind, record.params)
         ratio = record.charged / await self._thought(job, record.inputs)
-        known = self._ratios.pop(_alike(job), ratio)
-        self._ratios[_alike(job)] = known + NEWEST * (ratio - known)
-        if len(self._ratios) > MOST:
+        names = _alike(job)
+        first = len(names) > 1 and names[-1] not in self._ratios
+        for name in names:
+            known = self._ratios.pop(name, ratio)
+            self._ratios[name] = known + NEWEST * (ratio - known)
+        while len(self._ratios) > MOST:
             self._ratios.pop(next(iter(self._ratios)))
+        return first
 
     async def _thought(self, job: Job, inputs: Mapping[str, str]) -> float:
         source = await asyncio.to_thread(self._size, inputs.get("image"))
@@ -70,8 +78,10 @@ class Estimator:
         return None
 
 
-def _alike(job: Job) -> tuple[str, ...]:
-    return (job.kind, *(str(getattr(job, name, "")) for name in ALIKE))
+def _alike(job: Job) -> tuple[tuple[str, ...], ...]:
+    """Name what other jobs say what this one costs, the nearest first: its like, its model's."""
+    like = (job.kind, *(str(getattr(job, name, "")) for name in ALIKE))
+    return (like, (job.model,)) if isinstance(job, Denoising) else (like,)
 
 
 def png_size(header: bytes) -> tuple[int, int] | None:

@@ -126,6 +126,6 @@ def _left(record: JobRecord) -> float:
 
 def _ahead(record: JobRecord, place: QueuePlace) -> float:
     """Add up what is done until a job is ready; running jobs share the GPU, so all of theirs."""
-    if record.state is JobState.RUNNING:
+    if place.position == 0:  # it runs, perhaps only since the record was read
         return place.running_cost
     return place.running_cost + place.ahead_cost + record.cost

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections.abc import Mapping
@@ -11,16 +12,19 @@ from bot.dispatcher.contract import Submission
 from bot.dispatcher.estimate import Estimator
 from bot.dispatcher.forecast import LAST, Forecast, span
 from bot.logs import tracing
-from inference.jobs import Job
+from inference.jobs import KINDS, Denoising, Job
 from inference.jobs.names import MAX_SEED
 from inference.jobs.wordlists import WordLists
 from inference.service import Service
 from storage.blobs import BlobStore
-from storage.errors import QueueFull
+from storage.errors import QueueFull, StorageError
 from storage.jobs import JobStore
 from storage.records import JobRecord, JobState, NewJob, QueueLimits
 
 log = logging.getLogger(__name__)
+
+#: Kinds of job whose cost is mostly their checkpoint's.
+PAINTING = tuple(kind for kind, job in KINDS.items() if issubclass(job, Denoising))
 
 
 class Reception:
@@ -48,16 +52,24 @@ class Reception:
             return
         self._remembers = True
         for record in reversed(await self._jobs.lately_done(LAST)):
-            await self.learn(record)
+            await self._learn(record)
 
     async def learn(self, record: JobRecord) -> None:
         """Learn from a job that came to its end; never raises."""
+        if await self._learn(record) and record.cost > 0:
+            # Those that wait were thought to cost as much too much, or too little.
+            factor = record.charged / record.cost
+            with contextlib.suppress(StorageError):
+                await self._jobs.reprice(PAINTING, record.affinity, factor)
+
+    async def _learn(self, record: JobRecord) -> bool:
+        """Learn; True when it is the first job to tell what those of its model come to."""
         try:
             self.forecast.ended(record)
-            if record.state is JobState.DONE:
-                await self._estimator.ended(record)
+            return record.state is JobState.DONE and await self._estimator.ended(record)
         except Exception:
             log.exception("Nothing was learnt from job %s.", record.id)
+            return False
 
     def check(self, job: Job) -> None:
         """Refuse what can be told of a job before its pictures are read.

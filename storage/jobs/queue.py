@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
+from collections.abc import Collection
 from datetime import timedelta
 
 from storage.database import Queries
@@ -66,6 +68,22 @@ CLAIM_NEAR = """
 CLAIMED = """
     SELECT id, attempt, worker FROM job
      WHERE state = 'running' AND lease_until = :until AND worker = :worker AND started_at = :now
+"""
+
+
+REPRICE = """
+    UPDATE job SET cost = cost * :factor
+     WHERE state = 'queued' AND affinity IS :affinity
+       AND kind IN (SELECT value FROM json_each(:kinds))
+"""
+
+REALIGN = """
+    UPDATE job SET ahead = line.ahead
+      FROM (SELECT id, coalesce(sum(cost / weight) OVER (
+                     PARTITION BY owner ORDER BY priority DESC, id
+                     ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS ahead
+              FROM job WHERE state = 'queued') AS line
+     WHERE job.id = line.id
 """
 
 
@@ -154,6 +172,13 @@ class Queue(Attempts):
         async with self._database.transaction() as transaction:
             found = await transaction.fetch_each(sql, [values] * most)
         return [JobRecord.from_row(row) for rows in found for row in rows]
+
+    async def reprice(self, kinds: Collection[str], affinity: str | None, factor: float) -> None:
+        """Multiply what waiting jobs of these kinds and this affinity are thought to cost."""
+        values = {"kinds": json.dumps(list(kinds)), "affinity": affinity, "factor": factor}
+        async with self._database.transaction() as transaction:
+            await transaction.execute(REPRICE, values)
+            await transaction.execute(REALIGN)
 
     async def _unclaim(self, values: dict[str, object]) -> None:
         """Give back what a claim got whose answer nobody waited for."""

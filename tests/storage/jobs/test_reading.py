@@ -100,6 +100,19 @@ async def test_a_place_says_what_is_ahead(jobs, enqueue, claim):
     ) == await jobs.place(mine.id)
 
 
+async def test_waiting_jobs_that_were_thought_wrong_are_put_right(jobs, enqueue):
+    await enqueue(owner="ada", cost=8.0, affinity="sd15")
+    await enqueue(owner="ada", cost=8.0, affinity="sdxl")
+    mine = await enqueue(owner="ada", cost=8.0, affinity="sd15")
+    other = await enqueue(owner="bob", cost=4.0, affinity="sd15", kind="upscale")
+
+    await jobs.reprice(["img2img"], "sd15", 0.25)
+
+    assert [2.0, 8.0, 2.0, 4.0] == [job.cost for job in await jobs.outstanding()]
+    assert (4, 14.0) == ((place := await jobs.place(mine.id)).position, place.ahead_cost)
+    assert 2 == (await jobs.place(other.id)).position
+
+
 async def test_the_last_jobs_that_were_done_are_told_newest_first(jobs, enqueue, claim, clock):
     for end in ("done", "done", "failed", "done"):
         await enqueue()
