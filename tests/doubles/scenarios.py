@@ -17,6 +17,7 @@ from discord import app_commands
 from discord.ext.commands.bot import BotBase
 from simcord.http import router
 
+from bot.client import Easel
 from bot.replies import grammar, listener
 from bot.views import BUTTONS
 from tests.doubles.discord_schema import DiscordSchema, Unavailable, fetched
@@ -121,13 +122,18 @@ def _once(translated: Any) -> Any:
     Later bots publish the same in English, which is less to read back.
     """
     kept: dict[str, dict[str, Any]] = {}
+    in_english: dict[str, dict[str, Any]] = {}
 
-    async def payload(command: Any, *how: Any) -> dict[str, Any]:
-        if command.qualified_name in kept:
-            return kept[command.qualified_name]
-        whole: dict[str, Any] = await translated(command, *how)
-        kept[command.qualified_name] = _in_english(whole)
-        return whole
+    async def payload(command: Any, tree: Any, *how: Any) -> dict[str, Any]:
+        name = command.qualified_name
+        if name not in kept:
+            kept[name] = await translated(command, tree, *how)
+            return kept[name]
+        if not isinstance(tree.client, Easel):  # no house: whoever looks at the words themselves
+            return kept[name]
+        if name not in in_english:
+            in_english[name] = _in_english(kept[name])
+        return in_english[name]
 
     return payload
 
