@@ -1,10 +1,11 @@
-"""A member's defaults: what their commands take where they leave an option out."""
+"""Defaults of members and servers: what commands take where an option is left out."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from bot.policy import Rules
 from inference.errors import JobError
 from inference.jobs import Denoising, Editing, Job, options
 
@@ -21,6 +22,13 @@ OPTIONS = (
     "model",
 )
 """Options of an editing job that may have a default of one's own."""
+
+SERVERS = {
+    "steps": ("default_steps", "max_steps"),
+    "batch": ("default_batch", "max_batch"),
+    "loops": ("default_loops", "max_loops"),
+}
+"""Options that a server may have a default for, and a ceiling."""
 
 
 def check_defaults(values: Mapping[str, Any]) -> None:
@@ -57,3 +65,21 @@ def _possible(name: str, value: Any) -> bool:
     except JobError:
         return False
     return True
+
+
+def with_servers(job_type: type[Job], values: Mapping[str, Any], rules: Rules) -> dict[str, Any]:
+    """Fill in what a server takes where nothing is said, never above its own ceilings.
+
+    So a ceiling below a kind's own default refuses nobody who did not ask for more.
+    """
+    filled = dict(values)
+    if not issubclass(job_type, Denoising):
+        return filled
+    for option in options(job_type):
+        if option.name in SERVERS and option.name not in filled:
+            own, most = (getattr(rules, name) for name in SERVERS[option.name])
+            value = option.default if own is None else own
+            value = value if most is None else min(value, most)
+            if value != option.default:
+                filled[option.name] = value
+    return filled

@@ -70,6 +70,7 @@ class Desk:
         request = InteractionRequest(interaction)
         name = values.pop("style", None)
         chosen = with_defaults(job_type, values, await self._gate.defaults(request.owner))
+        chosen = await self._gate.filled(request.guild, job_type, chosen)
         if name:
             chosen = styled(chosen, await self._styles.find(request.owner, request.guild, name))
         await self.order(request, job_type(**chosen), sources)

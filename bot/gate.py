@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import discord
 
 from bot import policy
+from bot.choices import with_servers
 from bot.locales import language_of
 from bot.policy import Asker, Rules, Use
 from bot.policy.quota import WINDOW
@@ -68,6 +69,13 @@ class Gate:
     async def defaults(self, owner: str) -> dict[str, Any]:
         """Return a member's defaults."""
         return {} if self._guilds is None else await self._guilds.member_defaults(owner)
+
+    async def filled(
+        self, guild: str | int | None, job_type: type[Job], values: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Fill in what the server takes where nothing was said."""
+        rules = await self.rules(None if guild is None else str(guild))
+        return with_servers(job_type, values, rules)
 
     async def uses(self, guild: str | None, owner: str) -> list[Use]:
         """Return what the member's jobs on that server used of the GPU in the last 24 hours."""

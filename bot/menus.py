@@ -75,7 +75,9 @@ async def edit(interaction: discord.Interaction[Any], message: discord.Message) 
         await target.order(answer, Img2Img(**filled.values))
 
     title = say("Repaint this picture")
-    await interaction.response.send_modal(JobForm(title, Img2Img, EDITED, submit))
+    filled = await client_of(interaction).gate.filled(interaction.guild_id, Img2Img, {})
+    form = JobForm(title, Img2Img, EDITED, submit, filled=filled)
+    await interaction.response.send_modal(form)
 
 
 async def inpaint(interaction: discord.Interaction[Any], message: discord.Message) -> None:
@@ -87,7 +89,8 @@ async def inpaint(interaction: discord.Interaction[Any], message: discord.Messag
         await target.order(answer, Inpaint(**filled.values), **masks)
 
     title = say("Repaint a part of it")
-    form = JobForm(title, Inpaint, INPAINTED, submit, file="mask")
+    filled = await client_of(interaction).gate.filled(interaction.guild_id, Inpaint, {})
+    form = JobForm(title, Inpaint, INPAINTED, submit, filled=filled, file="mask")
     await interaction.response.send_modal(form)
 
 

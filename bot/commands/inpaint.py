@@ -9,7 +9,7 @@ from discord import app_commands
 
 from bot.commands.base import MODELS, STYLE, EaselCog
 from bot.options import shows
-from inference.jobs import Inpaint
+from inference.jobs import Inpaint, Preview
 
 OPTIONS = (
     "prompt",
@@ -43,5 +43,8 @@ class InpaintCog(EaselCog):
     @app_commands.command(description="Repaint a part of a picture: attach a mask, or say where.")
     @shows(Inpaint, OPTIONS, MODELS, STYLE)
     async def inpaint(self, interaction: discord.Interaction[Any], /, **given: Any) -> None:
-        """Queue an inpainting job."""
+        """Queue an inpainting job; for a picture alone the grid, from which to choose where."""
+        if not any(value for name, value in given.items() if name != "image"):
+            await self.bot.desk.ask(interaction, Preview, {**given, "show": "grid"})
+            return
         await self.bot.desk.ask(interaction, Inpaint, given)

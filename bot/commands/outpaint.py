@@ -9,6 +9,7 @@ from discord import app_commands
 
 from bot.commands.base import MODELS, STYLE, EaselCog
 from bot.options import shows
+from bot.replies.grammar import OUTPAINT_STEP
 from inference.jobs import Outpaint
 
 OPTIONS = (
@@ -34,6 +35,9 @@ OPTIONS = (
     "colour_variation",
 )
 
+SIDES = ("left", "right", "up", "down")
+WHERE = (*SIDES, "preset")
+
 
 class OutpaintCog(EaselCog):
     """Outpainting."""
@@ -41,5 +45,7 @@ class OutpaintCog(EaselCog):
     @app_commands.command(description="Continue a picture beyond its edges.")
     @shows(Outpaint, OPTIONS, MODELS, STYLE)
     async def outpaint(self, interaction: discord.Interaction[Any], /, **given: Any) -> None:
-        """Queue an outpainting job."""
+        """Queue an outpainting job; on all sides, as a reply does it, where none is named."""
+        if all(given[name] is None for name in WHERE):
+            given |= dict.fromkeys(SIDES, OUTPAINT_STEP)
         await self.bot.desk.ask(interaction, Outpaint, given)

@@ -57,6 +57,10 @@ class Rules:
     max_megapixels: float | None = _setting(None, Amount(0.01, 256, whole=False))
     max_batch: int | None = _setting(None, Amount(1, 8))
     max_loops: int | None = _setting(None, Amount(1, 32))
+    #: What jobs take that name none of it, within the ceilings; None for the kind's own.
+    default_steps: int | None = _setting(None, Amount(1, 150))
+    default_batch: int | None = _setting(None, Amount(1, 8))
+    default_loops: int | None = _setting(None, Amount(1, 32))
     #: Jobs one member may have waiting or running.
     max_jobs: int | None = _setting(None, Amount(1, 100))
     #: Jobs the whole server may have waiting or running.

@@ -100,13 +100,13 @@ class Listener:
         elif wish.kind == grammar.AGAIN:
             await self._again(request, target)
         else:
-            job = self._job(wish)
+            job = await self._job(wish, request.guild)
             sources, notes = self._sources(message, target, wish.kind)
             desk = self._bot.desk
             await desk.order(request, job, sources, parent=self._parent(target), notes=notes)
 
-    def _job(self, wish: Wish) -> Job:
-        values = dict(wish.values)
+    async def _job(self, wish: Wish, guild: str | None) -> Job:
+        values = await self._bot.gate.filled(guild, KINDS[wish.kind], wish.values)
         if wish.kind == Upscale.kind:
             values["upscaler"] = default_upscaler(self._bot.service.workers)
         return KINDS[wish.kind](**values)

@@ -26,6 +26,11 @@ CEILINGS = {
     "quota": english("GPU-seconds of a member in 24 hours"),
     "keep_days": english("Days that results are kept"),
 }
+DEFAULTS = {
+    "default_steps": english("Steps unless asked for others"),
+    "default_batch": english("Batch unless asked for another"),
+    "default_loops": english("Loops unless asked for others"),
+}
 LISTS = {
     "models": english("Models"),
     "loras": english("LoRAs"),
@@ -53,6 +58,9 @@ def _set(rules: Rules) -> Iterator[str]:
         value = getattr(rules, name)
         most = say(HOST) if value is None else say("at most {value}", value=f"{value:g}")
         yield f"{say(label)}: {most}"
+    for name, label in DEFAULTS.items():
+        if (value := getattr(rules, name)) is not None:
+            yield f"{say(label)}: {value}"
     if rules.role_quotas:
         shares = [f"<@&{id}> {seconds:g}" for id, seconds in rules.role_quotas.items()]
         yield say("GPU-seconds by role: {shares}", shares=" · ".join(shares))

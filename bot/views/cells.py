@@ -128,9 +128,9 @@ class Go(JobButton, template=rf"easel:go:{JOB}"):
             job = Inpaint(**mask, **filled.values)
             await client_of(answer).desk.again(InteractionRequest(answer), job, record)
 
-        await interaction.response.send_modal(
-            JobForm(say("What should be there?"), Inpaint, PAINTED, submit)
-        )
+        filled = await client_of(interaction).gate.filled(interaction.guild_id, Inpaint, {})
+        form = JobForm(say("What should be there?"), Inpaint, PAINTED, submit, filled=filled)
+        await interaction.response.send_modal(form)
 
 
 class Grid(PictureButton, template=rf"easel:grid(?:\.(?P<number>\d))?:{JOB}"):

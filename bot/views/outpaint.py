@@ -12,7 +12,7 @@ import discord
 
 from bot.locales import say
 from bot.sentences import english
-from bot.views.base import JOB
+from bot.views.base import JOB, client_of
 from bot.views.results import PictureButton, work_on
 from inference.jobs import Outpaint
 from storage.records import JobRecord
@@ -97,4 +97,6 @@ class Extend(PictureButton, template=rf"easel:extend\.(?P<way>[a-z]+)(?:\.(?P<nu
     ) -> None:
         """Queue the outpainting, with the words of what it continues."""
         kept = {name: record.params[name] for name in KEPT if record.params.get(name)}
-        await work_on(interaction, Outpaint(**kept, **self.way.options), record, picture)
+        gate, given = client_of(interaction).gate, {**kept, **self.way.options}
+        values = await gate.filled(interaction.guild_id, Outpaint, given)
+        await work_on(interaction, Outpaint(**values), record, picture)

@@ -209,7 +209,9 @@ class UseAsPrompt(JobButton, template=rf"easel:prompt:{JOB}"):
             )
 
         title = say("Draw what was described")
-        form = JobForm(title, Imagine, EDITED, submit, filled={"prompt": words})
+        gate = client_of(interaction).gate
+        filled = await gate.filled(interaction.guild_id, Imagine, {"prompt": words})
+        form = JobForm(title, Imagine, EDITED, submit, filled=filled)
         await interaction.response.send_modal(form)
 
 

@@ -50,6 +50,15 @@ FORMS = {
             "max_loops": english("Loops"),
         },
     ),
+    "defaults": FormSpec(
+        english("Defaults of a job"),
+        "amounts",
+        {
+            "default_steps": english("Steps unless asked for others"),
+            "default_batch": english("Batch unless asked for another"),
+            "default_loops": english("Loops unless asked for others"),
+        },
+    ),
     "queue": FormSpec(
         english("Queue, quota, keeping"),
         "amounts",

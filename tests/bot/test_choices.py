@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from bot.choices import OPTIONS, check_defaults, with_defaults
+from bot.choices import OPTIONS, check_defaults, with_defaults, with_servers
+from bot.policy import Rules
 from inference.errors import JobError
-from inference.jobs import Editing, Explain, Imagine, Img2Img, Upscale, options
+from inference.jobs import Editing, Explain, Imagine, Img2Img, Loopback, Upscale, options
 
 
 def test_what_is_given_wins():
@@ -31,3 +32,26 @@ def test_impossible_defaults_are_refused():
 
 def test_every_one_is_an_option():
     assert set(OPTIONS) <= {option.name for option in options(Editing)}
+
+
+@pytest.mark.parametrize(
+    ("rules", "given", "filled"),
+    [
+        ({}, {}, {}),
+        ({"default_steps": 30}, {}, {"steps": 30}),
+        ({"default_steps": 30}, {"steps": 9}, {"steps": 9}),
+        ({"max_steps": 10}, {}, {"steps": 10}),
+        ({"max_steps": 10}, {"steps": 40}, {"steps": 40}),
+        ({"default_steps": 30, "max_steps": 25, "default_batch": 2}, {}, {"steps": 25, "batch": 2}),
+        ({"max_steps": 100, "max_batch": 8}, {}, {}),
+        ({"default_loops": 2}, {}, {}),
+    ],
+)
+def test_what_a_server_takes_where_nothing_is_said(rules, given, filled):
+    assert with_servers(Img2Img, given, Rules(**rules)) == filled
+
+
+def test_a_servers_loops_are_for_loops_and_an_enlargement_takes_nothing():
+    rules = Rules(default_loops=2, default_steps=30)
+    assert with_servers(Loopback, {}, rules) == {"steps": 30, "loops": 2}
+    assert with_servers(Upscale, {}, rules) == {}

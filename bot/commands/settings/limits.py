@@ -46,6 +46,24 @@ class Limits(Part):
         }
         await self.change(interaction, changes)
 
+    @SETTINGS.command(description="Set what jobs take here that name none; 0 takes it back.")
+    @app_commands.describe(
+        steps="Denoising steps, within the ceiling",
+        batch="Pictures of one job, within the ceiling",
+        loops="Loops, within the ceiling",
+    )
+    async def defaults(
+        self,
+        interaction: discord.Interaction[Any],
+        steps: app_commands.Range[int, 0, 150] | None = None,
+        batch: app_commands.Range[int, 0, 8] | None = None,
+        loops: app_commands.Range[int, 0, 32] | None = None,
+    ) -> None:
+        """Change the server's own defaults."""
+        given = {"default_steps": steps, "default_batch": batch, "default_loops": loops}
+        changes = {name: value or None for name, value in given.items() if value is not None}
+        await self.change(interaction, changes)
+
     @SETTINGS.command(
         description="GPU-seconds a member may use in 24 hours, in general or by role."
     )

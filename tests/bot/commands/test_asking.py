@@ -52,6 +52,20 @@ async def test_a_picture_alone_is_enough(house):
     assert params["seed"] >= 0
 
 
+async def test_outpaint_alone_grows_on_all_sides(house):
+    await house.ask("outpaint")
+    params = house.service.job.params
+    assert [params[side] for side in ("left", "right", "up", "down")] == [128] * 4
+
+
+async def test_inpaint_alone_asks_where(house):
+    result = await house.ask("inpaint")
+    assert (house.service.job.kind, house.service.job.params["show"]) == ("preview", "grid")
+    await house.finish(role="preview")
+    (select, *_) = [item for row in result.response.message.components for item in row.children]
+    assert select.custom_id.startswith("easel:cells:")
+
+
 async def test_the_first_answer_comes_before_anything_is_read(house):
     await house.ask("img2img")
     requests = [entry.path for entry in house.env.http_requests]
@@ -194,7 +208,6 @@ async def test_an_odd_picture_is_taken(house, case):
     ("options", "words"),
     [
         ({"left": 0}, "Say how far"),
-        ({}, "Say how far"),
     ],
 )
 async def test_an_impossible_job_is_refused_before_anything_is_shown(house, options, words):

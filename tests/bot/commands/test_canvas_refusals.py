@@ -92,7 +92,7 @@ async def test_what_is_only_odd_is_done_and_said(house, answer, options, words):
 
 
 async def test_no_direction_is_refused_before_anything_is_read(house):
-    refused = await house.ask("outpaint", image=PHOTO)
+    refused = await house.ask("outpaint", image=PHOTO, left=0)
     assert refused.ephemeral
     assert (
         "Say how far: left, right, up or down in pixels, or a preset." in refused.response.content

@@ -41,7 +41,7 @@ async def fill(admin, message, form, values):
 PAGES = {
     "access": ["channels", "roles", "log_channel"],
     "answers": ["language", "visibility"],
-    "amounts": ["role_quotas", "role_shares", "ceilings", "queue"],
+    "amounts": ["role_quotas", "role_shares", "ceilings", "defaults", "queue"],
     "content": ["models", "words"],
     "pictures": ["nsfw_ordinary", "nsfw_restricted", "threshold"],
 }

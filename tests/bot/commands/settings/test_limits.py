@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot import housekeeping
 from storage.records import JobState
+from tests.doubles.pictures import png
 
 
 async def test_the_whole_servers_queue(house, admin, said):
@@ -112,3 +113,34 @@ async def test_who_sees_results(house, admin, said):
     assert "Results: for their member alone" in said(shown)
     shown = await house.ask_plain("settings visibility", admin, results="public")
     assert "for their member alone" not in said(shown)
+
+
+async def test_a_servers_defaults_hold_wherever_nothing_is_said(house, admin, said):
+    shown = await house.ask_plain("settings defaults", admin, steps=30, batch=2)
+    assert "Steps unless asked for others: 30" in said(shown)
+    await house.ask("imagine", prompt="a cat")
+    params = house.service.job.params
+    assert (params["steps"], params["batch"]) == (30, 2)
+    await house.finish()
+    await house.ask("imagine", prompt="a cat", steps=9)
+    assert house.service.job.params["steps"] == 9
+    await house.finish()
+    await house.ask_plain("settings defaults", admin, steps=0)
+    await house.ask("imagine", prompt="a cat")
+    assert house.service.job.params["steps"] == 20
+
+
+async def test_a_ceiling_below_a_default_refuses_nobody_who_said_nothing(house, admin, said):
+    await house.ask_plain("settings limits", admin, max_steps=10)
+    result = await house.ask("img2img")
+    assert house.service.job.params["steps"] == 10
+    await house.finish()
+    form = await house.alice.click(result.response, label="Outpaint")
+    await house.alice.click(form.response, label="Left")
+    assert (house.service.job.kind, house.service.job.params["steps"]) == ("outpaint", 10)
+    await house.finish()
+    post = await house.posted(("photo.png", png()))
+    shown = await house.menu("Edit…", post)
+    filled = {one["component"]["custom_id"]: one["component"] for one in shown.modal["components"]}
+    assert filled["steps"]["value"] == "10"
+    assert "steps is 20, but this server allows 10" in said(await house.ask(steps=20))
