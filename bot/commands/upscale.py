@@ -11,7 +11,17 @@ from bot.commands.base import MODELS, EaselCog
 from bot.options import shows
 from inference.jobs import Upscale
 
-OPTIONS = ("factor", "upscaler", "width", "height", "crop", "second", "visibility", "denoise")
+OPTIONS = (
+    "factor",
+    "upscaler",
+    "width",
+    "height",
+    "crop",
+    "max_side",
+    "second",
+    "visibility",
+    "denoise",
+)
 
 
 class UpscaleCog(EaselCog):

@@ -110,6 +110,7 @@ class Upscale(Job):
     width: int | None = number(None, 1, 8192, "Target width instead of a factor", "px")
     height: int | None = number(None, 1, 8192, "Target height instead of a factor", "px")
     crop: bool = flag(False, "Cut to exactly the target size")
+    max_side: int | None = number(None, 1, 8192, "No side of the result is longer", "px")
     second: str = words("", 100, "A second upscaler to blend in")
     visibility: float = number(0.0, 0.0, 1.0, "How much of the second upscaler")
     denoise: float = number(1.0, 0.0, 1.0, "How much realesr-general-x4v3 denoises")

@@ -9,6 +9,7 @@ enlargement. How far a checkpoint is from that, the bot learns from its jobs tha
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -171,6 +172,12 @@ def _redrawn(job: Upscale, source: Size, natural: int) -> Iterator[Run]:
 
 
 def _enlarged(job: Upscale, source: Size) -> Size:
+    width, height = _asked(job, source)
+    share = min(1.0, (job.max_side or math.inf) / max(width, height))
+    return int(width * share), int(height * share)
+
+
+def _asked(job: Upscale, source: Size) -> Size:
     if not (job.width or job.height):
         return int(source[0] * job.factor), int(source[1] * job.factor)
     scale = max((job.width or 1) / source[0], (job.height or 1) / source[1])

@@ -86,6 +86,7 @@ def plan_upscale(job: Upscale, studio: Studio) -> UpscalePlan:
         aim=aim,
         second=_method(job.second, studio) if job.second else None,
         visibility=job.visibility,
+        longest_side=job.max_side,
     )
 
 
@@ -101,6 +102,7 @@ def _infotext(job: Upscale) -> str:
         "Postprocess upscale to": f"{job.width or 0}x{job.height or 0}"
         if job.width or job.height
         else None,
+        "Postprocess max side length": job.max_side,
         "Postprocess upscaler": job.upscaler,
         "Postprocess upscaler 2": job.second or None,
         "Postprocess visibility": job.visibility if job.second else None,

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from inference.models.errors import ModelError
 from inference.safety.checker import Checker, find_checkers, score_of
 
 
@@ -27,7 +28,7 @@ def serve(source: BinaryIO, target: BinaryIO, checkers: Sequence[Checker]) -> No
             return
         try:
             _say(target, {"score": score_of(data, checkers)})
-        except (OSError, ValueError, SyntaxError) as error:
+        except (OSError, ValueError, SyntaxError, ModelError) as error:
             _say(target, {"error": str(error)})
 
 

@@ -11,6 +11,8 @@ from typing import Protocol
 
 from PIL import Image
 
+from inference.models.errors import ModelError
+
 log = logging.getLogger(__name__)
 
 FOLDER = "safety"
@@ -75,16 +77,28 @@ def _packaged() -> list[Checker]:
 def _own(folder: Path) -> Iterator[Checker]:
     """Load a host's own checkpoints; one that cannot be read is left out and said."""
     from_disk = sorted(folder.iterdir()) if folder.is_dir() else []
-    for path in (path for path in from_disk if (path / "config.json").is_file()):
+    for path in from_disk:
         try:
-            kind = json.loads((path / "config.json").read_text(encoding="utf-8"))["architectures"]
-            if kind == ["StableDiffusionSafetyChecker"]:
-                from inference.safety.concepts import Concepts
-
-                yield Concepts(path)
-            else:
-                from inference.safety.classifier import Classifier
-
-                yield Classifier(path)
-        except (OSError, ValueError, KeyError) as error:
+            checker = _load(path)
+        except (OSError, ValueError, KeyError, ModelError) as error:
             log.error("The checker %s cannot be used: %s", path.name, error)
+        else:
+            yield from [checker] if checker is not None else []
+
+
+def _load(folder: Path) -> Checker | None:
+    """Load a checkpoint by what its folder holds; None where that is none."""
+    from inference.safety.rated import RatingTagger, is_tagger
+
+    if is_tagger(folder):
+        return RatingTagger(folder)
+    if not (folder / "config.json").is_file():
+        return None
+    kind = json.loads((folder / "config.json").read_text(encoding="utf-8"))["architectures"]
+    if kind == ["StableDiffusionSafetyChecker"]:
+        from inference.safety.concepts import Concepts
+
+        return Concepts(folder)
+    from inference.safety.classifier import Classifier
+
+    return Classifier(folder)

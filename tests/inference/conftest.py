@@ -66,11 +66,19 @@ def studio(tiny_library) -> Studio:
 
 @pytest.fixture(scope="session")
 def make_engine(tiny_library) -> Callable[..., Engine]:
-    """Make engines over the tiny checkpoints; `hands` adds or replaces lanes."""
+    """Make engines over the tiny checkpoints, unless told another library's.
 
-    def make(rows: int = 4, slices: int = 4, hands: Mapping[str, Hand] | None = None) -> Engine:
-        every = {**make_hands(tiny_library), **(hands or {})}
-        return Engine(Runner(tiny_library, every), Scheduler(rows, lane_limit(rows, slices)))
+    `hands` adds or replaces lanes.
+    """
+
+    def make(
+        rows: int = 4,
+        slices: int = 4,
+        hands: Mapping[str, Hand] | None = None,
+        library: Library = tiny_library,
+    ) -> Engine:
+        every = {**make_hands(library), **(hands or {})}
+        return Engine(Runner(library, every), Scheduler(rows, lane_limit(rows, slices)))
 
     return make
 
@@ -84,8 +92,9 @@ def run_operation(make_engine) -> Callable[..., Outcome]:
         *,
         hands: Mapping[str, Hand] | None = None,
         progress: list[tuple[int, int]] | None = None,
+        **over: Library,
     ) -> Outcome:
-        engine = make_engine(hands=hands)
+        engine = make_engine(hands=hands, **over)
         reports = engine.add("job", 1, operation)
         while True:
             for report in reports:

@@ -14,7 +14,6 @@ from inference.models.errors import UnknownModel, UnsupportedWeights
 from inference.models.library import Library
 from inference.operations.studio import Studio
 from inference.operations.upscale import upscale
-from inference.worker.hands import make_hands
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +34,7 @@ def enlarge(library, run_operation):
     def run(picture, max_pixels=2048 * 2048, **settings):
         job = Upscale(**{"upscaler": "net", **settings})
         operation = upscale(job, {"image": picture}, Studio(library, max_pixels))
-        return run_operation(operation, hands=make_hands(library)).pictures[0].picture
+        return run_operation(operation, library=library).pictures[0].picture
 
     return run
 
@@ -103,3 +102,9 @@ def test_a_file_that_is_no_upscaler_fails_with_words(enlarge):
 def test_denoising_is_for_networks_made_for_it(enlarge):
     with pytest.raises(UnsupportedWeights, match="net denoises as it was trained to"):
         enlarge(noise(8, 8, 3), denoise=0.5)
+
+
+def test_no_side_is_longer_than_asked(enlarge):
+    assert (60, 30) == enlarge(noise(20, 40, 3), factor=4, max_side=60).size
+    assert (80, 40) == enlarge(noise(20, 40, 3), factor=2, max_side=100).size
+    assert (20, 10) == enlarge(noise(20, 40, 3), factor=2, max_side=20).size

@@ -8,7 +8,9 @@ import torch
 from PIL import Image
 from transformers import CLIPConfig, ViTConfig, ViTForImageClassification, ViTImageProcessor
 
+from inference.interrogation.tagger import load_tagger
 from inference.safety.checker import MAX_FRAMES, find_checkers, flat, score_of
+from tests.doubles.describers import save_tagger
 
 
 class Redness:
@@ -137,3 +139,25 @@ def test_labels_that_nobody_knows_are_refused(classifier, tmp_path, caplog):
     ViTImageProcessor(size={"height": 16, "width": 16}).save_pretrained(folder)
     assert own(tmp_path) == []
     assert "none of them unsafe" in caplog.text
+
+
+def test_a_tagger_scores_by_its_ratings(tmp_path):
+    folder = tmp_path / "safety" / "wd"
+    save_tagger(folder)
+    (tags,) = load_tagger(folder, torch.device("cpu")).tag([plain("white")])
+
+    (checker,) = own(tmp_path)
+
+    chances = {tag.label.name: tag.probability for tag in tags}
+    assert "wd" == checker.name
+    assert chances["explicit"] == checker.score(plain("white"))
+
+
+def test_a_tagger_without_ratings_is_left_out_and_said(tmp_path, caplog):
+    folder = tmp_path / "safety" / "wd"
+    save_tagger(folder)
+    (folder / "selected_tags.csv").unlink()
+    (folder / "tags.txt").write_text("hat\ncat\ndog\nred_apple\n")
+
+    assert own(tmp_path) == []
+    assert "wd cannot be used: none of its tags is a rating" in caplog.text
