@@ -60,7 +60,6 @@ def tuned(
                     lane=(TUNE, method.key),
                     load=method.key,
                     weights=(UPSCALER, method.key),
-                    units=0,
                     free=True,
                 )
                 yield Ask(works=(call,), later=1)

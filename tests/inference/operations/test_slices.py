@@ -79,3 +79,15 @@ def test_the_tiling_says_how_many_tiles_share_a_call(make_library):
 
     assert 1 == rule((LANE, "net", ((3, 128, 128), False, 0)))
     assert 1 == rule(LANE)
+
+
+def test_every_call_that_is_timed_is_a_step_that_keeps_the_job_alive(make_library, run_operation):
+    library, steps = make_library(), []
+    job = Upscale(upscaler="net")
+    operation = upscale(job, {"image": Image.new("RGB", (300, 40))}, Studio(library))
+
+    run_operation(operation, library=library, progress=steps)
+
+    done = [step for step, _ in steps]
+    assert sorted(done) == done
+    assert len(set(done)) > 4
