@@ -31,7 +31,7 @@ def title(kind: str) -> str:
 
 
 def facts(record: JobRecord) -> str:
-    """List what made a result: its size, seed, steps, time."""
+    """List what made a result: its size, seed, steps, time, and its price in GPU-seconds."""
     params, outcome = record.params, record.result or {}
     pictures: Sequence[Mapping[str, Any]] = outcome.get("pictures") or ()
     parts = []
@@ -42,6 +42,8 @@ def facts(record: JobRecord) -> str:
         parts.append(model)
     if outcome.get("seconds"):
         parts.append(f"{outcome['seconds']:.1f} s")
+    if outcome.get("charged"):
+        parts.append(say("GPU {seconds} s", seconds=f"{outcome['charged']:.1f}"))
     return " · ".join(parts) or title(record.kind)
 
 

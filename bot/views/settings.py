@@ -32,7 +32,7 @@ PAGES = {
 MOST = 25  # entries of a select
 LABELS = {
     "visibility": english("Results are {choice}"),
-    "language": english("In channels Easel speaks {choice}"),
+    "language": english("Language in channels: {choice}"),
     "nsfw_ordinary": english("In ordinary channels: {choice}"),
     "nsfw_restricted": english("In age-restricted channels: {choice}"),
 }

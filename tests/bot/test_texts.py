@@ -223,3 +223,8 @@ def test_every_page_of_help_fits_a_message():
 
 def test_every_kind_has_a_page_of_help():
     assert set(KINDS) <= set(PAGES)
+
+
+def test_a_result_says_what_it_is_charged_with():
+    assert texts.facts(done(charged=1.44)).endswith(" · 2.2 s · GPU 1.4 s")
+    assert texts.facts(done(charged=0.0)).endswith(" · 2.2 s")
