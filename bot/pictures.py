@@ -59,6 +59,7 @@ BROKEN = (
     TypeError,
     OverflowError,
     AssertionError,
+    RuntimeError,  # AVIF's decoder, of what it has not implemented
     struct.error,
     zlib.error,
 )
