@@ -41,7 +41,9 @@ class Stitcher:
         self._sums: dict[Band, npt.NDArray[np.uint16]] = {}
 
     def add(self, box: TileBox, tile: Tensor) -> None:
-        """Place one enlarged tile: [3, padded h·scale, padded w·scale] float, 0..1, any device.
+        """Place one enlarged tile: [3, padded h·scale, padded w·scale] on any device.
+
+        It is float in 0..1, or uint8.
 
         Raises:
             ValueError: the box is not of this plan or came before, or the tile's shape is off.
@@ -97,10 +99,16 @@ class Stitcher:
 
 
 def to_bytes(tile: Tensor) -> Bytes:
-    """Round a [3, H, W] float tile in 0..1 to [H, W, 3] uint8 in memory."""
-    rounded = tile.mul(255).round_().clamp_(0, 255).to(torch.uint8)
-    array: Bytes = rounded.permute(1, 2, 0).cpu().numpy()
+    """Round a [3, H, W] float tile in 0..1 to [H, W, 3] uint8 in memory; uint8 stays as it is."""
+    array: Bytes = rounded(tile).permute(1, 2, 0).cpu().numpy()
     return array
+
+
+def rounded(tiles: Tensor) -> Tensor:
+    """Round float values in 0..1 to uint8, in the same shape and on the same device."""
+    if tiles.dtype == torch.uint8:
+        return tiles
+    return tiles.mul(255).round_().clamp_(0, 255).to(torch.uint8)
 
 
 def _all_hard(boxes: tuple[TileBox, ...]) -> bool:

@@ -43,8 +43,8 @@ def upscale(
     """Upscale an RGB or RGBA picture.
 
     Yields up to `together` tiles of one group at a time and expects to be sent their results in the
-    same order, on any device: [3, h·scale, w·scale] float in 0..1, or of a survey what its tile
-    averages. Returns a picture of the same mode and of
+    same order, on any device: [3, h·scale, w·scale] uint8, or float in 0..1, or of a survey what
+    its tile averages. Returns a picture of the same mode and of
     `final_size`.
 
     Raises:

@@ -16,6 +16,7 @@ from inference.models.compiling import Shape, compiled, never_compile
 from inference.models.dense_blocks import compile_dense_blocks, lighten_dense_blocks
 from inference.models.errors import BrokenOutput
 from inference.models.resident import weight_bytes
+from inference.models.stitcher import rounded
 from inference.models.tiles import TileWork
 from inference.models.tiling import Tiling
 from inference.models.upscale_plan import NetworkTraits
@@ -74,13 +75,17 @@ class Upscaler:
         """
         batch = torch.stack([each.tile for each in works])
         if self.attention is None:
-            return list(self.run(batch))
+            return self._enlarged(batch)
         averages = [each.averages for each in works if each.averages is not None]
         regions = [each.survey for each in works if each.survey is not None]
         if regions:
             return self.attention.survey(regions, averages, lambda: self.run(batch))
         with self.attention.given(averages):
-            return list(self.run(batch))
+            return self._enlarged(batch)
+
+    def _enlarged(self, batch: Tensor) -> list[Tensor]:
+        """Enlarge tiles to uint8, a quarter of the bytes: a job waits for several at once."""
+        return [rounded(tile) for tile in self.run(batch)]
 
     def run(self, tiles: Tensor) -> Tensor:
         """Enlarge a batch of tiles.

@@ -9,7 +9,7 @@ from spandrel.architectures.Compact import Compact
 from inference.models import upscaler_probe
 from inference.models.errors import BrokenOutput, CorruptWeights, MissingWeights, UnsupportedWeights
 from inference.models.stitcher import Stitcher, to_bytes
-from inference.models.tiles import cut_tile, plan_tiles
+from inference.models.tiles import TileWork, cut_tile, plan_tiles
 from inference.models.upscaler import Upscaler, load_upscaler
 
 CONVOLUTIONS = 4  # in the body; two more around it
@@ -246,3 +246,13 @@ def test_reports_output_that_is_no_picture(tmp_path: Path) -> None:
 
     with pytest.raises(BrokenOutput):
         load_upscaler(path, "cpu", "bfloat16").run(torch.zeros(1, 3, 8, 8))
+
+
+def test_a_job_is_given_bytes_which_are_those_of_the_numbers(upscaler: Upscaler) -> None:
+    tiles = torch.rand(2, 3, 32, 48, generator=torch.Generator().manual_seed(1))
+
+    found = upscaler.work([TileWork("net", tile) for tile in tiles])
+
+    assert {torch.uint8} == {each.dtype for each in found}
+    for each, exact in zip(found, upscaler.run(tiles), strict=True):
+        np.testing.assert_array_equal(to_bytes(each), to_bytes(exact))
