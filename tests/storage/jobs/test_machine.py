@@ -30,6 +30,8 @@ from tests.storage.factories import LEASE, ROOMY, FakeClock, make_job, quick_fol
 
 WORKERS = ["gpu-0", "gpu-1", "gpu-2"]
 LARGEST = 8.0
+#: What the store tells apart in time.
+INSTANT = timedelta(microseconds=1)
 COSTS = st.integers(0, int(LARGEST)).map(float)
 STEPS = st.integers(0, 9)
 #: Steps done, steps in all, what was measured to be spent.
@@ -90,6 +92,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.database = Database(self.folder / "easel.db")
         self._do(self.database.__aenter__())
         self.jobs = JobStore(self.database, self.clock)
+        self.latest = self.clock.steady()
 
     def _do(self, work):
         return self.runner.run(work)
@@ -119,6 +122,8 @@ class QueueMachine(RuleBasedStateMachine):
         )
         vtimes = self._vtimes()
         record = self._do(self.jobs.claim(worker, LEASE))
+        # No two claims of one store end their leases in the same instant.
+        self.latest = max(self.clock.steady() + LEASE, self.latest + INSTANT)
         if not waiting:
             assert record is None
             return multiple()
@@ -130,7 +135,7 @@ class QueueMachine(RuleBasedStateMachine):
             state="running",
             attempt=waiting[record.id].attempt + 1,
             worker=worker,
-            deadline=self.clock.steady() + LEASE,
+            deadline=self.latest,
         )
         running = Counter(job.owner for job in self.model.values() if job.state == "running")
         self.most_running = max(self.most_running, *running.values())
