@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from inference.pictures.errors import UnsupportedPicture
 from inference.pictures.resize import (
+    LARGEST_SURPLUS,
     Placement,
     ResizeMode,
     crop_geometry,
@@ -194,6 +195,8 @@ def reference_fill(picture, w, h):
     st.tuples(st.integers(16, 70), st.integers(16, 70)),
     st.integers(0, 9),
 )
+@example((8, 37), (56, 16), 0)
+@example((8, 49), (42, 16), 0)
 def test_pixels_are_those_of_a_plain_reference(source, target, seed):
     rng = np.random.default_rng(seed)
     picture = Image.fromarray(rng.integers(0, 256, (*source[::-1], 3), dtype=np.uint8))
@@ -202,8 +205,11 @@ def test_pixels_are_those_of_a_plain_reference(source, target, seed):
     sw, sh, x, y = reference_placement(*source, *target, ResizeMode.CROP_AND_RESIZE)
     whole = np.asarray(picture.resize((sw, sh), Image.Resampling.LANCZOS))
     expected = whole[-y : target[1] - y, -x : target[0] - x]
-    cropped = fit(picture, *target, ResizeMode.CROP_AND_RESIZE)
-    np.testing.assert_array_equal(expected, np.asarray(cropped))
+    cropped = np.asarray(fit(picture, *target, ResizeMode.CROP_AND_RESIZE))
+    if sw * sh <= LARGEST_SURPLUS * target[0] * target[1]:
+        np.testing.assert_array_equal(expected, cropped)
+    else:  # cut out first, Pillow may turn to the other axis first, and rounds between the two
+        assert np.abs(expected.astype(int) - cropped).mean() <= 3
     stretched = fit(picture, *target, ResizeMode.JUST_RESIZE)
     expected = np.asarray(picture.resize(target, Image.Resampling.LANCZOS))
     np.testing.assert_array_equal(expected, np.asarray(stretched))
