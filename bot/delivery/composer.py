@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import logging
+from collections.abc import Awaitable, Callable
 
 import discord
 
 from bot.delivery.outgoing import Outgoing, compose, compose_one, withheld
 from bot.delivery.screening import Unscreened, Viewer
-from bot.reply_to import ReplyTo
+from bot.reply_to import DEFAULT_FILE_LIMIT, ReplyTo
 from inference.jobs import Interrogate
 from storage.blobs import BlobStore
 from storage.errors import UnknownJob
@@ -16,6 +18,11 @@ from storage.jobs import JobStore
 from storage.moderation import Verdict
 from storage.records import DeliveryState, JobRecord
 
+log = logging.getLogger(__name__)
+
+TOO_LARGE = 413  # HTTP status of a request with too large files
+SMALLER = (DEFAULT_FILE_LIMIT, DEFAULT_FILE_LIMIT // 4)
+"""Bytes of one file that are tried where Discord refuses what it said it would take."""
 WITHHELD = (Verdict.BLOCKED, Verdict.HELD, Verdict.DELETED)
 
 
@@ -36,6 +43,20 @@ class Composer:
         origin, captions = await self._origin(record), await self._captions(record)
         outgoing = await compose(record, self._blobs, file_limit, origin, captions)
         return outgoing.hidden() if screening.verdict is Verdict.SPOILER else outgoing
+
+    async def fitting(
+        self, record: JobRecord, limit: int, send: Callable[[Outgoing], Awaitable[int]]
+    ) -> int:
+        """Send a result with files of at most `limit` bytes, smaller ones where that is refused."""
+        for smaller in (one for one in SMALLER if one < limit):
+            try:
+                return await send(await self.compose(record, limit))
+            except discord.HTTPException as error:
+                if error.status != TOO_LARGE:
+                    raise
+                log.info("Files of %d bytes are refused for %s.", limit, record.id)
+                limit = smaller
+        return await send(await self.compose(record, limit))
 
     async def compose_one(self, record: JobRecord, number: int, file_limit: int) -> Outgoing:
         """Make the message that shows one picture of a batch, counted from 1.

@@ -23,7 +23,7 @@ from bot.failures import NOT_THROUGH
 from bot.locales import speaking
 from bot.logs import about
 from bot.meter import Meter
-from bot.reply_to import DEFAULT_FILE_LIMIT, ReplyTo, language_at
+from bot.reply_to import ReplyTo, language_at
 from inference.events import Progress
 from storage.blobs import BlobStore
 from storage.errors import StorageError
@@ -35,9 +35,6 @@ log = logging.getLogger(__name__)
 SWEEP_INTERVAL = 60.0  # seconds between two looks for results that did not get through
 GIVE_UP_AFTER = timedelta(hours=24)
 EDIT, POST, DIRECT = "edit", "post", "direct"
-TOO_LARGE = 413  # HTTP status of a request with too large files
-SMALLER = (DEFAULT_FILE_LIMIT, DEFAULT_FILE_LIMIT // 4)
-"""Bytes of one file that are tried where Discord refuses what it said it would take."""
 
 
 async def nobody(owner: str) -> bool:
@@ -223,7 +220,7 @@ class Delivery(Composer):
     async def _send(self, record: JobRecord, reply_to: ReplyTo) -> int:
         """Send a result by the first way that is open, and return the message's id."""
         try:
-            return await self._fitting(
+            return await self.fitting(
                 record, reply_to.file_limit, lambda out: self._routes.edit(reply_to, out)
             )
         except AnswerGone as error:
@@ -236,21 +233,7 @@ class Delivery(Composer):
                     await self._routes.point_to(reply_to, reply_to.link(posted))
                 return posted
         limit = min(reply_to.file_limit, self._routes.file_limit(reply_to))
-        return await self._fitting(record, limit, lambda out: self._routes.post(reply_to, out))
-
-    async def _fitting(
-        self, record: JobRecord, limit: int, send: Callable[[Outgoing], Awaitable[int]]
-    ) -> int:
-        """Send a result with files of at most `limit` bytes, smaller ones where that is refused."""
-        for smaller in (one for one in SMALLER if one < limit):
-            try:
-                return await send(await self.compose(record, limit))
-            except discord.HTTPException as error:
-                if error.status != TOO_LARGE:
-                    raise
-                log.info("Files of %d bytes are refused for %s.", limit, record.id)
-                limit = smaller
-        return await send(await self.compose(record, limit))
+        return await self.fitting(record, limit, lambda out: self._routes.post(reply_to, out))
 
     async def _for_channel(self, outgoing: Outgoing, reply_to: ReplyTo) -> Outgoing:
         """Keep to what the channel takes: the member's own larger limit ended with the token."""

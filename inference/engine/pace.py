@@ -9,24 +9,28 @@ the one is taken with which those who wait have their pictures soonest on averag
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Hashable
 
 #: A size must reach this share of the best one's rows a second: with a long queue speed is all.
 NEARLY = 0.9
 #: Calls of one size that are remembered; the least of them counts, since disturbances only add.
 MEMORY = 8
+#: Keys that are remembered; the oldest is forgotten, and learnt again if it comes again.
+MOST = 1024
 
 
 class Pace:
     """Times of network calls by key and number of rows."""
 
     def __init__(self) -> None:
-        self._seconds: dict[Hashable, dict[int, deque[float]]] = defaultdict(dict)
+        self._seconds: dict[Hashable, dict[int, deque[float]]] = {}
 
     def note(self, key: Hashable, rows: int, seconds: float) -> None:
         """Remember what a call took; the first of a size is left out, since devices warm up."""
-        known = self._seconds[key]
+        known = self._seconds.setdefault(key, {})
+        if len(self._seconds) > MOST:
+            self._seconds.pop(next(iter(self._seconds)))
         if rows in known:
             known[rows].append(seconds)
         else:
@@ -35,7 +39,8 @@ class Pace:
     def best(self, key: Hashable, waiting: int, most: int) -> int:
         """Choose how many of the waiting rows the next call should have, at most `most`."""
         sizes = range(1, min(waiting, most) + 1)
-        known = {rows: min(times) for rows, times in self._seconds[key].items() if times}
+        learnt = self._seconds.get(key, {})
+        known = {rows: min(times) for rows, times in learnt.items() if times}
         if not known or len(sizes) < 2:
             return len(sizes)
         speeds = {rows: rows / _expected(known, rows) for rows in sizes}

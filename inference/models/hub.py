@@ -66,7 +66,7 @@ def pull_checkpoint(
 ) -> Path:
     """Fetch a checkpoint to the folder `target`, going on with what an earlier try has fetched.
 
-    It appears there at once, when it is whole; `limit` is seconds for each file.
+    It is moved there when it is whole; `limit` is seconds for each file.
 
     Raises:
         MissingWeights: the hub does not give it in time; what is here stays for the next try.

@@ -12,42 +12,15 @@ from bot import texts
 from bot.dispatcher.forecast import Span
 from bot.help_pages import PAGES, page
 from inference.jobs import KINDS, Img2Img, Upscale
-from storage.records import DeliveryState, JobRecord, JobState, QueuePlace
+from storage.records import JobRecord, JobState, QueuePlace
+from tests.storage.factories import make_record
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 def record(**changes: Any) -> JobRecord:
-    plain = JobRecord(
-        kind="img2img",
-        params=Img2Img(prompt="a red apple", seed=5).encode(),
-        inputs={},
-        owner="42",
-        reply_to="",
-        idempotency_key="k",
-        cost=1.0,
-        id="0123456789abcdefghjk",
-        state=JobState.QUEUED,
-        attempt=0,
-        strikes=0,
-        worker=None,
-        lease_until=None,
-        step=0,
-        steps=None,
-        charged=0.0,
-        created_at=NOON,
-        started_at=None,
-        finished_at=None,
-        result=None,
-        error=None,
-        delivery=DeliveryState.NONE,
-        deliveries=0,
-        delivery_route=None,
-        delivery_note=None,
-        delivery_at=None,
-        message=None,
-    )
-    return replace(plain, **changes)
+    params = Img2Img(prompt="a red apple", seed=5).encode()
+    return make_record(**({"params": params, "created_at": NOON} | changes))
 
 
 def place(position: int) -> QueuePlace:

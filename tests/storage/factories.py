@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from storage.records import NewJob, QueueLimits
+from storage.records import DeliveryState, JobRecord, JobState, NewJob, QueueLimits
 
 LEASE = timedelta(seconds=60)
 ROOMY = QueueLimits(per_owner=10**6, per_guild=10**6, total=10**6)
@@ -58,3 +58,37 @@ def make_job(**changes: Any) -> NewJob:
         "cost": 1.0,
     }
     return NewJob(**{**values, **changes})
+
+
+def make_record(**changes: Any) -> JobRecord:
+    """A job as it stands in the store, by default just queued."""
+    values: dict[str, Any] = {
+        "kind": "img2img",
+        "params": {},
+        "inputs": {},
+        "owner": "42",
+        "reply_to": "",
+        "idempotency_key": "k",
+        "cost": 1.0,
+        "id": "0123456789abcdefghjk",
+        "state": JobState.QUEUED,
+        "attempt": 0,
+        "strikes": 0,
+        "worker": None,
+        "lease_until": None,
+        "step": 0,
+        "steps": None,
+        "charged": 0.0,
+        "created_at": datetime(2026, 1, 1, 12, tzinfo=UTC),
+        "started_at": None,
+        "finished_at": None,
+        "result": None,
+        "error": None,
+        "delivery": DeliveryState.NONE,
+        "deliveries": 0,
+        "delivery_route": None,
+        "delivery_note": None,
+        "delivery_at": None,
+        "message": None,
+    }
+    return JobRecord(**(values | changes))

@@ -11,39 +11,12 @@ from bot.dispatcher.forecast import DOUBT, LAST, MOST, Forecast, Span, span
 from inference.jobs import Imagine, Img2Img, Inpaint
 from inference.service.contract import WorkerStatus
 from storage.errors import QueueFull
-from storage.records import DeliveryState, JobRecord, JobState, QueuePlace
+from storage.records import JobState, QueuePlace
 from tests.bot.dispatcher.conftest import CAPACITY, LIMITS, until
+from tests.storage.factories import make_record
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
-QUEUED = JobRecord(
-    kind="img2img",
-    params={},
-    inputs={},
-    owner="ada",
-    reply_to="",
-    idempotency_key="k",
-    cost=10.0,
-    id="0" * 20,
-    state=JobState.QUEUED,
-    attempt=0,
-    strikes=0,
-    worker=None,
-    lease_until=None,
-    step=0,
-    steps=None,
-    charged=0.0,
-    created_at=NOW,
-    started_at=None,
-    finished_at=None,
-    result=None,
-    error=None,
-    delivery=DeliveryState.NONE,
-    deliveries=0,
-    delivery_route=None,
-    delivery_note=None,
-    delivery_at=None,
-    message=None,
-)
+QUEUED = make_record(owner="ada", cost=10.0, id="0" * 20, created_at=NOW)
 FIRST = QueuePlace(position=1, ahead_cost=0.0, running_cost=0.0, queued=1, running=0)
 
 

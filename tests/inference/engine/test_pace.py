@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.engine.pace import MEMORY, NEARLY, Pace
+from inference.engine.pace import MEMORY, MOST, NEARLY, Pace
 
 
 def learnt(times, pace=None):
@@ -62,6 +62,14 @@ def test_disturbances_are_not_believed_but_lasting_changes_are():
     for _ in range(MEMORY):
         pace.note("k", 8, 20.0)
     assert 1 == pace.best("k", 8, 8)
+
+
+def test_of_many_keys_the_oldest_is_forgotten():
+    pace = learnt({1: 1.0, 8: 8.0})
+    assert 1 == pace.best("k", 8, 8)
+    for number in range(MOST):
+        pace.note(number, 1, 1.0)
+    assert 8 == pace.best("k", 8, 8)
 
 
 def ends(times, rows, waiting):
