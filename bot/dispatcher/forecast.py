@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from bot.sentences import Sentence, english
@@ -63,6 +63,8 @@ class Forecast:
         self._clock = clock
         #: TFLOP and seconds of the GPU of the last jobs.
         self._ran: deque[tuple[float, float]] = deque(maxlen=LAST)
+        #: The same of each kind of job and model: a small network takes far longer for a TFLOP.
+        self._alike: OrderedDict[tuple[str, str | None], deque[tuple[float, float]]] = OrderedDict()
         #: What came by what was foretold.
         self._off: deque[float] = deque(maxlen=LAST)
         #: Of jobs under way: when they were asked for, and what was foretold, in seconds.
@@ -75,18 +77,25 @@ class Forecast:
         if record.state is not JobState.DONE or record.stopping or seconds <= 0:
             return
         self._ran.append((record.charged, seconds))
+        alike = self._alike.setdefault((record.kind, record.affinity), deque(maxlen=LAST))
+        alike.append((record.charged, seconds))
+        if len(self._alike) > MOST:
+            self._alike.popitem(last=False)
         if foretold is not None:
             asked, expected = foretold
             self._off.append((self._clock() - asked) / expected)
 
     def seconds(self, cost: float) -> float | None:
         """Give the GPU-seconds that so many TFLOP take; None before anything was measured."""
-        work, seconds = (sum(column) for column in zip((0.0, 0.0), *self._ran, strict=True))
-        return cost * seconds / work if work > 0 else None
+        return _at_rate_of(self._ran, cost)
+
+    def price(self, record: JobRecord) -> float | None:
+        """Give the GPU-seconds that a job takes; None before one of its kind and model has run."""
+        return self._own(record, record.cost)
 
     def asked(self, record: JobRecord, place: QueuePlace) -> Span | None:
         """Foretell when a new job is ready, and remember that."""
-        expected = self._expected(_ahead(record, place), record.cost)
+        expected = self._expected(record, place)
         if expected is None:
             return None
         if expected > 0 and not record.state.is_terminal:
@@ -97,19 +106,28 @@ class Forecast:
 
     def ready(self, record: JobRecord, place: QueuePlace) -> Span | None:
         """Foretell when a job that waits or runs is ready."""
-        return self._span(self._expected(_ahead(record, place), _left(record)))
+        return self._span(self._expected(record, place))
 
     def free(self, place: QueuePlace) -> Span | None:
         """Foretell when a job starts that stands at a place."""
-        return self._span(self._expected(place.running_cost + place.ahead_cost))
+        seconds, ready = self.seconds(place.running_cost + place.ahead_cost), self._ready
+        return self._span(seconds / ready if seconds is not None and ready else None)
 
-    def _expected(self, cost: float, own: float = 0.0) -> float | None:
+    @property
+    def _ready(self) -> int:
+        return sum(worker.ready for worker in self._service.workers)
+
+    def _own(self, record: JobRecord, cost: float) -> float | None:
+        return _at_rate_of(self._alike.get((record.kind, record.affinity), ()), cost)
+
+    def _expected(self, record: JobRecord, place: QueuePlace) -> float | None:
         """Share work out among the workers; a job's own is done by one of them."""
-        seconds, least = self.seconds(cost), self.seconds(own)
-        ready = sum(worker.ready for worker in self._service.workers)
-        if seconds is None or least is None or not ready:
+        own, ahead = self._own(record, _left(record)), self.seconds(_ahead(place))
+        if own is None or ahead is None or not self._ready:
             return None
-        return max(seconds / ready, least)
+        # What runs has the job in it, if it runs itself.
+        together = ahead + own if place.position else ahead
+        return max(together / self._ready, own)
 
     def _span(self, expected: float | None) -> Span | None:
         if expected is None:
@@ -124,8 +142,11 @@ def _left(record: JobRecord) -> float:
     return record.cost * (1 - share)
 
 
-def _ahead(record: JobRecord, place: QueuePlace) -> float:
-    """Add up what is done until a job is ready; running jobs share the GPU, so all of theirs."""
-    if place.position == 0:  # it runs, perhaps only since the record was read
-        return place.running_cost
-    return place.running_cost + place.ahead_cost + record.cost
+def _ahead(place: QueuePlace) -> float:
+    """Add up what is done before a job's turn; running jobs share the GPU, so all of theirs."""
+    return place.running_cost + (place.ahead_cost if place.position else 0.0)
+
+
+def _at_rate_of(ran: Iterable[tuple[float, float]], cost: float) -> float | None:
+    work, seconds = (sum(column) for column in zip((0.0, 0.0), *ran, strict=True))
+    return cost * seconds / work if work > 0 else None

@@ -154,7 +154,7 @@ class Reception:
             created,
             sum(worker.ready for worker in self._service.workers),
             self.forecast.asked(record, place),
-            self.forecast.seconds(record.cost),
+            self.forecast.price(record),
         )
 
     async def _enqueue(self, job: NewJob) -> tuple[JobRecord, bool]:

@@ -113,6 +113,17 @@ def test_of_ten_jobs_about_eight_are_ready_within_what_was_foretold(forecast, cl
     assert min(widths) < 1.0 + 8 * spread
 
 
+def test_other_kinds_and_models_say_nothing_of_a_job(forecast):
+    other = dataclasses.replace(QUEUED, kind="upscale")
+    forecast.ended(done(QUEUED, charged=0.01, seconds=6.0))
+    for unlike in (other, dataclasses.replace(QUEUED, affinity="sdxl")):
+        assert forecast.price(unlike) is None
+        assert forecast.asked(unlike, FIRST) is None
+    forecast.ended(done(other, charged=10.0, seconds=20.0))
+    assert 20.0 == forecast.price(other)
+    assert 20.0 * DOUBT[0] == forecast.ready(other, FIRST).low
+
+
 def test_what_was_cut_short_teaches_nothing(forecast):
     forecast.ended(dataclasses.replace(QUEUED, state=JobState.FAILED))
     forecast.ended(dataclasses.replace(done(QUEUED, charged=1.0, seconds=9.0), stopping=True))
