@@ -31,8 +31,9 @@ $(STAMP): pyproject.toml
 demo: $(STAMP)
 	$(BIN)/python main.py demo $(ARGS)
 
+# Many tests wait more than they compute; two processes of one thread each keep two cores busy.
 test: $(STAMP)
-	$(BIN)/python -m pytest $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .

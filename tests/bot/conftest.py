@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-import simcord
 
 from bot.answers import SPEAKING, original
 from bot.client import Easel
@@ -26,6 +25,7 @@ from storage.moderation import ModerationStore
 from storage.records import JobRecord, QueueLimits
 from storage.usage import UsageStore
 from tests.doubles.detector import ScriptedDetector
+from tests.doubles.environment import Environment
 from tests.doubles.intake import LentIntake
 from tests.doubles.pictures import png
 from tests.doubles.scenarios import (  # noqa: F401 - fixtures and a hook for every scenario
@@ -74,7 +74,7 @@ class House:
         self.blobs = BlobStore(root / "blobs")
         self.service = BotService(root / "outbox")
         self.bot = self.build()
-        self.env = simcord.Env(self.bot, shard_count=1, check_errors=False, settle_timeout=60.0)
+        self.env = Environment(self.bot, shard_count=1, check_errors=False, settle_timeout=60.0)
         self.adopt(self.bot)
         self.expected: list[BaseException] = []
 

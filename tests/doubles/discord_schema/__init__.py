@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 from referencing import Registry
@@ -52,8 +53,9 @@ def fetched(cache: Path) -> DiscordSchema:
         Unavailable: there is no npm, or it could not fetch it.
     """
     kept = cache / f"{'-'.join(PACKAGES).replace('/', '-')}.json"
-    if not kept.exists():
-        kept.write_text(_generated(cache), encoding="utf-8")
+    with FileLock(cache / "lock"):  # several test processes share the cache
+        if not kept.exists():
+            kept.write_text(_generated(cache), encoding="utf-8")
     document = json.loads(kept.read_text(encoding="utf-8"))
     return DiscordSchema(document["schemas"], document["bodies"])
 
