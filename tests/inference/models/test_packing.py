@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from inference.config import EngineConfig
+from inference.models.compiling import plainly
+from inference.models.hashes import Hashes
+from inference.models.library import STARTER_FOLDER, Library
+from inference.models.loader import Loader, weights_of
+from inference.models.packing import PackedConv, PackedLinear, can_pack, pack, packed_bytes
+
+CPU = torch.device("cpu")
+
+needs_packing = pytest.mark.skipif(
+    not can_pack(torch.bfloat16), reason="this processor or build of torch packs no bfloat16"
+)
+
+
+def network():
+    torch.manual_seed(0)
+    layers = [
+        nn.Conv2d(4, 32, 3, padding=1),
+        nn.SiLU(),
+        nn.Conv2d(32, 32, 3, stride=2, padding=1, groups=4, bias=False),
+        nn.Flatten(2),
+        nn.Linear(64, 96),
+        nn.Linear(96, 8, bias=False),
+    ]
+    return nn.Sequential(*layers).bfloat16().requires_grad_(False)
+
+
+def values(count=2):
+    draw = torch.Generator().manual_seed(1)
+    return torch.randn(count, 4, 16, 16, generator=draw).bfloat16()
+
+
+@needs_packing
+@pytest.mark.parametrize("count", [1, 2, 16])
+@pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
+def test_the_numbers_stay(count, layout):
+    plain, ours = network().to(memory_format=layout), network().to(memory_format=layout)
+    pack(ours)
+    assert [PackedConv, PackedConv, PackedLinear, PackedLinear] == [
+        type(part) for part in ours if "Packed" in type(part).__name__
+    ]
+    given = values(count).contiguous(memory_format=layout)
+    rounding = 2e-3  # of values around 0.1
+    torch.testing.assert_close(ours(given), plain(given), rtol=0.02, atol=rounding)
+
+
+@needs_packing
+def test_the_plain_weights_serve_another_number_format():
+    plain, ours = network(), network()
+    pack(ours)
+    expected = plain.float()(values().float())
+    torch.testing.assert_close(ours.float()(values().float()), expected, rtol=0, atol=0)
+    torch.testing.assert_close(ours.bfloat16()(values()), plain.bfloat16()(values()))
+
+
+@needs_packing
+def test_a_counter_sees_every_operation():
+    plain, ours = network(), network()
+    pack(ours)
+    counts = []
+    for part in (plain, ours):
+        with plainly(), FlopCounterMode(display=False) as counter:
+            part(values())
+        counts.append(counter.get_total_flops())
+    assert counts[0] == counts[1] > 0
+
+
+@needs_packing
+def test_packed_weights_are_counted():
+    ours = network()
+    assert 0 == packed_bytes(ours)
+    pack(ours)
+    assert packed_bytes(ours) == sum(part.weight.nbytes for part in ours if hasattr(part, "weight"))
+
+
+def test_a_padding_in_words_stays_plain():
+    part = nn.Conv2d(4, 4, 3, padding="same").bfloat16()
+    pack(part)
+    assert type(part) is nn.Conv2d
+
+
+def test_other_number_formats_are_not_packed():
+    assert not can_pack(torch.float32)
+
+
+@needs_packing
+@pytest.mark.parametrize(
+    "dtype, compiled, packed",
+    [(torch.bfloat16, False, True), (torch.float32, False, False), (torch.bfloat16, True, False)],
+)
+def test_a_checkpoint_is_packed_for_a_processor_alone(tmp_path, dtype, compiled, packed):
+    config = EngineConfig(models_dir=tmp_path, cache_dir=tmp_path, compile=compiled)
+    model = Library(config, CPU, dtype).diffusion("")
+    assert packed == any(isinstance(part, PackedConv) for part in model.unet.modules())
+    # Large maps beside few weights gain nothing by it.
+    assert not any(isinstance(part, PackedConv) for part in model.vae.modules())
+
+
+@needs_packing
+@pytest.mark.parametrize("room, packed", [(1.9, False), (2.1, True)])
+def test_packed_weights_count_and_are_not_made_without_room(tmp_path, room, packed):
+    config = EngineConfig(models_dir=tmp_path, cache_dir=tmp_path)
+    plain = weights_of(Library(config, CPU, torch.bfloat16, budget=1).diffusion(""))
+    library = Library(config, CPU, torch.bfloat16, budget=int(2 * room * plain))
+    nbytes = weights_of(library.diffusion(""))
+    assert packed == (nbytes > 1.5 * plain)
+
+
+@needs_packing
+def test_the_guess_before_loading_knows_of_packing(tmp_path):
+    def expected(packing):
+        hashes = Hashes(tmp_path / "hashes.json")
+        loader = Loader(Path(), Path(), hashes, CPU, torch.bfloat16, packing=packing)
+        return loader.expected(STARTER_FOLDER)
+
+    assert expected(10**12) == 2 * expected(0)
