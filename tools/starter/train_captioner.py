@@ -1,6 +1,10 @@
 """Train the captioner: transformers' BlipForConditionalGeneration on pictures and captions.
 
-Run: python -m tools.starter.train_captioner --minutes 10
+Beside the words it learns what the judge, a convolutional network, makes of the same picture: some
+thousand icons are too few for a transformer to find out alone what a shape in a new style shows
+(Touvron et al. 2021, "Training data-efficient image transformers", section 4).
+
+Run: python -m tools.starter.train_captioner --minutes 90
 """
 
 from __future__ import annotations
@@ -9,11 +13,13 @@ import argparse
 from pathlib import Path
 
 import torch
-from torch import Tensor
-from transformers import CLIPModel
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import BlipForConditionalGeneration, CLIPModel
 
 from tools.starter.augment import varied
 from tools.starter.captioner import (
+    WIDTH,
     build_captioner_tokenizer,
     build_processor,
     new_captioner,
@@ -21,6 +27,7 @@ from tools.starter.captioner import (
 )
 from tools.starter.captions import caption
 from tools.starter.data import load
+from tools.starter.judge import Judge
 from tools.starter.scenes import Chances, Scene, scenes, stacked
 from tools.starter.training import Draw, add_arguments, fit, groups_of, plan_of
 
@@ -28,6 +35,35 @@ BATCH = 64
 LEARNING_RATE = 1e-3
 IGNORED = -100  # the label that the loss leaves out
 CHANCES = Chances(recoloured=0.04, pair=0.04)
+TEMPERATURE = 2.0
+
+
+class Pupil(nn.Module):
+    """The captioner, and a head that names what its picture side saw; training alone needs it.
+
+    names: how many names the head tells apart.
+    """
+
+    def __init__(self, captioner: BlipForConditionalGeneration, names: int) -> None:
+        super().__init__()
+        self.captioner = captioner
+        self.head = nn.Linear(WIDTH, names)
+
+    def named(self, seen: Tensor) -> Tensor:
+        """Return name scores [B, names] from the picture side's states [B, tokens, WIDTH]."""
+        scores: Tensor = self.head(seen.mean(1))
+        return scores
+
+
+def divergence(scores: Tensor, taught: Tensor, of: Tensor) -> Tensor:
+    """Return the mean Kullback-Leibler divergence from the teacher's names to the pupil's.
+
+    scores, taught: [B, names]. of: bool [B], the pictures of one thing; the teacher knows no pairs.
+    """
+    pupil = functional.log_softmax(scores.float() / TEMPERATURE, 1)
+    teacher = functional.log_softmax(taught.float() / TEMPERATURE, 1)
+    each = (teacher.exp() * (teacher - pupil)).sum(1) * TEMPERATURE**2
+    return (each * of).sum() / of.sum().clamp_min(1)
 
 
 def words_of(scene: Scene) -> str:
@@ -40,6 +76,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     add_arguments(parser, "captioner")
     parser.add_argument("--clip", type=Path, default=Path("data/starter/clip"))
+    parser.add_argument("--judge", type=Path, default=Path("data/starter/judge"))
     options = parser.parse_args(arguments)
     plan = plan_of(options)
     dataset = load(options.data)
@@ -48,7 +85,9 @@ def main(arguments: list[str] | None = None) -> None:
     torch.manual_seed(plan.seed)  # the initial weights alone come from the global generator
     captioner = new_captioner(tokenizer)
     take_picture_side(captioner, CLIPModel.from_pretrained(options.clip / "clip").float())
-    captioner = captioner.to(plan.device).train()
+    judge = Judge.load(options.judge).to(plan.device).requires_grad_(False)
+    pupil = Pupil(captioner, len(judge.names)).to(plan.device).train()
+    judge = judge.to(memory_format=torch.channels_last)
     size = options.batch or BATCH
 
     def save(out: Path) -> None:
@@ -59,17 +98,25 @@ def main(arguments: list[str] | None = None) -> None:
         drawn = scenes(dataset, draw.choice.choice(rows, size), rows, draw.choice, CHANCES)
         text = tokenizer([words_of(s) for s in drawn], padding=True, return_tensors="pt")
         ids, mask = text.input_ids.to(plan.device), text.attention_mask.to(plan.device)
+        pictures = varied(stacked(drawn), draw.choice).to(plan.device)
         with torch.autocast(plan.device.type, torch.bfloat16):
+            with torch.no_grad():
+                taught, _ = judge(pictures.contiguous(memory_format=torch.channels_last))
             output = captioner(
-                pixel_values=varied(stacked(drawn), draw.choice).to(plan.device),
+                pixel_values=pictures,
                 input_ids=ids,
                 attention_mask=mask,
                 labels=ids.masked_fill(mask == 0, IGNORED),
             )
-        return output.loss.float(), {}
+            scores = pupil.named(output.last_hidden_state)
+        one = torch.tensor([" left of " not in s.name for s in drawn], device=plan.device)
+        apart = divergence(scores, taught, one)
+        words = output.loss.float()
+        agreed = (scores.argmax(1) == taught.argmax(1)).float().mean().item()
+        return words + apart, {"words": words.item(), "agreed": agreed}
 
     rate = options.learning_rate or LEARNING_RATE
-    fit(captioner, loss, groups_of(captioner, rate), plan, save, weight_decay=0.05)
+    fit(pupil, loss, groups_of(pupil, rate), plan, save, weight_decay=0.05)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ Run: python -m tools.starter.train_vae --minutes 35 [--init FOLDER]
 from __future__ import annotations
 
 import argparse
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -110,6 +111,13 @@ def _parser() -> argparse.ArgumentParser:
         default=0.0,
         help="most noise to add before decoding, so that slightly wrong latents decode cleanly",
     )
+    parser.add_argument(
+        "--keep-latents",
+        type=float,
+        default=0.0,
+        metavar="WEIGHT",
+        help="hold the latents near those of --init, for a UNet that was trained on them",
+    )
     return parser
 
 
@@ -125,6 +133,7 @@ def main(arguments: list[str] | None = None) -> None:
     if options.decoder_only:
         vae.encoder.requires_grad_(False)
         vae.quant_conv.requires_grad_(False)
+    before = copy.deepcopy(vae).requires_grad_(False) if options.keep_latents else None
     trained = [p for p in vae.parameters() if p.requires_grad]
     size = options.batch or BATCH
 
@@ -144,6 +153,12 @@ def main(arguments: list[str] | None = None) -> None:
         total = reconstruction_loss(made, wanted) + KL_WEIGHT * divergence
         with torch.no_grad():
             figures = {"psnr": psnr(made, wanted).mean().item(), "kl": divergence.item()}
+        if before is not None:
+            with torch.no_grad(), torch.autocast(plan.device.type, torch.bfloat16):
+                kept = before.encode(wanted).latent_dist.mean.float()
+            moved = (mean - kept).square().mean()
+            total = total + options.keep_latents * moved
+            figures["moved"] = moved.sqrt().item()
         return total, figures
 
     rate = options.learning_rate or LEARNING_RATE

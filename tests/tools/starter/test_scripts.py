@@ -39,10 +39,13 @@ def work(folder):
     run(train_unet, 3, "--out", unet, "--latents", folder / "latents", *given)
     inpaint = ("--out", folder / "inpaint", "--vae", vae, "--unet", unet, "--pictures", 16)
     run(train_inpaint, 3, *inpaint, *given)
-    run(train_captioner, 10, "--out", folder / "captioner", *given)
     run(train_judge, 10, "--out", folder / "judge")
+    taught = ("--judge", folder / "judge")
+    run(train_captioner, 10, "--out", folder / "captioner", *given, *taught)
     sharpen = ("--init", vae, "--decoder-only", "--latent-noise", 0.3)
     run(train_vae, 3, "--out", folder / "decoder", *sharpen)
+    kept = ("--init", vae, "--keep-latents", 1)
+    run(train_vae, 3, "--out", folder / "sharpened", *kept)
     folder_options = ["--data", str(folder), "--work", str(folder)]
     decoder = ["--vae", str(folder / "decoder")]
     export.main([*folder_options, *decoder, "--pack", str(folder / "pack")])
@@ -102,3 +105,17 @@ def test_training_the_decoder_alone_leaves_the_latents(work):
     after = AutoencoderKL.from_pretrained(work / "decoder").state_dict()
     changed = {key.split(".")[0] for key in before if not before[key].equal(after[key])}
     assert {"decoder", "post_quant_conv"} == changed
+
+
+@pytest.mark.slow
+def test_a_whole_autoencoder_can_keep_near_its_latents(work):
+    from diffusers import AutoencoderKL
+
+    pictures = torch.rand(2, 3, 128, 128, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    latents = []
+    for part in (work / "vae" / "normalised", work / "sharpened"):
+        vae = AutoencoderKL.from_pretrained(part, dtype=torch.float32)
+        with torch.no_grad():
+            latents.append(vae.encode(pictures).latent_dist.mean)
+    apart = (latents[0] - latents[1]).square().mean().sqrt()
+    assert 0 < apart < 0.5  # of latents of unit spread
