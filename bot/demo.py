@@ -47,7 +47,7 @@ SCENES = (
         "img2img",
         "red-apple.png",
         {
-            "prompt": "orange noto style on blue background",
+            "prompt": "tangerine noto style on blue background",
             "strength": 0.8,
             "steps": 25,
             "guidance": 4.0,

@@ -80,7 +80,7 @@ class Stage:
 
 async def sheet(stage: Stage) -> None:
     """Show a batch."""
-    prompt = "orange noto style on blue background"
+    prompt = "tangerine noto style on blue background"
     await stage.slash(
         "img2img", image="red-apple.png", prompt=prompt, strength=0.8, batch=4, **PAINTED
     )
@@ -88,7 +88,7 @@ async def sheet(stage: Stage) -> None:
 
 async def card(stage: Stage) -> None:
     """Show one picture of a batch."""
-    prompt = "orange noto style on blue background"
+    prompt = "tangerine noto style on blue background"
     result = await stage.slash(
         "img2img", image="red-apple.png", prompt=prompt, strength=0.8, batch=2, **PAINTED
     )
