@@ -57,10 +57,10 @@ def _set(rules: Rules) -> Iterator[str]:
     for name, label in CEILINGS.items():
         value = getattr(rules, name)
         most = say(HOST) if value is None else say("at most {value}", value=f"{value:g}")
-        yield f"{say(label)}: {most}"
+        yield _line(label, most)
     for name, label in DEFAULTS.items():
         if (value := getattr(rules, name)) is not None:
-            yield f"{say(label)}: {value}"
+            yield _line(label, str(value))
     if rules.role_quotas:
         shares = [f"<@&{id}> {seconds:g}" for id, seconds in rules.role_quotas.items()]
         yield say("GPU-seconds by role: {shares}", shares=" · ".join(shares))
@@ -70,7 +70,11 @@ def _set(rules: Rules) -> Iterator[str]:
     yield from _pictures(rules)
     for name, label in LISTS.items():
         if entries := getattr(rules, name):
-            yield f"{say(label)}: " + _cut(" ".join(quote(entry, 100) for entry in entries))
+            yield _line(label, _cut(" ".join(quote(entry, 100) for entry in entries)))
+
+
+def _line(label: str, value: str) -> str:
+    return say("{label}: {value}", label=say(label), value=value)
 
 
 def _pictures(rules: Rules) -> Iterator[str]:
