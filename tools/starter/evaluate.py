@@ -8,9 +8,10 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import cycle
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from PIL import Image
 from torch import Tensor
 from transformers import BlipForConditionalGeneration, BlipProcessor, CLIPModel
 
+from inference.jobs.kinds import Img2Img
 from tools.starter.augment import compose, to_tensor
 from tools.starter.captions import COLOURS, HELD_BACK_SET, STYLES, caption
 from tools.starter.data import Dataset, load
@@ -28,6 +30,7 @@ from tools.starter.pack import Pack
 from tools.starter.train_vae import held_back_psnr
 
 Figures = dict[str, float]
+T = TypeVar("T")
 
 
 def on_white(dataset: Dataset, rows: np.ndarray) -> Tensor:
@@ -35,9 +38,14 @@ def on_white(dataset: Dataset, rows: np.ndarray) -> Tensor:
     return compose(to_tensor(dataset.pictures[rows]), torch.ones(1))
 
 
-def spread(items: list[str], count: int) -> list[str]:
-    """Return count items evenly spread over the list."""
+def spread(items: Sequence[T], count: int) -> list[T]:
+    """Return count items evenly spread over all."""
     return [items[int(i * len(items) / count)] for i in range(count)]
+
+
+def spread_rows(rows: np.ndarray, count: int) -> np.ndarray:
+    """Return count rows, or all where there are fewer, evenly spread."""
+    return rows[spread(range(len(rows)), min(count, len(rows)))]
 
 
 def autoencoder(pack: Pack, dataset: Dataset) -> Figures:
@@ -76,11 +84,15 @@ def drawings(pack: Pack, dataset: Dataset, judge: Judge, count: int, guidance: f
 
 
 def restyled(pack: Pack, dataset: Dataset, judge: Judge, count: int) -> Figures:
-    """Measure image-to-image at strength 0.6 from noto to "fluent style", by the judge's styles."""
+    """Measure image-to-image at strength 0.6 from noto to "fluent style", by the judge's styles.
+
+    Guidance is what `/img2img` takes where nothing is said.
+    """
     rows = dataset.rows(styles=("noto",), names=frozenset(judge.names) - dataset.held_back)
-    rows = rows[:: max(1, len(rows) // count)][:count]
+    rows = spread_rows(rows, count)
     prompts = [caption(dataset.names[row], "fluent") for row in rows]
-    pictures = pack.draw(prompts, start=on_white(dataset, rows), strength=0.6)
+    start = on_white(dataset, rows)
+    pictures = pack.draw(prompts, start=start, strength=0.6, guidance=Img2Img.guidance)
     wanted = torch.tensor([judge.names.index(dataset.names[row]) for row in rows])
     with torch.no_grad():
         name_scores, style_scores = judge(pictures)
@@ -92,11 +104,10 @@ def restyled(pack: Pack, dataset: Dataset, judge: Judge, count: int) -> Figures:
 
 
 @torch.no_grad()
-def interrogation(pack: Pack, dataset: Dataset, judge: Judge, count: int) -> Figures:
-    """Measure captions, and CLIP's ranking of the names, on trained names in the unseen style."""
+def interrogation(pack: Pack, dataset: Dataset, judge: Judge) -> Figures:
+    """Measure captions, and CLIP's ranking, on all trained names in the unseen style."""
     names = frozenset(judge.names) - dataset.held_back
     rows = dataset.rows(styles=(HELD_BACK_SET,), names=names)
-    rows = rows[:: max(1, len(rows) // count)][:count]
     pictures = on_white(dataset, rows)
     figures = clip_recall(pack, pictures, [dataset.names[row] for row in rows], judge.names)
     if not (pack.folder / "captioner").exists():
@@ -136,8 +147,7 @@ def clip_recall(pack: Pack, pictures: Tensor, names: list[str], choices: list[st
 
 def inpainting(pack: Pack, dataset: Dataset, judge: Judge, count: int) -> Figures:
     """Measure the seam that inpainting an ellipse leaves, against the untouched pictures' own."""
-    rows = dataset.training_rows(concepts_only=True)
-    rows = rows[:: max(1, len(rows) // count)][:count]
+    rows = spread_rows(dataset.training_rows(concepts_only=True), count)
     pictures = on_white(dataset, rows)
     choice = np.random.default_rng(0)
     masks = torch.stack([ellipse(pictures.shape[-1], choice) for _ in rows])
@@ -186,8 +196,8 @@ def main(arguments: list[str] | None = None) -> None:
     parts: list[Callable[[], Figures]] = [
         lambda: autoencoder(pack, dataset),
         lambda: drawings(pack, dataset, judge, count, options.guidance),
-        lambda: restyled(pack, dataset, judge, count // 2),
-        lambda: interrogation(pack, dataset, judge, count),
+        lambda: restyled(pack, dataset, judge, count),
+        lambda: interrogation(pack, dataset, judge),
         lambda: speed(pack),
     ]
     if (options.pack / "unet_inpaint").exists():
