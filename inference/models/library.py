@@ -42,8 +42,6 @@ log = logging.getLogger(__name__)
 STARTER_FOLDER = Path(__file__).resolve().parent.parent / "starter"
 
 
-#: Checkpoints are packed where that takes no more than this part of the budget.
-PACKING_SHARE = 2
 #: LoRAs stay loaded up to this part of the checkpoints' budget.
 LORA_SHARE = 8
 
@@ -78,8 +76,7 @@ class Library:
         self._networks = Networks(self.shelf, self._hashes)
         # Guidance doubles the rows of a call.
         most = 2 * config.max_batch if config.compile else 0
-        room = self._resident.budget // PACKING_SHARE
-        self._loader = Loader(self.shelf, configs, self._hashes, device, dtype, most, room)
+        self._loader = Loader(self.shelf, configs, self._hashes, device, dtype, most)
         #: What describes pictures; its networks lie within the same budget.
         self.describers = Describers(
             Path(config.models_dir),

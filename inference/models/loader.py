@@ -18,7 +18,7 @@ from inference.models.files import EMBEDDINGS, find_files, main_file, part_files
 from inference.models.hashes import Hashes
 from inference.models.header import read_header
 from inference.models.norms import narrow_norms
-from inference.models.packing import can_pack, pack, packed_bytes
+from inference.models.packing import gains, pack, packed_bytes
 from inference.models.resident import weight_bytes
 from inference.models.thrift import CPU, TEXT, UNET, VAE, Thrift
 from inference.prompts.chunks import Tokenizer
@@ -36,8 +36,6 @@ class Loader:
     dtype: torch.dtype
     #: Entries of a network call for which it is compiled at most; 0 compiles nothing.
     compiled: int = 0
-    #: Bytes up to which a checkpoint's weights may lie beside a packed copy of themselves.
-    packing: int = 0
 
     def load(self, path: Path, key: str, low_memory: str) -> DiffusionModel:
         """Load a checkpoint, its parts together or, to spare memory, ready to come one by one.
@@ -56,8 +54,9 @@ class Loader:
             model = load_checkpoint(path, key, place, self.dtype, configs=self.configs, vae=vae)
         if self.device.type == "cpu":
             narrow_norms(model.unet)
-        if self._packs(weights_of(model)) and low_memory == "none":
-            pack(model.unet)
+            # The compiler looks into the plain layers.
+            if low_memory == "none" and not self.compiled and gains(model.unet, self.dtype):
+                pack(model.unet)
         parts = {UNET: [model.unet], VAE: [model.vae], TEXT: model.words.models}
         return replace(
             model,
@@ -85,13 +84,7 @@ class Loader:
         Raises:
             ModelError: a file cannot be read.
         """
-        plain = count_bytes(part_files(path), self.dtype)
-        return 2 * plain if self._packs(plain) else plain
-
-    def _packs(self, nbytes: int) -> bool:
-        """Whether weights of so many bytes are to have a packed copy; compiled code needs none."""
-        able = self.device.type == "cpu" and not self.compiled and can_pack(self.dtype)
-        return able and 2 * nbytes <= self.packing
+        return count_bytes(part_files(path), self.dtype)
 
     def natural_size(self, path: Path) -> int:
         """Give the side of a checkpoint's own pictures in pixels, without loading it."""

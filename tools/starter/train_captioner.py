@@ -36,6 +36,7 @@ LEARNING_RATE = 1e-3
 IGNORED = -100  # the label that the loss leaves out
 CHANCES = Chances(recoloured=0.04, pair=0.04)
 TEMPERATURE = 2.0
+PLAIN = 0.5  # of the pictures that the captioner sees are not varied
 
 
 class Pupil(nn.Module):
@@ -98,12 +99,15 @@ def main(arguments: list[str] | None = None) -> None:
         drawn = scenes(dataset, draw.choice.choice(rows, size), rows, draw.choice, CHANCES)
         text = tokenizer([words_of(s) for s in drawn], padding=True, return_tensors="pt")
         ids, mask = text.input_ids.to(plan.device), text.attention_mask.to(plan.device)
-        pictures = varied(stacked(drawn), draw.choice).to(plan.device)
+        pictures = stacked(drawn)
+        plain = torch.from_numpy(draw.choice.random(size) < PLAIN)[:, None, None, None]
+        shown = torch.where(plain, pictures, varied(pictures, draw.choice)).to(plan.device)
+        pictures = pictures.to(plan.device, memory_format=torch.channels_last)
         with torch.autocast(plan.device.type, torch.bfloat16):
             with torch.no_grad():
-                taught, _ = judge(pictures.contiguous(memory_format=torch.channels_last))
+                taught, _ = judge(pictures)  # as they are: it has not learnt from varied ones
             output = captioner(
-                pixel_values=pictures,
+                pixel_values=shown,
                 input_ids=ids,
                 attention_mask=mask,
                 labels=ids.masked_fill(mask == 0, IGNORED),

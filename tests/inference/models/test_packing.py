@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 from torch import nn
@@ -9,10 +7,18 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from inference.config import EngineConfig
 from inference.models.compiling import plainly
-from inference.models.hashes import Hashes
-from inference.models.library import STARTER_FOLDER, Library
-from inference.models.loader import Loader, weights_of
-from inference.models.packing import PackedConv, PackedLinear, can_pack, pack, packed_bytes
+from inference.models.library import Library
+from inference.models.loader import weights_of
+from inference.models.packing import (
+    SMALL,
+    PackedConv,
+    PackedLinear,
+    can_pack,
+    gains,
+    pack,
+    packed_bytes,
+)
+from inference.models.resident import weight_bytes
 
 CPU = torch.device("cpu")
 
@@ -106,20 +112,15 @@ def test_a_checkpoint_is_packed_for_a_processor_alone(tmp_path, dtype, compiled,
 
 
 @needs_packing
-@pytest.mark.parametrize("room, packed", [(1.9, False), (2.1, True)])
-def test_packed_weights_count_and_are_not_made_without_room(tmp_path, room, packed):
-    config = EngineConfig(models_dir=tmp_path, cache_dir=tmp_path)
-    plain = weights_of(Library(config, CPU, torch.bfloat16, budget=1).diffusion(""))
-    library = Library(config, CPU, torch.bfloat16, budget=int(2 * room * plain))
-    nbytes = weights_of(library.diffusion(""))
-    assert packed == (nbytes > 1.5 * plain)
+def test_large_networks_stay_as_they_are():
+    small, large = nn.Linear(4, 4), nn.Linear(SMALL // 2048 + 1, 1024)
+    assert gains(small.bfloat16(), torch.bfloat16)
+    assert not gains(large.bfloat16(), torch.bfloat16)
 
 
 @needs_packing
-def test_the_guess_before_loading_knows_of_packing(tmp_path):
-    def expected(packing):
-        hashes = Hashes(tmp_path / "hashes.json")
-        loader = Loader(Path(), Path(), hashes, CPU, torch.bfloat16, packing=packing)
-        return loader.expected(STARTER_FOLDER)
-
-    assert expected(10**12) == 2 * expected(0)
+def test_packed_weights_count_against_the_budget(tmp_path):
+    config = EngineConfig(models_dir=tmp_path, cache_dir=tmp_path)
+    model = Library(config, CPU, torch.bfloat16).diffusion("")
+    plain = weight_bytes(model.unet, model.vae, *model.words.models)
+    assert weights_of(model) == plain + packed_bytes(model.unet) > plain
