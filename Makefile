@@ -32,8 +32,14 @@ demo: $(STAMP)
 	$(BIN)/python main.py demo $(ARGS)
 
 # Many tests wait more than they compute; two processes of one thread each keep two cores busy.
+# The bot's scenarios run in one process, which sees that nothing goes without one.
 test: $(STAMP)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+ifeq ($(ARGS),)
+	$(BIN)/python -m pytest tests/bot
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/bot
+else
+	$(BIN)/python -m pytest $(ARGS)
+endif
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .
