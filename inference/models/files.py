@@ -16,6 +16,8 @@ UPSCALERS = "upscalers"
 SUFFIX = ".safetensors"
 PICKLED = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
 VAE_SUFFIX = f".vae{SUFFIX}"
+#: The folder in a checkpoint's folder that makes a second one of it, the variant that inpaints.
+INPAINT = "inpaint"
 UNET_FILE = Path("unet", f"diffusion_pytorch_model{SUFFIX}")
 
 
@@ -23,8 +25,17 @@ def find_checkpoints(shelf: Path, configured: str, starter: Path) -> tuple[dict[
     """List checkpoints by name, folders before files, and name the configured one.
 
     They lie in the models folder or in its `checkpoints`: folders by their names, files without
-    `.safetensors`. The configured one may be a path instead, and is then named alike.
+    `.safetensors`. The configured one may be a path instead, and is then named alike. A folder's
+    variant follows it.
     """
+    found, name = _whole_checkpoints(shelf, configured, starter)
+    for key, path in list(found.items()):
+        if is_variant(path / INPAINT):
+            found.setdefault(f"{key}-{INPAINT}", path / INPAINT)
+    return found, name
+
+
+def _whole_checkpoints(shelf: Path, configured: str, starter: Path) -> tuple[dict[str, Path], str]:
     found = {STARTER: starter}
     for place in (shelf, shelf / CHECKPOINTS):
         inside = sorted(place.iterdir()) if place.is_dir() else []
@@ -58,12 +69,24 @@ def find_pickle(shelf: Path, name: str) -> Path | None:
     return None
 
 
+def is_variant(path: Path) -> bool:
+    """Whether a folder holds only what differs from the checkpoint in whose folder it lies."""
+    return path.name == INPAINT and all((p / "unet").is_dir() for p in (path, path.parent))
+
+
+def part_folder(path: Path, part: str) -> Path:
+    """Find a part of a checkpoint's folder; what a variant does not hold is its checkpoint's."""
+    own = path / part
+    return path.parent / part if is_variant(path) and not own.exists() else own
+
+
 def part_files(path: Path) -> list[Path]:
     """List the weight files of a checkpoint's folder, or the one file that it is."""
     if path.is_file():
         return [path]
     parts = ("unet", "vae", "text_encoder", "text_encoder_2")
-    return [file for part in parts for file in sorted((path / part).glob(f"*{SUFFIX}"))]
+    folders = [part_folder(path, part) for part in parts]
+    return [file for folder in folders for file in sorted(folder.glob(f"*{SUFFIX}"))]
 
 
 def main_file(path: Path) -> Path:

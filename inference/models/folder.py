@@ -9,12 +9,15 @@ from typing import Any
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from safetensors import SafetensorError
+from torch import Tensor
 from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
 from inference.models.approximation import read_map
 from inference.models.diffusion import CELL, DiffusionModel
 from inference.models.errors import CorruptWeights, MissingWeights, UnsupportedWeights
+from inference.models.files import UNET_FILE, is_variant, part_folder
 from inference.models.header import read_header
+from inference.models.reader import fill, opened
 from inference.models.words import Words
 from inference.prompts.tokenizer import load_tokenizer
 from inference.sampling.table import NoiseTable
@@ -39,12 +42,12 @@ def load_folder(
         CorruptWeights: a part cannot be read.
     """
     _check_parts(folder)
-    scheduler = _json(folder / "scheduler" / "scheduler_config.json")
+    scheduler = _json(part_folder(folder, "scheduler") / "scheduler_config.json")
     prediction = scheduler.get("prediction_type", "epsilon")
     if prediction not in PREDICTIONS:
         raise UnsupportedWeights(f"{name} predicts {prediction!r}, which Easel does not run.")
-    unet = _part(UNet2DConditionModel, folder / "unet", device, dtype)
-    vae = _part(AutoencoderKL, folder / "vae", device, dtype)
+    unet = _unet(folder, device, dtype)
+    vae = _part(AutoencoderKL, part_folder(folder, "vae"), device, dtype)
     return DiffusionModel(
         name=name,
         unet=unet.to(memory_format=torch.channels_last),
@@ -55,25 +58,41 @@ def load_folder(
         size=int(unet.config.sample_size or 64) * CELL,
         device=device,
         dtype=dtype,
-        rgb=read_map(folder),
+        rgb=read_map(part_folder(folder, "vae").parent),
     )
 
 
 def _is_pair(folder: Path) -> bool:
     """Tell SDXL, with its two text encoders, from the families before it."""
-    return (folder / "text_encoder_2").is_dir()
+    return part_folder(folder, "text_encoder_2").is_dir()
+
+
+def _unet(folder: Path, device: torch.device, dtype: torch.dtype) -> Any:
+    """Load the denoising network; the weights that a variant does not hold are its checkpoint's."""
+    if not is_variant(folder):
+        return _part(UNet2DConditionModel, folder / "unet", device, dtype)
+    with torch.device("meta"):
+        unet = UNet2DConditionModel.from_config(_json(folder / "unet" / "config.json"))
+    with opened(folder / UNET_FILE) as own, opened(folder.parent / UNET_FILE) as shared:
+
+        def find(name: str) -> Tensor | None:
+            return (own if name in own.names else shared).get(name)
+
+        return fill(unet, find, folder / UNET_FILE, device, dtype)
 
 
 def _words(folder: Path, device: torch.device) -> Words:
     """Load the text side; text models are small and stay in float32."""
-    first = _part(CLIPTextModel, folder / "text_encoder", device, torch.float32)
-    tokenizer = load_tokenizer(folder / "tokenizer")
+    first = _part(CLIPTextModel, part_folder(folder, "text_encoder"), device, torch.float32)
+    tokenizer = load_tokenizer(part_folder(folder, "tokenizer"))
     if not _is_pair(folder):
         return Words((tokenizer,), (first,))
-    second = _part(CLIPTextModelWithProjection, folder / "text_encoder_2", device, torch.float32)
-    index = folder / "model_index.json"
+    second = part_folder(folder, "text_encoder_2")
+    projecting = _part(CLIPTextModelWithProjection, second, device, torch.float32)
+    index = part_folder(folder, "model_index.json")
     zero = bool(_json(index).get("force_zeros_for_empty_prompt", True)) if index.exists() else True
-    return Words((tokenizer, load_tokenizer(folder / "tokenizer_2")), (first, second), zero)
+    tokenizers = (tokenizer, load_tokenizer(part_folder(folder, "tokenizer_2")))
+    return Words(tokenizers, (first, projecting), zero)
 
 
 def natural_size(folder: Path) -> int:
@@ -85,7 +104,7 @@ def _check_parts(folder: Path) -> None:
     if not folder.is_dir():
         raise MissingWeights(f"There is no folder {folder.name} among the models.")
     for part, file in PARTS.items():
-        if not (folder / part / file).is_file():
+        if not (part_folder(folder, part) / file).is_file():
             raise MissingWeights(
                 f"{folder.name} lacks {part}/{file}. Easel reads safetensors only; convert pickled "
                 "weights once with `python main.py models import`."

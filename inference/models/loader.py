@@ -14,7 +14,14 @@ from inference.models.buckets import Buckets
 from inference.models.checkpoint import load_checkpoint, natural_side, read_vae
 from inference.models.diffusion import CELL, DiffusionModel
 from inference.models.embeddings import Embeddings, load_embeddings
-from inference.models.files import EMBEDDINGS, find_files, main_file, part_files, vae_beside
+from inference.models.files import (
+    EMBEDDINGS,
+    find_files,
+    main_file,
+    part_files,
+    part_folder,
+    vae_beside,
+)
 from inference.models.hashes import Hashes
 from inference.models.header import read_header
 from inference.models.norms import narrow_norms
@@ -92,7 +99,7 @@ class Loader:
 
     def tokenizer(self, path: Path) -> Tokenizer:
         """Give the tokenizer by which a checkpoint's prompts are split, without loading it."""
-        return load_tokenizer((path if path.is_dir() else self.configs) / "tokenizer")
+        return load_tokenizer(part_folder(path if path.is_dir() else self.configs, "tokenizer"))
 
     def _embeddings(self, model: DiffusionModel) -> Embeddings:
         widths = [int(text.config.hidden_size) for text in model.words.models]

@@ -20,6 +20,7 @@ from torch import Tensor
 from transformers import BlipForConditionalGeneration, BlipProcessor, CLIPModel
 
 from inference.jobs.kinds import Img2Img
+from inference.models.files import INPAINT
 from tools.starter.augment import compose, to_tensor
 from tools.starter.captions import COLOURS, HELD_BACK_SET, STYLES, caption
 from tools.starter.data import Dataset, load
@@ -200,7 +201,7 @@ def main(arguments: list[str] | None = None) -> None:
         lambda: interrogation(pack, dataset, judge),
         lambda: speed(pack),
     ]
-    if (options.pack / "unet_inpaint").exists():
+    if (options.pack / INPAINT).exists():
         parts.append(lambda: inpainting(pack, dataset, judge, count // 4))
     figures: Figures = {}
     options.out.mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from diffusers import AutoencoderKL, UNet2DConditionModel
+from safetensors.torch import save_file
 from transformers import (
     BlipForConditionalGeneration,
     BlipProcessor,
@@ -21,7 +22,9 @@ from transformers import (
     CLIPTokenizer,
 )
 
+from inference.models.files import INPAINT, UNET_FILE
 from tools.starter.data import load
+from tools.starter.train_inpaint import is_own
 from tools.starter.train_unet import new_scheduler
 
 MODEL_INDEX: dict[str, Any] = {
@@ -56,7 +59,6 @@ def export_models(work: Path, vae: Path, pack: Path) -> list[str]:
         "unet": (UNet2DConditionModel, work / "unet" / "unet"),
         "clip": (CLIPModel, work / "clip" / "clip"),
         "captioner": (BlipForConditionalGeneration, work / "captioner" / "captioner"),
-        "unet_inpaint": (UNet2DConditionModel, work / "inpaint" / "unet_inpaint"),
     }
     written = []
     for name, (kind, folder) in sources.items():
@@ -69,7 +71,21 @@ def export_models(work: Path, vae: Path, pack: Path) -> list[str]:
             model.register_to_config(_name_or_path="")
         model.save_pretrained(pack / name)
         written.append(name)
+    inpainting = work / "inpaint" / "unet_inpaint"
+    if inpainting.exists():
+        export_variant(UNet2DConditionModel.from_pretrained(inpainting).half(), pack)
+        written.append(INPAINT)
     return written
+
+
+def export_variant(unet: UNet2DConditionModel, pack: Path) -> None:
+    """Write what the inpainting UNet does not share with the pack's own, in a folder within it."""
+    folder = pack / INPAINT / "unet"
+    shutil.rmtree(folder, ignore_errors=True)
+    unet.register_to_config(_name_or_path="")
+    unet.save_config(folder)
+    own = {key: value.contiguous() for key, value in unet.state_dict().items() if is_own(key)}
+    save_file(own, pack / INPAINT / UNET_FILE)
 
 
 def main(arguments: list[str] | None = None) -> None:

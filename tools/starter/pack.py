@@ -11,6 +11,8 @@ from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer, PreTrainedTokenizerFast
 
+from inference.models.files import INPAINT
+from inference.models.folder import load_folder
 from tools.starter.latents import encoded
 from tools.starter.masks import latent_mask
 
@@ -136,8 +138,10 @@ class Pack:
 
     def inpaint(self, prompts: list[str], pictures: Tensor, masks: Tensor, seed: int = 0) -> Tensor:
         """Redraw where masks [B, 1, H, W] are 1 with the nine-channel UNet; keep the rest."""
-        unet = UNet2DConditionModel.from_pretrained(self.folder / "unet_inpaint").float().eval()
+        variant = load_folder(self.folder / INPAINT, INPAINT, torch.device("cpu"), torch.float32)
         hidden = encoded(self.vae, pictures * (1 - masks))
         extra = torch.cat([latent_mask(masks), hidden], 1)
-        made = self.draw(prompts, seed=seed, extra=extra, unet=unet, size=pictures.shape[-1])
+        made = self.draw(
+            prompts, seed=seed, extra=extra, unet=variant.unet, size=pictures.shape[-1]
+        )
         return made * masks + pictures * (1 - masks)

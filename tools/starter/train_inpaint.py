@@ -2,7 +2,8 @@
 
 Run: python -m tools.starter.train_inpaint --minutes 10 --unet data/starter/unet
 
-The text encoder stays as the text-to-picture training left it; both UNets share it.
+The text encoder stays as the text-to-picture training left it, and so do the UNet's deepest layers,
+which know what things look like: both UNets share them, and the pack holds them once.
 """
 
 from __future__ import annotations
@@ -37,6 +38,23 @@ BATCH = 48
 LEARNING_RATE = 5e-4
 PICTURES = 6_000
 PART = 32
+#: The layers that learn to look at mask and surroundings; a quarter of the UNet's weights.
+OWN = (
+    "conv_in.",
+    "time_embedding.",
+    "down_blocks.0.",
+    "down_blocks.1.",
+    "down_blocks.2.resnets.",
+    "up_blocks.1.",
+    "up_blocks.2.",
+    "conv_norm_out.",
+    "conv_out.",
+)
+
+
+def is_own(key: str) -> bool:
+    """Tell whether a weight of this name is the inpainting UNet's own; all others are shared."""
+    return key.startswith(OWN)
 
 
 def widened(unet: UNet2DConditionModel) -> UNet2DConditionModel:
@@ -95,6 +113,8 @@ def main(arguments: list[str] | None = None) -> None:
     unet = widened(UNet2DConditionModel.from_pretrained(options.unet / "unet").float())
     model = TextToNoise(text_encoder.requires_grad_(False), unet).to(plan.device)
     model.unet.to(memory_format=torch.channels_last).train()
+    for name, parameter in model.unet.named_parameters():
+        parameter.requires_grad_(is_own(name))
     kept = new_scheduler().alphas_cumprod
     weight = min_snr_weight(kept)
     size = options.batch or BATCH
@@ -113,8 +133,8 @@ def main(arguments: list[str] | None = None) -> None:
         model.unet.save_pretrained(out / "unet_inpaint")
 
     trained: nn.Module = model.unet
-    rate = options.learning_rate or LEARNING_RATE
-    fit(trained, loss, [Group(trained.parameters(), rate)], plan, save)
+    own = [parameter for parameter in trained.parameters() if parameter.requires_grad]
+    fit(trained, loss, [Group(own, options.learning_rate or LEARNING_RATE)], plan, save)
 
 
 if __name__ == "__main__":

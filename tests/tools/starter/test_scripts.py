@@ -120,3 +120,18 @@ def test_a_whole_autoencoder_can_keep_near_its_latents(work):
             latents.append(vae.encode(pictures).latent_dist.mean)
     free, held = ((latents[0] - after).square().mean() for after in latents[1:])
     assert 0 < held < free / 2
+
+
+@pytest.mark.slow
+def test_the_inpainting_network_shares_what_it_did_not_train(work):
+    from diffusers import UNet2DConditionModel
+    from safetensors.torch import load_file
+
+    before = UNet2DConditionModel.from_pretrained(work / "unet" / "unet").state_dict()
+    after = UNet2DConditionModel.from_pretrained(work / "inpaint" / "unet_inpaint").state_dict()
+    changed = {
+        key for key in before if key.startswith("conv_in") or not before[key].equal(after[key])
+    }
+    assert changed == {key for key in before if train_inpaint.is_own(key)}
+    kept = load_file(work / "pack" / "inpaint" / "unet" / "diffusion_pytorch_model.safetensors")
+    assert changed == set(kept)
