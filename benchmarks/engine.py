@@ -1,10 +1,10 @@
 """The engine against the sum of its calls, against diffusers' pipeline, and against itself.
 
 `python -m benchmarks engine [overhead|arrivals|samplers|switches|card] [--size sd1|starter]
-[--rounds N] [--compile]`. Without a name all of them run; `card` needs a graphics card. Networks of
-`sd1` have the size of Stable Diffusion 1 and random weights: 3 GB in float32, half of that in
-bfloat16. Both sides of every ratio alternate in one run. With `--compile` the starter's network is
-compiled, as with `EASEL_COMPILE=on`; diffusers' pipeline runs it as it is.
+[--rounds N] [--rush N] [--compile]`. Without a name all of them run; `card` needs a graphics card.
+Networks of `sd1` have the size of Stable Diffusion 1 and random weights: 3 GB in float32, half of
+that in bfloat16. Both sides of every ratio alternate in one run. With `--compile` the starter's
+network is compiled, as with `EASEL_COMPILE=on`; diffusers' pipeline runs it as it is.
 """
 
 from __future__ import annotations
@@ -79,8 +79,12 @@ def overhead(model: DiffusionModel, rounds: int, side: int) -> None:
     )
 
 
-def arrivals(model: DiffusionModel, rounds: int, side: int) -> None:
-    """Compare jobs that arrive at random with diffusers' pipeline, first come first served."""
+def arrivals(model: DiffusionModel, rounds: int, side: int, rush: float) -> None:
+    """Compare jobs that arrive at random with diffusers' pipeline, first come first served.
+
+    `rush` of them come while the pipeline paints one, in the mean: the more come, the less the
+    figure tells of their coming and the more of the painting.
+    """
     pipeline = Pipeline(model)
     works = [paint(model, number, side, steps=20) for number in range(len(PROMPTS))]
     one = min(seconds(model, partial(pipeline, works[0])) for _ in range(2))
@@ -88,7 +92,7 @@ def arrivals(model: DiffusionModel, rounds: int, side: int) -> None:
         run(model, [replace(work, seed=turn) for work in works])
     speeds, waits = [], []
     for turn in range(rounds):
-        due = _due(len(works), one / 4, turn)
+        due = _due(len(works), one / rush, turn)
         ours = run(model, [replace(work, seed=turn) for work in works], due)
         theirs = _one_by_one(pipeline, works, due)
         last = [
@@ -97,7 +101,8 @@ def arrivals(model: DiffusionModel, rounds: int, side: int) -> None:
         speeds.append(last[1] / last[0])
         waits.append(statistics.mean(ours) / statistics.mean(theirs))
     show(
-        f"{len(works)} jobs arriving at random, 20 steps, {side} x {side}, {what(model)}",
+        f"{len(works)} jobs arriving at random, {rush:g} while the pipeline paints one, 20 steps, "
+        f"{side} x {side}, {what(model)}",
         ("engine over pipeline", "median (least to most)"),
         [
             ("pictures per second", spread(speeds, "x")),
@@ -227,6 +232,7 @@ def main() -> None:
     parser.add_argument("figures", nargs="*", choices=[*names, []])
     parser.add_argument("--size", choices=("sd1", "starter"), default="sd1")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rush", type=float, default=4, help="arrivals while one is painted")
     parser.add_argument("--compile", action="store_true")
     options = parser.parse_args()
     transformers.utils.logging.disable_progress_bar()
@@ -243,7 +249,10 @@ def main() -> None:
         model = random_sd1(device, torch.bfloat16) if sized else starter(device, dtype)
         overhead(model, options.rounds, 256 if sized else 128)
         del model
-    figures: Mapping[str, Callable[..., None]] = {"arrivals": arrivals, "samplers": samplers}
+    figures: Mapping[str, Callable[..., None]] = {
+        "arrivals": partial(arrivals, rush=options.rush),
+        "samplers": samplers,
+    }
     for name, measure in figures.items():
         if name in chosen:
             measure(small, options.rounds, 128)

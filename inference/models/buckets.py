@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from queue import SimpleQueue
 from typing import Any
 
 import torch
@@ -30,10 +29,15 @@ class Buckets:
         cells: int,
         tokens: int,
         most: int,
+        plain: Any = None,
         compile_: Callable[..., Callable[..., Any]] = compiled,
     ) -> None:
-        """Take the network, the latent's side, the tokens of one chunk and the most entries."""
-        self._unet = unet
+        """Take the network, the latent's side, the tokens of one chunk and the most entries.
+
+        `plain` is the same network as it runs where it is not compiled, if that is another one.
+        """
+        self.network = unet
+        self._beside = unet if plain is None else plain
         self._latent = (int(unet.config.in_channels), cells, cells)
         self._tokens = tokens
         #: Entries of a call that are compiled.
@@ -44,7 +48,6 @@ class Buckets:
         self.ready: set[int] = set()
         self._fast = compile_(unet, *((size, *self._latent) for size in self.sizes))
         self._wanted: set[int] = set()
-        self._calls: SimpleQueue[tuple[int, tuple[Any, ...]]] = SimpleQueue()
 
     def __call__(
         self, inputs: Tensor, timestep: Tensor, text: Tensor, added: Mapping[str, Tensor] | None
@@ -64,25 +67,27 @@ class Buckets:
         return _call(self._fast, call)[:count]
 
     def _plain(self, *call: Any) -> Tensor:
-        return _call(self._unet, call)
+        return _call(self._beside, call)
 
     def _want(self, size: int, call: tuple[Any, ...]) -> None:
         """Have a size compiled beside the work, with a call like those to come."""
         if size in self._wanted:
             return
-        if not self._wanted:
-            threading.Thread(target=self._compile, name="compile", daemon=True).start()
         self._wanted.add(size)
-        self._calls.put((size, tree_map_only(Tensor, torch.clone, call)))
+        own = tree_map_only(Tensor, torch.clone, call)
+        compiling = threading.Thread(target=self._compile, args=(size, own), daemon=True)
+        compiling.start()
 
     @torch.inference_mode()
-    def _compile(self) -> None:
-        """Compile one wanted size after the other."""
-        for _ in self.sizes:
-            size, call = self._calls.get()
-            with ALONE:
-                _call(self._fast, call)
-            self.ready.add(size)
+    def _compile(self, size: int, call: tuple[Any, ...]) -> None:
+        """Compile one size, in a thread that ends with it.
+
+        A thread that has computed keeps helpers of its own; while there are more of them than
+        cores, each operation waits for its helpers to wake.
+        """
+        with ALONE:
+            _call(self._fast, call)
+        self.ready.add(size)
 
 
 def _call(network: Callable[..., Any], call: tuple[Any, ...]) -> Tensor:

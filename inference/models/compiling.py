@@ -18,6 +18,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._inductor import config as inductor
 
 log = logging.getLogger(__name__)
 
@@ -45,11 +46,17 @@ class Compiled:
         network: Callable[..., Any],
         shapes: frozenset[Shape],
         compile_: Callable[..., Callable[..., Any]] = torch.compile,
+        *,
+        freezing: bool = False,
     ) -> None:
-        """Take the network and the shapes of its first argument that are worth the time."""
+        """Take the network and the shapes of its first argument that are worth the time.
+
+        With `freezing` what is compiled holds the weights as they are now, packed for its shape.
+        """
         self._plain = network
         self._shapes = shapes
         self._fast = compile_(network, dynamic=False)
+        self._freezing = freezing
         #: Shapes that have gone through once.
         self._proven: set[Shape] = set()
         self._failed = False
@@ -72,7 +79,7 @@ class Compiled:
         if not ALONE.acquire(blocking=False):
             return self._plain(*values, **named)
         try:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), inductor.patch(freezing=self._freezing):
                 warnings.simplefilter("ignore")
                 result = self._fast(*values, **named)
         except Exception as error:
@@ -108,6 +115,11 @@ def is_plain() -> bool:
 def compiled(network: Callable[..., Any], *shapes: Shape) -> Compiled:
     """Let a network be compiled for inputs of these shapes; nothing happens before the first."""
     return Compiled(network, frozenset(shapes))
+
+
+def frozen(network: Callable[..., Any], *shapes: Shape) -> Compiled:
+    """Let it be compiled, each shape with a copy of the weights packed as its kernels read them."""
+    return Compiled(network, frozenset(shapes), freezing=True)
 
 
 def never_compile(shape: Shape | None) -> None:

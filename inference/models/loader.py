@@ -12,6 +12,7 @@ import torch
 from inference.models import folder
 from inference.models.buckets import Buckets
 from inference.models.checkpoint import load_checkpoint, natural_side, read_vae
+from inference.models.compiling import compiled, frozen
 from inference.models.diffusion import CELL, DiffusionModel
 from inference.models.embeddings import Embeddings, load_embeddings
 from inference.models.files import (
@@ -25,7 +26,7 @@ from inference.models.files import (
 from inference.models.hashes import Hashes
 from inference.models.header import read_header
 from inference.models.norms import narrow_norms
-from inference.models.packing import gains, pack, packed_bytes
+from inference.models.packing import gains, pack, packed_bytes, unpacked
 from inference.models.resident import weight_bytes
 from inference.models.thrift import CPU, TEXT, UNET, VAE, Thrift
 from inference.prompts.chunks import Tokenizer
@@ -59,11 +60,12 @@ class Loader:
                 model = replace(model, vae=read_vae(vae, config, place, self.dtype))
         else:
             model = load_checkpoint(path, key, place, self.dtype, configs=self.configs, vae=vae)
+        small = self.device.type == "cpu" and gains(model.unet, self.dtype)
+        fast = self._fast(model, small) if low_memory == "none" else None
         if self.device.type == "cpu":
             narrow_norms(model.unet)
-            # The compiler looks into the plain layers.
-            if low_memory == "none" and not self.compiled and gains(model.unet, self.dtype):
-                pack(model.unet)
+        if small and low_memory == "none":
+            pack(model.unet)
         parts = {UNET: [model.unet], VAE: [model.vae], TEXT: model.words.models}
         return replace(
             model,
@@ -71,18 +73,23 @@ class Loader:
             words=replace(model.words, embeddings=self._embeddings(model)),
             device=self.device,
             thrift=Thrift(parts, self.device, level=low_memory),
-            fast=self._fast(model) if low_memory == "none" else None,
+            fast=fast,
         )
 
-    def _fast(self, model: DiffusionModel) -> Buckets | None:
-        """Let the denoising network be compiled, if the host wants that."""
+    def _fast(self, model: DiffusionModel, small: bool) -> Buckets | None:
+        """Let the denoising network be compiled, if the host wants that.
+
+        A small one is frozen: it has the memory for weights packed anew for every size.
+        """
         if not self.compiled:
             return None
         return Buckets(
-            model.unet,
+            unpacked(model.unet) if small else model.unet,
             cells=model.size // CELL,
             tokens=model.words.tokenizer.length,
             most=self.compiled,
+            plain=model.unet,
+            compile_=frozen if small else compiled,
         )
 
     def expected(self, path: Path) -> int:
@@ -114,6 +121,8 @@ def count_bytes(files: Iterable[Path], dtype: torch.dtype) -> int:
 
 
 def weights_of(model: DiffusionModel) -> int:
-    """Count the bytes of a loaded checkpoint's weights."""
+    """Count the bytes of a loaded checkpoint's weights, in all the orders in which they lie."""
     parts = (model.unet, model.vae, *model.words.models)
-    return weight_bytes(*parts) + packed_bytes(*parts)
+    packed = packed_bytes(model.unet)
+    copies = packed * len(model.fast.sizes) if model.fast else 0
+    return weight_bytes(*parts) + packed + copies

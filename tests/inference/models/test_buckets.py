@@ -109,6 +109,32 @@ def test_nobody_waits_for_the_compiler(buckets, compiler):
     assert [2, 2] == compiler.calls
 
 
+def test_the_compilers_thread_ends_with_its_size(buckets, compiler):
+    """A thread that has computed makes every later operation of the others wait."""
+    before = threading.active_count()
+    compiler.gate.clear()
+    buckets(*call(2))
+    assert threading.active_count() == before + 1
+    compiler.gate.set()
+    compiled(buckets, call(2))
+    deadline = time.monotonic() + 30
+    while threading.active_count() > before and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert threading.active_count() == before
+
+
+def test_what_is_not_compiled_runs_on_the_other_network(compiler):
+    class Other(Network):
+        def forward(self, *given, **named):
+            return SimpleNamespace(sample=torch.full_like(given[0], 7.0))
+
+    pair = Buckets(Network(), cells=CELLS, tokens=TOKENS, most=2, plain=Other(), compile_=compiler)
+    inputs, timestep, text, added = call(2)
+    assert (pair(*call(2)) == 7).all()
+    expected = Network()(inputs, timestep, text, added_cond_kwargs=added).sample
+    torch.testing.assert_close(compiled(pair, call(2)), expected)
+
+
 @pytest.mark.parametrize("other", [call(9), call(2, cells=16), call(2, tokens=8)])
 def test_other_sizes_run_as_without_it(buckets, compiler, other):
     inputs, timestep, text, added = other

@@ -15,6 +15,7 @@ from inference.models.compiling import (
     CACHE_VARIABLE,
     Compiled,
     compiled,
+    frozen,
     plainly,
     prepare_compiling,
 )
@@ -127,16 +128,24 @@ def test_compiled_files_are_kept_where_the_host_keeps_its_own(tmp_path, monkeypa
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch compiles with g++ on a processor")
-def test_a_compiled_network_gives_the_same_picture(tmp_path, monkeypatch, caplog):
+@pytest.mark.parametrize("compile_, channels", [(compiled, 8), (frozen, 24)])
+def test_a_compiled_network_gives_the_same_picture(
+    compile_, channels, tmp_path, monkeypatch, caplog
+):
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
-    module = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.PReLU(8)).requires_grad_(False).eval()
+    module = nn.Sequential(nn.Conv2d(3, channels, 3, padding=1), nn.PReLU(channels))
+    module.requires_grad_(False).eval()
     picture = torch.rand(SHAPE, generator=torch.Generator().manual_seed(0))
 
-    network = compiled(module, SHAPE)
+    network = compile_(module, SHAPE)
     with torch.inference_mode():
+        expected = module(picture)
         found = [network(picture) for _ in range(2)]
+        module[0].weight.zero_()
+        held = (network(picture) - expected).abs().max() < 1e-5
 
     assert not [record for record in caplog.records if record.name == compiling.log.name]
     assert any(tmp_path.iterdir())
     for each in found:
-        assert (each - module(picture)).abs().max() < 1e-5
+        assert (each - expected).abs().max() < 1e-5
+    assert held == (compile_ is frozen)

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
+from diffusers import UNet2DConditionModel
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -17,6 +20,7 @@ from inference.models.packing import (
     gains,
     pack,
     packed_bytes,
+    unpacked,
 )
 from inference.models.resident import weight_bytes
 
@@ -38,6 +42,18 @@ def network():
         nn.Linear(96, 8, bias=False),
     ]
     return nn.Sequential(*layers).bfloat16().requires_grad_(False)
+
+
+def new_unet():
+    return UNet2DConditionModel(
+        sample_size=16,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        block_out_channels=(32, 32),
+        layers_per_block=1,
+        cross_attention_dim=8,
+        attention_head_dim=2,
+    )
 
 
 def values(count=2):
@@ -101,12 +117,14 @@ def test_other_number_formats_are_not_packed():
 @needs_packing
 @pytest.mark.parametrize(
     "dtype, compiled, packed",
-    [(torch.bfloat16, False, True), (torch.float32, False, False), (torch.bfloat16, True, False)],
+    [(torch.bfloat16, False, True), (torch.float32, False, False), (torch.bfloat16, True, True)],
 )
 def test_a_checkpoint_is_packed_for_a_processor_alone(tmp_path, dtype, compiled, packed):
     config = EngineConfig(models_dir=tmp_path, cache_dir=tmp_path, compile=compiled)
     model = Library(config, CPU, dtype).diffusion("")
     assert packed == any(isinstance(part, PackedConv) for part in model.unet.modules())
+    if compiled:  # what compilers do not understand stays out of their network
+        assert not any(isinstance(part, PackedConv) for part in model.fast.network.modules())
     # Large maps beside few weights gain nothing by it.
     assert not any(isinstance(part, PackedConv) for part in model.vae.modules())
 
@@ -124,3 +142,26 @@ def test_packed_weights_count_against_the_budget(tmp_path):
     model = Library(config, CPU, torch.bfloat16).diffusion("")
     plain = weight_bytes(model.unet, model.vae, *model.words.models)
     assert weights_of(model) == plain + packed_bytes(model.unet) > plain
+
+
+@needs_packing
+def test_copies_that_compiling_makes_count_against_the_budget(tmp_path):
+    config = EngineConfig(models_dir=tmp_path, cache_dir=tmp_path, max_batch=2)
+    plain, compiled = (
+        Library(replace(config, compile=compile_), CPU, torch.bfloat16).diffusion("")
+        for compile_ in (False, True)
+    )
+    assert [1, 2, 4] == compiled.fast.sizes
+    assert weights_of(compiled) == weights_of(plain) + 3 * packed_bytes(plain.unet)
+
+
+@needs_packing
+def test_unpacked_is_the_same_network_without_what_easel_changed():
+    packed, plain = (new_unet().bfloat16().requires_grad_(False).eval() for _ in range(2))
+    plain.load_state_dict(packed.state_dict())
+    pack(packed)
+    found = unpacked(packed)
+    assert not any(isinstance(part, PackedConv) for part in found.modules())
+    call = values(1), torch.zeros(1), torch.ones(1, 3, 8).bfloat16()
+    torch.testing.assert_close(found(*call).sample, plain(*call).sample, rtol=0, atol=0)
+    assert found.conv_in.weight.data_ptr() == packed.conv_in.weight.data_ptr()
