@@ -24,6 +24,7 @@ from inference.engine.scheduler import Scheduler
 from inference.engine.work import Ask, Operation, Outcome, Paint
 from inference.models.checkpoint import CONFIGS
 from inference.models.diffusion import CELL, DiffusionModel
+from inference.models.lean import as_its_library_has_it
 from inference.models.library import Library
 from inference.models.words import Words
 from inference.prompts.cache import ConditioningCache
@@ -144,14 +145,6 @@ def starter(device: torch.device, dtype: torch.dtype, *, compiling: bool = False
     return model
 
 
-def as_diffusers_has_it(network: Any) -> Any:
-    """Make a network of the same weights without what Easel changes in it."""
-    with torch.device("meta"):
-        plain = type(network).from_config(network.config)
-    plain.load_state_dict(network.state_dict(), assign=True)
-    return plain.requires_grad_(False).eval()
-
-
 def paint(model: DiffusionModel, number: int, side: int, **more: Any) -> Paint:
     """Make an img2img work, each with a prompt of its own."""
     settings: dict[str, Any] = {
@@ -226,10 +219,10 @@ class Pipeline:
         )
         self._model = model
         self._pipeline = diffusers.StableDiffusionImg2ImgPipeline(
-            vae=as_diffusers_has_it(model.vae),
+            vae=as_its_library_has_it(model.vae),
             text_encoder=None,
             tokenizer=None,
-            unet=as_diffusers_has_it(model.unet),
+            unet=as_its_library_has_it(model.unet),
             scheduler=scheduler,
             safety_checker=None,
             feature_extractor=None,

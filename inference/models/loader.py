@@ -25,8 +25,9 @@ from inference.models.files import (
 )
 from inference.models.hashes import Hashes
 from inference.models.header import read_header
+from inference.models.lean import as_its_library_has_it, make_lean
 from inference.models.norms import narrow_norms
-from inference.models.packing import gains, pack, packed_bytes, unpacked
+from inference.models.packing import gains, pack, packed_bytes
 from inference.models.resident import weight_bytes
 from inference.models.thrift import CPU, TEXT, UNET, VAE, Thrift
 from inference.prompts.chunks import Tokenizer
@@ -60,6 +61,7 @@ class Loader:
                 model = replace(model, vae=read_vae(vae, config, place, self.dtype))
         else:
             model = load_checkpoint(path, key, place, self.dtype, configs=self.configs, vae=vae)
+        make_lean(model.unet)
         small = self.device.type == "cpu" and gains(model.unet, self.dtype)
         fast = self._fast(model, small) if low_memory == "none" else None
         if self.device.type == "cpu":
@@ -84,7 +86,7 @@ class Loader:
         if not self.compiled:
             return None
         return Buckets(
-            unpacked(model.unet) if small else model.unet,
+            as_its_library_has_it(model.unet) if small else model.unet,
             cells=model.size // CELL,
             tokens=model.words.tokenizer.length,
             most=self.compiled,

@@ -90,14 +90,6 @@ def pack(*networks: Any) -> None:
             part.__class__ = PackedLinear
 
 
-def unpacked(network: Any) -> Any:
-    """Give the network as its library has it, with the same weights: compilers read that."""
-    with torch.device("meta"):
-        plain = type(network).from_config(network.config)
-    plain.load_state_dict(network.state_dict(), assign=True)
-    return plain.requires_grad_(False).eval()
-
-
 def packed_bytes(*networks: Any) -> int:
     """Count the bytes of packed weights, which lie beside the plain ones."""
     kinds = PackedConv, PackedLinear

@@ -10,6 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from inference.config import EngineConfig
 from inference.models.compiling import plainly
+from inference.models.lean import as_its_library_has_it
 from inference.models.library import Library
 from inference.models.loader import weights_of
 from inference.models.packing import (
@@ -20,7 +21,6 @@ from inference.models.packing import (
     gains,
     pack,
     packed_bytes,
-    unpacked,
 )
 from inference.models.resident import weight_bytes
 
@@ -156,11 +156,11 @@ def test_copies_that_compiling_makes_count_against_the_budget(tmp_path):
 
 
 @needs_packing
-def test_unpacked_is_the_same_network_without_what_easel_changed():
+def test_the_librarys_network_is_the_same_without_what_easel_changed():
     packed, plain = (new_unet().bfloat16().requires_grad_(False).eval() for _ in range(2))
     plain.load_state_dict(packed.state_dict())
     pack(packed)
-    found = unpacked(packed)
+    found = as_its_library_has_it(packed)
     assert not any(isinstance(part, PackedConv) for part in found.modules())
     call = values(1), torch.zeros(1), torch.ones(1, 3, 8).bfloat16()
     torch.testing.assert_close(found(*call).sample, plain(*call).sample, rtol=0, atol=0)
