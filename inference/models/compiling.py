@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import threading
 import warnings
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -18,7 +20,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._C._dynamo.eval_frame import reset_code
 from torch._inductor import config as inductor
+from torch._inductor.codecache import PyCodeCache
+from torch._inductor.runtime import compile_tasks
 
 log = logging.getLogger(__name__)
 
@@ -26,8 +31,7 @@ Shape = tuple[int, ...]
 
 #: Where torch looks for what it compiled before; unsaid it is a folder in /tmp that others know.
 CACHE_VARIABLE = "TORCHINDUCTOR_CACHE_DIR"
-#: Shapes of one class of network that may be compiled, all its models together. Torch's own limit
-#: of 8 is meant for a program with one model.
+#: Shapes for which one network may be compiled; torch's own limit is 8.
 MOST_SHAPES = 64
 #: Held while something is compiled or counted: what torch notes of that is the whole process's, and
 #: two threads at it would leave it wrong for good.
@@ -55,8 +59,10 @@ class Compiled:
         """
         self._plain = network
         self._shapes = shapes
-        self._fast = compile_(network, dynamic=False)
+        entry = _entry(network)
+        self._fast = compile_(entry, dynamic=False)
         self._freezing = freezing
+        weakref.finalize(self, reset_code, entry.__code__)
         #: Shapes that have gone through once.
         self._proven: set[Shape] = set()
         self._failed = False
@@ -92,6 +98,8 @@ class Compiled:
             )
             return result
         finally:
+            if self._freezing:
+                _forget_sources()
             ALONE.release()
         self._proven.add(shape)
         return result
@@ -124,6 +132,30 @@ def frozen(network: Callable[..., Any], *shapes: Shape) -> Compiled:
 
 def never_compile(shape: Shape | None) -> None:
     """Stand for the choice of a shape where nothing is to be compiled."""
+
+
+def _entry(network: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a network an entry with code of its own.
+
+    What is compiled lies with the code of the function that was called. Networks of one class
+    share theirs, so what was made for one would stay for as long as there is the class.
+    """
+
+    def entry(*values: Any, **named: Any) -> Any:
+        return network(*values, **named)
+
+    entry.__code__ = entry.__code__.replace()
+    return entry
+
+
+def _forget_sources() -> None:
+    """Let go of the modules in which compiled networks came: they hold frozen weights for good.
+
+    What was compiled keeps what it needs of its module itself.
+    """
+    PyCodeCache.cache_clear()
+    for name in [name for name in sys.modules if name.startswith(f"{compile_tasks.__name__}.")]:
+        del sys.modules[name]
 
 
 def _name(network: Callable[..., Any]) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import shutil
@@ -8,6 +9,7 @@ import threading
 import pytest
 import torch
 from torch import Tensor, nn
+from torch._dynamo.utils import counters
 
 from inference.models import compiling
 from inference.models.compiling import (
@@ -149,3 +151,32 @@ def test_a_compiled_network_gives_the_same_picture(
     for each in found:
         assert (each - expected).abs().max() < 1e-5
     assert held == (compile_ is frozen)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch compiles with g++ on a processor")
+def test_what_was_compiled_goes_with_its_network(tmp_path, monkeypatch):
+    """Else a worker that changes models holds a packed copy of each that it ever had."""
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
+
+    def held():
+        gc.collect()
+        found = [one for one in gc.get_objects() if type(one) in (Tensor, nn.Parameter)]
+        return sum(one.numel() == 96 * 80 for one in found)
+
+    def ready(outputs):
+        module = nn.Linear(96, outputs, bias=False).bfloat16().requires_grad_(False).eval()
+        network = frozen(module, (4, 96))
+        with torch.inference_mode():
+            network(torch.ones(4, 96).bfloat16())
+        return network
+
+    other, before = ready(64), held()
+    network = ready(80)
+    assert held() > before
+    del network
+    assert held() == before
+    graphs = counters["stats"]["unique_graphs"]
+    with torch.inference_mode():
+        other(torch.ones(4, 96).bfloat16())
+    assert graphs == counters["stats"]["unique_graphs"]
