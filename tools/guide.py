@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image, ImageDraw
@@ -103,6 +104,26 @@ def inpaint(guide: Guide) -> list[Image.Image]:
     ]
 
 
+def checkpoint(guide: Guide) -> list[Image.Image]:
+    """Show the source, the mask, and the half made from noise without and with the variant."""
+    source = opened(SAMPLE)
+    shape = "right 50%"
+    job = Inpaint(
+        prompt=APPLE,
+        mask_shape=shape,
+        masked_content="latent noise",
+        strength=1.0,
+        guidance=4.0,
+        seed=3,
+    )
+    return [
+        source,
+        preview.draw(source, shapes.draw(shape, source.size)),
+        guide.picture(job, image=source),
+        guide.picture(replace(job, model="starter-inpaint"), image=source),
+    ]
+
+
 def seam(guide: Guide) -> list[Image.Image]:
     """Show a repaint whose border shows, and the same after the coherence pass."""
     source = opened(SAMPLE)
@@ -159,6 +180,7 @@ PAGES: tuple[Callable[[Guide], list[Image.Image]], ...] = (
     drawing,
     sketch,
     inpaint,
+    checkpoint,
     seam,
     mask,
     outpaint,
