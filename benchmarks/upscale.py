@@ -27,15 +27,15 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torchvision.transforms.functional import rgb_to_grayscale
 
-from inference.models.catalogue import WheelFile, upscaler_entry
 from inference.models.measured import Measured
-from inference.models.stitcher import Stitcher
-from inference.models.tiles import cut_tile, plan_tiles
-from inference.models.tiling import Tiling
-from inference.models.tuner import Tuner
-from inference.models.upscaler import Upscaler, load_upscaler
-from inference.models.upscaler_probe import psnr
-from inference.models.weights import prepare
+from inference.models.upscaling.catalogue import WheelFile, upscaler_entry
+from inference.models.upscaling.probe import psnr
+from inference.models.upscaling.stitcher import Stitcher
+from inference.models.upscaling.tiles import cut_tile, plan_tiles
+from inference.models.upscaling.tiling import Tiling
+from inference.models.upscaling.tuner import Tuner
+from inference.models.upscaling.upscaler import Upscaler, load_upscaler
+from inference.models.upscaling.weights import prepare
 from inference.worker.heap import keep_freed_memory
 
 PHOTO = Path(__file__).parent.parent / "bot" / "samples" / "chelsea.jpg"

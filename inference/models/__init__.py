@@ -1,1 +1,1 @@
-"""Networks other than the denoiser's own: their weights, their loaders and how they are run."""
+"""Checkpoints and other networks: their files, how they are loaded, and how they are run."""

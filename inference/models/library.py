@@ -32,7 +32,7 @@ from inference.models.lora.side import Side
 from inference.models.nearest import nearest
 from inference.models.networks import Networks
 from inference.models.resident import Resident, default_budget, folder_bytes
-from inference.models.upscalers import Upscalers
+from inference.models.upscaling.upscalers import Upscalers
 from inference.prompts.chunks import Tokenizer
 from inference.prompts.networks import Lora
 from inference.segmentation.segmenters import Segmenters

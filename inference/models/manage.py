@@ -13,7 +13,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from inference.models.catalogue import Address, upscaler_entry
 from inference.models.download import Published, fetch
 from inference.models.errors import (
     CorruptWeights,
@@ -34,6 +33,7 @@ from inference.models.hashes import Hashes
 from inference.models.header import read_header
 from inference.models.hub import is_hub_id, pull_checkpoint
 from inference.models.identity import identify_file
+from inference.models.upscaling.catalogue import Address, upscaler_entry
 
 FAILED = 1
 #: Seconds that one download may take, and the conversion of one file.

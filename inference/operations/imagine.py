@@ -8,8 +8,8 @@ from typing import Any
 
 from inference.engine.work import Ask, Made, Operation, Outcome, Paint, Painted
 from inference.jobs import Imagine, Upscale
-from inference.models.upscale import upscale as enlarge
-from inference.models.upscale_plan import count_tiles
+from inference.models.upscaling.plan import count_tiles
+from inference.models.upscaling.upscale import upscale as enlarge
 from inference.operations import sizes
 from inference.operations.latents import enlarged
 from inference.operations.parameters import infotext, paint

@@ -11,8 +11,8 @@ from inference.engine.work import Ask, Made, Operation, Outcome
 from inference.errors import JobError
 from inference.jobs import Img2Img, Upscale
 from inference.jobs.canvases import CELL, SMALLEST
-from inference.models.upscale import upscale as enlarge
-from inference.models.upscale_plan import UpscalePlan, count_tiles, final_size
+from inference.models.upscaling.plan import UpscalePlan, count_tiles, final_size
+from inference.models.upscaling.upscale import upscale as enlarge
 from inference.operations import sizes
 from inference.operations.parameters import infotext, paint
 from inference.operations.slices import TOGETHER, in_slices, tuned

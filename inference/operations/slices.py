@@ -11,9 +11,9 @@ from torch import Tensor
 
 from inference.engine.work import Ask, Slice
 from inference.models.files import UPSCALER
-from inference.models.tiles import TileWork
-from inference.models.upscale_plan import Method, NetworkTraits, Size, UpscalePlan, is_tiled
-from inference.models.upscalers import Upscalers
+from inference.models.upscaling.plan import Method, NetworkTraits, Size, UpscalePlan, is_tiled
+from inference.models.upscaling.tiles import TileWork
+from inference.models.upscaling.upscalers import Upscalers
 
 LANE = "upscale"
 #: The lane of calls that are timed.

@@ -8,8 +8,7 @@ from inference.engine.work import Made, Operation, Outcome
 from inference.errors import JobError
 from inference.infotext.text import format_infotext
 from inference.jobs import Upscale
-from inference.models.upscale import upscale as enlarge
-from inference.models.upscale_plan import (
+from inference.models.upscaling.plan import (
     SMALLEST_FACTOR,
     By,
     Method,
@@ -21,7 +20,8 @@ from inference.models.upscale_plan import (
     final_size,
     largest_size,
 )
-from inference.models.upscaler_shelf import keyed
+from inference.models.upscaling.shelf import keyed
+from inference.models.upscaling.upscale import upscale as enlarge
 from inference.operations.redraw import redraw
 from inference.operations.slices import TOGETHER, in_slices, tuned
 from inference.operations.studio import Pictures, Studio

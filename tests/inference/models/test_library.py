@@ -14,8 +14,8 @@ from inference.models.errors import UnknownModel, UnsupportedWeights
 from inference.models.files import find_files
 from inference.models.library import Library
 from inference.models.resident import weight_bytes
-from inference.models.upscaler import Upscaler
-from inference.models.upscaler_shelf import UpscalerShelf
+from inference.models.upscaling.shelf import UpscalerShelf
+from inference.models.upscaling.upscaler import Upscaler
 
 KINDS = (DiffusionModel, torch.nn.Parameter)
 

@@ -10,10 +10,10 @@ from safetensors.torch import load_file, save_file
 from spandrel.architectures.Compact import Compact
 
 from inference.models import manage
-from inference.models.catalogue import upscaler_entry
 from inference.models.errors import CorruptWeights, MissingWeights, UnsupportedWeights
 from inference.models.unpickle import convert, tensors_of
-from inference.models.upscaler_shelf import UpscalerShelf
+from inference.models.upscaling.catalogue import upscaler_entry
+from inference.models.upscaling.shelf import UpscalerShelf
 
 
 @pytest.fixture

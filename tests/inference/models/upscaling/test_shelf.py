@@ -4,7 +4,7 @@ from safetensors.torch import load_file, save_file
 from spandrel.architectures.Compact import Compact
 
 from inference.models.errors import MissingWeights, UnknownModel, UnsupportedWeights
-from inference.models.upscaler_shelf import UpscalerShelf, keyed
+from inference.models.upscaling.shelf import UpscalerShelf, keyed
 
 
 def save_net(path, seed=0):

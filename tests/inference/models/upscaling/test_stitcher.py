@@ -6,8 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.models.stitcher import Stitcher
-from inference.models.tiles import TileBox, plan_tiles
+from inference.models.upscaling.stitcher import Stitcher
+from inference.models.upscaling.tiles import TileBox, plan_tiles
 
 PLANS = st.builds(
     lambda width, height, tile, overlap, feather: plan_tiles(

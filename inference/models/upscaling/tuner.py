@@ -13,9 +13,9 @@ from inference.models.errors import BrokenOutput
 from inference.models.exhaustion import is_out_of_memory
 from inference.models.measured import Measured, machine
 from inference.models.resident import release
-from inference.models.tiling import PROCESSOR_SIDES, SIDES, Search, Tiling, Trial, search
-from inference.models.upscaler import Upscaler
-from inference.models.upscaler_probe import probe_tile, wait_for
+from inference.models.upscaling.probe import probe_tile, wait_for
+from inference.models.upscaling.tiling import PROCESSOR_SIDES, SIDES, Search, Tiling, Trial, search
+from inference.models.upscaling.upscaler import Upscaler
 
 log = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.models.upscale_plan import (
+from inference.models.upscaling.plan import (
     By,
     NetworkTraits,
     Resampler,

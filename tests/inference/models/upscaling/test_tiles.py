@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.models.tiles import cut_tile, plan_tiles, split_axis
+from inference.models.upscaling.tiles import cut_tile, plan_tiles, split_axis
 
 SIZES = st.integers(1, 700)
 TILES = st.integers(1, 300)

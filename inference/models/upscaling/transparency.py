@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageChops, ImageFilter
 
-from inference.models.tiles import Bytes
+from inference.models.upscaling.tiles import Bytes
 
 Floats = npt.NDArray[np.float32]
 

@@ -13,10 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from inference.models.stitcher import Stitcher
-from inference.models.tiles import Bytes, TileBox, TileWork, cut_tile, plan_tiles
-from inference.models.transparency import bound_transparency, split_transparency
-from inference.models.upscale_plan import (
+from inference.models.upscaling.plan import (
     NetworkTraits,
     Resampler,
     Size,
@@ -25,6 +22,9 @@ from inference.models.upscale_plan import (
     pass_sizes,
     scaled_size,
 )
+from inference.models.upscaling.stitcher import Stitcher
+from inference.models.upscaling.tiles import Bytes, TileBox, TileWork, cut_tile, plan_tiles
+from inference.models.upscaling.transparency import bound_transparency, split_transparency
 
 TOGETHER = 4  # tiles asked for at once, unless the driver wants another number
 

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from inference.models.transparency import bleed, bound_transparency, split_transparency
+from inference.models.upscaling.transparency import bleed, bound_transparency, split_transparency
 
 
 def test_an_opaque_picture_has_no_transparency() -> None:

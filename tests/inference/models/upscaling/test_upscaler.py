@@ -6,11 +6,11 @@ import torch
 from safetensors.torch import save_file
 from spandrel.architectures.Compact import Compact
 
-from inference.models import upscaler_probe
 from inference.models.errors import BrokenOutput, CorruptWeights, MissingWeights, UnsupportedWeights
-from inference.models.stitcher import Stitcher, to_bytes
-from inference.models.tiles import TileWork, cut_tile, plan_tiles
-from inference.models.upscaler import Upscaler, load_upscaler
+from inference.models.upscaling import probe
+from inference.models.upscaling.stitcher import Stitcher, to_bytes
+from inference.models.upscaling.tiles import TileWork, cut_tile, plan_tiles
+from inference.models.upscaling.upscaler import Upscaler, load_upscaler
 
 CONVOLUTIONS = 4  # in the body; two more around it
 
@@ -143,12 +143,10 @@ def test_the_fastest_format_that_pays_is_taken(
     chosen: torch.dtype | None,
 ) -> None:
     times = {None: 1.0, torch.bfloat16: bfloat16, torch.float16: float16}
-    monkeypatch.setattr(
-        upscaler_probe, "timed", lambda _, tile, dtype: (torch.zeros(1), times[dtype])
-    )
-    monkeypatch.setattr(upscaler_probe, "probe_tile", lambda device: torch.zeros(1))
+    monkeypatch.setattr(probe, "timed", lambda _, tile, dtype: (torch.zeros(1), times[dtype]))
+    monkeypatch.setattr(probe, "probe_tile", lambda device: torch.zeros(1))
 
-    found = upscaler_probe.choose_precision(upscaler.descriptor, torch.device(device), "auto")
+    found = probe.choose_precision(upscaler.descriptor, torch.device(device), "auto")
 
     assert found == chosen
 
@@ -157,12 +155,12 @@ def test_a_format_that_ruins_the_picture_is_not_taken(
     upscaler: Upscaler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        upscaler_probe,
+        probe,
         "timed",
         lambda _, tile, dtype: (torch.full((1,), float("nan")), 0.1) if dtype else (tile, 1.0),
     )
 
-    assert upscaler_probe.choose_precision(upscaler.descriptor, torch.device("cpu"), "auto") is None
+    assert probe.choose_precision(upscaler.descriptor, torch.device("cpu"), "auto") is None
 
 
 def test_blends_two_networks_of_one_kind(tmp_path: Path) -> None:

@@ -4,11 +4,17 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from inference.models.catalogue import UPSCALERS, Address, UpscalerEntry, WheelFile, upscaler_entry
 from inference.models.errors import CorruptWeights, MissingWeights, UnsupportedWeights
-from inference.models.ncnn import Layer, LayerWeights
-from inference.models.upscaler import load_upscaler
-from inference.models.weights import is_installed, name_weights, prepare
+from inference.models.upscaling.catalogue import (
+    UPSCALERS,
+    Address,
+    UpscalerEntry,
+    WheelFile,
+    upscaler_entry,
+)
+from inference.models.upscaling.ncnn import Layer, LayerWeights
+from inference.models.upscaling.upscaler import load_upscaler
+from inference.models.upscaling.weights import is_installed, name_weights, prepare
 
 IN_WHEELS = [entry for entry in UPSCALERS if isinstance(entry.source, WheelFile)]
 

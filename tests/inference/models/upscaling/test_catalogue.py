@@ -2,8 +2,8 @@ import re
 
 import pytest
 
-from inference.models.catalogue import UPSCALERS, Address, WheelFile, upscaler_entry
 from inference.models.errors import UnknownModel
+from inference.models.upscaling.catalogue import UPSCALERS, Address, WheelFile, upscaler_entry
 
 SHA256 = re.compile("[0-9a-f]{64}")
 

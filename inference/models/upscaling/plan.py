@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from inference.models.tiles import plan_tiles
+from inference.models.upscaling.tiles import plan_tiles
 
 Size = tuple[int, int]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from inference.models.errors import CorruptWeights, UnsupportedWeights
-from inference.models.ncnn import FLOAT16, FLOAT32, INT8, read_graph, read_weights
+from inference.models.upscaling.ncnn import FLOAT16, FLOAT32, INT8, read_graph, read_weights
 
 VALUES = np.arange(18, dtype=np.float32) / 8
 BIAS = np.array([0.5, -0.25], np.float32)

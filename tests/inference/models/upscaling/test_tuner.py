@@ -11,9 +11,9 @@ from spandrel.architectures.Compact import Compact
 
 from inference.models.errors import BrokenOutput
 from inference.models.measured import Measured, machine
-from inference.models.tiling import Tiling, Trial
-from inference.models.tuner import Tuner, measure
-from inference.models.upscaler import load_upscaler
+from inference.models.upscaling.tiling import Tiling, Trial
+from inference.models.upscaling.tuner import Tuner, measure
+from inference.models.upscaling.upscaler import load_upscaler
 
 CPU = torch.device("cpu")
 

@@ -9,11 +9,11 @@ from PIL import Image
 from safetensors.torch import save_file
 from spandrel.architectures.RealCUGAN import UpCunet2x, UpCunet3x, UpCunet4x
 
-from inference.models.attention import Scale
-from inference.models.tiles import Region, TileWork, plan_tiles
-from inference.models.upscale import drive, upscale
-from inference.models.upscale_plan import By, UpscalePlan, count_tiles
-from inference.models.upscaler import load_upscaler
+from inference.models.upscaling.attention import Scale
+from inference.models.upscaling.plan import By, UpscalePlan, count_tiles
+from inference.models.upscaling.tiles import Region, TileWork, plan_tiles
+from inference.models.upscaling.upscale import drive, upscale
+from inference.models.upscaling.upscaler import load_upscaler
 
 
 @pytest.fixture(scope="module", params=[UpCunet2x, UpCunet3x, UpCunet4x])

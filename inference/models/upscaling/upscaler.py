@@ -11,17 +11,17 @@ import torch
 from spandrel import ImageModelDescriptor
 from torch import Tensor
 
-from inference.models.attention import Attention, find_attention
 from inference.models.compiling import Shape, compiled, never_compile
-from inference.models.dense_blocks import compile_dense_blocks, lighten_dense_blocks
 from inference.models.errors import BrokenOutput
 from inference.models.resident import weight_bytes
-from inference.models.stitcher import rounded
-from inference.models.tiles import TileWork
-from inference.models.tiling import Tiling
-from inference.models.upscale_plan import NetworkTraits
-from inference.models.upscaler_file import describe, interpolate, read_state
-from inference.models.upscaler_probe import Precision, choose_precision, forward
+from inference.models.upscaling.attention import Attention, find_attention
+from inference.models.upscaling.dense_blocks import compile_dense_blocks, lighten_dense_blocks
+from inference.models.upscaling.file import describe, interpolate, read_state
+from inference.models.upscaling.plan import NetworkTraits
+from inference.models.upscaling.probe import Precision, choose_precision, forward
+from inference.models.upscaling.stitcher import rounded
+from inference.models.upscaling.tiles import TileWork
+from inference.models.upscaling.tiling import Tiling
 
 WHOLE_TILE = 512  # pixels a side; where a network averages over what it sees: few are larger
 WIDE_OVERLAP = 32  # pixels; with a blend, for networks that see further than any useful overlap

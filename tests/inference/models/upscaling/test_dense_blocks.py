@@ -7,10 +7,10 @@ import torch
 from safetensors.torch import save_file
 from spandrel.architectures.ESRGAN import ESRGAN
 
-from inference.models import upscaler as loading
-from inference.models.dense_blocks import BLOCK, lighten_dense_blocks
-from inference.models.upscaler import Upscaler, load_upscaler
-from inference.models.upscaler_probe import psnr
+from inference.models.upscaling import upscaler as loading
+from inference.models.upscaling.dense_blocks import BLOCK, lighten_dense_blocks
+from inference.models.upscaling.probe import psnr
+from inference.models.upscaling.upscaler import Upscaler, load_upscaler
 
 
 @pytest.fixture(params=[False, True], ids=["ESRGAN", "ESRGAN+"])

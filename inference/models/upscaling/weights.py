@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save
 
-from inference.models.catalogue import Architecture, UpscalerEntry, WheelFile
 from inference.models.errors import CorruptWeights, MissingWeights, UnsupportedWeights
-from inference.models.ncnn import Array, LayerWeights, read_graph, read_weights
+from inference.models.upscaling.catalogue import Architecture, UpscalerEntry, WheelFile
+from inference.models.upscaling.ncnn import Array, LayerWeights, read_graph, read_weights
 
 NamedArrays = dict[str, Array]
 

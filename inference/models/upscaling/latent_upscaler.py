@@ -20,8 +20,8 @@ from torch import Tensor
 from inference.models.errors import BrokenOutput, CorruptWeights, MissingWeights
 from inference.models.precision import choose_dtype
 from inference.models.resident import weight_bytes
-from inference.models.tiles import TileWork
-from inference.models.upscale_plan import NetworkTraits
+from inference.models.upscaling.plan import NetworkTraits
+from inference.models.upscaling.tiles import TileWork
 
 PIPELINE = "LDMSuperResolutionPipeline"
 WEIGHTS = "diffusion_pytorch_model.safetensors"

@@ -3,9 +3,16 @@ import pytest
 import torch
 from PIL import Image
 
-from inference.models.tiles import TileWork
-from inference.models.upscale import drive, upscale
-from inference.models.upscale_plan import By, NetworkTraits, Resampler, To, UpscalePlan, final_size
+from inference.models.upscaling.plan import (
+    By,
+    NetworkTraits,
+    Resampler,
+    To,
+    UpscalePlan,
+    final_size,
+)
+from inference.models.upscaling.tiles import TileWork
+from inference.models.upscaling.upscale import drive, upscale
 
 NEAREST_X4 = NetworkTraits("nearest", 4, 32, 4, False)
 NEAREST_X2 = NetworkTraits("double", 2, 32, 4, True)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from inference.models.tiles import Bytes, TileBox
+from inference.models.upscaling.tiles import Bytes, TileBox
 
 FRACTION = 256  # an 8-bit value times this fits in 16 bits with room for the sum's rounding
 

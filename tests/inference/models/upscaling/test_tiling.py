@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from inference.models.tiling import BUDGET, MOST, SIDES, Search, Tiling, Trial, search
+from inference.models.upscaling.tiling import BUDGET, MOST, SIDES, Search, Tiling, Trial, search
 
 
 def run(search: Search, cost) -> tuple[Tiling, list[Trial], float]:

@@ -9,23 +9,23 @@ from pathlib import Path
 import torch
 
 from inference.events import ModelInfo
-from inference.models.catalogue import UPSCALERS, UpscalerEntry, upscaler_entry
 from inference.models.errors import UnknownModel, UnsupportedWeights
 from inference.models.files import SUFFIX
 from inference.models.files import UPSCALERS as UPSCALERS_FOLDER
 from inference.models.hashes import HASHES, Hashes
-from inference.models.latent_upscaler import (
+from inference.models.measured import Measured, machine
+from inference.models.nearest import nearest
+from inference.models.upscaling.catalogue import UPSCALERS, UpscalerEntry, upscaler_entry
+from inference.models.upscaling.latent_upscaler import (
     LatentUpscaler,
     is_latent_upscaler,
     load_latent_upscaler,
     weight_files,
 )
-from inference.models.measured import Measured, machine
-from inference.models.nearest import nearest
-from inference.models.upscale_plan import Resampler
-from inference.models.upscaler import Upscaler, load_upscaler
-from inference.models.upscaler_probe import SHORT
-from inference.models.weights import is_installed, prepare
+from inference.models.upscaling.plan import Resampler
+from inference.models.upscaling.probe import SHORT
+from inference.models.upscaling.upscaler import Upscaler, load_upscaler
+from inference.models.upscaling.weights import is_installed, prepare
 
 #: Stands between a network's key and how much it denoises: `realesr-general-x4v3@0.50`.
 STRENGTH = "@"

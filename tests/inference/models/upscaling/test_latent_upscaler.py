@@ -9,11 +9,15 @@ from diffusers import DDIMScheduler, LDMSuperResolutionPipeline, UNet2DModel, VQ
 from PIL import Image
 
 from inference.models.errors import BrokenOutput, CorruptWeights, MissingWeights
-from inference.models.latent_upscaler import SEED, is_latent_upscaler, load_latent_upscaler
-from inference.models.tiles import TileWork
-from inference.models.upscale import drive, upscale
-from inference.models.upscale_plan import By, UpscalePlan
-from inference.models.upscaler_shelf import UpscalerShelf
+from inference.models.upscaling.latent_upscaler import (
+    SEED,
+    is_latent_upscaler,
+    load_latent_upscaler,
+)
+from inference.models.upscaling.plan import By, UpscalePlan
+from inference.models.upscaling.shelf import UpscalerShelf
+from inference.models.upscaling.tiles import TileWork
+from inference.models.upscaling.upscale import drive, upscale
 
 STEPS = 3
 

@@ -13,10 +13,10 @@ from inference.models.hashes import Hashes
 from inference.models.loader import count_bytes
 from inference.models.measured import Measured
 from inference.models.resident import Resident
-from inference.models.tuner import Tuner
-from inference.models.upscale_plan import NetworkTraits
-from inference.models.upscaler import Upscaler
-from inference.models.upscaler_shelf import Network, UpscalerShelf
+from inference.models.upscaling.plan import NetworkTraits
+from inference.models.upscaling.shelf import Network, UpscalerShelf
+from inference.models.upscaling.tuner import Tuner
+from inference.models.upscaling.upscaler import Upscaler
 
 #: In the cache folder.
 MEASURED = "measured.json"

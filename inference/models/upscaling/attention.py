@@ -19,7 +19,7 @@ import torch
 from spandrel import ImageModelDescriptor
 from torch import Tensor
 
-from inference.models.tiles import Region
+from inference.models.upscaling.tiles import Region
 
 BLOCK = "SEBlock"
 #: Sides in pixels of two probes: how much larger a map is for the larger one tells its scale.

@@ -8,18 +8,18 @@ import pytest
 import torch
 from PIL import Image
 
-from inference.models.catalogue import UPSCALERS, UpscalerEntry, WheelFile
-from inference.models.upscale import drive, upscale
-from inference.models.upscale_plan import By, UpscalePlan
-from inference.models.upscaler import Upscaler, load_upscaler
-from inference.models.upscaler_probe import psnr
-from inference.models.weights import is_installed, prepare
+from inference.models.upscaling.catalogue import UPSCALERS, UpscalerEntry, WheelFile
+from inference.models.upscaling.plan import By, UpscalePlan
+from inference.models.upscaling.probe import psnr
+from inference.models.upscaling.upscale import drive, upscale
+from inference.models.upscaling.upscaler import Upscaler, load_upscaler
+from inference.models.upscaling.weights import is_installed, prepare
 
 INSTALLED = [entry for entry in UPSCALERS if is_installed(entry)]
 ONE_OF_EACH_SHAPE = list(
     {entry.source.graph_sha256: entry for entry in reversed(INSTALLED)}.values()
 )
-EYE = Path(__file__).parents[2] / "data" / "cat-eye.png"
+EYE = Path(__file__).parents[3] / "data" / "cat-eye.png"
 ORACLE_PSNR = 60.0  # decibels; what rounding alone may cost two float32 runtimes
 CUGAN_PADDING = {2: 18, 3: 14, 4: 19}
 

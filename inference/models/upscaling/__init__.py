@@ -1,0 +1,1 @@
+"""Upscalers: which there are, how they are loaded, and how a picture goes through them in tiles."""
