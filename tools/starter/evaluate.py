@@ -9,14 +9,16 @@ import argparse
 import json
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
+from torch.nn import functional
 from transformers import BlipForConditionalGeneration, BlipProcessor, CLIPModel
 
 from inference.jobs.kinds import Img2Img
@@ -31,6 +33,8 @@ from tools.starter.pack import Pack
 from tools.starter.train_vae import held_back_psnr
 
 Figures = dict[str, float]
+#: Side of the pictures that judge and models were trained on, in pixels.
+JUDGED = 128
 T = TypeVar("T")
 
 
@@ -60,28 +64,78 @@ def autoencoder(pack: Pack, dataset: Dataset) -> Figures:
     }
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What is to be drawn: trained names, evenly spread, in all styles, half on a colour."""
+
+    names: list[str]
+    styles: list[str]
+    grounds: list[str | None]
+
+    @classmethod
+    def of(cls, dataset: Dataset, judge: Judge, count: int) -> Asked:
+        """Choose count of them."""
+        trained = [name for name in judge.names if name not in dataset.held_back]
+        colours = zip(range(count), cycle(COLOURS), strict=False)
+        return cls(
+            spread(trained, count),
+            [s for _, s in zip(range(count), cycle(STYLES), strict=False)],
+            [c if i % 2 else None for i, c in colours],
+        )
+
+    @property
+    def prompts(self) -> list[str]:
+        """Their captions."""
+        return [
+            caption(*parts) for parts in zip(self.names, self.styles, self.grounds, strict=True)
+        ]
+
+    def judged(self, judge: Judge, pictures: Tensor) -> Figures:
+        """Measure whether the judge finds name and style, and whether the background is right."""
+        wanted = torch.tensor([judge.names.index(name) for name in self.names])
+        with torch.no_grad():
+            name_scores, style_scores = judge(scaled(pictures, JUDGED))
+        place = ranks(name_scores, wanted)
+        style = ranks(style_scores, torch.tensor([STYLES.index(s) for s in self.styles]))
+        seen = background_colours(pictures)
+        return {
+            "top1": share((place < 1).tolist()),
+            "top10": share((place < 10).tolist()),
+            "style": share((style < 1).tolist()),
+            "background": share(
+                [s == (g or "white") for s, g in zip(seen, self.grounds, strict=True)]
+            ),
+        }
+
+
 def drawings(pack: Pack, dataset: Dataset, judge: Judge, count: int, guidance: float) -> Figures:
-    """Measure whether the judge finds name and style, and whether the background is as asked."""
-    trained = [name for name in judge.names if name not in dataset.held_back]
-    names = spread(trained, count)
-    grounds = [c if i % 2 else None for i, c in zip(range(count), cycle(COLOURS), strict=False)]
-    styles = [s for _, s in zip(range(count), cycle(STYLES), strict=False)]
-    prompts = [caption(*parts) for parts in zip(names, styles, grounds, strict=True)]
-    pictures = pack.draw(prompts, guidance=guidance)
-    wanted = torch.tensor([judge.names.index(name) for name in names])
-    with torch.no_grad():
-        name_scores, style_scores = judge(pictures)
-    place = ranks(name_scores, wanted)
-    style = ranks(style_scores, torch.tensor([STYLES.index(s) for s in styles]))
-    seen = background_colours(pictures)
-    return {
-        "drawn_top1": share((place < 1).tolist()),
-        "drawn_top10": share((place < 10).tolist()),
-        "drawn_style": share((style < 1).tolist()),
-        "background_obeyed": share(
-            [s == (g or "white") for s, g in zip(seen, grounds, strict=True)]
-        ),
-    }
+    """Measure drawings by the judge, and the background's colour."""
+    asked = Asked.of(dataset, judge, count)
+    return named("drawn", asked.judged(judge, pack.draw(asked.prompts, guidance=guidance)))
+
+
+def enlarged(pack: Pack, dataset: Dataset, judge: Judge, count: int, guidance: float) -> Figures:
+    """Measure drawings of twice the trained size, drawn so at once and by hires fix at 0.4."""
+    asked = Asked.of(dataset, judge, count)
+    start = scaled(pack.draw(asked.prompts, guidance=guidance), 2 * JUDGED)
+    options: dict[str, Any] = {"guidance": guidance, "size": 2 * JUDGED}
+    at_once = pack.draw(asked.prompts, **options)
+    again = pack.draw(asked.prompts, start=start, strength=0.4, **options)
+    figures = named("large", asked.judged(judge, at_once))
+    return figures | named("hires", asked.judged(judge, again))
+
+
+def scaled(pictures: Tensor, side: int) -> Tensor:
+    """Return the pictures at another size, bicubic, still within -1 to 1."""
+    if pictures.shape[-1] == side:
+        return pictures
+    size = (side, side)
+    return functional.interpolate(pictures, size=size, mode="bicubic", antialias=True).clamp(-1, 1)
+
+
+def named(kind: str, figures: Figures) -> Figures:
+    """Put the kind of picture before the figures' names."""
+    return {f"{kind}_{key}": value for key, value in figures.items()}
 
 
 def restyled(pack: Pack, dataset: Dataset, judge: Judge, count: int) -> Figures:
@@ -197,6 +251,7 @@ def main(arguments: list[str] | None = None) -> None:
     parts: list[Callable[[], Figures]] = [
         lambda: autoencoder(pack, dataset),
         lambda: drawings(pack, dataset, judge, count, options.guidance),
+        lambda: enlarged(pack, dataset, judge, count // 4, options.guidance),
         lambda: restyled(pack, dataset, judge, count),
         lambda: interrogation(pack, dataset, judge),
         lambda: speed(pack),

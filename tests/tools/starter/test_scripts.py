@@ -82,9 +82,13 @@ def test_the_evaluation_writes_every_figure(work, monkeypatch):
     options = ["--data", work, "--pack", work / "pack", "--judge", work / "judge", "--count", 4]
     evaluate.main([*map(str, options), "--out", str(work / "evaluation")])
     figures = json.loads((work / "evaluation" / "figures.json").read_text())
-    assert {"psnr_held_back_names", "drawn_top10", "caption_head_word", "inpaint_seam"} <= set(
-        figures
-    )
+    assert {
+        "psnr_held_back_names",
+        "drawn_top10",
+        "hires_top10",
+        "caption_head_word",
+        "inpaint_seam",
+    } <= set(figures)
     assert all(0 <= figures[key] <= 1 for key in figures if "top" in key)
 
 
