@@ -1,10 +1,10 @@
 """The engine against the sum of its calls, against diffusers' pipeline, and against itself.
 
 `python -m benchmarks engine [overhead|arrivals|samplers|switches|card] [--size sd1|starter]
-[--rounds N] [--rush N] [--compile]`. Without a name all of them run; `card` needs a graphics card.
-Networks of `sd1` have the size of Stable Diffusion 1 and random weights: 3 GB in float32, half of
-that in bfloat16. Both sides of every ratio alternate in one run. With `--compile` the starter's
-network is compiled, as with `EASEL_COMPILE=on`; diffusers' pipeline runs it as it is.
+[--rounds N] [--rush N …] [--compile]`. Without a name all of them run; `card` needs a graphics
+card. Networks of `sd1` have the size of Stable Diffusion 1 and random weights: 3 GB in float32,
+half of that in bfloat16. Both sides of every ratio alternate in one run. With `--compile` the
+starter's network is compiled, as with `EASEL_COMPILE=on`; diffusers' pipeline runs it as it is.
 """
 
 from __future__ import annotations
@@ -79,10 +79,10 @@ def overhead(model: DiffusionModel, rounds: int, side: int) -> None:
     )
 
 
-def arrivals(model: DiffusionModel, rounds: int, side: int, rush: float) -> None:
+def arrivals(model: DiffusionModel, rounds: int, side: int, rushes: Sequence[float]) -> None:
     """Compare jobs that arrive at random with diffusers' pipeline, first come first served.
 
-    `rush` of them come while the pipeline paints one, in the mean: the more come, the less the
+    So many of them come while the pipeline paints one, in the mean: the more come, the less the
     figure tells of their coming and the more of the painting.
     """
     pipeline = Pipeline(model)
@@ -90,25 +90,27 @@ def arrivals(model: DiffusionModel, rounds: int, side: int, rush: float) -> None
     one = min(seconds(model, partial(pipeline, works[0])) for _ in range(2))
     for turn in range(WARM_UPS):
         run(model, [replace(work, seed=turn) for work in works])
-    speeds, waits = [], []
-    for turn in range(rounds):
-        due = _due(len(works), one / rush, turn)
-        ours = run(model, [replace(work, seed=turn) for work in works], due)
-        theirs = _one_by_one(pipeline, works, due)
-        last = [
-            max(at + took for at, took in zip(due, ends, strict=True)) for ends in (ours, theirs)
-        ]
-        speeds.append(last[1] / last[0])
-        waits.append(statistics.mean(ours) / statistics.mean(theirs))
-    show(
-        f"{len(works)} jobs arriving at random, {rush:g} while the pipeline paints one, 20 steps, "
-        f"{side} x {side}, {what(model)}",
-        ("engine over pipeline", "median (least to most)"),
-        [
-            ("pictures per second", spread(speeds, "x")),
-            ("mean wait of a member", spread(waits, "x")),
-        ],
-    )
+    for rush in rushes:
+        speeds, waits = [], []
+        for turn in range(rounds):
+            due = _due(len(works), one / rush, turn)
+            ours = run(model, [replace(work, seed=turn) for work in works], due)
+            theirs = _one_by_one(pipeline, works, due)
+            ends = [
+                max(at + took for at, took in zip(due, waited, strict=True))
+                for waited in (ours, theirs)
+            ]
+            speeds.append(ends[1] / ends[0])
+            waits.append(statistics.mean(ours) / statistics.mean(theirs))
+        show(
+            f"{len(works)} jobs arriving at random, {rush:g} while the pipeline paints one, "
+            f"20 steps, {side} x {side}, {what(model)}, {rounds} rounds",
+            ("engine over pipeline", "median (least to most)"),
+            [
+                ("pictures per second", spread(speeds, "x")),
+                ("mean wait of a member", spread(waits, "x")),
+            ],
+        )
 
 
 def _due(count: int, gap: float, seed: int) -> list[float]:
@@ -232,7 +234,7 @@ def main() -> None:
     parser.add_argument("figures", nargs="*", choices=[*names, []])
     parser.add_argument("--size", choices=("sd1", "starter"), default="sd1")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--rush", type=float, default=4, help="arrivals while one is painted")
+    parser.add_argument("--rush", type=float, nargs="+", default=[4], help="arrivals a picture")
     parser.add_argument("--compile", action="store_true")
     options = parser.parse_args()
     transformers.utils.logging.disable_progress_bar()
@@ -250,7 +252,7 @@ def main() -> None:
         overhead(model, options.rounds, 256 if sized else 128)
         del model
     figures: Mapping[str, Callable[..., None]] = {
-        "arrivals": partial(arrivals, rush=options.rush),
+        "arrivals": partial(arrivals, rushes=options.rush),
         "samplers": samplers,
     }
     for name, measure in figures.items():
