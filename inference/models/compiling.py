@@ -13,17 +13,14 @@ import threading
 import warnings
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch._C._dynamo.eval_frame import reset_code
-from torch._inductor import config as inductor
-from torch._inductor.codecache import PyCodeCache
-from torch._inductor.runtime import compile_tasks
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +59,7 @@ class Compiled:
         entry = _entry(network)
         self._fast = compile_(entry, dynamic=False)
         self._freezing = freezing
-        weakref.finalize(self, reset_code, entry.__code__)
+        weakref.finalize(self, _forget, entry.__code__)
         #: Shapes that have gone through once.
         self._proven: set[Shape] = set()
         self._failed = False
@@ -85,7 +82,7 @@ class Compiled:
         if not ALONE.acquire(blocking=False):
             return self._plain(*values, **named)
         try:
-            with warnings.catch_warnings(), inductor.patch(freezing=self._freezing):
+            with warnings.catch_warnings(), _freezing() if self._freezing else nullcontext():
                 warnings.simplefilter("ignore")
                 result = self._fast(*values, **named)
         except Exception as error:
@@ -148,14 +145,36 @@ def _entry(network: Callable[..., Any]) -> Callable[..., Any]:
     return entry
 
 
+def _freezing() -> AbstractContextManager[object]:
+    """Let the compiler take weights for constants while this lasts."""
+    from torch._inductor import config
+
+    patched: AbstractContextManager[object] = config.patch(freezing=True)
+    return patched
+
+
+def _forget(code: CodeType) -> None:
+    """Give back what was compiled for a network that is gone; a torch that cannot keeps it."""
+    with suppress(ImportError):
+        from torch._C._dynamo.eval_frame import reset_code
+
+        reset_code(code)
+
+
 def _forget_sources() -> None:
     """Let go of the modules in which compiled networks came: they hold frozen weights for good.
 
-    What was compiled keeps what it needs of its module itself.
+    What was compiled keeps what it needs of its module itself. A torch that has them elsewhere
+    keeps them.
     """
-    PyCodeCache.cache_clear()
-    for name in [name for name in sys.modules if name.startswith(f"{compile_tasks.__name__}.")]:
-        del sys.modules[name]
+    with suppress(ImportError):
+        from torch._inductor.codecache import PyCodeCache
+        from torch._inductor.runtime import compile_tasks
+
+        PyCodeCache.cache_clear()
+        made = f"{compile_tasks.__name__}."
+        for name in [name for name in sys.modules if name.startswith(made)]:
+            del sys.modules[name]
 
 
 def _name(network: Callable[..., Any]) -> str:
