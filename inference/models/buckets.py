@@ -75,8 +75,9 @@ class Buckets:
             return
         self._wanted.add(size)
         own = tree_map_only(Tensor, torch.clone, call)
-        compiling = threading.Thread(target=self._compile, args=(size, own), daemon=True)
-        compiling.start()
+        threading.Thread(
+            target=self._compile, args=(size, own), name="compile", daemon=True
+        ).start()
 
     @torch.inference_mode()
     def _compile(self, size: int, call: tuple[Any, ...]) -> None:

@@ -225,6 +225,10 @@ def to_tensor(picture: Image.Image) -> Tensor:
 
 
 def to_picture(pixels: Tensor) -> Image.Image:
-    """Turn [3, H, W] in −1..1 into an RGB picture, clamped and rounded."""
-    values = (pixels.float().clamp(-1, 1) * 127.5 + 127.5).round().byte()
-    return Image.fromarray(values.permute(1, 2, 0).cpu().numpy())
+    """Turn [3, H, W] in −1..1 into an RGB picture, clamped and rounded; NaN is mid-grey.
+
+    Of float32 on the processor torch computes nothing, so any thread may call this: one that has
+    computed with torch slows the engine's own for as long as it lives.
+    """
+    values = np.nan_to_num(pixels.float().cpu().numpy()).clip(-1, 1) * 127.5 + 127.5
+    return Image.fromarray(values.round().astype(np.uint8).transpose(1, 2, 0))

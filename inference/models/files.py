@@ -81,11 +81,16 @@ def part_folder(path: Path, part: str) -> Path:
 
 
 def part_files(path: Path) -> list[Path]:
-    """List the weight files of a checkpoint's folder, or the one file that it is."""
+    """List the weight files of a checkpoint's folder, or the one file that it is.
+
+    Of a variant's network they are both: its own, and those of the weights it shares.
+    """
     if path.is_file():
         return [path]
     parts = ("unet", "vae", "text_encoder", "text_encoder_2")
     folders = [part_folder(path, part) for part in parts]
+    if is_variant(path):
+        folders.append(path.parent / "unet")
     return [file for folder in folders for file in sorted(folder.glob(f"*{SUFFIX}"))]
 
 

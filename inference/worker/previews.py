@@ -12,12 +12,12 @@ from contextvars import copy_context
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 from torch import Tensor
 
 from inference.engine.task import Run
 from inference.engine.work import Paint, Painted
+from inference.models.diffusion import to_picture
 
 log = logging.getLogger(__name__)
 
@@ -137,9 +137,7 @@ def _write(pictures: list[Tensor | Image.Image], path: Path) -> bool:
 def _opened(picture: Tensor | Image.Image) -> Image.Image:
     if isinstance(picture, Image.Image):
         return picture.convert("RGB")
-    # Not by torch: a thread that has computed with it slows the engine's own for good.
-    values = np.nan_to_num(picture.float().numpy()).clip(-1, 1) * 127.5 + 127.5
-    return Image.fromarray(values.round().astype(np.uint8).transpose(1, 2, 0))
+    return to_picture(picture)
 
 
 def sheet(pictures: list[Image.Image]) -> Image.Image:

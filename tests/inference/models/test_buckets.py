@@ -111,16 +111,14 @@ def test_nobody_waits_for_the_compiler(buckets, compiler):
 
 def test_the_compilers_thread_ends_with_its_size(buckets, compiler):
     """A thread that has computed makes every later operation of the others wait."""
-    before = threading.active_count()
+    before = set(threading.enumerate())
     compiler.gate.clear()
     buckets(*call(2))
-    assert threading.active_count() == before + 1
+    [thread] = set(threading.enumerate()) - before
     compiler.gate.set()
     compiled(buckets, call(2))
-    deadline = time.monotonic() + 30
-    while threading.active_count() > before and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert threading.active_count() == before
+    thread.join(30)
+    assert not thread.is_alive()
 
 
 def test_what_is_not_compiled_runs_on_the_other_network(compiler):

@@ -7,9 +7,12 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from inference.config import EngineConfig
+from inference.models.checkpoint import CONFIGS
 from inference.models.errors import CorruptWeights, MissingWeights
 from inference.models.files import UNET_FILE
+from inference.models.hashes import Hashes
 from inference.models.library import Library
+from inference.models.loader import Loader, weights_of
 
 CPU = torch.device("cpu")
 #: What the variant holds itself; all else is its checkpoint's.
@@ -59,6 +62,13 @@ def test_it_is_listed_after_its_checkpoint_with_a_hash_of_its_own(shelf):
     assert {"starter", "tiny", "tiny-inpaint"} <= set(names)
     assert library.digest("tiny") != library.digest("tiny-inpaint")
     assert library.natural_size("tiny") == library.natural_size("tiny-inpaint")
+
+
+def test_the_guess_before_loading_counts_what_it_shares(shelf):
+    library = make_library(shelf)
+    loader = Loader(shelf, CONFIGS, Hashes(shelf / "hashes.json"), CPU, torch.float32)
+    needed = weights_of(library.diffusion("tiny-inpaint"))
+    assert needed <= loader.expected(shelf / "tiny" / "inpaint") < 2 * needed
 
 
 def test_its_prompts_are_split_as_its_checkpoints(shelf):
