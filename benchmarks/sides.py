@@ -24,7 +24,6 @@ from inference.engine.scheduler import Scheduler
 from inference.engine.work import Ask, Operation, Outcome, Paint
 from inference.models.checkpoint import CONFIGS
 from inference.models.diffusion import CELL, DiffusionModel
-from inference.models.lean import as_its_library_has_it, make_lean
 from inference.models.library import Library
 from inference.models.words import Words
 from inference.prompts.cache import ConditioningCache
@@ -109,7 +108,6 @@ def random_sd1(device: torch.device, dtype: torch.dtype) -> DiffusionModel:
     length = text.config.max_position_embeddings
     text.embeddings.position_ids = torch.arange(length, device=device).expand(1, -1)
     tokenizer = replace(load_tokenizer(CONFIGS / "tokenizer"), pad=config["padding"][0])
-    make_lean(unet)
     return DiffusionModel(
         name="random",
         unet=filled(unet, device, dtype).to(memory_format=torch.channels_last),
@@ -220,10 +218,10 @@ class Pipeline:
         )
         self._model = model
         self._pipeline = diffusers.StableDiffusionImg2ImgPipeline(
-            vae=as_its_library_has_it(model.vae),
+            vae=model.vae,
             text_encoder=None,
             tokenizer=None,
-            unet=as_its_library_has_it(model.unet),
+            unet=model.unet,
             scheduler=scheduler,
             safety_checker=None,
             feature_extractor=None,

@@ -12,8 +12,7 @@ InferenceError
 ├── PictureError          a picture that cannot be worked on: pictures/errors.py
 ├── WireError             a frame that the other side cannot have meant
 └── ServiceError          the workers as a whole
-    ├── NoWorker          nothing is running that could take the job
-    └── WorkerStartFailed the worker process ended before it was ready
+    └── NoWorker          nothing is running that could take the job
 """
 
 from __future__ import annotations
@@ -88,7 +87,3 @@ class ServiceError(InferenceError):
 
 class NoWorker(ServiceError):
     """No worker is running: the job stays in the queue until one is."""
-
-
-class WorkerStartFailed(ServiceError):
-    """The worker process ended before it was ready."""

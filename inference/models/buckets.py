@@ -29,15 +29,10 @@ class Buckets:
         cells: int,
         tokens: int,
         most: int,
-        plain: Any = None,
         compile_: Callable[..., Callable[..., Any]] = compiled,
     ) -> None:
-        """Take the network, the latent's side, the tokens of one chunk and the most entries.
-
-        `plain` is the same network as it runs where it is not compiled, if that is another one.
-        """
+        """Take the network, the latent's side, the tokens of one chunk and the most entries."""
         self.network = unet
-        self._beside = unet if plain is None else plain
         self._latent = (int(unet.config.in_channels), cells, cells)
         self._tokens = tokens
         #: Entries of a call that are compiled.
@@ -67,7 +62,7 @@ class Buckets:
         return _call(self._fast, call)[:count]
 
     def _plain(self, *call: Any) -> Tensor:
-        return _call(self._beside, call)
+        return _call(self.network, call)
 
     def _want(self, size: int, call: tuple[Any, ...]) -> None:
         """Have a size compiled beside the work, with a call like those to come."""

@@ -25,13 +25,13 @@ from inference.models.files import (
 )
 from inference.models.hashes import Hashes
 from inference.models.header import read_header
-from inference.models.lean import as_its_library_has_it, make_lean
-from inference.models.norms import narrow_norms
-from inference.models.packing import gains, pack, packed_bytes
 from inference.models.resident import weight_bytes
 from inference.models.thrift import CPU, TEXT, UNET, VAE, Thrift
 from inference.prompts.chunks import Tokenizer
 from inference.prompts.tokenizer import load_tokenizer
+
+#: Weights of a denoising network on a processor that are few enough to be copied for every size.
+MAX_FROZEN_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True)
@@ -61,13 +61,7 @@ class Loader:
                 model = replace(model, vae=read_vae(vae, config, place, self.dtype))
         else:
             model = load_checkpoint(path, key, place, self.dtype, configs=self.configs, vae=vae)
-        make_lean(model.unet)
-        small = self.device.type == "cpu" and gains(model.unet, self.dtype)
-        fast = self._fast(model, small) if low_memory == "none" else None
-        if self.device.type == "cpu":
-            narrow_norms(model.unet)
-        if small and low_memory == "none":
-            pack(model.unet)
+        fast = self._fast(model) if low_memory == "none" else None
         parts = {UNET: [model.unet], VAE: [model.vae], TEXT: model.words.models}
         return replace(
             model,
@@ -78,7 +72,7 @@ class Loader:
             fast=fast,
         )
 
-    def _fast(self, model: DiffusionModel, small: bool) -> Buckets | None:
+    def _fast(self, model: DiffusionModel) -> Buckets | None:
         """Let the denoising network be compiled, if the host wants that.
 
         A small one is frozen: it has the memory for weights packed anew for every size.
@@ -86,12 +80,11 @@ class Loader:
         if not self.compiled:
             return None
         return Buckets(
-            as_its_library_has_it(model.unet) if small else model.unet,
+            model.unet,
             cells=model.size // CELL,
             tokens=model.words.tokenizer.length,
             most=self.compiled,
-            plain=model.unet,
-            compile_=frozen if small else compiled,
+            compile_=frozen if _is_frozen(model) else compiled,
         )
 
     def expected(self, path: Path) -> int:
@@ -123,8 +116,12 @@ def count_bytes(files: Iterable[Path], dtype: torch.dtype) -> int:
 
 
 def weights_of(model: DiffusionModel) -> int:
-    """Count the bytes of a loaded checkpoint's weights, in all the orders in which they lie."""
+    """Count the bytes of a loaded checkpoint's weights, with the copies that compiling makes."""
     parts = (model.unet, model.vae, *model.words.models)
-    packed = packed_bytes(model.unet)
-    copies = packed * len(model.fast.sizes) if model.fast else 0
-    return weight_bytes(*parts) + packed + copies
+    copies = len(model.fast.sizes) if model.fast and _is_frozen(model) else 0
+    return weight_bytes(*parts) + copies * weight_bytes(model.unet)
+
+
+def _is_frozen(model: DiffusionModel) -> bool:
+    """Whether the denoising network, once compiled, holds a copy of its weights for every size."""
+    return model.device.type == "cpu" and weight_bytes(model.unet) <= MAX_FROZEN_BYTES

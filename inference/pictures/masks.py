@@ -130,22 +130,6 @@ def latent_mask(mask: Image.Image, width: int, height: int, *, soft: bool = Fals
     return values if soft else np.rint(values)
 
 
-def conditioning_mask(
-    mask: Image.Image, width: int, height: int, *, soft: bool = False
-) -> FloatArray:
-    """Make the mask channel of an inpainting checkpoint: height × width, float32 0–1.
-
-    Cut to 0 or 1 (unless `soft`) at full size, then each cell takes its upper left pixel, as
-    nearest-neighbour scaling in tensor libraries does.
-    """
-    values = np.asarray(mask, dtype=np.float32) / np.float32(255)
-    if not soft:
-        values = np.rint(values)
-    rows = np.arange(height) * mask.height // height
-    columns = np.arange(width) * mask.width // width
-    return values[np.ix_(rows, columns)]
-
-
 def lay_over(mask: Image.Image, size: tuple[int, int]) -> tuple[Image.Image, MaskFit]:
     """Scale a mask to its picture's size, and say what that took.
 

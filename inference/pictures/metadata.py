@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
 from PIL import Image, PngImagePlugin
 
-from inference.infotext.comment import decode_comment
 from inference.pictures.errors import TextTooLong, UnsupportedPicture
 
 FileFormat = Literal["png", "jpeg", "webp", "gif"]
@@ -84,18 +83,6 @@ def save(
     return out.getvalue()
 
 
-def read_infotext(data: bytes) -> str | None:
-    """Return the `parameters` text of a picture file, None where it has none.
-
-    Pixels are decoded only where a PNG keeps its text behind them. Broken files have no text.
-    """
-    try:
-        with Image.open(io.BytesIO(data)) as picture:
-            return _text_of(picture)
-    except _UNREADABLE:
-        return None
-
-
 def gif_comment(text: str) -> bytes:
     """Return the bytes of a GIF comment block."""
     comment = text.encode("utf-8")
@@ -130,23 +117,3 @@ def _exif(text: str) -> bytes:
     exif.endian = ">"  # Readers take the two-byte signs to be in the order of the block.
     exif.get_ifd(EXIF_IFD)[USER_COMMENT] = comment
     return exif.tobytes()
-
-
-def _text_of(picture: Image.Image) -> str | None:
-    if isinstance(picture, PngImagePlugin.PngImageFile):
-        return _first_text(picture.info) or _first_text(picture.text)
-    comment = picture.getexif().get_ifd(EXIF_IFD).get(USER_COMMENT)
-    if isinstance(comment, bytes):
-        return decode_comment(comment) or None
-    if isinstance(comment, str):
-        return comment.strip("\0 ") or None
-    note = picture.info.get("comment")
-    return (_as_text(note) or None) if picture.format == "GIF" else None
-
-
-def _first_text(chunks: Mapping[Any, object]) -> str | None:
-    return next((str(chunks[key]) for key in PNG_KEYS if chunks.get(key)), None)
-
-
-def _as_text(note: object) -> str:
-    return note.decode("utf-8", "replace") if isinstance(note, bytes) else str(note or "")

@@ -16,7 +16,7 @@ from PIL import Image
 
 from inference.pictures import gaussian
 from inference.pictures.arrays import FloatArray, to_picture
-from inference.pictures.regions import Box, Size
+from inference.pictures.regions import Size
 
 #: σ in pixels of the last blur over the composite mask.
 FINAL_BLUR = 4.0
@@ -90,15 +90,6 @@ def composite_mask(
     changed = to_picture(1 - kept).resize(size, Image.Resampling.BICUBIC)
     blurred = gaussian.blur(np.asarray(changed, dtype=np.float32), FINAL_BLUR, FINAL_BLUR)
     return to_picture(blurred / 255)
-
-
-def uncrop(mask: Image.Image, box: Box, size: Size) -> Image.Image:
-    """Return a crop's mask scaled into its box of a picture, black outside it; `L`."""
-    whole = Image.new("L", size, 0)
-    left, upper, right, lower = box
-    scaled = mask.resize((right - left, lower - upper), Image.Resampling.BICUBIC)
-    whole.paste(scaled, (left, upper))
-    return whole
 
 
 def smootherstep(x: FloatArray) -> FloatArray:

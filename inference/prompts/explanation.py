@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from inference.prompts.attention import Break, Piece
 from inference.prompts.chunks import ChunkText
@@ -56,36 +55,3 @@ class Explanation:
     remarks: tuple[Remark, ...]
     room: int | None = None  # tokens a chunk holds, where a tokenizer was given
     drawn: Drawn | None = None  # where it is something else than what was written
-
-    def as_dict(self) -> dict[str, Any]:
-        """Give plain lists, numbers and texts, ready for JSON; a break is {"break": true}."""
-        return {
-            "steps": self.steps,
-            "chunk": self.room,
-            "drawn": None if self.drawn is None else asdict(self.drawn),
-            "prompt": [_table(part) for part in self.prompt],
-            "negative": _table(self.negative),
-            "networks": [
-                {"kind": item.kind, "arguments": list(item.arguments), "named": dict(item.named)}
-                for item in self.networks
-            ],
-            "remarks": [asdict(remark) for remark in self.remarks],
-        }
-
-
-def _table(part: PartTable) -> dict[str, Any]:
-    return {
-        "weight": part.weight,
-        "texts": [
-            {
-                "text": row.text,
-                "steps": list(row.steps),
-                "pieces": [
-                    {"break": True} if isinstance(piece, Break) else asdict(piece)
-                    for piece in row.pieces
-                ],
-                "chunks": [asdict(chunk) for chunk in row.chunks],
-            }
-            for row in part.rows
-        ],
-    }

@@ -27,7 +27,7 @@ from inference.sampling.samplers.unipc import unipc
 from inference.sampling.schedules import SCHEDULES
 from inference.sampling.traits import TRAITS, SamplerTraits
 
-__all__ = ["SAMPLERS", "SCHEDULES", "Run", "SamplerSpec", "names", "schedule_names"]
+__all__ = ["SAMPLERS", "SCHEDULES", "Run", "SamplerSpec", "names"]
 
 Run = Callable[[Tensor, Sigmas, NoiseSource], Sampler]
 
@@ -69,8 +69,3 @@ SAMPLERS: Mapping[str, SamplerSpec] = MappingProxyType(
 def names() -> tuple[str, ...]:
     """Return the samplers' names in the order they are shown."""
     return tuple(SAMPLERS)
-
-
-def schedule_names() -> tuple[str, ...]:
-    """Return the schedules' names in the order they are shown."""
-    return tuple(SCHEDULES)

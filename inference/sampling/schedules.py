@@ -13,7 +13,7 @@ from types import MappingProxyType
 from inference.sampling.beta import beta_quantile
 from inference.sampling.table import NoiseTable, linspace
 
-__all__ = ["ALIGN_YOUR_STEPS", "SCHEDULES", "NoiseTable", "Schedule", "flow", "sigmas"]
+__all__ = ["ALIGN_YOUR_STEPS", "SCHEDULES", "NoiseTable", "Schedule", "sigmas"]
 
 Schedule = Callable[[int, NoiseTable], list[float]]
 
@@ -115,15 +115,6 @@ def beta(n: int, table: NoiseTable) -> list[float]:
     span = table.sigma_max - table.sigma_min
     quantiles = (beta_quantile(p, BETA_ALPHA, BETA_BETA) for p in linspace(1.0, 0.0, n))
     return [table.sigma_min + span * q for q in quantiles]
-
-
-def flow(n: int, shift: float = 1.0) -> tuple[float, ...]:
-    """Return n falling sigmas in (0, 1] and the final 0 for a flow-matching network.
-
-    ``shift`` > 1 spends more steps at high noise: s·σ/(1 + (s − 1)·σ) (Esser et al. 2024, eq. 23).
-    """
-    plain = linspace(1.0, 0.0, n + 1)
-    return tuple(shift * s / (1 + (shift - 1) * s) for s in plain)
 
 
 def _interpolate(values: list[float], at: float) -> float:

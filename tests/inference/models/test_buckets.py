@@ -121,18 +121,6 @@ def test_the_compilers_thread_ends_with_its_size(buckets, compiler):
     assert not thread.is_alive()
 
 
-def test_what_is_not_compiled_runs_on_the_other_network(compiler):
-    class Other(Network):
-        def forward(self, *given, **named):
-            return SimpleNamespace(sample=torch.full_like(given[0], 7.0))
-
-    pair = Buckets(Network(), cells=CELLS, tokens=TOKENS, most=2, plain=Other(), compile_=compiler)
-    inputs, timestep, text, added = call(2)
-    assert (pair(*call(2)) == 7).all()
-    expected = Network()(inputs, timestep, text, added_cond_kwargs=added).sample
-    torch.testing.assert_close(compiled(pair, call(2)), expected)
-
-
 @pytest.mark.parametrize("other", [call(9), call(2, cells=16), call(2, tokens=8)])
 def test_other_sizes_run_as_without_it(buckets, compiler, other):
     inputs, timestep, text, added = other

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from inference.pictures.grid import BACKGROUND, animate, contact_sheet, near_square
-from inference.pictures.metadata import read_infotext
+from tests.doubles.infotext import read_infotext
 from tests.inference.pictures.samples import cat, noise
 
 

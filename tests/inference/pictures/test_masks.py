@@ -124,16 +124,6 @@ def test_latent_mask_rounds():
     assert masks.latent_mask(Image.new("L", (8, 8), 128), 1, 1)[0, 0] == 1
 
 
-def test_conditioning_mask_takes_upper_left_pixels():
-    mask = Image.new("L", (16, 8), 0)
-    mask.putpixel((8, 0), 255)
-    mask.putpixel((3, 3), 255)
-    assert masks.conditioning_mask(mask, 2, 1).tolist() == [[0, 1]]
-    mask.putpixel((8, 0), 51)
-    assert masks.conditioning_mask(mask, 2, 1).tolist() == [[0, 0]]
-    assert [0, pytest.approx(0.2)] == masks.conditioning_mask(mask, 2, 1, soft=True)[0].tolist()
-
-
 @pytest.mark.parametrize(
     ("size", "fit"),
     [((40, 20), MaskFit.SAME), ((80, 40), MaskFit.SCALED), ((20, 20), MaskFit.STRETCHED)],

@@ -1,15 +1,14 @@
 from __future__ import annotations
 
 import io
-import struct
-import zlib
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms, PngImagePlugin
+from PIL import Image, ImageCms
 
 from inference.pictures.errors import TextTooLong, UnsupportedPicture
-from inference.pictures.metadata import EXIF_IFD, USER_COMMENT, read_infotext, save, save_png
+from inference.pictures.metadata import save, save_png
+from tests.doubles.infotext import read_infotext
 
 TEXT = "zażółć gęślą, ねこ 🐈\nNegative prompt: blur\nSteps: 20, Sampler: Euler a, Seed: 7"
 GPS_IFD = 0x8825
@@ -85,62 +84,3 @@ def test_too_large_or_unknown():
 
 def test_lone_surrogates_and_zeros_do_not_stop_a_file():
     assert read_infotext(save_png(noisy(), "a\ud800\0b")) == "a?b"
-
-
-def jpeg_with_comment(comment, endian=">"):
-    exif = Image.Exif()
-    exif.endian = endian
-    exif.get_ifd(EXIF_IFD)[USER_COMMENT] = comment
-    out = io.BytesIO()
-    noisy().save(out, "JPEG", exif=exif)
-    return out.getvalue()
-
-
-@pytest.mark.parametrize(
-    "comment",
-    [
-        b"UNICODE\0" + "Füße".encode("utf-16-le"),
-        b"UNICODE\0" + "Füße".encode("utf-16"),
-        b"UNICODE\0" + "Füße".encode("utf-16-be"),
-        b"ASCII\0\0\0" + "Füße".encode(),
-        b"\0" * 8 + "Füße".encode(),
-        "Füße".encode(),
-    ],
-)
-def test_other_writers_comments(comment):
-    assert read_infotext(jpeg_with_comment(comment)) == "Füße"
-    assert read_infotext(jpeg_with_comment(comment, "<")) == "Füße"
-
-
-def test_comment_as_plain_exif_text():
-    exif = Image.Exif()
-    exif.get_ifd(EXIF_IFD)[USER_COMMENT] = "plain words"
-    out = io.BytesIO()
-    noisy().save(out, "JPEG", exif=exif)
-    assert read_infotext(out.getvalue()) == "plain words"
-
-
-def test_text_behind_the_pixels():
-    data = save_png(noisy())
-    body = b"tEXt" + b"parameters\0late text"
-    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
-    assert read_infotext(data[:-12] + chunk + data[-12:]) == "late text"
-
-
-def test_postprocessing_chunk():
-    info = PngImagePlugin.PngInfo()
-    info.add_text("extras", "Postprocess upscale by: 2")
-    out = io.BytesIO()
-    noisy().save(out, "PNG", pnginfo=info)
-    assert read_infotext(out.getvalue()) == "Postprocess upscale by: 2"
-
-
-@pytest.mark.parametrize("data", [b"", b"nothing", save_png(noisy(), TEXT)[:30]])
-def test_broken_files_have_no_text(data):
-    assert read_infotext(data) is None
-
-
-def test_huge_picture_headers_have_no_text():
-    data = bytearray(save_png(noisy(), TEXT))
-    data[16:24] = struct.pack(">II", 60_000, 60_000)
-    assert read_infotext(bytes(data)) is None

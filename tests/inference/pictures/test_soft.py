@@ -9,9 +9,7 @@ from inference.pictures.soft import (
     composite_mask,
     percentile_filter,
     smootherstep,
-    uncrop,
 )
-from tests.inference.pictures.samples import rectangle
 
 SETTINGS = SoftSettings()
 
@@ -94,9 +92,3 @@ def test_the_mask_can_decide():
     out = np.asarray(composite_mask(original, repainted, mask, (128, 192), settings))
     assert out[:60].min() > 250
     assert out[130:].max() < 5
-
-
-def test_uncrop():
-    whole = uncrop(rectangle((16, 16), (0, 0, 16, 16)), (10, 5, 30, 25), (50, 40))
-    assert whole.size == (50, 40)
-    assert whole.getbbox() == (10, 5, 30, 25)

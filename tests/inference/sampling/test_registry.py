@@ -7,7 +7,7 @@ import torch
 
 from inference.jobs import names as jobs
 from inference.sampling.noise import NoiseSource
-from inference.sampling.registry import SAMPLERS, SCHEDULES, names, schedule_names
+from inference.sampling.registry import SAMPLERS, SCHEDULES, names
 from inference.sampling.starts import from_latent, from_noise
 from inference.sampling.steps import plan
 from inference.sampling.table import NoiseTable
@@ -133,12 +133,11 @@ def test_a_sampler_leaves_what_it_was_given(gaussian, sampler):
 
 def test_every_sampler_has_its_facts():
     assert tuple(TRAITS) == names()
-    assert tuple(SCHEDULES) == schedule_names()
 
 
 def test_jobs_may_ask_for_exactly_these():
     assert jobs.SAMPLERS == names()
-    assert jobs.SCHEDULES == schedule_names()
+    assert jobs.SCHEDULES == tuple(SCHEDULES)
 
 
 def test_a_spec_carries_its_own_name():

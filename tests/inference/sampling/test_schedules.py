@@ -4,11 +4,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from diffusers import EulerDiscreteScheduler, FlowMatchEulerDiscreteScheduler
+from diffusers import EulerDiscreteScheduler
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from inference.sampling.schedules import SCHEDULES, ddim_timesteps, flow, sigmas
+from inference.sampling.schedules import SCHEDULES, ddim_timesteps, sigmas
 from inference.sampling.table import NoiseTable
 
 # Diffusers 0.42 turns tensors to arrays in a way that numpy 2 warns of.
@@ -108,13 +108,6 @@ def test_ddim_timesteps_of_more_steps_than_training_share_it():
     timesteps = ddim_timesteps(4000, TABLE)
     assert timesteps[:3] == pytest.approx([1, 1 + 998 / 3999, 1 + 2 * 998 / 3999])
     assert timesteps[-1] == pytest.approx(999)
-
-
-@pytest.mark.parametrize("shift", [1.0, 3.0])
-def test_flow_equals_diffusers_shift(shift):
-    scheduler = FlowMatchEulerDiscreteScheduler(shift=shift)
-    scheduler.set_timesteps(sigmas=[1 - i / 8 for i in range(8)])
-    assert scheduler.sigmas.tolist() == pytest.approx(list(flow(8, shift)))
 
 
 def test_an_unknown_schedule_names_the_known_ones():
