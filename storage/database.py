@@ -16,7 +16,7 @@ import aiosqlite
 from storage.border import disk_border, sqlite_border
 from storage.errors import BackupExists, DatabaseClosed, DatabaseCorrupt, StorageError
 from storage.migrations import migrate
-from storage.owner_lock import OwnerLock
+from storage.owner_lock import hold_owner_lock
 from storage.settling import settle
 
 logger = logging.getLogger(__name__)
@@ -119,7 +119,7 @@ class Database:
             if not self.read_only:
                 with disk_border():
                     self.path.parent.mkdir(parents=True, exist_ok=True)
-                    stack.enter_context(OwnerLock(self.path))
+                    stack.enter_context(hold_owner_lock(self.path))
             with sqlite_border(self.path):
                 self._connection = await self._connect()
             stack.push_async_callback(self._disconnect)

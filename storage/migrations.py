@@ -33,7 +33,7 @@ RECORDS = """
 class Migration:
     """One file of SQL."""
 
-    #: Counts from 1 without gaps.
+    #: Counts up without gaps.
     number: int
     #: The words of the file's name.
     name: str
@@ -62,28 +62,36 @@ def shipped(folder: Path = FOLDER) -> list[Migration]:
     Raises:
         MigrationError: the files' numbers have a gap or a double.
     """
-    found = [Migration.read(path) for path in sorted(folder.glob("*.sql"))]
-    if [each.number for each in found] != list(range(1, len(found) + 1)):
-        raise MigrationError("The migration files are not numbered 1, 2, 3 without a gap.")
-    return found
+    migrations = [Migration.read(path) for path in sorted(folder.glob("*.sql"))]
+    numbers = [migration.number for migration in migrations]
+    if numbers != list(range(numbers[0], numbers[0] + len(numbers))):
+        raise MigrationError("The migration files are not numbered one by one without a gap.")
+    return migrations
 
 
 async def migrate(database: Database, folder: Path = FOLDER) -> list[Migration]:
     """Bring the schema up to this version and return what was applied.
 
     Raises:
-        MigrationError: the file belongs to another program or to a newer version.
+        MigrationError: the file belongs to another program, to a newer version, or to one from
+            before the first release.
     """
     known = shipped(folder)
     await _claim_file(database)
-    applied = await database.fetch_all("SELECT number FROM migration ORDER BY number")
-    if len(applied) > len(known):
+    schema = int(await database.fetch_value("SELECT coalesce(max(number), 0) FROM migration"))
+    if schema > known[-1].number:
         raise MigrationError(
             f"The database {database.path} was written by a newer version of Easel (schema "
-            f"{len(applied)}; this version knows {len(known)}). Update Easel, or use a backup "
+            f"{schema}; this version knows {known[-1].number}). Update Easel, or use a backup "
             "from before the update."
         )
-    waiting = known[len(applied) :]
+    if 0 < schema < known[0].number:
+        raise MigrationError(
+            f"The database {database.path} was written by a version from before the first release "
+            f"(schema {schema}; this version knows {known[0].number} and later). Choose another "
+            "file, or open it once with the version that wrote it and export what you need."
+        )
+    waiting = [migration for migration in known if migration.number > schema]
     for migration in waiting:
         await _apply(database, migration)
     return waiting

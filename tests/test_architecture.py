@@ -49,7 +49,7 @@ ALLOWED = {
         "PIL",
         "numpy",
     },
-    "storage": {"aiosqlite"},
+    "storage": {"aiosqlite", "filelock"},
 }
 #: Optional extras, imported in these places only.
 EXTRAS = {

@@ -42,7 +42,7 @@ async def test_a_database_is_opened_again_with_what_it_held(folder):
 
 
 async def test_a_later_migration_is_applied_to_an_old_database(database, files):
-    last = len(shipped())
+    last = shipped()[-1].number
     folder = files(
         **shipped_texts(), **{f"_{last + 1:04d}_more": "CREATE TABLE more (a);\nDROP TABLE more;"}
     )
@@ -53,7 +53,7 @@ async def test_a_later_migration_is_applied_to_an_old_database(database, files):
 
 
 async def test_a_migration_that_fails_leaves_nothing_of_itself(database, files):
-    last = len(shipped())
+    last = shipped()[-1].number
     folder = files(
         **shipped_texts(), **{f"_{last + 1:04d}_bad": "CREATE TABLE half (a);\nCREATE NONSENSE;"}
     )
@@ -61,7 +61,7 @@ async def test_a_migration_that_fails_leaves_nothing_of_itself(database, files):
     with pytest.raises(DatabaseFailed):
         await migrate(database, folder)
 
-    assert last == await database.fetch_value("SELECT count(*) FROM migration")
+    assert last == await database.fetch_value("SELECT max(number) FROM migration")
     assert 0 == await database.fetch_value("SELECT count(*) FROM sqlite_schema WHERE name = 'half'")
 
 
@@ -111,20 +111,25 @@ async def test_every_table_is_strict(database):
     assert {"sqlite_schema", "sqlite_sequence"} == loose
 
 
-def test_costs_of_an_older_database_keep_their_proportions():
-    job = """INSERT INTO job (id, kind, params, inputs, owner, reply_to, idempotency_key, cost,
-                              priority, weight, created_at)
-             VALUES (printf('%020d', ?), 'k', '{}', '{}', 'ada', '', ?, ?, 0, 1, 0)"""
-    with closing(sqlite3.connect(":memory:")) as old:
-        for migration in shipped()[:9]:
-            old.executescript(migration.sql)
-        old.execute("INSERT INTO member (owner, vtime) VALUES ('ada', 10), ('bob', 30)")
-        for number, cost in enumerate((4.0, 8.0)):
-            old.execute(job, (number, str(number), cost))
+async def test_a_database_of_the_last_schema_before_the_release_is_opened_as_it_is(folder):
+    async with Database(folder / "easel.db") as database:
+        await database.execute("INSERT INTO member (owner) VALUES ('ada')")
+        for number in range(1, shipped()[0].number):
+            await database.execute("INSERT INTO migration VALUES (?, 'earlier', 0)", (number,))
 
-        old.executescript(shipped()[9].sql)
+    async with Database(folder / "easel.db") as database:
+        assert await migrate(database) == []
+        assert await database.fetch_value("SELECT owner FROM member") == "ada"
 
-        members = [row[0] for row in old.execute("SELECT vtime FROM member ORDER BY owner")]
-        costs = list(old.execute("SELECT cost, ahead FROM job ORDER BY id"))
-    assert pytest.approx([30.6, 91.8]) == members
-    assert [pytest.approx((12.24, 0.0)), pytest.approx((24.48, 12.24))] == costs
+
+async def test_a_database_of_an_earlier_schema_is_refused_and_left_alone(folder):
+    path = folder / "easel.db"
+    async with Database(path) as database:
+        await database.execute("UPDATE migration SET number = 9")
+
+    with pytest.raises(MigrationError, match="before the first release"):
+        async with Database(path):
+            pass
+
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("SELECT number FROM migration").fetchall() == [(9,)]

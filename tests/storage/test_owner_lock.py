@@ -7,15 +7,15 @@ import sys
 import pytest
 
 from storage.errors import DatabaseLocked
-from storage.owner_lock import OwnerLock
+from storage.owner_lock import hold_owner_lock
 
 TRY = """
 import sys
 from pathlib import Path
 from storage.errors import DatabaseLocked
-from storage.owner_lock import OwnerLock
+from storage.owner_lock import hold_owner_lock
 try:
-    with OwnerLock(Path(sys.argv[1])):
+    with hold_owner_lock(Path(sys.argv[1])):
         print("free")
 except DatabaseLocked as error:
     print(error.holder)
@@ -32,7 +32,7 @@ def ask_from_another_process(database):
 def test_another_process_is_told_who_holds_the_lock(tmp_path):
     database = tmp_path / "easel.db"
 
-    with OwnerLock(database):
+    with hold_owner_lock(database):
         assert str(os.getpid()) == ask_from_another_process(database)
     assert "free" == ask_from_another_process(database)
 
@@ -40,17 +40,17 @@ def test_another_process_is_told_who_holds_the_lock(tmp_path):
 def test_a_second_owner_in_one_process_is_refused_and_spoils_nothing(tmp_path):
     database = tmp_path / "easel.db"
 
-    with OwnerLock(database):
+    with hold_owner_lock(database):
         for _ in range(2):
-            with pytest.raises(DatabaseLocked), OwnerLock(database):
+            with pytest.raises(DatabaseLocked), hold_owner_lock(database):
                 pass
-    with OwnerLock(database):
+    with hold_owner_lock(database):
         pass
 
 
 def test_a_child_process_inherits_no_ownership(tmp_path):
     database = tmp_path / "easel.db"
-    with OwnerLock(database):
+    with hold_owner_lock(database):
         child = subprocess.Popen(
             [sys.executable, "-c", "print('up', flush=True); input()"],
             stdin=subprocess.PIPE,
@@ -59,11 +59,5 @@ def test_a_child_process_inherits_no_ownership(tmp_path):
         )
         assert b"up\n" == child.stdout.readline()
 
-    with child, OwnerLock(database):
+    with child, hold_owner_lock(database):
         child.communicate(b"\n")
-
-
-def test_a_lock_given_up_twice_is_given_up(tmp_path):
-    lock = OwnerLock(tmp_path / "easel.db")
-    with lock:
-        lock.__exit__(None, None, None)
