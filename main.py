@@ -9,13 +9,13 @@ from pathlib import Path
 
 from bot.cli.arguments import add_kinds
 from bot.errors import SettingsError
-from bot.logs import configure
+from bot.logs import configure_logging
 from bot.settings import Settings, read_settings
 
-REFUSED = 2
+BAD_SETTINGS_EXIT_CODE = 2
 
 
-def parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
     """Describe every command."""
     top = argparse.ArgumentParser(prog="main.py", description=__doc__)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -40,18 +40,20 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-async def perform(arguments: argparse.Namespace, settings: Settings) -> int:
+async def run_command(arguments: argparse.Namespace, settings: Settings) -> int:
     """Run one command and return the exit code."""
     # Each command imports what it needs: none of them waits for the others' libraries.
     match arguments.command:
         case "run":
-            from bot.cli.run import run
+            from bot.cli.run import run_bot
 
-            return await run(settings)
+            return await run_bot(settings)
         case "demo":
-            from bot.cli.demo import show
+            from bot.cli.demo import run_demo
 
-            return await show(settings, out=arguments.out, port=arguments.port, once=arguments.once)
+            return await run_demo(
+                settings, out=arguments.out, port=arguments.port, once=arguments.once
+            )
         case "job":
             from bot.cli.job import run_job
 
@@ -63,33 +65,33 @@ async def perform(arguments: argparse.Namespace, settings: Settings) -> int:
 
             if arguments.action == "list":
                 return await list_models(settings)
-            given = [arguments.target] if arguments.target else []
-            given += ["--name", arguments.name] if arguments.name else []
-            given += ["--yes"] if arguments.yes else []
-            return await manage_models(settings, arguments.action, *given)
+            model_arguments = [arguments.target] if arguments.target else []
+            model_arguments += ["--name", arguments.name] if arguments.name else []
+            model_arguments += ["--yes"] if arguments.yes else []
+            return await manage_models(settings, arguments.action, *model_arguments)
         case "backup":
-            from bot.cli.backup import copy_to
+            from bot.cli.backup import write_backup
 
-            return await copy_to(settings, arguments.target)
+            return await write_backup(settings, arguments.target)
         case _:
-            from bot.cli.doctor import examine
+            from bot.cli.doctor import run_checks
 
-            return await examine(settings)
+            return await run_checks(settings)
 
 
 def main() -> int:
     """Read the arguments and the environment, then act."""
-    arguments = parser().parse_args()
+    arguments = build_parser().parse_args()
     try:
         settings = read_settings()
     except SettingsError as error:
         print(error, file=sys.stderr)
-        return REFUSED
+        return BAD_SETTINGS_EXIT_CODE
     if getattr(arguments, "data_dir", None):
         settings = settings.model_copy(update={"data_dir": arguments.data_dir})
-    configure(settings.log_level, settings.log_format)
+    configure_logging(settings.log_level, settings.log_format)
     try:
-        return asyncio.run(perform(arguments, settings))
+        return asyncio.run(run_command(arguments, settings))
     except KeyboardInterrupt:
         return 130
 

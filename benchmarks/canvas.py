@@ -24,20 +24,20 @@ from PIL import Image
 
 from benchmarks.table import show, spread
 from inference.config import MAX_BATCH, EngineConfig
-from inference.engine.engine import Broken, Done, Engine, lane_limit
+from inference.engine.engine import Engine, RunCompleted, RunFailed, aux_batch_limit
 from inference.engine.runner import Runner
 from inference.engine.scheduler import Scheduler
-from inference.engine.work import Outcome
-from inference.jobs import Img2Img, Inpaint, Job, Upscale
-from inference.models.library import Library
+from inference.engine.work import JobResult
+from inference.jobs import Img2ImgJob, InpaintJob, Job, UpscaleJob
+from inference.models.library import ModelLibrary
 from inference.operations.redraw import tile_grid
 from inference.operations.registry import OPERATIONS
-from inference.operations.studio import Studio
-from inference.pictures.metadata import save_png
-from inference.pictures.tiles import cut
-from inference.worker.hands import make_hands
+from inference.operations.studio import OperationContext
+from inference.pictures.metadata import encode_png
+from inference.pictures.tiles import cut_tiles
+from inference.worker.hands import build_executors
 
-Pictures = Mapping[str, Image.Image]
+Images = Mapping[str, Image.Image]
 
 SAMPLE = Path(__file__).parent.parent / "bot" / "samples" / "red-apple.png"
 PROMPT = "red apple noto style on white background"
@@ -52,25 +52,25 @@ class Bench:
 
     def __init__(self, folder: str) -> None:
         config = EngineConfig(cache_dir=folder, models_dir=folder, dtype="float32", device="cpu")
-        self.library = Library(config, torch.device("cpu"), torch.float32)
-        self.studio = Studio(self.library)
+        self.library = ModelLibrary(config, torch.device("cpu"), torch.float32)
+        self.studio = OperationContext(self.library)
 
-    def run(self, jobs: Sequence[tuple[Job, Pictures]]) -> list[Outcome]:
+    def run(self, jobs: Sequence[tuple[Job, Images]]) -> list[JobResult]:
         """Run jobs at once; their outcomes in the same order."""
-        hands = make_hands(self.library)
-        limit = lane_limit(MAX_BATCH, 4)
+        hands = build_executors(self.library)
+        limit = aux_batch_limit(MAX_BATCH, 4)
         engine = Engine(Runner(self.library, hands), Scheduler(MAX_BATCH, limit))
-        ended: dict[str, Outcome] = {}
+        ended: dict[str, JobResult] = {}
         reports = []
-        for number, (job, pictures) in enumerate(jobs):
-            operation = OPERATIONS[job.kind](job, pictures, self.studio)
-            reports += engine.add(str(number), 1, operation)
+        for number, (job, images) in enumerate(jobs):
+            operation = OPERATIONS[job.kind](job, images, self.studio)
+            reports += engine.add_job(str(number), 1, operation)
         while len(ended) < len(jobs):
             for report in reports:
-                if isinstance(report, Broken):
+                if isinstance(report, RunFailed):
                     raise report.error
-                if isinstance(report, Done):
-                    ended[report.run.job_id] = report.outcome
+                if isinstance(report, RunCompleted):
+                    ended[report.run.job_id] = report.result
             reports = engine.step()
         return [ended[str(number)] for number in range(len(jobs))]
 
@@ -79,11 +79,11 @@ def redrawing(bench: Bench, rounds: int) -> tuple[list[float], int, Image.Image]
     """Time a redraw against its tiles as jobs of their own; ratios, number of tiles, the result."""
     clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
     source = Image.open(SAMPLE).convert("RGB").resize((128, 128), Image.Resampling.LANCZOS)
-    job = Upscale(mode="redraw", upscaler="lanczos", factor=FACTOR, overlap=OVERLAP, **SETTINGS)
+    job = UpscaleJob(mode="redraw", upscaler="lanczos", factor=FACTOR, overlap=OVERLAP, **SETTINGS)
     size = round(128 * FACTOR)
     grid = tile_grid((size, size), 128, OVERLAP)
-    tiles = cut(source.resize((size, size), Image.Resampling.LANCZOS), grid)
-    alone = [(Img2Img(**SETTINGS | {"seed": 5 + k}), {"image": t}) for k, t in enumerate(tiles)]
+    tiles = cut_tiles(source.resize((size, size), Image.Resampling.LANCZOS), grid)
+    alone = [(Img2ImgJob(**SETTINGS | {"seed": 5 + k}), {"image": t}) for k, t in enumerate(tiles)]
     ratios = []
     for turn in range(rounds + 1):
         begun = clock()
@@ -92,13 +92,13 @@ def redrawing(bench: Bench, rounds: int) -> tuple[list[float], int, Image.Image]
         (outcome,) = bench.run([(job, {"image": source})])
         if turn:
             ratios.append((clock() - middle) / (middle - begun))
-    return ratios, len(tiles), outcome.pictures[0].picture
+    return ratios, len(tiles), outcome.images[0].image
 
 
-def lines(picture: Image.Image, size: int) -> tuple[float, float]:
+def lines(image: Image.Image, size: int) -> tuple[float, float]:
     """Return the mean grey step at the tiles' borders, and that at other places beside them."""
     grid = tile_grid((size, size), 128, OVERLAP)
-    pixels = np.asarray(picture, np.float32)
+    pixels = np.asarray(image, np.float32)
     across = [pixels, pixels.transpose(1, 0, 2)]
     ends = sorted({x + 128 for x in grid.xs[:-1]} | set(grid.xs[1:]))
     beside = [end + shift for end in ends for shift in (-20, -14, 14, 20)]
@@ -126,9 +126,9 @@ def differing(bench: Bench, masks: int) -> int:
         x, y = int(rng.integers(0, width)), int(rng.integers(0, height))
         mask[y : y + int(rng.integers(1, 200)), x : x + int(rng.integers(1, 200))] = 255
         area = ("whole picture", "only masked")[number % 2]
-        job = Inpaint(area=area, mask_blur=0, steps=1, seed=number, prompt=PROMPT)
+        job = InpaintJob(area=area, mask_blur=0, steps=1, seed=number, prompt=PROMPT)
         (outcome,) = bench.run([(job, {"image": source, "mask": Image.fromarray(mask)})])
-        moved = np.asarray(outcome.pictures[0].picture) != np.asarray(source)
+        moved = np.asarray(outcome.images[0].image) != np.asarray(source)
         count += int((moved.any(-1) & (mask == 0)).sum())
     return count
 
@@ -136,18 +136,18 @@ def differing(bench: Bench, masks: int) -> int:
 def peak(case: str, folder: str) -> None:
     """Open a picture as a worker does, run one job on it, write the result, print the peak."""
     bench = Bench(folder)
-    bench.library.diffusion("")
+    bench.library.get_checkpoint("")
     with Image.open(Path(folder) / f"{case}.png") as opened:
-        pictures = {"image": opened.convert("RGB")}
+        images = {"image": opened.convert("RGB")}
     common = SETTINGS | {"width": WORKED, "height": WORKED, "steps": 2}
-    job: Job = Img2Img(**common)
+    job: Job = Img2ImgJob(**common)
     if case == "large":
         mask = Image.new("L", (LARGE, LARGE))
         mask.paste(255, (2000, 2000, 2000 + MASK, 2000 + MASK))
-        pictures["mask"] = mask
-        job = Inpaint(area="only masked", **common)
-    (outcome,) = bench.run([(job, pictures)])
-    save_png(outcome.pictures[0].picture, outcome.pictures[0].infotext)
+        images["mask"] = mask
+        job = InpaintJob(area="only masked", **common)
+    (outcome,) = bench.run([(job, images)])
+    encode_png(outcome.images[0].image, outcome.images[0].infotext)
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 

@@ -37,9 +37,9 @@ from benchmarks.sides import (
 )
 from benchmarks.table import show, spread
 from inference.config import EngineConfig
-from inference.engine.work import Paint
+from inference.engine.work import DenoiseWork
 from inference.models.diffusion import DiffusionModel
-from inference.models.library import Library
+from inference.models.library import ModelLibrary
 from inference.models.precision import choose_device, choose_dtype
 
 #: Multiplications and additions of one network call at 512 x 512, for one row, in 1e12.
@@ -122,7 +122,9 @@ def _due(count: int, gap: float, seed: int) -> list[float]:
     return times
 
 
-def _one_by_one(pipeline: Pipeline, works: Sequence[Paint], due: Sequence[float]) -> list[float]:
+def _one_by_one(
+    pipeline: Pipeline, works: Sequence[DenoiseWork], due: Sequence[float]
+) -> list[float]:
     begin, ends = time.perf_counter(), []
     for work, at in zip(works, due, strict=True):
         time.sleep(max(0.0, at - (time.perf_counter() - begin)))
@@ -160,10 +162,12 @@ def switches(count: int = 100) -> None:
     with tempfile.TemporaryDirectory() as folder:
         nbytes = [_save(Path(folder) / name, seed) for seed, name in enumerate("ab")]
         config = EngineConfig(model="a", models_dir=folder, cache_dir=f"{folder}/cache")
-        library = Library(config, torch.device("cpu"), torch.float32, budget=int(1.5 * nbytes[0]))
+        library = ModelLibrary(
+            config, torch.device("cpu"), torch.float32, budget=int(1.5 * nbytes[0])
+        )
         held = []
         for turn in range(count):
-            library.diffusion("ab"[turn % 2])
+            library.get_checkpoint("ab"[turn % 2])
             gc.collect()
             held.append(_resident_bytes())
     growth = max(held[10:]) / held[9] - 1

@@ -19,8 +19,8 @@ from PIL import Image
 from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel
 
 from inference.interrogation.clip_ranker import ClipRanker
-from inference.interrogation.features import ready
-from inference.interrogation.matches import normalised
+from inference.interrogation.features import build_features
+from inference.interrogation.matches import normalise_rows
 from inference.prompts.chunks import Tokenizer
 
 PHRASES = 100_000
@@ -51,15 +51,15 @@ def measure(shape: tuple[int, ...], count: int, runs: int) -> tuple[float, float
     """Return the least seconds of encoding a picture and of ranking it over `count` phrases."""
     ranker = random_ranker(shape)
     generator = torch.Generator().manual_seed(0)
-    features = ready(normalised(torch.randn(count, shape[-1], generator=generator)))
+    features = build_features(normalise_rows(torch.randn(count, shape[-1], generator=generator)))
     phrases = [str(number) for number in range(count)]
     pixels = np.random.default_rng(0).integers(0, 256, (shape[0], shape[0], 3), dtype=np.uint8)
-    pictures = [Image.fromarray(pixels)]
-    vector = ranker.encode_pictures(pictures)[0]
+    images = [Image.fromarray(pixels)]
+    vector = ranker.encode_images(images)[0]
     times = least_times(
         [
-            lambda: ranker.encode_pictures(pictures),
-            lambda: features.rank(vector, phrases, TOP),
+            lambda: ranker.encode_images(images),
+            lambda: features.rank_phrases(vector, phrases, TOP),
         ],
         runs,
     )

@@ -16,23 +16,23 @@ from pathlib import Path
 from PIL import Image
 
 from benchmarks.table import show, spread
-from inference.commands import Submit
+from inference.commands import SubmitJob
 from inference.config import EngineConfig
-from inference.events import Failed, Finished, Ready, Troubled
-from inference.jobs import Img2Img
-from inference.service import LocalService
+from inference.events import JobFailed, JobFinished, StartFailed, WorkerReady
+from inference.jobs import Img2ImgJob
+from inference.service import LocalWorkerPool
 
 MEMBERS = 8
 SAMPLE = Path(__file__).parent.parent / "bot" / "samples" / "red-apple.png"
 PROMPTS = ("strawberry", "green apple", "red heart", "orange", "pizza", "cat face", "tree", "bus")
 
 
-def job(number: int) -> Img2Img:
+def job(number: int) -> Img2ImgJob:
     """Make the job of one member: 20 steps of the starter model on a 128-pixel picture."""
-    return Img2Img(prompt=f"{PROMPTS[number]} noto style", seed=number, steps=20)
+    return Img2ImgJob(prompt=f"{PROMPTS[number]} noto style", seed=number, steps=20)
 
 
-async def run(service: LocalService, picture: str, numbers: Sequence[int], mark: str) -> float:
+async def run(service: LocalWorkerPool, image: str, numbers: Sequence[int], mark: str) -> float:
     """Submit jobs at once and return the seconds until the last is done."""
     worker = service.free_worker()
     if worker is None:
@@ -40,46 +40,46 @@ async def run(service: LocalService, picture: str, numbers: Sequence[int], mark:
     begin = time.perf_counter()
     for number in numbers:
         one = job(number)
-        await service.submit(
+        await service.submit_job(
             worker,
-            Submit(
+            SubmitJob(
                 job_id=f"{mark}-{number}",
                 attempt=1,
                 kind=one.kind,
-                params=one.encode(),
-                inputs={"image": picture},
+                params=one.to_params(),
+                inputs={"image": image},
             ),
         )
     left = len(numbers)
     while left:
         _, event = await service.next_event()
-        if isinstance(event, Failed):
+        if isinstance(event, JobFailed):
             raise RuntimeError(event.reason)
-        left -= isinstance(event, Finished)
+        left -= isinstance(event, JobFinished)
     return time.perf_counter() - begin
 
 
 async def measure(rounds: int) -> None:
     """Measure and print the table."""
     with tempfile.TemporaryDirectory() as folder:
-        picture = str(Path(folder) / "in.png")
-        Image.open(SAMPLE).convert("RGBA").save(picture)
+        image = str(Path(folder) / "in.png")
+        Image.open(SAMPLE).convert("RGBA").save(image)
         config = EngineConfig(outbox=folder, cache_dir=folder)
-        async with LocalService((config,), grace=0) as service:
+        async with LocalWorkerPool((config,), grace_seconds=0) as service:
             started = time.perf_counter()
             _, event = await service.next_event()
-            if isinstance(event, Troubled) or not isinstance(event, Ready):
+            if isinstance(event, StartFailed) or not isinstance(event, WorkerReady):
                 raise RuntimeError(str(event))
             start = time.perf_counter() - started
-            await run(service, picture, range(2), "warm-up")
+            await run(service, image, range(2), "warm-up")
             alone, serial, together = [], [], []
             for turn in range(rounds):
                 one_by_one = [
-                    await run(service, picture, [number], f"s{turn}") for number in range(MEMBERS)
+                    await run(service, image, [number], f"s{turn}") for number in range(MEMBERS)
                 ]
                 alone += one_by_one
                 serial.append(sum(one_by_one))
-                together.append(await run(service, picture, range(MEMBERS), f"t{turn}"))
+                together.append(await run(service, image, range(MEMBERS), f"t{turn}"))
     ratios = [one / many for one, many in zip(serial, together, strict=True)]
     show(
         f"Starter img2img, 20 steps, 128 x 128, {event.device} {event.dtype}, {rounds} rounds",

@@ -11,11 +11,11 @@ import torch
 
 from benchmarks.table import show
 from inference.config import EngineConfig
-from inference.engine.engine import Engine, lane_limit
+from inference.engine.engine import Engine, aux_batch_limit
 from inference.engine.runner import Runner
 from inference.engine.scheduler import Scheduler
-from inference.engine.work import Ask, Operation, Outcome, Paint
-from inference.models.library import Library
+from inference.engine.work import DenoiseWork, JobResult, Operation, WorkRequest
+from inference.models.library import ModelLibrary
 
 ROWS = (
     ("Euler", 20, 0.6, 7.0),
@@ -29,10 +29,10 @@ ROWS = (
 )
 
 
-def paint(number: int, latent: torch.Tensor) -> Paint:
+def paint(number: int, latent: torch.Tensor) -> DenoiseWork:
     """Make one row of the batch."""
     sampler, steps, strength, guidance = ROWS[number]
-    return Paint(
+    return DenoiseWork(
         model="starter",
         width=128,
         height=128,
@@ -49,36 +49,36 @@ def paint(number: int, latent: torch.Tensor) -> Paint:
     )
 
 
-def latents(library: Library, works: Sequence[Paint]) -> torch.Tensor:
+def latents(library: ModelLibrary, works: Sequence[DenoiseWork]) -> torch.Tensor:
     """Run works as separate jobs of one engine and return their latents."""
 
     found: dict[int, torch.Tensor] = {}
 
-    def asking(number: int, work: Paint) -> Operation:
-        results = yield Ask(works=(work,))
+    def asking(number: int, work: DenoiseWork) -> Operation:
+        results = yield WorkRequest(works=(work,))
         found[number] = results[0].latent
-        return Outcome()
+        return JobResult()
 
-    engine = Engine(Runner(library, {}), Scheduler(len(works), lane_limit(len(works), 1)))
+    engine = Engine(Runner(library, {}), Scheduler(len(works), aux_batch_limit(len(works), 1)))
     for number, work in enumerate(works):
-        engine.add(str(number), 1, asking(number, work))
-    while not engine.idle:
+        engine.add_job(str(number), 1, asking(number, work))
+    while not engine.is_idle:
         engine.step()
     return torch.stack([found[number] for number in range(len(works))])
 
 
 def main() -> None:
     """Compare and print."""
-    library = Library(EngineConfig(), torch.device("cpu"), torch.float32)
-    model = library.diffusion("")
+    library = ModelLibrary(EngineConfig(), torch.device("cpu"), torch.float32)
+    model = library.get_checkpoint("")
     start = torch.randn(4, 16, 16, generator=torch.Generator().manual_seed(0))
     works = [paint(number, start) for number in range(len(ROWS))]
     alone = torch.cat([latents(library, [work]) for work in works])
     together = latents(library, works)
     with torch.inference_mode():
         scale = model.vae.config.scaling_factor
-        pictures = [model.vae.decode(found / scale).sample for found in (alone, together)]
-    difference = (pictures[0] - pictures[1]).abs().flatten(1).amax(1) / 2
+        images = [model.vae.decode(found / scale).sample for found in (alone, together)]
+    difference = (images[0] - images[1]).abs().flatten(1).amax(1) / 2
     show(
         "A batch of 8 against each job alone, starter model, float32",
         ("sampler", "steps", "strength", "guidance", "largest difference, of the range"),

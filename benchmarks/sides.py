@@ -17,15 +17,15 @@ from PIL import Image
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from inference.config import MAX_BATCH, EngineConfig
-from inference.engine.engine import Broken, Done, Engine, lane_limit
-from inference.engine.pace import Pace
+from inference.engine.engine import Engine, RunCompleted, RunFailed, aux_batch_limit
+from inference.engine.pace import BatchSizer
 from inference.engine.runner import Runner
 from inference.engine.scheduler import Scheduler
-from inference.engine.work import Ask, Operation, Outcome, Paint
-from inference.models.checkpoint import CONFIGS
-from inference.models.diffusion import CELL, DiffusionModel
-from inference.models.library import Library
-from inference.models.words import Words
+from inference.engine.work import DenoiseWork, JobResult, Operation, WorkRequest
+from inference.models.checkpoint import CONFIGS_DIR
+from inference.models.diffusion import PIXELS_PER_CELL, DiffusionModel
+from inference.models.library import ModelLibrary
+from inference.models.words import TextEncoders
 from inference.prompts.cache import ConditioningCache
 from inference.prompts.tokenizer import load_tokenizer
 from inference.sampling.table import NoiseTable
@@ -36,7 +36,7 @@ PROMPTS = ("strawberry", "green apple", "red heart", "orange", "pizza", "cat fac
 MIXED = (("Euler", 12), ("Euler a", 16), ("DPM++ 2M", 20), ("Heun", 8), ("DDIM", 10), ("LMS", 14))
 STRENGTH = 0.5
 #: What is learnt of calls' times, in all runs together, as a worker learns it.
-PACE = Pace()
+PACE = BatchSizer()
 
 
 @dataclass
@@ -45,14 +45,14 @@ class Lent:
 
     model: DiffusionModel
 
-    def diffusion(self, _name: str) -> DiffusionModel:
+    def get_checkpoint(self, _name: str) -> DiffusionModel:
         """Give the model."""
         return self.model
 
-    def side(self, *_: object) -> None:
+    def active_loras(self, *_: object) -> None:
         """Give no LoRA."""
 
-    def relieve(self, *_: object) -> bool:
+    def free_memory(self, *_: object) -> bool:
         """Never help: what does not fit is not to be measured."""
         return False
 
@@ -69,7 +69,7 @@ class Stopwatch:
     def watching(self, model: DiffusionModel) -> Iterator[None]:
         """Time every call of a model's networks while the block lasts."""
         watched = [(model.unet, "forward"), (model.vae, "encode"), (model.vae, "decode")]
-        watched += [(text, "forward") for text in model.words.models]
+        watched += [(text, "forward") for text in model.text_encoders.models]
         for owner, name in watched:
             setattr(owner, name, self._timed(name, getattr(owner, name)))
         try:
@@ -99,7 +99,7 @@ def wait(device: torch.device) -> None:
 
 def random_sd1(device: torch.device, dtype: torch.dtype) -> DiffusionModel:
     """Make a model of Stable Diffusion 1's size with random weights."""
-    config = json.loads((CONFIGS / "sd1.json").read_text(encoding="utf-8"))
+    config = json.loads((CONFIGS_DIR / "sd1.json").read_text(encoding="utf-8"))
     with torch.device("meta"):
         unet = diffusers.UNet2DConditionModel.from_config(config["unet"])
         vae = diffusers.AutoencoderKL.from_config(config["vae"])
@@ -107,12 +107,12 @@ def random_sd1(device: torch.device, dtype: torch.dtype) -> DiffusionModel:
     text = filled(text, device, torch.float32)
     length = text.config.max_position_embeddings
     text.embeddings.position_ids = torch.arange(length, device=device).expand(1, -1)
-    tokenizer = replace(load_tokenizer(CONFIGS / "tokenizer"), pad=config["padding"][0])
+    tokenizer = replace(load_tokenizer(CONFIGS_DIR / "tokenizer"), pad=config["padding"][0])
     return DiffusionModel(
         name="random",
         unet=filled(unet, device, dtype).to(memory_format=torch.channels_last),
         vae=filled(vae, device, dtype).to(memory_format=torch.channels_last),
-        words=Words((tokenizer,), (text,)),
+        text_encoders=TextEncoders((tokenizer,), (text,)),
         table=NoiseTable.from_config(config["scheduler"], family="sd"),
         prediction="epsilon",
         size=512,
@@ -132,9 +132,9 @@ def filled(module: Any, device: torch.device, dtype: torch.dtype) -> Any:
 
 def starter(device: torch.device, dtype: torch.dtype, *, compiling: bool = False) -> DiffusionModel:
     """Load the model that ships with Easel; compiled, it is compiled for every size at once."""
-    model = Library(EngineConfig(compile=compiling), device, dtype).diffusion("")
+    model = ModelLibrary(EngineConfig(compile=compiling), device, dtype).get_checkpoint("")
     if model.fast is not None:
-        cells, tokens = model.size // CELL, model.words.tokenizer.length
+        cells, tokens = model.size // PIXELS_PER_CELL, model.text_encoders.tokenizer.length
         text = torch.zeros(1, tokens, model.unet.config.cross_attention_dim, device=device)
         for size in model.fast.sizes:
             latents = torch.zeros(size, model.latent_channels, cells, cells, device=device)
@@ -144,7 +144,7 @@ def starter(device: torch.device, dtype: torch.dtype, *, compiling: bool = False
     return model
 
 
-def paint(model: DiffusionModel, number: int, side: int, **more: Any) -> Paint:
+def paint(model: DiffusionModel, number: int, side: int, **more: Any) -> DenoiseWork:
     """Make an img2img work, each with a prompt of its own."""
     settings: dict[str, Any] = {
         "model": model.name,
@@ -157,42 +157,42 @@ def paint(model: DiffusionModel, number: int, side: int, **more: Any) -> Paint:
         "sampler": "Euler",
         "schedule": "Automatic",
         "seed": number,
-        "picture": picture(side),
+        "image": image(side),
         "strength": STRENGTH,
     }
-    return Paint(**(settings | more))
+    return DenoiseWork(**(settings | more))
 
 
-def picture(side: int) -> Image.Image:
+def image(side: int) -> Image.Image:
     """Give the picture that is painted over."""
     return Image.open(SAMPLE).convert("RGB").resize((side, side))
 
 
 def run(
     model: DiffusionModel,
-    works: Sequence[Paint],
+    works: Sequence[DenoiseWork],
     due: Sequence[float] = (),
     rows: int = MAX_BATCH,
-    pace: Pace | None = PACE,
+    pace: BatchSizer | None = PACE,
 ) -> list[float]:
     """Run each work as a job of its own; give the seconds from its arrival to its end."""
-    scheduler = Scheduler(rows, lane_limit(rows, 1), pace=pace)
+    scheduler = Scheduler(rows, aux_batch_limit(rows, 1), batch_sizer=pace)
     engine = Engine(_runner(model), scheduler)
     begin, ends = time.perf_counter(), [0.0] * len(works)
     waiting = list(range(len(works)))
     arrivals = list(due) or [0.0] * len(works)
-    while waiting or not engine.idle:
+    while waiting or not engine.is_idle:
         now = time.perf_counter() - begin
         while waiting and arrivals[waiting[0]] <= now:
             number = waiting.pop(0)
-            engine.add(str(number), 1, _asking(works[number]))
-        if engine.idle:
+            engine.add_job(str(number), 1, _asking(works[number]))
+        if engine.is_idle:
             time.sleep(max(0.0, arrivals[waiting[0]] - now))
             continue
         for report in engine.step():
-            if isinstance(report, Broken):
+            if isinstance(report, RunFailed):
                 raise report.error
-            if isinstance(report, Done):
+            if isinstance(report, RunCompleted):
                 number = int(report.run.job_id)
                 ends[number] = time.perf_counter() - begin - arrivals[number]
     return ends
@@ -204,9 +204,9 @@ def _runner(model: DiffusionModel) -> Runner:
     return Runner(Lent(model), {})  # type: ignore[arg-type]
 
 
-def _asking(work: Paint) -> Operation:
-    yield Ask(works=(work,))
-    return Outcome()
+def _asking(work: DenoiseWork) -> Operation:
+    yield WorkRequest(works=(work,))
+    return JobResult()
 
 
 class Pipeline:
@@ -230,17 +230,17 @@ class Pipeline:
         self._pipeline.set_progress_bar_config(disable=True)
 
     @torch.inference_mode()
-    def __call__(self, work: Paint) -> None:
+    def __call__(self, work: DenoiseWork) -> None:
         """Paint one work; its prompts are encoded anew, by the engine's own encoder."""
-        words = replace(self._model.words, cache=ConditioningCache(0))
-        encoder = words.encoder(1, "Original")
+        words = replace(self._model.text_encoders, cache=ConditioningCache(0))
+        encoder = words.build_encoder(1, "Original")
         dtype = self._model.dtype
         prompts = [
             encoder.encode_pooled(text).crossattn[None].to(dtype)
             for text in (work.prompt, work.negative_prompt)
         ]
         self._pipeline(
-            image=work.picture,
+            image=work.image,
             prompt_embeds=prompts[0],
             negative_prompt_embeds=prompts[1],
             guidance_scale=work.guidance,

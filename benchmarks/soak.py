@@ -21,10 +21,10 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.table import show
-from bot.dispatcher import Dispatcher, Silence
+from bot.dispatcher import Dispatcher, NullListener
 from inference.config import EngineConfig
-from inference.jobs import Img2Img
-from inference.service import LocalService
+from inference.jobs import Img2ImgJob
+from inference.service import LocalWorkerPool
 from storage.blobs import BlobStore
 from storage.database import Database
 from storage.jobs import JobStore
@@ -42,7 +42,7 @@ CACHE_KIBIBYTES = 2048
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
-class Teller(Silence):
+class Teller(NullListener):
     """Notes every delivery as made, as if Discord had taken it."""
 
     def __init__(self, jobs: JobStore) -> None:
@@ -51,7 +51,7 @@ class Teller(Silence):
         self.changed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def settled(self, record: JobRecord) -> None:
+    def on_job_ended(self, record: JobRecord) -> None:
         """Deliver a job to nobody."""
         task = asyncio.create_task(self._tell(record.id))
         self._tasks.add(task)
@@ -59,7 +59,7 @@ class Teller(Silence):
 
     async def _tell(self, id: str) -> None:
         await self.jobs.begin_delivery(id)
-        await self.jobs.delivered(id, "message")
+        await self.jobs.mark_delivered(id, "message")
         self.told += 1
         self.changed.set()
 
@@ -71,7 +71,7 @@ class Soak:
         self.jobs, self.at_once = jobs, at_once
         self.memory: list[int] = []
         self.lags: list[float] = []
-        self._pictures = [_picture(number) for number in range(16)]
+        self._images = [_image(number) for number in range(16)]
 
     async def run(self, folder: Path) -> float:
         """Take all jobs through and return the seconds it took."""
@@ -79,7 +79,7 @@ class Soak:
         async with Database(folder / "easel.db") as database:
             await database.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
             store, blobs = JobStore(database), BlobStore(folder / "blobs")
-            async with LocalService((config,), command=COMMAND, grace=0) as service:
+            async with LocalWorkerPool((config,), command=COMMAND, grace_seconds=0) as service:
                 teller = Teller(store)
                 dispatcher = Dispatcher(
                     store,
@@ -87,7 +87,7 @@ class Soak:
                     service,
                     limits=LIMITS,
                     lease=timedelta(minutes=5),
-                    announcer=teller,
+                    job_listener=teller,
                 )
                 dispatcher.start()
                 watching = asyncio.create_task(self._watch())
@@ -103,9 +103,9 @@ class Soak:
         asked = 0
         while teller.told < self.jobs:
             while asked < self.jobs and asked - teller.told < self.at_once:
-                await dispatcher.submit(
-                    job=Img2Img(prompt=f"a fox, number {asked}", seed=asked),
-                    pictures={"image": self._pictures[asked % len(self._pictures)]},
+                await dispatcher.submit_job(
+                    job=Img2ImgJob(prompt=f"a fox, number {asked}", seed=asked),
+                    images={"image": self._images[asked % len(self._images)]},
                     owner=f"member-{asked % MEMBERS}",
                     guild="guild",
                     reply_to="",
@@ -140,7 +140,7 @@ class Soak:
         return after / before - 1
 
 
-def _picture(number: int) -> bytes:
+def _image(number: int) -> bytes:
     values = np.random.default_rng(number).integers(0, 256, (256, 256, 3), dtype=np.uint8)
     file = io.BytesIO()
     Image.fromarray(values).save(file, "PNG")

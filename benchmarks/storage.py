@@ -73,7 +73,7 @@ async def fill(
     """Add so many finished and queued jobs, in few statements, all through the schema's rules."""
     for member in range(members):
         await jobs.enqueue(a_job(member, f"member-{member}"), LIMITS)
-    pattern = (await jobs.outstanding())[0].id
+    pattern = (await jobs.list_outstanding())[0].id
     values = {"pattern": pattern, "members": members}
     async with database.transaction() as transaction:
         await transaction.execute(FILL, {**values, "first": 1, "last": finished})
@@ -148,11 +148,11 @@ async def table(jobs: JobStore, calls: int) -> None:
 
     async def renew(number: int) -> None:
         job = claimed[number]
-        assert await jobs.renew(job.id, job.attempt, "gpu-0", LEASE, step=number, steps=calls)
+        assert await jobs.renew_lease(job.id, job.attempt, "gpu-0", LEASE, step=number, steps=calls)
 
     async def finish(number: int) -> None:
         job = claimed[number]
-        assert await jobs.finish(job.id, job.attempt, "gpu-0", {"pictures": ["5e" * 32]})
+        assert await jobs.finish_job(job.id, job.attempt, "gpu-0", {"pictures": ["5e" * 32]})
 
     await timed("claim", calls, claim)
     rounds = calls // 2 // TOGETHER
@@ -160,13 +160,13 @@ async def table(jobs: JobStore, calls: int) -> None:
     await timed("renew", calls, renew)
     await timed("finish", calls, finish)
     await timed("begin delivery", calls, lambda n: jobs.begin_delivery(claimed[n].id))
-    await timed("delivered", calls, lambda n: jobs.delivered(claimed[n].id, "message"))
+    await timed("delivered", calls, lambda n: jobs.mark_delivered(claimed[n].id, "message"))
     await timed("enqueue", calls, lambda n: jobs.enqueue(a_job(n % 100, f"new-{n}"), LIMITS))
-    await timed("expire, nothing late", 500, lambda n: jobs.expire())
+    await timed("expire, nothing late", 500, lambda n: jobs.expire_leases())
     await timed("pending deliveries", 500, lambda n: jobs.pending_deliveries())
-    await timed("get", 500, lambda n: jobs.get(claimed[n % len(claimed)].id))
-    newest = (await jobs.outstanding())[-1].id
-    await timed("place, whole queue", 50, lambda n: jobs.place(newest))
+    await timed("get", 500, lambda n: jobs.get_job(claimed[n % len(claimed)].id))
+    newest = (await jobs.list_outstanding())[-1].id
+    await timed("place, whole queue", 50, lambda n: jobs.queue_position(newest))
 
 
 def main() -> None:

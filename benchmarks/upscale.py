@@ -27,15 +27,15 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torchvision.transforms.functional import rgb_to_grayscale
 
-from inference.models.measured import Measured
+from inference.models.measured import AutotuneCache
 from inference.models.upscaling.catalogue import WheelFile, upscaler_entry
 from inference.models.upscaling.probe import psnr
-from inference.models.upscaling.stitcher import Stitcher
+from inference.models.upscaling.stitcher import TileCompositor
 from inference.models.upscaling.tiles import cut_tile, plan_tiles
-from inference.models.upscaling.tiling import Tiling
-from inference.models.upscaling.tuner import Tuner
+from inference.models.upscaling.tiling import TileConfig
+from inference.models.upscaling.tuner import TileAutotuner
 from inference.models.upscaling.upscaler import Upscaler, load_upscaler
-from inference.models.upscaling.weights import prepare
+from inference.models.upscaling.weights import prepare_weights
 from inference.worker.heap import keep_freed_memory
 
 PHOTO = Path(__file__).parent.parent / "bot" / "samples" / "chelsea.jpg"
@@ -70,16 +70,16 @@ def main() -> None:
 
 def photograph(path: Path, side: int) -> np.ndarray:
     """Cut the middle of a photograph, enlarged where it is too small: [side, side, 3] uint8."""
-    picture = Image.open(path).convert("RGB")
-    least = min(picture.size)
+    image = Image.open(path).convert("RGB")
+    least = min(image.size)
     if least < side:
         factor = side / least
-        picture = picture.resize(
-            (round(picture.width * factor), round(picture.height * factor)),
+        image = image.resize(
+            (round(image.width * factor), round(image.height * factor)),
             Image.Resampling.BICUBIC,
         )
-    left, top = (picture.width - side) // 2, (picture.height - side) // 2
-    return np.asarray(picture.crop((left, top, left + side, top + side)))
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    return np.asarray(image.crop((left, top, left + side, top + side)))
 
 
 def as_batch(pixels: np.ndarray) -> Tensor:
@@ -87,7 +87,7 @@ def as_batch(pixels: np.ndarray) -> Tensor:
 
 
 def loaded(key: str, cache: Path, precision: str = "float32", **more: bool) -> Upscaler:
-    return load_upscaler(prepare(upscaler_entry(key), cache), "cpu", precision, **more)
+    return load_upscaler(prepare_weights(upscaler_entry(key), cache), "cpu", precision, **more)
 
 
 def least_times(competitors: dict[str, Callable[[], object]], runs: int) -> dict[str, float]:
@@ -115,13 +115,13 @@ def speed_table(keys: list[str], options: argparse.Namespace) -> None:
         single, half = loaded(key, cache), loaded(key, cache, "bfloat16")
         competitors: dict[str, Callable[[], Tensor]] = {
             "float32": lambda plain=plain: plain.descriptor(batch),
-            "float32 channels_last": lambda single=single: single.run(batch),
-            "bfloat16 channels_last": lambda half=half: half.run(batch),
+            "float32 channels_last": lambda single=single: single.enlarge_tiles(batch),
+            "bfloat16 channels_last": lambda half=half: half.enlarge_tiles(batch),
         }
         if options.compile:
             fast = loaded(key, cache, "bfloat16", compiles=True)
             fast.compile_for(tuple(batch.shape))
-            competitors["bfloat16 compiled"] = lambda fast=fast: fast.run(batch)
+            competitors["bfloat16 compiled"] = lambda fast=fast: fast.enlarge_tiles(batch)
         oracle = ncnn_network(key)
         if oracle is not None:
             competitors["ncnn float32"] = lambda oracle=oracle: oracle(batch)
@@ -186,7 +186,7 @@ def realesrgan_network(key: str, cache: Path) -> tuple[Callable[[Tensor], Tensor
         from realesrgan.archs.srvgg_arch import SRVGGNetCompact
     except ImportError as error:
         return None, f"{error.name} is not installed"
-    state = load_file(prepare(upscaler_entry(key), cache))
+    state = load_file(prepare_weights(upscaler_entry(key), cache))
     if architecture == "Compact":
         network = SRVGGNetCompact(num_conv=16, upscale=4, act_type="prelu")
     else:
@@ -228,10 +228,10 @@ def stitched(
     upscaler: Upscaler, pixels: np.ndarray, tile: int, overlap: int, *, feather: bool
 ) -> np.ndarray:
     boxes = plan_tiles(pixels.shape[1], pixels.shape[0], tile, overlap, feather=feather)
-    stitcher = Stitcher(boxes, upscaler.scale)
+    stitcher = TileCompositor(boxes, upscaler.scale)
     for box in boxes:
-        stitcher.add(box, upscaler.run(cut_tile(pixels, box)[None])[0])
-    return stitcher.picture()
+        stitcher.add_tile(box, upscaler.enlarge_tiles(cut_tile(pixels, box)[None])[0])
+    return stitcher.finished_image()
 
 
 def seam_jump(tiled: np.ndarray, untiled: np.ndarray, scale: int, overlap: int) -> int:
@@ -250,10 +250,10 @@ def batch_table(keys: list[str], image: Path, cache: Path, runs: int) -> None:
     batch = as_batch(photograph(image, MEMBERS_SIDE)).repeat(MEMBERS, 1, 1, 1)
     for key in keys:
         upscaler = loaded(key, cache, "auto")
-        count = tiling_of(upscaler).together(MEMBERS_SIDE, MEMBERS_SIDE)
+        count = tiling_of(upscaler).tiles_per_call(MEMBERS_SIDE, MEMBERS_SIDE)
         times = least_times(
             {
-                name: lambda u=upscaler, n=size: [u.run(some) for some in batch.split(n)]
+                name: lambda u=upscaler, n=size: [u.enlarge_tiles(some) for some in batch.split(n)]
                 for name, size in (("alone", 1), ("all", MEMBERS), ("chosen", count))
             },
             max(1, runs // 2),
@@ -263,12 +263,12 @@ def batch_table(keys: list[str], image: Path, cache: Path, runs: int) -> None:
         print(f"{count} | {times['chosen']:.2f} | {alone / times['chosen']:.2f} |", flush=True)
 
 
-def tiling_of(upscaler: Upscaler) -> Tiling:
+def tiling_of(upscaler: Upscaler) -> TileConfig:
     """Let the tiling be measured as a worker does."""
-    tuner = Tuner(upscaler.device, Measured())
-    while not tuner.settled("it", upscaler):
-        tuner.advance("it", upscaler)
-    return tuner.tiling("it")
+    tuner = TileAutotuner(upscaler.device, AutotuneCache())
+    while not tuner.is_tuned("it", upscaler):
+        tuner.run_next_trial("it", upscaler)
+    return tuner.tile_config("it")
 
 
 if __name__ == "__main__":

@@ -21,16 +21,16 @@ from PIL import Image
 from benchmarks.table import show
 from benchmarks.upscale import PHOTO, photograph
 from inference.config import EngineConfig
-from inference.engine.engine import Broken, Done, Engine, lane_limit
+from inference.engine.engine import Engine, RunCompleted, RunFailed, aux_batch_limit
 from inference.engine.runner import Runner
 from inference.engine.scheduler import Scheduler
-from inference.engine.work import Outcome
-from inference.jobs import Upscale
-from inference.models.library import Library
+from inference.engine.work import JobResult
+from inference.jobs import UpscaleJob
+from inference.models.library import ModelLibrary
 from inference.operations.registry import OPERATIONS
-from inference.operations.studio import Studio
-from inference.pictures.metadata import save_png
-from inference.worker.hands import make_hands, tile_rule
+from inference.operations.studio import OperationContext
+from inference.pictures.metadata import encode_png
+from inference.worker.hands import build_executors, tile_batch_rule
 from inference.worker.heap import keep_freed_memory
 
 SCALE = 4
@@ -58,9 +58,9 @@ def main() -> None:
         for side in (int(each) for each in options.sides.split(",")):
             found = measured(key, options.image, options.cache, side)
             least = least or found
-            pictures = side**2 * 3 * (1 + 1 / SCALE**2) / MEBIBYTE
-            bound = least * (1 + SHARE) + pictures
-            rows.append((key, f"{side}²", round(found), round(pictures), round(bound)))
+            images = side**2 * 3 * (1 + 1 / SCALE**2) / MEBIBYTE
+            bound = least * (1 + SHARE) + images
+            rows.append((key, f"{side}²", round(found), round(images), round(bound)))
     show(
         "Peak memory of a process that makes one result, MiB",
         ("model", "result", "peak", "pictures", f"the first + pictures + {SHARE:.0%}"),
@@ -79,28 +79,28 @@ def peak(key: str, image: Path, cache: Path, side: int) -> None:
     """Make one result of that side as a worker does, and print the process's peak memory in MiB."""
     keep_freed_memory()
     config = EngineConfig(cache_dir=str(cache), models_dir=str(cache), device="cpu")
-    library = Library(config, torch.device("cpu"), torch.float32)
+    library = ModelLibrary(config, torch.device("cpu"), torch.float32)
     source = Image.fromarray(photograph(image, side // SCALE))
-    job = Upscale(upscaler=key, factor=SCALE)
-    outcome = run(library, OPERATIONS[job.kind](job, {"image": source}, Studio(library)))
-    result = outcome.pictures[0].picture
-    save_png(result, outcome.pictures[0].infotext)
+    job = UpscaleJob(upscaler=key, factor=SCALE)
+    outcome = run(library, OPERATIONS[job.kind](job, {"image": source}, OperationContext(library)))
+    result = outcome.images[0].image
+    encode_png(result, outcome.images[0].infotext)
     if result.size != (side, side):
         raise SystemExit(f"Expected a result of {side}², got {result.size}.")
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
-def run(library: Library, operation: object) -> Outcome:
+def run(library: ModelLibrary, operation: object) -> JobResult:
     """Run one operation through an engine of its own."""
-    limit = lane_limit(1, 1, tile_rule(library))
-    engine = Engine(Runner(library, make_hands(library)), Scheduler(1, limit))
-    reports = engine.add("job", 1, operation)  # type: ignore[arg-type]
+    limit = aux_batch_limit(1, 1, tile_batch_rule(library))
+    engine = Engine(Runner(library, build_executors(library)), Scheduler(1, limit))
+    reports = engine.add_job("job", 1, operation)  # type: ignore[arg-type]
     while True:
         for report in reports:
-            if isinstance(report, Broken):
+            if isinstance(report, RunFailed):
                 raise report.error
-            if isinstance(report, Done):
-                return report.outcome
+            if isinstance(report, RunCompleted):
+                return report.result
         reports = engine.step()
 
 

@@ -18,34 +18,34 @@ import discord
 from discord import app_commands
 
 from bot import texts
-from bot.errors import BadSettingsFile, PictureRefused, UserError
-from bot.failures import NOT_THROUGH
+from bot.errors import BadSettingsFile, ImageRejected, UserError
+from bot.failures import TRANSPORT_ERRORS
 from bot.locales import (
-    ENGLISH,
+    SOURCE_LANGUAGE,
     choice_name,
-    counted,
-    heard,
+    current_language,
     language_of,
-    said,
-    say,
-    speak,
-    spoken,
+    set_language,
+    translate,
+    translate_external,
+    translate_plural,
+    translate_value,
 )
-from bot.logs import trace
-from bot.sentences import OptionName, Sentence, english
-from inference.errors import JobError, OutOfRange, PictureMissing, UnknownChoice
+from bot.logs import bind_request
+from bot.sentences import OptionName, TranslatableMessage, gettext_noop
+from inference.errors import ImageMissing, JobError, OutOfRange, UnknownChoice
 from storage.errors import BlobMissing, DiskFull, QueueFull, UnknownJob
 
 log = logging.getLogger(__name__)
 
 ALREADY_ANSWERED = 40060  # Discord's code
-SPEAKING = (UserError, JobError, QueueFull, UnknownJob, BlobMissing, DiskFull)
+USER_FACING_ERRORS = (UserError, JobError, QueueFull, UnknownJob, BlobMissing, DiskFull)
 """Errors whose message was written for members."""
 
-WHOSE_QUEUE = {
-    "owner": english("You already have {jobs}, and the limit is {limit}. {wait}"),
-    "guild": english("This server already has {jobs}, and the limit is {limit}. {wait}"),
-    "total": english("The queue already holds {jobs}, and the limit is {limit}. {wait}"),
+QUEUE_FULL_TEXTS = {
+    "owner": gettext_noop("You already have {jobs}, and the limit is {limit}. {wait}"),
+    "guild": gettext_noop("This server already has {jobs}, and the limit is {limit}. {wait}"),
+    "total": gettext_noop("The queue already holds {jobs}, and the limit is {limit}. {wait}"),
 }
 """By whose limit it is full."""
 
@@ -55,7 +55,7 @@ class EaselTree(app_commands.CommandTree[Any]):
 
     async def interaction_check(self, interaction: discord.Interaction[Any], /) -> bool:
         """Let everybody in, answered in their language: each interaction is a task of its own."""
-        begin(interaction)
+        start_interaction(interaction)
         return True
 
     async def on_error(
@@ -65,28 +65,28 @@ class EaselTree(app_commands.CommandTree[Any]):
         await answer_error(interaction, error)
 
 
-def begin(interaction: discord.Interaction[Any]) -> None:
+def start_interaction(interaction: discord.Interaction[Any]) -> None:
     """Let the log know by what this task was started, and speak as the member's Discord does."""
-    trace(str(interaction.id))
-    speak(language_of(interaction.locale))
+    bind_request(str(interaction.id))
+    set_language(language_of(interaction.locale))
 
 
 @contextlib.asynccontextmanager
-async def answering(interaction: discord.Interaction[Any]) -> AsyncIterator[None]:
+async def handle_errors(interaction: discord.Interaction[Any]) -> AsyncIterator[None]:
     """Begin with what a member pressed or picked, and answer what goes wrong."""
-    begin(interaction)
+    start_interaction(interaction)
     try:
         yield
     except Exception as error:
         await answer_error(interaction, error)
 
 
-class Form(discord.ui.Modal):
+class LocalisedModal(discord.ui.Modal):
     """A form that is answered in its member's language, whatever goes wrong."""
 
     async def interaction_check(self, interaction: discord.Interaction[Any], /) -> bool:
         """Let everybody send it."""
-        begin(interaction)
+        start_interaction(interaction)
         return True
 
     async def on_error(  # type: ignore[override]  # as discord.py's own Modal narrows it
@@ -98,19 +98,19 @@ class Form(discord.ui.Modal):
 
 async def answer_error(interaction: discord.Interaction[Any], error: Exception) -> None:
     """Tell the member why it does not go on, and leave no half answer behind. Never raises."""
-    words = words_for(error)
+    message = user_message(error)
     try:
-        if not interaction.response.is_done() and await _answered_first(interaction, words):
+        if not interaction.response.is_done() and await _send_first_response(interaction, message):
             return
-        await interaction.followup.send(words, ephemeral=True)
+        await interaction.followup.send(message, ephemeral=True)
         kind = interaction.response.type
         if kind in (None, discord.InteractionResponseType.channel_message):
             await interaction.delete_original_response()
-    except NOT_THROUGH as failure:
+    except TRANSPORT_ERRORS as failure:
         log.warning("A refusal could not be shown: %s", failure, extra={"action": "answer_lost"})
 
 
-async def _answered_first(interaction: discord.Interaction[Any], words: str) -> bool:
+async def _send_first_response(interaction: discord.Interaction[Any], words: str) -> bool:
     """Answer for the first time; False where there is an answer whose arrival was never told."""
     try:
         await interaction.response.send_message(words, ephemeral=True)
@@ -121,40 +121,40 @@ async def _answered_first(interaction: discord.Interaction[Any], words: str) -> 
     return True
 
 
-def words_for(error: BaseException) -> str:
+def user_message(error: BaseException) -> str:
     """Put an error into words; one that is nobody's fault but ours is logged with a number."""
-    cause = original(error)
-    if isinstance(cause, SPEAKING):
-        return _spoken(cause)
+    cause = unwrap_error(error)
+    if isinstance(cause, USER_FACING_ERRORS):
+        return _translated_message(cause)
     if isinstance(cause, app_commands.CommandSignatureMismatch | app_commands.CommandNotFound):
-        return say("This command has just changed. Wait a minute and ask again.")
+        return translate("This command has just changed. Wait a minute and ask again.")
     if isinstance(cause, app_commands.TransformerError):
-        return say(
+        return translate(
             "{value} is not possible there. Pick one of the offered values.",
             value=repr(cause.value),
         )
     if isinstance(cause, app_commands.CheckFailure):
-        return str(cause) or say("You may not use this command here.")
+        return str(cause) or translate("You may not use this command here.")
     number = secrets.token_hex(4)
     log.error(
         "Incident %s", number, exc_info=cause, extra={"action": "incident", "incident": number}
     )
-    return texts.incident(number)
+    return texts.internal_error_message(number)
 
 
-def _spoken(error: BaseException) -> str:
+def _translated_message(error: BaseException) -> str:
     """Say an error that was written for members, by its class and data where it has some."""
-    if spoken() == ENGLISH:
+    if current_language() == SOURCE_LANGUAGE:
         return str(error)
     match error:
         case BadSettingsFile():
-            return "\n".join(error.lines(said))
-        case PictureRefused(is_quoted=True):
-            return heard(str(error))
+            return "\n".join(error.message_lines(translate_value))
+        case ImageRejected(is_quoted=True):
+            return translate_external(str(error))
         case UserError():
-            return str(said(error.sentence))
+            return str(translate_value(error.sentence))
         case OutOfRange():
-            return say(
+            return translate(
                 "{option} is {value}, but must lie between {low} and {high}.",
                 option=OptionName(error.field),
                 value=f"{error.value:g}",
@@ -162,37 +162,37 @@ def _spoken(error: BaseException) -> str:
                 high=f"{error.high:g}",
             )
         case UnknownChoice():
-            return _unknown(error)
-        case PictureMissing():
-            return say(
+            return _unknown_choice_message(error)
+        case ImageMissing():
+            return translate(
                 "{kind} needs the picture “{option}”: attach one.",
-                kind=texts.title(error.kind),
+                kind=texts.kind_title(error.kind),
                 option=OptionName(error.field),
             )
         case QueueFull():
-            jobs = counted(error.queued, "1 waiting job", "{count} waiting jobs")
-            wait = Sentence("Wait until one has started, or cancel one.")
+            jobs = translate_plural(error.queued, "1 waiting job", "{count} waiting jobs")
+            wait = TranslatableMessage("Wait until one has started, or cancel one.")
             if error.wait:
-                wait = Sentence(
+                wait = TranslatableMessage(
                     "Wait until one has started, in {wait}, or cancel one.", wait=error.wait
                 )
-            return say(WHOSE_QUEUE[error.scope], jobs=jobs, limit=error.limit, wait=wait)
+            return translate(QUEUE_FULL_TEXTS[error.scope], jobs=jobs, limit=error.limit, wait=wait)
         case _:
-            return heard(str(error))
+            return translate_external(str(error))
 
 
-def _unknown(error: UnknownChoice) -> str:
-    hint = english("Did you mean {names}?") if error.close else english("Use {names}.")
+def _unknown_choice_message(error: UnknownChoice) -> str:
+    hint = gettext_noop("Did you mean {names}?") if error.close else gettext_noop("Use {names}.")
     names = ", ".join(map(choice_name, error.close or error.choices))
-    return say(
+    return translate(
         "There is no {option} “{value}”. {hint}",
         option=OptionName(error.field),
         value=error.value,
-        hint=Sentence(hint, names=names),
+        hint=TranslatableMessage(hint, names=names),
     )
 
 
-def original(error: BaseException) -> BaseException:
+def unwrap_error(error: BaseException) -> BaseException:
     """Unwrap what discord.py wraps around an error."""
     with contextlib.suppress(AttributeError):
         inner = error.original  # type: ignore[attr-defined]

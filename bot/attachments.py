@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import discord
 
-from bot.errors import EmptyFile, FileGone, FileTooLarge, NotAPicture
-from bot.intake.pool import Intake
-from bot.pictures import CheckedPicture
-from inference.infotext.told import Told
+from bot.errors import AttachmentDeleted, EmptyFile, FileTooLarge, NotAnImage
+from bot.intake.pool import DecoderPool
+from bot.pictures import CheckedImage
+from inference.infotext.told import GenerationInfo
 
-OTHER_MEDIA = ("text/", "video/", "audio/", "font/", "model/")
+REJECTED_MEDIA_PREFIXES = ("text/", "video/", "audio/", "font/", "model/")
 
 
-class PictureReader:
+class AttachmentReader:
     """Fetches what members attach and lets nothing through that has not been checked."""
 
-    def __init__(self, intake: Intake) -> None:
+    def __init__(self, intake: DecoderPool) -> None:
         self._intake = intake
 
-    def refuse_early(self, attachment: discord.Attachment) -> None:
+    def precheck_attachment(self, attachment: discord.Attachment) -> None:
         """Refuse by what Discord says of the file, before anything is fetched.
 
         Raises:
-            PictureRefused: empty, too large, or of another medium than pictures.
+            ImageRejected: empty, too large, or of another medium than pictures.
         """
         name = attachment.filename
         if attachment.size == 0:
@@ -30,44 +30,44 @@ class PictureReader:
         if attachment.size > self._intake.limits.max_bytes:
             raise FileTooLarge(name, attachment.size, self._intake.limits.max_bytes)
         medium = attachment.content_type or ""
-        if medium.startswith(OTHER_MEDIA):
-            raise NotAPicture(name, found=medium.partition(";")[0])
+        if medium.startswith(REJECTED_MEDIA_PREFIXES):
+            raise NotAnImage(name, file_type=medium.partition(";")[0])
 
-    async def read(self, attachment: discord.Attachment) -> CheckedPicture:
+    async def read_image(self, attachment: discord.Attachment) -> CheckedImage:
         """Fetch an attachment and check it.
 
         Raises:
-            PictureRefused: says what is wrong with it and what to change.
+            ImageRejected: says what is wrong with it and what to change.
         """
-        return await self.check(await self.fetch(attachment), attachment.filename)
+        return await self.decode_image(await self.fetch_bytes(attachment), attachment.filename)
 
-    async def fetch(self, attachment: discord.Attachment) -> bytes:
+    async def fetch_bytes(self, attachment: discord.Attachment) -> bytes:
         """Fetch an attachment's bytes.
 
         Raises:
-            PictureRefused: it is too large, of another medium, or gone.
+            ImageRejected: it is too large, of another medium, or gone.
         """
-        self.refuse_early(attachment)
+        self.precheck_attachment(attachment)
         try:
             return await attachment.read()
         except discord.HTTPException as error:
-            raise FileGone(attachment.filename) from error
+            raise AttachmentDeleted(attachment.filename) from error
 
-    async def parameters(self, data: bytes) -> str:
+    async def read_generation_text(self, data: bytes) -> str:
         """Read what a file says about its making; empty where it says nothing."""
-        return await self._intake.parameters(data)
+        return await self._intake.read_generation_text(data)
 
-    async def making(self, data: bytes) -> Told | None:
+    async def read_generation_info(self, data: bytes) -> GenerationInfo | None:
         """Read what a file says about its making, for a job; None where it says nothing."""
-        return await self._intake.making(data)
+        return await self._intake.read_generation_info(data)
 
-    async def check(self, data: bytes, name: str) -> CheckedPicture:
+    async def decode_image(self, data: bytes, name: str) -> CheckedImage:
         """Decode and re-encode a picture.
 
         Raises:
-            PictureRefused: says what is wrong with it and what to change.
+            ImageRejected: says what is wrong with it and what to change.
         """
-        return await self._intake.check(data, name)
+        return await self._intake.check_image(data, name)
 
     def start(self) -> None:
         """Be ready for the first picture."""

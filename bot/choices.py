@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bot.policy import Rules
+from bot.policy import GuildSettings
 from inference.errors import JobError
-from inference.jobs import Denoising, Editing, Job, options
+from inference.jobs import DenoisingJob, EditingJob, Job, list_job_options
 
-OPTIONS = (
+MEMBER_DEFAULT_OPTIONS = (
     "negative_prompt",
     "strength",
     "steps",
@@ -23,7 +23,7 @@ OPTIONS = (
 )
 """Options of an editing job that may have a default of one's own."""
 
-SERVERS = {
+GUILD_DEFAULT_SETTINGS = {
     "steps": ("default_steps", "max_steps"),
     "batch": ("default_batch", "max_batch"),
     "loops": ("default_loops", "max_loops"),
@@ -37,11 +37,11 @@ def check_defaults(values: Mapping[str, Any]) -> None:
     Raises:
         JobError: names the option and says what would be possible.
     """
-    Editing(**values)
+    EditingJob(**values)
 
 
-def with_defaults(
-    job_type: type[Job], given: Mapping[str, Any], defaults: Mapping[str, Any]
+def apply_member_defaults(
+    job_type: type[Job], values: Mapping[str, Any], defaults: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Fill in what was left out; what this kind of job cannot take is left to the kind.
 
@@ -49,17 +49,19 @@ def with_defaults(
     then runs as if it had none. An enlargement has its own sense of strength, steps and size, and
     an explanation paints nothing: defaults are for what paints.
     """
-    if not issubclass(job_type, Denoising):
-        return dict(given)
-    known = {option.name for option in options(job_type)} & {*OPTIONS}
-    filled = dict(given)
-    for name in sorted(known - given.keys()):
-        if name in defaults and _possible(name, defaults[name]):
-            filled[name] = defaults[name]
-    return filled
+    if not issubclass(job_type, DenoisingJob):
+        return dict(values)
+    defaultable_names = {option.name for option in list_job_options(job_type)} & {
+        *MEMBER_DEFAULT_OPTIONS
+    }
+    filled_values = dict(values)
+    for name in sorted(defaultable_names - values.keys()):
+        if name in defaults and _is_possible_default(name, defaults[name]):
+            filled_values[name] = defaults[name]
+    return filled_values
 
 
-def _possible(name: str, value: Any) -> bool:
+def _is_possible_default(name: str, value: Any) -> bool:
     try:
         check_defaults({name: value})
     except JobError:
@@ -67,19 +69,23 @@ def _possible(name: str, value: Any) -> bool:
     return True
 
 
-def with_servers(job_type: type[Job], values: Mapping[str, Any], rules: Rules) -> dict[str, Any]:
+def apply_guild_defaults(
+    job_type: type[Job], values: Mapping[str, Any], rules: GuildSettings
+) -> dict[str, Any]:
     """Fill in what a server takes where nothing is said, never above its own ceilings.
 
     So a ceiling below a kind's own default refuses nobody who did not ask for more.
     """
-    filled = dict(values)
-    if not issubclass(job_type, Denoising):
-        return filled
-    for option in options(job_type):
-        if option.name in SERVERS and option.name not in filled:
-            own, most = (getattr(rules, name) for name in SERVERS[option.name])
-            value = option.default if own is None else own
-            value = value if most is None else min(value, most)
+    filled_values = dict(values)
+    if not issubclass(job_type, DenoisingJob):
+        return filled_values
+    for option in list_job_options(job_type):
+        if option.name in GUILD_DEFAULT_SETTINGS and option.name not in filled_values:
+            guild_default, guild_maximum = (
+                getattr(rules, name) for name in GUILD_DEFAULT_SETTINGS[option.name]
+            )
+            value = option.default if guild_default is None else guild_default
+            value = value if guild_maximum is None else min(value, guild_maximum)
             if value != option.default:
-                filled[option.name] = value
-    return filled
+                filled_values[option.name] = value
+    return filled_values

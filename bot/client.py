@@ -9,32 +9,32 @@ from typing import TypeVar
 import discord
 from discord.ext import commands
 
-from bot.admission import Admission
+from bot.admission import PermissionRecheck
 from bot.answers import EaselTree
-from bot.attachments import PictureReader
-from bot.commands import COGS
-from bot.delivery import Delivery, ProgressBoard, Routes
-from bot.desk import Desk
-from bot.direct import DirectMessages
+from bot.attachments import AttachmentReader
+from bot.commands import COG_CLASSES
+from bot.delivery import MessageSender, ProgressUpdater, ResultDelivery
+from bot.desk import JobSubmitter
+from bot.direct import DmPreferences
 from bot.dispatcher import Dispatcher
-from bot.gate import Gate
-from bot.intake.pool import Intake
-from bot.keeper import Keeper
-from bot.locales import Translator
+from bot.gate import GuildPolicy
+from bot.intake.pool import DecoderPool
+from bot.keeper import OwnerNotifier
+from bot.locales import CommandTranslator
 from bot.menus import make_menus
-from bot.moderation.bench import Bench
+from bot.moderation.bench import CaseService
 from bot.moderation.log import LogChannel
-from bot.pictures import PictureLimits
-from bot.publishing import Publisher
-from bot.replies import Listener
-from bot.rulebook import Rulebook
-from bot.safety.detector import ChildDetector, Detector
-from bot.safety.screen import Screen
+from bot.pictures import ImageLimits
+from bot.publishing import CommandSync
+from bot.replies import MentionHandler
+from bot.rulebook import GuildSettingsEditor
+from bot.safety.detector import NsfwDetector, SubprocessDetector
+from bot.safety.screen import NsfwScreen
 from bot.settings import Settings
-from bot.shown import DISCORDS_HOSTS
-from bot.styles import StyleShelf
-from bot.views import BUTTONS, PANEL
-from inference.service import Service
+from bot.shown import DISCORD_IMAGE_HOSTS
+from bot.styles import StyleStore
+from bot.views import PANEL_ITEMS, PERSISTENT_BUTTONS
+from inference.service import WorkerPool
 from storage.blobs import BlobStore
 from storage.guilds import GuildStore
 from storage.jobs import JobStore
@@ -43,15 +43,15 @@ from storage.usage import UsageStore
 
 log = logging.getLogger(__name__)
 
-STOP_GRACE = 10.0  # seconds for jobs and results under way when the bot is closed
+STOP_GRACE_SECONDS = 10.0  # seconds for jobs and results under way when the bot is closed
 
-INTENTS = discord.Intents(guilds=True, guild_messages=True, dm_messages=True)
+GATEWAY_INTENTS = discord.Intents(guilds=True, guild_messages=True, dm_messages=True)
 """Nothing privileged: of messages, Discord shows the content only where the bot is mentioned."""
 
 T = TypeVar("T")
 
 
-class Easel(commands.AutoShardedBot):
+class EaselBot(commands.AutoShardedBot):
     """A Discord bot that takes jobs for the GPU and shows what comes of them."""
 
     def __init__(
@@ -61,12 +61,12 @@ class Easel(commands.AutoShardedBot):
         dispatcher: Dispatcher,
         jobs: JobStore,
         blobs: BlobStore,
-        service: Service,
+        service: WorkerPool,
         guilds: GuildStore | None = None,
         usage: UsageStore | None = None,
         moderation: ModerationStore | None = None,
-        detector: Detector | None = None,
-        intake: Intake | None = None,
+        detector: NsfwDetector | None = None,
+        intake: DecoderPool | None = None,
     ) -> None:
         # Easel never speaks: what voice would need is not missing.
         discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
@@ -74,7 +74,7 @@ class Easel(commands.AutoShardedBot):
             command_prefix=commands.when_mentioned,  # never used: all commands are slash commands
             help_command=None,
             tree_cls=EaselTree,
-            intents=INTENTS,
+            intents=GATEWAY_INTENTS,
             allowed_mentions=discord.AllowedMentions.none(),
             max_messages=None,
         )
@@ -85,38 +85,38 @@ class Easel(commands.AutoShardedBot):
         self.blobs = blobs
         #: What servers and members chose; without it, there is nothing to choose.
         self.guild_store = guilds
-        self.picture_hosts = DISCORDS_HOSTS
-        bounds = PictureLimits(max_bytes=settings.max_upload_bytes, max_pixels=settings.max_pixels)
-        self.reader = PictureReader(intake or Intake(bounds))
-        self.direct = DirectMessages(guilds)
-        self.delivery = self._announcer()
-        gate = self.gate = Gate(jobs, guilds, usage, settings.model)
-        self.rulebook = Rulebook(guilds)
+        self.image_hosts = DISCORD_IMAGE_HOSTS
+        bounds = ImageLimits(max_bytes=settings.max_upload_bytes, max_pixels=settings.max_pixels)
+        self.reader = AttachmentReader(intake or DecoderPool(bounds))
+        self.direct = DmPreferences(guilds)
+        self.delivery = self._build_delivery()
+        gate = self.gate = GuildPolicy(jobs, guilds, usage, settings.model)
+        self.rulebook = GuildSettingsEditor(guilds)
         self.moderation_store = moderation
-        self.detector = detector or ChildDetector(settings.models_path)
-        self.styles = StyleShelf(guilds)
-        screen = self._watch()
-        self.desk = Desk(
+        self.detector = detector or SubprocessDetector(settings.models_path)
+        self.styles = StyleStore(guilds)
+        screen = self._build_moderation()
+        self.desk = JobSubmitter(
             dispatcher, jobs, blobs, self.reader, self.delivery, service, gate, self.styles, screen
         )
-        self.listener = Listener(self)
-        dispatcher.announcer = self.delivery
-        self.publisher = Publisher(self.tree, settings.dev_guild)
-        dispatcher.alarm = Keeper(self).tell
-        dispatcher.admission = Admission(self, gate)
+        self.listener = MentionHandler(self)
+        dispatcher.job_listener = self.delivery
+        self.publisher = CommandSync(self.tree, settings.dev_guild)
+        dispatcher.host_alert = OwnerNotifier(self).notify_owners
+        dispatcher.claim_guard = PermissionRecheck(self, gate)
 
-    def _announcer(self) -> Delivery:
+    def _build_delivery(self) -> ResultDelivery:
         """Make what shows results, and writes to those alone who allowed it."""
-        routes = Routes(self)
-        delivery = Delivery(self.jobs, self.blobs, routes, ProgressBoard(routes))
-        delivery.allows_direct = self.direct.allowed
+        routes = MessageSender(self)
+        delivery = ResultDelivery(self.jobs, self.blobs, routes, ProgressUpdater(routes))
+        delivery.allows_direct = self.direct.is_dm_allowed
         return delivery
 
-    def _watch(self) -> Screen:
+    def _build_moderation(self) -> NsfwScreen:
         """Have pictures looked at before they are shown, and reports and cases taken."""
-        told, store = LogChannel(self, self.gate), self.moderation_store
-        screen = Screen(self, self.gate, self.blobs, self.detector, store, told)
-        self.bench = Bench(self.jobs, self.blobs, self.delivery, store, told)
+        log_channel, store = LogChannel(self, self.gate), self.moderation_store
+        screen = NsfwScreen(self, self.gate, self.blobs, self.detector, store, log_channel)
+        self.bench = CaseService(self.jobs, self.blobs, self.delivery, store, log_channel)
         self.delivery.viewer = screen
         self.delivery.board.may_preview = screen.may_preview
         return screen
@@ -131,23 +131,23 @@ class Easel(commands.AutoShardedBot):
 
     async def setup_hook(self) -> None:
         """Add commands and buttons, start the loops, publish the command tree."""
-        for cog in COGS:
+        for cog in COG_CLASSES:
             await self.add_cog(cog(self))
         for menu in make_menus():
             self.tree.add_command(menu)
-        await self.tree.set_translator(Translator())
-        self.add_dynamic_items(*BUTTONS, *PANEL)
+        await self.tree.set_translator(CommandTranslator())
+        self.add_dynamic_items(*PERSISTENT_BUTTONS, *PANEL_ITEMS)
         self.dispatcher.idle_wait = self.idle_wait
         self.delivery.idle_wait = self.idle_wait
-        self.delivery.meter = self.dispatcher.meter
+        self.delivery.meter = self.dispatcher.metrics
         self.reader.start()
         self.dispatcher.start()
         self.delivery.start()
-        await self.publisher.publish()
+        await self.publisher.sync_commands()
 
     async def on_message(self, message: discord.Message, /) -> None:
         """Hear what is said to the bot; there are no commands in messages."""
-        await self.listener.heard(message)
+        await self.listener.handle_message(message)
 
     async def on_ready(self) -> None:
         """Say that Discord is connected."""
@@ -157,9 +157,9 @@ class Easel(commands.AutoShardedBot):
     async def close(self) -> None:
         """Stop taking jobs, let what is under way end, hand the rest back, and disconnect."""
         if not self.is_closed():
-            self.publisher.close()
-            await self.dispatcher.stop(STOP_GRACE)
-            await self.delivery.stop(STOP_GRACE)
+            self.publisher.stop_retrying()
+            await self.dispatcher.stop(STOP_GRACE_SECONDS)
+            await self.delivery.stop(STOP_GRACE_SECONDS)
             self.reader.close()
-            self.detector.close()
+            self.detector.stop_detector()
         await super().close()

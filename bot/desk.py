@@ -15,28 +15,28 @@ from typing import Any
 import discord
 
 from bot import texts
-from bot.attachments import PictureReader
-from bot.choices import with_defaults
-from bot.delivery import Delivery
+from bot.attachments import AttachmentReader
+from bot.choices import apply_member_defaults
+from bot.delivery import ResultDelivery
 from bot.dispatcher import Dispatcher
-from bot.errors import JobGone, NeverAllowed, NoModel
-from bot.gate import Gate
-from bot.locales import speaking
-from bot.options import filled_in
-from bot.reply_to import ReplyTo
-from bot.requests import InteractionRequest, Request
-from bot.safety.screen import Screen
-from bot.sources import Attached, Source, Stored
-from bot.styles import StyleShelf, styled
+from bot.errors import JobNotFound, NoModel, ProhibitedContent
+from bot.gate import GuildPolicy
+from bot.locales import use_language
+from bot.options import split_attachments
+from bot.reply_to import ReplyTarget
+from bot.requests import InteractionRequest, MemberRequest
+from bot.safety.screen import NsfwScreen
+from bot.sources import AttachmentSource, BlobSource, ImageSource
+from bot.styles import StyleStore, apply_style
 from inference.jobs import Job
-from inference.service import Service
+from inference.service import WorkerPool
 from storage.blobs import BlobStore
 from storage.errors import UnknownJob
 from storage.jobs import JobStore
 from storage.records import JobRecord
 
 
-class Desk:
+class JobSubmitter:
     """Takes requests."""
 
     def __init__(
@@ -44,12 +44,12 @@ class Desk:
         dispatcher: Dispatcher,
         jobs: JobStore,
         blobs: BlobStore,
-        reader: PictureReader,
-        delivery: Delivery,
-        service: Service,
-        gate: Gate,
-        styles: StyleShelf,
-        screen: Screen,
+        reader: AttachmentReader,
+        delivery: ResultDelivery,
+        service: WorkerPool,
+        gate: GuildPolicy,
+        styles: StyleStore,
+        screen: NsfwScreen,
     ) -> None:
         self._dispatcher = dispatcher
         self._jobs = jobs
@@ -61,30 +61,37 @@ class Desk:
         self._styles = styles
         self._screen = screen
 
-    async def ask(
-        self, interaction: discord.Interaction[Any], job_type: type[Job], given: Mapping[str, Any]
+    async def submit_command(
+        self,
+        interaction: discord.Interaction[Any],
+        job_type: type[Job],
+        arguments: Mapping[str, Any],
     ) -> None:
         """Queue what a slash command asks for, with the member's defaults; see `order`."""
-        attachments, values = filled_in(given)
-        sources = {name: Attached(attachment) for name, attachment in attachments.items()}
+        attachments, values = split_attachments(arguments)
+        sources = {name: AttachmentSource(attachment) for name, attachment in attachments.items()}
         request = InteractionRequest(interaction)
         name = values.pop("style", None)
-        chosen = with_defaults(job_type, values, await self._gate.defaults(request.owner))
-        chosen = await self._gate.filled(request.guild, job_type, chosen)
+        option_values = apply_member_defaults(
+            job_type, values, await self._gate.member_defaults(request.owner)
+        )
+        option_values = await self._gate.fill_guild_defaults(request.guild, job_type, option_values)
         if name:
-            chosen = styled(chosen, await self._styles.find(request.owner, request.guild, name))
-        await self.order(request, job_type(**chosen), sources)
+            option_values = apply_style(
+                option_values, await self._styles.find_style(request.owner, request.guild, name)
+            )
+        await self.submit_job(request, job_type(**option_values), sources)
 
-    async def again(self, request: Request, job: Job, parent: JobRecord) -> None:
+    async def submit_rerun(self, request: MemberRequest, job: Job, parent: JobRecord) -> None:
         """Queue a job on the pictures that another one started from; see `order`."""
-        sources = {name: self.stored(key) for name, key in parent.inputs.items()}
-        await self.order(request, job, sources, parent=parent.id)
+        sources = {name: self.stored_source(key) for name, key in parent.inputs.items()}
+        await self.submit_job(request, job, sources, parent=parent.id)
 
-    async def order(
+    async def submit_job(
         self,
-        request: Request,
+        request: MemberRequest,
         job: Job,
-        sources: Mapping[str, Source],
+        sources: Mapping[str, ImageSource],
         *,
         parent: str | None = None,
         notes: Iterable[str] = (),
@@ -96,75 +103,84 @@ class Desk:
                 a list that is not here.
             NotAllowed: the server's admins did not allow it.
             NoModel: no worker can start, so nothing would ever come of it.
-            PictureRefused: a picture cannot be used.
+            ImageRejected: a picture cannot be used.
             StorageError: a picture is gone, the queue is full, or the disk or database refused.
         """
-        job = await self._gate.fitted(request, job)
-        job.check_pictures(sources)
-        self._dispatcher.check(job)
+        job = await self._gate.with_allowed_model(request, job)
+        job.check_images(sources)
+        self._dispatcher.check_wordlists(job)
         self._refuse_without_model()
-        await self._check(request, job)
+        await self._check_allowed(request, job)
         for source in sources.values():
-            await source.look(self._reader)
-        private = await self._gate.is_private(request.guild)
-        reply_to = await self._answer(request, job.kind, private=private)
-        pictures = {name: await source.read(self._reader) for name, source in sources.items()}
+            await source.check_available(self._reader)
+        private = await self._gate.has_private_results(request.guild)
+        reply_to = await self._acknowledge_request(request, job.kind, private=private)
+        images = {name: await source.load_image(self._reader) for name, source in sources.items()}
         # Once more: reading took its time, and only now is it known how large the pictures are.
-        await self._check(request, job, [(p.width, p.height) for p in pictures.values()])
-        shown = [picture.data for name, picture in pictures.items() if name != "mask"]
-        await self._screen.check_input(request.guild, request.asker, shown)
-        submission = await self._dispatcher.submit(
+        await self._check_allowed(request, job, [(p.width, p.height) for p in images.values()])
+        input_images = [image.data for name, image in images.items() if name != "mask"]
+        await self._screen.check_input(request.guild, request.request_context, input_images)
+        submission = await self._dispatcher.submit_job(
             job=job,
-            pictures={name: picture.data for name, picture in pictures.items()},
+            images={name: image.data for name, image in images.items()},
             owner=request.owner,
             guild=request.guild,
-            reply_to=reply_to.encode(),
+            reply_to=reply_to.to_json(),
             idempotency_key=request.key,
             parent=parent,
-            weight=await self._gate.share(request),
+            weight=await self._gate.fair_share_weight(request),
         )
-        said = [*notes, *(note for picture in pictures.values() for note in picture.notes)]
-        await self._delivery.opened(submission, reply_to, said)
+        request_notes = [*notes, *(note for image in images.values() for note in image.notes)]
+        await self._delivery.show_queued(submission, reply_to, request_notes)
 
-    async def _answer(self, request: Request, kind: str, *, private: bool) -> ReplyTo:
+    async def _acknowledge_request(
+        self, request: MemberRequest, kind: str, *, private: bool
+    ) -> ReplyTarget:
         """Say that a request has arrived, in the language that its answer keeps to its end."""
-        language = request.own_language if private else await self._gate.language(request)
-        with speaking(language):
-            reply_to = await request.answer(texts.received(kind), private=private)
-        return reply_to.said_in(language)
+        language = request.user_language if private else await self._gate.reply_language(request)
+        with use_language(language):
+            reply_to = await request.send_answer(texts.received_message(kind), private=private)
+        return reply_to.in_language(language)
 
-    async def _check(
-        self, request: Request, job: Job, sizes: Iterable[tuple[int, int]] = ()
+    async def _check_allowed(
+        self, request: MemberRequest, job: Job, sizes: Iterable[tuple[int, int]] = ()
     ) -> None:
         try:
-            await self._gate.check(request, job, tuple(sizes))
-        except NeverAllowed:
-            await self._screen.alarm(request.guild, request.owner)
+            await self._gate.check_request(request, job, tuple(sizes))
+        except ProhibitedContent:
+            await self._screen.report_refusal(request.guild, request.owner)
             raise
 
-    def stored(self, key: str) -> Stored:
+    def stored_source(self, key: str) -> BlobSource:
         """Name a stored picture as a source."""
-        return Stored(key, self._blobs)
+        return BlobSource(key, self._blobs)
 
-    async def show(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
+    async def redeliver_result(
+        self, interaction: discord.Interaction[Any], record: JobRecord
+    ) -> None:
         """Deliver a result that could not be delivered before, as the answer to `interaction`.
 
         Raises:
-            JobGone: it was delivered, or deleted, meanwhile.
+            JobNotFound: it was delivered, or deleted, meanwhile.
         """
         if not await self._jobs.requeue_delivery(record.id, "asked for"):
-            raise JobGone("That result was shown already, or is no longer stored.")
-        there, request = ReplyTo.decode(record.reply_to), InteractionRequest(interaction)
-        private = await self._gate.is_private(request.guild) or bool(there and there.private)
-        reply_to = await self._answer(request, record.kind, private=private)
-        await self._jobs.readdress(record.id, reply_to.encode())
+            raise JobNotFound("That result was shown already, or is no longer stored.")
+        previous_target, request = (
+            ReplyTarget.from_json(record.reply_to),
+            InteractionRequest(interaction),
+        )
+        private = await self._gate.has_private_results(request.guild) or bool(
+            previous_target and previous_target.private
+        )
+        reply_to = await self._acknowledge_request(request, record.kind, private=private)
+        await self._jobs.update_reply_to(record.id, reply_to.to_json())
         try:
-            self._delivery.settled(await self._jobs.get(record.id))
+            self._delivery.on_job_ended(await self._jobs.get_job(record.id))
         except UnknownJob as error:
-            raise JobGone from error
+            raise JobNotFound from error
 
     def _refuse_without_model(self) -> None:
         """Refuse while no worker can start; one that is starting, or was lost, will come."""
-        workers = self._service.workers
+        workers = self._service.worker_statuses
         if workers and all(worker.trouble and not worker.ready for worker in workers):
             raise NoModel

@@ -7,7 +7,7 @@ from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
 
-def point_at(api_base: str | None, gateway_url: str | None) -> None:
+def override_endpoints(api_base: str | None, gateway_url: str | None) -> None:
     """Send requests to `api_base` (with its version, `…/api/v10`) and connect to `gateway_url`.
 
     None leaves Discord's own. It holds for the whole process, as discord.py keeps both addresses

@@ -3,32 +3,32 @@
 BotError
 ├── SettingsError          the environment or `.env` holds something impossible
 ├── UserError              what a member asked for cannot be; says what to change
-│   ├── PictureRefused     an attachment that cannot be worked on
+│   ├── ImageRejected     an attachment that cannot be worked on
 │   │   ├── EmptyFile          no bytes
 │   │   ├── FileTooLarge       too many bytes
-│   │   ├── NotAPicture        no picture by its content
-│   │   ├── OtherFormat        a picture in a format that is not read
-│   │   ├── BrokenPicture      begins like a picture and then breaks off or makes no sense
+│   │   ├── NotAnImage        no picture by its content
+│   │   ├── UnsupportedFormat        a picture in a format that is not read
+│   │   ├── BrokenImage      begins like a picture and then breaks off or makes no sense
 │   │   ├── TooManyPixels      too wide, too high, or too much of both
-│   │   ├── TooHeavy           takes more memory or time than one picture may
+│   │   ├── DecodeLimitExceeded           takes more memory or time than one picture may
 │   │   ├── NoDecoder          this host starts no process that could read it
-│   │   ├── FileGone           Discord no longer has it
-│   │   ├── NoPictureThere     a message that shows none
-│   │   └── HiddenPicture      a message that Discord does not let bots read
-│   ├── NotYours           somebody else's job
+│   │   ├── AttachmentDeleted           Discord no longer has it
+│   │   ├── NoImageInMessage     a message that shows none
+│   │   └── ImageNotAccessible      a message that Discord does not let bots read
+│   ├── NotJobOwner           somebody else's job
 │   ├── NothingToCancel    no such job is waiting or running
-│   ├── JobGone            a button of a job that is no longer stored
+│   ├── JobNotFound            a button of a job that is no longer stored
 │   ├── NotAllowed         the server's admins did not allow that; says what they did
-│   │   └── NeverAllowed       no server can allow that
-│   ├── CaseGone           a moderator's case that is no longer open
+│   │   └── ProhibitedContent       no server can allow that
+│   ├── CaseNotFound           a moderator's case that is no longer open
 │   ├── BadSetting         a setting that cannot be; says which and what would be possible
 │   ├── BadSettingsFile    a file of settings that cannot be taken; nothing of it was
-│   ├── NoSettings         this Easel keeps no settings
-│   ├── MessageGone        the message replied to was deleted
-│   ├── TooLongForAForm    a text that an input of a form cannot hold
+│   ├── SettingsUnavailable         this Easel keeps no settings
+│   ├── MessageDeleted        the message replied to was deleted
+│   ├── TextTooLongForForm    a text that an input of a form cannot hold
 │   ├── NotANumber         a text where a form asks for a number
 │   └── NoModel            no worker can start, so nothing could ever run
-└── Unreachable            a result has no place where it could be shown
+└── NoDeliveryRoute            a result has no place where it could be shown
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 
-from bot.sentences import OptionName, Sentence, english
+from bot.sentences import OptionName, TranslatableMessage, gettext_noop
 
 
 class BotError(Exception):
@@ -45,7 +45,7 @@ class BotError(Exception):
 
     def __init__(self, message: str | None = None, /, **values: Any) -> None:
         #: What it says, for whoever says it in another language.
-        self.sentence = Sentence(message or inspect.getdoc(type(self)) or "", **values)
+        self.sentence = TranslatableMessage(message or inspect.getdoc(type(self)) or "", **values)
         super().__init__(str(self.sentence))
 
 
@@ -57,29 +57,29 @@ class UserError(BotError):
     """That cannot be done."""
 
 
-class PictureRefused(UserError):
+class ImageRejected(UserError):
     """The attachment cannot be used."""
 
     #: Whether the words are those of another process, whole and in English.
     is_quoted = False
 
     @classmethod
-    def said(cls, words: str) -> Self:
+    def from_message(cls, message: str) -> Self:
         """Make one of this kind with these words, as another process raised it."""
-        refusal = cls.__new__(cls)
-        BotError.__init__(refusal, words)
-        refusal.is_quoted = True
-        return refusal
+        rejection = cls.__new__(cls)
+        BotError.__init__(rejection, message)
+        rejection.is_quoted = True
+        return rejection
 
 
-class EmptyFile(PictureRefused):
+class EmptyFile(ImageRejected):
     """The file is empty."""
 
     def __init__(self, name: str) -> None:
         super().__init__("{name} has no content (0 bytes). Attach it again.", name=name)
 
 
-class FileTooLarge(PictureRefused):
+class FileTooLarge(ImageRejected):
     """The file has too many bytes."""
 
     def __init__(self, name: str, size: int, limit: int) -> None:
@@ -93,38 +93,38 @@ class FileTooLarge(PictureRefused):
         self.size, self.limit = size, limit
 
 
-class NotAPicture(PictureRefused):
+class NotAnImage(ImageRejected):
     """The file is no picture."""
 
-    def __init__(self, name: str, found: str = "") -> None:
-        words = english("{name} is not a picture. Attach a PNG, JPEG, WebP, AVIF or GIF.")
-        if found:
-            words = english(
+    def __init__(self, name: str, file_type: str = "") -> None:
+        words = gettext_noop("{name} is not a picture. Attach a PNG, JPEG, WebP, AVIF or GIF.")
+        if file_type:
+            words = gettext_noop(
                 "{name} is not a picture but {found}. Attach a PNG, JPEG, WebP, AVIF or GIF."
             )
-        super().__init__(words, name=name, found=found)
+        super().__init__(words, name=name, found=file_type)
 
 
-class OtherFormat(PictureRefused):
+class UnsupportedFormat(ImageRejected):
     """The picture has a format that is not read."""
 
-    def __init__(self, name: str, found: str) -> None:
+    def __init__(self, name: str, format_name: str) -> None:
         super().__init__(
             "{name} is {found}, which cannot be read here. Save it as PNG, JPEG or WebP and "
             "attach that.",
             name=name,
-            found=found,
+            found=format_name,
         )
 
 
-class UnreadableFile(PictureRefused):
+class UnreadableFile(ImageRejected):
     """The file of the command line is not there, or may not be read."""
 
     def __init__(self, path: str, trouble: str | None) -> None:
         super().__init__(f"{path} cannot be read: {trouble or 'it is no file'}. Check the path.")
 
 
-class BrokenPicture(PictureRefused):
+class BrokenImage(ImageRejected):
     """The picture is damaged."""
 
     def __init__(self, name: str) -> None:
@@ -135,15 +135,15 @@ class BrokenPicture(PictureRefused):
         )
 
 
-class TooManyPixels(PictureRefused):
+class TooManyPixels(ImageRejected):
     """The picture has too many pixels."""
 
-    def __init__(self, name: str, found: str, limit: str) -> None:
-        words = english("{name} is {found}; at most {limit} are taken. Scale it down first.")
-        super().__init__(words, name=name, found=found, limit=limit)
+    def __init__(self, name: str, size_text: str, limit: str) -> None:
+        words = gettext_noop("{name} is {found}; at most {limit} are taken. Scale it down first.")
+        super().__init__(words, name=name, found=size_text, limit=limit)
 
 
-class TooHeavy(PictureRefused):
+class DecodeLimitExceeded(ImageRejected):
     """The picture takes too much to decode."""
 
     def __init__(self, name: str) -> None:
@@ -154,7 +154,7 @@ class TooHeavy(PictureRefused):
         )
 
 
-class NoDecoder(PictureRefused):
+class NoDecoder(ImageRejected):
     """Pictures cannot be read on this host."""
 
     def __init__(self) -> None:
@@ -164,18 +164,18 @@ class NoDecoder(PictureRefused):
         )
 
 
-class FileGone(PictureRefused):
+class AttachmentDeleted(ImageRejected):
     """Discord no longer has the file."""
 
     def __init__(self, name: str) -> None:
         super().__init__("{name} could not be fetched from Discord. Attach it again.", name=name)
 
 
-class NoPictureThere(PictureRefused):
+class NoImageInMessage(ImageRejected):
     """That message shows no picture. Choose one with a picture in it."""
 
 
-class HiddenPicture(PictureRefused):
+class ImageNotAccessible(ImageRejected):
     """Discord does not show me that picture."""
 
     def __init__(self) -> None:
@@ -186,11 +186,13 @@ class HiddenPicture(PictureRefused):
         )
 
 
-class NotYours(UserError):
+class NotJobOwner(UserError):
     """That job belongs to somebody else."""
 
     def __init__(self, owner: str, instead: str) -> None:
-        super().__init__("That is <@{owner}>'s. {instead}", owner=owner, instead=Sentence(instead))
+        super().__init__(
+            "That is <@{owner}>'s. {instead}", owner=owner, instead=TranslatableMessage(instead)
+        )
         self.owner = owner
 
 
@@ -198,7 +200,7 @@ class NothingToCancel(UserError):
     """Nothing of yours is waiting or running."""
 
 
-class JobGone(UserError):
+class JobNotFound(UserError):
     """That job is no longer stored. Ask for a new one with a command."""
 
 
@@ -206,7 +208,7 @@ class NotAllowed(UserError):
     """The server does not allow that."""
 
 
-class NeverAllowed(NotAllowed):
+class ProhibitedContent(NotAllowed):
     """Sexual pictures of minors are not made here."""
 
     def __init__(self) -> None:
@@ -218,7 +220,7 @@ class NeverAllowed(NotAllowed):
         )
 
 
-class CaseGone(UserError):
+class CaseNotFound(UserError):
     """There is no open case of that number here. /moderation list shows those that are."""
 
 
@@ -227,7 +229,7 @@ class BadSetting(UserError):
 
     def __init__(self, name: str, problem: str, /, **values: Any) -> None:
         #: Without the full stop, as a list of problems has it.
-        self.problem = Sentence(problem, **{"name": name, **values})
+        self.problem = TranslatableMessage(problem, **{"name": name, **values})
         super().__init__("{problem}.", problem=self.problem)
         self.name = name
 
@@ -235,34 +237,41 @@ class BadSetting(UserError):
 class BadSettingsFile(UserError):
     """A file of settings cannot be taken."""
 
-    SHOWN, LONGEST = 10, 160  # problems, and characters of one
+    MAX_LISTED_PROBLEMS, MAX_PROBLEM_LENGTH = 10, 160  # problems, and characters of one
 
-    def __init__(self, problems: Sequence[Sentence]) -> None:
+    def __init__(self, problems: Sequence[TranslatableMessage]) -> None:
         super().__init__("Nothing was changed. The file cannot be taken:")
         #: What is wrong with it, each without a full stop.
         self.problems = tuple(problems)
 
-    def lines(self, said: Callable[[Sentence], str]) -> list[str]:
+    def message_lines(self, translate: Callable[[TranslatableMessage], str]) -> list[str]:
         """Write the message and the problems, bounded, as `said` says each."""
-        told = [Sentence("{problem}.", problem=one) for one in self.problems[: self.SHOWN]]
-        shown = [f"• {said(one)[: self.LONGEST]}" for one in told]
-        if more := len(self.problems) - len(shown):
-            shown.append(said(Sentence("… and {count} more.", count=more)))
-        return [said(self.sentence), *shown]
+        problem_messages = [
+            TranslatableMessage("{problem}.", problem=problem)
+            for problem in self.problems[: self.MAX_LISTED_PROBLEMS]
+        ]
+        problem_lines = [
+            f"• {translate(problem)[: self.MAX_PROBLEM_LENGTH]}" for problem in problem_messages
+        ]
+        if hidden_count := len(self.problems) - len(problem_lines):
+            problem_lines.append(
+                translate(TranslatableMessage("… and {count} more.", count=hidden_count))
+            )
+        return [translate(self.sentence), *problem_lines]
 
     def __str__(self) -> str:
-        return "\n".join(self.lines(str))
+        return "\n".join(self.message_lines(str))
 
 
-class NoSettings(UserError):
+class SettingsUnavailable(UserError):
     """Nothing can be set here: the host started Easel without a place to keep it."""
 
 
-class MessageGone(UserError):
+class MessageDeleted(UserError):
     """The message you replied to was deleted. Reply to another one, or attach the picture."""
 
 
-class TooLongForAForm(UserError):
+class TextTooLongForForm(UserError):
     """A text is too long for a form."""
 
     def __init__(self, option: str, length: int, limit: int) -> None:
@@ -278,11 +287,11 @@ class TooLongForAForm(UserError):
 class NotANumber(UserError):
     """What was written into a form is no number."""
 
-    def __init__(self, option: str, written: str, *, whole: bool) -> None:
-        words = english("{option} must be a number, not “{written}”.")
+    def __init__(self, option: str, entered_text: str, *, whole: bool) -> None:
+        words = gettext_noop("{option} must be a number, not “{written}”.")
         if whole:
-            words = english("{option} must be a whole number, not “{written}”.")
-        super().__init__(words, option=OptionName(option), written=written)
+            words = gettext_noop("{option} must be a whole number, not “{written}”.")
+        super().__init__(words, option=OptionName(option), written=entered_text)
 
 
 class NoModel(UserError):
@@ -295,5 +304,5 @@ class NoModel(UserError):
         )
 
 
-class Unreachable(BotError):
+class NoDeliveryRoute(BotError):
     """There is no place where the result could be shown."""

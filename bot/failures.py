@@ -5,7 +5,7 @@ from __future__ import annotations
 import aiohttp
 import discord
 
-NOT_THROUGH = (discord.HTTPException, aiohttp.ClientError, OSError, TimeoutError)
+TRANSPORT_ERRORS = (discord.HTTPException, aiohttp.ClientError, OSError, TimeoutError)
 """What sending may raise; discord.py lets its HTTP client's own errors through.
 
 None of them says that the request had no effect: an answer can be lost after it was applied.

@@ -4,144 +4,152 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bot.locales import say
-from bot.sentences import english
+from bot.locales import translate
+from bot.sentences import gettext_noop
 
-START = "start"
+START_TOPIC = "start"
 
-PAGES: Mapping[str, tuple[str, ...]] = {
-    START: (
-        english("**Easel edits pictures.** Attach one and say what you want:"),
-        english("• `/img2img` repaints a picture as your words say"),
-        english("• `/inpaint` repaints a part of it, `/outpaint` continues it beyond its edges"),
-        english("• `/loopback` repaints it again and again"),
-        english("• `/upscale` enlarges it and keeps it sharp"),
-        english("• `/interrogate` describes it, `/imagine` draws one from words alone"),
-        english("• `/explain` shows how a prompt is read"),
-        english("• `/mask` says where to repaint, without a drawing tool"),
-        english(
+HELP_PAGES: Mapping[str, tuple[str, ...]] = {
+    START_TOPIC: (
+        gettext_noop("**Easel edits pictures.** Attach one and say what you want:"),
+        gettext_noop("• `/img2img` repaints a picture as your words say"),
+        gettext_noop(
+            "• `/inpaint` repaints a part of it, `/outpaint` continues it beyond its edges"
+        ),
+        gettext_noop("• `/loopback` repaints it again and again"),
+        gettext_noop("• `/upscale` enlarges it and keeps it sharp"),
+        gettext_noop("• `/interrogate` describes it, `/imagine` draws one from words alone"),
+        gettext_noop("• `/explain` shows how a prompt is read"),
+        gettext_noop("• `/mask` says where to repaint, without a drawing tool"),
+        gettext_noop(
             "• `/queue` shows where your jobs are, `/cancel` calls one off, `/history` what "
             "you made"
         ),
-        english("• `/again` makes a result once more, varied or changed; `/delete` takes one away"),
-        english("• `/style` keeps words under a name for the option **style**"),
-        english(
+        gettext_noop(
+            "• `/again` makes a result once more, varied or changed; `/delete` takes one away"
+        ),
+        gettext_noop("• `/style` keeps words under a name for the option **style**"),
+        gettext_noop(
             "• `/defaults` are what you take unless you say so, `/models` lists what can be run"
         ),
-        english("• `/privacy` shows or deletes what is stored of you"),
-        english("• Admins have `/settings`, moderators `/moderation`"),
-        english("Replies that mention me and the Apps menu of any picture work, too."),
-        english(
+        gettext_noop("• `/privacy` shows or deletes what is stored of you"),
+        gettext_noop("• Admins have `/settings`, moderators `/moderation`"),
+        gettext_noop("Replies that mention me and the Apps menu of any picture work, too."),
+        gettext_noop(
             "Every option has a default: a picture alone is enough. `/help topic:` tells more "
             "about each command."
         ),
     ),
     "img2img": (
-        english("**/img2img** starts from your picture and repaints it."),
-        english("`/img2img image:photo.jpg prompt:a watercolour of a red apple strength:0.6`"),
-        english(
+        gettext_noop("**/img2img** starts from your picture and repaints it."),
+        gettext_noop("`/img2img image:photo.jpg prompt:a watercolour of a red apple strength:0.6`"),
+        gettext_noop(
             "• **strength** is how far it may go: 0.3 keeps the shapes, 0.75 changes much, 1 "
             "forgets the picture"
         ),
-        english("• **guidance** is how closely it follows the words; 5 to 9 is usual"),
-        english("• **steps** of 20 to 30 are enough for most samplers"),
-        english(
+        gettext_noop("• **guidance** is how closely it follows the words; 5 to 9 is usual"),
+        gettext_noop("• **steps** of 20 to 30 are enough for most samplers"),
+        gettext_noop(
             "• the same **seed** and options make the same picture; 🔁 *Again* draws a new seed"
         ),
-        english("• **negative_prompt** says what should not be there"),
-        english("• **resize_mode** says how your picture is fitted into width × height"),
+        gettext_noop("• **negative_prompt** says what should not be there"),
+        gettext_noop("• **resize_mode** says how your picture is fitted into width × height"),
     ),
     "inpaint": (
-        english("**/inpaint** repaints a part of your picture and leaves the rest."),
-        english("`/inpaint image:photo.jpg mask:mask.png prompt:a red hat`"),
-        english("`/inpaint image:photo.jpg mask_shape:left 30% prompt:a window`"),
-        english(
+        gettext_noop("**/inpaint** repaints a part of your picture and leaves the rest."),
+        gettext_noop("`/inpaint image:photo.jpg mask:mask.png prompt:a red hat`"),
+        gettext_noop("`/inpaint image:photo.jpg mask_shape:left 30% prompt:a window`"),
+        gettext_noop(
             "• **mask**: a picture of the same view, white where it is to be repainted; or "
             "make that part of your picture transparent"
         ),
-        english("• **mask_shape** says it in words: `left 30%`, `circle 50% 40% r20%`, `B2-D4`"),
-        english(
+        gettext_noop(
+            "• **mask_shape** says it in words: `left 30%`, `circle 50% 40% r20%`, `B2-D4`"
+        ),
+        gettext_noop(
             "• **masked_content** is what lies there first; `fill` for something new, "
             "`original` for a change"
         ),
-        english(
+        gettext_noop(
             "• **area** `only masked` works on that part at full size, with **padding** around it"
         ),
-        english("• **mask_blur** softens the edge"),
+        gettext_noop("• **mask_blur** softens the edge"),
     ),
     "outpaint": (
-        english("**/outpaint** continues your picture beyond its edges."),
-        english("`/outpaint image:photo.jpg right:128 prompt:a sandy beach`"),
-        english("`/outpaint image:photo.jpg preset:zoom out 1.5x`"),
-        english("• **left**, **right**, **up**, **down** in pixels, or a **preset**"),
-        english(
+        gettext_noop("**/outpaint** continues your picture beyond its edges."),
+        gettext_noop("`/outpaint image:photo.jpg right:128 prompt:a sandy beach`"),
+        gettext_noop("`/outpaint image:photo.jpg preset:zoom out 1.5x`"),
+        gettext_noop("• **left**, **right**, **up**, **down** in pixels, or a **preset**"),
+        gettext_noop(
             "• **method** `mk2` begins with noise shaped like the picture; `poor man's` begins "
             "with what **masked_content** says"
         ),
     ),
     "loopback": (
-        english("**/loopback** repaints your picture, then the result, and so on."),
-        english("`/loopback image:photo.jpg prompt:a city of glass loops:6 strength:0.4`"),
-        english("• **loops** says how often"),
-        english(
+        gettext_noop("**/loopback** repaints your picture, then the result, and so on."),
+        gettext_noop("`/loopback image:photo.jpg prompt:a city of glass loops:6 strength:0.4`"),
+        gettext_noop("• **loops** says how often"),
+        gettext_noop(
             "• **strength** is that of the first loop, **final_strength** of the last, "
             "**curve** how it gets there"
         ),
-        english("• **animate** answers with an animation as well"),
+        gettext_noop("• **animate** answers with an animation as well"),
     ),
     "interrogate": (
-        english("**/interrogate** describes your picture."),
-        english("`/interrogate image:photo.jpg method:caption`"),
-        english(
+        gettext_noop("**/interrogate** describes your picture."),
+        gettext_noop("`/interrogate image:photo.jpg method:caption`"),
+        gettext_noop(
             "• **method** `caption` writes a sentence and the best match of each of the "
             "**lists**, `tags` writes tags above **threshold**, less those you **skip**"
         ),
-        english(
+        gettext_noop(
             "• **top** is the most matches of a list, or tags; **show_ranks** writes their figures"
         ),
-        english("Press 🖌️ *Use as prompt* under the answer to draw from it."),
+        gettext_noop("Press 🖌️ *Use as prompt* under the answer to draw from it."),
     ),
     "imagine": (
-        english("**/imagine** draws a picture from words alone."),
-        english("`/imagine prompt:a red apple, watercolour`"),
-        english("• **hires_scale** above 1 enlarges the picture and works on it again"),
+        gettext_noop("**/imagine** draws a picture from words alone."),
+        gettext_noop("`/imagine prompt:a red apple, watercolour`"),
+        gettext_noop("• **hires_scale** above 1 enlarges the picture and works on it again"),
     ),
     "explain": (
-        english(
+        gettext_noop(
             "**/explain** shows how a prompt is read, without painting: the weight of every "
             "word, what is read at which step, and what looks like a slip."
         ),
-        english("`/explain prompt:a (red:1.3) [apple:pear:0.5]`"),
+        gettext_noop("`/explain prompt:a (red:1.3) [apple:pear:0.5]`"),
     ),
     "upscale": (
-        english("**/upscale** enlarges a picture."),
-        english("`/upscale image:photo.jpg factor:4`"),
-        english("• **factor** is how many times as wide and high; or give **width** or **height**"),
-        english("• **upscaler** picks the network: type to see what this host has"),
-        english("A result too large for the channel is shown as WebP or JPEG, and says so."),
+        gettext_noop("**/upscale** enlarges a picture."),
+        gettext_noop("`/upscale image:photo.jpg factor:4`"),
+        gettext_noop(
+            "• **factor** is how many times as wide and high; or give **width** or **height**"
+        ),
+        gettext_noop("• **upscaler** picks the network: type to see what this host has"),
+        gettext_noop("A result too large for the channel is shown as WebP or JPEG, and says so."),
     ),
     "preview": (
-        english("**/mask** says where to repaint, without a drawing tool."),
-        english("`/mask grid image:photo.jpg`"),
-        english(
+        gettext_noop("**/mask** says where to repaint, without a drawing tool."),
+        gettext_noop("`/mask grid image:photo.jpg`"),
+        gettext_noop(
             "• **grid** shows your picture under a lettered grid: pick cells, look at the "
             "mask, press 🖌️ *Go* and say what should be there"
         ),
-        english(
+        gettext_noop(
             "• **preview** shows what a **mask** or a **mask_shape** marks: `/mask preview "
             "image:photo.jpg mask_shape:circle 50% 40% r20% - A1`"
         ),
-        english(
+        gettext_noop(
             '• `subject`, `background`, `face` and `"the hat"` are found in it, where the host '
             "has the networks for it; 🧍 🏞️ 🙂 under the grid do so in one click"
         ),
-        english(
+        gettext_noop(
             "• or **scribble** on a copy of the picture and reply to it with that and your words"
         ),
-        english("A result has the same behind 🔲 *Inpaint*."),
+        gettext_noop("A result has the same behind 🔲 *Inpaint*."),
     ),
     "pictures": (
-        english(
+        gettext_noop(
             "**Pictures** may be PNG, JPEG, WebP or GIF. Of a moving one the first frame is "
             "used. Photographs are turned upright, and where and when they were taken is "
             "removed. A result carries its parameters in the PNG's `parameters` text, as other "
@@ -149,54 +157,54 @@ PAGES: Mapping[str, tuple[str, ...]] = {
         ),
     ),
     "replies": (
-        english("**Any picture** in a channel can be worked on."),
-        english(
+        gettext_noop("**Any picture** in a channel can be worked on."),
+        gettext_noop(
             "• right click or long press a message → **Apps** → *Describe*, *Upscale 2×*, "
             "*Edit…*, *Inpaint…*, *Parameters*"
         ),
-        english(
+        gettext_noop(
             "• or reply to it, mention me and say `make it a watercolour`, `upscale 2x`, "
             "`describe`, `outpaint left 128`, `zoom out`, `inpaint left 30%: a window`, `loop "
             "4 a city`, `again`"
         ),
-        english(
+        gettext_noop(
             "Settings go anywhere: `strength 0.5`, `steps 30`, `seed 5`. Discord does not show "
             "me other people's messages that do not mention me: for those take the Apps menu."
         ),
     ),
     "mine": (
-        english("**What is yours**"),
-        english("• `/history` lists your last jobs and opens any of them again"),
-        english(
+        gettext_noop("**What is yours**"),
+        gettext_noop("• `/history` lists your last jobs and opens any of them again"),
+        gettext_noop(
             "• `/defaults set steps:30 strength:0.5` is what your painting commands take where "
             "you leave the option out; `show` and `clear` go with it"
         ),
-        english(
+        gettext_noop(
             "• `/privacy show` says what is stored of you, `/privacy forget` deletes all of "
             "it, `/privacy messages` lets results whose channel is closed come to you directly"
         ),
-        english("• `/models` lists what can be run here"),
+        gettext_noop("• `/models` lists what can be run here"),
     ),
     "buttons": (
-        english(
+        gettext_noop(
             "**Buttons** under a message work for its owner, at any time, also after a restart."
         ),
-        english("• 🔁 *Again* makes the same with a new seed"),
-        english("• 🎲 *Vary* keeps the seed and changes a little, or clearly"),
-        english("• ✏️ *Edit* shows a form with the words and numbers filled in"),
-        english(
+        gettext_noop("• 🔁 *Again* makes the same with a new seed"),
+        gettext_noop("• 🎲 *Vary* keeps the seed and changes a little, or clearly"),
+        gettext_noop("• ✏️ *Edit* shows a form with the words and numbers filled in"),
+        gettext_noop(
             "• 🔍 *Upscale 2×*, 🔲 *Inpaint*, ↔️ *Outpaint*, 💬 *Describe* go on from the picture"
         ),
-        english("• of a contact sheet, *U1* … shows one picture in full and *V1* … varies it"),
-        english("• 📋 *Parameters* shows all that made it"),
-        english("• ✖️ *Cancel* calls a waiting or running job off"),
-        english("• 🗑️ *Delete* takes a result away; moderators may, too"),
-        english("`/queue` offers results that could not be shown, with 📬 *Show result*."),
+        gettext_noop("• of a contact sheet, *U1* … shows one picture in full and *V1* … varies it"),
+        gettext_noop("• 📋 *Parameters* shows all that made it"),
+        gettext_noop("• ✖️ *Cancel* calls a waiting or running job off"),
+        gettext_noop("• 🗑️ *Delete* takes a result away; moderators may, too"),
+        gettext_noop("`/queue` offers results that could not be shown, with 📬 *Show result*."),
     ),
 }
 """Topic to lines; each page fits one message in every language."""
 
 
-def page(topic: str) -> str:
+def help_page_text(topic: str) -> str:
     """Write a page."""
-    return "\n".join(map(say, PAGES[topic]))
+    return "\n".join(map(translate, HELP_PAGES[topic]))

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from bot.dispatcher import Dispatcher
 from bot.errors import SettingsError
-from bot.housekeeping import Housekeeper, chores
+from bot.housekeeping import MaintenanceLoop, default_tasks
 from bot.settings import Settings
 from inference.config import EngineConfig
 from inference.jobs.wordlists import WordLists
-from inference.service import LocalService
+from inference.service import LocalWorkerPool
 from storage.blobs import BlobStore
 from storage.database import Database
 from storage.guilds import GuildStore
@@ -22,17 +22,17 @@ from storage.jobs import JobStore
 from storage.records import QueueLimits
 
 #: In the data directory.
-DATABASE, BLOBS = "easel.sqlite3", "blobs"
+DATABASE_FILE, BLOBS_FOLDER = "easel.sqlite3", "blobs"
 
 
 @dataclass(frozen=True)
-class House:
+class App:
     """What a running Easel consists of, Discord aside."""
 
     database: Database
     jobs: JobStore
     blobs: BlobStore
-    service: LocalService
+    service: LocalWorkerPool
     dispatcher: Dispatcher
 
 
@@ -56,7 +56,7 @@ def engine_config(settings: Settings) -> EngineConfig:
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[House]:
+async def open_app(settings: Settings) -> AsyncIterator[App]:
     """Open the store and start the workers; both end with the block.
 
     Raises:
@@ -64,23 +64,26 @@ async def opened(settings: Settings) -> AsyncIterator[House]:
     """
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     configs = (engine_config(settings),) * settings.workers
-    async with Database(settings.data_dir / DATABASE) as database:
+    async with Database(settings.data_dir / DATABASE_FILE) as database:
         jobs = JobStore(database)
-        await jobs.recover()
-        _empty(settings.data_dir / "outbox")
-        async with LocalService(configs, rest=settings.worker_rest_seconds) as service:
-            blobs = BlobStore(settings.data_dir / BLOBS)
+        await jobs.recover_jobs()
+        _empty_outbox(settings.data_dir / "outbox")
+        async with LocalWorkerPool(configs, open_seconds=settings.worker_rest_seconds) as service:
+            blobs = BlobStore(settings.data_dir / BLOBS_FOLDER)
             dispatcher = Dispatcher(
-                jobs, blobs, service, limits=limits(settings), lease=lease(settings)
+                jobs, blobs, service, limits=queue_limits(settings), lease=lease_duration(settings)
             )
-            own = chores(jobs, blobs, GuildStore(database), settings.keep_days)
+            maintenance_tasks = default_tasks(jobs, blobs, GuildStore(database), settings.keep_days)
             dispatcher.lists = WordLists(settings.wordlists_path)
-            async with Housekeeper(own, dispatcher), _measured(settings, dispatcher, jobs):
-                yield House(database, jobs, blobs, service, dispatcher)
+            async with (
+                MaintenanceLoop(maintenance_tasks, dispatcher),
+                _collect_metrics(settings, dispatcher, jobs),
+            ):
+                yield App(database, jobs, blobs, service, dispatcher)
 
 
 @asynccontextmanager
-async def _measured(
+async def _collect_metrics(
     settings: Settings, dispatcher: Dispatcher, jobs: JobStore
 ) -> AsyncIterator[None]:
     """Measure while open, if the host asked for it.
@@ -92,17 +95,17 @@ async def _measured(
         yield
         return
     try:
-        from bot.metrics import served
+        from bot.metrics import serve_metrics
     except ImportError as error:
         raise SettingsError(
             "EASEL_METRICS_PORT needs an extra: pip install -e '.[metrics]'"
         ) from error
-    async with served(settings.metrics_port, jobs) as meter:
-        dispatcher.meter = meter
+    async with serve_metrics(settings.metrics_port, jobs) as meter:
+        dispatcher.metrics = meter
         yield
 
 
-def limits(settings: Settings) -> QueueLimits:
+def queue_limits(settings: Settings) -> QueueLimits:
     """Read the queue's bounds off the settings."""
     return QueueLimits(
         per_owner=settings.max_queued_per_member,
@@ -111,12 +114,12 @@ def limits(settings: Settings) -> QueueLimits:
     )
 
 
-def lease(settings: Settings) -> timedelta:
+def lease_duration(settings: Settings) -> timedelta:
     """Read off the settings how long a job may go without a step."""
     return timedelta(seconds=settings.lease_seconds)
 
 
-def _empty(outbox: Path) -> None:
+def _empty_outbox(outbox: Path) -> None:
     """Remove what a worker of an earlier life left: nobody will come for it."""
     for path in outbox.glob("tmp*"):
         path.unlink(missing_ok=True)

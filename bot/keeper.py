@@ -7,38 +7,40 @@ import logging
 
 import discord
 
-from bot.failures import NOT_THROUGH
+from bot.failures import TRANSPORT_ERRORS
 
 log = logging.getLogger(__name__)
 
-LENGTH = 1900  # characters of one message
+MAX_DM_LENGTH = 1900  # characters of one message
 
 
-class Keeper:
+class OwnerNotifier:
     """Writes to those who own the bot, in their direct messages; the log has it in any case."""
 
     def __init__(self, client: discord.Client) -> None:
         self._client = client
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def tell(self, words: str) -> None:
+    def notify_owners(self, words: str) -> None:
         """Tell them, later; never raises."""
         log.error("%s", words, extra={"action": "alarm"})
-        task = asyncio.create_task(self._write(words), name="tell the keeper")
+        task = asyncio.create_task(self._send_to_owners(words), name="tell the keeper")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _write(self, words: str) -> None:
+    async def _send_to_owners(self, words: str) -> None:
         try:
             application = await self._client.application_info()
             team = application.team
-            people = [application.owner.id] if team is None else [one.id for one in team.members]
-        except NOT_THROUGH as error:
+            people = (
+                [application.owner.id] if team is None else [member.id for member in team.members]
+            )
+        except TRANSPORT_ERRORS as error:
             log.warning("Nobody knows who keeps this bot: %s", error)
             return
         for person in people:
             try:
                 channel = await self._client.create_dm(discord.Object(person))
-                await channel.send(f"⚠️ {words}"[:LENGTH])
-            except NOT_THROUGH as error:
+                await channel.send(f"⚠️ {words}"[:MAX_DM_LENGTH])
+            except TRANSPORT_ERRORS as error:
                 log.warning("The keeper %d could not be told: %s", person, error)

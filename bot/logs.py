@@ -10,13 +10,13 @@ from typing import Any, TextIO
 
 import structlog
 
-from bot.redaction import redacted_values
+from bot.redaction import redact_values
 from storage.records import JobRecord
 
 log = logging.getLogger(__name__)
 
 
-def configure(level: str, form: str, stream: TextIO | None = None) -> None:
+def configure_logging(level: str, form: str, stream: TextIO | None = None) -> None:
     """Send everything that is logged, by whatever library, to one stream.
 
     Args:
@@ -48,22 +48,22 @@ def configure(level: str, form: str, stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    sys.excepthook = _uncaught
+    sys.excepthook = _log_uncaught
 
 
-def about(record: JobRecord) -> AbstractContextManager[None]:
+def job_log_context(record: JobRecord) -> AbstractContextManager[None]:
     """Bind what is logged within to a job, its attempt, and the request that it came from."""
     return structlog.contextvars.bound_contextvars(
         job=record.id, attempt=record.attempt, trace=record.idempotency_key
     )
 
 
-def tracing(key: str) -> AbstractContextManager[None]:
+def request_log_context(key: str) -> AbstractContextManager[None]:
     """Bind what is logged within to a request that is no job yet."""
     return structlog.contextvars.bound_contextvars(trace=key)
 
 
-def trace(key: str) -> None:
+def bind_request(key: str) -> None:
     """Bind what the running task logs from now on to a request."""
     structlog.contextvars.bind_contextvars(trace=key)
 
@@ -71,10 +71,10 @@ def trace(key: str) -> None:
 def _without_secrets(
     logger: Any, method: str, event: structlog.typing.EventDict
 ) -> structlog.typing.EventDict:
-    return {key: redacted_values(value) for key, value in event.items()}
+    return {key: redact_values(value) for key, value in event.items()}
 
 
-def _uncaught(
+def _log_uncaught(
     kind: type[BaseException], error: BaseException, traceback: TracebackType | None
 ) -> None:
     """Let the last words of the process go the same way as all others."""

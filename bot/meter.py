@@ -6,20 +6,20 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 
-class Meter:
+class MetricsSink:
     """Takes notes of nothing."""
 
-    def claimed(self, waited: timedelta) -> None:
+    def record_claim(self, wait_time: timedelta) -> None:
         """Note that a job left the queue, and how long it had waited."""
 
-    def stepped(self, steps: int, rows: int) -> None:
+    def record_steps(self, steps: int, rows: int) -> None:
         """Note that a job came so many steps further, the last in a call of so many rows."""
 
-    def announced(self, outcome: str) -> None:
+    def record_announcement(self, outcome: str) -> None:
         """Note how an announcement ended: `sent`, `undelivered` or `postponed`."""
 
-    def counted(self, jobs: Mapping[str, int]) -> None:
+    def record_job_counts(self, jobs: Mapping[str, int]) -> None:
         """Note how many jobs are in each state."""
 
-    def lagged(self, seconds: float) -> None:
+    def record_loop_lag(self, seconds: float) -> None:
         """Note by how much the event loop was late."""

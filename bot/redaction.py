@@ -9,26 +9,26 @@ from __future__ import annotations
 import re
 from typing import Any
 
-GONE = "[redacted]"
+REDACTED_TEXT = "[redacted]"
 
 #: Each shape, and what stays of it.
-SHAPES = (
+SECRET_PATTERNS = (
     # Webhooks and interactions carry their token in the path.
-    (re.compile(r"(/webhooks/\d+/)[\w.-]{8,}"), rf"\1{GONE}"),
-    (re.compile(r"(/interactions/\d+/)[\w.-]{8,}"), rf"\1{GONE}"),
+    (re.compile(r"(/webhooks/\d+/)[\w.-]{8,}"), rf"\1{REDACTED_TEXT}"),
+    (re.compile(r"(/interactions/\d+/)[\w.-]{8,}"), rf"\1{REDACTED_TEXT}"),
     # An interaction's token is "interaction:…" in base 64.
-    (re.compile(r"aW50ZXJhY3Rpb246[\w-]{20,}={0,2}"), GONE),
+    (re.compile(r"aW50ZXJhY3Rpb246[\w-]{20,}={0,2}"), REDACTED_TEXT),
     # A bot's token: its id in base 64, a time, a signature.
-    (re.compile(r"\b[\w-]{23,28}\.[\w-]{6,7}\.[\w-]{27,}"), GONE),
-    (re.compile(r"\bmfa\.[\w-]{20,}"), GONE),
-    (re.compile(r"\bhf_[A-Za-z0-9]{20,}"), GONE),
+    (re.compile(r"\b[\w-]{23,28}\.[\w-]{6,7}\.[\w-]{27,}"), REDACTED_TEXT),
+    (re.compile(r"\bmfa\.[\w-]{20,}"), REDACTED_TEXT),
+    (re.compile(r"\bhf_[A-Za-z0-9]{20,}"), REDACTED_TEXT),
     (
         re.compile(
             r"""(authorization['"]?\s*[:=,]\s*['"]?)(?:(?:bot|bearer|basic)\s+)?[^\s'",}]+""", re.I
         ),
-        rf"\1{GONE}",
+        rf"\1{REDACTED_TEXT}",
     ),
-    (re.compile(r"\b((?:bot|bearer)\s+)[\w-]{10,}\.[\w.-]{10,}", re.I), rf"\1{GONE}"),
+    (re.compile(r"\b((?:bot|bearer)\s+)[\w-]{10,}\.[\w.-]{10,}", re.I), rf"\1{REDACTED_TEXT}"),
     # A name that says so, with its value.
     (
         re.compile(
@@ -36,28 +36,28 @@ SHAPES = (
             r"""[^\s'",;&}<>()]{6,}""",
             re.I,
         ),
-        rf"\1{GONE}",
+        rf"\1{REDACTED_TEXT}",
     ),
     # Signatures of Discord's attachment addresses.
-    (re.compile(r"\b(hm=)[0-9a-f]{16,}"), rf"\1{GONE}"),
+    (re.compile(r"\b(hm=)[0-9a-f]{16,}"), rf"\1{REDACTED_TEXT}"),
 )
 
 
-def redacted(text: str) -> str:
+def redact_secrets(text: str) -> str:
     """Return the text without what looks like a secret."""
-    for shape, rest in SHAPES:
-        text = shape.sub(rest, text)
+    for shape, replacement in SECRET_PATTERNS:
+        text = shape.sub(replacement, text)
     return text
 
 
-def redacted_values(value: Any) -> Any:
+def redact_values(value: Any) -> Any:
     """Do so to every text in a structure; what is neither text nor structure becomes text."""
     match value:
         case None | bool() | int() | float():
             return value
         case dict():
-            return {redacted(str(key)): redacted_values(item) for key, item in value.items()}
+            return {redact_secrets(str(key)): redact_values(item) for key, item in value.items()}
         case list() | tuple() | set() | frozenset():
-            return [redacted_values(item) for item in value]
+            return [redact_values(item) for item in value]
         case _:
-            return redacted(str(value))
+            return redact_secrets(str(value))

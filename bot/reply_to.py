@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 
 TOKEN_LIFE = timedelta(minutes=14)
 """An interaction's token works for 15 minutes; the last one is kept as a margin."""
-DEFAULT_FILE_LIMIT = 10 * 2**20
+DEFAULT_FILE_LIMIT_BYTES = 10 * 2**20
 """Bytes of one file that every channel takes, without boosts and Nitro."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReplyTo:
+class ReplyTarget:
     """The message that stands for a job, and how it can be reached."""
 
     #: The application that the token is for.
@@ -28,7 +28,7 @@ class ReplyTo:
     #: The answer that shows how far the job is and becomes its result.
     message_id: int
     #: Bytes of one file that may be sent there.
-    file_limit: int = DEFAULT_FILE_LIMIT
+    file_limit: int = DEFAULT_FILE_LIMIT_BYTES
     #: Whether the answer is an ordinary message of the bot's, which it may edit at any time.
     own: bool = False
     #: Whether only the member sees it: it then ends with the token, and is never posted instead.
@@ -38,36 +38,36 @@ class ReplyTo:
     #: The channel of direct messages that the result goes to, where its own is closed for good.
     direct: int | None = None
 
-    def token_works(self, now: datetime) -> bool:
+    def is_token_valid(self, current_time: datetime) -> bool:
         """Whether the interaction's token can be expected to work still."""
-        return bool(self.token) and now < self.asked_at + TOKEN_LIFE
+        return bool(self.token) and current_time < self.asked_at + TOKEN_LIFE
 
-    def without_token(self) -> ReplyTo:
+    def without_token(self) -> ReplyTarget:
         """Leave out the token, which is a secret, once nothing needs it."""
         return dataclasses.replace(self, token="")
 
-    def directly(self, channel_id: int) -> ReplyTo:
+    def via_dm(self, channel_id: int) -> ReplyTarget:
         """Send the result to a channel of direct messages, and never to the card again."""
         return dataclasses.replace(self, token="", own=False, direct=channel_id)
 
-    def link(self, message_id: int | str) -> str:
+    def message_url(self, message_id: int | str) -> str:
         """Link to a message of the channel that the result goes to."""
         place = (
             f"@me/{self.direct}" if self.direct else f"{self.guild_id or '@me'}/{self.channel_id}"
         )
         return f"https://discord.com/channels/{place}/{message_id}"
 
-    def said_in(self, language: str) -> ReplyTo:
+    def in_language(self, language: str) -> ReplyTarget:
         """Note the language of the answer, which it keeps to its end."""
         return dataclasses.replace(self, language=language)
 
-    def encode(self) -> str:
+    def to_json(self) -> str:
         """Write it as JSON."""
         fields = dataclasses.asdict(self)
         return json.dumps(fields | {"asked_at": self.asked_at.isoformat()})
 
     @classmethod
-    def decode(cls, text: str) -> ReplyTo | None:
+    def from_json(cls, text: str) -> ReplyTarget | None:
         """Read `encode`'s text back; None for anything else, such as a job of the command line."""
         try:
             fields = json.loads(text)
@@ -77,7 +77,7 @@ class ReplyTo:
             return None
 
 
-def language_at(reply_to: str) -> str:
+def stored_reply_language(reply_to: str) -> str:
     """Return the language of an answer, as storage keeps where it is; empty for English."""
-    there = ReplyTo.decode(reply_to)
-    return "" if there is None else there.language
+    reply_target = ReplyTarget.from_json(reply_to)
+    return "" if reply_target is None else reply_target.language

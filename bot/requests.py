@@ -6,13 +6,13 @@ from typing import Any, Protocol
 
 import discord
 
-from bot.failures import NOT_THROUGH
+from bot.failures import TRANSPORT_ERRORS
 from bot.locales import language_of
-from bot.policy import Asker
-from bot.reply_to import ReplyTo
+from bot.policy import RequestContext
+from bot.reply_to import ReplyTarget
 
 
-class Request(Protocol):
+class MemberRequest(Protocol):
     """Something a member asked for."""
 
     @property
@@ -31,17 +31,17 @@ class Request(Protocol):
         ...
 
     @property
-    def asker(self) -> Asker:
+    def request_context(self) -> RequestContext:
         """Where it is asked, and as what."""
         ...
 
     @property
-    def own_language(self) -> str:
+    def user_language(self) -> str:
         """The language of who asks, as far as it is known."""
         ...
 
     @property
-    def common_language(self) -> str:
+    def guild_language(self) -> str:
         """The language of those who see the answer, where their server chose none."""
         ...
 
@@ -50,7 +50,7 @@ class Request(Protocol):
         """Whether the answer is for the member alone, whatever the server wants."""
         ...
 
-    async def answer(self, words: str, *, private: bool = False) -> ReplyTo:
+    async def send_answer(self, words: str, *, private: bool = False) -> ReplyTarget:
         """Show the first answer and say where it is; a private one only to the member.
 
         Raises:
@@ -82,36 +82,36 @@ class InteractionRequest:
         return None if guild is None else str(guild)
 
     @property
-    def asker(self) -> Asker:
+    def request_context(self) -> RequestContext:
         """The channel and the member's roles, as Discord sent them along."""
-        return asker_of(self._interaction.user, self._interaction.channel)
+        return context_of(self._interaction.user, self._interaction.channel)
 
     @property
-    def own_language(self) -> str:
+    def user_language(self) -> str:
         """The language of the member's Discord."""
         return language_of(self._interaction.locale)
 
     @property
-    def common_language(self) -> str:
+    def guild_language(self) -> str:
         """The language of the server; in a direct message the member's own."""
         locale = self._interaction.guild_locale
-        return self.own_language if locale is None else language_of(locale)
+        return self.user_language if locale is None else language_of(locale)
 
     @property
     def is_private(self) -> bool:
         """Whether only the member can see the answer: not of itself."""
         return False
 
-    async def answer(self, words: str, *, private: bool = False) -> ReplyTo:
+    async def send_answer(self, words: str, *, private: bool = False) -> ReplyTarget:
         """Send a message, to everyone or to the member alone."""
         try:
             response = await self._interaction.response.send_message(words, ephemeral=private)
-        except NOT_THROUGH as error:
-            return self._reply_to(await self._arrived(error), private)
+        except TRANSPORT_ERRORS as error:
+            return self._reply_to(await self._find_lost_answer(error), private)
         message_id = response.message_id or (await self._interaction.original_response()).id
         return self._reply_to(message_id, private)
 
-    async def _arrived(self, failure: Exception) -> int:
+    async def _find_lost_answer(self, failure: Exception) -> int:
         """Ask once whether an answer arrived though Discord's word for it was lost; its id.
 
         Raises:
@@ -119,12 +119,12 @@ class InteractionRequest:
         """
         try:
             return (await self._interaction.original_response()).id
-        except (*NOT_THROUGH, discord.ClientException):
+        except (*TRANSPORT_ERRORS, discord.ClientException):
             raise failure from None
 
-    def _reply_to(self, message_id: int, private: bool) -> ReplyTo:
+    def _reply_to(self, message_id: int, private: bool) -> ReplyTarget:
         interaction = self._interaction
-        return ReplyTo(
+        return ReplyTarget(
             application_id=interaction.application_id,
             token=interaction.token,
             asked_at=discord.utils.utcnow(),
@@ -145,29 +145,29 @@ class InPlaceRequest(InteractionRequest):
         message = self._interaction.message
         return message is not None and message.flags.ephemeral
 
-    async def answer(self, words: str, *, private: bool = False) -> ReplyTo:
+    async def send_answer(self, words: str, *, private: bool = False) -> ReplyTarget:
         """Keep the message as it is for now: a refusal then changes nothing."""
         try:
             await self._interaction.response.defer()
-        except NOT_THROUGH as error:
-            await self._arrived(error)
+        except TRANSPORT_ERRORS as error:
+            await self._find_lost_answer(error)
         message = self._interaction.message
         if message is None:
             return self._reply_to(0, private)
         return self._reply_to(message.id, self.is_private)
 
 
-def asker_of(member: Any, channel: Any) -> Asker:
+def context_of(member: Any, channel: Any) -> RequestContext:
     """Read off a member and a channel what a server's rules look at."""
     ids = (getattr(channel, "id", None), getattr(channel, "parent_id", None))
-    return Asker(
+    return RequestContext(
         channels=frozenset(str(id) for id in ids if id is not None),
         roles=frozenset(str(role.id) for role in getattr(member, "roles", ())),
-        age_restricted=is_restricted(channel),
+        age_restricted=is_age_restricted(channel),
     )
 
 
-def is_restricted(channel: Any) -> bool:
+def is_age_restricted(channel: Any) -> bool:
     """Whether a channel, or the one that a thread belongs to, is age-restricted."""
-    asked = getattr(channel, "is_nsfw", None)
-    return bool(asked is not None and asked())
+    nsfw_check = getattr(channel, "is_nsfw", None)
+    return bool(nsfw_check is not None and nsfw_check())

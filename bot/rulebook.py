@@ -6,74 +6,96 @@ from collections.abc import Mapping
 from typing import Any
 
 from bot import policy
-from bot.errors import NoSettings
-from bot.policy import Rules
-from storage.guilds import NO_STYLES, Change, GuildStore, Style
+from bot.errors import SettingsUnavailable
+from bot.policy import GuildSettings
+from storage.guilds import NO_STYLES, GuildStore, PromptStyle, SettingsChange
 
-LOOKED_THROUGH = 200  # changes: many more than one file makes
+MAX_UNDO_ENTRIES = 200  # changes: many more than one file makes
 
 
-class Rulebook:
+class GuildSettingsEditor:
     """The rules of all servers."""
 
     def __init__(self, store: GuildStore | None) -> None:
         self._guilds = store
 
-    async def settings(self, guild: str) -> dict[str, Any]:
+    async def stored_settings(self, guild: str) -> dict[str, Any]:
         """Return what a server has set, as storage keeps it."""
-        return await self._store().settings(guild)
+        return await self._require_store().get_settings(guild)
 
-    async def rules(self, guild: str) -> Rules:
+    async def guild_settings(self, guild: str) -> GuildSettings:
         """Return a server's rules."""
-        return Rules.decode(await self.settings(guild))
+        return GuildSettings.from_stored(await self.stored_settings(guild))
 
-    async def styles(self, guild: str) -> dict[str, Style]:
+    async def styles_by_name(self, guild: str) -> dict[str, PromptStyle]:
         """Return a server's styles by name."""
-        return {style.name: style for style in await self._store().styles(guild)}
+        return {style.name: style for style in await self._require_store().list_styles(guild)}
 
-    async def change(
+    async def apply_changes(
         self,
         guild: str,
         actor: str,
         values: Mapping[str, Any],
-        styles: Mapping[str, Style | None] = NO_STYLES,
-    ) -> Rules:
+        styles: Mapping[str, PromptStyle | None] = NO_STYLES,
+    ) -> GuildSettings:
         """Set all of `values` and `styles`, None taking one back, or nothing; return the rules.
 
         Raises:
             BadSetting: one of them is impossible.
         """
-        changes = policy.changed(values)
-        return Rules.decode(await self._store().change_settings(guild, actor, changes, styles))
+        changes = policy.validate_changes(values)
+        return GuildSettings.from_stored(
+            await self._require_store().change_settings(guild, actor, changes, styles)
+        )
 
-    async def listed(self, guild: str, actor: str, name: str, entry: str, on: bool) -> Rules:
+    async def toggle_list_entry(
+        self, guild: str, actor: str, name: str, entry: str, on: bool
+    ) -> GuildSettings:
         """Put an entry on a list, or take it off; return the rules."""
-        kept = [one for one in (await self.settings(guild)).get(name, ()) if one != entry]
-        return await self.change(guild, actor, {name: [*kept, entry] if on else kept})
+        other_entries = [
+            list_entry
+            for list_entry in (await self.stored_settings(guild)).get(name, ())
+            if list_entry != entry
+        ]
+        return await self.apply_changes(
+            guild, actor, {name: [*other_entries, entry] if on else other_entries}
+        )
 
-    async def undo(self, guild: str, actor: str) -> Rules:
+    async def undo_last(self, guild: str, actor: str) -> GuildSettings:
         """Take the last change back, all of it if it was of several; this is a change, too."""
-        audit = await self._store().audit(guild, LOOKED_THROUGH)
-        ours = [one for one in audit if one.style is not None or one.subject in policy.settable()]
-        last = [one for one in ours if one.at == ours[0].at]
-        changes = {one.subject: one.before for one in last if one.style is None}
-        styles = {one.style: _style(one.before) for one in last if one.style is not None}
-        return Rules.decode(await self._store().change_settings(guild, actor, changes, styles))
+        audit = await self._require_store().list_changes(guild, MAX_UNDO_ENTRIES)
+        ours = [
+            change
+            for change in audit
+            if change.style_name is not None or change.subject in policy.list_setting_types()
+        ]
+        last = [change for change in ours if change.at == ours[0].at]
+        changes = {change.subject: change.before for change in last if change.style_name is None}
+        styles = {
+            change.style_name: _style_from_audit(change.before)
+            for change in last
+            if change.style_name is not None
+        }
+        return GuildSettings.from_stored(
+            await self._require_store().change_settings(guild, actor, changes, styles)
+        )
 
-    async def clear(self, guild: str, actor: str) -> Rules:
+    async def reset_settings(self, guild: str, actor: str) -> GuildSettings:
         """Forget all that was set; this is a change, too."""
-        changes = dict.fromkeys(await self.settings(guild))
-        return Rules.decode(await self._store().change_settings(guild, actor, changes))
+        changes = dict.fromkeys(await self.stored_settings(guild))
+        return GuildSettings.from_stored(
+            await self._require_store().change_settings(guild, actor, changes)
+        )
 
-    async def changes(self, guild: str, limit: int) -> list[Change]:
+    async def recent_changes(self, guild: str, limit: int) -> list[SettingsChange]:
         """Return the last changes, newest first."""
-        return await self._store().audit(guild, limit)
+        return await self._require_store().list_changes(guild, limit)
 
-    def _store(self) -> GuildStore:
+    def _require_store(self) -> GuildStore:
         if self._guilds is None:
-            raise NoSettings
+            raise SettingsUnavailable
         return self._guilds
 
 
-def _style(kept: Mapping[str, Any] | None) -> Style | None:
-    return None if kept is None else Style(**kept)
+def _style_from_audit(audit_value: Mapping[str, Any] | None) -> PromptStyle | None:
+    return None if audit_value is None else PromptStyle(**audit_value)

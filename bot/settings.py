@@ -14,14 +14,14 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot.errors import SettingsError
 
-PREFIX = "EASEL_"
+ENV_PREFIX = "EASEL_"
 
 
 class Settings(BaseSettings):
     """What a host may set; read once, at the start, and never changed."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX,
+        env_prefix=ENV_PREFIX,
         env_file=".env",
         env_file_encoding="utf-8",
         env_ignore_empty=True,
@@ -183,11 +183,11 @@ def read_settings(env_file: Path | None = Path(".env")) -> Settings:
         raise SettingsError("\n".join(lines)) from None
 
 
-def example() -> str:
+def env_example() -> str:
     """Write `.env.example`: every variable with what it means and its default."""
     head = "# Copy to .env and set what differs; what stays commented out keeps its default.\n"
     parts = []
-    for variable, item in variables():
+    for variable, item in env_variables():
         default = "" if item.default is None else str(item.default)
         line = f"{variable}={default}"
         mark = "" if variable == "DISCORD_TOKEN" else "# "
@@ -195,7 +195,7 @@ def example() -> str:
     return head + "".join(parts)
 
 
-def variables() -> Iterator[tuple[str, FieldInfo]]:
+def env_variables() -> Iterator[tuple[str, FieldInfo]]:
     """List every variable of the environment with its field."""
     for name, item in Settings.model_fields.items():
         yield _variable_of(name), item
@@ -204,7 +204,7 @@ def variables() -> Iterator[tuple[str, FieldInfo]]:
 def _variable_of(name: str) -> str:
     item = Settings.model_fields.get(name)
     alias = item.validation_alias if item is not None else name
-    return alias if isinstance(alias, str) else f"{PREFIX}{name.upper()}"
+    return alias if isinstance(alias, str) else f"{ENV_PREFIX}{name.upper()}"
 
 
 def _checked_address(value: str, *, secure: str, plain: str) -> str:

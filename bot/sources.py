@@ -8,82 +8,82 @@ from typing import Protocol
 
 import discord
 
-from bot.attachments import PictureReader
-from bot.pictures import CheckedPicture
+from bot.attachments import AttachmentReader
+from bot.pictures import CheckedImage
 from storage.blobs import BlobStore
 from storage.errors import BlobMissing
 
 PNG_SIZE = slice(16, 24)  # where a PNG's header keeps width and height, big-endian
 
 
-class Source(Protocol):
+class ImageSource(Protocol):
     """A picture that can be had."""
 
-    async def look(self, reader: PictureReader) -> None:
+    async def check_available(self, reader: AttachmentReader) -> None:
         """Refuse what can be told without fetching it.
 
         Raises:
-            PictureRefused: says what to change.
+            ImageRejected: says what to change.
             BlobMissing: it is no longer stored.
         """
         ...
 
-    async def read(self, reader: PictureReader) -> CheckedPicture:
+    async def load_image(self, reader: AttachmentReader) -> CheckedImage:
         """Fetch and check it.
 
         Raises:
-            PictureRefused: says what to change.
+            ImageRejected: says what to change.
             BlobMissing: it is no longer stored.
         """
         ...
 
-    async def raw(self, reader: PictureReader) -> bytes:
+    async def read_bytes(self, reader: AttachmentReader) -> bytes:
         """Fetch the file as it is, unchecked; only for reading what it says about itself.
 
         Raises:
-            PictureRefused: it is gone.
+            ImageRejected: it is gone.
             BlobMissing: it is no longer stored.
         """
         ...
 
 
 @dataclass(frozen=True)
-class Attached:
+class AttachmentSource:
     """A file that a member sent with a command, a form or a message."""
 
     attachment: discord.Attachment
 
-    async def look(self, reader: PictureReader) -> None:
+    async def check_available(self, reader: AttachmentReader) -> None:
         """Refuse by size and kind of file."""
-        reader.refuse_early(self.attachment)
+        reader.precheck_attachment(self.attachment)
 
-    async def read(self, reader: PictureReader) -> CheckedPicture:
+    async def load_image(self, reader: AttachmentReader) -> CheckedImage:
         """Fetch it from Discord and check it."""
-        return await reader.read(self.attachment)
+        return await reader.read_image(self.attachment)
 
-    async def raw(self, reader: PictureReader) -> bytes:
+    async def read_bytes(self, reader: AttachmentReader) -> bytes:
         """Fetch it from Discord."""
-        return await reader.fetch(self.attachment)
+        return await reader.fetch_bytes(self.attachment)
 
 
 @dataclass(frozen=True)
-class Stored:
+class BlobSource:
     """A picture that an earlier job started from or came to; it was checked, or made, by Easel."""
 
     key: str
     blobs: BlobStore
 
-    async def look(self, reader: PictureReader) -> None:
+    async def check_available(self, reader: AttachmentReader) -> None:
         """Refuse what retention has swept away."""
         if not await self.blobs.exists(self.key):
             raise BlobMissing(self.key)
 
-    async def read(self, reader: PictureReader) -> CheckedPicture:
+    async def load_image(self, reader: AttachmentReader) -> CheckedImage:
         """Read it from the store."""
-        data = await self.raw(reader)
+        data = await self.read_bytes(reader)
         width, height = struct.unpack(">II", data[PNG_SIZE])
-        return CheckedPicture(data=data, width=width, height=height)
+        return CheckedImage(data=data, width=width, height=height)
 
-    async def raw(self, reader: PictureReader) -> bytes:
+    async def read_bytes(self, reader: AttachmentReader) -> bytes:
         """Read it from the store."""
         return await self.blobs.get(self.key)

@@ -10,7 +10,7 @@ from inference.config import EngineConfig
 
 
 @dataclass(frozen=True, kw_only=True)
-class Configure:
+class ConfigureWorker:
     """The first frame: how to run."""
 
     config: EngineConfig
@@ -29,7 +29,7 @@ class FinishedPart:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Submit:
+class SubmitJob:
     """Take a job."""
 
     job_id: str
@@ -43,7 +43,7 @@ class Submit:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cancel:
+class CancelJob:
     """Give a job up at the next step boundary."""
 
     job_id: str
@@ -53,10 +53,10 @@ class Cancel:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stop:
+class StopWorker:
     """End: at once, or after the jobs in hand."""
 
     drain: bool = False
 
 
-Command = Configure | Submit | Cancel | Stop
+Command = ConfigureWorker | SubmitJob | CancelJob | StopWorker

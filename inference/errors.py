@@ -4,12 +4,12 @@ InferenceError
 ├── JobError              a job that cannot be asked for; says which field and what to change
 │   ├── OutOfRange        a number beyond its bounds
 │   ├── UnknownChoice     a name that is not among the choices
-│   └── PictureMissing    a picture that the kind needs was not given
+│   └── ImageMissing    a picture that the kind needs was not given
 ├── EngineError           running failed, whatever was asked
 │   ├── OutOfMemory       a picture does not fit the device even alone
 │   └── DeviceLost        only a new process can use the device again
 ├── ModelError            something is wrong with weights: models/errors.py
-├── PictureError          a picture that cannot be worked on: pictures/errors.py
+├── ImageError          a picture that cannot be worked on: pictures/errors.py
 ├── WireError             a frame that the other side cannot have meant
 └── ServiceError          the workers as a whole
     └── NoWorker          nothing is running that could take the job
@@ -54,7 +54,7 @@ class UnknownChoice(JobError):
         self.value, self.choices, self.close = value, tuple(choices), tuple(close)
 
 
-class PictureMissing(JobError):
+class ImageMissing(JobError):
     """A picture that this kind of job needs was not given."""
 
     def __init__(self, kind: str, name: str) -> None:

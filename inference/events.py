@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
-class Picture:
+class OutputFile:
     """One finished picture, lying in a file that now belongs to the receiver."""
 
     #: Where it lies: an absolute path in the outbox.
@@ -42,7 +42,7 @@ class ModelInfo:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ready:
+class WorkerReady:
     """The worker is up and takes jobs."""
 
     device: str
@@ -53,14 +53,14 @@ class Ready:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Troubled:
+class StartFailed:
     """The worker cannot start; its last words before it ends."""
 
     reason: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class Progress:
+class JobProgress:
     """A job came one step further; it renews the lease."""
 
     job_id: str
@@ -72,7 +72,7 @@ class Progress:
     preview: str | None = None
     #: Rows of the network call that the step sat in; 0 before the first.
     rows: int = 0
-    #: As in `Finished`, so far.
+    #: As in `JobFinished`, so far.
     flops: float = 0.0
 
 
@@ -86,44 +86,44 @@ class PartFinished:
     part: int
     #: Says exactly which work it was; a later attempt compares.
     mark: str
-    picture: Picture
+    image: OutputFile
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finished:
+class JobFinished:
     """A job is done."""
 
     job_id: str
     attempt: int
-    pictures: tuple[Picture, ...]
+    images: tuple[OutputFile, ...]
     #: Words that are the answer (interrogation), or go with it.
     text: str = ""
     #: What a person should know: "the mask was fitted to the picture".
     notes: tuple[str, ...] = ()
     #: The mask along whose edge the pictures show a seam, if they do; not to be shown itself.
-    seams: tuple[Picture, ...] = ()
+    seams: tuple[OutputFile, ...] = ()
     #: From the worker's taking it to its end, in seconds.
     seconds: float = 0.0
     #: Network time charged to the job, in seconds: its share of every batch it sat in.
-    charged: float = 0.0
+    gpu_seconds: float = 0.0
     #: Floating point operations that the networks ran for it, counted once for each model and size;
     #: 0 where not everything was counted.
     flops: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Failed:
+class JobFailed:
     """A job cannot be done; the words are for its owner."""
 
     job_id: str
     attempt: int
     reason: str
     #: `input`, `model`, `memory` or `engine`; only `engine` is worth another attempt.
-    fault: str = "engine"
+    error_kind: str = "engine"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dropped:
+class JobCancelled:
     """A job was given up on request: cancelled, or handed back at a drain."""
 
     job_id: str
@@ -141,7 +141,7 @@ class WorkerLost:
 
 
 @dataclass(frozen=True, kw_only=True)
-class WorkerResting:
+class WorkerPaused:
     """A worker died too often and is not started for a while; told by the service."""
 
     worker: str
@@ -158,14 +158,14 @@ class WorkerRecovered:
 
 
 Event = (
-    Ready
-    | Troubled
-    | Progress
+    WorkerReady
+    | StartFailed
+    | JobProgress
     | PartFinished
-    | Finished
-    | Failed
-    | Dropped
+    | JobFinished
+    | JobFailed
+    | JobCancelled
     | WorkerLost
-    | WorkerResting
+    | WorkerPaused
     | WorkerRecovered
 )

@@ -17,23 +17,23 @@ from typing import Any, TextIO
 log = logging.getLogger(__name__)
 
 #: What every record has, whoever makes it: no name for anything of ours.
-OWN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime"}
+LOG_RECORD_FIELDS = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime"}
 
 #: Id and attempt of the jobs that the present piece of work is for.
 _AT_WORK: ContextVar[tuple[tuple[str, int], ...]] = ContextVar("at_work", default=())
 
 
 @contextmanager
-def about(*jobs: tuple[str, int]) -> Iterator[None]:
+def bind_jobs(*jobs: tuple[str, int]) -> Iterator[None]:
     """Bind what is logged within to jobs, each by its id and attempt."""
-    before = _AT_WORK.set(jobs)
+    context_token = _AT_WORK.set(jobs)
     try:
         yield
     finally:
-        _AT_WORK.reset(before)
+        _AT_WORK.reset(context_token)
 
 
-class Lines(logging.Formatter):
+class JsonLineFormatter(logging.Formatter):
     """Writes a record as one line of JSON, with the jobs at work."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -43,44 +43,46 @@ class Lines(logging.Formatter):
             "logger": record.name,
             "event": record.getMessage(),
             **_at_work(),
-            **{name: value for name, value in vars(record).items() if name not in OWN},
+            **{
+                name: value for name, value in vars(record).items() if name not in LOG_RECORD_FIELDS
+            },
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
-def configure(stream: TextIO | None = None) -> None:
+def configure_logging(stream: TextIO | None = None) -> None:
     """Log to the standard error: lines for the bot, or words where a person looks on."""
     stream = stream or sys.stderr
     handler = logging.StreamHandler(stream)
     words = logging.Formatter("%(levelname)s %(name)s: %(message)s")
-    handler.setFormatter(words if stream.isatty() else Lines())
+    handler.setFormatter(words if stream.isatty() else JsonLineFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
 
 
-def retell(worker: str, line: bytes) -> None:
+def relay_line(worker: str, line: bytes) -> None:
     """Log a line of a worker's; what is none of ours (a library's print) is told as it stands."""
     text = line.decode(errors="replace").rstrip()
-    told = _told(text)
-    if told is None:
+    entry = _parse_line(text)
+    if entry is None:
         if text:
             log.info("%s", text, extra={"worker": worker})
         return
-    logger = logging.getLogger(str(told.pop("logger")))
-    level = logging.getLevelNamesMapping().get(str(told.pop("level")), logging.WARNING)
-    event = told.pop("event")
-    facts = {name: value for name, value in told.items() if name not in OWN}
+    logger = logging.getLogger(str(entry.pop("logger")))
+    level = logging.getLevelNamesMapping().get(str(entry.pop("level")), logging.WARNING)
+    event = entry.pop("event")
+    facts = {name: value for name, value in entry.items() if name not in LOG_RECORD_FIELDS}
     logger.log(level, "%s", event, extra={"worker": worker} | facts)
 
 
-def _told(text: str) -> dict[str, Any] | None:
+def _parse_line(text: str) -> dict[str, Any] | None:
     try:
-        told = json.loads(text)
+        entry = json.loads(text)
     except ValueError:
         return None
-    ours = isinstance(told, dict) and {"level", "logger", "event"} <= set(told)
-    return told if ours else None
+    ours = isinstance(entry, dict) and {"level", "logger", "event"} <= set(entry)
+    return entry if ours else None
 
 
 def _at_work() -> dict[str, Any]:

@@ -18,28 +18,28 @@ from inference import commands, events
 from inference.config import EngineConfig
 from inference.errors import WireError
 
-HEADER = struct.Struct(">I")
+FRAME_HEADER = struct.Struct(">I")
 #: No message of ours comes near this; a longer one is noise on the pipe.
-MAX_FRAME = 8 * 1024 * 1024
+MAX_FRAME_BYTES = 8 * 1024 * 1024
 
 Message = commands.Command | events.Event
 
-MESSAGES: Mapping[str, type] = {
+MESSAGE_TYPES: Mapping[str, type] = {
     message.__name__: message for message in typing.get_args(Message) if isinstance(message, type)
 }
 
 
-def encode(message: Message) -> bytes:
+def encode_message(message: Message) -> bytes:
     """Write a message as one frame."""
     body = json.dumps(
         {"type": type(message).__name__, **dataclasses.asdict(message)}, separators=(",", ":")
     ).encode()
-    if len(body) > MAX_FRAME:
+    if len(body) > MAX_FRAME_BYTES:
         raise WireError(f"A {type(message).__name__} of {len(body)} bytes is over the limit.")
-    return HEADER.pack(len(body)) + body
+    return FRAME_HEADER.pack(len(body)) + body
 
 
-def decode(body: bytes) -> Message:
+def decode_message(body: bytes) -> Message:
     """Read a message from a frame's body.
 
     Raises:
@@ -47,40 +47,40 @@ def decode(body: bytes) -> Message:
     """
     try:
         fields = json.loads(body)
-        message_type = MESSAGES[fields.pop("type")]
-        return typing.cast(Message, _build(message_type, fields))
+        message_type = MESSAGE_TYPES[fields.pop("type")]
+        return typing.cast(Message, _build_message(message_type, fields))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise WireError(f"Not a message: {body[:80]!r} ({error!r})") from error
 
 
-def size(header: bytes) -> int:
+def read_frame_length(header: bytes) -> int:
     """Read a frame's length from its header.
 
     Raises:
         WireError: the length is beyond anything we send.
     """
-    (length,) = HEADER.unpack(header)
-    if length > MAX_FRAME:
+    (length,) = FRAME_HEADER.unpack(header)
+    if length > MAX_FRAME_BYTES:
         raise WireError(f"A frame of {length} bytes: something else wrote on this pipe.")
     return int(length)
 
 
-def read(stream: BinaryIO) -> Message | None:
+def read_message(stream: BinaryIO) -> Message | None:
     """Read one message from a blocking stream, buffered or not; None at its end."""
-    header = _exactly(stream, HEADER.size)
+    header = _read_exactly(stream, FRAME_HEADER.size)
     if header is None:
         return None
-    body = _exactly(stream, size(header))
-    return None if body is None else decode(body)
+    body = _read_exactly(stream, read_frame_length(header))
+    return None if body is None else decode_message(body)
 
 
-def write(stream: BinaryIO, message: Message) -> None:
+def write_message(stream: BinaryIO, message: Message) -> None:
     """Write one message to a blocking stream."""
-    stream.write(encode(message))
+    stream.write(encode_message(message))
     stream.flush()
 
 
-def _exactly(stream: BinaryIO, count: int) -> bytes | None:
+def _read_exactly(stream: BinaryIO, count: int) -> bytes | None:
     """Read that many bytes, or None where the stream ends before."""
     parts = bytearray()
     while len(parts) < count:
@@ -91,26 +91,36 @@ def _exactly(stream: BinaryIO, count: int) -> bytes | None:
     return bytes(parts)
 
 
-def _build(message_type: type, fields: Mapping[str, Any]) -> Any:
+def _build_message(message_type: type, fields: Mapping[str, Any]) -> Any:
     hints = typing.get_type_hints(message_type)
     unknown = set(fields) - set(hints)
     if unknown:
         raise KeyError(f"{message_type.__name__} has no field {', '.join(sorted(unknown))}")
-    return message_type(**{name: _value(hints[name], value) for name, value in fields.items()})
+    return message_type(
+        **{name: _convert_value(hints[name], value) for name, value in fields.items()}
+    )
 
 
-def _value(hint: Any, value: Any) -> Any:
+def _convert_value(hint: Any, value: Any) -> Any:
     """Turn a JSON value into what the field's type says: tuples and nested messages."""
     if isinstance(hint, types.UnionType):
         return value
     if typing.get_origin(hint) is tuple:
         inner = typing.get_args(hint)
         if len(inner) == 2 and inner[1] is Ellipsis:
-            return tuple(_value(inner[0], item) for item in value)
-        return tuple(_value(kind, item) for kind, item in zip(inner, value, strict=True))
+            return tuple(_convert_value(inner[0], item) for item in value)
+        return tuple(_convert_value(kind, item) for kind, item in zip(inner, value, strict=True))
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
-        return _build(hint, value)
+        return _build_message(hint, value)
     return value
 
 
-__all__ = ["EngineConfig", "Message", "decode", "encode", "read", "size", "write"]
+__all__ = [
+    "EngineConfig",
+    "Message",
+    "decode_message",
+    "encode_message",
+    "read_frame_length",
+    "read_message",
+    "write_message",
+]

@@ -10,25 +10,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from storage.blobs import BlobStore
-from storage.border import disk_border
+from storage.border import translate_disk_errors
 from storage.database import Database
 from storage.errors import BackupExists, BlobMissing
 from storage.jobs import JobStore
 
 
 @dataclass(frozen=True, kw_only=True)
-class Backup:
+class BackupSummary:
     """What a backup holds."""
 
     #: Jobs in it.
     jobs: int
     #: Pictures in it, each checked against its key.
-    pictures: int
+    images: int
     #: Keys of pictures that jobs name and that are gone or damaged where they were kept.
     missing: tuple[str, ...]
 
 
-async def back_up(database: Database, blobs: BlobStore, target: Path) -> Backup:
+async def create_backup(database: Database, blobs: BlobStore, target: Path) -> BackupSummary:
     """Write database and pictures to the folder `target`, laid out as they lie where they are.
 
     The folder appears when all is in it and on the disk. A picture is linked where the file
@@ -40,25 +40,25 @@ async def back_up(database: Database, blobs: BlobStore, target: Path) -> Backup:
         DiskFull: there is no room; nothing of the backup is left behind.
     """
     partial = target.with_name(target.name + ".partial")
-    with disk_border():
-        await asyncio.to_thread(_begin, partial, target)
+    with translate_disk_errors():
+        await asyncio.to_thread(_prepare_folder, partial, target)
         try:
             copy = partial / database.path.name
-            await database.backup(copy)
+            await database.write_copy(copy)
             async with Database(copy, read_only=True) as snapshot:
                 jobs = JobStore(snapshot)
                 keys = await jobs.referenced_blobs()
-                count = sum((await jobs.counts()).values())
-            kept = BlobStore(partial / blobs.root.name)
-            missing = await asyncio.to_thread(_take, keys, blobs, kept)
-            await asyncio.to_thread(_finish, partial, target)
+                count = sum((await jobs.count_by_state()).values())
+            target_blobs = BlobStore(partial / blobs.root.name)
+            missing = await asyncio.to_thread(_copy_blobs, keys, blobs, target_blobs)
+            await asyncio.to_thread(_publish_folder, partial, target)
         except BaseException:
             await asyncio.to_thread(shutil.rmtree, partial, ignore_errors=True)
             raise
-    return Backup(jobs=count, pictures=len(keys) - len(missing), missing=missing)
+    return BackupSummary(jobs=count, images=len(keys) - len(missing), missing=missing)
 
 
-def _begin(partial: Path, target: Path) -> None:
+def _prepare_folder(partial: Path, target: Path) -> None:
     """Make room; what an earlier try left goes."""
     if target.exists():
         raise BackupExists(target)
@@ -67,20 +67,20 @@ def _begin(partial: Path, target: Path) -> None:
     partial.mkdir(parents=True)
 
 
-def _take(keys: Collection[str], source: BlobStore, kept: BlobStore) -> tuple[str, ...]:
+def _copy_blobs(keys: Collection[str], source: BlobStore, target: BlobStore) -> tuple[str, ...]:
     """Take the pictures over and return the keys of those that could not be."""
-    return tuple(key for key in sorted(keys) if not _take_one(key, source, kept))
+    return tuple(key for key in sorted(keys) if not _copy_blob(key, source, target))
 
 
-def _take_one(key: str, source: BlobStore, kept: BlobStore) -> bool:
+def _copy_blob(key: str, source: BlobStore, target: BlobStore) -> bool:
     try:
-        content = source.read(key)
+        content = source.get_sync(key)
     except BlobMissing:
         return False
-    place = kept.path(key)
+    place = target.path_of(key)
     place.parent.mkdir(parents=True, exist_ok=True)
     try:
-        os.link(source.path(key), place)
+        os.link(source.path_of(key), place)
     except FileNotFoundError:
         return False
     except OSError:  # another file system, or one without links
@@ -91,7 +91,7 @@ def _take_one(key: str, source: BlobStore, kept: BlobStore) -> bool:
     return True
 
 
-def _finish(partial: Path, target: Path) -> None:
+def _publish_folder(partial: Path, target: Path) -> None:
     """Give the folder its name once all that is in it will last."""
     for leftover in partial.glob("*-wal"), partial.glob("*-shm"):
         for path in leftover:

@@ -16,13 +16,14 @@ from collections.abc import Collection, Iterator
 from datetime import timedelta
 from pathlib import Path
 
-from storage.border import disk_border
+from storage.border import translate_disk_errors
 from storage.errors import BadBlobKey, BlobDamaged, BlobMissing
 
-KEY = re.compile(r"[0-9a-f]{64}")
-SHARD = 2  # leading digits that name a blob's folder, so that none grows beyond what tools can list
-FOLDERS_OPEN = os.name == "posix"
-INCOMING = "incoming"  # where files are written before they have a name
+BLOB_KEY_PATTERN = re.compile(r"[0-9a-f]{64}")
+#: Leading digits that name a blob's folder, so that none grows beyond what tools can list.
+SHARD_DIGITS = 2
+CAN_SYNC_FOLDERS = os.name == "posix"
+INCOMING_FOLDER = "incoming"  # where files are written before they have a name
 
 
 class BlobStore:
@@ -39,22 +40,22 @@ class BlobStore:
 
     def __init__(self, root: Path | str) -> None:
         self.root = Path(root)
-        self._incoming = self.root / INCOMING
+        self._incoming = self.root / INCOMING_FOLDER
         #: When this process last stored a key, by the monotonic clock: a wall clock that is set
         #: forward must not make a blob look old that no job has had time to name.
         self._stored_at: dict[str, float] = {}
         #: Held while a blob is made young or judged old, lest a sweep take one just stored again.
         self._lock = threading.Lock()
 
-    def path(self, key: str) -> Path:
+    def path_of(self, key: str) -> Path:
         """Return where the blob lies if it is there; another process may read it."""
-        if not KEY.fullmatch(key):
+        if not BLOB_KEY_PATTERN.fullmatch(key):
             raise BadBlobKey(key)
-        return self.root / key[:SHARD] / key
+        return self.root / key[:SHARD_DIGITS] / key
 
     async def put(self, content: bytes) -> str:
         """Store the bytes and return their key."""
-        return await asyncio.to_thread(self._put, content)
+        return await asyncio.to_thread(self._put_sync, content)
 
     async def get(self, key: str) -> bytes:
         """Return the bytes, checked against their key.
@@ -63,12 +64,12 @@ class BlobStore:
             BlobMissing: there is no such blob.
             BlobDamaged: the disk no longer holds what was stored.
         """
-        return await asyncio.to_thread(self.read, key)
+        return await asyncio.to_thread(self.get_sync, key)
 
-    def read(self, key: str) -> bytes:
+    def get_sync(self, key: str) -> bytes:
         """Do what `get` does, for callers in a thread."""
         try:
-            content = self.path(key).read_bytes()
+            content = self.path_of(key).read_bytes()
         except FileNotFoundError as error:
             raise BlobMissing(key) from error
         if hashlib.sha256(content).hexdigest() != key:
@@ -82,47 +83,49 @@ class BlobStore:
             FileNotFoundError: there is no such file.
             ValueError: it is not a plain file.
         """
-        return await asyncio.to_thread(self._adopt, path)
+        return await asyncio.to_thread(self._adopt_sync, path)
 
     async def exists(self, key: str) -> bool:
         """Return whether there is a blob under the key."""
-        return await asyncio.to_thread(self.path(key).is_file)
+        return await asyncio.to_thread(self.path_of(key).is_file)
 
-    async def delete(self, key: str) -> bool:
+    async def delete_blob(self, key: str) -> bool:
         """Delete the blob and return whether there was one."""
-        return await asyncio.to_thread(self._delete, key)
+        return await asyncio.to_thread(self._delete_sync, key)
 
-    async def keys(self) -> set[str]:
+    async def list_keys(self) -> set[str]:
         """Return the keys of all blobs."""
-        return await asyncio.to_thread(lambda: {path.name for path in self._blobs()})
+        return await asyncio.to_thread(lambda: {path.name for path in self._blob_paths()})
 
-    async def sweep(self, live: Collection[str], older_than: timedelta) -> list[str]:
+    async def sweep_unreferenced(self, live: Collection[str], older_than: timedelta) -> list[str]:
         """Delete the blobs not in `live` and last stored longer ago than that; return their keys.
 
         The age spares a blob whose job is only now being enqueued. What crashes left half
         written goes too, at the same age.
         """
-        return await asyncio.to_thread(self._sweep, frozenset(live), older_than.total_seconds())
+        return await asyncio.to_thread(
+            self._sweep_sync, frozenset(live), older_than.total_seconds()
+        )
 
-    def _put(self, content: bytes) -> str:
+    def _put_sync(self, content: bytes) -> str:
         key = hashlib.sha256(content).hexdigest()
-        with disk_border():
-            if not self._refresh(key, len(content)):
-                temporary = self._temporary()
+        with translate_disk_errors():
+            if not self._refresh_if_stored(key, len(content)):
+                temporary = self._temporary_path()
                 try:
                     with temporary.open("xb") as file:
                         file.write(content)
-                        _flush(file.fileno())
-                    self._place(temporary, key)
+                        _flush_file(file.fileno())
+                    self._move_into_place(temporary, key)
                 finally:
                     temporary.unlink(missing_ok=True)
         return key
 
-    def _adopt(self, path: Path) -> str:
+    def _adopt_sync(self, path: Path) -> str:
         if not stat.S_ISREG(path.lstat().st_mode):
             raise ValueError(f"{path} is not a plain file, so it cannot become a blob.")
-        with disk_border():
-            temporary = self._temporary()
+        with translate_disk_errors():
+            temporary = self._temporary_path()
             # Moved first, so that what is hashed is what is kept, whoever still knows the old name.
             shutil.move(path, temporary)
             os.utime(temporary)
@@ -130,9 +133,9 @@ class BlobStore:
                 with temporary.open("rb") as file:
                     key = hashlib.file_digest(file, "sha256").hexdigest()
                     size = os.fstat(file.fileno()).st_size
-                    _flush(file.fileno())
-                if not self._refresh(key, size):
-                    self._place(temporary, key)
+                    _flush_file(file.fileno())
+                if not self._refresh_if_stored(key, size):
+                    self._move_into_place(temporary, key)
             except OSError:
                 shutil.move(temporary, path)
                 raise
@@ -140,21 +143,21 @@ class BlobStore:
                 temporary.unlink(missing_ok=True)
         return key
 
-    def _delete(self, key: str) -> bool:
+    def _delete_sync(self, key: str) -> bool:
         try:
-            self.path(key).unlink()
+            self.path_of(key).unlink()
         except FileNotFoundError:
             return False
         return True
 
-    def _sweep(self, live: frozenset[str], age: float) -> list[str]:
+    def _sweep_sync(self, live: frozenset[str], age: float) -> list[str]:
         for path in self._half_written():
             if _is_older(path, age):
                 path.unlink(missing_ok=True)
-        unnamed = [path for path in self._blobs() if path.name not in live]
-        return sorted(path.name for path in unnamed if self._discard(path, age))
+        unreferenced_paths = [path for path in self._blob_paths() if path.name not in live]
+        return sorted(path.name for path in unreferenced_paths if self._discard_if_old(path, age))
 
-    def _discard(self, path: Path, age: float) -> bool:
+    def _discard_if_old(self, path: Path, age: float) -> bool:
         with self._lock:
             stored_at = self._stored_at.get(path.name, -math.inf)
             if time.monotonic() - stored_at < age or not _is_older(path, age):
@@ -163,9 +166,9 @@ class BlobStore:
             path.unlink()
             return True
 
-    def _refresh(self, key: str, size: int) -> bool:
+    def _refresh_if_stored(self, key: str, size: int) -> bool:
         """Make a blob that is already whole young again; False when it has to be written."""
-        path = self.path(key)
+        path = self.path_of(key)
         with self._lock:
             try:
                 if path.stat().st_size != size:
@@ -176,8 +179,8 @@ class BlobStore:
             self._stored_at[key] = time.monotonic()
         return True
 
-    def _place(self, temporary: Path, key: str) -> None:
-        target = self.path(key)
+    def _move_into_place(self, temporary: Path, key: str) -> None:
+        target = self.path_of(key)
         if not target.parent.is_dir():
             target.parent.mkdir(parents=True, exist_ok=True)
             _flush_folder(self.root)
@@ -186,13 +189,13 @@ class BlobStore:
             self._stored_at[key] = time.monotonic()
         _flush_folder(target.parent)
 
-    def _temporary(self) -> Path:
+    def _temporary_path(self) -> Path:
         self._incoming.mkdir(parents=True, exist_ok=True)
         return self._incoming / secrets.token_hex(16)
 
-    def _blobs(self) -> Iterator[Path]:
-        for path in self.root.glob("?" * SHARD + "/*"):
-            if KEY.fullmatch(path.name):
+    def _blob_paths(self) -> Iterator[Path]:
+        for path in self.root.glob("?" * SHARD_DIGITS + "/*"):
+            if BLOB_KEY_PATTERN.fullmatch(path.name):
                 yield path
 
     def _half_written(self) -> list[Path]:
@@ -206,13 +209,13 @@ def _is_older(path: Path, age: float) -> bool:
         return False
 
 
-def _flush(descriptor: int) -> None:
+def _flush_file(descriptor: int) -> None:
     os.fsync(descriptor)
 
 
 def _flush_folder(folder: Path) -> None:
     """Make a rename in the folder last; systems whose folders cannot be opened do so themselves."""
-    if not FOLDERS_OPEN:
+    if not CAN_SYNC_FOLDERS:
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:

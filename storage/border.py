@@ -17,12 +17,12 @@ from storage.errors import (
     StorageError,
 )
 
-PRIMARY_CODE = 0xFF  # the low byte of an extended result code names the kind of failure
+PRIMARY_CODE_MASK = 0xFF  # the low byte of an extended result code names the kind of failure
 
 
-def translate(error: sqlite3.Error, path: Path) -> StorageError:
+def to_storage_error(error: sqlite3.Error, path: Path) -> StorageError:
     """Return the storage's error for SQLite's `error` on the database at `path`."""
-    code = getattr(error, "sqlite_errorcode", 0) & PRIMARY_CODE
+    code = getattr(error, "sqlite_errorcode", 0) & PRIMARY_CODE_MASK
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return DatabaseLocked(path)
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
@@ -35,16 +35,16 @@ def translate(error: sqlite3.Error, path: Path) -> StorageError:
 
 
 @contextmanager
-def sqlite_border(path: Path) -> Iterator[None]:
+def translate_sqlite_errors(path: Path) -> Iterator[None]:
     """Raise the storage's error wherever SQLite raises one of its own."""
     try:
         yield
     except sqlite3.Error as error:
-        raise translate(error, path) from error
+        raise to_storage_error(error, path) from error
 
 
 @contextmanager
-def disk_border() -> Iterator[None]:
+def translate_disk_errors() -> Iterator[None]:
     """Raise DiskFull where the system says that there is no room left; let the rest pass."""
     try:
         yield

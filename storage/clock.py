@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Protocol
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
+UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+ONE_MICROSECOND = timedelta(microseconds=1)
 
 
 class Clock(Protocol):
@@ -17,7 +17,7 @@ class Clock(Protocol):
         """Return the wall clock's time, for records that people read."""
         ...
 
-    def steady(self) -> datetime:
+    def steady_time(self) -> datetime:
         """Return a time that only ever moves on, at the speed of seconds, for leases."""
         ...
 
@@ -33,19 +33,19 @@ class SystemClock:
         """Return the wall clock's time."""
         return datetime.now(UTC)
 
-    def steady(self) -> datetime:
+    def steady_time(self) -> datetime:
         """Return the anchor plus the seconds that passed since."""
         return self._anchor + timedelta(seconds=monotonic() - self._started)
 
 
 def to_microseconds(moment: datetime) -> int:
     """Return whole microseconds since 1970, the form in which the database keeps a time."""
-    return (moment - EPOCH) // MICROSECOND
+    return (moment - UNIX_EPOCH) // ONE_MICROSECOND
 
 
 def from_microseconds(microseconds: int) -> datetime:
     """Return the aware time, in UTC, that lies so many microseconds after 1970."""
-    return EPOCH + microseconds * MICROSECOND
+    return UNIX_EPOCH + microseconds * ONE_MICROSECOND
 
 
 def optional_time(microseconds: int | None) -> datetime | None:

@@ -13,24 +13,29 @@ from typing import Any, Protocol, Self
 
 import aiosqlite
 
-from storage.border import disk_border, sqlite_border
+from storage.border import translate_disk_errors, translate_sqlite_errors
 from storage.errors import BackupExists, DatabaseClosed, DatabaseCorrupt, StorageError
-from storage.migrations import migrate
+from storage.migrations import apply_migrations
 from storage.owner_lock import hold_owner_lock
-from storage.settling import settle
+from storage.settling import finish_even_if_cancelled
 
 logger = logging.getLogger(__name__)
 
-BUSY_TIMEOUT = 5.0  # seconds that a statement waits for a reader in another process
-WAL_SIZE_LIMIT = 64 << 20  # bytes that the log may keep after a checkpoint
-WAL_PAGES = 4_000  # 16 MiB of log between checkpoints, each of which one unlucky commit waits for
+BUSY_TIMEOUT_SECONDS = 5.0  # seconds that a statement waits for a reader in another process
+MAX_WAL_BYTES = 64 << 20  # bytes that the log may keep after a checkpoint
+#: 16 MiB of log between checkpoints, each of which one unlucky commit waits for.
+WAL_CHECKPOINT_PAGES = 4_000
 CACHE_KIBIBYTES = 32_768  # holds the indexes of some hundred thousand jobs
-SAFE_SQLITE = (3, 51, 3)  # first release whose log cannot be reset under a second connection
+MIN_SAFE_SQLITE_VERSION = (
+    3,
+    51,
+    3,
+)  # first release whose log cannot be reset under a second connection
 
 Parameters = Mapping[str, object] | Sequence[object]
 
 
-class Queries(Protocol):
+class SqlExecutor(Protocol):
     """What a database and an open transaction both answer."""
 
     async def fetch_all(self, sql: str, parameters: Parameters = ()) -> list[sqlite3.Row]:
@@ -60,10 +65,12 @@ class Transaction:
         thread does not stop for a task, and what we believe of a transaction must be true.
         """
         try:
-            with sqlite_border(self._path):
-                return await self._run(sql, parameters)
+            with translate_sqlite_errors(self._path):
+                return await self._fetch_rows(sql, parameters)
         except asyncio.CancelledError:
-            await settle(self._run("SELECT 1"))  # the thread works in order: all before has ended
+            await finish_even_if_cancelled(
+                self._fetch_rows("SELECT 1")
+            )  # the thread works in order: all before has ended
             raise
 
     async def fetch_one(self, sql: str, parameters: Parameters = ()) -> sqlite3.Row | None:
@@ -75,19 +82,23 @@ class Transaction:
         """Run a statement for what it does."""
         await self.fetch_all(sql, parameters)
 
-    async def fetch_each(self, sql: str, many: Sequence[Parameters]) -> list[list[sqlite3.Row]]:
+    async def fetch_each(
+        self, sql: str, parameter_sets: Sequence[Parameters]
+    ) -> list[list[sqlite3.Row]]:
         """Run a statement for each set of parameters, in order; return each one's rows.
 
         All are given to the connection's thread together: it waits for nobody in between.
         """
         try:
-            with sqlite_border(self._path):
-                return await asyncio.gather(*(self._run(sql, each) for each in many))
+            with translate_sqlite_errors(self._path):
+                return await asyncio.gather(
+                    *(self._fetch_rows(sql, parameters) for parameters in parameter_sets)
+                )
         except asyncio.CancelledError:
-            await settle(self._run("SELECT 1"))
+            await finish_even_if_cancelled(self._fetch_rows("SELECT 1"))
             raise
 
-    async def _run(self, sql: str, parameters: Parameters = ()) -> list[sqlite3.Row]:
+    async def _fetch_rows(self, sql: str, parameters: Parameters = ()) -> list[sqlite3.Row]:
         # One call does all: every further call to the connection's thread costs a switch.
         return list(await self._connection.execute_fetchall(sql, parameters))
 
@@ -117,13 +128,13 @@ class Database:
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
             if not self.read_only:
-                with disk_border():
+                with translate_disk_errors():
                     self.path.parent.mkdir(parents=True, exist_ok=True)
                     stack.enter_context(hold_owner_lock(self.path))
-            with sqlite_border(self.path):
+            with translate_sqlite_errors(self.path):
                 self._connection = await self._connect()
             stack.push_async_callback(self._disconnect)
-            await self._prepare()
+            await self._prepare_connection()
             self._on_exit = stack.pop_all()
         return self
 
@@ -138,12 +149,12 @@ class Database:
 
     async def fetch_all(self, sql: str, parameters: Parameters = ()) -> list[sqlite3.Row]:
         """Run a statement of its own and return all of its rows."""
-        async with self._taking_turn() as plain:
+        async with self._exclusive_access() as plain:
             return await plain.fetch_all(sql, parameters)
 
     async def fetch_one(self, sql: str, parameters: Parameters = ()) -> sqlite3.Row | None:
         """Run a statement of its own and return its first row, or None."""
-        async with self._taking_turn() as plain:
+        async with self._exclusive_access() as plain:
             return await plain.fetch_one(sql, parameters)
 
     async def fetch_value(self, sql: str, parameters: Parameters = ()) -> Any:
@@ -153,7 +164,7 @@ class Database:
 
     async def execute(self, sql: str, parameters: Parameters = ()) -> None:
         """Run a statement of its own for what it does."""
-        async with self._taking_turn() as plain:
+        async with self._exclusive_access() as plain:
             await plain.execute(sql, parameters)
 
     @asynccontextmanager
@@ -163,7 +174,7 @@ class Database:
         It is `BEGIN IMMEDIATE`, since a reading transaction that starts to write can fail without
         waiting. Cancelled in the middle, it rolls back; cancelled in its commit, it commits.
         """
-        async with self._taking_turn() as transaction:
+        async with self._exclusive_access() as transaction:
             try:
                 await transaction.execute("BEGIN IMMEDIATE")
                 yield transaction
@@ -173,19 +184,19 @@ class Database:
                     await transaction.execute("ROLLBACK")
                 raise
 
-    async def backup(self, target: Path) -> None:
+    async def write_copy(self, target: Path) -> None:
         """Write a whole, compact copy of the database to `target`; queries wait meanwhile.
 
         Raises:
             BackupExists: there is a file of that name.
         """
         partial = target.with_name(target.name + ".partial")
-        with disk_border():
+        with translate_disk_errors():
             await asyncio.to_thread(_make_room, target, partial)
             await self.execute("VACUUM INTO ?", (str(partial),))
             await asyncio.to_thread(partial.replace, target)
 
-    async def check(self) -> None:
+    async def check_integrity(self) -> None:
         """Read every page.
 
         Raises:
@@ -196,7 +207,7 @@ class Database:
             raise DatabaseCorrupt(self.path, str(finding))
 
     @asynccontextmanager
-    async def _taking_turn(self) -> AsyncIterator[Transaction]:
+    async def _exclusive_access(self) -> AsyncIterator[Transaction]:
         task = asyncio.current_task()
         if self._holder is task:
             raise StorageError("Inside a transaction, ask the transaction, not the database.")
@@ -218,17 +229,17 @@ class Database:
         # A file that cannot be opened is found out here: aiosqlite would leave its thread behind.
         await asyncio.to_thread(lambda: sqlite3.connect(address, uri=True).close())
         connection = await aiosqlite.connect(
-            address, uri=True, isolation_level=None, timeout=BUSY_TIMEOUT
+            address, uri=True, isolation_level=None, timeout=BUSY_TIMEOUT_SECONDS
         )
         connection.row_factory = sqlite3.Row
         return connection
 
     async def _disconnect(self) -> None:
         connection, self._connection = self._open_connection(), None
-        await settle(connection.close())
+        await finish_even_if_cancelled(connection.close())
 
-    async def _prepare(self) -> None:
-        if sqlite3.sqlite_version_info < SAFE_SQLITE:
+    async def _prepare_connection(self) -> None:
+        if sqlite3.sqlite_version_info < MIN_SAFE_SQLITE_VERSION:
             logger.warning(
                 "SQLite %s can damage a database that a second connection writes; Easel keeps to "
                 "one. Back up with Easel's own backup, never with a tool that opens the file.",
@@ -237,15 +248,15 @@ class Database:
             )
         await self.execute("PRAGMA foreign_keys = ON")
         await self.execute("PRAGMA mmap_size = 0")
-        await self.check()
+        await self.check_integrity()
         if not self.read_only:
             await self.execute("PRAGMA journal_mode = WAL")
             await self.execute("PRAGMA synchronous = FULL")
             await self.execute("PRAGMA secure_delete = ON")  # what is forgotten is overwritten
-            await self.execute(f"PRAGMA journal_size_limit = {WAL_SIZE_LIMIT}")
-            await self.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
+            await self.execute(f"PRAGMA journal_size_limit = {MAX_WAL_BYTES}")
+            await self.execute(f"PRAGMA wal_autocheckpoint = {WAL_CHECKPOINT_PAGES}")
             await self.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
-            await migrate(self)
+            await apply_migrations(self)
 
 
 def _make_room(target: Path, partial: Path) -> None:

@@ -83,20 +83,20 @@ class DiskFull(StorageError):
 class QueueFull(StorageError):
     """The queue is full. Wait until a job has ended."""
 
-    def __init__(self, scope: str, limit: int, queued: int, wait: object = "") -> None:
-        whose = {
+    def __init__(self, scope: str, limit: int, queued_count: int, wait: object = "") -> None:
+        subject = {
             "owner": "You already have",
             "guild": "This server already has",
             "total": "The queue already holds",
         }[scope]
-        jobs = "job" if queued == 1 else "jobs"
+        jobs = "job" if queued_count == 1 else "jobs"
         super().__init__(
-            f"{whose} {queued} waiting {jobs}, and the limit is {limit}. "
+            f"{subject} {queued_count} waiting {jobs}, and the limit is {limit}. "
             f"Wait until one has started{f', in {wait}' if wait else ''}, or cancel one."
         )
-        self.scope, self.limit, self.queued, self.wait = scope, limit, queued, wait
+        self.scope, self.limit, self.queued, self.wait = scope, limit, queued_count, wait
 
-    def until(self, wait: object) -> QueueFull:
+    def with_wait(self, wait: object) -> QueueFull:
         """Say so with the time that the wait will take, such as "20 to 40 s"."""
         return QueueFull(self.scope, self.limit, self.queued, wait)
 

@@ -11,8 +11,8 @@ from types import MappingProxyType
 from typing import Any, Self
 
 from storage.clock import Clock, SystemClock, from_microseconds, to_microseconds
-from storage.database import Database, Queries
-from storage.records import Json, encode
+from storage.database import Database, SqlExecutor
+from storage.records import Json, encode_json
 
 SAVE_SETTINGS = """
     INSERT INTO guild (guild, settings, changed_at) VALUES (?, ?, ?)
@@ -33,22 +33,24 @@ SAVE_STYLE = """
            negative_prompt = excluded.negative_prompt
 """
 
-RECORD = "INSERT INTO guild_audit (guild, actor, subject, before, after, at) VALUES (?,?,?,?,?,?)"
+INSERT_AUDIT_ENTRY = (
+    "INSERT INTO guild_audit (guild, actor, subject, before, after, at) VALUES (?,?,?,?,?,?)"
+)
 
-AUDIT = "SELECT * FROM guild_audit WHERE guild = ? ORDER BY number DESC LIMIT ?"
+SELECT_AUDIT_ENTRIES = "SELECT * FROM guild_audit WHERE guild = ? ORDER BY number DESC LIMIT ?"
 
-STYLES = "SELECT name, prompt, negative_prompt FROM style WHERE guild = ? ORDER BY name"
+SELECT_STYLES = "SELECT name, prompt, negative_prompt FROM style WHERE guild = ? ORDER BY name"
 
-STYLE = "SELECT name, prompt, negative_prompt FROM style WHERE guild = ? AND name = ?"
+SELECT_STYLE = "SELECT name, prompt, negative_prompt FROM style WHERE guild = ? AND name = ?"
 
-OF_STYLE = "style "
+STYLE_SUBJECT_PREFIX = "style "
 """How the subject of a style's change begins; no setting has a space in its name."""
 
 NO_STYLES: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Style:
+class PromptStyle:
     """Words that a server adds to prompts under a name."""
 
     #: What it is called; upper and lower case are one.
@@ -60,7 +62,7 @@ class Style:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Change:
+class SettingsChange:
     """One change of what a server has chosen."""
 
     #: Who made it.
@@ -86,9 +88,13 @@ class Change:
         )
 
     @property
-    def style(self) -> str | None:
+    def style_name(self) -> str | None:
         """The name of the style that was changed; None where it was a setting."""
-        return self.subject.removeprefix(OF_STYLE) if self.subject.startswith(OF_STYLE) else None
+        return (
+            self.subject.removeprefix(STYLE_SUBJECT_PREFIX)
+            if self.subject.startswith(STYLE_SUBJECT_PREFIX)
+            else None
+        )
 
 
 class GuildStore:
@@ -98,40 +104,42 @@ class GuildStore:
         self._database = database
         self._clock = clock or SystemClock()
 
-    async def settings(self, guild: str) -> dict[str, Any]:
+    async def get_settings(self, guild: str) -> dict[str, Any]:
         """Return the server's settings; those never chosen are absent."""
-        return await _settings(self._database, guild)
+        return await _read_settings(self._database, guild)
 
     async def change_settings(
         self,
         guild: str,
         actor: str,
         changes: Json,
-        styles: Mapping[str, Style | None] = NO_STYLES,
+        styles: Mapping[str, PromptStyle | None] = NO_STYLES,
     ) -> dict[str, Any]:
         """Set each setting in `changes`, or remove it where the value is None; return them all.
 
         So each of `styles` by its name. Each one that differs from before leaves a row in the
         server's record of changes, all at one time.
         """
-        now = self._now()
+        changed_at = self._now_microseconds()
         async with self._database.transaction() as transaction:
-            before = await _settings(transaction, guild)
-            merged = {**before, **changes}
-            after = {name: value for name, value in merged.items() if value is not None}
-            await transaction.execute(SAVE_SETTINGS, (guild, encode(after), now))
+            old_settings = await _read_settings(transaction, guild)
+            merged_settings = {**old_settings, **changes}
+            new_settings = {
+                name: value for name, value in merged_settings.items() if value is not None
+            }
+            await transaction.execute(SAVE_SETTINGS, (guild, encode_json(new_settings), changed_at))
             for name in changes:
-                old, new = before.get(name), after.get(name)
+                old, new = old_settings.get(name), new_settings.get(name)
                 if old != new:
-                    await _record(transaction, guild, actor, name, old, new, now)
+                    await _record_change(transaction, guild, actor, name, old, new, changed_at)
             for name, style in styles.items():
-                await _change_style(transaction, guild, actor, name, style, now)
-        return after
+                await _change_style(transaction, guild, actor, name, style, changed_at)
+        return new_settings
 
-    async def audit(self, guild: str, limit: int = 25) -> list[Change]:
+    async def list_changes(self, guild: str, limit: int = 25) -> list[SettingsChange]:
         """Return the server's changes, newest first."""
-        rows = await self._database.fetch_all(AUDIT, (guild, limit))
-        return [Change.from_row(row) for row in rows]
+        rows = await self._database.fetch_all(SELECT_AUDIT_ENTRIES, (guild, limit))
+        return [SettingsChange.from_row(row) for row in rows]
 
     async def member_defaults(self, owner: str) -> dict[str, Any]:
         """Return what the member has chosen as defaults; empty when nothing."""
@@ -142,64 +150,86 @@ class GuildStore:
 
     async def put_member_defaults(self, owner: str, defaults: Json) -> None:
         """Replace the member's defaults."""
-        await self._database.execute(SAVE_DEFAULTS, (owner, encode(defaults), self._now()))
+        await self._database.execute(
+            SAVE_DEFAULTS, (owner, encode_json(defaults), self._now_microseconds())
+        )
 
     async def forget_member(self, owner: str) -> bool:
         """Delete the member's defaults and return whether there were any."""
         sql = "DELETE FROM member_defaults WHERE owner = ? RETURNING owner"
         return await self._database.fetch_one(sql, (owner,)) is not None
 
-    async def styles(self, guild: str) -> list[Style]:
+    async def list_styles(self, guild: str) -> list[PromptStyle]:
         """Return the server's styles by name."""
-        return [Style(**dict(row)) for row in await self._database.fetch_all(STYLES, (guild,))]
+        return [
+            PromptStyle(**dict(row))
+            for row in await self._database.fetch_all(SELECT_STYLES, (guild,))
+        ]
 
-    async def style(self, guild: str, name: str) -> Style | None:
+    async def get_style(self, guild: str, name: str) -> PromptStyle | None:
         """Return the style of that name, or None."""
-        return await _style(self._database, guild, name)
+        return await _read_style(self._database, guild, name)
 
-    async def put_style(self, guild: str, actor: str, style: Style) -> None:
+    async def put_style(self, guild: str, actor: str, style: PromptStyle) -> None:
         """Add the style, or replace the one of its name."""
         async with self._database.transaction() as transaction:
-            await _change_style(transaction, guild, actor, style.name, style, self._now())
+            await _change_style(
+                transaction, guild, actor, style.name, style, self._now_microseconds()
+            )
 
     async def delete_style(self, guild: str, actor: str, name: str) -> bool:
         """Delete the style and return whether there was one."""
         async with self._database.transaction() as transaction:
-            return await _change_style(transaction, guild, actor, name, None, self._now())
+            return await _change_style(
+                transaction, guild, actor, name, None, self._now_microseconds()
+            )
 
-    def _now(self) -> int:
+    def _now_microseconds(self) -> int:
         return to_microseconds(self._clock.now())
 
 
-async def _settings(queries: Queries, guild: str) -> dict[str, Any]:
+async def _read_settings(queries: SqlExecutor, guild: str) -> dict[str, Any]:
     row = await queries.fetch_one("SELECT settings FROM guild WHERE guild = ?", (guild,))
     return {} if row is None else dict(json.loads(row["settings"]))
 
 
-async def _style(queries: Queries, guild: str, name: str) -> Style | None:
-    row = await queries.fetch_one(STYLE, (guild, name))
-    return None if row is None else Style(**dict(row))
+async def _read_style(queries: SqlExecutor, guild: str, name: str) -> PromptStyle | None:
+    row = await queries.fetch_one(SELECT_STYLE, (guild, name))
+    return None if row is None else PromptStyle(**dict(row))
 
 
-async def _record(
-    queries: Queries, guild: str, actor: str, subject: str, before: Any, after: Any, now: int
+async def _record_change(
+    queries: SqlExecutor,
+    guild: str,
+    actor: str,
+    subject: str,
+    old_value: Any,
+    new_value: Any,
+    changed_at: int,
 ) -> None:
-    values = (guild, actor, subject, json.dumps(before), json.dumps(after), now)
-    await queries.execute(RECORD, values)
+    values = (guild, actor, subject, json.dumps(old_value), json.dumps(new_value), changed_at)
+    await queries.execute(INSERT_AUDIT_ENTRY, values)
 
 
 async def _change_style(
-    queries: Queries, guild: str, actor: str, name: str, style: Style | None, now: int
+    queries: SqlExecutor,
+    guild: str,
+    actor: str,
+    name: str,
+    style: PromptStyle | None,
+    changed_at: int,
 ) -> bool:
     """Put a style under a name, or none; record it and return whether there was one."""
-    before = await _style(queries, guild, name)
+    old_style = await _read_style(queries, guild, name)
     if style is not None:
         words = (guild, style.name, style.prompt, style.negative_prompt)
         await queries.execute(SAVE_STYLE, words)
-    elif before is not None:
+    elif old_style is not None:
         await queries.execute("DELETE FROM style WHERE guild = ? AND name = ?", (guild, name))
-    old, new = (None if one is None else asdict(one) for one in (before, style))
+    old, new = (None if version is None else asdict(version) for version in (old_style, style))
     if old != new:
-        called = (style or before or Style(name=name, prompt="")).name
-        await _record(queries, guild, actor, OF_STYLE + called, old, new, now)
-    return before is not None
+        style_name = (style or old_style or PromptStyle(name=name, prompt="")).name
+        await _record_change(
+            queries, guild, actor, STYLE_SUBJECT_PREFIX + style_name, old, new, changed_at
+        )
+    return old_style is not None

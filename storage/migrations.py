@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-FOLDER = Path(__file__).with_name("migrations")
+MIGRATIONS_FOLDER = Path(__file__).with_name("migrations")
 APPLICATION_ID = 0x4541534C  # "EASL" in the file's header, by which the `file` command knows it
 
-RECORDS = """
+CREATE_MIGRATION_TABLE = """
     CREATE TABLE IF NOT EXISTS migration (
       number     INTEGER PRIMARY KEY,
       name       TEXT NOT NULL,
@@ -41,12 +41,12 @@ class Migration:
     sql: str
 
     @classmethod
-    def read(cls, path: Path) -> Migration:
+    def from_file(cls, path: Path) -> Migration:
         """Return the migration in the file `NNNN_name.sql`."""
         number, _, name = path.stem.partition("_")
         return cls(number=int(number), name=name, sql=path.read_text(encoding="utf-8"))
 
-    def statements(self) -> Iterator[str]:
+    def split_statements(self) -> Iterator[str]:
         """Yield the statements one by one; a trigger's body stays whole."""
         pending = ""
         for line in self.sql.splitlines(keepends=True):
@@ -56,44 +56,46 @@ class Migration:
                 pending = ""
 
 
-def shipped(folder: Path = FOLDER) -> list[Migration]:
+def shipped_migrations(folder: Path = MIGRATIONS_FOLDER) -> list[Migration]:
     """Return the migrations of this version in order.
 
     Raises:
         MigrationError: the files' numbers have a gap or a double.
     """
-    migrations = [Migration.read(path) for path in sorted(folder.glob("*.sql"))]
+    migrations = [Migration.from_file(path) for path in sorted(folder.glob("*.sql"))]
     numbers = [migration.number for migration in migrations]
     if numbers != list(range(numbers[0], numbers[0] + len(numbers))):
         raise MigrationError("The migration files are not numbered one by one without a gap.")
     return migrations
 
 
-async def migrate(database: Database, folder: Path = FOLDER) -> list[Migration]:
+async def apply_migrations(database: Database, folder: Path = MIGRATIONS_FOLDER) -> list[Migration]:
     """Bring the schema up to this version and return what was applied.
 
     Raises:
         MigrationError: the file belongs to another program, to a newer version, or to one from
             before the first release.
     """
-    known = shipped(folder)
+    known_migrations = shipped_migrations(folder)
     await _claim_file(database)
     schema = int(await database.fetch_value("SELECT coalesce(max(number), 0) FROM migration"))
-    if schema > known[-1].number:
+    if schema > known_migrations[-1].number:
         raise MigrationError(
             f"The database {database.path} was written by a newer version of Easel (schema "
-            f"{schema}; this version knows {known[-1].number}). Update Easel, or use a backup "
+            f"{schema}; this version knows {known_migrations[-1].number}). Update Easel, or use a "
+            "backup "
             "from before the update."
         )
-    if 0 < schema < known[0].number:
+    if 0 < schema < known_migrations[0].number:
         raise MigrationError(
             f"The database {database.path} was written by a version from before the first release "
-            f"(schema {schema}; this version knows {known[0].number} and later). Choose another "
+            f"(schema {schema}; this version knows {known_migrations[0].number} and later). "
+            "Choose another "
             "file, or open it once with the version that wrote it and export what you need."
         )
-    waiting = [migration for migration in known if migration.number > schema]
+    waiting = [migration for migration in known_migrations if migration.number > schema]
     for migration in waiting:
-        await _apply(database, migration)
+        await _apply_migration(database, migration)
     return waiting
 
 
@@ -106,16 +108,16 @@ async def _claim_file(database: Database) -> None:
         )
     async with database.transaction() as transaction:
         await transaction.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        await transaction.execute(RECORDS)
+        await transaction.execute(CREATE_MIGRATION_TABLE)
 
 
-async def _apply(database: Database, migration: Migration) -> None:
-    now = to_microseconds(SystemClock().now())
+async def _apply_migration(database: Database, migration: Migration) -> None:
+    applied_at = to_microseconds(SystemClock().now())
     async with database.transaction() as transaction:
-        for statement in migration.statements():
+        for statement in migration.split_statements():
             await transaction.execute(statement)
         await transaction.execute(
-            "INSERT INTO migration VALUES (?, ?, ?)", (migration.number, migration.name, now)
+            "INSERT INTO migration VALUES (?, ?, ?)", (migration.number, migration.name, applied_at)
         )
     logger.info(
         "Applied migration %04d, %s.",

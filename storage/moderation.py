@@ -28,7 +28,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Screening:
+class ScreeningRecord:
     """What was decided about one result."""
 
     verdict: Verdict
@@ -37,7 +37,7 @@ class Screening:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Case:
+class ModerationCase:
     """Something that waits for a moderator."""
 
     #: Counts up over all servers.
@@ -61,27 +61,29 @@ class Case:
         return cls(**values, opened_at=from_microseconds(row["opened_at"]))
 
 
-DECIDE = """
+SAVE_SCREENING = """
     INSERT INTO screening (job, verdict, reason) VALUES (?, ?, ?)
     ON CONFLICT (job) DO UPDATE SET verdict = excluded.verdict, reason = excluded.reason
 """
 
 # The same member's second report of a result, or the check's second look, is the first one's.
-OPEN = """
+INSERT_CASE = """
     INSERT INTO moderation_case (guild, job, kind, by, reason, opened_at)
     VALUES (:guild, :job, :kind, :by, :reason, :now)
     ON CONFLICT (job, kind, by) DO NOTHING
     RETURNING *
 """
 
-OPEN_CASES = """
+SELECT_OPEN_CASES = """
     SELECT * FROM moderation_case
      WHERE guild = ? AND closed_at IS NULL ORDER BY number LIMIT ?
 """
 
-FIND = "SELECT * FROM moderation_case WHERE guild = ? AND number = ? AND closed_at IS NULL"
+SELECT_OPEN_CASE = (
+    "SELECT * FROM moderation_case WHERE guild = ? AND number = ? AND closed_at IS NULL"
+)
 
-CLOSE = """
+CLOSE_CASES = """
     UPDATE moderation_case SET closed_at = :now, closed_by = :actor, outcome = :outcome
      WHERE job = :job AND closed_at IS NULL
 """
@@ -94,21 +96,21 @@ class ModerationStore:
         self._database = database
         self._clock = clock or SystemClock()
 
-    async def screening(self, job: str) -> Screening | None:
+    async def get_screening(self, job: str) -> ScreeningRecord | None:
         """Return what was decided about a job's result, or None."""
         sql = "SELECT verdict, reason FROM screening WHERE job = ?"
         row = await self._database.fetch_one(sql, (job,))
         if row is None:
             return None
-        return Screening(verdict=Verdict(row["verdict"]), reason=row["reason"])
+        return ScreeningRecord(verdict=Verdict(row["verdict"]), reason=row["reason"])
 
-    async def decide(self, job: str, screening: Screening) -> None:
+    async def save_screening(self, job: str, screening: ScreeningRecord) -> None:
         """Note what may be shown of a job's result, in place of what was decided before."""
-        await self._database.execute(DECIDE, (job, screening.verdict, screening.reason))
+        await self._database.execute(SAVE_SCREENING, (job, screening.verdict, screening.reason))
 
-    async def open(
+    async def open_case(
         self, guild: str, job: str, kind: str, by: str = "", reason: str = ""
-    ) -> Case | None:
+    ) -> ModerationCase | None:
         """Open a case, or return None where there was that one already."""
         values = {
             "guild": guild,
@@ -118,28 +120,29 @@ class ModerationStore:
             "reason": reason,
             "now": to_microseconds(self._clock.now()),
         }
-        row = await self._database.fetch_one(OPEN, values)
-        return None if row is None else Case.from_row(row)
+        row = await self._database.fetch_one(INSERT_CASE, values)
+        return None if row is None else ModerationCase.from_row(row)
 
-    async def cases(self, guild: str, limit: int = 25) -> list[Case]:
+    async def list_open_cases(self, guild: str, limit: int = 25) -> list[ModerationCase]:
         """Return the server's open cases, oldest first."""
         return [
-            Case.from_row(row) for row in await self._database.fetch_all(OPEN_CASES, (guild, limit))
+            ModerationCase.from_row(row)
+            for row in await self._database.fetch_all(SELECT_OPEN_CASES, (guild, limit))
         ]
 
-    async def case(self, guild: str, number: int) -> Case | None:
+    async def get_open_case(self, guild: str, number: int) -> ModerationCase | None:
         """Return one of the server's open cases, or None."""
-        row = await self._database.fetch_one(FIND, (guild, number))
-        return None if row is None else Case.from_row(row)
+        row = await self._database.fetch_one(SELECT_OPEN_CASE, (guild, number))
+        return None if row is None else ModerationCase.from_row(row)
 
-    async def close(self, job: str, actor: str, screening: Screening) -> None:
+    async def close_cases(self, job: str, actor: str, screening: ScreeningRecord) -> None:
         """Decide about a result for good and close all cases about it, in one."""
         outcome = "deleted" if screening.verdict is Verdict.DELETED else "released"
-        now = to_microseconds(self._clock.now())
-        values = {"job": job, "actor": actor, "outcome": outcome, "now": now}
+        closed_at = to_microseconds(self._clock.now())
+        values = {"job": job, "actor": actor, "outcome": outcome, "now": closed_at}
         async with self._database.transaction() as transaction:
-            await transaction.execute(DECIDE, (job, screening.verdict, screening.reason))
-            await transaction.execute(CLOSE, values)
+            await transaction.execute(SAVE_SCREENING, (job, screening.verdict, screening.reason))
+            await transaction.execute(CLOSE_CASES, values)
 
     async def forget_member(self, owner: str) -> None:
         """Delete the member's reports."""

@@ -146,7 +146,7 @@ class JobRecord(JobRequest):
     def from_row(cls, row: sqlite3.Row) -> Self:
         """Return the record that a row of the table `job` holds."""
         values: dict[str, Any] = dict(zip(row.keys(), row, strict=True))
-        for name in _NOT_RECORDED:
+        for name in _INTERNAL_COLUMNS:
             del values[name]
         values["state"] = JobState(row["state"])
         values["stopping"] = bool(row["stopping"])
@@ -162,7 +162,7 @@ class JobRecord(JobRequest):
         return cls(**values)
 
 
-_NOT_RECORDED = frozenset({"lease_length", "address_since", "ahead", "spent"})
+_INTERNAL_COLUMNS = frozenset({"lease_length", "address_since", "ahead", "spent"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,9 +192,9 @@ class QueuePlace:
     #: Running jobs in all.
     running: int
     #: How many of those that will be served first are the same owner's.
-    own: int = 0
+    own_jobs_ahead: int = 0
 
 
-def encode(value: Json) -> str:
+def encode_json(value: Json) -> str:
     """Return the JSON text of a mapping; NaN and infinity have no place in it."""
     return json.dumps(dict(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))

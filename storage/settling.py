@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-async def settle(work: Coroutine[Any, Any, T]) -> T:
+async def finish_even_if_cancelled(work: Coroutine[Any, Any, T]) -> T:
     """Run `work` to its end even if the caller is cancelled meanwhile; then pass that on.
 
     An error of the work is then the cause of the cancellation.

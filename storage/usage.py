@@ -8,7 +8,7 @@ from datetime import datetime
 from storage.clock import from_microseconds, to_microseconds
 from storage.database import Database
 
-USED = """
+SELECT_GPU_USE = """
     SELECT at, seconds FROM gpu_use
      WHERE guild = ? AND owner = ? AND at > ? ORDER BY at
 """
@@ -30,10 +30,12 @@ class UsageStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def since(self, moment: datetime, guild: str, owner: str) -> list[GpuUse]:
+    async def usage_since(self, moment: datetime, guild: str, owner: str) -> list[GpuUse]:
         """Return what the member's jobs on that server used after `moment`, oldest first.
 
         No more than a day is kept.
         """
-        rows = await self._database.fetch_all(USED, (guild, owner, to_microseconds(moment)))
+        rows = await self._database.fetch_all(
+            SELECT_GPU_USE, (guild, owner, to_microseconds(moment))
+        )
         return [GpuUse(from_microseconds(row["at"]), row["seconds"]) for row in rows]

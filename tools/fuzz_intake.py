@@ -18,28 +18,28 @@ import atheris
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 with atheris.instrument_imports(include=["bot", "PIL"]):
-    from bot.errors import PictureRefused
-    from bot.intake.chunks import is_plain
-    from bot.metadata import read_parameters
-    from bot.pictures import PictureLimits, check_picture
+    from bot.errors import ImageRejected
+    from bot.intake.chunks import is_plain_png
+    from bot.metadata import read_image_generation_text
+    from bot.pictures import ImageLimits, check_image
 
 from tests.bot.intake.hostile import CORPUS
 
-LIMITS = PictureLimits(max_bytes=1 << 20, max_pixels=1 << 20)
+LIMITS = ImageLimits(max_bytes=1 << 20, max_pixels=1 << 20)
 SMALL = 20_000  # bytes
 
 
 def test_one(data: bytes) -> None:
     """Read one file as the decoder would."""
     try:
-        picture = check_picture(data, "fuzzed", LIMITS)
-    except PictureRefused as refusal:
+        image = check_image(data, "fuzzed", LIMITS)
+    except ImageRejected as refusal:
         if not str(refusal):
             raise RuntimeError("a refusal without words") from refusal
     else:
-        if not is_plain(picture.data, picture.width, picture.height):
+        if not is_plain_png(image.data, image.width, image.height):
             raise RuntimeError("a picture that is not plain")
-    read_parameters(data)
+    read_image_generation_text(data)
 
 
 def fill(folder: Path) -> None:

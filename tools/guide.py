@@ -13,8 +13,17 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from benchmarks.canvas import Bench
-from inference.engine.work import Outcome
-from inference.jobs import Imagine, Img2Img, Inpaint, Job, Loopback, Outpaint, Preview, Upscale
+from inference.engine.work import JobResult
+from inference.jobs import (
+    ImagineJob,
+    Img2ImgJob,
+    InpaintJob,
+    Job,
+    LoopbackJob,
+    OutpaintJob,
+    PreviewJob,
+    UpscaleJob,
+)
 from inference.pictures import preview, shapes
 
 FOLDER = Path("docs/guide")
@@ -32,20 +41,20 @@ class Guide:
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
 
-    def make(self, job: Job, **pictures: Image.Image) -> Outcome:
+    def make(self, job: Job, **images: Image.Image) -> JobResult:
         """Run one job."""
-        return self._bench.run([(job, pictures)])[0]
+        return self._bench.run([(job, images)])[0]
 
-    def picture(self, job: Job, **pictures: Image.Image) -> Image.Image:
+    def image(self, job: Job, **images: Image.Image) -> Image.Image:
         """Run one job and return its first picture."""
-        return self.make(job, **pictures).pictures[0].picture
+        return self.make(job, **images).images[0].image
 
 
 def opened(path: Path) -> Image.Image:
     """Open a source on white, 128 pixels a side."""
-    picture = Image.open(path).convert("RGBA")
-    base = Image.new("RGBA", picture.size, "white")
-    return Image.alpha_composite(base, picture).convert("RGB").resize((128, 128))
+    image = Image.open(path).convert("RGBA")
+    base = Image.new("RGBA", image.size, "white")
+    return Image.alpha_composite(base, image).convert("RGB").resize((128, 128))
 
 
 def drawing(guide: Guide) -> list[Image.Image]:
@@ -54,8 +63,8 @@ def drawing(guide: Guide) -> list[Image.Image]:
     return [
         source,
         *(
-            guide.picture(
-                Img2Img(prompt=BURGER, strength=strength, guidance=4.0, seed=3), image=source
+            guide.image(
+                Img2ImgJob(prompt=BURGER, strength=strength, guidance=4.0, seed=3), image=source
             )
             for strength in (0.3, 0.5, 0.7)
         ),
@@ -69,16 +78,16 @@ def sketch(guide: Guide) -> list[Image.Image]:
     draw.ellipse((18, 34, 110, 120), fill=(214, 40, 32))
     draw.rectangle((61, 18, 67, 40), fill=(92, 42, 50))
     draw.ellipse((67, 14, 104, 34), fill=(62, 160, 48))
-    job = Img2Img(prompt=APPLE, strength=0.6, guidance=4.0, seed=7, batch=3)
-    return [source, *(made.picture for made in guide.make(job, image=source).pictures)]
+    job = Img2ImgJob(prompt=APPLE, strength=0.6, guidance=4.0, seed=7, batch=3)
+    return [source, *(made.image for made in guide.make(job, image=source).images)]
 
 
 def inpaint(guide: Guide) -> list[Image.Image]:
     """Show the source, the mask, one part changed, and softly the right half."""
     source = opened(SAMPLE)
     shape = "circle 50% 55% r28%"
-    mask = shapes.draw(shape, source.size)
-    part = Inpaint(
+    mask = shapes.draw_mask(shape, source.size)
+    part = InpaintJob(
         prompt=CAT,
         mask_shape=shape,
         area="only masked",
@@ -87,7 +96,7 @@ def inpaint(guide: Guide) -> list[Image.Image]:
         guidance=4.0,
         seed=2,
     )
-    soft = Inpaint(
+    soft = InpaintJob(
         prompt="green apple noto style on white background",
         mask_shape="right 50%",
         mask_blur=10,
@@ -98,9 +107,9 @@ def inpaint(guide: Guide) -> list[Image.Image]:
     )
     return [
         source,
-        preview.draw(source, mask),
-        guide.picture(part, image=source),
-        guide.picture(soft, image=source),
+        preview.draw_mask_preview(source, mask),
+        guide.image(part, image=source),
+        guide.image(soft, image=source),
     ]
 
 
@@ -108,7 +117,7 @@ def checkpoint(guide: Guide) -> list[Image.Image]:
     """Show the source, the mask, and the half made from noise without and with the variant."""
     source = opened(SAMPLE)
     shape = "right 50%"
-    job = Inpaint(
+    job = InpaintJob(
         prompt=APPLE,
         mask_shape=shape,
         masked_content="latent noise",
@@ -118,9 +127,9 @@ def checkpoint(guide: Guide) -> list[Image.Image]:
     )
     return [
         source,
-        preview.draw(source, shapes.draw(shape, source.size)),
-        guide.picture(job, image=source),
-        guide.picture(replace(job, model="starter-inpaint"), image=source),
+        preview.draw_mask_preview(source, shapes.draw_mask(shape, source.size)),
+        guide.image(job, image=source),
+        guide.image(replace(job, model="starter-inpaint"), image=source),
     ]
 
 
@@ -129,20 +138,20 @@ def seam(guide: Guide) -> list[Image.Image]:
     source = opened(SAMPLE)
     prompt = "green apple noto style on white background"
     common = {"prompt": prompt, "guidance": 4.0, "seed": 7}
-    first = Inpaint(mask_shape="right 50%", mask_blur=0, strength=0.9, **common)
-    patched = guide.picture(first, image=source)
-    mask = shapes.draw("right 50%", source.size)
+    first = InpaintJob(mask_shape="right 50%", mask_blur=0, strength=0.9, **common)
+    patched = guide.image(first, image=source)
+    mask = shapes.draw_mask("right 50%", source.size)
     outcome = guide.make(
-        Inpaint(area="mask edge", strength=0.3, **common), image=patched, mask=mask
+        InpaintJob(area="mask edge", strength=0.3, **common), image=patched, mask=mask
     )
     print(*outcome.notes, sep="\n")
-    return [source, patched, outcome.pictures[0].picture]
+    return [source, patched, outcome.images[0].image]
 
 
 def mask(guide: Guide) -> list[Image.Image]:
     """Show a picture, and the mask over it with the box that only masked works on."""
     source = opened(SAMPLE).resize((512, 512), Image.Resampling.LANCZOS)
-    return [source, guide.picture(Preview(mask_shape="circle 60% 40% r16%"), image=source)]
+    return [source, guide.image(PreviewJob(mask_shape="circle 60% 40% r16%"), image=source)]
 
 
 def outpaint(guide: Guide) -> list[Image.Image]:
@@ -152,27 +161,27 @@ def outpaint(guide: Guide) -> list[Image.Image]:
     shown.paste(half)
     job = {"prompt": APPLE, "right": 64, "mask_blur": 2, "steps": 30, "guidance": 4.0, "seed": 1}
     methods = ("mk2", "poor man's")
-    return [shown, *(guide.picture(Outpaint(method=m, **job), image=half) for m in methods)]
+    return [shown, *(guide.image(OutpaintJob(method=m, **job), image=half) for m in methods)]
 
 
 def loopback(guide: Guide) -> list[Image.Image]:
     """Show the source and five loops."""
     source = opened(FOLDER / "cat.png")
-    job = Loopback(prompt=CAT, loops=5, strength=0.35, final_strength=0.35, guidance=4.0, seed=8)
-    made = guide.make(job, image=source).pictures
-    frames = [one.picture for one in made if one.role == "frame"]
-    return [source, *frames, made[0].picture]
+    job = LoopbackJob(prompt=CAT, loops=5, strength=0.35, final_strength=0.35, guidance=4.0, seed=8)
+    made = guide.make(job, image=source).images
+    frames = [one.image for one in made if one.role == "frame"]
+    return [source, *frames, made[0].image]
 
 
 def redraw(guide: Guide) -> list[Image.Image]:
     """Enlarge a small picture without a network, and redraw it with its own seed."""
-    small = guide.picture(Imagine(prompt=APPLE, seed=5, guidance=4.0))
+    small = guide.image(ImagineJob(prompt=APPLE, seed=5, guidance=4.0))
     common = {"upscaler": "lanczos", "factor": 2.0}
-    redrawn = Upscale(mode="redraw", prompt=APPLE, strength=0.25, seed=5, guidance=4.0, **common)
+    redrawn = UpscaleJob(mode="redraw", prompt=APPLE, strength=0.25, seed=5, guidance=4.0, **common)
     return [
         small,
-        guide.picture(Upscale(**common), image=small),
-        guide.picture(redrawn, image=small),
+        guide.image(UpscaleJob(**common), image=small),
+        guide.image(redrawn, image=small),
     ]
 
 
@@ -189,12 +198,12 @@ PAGES: tuple[Callable[[Guide], list[Image.Image]], ...] = (
 )
 
 
-def strip(pictures: Sequence[Image.Image], side: int) -> Image.Image:
+def strip(images: Sequence[Image.Image], side: int) -> Image.Image:
     """Lay pictures side by side on a dark ground, each as high as `side`."""
-    width = GAP + len(pictures) * (side + GAP)
+    width = GAP + len(images) * (side + GAP)
     out = Image.new("RGB", (width, side + 2 * GAP), DARK)
-    for number, picture in enumerate(pictures):
-        fitted = picture.convert("RGB").resize((side, side), Image.Resampling.LANCZOS)
+    for number, image in enumerate(images):
+        fitted = image.convert("RGB").resize((side, side), Image.Resampling.LANCZOS)
         out.paste(fitted, (GAP + number * (side + GAP), GAP))
     return out
 

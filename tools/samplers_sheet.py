@@ -14,15 +14,15 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 
 from inference.config import EngineConfig
-from inference.engine.engine import Broken, Done, Engine, lane_limit
+from inference.engine.engine import Engine, RunCompleted, RunFailed, aux_batch_limit
 from inference.engine.runner import Runner
 from inference.engine.scheduler import Scheduler
-from inference.jobs import Imagine
-from inference.jobs.names import SAMPLERS, SCHEDULES
-from inference.models.library import Library
+from inference.jobs import ImagineJob
+from inference.jobs.names import SAMPLER_NAMES, SCHEDULE_NAMES
+from inference.models.library import ModelLibrary
 from inference.operations.registry import OPERATIONS
-from inference.operations.studio import Studio
-from inference.worker.hands import make_hands
+from inference.operations.studio import OperationContext
+from inference.worker.hands import build_executors
 
 PROMPT = "red apple noto style"
 SEED = 3
@@ -36,33 +36,37 @@ ROWS = 8
 Name = tuple[str, str]
 
 
-def paint_all(names: Sequence[Name], library: Library, **settings: Any) -> dict[Name, Image.Image]:
+def paint_all(
+    names: Sequence[Name], library: ModelLibrary, **settings: Any
+) -> dict[Name, Image.Image]:
     """Paint a picture for each pair of sampler and schedule, in shared batches.
 
     `settings` are the jobs' other options.
 
     Raises: the error of the first job that fails.
     """
-    studio = Studio(library)
-    engine = Engine(Runner(library, make_hands(library)), Scheduler(ROWS, lane_limit(ROWS, 1)))
+    studio = OperationContext(library)
+    engine = Engine(
+        Runner(library, build_executors(library)), Scheduler(ROWS, aux_batch_limit(ROWS, 1))
+    )
     reports = []
     for number, (sampler, schedule) in enumerate(names):
-        job = Imagine(prompt=PROMPT, seed=SEED, sampler=sampler, schedule=schedule, **settings)
-        reports += engine.add(str(number), 1, OPERATIONS[job.kind](job, {}, studio))
-    pictures: dict[Name, Image.Image] = {}
-    while len(pictures) < len(names):
+        job = ImagineJob(prompt=PROMPT, seed=SEED, sampler=sampler, schedule=schedule, **settings)
+        reports += engine.add_job(str(number), 1, OPERATIONS[job.kind](job, {}, studio))
+    images: dict[Name, Image.Image] = {}
+    while len(images) < len(names):
         for report in reports:
             match report:
-                case Done(run, outcome):
-                    pictures[names[int(run.job_id)]] = outcome.pictures[0].picture
-                case Broken(run, error):
+                case RunCompleted(run, outcome):
+                    images[names[int(run.job_id)]] = outcome.images[0].image
+                case RunFailed(run, error):
                     raise RuntimeError(" × ".join(names[int(run.job_id)])) from error
         reports = engine.step()
-    return pictures
+    return images
 
 
 def lay_out(
-    pictures: Mapping[Name, Image.Image], samplers: Sequence[str], schedules: Sequence[str]
+    images: Mapping[Name, Image.Image], samplers: Sequence[str], schedules: Sequence[str]
 ) -> Image.Image:
     """Lay pictures out, a row a sampler and a column a schedule."""
     sheet = Image.new("RGB", (LEFT + CELL * len(schedules), TOP + CELL * len(samplers)), "white")
@@ -74,7 +78,7 @@ def lay_out(
     for row, sampler in enumerate(samplers):
         draw.text((8, TOP + row * CELL + CELL // 2), sampler, "black", font, anchor="lm")
         for column, schedule in enumerate(schedules):
-            cell = pictures[sampler, schedule].resize((CELL - 2, CELL - 2), Image.Resampling.BOX)
+            cell = images[sampler, schedule].resize((CELL - 2, CELL - 2), Image.Resampling.BOX)
             sheet.paste(cell, (LEFT + column * CELL + 1, TOP + row * CELL + 1))
     return sheet
 
@@ -86,14 +90,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--guidance", type=float, default=GUIDANCE)
     parser.add_argument("--side", type=int, help="pixels; the checkpoint's own where left out")
-    parser.add_argument("--samplers", nargs="+", default=SAMPLERS, choices=SAMPLERS)
-    parser.add_argument("--schedules", nargs="+", default=SCHEDULES, choices=SCHEDULES)
+    parser.add_argument("--samplers", nargs="+", default=SAMPLER_NAMES, choices=SAMPLER_NAMES)
+    parser.add_argument("--schedules", nargs="+", default=SCHEDULE_NAMES, choices=SCHEDULE_NAMES)
     options = parser.parse_args(arguments)
-    library = Library(EngineConfig(), torch.device("cpu"), torch.float32)
+    library = ModelLibrary(EngineConfig(), torch.device("cpu"), torch.float32)
     names = [(sampler, schedule) for sampler in options.samplers for schedule in options.schedules]
     sides = {"width": options.side, "height": options.side}
-    pictures = paint_all(names, library, steps=options.steps, guidance=options.guidance, **sides)
-    lay_out(pictures, options.samplers, options.schedules).quantize(256).save(
+    images = paint_all(names, library, steps=options.steps, guidance=options.guidance, **sides)
+    lay_out(images, options.samplers, options.schedules).quantize(256).save(
         options.out, optimize=True
     )
 

@@ -22,8 +22,8 @@ import simcord
 from PIL import Image, ImageChops, ImageDraw
 
 from bot.cli.run import make_bot
-from bot.demo import LOOK_INTERVAL, SAMPLES, SETTLE_TIMEOUT, _worker
-from bot.house import opened
+from bot.demo import POLL_INTERVAL_SECONDS, SAMPLES_DIR, SETTLE_TIMEOUT_SECONDS, _wait_for_worker
+from bot.house import open_app
 from bot.settings import Settings
 
 WIDTH, HEIGHT = 760, 1600  # pixels of the browser's window
@@ -61,18 +61,18 @@ class Stage:
     async def done(self) -> None:
         """Wait until no job is under way and every result is shown."""
         jobs = self.bot.jobs
-        for _ in range(int(JOB_PATIENCE / LOOK_INTERVAL)):
-            await self.env.advance_time(LOOK_INTERVAL)
+        for _ in range(int(JOB_PATIENCE / POLL_INTERVAL_SECONDS)):
+            await self.env.advance_time(POLL_INTERVAL_SECONDS)
             waiting = await jobs.outstanding() or await jobs.pending_deliveries()
             if not waiting and not await jobs.interrupted_deliveries():
                 return
-            await asyncio.sleep(LOOK_INTERVAL)
+            await asyncio.sleep(POLL_INTERVAL_SECONDS)
         raise TimeoutError("a job did not end")
 
     async def slash(self, command: str, **options: Any) -> Any:
         """Send a command and wait for its result; `image` is a sample's name."""
         if "image" in options:
-            options["image"] = (options["image"], (SAMPLES / options["image"]).read_bytes())
+            options["image"] = (options["image"], (SAMPLES_DIR / options["image"]).read_bytes())
         result = await self.ada.slash(self.channel, command, **options)
         await self.done()
         return result
@@ -108,7 +108,7 @@ async def mask(stage: Stage) -> None:
 
 async def scribble(stage: Stage) -> None:
     """Show what comes of a copy that was scribbled on."""
-    with Image.open(SAMPLES / "chelsea.jpg") as photo:
+    with Image.open(SAMPLES_DIR / "chelsea.jpg") as photo:
         copy = photo.convert("RGB")
     pen = ImageDraw.Draw(copy)
     pen.line([(150, 20), (215, 60), (290, 45), (330, 90)], (255, 0, 255), 22, "curve")
@@ -116,7 +116,7 @@ async def scribble(stage: Stage) -> None:
     copy.resize((copy.width * 3 // 4, copy.height * 3 // 4)).save(out, "JPEG", quality=75)
     mention = f"<@{stage.bot.user.id}>"
     files = [
-        ("photo.jpg", (SAMPLES / "chelsea.jpg").read_bytes()),
+        ("photo.jpg", (SAMPLES_DIR / "chelsea.jpg").read_bytes()),
         ("scribbled.jpg", out.getvalue()),
     ]
     await stage.ada.send(stage.channel, f"{mention} inpaint a red scarf", attachments=files)
@@ -153,8 +153,8 @@ async def take(page: str, path: Path) -> bool:
             stderr=asyncio.subprocess.DEVNULL,
         )
         await process.wait()
-        with Image.open(shot) as picture:
-            shown = cut(picture.convert("RGB"))
+        with Image.open(shot) as image:
+            shown = cut(image.convert("RGB"))
         kept = shown.crop((0, max(0, shown.height - LONGEST), shown.width, shown.height))
         kept.save(path, "WEBP", quality=QUALITY, method=6)
         brightest = shown.crop((0, 0, shown.width, HEADER)).convert("L").getextrema()[1]
@@ -174,9 +174,11 @@ async def main(out: Path, names: set[str]) -> None:
     """Play the scenes and photograph each."""
     with tempfile.TemporaryDirectory() as data:
         own = Settings(_env_file=None, data_dir=Path(data))
-        async with opened(own) as house:
+        async with open_app(own) as house:
             bot = make_bot(house, own)
-            env = simcord.Env(bot, shard_count=1, check_errors=False, settle_timeout=SETTLE_TIMEOUT)
+            env = simcord.Env(
+                bot, shard_count=1, check_errors=False, settle_timeout=SETTLE_TIMEOUT_SECONDS
+            )
             env.backend.bot_user.name = "Easel"
             bot.idle_wait = env.external_wait
             await env.start()
@@ -194,7 +196,7 @@ async def play(bot: Any, env: Any, out: Path, names: set[str]) -> None:
     admin = guild.create_role("admin", permissions=discord.Permissions(manage_guild=True))
     ada = guild.add_member(env.create_user("ada"), roles=[admin])
     stage = Stage(bot, env, guild, ada)
-    await _worker(bot)
+    await _wait_for_worker(bot)
     for scene in SCENES:
         if names and scene.__name__ not in names:
             continue

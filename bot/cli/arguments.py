@@ -7,9 +7,19 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from inference.events import ModelInfo
-from inference.infotext.job import Recalled, recall
-from inference.infotext.told import Told
-from inference.jobs import KINDS, Choice, Denoising, Explain, Flag, Job, Number, Option, options
+from inference.infotext.job import ImportedJob, job_from_info
+from inference.infotext.told import GenerationInfo
+from inference.jobs import (
+    JOB_TYPES,
+    BooleanSpec,
+    ChoiceSpec,
+    DenoisingJob,
+    ExplainJob,
+    Job,
+    JobOption,
+    NumberSpec,
+    list_job_options,
+)
 
 
 def add_kinds(parser: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:
@@ -18,13 +28,13 @@ def add_kinds(parser: argparse.ArgumentParser, common: argparse.ArgumentParser) 
     Bounds are not argparse's business: the job refuses what is impossible, in its own words.
     """
     kinds = parser.add_subparsers(dest="kind", required=True, metavar="KIND")
-    for kind, job_type in KINDS.items():
+    for kind, job_type in JOB_TYPES.items():
         command = kinds.add_parser(kind, parents=[common], help=job_type.__doc__)
-        for name in (*job_type.needs, *job_type.takes):
+        for name in (*job_type.required_images, *job_type.optional_images):
             command.add_argument(f"--{name}", metavar="PATH", help="a picture")
-        for option in options(job_type):
-            _add(command, option)
-        if issubclass(job_type, Denoising):
+        for option in list_job_options(job_type):
+            _add_option(command, option)
+        if issubclass(job_type, DenoisingJob):
             command.add_argument(
                 "--like",
                 metavar="PATH",
@@ -35,60 +45,62 @@ def add_kinds(parser: argparse.ArgumentParser, common: argparse.ArgumentParser) 
             )
 
 
-def build(arguments: Mapping[str, Any]) -> Job:
+def build_job(arguments: Mapping[str, Any]) -> Job:
     """Build the job that the arguments describe.
 
     Raises:
         JobError: an option is impossible.
     """
     job_type = job_type_of(arguments)
-    return job_type(**given_to(job_type, arguments))
+    return job_type(**options_for(job_type, arguments))
 
 
 def job_type_of(arguments: Mapping[str, Any]) -> type[Job]:
     """Say which type of job the arguments ask for."""
-    return Explain if arguments.get("explain") else KINDS[arguments["kind"]]
+    return ExplainJob if arguments.get("explain") else JOB_TYPES[arguments["kind"]]
 
 
-def given_to(job_type: type[Job], arguments: Mapping[str, Any]) -> dict[str, Any]:
+def options_for(job_type: type[Job], arguments: Mapping[str, Any]) -> dict[str, Any]:
     """List the options that the arguments set."""
-    given = {option.name: arguments[option.name] for option in options(job_type)}
-    return {name: value for name, value in given.items() if value is not None}
+    option_values = {option.name: arguments[option.name] for option in list_job_options(job_type)}
+    return {name: value for name, value in option_values.items() if value is not None}
 
 
-def recall_like(arguments: Mapping[str, Any], told: Told, models: Iterable[ModelInfo]) -> Recalled:
+def build_job_like(
+    arguments: Mapping[str, Any], generation_info: GenerationInfo, models: Iterable[ModelInfo]
+) -> ImportedJob:
     """Build a job like the one that a picture tells of; what the arguments set goes before it.
 
     Raises:
         JobError: an option is impossible.
     """
     job_type = job_type_of(arguments)
-    return recall(told, models, given_to(job_type, arguments), job_type)
+    return job_from_info(generation_info, models, options_for(job_type, arguments), job_type)
 
 
-def picture_paths(arguments: Mapping[str, Any]) -> dict[str, str]:
+def image_paths(arguments: Mapping[str, Any]) -> dict[str, str]:
     """List the pictures the arguments name, as far as the job looks at them."""
     if arguments.get("explain"):
         return {}
-    job_type = KINDS[arguments["kind"]]
-    names = (*job_type.needs, *job_type.takes)
+    job_type = JOB_TYPES[arguments["kind"]]
+    names = (*job_type.required_images, *job_type.optional_images)
     return {name: arguments[name] for name in names if arguments.get(name)}
 
 
-def _add(command: argparse.ArgumentParser, option: Option) -> None:
+def _add_option(command: argparse.ArgumentParser, option: JobOption) -> None:
     flag = "--" + option.name.replace("_", "-")
-    text = f"{option.spec.text}{_bounds(option)}".replace("%", "%%")
-    if isinstance(option.spec, Flag):
+    text = f"{option.spec.text}{_bounds_text(option)}".replace("%", "%%")
+    if isinstance(option.spec, BooleanSpec):
         command.add_argument(flag, action=argparse.BooleanOptionalAction, default=None, help=text)
     else:
         command.add_argument(flag, type=option.type, default=None, metavar="X", help=text)
 
 
-def _bounds(option: Option) -> str:
+def _bounds_text(option: JobOption) -> str:
     match option.spec:
-        case Number(low=low, high=high, unit=unit):
+        case NumberSpec(low=low, high=high, unit=unit):
             return f" ({low:g} to {high:g}{' ' + unit if unit else ''}; default {option.default})"
-        case Choice(choices=choices):
+        case ChoiceSpec(choices=choices):
             return f" ({', '.join(choices)}; default {option.default})"
         case _:
             return ""

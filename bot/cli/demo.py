@@ -6,20 +6,22 @@ import shutil
 from pathlib import Path
 
 from bot.cli.run import make_bot
-from bot.house import opened
+from bot.house import open_app
 from bot.settings import Settings
 
 
-async def show(settings: Settings, *, out: Path, port: int | None, once: bool) -> int:
+async def run_demo(settings: Settings, *, out: Path, port: int | None, once: bool) -> int:
     """Show what Easel does; return 0 when everything worked.
 
     The demo keeps its own data under `out`, made anew each time, so that it never touches a
     host's queue.
     """
-    from bot.demo import run
+    from bot.demo import show_demo
 
     data = out / "data"
     shutil.rmtree(data, ignore_errors=True)
-    own = settings.model_copy(update={"data_dir": data, "models_dir": settings.models_path})
-    async with opened(own) as house:
-        return await run(make_bot(house, own), out=out, port=port, once=once)
+    demo_settings = settings.model_copy(
+        update={"data_dir": data, "models_dir": settings.models_path}
+    )
+    async with open_app(demo_settings) as house:
+        return await show_demo(make_bot(house, demo_settings), out=out, port=port, once=once)

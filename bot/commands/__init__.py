@@ -23,7 +23,7 @@ from bot.commands.settings import SettingsCog
 from bot.commands.style import StyleCog
 from bot.commands.upscale import UpscaleCog
 
-COGS = (
+COG_CLASSES = (
     Img2ImgCog,
     InpaintCog,
     OutpaintCog,

@@ -10,23 +10,29 @@ from discord import app_commands
 
 from bot import policy, texts
 from bot.commands.base import EaselCog, ended_jobs
-from bot.errors import NotYours, UserError
-from bot.failures import NOT_THROUGH
-from bot.locales import say
-from bot.options import shows
+from bot.errors import NotJobOwner, UserError
+from bot.failures import TRANSPORT_ERRORS
+from bot.locales import translate
+from bot.options import with_job_options
 from bot.requests import InteractionRequest
-from bot.results import pictures_of
-from bot.sentences import english
-from bot.views.base import record_of, refuse_others
-from bot.views.results import EDITED, STRONG, SUBTLE, repeated, seed_of
-from bot.views.rows import varies
-from inference.jobs import Img2Img, decode
+from bot.results import result_images
+from bot.sentences import gettext_noop
+from bot.views.base import fetch_record, require_owner
+from bot.views.results import (
+    EDITABLE_OPTIONS,
+    STRONG_VARIATION_SHARE,
+    SUBTLE_VARIATION_SHARE,
+    image_seed,
+    with_new_seed,
+)
+from bot.views.rows import can_reseed
+from inference.jobs import Img2ImgJob, decode_job
 from inference.jobs.names import MAX_SEED
 from storage.records import JobRecord
 
-SHARES = {"subtle": SUBTLE, "strong": STRONG}
-CHANGED = (*EDITED, "seed", "batch")
-NOT_DELETED = english(
+VARIATION_STRENGTHS = {"subtle": SUBTLE_VARIATION_SHARE, "strong": STRONG_VARIATION_SHARE}
+CHANGEABLE_OPTIONS = (*EDITABLE_OPTIONS, "seed", "batch")
+NOT_DELETED = gettext_noop(
     "That message could not be deleted: it is gone already, or Easel may not do so there. "
     "Press 🗑️ under it instead."
 )
@@ -42,7 +48,7 @@ class AgainCog(EaselCog):
         picture="Of several pictures, this one",
     )
     @app_commands.autocomplete(job=ended_jobs)
-    @shows(Img2Img, CHANGED, pictures=False)
+    @with_job_options(Img2ImgJob, CHANGEABLE_OPTIONS, images=False)
     async def again(
         self,
         interaction: discord.Interaction[Any],
@@ -50,17 +56,17 @@ class AgainCog(EaselCog):
         job: app_commands.Range[str, 1, 100],
         vary: Literal["subtle", "strong"] | None = None,
         picture: app_commands.Range[int, 1, 8] | None = None,
-        **given: Any,
+        **option_values: Any,
     ) -> None:
         """Queue it anew, from the same pictures."""
-        record = await record_of(interaction, job.strip())
-        refuse_others(interaction, record)
-        changes = {name: value for name, value in given.items() if value is not None}
-        again = repeated(record)
+        record = await fetch_record(interaction, job.strip())
+        require_owner(interaction, record)
+        changes = {name: value for name, value in option_values.items() if value is not None}
+        new_job = with_new_seed(record)
         if vary or picture or changes:
-            fixed = _fixed(record, vary, picture)
-            again = decode(record.kind, {**record.params, **fixed, **changes})
-        await self.bot.desk.again(InteractionRequest(interaction), again, record)
+            seed_params = _fixed_seed_params(record, vary, picture)
+            new_job = decode_job(record.kind, {**record.params, **seed_params, **changes})
+        await self.bot.desk.submit_rerun(InteractionRequest(interaction), new_job, record)
 
     @app_commands.command(description="Take the message of one of your results away.")
     @app_commands.describe(job="Which one")
@@ -69,35 +75,37 @@ class AgainCog(EaselCog):
         self, interaction: discord.Interaction[Any], job: app_commands.Range[str, 1, 100]
     ) -> None:
         """Delete the message that shows it."""
-        record = await record_of(interaction, job.strip())
+        record = await fetch_record(interaction, job.strip())
         manages = interaction.permissions.manage_messages and record.guild is not None
-        here = manages and record.guild == str(interaction.guild_id)
-        if not policy.may_delete(str(interaction.user.id), record.owner, manages_messages=here):
-            raise NotYours(record.owner, "Only they and moderators may delete it.")
+        is_moderator = manages and record.guild == str(interaction.guild_id)
+        if not policy.may_delete(
+            str(interaction.user.id), record.owner, manages_messages=is_moderator
+        ):
+            raise NotJobOwner(record.owner, "Only they and moderators may delete it.")
         try:
-            gone = await self.bot.delivery.take_away(record)
-        except NOT_THROUGH as error:
+            was_deleted = await self.bot.delivery.delete_message(record)
+        except TRANSPORT_ERRORS as error:
             raise UserError(NOT_DELETED) from error
-        if not gone:
+        if not was_deleted:
             raise UserError(NOT_DELETED)
-        await interaction.response.send_message(say("Deleted."), ephemeral=True)
+        await interaction.response.send_message(translate("Deleted."), ephemeral=True)
 
 
-def _fixed(record: JobRecord, vary: str | None, picture: int | None) -> dict[str, Any]:
+def _fixed_seed_params(record: JobRecord, vary: str | None, image: int | None) -> dict[str, Any]:
     """Keep the seed of the picture that is varied or changed.
 
     Raises:
         UserError: no seed decides that kind of job.
     """
-    if not varies(record):
-        words = english("No seed decides that {kind}, so it cannot be varied.")
-        raise UserError(words, kind=texts.title(record.kind))
-    pictures = pictures_of(record)
-    chosen = pictures[min(picture or 1, len(pictures)) - 1] if pictures else {}
-    fixed: dict[str, Any] = {"seed": seed_of(record, chosen)}
+    if not can_reseed(record):
+        message = gettext_noop("No seed decides that {kind}, so it cannot be varied.")
+        raise UserError(message, kind=texts.kind_title(record.kind))
+    images = result_images(record)
+    chosen_image = images[min(image or 1, len(images)) - 1] if images else {}
+    seed_params: dict[str, Any] = {"seed": image_seed(record, chosen_image)}
     if vary:
-        fixed["variation_seed"] = random.randrange(MAX_SEED)
-        fixed["variation_strength"] = SHARES[vary]
-    elif picture:
-        fixed["batch"] = 1
-    return fixed
+        seed_params["variation_seed"] = random.randrange(MAX_SEED)
+        seed_params["variation_strength"] = VARIATION_STRENGTHS[vary]
+    elif image:
+        seed_params["batch"] = 1
+    return seed_params

@@ -8,30 +8,30 @@ import discord
 from discord import app_commands
 
 from bot import texts
-from bot.commands.base import MAX_CHOICE, EaselCog
-from bot.commands.queue import ACTIVE
+from bot.commands.base import MAX_CHOICE_CHARS, EaselCog
+from bot.commands.queue import ACTIVE_STATES
 from bot.errors import NothingToCancel, UserError
-from bot.locales import say
-from bot.sentences import Sentence, english
-from bot.texts.made import STATES
+from bot.locales import translate
+from bot.sentences import TranslatableMessage, gettext_noop
+from bot.texts.made import STATE_LABELS
 from bot.views import client_of
 from storage.records import JobRecord, JobState
 
-ALL = "all"
-EVERY = english("all of them")
+ALL_JOBS_VALUE = "all"
+ALL_JOBS_LABEL = gettext_noop("all of them")
 
 
-async def my_jobs(
+async def cancellable_jobs(
     interaction: discord.Interaction[Any], current: str
 ) -> list[app_commands.Choice[str]]:
     """Complete the member's own jobs that can be cancelled."""
-    active = await client_of(interaction).jobs.list_for(
-        str(interaction.user.id), states=ACTIVE, limit=24
+    active = await client_of(interaction).jobs.list_by_owner(
+        str(interaction.user.id), states=ACTIVE_STATES, limit=24
     )
-    found = [app_commands.Choice(name=_shown(job), value=job.id) for job in active]
+    choices = [app_commands.Choice(name=_job_label(job), value=job.id) for job in active]
     if len(active) > 1:
-        found.append(app_commands.Choice(name=say(EVERY), value=ALL))
-    return [choice for choice in found if current.casefold() in choice.name.casefold()]
+        choices.append(app_commands.Choice(name=translate(ALL_JOBS_LABEL), value=ALL_JOBS_VALUE))
+    return [choice for choice in choices if current.casefold() in choice.name.casefold()]
 
 
 class CancelCog(EaselCog):
@@ -39,40 +39,42 @@ class CancelCog(EaselCog):
 
     @app_commands.command(description="Cancel a job of yours that waits or runs.")
     @app_commands.describe(job="Which one; left out, the only one you have")
-    @app_commands.autocomplete(job=my_jobs)
+    @app_commands.autocomplete(job=cancellable_jobs)
     async def cancel(
         self, interaction: discord.Interaction[Any], job: app_commands.Range[str, 0, 100] = ""
     ) -> None:
         """Cancel one job or all."""
-        chosen = await self._chosen(str(interaction.user.id), job.strip())
-        cancelled = [
-            await self.bot.dispatcher.cancel(record.id, record.owner, keep=True)
-            for record in chosen
+        records = await self._jobs_to_cancel(str(interaction.user.id), job.strip())
+        cancelled_records = [
+            await self.bot.dispatcher.cancel_job(record.id, record.owner, keep=True)
+            for record in records
         ]
         lines = [
-            texts.was_cancelled(record)
+            texts.cancelled_message(record)
             if record.state is JobState.CANCELLED
-            else texts.not_cancelled(record)
-            for record in cancelled
+            else texts.not_cancelled_message(record)
+            for record in cancelled_records
         ]
         await interaction.response.send_message("\n".join(lines), ephemeral=True)
 
-    async def _chosen(self, owner: str, wanted: str) -> list[JobRecord]:
-        active = await self.bot.jobs.list_for(owner, states=ACTIVE, limit=25)
-        if wanted and wanted != ALL:
-            active = [record for record in active if record.id == wanted]
+    async def _jobs_to_cancel(self, owner: str, job_id: str) -> list[JobRecord]:
+        active = await self.bot.jobs.list_by_owner(owner, states=ACTIVE_STATES, limit=25)
+        if job_id and job_id != ALL_JOBS_VALUE:
+            active = [record for record in active if record.id == job_id]
         if not active:
             raise NothingToCancel
-        if not wanted and len(active) > 1:
+        if not job_id and len(active) > 1:
             raise UserError(
                 "You have {count} jobs. Pick one in the option **job**, or “{all}”.",
                 count=len(active),
-                all=Sentence(EVERY),
+                all=TranslatableMessage(ALL_JOBS_LABEL),
             )
         return active
 
 
-def _shown(record: JobRecord) -> str:
+def _job_label(record: JobRecord) -> str:
     prompt = str(record.params.get("prompt") or "")
-    state = say(STATES[record.state])
-    return f"{texts.title(record.kind)} ({state}) …{record.id[-4:]} {prompt}"[:MAX_CHOICE].strip()
+    state = translate(STATE_LABELS[record.state])
+    return f"{texts.kind_title(record.kind)} ({state}) …{record.id[-4:]} {prompt}"[
+        :MAX_CHOICE_CHARS
+    ].strip()

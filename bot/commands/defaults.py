@@ -8,11 +8,11 @@ import discord
 from discord import app_commands
 
 from bot import direct, styles, texts
-from bot.choices import OPTIONS, check_defaults
-from bot.commands.base import MODELS, EaselCog
-from bot.errors import NoSettings, UserError
-from bot.options import shows
-from inference.jobs import Editing
+from bot.choices import MEMBER_DEFAULT_OPTIONS, check_defaults
+from bot.commands.base import OPTION_AUTOCOMPLETES, EaselCog
+from bot.errors import SettingsUnavailable, UserError
+from bot.options import with_job_options
+from inference.jobs import EditingJob
 from storage.guilds import GuildStore
 
 
@@ -24,32 +24,40 @@ class DefaultsCog(EaselCog):
     @defaults.command(description="Show your defaults.")
     async def show(self, interaction: discord.Interaction[Any]) -> None:
         """Show them to the member alone."""
-        found = await self._store().member_defaults(str(interaction.user.id))
-        await interaction.response.send_message(texts.defaults(found), ephemeral=True)
+        member_defaults = await self._guild_store().member_defaults(str(interaction.user.id))
+        await interaction.response.send_message(
+            texts.defaults_list(member_defaults), ephemeral=True
+        )
 
     @defaults.command(name="set", description="Set defaults; what you leave out stays as it is.")
-    @shows(Editing, OPTIONS, MODELS)
-    async def choose(self, interaction: discord.Interaction[Any], /, **given: Any) -> None:
+    @with_job_options(EditingJob, MEMBER_DEFAULT_OPTIONS, OPTION_AUTOCOMPLETES)
+    async def set_defaults(
+        self, interaction: discord.Interaction[Any], /, **option_values: Any
+    ) -> None:
         """Add to the defaults."""
-        values = {name: value for name, value in given.items() if value is not None}
+        values = {name: value for name, value in option_values.items() if value is not None}
         if not values:
             raise UserError("Say which: `/defaults set steps:30 strength:0.5`.")
-        store, owner = self._store(), str(interaction.user.id)
-        merged = {**await store.member_defaults(owner), **values}
+        store, owner = self._guild_store(), str(interaction.user.id)
+        merged_values = {**await store.member_defaults(owner), **values}
         check_defaults(values)
-        await store.put_member_defaults(owner, merged)
-        await interaction.response.send_message(texts.defaults(merged), ephemeral=True)
+        await store.put_member_defaults(owner, merged_values)
+        await interaction.response.send_message(texts.defaults_list(merged_values), ephemeral=True)
 
     @defaults.command(description="Forget your defaults.")
     async def clear(self, interaction: discord.Interaction[Any]) -> None:
         """Go back to Easel's own."""
-        store, owner = self._store(), str(interaction.user.id)
-        chosen = await store.member_defaults(owner)
-        kept = {name: chosen[name] for name in (styles.KEY, direct.KEY) if name in chosen}
-        await store.put_member_defaults(owner, kept)
-        await interaction.response.send_message(texts.defaults({}), ephemeral=True)
+        store, owner = self._guild_store(), str(interaction.user.id)
+        stored_values = await store.member_defaults(owner)
+        preserved_values = {
+            name: stored_values[name]
+            for name in (styles.MEMBER_STYLES_KEY, direct.DM_PREFERENCE_KEY)
+            if name in stored_values
+        }
+        await store.put_member_defaults(owner, preserved_values)
+        await interaction.response.send_message(texts.defaults_list({}), ephemeral=True)
 
-    def _store(self) -> GuildStore:
+    def _guild_store(self) -> GuildStore:
         if self.bot.guild_store is None:
-            raise NoSettings
+            raise SettingsUnavailable
         return self.bot.guild_store

@@ -7,18 +7,18 @@ from typing import Any
 import discord
 from discord import app_commands
 
-from bot.commands.base import MODELS, EaselCog
-from bot.options import shows
-from inference.jobs import Explain
+from bot.commands.base import OPTION_AUTOCOMPLETES, EaselCog
+from bot.options import with_job_options
+from inference.jobs import ExplainJob
 
-OPTIONS = ("prompt", "negative_prompt", "steps", "model")
+EXPLAIN_OPTIONS = ("prompt", "negative_prompt", "steps", "model")
 
 
 class ExplainCog(EaselCog):
     """Explaining prompts."""
 
     @app_commands.command(description="Show how a prompt is read: weights, schedules, mistakes.")
-    @shows(Explain, OPTIONS, MODELS)
-    async def explain(self, interaction: discord.Interaction[Any], /, **given: Any) -> None:
+    @with_job_options(ExplainJob, EXPLAIN_OPTIONS, OPTION_AUTOCOMPLETES)
+    async def explain(self, interaction: discord.Interaction[Any], /, **option_values: Any) -> None:
         """Queue an explanation."""
-        await self.bot.desk.ask(interaction, Explain, given)
+        await self.bot.desk.submit_command(interaction, ExplainJob, option_values)

@@ -8,7 +8,7 @@ import discord
 from discord import app_commands
 
 from bot.commands.base import EaselCog
-from bot.help_pages import PAGES, START, page
+from bot.help_pages import HELP_PAGES, START_TOPIC, help_page_text
 
 
 class HelpCog(EaselCog):
@@ -19,7 +19,7 @@ class HelpCog(EaselCog):
     async def help(
         self,
         interaction: discord.Interaction[Any],
-        topic: Literal[tuple(PAGES)] = START,  # type: ignore[valid-type]
+        topic: Literal[tuple(HELP_PAGES)] = START_TOPIC,  # type: ignore[valid-type]
     ) -> None:
         """Show a page of help to the member alone."""
-        await interaction.response.send_message(page(topic), ephemeral=True)
+        await interaction.response.send_message(help_page_text(topic), ephemeral=True)

@@ -8,15 +8,15 @@ import discord
 from discord import app_commands
 
 from bot import texts, views
-from bot.commands.base import ENDED, EaselCog, ended_jobs
-from bot.locales import say
-from bot.sentences import english
-from bot.views.base import record_of, refuse_others
+from bot.commands.base import ENDED_STATES, EaselCog, ended_jobs
+from bot.locales import translate
+from bot.sentences import gettext_noop
+from bot.views.base import fetch_record, require_owner
 from bot.views.history import show_job
-from bot.views.results import send_block
+from bot.views.results import send_text
 
-LISTED = 10  # jobs of one page: their lines fit into one message
-YOURS = english("Ask for one of your own.")
+MAX_LISTED_JOBS = 10  # jobs of one page: their lines fit into one message
+ASK_FOR_OWN_JOB = gettext_noop("Ask for one of your own.")
 
 
 class HistoryCog(EaselCog):
@@ -38,21 +38,23 @@ class HistoryCog(EaselCog):
     ) -> None:
         """List them, or show one, for the member alone."""
         if job.strip():
-            record = await record_of(interaction, job.strip())
-            refuse_others(interaction, record, YOURS)
+            record = await fetch_record(interaction, job.strip())
+            require_owner(interaction, record, ASK_FOR_OWN_JOB)
             if parameters:
-                words = texts.parameters(record, (picture or 1) - 1)
-                await send_block(interaction, words, f"{record.kind}-{record.id}.txt")
+                parameter_text = texts.parameters_text(record, (picture or 1) - 1)
+                await send_text(interaction, parameter_text, f"{record.kind}-{record.id}.txt")
             else:
                 await show_job(interaction, record, picture)
             return
         await interaction.response.defer(ephemeral=True, thinking=True)
         owner = str(interaction.user.id)
-        records = await self.bot.jobs.list_for(owner, states=ENDED, limit=LISTED)
+        records = await self.bot.jobs.list_by_owner(
+            owner, states=ENDED_STATES, limit=MAX_LISTED_JOBS
+        )
         if not records:
             await interaction.followup.send(
-                say("You have made nothing yet. `/help` shows how to begin.")
+                translate("You have made nothing yet. `/help` shows how to begin.")
             )
             return
-        view = views.for_history(records)
-        await interaction.followup.send(texts.history(records), view=view, ephemeral=True)
+        view = views.view_for_history(records)
+        await interaction.followup.send(texts.history_list(records), view=view, ephemeral=True)

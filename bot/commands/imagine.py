@@ -7,11 +7,11 @@ from typing import Any
 import discord
 from discord import app_commands
 
-from bot.commands.base import MODELS, STYLE, EaselCog
-from bot.options import shows
-from inference.jobs import Imagine
+from bot.commands.base import OPTION_AUTOCOMPLETES, STYLE_OPTION, EaselCog
+from bot.options import with_job_options
+from inference.jobs import ImagineJob
 
-OPTIONS = (
+IMAGINE_OPTIONS = (
     "prompt",
     "negative_prompt",
     "width",
@@ -39,7 +39,12 @@ class ImagineCog(EaselCog):
     """Text to image."""
 
     @app_commands.command(description="Draw a picture from words.")
-    @shows(Imagine, OPTIONS, MODELS | {"hires_upscaler": MODELS["upscaler"]}, STYLE)
-    async def imagine(self, interaction: discord.Interaction[Any], /, **given: Any) -> None:
+    @with_job_options(
+        ImagineJob,
+        IMAGINE_OPTIONS,
+        OPTION_AUTOCOMPLETES | {"hires_upscaler": OPTION_AUTOCOMPLETES["upscaler"]},
+        STYLE_OPTION,
+    )
+    async def imagine(self, interaction: discord.Interaction[Any], /, **option_values: Any) -> None:
         """Queue a text-to-image job."""
-        await self.bot.desk.ask(interaction, Imagine, given)
+        await self.bot.desk.submit_command(interaction, ImagineJob, option_values)

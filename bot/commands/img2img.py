@@ -7,11 +7,11 @@ from typing import Any
 import discord
 from discord import app_commands
 
-from bot.commands.base import MODELS, STYLE, EaselCog
-from bot.options import shows
-from inference.jobs import Img2Img
+from bot.commands.base import OPTION_AUTOCOMPLETES, STYLE_OPTION, EaselCog
+from bot.options import with_job_options
+from inference.jobs import Img2ImgJob
 
-OPTIONS = (
+IMG2IMG_OPTIONS = (
     "prompt",
     "negative_prompt",
     "strength",
@@ -40,7 +40,7 @@ class Img2ImgCog(EaselCog):
     """Image to image."""
 
     @app_commands.command(description="Repaint a picture as your words say.")
-    @shows(Img2Img, OPTIONS, MODELS, STYLE)
-    async def img2img(self, interaction: discord.Interaction[Any], /, **given: Any) -> None:
+    @with_job_options(Img2ImgJob, IMG2IMG_OPTIONS, OPTION_AUTOCOMPLETES, STYLE_OPTION)
+    async def img2img(self, interaction: discord.Interaction[Any], /, **option_values: Any) -> None:
         """Queue an image-to-image job."""
-        await self.bot.desk.ask(interaction, Img2Img, given)
+        await self.bot.desk.submit_command(interaction, Img2ImgJob, option_values)

@@ -7,11 +7,11 @@ from typing import Any
 import discord
 from discord import app_commands
 
-from bot.commands.base import MODELS, STYLE, EaselCog
-from bot.options import shows
-from inference.jobs import Inpaint, Preview
+from bot.commands.base import OPTION_AUTOCOMPLETES, STYLE_OPTION, EaselCog
+from bot.options import with_job_options
+from inference.jobs import InpaintJob, PreviewJob
 
-OPTIONS = (
+INPAINT_OPTIONS = (
     "prompt",
     "negative_prompt",
     "mask_shape",
@@ -41,10 +41,12 @@ class InpaintCog(EaselCog):
     """Inpainting."""
 
     @app_commands.command(description="Repaint a part of a picture: attach a mask, or say where.")
-    @shows(Inpaint, OPTIONS, MODELS, STYLE)
-    async def inpaint(self, interaction: discord.Interaction[Any], /, **given: Any) -> None:
+    @with_job_options(InpaintJob, INPAINT_OPTIONS, OPTION_AUTOCOMPLETES, STYLE_OPTION)
+    async def inpaint(self, interaction: discord.Interaction[Any], /, **option_values: Any) -> None:
         """Queue an inpainting job; for a picture alone the grid, from which to choose where."""
-        if not any(value for name, value in given.items() if name != "image"):
-            await self.bot.desk.ask(interaction, Preview, {**given, "show": "grid"})
+        if not any(value for name, value in option_values.items() if name != "image"):
+            await self.bot.desk.submit_command(
+                interaction, PreviewJob, {**option_values, "show": "grid"}
+            )
             return
-        await self.bot.desk.ask(interaction, Inpaint, given)
+        await self.bot.desk.submit_command(interaction, InpaintJob, option_values)

@@ -7,11 +7,11 @@ from typing import Any
 import discord
 from discord import app_commands
 
-from bot.commands.base import EaselCog, completion
-from bot.options import shows
-from inference.jobs import Interrogate
+from bot.commands.base import EaselCog, autocomplete_models
+from bot.options import with_job_options
+from inference.jobs import InterrogateJob
 
-OPTIONS = (
+INTERROGATE_OPTIONS = (
     "method",
     "ranks",
     "lists",
@@ -33,7 +33,11 @@ class InterrogateCog(EaselCog):
     """Interrogation."""
 
     @app_commands.command(description="Describe a picture in words or tags.")
-    @shows(Interrogate, OPTIONS, {"model": completion("captioner", "tagger")})
-    async def interrogate(self, interaction: discord.Interaction[Any], /, **given: Any) -> None:
+    @with_job_options(
+        InterrogateJob, INTERROGATE_OPTIONS, {"model": autocomplete_models("captioner", "tagger")}
+    )
+    async def interrogate(
+        self, interaction: discord.Interaction[Any], /, **option_values: Any
+    ) -> None:
         """Queue an interrogation job."""
-        await self.bot.desk.ask(interaction, Interrogate, given)
+        await self.bot.desk.submit_command(interaction, InterrogateJob, option_values)

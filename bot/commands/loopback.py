@@ -7,11 +7,11 @@ from typing import Any
 import discord
 from discord import app_commands
 
-from bot.commands.base import MODELS, STYLE, EaselCog
-from bot.options import shows
-from inference.jobs import Loopback
+from bot.commands.base import OPTION_AUTOCOMPLETES, STYLE_OPTION, EaselCog
+from bot.options import with_job_options
+from inference.jobs import LoopbackJob
 
-OPTIONS = (
+LOOPBACK_OPTIONS = (
     "prompt",
     "negative_prompt",
     "loops",
@@ -37,7 +37,9 @@ class LoopbackCog(EaselCog):
     """Loopback."""
 
     @app_commands.command(description="Repaint a picture, then its result, several times.")
-    @shows(Loopback, OPTIONS, MODELS, STYLE)
-    async def loopback(self, interaction: discord.Interaction[Any], /, **given: Any) -> None:
+    @with_job_options(LoopbackJob, LOOPBACK_OPTIONS, OPTION_AUTOCOMPLETES, STYLE_OPTION)
+    async def loopback(
+        self, interaction: discord.Interaction[Any], /, **option_values: Any
+    ) -> None:
         """Queue a loopback job."""
-        await self.bot.desk.ask(interaction, Loopback, given)
+        await self.bot.desk.submit_command(interaction, LoopbackJob, option_values)

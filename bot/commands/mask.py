@@ -7,9 +7,9 @@ from typing import Any
 import discord
 from discord import app_commands
 
-from bot.commands.base import MODELS, EaselCog
-from bot.options import shows
-from inference.jobs import Preview
+from bot.commands.base import OPTION_AUTOCOMPLETES, EaselCog
+from bot.options import with_job_options
+from inference.jobs import PreviewJob
 
 
 class MaskCog(EaselCog):
@@ -21,10 +21,12 @@ class MaskCog(EaselCog):
     @app_commands.describe(image="The picture to repaint a part of")
     async def grid(self, interaction: discord.Interaction[Any], image: discord.Attachment) -> None:
         """Queue a lettered grid."""
-        await self.bot.desk.ask(interaction, Preview, {"image": image, "show": "grid"})
+        await self.bot.desk.submit_command(
+            interaction, PreviewJob, {"image": image, "show": "grid"}
+        )
 
     @mask.command(description="Show what a mask, or words for one, would mark.")
-    @shows(Preview, ("mask_shape", "mask_mode"), MODELS)
-    async def preview(self, interaction: discord.Interaction[Any], /, **given: Any) -> None:
+    @with_job_options(PreviewJob, ("mask_shape", "mask_mode"), OPTION_AUTOCOMPLETES)
+    async def preview(self, interaction: discord.Interaction[Any], /, **option_values: Any) -> None:
         """Queue a preview of the mask."""
-        await self.bot.desk.ask(interaction, Preview, given)
+        await self.bot.desk.submit_command(interaction, PreviewJob, option_values)

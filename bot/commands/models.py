@@ -18,11 +18,13 @@ class ModelsCog(EaselCog):
     async def models(self, interaction: discord.Interaction[Any]) -> None:
         """List them for the member alone."""
         guild = None if interaction.guild_id is None else str(interaction.guild_id)
-        rules = await self.bot.gate.rules(guild)
-        found = {
+        rules = await self.bot.gate.guild_settings(guild)
+        allowed_models = {
             (model.kind, model.name): model
-            for worker in self.bot.service.workers
+            for worker in self.bot.service.worker_statuses
             for model in worker.models
-            if policy.allows(rules, model.kind, model.name)
+            if policy.is_model_allowed(rules, model.kind, model.name)
         }
-        await interaction.response.send_message(texts.models(found.values()), ephemeral=True)
+        await interaction.response.send_message(
+            texts.model_list(allowed_models.values()), ephemeral=True
+        )

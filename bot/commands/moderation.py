@@ -8,27 +8,27 @@ import discord
 from discord import app_commands
 
 from bot import texts
-from bot.commands.base import MAX_CHOICE, EaselCog
-from bot.locales import say
-from bot.sentences import english
+from bot.commands.base import MAX_CHOICE_CHARS, EaselCog
+from bot.locales import translate
+from bot.sentences import gettext_noop
 from bot.views import client_of
-from bot.views.moderation import Release, Remove, for_case
-from storage.moderation import Case
+from bot.views.moderation import ReleaseButton, RemoveButton, view_for_case
+from storage.moderation import ModerationCase
 from storage.records import JobRecord
 
-KINDS = {"reported": english("reported"), "held": english("held")}
-WHICH = "Its number, as /moderation list shows it"
+CASE_KIND_NAMES = {"reported": gettext_noop("reported"), "held": gettext_noop("held")}
+CASE_NUMBER_HELP = "Its number, as /moderation list shows it"
 
 
 async def open_cases(
     interaction: discord.Interaction[Any], current: str
 ) -> list[app_commands.Choice[int]]:
     """Complete the server's open cases."""
-    found = await client_of(interaction).bench.cases(str(interaction.guild_id))
-    named = [(_named(case, record), case.number) for case, record in found]
+    cases = await client_of(interaction).bench.open_cases(str(interaction.guild_id))
+    numbered_labels = [(_case_label(case, record), case.number) for case, record in cases]
     return [
-        app_commands.Choice(name=name[:MAX_CHOICE], value=number)
-        for name, number in named[:25]
+        app_commands.Choice(name=name[:MAX_CHOICE_CHARS], value=number)
+        for name, number in numbered_labels[:25]
         if current.casefold() in name
     ]
 
@@ -46,37 +46,47 @@ class ModerationCog(EaselCog):
     @moderation.command(name="list", description="List what was reported or held, oldest first.")
     async def list_cases(self, interaction: discord.Interaction[Any]) -> None:
         """List them for the moderator alone."""
-        found = await self.bot.bench.cases(str(interaction.guild_id))
-        await interaction.response.send_message(texts.cases(found), ephemeral=True)
+        cases = await self.bot.bench.open_cases(str(interaction.guild_id))
+        await interaction.response.send_message(texts.case_list(cases), ephemeral=True)
 
     @moderation.command(description="Look at a case: its pictures, hidden, and its words.")
-    @app_commands.describe(case=WHICH)
+    @app_commands.describe(case=CASE_NUMBER_HELP)
     @app_commands.autocomplete(case=open_cases)
     async def show(self, interaction: discord.Interaction[Any], case: int) -> None:
         """Show it to the moderator alone, with the buttons that decide it."""
-        one, record = await self.bot.bench.case(str(interaction.guild_id), case)
+        open_case, record = await self.bot.bench.find_case(str(interaction.guild_id), case)
         await interaction.response.defer(ephemeral=True, thinking=True)
         uploads = await self.bot.delivery.uploads_of(record, interaction.filesize_limit)
         await interaction.followup.send(
-            texts.case(one, record), files=uploads, view=for_case(one.number), ephemeral=True
+            texts.case_details(open_case, record),
+            files=uploads,
+            view=view_for_case(open_case.number),
+            ephemeral=True,
         )
 
     @moderation.command(description="Let a held result be shown, or dismiss a report.")
-    @app_commands.describe(case=WHICH)
+    @app_commands.describe(case=CASE_NUMBER_HELP)
     @app_commands.autocomplete(case=open_cases)
     async def release(self, interaction: discord.Interaction[Any], case: int) -> None:
         """Release it."""
         await interaction.response.defer(ephemeral=True, thinking=True)
-        await interaction.followup.send(await Release(case).decide(interaction), ephemeral=True)
+        await interaction.followup.send(
+            await ReleaseButton(case).on_decision(interaction), ephemeral=True
+        )
 
     @moderation.command(description="Delete a result from its message and from the store.")
-    @app_commands.describe(case=WHICH)
+    @app_commands.describe(case=CASE_NUMBER_HELP)
     @app_commands.autocomplete(case=open_cases)
     async def delete(self, interaction: discord.Interaction[Any], case: int) -> None:
         """Delete it."""
         await interaction.response.defer(ephemeral=True, thinking=True)
-        await interaction.followup.send(await Remove(case).decide(interaction), ephemeral=True)
+        await interaction.followup.send(
+            await RemoveButton(case).on_decision(interaction), ephemeral=True
+        )
 
 
-def _named(case: Case, record: JobRecord) -> str:
-    return f"#{case.number} {say(KINDS.get(case.kind, case.kind))} {texts.title(record.kind)}"
+def _case_label(case: ModerationCase, record: JobRecord) -> str:
+    return (
+        f"#{case.number} {translate(CASE_KIND_NAMES.get(case.kind, case.kind))} "
+        f"{texts.kind_title(record.kind)}"
+    )

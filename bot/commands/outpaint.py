@@ -7,12 +7,12 @@ from typing import Any
 import discord
 from discord import app_commands
 
-from bot.commands.base import MODELS, STYLE, EaselCog
-from bot.options import shows
-from bot.replies.grammar import OUTPAINT_STEP
-from inference.jobs import Outpaint
+from bot.commands.base import OPTION_AUTOCOMPLETES, STYLE_OPTION, EaselCog
+from bot.options import with_job_options
+from bot.replies.grammar import OUTPAINT_STEP_PIXELS
+from inference.jobs import OutpaintJob
 
-OPTIONS = (
+OUTPAINT_OPTIONS = (
     "prompt",
     "negative_prompt",
     "preset",
@@ -35,17 +35,19 @@ OPTIONS = (
     "colour_variation",
 )
 
-SIDES = ("left", "right", "up", "down")
-WHERE = (*SIDES, "preset")
+OUTPAINT_SIDES = ("left", "right", "up", "down")
+AREA_OPTIONS = (*OUTPAINT_SIDES, "preset")
 
 
 class OutpaintCog(EaselCog):
     """Outpainting."""
 
     @app_commands.command(description="Continue a picture beyond its edges.")
-    @shows(Outpaint, OPTIONS, MODELS, STYLE)
-    async def outpaint(self, interaction: discord.Interaction[Any], /, **given: Any) -> None:
+    @with_job_options(OutpaintJob, OUTPAINT_OPTIONS, OPTION_AUTOCOMPLETES, STYLE_OPTION)
+    async def outpaint(
+        self, interaction: discord.Interaction[Any], /, **option_values: Any
+    ) -> None:
         """Queue an outpainting job; on all sides, as a reply does it, where none is named."""
-        if all(given[name] is None for name in WHERE):
-            given |= dict.fromkeys(SIDES, OUTPAINT_STEP)
-        await self.bot.desk.ask(interaction, Outpaint, given)
+        if all(option_values[name] is None for name in AREA_OPTIONS):
+            option_values |= dict.fromkeys(OUTPAINT_SIDES, OUTPAINT_STEP_PIXELS)
+        await self.bot.desk.submit_command(interaction, OutpaintJob, option_values)

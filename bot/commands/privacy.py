@@ -8,13 +8,13 @@ import discord
 from discord import app_commands
 
 from bot.commands.base import EaselCog
-from bot.forgetting import Kept, forget, kept_of
-from bot.locales import counted, say
-from bot.sentences import english
+from bot.forgetting import StoredUserData, count_stored_data, erase_user_data
+from bot.locales import translate, translate_plural
+from bot.sentences import gettext_noop
 
-SURE = "yes, delete all of it"
+ERASE_CONFIRMATION = "yes, delete all of it"
 
-STORED = english(
+STORED_DATA_TEXT = gettext_noop(
     "Of you, this Easel stores {jobs} and {pictures}: who asked, where, with which options, and "
     "the pictures that went in and came out, without place, time and camera. Your messages are not "
     "kept. They serve the buttons, `/history` and deliveries, and nothing else; nothing is used "
@@ -24,8 +24,8 @@ STORED = english(
     "Results in channels are Discord's: 🗑️ *Delete* takes each away."
 )
 
-COMES = english("comes to your direct messages")
-WAITS = english("waits for you in `/queue`")
+SENT_BY_DM_TEXT = gettext_noop("comes to your direct messages")
+KEPT_IN_QUEUE_TEXT = gettext_noop("waits for you in `/queue`")
 
 
 class PrivacyCog(EaselCog):
@@ -36,15 +36,15 @@ class PrivacyCog(EaselCog):
     @privacy.command(description="Show what is stored of you.")
     async def show(self, interaction: discord.Interaction[Any]) -> None:
         """Count it for the member alone."""
-        kept = await kept_of(str(interaction.user.id), self.bot.jobs)
-        comes = await self.bot.direct.allowed(str(interaction.user.id))
-        words = say(
-            STORED,
-            **_counts(kept),
-            until=_until(self.bot.settings.keep_days),
-            direct=say(COMES if comes else WAITS),
+        stored_data = await count_stored_data(str(interaction.user.id), self.bot.jobs)
+        allows_dm = await self.bot.direct.is_dm_allowed(str(interaction.user.id))
+        message = translate(
+            STORED_DATA_TEXT,
+            **_count_texts(stored_data),
+            until=_retention_text(self.bot.settings.keep_days),
+            direct=translate(SENT_BY_DM_TEXT if allows_dm else KEPT_IN_QUEUE_TEXT),
         )
-        await interaction.response.send_message(words, ephemeral=True)
+        await interaction.response.send_message(message, ephemeral=True)
 
     @privacy.command(
         description="Say whether results whose channel is closed come to you directly."
@@ -54,48 +54,52 @@ class PrivacyCog(EaselCog):
         self, interaction: discord.Interaction[Any], allow: Literal["yes", "no"]
     ) -> None:
         """Note it, and say what it comes to."""
-        allowed = allow == "yes"
-        await self.bot.direct.allow(str(interaction.user.id), allowed=allowed)
+        allows_dm = allow == "yes"
+        await self.bot.direct.set_dm_allowed(str(interaction.user.id), is_allowed=allows_dm)
         await interaction.response.send_message(
-            say(
+            translate(
                 "Noted: a result whose channel is closed to me {direct}.",
-                direct=say(COMES if allowed else WAITS),
+                direct=translate(SENT_BY_DM_TEXT if allows_dm else KEPT_IN_QUEUE_TEXT),
             ),
             ephemeral=True,
         )
 
     @privacy.command(description="Delete all that is stored of you: jobs, pictures, defaults.")
     @app_commands.describe(sure="It cannot be undone")
-    async def forget(self, interaction: discord.Interaction[Any], sure: Literal[SURE]) -> None:  # type: ignore[valid-type]
+    async def forget(
+        self,
+        interaction: discord.Interaction[Any],
+        sure: Literal[ERASE_CONFIRMATION],  # type: ignore[valid-type]
+    ) -> None:
         """Delete it, and say what it was."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         bot = self.bot
         owner = str(interaction.user.id)
-        kept = await forget(
+        erased_data = await erase_user_data(
             owner, bot.dispatcher, bot.jobs, bot.blobs, bot.guild_store, bot.moderation_store
         )
         await interaction.followup.send(
-            say(
+            translate(
                 "Deleted {jobs} and {pictures}, and your defaults and styles. Buttons under your "
                 "old results no longer work.",
-                **_counts(kept),
+                **_count_texts(erased_data),
             ),
             ephemeral=True,
         )
 
 
-def _until(days: float) -> str:
+def _retention_text(days: float) -> str:
     if not days:
-        return say("until you delete them with `/privacy forget`, or the host does")
-    return say(
+        return translate("until you delete them with `/privacy forget`, or the host does")
+    return translate(
         "at most {days} days after the job has ended, or until you delete them with "
         "`/privacy forget`",
         days=f"{days:g}",
     )
 
 
-def _counts(kept: Kept) -> dict[str, str]:
+def _count_texts(stored_data: StoredUserData) -> dict[str, str]:
     return {
-        "jobs": counted(kept.jobs, "1 job", "{count} jobs"),
-        "pictures": counted(len(kept.pictures), "1 picture", "{count} pictures"),
+        "jobs": translate_plural(stored_data.jobs, "1 job", "{count} jobs"),
+        "pictures": translate_plural(len(stored_data.images), "1 picture", "{count} pictures"),
     }

@@ -9,12 +9,12 @@ from discord import app_commands
 
 from bot import policy, texts, views
 from bot.commands.base import EaselCog
-from bot.locales import say
+from bot.locales import translate
 from bot.requests import InteractionRequest
 from storage.records import JobState
 
-ACTIVE = (JobState.QUEUED, JobState.RUNNING)
-LISTED = 10  # jobs of one member that fit into one message
+ACTIVE_STATES = (JobState.QUEUED, JobState.RUNNING)
+MAX_LISTED_JOBS = 10  # jobs of one member that fit into one message
 
 
 class QueueCog(EaselCog):
@@ -24,34 +24,40 @@ class QueueCog(EaselCog):
     async def queue(self, interaction: discord.Interaction[Any]) -> None:
         """Describe the queue to the member alone."""
         jobs, owner = self.bot.jobs, str(interaction.user.id)
-        active = await jobs.list_for(owner, states=ACTIVE, limit=LISTED)
-        outbox = await jobs.undelivered(owner)
+        active = await jobs.list_by_owner(owner, states=ACTIVE_STATES, limit=MAX_LISTED_JOBS)
+        outbox = await jobs.list_undelivered(owner)
         lines = []
         for job in reversed(active):
-            place = await jobs.place(job.id)
-            ready = self.bot.dispatcher.forecast.ready(job, place)
-            lines.append(texts.queue_line(job, place, ready))
-        lines += [texts.queue_line(job, None) for job in outbox[:LISTED]]
-        counts = await jobs.counts()
-        workers = sum(worker.ready for worker in self.bot.service.workers)
-        content = texts.queue(
+            place = await jobs.queue_position(job.id)
+            ready_range = self.bot.dispatcher.forecast.expected_ready(job, place)
+            lines.append(texts.queue_line(job, place, ready_range))
+        lines += [texts.queue_line(job, None) for job in outbox[:MAX_LISTED_JOBS]]
+        counts = await jobs.count_by_state()
+        workers = sum(worker.ready for worker in self.bot.service.worker_statuses)
+        content = texts.queue_overview(
             lines,
             counts[JobState.QUEUED],
             counts[JobState.RUNNING],
             workers,
             explain=any(job.state is JobState.QUEUED for job in active),
         )
-        content += await self._quota(interaction)
+        content += await self._quota_line(interaction)
         if outbox:
             await interaction.response.send_message(
-                content, view=views.for_outbox(outbox[:LISTED]), ephemeral=True
+                content, view=views.view_for_outbox(outbox[:MAX_LISTED_JOBS]), ephemeral=True
             )
         else:
             await interaction.response.send_message(content, ephemeral=True)
 
-    async def _quota(self, interaction: discord.Interaction[Any]) -> str:
+    async def _quota_line(self, interaction: discord.Interaction[Any]) -> str:
         """Say how much GPU time the member has left on this server, where that is limited."""
         request, gate = InteractionRequest(interaction), self.bot.gate
-        seconds = policy.quota_of(await gate.rules(request.guild), request.asker)
-        left = texts.quota(seconds, await gate.uses(request.guild, request.owner))
-        return "\n" + say("GPU time on this server: {left}", left=left) if left else ""
+        seconds = policy.quota_of(await gate.guild_settings(request.guild), request.request_context)
+        remaining_text = texts.quota_message(
+            seconds, await gate.gpu_usage(request.guild, request.owner)
+        )
+        return (
+            "\n" + translate("GPU time on this server: {left}", left=remaining_text)
+            if remaining_text
+            else ""
+        )

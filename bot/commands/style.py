@@ -10,13 +10,15 @@ from discord import app_commands
 from bot import texts
 from bot.commands.base import EaselCog
 from bot.errors import NotAllowed, UserError
-from bot.locales import say
-from bot.policy.files import MOST_STYLES
-from bot.styles import MAX_STYLES, OfMember, style_names
-from storage.guilds import Style
+from bot.locales import translate
+from bot.policy.files import MAX_GUILD_STYLES
+from bot.styles import MAX_STYLES, StylesByName, style_names
+from storage.guilds import PromptStyle
 
 Name = app_commands.Range[str, 1, 50]
-WORDS = "What it adds; {prompt} stands for the member's own words, else it comes after them"
+STYLE_PROMPT_HELP = (
+    "What it adds; {prompt} stands for the member's own words, else it comes after them"
+)
 
 
 class StyleCog(EaselCog):
@@ -25,17 +27,19 @@ class StyleCog(EaselCog):
     style = app_commands.Group(name="style", description="Words under a name, to add to prompts.")
 
     @style.command(name="list", description="List your styles and the server's.")
-    async def overview(self, interaction: discord.Interaction[Any]) -> None:
+    async def list_styles(self, interaction: discord.Interaction[Any]) -> None:
         """List them to the member alone."""
-        shelf = self.bot.styles
-        mine = await shelf.of_member(str(interaction.user.id))
-        servers = await shelf.of_guild(_guild(interaction))
-        await interaction.response.send_message(texts.styles(mine, servers), ephemeral=True)
+        style_store = self.bot.styles
+        member_styles = await style_store.member_styles(str(interaction.user.id))
+        guild_styles = await style_store.guild_styles(_guild_id_of(interaction))
+        await interaction.response.send_message(
+            texts.style_list(member_styles, guild_styles), ephemeral=True
+        )
 
     @style.command(description="Save a style, or replace the one of that name.")
     @app_commands.describe(
         name="What to call it",
-        prompt=WORDS,
+        prompt=STYLE_PROMPT_HELP,
         negative_prompt="What it adds to the negative prompt",
         server="For everyone on this server; needs Manage Server",
     )
@@ -50,27 +54,30 @@ class StyleCog(EaselCog):
         """Save it where it belongs."""
         if not (prompt.strip() or negative_prompt.strip()):
             raise UserError("A style needs words: fill in prompt or negative_prompt.")
-        style = Style(name=name.strip(), prompt=prompt, negative_prompt=negative_prompt)
-        owner, shelf = str(interaction.user.id), self.bot.styles
+        style = PromptStyle(name=name.strip(), prompt=prompt, negative_prompt=negative_prompt)
+        owner, style_store = str(interaction.user.id), self.bot.styles
         if server:
-            guild = _managed(interaction)
-            known = {one.name.casefold() for one in await shelf.of_guild(guild)}
-            if len(known | {style.name.casefold()}) > MOST_STYLES:
+            guild = _managed_guild_id(interaction)
+            guild_style_names = {
+                guild_style.name.casefold() for guild_style in await style_store.guild_styles(guild)
+            }
+            if len(guild_style_names | {style.name.casefold()}) > MAX_GUILD_STYLES:
                 raise UserError(
                     "This server has {count} styles. Delete one with /style delete.",
-                    count=MOST_STYLES,
+                    count=MAX_GUILD_STYLES,
                 )
-            await shelf.put_of_guild(guild, owner, style)
+            await style_store.save_guild_style(guild, owner, style)
         else:
-            mine: OfMember = await shelf.of_member(owner)
-            if len(mine | {style.name: style}) > MAX_STYLES:
+            member_styles: StylesByName = await style_store.member_styles(owner)
+            if len(member_styles | {style.name: style}) > MAX_STYLES:
                 raise UserError(
                     "You have {count} styles. Delete one with /style delete.", count=MAX_STYLES
                 )
-            await shelf.put_of_member(owner, mine | {style.name: style})
+            await style_store.save_member_styles(owner, member_styles | {style.name: style})
         await interaction.response.send_message(
-            say(
-                "Saved. Use it with the option **style**: {name}", name=texts.quote(style.name, 50)
+            translate(
+                "Saved. Use it with the option **style**: {name}",
+                name=texts.inline_code(style.name, 50),
             ),
             ephemeral=True,
         )
@@ -82,29 +89,31 @@ class StyleCog(EaselCog):
         self, interaction: discord.Interaction[Any], name: Name, server: bool = False
     ) -> None:
         """Delete it."""
-        owner, shelf = str(interaction.user.id), self.bot.styles
+        owner, style_store = str(interaction.user.id), self.bot.styles
         if server:
-            gone = await shelf.delete_of_guild(_managed(interaction), owner, name)
+            was_deleted = await style_store.delete_guild_style(
+                _managed_guild_id(interaction), owner, name
+            )
         else:
-            mine = await shelf.of_member(owner)
-            gone = mine.pop(name, None) is not None
-            await shelf.put_of_member(owner, mine)
-        if not gone:
+            member_styles = await style_store.member_styles(owner)
+            was_deleted = member_styles.pop(name, None) is not None
+            await style_store.save_member_styles(owner, member_styles)
+        if not was_deleted:
             raise UserError("There is no style of that name. /style list shows them.")
-        await interaction.response.send_message(say("Deleted."), ephemeral=True)
+        await interaction.response.send_message(translate("Deleted."), ephemeral=True)
 
 
-def _guild(interaction: discord.Interaction[Any]) -> str | None:
+def _guild_id_of(interaction: discord.Interaction[Any]) -> str | None:
     return None if interaction.guild_id is None else str(interaction.guild_id)
 
 
-def _managed(interaction: discord.Interaction[Any]) -> str:
+def _managed_guild_id(interaction: discord.Interaction[Any]) -> str:
     """Return the server, of a member who may manage it.
 
     Raises:
         NotAllowed: they may not.
     """
-    guild = _guild(interaction)
+    guild = _guild_id_of(interaction)
     if guild is None or not interaction.permissions.manage_guild:
         raise NotAllowed("The server's styles are for those who may manage the server.")
     return guild

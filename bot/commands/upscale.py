@@ -7,11 +7,11 @@ from typing import Any
 import discord
 from discord import app_commands
 
-from bot.commands.base import MODELS, EaselCog
-from bot.options import shows
-from inference.jobs import Upscale
+from bot.commands.base import OPTION_AUTOCOMPLETES, EaselCog
+from bot.options import with_job_options
+from inference.jobs import UpscaleJob
 
-OPTIONS = (
+UPSCALE_OPTIONS = (
     "factor",
     "upscaler",
     "width",
@@ -28,7 +28,11 @@ class UpscaleCog(EaselCog):
     """Enlarging."""
 
     @app_commands.command(description="Enlarge a picture and keep it sharp.")
-    @shows(Upscale, OPTIONS, MODELS | {"second": MODELS["upscaler"]})
-    async def upscale(self, interaction: discord.Interaction[Any], /, **given: Any) -> None:
+    @with_job_options(
+        UpscaleJob,
+        UPSCALE_OPTIONS,
+        OPTION_AUTOCOMPLETES | {"second": OPTION_AUTOCOMPLETES["upscaler"]},
+    )
+    async def upscale(self, interaction: discord.Interaction[Any], /, **option_values: Any) -> None:
         """Queue an upscaling job."""
-        await self.bot.desk.ask(interaction, Upscale, given)
+        await self.bot.desk.submit_command(interaction, UpscaleJob, option_values)

@@ -13,24 +13,24 @@ from pathlib import Path
 import discord
 
 from bot import texts, views
-from bot.delivery.routes import Routes
-from bot.failures import NOT_THROUGH
-from bot.locales import speaking
-from bot.reply_to import ReplyTo
-from inference.events import Progress
+from bot.delivery.routes import MessageSender
+from bot.failures import TRANSPORT_ERRORS
+from bot.locales import use_language
+from bot.reply_to import ReplyTarget
+from inference.events import JobProgress
 from storage.errors import StorageError
 from storage.records import JobRecord
 
 log = logging.getLogger(__name__)
 
-INTERVAL = 2.5  # seconds between two edits of one card
+EDIT_INTERVAL_SECONDS = 2.5  # seconds between two edits of one card
 PREVIEW_NAME = "unfinished.jpg"
-MAX_PREVIEW = 64 * 1024  # bytes; workers write a quarter of it
-EDIT_TIMEOUT = 6.0  # seconds; discord.py alone would go on trying for 25
+MAX_PREVIEW_BYTES = 64 * 1024  # bytes; workers write a quarter of it
+EDIT_TIMEOUT_SECONDS = 6.0  # seconds; discord.py alone would go on trying for 25
 
 
 @dataclass
-class Card:
+class JobMessageState:
     """What this process knows of one job's message."""
 
     #: Held while the message is edited, so that edits arrive in order.
@@ -41,82 +41,92 @@ class Card:
     preview: Path | None = None
 
 
-async def everywhere(record: JobRecord) -> bool:
+async def allow_all_previews(record: JobRecord) -> bool:
     """Let every unfinished picture be seen."""
     return True
 
 
-class ProgressBoard:
+class ProgressUpdater:
     """The cards of the jobs that wait and run."""
 
     def __init__(
         self,
-        routes: Routes,
+        routes: MessageSender,
         clock: Callable[[], float] = time.monotonic,
-        may_preview: Callable[[JobRecord], Awaitable[bool]] = everywhere,
+        may_preview: Callable[[JobRecord], Awaitable[bool]] = allow_all_previews,
     ) -> None:
         """Take the ways to cards, and who says whether a job's unfinished picture may be seen."""
         self.clock = clock
         self._routes = routes
         self.may_preview = may_preview
-        self._cards: dict[str, Card] = {}
+        self._cards: dict[str, JobMessageState] = {}
 
-    def card(self, job_id: str) -> Card:
+    def state_for(self, job_id: str) -> JobMessageState:
         """Return the card of a job."""
-        return self._cards.setdefault(job_id, Card())
+        return self._cards.setdefault(job_id, JobMessageState())
 
-    def forget(self, job_id: str) -> None:
+    def forget_job(self, job_id: str) -> None:
         """Drop what is known of a job that ended."""
         self._cards.pop(job_id, None)
 
-    def due(self, job_id: str) -> bool:
+    def should_update(self, job_id: str) -> bool:
         """Whether progress may be shown now; asking counts as showing.
 
         What is not shown is dropped, not kept for later: the next step says more, and the result
         comes by another way that is never held back.
         """
-        card = self.card(job_id)
-        now = self.clock()
-        recent = card.shown_at is not None and now - card.shown_at < INTERVAL
-        if recent or card.lock.locked():
+        message_state = self.state_for(job_id)
+        current_time = self.clock()
+        recent = (
+            message_state.shown_at is not None
+            and current_time - message_state.shown_at < EDIT_INTERVAL_SECONDS
+        )
+        if recent or message_state.lock.locked():
             return False
-        card.shown_at = now
+        message_state.shown_at = current_time
         return True
 
-    def keep(self, job_id: str, preview: str | None) -> None:
+    def set_preview(self, job_id: str, preview: str | None) -> None:
         """Keep a look at an unfinished picture for the next time that progress is shown."""
         if preview is not None:
-            self.card(job_id).preview = Path(preview)
+            self.state_for(job_id).preview = Path(preview)
 
-    async def show(self, record: JobRecord, progress: Progress, reply_to: ReplyTo) -> None:
+    async def show_progress(
+        self, record: JobRecord, progress: JobProgress, reply_to: ReplyTarget
+    ) -> None:
         """Edit a card to show a step; what goes wrong is dropped."""
-        with speaking(reply_to.language):
-            content = texts.progress(record, progress.step, progress.steps)
-            view, alt = views.for_waiting(record), texts.preview(progress.step, progress.steps)
-        card = self.card(record.id)
-        async with card.lock:
+        with use_language(reply_to.language):
+            content = texts.progress_card(record, progress.step, progress.steps)
+            view, alt = (
+                views.view_for_waiting(record),
+                texts.preview_alt_text(progress.step, progress.steps),
+            )
+        message_state = self.state_for(record.id)
+        async with message_state.lock:
             try:
-                files = await self._preview(record, card, alt)
-                edit = self._routes.edit_card(reply_to, content, view, files)
-                await asyncio.wait_for(edit, EDIT_TIMEOUT)
-            except (*NOT_THROUGH, StorageError) as error:
+                files = await self._preview_files(record, message_state, alt)
+                edit = self._routes.edit_status(reply_to, content, view, files)
+                await asyncio.wait_for(edit, EDIT_TIMEOUT_SECONDS)
+            except (*TRANSPORT_ERRORS, StorageError) as error:
                 log.info("Progress of %s was not shown: %s", record.id, error)
 
-    async def _preview(self, record: JobRecord, card: Card, alt: str) -> list[discord.File] | None:
+    async def _preview_files(
+        self, record: JobRecord, message_state: JobMessageState, alt: str
+    ) -> list[discord.File] | None:
         """Read the newest preview, if there is one to be seen; None leaves what is shown."""
-        path, card.preview = card.preview, None
+        path, message_state.preview = message_state.preview, None
         if path is None or not await self.may_preview(record):
             return None
         try:
-            data = await asyncio.to_thread(_read, path)
+            data = await asyncio.to_thread(_read_preview, path)
         except OSError:  # the worker has replaced it, or the job is over
             return None
         return [discord.File(io.BytesIO(data), PREVIEW_NAME, description=alt)]
 
 
-def _read(path: Path) -> bytes:
+def _read_preview(path: Path) -> bytes:
     with path.open("rb") as file:
-        data = file.read(MAX_PREVIEW + 1)
-    if len(data) > MAX_PREVIEW:
+        data = file.read(MAX_PREVIEW_BYTES + 1)
+    if len(data) > MAX_PREVIEW_BYTES:
         raise OSError(f"{path.name} is no preview")
     return data

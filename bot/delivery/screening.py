@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from storage.moderation import Screening, Verdict
+from storage.moderation import ScreeningRecord, Verdict
 from storage.records import JobRecord
 
-CLEAN = Screening(verdict=Verdict.CLEAN)
+CLEAN_SCREENING = ScreeningRecord(verdict=Verdict.CLEAN)
 
 
-class Viewer(Protocol):
+class ResultScreener(Protocol):
     """Who decides what may be shown of a result."""
 
-    async def look(self, record: JobRecord) -> Screening:
+    async def screen(self, record: JobRecord) -> ScreeningRecord:
         """Decide, or remember what was decided."""
         ...
 
 
-class Unscreened:
+class NoScreening:
     """The viewer of those who show everything."""
 
-    async def look(self, record: JobRecord) -> Screening:
+    async def screen(self, record: JobRecord) -> ScreeningRecord:
         """Let all of it be shown."""
-        return CLEAN
+        return CLEAN_SCREENING

@@ -4,7 +4,22 @@ Whatever happens to a job is recorded first and announced afterwards; what the r
 depends on whether the telling worked.
 """
 
-from bot.dispatcher.contract import Admission, Announcer, IdleWait, Silence, Submission, straight
+from bot.dispatcher.contract import (
+    ClaimGuard,
+    JobListener,
+    NullListener,
+    SubmitResult,
+    WaitHook,
+    plain_wait,
+)
 from bot.dispatcher.dispatcher import Dispatcher
 
-__all__ = ["Admission", "Announcer", "Dispatcher", "IdleWait", "Silence", "Submission", "straight"]
+__all__ = [
+    "ClaimGuard",
+    "Dispatcher",
+    "JobListener",
+    "NullListener",
+    "SubmitResult",
+    "WaitHook",
+    "plain_wait",
+]

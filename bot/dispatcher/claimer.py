@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
-from bot.dispatcher.contract import Admission, EveryJob
-from bot.dispatcher.hands import Hands, Held
-from bot.dispatcher.recorder import Recorder
-from bot.logs import about
-from bot.meter import Meter
-from inference.commands import FinishedPart, Submit
+from bot.dispatcher.contract import AllowAllJobs, ClaimGuard
+from bot.dispatcher.hands import InFlightJob, InFlightJobs
+from bot.dispatcher.recorder import WorkerEventHandler
+from bot.logs import job_log_context
+from bot.meter import MetricsSink
+from inference.commands import FinishedPart, SubmitJob
 from inference.errors import NoWorker
-from inference.service import Service
+from inference.service import WorkerPool
 from storage.blobs import BlobStore
 from storage.jobs import JobStore
 from storage.records import JobRecord
@@ -20,28 +20,28 @@ from storage.records import JobRecord
 log = logging.getLogger(__name__)
 
 #: Jobs claimed with one commit, at most.
-TOGETHER = 8
+MAX_CLAIMED_JOBS = 8
 #: How much longer than fair a member may wait to spare a change of checkpoint, in TFLOP: about four
 #: pictures of 512 x 512 in 20 steps.
-SLACK = 150.0
+AFFINITY_SLACK_TFLOP = 150.0
 
 
-class Claimer:
+class JobClaimer:
     """Takes jobs out of the queue and hands them over."""
 
     def __init__(
         self,
         jobs: JobStore,
         blobs: BlobStore,
-        service: Service,
-        hands: Hands,
-        recorder: Recorder,
+        service: WorkerPool,
+        hands: InFlightJobs,
+        recorder: WorkerEventHandler,
         lease: timedelta,
     ) -> None:
         #: Who looks at a job once more before it runs.
-        self.admission: Admission = EveryJob()
+        self.admission: ClaimGuard = AllowAllJobs()
         #: Who measures.
-        self.meter = Meter()
+        self.meter = MetricsSink()
         self._jobs = jobs
         self._blobs = blobs
         self._service = service
@@ -51,7 +51,7 @@ class Claimer:
         #: What each worker was last given to load.
         self._near: dict[str, str | None] = {}
 
-    async def claim(self) -> bool:
+    async def claim_jobs(self) -> bool:
         """Give jobs to a worker; False when there is none of one or the other.
 
         Raises:
@@ -61,42 +61,48 @@ class Claimer:
         if worker is None:
             return False
         records = await self._jobs.claim_several(
-            worker, self._lease, self._most(worker), affinity=self._near.get(worker), slack=SLACK
+            worker,
+            self._lease,
+            self._claim_size(worker),
+            affinity=self._near.get(worker),
+            slack=AFFINITY_SLACK_TFLOP,
         )
         # All are held before the first is handed over: should that fail, the others are known.
-        for held in [self._hands.hold(record, worker) for record in records]:
-            with about(held.record):
-                await self._hand_over(held)
+        for in_flight_job in [self._hands.add_job(record, worker) for record in records]:
+            with job_log_context(in_flight_job.record):
+                await self._hand_over(in_flight_job)
         if records:
-            self._near = {worker: self._near[worker] for worker in self._names() & set(self._near)}
+            self._near = {
+                worker: self._near[worker] for worker in self._worker_names() & set(self._near)
+            }
             self._near[worker] = records[-1].affinity
         return bool(records)
 
-    def _names(self) -> set[str]:
-        return {status.name for status in self._service.workers}
+    def _worker_names(self) -> set[str]:
+        return {status.name for status in self._service.worker_statuses}
 
-    def _most(self, worker: str) -> int:
+    def _claim_size(self, worker: str) -> int:
         """Bound a claim: one of several workers takes one at a time, that all have work."""
-        ready = [status for status in self._service.workers if status.ready]
-        if len(ready) != 1:
+        ready_workers = [status for status in self._service.worker_statuses if status.ready]
+        if len(ready_workers) != 1:
             return 1
-        return max(1, min(TOGETHER, ready[0].capacity - ready[0].held))
+        return max(1, min(MAX_CLAIMED_JOBS, ready_workers[0].capacity - ready_workers[0].held))
 
-    async def _hand_over(self, held: Held) -> None:
-        record, worker = held.record, held.worker
+    async def _hand_over(self, in_flight_job: InFlightJob) -> None:
+        record, worker = in_flight_job.record, in_flight_job.worker
         if record.started_at is not None and record.attempt == 1:
-            self.meter.claimed(record.started_at - record.created_at)
-        refusal = await self.admission.refusal(record)
-        if self._hands.find(worker, record.id, record.attempt) is not held:
+            self.meter.record_claim(record.started_at - record.created_at)
+        denial_reason = await self.admission.denial_reason(record)
+        if self._hands.find_job(worker, record.id, record.attempt) is not in_flight_job:
             return  # called off meanwhile
-        if refusal is not None:
-            await self._recorder.turn_away(held, refusal)
+        if denial_reason is not None:
+            await self._recorder.reject_job(in_flight_job, denial_reason)
             return
         try:
-            inputs = {name: str(self._blobs.path(key)) for name, key in record.inputs.items()}
-            await self._service.submit(
+            inputs = {name: str(self._blobs.path_of(key)) for name, key in record.inputs.items()}
+            await self._service.submit_job(
                 worker,
-                Submit(
+                SubmitJob(
                     job_id=record.id,
                     attempt=record.attempt,
                     kind=record.kind,
@@ -106,18 +112,20 @@ class Claimer:
                 ),
             )
         except NoWorker:
-            await self._recorder.hand_back(held, "The worker was gone.", count_attempt=False)
+            await self._recorder.requeue_job(
+                in_flight_job, "The worker was gone.", count_attempt=False
+            )
 
     async def _finished_parts(self, record: JobRecord) -> tuple[FinishedPart, ...]:
         """List what earlier attempts at a job have finished."""
         if record.attempt == 1:
             return ()
-        kept = await self._jobs.parts(record.id)
-        if kept:
-            log.info("Job %s goes on after %d finished parts.", record.id, len(kept))
+        stored_parts = await self._jobs.finished_parts(record.id)
+        if stored_parts:
+            log.info("Job %s goes on after %d finished parts.", record.id, len(stored_parts))
         return tuple(
             FinishedPart(
-                number=number, mark=part["mark"], path=str(self._blobs.path(part["picture"]))
+                number=number, mark=part["mark"], path=str(self._blobs.path_of(part["picture"]))
             )
-            for number, part in kept.items()
+            for number, part in stored_parts.items()
         )

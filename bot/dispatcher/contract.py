@@ -6,14 +6,14 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from bot.dispatcher.forecast import Span
-from inference.events import Progress
+from bot.dispatcher.forecast import TimeRange
+from inference.events import JobProgress
 from storage.records import JobRecord, QueuePlace
 
 T = TypeVar("T")
 
 
-class IdleWait(Protocol):
+class WaitHook(Protocol):
     """The seam around every wait that may last for ever."""
 
     def __call__(self, awaitable: Awaitable[T], *, reason: str) -> Coroutine[Any, Any, T]:
@@ -21,63 +21,63 @@ class IdleWait(Protocol):
         ...
 
 
-async def straight(awaitable: Awaitable[T], *, reason: str) -> T:
+async def plain_wait(awaitable: Awaitable[T], *, reason: str) -> T:
     """Just wait; `reason` is for stand-ins that must tell waits apart."""
     return await awaitable
 
 
 #: Tells the host, at once and without raising, what a person should look at.
-Alarm = Callable[[str], None]
+HostAlert = Callable[[str], None]
 
 
 #: Learns from a job that came to its end.
-Learn = Callable[[JobRecord], Awaitable[None]]
+LearnFromJob = Callable[[JobRecord], Awaitable[None]]
 
 
-async def nothing(record: JobRecord) -> None:
+async def ignore_job(record: JobRecord) -> None:
     """Learn nothing."""
 
 
-class Announcer(Protocol):
+class JobListener(Protocol):
     """Who tells the members; both methods return at once and never raise."""
 
-    def progressed(self, record: JobRecord, progress: Progress) -> None:
+    def on_progress(self, record: JobRecord, progress: JobProgress) -> None:
         """Note that a running job came a step further."""
         ...
 
-    def settled(self, record: JobRecord) -> None:
+    def on_job_ended(self, record: JobRecord) -> None:
         """Note that a job is done, failed or cancelled; the record says so already."""
         ...
 
 
-class Silence:
+class NullListener:
     """The announcer of those who look for themselves."""
 
-    def progressed(self, record: JobRecord, progress: Progress) -> None:
+    def on_progress(self, record: JobRecord, progress: JobProgress) -> None:
         """Say nothing."""
 
-    def settled(self, record: JobRecord) -> None:
+    def on_job_ended(self, record: JobRecord) -> None:
         """Say nothing."""
 
 
-class Admission(Protocol):
+class ClaimGuard(Protocol):
     """Who looks at a job once more when its turn has come; it never raises."""
 
-    async def refusal(self, record: JobRecord) -> str | None:
+    async def denial_reason(self, record: JobRecord) -> str | None:
         """Say why a job may no longer run, in words for its owner, or None."""
         ...
 
 
-class EveryJob:
+class AllowAllJobs:
     """The admission of those who have no rules."""
 
-    async def refusal(self, record: JobRecord) -> str | None:
+    async def denial_reason(self, record: JobRecord) -> str | None:
         """Let it run."""
         return None
 
 
 @dataclass(frozen=True)
-class Submission:
+class SubmitResult:
     """What the member is told at once."""
 
     record: JobRecord
@@ -86,6 +86,6 @@ class Submission:
     created: bool
     workers_ready: int
     #: When it is ready, as far as that can be foretold.
-    ready: Span | None = None
+    ready: TimeRange | None = None
     #: GPU-seconds that it will take; None before anything was measured.
     price: float | None = None

@@ -13,7 +13,7 @@ RENEW_INTERVAL = 1.0  # seconds
 
 
 @dataclass
-class Held:
+class InFlightJob:
     """A job and the worker that has it."""
 
     record: JobRecord
@@ -23,49 +23,55 @@ class Held:
     #: How many it has in all; None before the first.
     steps: int | None = None
     #: What it was measured to have spent, in TFLOP; None where nothing was counted.
-    spent: float | None = None
-    renewed: float = field(default_factory=monotonic)
+    spent_tflop: float | None = None
+    renewed_at: float = field(default_factory=monotonic)
 
     @property
-    def silent(self) -> float:
+    def seconds_since_step(self) -> float:
         """Seconds since its worker last made a step of any job, give or take a renewal's."""
-        return monotonic() - self.renewed
+        return monotonic() - self.renewed_at
 
-    def due(self) -> bool:
+    def lease_renewal_due(self) -> bool:
         """Whether its lease should be renewed; asking counts as renewing."""
-        now = monotonic()
-        if now - self.renewed < RENEW_INTERVAL:
+        current_time = monotonic()
+        if current_time - self.renewed_at < RENEW_INTERVAL:
             return False
-        self.renewed = now
+        self.renewed_at = current_time
         return True
 
 
-class Hands:
+class InFlightJobs:
     """Held jobs by id and attempt; a stranger's word about one counts for nothing."""
 
     def __init__(self) -> None:
-        self._held: dict[tuple[str, int], Held] = {}
+        self._held: dict[tuple[str, int], InFlightJob] = {}
         self.empty = asyncio.Event()
         self.empty.set()
 
-    def hold(self, record: JobRecord, worker: str) -> Held:
+    def add_job(self, record: JobRecord, worker: str) -> InFlightJob:
         """Note that a worker takes a job."""
-        held = self._held[record.id, record.attempt] = Held(record, worker)
+        in_flight_job = self._held[record.id, record.attempt] = InFlightJob(record, worker)
         self.empty.clear()
-        return held
+        return in_flight_job
 
-    def find(self, worker: str, job_id: str, attempt: int) -> Held | None:
+    def find_job(self, worker: str, job_id: str, attempt: int) -> InFlightJob | None:
         """Find a job, if that worker holds that attempt of it."""
-        held = self._held.get((job_id, attempt))
-        return held if held is not None and held.worker == worker else None
+        in_flight_job = self._held.get((job_id, attempt))
+        return (
+            in_flight_job if in_flight_job is not None and in_flight_job.worker == worker else None
+        )
 
-    def release(self, job_id: str, attempt: int) -> Held | None:
+    def remove_job(self, job_id: str, attempt: int) -> InFlightJob | None:
         """Let go of a job, whoever holds it."""
-        held = self._held.pop((job_id, attempt), None)
+        in_flight_job = self._held.pop((job_id, attempt), None)
         if not self._held:
             self.empty.set()
-        return held
+        return in_flight_job
 
-    def of(self, worker: str | None = None) -> list[Held]:
+    def held_by(self, worker: str | None = None) -> list[InFlightJob]:
         """List what one worker holds, or everything."""
-        return [held for held in self._held.values() if worker in (None, held.worker)]
+        return [
+            in_flight_job
+            for in_flight_job in self._held.values()
+            if worker in (None, in_flight_job.worker)
+        ]

@@ -8,14 +8,14 @@ import logging
 import random
 from collections.abc import Mapping
 
-from bot.dispatcher.contract import Submission
-from bot.dispatcher.estimate import Estimator
-from bot.dispatcher.forecast import LAST, Forecast, span
-from bot.logs import tracing
-from inference.jobs import KINDS, Denoising, Job
+from bot.dispatcher.contract import SubmitResult
+from bot.dispatcher.estimate import CostEstimator
+from bot.dispatcher.forecast import MAX_LEARNED_JOBS, EtaEstimator, format_range
+from bot.logs import request_log_context
+from inference.jobs import JOB_TYPES, DenoisingJob, Job
 from inference.jobs.names import MAX_SEED
 from inference.jobs.wordlists import WordLists
-from inference.service import Service
+from inference.service import WorkerPool
 from storage.blobs import BlobStore
 from storage.errors import QueueFull, StorageError
 from storage.jobs import JobStore
@@ -24,74 +24,74 @@ from storage.records import JobRecord, JobState, NewJob, QueueLimits
 log = logging.getLogger(__name__)
 
 #: Kinds of job whose cost is mostly their checkpoint's.
-PAINTING = tuple(kind for kind, job in KINDS.items() if issubclass(job, Denoising))
+DENOISING_KINDS = tuple(kind for kind, job in JOB_TYPES.items() if issubclass(job, DenoisingJob))
 
 
-class Reception:
+class JobEnqueuer:
     """Takes jobs into the queue, and says what is to be expected of it."""
 
     def __init__(
-        self, jobs: JobStore, blobs: BlobStore, service: Service, limits: QueueLimits
+        self, jobs: JobStore, blobs: BlobStore, service: WorkerPool, limits: QueueLimits
     ) -> None:
         #: The lists that prompts may draw from; None where that is not to be checked.
         self.lists: WordLists | None = None
         #: When jobs will be ready.
-        self.forecast = Forecast(service)
+        self.forecast = EtaEstimator(service)
         self._jobs = jobs
         self._blobs = blobs
         self._service = service
-        self._estimator = Estimator(blobs, service)
+        self._estimator = CostEstimator(blobs, service)
         self._limits = limits
         self._remembers = False
         #: Set when there may be something to claim.
         self._wake = asyncio.Event()
 
-    async def remember(self) -> None:
+    async def learn_from_history(self) -> None:
         """Learn from the last jobs of earlier lives, once workers told how large theirs are."""
-        if self._remembers or not any(worker.ready for worker in self._service.workers):
+        if self._remembers or not any(worker.ready for worker in self._service.worker_statuses):
             return
         self._remembers = True
-        for record in reversed(await self._jobs.lately_done(LAST)):
-            await self._learn(record)
+        for record in reversed(await self._jobs.recently_finished(MAX_LEARNED_JOBS)):
+            await self._update_estimates(record)
 
-    async def learn(self, record: JobRecord) -> None:
+    async def learn_from_job(self, record: JobRecord) -> None:
         """Learn from a job that came to its end; never raises."""
-        if await self._learn(record) and record.cost > 0:
+        if await self._update_estimates(record) and record.cost > 0:
             # Those that wait were thought to cost as much too much, or too little.
             factor = record.charged / record.cost
             with contextlib.suppress(StorageError):
-                await self._jobs.reprice(PAINTING, record.affinity, factor)
+                await self._jobs.reprice_waiting(DENOISING_KINDS, record.affinity, factor)
 
-    async def _learn(self, record: JobRecord) -> bool:
+    async def _update_estimates(self, record: JobRecord) -> bool:
         """Learn; True when it is the first job to tell what those of its model come to."""
         try:
-            self.forecast.ended(record)
-            return record.state is JobState.DONE and await self._estimator.ended(record)
+            self.forecast.learn_from(record)
+            return record.state is JobState.DONE and await self._estimator.learn_from(record)
         except Exception:
             log.exception("Nothing was learnt from job %s.", record.id)
             return False
 
-    def check(self, job: Job) -> None:
+    def check_wordlists(self, job: Job) -> None:
         """Refuse what can be told of a job before its pictures are read.
 
         Raises:
             JobError: a prompt names a list that the host does not have.
         """
         if self.lists is not None:
-            self.lists.check(job)
+            self.lists.check_mentions(job)
 
-    async def submit(
+    async def submit_job(
         self,
         *,
         job: Job,
-        pictures: Mapping[str, bytes],
+        images: Mapping[str, bytes],
         owner: str,
         guild: str | None,
         reply_to: str,
         idempotency_key: str,
         parent: str | None = None,
         weight: float = 1.0,
-    ) -> Submission:
+    ) -> SubmitResult:
         """Store a job's pictures and queue it, once for each idempotency key.
 
         Raises:
@@ -99,11 +99,11 @@ class Reception:
             QueueFull: the member's, the server's or the bot's queue is full.
             StorageError: the disk or the database refused.
         """
-        self.check(job)
-        job.check_pictures(pictures)
-        job = job.resolved(random.randrange(MAX_SEED))
-        inputs = {name: await self._blobs.put(data) for name, data in pictures.items()}
-        return await self.resubmit(
+        self.check_wordlists(job)
+        job.check_images(images)
+        job = job.with_seed(random.randrange(MAX_SEED))
+        inputs = {name: await self._blobs.put(data) for name, data in images.items()}
+        return await self.submit_stored_job(
             job=job,
             inputs=inputs,
             owner=owner,
@@ -114,7 +114,7 @@ class Reception:
             weight=weight,
         )
 
-    async def resubmit(
+    async def submit_stored_job(
         self,
         *,
         job: Job,
@@ -125,15 +125,15 @@ class Reception:
         idempotency_key: str,
         parent: str | None = None,
         weight: float = 1.0,
-    ) -> Submission:
+    ) -> SubmitResult:
         """Queue a job whose pictures are stored already; see `submit`."""
-        job.check_pictures(inputs)
-        job = job.resolved(random.randrange(MAX_SEED))
-        await self.remember()
-        cost = await self._estimator.cost(job, inputs)
-        new = NewJob(
+        job.check_images(inputs)
+        job = job.with_seed(random.randrange(MAX_SEED))
+        await self.learn_from_history()
+        cost = await self._estimator.job_cost(job, inputs)
+        new_job = NewJob(
             kind=job.kind,
-            params=job.encode(),
+            params=job.to_params(),
             inputs=dict(inputs),
             owner=owner,
             guild=guild,
@@ -144,20 +144,20 @@ class Reception:
             weight=weight,
             affinity=getattr(job, "model", None),
         )
-        with tracing(idempotency_key):
-            record, created = await self._enqueue(new)
+        with request_log_context(idempotency_key):
+            record, was_created = await self._enqueue_job(new_job)
         self._wake.set()
-        place = await self._jobs.place(record.id)
-        return Submission(
+        place = await self._jobs.queue_position(record.id)
+        return SubmitResult(
             record,
             place,
-            created,
-            sum(worker.ready for worker in self._service.workers),
-            self.forecast.asked(record, place),
-            self.forecast.price(record),
+            was_created,
+            sum(worker.ready for worker in self._service.worker_statuses),
+            self.forecast.forecast_new_job(record, place),
+            self.forecast.job_gpu_seconds(record),
         )
 
-    async def _enqueue(self, job: NewJob) -> tuple[JobRecord, bool]:
+    async def _enqueue_job(self, job: NewJob) -> tuple[JobRecord, bool]:
         """Queue a job.
 
         Raises:
@@ -166,6 +166,12 @@ class Reception:
         try:
             return await self._jobs.enqueue(job, self._limits)
         except QueueFull as full:
-            first = await self._jobs.first_waiting(job.owner if full.scope == "owner" else None)
-            room = None if first is None else self.forecast.free(await self._jobs.place(first))
-            raise full if room is None else full.until(span(room)) from None
+            first_job_id = await self._jobs.first_waiting(
+                job.owner if full.scope == "owner" else None
+            )
+            free_range = (
+                None
+                if first_job_id is None
+                else self.forecast.expected_free(await self._jobs.queue_position(first_job_id))
+            )
+            raise full if free_range is None else full.with_wait(format_range(free_range)) from None

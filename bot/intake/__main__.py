@@ -14,16 +14,21 @@ from typing import Any, BinaryIO
 
 from PIL import AvifImagePlugin, Image, ImageCms, MpoImagePlugin
 
-from bot.errors import PictureRefused
+from bot.errors import ImageRejected
 from bot.intake import frames
-from bot.intake.confinement import allow_time, confine
-from bot.metadata import EXIF_IFD, USER_COMMENT, read_making, read_parameters
-from bot.pictures import FORMATS, ORIENTATION, PictureLimits, check_picture
+from bot.intake.confinement import allow_cpu_seconds, confine_process
+from bot.metadata import (
+    EXIF_IFD,
+    USER_COMMENT,
+    read_image_generation_info,
+    read_image_generation_text,
+)
+from bot.pictures import ALLOWED_FORMATS, ORIENTATION_TAG, ImageLimits, check_image
 
-SLACK = 16 << 20  # bytes of memory beyond pixels and files
-NAME = "the picture"
+EXTRA_MEMORY_BYTES = 16 << 20  # bytes of memory beyond pixels and files
+DEFAULT_IMAGE_NAME = "the picture"
 
-LAZY = (AvifImagePlugin, MpoImagePlugin)  # Pillow imports them at a file that needs them
+LAZY_PLUGINS = (AvifImagePlugin, MpoImagePlugin)  # Pillow imports them at a file that needs them
 SMALL_AVIF = (
     "AAAAIGZ0eXBhdmlmAAAAAGF2aWZtaWYxbWlhZk1BMUIAAADrbWV0YQAAAAAAAAAhaGRscgAAAAAAAAAAcGljdAAAAAAA"
     "AAAAAAAAAAAAAAAOcGl0bQAAAAAAAQAAAB5pbG9jAAAAAEQAAAEAAQAAAAEAAAETAAAAIAAAAChpaW5mAAAAAAABAAAA"
@@ -33,7 +38,7 @@ SMALL_AVIF = (
 )
 """8 × 8 pixels: to make one would load an encoder that is never needed."""
 
-ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be", "latin-1")
+TEXT_ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be", "latin-1")
 
 
 def main(arguments: list[str]) -> None:
@@ -48,62 +53,64 @@ def main(arguments: list[str]) -> None:
     sys.stdout = sys.stderr  # nothing but frames may go out on the pipe
     warnings.simplefilter("ignore")  # what is odd about a stranger's file is nobody's concern
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # each thread would take address space
-    load_everything()
+    preload_codecs()
     # Two copies of the pixels, and the file twice: as it came, and as a library keeps it.
-    confine(8 * max_pixels + 2 * max_bytes + SLACK)
-    serve(source, sink, PictureLimits(max_bytes=max_bytes, max_pixels=max_pixels), seconds)
+    confine_process(8 * max_pixels + 2 * max_bytes + EXTRA_MEMORY_BYTES)
+    serve_frames(source, sink, ImageLimits(max_bytes=max_bytes, max_pixels=max_pixels), seconds)
 
 
-def serve(source: BinaryIO, sink: BinaryIO, limits: PictureLimits, seconds: int) -> None:
+def serve_frames(source: BinaryIO, sink: BinaryIO, limits: ImageLimits, seconds: int) -> None:
     """Answer every frame with one."""
-    while (frame := frames.read(source, limits.max_bytes)) is not None:
+    while (frame := frames.read_frame(source, limits.max_bytes)) is not None:
         head, body = frame
         del frame
-        allow_time(seconds)
-        work = WORKS.get(str(head["work"]), _check)
-        frames.write(sink, *work(body, str(head["name"]), limits))
+        allow_cpu_seconds(seconds)
+        work = WORK_HANDLERS.get(str(head["work"]), _answer_check)
+        frames.write_frame(sink, *work(body, str(head["name"]), limits))
 
 
-def _check(body: bytes, name: str, limits: PictureLimits) -> tuple[dict[str, Any], bytes]:
+def _answer_check(body: bytes, name: str, limits: ImageLimits) -> tuple[dict[str, Any], bytes]:
     try:
-        picture = check_picture(body, name, limits)
-    except PictureRefused as refusal:
+        image = check_image(body, name, limits)
+    except ImageRejected as refusal:
         return {"refused": type(refusal).__name__, "words": str(refusal)}, b""
-    size = {"width": picture.width, "height": picture.height}
-    return {**size, "notes": picture.notes}, picture.data
+    size = {"width": image.width, "height": image.height}
+    return {**size, "notes": image.notes}, image.data
 
 
-def _parameters(body: bytes, name: str, limits: PictureLimits) -> tuple[dict[str, Any], bytes]:
-    return {"text": read_parameters(body)}, b""
+def _answer_parameters(body: bytes, name: str, limits: ImageLimits) -> tuple[dict[str, Any], bytes]:
+    return {"text": read_image_generation_text(body)}, b""
 
 
-def _making(body: bytes, name: str, limits: PictureLimits) -> tuple[dict[str, Any], bytes]:
-    told = read_making(body)
-    return {"told": None if told is None else told.encode()}, b""
+def _answer_generation_info(
+    body: bytes, name: str, limits: ImageLimits
+) -> tuple[dict[str, Any], bytes]:
+    generation_info = read_image_generation_info(body)
+    return {"told": None if generation_info is None else generation_info.to_dict()}, b""
 
 
-WORKS = {"parameters": _parameters, "making": _making}
+WORK_HANDLERS = {"parameters": _answer_parameters, "making": _answer_generation_info}
 
 
-def load_everything() -> None:
+def preload_codecs() -> None:
     """Read a small picture of each format, so that nothing is left to load from the disk."""
-    limits = PictureLimits(max_bytes=1 << 20, max_pixels=1 << 20)
+    limits = ImageLimits(max_bytes=1 << 20, max_pixels=1 << 20)
     exif = Image.Exif()
-    exif[ORIENTATION] = 6
+    exif[ORIENTATION_TAG] = 6
     exif.get_ifd(EXIF_IFD)[USER_COMMENT] = b"UNICODE\0" + "steps".encode("utf-16-be")
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     files = [base64.b64decode(SMALL_AVIF)]
-    for form in FORMATS[: FORMATS.index("AVIF")]:
+    for form in ALLOWED_FORMATS[: ALLOWED_FORMATS.index("AVIF")]:
         out = io.BytesIO()
         Image.new("RGB", (8, 8)).save(out, form, exif=exif, icc_profile=profile)
         files.append(out.getvalue())
     for file in files:
-        check_picture(file, NAME, limits)
-        read_parameters(file)
-        read_making(file)
-    for encoding in ENCODINGS:
+        check_image(file, DEFAULT_IMAGE_NAME, limits)
+        read_image_generation_text(file)
+        read_image_generation_info(file)
+    for encoding in TEXT_ENCODINGS:
         b"".decode(encoding)
-    _check(b"no picture", NAME, limits)
+    _answer_check(b"no picture", DEFAULT_IMAGE_NAME, limits)
 
 
 if __name__ == "__main__":

@@ -16,18 +16,18 @@ from bot.intake import frames
 
 log = logging.getLogger(__name__)
 
-ROOT = Path(__file__).resolve().parents[2]
-MODULE = "bot.intake"
-KEPT = ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "VIRTUAL_ENV", "LANG", "LC_ALL")
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+DECODER_MODULE = "bot.intake"
+PASSED_ENV_VARS = ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "VIRTUAL_ENV", "LANG", "LC_ALL")
 """What a decoder gets of the bot's environment: no token, no address."""
 
 # glibc: give memory back at once, and no arena a thread.
-MEMORY = {"MALLOC_MMAP_THRESHOLD_": "1048576", "MALLOC_ARENA_MAX": "1"}
-END_PATIENCE = 2.0  # seconds
-OVERHEAD = 1 << 16  # bytes of a PNG beyond its pixels
+MALLOC_SETTINGS = {"MALLOC_MMAP_THRESHOLD_": "1048576", "MALLOC_ARENA_MAX": "1"}
+EXIT_TIMEOUT_SECONDS = 2.0  # seconds
+PNG_OVERHEAD_BYTES = 1 << 16  # bytes of a PNG beyond its pixels
 
 
-class DecoderLost(Exception):
+class DecoderCrashed(Exception):
     """The process could not be started, ended, was ended for taking too long, or said nonsense."""
 
     def __init__(self, how: str, *, by_signal: bool) -> None:
@@ -37,40 +37,40 @@ class DecoderLost(Exception):
 
 
 @dataclass(frozen=True)
-class Allowance:
+class DecodeLimits:
     """What a decoder may take for one file."""
 
     max_bytes: int
     max_pixels: int
     #: Of processor time.
-    seconds: int
+    cpu_seconds: int
     #: Until it is killed, however little it does.
-    patience: float
+    timeout_seconds: float
 
 
-class Decoder:
+class DecoderProcess:
     """A running process that reads one file after the other.
 
     Raises:
-        DecoderLost: the system starts no process.
+        DecoderCrashed: the system starts no process.
     """
 
-    def __init__(self, allowance: Allowance) -> None:
+    def __init__(self, allowance: DecodeLimits) -> None:
         self.allowance = allowance
         #: How many files it was given.
         self.served = 0
-        bounds = (allowance.max_bytes, allowance.max_pixels, allowance.seconds)
+        limit_arguments = (allowance.max_bytes, allowance.max_pixels, allowance.cpu_seconds)
         try:
             self._process = subprocess.Popen(  # noqa: S603 - our own module
-                [sys.executable, "-P", "-m", MODULE, *map(str, bounds)],
+                [sys.executable, "-P", "-m", DECODER_MODULE, *map(str, limit_arguments)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                cwd=ROOT.anchor,
-                env=_environment(os.environ),
+                cwd=PROJECT_ROOT.anchor,
+                env=_decoder_environment(os.environ),
                 start_new_session=True,  # a Ctrl-C is the bot's to hear
             )
         except OSError as error:
-            raise DecoderLost(f"it does not start: {error}", by_signal=False) from error
+            raise DecoderCrashed(f"it does not start: {error}", by_signal=False) from error
         self._input = cast(BinaryIO, self._process.stdin)
         self._output = cast(BinaryIO, self._process.stdout)
 
@@ -79,51 +79,57 @@ class Decoder:
         """The process id."""
         return self._process.pid
 
-    def ask(self, head: Mapping[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
+    def send_request(self, head: Mapping[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
         """Give it a file and wait for the answer; blocks.
 
         Raises:
-            DecoderLost: no answer came; the process is of no more use.
+            DecoderCrashed: no answer came; the process is of no more use.
         """
         self.served += 1
-        watch = threading.Timer(self.allowance.patience, self.kill)
-        watch.start()
+        watchdog = threading.Timer(self.allowance.timeout_seconds, self.kill)
+        watchdog.start()
         try:
-            frames.write(self._input, head, body)
+            frames.write_frame(self._input, head, body)
             # The answer's PNG may be larger than the file, never larger than its bare pixels.
-            answer = frames.read(self._output, 5 * self.allowance.max_pixels + OVERHEAD)
+            answer = frames.read_frame(
+                self._output, 5 * self.allowance.max_pixels + PNG_OVERHEAD_BYTES
+            )
         except (OSError, ValueError, frames.FrameError) as error:
-            raise self._loss() from error
+            raise self._crash_error() from error
         finally:
-            watch.cancel()
+            watchdog.cancel()
         if answer is None:
-            raise self._loss()
+            raise self._crash_error()
         return answer
 
     def kill(self) -> None:
         """End it at once."""
         self._process.kill()
 
-    def _loss(self) -> DecoderLost:
-        code = self.end()
-        if code < 0:
-            return DecoderLost(f"it was ended by signal {-code}", by_signal=True)
-        return DecoderLost(f"it ended with code {code}", by_signal=False)
+    def _crash_error(self) -> DecoderCrashed:
+        exit_code = self.shut_down()
+        if exit_code < 0:
+            return DecoderCrashed(f"it was ended by signal {-exit_code}", by_signal=True)
+        return DecoderCrashed(f"it ended with code {exit_code}", by_signal=False)
 
-    def end(self) -> int:
+    def shut_down(self) -> int:
         """See that it is gone, and return its exit code, of a signal its negative number."""
         try:
             self._input.close()
         except OSError:
             log.debug("A decoder's input was closed already.")
         try:
-            code = self._process.wait(END_PATIENCE)
+            exit_code = self._process.wait(EXIT_TIMEOUT_SECONDS)
         except subprocess.TimeoutExpired:
             self.kill()
-            code = self._process.wait()
+            exit_code = self._process.wait()
         self._output.close()
-        return code
+        return exit_code
 
 
-def _environment(own: Mapping[str, str]) -> dict[str, str]:
-    return {name: own[name] for name in KEPT if name in own} | MEMORY | {"PYTHONPATH": str(ROOT)}
+def _decoder_environment(bot_environment: Mapping[str, str]) -> dict[str, str]:
+    return (
+        {name: bot_environment[name] for name in PASSED_ENV_VARS if name in bot_environment}
+        | MALLOC_SETTINGS
+        | {"PYTHONPATH": str(PROJECT_ROOT)}
+    )

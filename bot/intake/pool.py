@@ -12,168 +12,172 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from bot.errors import (
-    BrokenPicture,
+    BrokenImage,
+    DecodeLimitExceeded,
+    ImageRejected,
     NoDecoder,
-    NotAPicture,
-    OtherFormat,
-    PictureRefused,
-    TooHeavy,
+    NotAnImage,
     TooManyPixels,
+    UnsupportedFormat,
 )
-from bot.intake.chunks import is_plain
-from bot.intake.confinement import AVAILABLE
-from bot.intake.decoder import Allowance, Decoder, DecoderLost
-from bot.metadata import LONGEST
-from bot.pictures import CheckedPicture, PictureLimits, check_bytes
-from inference.infotext.told import Told
+from bot.intake.chunks import is_plain_png
+from bot.intake.confinement import LIMITS_AVAILABLE
+from bot.intake.decoder import DecodeLimits, DecoderCrashed, DecoderProcess
+from bot.metadata import MAX_SHOWN_CHARACTERS
+from bot.pictures import CheckedImage, ImageLimits, check_bytes
+from inference.infotext.told import GenerationInfo
 
 log = logging.getLogger(__name__)
 
-DECODERS = 2  # pictures decoded at once
-SECONDS = 10  # of processor time for one picture
-PATIENCE = 20.0  # seconds for one picture
-SERVED = 500  # files after which a decoder makes room for a fresh one
-MAX_WORDS = 600  # characters of a refusal or note
+DECODER_COUNT = 2  # pictures decoded at once
+DECODE_CPU_SECONDS = 10  # of processor time for one picture
+DECODE_TIMEOUT_SECONDS = 20.0  # seconds for one picture
+MAX_FILES_PER_DECODER = 500  # files after which a decoder makes room for a fresh one
+MAX_NOTE_CHARS = 600  # characters of a refusal or note
 
-REFUSALS: Mapping[str, type[PictureRefused]] = {
+REFUSAL_TYPES: Mapping[str, type[ImageRejected]] = {
     refusal.__name__: refusal
-    for refusal in (BrokenPicture, NotAPicture, OtherFormat, TooHeavy, TooManyPixels)
+    for refusal in (BrokenImage, NotAnImage, UnsupportedFormat, DecodeLimitExceeded, TooManyPixels)
 }
 """What a decoder may refuse with."""
 
 T = TypeVar("T")
 
 
-class Intake:
+class DecoderPool:
     """Reads members' files in decoder processes; any number may be asked for at once."""
 
     def __init__(
         self,
-        limits: PictureLimits,
+        limits: ImageLimits,
         *,
-        decoders: int = DECODERS,
-        seconds: int = SECONDS,
-        patience: float = PATIENCE,
+        decoders: int = DECODER_COUNT,
+        cpu_seconds: int = DECODE_CPU_SECONDS,
+        timeout_seconds: float = DECODE_TIMEOUT_SECONDS,
     ) -> None:
         self.limits = limits
-        self._allowance = Allowance(limits.max_bytes, limits.max_pixels, seconds, patience)
+        self._allowance = DecodeLimits(
+            limits.max_bytes, limits.max_pixels, cpu_seconds, timeout_seconds
+        )
         self._count = decoders
         # A thread waits for each decoder: threads and pipes work alike on every system.
         self._threads = ThreadPoolExecutor(decoders, thread_name_prefix="decoder")
-        self._idle: queue.LifoQueue[Decoder] = queue.LifoQueue()
+        self._idle: queue.LifoQueue[DecoderProcess] = queue.LifoQueue()
         self._closed = False
 
     def start(self) -> None:
         """Have all decoders ready before the first picture comes."""
-        if not AVAILABLE:
+        if not LIMITS_AVAILABLE:
             log.warning("This system limits no process: decoders are bounded by the clock alone.")
         for _ in range(self._count):
-            self._threads.submit(self._renew)
+            self._threads.submit(self._add_decoder)
 
-    async def check(self, data: bytes, name: str) -> CheckedPicture:
+    async def check_image(self, data: bytes, name: str) -> CheckedImage:
         """Decode and re-encode a picture.
 
         Raises:
-            PictureRefused: says what is wrong with it and what to change.
+            ImageRejected: says what is wrong with it and what to change.
         """
         check_bytes(data, name, self.limits)
-        return await self._in_thread(lambda: self._checked(data, name))
+        return await self._in_thread(lambda: self._decode_image(data, name))
 
-    async def parameters(self, data: bytes) -> str:
+    async def read_generation_text(self, data: bytes) -> str:
         """Read what a file says about its making; empty where it says nothing."""
-        return await self._in_thread(lambda: self._parameters(data))
+        return await self._in_thread(lambda: self._decode_generation_text(data))
 
-    async def making(self, data: bytes) -> Told | None:
+    async def read_generation_info(self, data: bytes) -> GenerationInfo | None:
         """Read what a file says about its making, for a job; None where it says nothing."""
-        return await self._in_thread(lambda: self._making(data))
+        return await self._in_thread(lambda: self._decode_generation_info(data))
 
     def close(self) -> None:
         """End the decoders; those at work end with their file."""
         self._closed = True
         self._threads.shutdown(wait=False, cancel_futures=True)
         while not self._idle.empty():
-            self._idle.get_nowait().end()
+            self._idle.get_nowait().shut_down()
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
-    def _checked(self, data: bytes, name: str) -> CheckedPicture:
+    def _decode_image(self, data: bytes, name: str) -> CheckedImage:
         try:
-            head, body = self._ask({"work": "check", "name": name}, data)
-        except DecoderLost as error:
-            raise (TooHeavy(name) if error.by_signal else NoDecoder) from error
+            head, body = self._send_request({"work": "check", "name": name}, data)
+        except DecoderCrashed as error:
+            raise (DecodeLimitExceeded(name) if error.by_signal else NoDecoder) from error
         if "refused" in head:
-            refusal = REFUSALS.get(str(head["refused"]), BrokenPicture)
-            raise refusal.said(str(head.get("words"))[:MAX_WORDS])
-        picture = _believed(head, body, self.limits)
-        if picture is None:
+            refusal = REFUSAL_TYPES.get(str(head["refused"]), BrokenImage)
+            raise refusal.from_message(str(head.get("words"))[:MAX_NOTE_CHARS])
+        image = _validate_answer(head, body, self.limits)
+        if image is None:
             log.warning("A decoder answered with something that is no plain picture.")
-            raise BrokenPicture(name)
-        return picture
+            raise BrokenImage(name)
+        return image
 
-    def _parameters(self, data: bytes) -> str:
+    def _decode_generation_text(self, data: bytes) -> str:
         if len(data) > self.limits.max_bytes:
             return ""
         try:
-            head, _ = self._ask({"work": "parameters", "name": ""}, data)
-        except DecoderLost:
+            head, _ = self._send_request({"work": "parameters", "name": ""}, data)
+        except DecoderCrashed:
             return ""
-        return str(head.get("text", ""))[:LONGEST]
+        return str(head.get("text", ""))[:MAX_SHOWN_CHARACTERS]
 
-    def _making(self, data: bytes) -> Told | None:
+    def _decode_generation_info(self, data: bytes) -> GenerationInfo | None:
         if len(data) > self.limits.max_bytes:
             return None
         try:
-            head, _ = self._ask({"work": "making", "name": ""}, data)
-        except DecoderLost:
+            head, _ = self._send_request({"work": "making", "name": ""}, data)
+        except DecoderCrashed:
             return None
-        return Told.decode(head.get("told"))
+        return GenerationInfo.from_dict(head.get("told"))
 
-    def _ask(self, head: Mapping[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
+    def _send_request(self, head: Mapping[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
         """Ask a decoder that is free; blocks.
 
         Raises:
-            DecoderLost: it did not survive the file, and was replaced.
+            DecoderCrashed: it did not survive the file, and was replaced.
         """
-        decoder = self._take()
+        decoder = self._take_decoder()
         try:
-            answer = decoder.ask(head, data)
-        except DecoderLost as error:
+            answer = decoder.send_request(head, data)
+        except DecoderCrashed as error:
             digest = hashlib.sha256(data).hexdigest()
             log.warning("A decoder was lost to the file of SHA-256 %s: %s.", digest, error)
-            self._renew()
+            self._add_decoder()
             raise
-        if decoder.served < SERVED:
-            self._keep(decoder)
+        if decoder.served < MAX_FILES_PER_DECODER:
+            self._return_decoder(decoder)
         else:
-            decoder.end()
-            self._renew()
+            decoder.shut_down()
+            self._add_decoder()
         return answer
 
-    def _take(self) -> Decoder:
+    def _take_decoder(self) -> DecoderProcess:
         try:
             return self._idle.get_nowait()
         except queue.Empty:
-            return Decoder(self._allowance)
+            return DecoderProcess(self._allowance)
 
-    def _renew(self) -> None:
+    def _add_decoder(self) -> None:
         """Have one more ready; if that fails now, the next file tries again."""
-        with contextlib.suppress(DecoderLost):
-            self._keep(Decoder(self._allowance))
+        with contextlib.suppress(DecoderCrashed):
+            self._return_decoder(DecoderProcess(self._allowance))
 
-    def _keep(self, decoder: Decoder) -> None:
+    def _return_decoder(self, decoder: DecoderProcess) -> None:
         if self._closed or self._idle.qsize() >= self._count:
-            decoder.end()
+            decoder.shut_down()
         else:
             self._idle.put(decoder)
 
 
-def _believed(head: Mapping[str, Any], body: bytes, limits: PictureLimits) -> CheckedPicture | None:
+def _validate_answer(
+    head: Mapping[str, Any], body: bytes, limits: ImageLimits
+) -> CheckedImage | None:
     """Read a decoder's answer with doubt: it has touched what a stranger sent."""
     width, height, notes = head.get("width"), head.get("height"), head.get("notes")
     if not (isinstance(width, int) and isinstance(height, int) and isinstance(notes, list)):
         return None
-    if not 0 < width * height <= limits.max_pixels or not is_plain(body, width, height):
+    if not 0 < width * height <= limits.max_pixels or not is_plain_png(body, width, height):
         return None
-    told = tuple(str(note)[:MAX_WORDS] for note in notes)
-    return CheckedPicture(data=body, width=width, height=height, notes=told)
+    checked_notes = tuple(str(note)[:MAX_NOTE_CHARS] for note in notes)
+    return CheckedImage(data=body, width=width, height=height, notes=checked_notes)

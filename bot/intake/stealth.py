@@ -15,46 +15,48 @@ from collections.abc import Mapping
 from PIL import Image
 
 #: Signatures, and whether the text behind them is packed.
-ALPHA: Mapping[bytes, bool] = {b"stealth_pnginfo": False, b"stealth_pngcomp": True}
-COLOUR: Mapping[bytes, bool] = {b"stealth_rgbinfo": False, b"stealth_rgbcomp": True}
-SIGNATURE = 15  # bytes
-LENGTH = 4  # bytes
-MAX_TEXT = 1 << 20  # bytes, unpacked
-LOWEST = [255 * (value & 1) for value in range(256)]
+ALPHA_SIGNATURES: Mapping[bytes, bool] = {b"stealth_pnginfo": False, b"stealth_pngcomp": True}
+COLOUR_SIGNATURES: Mapping[bytes, bool] = {b"stealth_rgbinfo": False, b"stealth_rgbcomp": True}
+SIGNATURE_BYTES = 15  # bytes
+TEXT_LENGTH_BYTES = 4  # bytes
+MAX_HIDDEN_TEXT_BYTES = 1 << 20  # bytes, unpacked
+LOWEST_BIT_TABLE = [255 * (value & 1) for value in range(256)]
 
 
-def read(data: bytes) -> str:
+def read_hidden_text(data: bytes) -> str:
     """Read the text hidden in a PNG or WebP file; empty where there is none.
 
     Raises: what Pillow raises for a broken file.
     """
-    with Image.open(io.BytesIO(data), formats=("PNG", "WEBP")) as picture:
-        if picture.mode not in ("RGB", "RGBA"):
+    with Image.open(io.BytesIO(data), formats=("PNG", "WEBP")) as image:
+        if image.mode not in ("RGB", "RGBA"):
             return ""
-        if picture.mode == "RGBA" and (found := _hidden(picture, "A", ALPHA)):
-            return found
-        return _hidden(picture, "RGB", COLOUR)
+        if image.mode == "RGBA" and (alpha_text := _read_bands(image, "A", ALPHA_SIGNATURES)):
+            return alpha_text
+        return _read_bands(image, "RGB", COLOUR_SIGNATURES)
 
 
-def _hidden(picture: Image.Image, bands: str, signatures: Mapping[bytes, bool]) -> str:
-    head = _bits(picture, bands, SIGNATURE + LENGTH)
-    packed = signatures.get(head[:SIGNATURE])
-    if packed is None:
+def _read_bands(image: Image.Image, bands: str, signatures: Mapping[bytes, bool]) -> str:
+    head = _read_lowest_bits(image, bands, SIGNATURE_BYTES + TEXT_LENGTH_BYTES)
+    is_compressed = signatures.get(head[:SIGNATURE_BYTES])
+    if is_compressed is None:
         return ""
-    count = int.from_bytes(head[SIGNATURE:], "big") // 8
-    if not 0 < count <= MAX_TEXT:
+    count = int.from_bytes(head[SIGNATURE_BYTES:], "big") // 8
+    if not 0 < count <= MAX_HIDDEN_TEXT_BYTES:
         return ""
-    body = _bits(picture, bands, SIGNATURE + LENGTH + count)[SIGNATURE + LENGTH :]
-    if packed:
-        body = zlib.decompressobj(wbits=31).decompress(body, MAX_TEXT)
+    body = _read_lowest_bits(image, bands, SIGNATURE_BYTES + TEXT_LENGTH_BYTES + count)[
+        SIGNATURE_BYTES + TEXT_LENGTH_BYTES :
+    ]
+    if is_compressed:
+        body = zlib.decompressobj(wbits=31).decompress(body, MAX_HIDDEN_TEXT_BYTES)
     return body.decode("utf-8", "replace")
 
 
-def _bits(picture: Image.Image, bands: str, count: int) -> bytes:
+def _read_lowest_bits(image: Image.Image, bands: str, count: int) -> bytes:
     """Read that many bytes from the lowest bits of the first columns; fewer where it is small."""
-    width, height = picture.size
+    width, height = image.size
     columns = min(width, -(-count * 8 // (height * len(bands))))
-    part = picture.crop((0, 0, columns, height)).transpose(Image.Transpose.TRANSPOSE)
+    part = image.crop((0, 0, columns, height)).transpose(Image.Transpose.TRANSPOSE)
     values = (part.getchannel("A") if bands == "A" else part.convert("RGB")).tobytes()
     line = Image.frombytes("L", (len(values), 1), values)
-    return line.point(LOWEST, "1").tobytes()[:count]
+    return line.point(LOWEST_BIT_TABLE, "1").tobytes()[:count]

@@ -10,40 +10,42 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from bot.locales.table import Table, table
+from bot.locales.table import LanguageCatalog, load_catalog
 
-GROUPS = frozenset({"mask", "style", "defaults", "privacy", "settings", "moderation"})
+COMMAND_GROUPS = frozenset({"mask", "style", "defaults", "privacy", "settings", "moderation"})
 """Commands whose second word is a command, too."""
 
-COMMAND = re.compile(
+COMMAND_PATTERN = re.compile(
     r"(?<![A-Za-z0-9_/<:])/(?P<name>[a-z][a-z0-9]*)(?P<sub> [a-z]+)?(?![A-Za-z0-9_/])"
 )
-_EXAMPLE = re.compile(r"`/[^`]*`")
-_OPTION = re.compile(r"(?<= )(?P<name>[a-z_]+):")
-BOLD = re.compile(r"\*\*(?P<name>[a-z_]+)\*\*")
-ITALIC = re.compile(r"(?<!\*)\*(?P<name>[^*\n]+)\*(?!\*)")
+_EXAMPLE_PATTERN = re.compile(r"`/[^`]*`")
+_OPTION_PATTERN = re.compile(r"(?<= )(?P<name>[a-z_]+):")
+BOLD_PATTERN = re.compile(r"\*\*(?P<name>[a-z_]+)\*\*")
+ITALIC_PATTERN = re.compile(r"(?<!\*)\*(?P<name>[^*\n]+)\*(?!\*)")
 
 
 @cache
-def with_names(words: str, language: str) -> str:
+def localise_command_names(words: str, language: str) -> str:
     """Put the names of a language into one of its sentences, whose holes are still open."""
-    names = table(language)
-    words = _EXAMPLE.sub(lambda match: _with_options(match[0], names), words)
-    words = COMMAND.sub(lambda match: _command(match, names), words)
-    words = BOLD.sub(lambda m: f"**{names.options.get(m['name'], m['name'])}**", words)
-    return ITALIC.sub(lambda match: f"*{_label(match['name'], names)}*", words)
+    names = load_catalog(language)
+    words = _EXAMPLE_PATTERN.sub(lambda match: _localise_options(match[0], names), words)
+    words = COMMAND_PATTERN.sub(lambda match: _localise_command(match, names), words)
+    words = BOLD_PATTERN.sub(lambda m: f"**{names.options.get(m['name'], m['name'])}**", words)
+    return ITALIC_PATTERN.sub(lambda match: f"*{_localise_label(match['name'], names)}*", words)
 
 
-def _with_options(example: str, names: Table) -> str:
-    return _OPTION.sub(lambda match: f"{names.options.get(match['name'], match['name'])}:", example)
+def _localise_options(example: str, names: LanguageCatalog) -> str:
+    return _OPTION_PATTERN.sub(
+        lambda match: f"{names.options.get(match['name'], match['name'])}:", example
+    )
 
 
-def _command(match: re.Match[str], names: Table) -> str:
+def _localise_command(match: re.Match[str], names: LanguageCatalog) -> str:
     name, sub = match["name"], match["sub"] or ""
-    if name in GROUPS and sub:
+    if name in COMMAND_GROUPS and sub:
         sub = f" {names.commands.get(sub[1:], sub[1:])}"
     return f"/{names.commands.get(name, name)}{sub}"
 
 
-def _label(name: str, names: Table) -> str:
+def _localise_label(name: str, names: LanguageCatalog) -> str:
     return names.menus.get(name) or names.answers.get(name) or name

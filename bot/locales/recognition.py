@@ -9,51 +9,58 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from bot.locales.table import table
-from bot.sentences import HOLE
+from bot.locales.table import load_catalog
+from bot.sentences import PLACEHOLDER_PATTERN
 
-LEAST = 10  # letters of its own that a sentence needs, so that it does not fit everything
-LONGEST = (
-    1000  # characters of what is laid over sentences with holes: a stranger may have part in it
-)
+#: Letters of its own that a sentence needs, so that it does not fit everything.
+MIN_TEMPLATE_LETTERS = 10
+#: Characters of what is laid over sentences with holes: a stranger may have part in it.
+MAX_MATCHED_CHARACTERS = 1000
 
 
-def recognised(words: str, language: str) -> tuple[str, dict[str, str]] | None:
+def match_template(words: str, language: str) -> tuple[str, dict[str, str]] | None:
     """Return a sentence in another language with what fills its holes; None for what is unknown."""
-    known = _known(language)
-    if words in known:
-        return known[words], {}
-    if len(words) > LONGEST:
+    translations = _translations(language)
+    if words in translations:
+        return translations[words], {}
+    if len(words) > MAX_MATCHED_CHARACTERS:
         return None
-    for form, translated in _forms(language):
+    for form, translation in _template_patterns(language):
         if match := form.fullmatch(words):
-            return translated, match.groupdict()
+            return translation, match.groupdict()
     return None
 
 
 @cache
-def _known(language: str) -> dict[str, str]:
-    kept = table(language)
-    return {**kept.answers, **kept.heard}
+def _translations(language: str) -> dict[str, str]:
+    catalog = load_catalog(language)
+    return {**catalog.answers, **catalog.heard}
 
 
 @cache
-def _forms(language: str) -> tuple[tuple[re.Pattern[str], str], ...]:
+def _template_patterns(language: str) -> tuple[tuple[re.Pattern[str], str], ...]:
     """List the sentences of a language as patterns, those with most words of their own first."""
-    known = _known(language)
-    able = [one for one in known if len(HOLE.sub("", one)) >= LEAST]
-    able.sort(key=lambda one: -len(HOLE.sub("", one)))
-    return tuple((re.compile(_form(one), re.DOTALL), known[one]) for one in able)
+    translations = _translations(language)
+    templates = [
+        template
+        for template in translations
+        if len(PLACEHOLDER_PATTERN.sub("", template)) >= MIN_TEMPLATE_LETTERS
+    ]
+    templates.sort(key=lambda template: -len(PLACEHOLDER_PATTERN.sub("", template)))
+    return tuple(
+        (re.compile(_template_pattern(template), re.DOTALL), translations[template])
+        for template in templates
+    )
 
 
-def _form(words: str) -> str:
-    parts = HOLE.split(words)
-    seen: set[str] = set()
+def _template_pattern(words: str) -> str:
+    parts = PLACEHOLDER_PATTERN.split(words)
+    named_holes: set[str] = set()
     form = []
     for number, part in enumerate(parts):
         if number % 2 == 0:
             form.append(re.escape(part))
         else:
-            form.append(f"(?P={part})" if part in seen else f"(?P<{part}>.+?)")
-            seen.add(part)
+            form.append(f"(?P={part})" if part in named_holes else f"(?P<{part}>.+?)")
+            named_holes.add(part)
     return "".join(form)

@@ -11,96 +11,104 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from bot.locales.marks import with_names
-from bot.locales.recognition import recognised
-from bot.locales.table import ENGLISH, table
-from bot.sentences import OptionName, Sentence, filled
+from bot.locales.marks import localise_command_names
+from bot.locales.recognition import match_template
+from bot.locales.table import SOURCE_LANGUAGE, load_catalog
+from bot.sentences import OptionName, TranslatableMessage, fill_placeholders
 
-_spoken: ContextVar[str] = ContextVar("language", default=ENGLISH)
+_task_language: ContextVar[str] = ContextVar("language", default=SOURCE_LANGUAGE)
 
 
-def speak(language: str) -> None:
+def set_language(language: str) -> None:
     """Speak a language for the rest of this task."""
-    _spoken.set(language or ENGLISH)
+    _task_language.set(language or SOURCE_LANGUAGE)
 
 
-def spoken() -> str:
+def current_language() -> str:
     """Return the language that this task speaks."""
-    return _spoken.get()
+    return _task_language.get()
 
 
 @contextmanager
-def speaking(language: str) -> Iterator[None]:
+def use_language(language: str) -> Iterator[None]:
     """Speak a language within the block; English where none is named."""
-    before = _spoken.set(language or ENGLISH)
+    reset_token = _task_language.set(language or SOURCE_LANGUAGE)
     try:
         yield
     finally:
-        _spoken.reset(before)
+        _task_language.reset(reset_token)
 
 
-def say(words: str, /, **values: Any) -> str:
-    """Say a sentence, its holes filled; a hole that holds a `Sentence` is said as well."""
-    language = _spoken.get()
-    known = {name: said(one) for name, one in values.items()}
-    if language == ENGLISH:
-        return filled(words, known)
-    translated = table(language).answers.get(words)
-    return filled(words if translated is None else with_names(translated, language), known)
+def translate(words: str, /, **values: Any) -> str:
+    """Translate a message and fill its placeholders, themselves messages or plain values."""
+    language = _task_language.get()
+    hole_values = {name: translate_value(value) for name, value in values.items()}
+    if language == SOURCE_LANGUAGE:
+        return fill_placeholders(words, hole_values)
+    translation = load_catalog(language).answers.get(words)
+    return fill_placeholders(
+        words if translation is None else localise_command_names(translation, language), hole_values
+    )
 
 
-def said(thing: Any) -> Any:
+def translate_value(thing: Any) -> Any:
     """Say a sentence or an option's name written elsewhere; anything else stays what it is."""
     if isinstance(thing, OptionName):
         return option_name(thing)
-    return say(thing.words, **thing.values) if isinstance(thing, Sentence) else thing
+    return (
+        translate(thing.words, **thing.values) if isinstance(thing, TranslatableMessage) else thing
+    )
 
 
-def counted(count: int, one: str, many: str) -> str:
+def translate_plural(count: int, singular: str, plural: str) -> str:
     """Say how many: `one` has the number in its words, `many` a hole `count` for it."""
-    return say(one) if count == 1 else say(many, count=count)
+    return translate(singular) if count == 1 else translate(plural, count=count)
 
 
-def heard(words: str) -> str:
+def translate_external(words: str) -> str:
     """Say what a worker, a decoder or the store says in English; what is not known stays so."""
-    language = _spoken.get()
-    if language == ENGLISH:
+    language = _task_language.get()
+    if language == SOURCE_LANGUAGE:
         return words
-    found = recognised(words, language)
-    if found is None:
+    template_match = match_template(words, language)
+    if template_match is None:
         return words
-    translated, values = found
-    known = {name: _heard_value(name, text) for name, text in values.items()}
-    return filled(with_names(translated, language), known)
+    translation, values = template_match
+    hole_values = {name: _translate_external_value(name, text) for name, text in values.items()}
+    return fill_placeholders(localise_command_names(translation, language), hole_values)
 
 
-def _heard_value(name: str, text: str) -> str:
+def _translate_external_value(name: str, text: str) -> str:
     if name in ("why", "found"):
-        return heard(text)
+        return translate_external(text)
     return option_name(text) if name == "option" else text
 
 
 def option_name(name: str) -> str:
     """Name an option as the slash command does; in English without underscores."""
-    language = _spoken.get()
-    if language == ENGLISH:
+    language = _task_language.get()
+    if language == SOURCE_LANGUAGE:
         return name.replace("_", " ")
-    return table(language).options.get(name.replace(" ", "_"), name)
+    return load_catalog(language).options.get(name.replace(" ", "_"), name)
 
 
 def command_name(name: str) -> str:
     """Name a command as Discord shows it."""
-    language = _spoken.get()
-    return name if language == ENGLISH else table(language).commands.get(name, name)
+    language = _task_language.get()
+    return name if language == SOURCE_LANGUAGE else load_catalog(language).commands.get(name, name)
 
 
 def choice_name(name: str) -> str:
     """Name one choice of an option as Discord shows it."""
-    language = _spoken.get()
-    return name if language == ENGLISH else table(language).choices.get(name, name)
+    language = _task_language.get()
+    return name if language == SOURCE_LANGUAGE else load_catalog(language).choices.get(name, name)
 
 
-def described(text: str) -> str:
+def translate_description(text: str) -> str:
     """Say what an option is, as the slash command does."""
-    language = _spoken.get()
-    return text if language == ENGLISH else table(language).text(text) or text
+    language = _task_language.get()
+    return (
+        text
+        if language == SOURCE_LANGUAGE
+        else load_catalog(language).find_description(text) or text
+    )

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-FOLDER = Path(__file__).parent
-ENGLISH = "en"
+CATALOG_FOLDER = Path(__file__).parent
+SOURCE_LANGUAGE = "en"
 """The language of the code, which has no file."""
-WITH_DEFAULT = re.compile(r"(?P<text>.+) \((?P<default>[^()]+)\)")
+DESCRIPTION_WITH_DEFAULT = re.compile(r"(?P<text>.+) \((?P<default>[^()]+)\)")
 
 
 @dataclass(frozen=True)
-class Table:
+class LanguageCatalog:
     """The words of one language, each by the English ones that it stands for."""
 
     #: Names of commands and groups.
@@ -33,11 +33,11 @@ class Table:
     #: Sentences of workers, decoders and the store, as they are made, that members meet often.
     heard: dict[str, str]
 
-    def text(self, english: str) -> str | None:
+    def find_description(self, english: str) -> str | None:
         """Translate a description, with the default at its end if it has one."""
         if english in self.texts:
             return self.texts[english]
-        match = WITH_DEFAULT.fullmatch(english)
+        match = DESCRIPTION_WITH_DEFAULT.fullmatch(english)
         if match is None or match["text"] not in self.texts:
             return None
         default = self.choices.get(match["default"], match["default"])
@@ -45,6 +45,8 @@ class Table:
 
 
 @cache
-def table(language: str) -> Table:
+def load_catalog(language: str) -> LanguageCatalog:
     """Read the file of a language."""
-    return Table(**json.loads((FOLDER / f"{language}.json").read_text(encoding="utf-8")))
+    return LanguageCatalog(
+        **json.loads((CATALOG_FOLDER / f"{language}.json").read_text(encoding="utf-8"))
+    )

@@ -6,9 +6,9 @@ import discord
 from discord import app_commands
 from discord.app_commands import TranslationContextLocation as Where
 
-from bot.locales.table import ENGLISH, table
+from bot.locales.table import SOURCE_LANGUAGE, load_catalog
 
-LANGUAGES = {
+LANGUAGES_BY_LOCALE = {
     discord.Locale.german: "de",
     discord.Locale.japanese: "ja",
     discord.Locale.chinese: "zh-CN",
@@ -18,10 +18,10 @@ LANGUAGES = {
 
 def language_of(locale: discord.Locale | None) -> str:
     """Name the language that somebody with this locale is answered in."""
-    return ENGLISH if locale is None else LANGUAGES.get(locale, ENGLISH)
+    return SOURCE_LANGUAGE if locale is None else LANGUAGES_BY_LOCALE.get(locale, SOURCE_LANGUAGE)
 
 
-class Translator(app_commands.Translator):
+class CommandTranslator(app_commands.Translator):
     """Looks names and descriptions up in the tables."""
 
     async def translate(
@@ -31,9 +31,9 @@ class Translator(app_commands.Translator):
         context: app_commands.TranslationContextTypes,
     ) -> str | None:
         """Return what a string is called in a language; None where it keeps its English name."""
-        if locale not in LANGUAGES:
+        if locale not in LANGUAGES_BY_LOCALE:
             return None
-        words = table(LANGUAGES[locale])
+        words = load_catalog(LANGUAGES_BY_LOCALE[locale])
         english = string.message
         match context.location:
             case Where.command_name | Where.group_name:
@@ -43,6 +43,6 @@ class Translator(app_commands.Translator):
             case Where.choice_name:
                 return words.choices.get(english)
             case Where.command_description | Where.group_description | Where.parameter_description:
-                return words.text(english)
+                return words.find_description(english)
             case _:
                 return None

@@ -8,12 +8,12 @@ from collections.abc import Callable
 import discord
 
 from bot import texts
-from bot.failures import NOT_THROUGH
-from bot.gate import Gate
-from bot.locales import speaking
-from bot.reply_to import ReplyTo
+from bot.failures import TRANSPORT_ERRORS
+from bot.gate import GuildPolicy
+from bot.locales import use_language
+from bot.reply_to import ReplyTarget
 from storage.errors import StorageError
-from storage.moderation import Case, Screening
+from storage.moderation import ModerationCase, ScreeningRecord
 from storage.records import JobRecord
 
 log = logging.getLogger(__name__)
@@ -22,40 +22,40 @@ log = logging.getLogger(__name__)
 class LogChannel:
     """Writes into the channel that a server has set for it; without one, nobody is told."""
 
-    def __init__(self, client: discord.Client, gate: Gate) -> None:
+    def __init__(self, client: discord.Client, gate: GuildPolicy) -> None:
         self._client = client
         self._gate = gate
 
-    async def withheld(self, record: JobRecord, screening: Screening) -> None:
+    async def post_withheld(self, record: JobRecord, screening: ScreeningRecord) -> None:
         """Tell that a result was not shown. Never raises."""
-        link = link_to(record)
-        await self._write(record.guild, lambda: texts.log_withheld(record, screening, link))
+        link = job_message_url(record)
+        await self._post_message(record.guild, lambda: texts.log_withheld(record, screening, link))
 
-    async def reported(self, record: JobRecord, case: Case) -> None:
+    async def post_report(self, record: JobRecord, case: ModerationCase) -> None:
         """Tell that a member reported a result. Never raises."""
-        link = link_to(record)
-        await self._write(record.guild, lambda: texts.log_reported(record, case, link))
+        link = job_message_url(record)
+        await self._post_message(record.guild, lambda: texts.log_reported(record, case, link))
 
-    async def refused(self, guild: str | None, owner: str) -> None:
+    async def post_refusal(self, guild: str | None, owner: str) -> None:
         """Tell that somebody asked for what no server can allow. Never raises."""
-        await self._write(guild, lambda: texts.log_refused(owner))
+        await self._post_message(guild, lambda: texts.log_refused(owner))
 
-    async def _write(self, guild: str | None, words: Callable[[], str]) -> None:
+    async def _post_message(self, guild: str | None, words: Callable[[], str]) -> None:
         try:
-            channel = (await self._gate.rules(guild)).log_channel
+            channel = (await self._gate.guild_settings(guild)).log_channel
             if guild is None or channel is None:
                 return
-            there = self._client.get_partial_messageable(int(channel), guild_id=int(guild))
+            target_channel = self._client.get_partial_messageable(int(channel), guild_id=int(guild))
             server = self._client.get_guild(int(guild))
-            with speaking(await self._gate.language_for(server, guild)):
-                await there.send(words())
-        except (*NOT_THROUGH, StorageError) as error:
+            with use_language(await self._gate.channel_language(server, guild)):
+                await target_channel.send(words())
+        except (*TRANSPORT_ERRORS, StorageError) as error:
             log.warning("The log channel of %s was not told: %s", guild, error)
 
 
-def link_to(record: JobRecord) -> str:
+def job_message_url(record: JobRecord) -> str:
     """Link to the message that shows a job, as far as it is known."""
-    there = ReplyTo.decode(record.reply_to)
-    if there is None:
+    reply_target = ReplyTarget.from_json(record.reply_to)
+    if reply_target is None:
         return ""
-    return there.link(record.message or there.message_id)
+    return reply_target.message_url(record.message or reply_target.message_id)

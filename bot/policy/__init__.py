@@ -1,29 +1,29 @@
 """Who may do what: pure functions over plain values, without Discord or storage."""
 
 from bot.policy.checks import check_job, check_place, check_queue, check_server_queue
-from bot.policy.models import allows, check_models, fitted
+from bot.policy.models import check_models, is_model_allowed, with_allowed_model
 from bot.policy.owners import may_cancel, may_delete, may_use
-from bot.policy.quota import Use, check_quota, left_of, quota_of, share_of
-from bot.policy.rules import Asker, Rules, changed, settable
+from bot.policy.quota import GpuUsage, check_quota, quota_of, remaining_quota, share_of
+from bot.policy.rules import GuildSettings, RequestContext, list_setting_types, validate_changes
 
 __all__ = [
-    "Asker",
-    "Rules",
-    "Use",
-    "allows",
-    "changed",
+    "GpuUsage",
+    "GuildSettings",
+    "RequestContext",
     "check_job",
     "check_models",
     "check_place",
     "check_queue",
     "check_quota",
     "check_server_queue",
-    "fitted",
-    "left_of",
+    "is_model_allowed",
+    "list_setting_types",
     "may_cancel",
     "may_delete",
     "may_use",
     "quota_of",
-    "settable",
+    "remaining_quota",
     "share_of",
+    "validate_changes",
+    "with_allowed_model",
 ]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from bot.errors import NotAllowed
-from bot.policy.rules import Asker, Rules
-from bot.sentences import OptionName, Sentence
-from inference.jobs import Job, Upscale
+from bot.policy.rules import GuildSettings, RequestContext
+from bot.sentences import OptionName, TranslatableMessage
+from inference.jobs import Job, UpscaleJob
 
 
-def check_place(rules: Rules, asker: Asker) -> None:
+def check_place(rules: GuildSettings, asker: RequestContext) -> None:
     """Refuse a place or a member that the server did not allow.
 
     Raises:
@@ -19,16 +19,16 @@ def check_place(rules: Rules, asker: Asker) -> None:
     if rules.channels and not rules.channels & asker.channels:
         raise NotAllowed(
             "Easel is used in {channels} here. Ask there.",
-            channels=_listed([f"<#{one}>" for one in rules.channels]),
+            channels=_join_alternatives([f"<#{mention_id}>" for mention_id in rules.channels]),
         )
     if rules.roles and not rules.roles & asker.roles:
         raise NotAllowed(
             "On this server, Easel is for {roles}.",
-            roles=_listed([f"<@&{one}>" for one in rules.roles]),
+            roles=_join_alternatives([f"<@&{mention_id}>" for mention_id in rules.roles]),
         )
 
 
-def check_job(rules: Rules, job: Job, sizes: Collection[tuple[int, int]] = ()) -> None:
+def check_job(rules: GuildSettings, job: Job, sizes: Collection[tuple[int, int]] = ()) -> None:
     """Refuse a job beyond the server's ceilings; `sizes` are its pictures', once they are read.
 
     Raises:
@@ -48,7 +48,7 @@ def check_job(rules: Rules, job: Job, sizes: Collection[tuple[int, int]] = ()) -
                 value=value,
                 ceiling=ceiling,
             )
-    megapixels = _megapixels(job, sizes)
+    megapixels = _result_megapixels(job, sizes)
     if rules.max_megapixels is not None and megapixels > rules.max_megapixels:
         raise NotAllowed(
             "That would be {megapixels} megapixels, but this server allows {ceiling}. "
@@ -58,7 +58,7 @@ def check_job(rules: Rules, job: Job, sizes: Collection[tuple[int, int]] = ()) -
         )
 
 
-def check_queue(rules: Rules, active: int) -> None:
+def check_queue(rules: GuildSettings, active: int) -> None:
     """Refuse a member who has as many jobs under way as the server allows.
 
     Raises:
@@ -73,7 +73,7 @@ def check_queue(rules: Rules, active: int) -> None:
         )
 
 
-def check_server_queue(rules: Rules, active: int) -> None:
+def check_server_queue(rules: GuildSettings, active: int) -> None:
     """Refuse while the whole server has as many jobs under way as its admins allow.
 
     Raises:
@@ -88,17 +88,21 @@ def check_server_queue(rules: Rules, active: int) -> None:
         )
 
 
-def _megapixels(job: Job, sizes: Collection[tuple[int, int]]) -> float:
+def _result_megapixels(job: Job, sizes: Collection[tuple[int, int]]) -> float:
     """Tell how large a job's result is, as far as it can be told; 0 where it cannot."""
     width, height = getattr(job, "width", None), getattr(job, "height", None)
     if width and height:
         scale = float(getattr(job, "hires_scale", 1.0)) ** 2
         return float(width * height) * scale / 1e6
-    if isinstance(job, Upscale):
+    if isinstance(job, UpscaleJob):
         return max((w * h for w, h in sizes), default=0) * job.factor**2 / 1e6
     return 0.0
 
 
-def _listed(shown: Collection[str]) -> str | Sentence:
-    *some, other = sorted(shown)
-    return Sentence("{some} or {other}", some=", ".join(some), other=other) if some else other
+def _join_alternatives(alternatives: Collection[str]) -> str | TranslatableMessage:
+    *some, last_alternative = sorted(alternatives)
+    return (
+        TranslatableMessage("{some} or {other}", some=", ".join(some), other=last_alternative)
+        if some
+        else last_alternative
+    )

@@ -1,5 +1,5 @@
 """Replies to pictures: `grammar` reads the words, `listener` finds the pictures and asks."""
 
-from bot.replies.listener import Listener
+from bot.replies.listener import MentionHandler
 
-__all__ = ["Listener"]
+__all__ = ["MentionHandler"]

@@ -22,50 +22,54 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-MAX_WORDS = 4000  # characters read; Discord's messages are shorter
+MAX_REPLY_CHARACTERS = 4000  # characters read; Discord's messages are shorter
 
-AGAIN, HELP, MASK = "again", "help", "preview"
-OUTPAINT_STEP = 128  # pixels where a direction has no number
+AGAIN_KIND, HELP_KIND, MASK_KIND = "again", "help", "preview"
+OUTPAINT_STEP_PIXELS = 128  # pixels where a direction has no number
 
-_SETTING = re.compile(
+_SETTING_PATTERN = re.compile(
     r"(?:^|\s)(?:--)?(?P<name>strength|steps|guidance|cfg|seed|batch)\s?[:= ]\s?"
     r"(?P<value>\d{1,10}(?:[.,]\d{1,4})?)(?=[\s,;.]|$)",
     re.IGNORECASE,
 )
-_WHOLE = frozenset({"steps", "seed", "batch"})
-_NAMES = {"cfg": "guidance"}
+_INTEGER_SETTINGS = frozenset({"steps", "seed", "batch"})
+_SETTING_ALIASES = {"cfg": "guidance"}
 
-_UPSCALE = re.compile(r"(?:upscale|enlarge)\b(?P<rest>.*)", re.IGNORECASE)
-_FACTOR = re.compile(
+_UPSCALE_PATTERN = re.compile(r"(?:upscale|enlarge)\b(?P<rest>.*)", re.IGNORECASE)
+_FACTOR_PATTERN = re.compile(
     r"\s*(?:it\b)?\s*(?:to|by)?\s*(?:x|×)?\s*(\d+(?:[.,]\d+)?)?\s*(?:x|×)?\W*", re.I
 )
-_DESCRIBE = re.compile(
+_DESCRIBE_PATTERN = re.compile(
     r"(?:describe|caption|interrogate|what\s+is\s+(?:this|it)|what's\s+this)(?:\s+(?:it|this))?\W*",
     re.IGNORECASE,
 )
-_TAGS = re.compile(r"(?:tags?|tag\s+(?:it|this))\W*", re.IGNORECASE)
-_OUTPAINT = re.compile(r"(?:outpaint|extend|expand)\b(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
-_PRESET = re.compile(
+_TAGS_PATTERN = re.compile(r"(?:tags?|tag\s+(?:it|this))\W*", re.IGNORECASE)
+_OUTPAINT_PATTERN = re.compile(
+    r"(?:outpaint|extend|expand)\b(?P<rest>.*)", re.IGNORECASE | re.DOTALL
+)
+_PRESET_PATTERN = re.compile(
     r"(?P<zoom>zoom\s+out(?:\s+(?P<by>1\.5|2)\s*x?)?)|(?P<square>(?:make\s+(?:it\s+)?)?square)"
     r"|(?P<pan>pan\s+(?P<where>left|right|up|down))|(?:to\s+)?(?P<ratio>16:9|9:16|4:3|3:4)",
     re.IGNORECASE,
 )
-_SIDE = re.compile(
+_EDGE_PATTERN = re.compile(
     r"\b(left|right|up|down|top|bottom)\b(?:\s+(?:by\s+)?(\d{1,4})\s*(?:px)?)?", re.I
 )
-_SIDES = {"top": "up", "bottom": "down"}
-_INPAINT = re.compile(r"(?:inpaint|fill(?:\s+in)?)\b\s*(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
-_SHAPE = re.compile(
+_EDGE_ALIASES = {"top": "up", "bottom": "down"}
+_INPAINT_PATTERN = re.compile(
+    r"(?:inpaint|fill(?:\s+in)?)\b\s*(?P<rest>.*)", re.IGNORECASE | re.DOTALL
+)
+_SHAPE_PATTERN = re.compile(
     r"\s*(?:[-+]\s*)?(?:left|right|top|bottom|upper|lower|circle|ellipse|rect|rectangle|all|[a-e][1-5])"
     r"\b[^:]*",
     re.IGNORECASE,
 )
-_LOOP = re.compile(
+_LOOP_PATTERN = re.compile(
     r"(?:loopback|loop)\b\s*(?:(?P<loops>\d{1,3})\s*(?:x|times)?\b)?(?P<rest>.*)", re.I | re.DOTALL
 )
-_AGAIN = re.compile(r"(?:again|re-?roll|once\s+more)\W*", re.IGNORECASE)
-_HELP = re.compile(r"(?:help|\?)?\W*", re.IGNORECASE)
-_REPAINT = re.compile(
+_AGAIN_PATTERN = re.compile(r"(?:again|re-?roll|once\s+more)\W*", re.IGNORECASE)
+_HELP_PATTERN = re.compile(r"(?:help|\?)?\W*", re.IGNORECASE)
+_REPAINT_PATTERN = re.compile(
     r"(?:please\s+)?(?:make\s+(?:it|this|that)|turn\s+(?:it|this|that)\s+into|(?:re)?paint\s+it\s+as"
     r"|redraw\s+it\s+as|edit|img2img)\b[\s:]*(?P<rest>.+)",
     re.IGNORECASE | re.DOTALL,
@@ -73,7 +77,7 @@ _REPAINT = re.compile(
 
 
 @dataclass(frozen=True)
-class Wish:
+class ReplyIntent:
     """What a reply asks for."""
 
     #: A kind of job, `again` or `help`.
@@ -81,79 +85,87 @@ class Wish:
     #: Options of the job, unchecked: the job itself refuses what cannot be.
     values: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     #: Whether the words name what they want; words without a verb may be talk between people.
-    explicit: bool = True
+    is_explicit: bool = True
 
 
-def read(text: str) -> Wish:
+def parse_intent(text: str) -> ReplyIntent:
     """Read the words of a reply, the mention of the bot already taken out; never fails."""
-    words, settings = _settings(" ".join(text[:MAX_WORDS].split()))
-    for pattern, wish in _VERBS:
+    words, settings = _extract_settings(" ".join(text[:MAX_REPLY_CHARACTERS].split()))
+    for pattern, parse_match in _VERB_PARSERS:
         if match := pattern.fullmatch(words):
-            found = wish(match)
-            if found is not None:
-                return Wish(found.kind, {**found.values, **_fitting(found.kind, settings)})
-    return Wish("img2img", {"prompt": words, **settings}, explicit=False)
+            intent = parse_match(match)
+            if intent is not None:
+                return ReplyIntent(
+                    intent.kind, {**intent.values, **_settings_for_kind(intent.kind, settings)}
+                )
+    return ReplyIntent("img2img", {"prompt": words, **settings}, is_explicit=False)
 
 
-def with_file(wish: Wish, words: str) -> Wish:
+def intent_with_file(intent: ReplyIntent, words: str) -> ReplyIntent:
     """Read what is meant where a reply to a picture brings a file of its own.
 
     The file says where: it is a mask, or a copy of the picture that was scribbled on. So repainting
     is inpainting, and a file without words asks what it marks.
     """
-    if wish.kind == "img2img":
-        return Wish("inpaint", wish.values)
-    if wish.kind == HELP and not words.strip():
-        return Wish(MASK)
-    return wish
+    if intent.kind == "img2img":
+        return ReplyIntent("inpaint", intent.values)
+    if intent.kind == HELP_KIND and not words.strip():
+        return ReplyIntent(MASK_KIND)
+    return intent
 
 
-def _settings(words: str) -> tuple[str, dict[str, Any]]:
+def _extract_settings(words: str) -> tuple[str, dict[str, Any]]:
     """Take the settings out of the words."""
     values: dict[str, Any] = {}
-    for match in _SETTING.finditer(words):
+    for match in _SETTING_PATTERN.finditer(words):
         name = match["name"].lower()
         number = match["value"].replace(",", ".")
-        if name not in _WHOLE or "." not in number:
-            values[_NAMES.get(name, name)] = int(number) if name in _WHOLE else float(number)
-    kept = _SETTING.sub(lambda m: m[0] if _is_broken(m) else "", words)
-    return kept.strip(" ,;"), values
+        if name not in _INTEGER_SETTINGS or "." not in number:
+            values[_SETTING_ALIASES.get(name, name)] = (
+                int(number) if name in _INTEGER_SETTINGS else float(number)
+            )
+    remaining_text = _SETTING_PATTERN.sub(lambda m: m[0] if _is_malformed_setting(m) else "", words)
+    return remaining_text.strip(" ,;"), values
 
 
-def _is_broken(match: re.Match[str]) -> bool:
-    return match["name"].lower() in _WHOLE and not match["value"].isdigit()
+def _is_malformed_setting(match: re.Match[str]) -> bool:
+    return match["name"].lower() in _INTEGER_SETTINGS and not match["value"].isdigit()
 
 
-def _fitting(kind: str, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+def _settings_for_kind(kind: str, settings: Mapping[str, Any]) -> Mapping[str, Any]:
     return settings if kind in ("img2img", "inpaint", "outpaint", "loopback") else {}
 
 
-def _upscale(match: re.Match[str]) -> Wish | None:
-    factor = _FACTOR.fullmatch(match["rest"])
+def _parse_upscale(match: re.Match[str]) -> ReplyIntent | None:
+    factor = _FACTOR_PATTERN.fullmatch(match["rest"])
     if factor is None:
         return None
     number = factor[1]
-    return Wish("upscale", {"factor": float(number.replace(",", "."))} if number else {})
+    return ReplyIntent("upscale", {"factor": float(number.replace(",", "."))} if number else {})
 
 
-def _outpaint(match: re.Match[str]) -> Wish | None:
-    rest = match["rest"]
-    if preset := _PRESET.search(rest):
-        words = rest[: preset.start()] + rest[preset.end() :]
-        return Wish("outpaint", {"preset": _preset(preset), "prompt": _prompt(words)})
+def _parse_outpaint(match: re.Match[str]) -> ReplyIntent | None:
+    tail_text = match["rest"]
+    if preset := _PRESET_PATTERN.search(tail_text):
+        words = tail_text[: preset.start()] + tail_text[preset.end() :]
+        return ReplyIntent(
+            "outpaint", {"preset": _preset_name(preset), "prompt": _clean_prompt(words)}
+        )
     values: dict[str, Any] = {}
-    for side in _SIDE.finditer(rest):
-        name = _SIDES.get(side[1].lower(), side[1].lower())
-        values[name] = int(side[2]) if side[2] else OUTPAINT_STEP
-    values = values or dict.fromkeys(("left", "right", "up", "down"), OUTPAINT_STEP)
-    return Wish("outpaint", {**values, "prompt": _prompt(_SIDE.sub("", rest))})
+    for edge in _EDGE_PATTERN.finditer(tail_text):
+        name = _EDGE_ALIASES.get(edge[1].lower(), edge[1].lower())
+        values[name] = int(edge[2]) if edge[2] else OUTPAINT_STEP_PIXELS
+    values = values or dict.fromkeys(("left", "right", "up", "down"), OUTPAINT_STEP_PIXELS)
+    return ReplyIntent(
+        "outpaint", {**values, "prompt": _clean_prompt(_EDGE_PATTERN.sub("", tail_text))}
+    )
 
 
-def _preset_alone(match: re.Match[str]) -> Wish:
-    return Wish("outpaint", {"preset": _preset(match)})
+def _parse_preset(match: re.Match[str]) -> ReplyIntent:
+    return ReplyIntent("outpaint", {"preset": _preset_name(match)})
 
 
-def _preset(match: re.Match[str]) -> str:
+def _preset_name(match: re.Match[str]) -> str:
     if match["zoom"]:
         return f"zoom out {match['by'] or '1.5'}x"
     if match["pan"]:
@@ -161,31 +173,31 @@ def _preset(match: re.Match[str]) -> str:
     return "make square" if match["square"] else f"to {match['ratio']}"
 
 
-def _prompt(words: str) -> str:
+def _clean_prompt(words: str) -> str:
     return " ".join(re.sub(r"^\W*(?:and|with|to|px|the)?\s*:?\s*", "", words.strip()).split())
 
 
-def _inpaint(match: re.Match[str]) -> Wish:
+def _parse_inpaint(match: re.Match[str]) -> ReplyIntent:
     shape, colon, prompt = match["rest"].partition(":")
-    if colon and _SHAPE.fullmatch(shape):
-        return Wish("inpaint", {"mask_shape": shape.strip(), "prompt": prompt.strip()})
-    return Wish("inpaint", {"prompt": match["rest"].strip()})
+    if colon and _SHAPE_PATTERN.fullmatch(shape):
+        return ReplyIntent("inpaint", {"mask_shape": shape.strip(), "prompt": prompt.strip()})
+    return ReplyIntent("inpaint", {"prompt": match["rest"].strip()})
 
 
-def _loop(match: re.Match[str]) -> Wish:
+def _parse_loopback(match: re.Match[str]) -> ReplyIntent:
     loops = {"loops": int(match["loops"])} if match["loops"] else {}
-    return Wish("loopback", {**loops, "prompt": match["rest"].strip(" :,")})
+    return ReplyIntent("loopback", {**loops, "prompt": match["rest"].strip(" :,")})
 
 
-_VERBS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Wish | None]], ...] = (
-    (_HELP, lambda match: Wish(HELP)),
-    (_AGAIN, lambda match: Wish(AGAIN)),
-    (_UPSCALE, _upscale),
-    (_DESCRIBE, lambda match: Wish("interrogate", {"method": "caption"})),
-    (_TAGS, lambda match: Wish("interrogate", {"method": "tags"})),
-    (_PRESET, _preset_alone),
-    (_OUTPAINT, _outpaint),
-    (_INPAINT, _inpaint),
-    (_LOOP, _loop),
-    (_REPAINT, lambda match: Wish("img2img", {"prompt": match["rest"].strip()})),
+_VERB_PARSERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], ReplyIntent | None]], ...] = (
+    (_HELP_PATTERN, lambda match: ReplyIntent(HELP_KIND)),
+    (_AGAIN_PATTERN, lambda match: ReplyIntent(AGAIN_KIND)),
+    (_UPSCALE_PATTERN, _parse_upscale),
+    (_DESCRIBE_PATTERN, lambda match: ReplyIntent("interrogate", {"method": "caption"})),
+    (_TAGS_PATTERN, lambda match: ReplyIntent("interrogate", {"method": "tags"})),
+    (_PRESET_PATTERN, _parse_preset),
+    (_OUTPAINT_PATTERN, _parse_outpaint),
+    (_INPAINT_PATTERN, _parse_inpaint),
+    (_LOOP_PATTERN, _parse_loopback),
+    (_REPAINT_PATTERN, lambda match: ReplyIntent("img2img", {"prompt": match["rest"].strip()})),
 )

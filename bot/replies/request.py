@@ -8,9 +8,9 @@ import discord
 
 from bot.errors import NotAllowed
 from bot.locales import language_of
-from bot.policy import Asker
-from bot.reply_to import DEFAULT_FILE_LIMIT, ReplyTo
-from bot.requests import asker_of
+from bot.policy import RequestContext
+from bot.reply_to import DEFAULT_FILE_LIMIT_BYTES, ReplyTarget
+from bot.requests import context_of
 
 log = logging.getLogger(__name__)
 
@@ -38,17 +38,17 @@ class MessageRequest:
         return None if self._message.guild is None else str(self._message.guild.id)
 
     @property
-    def asker(self) -> Asker:
+    def request_context(self) -> RequestContext:
         """The channel and the member's roles."""
-        return asker_of(self._message.author, self._message.channel)
+        return context_of(self._message.author, self._message.channel)
 
     @property
-    def own_language(self) -> str:
+    def user_language(self) -> str:
         """The language of the server: messages do not tell their author's."""
-        return self.common_language
+        return self.guild_language
 
     @property
-    def common_language(self) -> str:
+    def guild_language(self) -> str:
         """The language of the server; English in a direct message."""
         guild = self._message.guild
         return language_of(None if guild is None else guild.preferred_locale)
@@ -58,7 +58,7 @@ class MessageRequest:
         """Whether only the member can see the answer: others in the channel see replies."""
         return False
 
-    async def answer(self, words: str, *, private: bool = False) -> ReplyTo:
+    async def send_answer(self, words: str, *, private: bool = False) -> ReplyTarget:
         """Reply to the message, without ringing."""
         if private:
             raise NotAllowed(
@@ -67,18 +67,18 @@ class MessageRequest:
             )
         self._card = await self._message.reply(words, mention_author=False)
         guild = self._message.guild
-        return ReplyTo(
+        return ReplyTarget(
             application_id=0,
             token="",
             asked_at=self._message.created_at,
             channel_id=self._message.channel.id,
             guild_id=None if guild is None else guild.id,
             message_id=self._card.id,
-            file_limit=DEFAULT_FILE_LIMIT if guild is None else guild.filesize_limit,
+            file_limit=DEFAULT_FILE_LIMIT_BYTES if guild is None else guild.filesize_limit,
             own=True,
         )
 
-    async def refuse(self, words: str) -> None:
+    async def show_refusal(self, words: str) -> None:
         """Say why it does not go on, in place of the answer if there is one. Never raises."""
         try:
             if self._card is None:

@@ -7,16 +7,16 @@ from typing import Any
 
 import re2
 
-MAX_MEMORY = 1 << 20  # bytes of one pattern's machine
-KNOWN = 1024  # compiled patterns kept
+MAX_PATTERN_BYTES = 1 << 20  # bytes of one pattern's machine
+MAX_CACHED_PATTERNS = 1024  # compiled patterns kept
 
 
 class PatternError(ValueError):
     """A pattern cannot be read; the words say where."""
 
 
-@lru_cache(maxsize=KNOWN)
-def compiled(pattern: str) -> Any:
+@lru_cache(maxsize=MAX_CACHED_PATTERNS)
+def compile_pattern(pattern: str) -> Any:
     """Compile a pattern, which upper and lower case do not matter to.
 
     Raises:
@@ -25,7 +25,7 @@ def compiled(pattern: str) -> Any:
     options = re2.Options()
     options.case_sensitive = False
     options.log_errors = False
-    options.max_mem = MAX_MEMORY
+    options.max_mem = MAX_PATTERN_BYTES
     try:
         return re2.compile(pattern, options)
     except re2.error as error:
@@ -34,7 +34,7 @@ def compiled(pattern: str) -> Any:
         raise PatternError(words) from error
 
 
-def found(pattern: str, text: str) -> str | None:
+def find_match(pattern: str, text: str) -> str | None:
     """Return the first part of a text that a pattern fits, or None."""
-    match = compiled(pattern).search(text)
+    match = compile_pattern(pattern).search(text)
     return None if match is None else str(match[0])

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from bot.errors import NotAllowed
-from bot.policy.rules import Rules
-from bot.safety.letters import Reading
+from bot.policy.rules import GuildSettings
+from bot.safety.letters import NormalisedText
 from bot.safety.minors import check_minors
-from bot.safety.patterns import found
+from bot.safety.patterns import find_match
 from inference.jobs import Job
 
-MAX_SHOWN = 60  # characters of a stranger's text that are given back
+MAX_QUOTED_CHARACTERS = 60  # characters of a stranger's text that are given back
 
 
-def check_prompt(rules: Rules, job: Job) -> None:
+def check_prompt(rules: GuildSettings, job: Job) -> None:
     """Refuse a job by its words; a negative prompt says what should not be there, and is free.
 
     Raises:
-        NeverAllowed: it joins minors with what is sexual.
+        ProhibitedContent: it joins minors with what is sexual.
         NotAllowed: it says what the server's admins forbid.
     """
     prompt = str(getattr(job, "prompt", ""))
@@ -25,7 +25,7 @@ def check_prompt(rules: Rules, job: Job) -> None:
         check_words(rules, prompt)
 
 
-def check_words(rules: Rules, prompt: str) -> None:
+def check_words(rules: GuildSettings, prompt: str) -> None:
     """Refuse words and patterns that a server's admins forbid.
 
     Raises:
@@ -33,21 +33,21 @@ def check_words(rules: Rules, prompt: str) -> None:
     """
     if not (rules.banned_words or rules.banned_patterns):
         return
-    reading = Reading(prompt)
+    reading = NormalisedText(prompt)
     for word in rules.banned_words:
-        if reading.has(word):
-            raise _refusal(word.removesuffix("*"))
+        if reading.contains_word(word):
+            raise _forbidden_text_error(word.removesuffix("*"))
     for pattern in rules.banned_patterns:
         for text in (reading.text, *(form.strip() for form in reading.forms)):
-            part = found(pattern, text)
+            part = find_match(pattern, text)
             if part is not None:
-                raise _refusal(part)
+                raise _forbidden_text_error(part)
 
 
-def _refusal(said: str) -> NotAllowed:
-    shown = " ".join(said.replace("`", "ˋ").split())[:MAX_SHOWN]
+def _forbidden_text_error(forbidden_text: str) -> NotAllowed:
+    quoted_text = " ".join(forbidden_text.replace("`", "ˋ").split())[:MAX_QUOTED_CHARACTERS]
     return NotAllowed(
         "Your prompt says “{said}”, which this server does not allow, however it is written. "
         "Leave it out.",
-        said=shown,
+        said=quoted_text,
     )

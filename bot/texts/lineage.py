@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from bot.locales import say
-from bot.texts.made import STATES, facts, prompt_of, title
-from bot.texts.signs import within
+from bot.locales import translate
+from bot.texts.made import STATE_LABELS, kind_title, prompt_suffix, summary_line
+from bot.texts.signs import join_limited
 from storage.records import JobRecord, JobState
 
-MAX_TREE = 1800  # characters
-DEEPEST = 6  # levels that are indented
-LONGEST_PROMPT = 40  # characters
+MAX_TREE_CHARACTERS = 1800  # characters
+MAX_INDENT_LEVELS = 6  # levels that are indented
+MAX_TREE_PROMPT_CHARACTERS = 40  # characters
 
 
-def lineage(records: Sequence[JobRecord], shown: str) -> str:
+def lineage_tree(records: Sequence[JobRecord], marked_id: str) -> str:
     """Draw jobs under what each was made from, oldest first; `shown` is the id of the one marked.
 
     Empty where there is nothing but that one.
@@ -22,36 +22,40 @@ def lineage(records: Sequence[JobRecord], shown: str) -> str:
     if len(records) < 2:
         return ""
     children: dict[str | None, list[JobRecord]] = {}
-    known = {record.id for record in records}
+    known_ids = {record.id for record in records}
     for record in records:
-        parent = record.parent if record.parent in known else None
+        parent = record.parent if record.parent in known_ids else None
         children.setdefault(parent, []).append(record)
-    head = say("**Where it comes from, and what came of it**")
-    return within(MAX_TREE, [head, *_lines(children, shown)])
+    head = translate("**Where it comes from, and what came of it**")
+    return join_limited(MAX_TREE_CHARACTERS, [head, *_tree_lines(children, marked_id)])
 
 
-def _lines(children: dict[str | None, list[JobRecord]], shown: str) -> Iterator[str]:
-    left = [(record, 0) for record in reversed(children.get(None, ()))]
-    while left:
-        record, depth = left.pop()
-        yield _line(record, min(depth, DEEPEST), is_shown=record.id == shown)
-        left += [(child, depth + 1) for child in reversed(children.get(record.id, ()))]
+def _tree_lines(children: dict[str | None, list[JobRecord]], marked_id: str) -> Iterator[str]:
+    pending_records = [(record, 0) for record in reversed(children.get(None, ()))]
+    while pending_records:
+        record, depth = pending_records.pop()
+        yield _tree_line(record, min(depth, MAX_INDENT_LEVELS), is_marked=record.id == marked_id)
+        pending_records += [(child, depth + 1) for child in reversed(children.get(record.id, ()))]
 
 
-def _line(record: JobRecord, depth: int, *, is_shown: bool) -> str:
+def _tree_line(record: JobRecord, depth: int, *, is_marked: bool) -> str:
     indent = "\u2003" * max(0, depth - 1) + "└ " * bool(depth)
-    what = facts(record) if record.state is JobState.DONE else say(STATES[record.state])
-    mark = " ◀ " + say("this one") if is_shown else ""
-    line = f"{indent}…{record.id[-4:]} **{title(record.kind)}** · {what}"
-    return line + prompt_of(record, LONGEST_PROMPT) + mark
+    what = (
+        summary_line(record)
+        if record.state is JobState.DONE
+        else translate(STATE_LABELS[record.state])
+    )
+    mark = " ◀ " + translate("this one") if is_marked else ""
+    line = f"{indent}…{record.id[-4:]} **{kind_title(record.kind)}** · {what}"
+    return line + prompt_suffix(record, MAX_TREE_PROMPT_CHARACTERS) + mark
 
 
-def offered(records: Iterable[JobRecord]) -> dict[str, str]:
+def job_choices(records: Iterable[JobRecord]) -> dict[str, str]:
     """Name jobs for a list to choose from: id to words."""
-    return {record.id: name_of(record) for record in records}
+    return {record.id: job_label(record) for record in records}
 
 
-def name_of(record: JobRecord) -> str:
+def job_label(record: JobRecord) -> str:
     """Name a job in a list to choose from."""
     prompt = record.params.get("prompt") or ""
-    return f"{title(record.kind)} …{record.id[-4:]} {prompt}".strip()
+    return f"{kind_title(record.kind)} …{record.id[-4:]} {prompt}".strip()

@@ -6,42 +6,48 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-MAX_CONTENT = 2000  # characters of a message
-TOKEN = re.compile(r"(<t:\d+(?::[tTdDfFR])?>|<(?:#|@&?)\d+>)")
+MAX_MESSAGE_CHARACTERS = 2000  # characters of a message
+MENTION_PATTERN = re.compile(r"(<t:\d+(?::[tTdDfFR])?>|<(?:#|@&?)\d+>)")
 """A time, a channel, a role or a member, as Discord shows them."""
 
 
-def plain(text: str, limit: int) -> str:
+def escape_untrusted(text: str, limit: int) -> str:
     """Make a stranger's text harmless: no markdown, no control or direction signs, bounded."""
-    kept = visible(text)
-    if len(kept) > limit:
-        kept = kept[: limit - 1] + "…"
-    return "".join(f"\\{sign}" if sign in "\\`*_~|>#[]()-" else sign for sign in kept)
+    clean_text = strip_control_chars(text)
+    if len(clean_text) > limit:
+        clean_text = clean_text[: limit - 1] + "…"
+    return "".join(f"\\{sign}" if sign in "\\`*_~|>#[]()-" else sign for sign in clean_text)
 
 
-def worded(text: str, limit: int) -> str:
+def escape_error_text(text: str, limit: int) -> str:
     """Make a refusal of ours harmless, which may quote a stranger; times and channels stay."""
-    parts = TOKEN.split(visible(text)[:limit])
-    return "".join(part if n % 2 else plain(part, limit) for n, part in enumerate(parts))
+    parts = MENTION_PATTERN.split(strip_control_chars(text)[:limit])
+    return "".join(part if n % 2 else escape_untrusted(part, limit) for n, part in enumerate(parts))
 
 
-def quote(text: str, limit: int) -> str:
+def inline_code(text: str, limit: int) -> str:
     """Show a stranger's text as code on one line, bounded."""
-    kept = "".join(" " if sign.isspace() else sign for sign in text)
-    kept = "".join(sign for sign in kept if unicodedata.category(sign) not in ("Cc", "Cf", "Cs"))
-    kept = kept.replace("`", "ˋ").strip()
-    return f"`{kept[: limit - 1] + '…' if len(kept) > limit else kept}`" if kept else ""
+    clean_text = "".join(" " if sign.isspace() else sign for sign in text)
+    clean_text = "".join(
+        sign for sign in clean_text if unicodedata.category(sign) not in ("Cc", "Cf", "Cs")
+    )
+    clean_text = clean_text.replace("`", "ˋ").strip()
+    return (
+        f"`{clean_text[: limit - 1] + '…' if len(clean_text) > limit else clean_text}`"
+        if clean_text
+        else ""
+    )
 
 
-def block(text: str, limit: int | None = None) -> str:
+def code_block(text: str, limit: int | None = None) -> str:
     """Show a stranger's text as it is laid out, bounded."""
-    kept = visible(text).replace("`", "ˋ").strip("\n")
-    if limit is not None and len(kept) > limit:
-        kept = kept[: limit - 1] + "…"
-    return f"```\n{kept}\n```"
+    clean_text = strip_control_chars(text).replace("`", "ˋ").strip("\n")
+    if limit is not None and len(clean_text) > limit:
+        clean_text = clean_text[: limit - 1] + "…"
+    return f"```\n{clean_text}\n```"
 
 
-def visible(text: str) -> str:
+def strip_control_chars(text: str) -> str:
     """Take out control and direction signs; keep the lines."""
     return "".join(
         sign
@@ -50,7 +56,7 @@ def visible(text: str) -> str:
     )
 
 
-def within(limit: int, lines: Iterable[str]) -> str:
+def join_limited(limit: int, lines: Iterable[str]) -> str:
     """Join the lines that say something, cut to `limit` characters."""
     text = "\n".join(line for line in lines if line)
     return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,73 +1,79 @@
 """Buttons that outlive the bot's process, the forms they open, and the rows they stand in."""
 
 from bot.views.base import JobButton, client_of
-from bot.views.buttons import Again, Cancel, Delete, Show
+from bot.views.buttons import CancelButton, DeleteButton, RedeliverButton, RerunButton
 from bot.views.cells import (
-    Go,
-    Grid,
-    Invert,
-    MarkBackground,
-    MarkFace,
-    MarkSubject,
-    PickCells,
+    CellSelect,
+    InvertMaskButton,
+    MaskGridButton,
+    RepaintMaskButton,
+    SegmentBackgroundButton,
+    SegmentFaceButton,
+    SegmentSubjectButton,
 )
-from bot.views.history import PickJob
-from bot.views.moderation import CaseButton, Release, Remove, Report
-from bot.views.outpaint import Arrows, Extend
+from bot.views.history import JobSelect
+from bot.views.moderation import CaseButton, ReleaseButton, RemoveButton, ReportButton
+from bot.views.outpaint import OutpaintButton, OutpaintMenuButton
 from bot.views.results import (
-    Describe,
-    Edit,
-    Enlarge,
-    Parameters,
-    Single,
-    UseAsPrompt,
-    VaryStrong,
-    VarySubtle,
+    EditButton,
+    InterrogateButton,
+    ShowOneButton,
+    ShowParametersButton,
+    UpscaleButton,
+    UseAsPromptButton,
+    VaryStrongButton,
+    VarySubtleButton,
 )
-from bot.views.rows import for_ended, for_history, for_outbox, for_picture, for_waiting
-from bot.views.seams import MendSeam
-from bot.views.settings import Choose, OpenForm, PickPage
+from bot.views.rows import (
+    view_for_ended,
+    view_for_history,
+    view_for_image,
+    view_for_outbox,
+    view_for_waiting,
+)
+from bot.views.seams import RepairSeamButton
+from bot.views.settings import OpenModalButton, PageSelect, SettingSelect
 
-BUTTONS: tuple[type[JobButton | PickCells | PickJob | CaseButton], ...] = (
-    Again,
-    Delete,
-    Cancel,
-    Show,
-    Single,
-    VarySubtle,
-    VaryStrong,
-    Edit,
-    Enlarge,
-    Describe,
-    Parameters,
-    UseAsPrompt,
-    Grid,
-    MendSeam,
-    Arrows,
-    Extend,
-    PickCells,
-    Invert,
-    MarkSubject,
-    MarkBackground,
-    MarkFace,
-    Go,
-    PickJob,
-    Report,
-    Release,
-    Remove,
+PERSISTENT_BUTTONS: tuple[type[JobButton | CellSelect | JobSelect | CaseButton], ...] = (
+    RerunButton,
+    DeleteButton,
+    CancelButton,
+    RedeliverButton,
+    ShowOneButton,
+    VarySubtleButton,
+    VaryStrongButton,
+    EditButton,
+    UpscaleButton,
+    InterrogateButton,
+    ShowParametersButton,
+    UseAsPromptButton,
+    MaskGridButton,
+    RepairSeamButton,
+    OutpaintMenuButton,
+    OutpaintButton,
+    CellSelect,
+    InvertMaskButton,
+    SegmentSubjectButton,
+    SegmentBackgroundButton,
+    SegmentFaceButton,
+    RepaintMaskButton,
+    JobSelect,
+    ReportButton,
+    ReleaseButton,
+    RemoveButton,
 )
 """Every button, so that one process can answer those of an earlier one."""
 
-PANEL = (PickPage, Choose, OpenForm)
+PANEL_ITEMS = (PageSelect, SettingSelect, OpenModalButton)
 """What the settings panel is made of."""
 
 __all__ = [
-    "BUTTONS",
-    "PANEL",
+    "PANEL_ITEMS",
+    "PERSISTENT_BUTTONS",
     "client_of",
-    "for_ended",
-    "for_history",
-    "for_outbox",
-    "for_picture",
-    "for_waiting",
+    "view_for_ended",
+    "view_for_history",
+    "view_for_image",
+    "view_for_outbox",
+    "view_for_waiting",
 ]

@@ -8,21 +8,23 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 import discord
 
 from bot import policy
-from bot.answers import answering
-from bot.errors import JobGone, NotYours
-from bot.locales import say
-from bot.sentences import english
+from bot.answers import handle_errors
+from bot.errors import JobNotFound, NotJobOwner
+from bot.locales import translate
+from bot.sentences import gettext_noop
 from storage.errors import UnknownJob
 from storage.records import JobRecord
 
 if TYPE_CHECKING:
-    from bot.client import Easel
+    from bot.client import EaselBot
 
-JOB = r"(?P<job>[0-9a-z]{20})"
-ASK_YOURSELF = english("Ask for one of your own with a command.")
+JOB_ID_PATTERN = r"(?P<job>[0-9a-z]{20})"
+OWN_JOB_HINT = gettext_noop("Ask for one of your own with a command.")
 
 
-class JobButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=rf"easel:none:{JOB}"):
+class JobButton(
+    discord.ui.DynamicItem[discord.ui.Button[Any]], template=rf"easel:none:{JOB_ID_PATTERN}"
+):
     """A button that belongs to a job; pressing it calls `press` and answers what that raises."""
 
     verb: ClassVar[str]
@@ -33,7 +35,7 @@ class JobButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=rf"ease
     def __init__(self, job_id: str, label: str | None = None, suffix: str = "") -> None:
         super().__init__(
             discord.ui.Button(
-                label=say(label or self.label),
+                label=translate(label or self.label),
                 emoji=self.emoji,
                 style=self.style,
                 custom_id=f"easel:{self.verb}{suffix}:{job_id}",
@@ -50,38 +52,38 @@ class JobButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=rf"ease
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         """Press, and answer what goes wrong."""
-        async with answering(interaction):
-            await self.press(interaction, await record_of(interaction, self.job_id))
+        async with handle_errors(interaction):
+            await self.on_click(interaction, await fetch_record(interaction, self.job_id))
 
-    async def press(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
+    async def on_click(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
         """Do what the button says."""
-        raise JobGone
+        raise JobNotFound
 
 
-async def record_of(interaction: discord.Interaction[Any], job_id: str) -> JobRecord:
+async def fetch_record(interaction: discord.Interaction[Any], job_id: str) -> JobRecord:
     """Return the job that a button belongs to.
 
     Raises:
-        JobGone: it is no longer stored.
+        JobNotFound: it is no longer stored.
     """
     try:
-        return await client_of(interaction).jobs.get(job_id)
+        return await client_of(interaction).jobs.get_job(job_id)
     except UnknownJob as error:
-        raise JobGone from error
+        raise JobNotFound from error
 
 
-def refuse_others(
-    interaction: discord.Interaction[Any], record: JobRecord, instead: str = ASK_YOURSELF
+def require_owner(
+    interaction: discord.Interaction[Any], record: JobRecord, instead: str = OWN_JOB_HINT
 ) -> None:
     """Let only the job's owner go on.
 
     Raises:
-        NotYours: it is somebody else's.
+        NotJobOwner: it is somebody else's.
     """
     if not policy.may_use(str(interaction.user.id), record.owner):
-        raise NotYours(record.owner, instead)
+        raise NotJobOwner(record.owner, instead)
 
 
-def client_of(interaction: discord.Interaction[Any]) -> Easel:
+def client_of(interaction: discord.Interaction[Any]) -> EaselBot:
     """Return the bot that an interaction came to."""
-    return cast("Easel", interaction.client)
+    return cast("EaselBot", interaction.client)

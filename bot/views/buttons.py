@@ -7,80 +7,90 @@ from typing import Any
 import discord
 
 from bot import policy, texts
-from bot.errors import NotYours
+from bot.errors import NotJobOwner
 from bot.requests import InteractionRequest
-from bot.sentences import english
-from bot.views.base import JOB, JobButton, client_of, refuse_others
-from bot.views.results import repeated
+from bot.sentences import gettext_noop
+from bot.views.base import JOB_ID_PATTERN, JobButton, client_of, require_owner
+from bot.views.results import with_new_seed
 from storage.records import JobRecord, JobState
 
 
-class Again(JobButton, template=rf"easel:again:{JOB}"):
+class RerunButton(JobButton, template=rf"easel:again:{JOB_ID_PATTERN}"):
     """The same job once more, with a new seed."""
 
     verb = "again"
-    label = english("Again")
+    label = gettext_noop("Again")
     emoji = "🔁"
 
-    async def press(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
+    async def on_click(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
         """Queue the job anew, from the same pictures."""
-        refuse_others(interaction, record)
+        require_owner(interaction, record)
         request = InteractionRequest(interaction)
-        await client_of(interaction).desk.again(request, repeated(record), record)
+        await client_of(interaction).desk.submit_rerun(request, with_new_seed(record), record)
 
 
-class Delete(JobButton, template=rf"easel:delete:{JOB}"):
+class DeleteButton(JobButton, template=rf"easel:delete:{JOB_ID_PATTERN}"):
     """Take the message away."""
 
     verb = "delete"
-    label = english("Delete")
+    label = gettext_noop("Delete")
     emoji = "🗑️"
 
-    async def press(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
+    async def on_click(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
         """Delete the message that the button is under."""
         if not policy.may_delete(
-            str(interaction.user.id), record.owner, manages_messages=_manages(interaction)
+            str(interaction.user.id),
+            record.owner,
+            manages_messages=_can_manage_messages(interaction),
         ):
-            raise NotYours(record.owner, "Only they and moderators may delete it.")
+            raise NotJobOwner(record.owner, "Only they and moderators may delete it.")
         await interaction.response.defer()
         await interaction.delete_original_response()
 
 
-class Cancel(JobButton, template=rf"easel:cancel:{JOB}"):
+class CancelButton(JobButton, template=rf"easel:cancel:{JOB_ID_PATTERN}"):
     """Call a waiting or running job off."""
 
     verb = "cancel"
-    label = english("Cancel")
+    label = gettext_noop("Cancel")
     emoji = "✖️"
 
-    async def press(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
+    async def on_click(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
         """Cancel the job; its card then says so."""
         if not policy.may_cancel(
-            str(interaction.user.id), record.owner, manages_messages=_manages(interaction)
+            str(interaction.user.id),
+            record.owner,
+            manages_messages=_can_manage_messages(interaction),
         ):
-            raise NotYours(record.owner, "Only they and moderators may cancel it.")
+            raise NotJobOwner(record.owner, "Only they and moderators may cancel it.")
         if record.state.is_terminal:
-            await interaction.response.send_message(texts.not_cancelled(record), ephemeral=True)
+            await interaction.response.send_message(
+                texts.not_cancelled_message(record), ephemeral=True
+            )
             return
         await interaction.response.defer()
-        own = str(interaction.user.id) == record.owner
-        after = await client_of(interaction).dispatcher.cancel(record.id, record.owner, keep=own)
-        if after.state is not JobState.CANCELLED:
-            await interaction.followup.send(texts.not_cancelled(after), ephemeral=True)
+        is_owner = str(interaction.user.id) == record.owner
+        updated_record = await client_of(interaction).dispatcher.cancel_job(
+            record.id, record.owner, keep=is_owner
+        )
+        if updated_record.state is not JobState.CANCELLED:
+            await interaction.followup.send(
+                texts.not_cancelled_message(updated_record), ephemeral=True
+            )
 
 
-class Show(JobButton, template=rf"easel:show:{JOB}"):
+class RedeliverButton(JobButton, template=rf"easel:show:{JOB_ID_PATTERN}"):
     """Show a result that could not be delivered."""
 
     verb = "show"
-    label = english("Show result")
+    label = gettext_noop("Show result")
     emoji = "📬"
 
-    async def press(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
+    async def on_click(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
         """Deliver the result as the answer to this press."""
-        refuse_others(interaction, record, english("Only they can have it shown."))
-        await client_of(interaction).desk.show(interaction, record)
+        require_owner(interaction, record, gettext_noop("Only they can have it shown."))
+        await client_of(interaction).desk.redeliver_result(interaction, record)
 
 
-def _manages(interaction: discord.Interaction[Any]) -> bool:
+def _can_manage_messages(interaction: discord.Interaction[Any]) -> bool:
     return interaction.permissions.manage_messages and interaction.guild_id is not None

@@ -12,36 +12,38 @@ from typing import Any, ClassVar, Self
 
 import discord
 
-from bot.answers import answering
+from bot.answers import handle_errors
 from bot.errors import UserError
-from bot.locales import say
+from bot.locales import translate
 from bot.requests import InPlaceRequest, InteractionRequest
-from bot.sentences import english
-from bot.views.base import JOB, JobButton, client_of, record_of, refuse_others
-from bot.views.forms import Filled, JobForm
-from bot.views.results import PictureButton, work_on
-from inference.jobs import Inpaint, Preview
+from bot.sentences import gettext_noop
+from bot.views.base import JOB_ID_PATTERN, JobButton, client_of, fetch_record, require_owner
+from bot.views.forms import FormValues, JobModal
+from bot.views.results import ImageButton, submit_on_result
+from inference.jobs import InpaintJob, PreviewJob
 from storage.records import JobRecord
 
-LETTERS, ROWS = "ABCDE", range(1, 6)
-CELLS = tuple(f"{letter}{row}" for row in ROWS for letter in LETTERS)
-PAINTED = ("prompt", "negative_prompt", "strength", "steps", "guidance")
+GRID_LETTERS, GRID_ROWS = "ABCDE", range(1, 6)
+GRID_CELLS = tuple(f"{letter}{row}" for row in GRID_ROWS for letter in GRID_LETTERS)
+INPAINT_FORM_OPTIONS = ("prompt", "negative_prompt", "strength", "steps", "guidance")
 
 
-class PickCells(discord.ui.DynamicItem[discord.ui.Select[Any]], template=rf"easel:cells:{JOB}"):
+class CellSelect(
+    discord.ui.DynamicItem[discord.ui.Select[Any]], template=rf"easel:cells:{JOB_ID_PATTERN}"
+):
     """All cells of the grid in one select."""
 
-    def __init__(self, job_id: str, chosen: str = "") -> None:
-        picked = set(chosen.split(" + "))
+    def __init__(self, job_id: str, mask_shape: str = "") -> None:
+        selected_cells = set(mask_shape.split(" + "))
         super().__init__(
             discord.ui.Select(
                 custom_id=f"easel:cells:{job_id}",
-                placeholder=say("Pick the cells to repaint"),
+                placeholder=translate("Pick the cells to repaint"),
                 min_values=1,
-                max_values=len(CELLS),
+                max_values=len(GRID_CELLS),
                 options=[
-                    discord.SelectOption(label=cell, value=cell, default=cell in picked)
-                    for cell in CELLS
+                    discord.SelectOption(label=cell, value=cell, default=cell in selected_cells)
+                    for cell in GRID_CELLS
                 ],
             )
         )
@@ -56,92 +58,100 @@ class PickCells(discord.ui.DynamicItem[discord.ui.Select[Any]], template=rf"ease
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         """Turn the message into a preview of the cells."""
-        async with answering(interaction):
-            record = await record_of(interaction, self.job_id)
-            refuse_others(interaction, record)
-            cells = [cell for cell in CELLS if cell in self.item.values]
+        async with handle_errors(interaction):
+            record = await fetch_record(interaction, self.job_id)
+            require_owner(interaction, record)
+            cells = [cell for cell in GRID_CELLS if cell in self.item.values]
             if not cells:
                 raise UserError("Pick at least one cell.")
-            job = Preview(mask_shape=" + ".join(cells))
-            await client_of(interaction).desk.again(InPlaceRequest(interaction), job, record)
+            job = PreviewJob(mask_shape=" + ".join(cells))
+            await client_of(interaction).desk.submit_rerun(InPlaceRequest(interaction), job, record)
 
 
-class Invert(JobButton, template=rf"easel:invert:{JOB}"):
+class InvertMaskButton(JobButton, template=rf"easel:invert:{JOB_ID_PATTERN}"):
     """Everything but the mask."""
 
     verb = "invert"
-    label = english("Swap inside and outside")
+    label = gettext_noop("Swap inside and outside")
     emoji = "🔃"
 
-    async def press(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
+    async def on_click(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
         """Turn the message into a preview of the other part."""
-        refuse_others(interaction, record)
+        require_owner(interaction, record)
         mode = "masked" if record.params["mask_mode"] == "not masked" else "not masked"
-        job = Preview.decode({**record.params, "mask_mode": mode})
-        await client_of(interaction).desk.again(InPlaceRequest(interaction), job, record)
+        job = PreviewJob.from_params({**record.params, "mask_mode": mode})
+        await client_of(interaction).desk.submit_rerun(InPlaceRequest(interaction), job, record)
 
 
-class MarkThing(JobButton, template=rf"easel:none:{JOB}"):
+class SegmentButton(JobButton, template=rf"easel:none:{JOB_ID_PATTERN}"):
     """What a network finds in the picture, in one click."""
 
     thing: ClassVar[str]
 
-    async def press(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
+    async def on_click(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
         """Turn the message into a preview of it."""
-        refuse_others(interaction, record)
-        job = Preview(mask_shape=self.thing)
-        await client_of(interaction).desk.again(InPlaceRequest(interaction), job, record)
+        require_owner(interaction, record)
+        job = PreviewJob(mask_shape=self.thing)
+        await client_of(interaction).desk.submit_rerun(InPlaceRequest(interaction), job, record)
 
 
-class MarkSubject(MarkThing, template=rf"easel:subject:{JOB}"):
+class SegmentSubjectButton(SegmentButton, template=rf"easel:subject:{JOB_ID_PATTERN}"):
     """What stands out."""
 
-    verb, label, emoji, thing = "subject", english("Subject"), "🧍", "subject"
+    verb, label, emoji, thing = "subject", gettext_noop("Subject"), "🧍", "subject"
 
 
-class MarkBackground(MarkThing, template=rf"easel:background:{JOB}"):
+class SegmentBackgroundButton(SegmentButton, template=rf"easel:background:{JOB_ID_PATTERN}"):
     """All but what stands out."""
 
-    verb, label, emoji, thing = "background", english("Background"), "🏞️", "background"
+    verb, label, emoji, thing = "background", gettext_noop("Background"), "🏞️", "background"
 
 
-class MarkFace(MarkThing, template=rf"easel:face:{JOB}"):
+class SegmentFaceButton(SegmentButton, template=rf"easel:face:{JOB_ID_PATTERN}"):
     """The faces."""
 
-    verb, label, emoji, thing = "face", english("Face"), "🙂", "face"
+    verb, label, emoji, thing = "face", gettext_noop("Face"), "🙂", "face"
 
 
-class Go(JobButton, template=rf"easel:go:{JOB}"):
+class RepaintMaskButton(JobButton, template=rf"easel:go:{JOB_ID_PATTERN}"):
     """Repaint what the preview shows."""
 
     verb = "go"
-    label = english("Go")
+    label = gettext_noop("Go")
     emoji = "🖌️"
     style = discord.ButtonStyle.primary
 
-    async def press(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
+    async def on_click(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
         """Ask for the words, then queue the inpainting."""
-        refuse_others(interaction, record)
+        require_owner(interaction, record)
         mask = {name: record.params[name] for name in ("mask_shape", "mask_mode")}
 
-        async def submit(answer: discord.Interaction[Any], filled: Filled) -> None:
-            job = Inpaint(**mask, **filled.values)
-            await client_of(answer).desk.again(InteractionRequest(answer), job, record)
+        async def submit_inpaint(answer: discord.Interaction[Any], form_values: FormValues) -> None:
+            job = InpaintJob(**mask, **form_values.values)
+            await client_of(answer).desk.submit_rerun(InteractionRequest(answer), job, record)
 
-        filled = await client_of(interaction).gate.filled(interaction.guild_id, Inpaint, {})
-        form = JobForm(say("What should be there?"), Inpaint, PAINTED, submit, filled=filled)
+        option_values = await client_of(interaction).gate.fill_guild_defaults(
+            interaction.guild_id, InpaintJob, {}
+        )
+        form = JobModal(
+            translate("What should be there?"),
+            InpaintJob,
+            INPAINT_FORM_OPTIONS,
+            submit_inpaint,
+            initial_values=option_values,
+        )
         await interaction.response.send_modal(form)
 
 
-class Grid(PictureButton, template=rf"easel:grid(?:\.(?P<number>\d))?:{JOB}"):
+class MaskGridButton(ImageButton, template=rf"easel:grid(?:\.(?P<number>\d))?:{JOB_ID_PATTERN}"):
     """A lettered grid over a result, from which to choose where to repaint it."""
 
     verb = "grid"
-    label = english("Inpaint")
+    label = gettext_noop("Inpaint")
     emoji = "🔲"
 
-    async def go_on(
-        self, interaction: discord.Interaction[Any], record: JobRecord, picture: dict[str, Any]
+    async def on_image(
+        self, interaction: discord.Interaction[Any], record: JobRecord, image: dict[str, Any]
     ) -> None:
         """Queue the grid."""
-        await work_on(interaction, Preview(show="grid"), record, picture)
+        await submit_on_result(interaction, PreviewJob(show="grid"), record, image)

@@ -7,31 +7,31 @@ from typing import Any
 
 import discord
 
-from bot.answers import Form
-from bot.errors import NotANumber, TooLongForAForm
-from bot.locales import described, option_name, say
-from bot.sentences import english
-from inference.jobs import Job, Number, Option, Words, options
+from bot.answers import LocalisedModal
+from bot.errors import NotANumber, TextTooLongForForm
+from bot.locales import option_name, translate, translate_description
+from bot.sentences import gettext_noop
+from inference.jobs import Job, JobOption, NumberSpec, TextSpec, list_job_options
 
-MAX_TEXT = 4000  # characters of one input of a form
-MAX_LABEL = 45  # characters
-PROMPTED = ("prompt", "negative_prompt")
-LABELS = {
-    "prompt": english("Prompt"),
-    "negative_prompt": english("Negative prompt"),
-    "strength": english("Strength"),
-    "steps": english("Steps"),
-    "guidance": english("Guidance"),
-    "mask": english("Mask"),
-    "mask_shape": english("Mask shape"),
+MAX_INPUT_CHARACTERS = 4000  # characters of one input of a form
+MAX_LABEL_CHARACTERS = 45  # characters
+PROMPT_OPTIONS = ("prompt", "negative_prompt")
+OPTION_LABELS = {
+    "prompt": gettext_noop("Prompt"),
+    "negative_prompt": gettext_noop("Negative prompt"),
+    "strength": gettext_noop("Strength"),
+    "steps": gettext_noop("Steps"),
+    "guidance": gettext_noop("Guidance"),
+    "mask": gettext_noop("Mask"),
+    "mask_shape": gettext_noop("Mask shape"),
 }
 """Options as a form writes them; the slash command's names are all in small letters."""
-FORM_LIFE = 3600.0  # seconds until a form that was never sent is forgotten
+FORM_TIMEOUT_SECONDS = 3600.0  # seconds until a form that was never sent is forgotten
 
-Submit = Callable[[discord.Interaction[Any], "Filled"], Awaitable[None]]
+Submit = Callable[[discord.Interaction[Any], "FormValues"], Awaitable[None]]
 
 
-class Filled:
+class FormValues:
     """What a member wrote into a form."""
 
     def __init__(self, values: Mapping[str, Any], files: Mapping[str, discord.Attachment]) -> None:
@@ -41,7 +41,7 @@ class Filled:
         self.files = dict(files)
 
 
-class JobForm(Form):
+class JobModal(LocalisedModal):
     """A form over some options of a job, with at most 5 inputs in all."""
 
     def __init__(
@@ -51,7 +51,7 @@ class JobForm(Form):
         names: Sequence[str],
         submit: Submit,
         *,
-        filled: Mapping[str, Any] | None = None,
+        initial_values: Mapping[str, Any] | None = None,
         file: str | None = None,
     ) -> None:
         """Lay the form out.
@@ -61,83 +61,93 @@ class JobForm(Form):
             job_type: whose options they are.
             names: the options asked for; those that the job lacks are left out.
             submit: called with what was written.
-            filled: what stands in the inputs at first.
+            initial_values: what stands in the inputs at first.
             file: the name of a picture that may be attached.
 
         Raises:
-            TooLongForAForm: a text does not fit into an input.
+            TextTooLongForForm: a text does not fit into an input.
         """
-        super().__init__(title=title, timeout=FORM_LIFE)
+        super().__init__(title=title, timeout=FORM_TIMEOUT_SECONDS)
         self._submit = submit
-        known = {option.name: option for option in options(job_type)}
-        self._options = [known[name] for name in names if name in known]
+        options_by_name = {option.name: option for option in list_job_options(job_type)}
+        self._options = [options_by_name[name] for name in names if name in options_by_name]
         self._inputs: dict[str, discord.ui.TextInput[Any]] = {}
         self._uploads: dict[str, discord.ui.FileUpload[Any]] = {}
         if file is not None:
             self._uploads[file] = discord.ui.FileUpload(custom_id=file, required=False)
-            about = say("White is repainted")
-            self.add_item(_label(_called(file), about, self._uploads[file]))
+            description = translate("White is repainted")
+            self.add_item(_build_label(_option_label(file), description, self._uploads[file]))
         for option in self._options:
-            self._add(option, (filled or {}).get(option.name, option.default))
+            self._add_input(option, (initial_values or {}).get(option.name, option.default))
 
-    def _add(self, option: Option, value: Any) -> None:
-        written = "" if value is None else _written(value)
-        if len(written) > MAX_TEXT:
-            raise TooLongForAForm(option.name, len(written), MAX_TEXT)
-        longest = min(MAX_TEXT, option.spec.max_length) if isinstance(option.spec, Words) else 20
+    def _add_input(self, option: JobOption, value: Any) -> None:
+        text = "" if value is None else _format_value(value)
+        if len(text) > MAX_INPUT_CHARACTERS:
+            raise TextTooLongForForm(option.name, len(text), MAX_INPUT_CHARACTERS)
+        max_length = (
+            min(MAX_INPUT_CHARACTERS, option.spec.max_length)
+            if isinstance(option.spec, TextSpec)
+            else 20
+        )
         entry: discord.ui.TextInput[Any] = discord.ui.TextInput(
             custom_id=option.name,
-            style=_style(option),
-            default=written or None,
+            style=_text_style(option),
+            default=text or None,
             required=False,
-            max_length=longest,
+            max_length=max_length,
         )
         self._inputs[option.name] = entry
-        self.add_item(_label(_called(option.name), _bounds(option), entry))
+        self.add_item(_build_label(_option_label(option.name), _input_hint(option), entry))
 
     async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
         """Read the inputs and go on."""
         values: dict[str, Any] = {}
         for option in self._options:
             text = self._inputs[option.name].value.strip()
-            if text or not isinstance(option.spec, Number):
-                values[option.name] = _read(option, text)
+            if text or not isinstance(option.spec, NumberSpec):
+                values[option.name] = _parse_value(option, text)
         files = {name: upload.values[0] for name, upload in self._uploads.items() if upload.values}
-        await self._submit(interaction, Filled(values, files))
+        await self._submit(interaction, FormValues(values, files))
 
 
-def _called(name: str) -> str:
-    return say(LABELS[name]) if name in LABELS else option_name(name).capitalize()
+def _option_label(name: str) -> str:
+    return (
+        translate(OPTION_LABELS[name]) if name in OPTION_LABELS else option_name(name).capitalize()
+    )
 
 
-def _label(name: str, about: str, component: discord.ui.Item[Any]) -> discord.ui.Label[Any]:
-    return discord.ui.Label(text=name[:MAX_LABEL], description=about[:100], component=component)
+def _build_label(
+    name: str, description: str, component: discord.ui.Item[Any]
+) -> discord.ui.Label[Any]:
+    return discord.ui.Label(
+        text=name[:MAX_LABEL_CHARACTERS], description=description[:100], component=component
+    )
 
 
-def _style(option: Option) -> discord.TextStyle:
-    long = option.name in PROMPTED
+def _text_style(option: JobOption) -> discord.TextStyle:
+    long = option.name in PROMPT_OPTIONS
     return discord.TextStyle.paragraph if long else discord.TextStyle.short
 
 
-def _bounds(option: Option) -> str:
-    text = described(option.spec.text)
-    if isinstance(option.spec, Number):
+def _input_hint(option: JobOption) -> str:
+    text = translate_description(option.spec.text)
+    if isinstance(option.spec, NumberSpec):
         bounds = {"low": f"{option.spec.low:g}", "high": f"{option.spec.high:g}"}
-        return say("{text} ({low} to {high})", text=text, **bounds)
+        return translate("{text} ({low} to {high})", text=text, **bounds)
     return text
 
 
-def _written(value: Any) -> str:
+def _format_value(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _read(option: Option, text: str) -> Any:
+def _parse_value(option: JobOption, text: str) -> Any:
     """Read an input as its option's type; a decimal comma is understood.
 
     Raises:
         NotANumber: it is no such number.
     """
-    if not isinstance(option.spec, Number):
+    if not isinstance(option.spec, NumberSpec):
         return text
     try:
         number = float(text.replace(",", "."))

@@ -8,27 +8,27 @@ from typing import Any, Self
 
 import discord
 
-from bot.answers import answering
-from bot.locales import say
-from bot.results import is_batch, pictures_of
-from bot.texts.lineage import lineage, name_of
-from bot.views.base import client_of, record_of, refuse_others
+from bot.answers import handle_errors
+from bot.locales import translate
+from bot.results import is_batch, result_images
+from bot.texts.lineage import job_label, lineage_tree
+from bot.views.base import client_of, fetch_record, require_owner
 from storage.records import JobRecord
 
-MAX_LABEL = 100  # characters of an option
-CUSTOM_ID = "easel:history"
+MAX_LABEL_CHARACTERS = 100  # characters of an option
+HISTORY_CUSTOM_ID = "easel:history"
 
 
-class PickJob(discord.ui.DynamicItem[discord.ui.Select[Any]], template=CUSTOM_ID):
+class JobSelect(discord.ui.DynamicItem[discord.ui.Select[Any]], template=HISTORY_CUSTOM_ID):
     """One job of several."""
 
     def __init__(self, records: Sequence[JobRecord] = ()) -> None:
         super().__init__(
             discord.ui.Select(
-                custom_id=CUSTOM_ID,
-                placeholder=say("Show one again"),
+                custom_id=HISTORY_CUSTOM_ID,
+                placeholder=translate("Show one again"),
                 options=[
-                    discord.SelectOption(label=_label(record), value=record.id)
+                    discord.SelectOption(label=_select_label(record), value=record.id)
                     for record in records
                 ],
             )
@@ -43,9 +43,9 @@ class PickJob(discord.ui.DynamicItem[discord.ui.Select[Any]], template=CUSTOM_ID
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         """Show the job to its owner alone, with its buttons."""
-        async with answering(interaction):
-            record = await record_of(interaction, self.item.values[0])
-            refuse_others(interaction, record)
+        async with handle_errors(interaction):
+            record = await fetch_record(interaction, self.item.values[0])
+            require_owner(interaction, record)
             await show_job(interaction, record)
 
 
@@ -57,16 +57,19 @@ async def show_job(
     await interaction.response.defer(ephemeral=True, thinking=True)
     limit = interaction.filesize_limit
     if number is not None and is_batch(record):
-        one = min(number, len(pictures_of(record)))
-        outgoing = await client.delivery.compose_one(record, one, limit)
+        image_number = min(number, len(result_images(record)))
+        outgoing = await client.delivery.build_image_message(record, image_number, limit)
     else:
-        outgoing = await client.delivery.compose(record, limit)
+        outgoing = await client.delivery.build_message(record, limit)
     await interaction.followup.send(
-        outgoing.content, files=outgoing.files(), view=outgoing.view(), ephemeral=True
+        outgoing.content,
+        files=outgoing.discord_files(),
+        view=outgoing.button_view(),
+        ephemeral=True,
     )
-    if tree := lineage(await client.jobs.family(record.id, record.owner), record.id):
+    if tree := lineage_tree(await client.jobs.list_lineage(record.id, record.owner), record.id):
         await interaction.followup.send(tree, ephemeral=True)
 
 
-def _label(record: JobRecord) -> str:
-    return name_of(record)[:MAX_LABEL]
+def _select_label(record: JobRecord) -> str:
+    return job_label(record)[:MAX_LABEL_CHARACTERS]

@@ -8,60 +8,62 @@ from typing import Any, ClassVar, Self
 import discord
 
 from bot import texts
-from bot.answers import Form, answering
+from bot.answers import LocalisedModal, handle_errors
 from bot.errors import NotAllowed
-from bot.locales import say
-from bot.sentences import english
-from bot.views.base import JOB, JobButton, client_of
+from bot.locales import translate
+from bot.sentences import gettext_noop
+from bot.views.base import JOB_ID_PATTERN, JobButton, client_of
 from storage.records import JobRecord
 
-MAX_REASON = 300  # characters
-FORM_LIFE = 3600.0  # seconds until a form that was never sent is forgotten
-CASE = r"(?P<case>[0-9]{1,18})"
+MAX_REASON_CHARACTERS = 300  # characters
+FORM_TIMEOUT_SECONDS = 3600.0  # seconds until a form that was never sent is forgotten
+CASE_NUMBER_PATTERN = r"(?P<case>[0-9]{1,18})"
 
 
-class ReportForm(Form):
+class ReportModal(LocalisedModal):
     """Asks why, once."""
 
     def __init__(self, record: JobRecord) -> None:
-        super().__init__(title=say("Report this result"), timeout=FORM_LIFE)
+        super().__init__(title=translate("Report this result"), timeout=FORM_TIMEOUT_SECONDS)
         self._record = record
         self.reason: discord.ui.TextInput[Any] = discord.ui.TextInput(
             custom_id="reason",
             style=discord.TextStyle.paragraph,
             required=False,
-            max_length=MAX_REASON,
+            max_length=MAX_REASON_CHARACTERS,
         )
-        label = say("Why? (may stay empty)")
+        label = translate("Why? (may stay empty)")
         self.add_item(discord.ui.Label(text=label, component=self.reason))
 
     async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
         """Open the case and say so to the member alone."""
         by, reason = str(interaction.user.id), self.reason.value.strip()
-        is_new = await client_of(interaction).bench.report(self._record, by, reason)
+        is_new = await client_of(interaction).bench.report_result(self._record, by, reason)
         words = (
-            say("Thank you. The moderators of this server find it with `/moderation list`.")
+            translate("Thank you. The moderators of this server find it with `/moderation list`.")
             if is_new
-            else say("You have reported this result already.")
+            else translate("You have reported this result already.")
         )
         await interaction.response.send_message(words, ephemeral=True)
 
 
-class Report(JobButton, template=rf"easel:report:{JOB}"):
+class ReportButton(JobButton, template=rf"easel:report:{JOB_ID_PATTERN}"):
     """Point a result out to the moderators; anyone may."""
 
     verb = "report"
-    label = english("Report")
+    label = gettext_noop("Report")
     emoji = "🚩"
 
-    async def press(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
+    async def on_click(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
         """Ask why."""
         if interaction.guild_id is None or record.guild != str(interaction.guild_id):
             raise NotAllowed("Reports go to the moderators of the server a result was made on.")
-        await interaction.response.send_modal(ReportForm(record))
+        await interaction.response.send_modal(ReportModal(record))
 
 
-class CaseButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=rf"easel:none:{CASE}"):
+class CaseButton(
+    discord.ui.DynamicItem[discord.ui.Button[Any]], template=rf"easel:none:{CASE_NUMBER_PATTERN}"
+):
     """A button under a case; only those who manage messages there may press it."""
 
     verb: ClassVar[str]
@@ -71,7 +73,9 @@ class CaseButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=rf"eas
     def __init__(self, number: int | str) -> None:
         super().__init__(
             discord.ui.Button(
-                label=say(self.label), style=self.style, custom_id=f"easel:{self.verb}:{number}"
+                label=translate(self.label),
+                style=self.style,
+                custom_id=f"easel:{self.verb}:{number}",
             )
         )
         self.number = int(number)
@@ -85,45 +89,45 @@ class CaseButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=rf"eas
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         """Decide, say so, and leave no button to decide again."""
-        async with answering(interaction):
+        async with handle_errors(interaction):
             if not interaction.permissions.manage_messages:
                 raise NotAllowed("Only who may manage messages here decides about cases.")
             await interaction.response.defer()
-            words = await self.decide(interaction)
+            words = await self.on_decision(interaction)
             await interaction.edit_original_response(content=words, attachments=[], view=None)
 
-    async def decide(self, interaction: discord.Interaction[Any]) -> str:
+    async def on_decision(self, interaction: discord.Interaction[Any]) -> str:
         """Carry it out and return what to say."""
         raise NotAllowed
 
 
-class Release(CaseButton, template=rf"easel:release:{CASE}"):
+class ReleaseButton(CaseButton, template=rf"easel:release:{CASE_NUMBER_PATTERN}"):
     """Let the result be seen."""
 
-    verb, label, style = "release", english("Release"), discord.ButtonStyle.success
+    verb, label, style = "release", gettext_noop("Release"), discord.ButtonStyle.success
 
-    async def decide(self, interaction: discord.Interaction[Any]) -> str:
+    async def on_decision(self, interaction: discord.Interaction[Any]) -> str:
         """Release it."""
         guild, actor = str(interaction.guild_id), str(interaction.user.id)
-        record = await client_of(interaction).bench.release(guild, self.number, actor)
-        return texts.released(record)
+        record = await client_of(interaction).bench.release_result(guild, self.number, actor)
+        return texts.released_message(record)
 
 
-class Remove(CaseButton, template=rf"easel:remove:{CASE}"):
+class RemoveButton(CaseButton, template=rf"easel:remove:{CASE_NUMBER_PATTERN}"):
     """Take the result away."""
 
-    verb, label, style = "remove", english("Delete"), discord.ButtonStyle.danger
+    verb, label, style = "remove", gettext_noop("Delete"), discord.ButtonStyle.danger
 
-    async def decide(self, interaction: discord.Interaction[Any]) -> str:
+    async def on_decision(self, interaction: discord.Interaction[Any]) -> str:
         """Delete it."""
         guild, actor = str(interaction.guild_id), str(interaction.user.id)
-        record = await client_of(interaction).bench.delete(guild, self.number, actor)
-        return texts.deleted(record)
+        record = await client_of(interaction).bench.delete_result(guild, self.number, actor)
+        return texts.deleted_message(record)
 
 
-def for_case(number: int) -> discord.ui.View:
+def view_for_case(number: int) -> discord.ui.View:
     """Buttons under one case."""
     view = discord.ui.View(timeout=None)
-    view.add_item(Release(number))
-    view.add_item(Remove(number))
+    view.add_item(ReleaseButton(number))
+    view.add_item(RemoveButton(number))
     return view

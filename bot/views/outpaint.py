@@ -10,20 +10,20 @@ from typing import Any, Self
 
 import discord
 
-from bot.locales import say
-from bot.sentences import english
-from bot.views.base import JOB, client_of
-from bot.views.results import PictureButton, work_on
-from inference.jobs import Outpaint
+from bot.locales import translate
+from bot.sentences import gettext_noop
+from bot.views.base import JOB_ID_PATTERN, client_of
+from bot.views.results import ImageButton, submit_on_result
+from inference.jobs import OutpaintJob
 from storage.records import JobRecord
 
-STEP = 128  # pixels that an arrow adds
-KEPT = ("prompt", "negative_prompt", "model")
+ARROW_STEP_PIXELS = 128  # pixels that an arrow adds
+CONTINUED_OPTIONS = ("prompt", "negative_prompt", "model")
 """What a continuation has in common with what it continues."""
 
 
 @dataclass(frozen=True)
-class Way:
+class OutpaintDirection:
     """One way to continue a picture."""
 
     label: str
@@ -32,53 +32,59 @@ class Way:
     row: int
 
 
-WAYS: Mapping[str, Way] = MappingProxyType(
+OUTPAINT_DIRECTIONS: Mapping[str, OutpaintDirection] = MappingProxyType(
     {
-        "left": Way(english("Left"), "⬅️", {"left": STEP}, 0),
-        "right": Way(english("Right"), "➡️", {"right": STEP}, 0),
-        "up": Way(english("Up"), "⬆️", {"up": STEP}, 0),
-        "down": Way(english("Down"), "⬇️", {"down": STEP}, 0),
-        "around": Way(english("Zoom out 1.5×"), "🔎", {"preset": "zoom out 1.5x"}, 1),
-        "far": Way(english("Zoom out 2×"), "🔭", {"preset": "zoom out 2x"}, 1),
-        "square": Way(english("Make square"), "⏹️", {"preset": "make square"}, 1),
-        "wide": Way(english("To 16:9"), "🖥️", {"preset": "to 16:9"}, 1),
-        "high": Way(english("To 9:16"), "📱", {"preset": "to 9:16"}, 1),
+        "left": OutpaintDirection(gettext_noop("Left"), "⬅️", {"left": ARROW_STEP_PIXELS}, 0),
+        "right": OutpaintDirection(gettext_noop("Right"), "➡️", {"right": ARROW_STEP_PIXELS}, 0),
+        "up": OutpaintDirection(gettext_noop("Up"), "⬆️", {"up": ARROW_STEP_PIXELS}, 0),
+        "down": OutpaintDirection(gettext_noop("Down"), "⬇️", {"down": ARROW_STEP_PIXELS}, 0),
+        "around": OutpaintDirection(
+            gettext_noop("Zoom out 1.5×"), "🔎", {"preset": "zoom out 1.5x"}, 1
+        ),
+        "far": OutpaintDirection(gettext_noop("Zoom out 2×"), "🔭", {"preset": "zoom out 2x"}, 1),
+        "square": OutpaintDirection(gettext_noop("Make square"), "⏹️", {"preset": "make square"}, 1),
+        "wide": OutpaintDirection(gettext_noop("To 16:9"), "🖥️", {"preset": "to 16:9"}, 1),
+        "high": OutpaintDirection(gettext_noop("To 9:16"), "📱", {"preset": "to 9:16"}, 1),
     }
 )
 
 
-class Arrows(PictureButton, template=rf"easel:outpaint(?:\.(?P<number>\d))?:{JOB}"):
+class OutpaintMenuButton(
+    ImageButton, template=rf"easel:outpaint(?:\.(?P<number>\d))?:{JOB_ID_PATTERN}"
+):
     """The ways in which a result can be continued."""
 
     verb = "outpaint"
-    label = english("Outpaint")
+    label = gettext_noop("Outpaint")
     emoji = "↔️"
 
-    async def go_on(
-        self, interaction: discord.Interaction[Any], record: JobRecord, picture: dict[str, Any]
+    async def on_image(
+        self, interaction: discord.Interaction[Any], record: JobRecord, image: dict[str, Any]
     ) -> None:
         """Offer them to the member alone."""
         view = discord.ui.View(timeout=None)
-        for name in WAYS:
-            view.add_item(Extend(self.job_id, self.number, name))
+        for name in OUTPAINT_DIRECTIONS:
+            view.add_item(OutpaintButton(self.job_id, self.number, name))
         await interaction.response.send_message(
-            say(
+            translate(
                 "Which way? An arrow adds {step} pixels. `/outpaint` takes any number, and words "
                 "of its own.",
-                step=STEP,
+                step=ARROW_STEP_PIXELS,
             ),
             view=view,
             ephemeral=True,
         )
 
 
-class Extend(PictureButton, template=rf"easel:extend\.(?P<way>[a-z]+)(?:\.(?P<number>\d))?:{JOB}"):
+class OutpaintButton(
+    ImageButton, template=rf"easel:extend\.(?P<way>[a-z]+)(?:\.(?P<number>\d))?:{JOB_ID_PATTERN}"
+):
     """A result, continued one way."""
 
     verb = "extend"
 
     def __init__(self, job_id: str, number: int | None = None, way: str = "left") -> None:
-        self.way = WAYS[way]
+        self.way = OUTPAINT_DIRECTIONS[way]
         self.label, self.emoji = self.way.label, self.way.emoji  # type: ignore[misc]
         self.verb = f"extend.{way}"  # type: ignore[misc]
         super().__init__(job_id, number)
@@ -90,13 +96,22 @@ class Extend(PictureButton, template=rf"easel:extend\.(?P<way>[a-z]+)(?:\.(?P<nu
     ) -> Self:
         """Read the job's id, the way, and the picture's number if it is about one."""
         number = int(match["number"]) if match["number"] else None
-        return cls(match["job"], number, match["way"] if match["way"] in WAYS else "left")
+        return cls(
+            match["job"], number, match["way"] if match["way"] in OUTPAINT_DIRECTIONS else "left"
+        )
 
-    async def go_on(
-        self, interaction: discord.Interaction[Any], record: JobRecord, picture: dict[str, Any]
+    async def on_image(
+        self, interaction: discord.Interaction[Any], record: JobRecord, image: dict[str, Any]
     ) -> None:
         """Queue the outpainting, with the words of what it continues."""
-        kept = {name: record.params[name] for name in KEPT if record.params.get(name)}
-        gate, given = client_of(interaction).gate, {**kept, **self.way.options}
-        values = await gate.filled(interaction.guild_id, Outpaint, given)
-        await work_on(interaction, Outpaint(**values), record, picture)
+        continued_options = {
+            name: record.params[name] for name in CONTINUED_OPTIONS if record.params.get(name)
+        }
+        gate, requested_options = (
+            client_of(interaction).gate,
+            {**continued_options, **self.way.options},
+        )
+        values = await gate.fill_guild_defaults(
+            interaction.guild_id, OutpaintJob, requested_options
+        )
+        await submit_on_result(interaction, OutpaintJob(**values), record, image)

@@ -7,34 +7,34 @@ from typing import Any
 import discord
 
 from bot import texts
-from bot.answers import answer_error, begin
-from bot.locales import say
+from bot.answers import answer_error, start_interaction
+from bot.locales import translate
 from bot.requests import InteractionRequest
 from bot.views.base import client_of
 from inference.errors import JobError
-from inference.infotext.job import Recalled, recall
-from inference.infotext.told import Told
+from inference.infotext.job import ImportedJob, job_from_info
+from inference.infotext.told import GenerationInfo
 
-LIFE = 840.0  # seconds: as long as the message that it stands under can be changed
+VIEW_TIMEOUT_SECONDS = 840.0  # seconds: as long as the message that it stands under can be changed
 
 
-class RunHere(discord.ui.View):
+class RunImportedView(discord.ui.View):
     """One button, for the one member who sees it."""
 
-    def __init__(self, recalled: Recalled) -> None:
-        super().__init__(timeout=LIFE)
-        self._recalled = recalled
-        self.run.label = say("Run it here")
+    def __init__(self, imported_job: ImportedJob) -> None:
+        super().__init__(timeout=VIEW_TIMEOUT_SECONDS)
+        self._recalled = imported_job
+        self.run_job.label = translate("Run it here")
 
     async def interaction_check(self, interaction: discord.Interaction[Any], /) -> bool:
         """Let its one member press it."""
-        begin(interaction)
+        start_interaction(interaction)
         return True
 
     @discord.ui.button(emoji="▶️", style=discord.ButtonStyle.primary)
-    async def run(self, interaction: discord.Interaction[Any], _button: Any) -> None:
+    async def run_job(self, interaction: discord.Interaction[Any], _button: Any) -> None:
         """Queue the job, for all to see."""
-        await client_of(interaction).desk.order(
+        await client_of(interaction).desk.submit_job(
             InteractionRequest(interaction), self._recalled.job, {}
         )
 
@@ -49,12 +49,14 @@ class RunHere(discord.ui.View):
         await answer_error(interaction, error)
 
 
-async def offer_again(interaction: discord.Interaction[Any], told: Told) -> None:
+async def offer_imported_job(
+    interaction: discord.Interaction[Any], generation_info: GenerationInfo
+) -> None:
     """Offer to run what a file tells, to the member alone, and name what will not be the same."""
-    models = [m for worker in client_of(interaction).service.workers for m in worker.models]
+    models = [m for worker in client_of(interaction).service.worker_statuses for m in worker.models]
     try:
-        recalled = recall(told, models)
+        imported_job = job_from_info(generation_info, models)
     except JobError:
         return
-    words = texts.recalled(told.tool, recalled.job, recalled.notes)
-    await interaction.followup.send(words, view=RunHere(recalled), ephemeral=True)
+    words = texts.imported_job_message(generation_info.tool, imported_job.job, imported_job.notes)
+    await interaction.followup.send(words, view=RunImportedView(imported_job), ephemeral=True)

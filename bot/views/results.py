@@ -10,25 +10,28 @@ from typing import Any, ClassVar, Self
 import discord
 
 from bot import texts
-from bot.errors import JobGone
-from bot.locales import say, speaking, spoken
-from bot.reply_to import language_at
+from bot.errors import JobNotFound
+from bot.locales import current_language, translate, use_language
+from bot.reply_to import stored_reply_language
 from bot.requests import InteractionRequest
-from bot.results import pictures_of
-from bot.sentences import english
-from bot.sources import Stored
-from bot.views.base import JOB, JobButton, client_of, refuse_others
-from bot.views.forms import MAX_TEXT, Filled, JobForm
-from inference.jobs import Imagine, Interrogate, Job, Upscale, decode
+from bot.results import result_images
+from bot.sentences import gettext_noop
+from bot.sources import BlobSource
+from bot.views.base import JOB_ID_PATTERN, JobButton, client_of, require_owner
+from bot.views.forms import MAX_INPUT_CHARACTERS, FormValues, JobModal
+from inference.jobs import ImagineJob, InterrogateJob, Job, UpscaleJob, decode_job
 from inference.jobs.names import MAX_SEED
 from storage.records import JobRecord
 
-EDITED = ("prompt", "negative_prompt", "strength", "steps", "guidance")
-SUBTLE, STRONG = 0.15, 0.45  # shares of another noise; 1 would be another seed
-MAX_BLOCK = 1900  # characters of a code block in a message
+EDITABLE_OPTIONS = ("prompt", "negative_prompt", "strength", "steps", "guidance")
+SUBTLE_VARIATION_SHARE, STRONG_VARIATION_SHARE = (
+    0.15,
+    0.45,
+)  # shares of another noise; 1 would be another seed
+MAX_BLOCK_CHARACTERS = 1900  # characters of a code block in a message
 
 
-class NumberedButton(JobButton, template=rf"easel:none(?:\.(?P<number>\d))?:{JOB}"):
+class NumberedButton(JobButton, template=rf"easel:none(?:\.(?P<number>\d))?:{JOB_ID_PATTERN}"):
     """A button that may be about one picture of a batch, counted from 1."""
 
     def __init__(self, job_id: str, number: int | None = None, label: str | None = None) -> None:
@@ -42,207 +45,224 @@ class NumberedButton(JobButton, template=rf"easel:none(?:\.(?P<number>\d))?:{JOB
         """Read the job's id, and the picture's number if it is about one."""
         return cls(match["job"], int(match["number"]) if match["number"] else None)
 
-    def picture(self, record: JobRecord) -> dict[str, Any]:
+    def find_image(self, record: JobRecord) -> dict[str, Any]:
         """Return the picture that it is about.
 
         Raises:
-            JobGone: the job made none.
+            JobNotFound: the job made none.
         """
-        pictures = pictures_of(record)
-        if not pictures:
-            raise JobGone("That job made no picture.")
-        return pictures[min(self.number or 1, len(pictures)) - 1]
+        images = result_images(record)
+        if not images:
+            raise JobNotFound("That job made no picture.")
+        return images[min(self.number or 1, len(images)) - 1]
 
 
-class PictureButton(NumberedButton, template=rf"easel:none(?:\.(?P<number>\d))?:{JOB}"):
+class ImageButton(NumberedButton, template=rf"easel:none(?:\.(?P<number>\d))?:{JOB_ID_PATTERN}"):
     """A button that goes on from a picture; for the job's owner."""
 
-    async def press(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
+    async def on_click(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
         """Go on from the picture."""
-        refuse_others(interaction, record)
-        await self.go_on(interaction, record, self.picture(record))
+        require_owner(interaction, record)
+        await self.on_image(interaction, record, self.find_image(record))
 
-    async def go_on(
-        self, interaction: discord.Interaction[Any], record: JobRecord, picture: dict[str, Any]
+    async def on_image(
+        self, interaction: discord.Interaction[Any], record: JobRecord, image: dict[str, Any]
     ) -> None:
         """Do what the button says with one picture."""
-        raise JobGone
+        raise JobNotFound
 
 
-class Single(PictureButton, template=rf"easel:single(?:\.(?P<number>\d))?:{JOB}"):
+class ShowOneButton(ImageButton, template=rf"easel:single(?:\.(?P<number>\d))?:{JOB_ID_PATTERN}"):
     """One picture of a batch, as it was made, with buttons of its own."""
 
     verb = "single"
-    label = english("Show")
+    label = gettext_noop("Show")
     emoji = "🔎"
 
-    async def go_on(
-        self, interaction: discord.Interaction[Any], record: JobRecord, picture: dict[str, Any]
+    async def on_image(
+        self, interaction: discord.Interaction[Any], record: JobRecord, image: dict[str, Any]
     ) -> None:
         """Post it, to those who see the sheet."""
         client = client_of(interaction)
-        await client.desk.stored(picture["key"]).look(client.reader)
+        await client.desk.stored_source(image["key"]).check_available(client.reader)
         sheet = interaction.message
         private = sheet is not None and sheet.flags.ephemeral
         await interaction.response.defer(thinking=True, ephemeral=private)
-        number = min(self.number or 1, len(pictures_of(record)))
+        number = min(self.number or 1, len(result_images(record)))
         limit = interaction.filesize_limit
-        with speaking(spoken() if private else language_at(record.reply_to)):
-            outgoing = await client.delivery.compose_one(record, number, limit)
+        with use_language(
+            current_language() if private else stored_reply_language(record.reply_to)
+        ):
+            outgoing = await client.delivery.build_image_message(record, number, limit)
             await interaction.followup.send(
-                outgoing.content, files=outgoing.files(), view=outgoing.view(), ephemeral=private
+                outgoing.content,
+                files=outgoing.discord_files(),
+                view=outgoing.button_view(),
+                ephemeral=private,
             )
 
 
-class Vary(PictureButton, template=rf"easel:none(?:\.(?P<number>\d))?:{JOB}"):
+class VaryButton(ImageButton, template=rf"easel:none(?:\.(?P<number>\d))?:{JOB_ID_PATTERN}"):
     """The same job with a share of other noise."""
 
     share: ClassVar[float]
     emoji = "🎲"
 
-    async def go_on(
-        self, interaction: discord.Interaction[Any], record: JobRecord, picture: dict[str, Any]
+    async def on_image(
+        self, interaction: discord.Interaction[Any], record: JobRecord, image: dict[str, Any]
     ) -> None:
         """Queue the same job between its seed and another one."""
-        varied = {
-            "seed": seed_of(record, picture),
+        variation_params = {
+            "seed": image_seed(record, image),
             "variation_seed": random.randrange(MAX_SEED),
             "variation_strength": self.share,
         }
-        job = decode(record.kind, {**record.params, **varied})
-        await client_of(interaction).desk.again(InteractionRequest(interaction), job, record)
+        job = decode_job(record.kind, {**record.params, **variation_params})
+        await client_of(interaction).desk.submit_rerun(InteractionRequest(interaction), job, record)
 
 
-class VarySubtle(Vary, template=rf"easel:subtle(?:\.(?P<number>\d))?:{JOB}"):
+class VarySubtleButton(VaryButton, template=rf"easel:subtle(?:\.(?P<number>\d))?:{JOB_ID_PATTERN}"):
     """A little different."""
 
-    verb, label, share = "subtle", english("Vary (subtle)"), SUBTLE
+    verb, label, share = "subtle", gettext_noop("Vary (subtle)"), SUBTLE_VARIATION_SHARE
 
 
-class VaryStrong(Vary, template=rf"easel:strong(?:\.(?P<number>\d))?:{JOB}"):
+class VaryStrongButton(VaryButton, template=rf"easel:strong(?:\.(?P<number>\d))?:{JOB_ID_PATTERN}"):
     """Clearly different."""
 
-    verb, label, share = "strong", english("Vary (strong)"), STRONG
+    verb, label, share = "strong", gettext_noop("Vary (strong)"), STRONG_VARIATION_SHARE
 
 
-class Edit(NumberedButton, template=rf"easel:edit(?:\.(?P<number>\d))?:{JOB}"):
+class EditButton(NumberedButton, template=rf"easel:edit(?:\.(?P<number>\d))?:{JOB_ID_PATTERN}"):
     """The same job with other words and numbers; of one picture, with its seed and alone."""
 
     verb = "edit"
-    label = english("Edit")
+    label = gettext_noop("Edit")
     emoji = "✏️"
 
-    async def press(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
+    async def on_click(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
         """Show the job's options as a form."""
-        refuse_others(interaction, record)
-        job_type = type(decode(record.kind, record.params))
-        kept = {name: v for name, v in record.params.items() if name not in EDITED}
+        require_owner(interaction, record)
+        job_type = type(decode_job(record.kind, record.params))
+        fixed_params = {
+            name: v for name, v in record.params.items() if name not in EDITABLE_OPTIONS
+        }
         if self.number is not None:
-            kept |= {"seed": seed_of(record, self.picture(record)), "batch": 1}
+            fixed_params |= {"seed": image_seed(record, self.find_image(record)), "batch": 1}
 
-        async def submit(answer: discord.Interaction[Any], filled: Filled) -> None:
-            job = decode(record.kind, {**kept, **filled.values})
-            await client_of(answer).desk.again(InteractionRequest(answer), job, record)
+        async def submit_edit(answer: discord.Interaction[Any], form_values: FormValues) -> None:
+            job = decode_job(record.kind, {**fixed_params, **form_values.values})
+            await client_of(answer).desk.submit_rerun(InteractionRequest(answer), job, record)
 
-        title = say("Edit this {kind}", kind=texts.title(record.kind))
-        form = JobForm(title, job_type, EDITED, submit, filled=record.params)
+        title = translate("Edit this {kind}", kind=texts.kind_title(record.kind))
+        form = JobModal(
+            title, job_type, EDITABLE_OPTIONS, submit_edit, initial_values=record.params
+        )
         await interaction.response.send_modal(form)
 
 
-class Enlarge(PictureButton, template=rf"easel:enlarge(?:\.(?P<number>\d))?:{JOB}"):
+class UpscaleButton(ImageButton, template=rf"easel:enlarge(?:\.(?P<number>\d))?:{JOB_ID_PATTERN}"):
     """The picture at twice its size."""
 
     verb = "enlarge"
-    label = english("Upscale 2×")
+    label = gettext_noop("Upscale 2×")
     emoji = "🔍"
 
-    async def go_on(
-        self, interaction: discord.Interaction[Any], record: JobRecord, picture: dict[str, Any]
+    async def on_image(
+        self, interaction: discord.Interaction[Any], record: JobRecord, image: dict[str, Any]
     ) -> None:
         """Queue an enlargement."""
-        upscaler = default_upscaler(client_of(interaction).service.workers)
-        await work_on(interaction, Upscale(upscaler=upscaler), record, picture)
+        upscaler = default_upscaler(client_of(interaction).service.worker_statuses)
+        await submit_on_result(interaction, UpscaleJob(upscaler=upscaler), record, image)
 
 
-class Describe(PictureButton, template=rf"easel:describe(?:\.(?P<number>\d))?:{JOB}"):
+class InterrogateButton(
+    ImageButton, template=rf"easel:describe(?:\.(?P<number>\d))?:{JOB_ID_PATTERN}"
+):
     """The picture in words."""
 
     verb = "describe"
-    label = english("Describe")
+    label = gettext_noop("Describe")
     emoji = "💬"
 
-    async def go_on(
-        self, interaction: discord.Interaction[Any], record: JobRecord, picture: dict[str, Any]
+    async def on_image(
+        self, interaction: discord.Interaction[Any], record: JobRecord, image: dict[str, Any]
     ) -> None:
         """Queue an interrogation."""
-        await work_on(interaction, Interrogate(), record, picture)
+        await submit_on_result(interaction, InterrogateJob(), record, image)
 
 
-class Parameters(NumberedButton, template=rf"easel:parameters(?:\.(?P<number>\d))?:{JOB}"):
+class ShowParametersButton(
+    NumberedButton, template=rf"easel:parameters(?:\.(?P<number>\d))?:{JOB_ID_PATTERN}"
+):
     """All that made the picture; anyone may look."""
 
     verb = "parameters"
-    label = english("Parameters")
+    label = gettext_noop("Parameters")
     emoji = "📋"
 
-    async def press(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
+    async def on_click(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
         """Show them to who pressed alone."""
-        words = texts.parameters(record, (self.number or 1) - 1)
-        await send_block(interaction, words, f"{record.kind}-{record.id}.txt")
+        words = texts.parameters_text(record, (self.number or 1) - 1)
+        await send_text(interaction, words, f"{record.kind}-{record.id}.txt")
 
 
-class UseAsPrompt(JobButton, template=rf"easel:prompt:{JOB}"):
+class UseAsPromptButton(JobButton, template=rf"easel:prompt:{JOB_ID_PATTERN}"):
     """A description as the prompt of a new picture."""
 
     verb = "prompt"
-    label = english("Use as prompt")
+    label = gettext_noop("Use as prompt")
     emoji = "🖌️"
 
-    async def press(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
+    async def on_click(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
         """Show a form with the words filled in; anyone may draw from them."""
-        words = str((record.result or {}).get("text") or "").strip()[:MAX_TEXT]
+        words = str((record.result or {}).get("text") or "").strip()[:MAX_INPUT_CHARACTERS]
 
-        async def submit(answer: discord.Interaction[Any], filled: Filled) -> None:
-            job = Imagine(**filled.values)
-            await client_of(answer).desk.order(
+        async def submit_prompt(answer: discord.Interaction[Any], form_values: FormValues) -> None:
+            job = ImagineJob(**form_values.values)
+            await client_of(answer).desk.submit_job(
                 InteractionRequest(answer), job, {}, parent=record.id
             )
 
-        title = say("Draw what was described")
+        title = translate("Draw what was described")
         gate = client_of(interaction).gate
-        filled = await gate.filled(interaction.guild_id, Imagine, {"prompt": words})
-        form = JobForm(title, Imagine, EDITED, submit, filled=filled)
+        option_values = await gate.fill_guild_defaults(
+            interaction.guild_id, ImagineJob, {"prompt": words}
+        )
+        form = JobModal(
+            title, ImagineJob, EDITABLE_OPTIONS, submit_prompt, initial_values=option_values
+        )
         await interaction.response.send_modal(form)
 
 
-def seed_of(record: JobRecord, picture: dict[str, Any]) -> int:
+def image_seed(record: JobRecord, image: dict[str, Any]) -> int:
     """Return the seed that a picture was made from."""
-    seed = picture.get("seed")
+    seed = image.get("seed")
     return int(record.params["seed"] if seed is None else seed)
 
 
-def repeated(record: JobRecord) -> Job:
+def with_new_seed(record: JobRecord) -> Job:
     """Return the same job with a new seed, where a seed decides it."""
     params = dict(record.params)
     if "seed" in params:
         params["seed"] = -1
-    return decode(record.kind, params)
+    return decode_job(record.kind, params)
 
 
 def default_upscaler(workers: Any) -> str:
     """Name the upscaler to use unasked: the usual one, else the first that a worker has."""
-    usual = Upscale().upscaler
+    usual = UpscaleJob().upscaler
     names = [m.name for worker in workers for m in worker.models if m.kind == "upscaler"]
     return usual if usual in names or not names else str(names[0])
 
 
-async def send_block(
+async def send_text(
     interaction: discord.Interaction[Any], words: str, name: str, *, as_block: bool = True
 ) -> None:
     """Show words, as they are laid out, to one member alone; long ones as a file."""
-    shown = texts.block(words) if as_block else words
-    answer: dict[str, Any] = {"content": shown}
-    if len(shown) > MAX_BLOCK:
+    content = texts.code_block(words) if as_block else words
+    answer: dict[str, Any] = {"content": content}
+    if len(content) > MAX_BLOCK_CHARACTERS:
         answer = {"file": discord.File(io.BytesIO(words.encode()), name)}
     if interaction.response.is_done():
         await interaction.followup.send(**answer, ephemeral=True)
@@ -250,12 +270,12 @@ async def send_block(
         await interaction.response.send_message(**answer, ephemeral=True)
 
 
-async def work_on(
-    interaction: discord.Interaction[Any], job: Job, record: JobRecord, picture: dict[str, Any]
+async def submit_on_result(
+    interaction: discord.Interaction[Any], job: Job, record: JobRecord, image: dict[str, Any]
 ) -> None:
     """Queue a job on a picture that another one made."""
     client = client_of(interaction)
-    source: Stored = client.desk.stored(picture["key"])
-    await client.desk.order(
+    source: BlobSource = client.desk.stored_source(image["key"])
+    await client.desk.submit_job(
         InteractionRequest(interaction), job, {"image": source}, parent=record.id
     )

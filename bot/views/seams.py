@@ -7,14 +7,14 @@ from typing import Any
 import discord
 
 from bot.requests import InteractionRequest
-from bot.results import seam_of
-from bot.sentences import english
-from bot.views.base import JOB, client_of
-from bot.views.results import PictureButton, seed_of
-from inference.jobs import Inpaint
+from bot.results import seam_mask_key
+from bot.sentences import gettext_noop
+from bot.views.base import JOB_ID_PATTERN, client_of
+from bot.views.results import ImageButton, image_seed
+from inference.jobs import InpaintJob
 from storage.records import JobRecord
 
-KEPT = (
+COHERENCE_OPTIONS = (
     "prompt",
     "negative_prompt",
     "model",
@@ -26,23 +26,31 @@ KEPT = (
     "emphasis",
 )
 """Options of the repaint that its coherence pass shares."""
-GENTLE = 0.3  # denoising strength: both sides of the edge stay what they are
+COHERENCE_STRENGTH = 0.3  # denoising strength: both sides of the edge stay what they are
 
 
-class MendSeam(PictureButton, template=rf"easel:mend(?:\.(?P<number>\d))?:{JOB}"):
+class RepairSeamButton(ImageButton, template=rf"easel:mend(?:\.(?P<number>\d))?:{JOB_ID_PATTERN}"):
     """The result with a band along the mask's edge repainted."""
 
     verb = "mend"
-    label = english("Mend the seam")
+    label = gettext_noop("Mend the seam")
     emoji = "🩹"
     style = discord.ButtonStyle.primary
 
-    async def go_on(
-        self, interaction: discord.Interaction[Any], record: JobRecord, picture: dict[str, Any]
+    async def on_image(
+        self, interaction: discord.Interaction[Any], record: JobRecord, image: dict[str, Any]
     ) -> None:
         """Queue a coherence pass; its answer says what became of the seam."""
-        kept = {name: record.params[name] for name in KEPT}
-        job = Inpaint(**kept, seed=seed_of(record, picture), area="mask edge", strength=GENTLE)
+        shared_params = {name: record.params[name] for name in COHERENCE_OPTIONS}
+        job = InpaintJob(
+            **shared_params,
+            seed=image_seed(record, image),
+            area="mask edge",
+            strength=COHERENCE_STRENGTH,
+        )
         desk = client_of(interaction).desk
-        sources = {"image": desk.stored(picture["key"]), "mask": desk.stored(seam_of(record))}
-        await desk.order(InteractionRequest(interaction), job, sources, parent=record.id)
+        sources = {
+            "image": desk.stored_source(image["key"]),
+            "mask": desk.stored_source(seam_mask_key(record)),
+        }
+        await desk.submit_job(InteractionRequest(interaction), job, sources, parent=record.id)

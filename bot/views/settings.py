@@ -13,30 +13,30 @@ from typing import Any, Self
 import discord
 
 from bot import policy, texts
-from bot.answers import answering
+from bot.answers import handle_errors
 from bot.errors import NotAllowed
-from bot.locales import choice_name, say
-from bot.policy import Rules
-from bot.policy.fields import OneOf
-from bot.sentences import english
+from bot.locales import choice_name, translate
+from bot.policy import GuildSettings
+from bot.policy.fields import ChoiceSetting
+from bot.sentences import gettext_noop
 from bot.views.base import client_of
-from bot.views.settings_forms import BY_ROLE, FORMS, SettingsForm
+from bot.views.settings_forms import ROLE_FORMS, SETTINGS_FORMS, SettingsModal
 
-PAGES = {
-    "access": english("Who and where"),
-    "answers": english("How it answers"),
-    "amounts": english("How much"),
-    "content": english("Models and words"),
-    "pictures": english("Pictures not for everybody"),
+PANEL_PAGES = {
+    "access": gettext_noop("Who and where"),
+    "answers": gettext_noop("How it answers"),
+    "amounts": gettext_noop("How much"),
+    "content": gettext_noop("Models and words"),
+    "pictures": gettext_noop("Pictures not for everybody"),
 }
-MOST = 25  # entries of a select
-LABELS = {
-    "visibility": english("Results are {choice}"),
-    "language": english("Language in channels: {choice}"),
-    "nsfw_ordinary": english("In ordinary channels: {choice}"),
-    "nsfw_restricted": english("In age-restricted channels: {choice}"),
+MAX_SELECT_ENTRIES = 25  # entries of a select
+CHOICE_LABELS = {
+    "visibility": gettext_noop("Results are {choice}"),
+    "language": gettext_noop("Language in channels: {choice}"),
+    "nsfw_ordinary": gettext_noop("In ordinary channels: {choice}"),
+    "nsfw_restricted": gettext_noop("In age-restricted channels: {choice}"),
 }
-TEXT_CHANNELS = (
+TEXT_CHANNEL_TYPES = (
     discord.ChannelType.text,
     discord.ChannelType.voice,
     discord.ChannelType.forum,
@@ -44,13 +44,13 @@ TEXT_CHANNELS = (
 )
 
 
-class PickPage(discord.ui.DynamicItem[discord.ui.Select[Any]], template="easel:panel"):
+class PageSelect(discord.ui.DynamicItem[discord.ui.Select[Any]], template="easel:panel"):
     """Which part of the settings the panel shows."""
 
     def __init__(self, page: str = "") -> None:
         options = [
-            discord.SelectOption(label=say(label), value=name, default=name == page)
-            for name, label in PAGES.items()
+            discord.SelectOption(label=translate(label), value=name, default=name == page)
+            for name, label in PANEL_PAGES.items()
         ]
         super().__init__(discord.ui.Select(custom_id="easel:panel", options=options))
 
@@ -63,13 +63,13 @@ class PickPage(discord.ui.DynamicItem[discord.ui.Select[Any]], template="easel:p
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         """Show the page."""
-        async with answering(interaction):
-            refuse_members(interaction)
-            rules = await client_of(interaction).rulebook.rules(str(interaction.guild_id))
-            await show(interaction, rules, self.item.values[0])
+        async with handle_errors(interaction):
+            require_manage_guild(interaction)
+            rules = await client_of(interaction).rulebook.guild_settings(str(interaction.guild_id))
+            await update_panel(interaction, rules, self.item.values[0])
 
 
-class Choose(
+class SettingSelect(
     discord.ui.DynamicItem[discord.ui.Item[Any]],
     template=r"easel:setting:(?P<page>[a-z]+):(?P<name>[a-z_]+)",
 ):
@@ -89,26 +89,28 @@ class Choose(
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         """Set what was chosen and draw the panel anew."""
-        async with answering(interaction):
-            refuse_members(interaction)
-            chosen = [str(getattr(value, "id", value)) for value in self.item.values]  # type: ignore[attr-defined]
-            if self.name in BY_ROLE:
-                await open_form(interaction, BY_ROLE[self.name], chosen[0])
+        async with handle_errors(interaction):
+            require_manage_guild(interaction)
+            chosen_values = [str(getattr(value, "id", value)) for value in self.item.values]  # type: ignore[attr-defined]
+            if self.name in ROLE_FORMS:
+                await open_settings_modal(interaction, ROLE_FORMS[self.name], chosen_values[0])
                 return
-            single = not isinstance(getattr(Rules(), self.name), frozenset | tuple)
-            value = (chosen[0] if chosen else None) if single else chosen
+            single = not isinstance(getattr(GuildSettings(), self.name), frozenset | tuple)
+            value = (chosen_values[0] if chosen_values else None) if single else chosen_values
             guild, actor = str(interaction.guild_id), str(interaction.user.id)
             book = client_of(interaction).rulebook
-            await show(interaction, await book.change(guild, actor, {self.name: value}), self.page)
+            await update_panel(
+                interaction, await book.apply_changes(guild, actor, {self.name: value}), self.page
+            )
 
 
-class OpenForm(
+class OpenModalButton(
     discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"easel:form:(?P<form>[a-z]+)"
 ):
     """A button that opens a form over some settings."""
 
     def __init__(self, form: str) -> None:
-        label, custom_id = f"{say(FORMS[form].title)} …", f"easel:form:{form}"
+        label, custom_id = f"{translate(SETTINGS_FORMS[form].title)} …", f"easel:form:{form}"
         super().__init__(discord.ui.Button(label=label, custom_id=custom_id))
         self.form = form
 
@@ -121,12 +123,12 @@ class OpenForm(
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         """Open it."""
-        async with answering(interaction):
-            refuse_members(interaction)
-            await open_form(interaction, self.form)
+        async with handle_errors(interaction):
+            require_manage_guild(interaction)
+            await open_settings_modal(interaction, self.form)
 
 
-def refuse_members(interaction: discord.Interaction[Any]) -> None:
+def require_manage_guild(interaction: discord.Interaction[Any]) -> None:
     """Let only those go on who manage the server now, whoever the panel was sent to.
 
     Raises:
@@ -136,110 +138,129 @@ def refuse_members(interaction: discord.Interaction[Any]) -> None:
         raise NotAllowed("Only who may manage this server changes its settings.")
 
 
-async def open_form(interaction: discord.Interaction[Any], name: str, role: str = "") -> None:
+async def open_settings_modal(
+    interaction: discord.Interaction[Any], name: str, role: str = ""
+) -> None:
     """Open a form with what is set filled in; sent, it draws the panel anew."""
     guild = str(interaction.guild_id)
-    settings = await client_of(interaction).rulebook.settings(guild)
+    settings = await client_of(interaction).rulebook.stored_settings(guild)
 
-    async def submit(answer: discord.Interaction[Any], values: Mapping[str, Any]) -> None:
-        refuse_members(answer)
+    async def apply_values(answer: discord.Interaction[Any], values: Mapping[str, Any]) -> None:
+        require_manage_guild(answer)
         book = client_of(answer).rulebook
-        rules = await book.change(guild, str(answer.user.id), values)
-        await show(answer, rules, FORMS[name].page)
+        rules = await book.apply_changes(guild, str(answer.user.id), values)
+        await update_panel(answer, rules, SETTINGS_FORMS[name].page)
 
-    await interaction.response.send_modal(SettingsForm(FORMS[name], settings, submit, role))
+    await interaction.response.send_modal(
+        SettingsModal(SETTINGS_FORMS[name], settings, apply_values, role)
+    )
 
 
-async def show(interaction: discord.Interaction[Any], rules: Rules, page: str) -> None:
+async def update_panel(
+    interaction: discord.Interaction[Any], rules: GuildSettings, page: str
+) -> None:
     """Draw the panel anew in its own message."""
-    words, view = texts.settings(rules, ()), panel(interaction, rules, page)
+    words, view = texts.settings_overview(rules, ()), build_panel(interaction, rules, page)
     await interaction.response.edit_message(content=words, view=view)
 
 
-def panel(interaction: discord.Interaction[Any], rules: Rules, page: str) -> discord.ui.View:
+def build_panel(
+    interaction: discord.Interaction[Any], rules: GuildSettings, page: str
+) -> discord.ui.View:
     """Lay a page of the panel out."""
     view = discord.ui.View(timeout=None)
-    view.add_item(PickPage(page))
+    view.add_item(PageSelect(page))
     models = [
         model.name
-        for worker in client_of(interaction).service.workers
+        for worker in client_of(interaction).service.worker_statuses
         for model in worker.models
         if model.kind == "diffusion"
     ]
-    for select, name in _selects(rules, page, models):
-        view.add_item(Choose(select, page, name))
-    for form, spec in FORMS.items():
+    for select, name in _page_selects(rules, page, models):
+        view.add_item(SettingSelect(select, page, name))
+    for form, spec in SETTINGS_FORMS.items():
         if spec.page == page and spec.has_button:
-            view.add_item(OpenForm(form))
+            view.add_item(OpenModalButton(form))
     return view
 
 
-def _selects(rules: Rules, page: str, models: Sequence[str]) -> Iterator[tuple[Any, str]]:
+def _page_selects(
+    rules: GuildSettings, page: str, models: Sequence[str]
+) -> Iterator[tuple[Any, str]]:
     """Yield the selects of a page; a list too long for one is left to the commands."""
     if page == "access":
-        if len(rules.channels) <= MOST:
-            words = say("Channels in which Easel may be used")
-            yield _channels(words, rules.channels, MOST), "channels"
-        if len(rules.roles) <= MOST:
-            yield _roles(say("Roles that may use Easel"), rules.roles, 0, MOST), "roles"
-        told = [rules.log_channel] if rules.log_channel else []
-        words = say("Channel that is told what moderators should know")
-        yield _channels(words, told, 1), "log_channel"
+        if len(rules.channels) <= MAX_SELECT_ENTRIES:
+            words = translate("Channels in which Easel may be used")
+            yield _channel_select(words, rules.channels, MAX_SELECT_ENTRIES), "channels"
+        if len(rules.roles) <= MAX_SELECT_ENTRIES:
+            yield (
+                _role_select(
+                    translate("Roles that may use Easel"), rules.roles, 0, MAX_SELECT_ENTRIES
+                ),
+                "roles",
+            )
+        log_channels = [rules.log_channel] if rules.log_channel else []
+        words = translate("Channel that is told what moderators should know")
+        yield _channel_select(words, log_channels, 1), "log_channel"
     elif page == "answers":
         for name in ("language", "visibility"):
-            yield _choices(name, rules), name
+            yield _choice_select(name, rules), name
     elif page == "amounts":
-        yield _roles(say("A role with a quota of its own"), (), 1, 1), "role_quotas"
-        yield _roles(say("A role with a share of its own"), (), 1, 1), "role_shares"
+        yield _role_select(translate("A role with a quota of its own"), (), 1, 1), "role_quotas"
+        yield _role_select(translate("A role with a share of its own"), (), 1, 1), "role_shares"
     elif page == "content":
         names = list(dict.fromkeys([*rules.models, *models]))
-        if 0 < len(names) <= MOST:
-            yield _names(say("Models that may be used"), names, rules.models), "models"
+        if 0 < len(names) <= MAX_SELECT_ENTRIES:
+            yield _name_select(translate("Models that may be used"), names, rules.models), "models"
     else:
         for name in ("nsfw_ordinary", "nsfw_restricted"):
-            yield _choices(name, rules), name
+            yield _choice_select(name, rules), name
 
 
-def _choices(name: str, rules: Rules) -> discord.ui.Select[Any]:
-    kind = policy.settable()[name]
+def _choice_select(name: str, rules: GuildSettings) -> discord.ui.Select[Any]:
+    kind = policy.list_setting_types()[name]
     options = [
         discord.SelectOption(
-            label=say(LABELS[name], choice=texts.NATIVE.get(one) or choice_name(one)),
-            value=one,
-            default=one == getattr(rules, name),
+            label=translate(
+                CHOICE_LABELS[name], choice=texts.LANGUAGE_NAMES.get(choice) or choice_name(choice)
+            ),
+            value=choice,
+            default=choice == getattr(rules, name),
         )
-        for one in (kind.choices if isinstance(kind, OneOf) else ())
+        for choice in (kind.choices if isinstance(kind, ChoiceSetting) else ())
     ]
     return discord.ui.Select(options=options)
 
 
-def _channels(words: str, chosen: Any, most: int) -> discord.ui.ChannelSelect[Any]:
+def _channel_select(words: str, channel_ids: Any, max_values: int) -> discord.ui.ChannelSelect[Any]:
     defaults = [
         discord.SelectDefaultValue(id=int(id), type=discord.SelectDefaultValueType.channel)
-        for id in sorted(chosen)
+        for id in sorted(channel_ids)
     ]
     return discord.ui.ChannelSelect(
-        channel_types=list(TEXT_CHANNELS),
+        channel_types=list(TEXT_CHANNEL_TYPES),
         placeholder=words,
         min_values=0,
-        max_values=most,
+        max_values=max_values,
         default_values=defaults,
     )
 
 
-def _roles(words: str, chosen: Any, least: int, most: int) -> discord.ui.RoleSelect[Any]:
+def _role_select(
+    words: str, role_ids: Any, min_values: int, max_values: int
+) -> discord.ui.RoleSelect[Any]:
     defaults = [
         discord.SelectDefaultValue(id=int(id), type=discord.SelectDefaultValueType.role)
-        for id in sorted(chosen)
+        for id in sorted(role_ids)
     ]
     return discord.ui.RoleSelect(
-        placeholder=words, min_values=least, max_values=most, default_values=defaults
+        placeholder=words, min_values=min_values, max_values=max_values, default_values=defaults
     )
 
 
-def _names(words: str, names: Sequence[str], chosen: Any) -> discord.ui.Select[Any]:
+def _name_select(words: str, names: Sequence[str], chosen_names: Any) -> discord.ui.Select[Any]:
     options = [
-        discord.SelectOption(label=name, value=name, default=name in chosen) for name in names
+        discord.SelectOption(label=name, value=name, default=name in chosen_names) for name in names
     ]
     return discord.ui.Select(
         placeholder=words, min_values=0, max_values=len(names), options=options

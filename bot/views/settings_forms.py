@@ -9,18 +9,18 @@ from typing import Any
 import discord
 
 from bot import policy
-from bot.answers import Form
-from bot.errors import BadSetting, TooLongForAForm
-from bot.locales import say
-from bot.policy.fields import NO_NUMBER, Amount, Shares
-from bot.sentences import english
+from bot.answers import LocalisedModal
+from bot.errors import BadSetting, TextTooLongForForm
+from bot.locales import translate
+from bot.policy.fields import NOT_A_NUMBER_TEXT, NumberSetting, PerRoleNumber
+from bot.sentences import gettext_noop
 
-MAX_TEXT = 4000  # characters of one input
-MAX_NUMBER = 20  # characters
-FORM_LIFE = 3600.0  # seconds until a form that was never sent is forgotten
+MAX_INPUT_CHARACTERS = 4000  # characters of one input
+MAX_NUMBER_CHARACTERS = 20  # characters
+FORM_TIMEOUT_SECONDS = 3600.0  # seconds until a form that was never sent is forgotten
 
 #: Settings with an amount for each role, and the form for one role's.
-BY_ROLE = {"role_quotas": "role", "role_shares": "share"}
+ROLE_FORMS = {"role_quotas": "role", "role_shares": "share"}
 
 Submit = Callable[[discord.Interaction[Any], Mapping[str, Any]], Awaitable[None]]
 
@@ -39,66 +39,66 @@ class FormSpec:
     has_button: bool = True
 
 
-FORMS = {
+SETTINGS_FORMS = {
     "ceilings": FormSpec(
-        english("Ceilings of a job"),
+        gettext_noop("Ceilings of a job"),
         "amounts",
         {
-            "max_steps": english("Denoising steps"),
-            "max_megapixels": english("Megapixels"),
-            "max_batch": english("Pictures of one job"),
-            "max_loops": english("Loops"),
+            "max_steps": gettext_noop("Denoising steps"),
+            "max_megapixels": gettext_noop("Megapixels"),
+            "max_batch": gettext_noop("Pictures of one job"),
+            "max_loops": gettext_noop("Loops"),
         },
     ),
     "defaults": FormSpec(
-        english("Defaults of a job"),
+        gettext_noop("Defaults of a job"),
         "amounts",
         {
-            "default_steps": english("Steps unless asked for others"),
-            "default_batch": english("Batch unless asked for another"),
-            "default_loops": english("Loops unless asked for others"),
+            "default_steps": gettext_noop("Steps unless asked for others"),
+            "default_batch": gettext_noop("Batch unless asked for another"),
+            "default_loops": gettext_noop("Loops unless asked for others"),
         },
     ),
     "queue": FormSpec(
-        english("Queue, quota, keeping"),
+        gettext_noop("Queue, quota, keeping"),
         "amounts",
         {
-            "max_jobs": english("Jobs of one member under way"),
-            "max_server_jobs": english("Jobs of all members under way"),
-            "quota": english("GPU-seconds of a member in 24 hours"),
-            "keep_days": english("Days that results are kept"),
+            "max_jobs": gettext_noop("Jobs of one member under way"),
+            "max_server_jobs": gettext_noop("Jobs of all members under way"),
+            "quota": gettext_noop("GPU-seconds of a member in 24 hours"),
+            "keep_days": gettext_noop("Days that results are kept"),
         },
     ),
     "role": FormSpec(
-        english("Quota of this role"),
+        gettext_noop("Quota of this role"),
         "amounts",
-        {"role_quotas": english("GPU-seconds in 24 hours")},
+        {"role_quotas": gettext_noop("GPU-seconds in 24 hours")},
         False,
     ),
     "share": FormSpec(
-        english("Share of this role"),
+        gettext_noop("Share of this role"),
         "amounts",
-        {"role_shares": english("Times an ordinary member's, 0.25 to 4")},
+        {"role_shares": gettext_noop("Times an ordinary member's, 0.25 to 4")},
         False,
     ),
     "words": FormSpec(
-        english("Words and LoRAs"),
+        gettext_noop("Words and LoRAs"),
         "content",
         {
-            "banned_words": english("Forbidden words, one a line"),
-            "banned_patterns": english("Forbidden patterns (RE2), one a line"),
-            "loras": english("Allowed LoRAs, one a line"),
+            "banned_words": gettext_noop("Forbidden words, one a line"),
+            "banned_patterns": gettext_noop("Forbidden patterns (RE2), one a line"),
+            "loras": gettext_noop("Allowed LoRAs, one a line"),
         },
     ),
     "threshold": FormSpec(
-        english("How sure the check must be"),
+        gettext_noop("How sure the check must be"),
         "pictures",
-        {"nsfw_threshold": english("0.05 to 0.99; empty for 0.8")},
+        {"nsfw_threshold": gettext_noop("0.05 to 0.99; empty for 0.8")},
     ),
 }
 
 
-class SettingsForm(Form):
+class SettingsModal(LocalisedModal):
     """A form over some settings, with what is set filled in."""
 
     def __init__(
@@ -107,56 +107,60 @@ class SettingsForm(Form):
         """Lay the form out; `role` is whose amount is asked for.
 
         Raises:
-            TooLongForAForm: a list does not fit into an input.
+            TextTooLongForForm: a list does not fit into an input.
         """
-        super().__init__(title=say(spec.title), timeout=FORM_LIFE)
+        super().__init__(title=translate(spec.title), timeout=FORM_TIMEOUT_SECONDS)
         self._settings, self._submit, self._role = settings, submit, role
         self._inputs: dict[str, discord.ui.TextInput[Any]] = {}
         for name, label in spec.fields.items():
-            written = self._written(name)
-            if len(written) > MAX_TEXT:
-                raise TooLongForAForm(name, len(written), MAX_TEXT)
+            text = self._current_text(name)
+            if len(text) > MAX_INPUT_CHARACTERS:
+                raise TextTooLongForForm(name, len(text), MAX_INPUT_CHARACTERS)
             entry = self._inputs[name] = discord.ui.TextInput(
                 custom_id=name,
-                style=discord.TextStyle.short if _is_number(name) else discord.TextStyle.paragraph,
-                default=written or None,
+                style=discord.TextStyle.short
+                if _is_number_setting(name)
+                else discord.TextStyle.paragraph,
+                default=text or None,
                 required=False,
-                max_length=MAX_NUMBER if _is_number(name) else MAX_TEXT,
+                max_length=MAX_NUMBER_CHARACTERS
+                if _is_number_setting(name)
+                else MAX_INPUT_CHARACTERS,
             )
-            self.add_item(discord.ui.Label(text=say(label), component=entry))
+            self.add_item(discord.ui.Label(text=translate(label), component=entry))
 
     async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
         """Read the inputs and go on; an empty one takes its setting back."""
         await self._submit(
             interaction,
-            {name: self._read(name, entry.value) for name, entry in self._inputs.items()},
+            {name: self._parse_input(name, entry.value) for name, entry in self._inputs.items()},
         )
 
-    def _written(self, name: str) -> str:
+    def _current_text(self, name: str) -> str:
         value = self._settings.get(name)
-        if name in BY_ROLE:
+        if name in ROLE_FORMS:
             value = (value or {}).get(self._role)
         if value is None:
             return ""
-        return f"{value:g}" if _is_number(name) else "\n".join(value)
+        return f"{value:g}" if _is_number_setting(name) else "\n".join(value)
 
-    def _read(self, name: str, text: str) -> Any:
-        if not _is_number(name):
+    def _parse_input(self, name: str, text: str) -> Any:
+        if not _is_number_setting(name):
             return [line.strip() for line in text.splitlines() if line.strip()]
-        number = _number(name, text.strip()) if text.strip() else None
-        if name not in BY_ROLE:
+        number = _parse_number(name, text.strip()) if text.strip() else None
+        if name not in ROLE_FORMS:
             return number
-        others = {**self._settings.get(name, {})}
-        others.pop(self._role, None)
-        return others if number is None else {**others, self._role: number}
+        other_roles = {**self._settings.get(name, {})}
+        other_roles.pop(self._role, None)
+        return other_roles if number is None else {**other_roles, self._role: number}
 
 
-def _is_number(name: str) -> bool:
-    return isinstance(policy.settable()[name], Amount | Shares)
+def _is_number_setting(name: str) -> bool:
+    return isinstance(policy.list_setting_types()[name], NumberSetting | PerRoleNumber)
 
 
-def _number(name: str, text: str) -> float:
+def _parse_number(name: str, text: str) -> float:
     try:
         return float(text.replace(",", "."))
     except ValueError as error:
-        raise BadSetting(name, NO_NUMBER, value=f"“{text}”") from error
+        raise BadSetting(name, NOT_A_NUMBER_TEXT, value=f"“{text}”") from error

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from inference.engine.row import Row
-from inference.sampling.denoiser import combine
+from inference.engine.row import DenoiseRow
+from inference.sampling.denoiser import combine_guidance
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +22,7 @@ class Batch:
     x: Tensor
     sigma: Tensor
     text: Tensor
-    extra: Tensor | None
+    inpaint_channels: Tensor | None
     #: [N, projection], for networks that look at the whole prompt's vector too.
     pooled: Tensor | None
     #: [K] the row of each conditional entry, and its prompt's weight.
@@ -30,40 +30,42 @@ class Batch:
     weights: Tensor
     #: [B] guidance scale of each row.
     scale: Tensor
-    guided: bool
+    is_guided: bool
 
     @classmethod
-    def gather(cls, rows: Sequence[Row], device: torch.device) -> Batch:
+    def gather(cls, rows: Sequence[DenoiseRow], device: torch.device) -> Batch:
         """Lay the rows' latents, noise levels and conditions side by side."""
         entries = [
             (number, condition, weight)
             for number, row in enumerate(rows)
-            for condition, weight in row.current().conditions
+            for condition, weight in row.current_conditioning().conditions
         ]
-        guided = rows[0].guided
+        is_guided = rows[0].is_guided
         sources = [number for number, _, _ in entries]
         conditions = [condition for _, condition, _ in entries]
-        if guided:
+        if is_guided:
             sources += range(len(rows))
-            conditions += [row.current().unconditional for row in rows]
-        pooled = [item.pooled for item in conditions if item.pooled is not None]
-        extras = [rows[number].extra for number in sources]
-        known = [extra for extra in extras if extra is not None]
+            conditions += [row.current_conditioning().unconditional for row in rows]
+        pooled_vectors = [item.pooled for item in conditions if item.pooled is not None]
+        extras = [rows[number].inpaint_channels for number in sources]
+        channels = [extra for extra in extras if extra is not None]
         return cls(
             x=torch.stack([rows[number].x for number in sources]).to(device),
             sigma=torch.tensor([rows[number].sigma for number in sources], device=device),
             text=torch.stack([item.crossattn for item in conditions]).to(device),
-            extra=torch.stack(known).to(device) if known else None,
-            pooled=torch.stack(pooled).to(device) if pooled else None,
+            inpaint_channels=torch.stack(channels).to(device) if channels else None,
+            pooled=torch.stack(pooled_vectors).to(device) if pooled_vectors else None,
             owners=torch.tensor(sources[: len(entries)], device=device),
             weights=torch.tensor([weight for _, _, weight in entries], device=device),
             scale=torch.tensor([row.guidance for row in rows], device=device),
-            guided=guided,
+            is_guided=is_guided,
         )
 
     def scatter(self, denoised: Tensor) -> Tensor:
         """Guide each row by its conditions: [N, C, h, w] of the call becomes [B, C, h, w]."""
-        if not self.guided:
+        if not self.is_guided:
             return denoised
         count = len(self.owners)
-        return combine(denoised[count:], denoised[:count], self.owners, self.weights, self.scale)
+        return combine_guidance(
+            denoised[count:], denoised[:count], self.owners, self.weights, self.scale
+        )

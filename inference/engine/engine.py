@@ -5,74 +5,79 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 
-from inference.engine.parts import Part, Parts, part_of
-from inference.engine.runner import Ran, Runner
-from inference.engine.scheduler import Scheduler, Turn
-from inference.engine.task import Run, Stage, Task
-from inference.engine.work import Operation, Outcome, Paint, StopAsked
+from inference.engine.parts import PartialResult, PartialResults, make_partial_result
+from inference.engine.runner import Runner, StepResult
+from inference.engine.scheduler import ScheduledStep, Scheduler
+from inference.engine.task import JobRun, Task, TaskStage
+from inference.engine.work import DenoiseWork, JobResult, Operation, StopRequested
 
 #: Pixels that go through the autoencoder together between two steps.
-VAE_PIXELS = 512 * 512
+MAX_VAE_PIXELS = 512 * 512
 
 
 @dataclass(frozen=True)
-class Stepped:
+class RunProgressed:
     """A run came further."""
 
-    run: Run
+    run: JobRun
 
 
 @dataclass(frozen=True)
-class Kept:
+class RunPartCompleted:
     """A part of a run is finished; a later attempt may go on from it."""
 
-    run: Run
-    part: Part
+    run: JobRun
+    part: PartialResult
 
 
 @dataclass(frozen=True)
-class Done:
+class RunCompleted:
     """A run is over, with its outcome."""
 
-    run: Run
-    outcome: Outcome
+    run: JobRun
+    result: JobResult
 
 
 @dataclass(frozen=True)
-class Broken:
+class RunFailed:
     """A run is over, with an error."""
 
-    run: Run
+    run: JobRun
     error: BaseException
 
 
 @dataclass(frozen=True)
-class GivenUp:
+class RunCancelled:
     """A run is over, with nothing, as was asked."""
 
-    run: Run
+    run: JobRun
 
 
-Report = Stepped | Kept | Done | Broken | GivenUp
+RunReport = RunProgressed | RunPartCompleted | RunCompleted | RunFailed | RunCancelled
 
 
-def lane_limit(
-    max_batch: int, slices: int, own: Mapping[str, Callable[[Hashable], int]] | None = None
+def aux_batch_limit(
+    max_batch: int,
+    max_aux: int,
+    limits_by_kind: Mapping[str, Callable[[Hashable], int]] | None = None,
 ) -> Callable[[Hashable], int]:
     """Make the rule of how many asides share a call: by pixels, or by number.
 
     `own` are the rules of single kinds of lanes.
     """
 
-    def limit(lane: Hashable) -> int:
-        if isinstance(lane, tuple) and lane[0] in (Stage.PREPARE.value, Stage.DECODE.value):
-            _, _, width, height = lane
-            return max(1, min(max_batch, VAE_PIXELS // int(width * height)))
-        if own and isinstance(lane, tuple) and lane[0] in own:
-            return own[lane[0]](lane)
-        return slices
+    def batch_limit(queue_key: Hashable) -> int:
+        if isinstance(queue_key, tuple) and queue_key[0] in (
+            TaskStage.PREPARE.value,
+            TaskStage.DECODE.value,
+        ):
+            _, _, width, height = queue_key
+            return max(1, min(max_batch, MAX_VAE_PIXELS // int(width * height)))
+        if limits_by_kind and isinstance(queue_key, tuple) and queue_key[0] in limits_by_kind:
+            return limits_by_kind[queue_key[0]](queue_key)
+        return max_aux
 
-    return limit
+    return batch_limit
 
 
 class Engine:
@@ -81,25 +86,27 @@ class Engine:
     def __init__(self, runner: Runner, scheduler: Scheduler) -> None:
         self._runner = runner
         self._scheduler = scheduler
-        self._runs: dict[tuple[str, int], Run] = {}
+        self._runs: dict[tuple[str, int], JobRun] = {}
 
     @property
-    def idle(self) -> bool:
+    def is_idle(self) -> bool:
         """Whether there is nothing to do."""
-        return self._scheduler.idle
+        return self._scheduler.is_idle
 
-    def add(
-        self, job_id: str, attempt: int, operation: Operation, parts: Parts | None = None
-    ) -> list[Report]:
+    def add_job(
+        self, job_id: str, attempt: int, operation: Operation, parts: PartialResults | None = None
+    ) -> list[RunReport]:
         """Take a job; its operation runs up to its first ask at once.
 
         Works that are among `parts` are answered from there.
         """
-        run = Run(job_id, attempt, operation, parts or Parts())
+        run = JobRun(job_id, attempt, operation, parts or PartialResults())
         self._runs[job_id, attempt] = run
-        return self._continue(run, first=True)
+        return self._resume_operation(run, first=True)
 
-    def cancel(self, job_id: str, attempt: int, *, keep: bool = False) -> list[Report]:
+    def cancel_run(
+        self, job_id: str, attempt: int, *, keep_results: bool = False
+    ) -> list[RunReport]:
         """Give a job up; its rows leave before the next step.
 
         With `keep` it may end with what it has made so far. No report: it was not here.
@@ -107,93 +114,93 @@ class Engine:
         run = self._runs.pop((job_id, attempt), None)
         if run is None:
             return []
-        report = _stopped(run) if keep else GivenUp(run)
-        self._forget(run)
+        report = _stop_operation(run) if keep_results else RunCancelled(run)
+        self._discard_run(run)
         return [report]
 
-    def step(self) -> list[Report]:
+    def step(self) -> list[RunReport]:
         """Schedule, run, postprocess."""
-        turn = self._scheduler.schedule()
-        ran = self._runner.run(turn)
-        self._learn(turn, ran)
-        reports: list[Report] = []
-        for task, error in ran.failures:
-            reports += self._fail(task.run, error)
-        return reports + self._postprocess(turn)
+        step = self._scheduler.schedule()
+        result = self._runner.run_step(step)
+        self._update_batch_limits(step, result)
+        reports: list[RunReport] = []
+        for task, error in result.failures:
+            reports += self._fail_run(task.run, error)
+        return reports + self._postprocess_step(step)
 
-    def _learn(self, turn: Turn, ran: Ran) -> None:
+    def _update_batch_limits(self, step: ScheduledStep, result: StepResult) -> None:
         """Tell the scheduler how many rows fitted, and how long they took when all did."""
-        if not turn.batch or turn.batch[0].key is None:
+        if not step.batch or step.batch[0].key is None:
             return
-        if ran.fitted < len(turn.batch):
-            self._scheduler.cap(turn.batch[0].key, ran.fitted)
-        elif not ran.failures:
-            self._scheduler.note(turn.batch[0].key, len(turn.batch), ran.seconds)
+        if result.fitted_rows < len(step.batch):
+            self._scheduler.set_max_rows(step.batch[0].key, result.fitted_rows)
+        elif not result.failures:
+            self._scheduler.record_time(step.batch[0].key, len(step.batch), result.seconds)
 
-    def _postprocess(self, turn: Turn) -> list[Report]:
+    def _postprocess_step(self, step: ScheduledStep) -> list[RunReport]:
         """Move tasks to where they wait next and let answered operations go on."""
-        reports: list[Report] = []
-        touched: dict[int, Run] = {}
-        for task in turn.aside:
-            if self._alive(task):
-                touched[id(task.run)] = task.run
-                if task.stage is not Stage.DONE:
-                    self._scheduler.add(task)
-                elif isinstance(task.work, Paint):
-                    part = part_of(task.work, task.result)
-                    reports += [Kept(task.run, part)] if part is not None else []
-        for task in turn.batch:
-            task.run.rows = len(turn.batch)
-            if self._alive(task):
-                touched[id(task.run)] = task.run
-                if task.stage is not Stage.DENOISE:
-                    self._scheduler.leave(task)
-                    self._scheduler.add(task)
-        for run in touched.values():
-            reports.append(Stepped(run))
-            if run.answered:
-                reports += self._continue(run)
+        reports: list[RunReport] = []
+        progressed_runs: dict[int, JobRun] = {}
+        for task in step.aux:
+            if self._is_current(task):
+                progressed_runs[id(task.run)] = task.run
+                if task.stage is not TaskStage.DONE:
+                    self._scheduler.add_task(task)
+                elif isinstance(task.work, DenoiseWork):
+                    part = make_partial_result(task.work, task.result)
+                    reports += [RunPartCompleted(task.run, part)] if part is not None else []
+        for task in step.batch:
+            task.run.batch_rows = len(step.batch)
+            if self._is_current(task):
+                progressed_runs[id(task.run)] = task.run
+                if task.stage is not TaskStage.DENOISE:
+                    self._scheduler.remove_row(task)
+                    self._scheduler.add_task(task)
+        for run in progressed_runs.values():
+            reports.append(RunProgressed(run))
+            if run.has_all_results:
+                reports += self._resume_operation(run)
         return reports
 
-    def _alive(self, task: Task) -> bool:
+    def _is_current(self, task: Task) -> bool:
         return self._runs.get((task.run.job_id, task.run.attempt)) is task.run
 
-    def _continue(self, run: Run, *, first: bool = False) -> list[Report]:
+    def _resume_operation(self, run: JobRun, *, first: bool = False) -> list[RunReport]:
         """Give an operation its results and take its next ask, or its outcome."""
         try:
-            while first or run.answered:
+            while first or run.has_all_results:
                 results = None if first else [task.result for task in run.tasks]
                 first = False
-                ask = run.operation.send(results)  # type: ignore[arg-type]
-                for task in run.ask(ask):
-                    if not run.recall(task):
-                        self._scheduler.add(task)
+                request = run.operation.send(results)  # type: ignore[arg-type]
+                for task in run.create_tasks(request):
+                    if not run.restore_task(task):
+                        self._scheduler.add_task(task)
         except StopIteration as finished:
             del self._runs[run.job_id, run.attempt]
-            return [Done(run, finished.value)]
+            return [RunCompleted(run, finished.value)]
         except Exception as error:
-            return self._fail(run, error)
+            return self._fail_run(run, error)
         return []
 
-    def _fail(self, run: Run, error: BaseException) -> list[Report]:
+    def _fail_run(self, run: JobRun, error: BaseException) -> list[RunReport]:
         if self._runs.pop((run.job_id, run.attempt), None) is None:
             return []
-        self._forget(run)
-        return [Broken(run, error)]
+        self._discard_run(run)
+        return [RunFailed(run, error)]
 
-    def _forget(self, run: Run) -> None:
-        self._scheduler.drop(run)
+    def _discard_run(self, run: JobRun) -> None:
+        self._scheduler.drop_run(run)
         run.operation.close()
 
 
-def _stopped(run: Run) -> Report:
+def _stop_operation(run: JobRun) -> RunReport:
     """Let an operation end with what it has, if that is anything."""
     try:
-        run.operation.throw(StopAsked())
+        run.operation.throw(StopRequested())
     except StopIteration as finished:
-        return Done(run, finished.value)
-    except StopAsked:
-        return GivenUp(run)
+        return RunCompleted(run, finished.value)
+    except StopRequested:
+        return RunCancelled(run)
     except Exception as error:
-        return Broken(run, error)
-    return GivenUp(run)
+        return RunFailed(run, error)
+    return RunCancelled(run)

@@ -14,7 +14,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 from inference.errors import InferenceError
-from inference.models.compiling import ALONE, plainly
+from inference.models.compiling import COMPILE_LOCK, eager_mode
 from inference.models.exhaustion import is_out_of_memory
 
 log = logging.getLogger(__name__)
@@ -22,26 +22,30 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 #: Kinds of call that are remembered; the oldest is forgotten, and counted again if it comes again.
-MOST = 4096
+MAX_COUNTED_CALL_KINDS = 4096
 
 
-def _attention(
+def _count_attention_flops(
     query: Sequence[int], key: Sequence[int], value: Sequence[int], *_: Any, **__: Any
 ) -> int:
     return int(sdpa_flop_count(query, key, value))  # type: ignore[no-untyped-call]
 
 
 #: Attention as processors run it, which torch's counter leaves out.
-MORE = {torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention}
+EXTRA_FLOP_FORMULAS = {
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _count_attention_flops
+}
 
 
-class Flops:
+class FlopCounter:
     """What calls cost."""
 
     def __init__(self) -> None:
         self._known: dict[Hashable, float] = {}
 
-    def run(self, key: Hashable | None, rows: int, call: Callable[[], T]) -> tuple[T, float | None]:
+    def count_call(
+        self, key: Hashable | None, rows: int, call: Callable[[], T]
+    ) -> tuple[T, float | None]:
         """Make a call of so many equal rows; return its result and the operations of one row.
 
         None: they are not known yet, and cannot be counted while something is compiled.
@@ -54,22 +58,25 @@ class Flops:
         """
         if key is not None and key in self._known:
             return call(), self._known[key]
-        if not ALONE.acquire(blocking=False):
+        if not COMPILE_LOCK.acquire(blocking=False):
             return call(), None
         try:
-            with plainly(), FlopCounterMode(display=False, custom_mapping=MORE) as counter:
+            with (
+                eager_mode(),
+                FlopCounterMode(display=False, custom_mapping=EXTRA_FLOP_FORMULAS) as counter,
+            ):
                 result = call()
-            each = counter.get_total_flops() / rows
+            row_flops = counter.get_total_flops() / rows
         except Exception as error:
             if isinstance(error, InferenceError) or is_out_of_memory(error):
                 raise
             # The job's own trouble, or the counter's, which must cost no job: it will show.
-            result, each = call(), 0.0
+            result, row_flops = call(), 0.0
             log.warning("A call of %s cannot be counted: %r", key, error)
         finally:
-            ALONE.release()
+            COMPILE_LOCK.release()
         if key is not None:
-            self._known[key] = each
-            if len(self._known) > MOST:
+            self._known[key] = row_flops
+            if len(self._known) > MAX_COUNTED_CALL_KINDS:
                 self._known.pop(next(iter(self._known)))
-        return result, each
+        return result, row_flops

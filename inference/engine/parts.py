@@ -10,31 +10,31 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from inference.engine.work import Paint, Painted
+from inference.engine.work import DenoiseResult, DenoiseWork
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Part:
+class PartialResult:
     """A work that is done, and what it came to."""
 
     #: The `part` of the work.
     number: int
-    #: Says exactly which work it was: see `mark_of`.
-    mark: str
+    #: Says exactly which work it was: see `fingerprint_work`.
+    fingerprint: str
     #: RGB, as the work's result had it.
-    picture: Image.Image
+    image: Image.Image
 
 
-class Parts:
+class PartialResults:
     """What earlier attempts at a job have finished."""
 
-    def __init__(self, parts: Iterable[Part] = ()) -> None:
-        self._parts = {(part.number, part.mark): part.picture for part in parts}
+    def __init__(self, parts: Iterable[PartialResult] = ()) -> None:
+        self._parts = {(part.number, part.fingerprint): part.image for part in parts}
 
-    def recall(self, work: Paint) -> Painted | None:
+    def find_result(self, work: DenoiseWork) -> DenoiseResult | None:
         """Give the result of a work that was done before, or None.
 
         Only the very same work counts, down to the pixels it starts from: a host who changed the
@@ -42,37 +42,37 @@ class Parts:
         """
         if work.part is None or not self._parts:
             return None
-        picture = self._parts.get((work.part, mark_of(work)))
-        if picture is None:
+        image = self._parts.get((work.part, fingerprint_work(work)))
+        if image is None:
             return None
         import torch  # the scheduler imports this module and has no tensor in it
 
-        return Painted(picture=picture, latent=torch.empty(0))
+        return DenoiseResult(image=image, latent=torch.empty(0))
 
 
-def part_of(work: Paint, result: Painted) -> Part | None:
+def make_partial_result(work: DenoiseWork, result: DenoiseResult) -> PartialResult | None:
     """Make a part of a finished work, or None where it is none."""
-    if work.part is None or result.picture is None:
+    if work.part is None or result.image is None:
         return None
-    return Part(number=work.part, mark=mark_of(work), picture=result.picture)
+    return PartialResult(number=work.part, fingerprint=fingerprint_work(work), image=result.image)
 
 
-def mark_of(work: Paint) -> str:
+def fingerprint_work(work: DenoiseWork) -> str:
     """Hash everything that a work's result depends on, to 32 hexadecimal digits."""
     digest = hashlib.sha256()
     for item in dataclasses.fields(work):
         digest.update(f"\0{item.name}=".encode())
-        digest.update(_content(getattr(work, item.name)))
+        digest.update(_content_bytes(getattr(work, item.name)))
     return digest.hexdigest()[:32]
 
 
-def _content(value: object) -> bytes:
+def _content_bytes(value: object) -> bytes:
     match value:
         case Image.Image():
             return f"{value.mode}{value.size}".encode() + value.tobytes()
         case np.ndarray():
             return f"{value.shape}".encode() + value.tobytes()
         case _ if hasattr(value, "numpy"):  # a tensor
-            return _content(value.numpy())
+            return _content_bytes(value.numpy())
         case _:
             return repr(value).encode()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict, deque
 
-from inference.engine.task import Run, Task
+from inference.engine.task import JobRun, Task
 from inference.models.files import Weights
 
 
-class Lane:
+class AuxQueue:
     """Asides that may share a call; its jobs take turns."""
 
     def __init__(self, weights: Weights | None, since: int) -> None:
@@ -20,26 +20,26 @@ class Lane:
     def __bool__(self) -> bool:
         return bool(self._waiting)
 
-    def add(self, task: Task) -> None:
+    def add_task(self, task: Task) -> None:
         """Let a task wait here."""
         self._waiting.setdefault(id(task.run), deque()).append(task)
 
-    def take(self, limit: int) -> tuple[Task, ...]:
+    def pop_tasks(self, limit: int) -> tuple[Task, ...]:
         """Take up to `limit` tasks, one of each job in turn."""
-        taken: list[Task] = []
-        while self._waiting and len(taken) < limit:
+        popped_tasks: list[Task] = []
+        while self._waiting and len(popped_tasks) < limit:
             run, tasks = self._waiting.popitem(last=False)
-            taken.append(tasks.popleft())
+            popped_tasks.append(tasks.popleft())
             if tasks:
                 self._waiting[run] = tasks
-        return tuple(taken)
+        return tuple(popped_tasks)
 
-    def drop(self, run: Run) -> None:
+    def drop_run(self, run: JobRun) -> None:
         """Forget a job's tasks."""
         self._waiting.pop(id(run), None)
 
 
-class Group:
+class DenoiseGroup:
     """Denoising rows that may share a call; who has begun stays until it is done.
 
     A place that falls free goes to the job that had the fewest so far, then to who came first: a
@@ -58,11 +58,11 @@ class Group:
     def __len__(self) -> int:
         return len(self._begun) + len(self._waiting)
 
-    def add(self, task: Task) -> None:
+    def add_task(self, task: Task) -> None:
         """Let a row wait for a place."""
         self._waiting.append(task)
 
-    def take(self, places: int) -> tuple[Task, ...]:
+    def select_rows(self, places: int) -> tuple[Task, ...]:
         """Name the rows that have the places of the next call; they stay here."""
         while self._waiting and len(self._begun) < places:
             task = min(self._waiting, key=lambda waiting: self._given[id(waiting.run)])
@@ -71,7 +71,7 @@ class Group:
             self._begun.append(task)
         return tuple(self._begun[:places])
 
-    def leave(self, task: Task) -> None:
+    def remove_row(self, task: Task) -> None:
         """Let a row go, if it is here."""
         for tasks in (self._begun, self._waiting):
             if task in tasks:

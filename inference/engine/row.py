@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from inference.models.lora.side import Side
+from inference.models.lora.side import ActiveLoras
 from inference.pictures.soft import SoftSettings, blend_latents
-from inference.prompts.timeline import Stretch
+from inference.prompts.timeline import ConditioningInterval
 from inference.sampling.samplers.core import Sampler
 
 
 @dataclass(eq=False)
-class Row:
+class DenoiseRow:
     """One picture being denoised.
 
     `x` [C, h, w] float32 is what the network shall look at next, at noise level `sigma`.
@@ -24,7 +24,7 @@ class Row:
     x: Tensor
     sigma: float
     guidance: float
-    conditioning: tuple[Stretch, ...]
+    conditioning: tuple[ConditioningInterval, ...]
     #: Network calls made so far.
     calls: int = 0
     #: Where to change, [1, h, w] float32 in 0..1, and what stays elsewhere, [C, h, w].
@@ -33,56 +33,56 @@ class Row:
     #: Blend along the mask's grey, step by step; None cuts at the mask.
     soft: SoftSettings | None = None
     #: What inpainting networks see besides: [C + 1, h, w] float32.
-    extra: Tensor | None = None
+    inpaint_channels: Tensor | None = None
     #: LoRAs to run beside the network; rows of one batch have the same.
-    side: Side | None = None
+    active_loras: ActiveLoras | None = None
     #: What the network last took for the clean picture, [C, h, w] float32.
     clean: Tensor | None = None
     #: The finished latent, [C, h, w] float32.
     latent: Tensor | None = None
 
     @property
-    def guided(self) -> bool:
+    def is_guided(self) -> bool:
         """Whether the unconditional half is needed: at guidance 1 it cancels out."""
         return self.guidance != 1.0 or len(self.conditioning[0].conditions) > 1
 
-    def current(self) -> Stretch:
+    def current_conditioning(self) -> ConditioningInterval:
         """Return the conditioning of the call about to be made."""
         for entry in self.conditioning:
             if self.calls < entry.until:
                 return entry
         return self.conditioning[-1]
 
-    def advance(self, denoised: Tensor) -> bool:
+    def step_sampler(self, denoised: Tensor) -> bool:
         """Hand the clean latent x0 to the sampler; say whether it wants another call.
 
         x0 [C, h, w] is kept to the original outside the mask, as after every prediction.
         """
         self.calls += 1
-        self.clean = self._keep(denoised)
+        self.clean = self._keep_unmasked(denoised)
         try:
             self.x, self.sigma = self.sampler.send(self.clean)
         except StopIteration as finished:
-            self.latent = finished.value if self.soft else self._keep(finished.value)
+            self.latent = finished.value if self.soft else self._keep_unmasked(finished.value)
             return False
         return True
 
-    def _keep(self, latent: Tensor) -> Tensor:
+    def _keep_unmasked(self, latent: Tensor) -> Tensor:
         if self.mask is None or self.original is None:
             return latent
         if self.soft is not None:
-            return self._blend(latent, self.original, self.mask, self.soft)
+            return self._soft_blend(latent, self.original, self.mask, self.soft)
         return torch.lerp(self.original, latent, self.mask)
 
-    def _blend(
+    def _soft_blend(
         self, latent: Tensor, original: Tensor, mask: Tensor, settings: SoftSettings
     ) -> Tensor:
         """Blend by the mask and the noise level of the call just made, on the processor."""
-        blended = blend_latents(
+        blended_latent = blend_latents(
             original.cpu().numpy(),
             latent.cpu().numpy(),
             mask[0].cpu().numpy(),
             self.sigma,
             settings,
         )
-        return torch.from_numpy(blended).to(latent)
+        return torch.from_numpy(blended_latent).to(latent)

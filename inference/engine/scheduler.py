@@ -18,25 +18,25 @@ from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from inference.engine.pace import Pace
-from inference.engine.rooms import Group, Lane
-from inference.engine.task import BatchKey, Run, Stage, Task
+from inference.engine.pace import BatchSizer
+from inference.engine.rooms import AuxQueue, DenoiseGroup
+from inference.engine.task import BatchKey, JobRun, Task, TaskStage
 from inference.models.files import Weights
 
 #: Turns that loaded weights may keep others waiting: two or three jobs of common length.
-PATIENCE = 64
+MODEL_SWITCH_TURNS = 64
 
 #: Says which weights can be in memory together: those loaded now, then the first named.
-Fitting = Callable[[Sequence[Weights]], Collection[Weights]]
+FittingWeights = Callable[[Sequence[Weights]], Collection[Weights]]
 
 Name = TypeVar("Name", bound=Hashable)
 
 
 @dataclass(frozen=True)
-class Turn:
+class ScheduledStep:
     """What one step of the engine runs."""
 
-    aside: tuple[Task, ...] = ()
+    aux: tuple[Task, ...] = ()
     batch: tuple[Task, ...] = ()
 
 
@@ -46,10 +46,10 @@ class Scheduler:
     def __init__(
         self,
         max_batch: int,
-        limit: Callable[[Hashable], int],
-        fitting: Fitting = set,
-        patience: int = PATIENCE,
-        pace: Pace | None = None,
+        aux_limit: Callable[[Hashable], int],
+        fitting_weights: FittingWeights = set,
+        model_switch_turns: int = MODEL_SWITCH_TURNS,
+        batch_sizer: BatchSizer | None = None,
     ) -> None:
         """Take the most rows of a batch, and how many asides of a lane share a call.
 
@@ -57,106 +57,114 @@ class Scheduler:
         others wait. Without a `pace` every batch is as large as it may be.
         """
         self._max_batch = max_batch
-        self._limit = limit
-        self._fitting = fitting
-        self._patience = patience
+        self._limit = aux_limit
+        self._fitting = fitting_weights
+        self._patience = model_switch_turns
         #: Rooms in the order in which they were last served.
-        self._lanes: OrderedDict[Hashable, Lane] = OrderedDict()
-        self._groups: OrderedDict[BatchKey, Group] = OrderedDict()
+        self._lanes: OrderedDict[Hashable, AuxQueue] = OrderedDict()
+        self._groups: OrderedDict[BatchKey, DenoiseGroup] = OrderedDict()
         self._caps: dict[BatchKey, int] = {}
-        self._pace = pace
+        self._pace = batch_sizer
         self._turn = 0
         #: Turns since weights were last let in that others had to leave for.
         self._kept_waiting = 0
 
     @property
-    def idle(self) -> bool:
+    def is_idle(self) -> bool:
         """Whether nothing waits."""
         return not self._lanes and not self._groups
 
-    def add(self, task: Task) -> None:
+    def add_task(self, task: Task) -> None:
         """Let a task wait where its stage says."""
-        if task.stage is Stage.DENOISE and task.key is not None:
+        if task.stage is TaskStage.DENOISE and task.key is not None:
             if task.key not in self._groups:
-                self._groups[task.key] = Group(task.weights, self._turn)
-            self._groups[task.key].add(task)
+                self._groups[task.key] = DenoiseGroup(task.weights, self._turn)
+            self._groups[task.key].add_task(task)
         else:
-            if task.lane not in self._lanes:
-                self._lanes[task.lane] = Lane(task.weights, self._turn)
-            self._lanes[task.lane].add(task)
+            if task.queue_key not in self._lanes:
+                self._lanes[task.queue_key] = AuxQueue(task.weights, self._turn)
+            self._lanes[task.queue_key].add_task(task)
 
-    def schedule(self) -> Turn:
+    def schedule(self) -> ScheduledStep:
         """Choose what runs now; a denoising row keeps its place, an aside leaves its lane."""
         self._turn += 1
-        admitted = self._admitted()
-        return Turn(aside=self._next_aside(admitted), batch=self._next_batch(admitted))
+        allowed_weights = self._allowed_weights()
+        return ScheduledStep(
+            aux=self._next_aux(allowed_weights), batch=self._next_batch(allowed_weights)
+        )
 
-    def cap(self, key: BatchKey, rows: int) -> None:
+    def set_max_rows(self, key: BatchKey, rows: int) -> None:
         """Never again put more rows of this key into a call: memory ran out above that."""
         self._caps[key] = max(1, min(rows, self._caps.get(key, self._max_batch)))
 
-    def note(self, key: BatchKey, rows: int, seconds: float) -> None:
+    def record_time(self, key: BatchKey, rows: int, seconds: float) -> None:
         """Learn how long a call of so many rows took."""
         if self._pace is not None:
-            self._pace.note(key, rows, seconds)
+            self._pace.record_time(key, rows, seconds)
 
-    def leave(self, task: Task) -> None:
+    def remove_row(self, task: Task) -> None:
         """Take a denoising row out of its group."""
         if task.key is None:
             return
         group = self._groups.get(task.key)
         if group is not None:
-            group.leave(task)
+            group.remove_row(task)
             if not group:
                 del self._groups[task.key]
 
-    def drop(self, run: Run) -> None:
+    def drop_run(self, run: JobRun) -> None:
         """Forget everything of one job."""
-        for lane in list(self._lanes):
-            self._lanes[lane].drop(run)
-            if not self._lanes[lane]:
-                del self._lanes[lane]
+        for queue_key in list(self._lanes):
+            self._lanes[queue_key].drop_run(run)
+            if not self._lanes[queue_key]:
+                del self._lanes[queue_key]
         for task in run.tasks:
-            self.leave(task)
+            self.remove_row(task)
 
-    def _admitted(self) -> Collection[Weights | None]:
+    def _allowed_weights(self) -> Collection[Weights | None]:
         """Name the weights whose rooms may be served in this turn; None stands for no weights."""
-        rooms: list[Lane | Group] = [*self._lanes.values(), *self._groups.values()]
-        rooms.sort(key=lambda room: room.since)
-        wanted = list(dict.fromkeys(room.weights for room in rooms if room.weights is not None))
-        if len(wanted) < 2:
+        queues: list[AuxQueue | DenoiseGroup] = [*self._lanes.values(), *self._groups.values()]
+        queues.sort(key=lambda queue: queue.since)
+        wanted_weights = list(
+            dict.fromkeys(queue.weights for queue in queues if queue.weights is not None)
+        )
+        if len(wanted_weights) < 2:
             self._kept_waiting = 0
-            return {*wanted, None}
-        fitting = self._fitting(wanted)
-        outside = [weights for weights in wanted if weights not in fitting]
-        self._kept_waiting = self._kept_waiting + 1 if outside else 0
+            return {*wanted_weights, None}
+        fitting_weights = self._fitting(wanted_weights)
+        excluded_weights = [weights for weights in wanted_weights if weights not in fitting_weights]
+        self._kept_waiting = self._kept_waiting + 1 if excluded_weights else 0
         if self._kept_waiting > self._patience:
             self._kept_waiting = 0
-            return {outside[0], None}
-        return {*fitting, None}
+            return {excluded_weights[0], None}
+        return {*fitting_weights, None}
 
-    def _next_aside(self, admitted: Collection[Weights | None]) -> tuple[Task, ...]:
-        name = _first(self._lanes, admitted)
-        if name is None:
+    def _next_aux(self, allowed_weights: Collection[Weights | None]) -> tuple[Task, ...]:
+        queue_key = _longest_unserved(self._lanes, allowed_weights)
+        if queue_key is None:
             return ()
-        lane = self._lanes.pop(name)
-        taken = lane.take(self._limit(name))
-        if lane:
-            lane.since = self._turn
-            self._lanes[name] = lane
-        return taken
+        queue = self._lanes.pop(queue_key)
+        tasks = queue.pop_tasks(self._limit(queue_key))
+        if queue:
+            queue.since = self._turn
+            self._lanes[queue_key] = queue
+        return tasks
 
-    def _next_batch(self, admitted: Collection[Weights | None]) -> tuple[Task, ...]:
-        key = _first(self._groups, admitted)
+    def _next_batch(self, allowed_weights: Collection[Weights | None]) -> tuple[Task, ...]:
+        key = _longest_unserved(self._groups, allowed_weights)
         if key is None:
             return ()
         self._groups.move_to_end(key)
         group = self._groups[key]
         group.since = self._turn
-        most = self._caps.get(key, self._max_batch)
-        return group.take(self._pace.best(key, len(group), most) if self._pace else most)
+        max_rows = self._caps.get(key, self._max_batch)
+        return group.select_rows(
+            self._pace.best_size(key, len(group), max_rows) if self._pace else max_rows
+        )
 
 
-def _first(rooms: Mapping[Name, Lane | Group], admitted: Collection[Weights | None]) -> Name | None:
+def _longest_unserved(
+    queues: Mapping[Name, AuxQueue | DenoiseGroup], allowed_weights: Collection[Weights | None]
+) -> Name | None:
     """Name the room that was unserved for longest, of those that may be served."""
-    return next((name for name, room in rooms.items() if room.weights in admitted), None)
+    return next((name for name, queue in queues.items() if queue.weights in allowed_weights), None)

@@ -7,22 +7,22 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from inference.engine.parts import Parts
-from inference.engine.work import Ask, Operation, Paint, Slice
+from inference.engine.parts import PartialResults
+from inference.engine.work import AuxWork, DenoiseWork, Operation, WorkRequest
 from inference.models.files import Weights
-from inference.prompts.networks import Lora
+from inference.prompts.networks import LoraTag
 
 if TYPE_CHECKING:
-    from inference.engine.row import Row
+    from inference.engine.row import DenoiseRow
 
 
-class Stage(Enum):
+class TaskStage(Enum):
     """Where a task stands."""
 
     PREPARE = "prepare"  # text and picture are to be encoded
     DENOISE = "denoise"  # a row of batches
     DECODE = "decode"  # the latent is to become a picture
-    SLICE = "slice"  # a piece of work that is not denoising
+    AUX = "slice"  # a piece of work that is not denoising
     DONE = "done"
 
 
@@ -37,24 +37,24 @@ class BatchKey:
     #: Tokens of the conditioning.
     tokens: int
     #: Whether guidance runs a second, unconditional half.
-    guided: bool
+    is_guided: bool
     #: The LoRAs beside the network.
-    loras: tuple[Lora, ...] = ()
+    loras: tuple[LoraTag, ...] = ()
 
 
 @dataclass(eq=False)
 class Task:
     """A work and its state; the scheduler moves it, the runner changes it."""
 
-    run: Run
+    run: JobRun
     #: Its place among the works asked for together.
     index: int
-    work: Paint | Slice
-    stage: Stage
+    work: DenoiseWork | AuxWork
+    stage: TaskStage
     #: Set once the conditioning is known.
     key: BatchKey | None = None
     #: The device side of a denoising row; set by the runner's preparation.
-    row: Row | None = None
+    row: DenoiseRow | None = None
     result: Any = None
     #: What went wrong with this task alone, in the turn just run.
     error: BaseException | None = None
@@ -62,10 +62,10 @@ class Task:
     units: int = 0
 
     @property
-    def lane(self) -> Hashable:
+    def queue_key(self) -> Hashable:
         """Name what it waits for when it is not denoising; equal lanes may share a call."""
-        if isinstance(self.work, Slice):
-            return self.work.lane
+        if isinstance(self.work, AuxWork):
+            return self.work.queue_key
         return (self.stage.value, self.work.model, self.work.width, self.work.height)
 
     @property
@@ -73,84 +73,88 @@ class Task:
         """Name the network it needs in memory."""
         return self.work.weights
 
-    def advance(self) -> None:
+    def count_step(self) -> None:
         """Count a step, never beyond what the work stands for."""
         self.units = min(self.units + 1, self.work.units)
 
-    def finish(self, result: Any) -> None:
+    def set_result(self, result: Any) -> None:
         """Note the result and let go of the device side."""
         self.result = result
         self.row = None
-        self.stage = Stage.DONE
+        self.stage = TaskStage.DONE
         self.units = self.work.units
 
 
 @dataclass(eq=False)
-class Run:
+class JobRun:
     """One attempt at a job: its coroutine and the works it waits for."""
 
     job_id: str
     attempt: int
     operation: Operation
     #: What earlier attempts have finished.
-    parts: Parts = field(default_factory=Parts)
+    partial_results: PartialResults = field(default_factory=PartialResults)
     tasks: list[Task] = field(default_factory=list)
     #: Progress units of earlier asks.
-    behind: int = 0
+    earlier_units: int = 0
     #: Progress units that the last ask announced for later.
-    later: int = 0
+    later_units: int = 0
     #: Its share of the device's time, in seconds.
-    charged: float = 0.0
+    charged_seconds: float = 0.0
     #: Floating point operations that the networks ran for it; 0 where not all were counted.
     flops: float = 0.0
     #: Whether all its calls were counted so far.
-    counted: bool = True
+    flops_are_complete: bool = True
     #: Rows of the network call that its last step sat in.
-    rows: int = 0
+    batch_rows: int = 0
 
     @property
-    def key(self) -> tuple[str, int]:
+    def attempt_key(self) -> tuple[str, int]:
         """Its job's id and the attempt."""
         return (self.job_id, self.attempt)
 
-    def spend(self, flops: float | None) -> None:
+    def add_flops(self, flops: float | None) -> None:
         """Charge operations; None were not counted, and a part of the sum would mislead."""
-        self.counted = self.counted and flops is not None
-        self.flops = self.flops + (flops or 0.0) if self.counted else 0.0
+        self.flops_are_complete = self.flops_are_complete and flops is not None
+        self.flops = self.flops + (flops or 0.0) if self.flops_are_complete else 0.0
 
-    def ask(self, ask: Ask) -> list[Task]:
+    def create_tasks(self, request: WorkRequest) -> list[Task]:
         """Turn what the operation asks for into tasks."""
-        self.behind += sum(task.work.units for task in self.tasks)
-        self.later = ask.later
+        self.earlier_units += sum(task.work.units for task in self.tasks)
+        self.later_units = request.later_units
         self.tasks = [
             Task(
                 run=self,
                 index=index,
                 work=work,
-                stage=Stage.PREPARE if isinstance(work, Paint) else Stage.SLICE,
+                stage=TaskStage.PREPARE if isinstance(work, DenoiseWork) else TaskStage.AUX,
             )
-            for index, work in enumerate(ask.works)
+            for index, work in enumerate(request.works)
         ]
         return self.tasks
 
-    def recall(self, task: Task) -> bool:
+    def restore_task(self, task: Task) -> bool:
         """Answer a task from what an earlier attempt has finished, if it is there."""
-        result = self.parts.recall(task.work) if isinstance(task.work, Paint) else None
+        result = (
+            self.partial_results.find_result(task.work)
+            if isinstance(task.work, DenoiseWork)
+            else None
+        )
         if result is not None:
-            task.finish(result)
+            task.set_result(result)
         return result is not None
 
     @property
-    def answered(self) -> bool:
+    def has_all_results(self) -> bool:
         """Whether everything asked for is there."""
-        return all(task.stage is Stage.DONE for task in self.tasks)
+        return all(task.stage is TaskStage.DONE for task in self.tasks)
 
     @property
-    def step(self) -> int:
+    def steps_done(self) -> int:
         """Progress units done."""
-        return self.behind + sum(task.units for task in self.tasks)
+        return self.earlier_units + sum(task.units for task in self.tasks)
 
     @property
-    def steps(self) -> int:
+    def steps_total(self) -> int:
         """Progress units in all, as far as known."""
-        return self.behind + sum(task.work.units for task in self.tasks) + self.later
+        return self.earlier_units + sum(task.work.units for task in self.tasks) + self.later_units

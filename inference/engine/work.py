@@ -1,8 +1,9 @@
 """What operations ask of the engine, and what they get back: plain values, no device in sight.
 
-An operation is a coroutine over one job. It yields an `Ask`, the engine does the works in it (each
-in its own time, batched with other jobs' works), and sends their results back in the same order.
-What the coroutine returns is the job's `Outcome`.
+An operation is a coroutine over one job. It yields a `WorkRequest`, the engine does the works in it
+(each in its own time, batched with other jobs' works), and sends their results back in the same
+order.
+What the coroutine returns is the job's `JobResult`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Paint:
+class DenoiseWork:
     """Denoise one picture: the row of a batch."""
 
     model: str
@@ -45,7 +46,7 @@ class Paint:
     clip_skip: int = 1
     emphasis: str = "Original"
     #: Where to start: RGB of width x height; None starts from noise alone.
-    picture: Image.Image | None = None
+    image: Image.Image | None = None
     #: Or a latent [C, height/8, width/8] float32 in the network's own scale.
     latent: torch.Tensor | None = None
     strength: float | None = None
@@ -78,73 +79,73 @@ class Paint:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Painted:
+class DenoiseResult:
     """A finished row."""
 
     #: RGB of the asked size; None when only the latent was asked for.
-    picture: Image.Image | None
+    image: Image.Image | None
     #: [C, h, w] float32 in the network's scale, on the CPU.
     latent: torch.Tensor
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Slice:
+class AuxWork:
     """A piece of work that is not denoising: a tile, a caption, a ranking.
 
     Slices of equal lane run together in one call, whoever asked for them.
     """
 
     #: Who does it and what may share a call: `("upscale", "x4plus")`.
-    lane: Hashable
+    queue_key: Hashable
     #: What the lane's hand takes: a tensor, a picture.
-    load: Any
+    payload: Any
     #: The network that the hand needs; None for work without one.
     weights: Weights | None = None
     #: Steps of progress it stands for.
     units: int = 1
     #: Whether slices of its lane differ in what they ask of the network: each is then counted.
-    varying: bool = False
+    has_varying_cost: bool = False
     #: Whether it is for the worker's own good, so that no job is charged for it.
-    free: bool = False
+    is_uncharged: bool = False
 
 
-Work = Paint | Slice
+Work = DenoiseWork | AuxWork
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Ask:
+class WorkRequest:
     """Works to do now, and an estimate of the progress units that will follow them."""
 
     works: tuple[Work, ...]
-    later: int = 0
+    later_units: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Made:
+class OutputImage:
     """A picture of the answer."""
 
-    picture: Image.Image
+    image: Image.Image
     #: `result`, `frame`, `sheet`, `mask`.
     role: str = "result"
     seed: int | None = None
     #: The `parameters` text that goes into its file.
     infotext: str = ""
     #: Ready-made file bytes with their media type, for what is no single picture (an animation).
-    encoded: tuple[bytes, str] | None = None
+    encoded_file: tuple[bytes, str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Outcome:
+class JobResult:
     """What a job came to."""
 
-    pictures: tuple[Made, ...] = ()
+    images: tuple[OutputImage, ...] = ()
     text: str = ""
     notes: tuple[str, ...] = field(default_factory=tuple)
     #: The mask along whose edge the pictures show a seam, if they do.
-    seams: tuple[Made, ...] = ()
+    seams: tuple[OutputImage, ...] = ()
 
 
-class StopAsked(Exception):
+class StopRequested(Exception):
     """Thrown into an operation whose owner stopped it.
 
     An operation that has something to show by then catches it and returns that as its outcome; it
@@ -153,4 +154,4 @@ class StopAsked(Exception):
 
 
 #: A job's coroutine.
-Operation = Generator[Ask, list[Any], Outcome]
+Operation = Generator[WorkRequest, list[Any], JobResult]

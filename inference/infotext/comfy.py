@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from inference.infotext.told import Told, bounded, read_json
+from inference.infotext.told import GenerationInfo, clamp_fields, read_json
 
-TOOL = "ComfyUI"
+COMFYUI_NAME = "ComfyUI"
 MAX_NODES = 2_000
-DEPTH = 64  # links that are followed from one node to the next
+MAX_LINK_DEPTH = 64  # links that are followed from one node to the next
 
 Node = Mapping[str, Any]
 
 #: Inputs under which nodes of text keep it.
-TEXTS = ("text", "text_g", "text_l", "string", "value", "prompt", "positive", "wildcard_text")
+TEXT_INPUTS = ("text", "text_g", "text_l", "string", "value", "prompt", "positive", "wildcard_text")
 #: Nodes that make a latent out of nothing.
-EMPTY = ("EmptyLatentImage", "EmptySD3LatentImage")
-ENLARGING = ("LatentUpscale", "LatentUpscaleBy")
+EMPTY_LATENT_NODES = ("EmptyLatentImage", "EmptySD3LatentImage")
+LATENT_UPSCALE_NODES = ("LatentUpscale", "LatentUpscaleBy")
 #: Nodes that are read, or of which nothing needs to be said.
-KNOWN = frozenset(
+KNOWN_NODES = frozenset(
     {
         "KSampler",
         "KSamplerAdvanced",
@@ -40,77 +40,87 @@ KNOWN = frozenset(
         "Note",
         "Reroute",
         "PrimitiveNode",
-        *EMPTY,
-        *ENLARGING,
+        *EMPTY_LATENT_NODES,
+        *LATENT_UPSCALE_NODES,
     }
 )
 
 
-def read(texts: Mapping[str, str]) -> Told | None:
+def read_comfy_graph(texts: Mapping[str, str]) -> GenerationInfo | None:
     """Read the graph that was run; None where there is none with a sampler in it."""
-    found = read_json(texts.get("prompt"))
-    if not isinstance(found, Mapping) or len(found) > MAX_NODES:
+    prompt_graph = read_json(texts.get("prompt"))
+    if not isinstance(prompt_graph, Mapping) or len(prompt_graph) > MAX_NODES:
         return None
     nodes = {
         str(name): node
-        for name, node in found.items()
+        for name, node in prompt_graph.items()
         if isinstance(node, Mapping) and isinstance(node.get("inputs"), Mapping)
     }
-    graph = Graph(nodes)
-    passes = graph.passes()
-    return _told(graph, passes) if passes else None
+    graph = NodeGraph(nodes)
+    passes = graph.sampler_passes()
+    return _build_info(graph, passes) if passes else None
 
 
-class Graph:
+class NodeGraph:
     """The nodes of a graph by name; links are followed a bounded way."""
 
     def __init__(self, nodes: Mapping[str, Node]) -> None:
         self.nodes = nodes
 
-    def linked(self, node: Node, name: str) -> Node | None:
+    def linked_node(self, node: Node, name: str) -> Node | None:
         """Give the node that an input is linked to."""
         link = node["inputs"].get(name)
         return self.nodes.get(str(link[0])) if isinstance(link, list) and link else None
 
-    def value(self, node: Node, *names: str) -> Any:
+    def input_value(self, node: Node, *names: str) -> Any:
         """Give the plain value of the first of several inputs, a link to a value followed."""
         for name in names:
-            found = node["inputs"].get(name)
-            for _ in range(DEPTH):
-                if not isinstance(found, list):
+            value = node["inputs"].get(name)
+            for _ in range(MAX_LINK_DEPTH):
+                if not isinstance(value, list):
                     break
-                other = self.nodes.get(str(found[0])) if found else None
-                found = None if other is None else _first_value(other)
-            if isinstance(found, str | int | float) and not isinstance(found, bool):
-                return found
+                source_node = self.nodes.get(str(value[0])) if value else None
+                value = None if source_node is None else _first_value(source_node)
+            if isinstance(value, str | int | float) and not isinstance(value, bool):
+                return value
         return None
 
-    def back(self, node: Node | None, *names: str) -> Iterator[Node]:
+    def walk_back(self, node: Node | None, *names: str) -> Iterator[Node]:
         """Walk back along the first input of these names that is linked."""
-        for _ in range(DEPTH):
+        for _ in range(MAX_LINK_DEPTH):
             if node is None:
                 return
             yield node
-            node = next(filter(None, (self.linked(node, name) for name in names)), None)
+            node = next(filter(None, (self.linked_node(node, name) for name in names)), None)
 
-    def passes(self) -> list[Node]:
+    def sampler_passes(self) -> list[Node]:
         """List the samplers of the last picture, the first pass first."""
         samplers = [node for node in self.nodes.values() if is_sampler(node)]
-        fed = {id(one) for node in samplers for one in self._before(node)}
-        last = [node for node in samplers if id(node) not in fed]
+        feeding_ids = {
+            id(earlier_sampler)
+            for node in samplers
+            for earlier_sampler in self._earlier_samplers(node)
+        }
+        last = [node for node in samplers if id(node) not in feeding_ids]
         if not last:
             return samplers[:1]
-        return [*reversed(list(self._before(last[-1]))), last[-1]]
+        return [*reversed(list(self._earlier_samplers(last[-1]))), last[-1]]
 
-    def _before(self, sampler: Node) -> Iterator[Node]:
-        way = self.back(sampler, "latent_image", "samples", "pixels", "image")
-        yield from (node for node in way if is_sampler(node) and node is not sampler)
+    def _earlier_samplers(self, sampler: Node) -> Iterator[Node]:
+        path = self.walk_back(sampler, "latent_image", "samples", "pixels", "image")
+        yield from (node for node in path if is_sampler(node) and node is not sampler)
 
-    def words(self, node: Node | None) -> str:
+    def prompt_text(self, node: Node | None) -> str:
         """Collect the texts that a conditioning comes from."""
-        for one in self.back(node, "conditioning", "conditioning_1", "positive"):
-            found = [self.value(one, name) for name in TEXTS if name in one["inputs"]]
-            texts = dict.fromkeys(str(text).strip() for text in found if isinstance(text, str))
+        for text_node in self.walk_back(node, "conditioning", "conditioning_1", "positive"):
+            input_values = [
+                self.input_value(text_node, name)
+                for name in TEXT_INPUTS
+                if name in text_node["inputs"]
+            ]
+            texts = dict.fromkeys(
+                str(text).strip() for text in input_values if isinstance(text, str)
+            )
             if texts:
                 return ", ".join(text for text in texts if text)
         return ""
@@ -124,95 +134,104 @@ def is_sampler(node: Node) -> bool:
     )
 
 
-def kind(node: Node) -> str:
+def node_class(node: Node) -> str:
     """Give a node's class."""
     return str(node.get("class_type", ""))[:60]
 
 
 def _first_value(node: Node) -> Any:
     inputs = node["inputs"]
-    for name in (*TEXTS, "seed", "int", "float", "number"):
+    for name in (*TEXT_INPUTS, "seed", "int", "float", "number"):
         if name in inputs:
             return inputs[name]
     return None
 
 
-def _told(graph: Graph, passes: list[Node]) -> Told:
+def _build_info(graph: NodeGraph, passes: list[Node]) -> GenerationInfo:
     first = passes[0]
-    ways = list(graph.back(graph.linked(first, "model"), "model"))
+    ways = list(graph.walk_back(graph.linked_node(first, "model"), "model"))
     loras = [node for node in ways if "lora_name" in node["inputs"]]
-    start = graph.linked(first, "latent_image")
+    start = graph.linked_node(first, "latent_image")
     values = {
-        "Steps": graph.value(first, "steps"),
-        "Sampler": graph.value(first, "sampler_name"),
-        "Schedule type": graph.value(first, "scheduler"),
-        "CFG scale": graph.value(first, "cfg"),
-        "Seed": graph.value(first, "seed", "noise_seed"),
-        "Model": next(filter(None, (graph.value(n, "ckpt_name", "unet_name") for n in ways)), None),
+        "Steps": graph.input_value(first, "steps"),
+        "Sampler": graph.input_value(first, "sampler_name"),
+        "Schedule type": graph.input_value(first, "scheduler"),
+        "CFG scale": graph.input_value(first, "cfg"),
+        "Seed": graph.input_value(first, "seed", "noise_seed"),
+        "Model": next(
+            filter(None, (graph.input_value(n, "ckpt_name", "unet_name") for n in ways)), None
+        ),
         "Clip skip": _clip_skip(graph, first),
         "RNG": "CPU",
-        **_start(graph, first, start),
-        **_hires(graph, passes),
-        "Other nodes": ", ".join(sorted({kind(n) for n in graph.nodes.values()} - KNOWN)[:20]),
+        **_initial_values(graph, first, start),
+        **_hires_values(graph, passes),
+        "Other nodes": ", ".join(
+            sorted({node_class(n) for n in graph.nodes.values()} - KNOWN_NODES)[:20]
+        ),
     }
-    prompt = graph.words(graph.linked(first, "positive"))
-    tags = (_tag(graph, node) for node in reversed(loras))
-    negative = graph.words(graph.linked(first, "negative"))
-    return Told(**bounded(TOOL, " ".join([prompt, *tags]), negative, values))
+    prompt = graph.prompt_text(graph.linked_node(first, "positive"))
+    tags = (_lora_tag(graph, node) for node in reversed(loras))
+    negative = graph.prompt_text(graph.linked_node(first, "negative"))
+    return GenerationInfo(**clamp_fields(COMFYUI_NAME, " ".join([prompt, *tags]), negative, values))
 
 
-def _tag(graph: Graph, node: Node) -> str:
-    name = str(graph.value(node, "lora_name")).replace("\\", "/").rpartition("/")[2]
-    unet = graph.value(node, "strength_model")
-    text = graph.value(node, "strength_clip")
+def _lora_tag(graph: NodeGraph, node: Node) -> str:
+    name = str(graph.input_value(node, "lora_name")).replace("\\", "/").rpartition("/")[2]
+    unet = graph.input_value(node, "strength_model")
+    text = graph.input_value(node, "strength_clip")
     text = 0 if text is None else text
     return f"<lora:{name.removesuffix('.safetensors')}:te={text}:unet={unet}>"
 
 
-def _clip_skip(graph: Graph, sampler: Node) -> int | None:
-    text = graph.linked(sampler, "positive")
-    for node in graph.back(text, "clip", "conditioning"):
-        layer = graph.value(node, "stop_at_clip_layer")
+def _clip_skip(graph: NodeGraph, sampler: Node) -> int | None:
+    text = graph.linked_node(sampler, "positive")
+    for node in graph.walk_back(text, "clip", "conditioning"):
+        layer = graph.input_value(node, "stop_at_clip_layer")
         if isinstance(layer, int) and -12 <= layer < 0:
             return -layer
     return None
 
 
-def _start(graph: Graph, sampler: Node, start: Node | None) -> dict[str, Any]:
+def _initial_values(graph: NodeGraph, sampler: Node, start: Node | None) -> dict[str, Any]:
     """Tell the size where it begins with nothing, and the strength where with a picture."""
-    for node in graph.back(start, "samples", "pixels", "image"):
-        if kind(node) in EMPTY or {"width", "height", "batch_size"} <= node["inputs"].keys():
-            width, height = graph.value(node, "width"), graph.value(node, "height")
+    for node in graph.walk_back(start, "samples", "pixels", "image"):
+        if (
+            node_class(node) in EMPTY_LATENT_NODES
+            or {"width", "height", "batch_size"} <= node["inputs"].keys()
+        ):
+            width, height = graph.input_value(node, "width"), graph.input_value(node, "height")
             return {"Size": f"{width}x{height}"} if width and height else {}
-        if kind(node).startswith("LoadImage"):
-            return {"Denoising strength": _denoise(graph, sampler)}
+        if node_class(node).startswith("LoadImage"):
+            return {"Denoising strength": _denoising_strength(graph, sampler)}
     return {}
 
 
-def _denoise(graph: Graph, sampler: Node) -> Any:
+def _denoising_strength(graph: NodeGraph, sampler: Node) -> Any:
     """Give the share of the steps that run; the advanced sampler says it as a first step."""
-    share = graph.value(sampler, "denoise")
-    steps, first = graph.value(sampler, "steps"), graph.value(sampler, "start_at_step")
+    share = graph.input_value(sampler, "denoise")
+    steps, first = graph.input_value(sampler, "steps"), graph.input_value(sampler, "start_at_step")
     if share is None and isinstance(steps, int) and isinstance(first, int) and 0 < first < steps:
         return round(1 - first / steps, 4)
     return share
 
 
-def _hires(graph: Graph, passes: list[Node]) -> dict[str, Any]:
+def _hires_values(graph: NodeGraph, passes: list[Node]) -> dict[str, Any]:
     """Read a second pass over an enlarged latent as a hires fix."""
     if len(passes) < 2:
         return {}
     second = passes[1]
     values: dict[str, Any] = {
-        "Hires steps": graph.value(second, "steps"),
-        "Denoising strength": _denoise(graph, second),
+        "Hires steps": graph.input_value(second, "steps"),
+        "Denoising strength": _denoising_strength(graph, second),
         "Hires upscaler": "Latent",
         "Hires upscale": 1,
     }
-    for node in graph.back(graph.linked(second, "latent_image"), "samples", "pixels", "image"):
-        if kind(node) in ENLARGING:
-            values["Hires upscale"] = graph.value(node, "scale_by")
-            width, height = graph.value(node, "width"), graph.value(node, "height")
+    for node in graph.walk_back(
+        graph.linked_node(second, "latent_image"), "samples", "pixels", "image"
+    ):
+        if node_class(node) in LATENT_UPSCALE_NODES:
+            values["Hires upscale"] = graph.input_value(node, "scale_by")
+            width, height = graph.input_value(node, "width"), graph.input_value(node, "height")
             if width and height:
                 values["Hires resize"] = f"{width}x{height}"
             break

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from inference.infotext.told import Told, bounded, read_json, web_ui
+from inference.infotext.told import GenerationInfo, clamp_fields, parse_web_ui, read_json
 
-TOOL = "Fooocus"
+FOOOCUS_NAME = "Fooocus"
 #: Its names, and the labels of its first versions, to the web UIs' keys.
-KEYS: Mapping[str, str] = {
+INFOTEXT_KEYS: Mapping[str, str] = {
     "steps": "Steps",
     "sampler": "Sampler",
     "scheduler": "Schedule type",
@@ -31,9 +31,9 @@ KEYS: Mapping[str, str] = {
     "freeu": "FreeU",
 }
 #: Values that stand for "none" or for what it always does.
-SILENT = ("None", "Default (model)", "[]")
+UNSET_VALUES = ("None", "Default (model)", "[]")
 #: Steps of its performances, which its first versions did not write.
-PERFORMANCES: Mapping[str, int] = {
+PERFORMANCE_STEPS: Mapping[str, int] = {
     "Quality": 60,
     "Speed": 30,
     "Extreme Speed": 8,
@@ -42,62 +42,66 @@ PERFORMANCES: Mapping[str, int] = {
 }
 MAX_LORAS = 50
 
-_SIZE = re.compile(r"\D*(\d{1,5})\D+(\d{1,5})\D*")
-_LORA = re.compile(r"(?P<name>[^,:]{1,200}): *(?P<weight>-?[\d.]{1,8})(?:,|$)")
+_RESOLUTION_PATTERN = re.compile(r"\D*(\d{1,5})\D+(\d{1,5})\D*")
+_LORA_PATTERN = re.compile(r"(?P<name>[^,:]{1,200}): *(?P<weight>-?[\d.]{1,8})(?:,|$)")
 
 
-def read(texts: Mapping[str, str]) -> Told | None:
+def read_fooocus(texts: Mapping[str, str]) -> GenerationInfo | None:
     """Read Fooocus' settings; None where the texts are not its own."""
     text = texts.get("parameters", "")
     settings = read_json(text)
     if isinstance(settings, Mapping):
-        return _own(settings)
-    told = web_ui(text, TOOL)
-    if told is None or not told.values.get("Version", "").startswith(TOOL):
+        return _read_json_settings(settings)
+    info = parse_web_ui(text, FOOOCUS_NAME)
+    if info is None or not info.values.get("Version", "").startswith(FOOOCUS_NAME):
         return None
-    values = {key: value for key, value in told.values.items() if key not in _INNER}
-    if "Scheduler" in told.values:
-        values["Schedule type"] = told.values["Scheduler"]
+    values = {key: value for key, value in info.values.items() if key not in _REDUNDANT_KEYS}
+    if "Scheduler" in info.values:
+        values["Schedule type"] = info.values["Scheduler"]
     values["RNG"] = "CPU"
-    prompt = _with_loras(told.prompt, _LORA.findall(told.values.get("Lora weights", "")))
-    return replace(told, prompt=prompt, values=values)
+    prompt = _with_loras(info.prompt, _LORA_PATTERN.findall(info.values.get("Lora weights", "")))
+    return replace(info, prompt=prompt, values=values)
 
 
-_INNER = ("Scheduler", "Raw prompt", "Raw negative prompt", "Lora weights", "Lora hashes")
+_REDUNDANT_KEYS = ("Scheduler", "Raw prompt", "Raw negative prompt", "Lora weights", "Lora hashes")
 
 
-def _own(settings: Mapping[Any, Any]) -> Told | None:
+def _read_json_settings(settings: Mapping[Any, Any]) -> GenerationInfo | None:
     """Read its own JSON: names in small letters, or the labels of early versions."""
     plain = {str(key).strip().lower().replace(" ", "_"): value for key, value in settings.items()}
     if not {"prompt", "seed"} <= plain.keys() or "guidance_scale" not in plain:
         return None
-    values = {KEYS[key]: plain[key] for key in KEYS if str(plain.get(key)) not in SILENT}
-    values.setdefault("Steps", PERFORMANCES.get(str(plain.get("performance"))))
-    size = _SIZE.fullmatch(str(plain.get("resolution", ""))[:40])
+    values = {
+        INFOTEXT_KEYS[key]: plain[key]
+        for key in INFOTEXT_KEYS
+        if str(plain.get(key)) not in UNSET_VALUES
+    }
+    values.setdefault("Steps", PERFORMANCE_STEPS.get(str(plain.get("performance"))))
+    size = _RESOLUTION_PATTERN.fullmatch(str(plain.get("resolution", ""))[:40])
     values["Size"] = f"{size[1]}x{size[2]}" if size else ""
     values["RNG"] = "CPU"
     # The styles' words are in the full prompt already: running it again must not add them twice.
-    prompt = _joined(plain.get("full_prompt")) or plain["prompt"]
-    negative = _joined(plain.get("full_negative_prompt")) or plain.get("negative_prompt")
-    if _joined(plain.get("full_prompt")):
+    prompt = _join_texts(plain.get("full_prompt")) or plain["prompt"]
+    negative = _join_texts(plain.get("full_negative_prompt")) or plain.get("negative_prompt")
+    if _join_texts(plain.get("full_prompt")):
         values.pop("Styles", None)
-    prompt = _with_loras(str(prompt or ""), _loras(plain))
-    return Told(**bounded(TOOL, prompt, negative, values))
+    prompt = _with_loras(str(prompt or ""), _iter_loras(plain))
+    return GenerationInfo(**clamp_fields(FOOOCUS_NAME, prompt, negative, values))
 
 
-def _joined(parts: object) -> str:
+def _join_texts(parts: object) -> str:
     if not isinstance(parts, list):
         return ""
     return ", ".join(part for part in parts[:100] if isinstance(part, str) and part)
 
 
-def _loras(settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _iter_loras(settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """List names and weights, from `loras` or from `lora_combined_1` and so on."""
-    listed = settings.get("loras")
-    if isinstance(listed, list):
-        for one in listed[:MAX_LORAS]:
-            if isinstance(one, list) and len(one) >= 2:
-                yield str(one[0]), str(one[1])
+    lora_entries = settings.get("loras")
+    if isinstance(lora_entries, list):
+        for entry in lora_entries[:MAX_LORAS]:
+            if isinstance(entry, list) and len(entry) >= 2:
+                yield str(entry[0]), str(entry[1])
         return
     for key, value in list(settings.items())[:1000]:
         name, sign, weight = str(value).rpartition(" : ")
@@ -107,12 +111,12 @@ def _loras(settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _with_loras(prompt: str, loras: Any) -> str:
     tags = [
-        f"<lora:{_stem(name)}:{weight.strip()}>"
+        f"<lora:{_lora_name(name)}:{weight.strip()}>"
         for name, weight in list(loras)[:MAX_LORAS]
         if name.strip() and name != "None"
     ]
     return " ".join([prompt, *tags]).strip()
 
 
-def _stem(name: str) -> str:
+def _lora_name(name: str) -> str:
     return name.strip().replace("\\", "/").rpartition("/")[2].removesuffix(".safetensors")

@@ -34,37 +34,40 @@ OTHER_SCHEDULES: Mapping[str, str] = {
     "quadratic": "Polyexponential",
 }
 #: Which implementation ran says nothing about the numbers.
-_LEFT_OUT = re.compile(r"(?:gpu|cfgpp)$")
-_SIGNS = re.compile(r"[^a-z0-9+]+")
+_IMPLEMENTATION_SUFFIX = re.compile(r"(?:gpu|cfgpp)$")
+_SIGNS_PATTERN = re.compile(r"[^a-z0-9+]+")
 
 
-def _plain(name: str) -> str:
-    return _SIGNS.sub("", name.lower()).replace("++", "pp")
+def _normalise_name(name: str) -> str:
+    return _SIGNS_PATTERN.sub("", name.lower()).replace("++", "pp")
 
 
-_SAMPLERS = {**{_plain(name): name for name in names.SAMPLERS}, **OTHER_SAMPLERS}
-_SCHEDULES = {**{_plain(name): name for name in names.SCHEDULES}, **OTHER_SCHEDULES}
+_SAMPLER_NAMES = {**{_normalise_name(name): name for name in names.SAMPLER_NAMES}, **OTHER_SAMPLERS}
+_SCHEDULE_NAMES = {
+    **{_normalise_name(name): name for name in names.SCHEDULE_NAMES},
+    **OTHER_SCHEDULES,
+}
 
 
-def sampler(name: str) -> tuple[str | None, str | None]:
+def find_sampler(name: str) -> tuple[str | None, str | None]:
     """Give our names of a sampler and of the schedule that its name may end in; None where none.
 
     `DPM++ 2M Karras` is `DPM++ 2M` with `Karras`, `euler_k` and `k_euler` are `Euler`.
     """
-    plain = _LEFT_OUT.sub("", _plain(name))
-    if plain in _SAMPLERS:
-        return _SAMPLERS[plain], None
+    plain = _IMPLEMENTATION_SUFFIX.sub("", _normalise_name(name))
+    if plain in _SAMPLER_NAMES:
+        return _SAMPLER_NAMES[plain], None
     for ending in ("karras", "exponential", "polyexponential"):
-        known = _SAMPLERS.get(plain.removesuffix(ending))
-        if plain.endswith(ending) and known:
-            return known, _SCHEDULES[ending]
-    if plain.endswith("k") and plain[:-1] in _SAMPLERS:  # InvokeAI: with Karras' noise levels
-        return _SAMPLERS[plain[:-1]], "Karras"
+        sampler_name = _SAMPLER_NAMES.get(plain.removesuffix(ending))
+        if plain.endswith(ending) and sampler_name:
+            return sampler_name, _SCHEDULE_NAMES[ending]
+    if plain.endswith("k") and plain[:-1] in _SAMPLER_NAMES:  # InvokeAI: with Karras' noise levels
+        return _SAMPLER_NAMES[plain[:-1]], "Karras"
     if plain.startswith("k"):  # NovelAI, and InvokeAI once: of k-diffusion
-        return _SAMPLERS.get(plain[1:]), None
+        return _SAMPLER_NAMES.get(plain[1:]), None
     return None, None
 
 
-def schedule(name: str) -> str | None:
+def find_schedule(name: str) -> str | None:
     """Give our name of a noise schedule; None where there is none."""
-    return _SCHEDULES.get(_plain(name))
+    return _SCHEDULE_NAMES.get(_normalise_name(name))

@@ -5,37 +5,37 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from inference.infotext import names
-from inference.infotext.told import Told, bounded, read_json
+from inference.infotext.told import GenerationInfo, clamp_fields, read_json
 
-TOOL = "NovelAI"
+NOVELAI_NAME = "NovelAI"
 #: Settings that change the picture and that only NovelAI has.
-OWN = ("sm", "sm_dyn", "dynamic_thresholding", "cfg_rescale", "uncond_scale", "noise")
+NOVELAI_KEYS = ("sm", "sm_dyn", "dynamic_thresholding", "cfg_rescale", "uncond_scale", "noise")
 
 
-def read(texts: Mapping[str, str]) -> Told | None:
+def read_novelai(texts: Mapping[str, str]) -> GenerationInfo | None:
     """Read NovelAI's settings; None where the texts are not its own."""
     settings = read_json(texts.get("Comment"))
-    named = texts.get("Software") == TOOL
-    if not isinstance(settings, Mapping) or not (named or {"uc", "scale"} <= settings.keys()):
+    is_novelai = texts.get("Software") == NOVELAI_NAME
+    if not isinstance(settings, Mapping) or not (is_novelai or {"uc", "scale"} <= settings.keys()):
         return None
     sampler = str(settings.get("sampler", ""))
     values = {
         "Steps": settings.get("steps"),
         "Sampler": sampler,
-        "Schedule type": settings.get("noise_schedule") if names.sampler(sampler)[0] else None,
+        "Schedule type": settings.get("noise_schedule") if names.find_sampler(sampler)[0] else None,
         "CFG scale": settings.get("scale"),
         "Seed": settings.get("seed"),
-        "Size": _size(settings),
+        "Size": _size_text(settings),
         "Denoising strength": settings.get("strength"),
         "Model": texts.get("Source"),
         "Clip skip": 2,
         "RNG": "CPU",
-        **{key: settings.get(key) for key in OWN if settings.get(key)},
+        **{key: settings.get(key) for key in NOVELAI_KEYS if settings.get(key)},
     }
     prompt = settings.get("prompt") or texts.get("Description")
-    return Told(**bounded(TOOL, prompt, settings.get("uc"), values))
+    return GenerationInfo(**clamp_fields(NOVELAI_NAME, prompt, settings.get("uc"), values))
 
 
-def _size(settings: Mapping[str, object]) -> str:
+def _size_text(settings: Mapping[str, object]) -> str:
     width, height = settings.get("width"), settings.get("height")
     return f"{width}x{height}" if width and height else ""

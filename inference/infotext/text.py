@@ -61,7 +61,7 @@ READING_DEFAULTS: Mapping[str, str] = MappingProxyType(
 )
 
 #: Values that say nothing and are therefore not written.
-SILENT_VALUES: Mapping[str, str] = MappingProxyType(
+UNWRITTEN_VALUES: Mapping[str, str] = MappingProxyType(
     {
         "Clip skip": "1",
         "ENSD": "0",
@@ -75,11 +75,11 @@ SILENT_VALUES: Mapping[str, str] = MappingProxyType(
 )
 
 #: Fewer pairs than this on the last line, and the line belongs to the prompt.
-FEWEST_PAIRS = 3
+MIN_SETTING_PAIRS = 3
 
 # Lengths are bounded because a text may come from anyone's file: a search that can run to the end
 # of a megabyte from each of its signs would not return.
-_PAIR = re.compile(
+_PAIR_PATTERN = re.compile(
     r"""
     \s{0,16}+ (?P<key> (?<!\w) \w [\w\ \-/]{1,60}+ ) :
     \s* (?P<value> "(?: [^"\\] | \\. )+" | [^,]* )
@@ -87,7 +87,7 @@ _PAIR = re.compile(
     """,
     re.VERBOSE,
 )
-_SIZE = re.compile(r"(\d+)x(\d+)")
+_SIZE_PATTERN = re.compile(r"(\d+)x(\d+)")
 
 
 @dataclass(frozen=True)
@@ -100,9 +100,9 @@ class Infotext:
     values: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def size(self) -> tuple[int, int] | None:
+    def image_size(self) -> tuple[int, int] | None:
         """Width and height in pixels, None where the text has no size."""
-        match = _SIZE.fullmatch(self.values.get("Size", ""))
+        match = _SIZE_PATTERN.fullmatch(self.values.get("Size", ""))
         return (int(match[1]), int(match[2])) if match else None
 
 
@@ -117,9 +117,16 @@ def format_infotext(
     lines = [prompt.strip()] if prompt.strip() else []
     if negative.strip():
         lines.append(f"{NEGATIVE_MARKER} {negative.strip()}")
-    said = _worth_saying({key: _as_text(value) for key, value in (values or {}).items()})
-    if said:
-        lines.append(", ".join(f"{key}: {quote(said[key])}" for key in _ordered(said)))
+    written_values = _values_to_write(
+        {key: _as_text(value) for key, value in (values or {}).items()}
+    )
+    if written_values:
+        lines.append(
+            ", ".join(
+                f"{key}: {quote_value(written_values[key])}"
+                for key in _ordered_keys(written_values)
+            )
+        )
     return "\n".join(lines)
 
 
@@ -129,22 +136,22 @@ def parse_infotext(text: str) -> Infotext:
     Missing keys of `READING_DEFAULTS` are filled in when the text has a line of settings.
     """
     lines = text.strip().split("\n")
-    pairs = [(pair["key"].strip(), pair["value"]) for pair in _PAIR.finditer(lines[-1])]
+    pairs = [(pair["key"].strip(), pair["value"]) for pair in _PAIR_PATTERN.finditer(lines[-1])]
     values: dict[str, str] = {}
-    if len(pairs) >= FEWEST_PAIRS:
+    if len(pairs) >= MIN_SETTING_PAIRS:
         lines.pop()
         values = _read_values(pairs)
     prompt, negative = _split_prompts(lines)
     return Infotext(prompt, negative, values)
 
 
-def quote(text: str) -> str:
+def quote_value(text: str) -> str:
     """Return a value as the settings line can hold it, JSON-quoted where it must be."""
     plain = not any(sign in text for sign in ",:\n\r") and text == text.strip()
     return text if plain and not text.startswith('"') else json.dumps(text, ensure_ascii=False)
 
 
-def unquote(text: str) -> str:
+def unquote_value(text: str) -> str:
     """Return the value behind `quote`; text that is not a JSON string is returned as it is."""
     if len(text) < 2 or not (text.startswith('"') and text.endswith('"')):
         return text
@@ -163,34 +170,34 @@ def _as_text(value: object) -> str | None:
     return str(value)
 
 
-def _worth_saying(values: Mapping[str, str | None]) -> dict[str, str]:
-    said = {
+def _values_to_write(values: Mapping[str, str | None]) -> dict[str, str]:
+    written_values = {
         key: value
         for key, value in values.items()
-        if value is not None and SILENT_VALUES.get(key) != value and not _is_half(key, values)
+        if value is not None and UNWRITTEN_VALUES.get(key) != value and not _is_half(key, values)
     }
-    if said.get("Inpaint area") != "Only masked":
-        said.pop("Masked area padding", None)
-    return said
+    if written_values.get("Inpaint area") != "Only masked":
+        written_values.pop("Masked area padding", None)
+    return written_values
 
 
 def _is_half(key: str, values: Mapping[str, str | None]) -> bool:
     """Whether a key is one half of a size that is there as a whole, such as `Size-1`."""
-    return key.endswith(("-1", "-2")) and bool(_SIZE.fullmatch(values.get(key[:-2]) or ""))
+    return key.endswith(("-1", "-2")) and bool(_SIZE_PATTERN.fullmatch(values.get(key[:-2]) or ""))
 
 
-def _ordered(values: Mapping[str, str]) -> list[str]:
-    known = [key for key in KEY_ORDER if key in values]
+def _ordered_keys(values: Mapping[str, str]) -> list[str]:
+    known_keys = [key for key in KEY_ORDER if key in values]
     last = [key for key in LAST_KEYS if key in values]
-    return [*known, *(key for key in values if key not in {*known, *last}), *last]
+    return [*known_keys, *(key for key in values if key not in {*known_keys, *last}), *last]
 
 
 def _read_values(pairs: list[tuple[str, str]]) -> dict[str, str]:
     values: dict[str, str] = {}
     for key, raw in pairs:
-        value = unquote(raw.strip())
+        value = unquote_value(raw.strip())
         values[key] = value
-        if size := _SIZE.fullmatch(value):
+        if size := _SIZE_PATTERN.fullmatch(value):
             values[f"{key}-1"], values[f"{key}-2"] = size[1], size[2]
     for key, default in READING_DEFAULTS.items():
         values.setdefault(key, default)

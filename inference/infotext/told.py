@@ -10,15 +10,15 @@ from typing import Any, Self
 
 from inference.infotext.text import parse_infotext
 
-MAX_TEXT = 20_000  # characters of a prompt; jobs take fewer
-MAX_VALUE = 2_000  # characters
+MAX_PROMPT_CHARS = 20_000  # characters of a prompt; jobs take fewer
+MAX_VALUE_CHARS = 2_000  # characters
 MAX_VALUES = 200
 #: Bytes of a text that is taken apart at all: graphs of hundreds of nodes have fewer.
-MAX_SOURCE = 2**20
+MAX_SOURCE_BYTES = 2**20
 
 
 @dataclass(frozen=True)
-class Told:
+class GenerationInfo:
     """What a file says: prompts, and values under the keys of the web UIs' `parameters`."""
 
     tool: str
@@ -26,7 +26,7 @@ class Told:
     negative: str = ""
     values: Mapping[str, str] = field(default_factory=dict)
 
-    def encode(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Write it as plain JSON."""
         return {
             "tool": self.tool,
@@ -36,32 +36,34 @@ class Told:
         }
 
     @classmethod
-    def decode(cls, told: Any) -> Self | None:
+    def from_dict(cls, data: Any) -> Self | None:
         """Read it back from another process, which may lie; None where it is none."""
-        if not isinstance(told, Mapping) or not isinstance(told.get("values"), Mapping):
+        if not isinstance(data, Mapping) or not isinstance(data.get("values"), Mapping):
             return None
-        texts = {name: str(told.get(name, "")) for name in ("tool", "prompt", "negative")}
-        return cls(**bounded(texts["tool"], texts["prompt"], texts["negative"], told["values"]))
+        texts = {name: str(data.get(name, "")) for name in ("tool", "prompt", "negative")}
+        return cls(
+            **clamp_fields(texts["tool"], texts["prompt"], texts["negative"], data["values"])
+        )
 
 
-def bounded(
+def clamp_fields(
     tool: str, prompt: object, negative: object, values: Mapping[Any, object]
 ) -> dict[str, Any]:
-    """Give a `Told`'s fields, none of them longer than anything a program writes."""
-    kept = {
-        str(key)[:80]: str(value).strip()[:MAX_VALUE]
+    """Give a `GenerationInfo`'s fields, none of them longer than anything a program writes."""
+    clamped_values = {
+        str(key)[:80]: str(value).strip()[:MAX_VALUE_CHARS]
         for key, value in list(values.items())[:MAX_VALUES]
-        if _says_something(value)
+        if _has_content(value)
     }
     return {
         "tool": tool[:40],
-        "prompt": str(prompt or "").strip()[:MAX_TEXT],
-        "negative": str(negative or "").strip()[:MAX_TEXT],
-        "values": kept,
+        "prompt": str(prompt or "").strip()[:MAX_PROMPT_CHARS],
+        "negative": str(negative or "").strip()[:MAX_PROMPT_CHARS],
+        "values": clamped_values,
     }
 
 
-def _says_something(value: object) -> bool:
+def _has_content(value: object) -> bool:
     if isinstance(value, float) and not math.isfinite(value):
         return False
     return isinstance(value, str | int | float) and value != ""
@@ -69,7 +71,7 @@ def _says_something(value: object) -> bool:
 
 def read_json(text: object) -> Any:
     """Read JSON of bounded length; None for whatever is none."""
-    if not isinstance(text, str) or len(text) > MAX_SOURCE:
+    if not isinstance(text, str) or len(text) > MAX_SOURCE_BYTES:
         return None
     try:
         return json.loads(text)
@@ -77,44 +79,46 @@ def read_json(text: object) -> Any:
         return None
 
 
-def web_ui(text: str, tool: str = "web UI") -> Told | None:
+def parse_web_ui(text: str, tool: str = "web UI") -> GenerationInfo | None:
     """Read a `parameters` text; None where it has no line of settings."""
-    read = parse_infotext(text[:MAX_SOURCE])
-    if "Steps" not in read.values and "Seed" not in read.values:
+    infotext = parse_infotext(text[:MAX_SOURCE_BYTES])
+    if "Steps" not in infotext.values and "Seed" not in infotext.values:
         return None
-    return Told(**bounded(tool, read.prompt, read.negative, read.values))
+    return GenerationInfo(**clamp_fields(tool, infotext.prompt, infotext.negative, infotext.values))
 
 
-def read_told(texts: Mapping[str, str]) -> Told | None:
+def read_generation_info(texts: Mapping[str, str]) -> GenerationInfo | None:
     """Read a file's texts by their names; None where they say nothing of a picture's making.
 
     The EXIF user comment stands among them as `parameters`, text hidden in pixels as `stealth`.
     """
     from inference.infotext import comfy, fooocus, invoke, novelai
 
-    readers: tuple[Callable[[Mapping[str, str]], Told | None], ...] = (
-        fooocus.read,
-        _parameters,
-        invoke.read,
-        novelai.read,
-        comfy.read,
-        _hidden,
+    readers: tuple[Callable[[Mapping[str, str]], GenerationInfo | None], ...] = (
+        fooocus.read_fooocus,
+        _read_parameters,
+        invoke.read_invoke,
+        novelai.read_novelai,
+        comfy.read_comfy_graph,
+        _read_hidden,
     )
     for reader in readers:
-        told = reader(texts)
-        if told is not None:
-            return told
+        info = reader(texts)
+        if info is not None:
+            return info
     return None
 
 
-def _parameters(texts: Mapping[str, str]) -> Told | None:
-    return web_ui(texts.get("parameters", ""))
+def _read_parameters(texts: Mapping[str, str]) -> GenerationInfo | None:
+    return parse_web_ui(texts.get("parameters", ""))
 
 
-def _hidden(texts: Mapping[str, str]) -> Told | None:
+def _read_hidden(texts: Mapping[str, str]) -> GenerationInfo | None:
     """Read what was hidden in the pixels: a `parameters` text, or the other texts as JSON."""
-    hidden = texts.get("stealth", "")
-    inner = read_json(hidden)
+    hidden_text = texts.get("stealth", "")
+    inner = read_json(hidden_text)
     if not isinstance(inner, Mapping):
-        return web_ui(hidden)
-    return read_told({str(key): value for key, value in inner.items() if isinstance(value, str)})
+        return parse_web_ui(hidden_text)
+    return read_generation_info(
+        {str(key): value for key, value in inner.items() if isinstance(value, str)}
+    )

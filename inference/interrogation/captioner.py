@@ -16,12 +16,12 @@ from transformers import (
     Florence2Processor,
 )
 
-from inference.interrogation.reading import load_part, read_config
+from inference.interrogation.reading import load_pretrained, read_config
 from inference.models.errors import CorruptWeights, MissingWeights, UnsupportedWeights
 
 
 @dataclass(frozen=True)
-class Family:
+class CaptionerFamily:
     """Captioners of one architecture."""
 
     network: Any
@@ -33,9 +33,11 @@ class Family:
 
 
 #: By `model_type` in config.json.
-FAMILIES = {
-    "blip": Family(BlipForConditionalGeneration, BlipProcessor, ("tokenizer.json", "vocab.txt")),
-    "florence2": Family(
+CAPTIONER_FAMILIES = {
+    "blip": CaptionerFamily(
+        BlipForConditionalGeneration, BlipProcessor, ("tokenizer.json", "vocab.txt")
+    ),
+    "florence2": CaptionerFamily(
         Florence2ForConditionalGeneration,
         Florence2Processor,
         ("tokenizer.json", "vocab.json"),
@@ -64,22 +66,22 @@ class Captioner:
     task: str | None = None
 
     @torch.inference_mode()
-    def caption(self, pictures: Sequence[Image.Image], settings: CaptionSettings) -> list[str]:
+    def caption_images(self, images: Sequence[Image.Image], settings: CaptionSettings) -> list[str]:
         """Describe RGB pictures of any size, by beam search without sampling."""
-        asked = {} if self.task is None else {"text": [self.task] * len(pictures)}
-        given = self.processor(images=list(pictures), **asked, return_tensors="pt")
-        within = self.within(settings)
+        task_inputs = {} if self.task is None else {"text": [self.task] * len(images)}
+        inputs = self.processor(images=list(images), **task_inputs, return_tensors="pt")
+        fitted_settings = self.fit_settings(settings)
         ids = self.model.generate(
-            **given.to(self.device, self.dtype),  # numbers of tokens stay whole
-            num_beams=within.beams,
-            min_length=within.min_length,
-            max_length=within.max_length,
+            **inputs.to(self.device, self.dtype),  # numbers of tokens stay whole
+            num_beams=fitted_settings.beams,
+            min_length=fitted_settings.min_length,
+            max_length=fitted_settings.max_length,
             do_sample=False,
         )
-        said = self.processor.batch_decode(ids, skip_special_tokens=True)
-        return [sentence.strip() for sentence in said]
+        sentences = self.processor.batch_decode(ids, skip_special_tokens=True)
+        return [sentence.strip() for sentence in sentences]
 
-    def within(self, settings: CaptionSettings) -> CaptionSettings:
+    def fit_settings(self, settings: CaptionSettings) -> CaptionSettings:
         """Keep settings within what the network can hold.
 
         One that holds fewer tokens than are asked for was made for short captions: it ends when it
@@ -100,7 +102,7 @@ def load_captioner(folder: Path, device: torch.device, dtype: torch.dtype) -> Ca
         CorruptWeights: they cannot be read.
     """
     config = read_config(folder)
-    family = FAMILIES[config.get("model_type", "blip")]
+    family = CAPTIONER_FAMILIES[config.get("model_type", "blip")]
     if "auto_map" in config:
         raise UnsupportedWeights(
             f"The captioner {folder.name} wants to run code of its own, which Easel never does. "
@@ -111,7 +113,7 @@ def load_captioner(folder: Path, device: torch.device, dtype: torch.dtype) -> Ca
             f"The captioner {folder.name} lacks its tokenizer: put {' or '.join(family.tokenizers)}"
             " of the same model beside its weights."
         )
-    model = load_part(family.network, folder, device, dtype)
+    model = load_pretrained(family.network, folder, device, dtype)
     try:
         processor = family.processor.from_pretrained(str(folder), local_files_only=True)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:

@@ -13,17 +13,17 @@ from PIL import Image
 from torch import Tensor
 from transformers import CLIPImageProcessor, CLIPModel
 
-from inference.interrogation.matches import normalised
-from inference.interrogation.reading import load_part
+from inference.interrogation.matches import normalise_rows
+from inference.interrogation.reading import load_pretrained
 from inference.models.errors import BrokenOutput, MissingWeights
 from inference.prompts.chunks import Tokenizer
 from inference.prompts.tokenizer import load_tokenizer
 
-WEIGHTS = "model.safetensors"
+WEIGHTS_FILE = "model.safetensors"
 #: Everything that a phrase's vector depends on.
-HASHED = ("config.json", WEIGHTS, "tokenizer.json", "vocab.json", "merges.txt")
+HASHED_FILES = ("config.json", WEIGHTS_FILE, "tokenizer.json", "vocab.json", "merges.txt")
 #: Either says how pictures are prepared.
-PREPARATION = ("preprocessor_config.json", "processor_config.json")
+PROCESSOR_FILES = ("preprocessor_config.json", "processor_config.json")
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,15 +38,15 @@ class ClipRanker:
     digest: str
 
     @torch.inference_mode()
-    def encode_pictures(self, pictures: Sequence[Image.Image]) -> Tensor:
+    def encode_images(self, images: Sequence[Image.Image]) -> Tensor:
         """Encode RGB pictures of any size: [B, D] float32 on the CPU, rows of length 1.
 
         Raises:
             BrokenOutput: the network gave no numbers.
         """
-        pixels = self.processor(images=list(pictures), return_tensors="pt").pixel_values
+        pixels = self.processor(images=list(images), return_tensors="pt").pixel_values
         output = self.model.get_image_features(pixel_values=pixels.to(self.device))
-        return _checked(output.pooler_output)
+        return _normalise_finite(output.pooler_output)
 
     @torch.inference_mode()
     def encode_phrases(self, phrases: Sequence[str]) -> Tensor:
@@ -55,18 +55,21 @@ class ClipRanker:
         Raises:
             BrokenOutput: the network gave no numbers.
         """
-        output = self.model.get_text_features(input_ids=self._ids(phrases).to(self.device))
-        return _checked(output.pooler_output)
+        output = self.model.get_text_features(input_ids=self._token_ids(phrases).to(self.device))
+        return _normalise_finite(output.pooler_output)
 
-    def _ids(self, phrases: Sequence[str]) -> Tensor:
+    def _token_ids(self, phrases: Sequence[str]) -> Tensor:
         """Tokenise to [N, longest] int64.
 
         Attention looks back only and the end token is what is pooled, so padding needs no mask.
         """
-        words = self.tokenizer
-        rows = [[words.bos, *words.ids(phrase)[: words.chunk], words.eos] for phrase in phrases]
+        tokenizer = self.tokenizer
+        rows = [
+            [tokenizer.bos, *tokenizer.ids(phrase)[: tokenizer.chunk_size], tokenizer.eos]
+            for phrase in phrases
+        ]
         longest = max(len(row) for row in rows)
-        return torch.tensor([row + [words.pad] * (longest - len(row)) for row in rows])
+        return torch.tensor([row + [tokenizer.pad] * (longest - len(row)) for row in rows])
 
 
 def load_clip_ranker(
@@ -83,20 +86,22 @@ def load_clip_ranker(
         MissingWeights: weights or tokenizer are not there.
         CorruptWeights: they cannot be read.
     """
-    words_folder, words = _load_words(folder, tokenizer)
-    model = load_part(CLIPModel, folder, device, torch.float32)
-    files = [folder / name for name in HASHED] + [words_folder / name for name in HASHED[2:]]
+    tokenizer_folder, clip_tokenizer = _load_tokenizer(folder, tokenizer)
+    model = load_pretrained(CLIPModel, folder, device, torch.float32)
+    files = [folder / name for name in HASHED_FILES] + [
+        tokenizer_folder / name for name in HASHED_FILES[2:]
+    ]
     return ClipRanker(
         model=model,
-        processor=_load_processor(folder, model.config.vision_config.image_size, words),
-        tokenizer=words,
+        processor=_load_processor(folder, model.config.vision_config.image_size, clip_tokenizer),
+        tokenizer=clip_tokenizer,
         device=device,
-        digest=_digest(files),
+        digest=_hash_files(files),
     )
 
 
-def _load_words(folder: Path, other: Path | None) -> tuple[Path, Tokenizer]:
-    for place in (folder, other):
+def _load_tokenizer(folder: Path, fallback_folder: Path | None) -> tuple[Path, Tokenizer]:
+    for place in (folder, fallback_folder):
         try:
             if place is not None:
                 return place, load_tokenizer(place)
@@ -108,19 +113,19 @@ def _load_words(folder: Path, other: Path | None) -> tuple[Path, Tokenizer]:
     )
 
 
-def _load_processor(folder: Path, side: int, words: Tokenizer) -> Any:
+def _load_processor(folder: Path, side: int, tokenizer: Tokenizer) -> Any:
     """Load how pictures are prepared; unsaid, it is CLIP's own way at the network's size.
 
     A network of whole words is the first starter pack's, which wants values in −1..1.
     """
-    if any((folder / name).is_file() for name in PREPARATION):
+    if any((folder / name).is_file() for name in PROCESSOR_FILES):
         return CLIPImageProcessor.from_pretrained(str(folder), local_files_only=True)
-    plain = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3} if words.words else {}
+    plain = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3} if tokenizer.vocabulary else {}
     square = {"height": side, "width": side}
     return CLIPImageProcessor(size={"shortest_edge": side}, crop_size=square, **plain)
 
 
-def _digest(files: Sequence[Path]) -> str:
+def _hash_files(files: Sequence[Path]) -> str:
     """Hash files that exist, each with its name."""
     total = hashlib.sha256()
     for path in dict.fromkeys(files):
@@ -131,7 +136,7 @@ def _digest(files: Sequence[Path]) -> str:
     return total.hexdigest()
 
 
-def _checked(features: Tensor) -> Tensor:
+def _normalise_finite(features: Tensor) -> Tensor:
     if not torch.isfinite(features).all():
         raise BrokenOutput("CLIP gave numbers that are no features; its weights may be damaged.")
-    return normalised(features).cpu()
+    return normalise_rows(features).cpu()

@@ -10,23 +10,23 @@ from torch import Tensor
 
 #: What cosines are multiplied with before the softmax: CLIP's own scale at the end of its training
 #: (Radford et al. 2021, section 2.5), which the field's interrogators keep fixed.
-SCALE = 100.0
+LOGIT_SCALE = 100.0
 
 
 @dataclass(frozen=True)
-class Match:
+class PhraseMatch:
     """A phrase and its share of its list's probability, 0–1."""
 
     phrase: str
     probability: float
 
 
-def normalised(features: Tensor) -> Tensor:
+def normalise_rows(features: Tensor) -> Tensor:
     """Scale the rows of [N, D] to length 1; float32."""
     return torch.nn.functional.normalize(features.float(), dim=-1)
 
 
-def laid_out(features: Tensor) -> Tensor:
+def to_column_major(features: Tensor) -> Tensor:
     """Lay [N, D] out in memory column by column; the values stay.
 
     A processor multiplies that with one vector several times as fast as row by row.
@@ -34,15 +34,15 @@ def laid_out(features: Tensor) -> Tensor:
     return features.T.contiguous().T
 
 
-def probabilities(picture: Tensor, phrases: Tensor) -> Tensor:
+def phrase_probabilities(image: Tensor, phrases: Tensor) -> Tensor:
     """Compare a picture [D] with phrases [N, D], all of length 1: softmax(100·cos), [N] float32."""
-    return (SCALE * (phrases @ picture)).softmax(dim=0)
+    return (LOGIT_SCALE * (phrases @ image)).softmax(dim=0)
 
 
-def best(share: Tensor, phrases: Sequence[str], top: int) -> tuple[Match, ...]:
+def top_matches(share: Tensor, phrases: Sequence[str], top: int) -> tuple[PhraseMatch, ...]:
     """Pick the `top` likeliest phrases, the likeliest first; `share` is [N], one a phrase."""
     values, places = share.topk(min(top, len(phrases)))
     return tuple(
-        Match(phrases[place], value)
+        PhraseMatch(phrases[place], value)
         for place, value in zip(places.tolist(), values.tolist(), strict=True)
     )

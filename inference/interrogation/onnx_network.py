@@ -17,13 +17,13 @@ from PIL import Image
 
 from inference.interrogation.tag_files import WD_FILE
 from inference.models.errors import CorruptWeights, UnsupportedWeights
-from inference.pictures.resize import ResizeMode, fit
+from inference.pictures.resize import ResizeMode, fit_image
 
 if TYPE_CHECKING:
-    from inference.interrogation.tagger import Network
+    from inference.interrogation.tagger import TaggerNetwork
 
 ONNX_FILE = "model.onnx"
-CHANNELS = 3
+RGB_CHANNELS = 3
 
 Floats = npt.NDArray[np.float32]
 
@@ -34,50 +34,51 @@ def find_onnx(folder: Path) -> Path | None:
     return files[0] if files else None
 
 
-def load_onnx(folder: Path, device: torch.device) -> Network:
+def load_onnx(folder: Path, device: torch.device) -> TaggerNetwork:
     """Open a folder's ONNX file; its tag file tells how it wants its pictures.
 
     Raises:
         UnsupportedWeights: onnxruntime is not installed, or it is no such network.
         CorruptWeights: the file cannot be read.
     """
-    session = _open(folder, device)
-    given = session.get_inputs()[0]
-    side = _side(given.shape)
+    session = _open_session(folder, device)
+    graph_input = session.get_inputs()[0]
+    side = _input_side(graph_input.shape)
     if side is None:
         raise UnsupportedWeights(
-            f"The network of the tagger {folder.name} takes {given.shape}, not pictures as the WD "
+            f"The network of the tagger {folder.name} takes {graph_input.shape}, not pictures as "
+            "the WD "
             "taggers and DeepDanbooru do ([batch, side, side, 3])."
         )
     prepare = wd_pixels if (folder / WD_FILE).is_file() else deep_danbooru_pixels
     #: A graph whose first dimension is a number takes no other count of pictures.
-    alone = isinstance(given.shape[0], int)
+    has_fixed_batch = isinstance(graph_input.shape[0], int)
 
-    def chances(pictures: Sequence[Image.Image]) -> Floats:
-        pixels = np.stack([prepare(picture, side) for picture in pictures])
-        batches = [pixels[i : i + 1] for i in range(len(pixels))] if alone else [pixels]
-        found = [session.run(None, {given.name: batch})[0] for batch in batches]
-        return np.concatenate(found).astype(np.float32)
+    def predict_probabilities(images: Sequence[Image.Image]) -> Floats:
+        pixels = np.stack([prepare(image, side) for image in images])
+        batches = [pixels[i : i + 1] for i in range(len(pixels))] if has_fixed_batch else [pixels]
+        outputs = [session.run(None, {graph_input.name: batch})[0] for batch in batches]
+        return np.concatenate(outputs).astype(np.float32)
 
-    return chances
+    return predict_probabilities
 
 
-def wd_pixels(picture: Image.Image, side: int) -> Floats:
+def wd_pixels(image: Image.Image, side: int) -> Floats:
     """Lay an RGB picture on a white square and scale that: [side, side, 3] BGR, 0–255."""
-    longest = max(picture.size)
+    longest = max(image.size)
     square = Image.new("RGB", (longest, longest), "white")
-    square.paste(picture, ((longest - picture.width) // 2, (longest - picture.height) // 2))
-    scaled = square.resize((side, side), Image.Resampling.BICUBIC)
-    return np.ascontiguousarray(np.asarray(scaled, np.float32)[..., ::-1])
+    square.paste(image, ((longest - image.width) // 2, (longest - image.height) // 2))
+    scaled_image = square.resize((side, side), Image.Resampling.BICUBIC)
+    return np.ascontiguousarray(np.asarray(scaled_image, np.float32)[..., ::-1])
 
 
-def deep_danbooru_pixels(picture: Image.Image, side: int) -> Floats:
+def deep_danbooru_pixels(image: Image.Image, side: int) -> Floats:
     """Fit an RGB picture into a square, its edges continued: [side, side, 3] RGB, 0–1."""
-    fitted = fit(picture, side, side, ResizeMode.RESIZE_AND_FILL)
-    return np.asarray(fitted, np.float32) / np.float32(255)
+    fitted_image = fit_image(image, side, side, ResizeMode.RESIZE_AND_FILL)
+    return np.asarray(fitted_image, np.float32) / np.float32(255)
 
 
-def _open(folder: Path, device: torch.device) -> Any:
+def _open_session(folder: Path, device: torch.device) -> Any:
     try:
         import onnxruntime
     except ImportError as error:
@@ -89,12 +90,16 @@ def _open(folder: Path, device: torch.device) -> Any:
     options.intra_op_num_threads = torch.get_num_threads()
     # Threads that spin while they wait would take the denoiser's cores.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    wanted = ["CPUExecutionProvider"]
+    preferred_providers = ["CPUExecutionProvider"]
     if device.type == "cuda":
-        wanted.insert(0, "CUDAExecutionProvider")
-    there = [name for name in wanted if name in onnxruntime.get_available_providers()]
+        preferred_providers.insert(0, "CUDAExecutionProvider")
+    available_providers = [
+        name for name in preferred_providers if name in onnxruntime.get_available_providers()
+    ]
     try:
-        return onnxruntime.InferenceSession(str(find_onnx(folder)), options, providers=there)
+        return onnxruntime.InferenceSession(
+            str(find_onnx(folder)), options, providers=available_providers
+        )
     except Exception as error:  # onnxruntime's errors have no common class
         first = str(error).splitlines()[0]
         raise CorruptWeights(
@@ -102,8 +107,8 @@ def _open(folder: Path, device: torch.device) -> Any:
         ) from error
 
 
-def _side(shape: Sequence[object]) -> int | None:
+def _input_side(shape: Sequence[object]) -> int | None:
     """Read the side of the pictures that a graph takes, in pixels; None for other inputs."""
-    if len(shape) != 4 or shape[3] != CHANNELS or shape[1] != shape[2]:
+    if len(shape) != 4 or shape[3] != RGB_CHANNELS or shape[1] != shape[2]:
         return None
     return shape[1] if isinstance(shape[1], int) else None

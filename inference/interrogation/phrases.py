@@ -17,16 +17,16 @@ from pathlib import Path
 from inference.errors import JobError
 from inference.models.errors import CorruptWeights
 
-OWN_LISTS = Path(__file__).parent / "lists"
+SHIPPED_LISTS_FOLDER = Path(__file__).parent / "lists"
 #: The list whose best phrase stands for the caption where there is no captioner.
-SUBJECTS = "subjects"
+SUBJECT_LIST = "subjects"
 #: Phrases of a file that are ranked; the lists of the field hold a hundred thousand.
-LINES = 1500
+MAX_LIST_LINES = 1500
 #: The package whose data files are taken where it is installed, and which of them.
-INTERROGATOR = "clip_interrogator"
+INTERROGATOR_PACKAGE = "clip_interrogator"
 INTERROGATOR_LISTS = ("artists", "flavors", "mediums", "movements")
 
-_TOP = re.compile(r"\.top(\d+)$")
+_TOP_SUFFIX = re.compile(r"\.top(\d+)$")
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class PhraseList:
 
 
 @dataclass(frozen=True)
-class Ranking:
+class RankingOptions:
     """Which lists are ranked, and how far down they are answered."""
 
     #: Names of lists; none stands for all.
@@ -54,41 +54,48 @@ class Ranking:
     top: int = 0
 
 
-EVERY_LIST = Ranking()
+DEFAULT_RANKING = RankingOptions()
 
 
-def select(lists: Sequence[PhraseList], wanted: Ranking) -> list[PhraseList]:
+def select_lists(lists: Sequence[PhraseList], options: RankingOptions) -> list[PhraseList]:
     """Pick the wanted lists in their own order, answering as many phrases as wanted.
 
     Raises:
         JobError: there is no list of a name.
     """
-    known = {phrases.name: phrases for phrases in lists}
-    for name in wanted.lists:
-        if name not in known:
-            raise JobError("lists", f"There is no list “{name}”. There are: {', '.join(known)}.")
-    chosen = [phrases for phrases in lists if not wanted.lists or phrases.name in wanted.lists]
-    return [replace(one, top=wanted.top) if wanted.top else one for one in chosen]
+    lists_by_name = {phrases.name: phrases for phrases in lists}
+    for name in options.lists:
+        if name not in lists_by_name:
+            raise JobError(
+                "lists", f"There is no list “{name}”. There are: {', '.join(lists_by_name)}."
+            )
+    selected_lists = [
+        phrases for phrases in lists if not options.lists or phrases.name in options.lists
+    ]
+    return [
+        replace(phrase_list, top=options.top) if options.top else phrase_list
+        for phrase_list in selected_lists
+    ]
 
 
-class Lists:
+class PhraseLists:
     """The lists at hand; a file that did not change is not read again."""
 
-    def __init__(self, own: Path, lines: int = LINES) -> None:
+    def __init__(self, host_folder: Path, lines: int = MAX_LIST_LINES) -> None:
         """Take the host's folder, and how many lines of a file count; 0 for all."""
-        self._own = own
+        self._own = host_folder
         self._lines = lines
         self._read: dict[Path, tuple[tuple[int, int], PhraseList]] = {}
 
-    def all(self) -> list[PhraseList]:
+    def read_all(self) -> list[PhraseList]:
         """Read every list.
 
         Raises:
             CorruptWeights: one holds no phrase, or no text.
         """
-        return [self._one(path) for path in find_lists(self._own)]
+        return [self._read_cached(path) for path in find_lists(self._own)]
 
-    def _one(self, path: Path) -> PhraseList:
+    def _read_cached(self, path: Path) -> PhraseList:
         status = path.stat()
         version = (status.st_size, status.st_mtime_ns)
         if path not in self._read or self._read[path][0] != version:
@@ -96,7 +103,7 @@ class Lists:
         return self._read[path][1]
 
 
-def read_list(path: Path, lines: int = LINES) -> PhraseList:
+def read_list(path: Path, lines: int = MAX_LIST_LINES) -> PhraseList:
     """Read a list; at most its first `lines` lines, all of them where that is 0.
 
     Raises:
@@ -107,8 +114,8 @@ def read_list(path: Path, lines: int = LINES) -> PhraseList:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise CorruptWeights(f"{path.name} is no list of phrases in UTF-8: {error}") from error
-    wanted = text.splitlines()[: lines or None]
-    phrases = tuple(dict.fromkeys(line.strip() for line in wanted if line.strip()))
+    counted_lines = text.splitlines()[: lines or None]
+    phrases = tuple(dict.fromkeys(line.strip() for line in counted_lines if line.strip()))
     if not phrases:
         raise CorruptWeights(
             f"The list {path.name} is empty: write one phrase a line, or remove the file."
@@ -116,29 +123,36 @@ def read_list(path: Path, lines: int = LINES) -> PhraseList:
     return PhraseList(name, phrases, top)
 
 
-def find_lists(own: Path) -> tuple[Path, ...]:
+def find_lists(host_folder: Path) -> tuple[Path, ...]:
     """Find the files to rank by: the host's before clip-interrogator's before the shipped ones.
 
     A list hides those of its name that come after it. Subjects come first, the others A–Z.
     """
-    found: dict[str, Path] = {}
-    for path in (*_files(OWN_LISTS), *_interrogator_files(), *_files(own)):
-        found[_name_and_top(path.stem)[0]] = path
-    return tuple(found[name] for name in sorted(found, key=lambda name: (name != SUBJECTS, name)))
+    paths_by_name: dict[str, Path] = {}
+    for path in (
+        *_text_files(SHIPPED_LISTS_FOLDER),
+        *_interrogator_files(),
+        *_text_files(host_folder),
+    ):
+        paths_by_name[_name_and_top(path.stem)[0]] = path
+    return tuple(
+        paths_by_name[name]
+        for name in sorted(paths_by_name, key=lambda name: (name != SUBJECT_LIST, name))
+    )
 
 
 def _name_and_top(stem: str) -> tuple[str, int]:
-    top = _TOP.search(stem)
+    top = _TOP_SUFFIX.search(stem)
     return (stem[: top.start()], max(1, int(top[1]))) if top else (stem, 1)
 
 
-def _files(folder: Path) -> list[Path]:
+def _text_files(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.txt"))
 
 
 def _interrogator_files() -> list[Path]:
     """Find the installed package's files without importing it."""
-    spec = find_spec(INTERROGATOR)
+    spec = find_spec(INTERROGATOR_PACKAGE)
     places = spec.submodule_search_locations if spec else None
     if not places:
         return []

@@ -9,7 +9,7 @@ from enum import IntEnum
 from inference.interrogation.tags import Tag, TagKind
 
 
-class Rating(IntEnum):
+class ContentRating(IntEnum):
     """Danbooru's ratings, the mildest first."""
 
     GENERAL = 0
@@ -19,36 +19,38 @@ class Rating(IntEnum):
 
 
 #: What taggers call them: the WD taggers have four, DeepDanbooru has three.
-NAMES = {
-    "general": Rating.GENERAL,
-    "safe": Rating.GENERAL,
-    "sensitive": Rating.SENSITIVE,
-    "questionable": Rating.QUESTIONABLE,
-    "explicit": Rating.EXPLICIT,
+RATINGS_BY_NAME = {
+    "general": ContentRating.GENERAL,
+    "safe": ContentRating.GENERAL,
+    "sensitive": ContentRating.SENSITIVE,
+    "questionable": ContentRating.QUESTIONABLE,
+    "explicit": ContentRating.EXPLICIT,
 }
 
 
 @dataclass(frozen=True)
-class Rated:
+class RatingScores:
     """A picture's ratings, each with its probability, 0–1; they need not add up to 1."""
 
-    chances: Mapping[Rating, float]
+    chances: Mapping[ContentRating, float]
 
     @property
-    def likeliest(self) -> Rating:
+    def likeliest_rating(self) -> ContentRating:
         """The rating that the tagger thinks right; of equal ones the more delicate."""
         return max(self.chances, key=lambda rating: (self.chances[rating], rating))
 
-    def at_least(self, rating: Rating) -> float:
+    def probability_at_least(self, rating: ContentRating) -> float:
         """Give the probability of the likeliest rating that is as delicate as this one, or more."""
-        return max((p for found, p in self.chances.items() if found >= rating), default=0.0)
+        return max(
+            (p for scored_rating, p in self.chances.items() if scored_rating >= rating), default=0.0
+        )
 
 
-def rate(tags: Sequence[Tag]) -> Rated | None:
+def rating_scores(tags: Sequence[Tag]) -> RatingScores | None:
     """Read the ratings among a picture's tags; None where its tagger knows none."""
     chances = {
-        NAMES[tag.label.name]: tag.probability
+        RATINGS_BY_NAME[tag.label.name]: tag.probability
         for tag in tags
-        if tag.label.kind is TagKind.RATING and tag.label.name in NAMES
+        if tag.label.kind is TagKind.RATING and tag.label.name in RATINGS_BY_NAME
     }
-    return Rated(chances) if chances else None
+    return RatingScores(chances) if chances else None

@@ -11,33 +11,36 @@ from safetensors import SafetensorError
 
 from inference.models.errors import CorruptWeights, MissingWeights
 
-WEIGHTS = "model.safetensors"
-SHARDED = "model.safetensors.index.json"
+WEIGHTS_FILE = "model.safetensors"
+WEIGHTS_INDEX_FILE = "model.safetensors.index.json"
 
 
 def read_config(folder: Path) -> dict[str, Any]:
     """Read a folder's config.json; an empty one where there is none that can be read."""
     try:
-        loaded = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return loaded if isinstance(loaded, dict) else {}
+    return config if isinstance(config, dict) else {}
 
 
-def load_part(kind: Any, folder: Path, device: torch.device, dtype: torch.dtype) -> Any:
+def load_pretrained(
+    model_class: Any, folder: Path, device: torch.device, dtype: torch.dtype
+) -> Any:
     """Load a transformers class for inference.
 
     Raises:
         MissingWeights: there are no weights, or only pickled ones.
         CorruptWeights: they cannot be read, or some are not there.
     """
-    if not ((folder / WEIGHTS).is_file() or (folder / SHARDED).is_file()):
+    if not ((folder / WEIGHTS_FILE).is_file() or (folder / WEIGHTS_INDEX_FILE).is_file()):
         raise MissingWeights(
-            f"{folder.name} lacks {WEIGHTS}. Easel reads safetensors only; convert pickled weights "
+            f"{folder.name} lacks {WEIGHTS_FILE}. Easel reads safetensors only; convert pickled "
+            "weights "
             "once with `python main.py models import`."
         )
     try:
-        model, report = kind.from_pretrained(
+        model, report = model_class.from_pretrained(
             str(folder),
             dtype=dtype,
             use_safetensors=True,

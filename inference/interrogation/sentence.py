@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from inference.interrogation.matches import Match
+from inference.interrogation.matches import PhraseMatch
 
 #: Stands in the answer where the rankings failed; the caption before it is good.
 ERROR_MARK = "<error>"
 
 
-def sentence(caption: str | None, matches: Sequence[Match], *, show_ranks: bool = False) -> str:
+def format_caption(
+    caption: str | None, matches: Sequence[PhraseMatch], *, show_ranks: bool = False
+) -> str:
     """Write `caption, match, match`, or with ranks `caption, (match:0.123), (match:0.071)`.
 
     Without a caption the first match, the likeliest subject, stands for it. A match that the text
@@ -24,15 +26,15 @@ def sentence(caption: str | None, matches: Sequence[Match], *, show_ranks: bool 
     for match in matches:
         if show_ranks:
             parts.append(f"({match.phrase}:{match.probability:.3f})")
-        elif not _says(", ".join(parts), match.phrase):
+        elif not _contains_phrase(", ".join(parts), match.phrase):
             parts.append(match.phrase)
     return ", ".join(parts)
 
 
-def _says(text: str, phrase: str) -> bool:
+def _contains_phrase(text: str, phrase: str) -> bool:
     """Tell whether a text holds a phrase as whole words, whatever the case."""
-    return f" {_plain(phrase)} " in f" {_plain(text)} "
+    return f" {_normalise_text(phrase)} " in f" {_normalise_text(text)} "
 
 
-def _plain(text: str) -> str:
+def _normalise_text(text: str) -> str:
     return " ".join(text.lower().replace(",", " ").split())

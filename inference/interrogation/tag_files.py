@@ -7,17 +7,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from inference.interrogation.tags import Label, TagKind
+from inference.interrogation.tags import TagKind, TagLabel
 from inference.models.errors import CorruptWeights
 
 #: Danbooru's numbers of categories, as the WD taggers' file has them.
-CATEGORIES = {"4": TagKind.CHARACTER, "9": TagKind.RATING}
-RATING = "rating:"
+TAG_CATEGORIES = {"4": TagKind.CHARACTER, "9": TagKind.RATING}
+RATING_PREFIX = "rating:"
 WD_FILE = "selected_tags.csv"
 DEEP_DANBOORU_FILE = "tags.txt"
 
 
-def read_labels(folder: Path, config: Mapping[str, Any]) -> tuple[Label, ...]:
+def read_labels(folder: Path, config: Mapping[str, Any]) -> tuple[TagLabel, ...]:
     """Read a tagger's labels in the order of its outputs: its tag file's, else its config's.
 
     Raises:
@@ -28,8 +28,8 @@ def read_labels(folder: Path, config: Mapping[str, Any]) -> tuple[Label, ...]:
     elif (folder / DEEP_DANBOORU_FILE).is_file():
         labels = _from_lines(folder / DEEP_DANBOORU_FILE)
     else:
-        named = config.get("id2label") or {}
-        labels = tuple(_label(named[key]) for key in sorted(named, key=int))
+        label_names = config.get("id2label") or {}
+        labels = tuple(_parse_label(label_names[key]) for key in sorted(label_names, key=int))
     if not labels:
         raise CorruptWeights(
             f"The tagger {folder.name} lists no tags: fetch its {WD_FILE} or {DEEP_DANBOORU_FILE} "
@@ -38,11 +38,11 @@ def read_labels(folder: Path, config: Mapping[str, Any]) -> tuple[Label, ...]:
     return labels
 
 
-def _from_csv(path: Path) -> tuple[Label, ...]:
+def _from_csv(path: Path) -> tuple[TagLabel, ...]:
     try:
         with path.open(encoding="utf-8", newline="") as file:
             return tuple(
-                Label(row["name"], CATEGORIES.get(row["category"], TagKind.GENERAL))
+                TagLabel(row["name"], TAG_CATEGORIES.get(row["category"], TagKind.GENERAL))
                 for row in csv.DictReader(file)
             )
     except (KeyError, UnicodeDecodeError, csv.Error) as error:
@@ -51,15 +51,15 @@ def _from_csv(path: Path) -> tuple[Label, ...]:
         ) from error
 
 
-def _from_lines(path: Path) -> tuple[Label, ...]:
+def _from_lines(path: Path) -> tuple[TagLabel, ...]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError as error:
         raise CorruptWeights(f"{path.parent.name}/{path.name} is no text in UTF-8.") from error
-    return tuple(_label(line.strip()) for line in lines if line.strip())
+    return tuple(_parse_label(line.strip()) for line in lines if line.strip())
 
 
-def _label(name: str) -> Label:
-    if name.startswith(RATING):
-        return Label(name.removeprefix(RATING), TagKind.RATING)
-    return Label(name)
+def _parse_label(name: str) -> TagLabel:
+    if name.startswith(RATING_PREFIX):
+        return TagLabel(name.removeprefix(RATING_PREFIX), TagKind.RATING)
+    return TagLabel(name)

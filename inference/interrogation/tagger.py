@@ -15,9 +15,14 @@ from PIL import Image
 from transformers import AutoImageProcessor, AutoModelForImageClassification
 
 from inference.interrogation.onnx_network import find_onnx, load_onnx
-from inference.interrogation.reading import SHARDED, WEIGHTS, load_part, read_config
+from inference.interrogation.reading import (
+    WEIGHTS_FILE,
+    WEIGHTS_INDEX_FILE,
+    load_pretrained,
+    read_config,
+)
 from inference.interrogation.tag_files import read_labels
-from inference.interrogation.tags import Label, Tag
+from inference.interrogation.tags import Tag, TagLabel
 from inference.models.errors import (
     BrokenOutput,
     CorruptWeights,
@@ -25,38 +30,44 @@ from inference.models.errors import (
     UnsupportedWeights,
 )
 
-TIMM = "timm_wrapper"
+TIMM_MODEL_TYPE = "timm_wrapper"
 
 #: RGB pictures of any size → [B, tags] float32: the probability of every tag, 0–1.
-Network = Callable[[Sequence[Image.Image]], npt.NDArray[np.float32]]
+TaggerNetwork = Callable[[Sequence[Image.Image]], npt.NDArray[np.float32]]
 
 
 @dataclass(frozen=True, eq=False)
 class Tagger:
     """One image classifier whose outputs are independent of each other."""
 
-    network: Network
-    labels: tuple[Label, ...]
+    network: TaggerNetwork
+    labels: tuple[TagLabel, ...]
     #: Its folder's name.
     name: str
 
-    def tag(self, pictures: Sequence[Image.Image]) -> list[tuple[Tag, ...]]:
+    def tag_images(self, images: Sequence[Image.Image]) -> list[tuple[Tag, ...]]:
         """Tag RGB pictures of any size: every label with its probability, in the network's order.
 
         Raises:
             CorruptWeights: the tag file is another model's.
             BrokenOutput: the network gave no probabilities.
         """
-        chances = self.network(pictures)
-        if chances.shape[1:] != (len(self.labels),):
-            raise _of_different_models(self.name, chances.shape[-1], len(self.labels))
-        if not (np.isfinite(chances).all() and chances.min() >= 0 and chances.max() <= 1):
+        probabilities = self.network(images)
+        if probabilities.shape[1:] != (len(self.labels),):
+            raise _of_different_models(self.name, probabilities.shape[-1], len(self.labels))
+        if not (
+            np.isfinite(probabilities).all()
+            and probabilities.min() >= 0
+            and probabilities.max() <= 1
+        ):
             raise BrokenOutput(
                 f"The tagger {self.name} gave numbers that are no probabilities; use another one."
             )
         return [
-            tuple(Tag(label, chance) for label, chance in zip(self.labels, row, strict=True))
-            for row in chances.tolist()
+            tuple(
+                Tag(label, probability) for label, probability in zip(self.labels, row, strict=True)
+            )
+            for row in probabilities.tolist()
         ]
 
 
@@ -82,7 +93,7 @@ def load_tagger(folder: Path, device: torch.device) -> Tagger:
 
 def is_timm(config: dict[str, Any]) -> bool:
     """Tell timm's own layout, which the WD taggers are published in."""
-    return config.get("model_type") == TIMM or (
+    return config.get("model_type") == TIMM_MODEL_TYPE or (
         "model_type" not in config and "architecture" in config
     )
 
@@ -91,7 +102,7 @@ def _runs_as_onnx(folder: Path, config: dict[str, Any]) -> bool:
     """Take the ONNX file where there is nothing else, or nothing else that runs here."""
     if find_onnx(folder) is None:
         return False
-    plain = any((folder / name).is_file() for name in (WEIGHTS, SHARDED))
+    plain = any((folder / name).is_file() for name in (WEIGHTS_FILE, WEIGHTS_INDEX_FILE))
     return not (plain and config) or (is_timm(config) and not _has_timm())
 
 
@@ -99,8 +110,8 @@ def _has_timm() -> bool:
     return find_spec("timm") is not None
 
 
-def _load_classifier(folder: Path, device: torch.device, labels: int) -> Network:
-    model = load_part(AutoModelForImageClassification, folder, device, torch.float32)
+def _load_classifier(folder: Path, device: torch.device, labels: int) -> TaggerNetwork:
+    model = load_pretrained(AutoModelForImageClassification, folder, device, torch.float32)
     if int(model.config.num_labels) != labels:
         raise _of_different_models(folder.name, int(model.config.num_labels), labels)
     try:
@@ -112,13 +123,13 @@ def _load_classifier(folder: Path, device: torch.device, labels: int) -> Network
         ) from error
 
     @torch.inference_mode()
-    def chances(pictures: Sequence[Image.Image]) -> npt.NDArray[np.float32]:
-        pixels = processor(images=list(pictures), return_tensors="pt")["pixel_values"]
+    def predict_probabilities(images: Sequence[Image.Image]) -> npt.NDArray[np.float32]:
+        pixels = processor(images=list(images), return_tensors="pt")["pixel_values"]
         logits = model(pixel_values=pixels.to(device)).logits
-        found: npt.NDArray[np.float32] = logits.float().sigmoid().cpu().numpy()
-        return found
+        probabilities: npt.NDArray[np.float32] = logits.float().sigmoid().cpu().numpy()
+        return probabilities
 
-    return chances
+    return predict_probabilities
 
 
 def _of_different_models(name: str, outputs: int, labels: int) -> CorruptWeights:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Literal
 
 #: Two letters in a row make a word; a tag without one is a face.
-_WORD = re.compile(r"[^\W\d_]{2}")
+_LETTER_PAIR = re.compile(r"[^\W\d_]{2}")
 
 
 class TagKind(StrEnum):
@@ -22,7 +22,7 @@ class TagKind(StrEnum):
 
 
 @dataclass(frozen=True)
-class Label:
+class TagLabel:
     """What one output of a tagger stands for."""
 
     name: str
@@ -33,7 +33,7 @@ class Label:
 class Tag:
     """A label and its probability, 0–1."""
 
-    label: Label
+    label: TagLabel
     probability: float
 
 
@@ -60,32 +60,33 @@ def without_ratings(tags: Sequence[Tag]) -> tuple[Tag, ...]:
     return tuple(tag for tag in tags if tag.label.kind is not TagKind.RATING)
 
 
-def choose(tags: Sequence[Tag], rules: TagRules) -> tuple[Tag, ...]:
+def select_tags(tags: Sequence[Tag], rules: TagRules) -> tuple[Tag, ...]:
     """Pick the tags to write, in their order; ratings are never among them."""
-    hidden = {_spaced(name.strip().lower()) for name in rules.hidden}
-    kept = [
+    hidden_names = {_with_spaces(name.strip().lower()) for name in rules.hidden}
+    candidates = [
         tag
         for tag in without_ratings(tags)
-        if tag.probability >= rules.threshold and _spaced(tag.label.name.lower()) not in hidden
+        if tag.probability >= rules.threshold
+        and _with_spaces(tag.label.name.lower()) not in hidden_names
     ]
-    likeliest = sorted(kept, key=lambda tag: (-tag.probability, tag.label.name))
+    likeliest = sorted(candidates, key=lambda tag: (-tag.probability, tag.label.name))
     best = likeliest[: rules.top or None]
     return tuple(best if rules.order == "score" else sorted(best, key=lambda tag: tag.label.name))
 
 
-def write(tags: Sequence[Tag], rules: TagRules) -> str:
+def format_tags(tags: Sequence[Tag], rules: TagRules) -> str:
     """Write tags as a prompt: `1girl, smile, sitting`."""
-    return ", ".join(_write_one(tag, rules) for tag in choose(tags, rules))
+    return ", ".join(_format_tag(tag, rules) for tag in select_tags(tags, rules))
 
 
-def _write_one(tag: Tag, rules: TagRules) -> str:
-    name = _spaced(tag.label.name) if rules.spaces else tag.label.name
+def _format_tag(tag: Tag, rules: TagRules) -> str:
+    name = _with_spaces(tag.label.name) if rules.spaces else tag.label.name
     if rules.escape:
         name = re.sub(r"([\\()])", r"\\\1", name)
     return f"({name}:{tag.probability:.3f})" if rules.show_ranks else name
 
 
-def _spaced(name: str) -> str:
+def _with_spaces(name: str) -> str:
     """Write spaces for underscores, but not within faces: `^_^`, `o_o`."""
-    is_face = not _WORD.search(name)
+    is_face = not _LETTER_PAIR.search(name)
     return name if is_face else name.replace("_", " ")

@@ -13,18 +13,18 @@ from types import MappingProxyType
 Size = tuple[int, int]
 
 #: Pixels behind one latent cell along each axis.
-CELL = 8
+LATENT_CELL_PIXELS = 8
 #: Denoising networks halve their latents this often before anything breaks: 64 / 8 cells.
-SMALLEST = 64
+MIN_SIDE_PIXELS = 64
 #: Sides of an outpainting's canvas are multiples of this: every network level halves evenly.
 CANVAS_MULTIPLE = 64
 #: A pan moves the view by this share of the picture's side.
 PAN_SHARE = 4
 
 
-def multiple(length: float) -> int:
+def round_to_latent(length: float) -> int:
     """Round a length in pixels to what latents can hold, never below the smallest."""
-    return max(SMALLEST, round(length / CELL) * CELL)
+    return max(MIN_SIDE_PIXELS, round(length / LATENT_CELL_PIXELS) * LATENT_CELL_PIXELS)
 
 
 def target_size(width: int | None, height: int | None, source: Size | None, natural: int) -> Size:
@@ -38,15 +38,15 @@ def target_size(width: int | None, height: int | None, source: Size | None, natu
     """
     ratio = source[0] / source[1] if source else 1.0
     if width and height:
-        return multiple(width), multiple(height)
+        return round_to_latent(width), round_to_latent(height)
     if width:
-        return multiple(width), multiple(width / ratio)
+        return round_to_latent(width), round_to_latent(width / ratio)
     if height:
-        return multiple(height * ratio), multiple(height)
-    return multiple(natural * math.sqrt(ratio)), multiple(natural / math.sqrt(ratio))
+        return round_to_latent(height * ratio), round_to_latent(height)
+    return round_to_latent(natural * math.sqrt(ratio)), round_to_latent(natural / math.sqrt(ratio))
 
 
-def starts(length: int, tile: int, overlap: int) -> tuple[int, ...]:
+def compute_tile_offsets(length: int, tile: int, overlap: int) -> tuple[int, ...]:
     """Spread tiles evenly over a length, neighbours sharing at least `overlap` pixels.
 
     Raises:
@@ -63,14 +63,14 @@ def starts(length: int, tile: int, overlap: int) -> tuple[int, ...]:
     return (*(int(index * step) for index in range(count - 1)), length - tile)
 
 
-def even_parts(total: int, most: int) -> list[int]:
+def split_evenly(total: int, max_part: int) -> list[int]:
     """Split a length into as few, as even parts of at most `most` as there can be."""
-    count = -(-total // most)
+    count = -(-total // max_part)
     return [total * (i + 1) // count - total * i // count for i in range(count)]
 
 
 @dataclass(frozen=True)
-class Amounts:
+class Margins:
     """How many pixels a picture grows on each side."""
 
     left: int = 0
@@ -84,57 +84,57 @@ def round_up(length: int, multiple: int = CANVAS_MULTIPLE) -> int:
     return -(-length // multiple) * multiple
 
 
-def grow(length: int, near: int, far: int) -> tuple[int, int, int]:
+def grow_axis(length: int, near: int, far: int) -> tuple[int, int, int]:
     """Grow an axis to a multiple of 64: its length then, and what each side grew by.
 
     What the rounding adds is shared out as the sides were asked for; a side of 0 stays 0.
     """
     total = round_up(length + near + far)
-    added = total - length
-    near = near * added // (near + far) if near else 0
-    return total, near, added - near if far else 0
+    added_pixels = total - length
+    near = near * added_pixels // (near + far) if near else 0
+    return total, near, added_pixels - near if far else 0
 
 
-def zoom_out(width: int, height: int, numerator: int, denominator: int) -> Amounts:
+def zoom_out_margins(width: int, height: int, numerator: int, denominator: int) -> Margins:
     """Show numerator/denominator times as much in each direction, the source in the middle."""
-    return _centred(
+    return _centred_margins(
         width * numerator // denominator - width, height * numerator // denominator - height
     )
 
 
-def to_ratio(width: int, height: int, across: int, down: int) -> Amounts:
+def ratio_margins(width: int, height: int, ratio_width: int, ratio_height: int) -> Margins:
     """Grow the shorter axis to the aspect ratio across:down, the source in the middle.
 
     The rounding to multiples of 64 comes on top.
     """
-    wider = max(0, -(-height * across // down) - width)
-    higher = max(0, -(-width * down // across) - height)
-    return _centred(wider, higher)
+    wider = max(0, -(-height * ratio_width // ratio_height) - width)
+    higher = max(0, -(-width * ratio_height // ratio_width) - height)
+    return _centred_margins(wider, higher)
 
 
-def pan(width: int, height: int, side: str) -> Amounts:
+def pan_margins(width: int, height: int, side: str) -> Margins:
     """Grow one side (left, right, up or down) by a quarter of the picture."""
     length = width if side in {"left", "right"} else height
-    return Amounts(**{side: max(1, length // PAN_SHARE)})
+    return Margins(**{side: max(1, length // PAN_SHARE)})
 
 
 #: Name of a ready-made direction → the amounts for a picture of a width and a height.
-PRESETS: Mapping[str, Callable[[int, int], Amounts]] = MappingProxyType(
+PRESET_MARGINS: Mapping[str, Callable[[int, int], Margins]] = MappingProxyType(
     {
-        "zoom out 1.5x": lambda w, h: zoom_out(w, h, 3, 2),
-        "zoom out 2x": lambda w, h: zoom_out(w, h, 2, 1),
-        "pan left": lambda w, h: pan(w, h, "left"),
-        "pan right": lambda w, h: pan(w, h, "right"),
-        "pan up": lambda w, h: pan(w, h, "up"),
-        "pan down": lambda w, h: pan(w, h, "down"),
-        "make square": lambda w, h: to_ratio(w, h, 1, 1),
-        "to 16:9": lambda w, h: to_ratio(w, h, 16, 9),
-        "to 9:16": lambda w, h: to_ratio(w, h, 9, 16),
-        "to 4:3": lambda w, h: to_ratio(w, h, 4, 3),
-        "to 3:4": lambda w, h: to_ratio(w, h, 3, 4),
+        "zoom out 1.5x": lambda w, h: zoom_out_margins(w, h, 3, 2),
+        "zoom out 2x": lambda w, h: zoom_out_margins(w, h, 2, 1),
+        "pan left": lambda w, h: pan_margins(w, h, "left"),
+        "pan right": lambda w, h: pan_margins(w, h, "right"),
+        "pan up": lambda w, h: pan_margins(w, h, "up"),
+        "pan down": lambda w, h: pan_margins(w, h, "down"),
+        "make square": lambda w, h: ratio_margins(w, h, 1, 1),
+        "to 16:9": lambda w, h: ratio_margins(w, h, 16, 9),
+        "to 9:16": lambda w, h: ratio_margins(w, h, 9, 16),
+        "to 4:3": lambda w, h: ratio_margins(w, h, 4, 3),
+        "to 3:4": lambda w, h: ratio_margins(w, h, 3, 4),
     }
 )
 
 
-def _centred(wider: int, higher: int) -> Amounts:
-    return Amounts(wider // 2, wider - wider // 2, higher // 2, higher - higher // 2)
+def _centred_margins(wider: int, higher: int) -> Margins:
+    return Margins(wider // 2, wider - wider // 2, higher // 2, higher - higher // 2)

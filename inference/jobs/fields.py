@@ -16,11 +16,11 @@ from typing import Any
 
 from inference.errors import JobError, OutOfRange, UnknownChoice
 
-SPEC = "spec"
+SPEC_KEY = "spec"
 
 
 @dataclass(frozen=True)
-class Number:
+class NumberSpec:
     """A whole or decimal number between two bounds, both included."""
 
     text: str
@@ -30,7 +30,7 @@ class Number:
 
 
 @dataclass(frozen=True)
-class Choice:
+class ChoiceSpec:
     """One of a few names."""
 
     text: str
@@ -38,7 +38,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Words:
+class TextSpec:
     """Free text up to a length in characters."""
 
     text: str
@@ -46,37 +46,39 @@ class Words:
 
 
 @dataclass(frozen=True)
-class Flag:
+class BooleanSpec:
     """Yes or no."""
 
     text: str
 
 
-Spec = Number | Choice | Words | Flag
+Spec = NumberSpec | ChoiceSpec | TextSpec | BooleanSpec
 
 
-def number(default: float | None, low: float, high: float, text: str, unit: str = "") -> Any:
+def number_field(default: float | None, low: float, high: float, text: str, unit: str = "") -> Any:
     """Declare a number between `low` and `high`; None stands for "decided by the worker"."""
-    return dataclasses.field(default=default, metadata={SPEC: Number(text, low, high, unit)})
+    return dataclasses.field(
+        default=default, metadata={SPEC_KEY: NumberSpec(text, low, high, unit)}
+    )
 
 
-def choice(default: str, choices: Sequence[str], text: str) -> Any:
+def choice_field(default: str, choices: Sequence[str], text: str) -> Any:
     """Declare a name out of `choices`."""
-    return dataclasses.field(default=default, metadata={SPEC: Choice(text, tuple(choices))})
+    return dataclasses.field(default=default, metadata={SPEC_KEY: ChoiceSpec(text, tuple(choices))})
 
 
-def words(default: str, max_length: int, text: str) -> Any:
+def text_field(default: str, max_length: int, text: str) -> Any:
     """Declare free text of at most `max_length` characters."""
-    return dataclasses.field(default=default, metadata={SPEC: Words(text, max_length)})
+    return dataclasses.field(default=default, metadata={SPEC_KEY: TextSpec(text, max_length)})
 
 
-def flag(default: bool, text: str) -> Any:
+def boolean_field(default: bool, text: str) -> Any:
     """Declare a switch."""
-    return dataclasses.field(default=default, metadata={SPEC: Flag(text)})
+    return dataclasses.field(default=default, metadata={SPEC_KEY: BooleanSpec(text)})
 
 
 @dataclass(frozen=True)
-class Option:
+class JobOption:
     """One field of a job type as its users see it."""
 
     name: str
@@ -86,18 +88,18 @@ class Option:
     spec: Spec
 
 
-def options(job_type: type) -> Iterator[Option]:
+def list_job_options(job_type: type) -> Iterator[JobOption]:
     """List the options of a job type in the order of their declaration."""
     hints = typing.get_type_hints(job_type)
     for item in dataclasses.fields(job_type):
-        spec = item.metadata.get(SPEC)
+        spec = item.metadata.get(SPEC_KEY)
         if spec is None:
             continue
-        kind, optional = _plain(hints[item.name])
-        yield Option(item.name, kind, optional, item.default, spec)
+        kind, optional = _unwrap_optional(hints[item.name])
+        yield JobOption(item.name, kind, optional, item.default, spec)
 
 
-def _plain(hint: Any) -> tuple[type, bool]:
+def _unwrap_optional(hint: Any) -> tuple[type, bool]:
     """Split `int | None` into the plain type and whether None is allowed."""
     if isinstance(hint, types.UnionType):
         plain = [part for part in typing.get_args(hint) if part is not type(None)]
@@ -105,13 +107,13 @@ def _plain(hint: Any) -> tuple[type, bool]:
     return hint, False
 
 
-def check(job: Any) -> None:
+def check_options(job: Any) -> None:
     """Refuse a job one of whose values is impossible.
 
     Raises:
         JobError: names the field and says what would be possible.
     """
-    for option in options(type(job)):
+    for option in list_job_options(type(job)):
         value = getattr(job, option.name)
         if value is None and option.optional:
             continue
@@ -119,10 +121,10 @@ def check(job: Any) -> None:
         _check_value(option.name, value, option.spec)
 
 
-def _check_type(option: Option, value: Any) -> None:
-    accepted = (int, float) if option.type is float else (option.type,)
+def _check_type(option: JobOption, value: Any) -> None:
+    accepted_types = (int, float) if option.type is float else (option.type,)
     wrong_bool = isinstance(value, bool) and option.type is not bool
-    if wrong_bool or not isinstance(value, accepted):
+    if wrong_bool or not isinstance(value, accepted_types):
         name = option.name.replace("_", " ")
         article = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
         raise JobError(option.name, f"{name} must be {article[option.type]}, not {value!r}.")
@@ -130,12 +132,12 @@ def _check_type(option: Option, value: Any) -> None:
 
 def _check_value(name: str, value: Any, spec: Spec) -> None:
     match spec:
-        case Number():
+        case NumberSpec():
             if not math.isfinite(value) or not spec.low <= value <= spec.high:
                 raise OutOfRange(name, value, spec.low, spec.high)
-        case Choice() if value not in spec.choices:
+        case ChoiceSpec() if value not in spec.choices:
             raise UnknownChoice(name, value, spec.choices)
-        case Words() if len(value) > spec.max_length:
+        case TextSpec() if len(value) > spec.max_length:
             label = name.replace("_", " ")
             raise JobError(
                 name, f"{label} has {len(value)} characters; at most {spec.max_length} fit."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-SAMPLERS = (
+SAMPLER_NAMES = (
     "Euler a",
     "Euler",
     "DDIM",
@@ -29,7 +29,7 @@ TWO_CALL_SAMPLERS = ("Heun", "DPM2", "DPM2 a", "DPM++ 2S a", "DPM++ SDE", "Resta
 #: Samplers that run one step less where a strength asks for a share of them.
 TIMESTEP_SAMPLERS = ("DDIM", "PLMS", "UniPC")
 
-SCHEDULES = (
+SCHEDULE_NAMES = (
     "Automatic",
     "Uniform",
     "Karras",
@@ -47,7 +47,7 @@ SCHEDULES = (
 RESIZE_MODES = ("just resize", "crop and resize", "resize and fill", "latent upscale")
 MASKED_CONTENT = ("fill", "original", "latent noise", "latent nothing")
 MASK_MODES = ("masked", "not masked")
-PREVIEWS = ("mask", "grid")
+PREVIEW_KINDS = ("mask", "grid")
 INPAINT_AREAS = ("whole picture", "only masked", "mask edge")
 OUTPAINT_METHODS = ("poor man's", "mk2")
 OUTPAINT_PRESETS = (
@@ -64,10 +64,10 @@ OUTPAINT_PRESETS = (
     "to 4:3",
     "to 3:4",
 )
-CURVES = ("linear", "aggressive", "lazy")
-APPENDED = ("none", "caption", "tags")
-RNGS = ("CPU", "NV")
-EMPHASIS = ("Original", "No norm", "Ignore", "None")
+STRENGTH_CURVES = ("linear", "aggressive", "lazy")
+APPEND_CHOICES = ("none", "caption", "tags")
+RNG_NAMES = ("CPU", "NV")
+EMPHASIS_MODES = ("Original", "No norm", "Ignore", "None")
 
 MAX_SEED = 4294967294
 """Seeds lie in [0, 2**32 - 2), as the web UIs of the field draw them; -1 asks for a random one."""

@@ -10,20 +10,20 @@ from pathlib import Path
 
 from inference.errors import JobError
 from inference.jobs.base import Job
-from inference.jobs.kinds import Explain
+from inference.jobs.kinds import ExplainJob
 
 #: A list's name between its marks, as a prompt writes it: `__animals/cat__`.
-MENTION = re.compile(r"__([A-Za-z0-9][\w/.-]*?)__")
-NAME = re.compile(r"[A-Za-z0-9][\w/.-]*")
+MENTION_PATTERN = re.compile(r"__([A-Za-z0-9][\w/.-]*?)__")
+LIST_NAME_PATTERN = re.compile(r"[A-Za-z0-9][\w/.-]*")
 MAX_LISTS = 5000
-MAX_BYTES = 4 * 2**20  # of one file; what lies behind is not read
+MAX_LIST_BYTES = 4 * 2**20  # of one file; what lies behind is not read
 #: For so long the folder is taken to be as it was, in seconds.
-FRESH = 2.0
+RESCAN_SECONDS = 2.0
 
 
-def mentions(text: str) -> tuple[str, ...]:
+def find_list_mentions(text: str) -> tuple[str, ...]:
     """List the names that a prompt draws from, each once, in order."""
-    return tuple(dict.fromkeys(MENTION.findall(text)))
+    return tuple(dict.fromkeys(MENTION_PATTERN.findall(text)))
 
 
 class WordLists(Mapping[str, tuple[str, ...]]):
@@ -45,60 +45,60 @@ class WordLists(Mapping[str, tuple[str, ...]]):
         Raises:
             KeyError: there is no such list, or it cannot be read now.
         """
-        path = self._found()[name]
+        path = self._list_files()[name]
         try:
-            changed = path.stat().st_mtime_ns
-            if name not in self._read or self._read[name][0] != changed:
-                self._read[name] = (changed, _words(path))
+            modified_ns = path.stat().st_mtime_ns
+            if name not in self._read or self._read[name][0] != modified_ns:
+                self._read[name] = (modified_ns, _read_words(path))
         except OSError:
             raise KeyError(name) from None
         return self._read[name][1]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._found())
+        return iter(self._list_files())
 
     def __len__(self) -> int:
-        return len(self._found())
+        return len(self._list_files())
 
-    def check(self, job: Job) -> None:
+    def check_mentions(self, job: Job) -> None:
         """See that there is a list for every name in a job's prompts; explanations say it.
 
         Raises:
             JobError: there is none; the message has the nearest names.
         """
-        if isinstance(job, Explain):
+        if isinstance(job, ExplainJob):
             return
         for field in ("prompt", "negative_prompt"):
-            for name in mentions(getattr(job, field, "")):
-                if name not in self._found():
-                    raise JobError(field, _missing(name, tuple(self)))
+            for name in find_list_mentions(getattr(job, field, "")):
+                if name not in self._list_files():
+                    raise JobError(field, _missing_list_text(name, tuple(self)))
 
-    def _found(self) -> Mapping[str, Path]:
+    def _list_files(self) -> Mapping[str, Path]:
         """List the files; only what lies in the folder has a name, so no name is a path."""
-        now = time.monotonic()
-        if now - self._looked > FRESH:
+        monotonic_now = time.monotonic()
+        if monotonic_now - self._looked > RESCAN_SECONDS:
             files: dict[str, Path] = {}
             for path in sorted(self._folder.rglob("*.txt"))[:MAX_LISTS]:
                 name = path.relative_to(self._folder).with_suffix("").as_posix()
-                if NAME.fullmatch(name) and path.is_file():
+                if LIST_NAME_PATTERN.fullmatch(name) and path.is_file():
                     files[name] = path
-            self._files, self._looked = files, now
+            self._files, self._looked = files, monotonic_now
         return self._files
 
 
-def _words(path: Path) -> tuple[str, ...]:
+def _read_words(path: Path) -> tuple[str, ...]:
     with path.open("rb") as file:
-        text = file.read(MAX_BYTES).decode("utf-8-sig", "replace")
+        text = file.read(MAX_LIST_BYTES).decode("utf-8-sig", "replace")
     lines = (line.strip() for line in text.splitlines())
     return tuple(line for line in lines if line and not line.startswith("#"))
 
 
-def _missing(name: str, known: tuple[str, ...]) -> str:
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+def _missing_list_text(name: str, list_names: tuple[str, ...]) -> str:
+    near = difflib.get_close_matches(name, list_names, n=3, cutoff=0.5)
     if near:
-        hint = f"Did you mean {' or '.join(f'__{one}__' for one in near)}?"
-    elif known:
-        hint = f"There are: {', '.join(known[:20])}{' …' if len(known) > 20 else ''}."
+        hint = f"Did you mean {' or '.join(f'__{near_name}__' for near_name in near)}?"
+    elif list_names:
+        hint = f"There are: {', '.join(list_names[:20])}{' …' if len(list_names) > 20 else ''}."
     else:
         hint = "The host has none."
     return f"There is no list “{name}” to draw from. {hint}"

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 #: Beside a folder's autoencoder: the map that was fitted to it, `{"weight": …, "bias": …}`.
 MAP_FILE = Path("vae", "preview.json")
 #: The folder of the models folder in which the host may lay tiny autoencoders.
-TINY = "vae_approx"
+TINY_VAE_DIR = "vae_approx"
 #: Cells a side that a tiny autoencoder is given: 512 pixels, and little time.
 TINY_CELLS = 64
 
@@ -45,7 +45,7 @@ class LinearMap:
 
 
 @dataclass(frozen=True)
-class Family:
+class LatentFamily:
     """The latents that several checkpoints share."""
 
     rgb: LinearMap
@@ -56,8 +56,8 @@ class Family:
 #: Families by the scaling factor of their autoencoder, which no two of them share. The factors are
 #: those that the field's programs print (fitted by their users to decoded pictures; for SD 1 and 2
 #: since "Decoding latents to RGB without upscaling", keturn 2022).
-FAMILIES: Mapping[float, Family] = {
-    0.18215: Family(
+LATENT_FAMILIES: Mapping[float, LatentFamily] = {
+    0.18215: LatentFamily(
         LinearMap(
             (
                 (0.3512, 0.3250, -0.2829, -0.2120),
@@ -67,7 +67,7 @@ FAMILIES: Mapping[float, Family] = {
         ),
         "taesd",
     ),
-    0.13025: Family(
+    0.13025: LatentFamily(
         LinearMap(
             (
                 (0.3651, -0.2533, 0.1076, -0.3165),
@@ -81,12 +81,12 @@ FAMILIES: Mapping[float, Family] = {
 }
 
 
-def read_map(folder: Path) -> LinearMap | None:
+def read_preview_map(folder: Path) -> LinearMap | None:
     """Read the map that a checkpoint's folder brings along; None where it has none of use."""
     try:
-        found = json.loads((folder / MAP_FILE).read_text(encoding="utf-8"))
-        weight = tuple(tuple(float(part) for part in row) for row in found["weight"])
-        bias = tuple(float(part) for part in found["bias"])
+        content = json.loads((folder / MAP_FILE).read_text(encoding="utf-8"))
+        weight = tuple(tuple(float(part) for part in row) for row in content["weight"])
+        bias = tuple(float(part) for part in content["bias"])
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -98,48 +98,48 @@ def read_map(folder: Path) -> LinearMap | None:
     return LinearMap(weight, bias)
 
 
-class Approximations:
+class LatentPreviewer:
     """Shows latents of any loaded checkpoint; a tiny autoencoder of the host's goes before maps."""
 
-    def __init__(self, shelf: Path) -> None:
+    def __init__(self, models_dir: Path) -> None:
         """Take the host's models folder."""
-        self._shelf = shelf
+        self._shelf = models_dir
         self._tiny: dict[tuple[str, torch.device], Any] = {}
 
     @torch.inference_mode()
-    def show(self, model: DiffusionModel, latents: Tensor) -> Tensor | None:
+    def preview_latents(self, model: DiffusionModel, latents: Tensor) -> Tensor | None:
         """Turn [B, C, h, w] in the network's scale into [B, 3, H, W] in −1..1, on the CPU.
 
         None where neither a map nor a tiny autoencoder is known for such latents.
         """
-        family = FAMILIES.get(round(float(model.vae.config.scaling_factor), 5))
-        tiny = self._load(family.tiny, model) if family else None
+        family = LATENT_FAMILIES.get(round(float(model.vae.config.scaling_factor), 5))
+        tiny = self._load_tiny_vae(family.tiny, model) if family else None
         if tiny is not None:
-            small = _fitted(latents, TINY_CELLS).to(model.dtype)
+            small = _shrink_to_cells(latents, TINY_CELLS).to(model.dtype)
             return torch.as_tensor(tiny.decode(small).sample).float().cpu()
         rgb = model.rgb or (family.rgb if family else None)
         if rgb is None or len(rgb.weight[0]) != latents.shape[1]:
             return None
         return rgb(latents).cpu()
 
-    def _load(self, name: str, model: DiffusionModel) -> Any:
+    def _load_tiny_vae(self, name: str, model: DiffusionModel) -> Any:
         """Give the host's tiny autoencoder, once loaded; None where there is none of use."""
         key = (name, model.device)
         if key not in self._tiny:
             self._tiny[key] = None
-            folder = self._shelf / TINY / name
+            folder = self._shelf / TINY_VAE_DIR / name
             if folder.is_dir():
                 try:
-                    loaded = AutoencoderTiny.from_pretrained(
+                    tiny_vae = AutoencoderTiny.from_pretrained(
                         str(folder), use_safetensors=True, local_files_only=True
                     )
-                    self._tiny[key] = loaded.to(model.device, model.dtype).eval()
+                    self._tiny[key] = tiny_vae.to(model.device, model.dtype).eval()
                 except Exception as error:  # whatever is wrong with it: maps do as well
-                    log.warning("%s/%s is of no use for previews: %s", TINY, name, error)
+                    log.warning("%s/%s is of no use for previews: %s", TINY_VAE_DIR, name, error)
         return self._tiny[key]
 
 
-def _fitted(latents: Tensor, cells: int) -> Tensor:
+def _shrink_to_cells(latents: Tensor, cells: int) -> Tensor:
     """Scale [B, C, h, w] down until its longer side has at most that many cells."""
     share = cells / max(latents.shape[-2:])
     if share >= 1:

@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map_only
 
-from inference.models.compiling import ALONE, compiled, is_plain
+from inference.models.compiling import COMPILE_LOCK, compile_lazily, is_eager
 
 
-class Buckets:
+class CompiledUnet:
     """The compiled side of one denoising network."""
 
     def __init__(
@@ -28,8 +28,8 @@ class Buckets:
         *,
         cells: int,
         tokens: int,
-        most: int,
-        compile_: Callable[..., Callable[..., Any]] = compiled,
+        max_entries: int,
+        compile_: Callable[..., Callable[..., Any]] = compile_lazily,
     ) -> None:
         """Take the network, the latent's side, the tokens of one chunk and the most entries."""
         self.network = unet
@@ -37,7 +37,7 @@ class Buckets:
         self._tokens = tokens
         #: Entries of a call that are compiled.
         self.sizes = [1]
-        while self.sizes[-1] < most:
+        while self.sizes[-1] < max_entries:
             self.sizes.append(2 * self.sizes[-1])
         #: Those that are compiled by now.
         self.ready: set[int] = set()
@@ -45,54 +45,60 @@ class Buckets:
         self._wanted: set[int] = set()
 
     def __call__(
-        self, inputs: Tensor, timestep: Tensor, text: Tensor, added: Mapping[str, Tensor] | None
+        self,
+        inputs: Tensor,
+        timestep: Tensor,
+        text: Tensor,
+        added_cond_kwargs: Mapping[str, Tensor] | None,
     ) -> Tensor:
         """Run the network on [B, C, h, w] of its own number format; give [B, 4, h, w]."""
         count = len(inputs)
         size = next((size for size in self.sizes if size >= count), None)
         ours = tuple(inputs.shape[1:]) == self._latent and text.shape[1] == self._tokens
-        if size is None or not ours or is_plain():
-            return self._plain(inputs, timestep, text, added)
+        if size is None or not ours or is_eager():
+            return self._run_eager(inputs, timestep, text, added_cond_kwargs)
         call = tree_map_only(
-            Tensor, lambda values: _padded(values, size), (inputs, timestep, text, added)
+            Tensor,
+            lambda values: _pad_batch(values, size),
+            (inputs, timestep, text, added_cond_kwargs),
         )
         if size not in self.ready:
-            self._want(size, call)
-            return self._plain(inputs, timestep, text, added)
-        return _call(self._fast, call)[:count]
+            self._request_compile(size, call)
+            return self._run_eager(inputs, timestep, text, added_cond_kwargs)
+        return _call_network(self._fast, call)[:count]
 
-    def _plain(self, *call: Any) -> Tensor:
-        return _call(self.network, call)
+    def _run_eager(self, *call: Any) -> Tensor:
+        return _call_network(self.network, call)
 
-    def _want(self, size: int, call: tuple[Any, ...]) -> None:
+    def _request_compile(self, size: int, call: tuple[Any, ...]) -> None:
         """Have a size compiled beside the work, with a call like those to come."""
         if size in self._wanted:
             return
         self._wanted.add(size)
-        own = tree_map_only(Tensor, torch.clone, call)
+        cloned_call = tree_map_only(Tensor, torch.clone, call)
         threading.Thread(
-            target=self._compile, args=(size, own), name="compile", daemon=True
+            target=self._compile_size, args=(size, cloned_call), name="compile", daemon=True
         ).start()
 
     @torch.inference_mode()
-    def _compile(self, size: int, call: tuple[Any, ...]) -> None:
+    def _compile_size(self, size: int, call: tuple[Any, ...]) -> None:
         """Compile one size, in a thread that ends with it.
 
         A thread that has computed keeps helpers of its own; while there are more of them than
         cores, each operation waits for its helpers to wake.
         """
-        with ALONE:
-            _call(self._fast, call)
+        with COMPILE_LOCK:
+            _call_network(self._fast, call)
         self.ready.add(size)
 
 
-def _call(network: Callable[..., Any], call: tuple[Any, ...]) -> Tensor:
-    inputs, timestep, text, added = call
-    output: Tensor = network(inputs, timestep, text, added_cond_kwargs=added).sample
+def _call_network(network: Callable[..., Any], call: tuple[Any, ...]) -> Tensor:
+    inputs, timestep, text, added_cond_kwargs = call
+    output: Tensor = network(inputs, timestep, text, added_cond_kwargs=added_cond_kwargs).sample
     return output
 
 
-def _padded(values: Tensor, size: int) -> Tensor:
+def _pad_batch(values: Tensor, size: int) -> Tensor:
     """Repeat the last entry of [B, …] until there are `size`."""
     missing = size - len(values)
     if not missing:

@@ -19,17 +19,17 @@ from torch import Tensor
 
 from inference.models import striped_vae
 from inference.models.approximation import LinearMap
-from inference.models.buckets import Buckets
+from inference.models.buckets import CompiledUnet
 from inference.models.errors import BrokenOutput
-from inference.models.lora.side import Side
-from inference.models.striped_vae import Stripes
-from inference.models.thrift import PARKED, UNET, VAE, Thrift
-from inference.models.words import Words
+from inference.models.lora.side import ActiveLoras
+from inference.models.striped_vae import StripedVae
+from inference.models.thrift import LEVEL_PARKED, UNET, VAE, OffloadManager
+from inference.models.words import TextEncoders
 from inference.sampling.denoiser import Prediction, scale_input, to_x0
 from inference.sampling.table import NoiseTable
 
 #: Pixels a latent cell stands for, in every family Easel runs.
-CELL = 8
+PIXELS_PER_CELL = 8
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class ModelTraits:
     #: Ten characters of SHA-256, as the field prints a model's hash.
     digest: str
     #: Whether the network takes the mask and the masked picture as further channels.
-    inpainting: bool
+    is_inpainting: bool
     #: Gives a pair of prompts' LoRAs and embeddings with their hashes, under the field's keys.
     networks: Callable[[str, str], Mapping[str, str]] = field(
         default=lambda prompt, negative: {}, compare=False
@@ -54,7 +54,7 @@ class DiffusionModel:
     name: str
     unet: Any
     vae: Any
-    words: Words
+    text_encoders: TextEncoders
     table: NoiseTable
     prediction: Prediction
     #: Side of the pictures it was trained on, in pixels.
@@ -66,14 +66,14 @@ class DiffusionModel:
     #: How its latents look, where the checkpoint says so itself.
     rgb: LinearMap | None = None
     #: Where its parts lie while others work.
-    thrift: Thrift = field(default_factory=Thrift)
+    offload: OffloadManager = field(default_factory=OffloadManager)
     #: The denoising network compiled, where the host wants that.
-    fast: Buckets | None = None
+    fast: CompiledUnet | None = None
 
     @property
-    def traits(self) -> ModelTraits:
+    def model_traits(self) -> ModelTraits:
         """What answers say about it."""
-        return ModelTraits(self.name, self.digest, self.inpainting)
+        return ModelTraits(self.name, self.digest, self.is_inpainting)
 
     @property
     def latent_channels(self) -> int:
@@ -81,7 +81,7 @@ class DiffusionModel:
         return int(self.vae.config.latent_channels)
 
     @property
-    def inpainting(self) -> bool:
+    def is_inpainting(self) -> bool:
         """Whether the network takes the mask and the masked picture as further channels."""
         return int(self.unet.config.in_channels) == 2 * self.latent_channels + 1
 
@@ -91,9 +91,9 @@ class DiffusionModel:
         x: Tensor,
         sigma: Tensor,
         text: Tensor,
-        extra: Tensor | None = None,
-        pooled: Tensor | None = None,
-        side: Side | None = None,
+        inpaint_channels: Tensor | None = None,
+        pooled_embeds: Tensor | None = None,
+        active_loras: ActiveLoras | None = None,
     ) -> Tensor:
         """Predict the clean latents x0 of rows at their own noise levels.
 
@@ -101,43 +101,46 @@ class DiffusionModel:
             x: [B, C, h, w] float32, variance-exploding.
             sigma: [B] float32.
             text: [B, tokens, width] float32.
-            extra: [B, C + 1, h, w] float32 for inpainting networks: mask and masked latent.
-            pooled: [B, projection] float32, which SDXL looks at beside the tokens.
-            side: LoRAs to run beside the network, the same for every row.
+            inpaint_channels: [B, C + 1, h, w] float32 for inpainting networks: mask and
+                masked latent.
+            pooled_embeds: [B, projection] float32, which SDXL looks at beside the tokens.
+            active_loras: LoRAs to run beside the network, the same for every row.
         """
-        rung = self.thrift.use(UNET, len(x) * _area(x))
+        memory_level = self.offload.prepare_part(UNET, len(x) * _spatial_area(x))
         timestep = torch.tensor(
             [self.table.sigma_to_t(level) for level in sigma.tolist()], device=self.device
         )
-        scaled = scale_input(x, sigma)
-        if extra is not None:
-            scaled = torch.cat([scaled, extra], 1)
-        added = None if pooled is None else self._added(x, pooled)
-        call = (scaled.to(self.dtype), timestep, text.to(self.dtype))
-        if self.fast is not None and side is None and not rung:
-            output = self.fast(*call, added)
+        model_input = scale_input(x, sigma)
+        if inpaint_channels is not None:
+            model_input = torch.cat([model_input, inpaint_channels], 1)
+        added_cond_kwargs = (
+            None if pooled_embeds is None else self._added_cond_kwargs(x, pooled_embeds)
+        )
+        call = (model_input.to(self.dtype), timestep, text.to(self.dtype))
+        if self.fast is not None and active_loras is None and not memory_level:
+            output = self.fast(*call, added_cond_kwargs)
         else:
-            with side.beside_unet(self.unet) if side else nullcontext():
-                output = self.unet(*call, added_cond_kwargs=added).sample
+            with active_loras.applied_to_unet(self.unet) if active_loras else nullcontext():
+                output = self.unet(*call, added_cond_kwargs=added_cond_kwargs).sample
         clean: Tensor = to_x0(output.float(), x, sigma, self.prediction)
         return clean
 
-    def _added(self, x: Tensor, pooled: Tensor) -> dict[str, Tensor]:
+    def _added_cond_kwargs(self, x: Tensor, pooled_embeds: Tensor) -> dict[str, Tensor]:
         """Tell SDXL the size it paints: original and target the same, nothing cropped."""
-        height, width = x.shape[-2] * CELL, x.shape[-1] * CELL
+        height, width = x.shape[-2] * PIXELS_PER_CELL, x.shape[-1] * PIXELS_PER_CELL
         sizes = torch.tensor([height, width, 0, 0, height, width], device=self.device)
         return {
-            "text_embeds": pooled.to(self.dtype),
+            "text_embeds": pooled_embeds.to(self.dtype),
             "time_ids": sizes.to(self.dtype).expand(len(x), -1),
         }
 
-    def encode(self, pictures: Sequence[Image.Image]) -> Tensor:
+    def encode_images(self, images: Sequence[Image.Image]) -> Tensor:
         """Encode pictures of one size to latents.
 
         Raises:
             BrokenOutput: the autoencoder gave NaN, in float32 too.
         """
-        return self.encode_pixels(torch.stack([to_tensor(picture) for picture in pictures]))
+        return self.encode_pixels(torch.stack([to_tensor(image) for image in images]))
 
     @torch.inference_mode()
     def encode_pixels(self, pixels: Tensor) -> Tensor:
@@ -148,12 +151,14 @@ class DiffusionModel:
         """
         pixels = pixels.to(self.device)
         config = self.vae.config
-        mean = self._checked(_encode, striped_vae.encode, pixels, len(pixels) * _area(pixels))
+        mean = self._run_autoencoder(
+            _encode_whole, striped_vae.encode_striped, pixels, len(pixels) * _spatial_area(pixels)
+        )
         latents: Tensor = (mean - (config.shift_factor or 0.0)) * config.scaling_factor
         return latents
 
     @torch.inference_mode()
-    def decode(self, latents: Tensor) -> list[Image.Image]:
+    def decode_latents(self, latents: Tensor) -> list[Image.Image]:
         """Decode latents to pictures.
 
         Raises:
@@ -161,14 +166,14 @@ class DiffusionModel:
         """
         config = self.vae.config
         inputs = latents / config.scaling_factor + (config.shift_factor or 0.0)
-        size = len(inputs) * _area(inputs) * CELL**2
-        pixels = self._checked(_decode, striped_vae.decode, inputs, size)
-        return [to_picture(row) for row in pixels]
+        size = len(inputs) * _spatial_area(inputs) * PIXELS_PER_CELL**2
+        pixels = self._run_autoencoder(_decode_whole, striped_vae.decode_striped, inputs, size)
+        return [to_image(row) for row in pixels]
 
-    def _checked(
+    def _run_autoencoder(
         self,
-        whole: Callable[[Any, Tensor], Tensor],
-        striped: Callable[[Any, Tensor, Stripes], Tensor],
+        run_whole: Callable[[Any, Tensor], Tensor],
+        run_striped: Callable[[Any, Tensor, StripedVae], Tensor],
         inputs: Tensor,
         size: int,
     ) -> Tensor:
@@ -176,11 +181,13 @@ class DiffusionModel:
 
         It works whole or, as memory demands for so many pixels, in stripes.
         """
-        rung = self.thrift.use(VAE, size)
-        run = whole
-        if rung and striped_vae.can_stripe(self.vae):
-            park = self.thrift.park if rung == PARKED else self.device
-            run = partial(_striped, striped, Stripes(self.device, park))
+        memory_level = self.offload.prepare_part(VAE, size)
+        run = run_whole
+        if memory_level and striped_vae.can_stripe(self.vae):
+            offload_device = (
+                self.offload.offload_device if memory_level == LEVEL_PARKED else self.device
+            )
+            run = partial(_run_striped, run_striped, StripedVae(self.device, offload_device))
         output: Tensor = run(self.vae, inputs.to(self.dtype)).float()
         if torch.isfinite(output).all():
             return output
@@ -198,33 +205,33 @@ class DiffusionModel:
         return output
 
 
-def _encode(vae: Any, pixels: Tensor) -> Tensor:
+def _encode_whole(vae: Any, pixels: Tensor) -> Tensor:
     mean: Tensor = vae.encode(pixels).latent_dist.mean
     return mean
 
 
-def _decode(vae: Any, latents: Tensor) -> Tensor:
+def _decode_whole(vae: Any, latents: Tensor) -> Tensor:
     pixels: Tensor = vae.decode(latents).sample
     return pixels
 
 
-def _striped(
-    run: Callable[[Any, Tensor, Stripes], Tensor], stripes: Stripes, vae: Any, values: Tensor
+def _run_striped(
+    run: Callable[[Any, Tensor, StripedVae], Tensor], stripes: StripedVae, vae: Any, values: Tensor
 ) -> Tensor:
     return run(vae, values, stripes)
 
 
-def _area(values: Tensor) -> int:
+def _spatial_area(values: Tensor) -> int:
     return values.shape[-2] * values.shape[-1]
 
 
-def to_tensor(picture: Image.Image) -> Tensor:
+def to_tensor(image: Image.Image) -> Tensor:
     """Turn an RGB picture into [3, H, W] float32 in −1..1."""
-    values = np.asarray(picture.convert("RGB"), dtype=np.float32)
+    values = np.asarray(image.convert("RGB"), dtype=np.float32)
     return torch.from_numpy(values / 127.5 - 1).permute(2, 0, 1)
 
 
-def to_picture(pixels: Tensor) -> Image.Image:
+def to_image(pixels: Tensor) -> Image.Image:
     """Turn [3, H, W] in −1..1 into an RGB picture, clamped and rounded; NaN is mid-grey.
 
     Of float32 on the processor torch computes nothing, so any thread may call this: one that has

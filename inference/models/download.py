@@ -15,16 +15,19 @@ from urllib.parse import urlsplit
 
 from inference.models.errors import CorruptWeights, MissingWeights, UnsupportedWeights
 
-CHUNK = 2**20  # bytes
+CHUNK_BYTES = 2**20  # bytes
 #: Seconds without a byte after which a connection counts as dead.
-SILENCE = 30.0
+SOCKET_TIMEOUT_SECONDS = 30.0
 #: Connections after the first, each going on where the last ended.
-RETRIES = 5
-PARTIAL, COMPLETE = 206, 416  # HTTP: a part follows; there is nothing behind what was asked for
+MAX_RETRIES = 5
+HTTP_PARTIAL_CONTENT, HTTP_RANGE_NOT_SATISFIABLE = (
+    206,
+    416,
+)  # HTTP: a part follows; there is nothing behind what was asked for
 
 
 @dataclass(frozen=True)
-class Published:
+class RemoteFile:
     """A file as its catalogue describes it; None where no page states the number."""
 
     url: str
@@ -32,8 +35,8 @@ class Published:
     sha256: str | None
 
 
-def fetch(
-    file: Published, target: Path, limit: float, tell: Callable[[int], None] = lambda _bytes: None
+def download_file(
+    file: RemoteFile, target: Path, limit: float, tell: Callable[[int], None] = lambda _bytes: None
 ) -> None:
     """Download a file, going on with an earlier try's part; `limit` is seconds for all of it.
 
@@ -46,39 +49,41 @@ def fetch(
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".part")
     deadline = time.monotonic() + limit
-    for left in range(RETRIES, -1, -1):
+    for retries_left in range(MAX_RETRIES, -1, -1):
         try:
-            _continue(file, part, deadline, tell)
+            _resume_download(file, part, deadline, tell)
             break
         except (OSError, http.client.HTTPException) as error:
-            if isinstance(error, urllib.error.HTTPError) or not left:
+            if isinstance(error, urllib.error.HTTPError) or not retries_left:
                 raise MissingWeights(f"{file.url} could not be fetched: {error}.") from error
-    _check(file, part)
+    _check_download(file, part)
     part.replace(target)
 
 
-def _continue(file: Published, part: Path, deadline: float, tell: Callable[[int], None]) -> None:
+def _resume_download(
+    file: RemoteFile, part: Path, deadline: float, tell: Callable[[int], None]
+) -> None:
     """Append what is missing of a file to its part."""
     have = part.stat().st_size if part.exists() else 0
     headers = {"Range": f"bytes={have}-"} if have else {}
     request = urllib.request.Request(file.url, headers=headers)  # noqa: S310 (checked before)
     opener = urllib.request.build_opener(_SameScheme)
     try:
-        answer = opener.open(request, timeout=SILENCE)
+        answer = opener.open(request, timeout=SOCKET_TIMEOUT_SECONDS)
     except urllib.error.HTTPError as error:
-        if error.code == COMPLETE and have:
+        if error.code == HTTP_RANGE_NOT_SATISFIABLE and have:
             return
         raise
-    with answer, part.open("ab" if answer.status == PARTIAL else "wb") as out:
-        _copy(answer, out, file, deadline, tell)
+    with answer, part.open("ab" if answer.status == HTTP_PARTIAL_CONTENT else "wb") as out:
+        _copy_body(answer, out, file, deadline, tell)
 
 
-def _copy(
-    answer: Any, out: IO[bytes], file: Published, deadline: float, tell: Callable[[int], None]
+def _copy_body(
+    answer: Any, out: IO[bytes], file: RemoteFile, deadline: float, tell: Callable[[int], None]
 ) -> None:
-    expected = answer.headers.get("Content-Length")
+    content_length = answer.headers.get("Content-Length")
     begin = out.tell()
-    while chunk := answer.read(CHUNK):
+    while chunk := answer.read(CHUNK_BYTES):
         out.write(chunk)
         tell(out.tell())
         if file.size is not None and out.tell() > file.size:
@@ -87,14 +92,14 @@ def _copy(
             raise MissingWeights(
                 f"{file.url} took too long; run the same command again to go on where it stopped."
             )
-    if expected is not None and out.tell() - begin < int(expected):
-        raise http.client.IncompleteRead(b"", int(expected) - (out.tell() - begin))
+    if content_length is not None and out.tell() - begin < int(content_length):
+        raise http.client.IncompleteRead(b"", int(content_length) - (out.tell() - begin))
 
 
-def _check(file: Published, part: Path) -> None:
+def _check_download(file: RemoteFile, part: Path) -> None:
     size = part.stat().st_size
-    with part.open("rb") as opened:
-        sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
+    with part.open("rb") as part_file:
+        sha256 = hashlib.file_digest(part_file, "sha256").hexdigest()
     if (file.size is not None and size != file.size) or (file.sha256 and sha256 != file.sha256):
         part.unlink()
         raise CorruptWeights(

@@ -13,43 +13,44 @@ from torch import Tensor
 from inference.errors import JobError
 from inference.models.errors import ModelError
 from inference.models.header import read_header
-from inference.models.identity import identify
-from inference.models.reader import opened
-from inference.prompts.conditioning import Conditioning, Encoder
+from inference.models.identity import identify_header
+from inference.models.reader import open_tensors
+from inference.prompts.conditioning import Conditioning, PromptEncoder
 
 log = logging.getLogger(__name__)
 
 #: SDXL's files hold the vectors of both text encoders under these names.
-PAIR = ("clip_l", "clip_g")
+SDXL_TENSOR_NAMES = ("clip_l", "clip_g")
 
 
 @dataclass(frozen=True, eq=False)
-class Embeddings:
+class CheckpointEmbeddings:
     """Embeddings of one checkpoint: for each text encoder, names to [vectors, width] float32."""
 
     vectors: tuple[Mapping[str, Tensor], ...] = ()
     #: Names of those made for other families, and how wide they are.
     foreign: Mapping[str, int] = field(default_factory=dict)
 
-    def check(self, text: str, width: int) -> None:
+    def check_prompt(self, text: str, width: int) -> None:
         """See that a prompt names none of another family.
 
         Raises:
             JobError: it does.
         """
-        for name, other in self.foreign.items():
+        for name, foreign_width in self.foreign.items():
             if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE):
                 raise JobError(
                     "prompt",
-                    f"The embedding {name} is {other} numbers wide, but this checkpoint's words "
+                    f"The embedding {name} is {foreign_width} numbers wide, but this checkpoint's "
+                    "words "
                     f"are {width}: it was made for another family. Leave it out of the prompt.",
                 )
 
 
-class Guarded:
+class EmbeddingGuard:
     """An encoder that refuses embeddings of another family before it encodes."""
 
-    def __init__(self, encoder: Encoder, embeddings: Embeddings) -> None:
+    def __init__(self, encoder: PromptEncoder, embeddings: CheckpointEmbeddings) -> None:
         self._encoder, self._embeddings = encoder, embeddings
 
     def encode_pooled(self, text: str) -> Conditioning:
@@ -58,15 +59,15 @@ class Guarded:
         Raises:
             JobError: it names an embedding of another family.
         """
-        self._embeddings.check(text, self._encoder.empty().shape[-1])
+        self._embeddings.check_prompt(text, self._encoder.encode_empty().shape[-1])
         return self._encoder.encode_pooled(text)
 
-    def empty(self) -> Tensor:
+    def encode_empty(self) -> Tensor:
         """Encode the empty prompt to [chunk + 2, width] float32."""
-        return self._encoder.empty()
+        return self._encoder.encode_empty()
 
 
-def load_embeddings(files: Mapping[str, Path], widths: Sequence[int]) -> Embeddings:
+def load_embeddings(files: Mapping[str, Path], widths: Sequence[int]) -> CheckpointEmbeddings:
     """Read the embeddings that fit text encoders of these widths; broken files are left out."""
     fitting: tuple[dict[str, Tensor], ...] = tuple({} for _ in widths)
     foreign: dict[str, int] = {}
@@ -81,7 +82,7 @@ def load_embeddings(files: Mapping[str, Path], widths: Sequence[int]) -> Embeddi
                 fits[name] = part
         else:
             foreign[name] = sum(len(part[0]) for part in vectors)
-    return Embeddings(fitting, foreign)
+    return CheckpointEmbeddings(fitting, foreign)
 
 
 def count_vectors(files: Mapping[str, Path]) -> dict[str, int]:
@@ -105,13 +106,17 @@ def read_embedding(path: Path) -> list[Tensor]:
         ModelError: it is no embedding or cannot be read.
     """
     header = read_header(path)
-    found = identify(header)
-    if found.kind != "embedding":
-        raise ModelError(f"{path.name} is {found.title}, no embedding.")
-    names = PAIR if set(PAIR) == set(header.entries) else ("emb_params", *header.entries)[:1]
+    file_type = identify_header(header)
+    if file_type.kind != "embedding":
+        raise ModelError(f"{path.name} is {file_type.title}, no embedding.")
+    names = (
+        SDXL_TENSOR_NAMES
+        if set(SDXL_TENSOR_NAMES) == set(header.entries)
+        else ("emb_params", *header.entries)[:1]
+    )
     if len(names) == 1 and names[0] not in header.entries:
         names = tuple(header.entries)
-    with opened(path) as reader:
-        read = [reader.get(name) for name in names]
+    with open_tensors(path) as reader:
+        read = [reader.get_tensor(name) for name in names]
     tensors = [part for part in read if part is not None]
     return [(part[None] if part.ndim == 1 else part).float() for part in tensors]

@@ -5,7 +5,12 @@ from __future__ import annotations
 import torch
 
 #: How libraries spell it when they do not raise torch's own class.
-SPELLINGS = ("out of memory", "can't allocate memory", "alloc_failed", "not enough memory")
+OUT_OF_MEMORY_MESSAGES = (
+    "out of memory",
+    "can't allocate memory",
+    "alloc_failed",
+    "not enough memory",
+)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -13,5 +18,5 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(
-        words in str(error).lower() for words in SPELLINGS
+        message in str(error).lower() for message in OUT_OF_MEMORY_MESSAGES
     )

@@ -9,75 +9,89 @@ Weights = tuple[str, str]
 #: Kinds of them.
 DIFFUSION, UPSCALER, DESCRIBER = "diffusion", "upscaler", "describer"
 
-STARTER = "starter"
+STARTER_NAME = "starter"
 #: Folders of the models folder that hold other things than checkpoints.
-CHECKPOINTS, LORAS, EMBEDDINGS, VAES = "checkpoints", "loras", "embeddings", "vae"
-UPSCALERS = "upscalers"
-SUFFIX = ".safetensors"
-PICKLED = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
-VAE_SUFFIX = f".vae{SUFFIX}"
+CHECKPOINTS_DIR, LORAS_DIR, EMBEDDINGS_DIR, VAES_DIR = "checkpoints", "loras", "embeddings", "vae"
+UPSCALERS_DIR = "upscalers"
+SAFETENSORS_SUFFIX = ".safetensors"
+PICKLE_SUFFIXES = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
+VAE_SUFFIX = f".vae{SAFETENSORS_SUFFIX}"
 #: The folder in a checkpoint's folder that makes a second one of it, the variant that inpaints.
-INPAINT = "inpaint"
-UNET_FILE = Path("unet", f"diffusion_pytorch_model{SUFFIX}")
+INPAINT_DIR = "inpaint"
+UNET_FILE = Path("unet", f"diffusion_pytorch_model{SAFETENSORS_SUFFIX}")
 
 
-def find_checkpoints(shelf: Path, configured: str, starter: Path) -> tuple[dict[str, Path], str]:
+def find_checkpoints(
+    models_dir: Path, configured_model: str, starter: Path
+) -> tuple[dict[str, Path], str]:
     """List checkpoints by name, folders before files, and name the configured one.
 
     They lie in the models folder or in its `checkpoints`: folders by their names, files without
     `.safetensors`. The configured one may be a path instead, and is then named alike. A folder's
     variant follows it.
     """
-    found, name = _whole_checkpoints(shelf, configured, starter)
-    for key, path in list(found.items()):
-        if is_variant(path / INPAINT):
-            found.setdefault(f"{key}-{INPAINT}", path / INPAINT)
-    return found, name
+    checkpoints, name = _whole_checkpoints(models_dir, configured_model, starter)
+    for key, path in list(checkpoints.items()):
+        if is_variant(path / INPAINT_DIR):
+            checkpoints.setdefault(f"{key}-{INPAINT_DIR}", path / INPAINT_DIR)
+    return checkpoints, name
 
 
-def _whole_checkpoints(shelf: Path, configured: str, starter: Path) -> tuple[dict[str, Path], str]:
-    found = {STARTER: starter}
-    for place in (shelf, shelf / CHECKPOINTS):
-        inside = sorted(place.iterdir()) if place.is_dir() else []
-        for path in inside:
+def _whole_checkpoints(
+    models_dir: Path, configured_model: str, starter: Path
+) -> tuple[dict[str, Path], str]:
+    checkpoints = {STARTER_NAME: starter}
+    for place in (models_dir, models_dir / CHECKPOINTS_DIR):
+        entries = sorted(place.iterdir()) if place.is_dir() else []
+        for path in entries:
             if (path / "unet").is_dir():
-                found.setdefault(path.name, path)
-        for path in inside:
-            if path.is_file() and path.suffix == SUFFIX and not path.name.endswith(VAE_SUFFIX):
-                found.setdefault(path.stem, path)
-    own = Path(configured)
-    if configured not in found and ((own / "unet").is_dir() or own.is_file()):
-        name = own.name if own.is_dir() else own.stem
-        if found.get(name, own).resolve() != own.resolve():
-            name = configured
-        return found | {name: own}, name
-    return found, configured
+                checkpoints.setdefault(path.name, path)
+        for path in entries:
+            if (
+                path.is_file()
+                and path.suffix == SAFETENSORS_SUFFIX
+                and not path.name.endswith(VAE_SUFFIX)
+            ):
+                checkpoints.setdefault(path.stem, path)
+    configured_path = Path(configured_model)
+    if configured_model not in checkpoints and (
+        (configured_path / "unet").is_dir() or configured_path.is_file()
+    ):
+        name = configured_path.name if configured_path.is_dir() else configured_path.stem
+        if checkpoints.get(name, configured_path).resolve() != configured_path.resolve():
+            name = configured_model
+        return checkpoints | {name: configured_path}, name
+    return checkpoints, configured_model
 
 
-def find_files(shelf: Path, kind: str) -> dict[str, Path]:
+def find_files(models_dir: Path, kind: str) -> dict[str, Path]:
     """List the safetensors files of one folder by name; deeper folders count too."""
-    inside = sorted((shelf / kind).rglob(f"*{SUFFIX}")) if (shelf / kind).is_dir() else []
-    return {path.stem: path for path in reversed(inside)}
+    paths = (
+        sorted((models_dir / kind).rglob(f"*{SAFETENSORS_SUFFIX}"))
+        if (models_dir / kind).is_dir()
+        else []
+    )
+    return {path.stem: path for path in reversed(paths)}
 
 
-def find_pickle(shelf: Path, name: str) -> Path | None:
+def find_pickle(models_dir: Path, name: str) -> Path | None:
     """Find a pickle of that name among the checkpoints' files, or None."""
-    for place in (shelf, shelf / CHECKPOINTS):
+    for place in (models_dir, models_dir / CHECKPOINTS_DIR):
         for path in sorted(place.iterdir()) if place.is_dir() else ():
-            if path.suffix in PICKLED and name in (path.name, path.stem):
+            if path.suffix in PICKLE_SUFFIXES and name in (path.name, path.stem):
                 return path
     return None
 
 
 def is_variant(path: Path) -> bool:
     """Whether a folder holds only what differs from the checkpoint in whose folder it lies."""
-    return path.name == INPAINT and all((p / "unet").is_dir() for p in (path, path.parent))
+    return path.name == INPAINT_DIR and all((p / "unet").is_dir() for p in (path, path.parent))
 
 
 def part_folder(path: Path, part: str) -> Path:
     """Find a part of a checkpoint's folder; what a variant does not hold is its checkpoint's."""
-    own = path / part
-    return path.parent / part if is_variant(path) and not own.exists() else own
+    own_folder = path / part
+    return path.parent / part if is_variant(path) and not own_folder.exists() else own_folder
 
 
 def part_files(path: Path) -> list[Path]:
@@ -91,7 +105,7 @@ def part_files(path: Path) -> list[Path]:
     folders = [part_folder(path, part) for part in parts]
     if is_variant(path):
         folders.append(path.parent / "unet")
-    return [file for folder in folders for file in sorted(folder.glob(f"*{SUFFIX}"))]
+    return [file for folder in folders for file in sorted(folder.glob(f"*{SAFETENSORS_SUFFIX}"))]
 
 
 def main_file(path: Path) -> Path:
@@ -99,11 +113,11 @@ def main_file(path: Path) -> Path:
     return path / UNET_FILE if path.is_dir() else path
 
 
-def vae_beside(shelf: Path, name: str) -> Path | None:
+def vae_beside(models_dir: Path, name: str) -> Path | None:
     """Find the autoencoder that the host laid beside a checkpoint, or None."""
     places = (
-        shelf / f"{name}{VAE_SUFFIX}",
-        shelf / CHECKPOINTS / f"{name}{VAE_SUFFIX}",
-        shelf / VAES / f"{name}{SUFFIX}",
+        models_dir / f"{name}{VAE_SUFFIX}",
+        models_dir / CHECKPOINTS_DIR / f"{name}{VAE_SUFFIX}",
+        models_dir / VAES_DIR / f"{name}{SAFETENSORS_SUFFIX}",
     )
     return next((place for place in places if place.is_file()), None)

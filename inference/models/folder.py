@@ -12,23 +12,23 @@ from safetensors import SafetensorError
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
-from inference.models.approximation import read_map
-from inference.models.diffusion import CELL, DiffusionModel
+from inference.models.approximation import read_preview_map
+from inference.models.diffusion import PIXELS_PER_CELL, DiffusionModel
 from inference.models.errors import CorruptWeights, MissingWeights, UnsupportedWeights
 from inference.models.files import UNET_FILE, is_variant, part_folder
 from inference.models.header import read_header
-from inference.models.reader import fill, opened
-from inference.models.words import Words
+from inference.models.reader import load_into, open_tensors
+from inference.models.words import TextEncoders
 from inference.prompts.tokenizer import load_tokenizer
 from inference.sampling.table import NoiseTable
 
 #: What a folder must hold, and the file that proves it.
-PARTS = {
+REQUIRED_FILES = {
     "unet": "diffusion_pytorch_model.safetensors",
     "vae": "diffusion_pytorch_model.safetensors",
     "text_encoder": "model.safetensors",
 }
-PREDICTIONS = ("epsilon", "v_prediction", "sample")
+PREDICTION_TYPES = ("epsilon", "v_prediction", "sample")
 
 
 def load_folder(
@@ -42,23 +42,23 @@ def load_folder(
         CorruptWeights: a part cannot be read.
     """
     _check_parts(folder)
-    scheduler = _json(part_folder(folder, "scheduler") / "scheduler_config.json")
+    scheduler = _read_config(part_folder(folder, "scheduler") / "scheduler_config.json")
     prediction = scheduler.get("prediction_type", "epsilon")
-    if prediction not in PREDICTIONS:
+    if prediction not in PREDICTION_TYPES:
         raise UnsupportedWeights(f"{name} predicts {prediction!r}, which Easel does not run.")
-    unet = _unet(folder, device, dtype)
-    vae = _part(AutoencoderKL, part_folder(folder, "vae"), device, dtype)
+    unet = _load_unet(folder, device, dtype)
+    vae = _load_part(AutoencoderKL, part_folder(folder, "vae"), device, dtype)
     return DiffusionModel(
         name=name,
         unet=unet.to(memory_format=torch.channels_last),
         vae=vae.to(memory_format=torch.channels_last),
-        words=_words(folder, device),
+        text_encoders=_load_text_encoders(folder, device),
         table=NoiseTable.from_config(scheduler, family="sdxl" if _is_pair(folder) else "sd"),
         prediction=prediction,
-        size=int(unet.config.sample_size or 64) * CELL,
+        size=int(unet.config.sample_size or 64) * PIXELS_PER_CELL,
         device=device,
         dtype=dtype,
-        rgb=read_map(part_folder(folder, "vae").parent),
+        rgb=read_preview_map(part_folder(folder, "vae").parent),
     )
 
 
@@ -67,43 +67,53 @@ def _is_pair(folder: Path) -> bool:
     return part_folder(folder, "text_encoder_2").is_dir()
 
 
-def _unet(folder: Path, device: torch.device, dtype: torch.dtype) -> Any:
+def _load_unet(folder: Path, device: torch.device, dtype: torch.dtype) -> Any:
     """Load the denoising network; the weights that a variant does not hold are its checkpoint's."""
     if not is_variant(folder):
-        return _part(UNet2DConditionModel, folder / "unet", device, dtype)
+        return _load_part(UNet2DConditionModel, folder / "unet", device, dtype)
     with torch.device("meta"):
-        unet = UNet2DConditionModel.from_config(_json(folder / "unet" / "config.json"))
-    with opened(folder / UNET_FILE) as own, opened(folder.parent / UNET_FILE) as shared:
+        unet = UNet2DConditionModel.from_config(_read_config(folder / "unet" / "config.json"))
+    with (
+        open_tensors(folder / UNET_FILE) as own_weights,
+        open_tensors(folder.parent / UNET_FILE) as shared_weights,
+    ):
 
-        def find(name: str) -> Tensor | None:
-            return (own if name in own.names else shared).get(name)
+        def find_weight(name: str) -> Tensor | None:
+            return (own_weights if name in own_weights.names else shared_weights).get_tensor(name)
 
-        return fill(unet, find, folder / UNET_FILE, device, dtype)
+        return load_into(unet, find_weight, folder / UNET_FILE, device, dtype)
 
 
-def _words(folder: Path, device: torch.device) -> Words:
+def _load_text_encoders(folder: Path, device: torch.device) -> TextEncoders:
     """Load the text side; text models are small and stay in float32."""
-    first = _part(CLIPTextModel, part_folder(folder, "text_encoder"), device, torch.float32)
+    first = _load_part(CLIPTextModel, part_folder(folder, "text_encoder"), device, torch.float32)
     tokenizer = load_tokenizer(part_folder(folder, "tokenizer"))
     if not _is_pair(folder):
-        return Words((tokenizer,), (first,))
+        return TextEncoders((tokenizer,), (first,))
     second = part_folder(folder, "text_encoder_2")
-    projecting = _part(CLIPTextModelWithProjection, second, device, torch.float32)
+    projecting = _load_part(CLIPTextModelWithProjection, second, device, torch.float32)
     index = part_folder(folder, "model_index.json")
-    zero = bool(_json(index).get("force_zeros_for_empty_prompt", True)) if index.exists() else True
+    zero = (
+        bool(_read_config(index).get("force_zeros_for_empty_prompt", True))
+        if index.exists()
+        else True
+    )
     tokenizers = (tokenizer, load_tokenizer(part_folder(folder, "tokenizer_2")))
-    return Words(tokenizers, (first, projecting), zero)
+    return TextEncoders(tokenizers, (first, projecting), zero)
 
 
 def natural_size(folder: Path) -> int:
     """Read the side of a checkpoint's own pictures in pixels, without loading it."""
-    return int(_json(folder / "unet" / "config.json").get("sample_size") or 64) * CELL
+    return (
+        int(_read_config(folder / "unet" / "config.json").get("sample_size") or 64)
+        * PIXELS_PER_CELL
+    )
 
 
 def _check_parts(folder: Path) -> None:
     if not folder.is_dir():
         raise MissingWeights(f"There is no folder {folder.name} among the models.")
-    for part, file in PARTS.items():
+    for part, file in REQUIRED_FILES.items():
         if not (part_folder(folder, part) / file).is_file():
             raise MissingWeights(
                 f"{folder.name} lacks {part}/{file}. Easel reads safetensors only; convert pickled "
@@ -111,7 +121,7 @@ def _check_parts(folder: Path) -> None:
             )
 
 
-def _part(kind: Any, folder: Path, device: torch.device, dtype: torch.dtype) -> Any:
+def _load_part(kind: Any, folder: Path, device: torch.device, dtype: torch.dtype) -> Any:
     options: dict[str, Any] = {"use_safetensors": True, "local_files_only": True}
     if kind in (CLIPTextModel, CLIPTextModelWithProjection):
         options["dtype"] = dtype
@@ -134,11 +144,11 @@ def _part(kind: Any, folder: Path, device: torch.device, dtype: torch.dtype) -> 
     return part.to(device).requires_grad_(False).eval()
 
 
-def _json(path: Path) -> dict[str, Any]:
+def _read_config(path: Path) -> dict[str, Any]:
     try:
-        loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise MissingWeights(f"{path.parent.name}/{path.name} is missing.") from error
     except ValueError as error:
         raise CorruptWeights(f"{path.parent.name}/{path.name} is no JSON: {error}") from error
-    return loaded
+    return config

@@ -9,12 +9,12 @@ from inference.models.header import LENGTH_BYTES
 from inference.models.measured import read_values, write_values
 
 #: Digits of the short hash, as the field prints it.
-SHORT = 10
+SHORT_HASH_DIGITS = 10
 #: What remembers them, in the cache folder.
-HASHES = "hashes.json"
+HASHES_FILE = "hashes.json"
 
 
-class Hashes:
+class FileHashes:
     """SHA-256 of files, remembered in a small file of the cache folder."""
 
     def __init__(self, store: Path) -> None:
@@ -24,13 +24,13 @@ class Hashes:
 
     def sha256(self, path: Path) -> str:
         """Give a file's SHA-256 in hexadecimal digits; an unchanged file is not read again."""
-        return self._hash(_key(path), path, whole=True)
+        return self._cached_hash(_cache_key(path), path, whole=True)
 
-    def weights(self, path: Path) -> str:
+    def weights_sha256(self, path: Path) -> str:
         """Give the SHA-256 of a safetensors file without its header, in hexadecimal digits."""
-        return self._hash(f"weights|{_key(path)}", path, whole=False)
+        return self._cached_hash(f"weights|{_cache_key(path)}", path, whole=False)
 
-    def _hash(self, key: str, path: Path, *, whole: bool) -> str:
+    def _cached_hash(self, key: str, path: Path, *, whole: bool) -> str:
         if key not in self._known:
             with path.open("rb") as file:
                 if not whole:
@@ -39,15 +39,15 @@ class Hashes:
             write_values(self._store, self._known)
         return self._known[key]
 
-    def known(self, path: Path) -> str:
+    def known_short_hash(self, path: Path) -> str:
         """Give the short hash of an unchanged file that was read before; empty for others."""
-        return self._known.get(_key(path), "")[:SHORT]
+        return self._known.get(_cache_key(path), "")[:SHORT_HASH_DIGITS]
 
-    def short(self, path: Path) -> str:
+    def short_hash(self, path: Path) -> str:
         """Give the first ten digits, the field's short model hash."""
-        return self.sha256(path)[:SHORT]
+        return self.sha256(path)[:SHORT_HASH_DIGITS]
 
 
-def _key(path: Path) -> str:
+def _cache_key(path: Path) -> str:
     status = path.stat()
     return f"{path.resolve()}|{status.st_size}|{status.st_mtime_ns}"

@@ -16,30 +16,38 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from inference.models.download import SILENCE, Published, fetch
+from inference.models.download import SOCKET_TIMEOUT_SECONDS, RemoteFile, download_file
 from inference.models.errors import CorruptWeights, MissingWeights, UnsupportedWeights
 from inference.models.header import read_header
 
-ENDPOINT = "https://huggingface.co"
+HUB_URL = "https://huggingface.co"
 #: `owner/name`, as the hub writes ids.
-ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+HUB_ID_PATTERN = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 #: Parts of a pipeline that Easel loads; safety checkers and feature extractors are none.
-PARTS = ("unet", "vae", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "scheduler")
-FAMILIES = (
+PIPELINE_PARTS = (
+    "unet",
+    "vae",
+    "text_encoder",
+    "text_encoder_2",
+    "tokenizer",
+    "tokenizer_2",
+    "scheduler",
+)
+PIPELINE_CLASSES = (
     "StableDiffusionPipeline",
     "StableDiffusionInpaintPipeline",
     "StableDiffusionXLPipeline",
     "StableDiffusionXLInpaintPipeline",
 )
-INDEX = "model_index.json"
-SUFFIX = ".safetensors"
-HALF = f".fp16{SUFFIX}"
-SPLIT = re.compile(r"-\d{5}-of-\d{5}")
+PIPELINE_INDEX = "model_index.json"
+SAFETENSORS_SUFFIX = ".safetensors"
+HALF_PRECISION_SUFFIX = f".fp16{SAFETENSORS_SUFFIX}"
+SHARD_PATTERN = re.compile(r"-\d{5}-of-\d{5}")
 #: Bytes of an answer that describes a repository; real ones are far smaller.
-MOST = 8 * 2**20
+MAX_ANSWER_BYTES = 8 * 2**20
 
 
-class Wanted(NamedTuple):
+class HubFile(NamedTuple):
     """One file to fetch."""
 
     source: str
@@ -53,7 +61,7 @@ class Wanted(NamedTuple):
 
 def is_hub_id(name: str) -> bool:
     """Tell a hub's `owner/name` from the key of an upscaler."""
-    return ID.fullmatch(name) is not None
+    return HUB_ID_PATTERN.fullmatch(name) is not None
 
 
 def pull_checkpoint(
@@ -62,7 +70,7 @@ def pull_checkpoint(
     cache: Path,
     limit: float,
     tell: Callable[[int], None] = lambda _bytes: None,
-    endpoint: str = ENDPOINT,
+    endpoint: str = HUB_URL,
 ) -> Path:
     """Fetch a checkpoint to the folder `target`, going on with what an earlier try has fetched.
 
@@ -77,15 +85,17 @@ def pull_checkpoint(
         raise UnsupportedWeights(f"There is a {target.name} already; give another --name.")
     resolve = f"{endpoint}/{repository}/resolve/main"
     fresh = cache / "hub" / repository.replace("/", "--")
-    _check_family(repository, _json(f"{resolve}/{INDEX}", repository))
-    listed = _json(f"{endpoint}/api/models/{repository}/tree/main?recursive=true", repository)
-    for file in _wanted(repository, listed):
-        here = fresh / file.place
-        if not here.is_file() or here.stat().st_size != file.size:
-            published = Published(f"{resolve}/{file.source}", file.size, file.sha256)
-            fetch(published, here, limit, tell)
-        if here.suffix == SUFFIX:
-            read_header(here)
+    _check_family(repository, _fetch_json(f"{resolve}/{PIPELINE_INDEX}", repository))
+    tree_entries = _fetch_json(
+        f"{endpoint}/api/models/{repository}/tree/main?recursive=true", repository
+    )
+    for file in _files_to_fetch(repository, tree_entries):
+        local_path = fresh / file.place
+        if not local_path.is_file() or local_path.stat().st_size != file.size:
+            remote_file = RemoteFile(f"{resolve}/{file.source}", file.size, file.sha256)
+            download_file(remote_file, local_path, limit, tell)
+        if local_path.suffix == SAFETENSORS_SUFFIX:
+            read_header(local_path)
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.move(fresh, target)
     return target
@@ -93,46 +103,50 @@ def pull_checkpoint(
 
 def _check_family(repository: str, index: Any) -> None:
     family = index.get("_class_name") if isinstance(index, dict) else None
-    if family not in FAMILIES:
+    if family not in PIPELINE_CLASSES:
         raise UnsupportedWeights(
             f"{repository} is a {family or 'repository without a pipeline'}; Easel runs Stable "
             "Diffusion 1, 2 and XL in diffusers' layout."
         )
 
 
-def _wanted(repository: str, listed: Any) -> Iterator[Wanted]:
+def _files_to_fetch(repository: str, tree_entries: Any) -> Iterator[HubFile]:
     """List what to fetch."""
-    found = {
+    entries = {
         str(entry["path"]): entry
-        for entry in listed
+        for entry in tree_entries
         if entry.get("type") == "file" and _is_ours(str(entry["path"]))
     }
-    if not any(path.startswith("unet/") and path.endswith(SUFFIX) for path in found):
+    if not any(path.startswith("unet/") and path.endswith(SAFETENSORS_SUFFIX) for path in entries):
         raise UnsupportedWeights(
             f"{repository} has no safetensors weights. Pickles can run code when they are opened; "
             "take another repository of that checkpoint."
         )
-    for path, entry in sorted(found.items()):
-        if SPLIT.search(path):
+    for path, entry in sorted(entries.items()):
+        if SHARD_PATTERN.search(path):
             raise UnsupportedWeights(f"{repository} has split weights, which Easel cannot read.")
-        if f"{path.removesuffix(SUFFIX)}{HALF}" in found:
+        if f"{path.removesuffix(SAFETENSORS_SUFFIX)}{HALF_PRECISION_SUFFIX}" in entries:
             continue
-        place = f"{path.removesuffix(HALF)}{SUFFIX}" if path.endswith(HALF) else path
-        yield Wanted(path, place, int(entry["size"]), (entry.get("lfs") or {}).get("oid"))
+        place = (
+            f"{path.removesuffix(HALF_PRECISION_SUFFIX)}{SAFETENSORS_SUFFIX}"
+            if path.endswith(HALF_PRECISION_SUFFIX)
+            else path
+        )
+        yield HubFile(path, place, int(entry["size"]), (entry.get("lfs") or {}).get("oid"))
 
 
 def _is_ours(path: str) -> bool:
     """Tell a pipeline's files from pictures, pickles and other programs' weights beside them."""
     folder, _, name = path.rpartition("/")
     if not folder:
-        return name == INDEX
-    if name.endswith(SUFFIX):
-        stem = SPLIT.sub("", name.removesuffix(SUFFIX).removesuffix(".fp16"))
-        return folder in PARTS and stem in ("model", "diffusion_pytorch_model")
-    return folder in PARTS and name.endswith((".json", ".txt")) and ".index." not in name
+        return name == PIPELINE_INDEX
+    if name.endswith(SAFETENSORS_SUFFIX):
+        stem = SHARD_PATTERN.sub("", name.removesuffix(SAFETENSORS_SUFFIX).removesuffix(".fp16"))
+        return folder in PIPELINE_PARTS and stem in ("model", "diffusion_pytorch_model")
+    return folder in PIPELINE_PARTS and name.endswith((".json", ".txt")) and ".index." not in name
 
 
-def _json(url: str, repository: str) -> Any:
+def _fetch_json(url: str, repository: str) -> Any:
     """Read a page of the hub's.
 
     Raises:
@@ -140,8 +154,8 @@ def _json(url: str, repository: str) -> Any:
         CorruptWeights: it is no JSON.
     """
     try:
-        with urllib.request.urlopen(url, timeout=SILENCE) as answer:  # noqa: S310
-            return json.loads(answer.read(MOST))
+        with urllib.request.urlopen(url, timeout=SOCKET_TIMEOUT_SECONDS) as answer:  # noqa: S310
+            return json.loads(answer.read(MAX_ANSWER_BYTES))
     except urllib.error.HTTPError as error:
         if error.code in (401, 403):
             raise MissingWeights(

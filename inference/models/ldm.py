@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-RESNET = {
+RESNET_NAMES = {
     "norm1": "in_layers.0",
     "conv1": "in_layers.2",
     "time_emb_proj": "emb_layers.1",
@@ -18,7 +18,7 @@ RESNET = {
     "conv_shortcut": "skip_connection",
 }
 #: Parts of the denoising network that no block holds.
-OUTSIDE = {
+TOP_LEVEL_NAMES = {
     "conv_in": "input_blocks.0.0",
     "time_embedding.linear_1": "time_embed.0",
     "time_embedding.linear_2": "time_embed.2",
@@ -30,22 +30,22 @@ OUTSIDE = {
     "conv_norm_out": "out.0",
     "conv_out": "out.2",
 }
-VAE_ATTENTION = {
+VAE_ATTENTION_NAMES = {
     "group_norm": "norm",
     "to_q": "q",
     "to_k": "k",
     "to_v": "v",
     "to_out.0": "proj_out",
 }
-SAMPLERS = {"downsamplers": "downsample", "upsamplers": "upsample"}
-OPEN_CLIP_LAYER = {
+RESAMPLER_NAMES = {"downsamplers": "downsample", "upsamplers": "upsample"}
+OPEN_CLIP_LAYER_NAMES = {
     "layer_norm1": "ln_1",
     "layer_norm2": "ln_2",
     "self_attn.out_proj": "attn.out_proj",
     "mlp.fc1": "mlp.c_fc",
     "mlp.fc2": "mlp.c_proj",
 }
-OPEN_CLIP = {
+OPEN_CLIP_NAMES = {
     "embeddings.token_embedding.weight": "token_embedding.weight",
     "embeddings.position_embedding.weight": "positional_embedding",
     "final_layer_norm.weight": "ln_final.weight",
@@ -58,9 +58,9 @@ class UnetNames:
     """The original names of one denoising network's parts, by its config."""
 
     def __init__(self, config: Mapping[str, Any]) -> None:
-        self._blocks = OUTSIDE | _down_blocks(config) | _up_blocks(config)
+        self._blocks = TOP_LEVEL_NAMES | _down_blocks(config) | _up_blocks(config)
 
-    def original(self, name: str) -> str:
+    def original_name(self, name: str) -> str:
         """Translate the dotted name of a module or a weight.
 
         Raises:
@@ -70,10 +70,10 @@ class UnetNames:
         for length in range(len(parts), 0, -1):
             block = self._blocks.get(".".join(parts[:length]))
             if block is not None:
-                rest = parts[length:]
-                if ".resnets." in name and rest:
-                    rest = [RESNET[rest[0]], *rest[1:]]
-                return ".".join([block, *rest])
+                subparts = parts[length:]
+                if ".resnets." in name and subparts:
+                    subparts = [RESNET_NAMES[subparts[0]], *subparts[1:]]
+                return ".".join([block, *subparts])
         raise KeyError(name)
 
 
@@ -115,28 +115,28 @@ def vae_name(name: str, levels: int) -> str:
     parts = name.split(".")
     if parts[0] not in ("encoder", "decoder"):
         return name
-    side, block, *rest = parts
+    coder, block, *subparts = parts
     match block:
         case "mid_block":
-            place = "attn_1" if rest[0] == "attentions" else f"block_{int(rest[1]) + 1}"
-            return f"{side}.mid.{place}.{_vae_part(rest[2:])}"
+            place = "attn_1" if subparts[0] == "attentions" else f"block_{int(subparts[1]) + 1}"
+            return f"{coder}.mid.{place}.{_vae_part(subparts[2:])}"
         case "down_blocks" | "up_blocks":
-            level = int(rest[0]) if block == "down_blocks" else levels - 1 - int(rest[0])
-            stem = f"{side}.{block.removesuffix('_blocks')}.{level}"
-            if rest[1] == "resnets":
-                return f"{stem}.block.{rest[2]}.{_vae_part(rest[3:])}"
-            return ".".join([stem, SAMPLERS[rest[1]], *rest[3:]])
+            level = int(subparts[0]) if block == "down_blocks" else levels - 1 - int(subparts[0])
+            stem = f"{coder}.{block.removesuffix('_blocks')}.{level}"
+            if subparts[1] == "resnets":
+                return f"{stem}.block.{subparts[2]}.{_vae_part(subparts[3:])}"
+            return ".".join([stem, RESAMPLER_NAMES[subparts[1]], *subparts[3:]])
         case "conv_norm_out":
-            return ".".join([side, "norm_out", *rest])
+            return ".".join([coder, "norm_out", *subparts])
     return name
 
 
 def _vae_part(parts: list[str]) -> str:
-    joined = ".".join(parts)
-    for name, original in (VAE_ATTENTION | {"conv_shortcut": "nin_shortcut"}).items():
-        if joined.startswith(f"{name}."):
-            return original + joined.removeprefix(name)
-    return joined
+    dotted_name = ".".join(parts)
+    for name, original in (VAE_ATTENTION_NAMES | {"conv_shortcut": "nin_shortcut"}).items():
+        if dotted_name.startswith(f"{name}."):
+            return original + dotted_name.removeprefix(name)
+    return dotted_name
 
 
 def open_clip_name(name: str) -> tuple[str, int | None]:
@@ -144,12 +144,12 @@ def open_clip_name(name: str) -> tuple[str, int | None]:
 
     The number says which third of a joined query, key and value weight it is; None: all of it.
     """
-    if name in OPEN_CLIP:
-        return OPEN_CLIP[name], None
-    _, _, number, rest = name.split(".", 3)
-    stem, kind = rest.rsplit(".", 1)
+    if name in OPEN_CLIP_NAMES:
+        return OPEN_CLIP_NAMES[name], None
+    _, _, number, subname = name.split(".", 3)
+    stem, kind = subname.rsplit(".", 1)
     block = f"transformer.resblocks.{number}"
     for third, projection in enumerate(("q_proj", "k_proj", "v_proj")):
         if stem == f"self_attn.{projection}":
             return f"{block}.attn.in_proj_{kind}", third
-    return f"{block}.{OPEN_CLIP_LAYER[stem]}.{kind}", None
+    return f"{block}.{OPEN_CLIP_LAYER_NAMES[stem]}.{kind}", None

@@ -10,23 +10,23 @@ from pathlib import Path
 import torch
 
 from inference.models import folder
-from inference.models.buckets import Buckets
+from inference.models.buckets import CompiledUnet
 from inference.models.checkpoint import load_checkpoint, natural_side, read_vae
-from inference.models.compiling import compiled, frozen
-from inference.models.diffusion import CELL, DiffusionModel
-from inference.models.embeddings import Embeddings, load_embeddings
+from inference.models.compiling import compile_frozen, compile_lazily
+from inference.models.diffusion import PIXELS_PER_CELL, DiffusionModel
+from inference.models.embeddings import CheckpointEmbeddings, load_embeddings
 from inference.models.files import (
-    EMBEDDINGS,
+    EMBEDDINGS_DIR,
     find_files,
     main_file,
     part_files,
     part_folder,
     vae_beside,
 )
-from inference.models.hashes import Hashes
+from inference.models.hashes import FileHashes
 from inference.models.header import read_header
 from inference.models.resident import weight_bytes
-from inference.models.thrift import CPU, TEXT, UNET, VAE, Thrift
+from inference.models.thrift import CPU_DEVICE, TEXT, UNET, VAE, OffloadManager
 from inference.prompts.chunks import Tokenizer
 from inference.prompts.tokenizer import load_tokenizer
 
@@ -35,25 +35,25 @@ MAX_FROZEN_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True)
-class Loader:
+class CheckpointLoader:
     """Where checkpoints lie, and where and how they are to run."""
 
-    shelf: Path
+    models_dir: Path
     configs: Path
-    hashes: Hashes
+    hashes: FileHashes
     device: torch.device
     dtype: torch.dtype
     #: Entries of a network call for which it is compiled at most; 0 compiles nothing.
     compiled: int = 0
 
-    def load(self, path: Path, key: str, low_memory: str) -> DiffusionModel:
+    def build_model(self, path: Path, key: str, low_memory: str) -> DiffusionModel:
         """Load a checkpoint, its parts together or, to spare memory, ready to come one by one.
 
         Raises:
             ModelError: it cannot be read, or is of a family that Easel does not run.
         """
-        vae = vae_beside(self.shelf, key)
-        place = self.device if low_memory == "none" else CPU
+        vae = vae_beside(self.models_dir, key)
+        place = self.device if low_memory == "none" else CPU_DEVICE
         if path.is_dir():
             model = folder.load_folder(path, key, place, self.dtype)
             if vae is not None:
@@ -61,33 +61,33 @@ class Loader:
                 model = replace(model, vae=read_vae(vae, config, place, self.dtype))
         else:
             model = load_checkpoint(path, key, place, self.dtype, configs=self.configs, vae=vae)
-        fast = self._fast(model) if low_memory == "none" else None
-        parts = {UNET: [model.unet], VAE: [model.vae], TEXT: model.words.models}
+        fast = self._build_compiled_unet(model) if low_memory == "none" else None
+        parts = {UNET: [model.unet], VAE: [model.vae], TEXT: model.text_encoders.models}
         return replace(
             model,
-            digest=self.hashes.short(main_file(path)),
-            words=replace(model.words, embeddings=self._embeddings(model)),
+            digest=self.hashes.short_hash(main_file(path)),
+            text_encoders=replace(model.text_encoders, embeddings=self._load_embeddings(model)),
             device=self.device,
-            thrift=Thrift(parts, self.device, level=low_memory),
+            offload=OffloadManager(parts, self.device, level=low_memory),
             fast=fast,
         )
 
-    def _fast(self, model: DiffusionModel) -> Buckets | None:
+    def _build_compiled_unet(self, model: DiffusionModel) -> CompiledUnet | None:
         """Let the denoising network be compiled, if the host wants that.
 
         A small one is frozen: it has the memory for weights packed anew for every size.
         """
         if not self.compiled:
             return None
-        return Buckets(
+        return CompiledUnet(
             model.unet,
-            cells=model.size // CELL,
-            tokens=model.words.tokenizer.length,
-            most=self.compiled,
-            compile_=frozen if _is_frozen(model) else compiled,
+            cells=model.size // PIXELS_PER_CELL,
+            tokens=model.text_encoders.tokenizer.length,
+            max_entries=self.compiled,
+            compile_=compile_frozen if _is_frozen(model) else compile_lazily,
         )
 
-    def expected(self, path: Path) -> int:
+    def expected_bytes(self, path: Path) -> int:
         """Guess a checkpoint's bytes once loaded, by the headers of its files.
 
         Raises:
@@ -99,13 +99,13 @@ class Loader:
         """Give the side of a checkpoint's own pictures in pixels, without loading it."""
         return folder.natural_size(path) if path.is_dir() else natural_side(path, self.configs)
 
-    def tokenizer(self, path: Path) -> Tokenizer:
+    def checkpoint_tokenizer(self, path: Path) -> Tokenizer:
         """Give the tokenizer by which a checkpoint's prompts are split, without loading it."""
         return load_tokenizer(part_folder(path if path.is_dir() else self.configs, "tokenizer"))
 
-    def _embeddings(self, model: DiffusionModel) -> Embeddings:
-        widths = [int(text.config.hidden_size) for text in model.words.models]
-        return load_embeddings(find_files(self.shelf, EMBEDDINGS), widths)
+    def _load_embeddings(self, model: DiffusionModel) -> CheckpointEmbeddings:
+        widths = [int(text.config.hidden_size) for text in model.text_encoders.models]
+        return load_embeddings(find_files(self.models_dir, EMBEDDINGS_DIR), widths)
 
 
 def count_bytes(files: Iterable[Path], dtype: torch.dtype) -> int:
@@ -115,9 +115,9 @@ def count_bytes(files: Iterable[Path], dtype: torch.dtype) -> int:
     )
 
 
-def weights_of(model: DiffusionModel) -> int:
+def model_bytes(model: DiffusionModel) -> int:
     """Count the bytes of a loaded checkpoint's weights, with the copies that compiling makes."""
-    parts = (model.unet, model.vae, *model.words.models)
+    parts = (model.unet, model.vae, *model.text_encoders.models)
     copies = len(model.fast.sizes) if model.fast and _is_frozen(model) else 0
     return weight_bytes(*parts) + copies * weight_bytes(model.unet)
 

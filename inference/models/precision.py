@@ -8,7 +8,7 @@ import torch
 
 from inference.models.errors import ModelError
 
-DTYPES = {
+DTYPES_BY_NAME = {
     "float32": torch.float32,
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
@@ -45,18 +45,20 @@ def choose_dtype(name: str, device: torch.device) -> torch.dtype:
         ModelError: the name is no format of ours.
     """
     if name != "auto":
-        if name not in DTYPES:
-            raise ModelError(f"There is no number format {name}; use auto or {', '.join(DTYPES)}.")
-        return DTYPES[name]
+        if name not in DTYPES_BY_NAME:
+            raise ModelError(
+                f"There is no number format {name}; use auto or {', '.join(DTYPES_BY_NAME)}."
+            )
+        return DTYPES_BY_NAME[name]
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
     if device.type != "cpu":
         return torch.float32
-    half, full = _time(torch.bfloat16), _time(torch.float32)
+    half, full = _time_convolution(torch.bfloat16), _time_convolution(torch.float32)
     return torch.bfloat16 if half <= SPEED_MARGIN * full else torch.float32
 
 
-def _time(dtype: torch.dtype) -> float:
+def _time_convolution(dtype: torch.dtype) -> float:
     """Take the least time in seconds of a convolution as denoising networks have them."""
     convolution = torch.nn.Conv2d(256, 256, 3, padding=1).to(dtype).requires_grad_(False)
     batch = torch.ones(8, 256, 16, 16, dtype=dtype)

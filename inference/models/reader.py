@@ -17,15 +17,15 @@ from inference.models.errors import CorruptWeights
 Find = Callable[[str], Tensor | None]
 
 
-class Reader:
+class TensorFile:
     """One open safetensors file; tensors are read one at a time, onto the processor."""
 
-    def __init__(self, path: Path, opened: Any) -> None:
+    def __init__(self, path: Path, safe_file: Any) -> None:
         self.path = path
-        self._opened = opened
-        self.names = frozenset(opened.keys())
+        self._opened = safe_file
+        self.names = frozenset(safe_file.keys())
 
-    def get(self, *names: str) -> Tensor | None:
+    def get_tensor(self, *names: str) -> Tensor | None:
         """Read the first of several names that is there."""
         for name in names:
             if name in self.names:
@@ -35,7 +35,7 @@ class Reader:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Reader]:
+def open_tensors(path: Path) -> Iterator[TensorFile]:
     """Open a safetensors file.
 
     Raises:
@@ -43,12 +43,12 @@ def opened(path: Path) -> Iterator[Reader]:
     """
     try:
         with safe_open(str(path), framework="pt", device="cpu") as file:
-            yield Reader(path, file)
+            yield TensorFile(path, file)
     except (SafetensorError, OSError) as error:
         raise CorruptWeights(f"{path.name} cannot be read: {error}.") from error
 
 
-def fill(module: Any, find: Find, path: Path, device: torch.device, dtype: torch.dtype) -> Any:
+def load_into(module: Any, find: Find, path: Path, device: torch.device, dtype: torch.dtype) -> Any:
     """Give a module built on the meta device its weights, frozen and in evaluation mode.
 
     A 1 × 1 convolution in the file may stand for a matrix of the module, and the other way round.
@@ -57,15 +57,15 @@ def fill(module: Any, find: Find, path: Path, device: torch.device, dtype: torch
         CorruptWeights: a weight is missing or has another shape.
     """
     state = {}
-    for name, wanted in module.state_dict().items():
-        found = find(name)
-        if found is None:
+    for name, parameter in module.state_dict().items():
+        weight = find(name)
+        if weight is None:
             raise CorruptWeights(f"{path.name} lacks the weight {name}: the file is not whole.")
-        if found.squeeze().shape != wanted.squeeze().shape:
+        if weight.squeeze().shape != parameter.squeeze().shape:
             raise CorruptWeights(
-                f"{path.name} holds {name} with shape {tuple(found.shape)} where its family has "
-                f"{tuple(wanted.shape)}: it is a model of another kind."
+                f"{path.name} holds {name} with shape {tuple(weight.shape)} where its family has "
+                f"{tuple(parameter.shape)}: it is a model of another kind."
             )
-        state[name] = found.reshape(wanted.shape).to(device, dtype).contiguous()
+        state[name] = weight.reshape(parameter.shape).to(device, dtype).contiguous()
     module.load_state_dict(state, assign=True)
     return module.requires_grad_(False).eval()

@@ -17,13 +17,13 @@ DEVICE_SHARE = 0.7
 #: Share of the machine's memory that weights may fill where the processor runs them.
 HOST_SHARE = 0.5
 #: Where the machine's memory cannot be asked.
-FALLBACK = 4 * 2**30
+FALLBACK_MEMORY_BYTES = 4 * 2**30
 
 
 Sizer = Callable[[Any], int]
 
 
-class Resident(Generic[Model]):
+class ModelCache(Generic[Model]):
     """Loaded models by key, within a budget in bytes."""
 
     def __init__(self, budget: int) -> None:
@@ -35,7 +35,7 @@ class Resident(Generic[Model]):
         self.loads = self.evictions = 0
 
     @property
-    def nbytes(self) -> int:
+    def held_bytes(self) -> int:
         """Bytes of everything held."""
         return sum(size for _, size in self._held.values())
 
@@ -46,53 +46,55 @@ class Resident(Generic[Model]):
         self._held.move_to_end(key)
         return self._held[key][0]
 
-    def fitting(
-        self, wanted: Sequence[Hashable], guess: Callable[[Hashable], int]
+    def fitting_keys(
+        self, requested_keys: Sequence[Hashable], guess: Callable[[Hashable], int]
     ) -> set[Hashable]:
         """Say which models can be held together: those held now, then the first named.
 
         `guess` gives the bytes of one that was never loaded. One alone always fits.
         """
-        new = [key for key in wanted if key not in self._held]
-        chosen = {key for key in wanted if key in self._held}
-        left = self.budget - sum(self._held[key][1] for key in chosen)
+        new = [key for key in requested_keys if key not in self._held]
+        kept_keys = {key for key in requested_keys if key in self._held}
+        free_bytes = self.budget - sum(self._held[key][1] for key in kept_keys)
         for key in new:
             size = self._sizes[key] if key in self._sizes else guess(key)
-            if size <= left or not chosen:
-                chosen.add(key)
-                left -= size
-        return chosen
+            if size <= free_bytes or not kept_keys:
+                kept_keys.add(key)
+                free_bytes -= size
+        return kept_keys
 
-    def load(self, key: Hashable, expected: int, make: Callable[[], Model], size: Sizer) -> Model:
+    def load_model(
+        self, key: Hashable, expected_bytes: int, make: Callable[[], Model], size: Sizer
+    ) -> Model:
         """Make a model after making room for it: before, so that both never stand at once.
 
         `expected` is a guess of its bytes, `size` counts them afterwards. One model is held even
         when it alone is beyond the budget.
         """
-        self.shrink(self.budget - expected)
+        self.evict_down_to(self.budget - expected_bytes)
         model = make()
         self.loads += 1
         self._sizes[key] = size(model)
         self._held[key] = (model, self._sizes[key])
-        self.shrink(self.budget, keep=key)
+        self.evict_down_to(self.budget, keep=key)
         return model
 
-    def shrink(self, limit: int, keep: Hashable = None) -> bool:
+    def evict_down_to(self, limit: int, keep: Hashable = None) -> bool:
         """Let go of the longest unused until what is held fits `limit` bytes; say if any left."""
-        left = [key for key in self._held if key != keep]
-        released = False
-        while left and self.nbytes > limit:
-            del self._held[left.pop(0)]
+        evictable_keys = [key for key in self._held if key != keep]
+        has_evicted = False
+        while evictable_keys and self.held_bytes > limit:
+            del self._held[evictable_keys.pop(0)]
             self.evictions += 1
-            released = True
-        if released:
-            release()
-        return released
+            has_evicted = True
+        if has_evicted:
+            release_memory()
+        return has_evicted
 
-    def drop(self, key: Hashable) -> None:
+    def drop_model(self, key: Hashable) -> None:
         """Let go of one model."""
         if self._held.pop(key, None) is not None:
-            release()
+            release_memory()
 
     def __contains__(self, key: Hashable) -> bool:
         return key in self._held
@@ -104,7 +106,7 @@ class Resident(Generic[Model]):
         return len(self._held)
 
 
-def release() -> None:
+def release_memory() -> None:
     """Give back memory that nothing refers to any more; modules refer to themselves in rings."""
     gc.collect()
     if torch.cuda.is_available():
@@ -133,7 +135,7 @@ def default_budget(device: torch.device) -> int:
 
 def _host_memory() -> int:
     """Read the machine's memory in bytes, or its container's where that is less."""
-    limits = [FALLBACK]
+    limits = [FALLBACK_MEMORY_BYTES]
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
         limits = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemTotal:")]
@@ -142,4 +144,4 @@ def _host_memory() -> int:
             limits.append(int(container))
     except (OSError, ValueError):
         pass
-    return min(limits or [FALLBACK])
+    return min(limits or [FALLBACK_MEMORY_BYTES])

@@ -18,19 +18,19 @@ from torch import Tensor
 
 log = logging.getLogger(__name__)
 
-CPU = torch.device("cpu")
+CPU_DEVICE = torch.device("cpu")
 #: The host's choices, in the order in which they spare memory.
-LEVELS = ("none", "medvram", "lowvram")
+LOW_MEMORY_MODES = ("none", "medvram", "lowvram")
 UNET, VAE, TEXT = "unet", "vae", "text"
 #: Rungs of the autoencoder.
-STRIPED, PARKED = 1, 2
+LEVEL_STRIPED, LEVEL_PARKED = 1, 2
 #: Rungs of the denoising network.
-OTHERS_AWAY, BLOCKWISE = 1, 2
+LEVEL_OTHERS_OFFLOADED, LEVEL_BLOCKWISE = 1, 2
 #: Pixels above which the autoencoder works in stripes from the start.
-LARGE = 2 * 1024 * 1024
+MAX_WHOLE_PIXELS = 2 * 1024 * 1024
 
 
-class Seat:
+class OffloadedModule:
     """A module whose weights lie on the device, or in the machine's memory while others work."""
 
     def __init__(self, module: Any, device: torch.device, park: torch.device) -> None:
@@ -38,26 +38,26 @@ class Seat:
         #: Weights are never changed, so what was parked once is not copied back again.
         self._parked: dict[tuple[str, str], Tensor] = {}
 
-    def take(self) -> None:
+    def load_weights(self) -> None:
         """Bring the weights to the device."""
-        self._move(self._device)
+        self._move_weights(self._device)
 
-    def leave(self) -> None:
+    def unload_weights(self) -> None:
         """Free the device of the weights."""
-        self._move(self._park)
+        self._move_weights(self._park)
 
     @torch.inference_mode(mode=False)
-    def _move(self, device: torch.device) -> None:
+    def _move_weights(self, device: torch.device) -> None:
         for place, owner in self._module.named_modules():
-            for own, make in (
-                (owner._parameters, _parameter),
+            for owner_tensors, make in (
+                (owner._parameters, _frozen_parameter),
                 (owner._buffers, torch.Tensor.detach),
             ):
-                for name, tensor in own.items():
+                for name, tensor in owner_tensors.items():
                     if tensor is not None and tensor.device != device:
-                        own[name] = make(self._copy((place, name), tensor, device))
+                        owner_tensors[name] = make(self._copy_tensor((place, name), tensor, device))
 
-    def _copy(self, key: tuple[str, str], tensor: Tensor, device: torch.device) -> Tensor:
+    def _copy_tensor(self, key: tuple[str, str], tensor: Tensor, device: torch.device) -> Tensor:
         if device == self._park:
             if key not in self._parked:
                 self._parked[key] = tensor.detach().to(device)
@@ -66,19 +66,19 @@ class Seat:
         return tensor.detach().to(device)
 
 
-def _parameter(tensor: Tensor) -> torch.nn.Parameter:
+def _frozen_parameter(tensor: Tensor) -> torch.nn.Parameter:
     return torch.nn.Parameter(tensor, requires_grad=False)
 
 
-class Thrift:
+class OffloadManager:
     """The parts of one checkpoint and where they lie."""
 
     def __init__(
         self,
         parts: Mapping[str, Sequence[Any]] | None = None,
-        device: torch.device = CPU,
+        device: torch.device = CPU_DEVICE,
         *,
-        park: torch.device = CPU,
+        park: torch.device = CPU_DEVICE,
         level: str = "none",
     ) -> None:
         """Take the modules of each part, and what the host wants spared from the start."""
@@ -86,84 +86,93 @@ class Thrift:
         device = torch.empty(0, device=device).device
         self._device, self._park = device, park
         self._parts = {
-            part: [Seat(module, device, park) for module in modules]
+            part: [OffloadedModule(module, device, park) for module in modules]
             for part, modules in (parts or {}).items()
         }
-        self._level = LEVELS.index(level)
+        self._level = LOW_MEMORY_MODES.index(level)
         #: For each part, sizes that ran out of memory and the rung that they were given.
         self._needs: dict[str, dict[int, int]] = {}
         self._last: tuple[str, int] | None = None
         self._blockwise = False
         if device != park:
             for module in (parts or {}).get(UNET, ()):
-                self._watch(module)
+                self._hook_blocks(module)
 
     @property
-    def park(self) -> torch.device:
+    def offload_device(self) -> torch.device:
         """Where things lie that shall not take up the device's memory."""
         return self._park
 
-    def use(self, part: str, size: int) -> int:
+    def prepare_part(self, part: str, size: int) -> int:
         """Make a part ready to work on so many pixels or cells; say how sparingly: its rung."""
         self._last = (part, size)
-        rung = self._rung(part, size)
+        memory_level = self._memory_level(part, size)
         if self._device == self._park:
-            return rung
-        self._blockwise = part == UNET and rung == BLOCKWISE
-        if self._level or (rung == PARKED if part == VAE else rung):
-            for other in self._parts:
-                if other != part or self._blockwise:
-                    self._leave(other)
+            return memory_level
+        self._blockwise = part == UNET and memory_level == LEVEL_BLOCKWISE
+        if self._level or (memory_level == LEVEL_PARKED if part == VAE else memory_level):
+            for other_part in self._parts:
+                if other_part != part or self._blockwise:
+                    self._unload_part(other_part)
         if not self._blockwise:
             for seat in self._parts.get(part, ()):
-                seat.take()
-        return rung
+                seat.load_weights()
+        return memory_level
 
-    def climb(self) -> bool:
+    def escalate_level(self) -> bool:
         """Be more sparing with sizes like the last one; say whether that can help."""
         if self._last is None:
             return False
         part, size = self._last
-        rung = self._rung(part, size) + 1
-        if rung > self._highest(part):
+        memory_level = self._memory_level(part, size) + 1
+        if memory_level > self._highest_level(part):
             return False
-        self._needs.setdefault(part, {})[size] = rung
-        log.warning("Memory ran out: the %s goes on at rung %d from size %d.", part, rung, size)
+        self._needs.setdefault(part, {})[size] = memory_level
+        log.warning(
+            "Memory ran out: the %s goes on at rung %d from size %d.", part, memory_level, size
+        )
         return True
 
-    def _rung(self, part: str, size: int) -> int:
-        least = {UNET: self._level, VAE: STRIPED if size > LARGE else 0}.get(part, 0)
+    def _memory_level(self, part: str, size: int) -> int:
+        min_level = {UNET: self._level, VAE: LEVEL_STRIPED if size > MAX_WHOLE_PIXELS else 0}.get(
+            part, 0
+        )
         needs = self._needs.get(part, {})
-        return max([least, *(rung for known, rung in needs.items() if known <= size)])
+        return max(
+            [
+                min_level,
+                *(memory_level for known_size, memory_level in needs.items() if known_size <= size),
+            ]
+        )
 
-    def _highest(self, part: str) -> int:
+    def _highest_level(self, part: str) -> int:
         """Give the last rung that helps: without another memory to park in, only stripes do."""
         if self._device == self._park:
-            return STRIPED if part == VAE else 0
-        return {UNET: BLOCKWISE, VAE: PARKED}.get(part, OTHERS_AWAY)
+            return LEVEL_STRIPED if part == VAE else 0
+        return {UNET: LEVEL_BLOCKWISE, VAE: LEVEL_PARKED}.get(part, LEVEL_OTHERS_OFFLOADED)
 
-    def _leave(self, part: str) -> None:
+    def _unload_part(self, part: str) -> None:
         for seat in self._parts[part]:
-            seat.leave()
+            seat.unload_weights()
 
-    def _watch(self, network: Any) -> None:
+    def _hook_blocks(self, network: Any) -> None:
         """Let the blocks of a network come and go one by one, while that is wanted."""
-        for block in _blocks(network):
-            seat = Seat(block, self._device, self._park)
+        for block in _child_blocks(network):
+            seat = OffloadedModule(block, self._device, self._park)
 
-            def come(*_: object, seat: Seat = seat) -> None:
+            def load_block(*_: object, seat: OffloadedModule = seat) -> None:
                 if self._blockwise:
-                    seat.take()
+                    seat.load_weights()
 
-            def go(*_: object, seat: Seat = seat) -> None:
+            def unload_block(*_: object, seat: OffloadedModule = seat) -> None:
                 if self._blockwise:
-                    seat.leave()
+                    seat.unload_weights()
 
-            block.register_forward_pre_hook(come)
-            block.register_forward_hook(go, always_call=True)
+            block.register_forward_pre_hook(load_block)
+            block.register_forward_hook(unload_block, always_call=True)
 
 
-def _blocks(network: Any) -> Iterable[Any]:
+def _child_blocks(network: Any) -> Iterable[Any]:
     """List a network's children; of lists of blocks, each block."""
     for child in network.children():
         if isinstance(child, torch.nn.ModuleList):

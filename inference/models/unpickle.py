@@ -15,12 +15,12 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-REFUSED = 2
+EXIT_REFUSED = 2
 #: Where published files keep their weights, the averaged ones first.
-WRAPPERS = ("state_dict", "params_ema", "params", "model")
+WRAPPER_KEYS = ("state_dict", "params_ema", "params", "model")
 
 
-def convert(source: Path, target: Path) -> int:
+def convert_pickle(source: Path, target: Path) -> int:
     """Convert a file; return the number of its tensors.
 
     Raises:
@@ -39,10 +39,10 @@ def tensors_of(content: Any) -> dict[str, Tensor]:
     """Find the tensors of a checkpoint, an upscaler or an embedding."""
     if not isinstance(content, Mapping):
         return {}
-    learned = content.get("string_to_param")
-    if isinstance(learned, Mapping):
-        return {"emb_params": next(iter(learned.values())).detach()}
-    for wrapper in WRAPPERS:
+    learned_vectors = content.get("string_to_param")
+    if isinstance(learned_vectors, Mapping):
+        return {"emb_params": next(iter(learned_vectors.values())).detach()}
+    for wrapper in WRAPPER_KEYS:
         if isinstance(content.get(wrapper), Mapping):
             return tensors_of(content[wrapper])
     return {
@@ -54,10 +54,10 @@ def main(arguments: list[str]) -> int:
     """Convert as the two arguments say; the exit code tells whether it went well."""
     source, target = map(Path, arguments)
     try:
-        convert(source, target)
+        convert_pickle(source, target)
     except Exception as error:  # any failure of a hostile file is this process's last word
         sys.stderr.write(f"{source.name} cannot be converted: {str(error).splitlines()[0]}\n")
-        return REFUSED
+        return EXIT_REFUSED
     return 0
 
 

@@ -8,69 +8,75 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from inference.engine.work import Made
+from inference.engine.work import OutputImage
 from inference.pictures import seams
-from inference.pictures.seams import Seam
+from inference.pictures.seams import SeamMeasurement
 
 #: Pixels measured at full size; around larger masks every few are averaged first.
-MEASURED = 2048 * 2048
+MAX_MEASURED_PIXELS = 2048 * 2048
 
 
 @dataclass(frozen=True, eq=False)
-class Border:
+class SeamReport:
     """The edge of a mask, and what it looks like in a picture."""
 
     #: `L`, not blurred.
     mask: Image.Image
-    seam: Seam
+    seam: SeamMeasurement
 
 
-def judge(picture: Image.Image, *masks: Image.Image) -> Border:
+def measure_seam(image: Image.Image, *masks: Image.Image) -> SeamReport:
     """Measure a result along the edges of (unblurred) masks `L` and return the worst of them.
 
     All have one size.
     """
-    return worst([Border(mask, _measure(picture, mask)) for mask in masks])
+    return worst_seam([SeamReport(mask, _measure_mask_edge(image, mask)) for mask in masks])
 
 
-def worst(borders: Sequence[Border]) -> Border:
+def worst_seam(reports: Sequence[SeamReport]) -> SeamReport:
     """Return the border that shows most; there must be one."""
-    return max(borders, key=lambda border: border.seam.score)
+    return max(reports, key=lambda border: border.seam.seam_score)
 
 
-def _measure(picture: Image.Image, mask: Image.Image) -> Seam:
+def _measure_mask_edge(image: Image.Image, mask: Image.Image) -> SeamMeasurement:
     box = mask.getbbox()
     area = (box[2] - box[0]) * (box[3] - box[1]) if box else 0
-    factor = math.ceil(math.sqrt(area / MEASURED))
+    factor = math.ceil(math.sqrt(area / MAX_MEASURED_PIXELS))
     if factor > 1:
-        return seams.measure(picture.reduce(factor), mask.reduce(factor))
-    return seams.measure(picture, mask)
+        return seams.measure_mask_border(image.reduce(factor), mask.reduce(factor))
+    return seams.measure_mask_border(image, mask)
 
 
-def seam_values(border: Border) -> dict[str, object]:
+def seam_values(report: SeamReport) -> dict[str, object]:
     """Write a seam into the `parameters` text."""
-    return {"Seam score": f"{border.seam.score:.2f}"}
+    return {"Seam score": f"{report.seam.seam_score:.2f}"}
 
 
-def seam_note(borders: Sequence[Border]) -> tuple[str, ...]:
+def seam_note(reports: Sequence[SeamReport]) -> tuple[str, ...]:
     """Say that a border catches the eye, and what would help; nothing where none does."""
-    seam = worst(borders).seam
-    if not seam.visible:
+    seam = worst_seam(reports).seam
+    if not seam.is_visible:
         return ()
     return (
-        f"The border of the repaint shows (seam score {seam.score:.2f} of 1). A larger mask blur, "
+        f"The border of the repaint shows (seam score {seam.seam_score:.2f} of 1). A larger mask "
+        "blur, "
         "colour correction or soft inpainting hides it better; so does repainting the mask's edge.",
     )
 
 
-def seam_mask(borders: Sequence[Border]) -> tuple[Made, ...]:
+def seam_mask(reports: Sequence[SeamReport]) -> tuple[OutputImage, ...]:
     """Give the mask along whose edge a seam shows most, to be repainted there."""
-    border = worst(borders)
-    return (Made(picture=border.mask, role="mask"),) if border.seam.visible else ()
+    worst_report = worst_seam(reports)
+    return (
+        (OutputImage(image=worst_report.mask, role="mask"),) if worst_report.seam.is_visible else ()
+    )
 
 
-def mended_note(before: Border, after: Sequence[Border]) -> tuple[str, ...]:
+def repair_note(old_report: SeamReport, new_reports: Sequence[SeamReport]) -> tuple[str, ...]:
     """Say what a coherence pass did for the border."""
-    seam = worst(after).seam
-    left = " What is left may be an edge that belongs there." if seam.visible else ""
-    return (f"Seam score {before.seam.score:.2f} before, {seam.score:.2f} after.{left}",)
+    seam = worst_seam(new_reports).seam
+    remainder_hint = " What is left may be an edge that belongs there." if seam.is_visible else ""
+    return (
+        f"Seam score {old_report.seam.seam_score:.2f} before, {seam.seam_score:.2f} "
+        f"after.{remainder_hint}",
+    )

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from inference.engine.work import Ask, Operation, Outcome
-from inference.jobs import Explain
+from inference.engine.work import JobResult, Operation, WorkRequest
+from inference.jobs import ExplainJob
 from inference.models.embeddings import count_vectors
-from inference.models.files import EMBEDDINGS, LORAS, find_files
-from inference.operations.studio import Pictures, Studio
+from inference.models.files import EMBEDDINGS_DIR, LORAS_DIR, find_files
+from inference.operations.studio import Images, OperationContext
 from inference.prompts import lint
 
 
-def explain(job: Explain, pictures: Pictures, studio: Studio) -> Operation:
+def run_explain(job: ExplainJob, images: Images, context: OperationContext) -> Operation:
     """Answer with the words drawn, weights, the step table, the chunks and what looks wrong."""
-    library = studio.library
-    found = lint.explain(
+    library = context.library
+    explanation = lint.explain_prompts(
         job.prompt,
         job.negative_prompt,
         job.steps,
         seed=job.seed,
-        lists=studio.lists,
-        tokenizer=library.tokenizer(job.model),
-        embeddings=count_vectors(find_files(library.shelf, EMBEDDINGS)),
-        known_loras=find_files(library.shelf, LORAS),
+        lists=context.lists,
+        tokenizer=library.checkpoint_tokenizer(job.model),
+        embeddings=count_vectors(find_files(library.models_dir, EMBEDDINGS_DIR)),
+        known_loras=find_files(library.models_dir, LORAS_DIR),
     )
-    yield Ask(works=())
-    return Outcome(text=lint.render(found))
+    yield WorkRequest(works=())
+    return JobResult(text=lint.render_explanation(explanation))

@@ -7,13 +7,13 @@ from typing import Any
 
 from PIL import Image
 
-from inference.models.diffusion import CELL
+from inference.models.diffusion import PIXELS_PER_CELL
 from inference.pictures import masks
 from inference.pictures.arrays import FloatArray
-from inference.pictures.fill import fill
+from inference.pictures.fill import fill_masked
 
 #: Masked content → what the engine puts under the mask of the latent.
-STARTS = {
+MASKED_STARTS = {
     "fill": "picture",
     "original": "picture",
     "latent noise": "noise",
@@ -22,11 +22,11 @@ STARTS = {
 
 
 @dataclass(frozen=True, eq=False)
-class Ground:
+class MaskedStart:
     """A picture with its masked content, and the masks of one repaint."""
 
     #: `RGB`, multiples of 8 pixels.
-    picture: Image.Image
+    image: Image.Image
     #: `L`, the picture's size: what inpainting checkpoints look at.
     mask: Image.Image
     #: Latent height × width, float32 0–1.
@@ -35,35 +35,35 @@ class Ground:
     start: str
 
     @property
-    def fields(self) -> dict[str, Any]:
-        """The fields of a `Paint` that say all this."""
+    def work_fields(self) -> dict[str, Any]:
+        """The fields of a `DenoiseWork` that say all this."""
         return {
-            "picture": self.picture,
+            "image": self.image,
             "mask": self.latent_mask,
             "full_mask": self.mask,
             "masked_start": self.start,
         }
 
 
-def lay_ground(
-    picture: Image.Image,
+def prepare_masked_start(
+    image: Image.Image,
     mask: Image.Image,
     content: str,
     *,
     latent: Image.Image | None = None,
     hole: Image.Image | None = None,
     soft: bool = False,
-) -> Ground:
+) -> MaskedStart:
     """Put the masked content under a mask.
 
     Every content but the original begins with the fill. `latent` is where the latent may change,
     `hole` what is filled; both are the mask unless given. All have one size.
     """
-    begun = picture if content == "original" else fill(picture, hole or mask)
-    cells = picture.width // CELL, picture.height // CELL
-    return Ground(
-        picture=begun,
+    start_image = image if content == "original" else fill_masked(image, hole or mask)
+    cells = image.width // PIXELS_PER_CELL, image.height // PIXELS_PER_CELL
+    return MaskedStart(
+        image=start_image,
         mask=mask,
         latent_mask=masks.latent_mask(latent or mask, *cells, soft=soft),
-        start=STARTS[content],
+        start=MASKED_STARTS[content],
     )

@@ -6,65 +6,79 @@ from collections.abc import Generator
 from dataclasses import replace
 from typing import Any
 
-from inference.engine.work import Ask, Made, Operation, Outcome, Paint, Painted
-from inference.jobs import Imagine, Upscale
+from inference.engine.work import (
+    DenoiseResult,
+    DenoiseWork,
+    JobResult,
+    Operation,
+    OutputImage,
+    WorkRequest,
+)
+from inference.jobs import ImagineJob, UpscaleJob
 from inference.models.upscaling.plan import count_tiles
-from inference.models.upscaling.upscale import upscale as enlarge
+from inference.models.upscaling.upscale import upscale_image as enlarge
 from inference.operations import sizes
-from inference.operations.latents import enlarged
-from inference.operations.parameters import infotext, paint
-from inference.operations.slices import TOGETHER, in_slices, tuned
-from inference.operations.studio import Pictures, Studio
-from inference.operations.takes import notes_on, takes
+from inference.operations.latents import upscale_latent
+from inference.operations.parameters import build_denoise_work, build_infotext
+from inference.operations.slices import MAX_REQUESTED_TILES, run_tiles, with_tuned_tiling
+from inference.operations.studio import Images, OperationContext
+from inference.operations.takes import batch_variants, work_notes
 from inference.operations.upscale import plan_upscale
 from inference.pictures.resize import scale_to
 
-LATENT = "latent"
+LATENT_UPSCALER = "latent"
 
 
-def imagine(job: Imagine, pictures: Pictures, studio: Studio) -> Operation:
+def run_imagine(job: ImagineJob, images: Images, context: OperationContext) -> Operation:
     """Paint the job's batch from noise."""
-    model = studio.library.resolve(job.model)
-    natural = studio.library.natural_size(model)
+    model = context.library.resolve_name(job.model)
+    natural = context.library.natural_size(model)
     size = sizes.target_size(job.width, job.height, None, natural)
-    large = (sizes.multiple(size[0] * job.hires_scale), sizes.multiple(size[1] * job.hires_scale))
-    sizes.check_pixels(*large, studio.max_pixels)
+    large = (
+        sizes.round_to_latent(size[0] * job.hires_scale),
+        sizes.round_to_latent(size[1] * job.hires_scale),
+    )
+    sizes.check_pixels(*large, context.max_pixels)
     hires = large != size
     works = tuple(
-        paint(
+        build_denoise_work(
             job,
             model,
             size,
-            **take,
-            decode=not hires or job.hires_upscaler != LATENT,
+            **variant,
+            decode=not hires or job.hires_upscaler != LATENT_UPSCALER,
             part=number if job.batch > 1 and not hires else None,
         )
-        for number, take in enumerate(takes(job, studio.lists))
+        for number, variant in enumerate(batch_variants(job, context.lists))
     )
-    later = (job.hires_steps or job.steps) * len(works) if hires else 0
-    results = yield Ask(works=works, later=later)
+    later_units = (job.hires_steps or job.steps) * len(works) if hires else 0
+    results = yield WorkRequest(works=works, later_units=later_units)
     values: dict[str, object] = {}
     if hires:
-        works = yield from _second(job, studio, works, results, large)
-        results = yield Ask(works=works)
-        values = _values(job)
-    traits = studio.library.traits(model)
-    return Outcome(
-        pictures=tuple(
-            Made(picture=result.picture, seed=work.seed, infotext=infotext(work, traits, **values))
+        works = yield from _hires_works(job, context, works, results, large)
+        results = yield WorkRequest(works=works)
+        values = _hires_values(job)
+    traits = context.library.model_traits(model)
+    return JobResult(
+        images=tuple(
+            OutputImage(
+                image=result.image,
+                seed=work.seed,
+                infotext=build_infotext(work, traits, **values),
+            )
             for work, result in zip(works, results, strict=True)
         ),
-        notes=(*notes_on(works), *sizes.rounded_note((job.width, job.height), size)),
+        notes=(*work_notes(works), *sizes.rounded_note((job.width, job.height), size)),
     )
 
 
-def _second(
-    job: Imagine,
-    studio: Studio,
-    works: tuple[Paint, ...],
-    results: list[Painted],
+def _hires_works(
+    job: ImagineJob,
+    context: OperationContext,
+    works: tuple[DenoiseWork, ...],
+    results: list[DenoiseResult],
     size: tuple[int, int],
-) -> Generator[Ask, list[Any], tuple[Paint, ...]]:
+) -> Generator[WorkRequest, list[Any], tuple[DenoiseWork, ...]]:
     """Make the second pass's works: each first result enlarged, as a latent or as a picture."""
     common: dict[str, Any] = {
         "width": size[0],
@@ -74,33 +88,35 @@ def _second(
         "exact_steps": True,
         "decode": True,
     }
-    second = []
+    hires_works = []
     for number, (work, result) in enumerate(zip(works, results, strict=True)):
-        if job.hires_upscaler == LATENT:
-            start: dict[str, Any] = {"latent": enlarged(result.latent, size)}
+        if job.hires_upscaler == LATENT_UPSCALER:
+            start: dict[str, Any] = {"latent": upscale_latent(result.latent, size)}
         else:
-            start = {"picture": (yield from _by_upscaler(job, studio, result, size))}
+            start = {"image": (yield from _upscale_first_pass(job, context, result, size))}
         part = number if job.batch > 1 else None
-        second.append(replace(work, **common, **start, part=part))
-    return tuple(second)
+        hires_works.append(replace(work, **common, **start, part=part))
+    return tuple(hires_works)
 
 
-def _by_upscaler(
-    job: Imagine, studio: Studio, result: Painted, size: tuple[int, int]
-) -> Generator[Ask, list[Any], Any]:
-    picture = result.picture
-    if picture is None:
+def _upscale_first_pass(
+    job: ImagineJob, context: OperationContext, result: DenoiseResult, size: tuple[int, int]
+) -> Generator[WorkRequest, list[Any], Any]:
+    image = result.image
+    if image is None:
         raise ValueError("a first pass that is enlarged as a picture must be decoded")
-    plan = plan_upscale(Upscale(upscaler=job.hires_upscaler, factor=job.hires_scale), studio)
-    plan = yield from tuned(plan, picture.size, studio.library.upscalers)
-    large = yield from in_slices(enlarge(picture, plan, TOGETHER), count_tiles(picture.size, plan))
+    plan = plan_upscale(UpscaleJob(upscaler=job.hires_upscaler, factor=job.hires_scale), context)
+    plan = yield from with_tuned_tiling(plan, image.size, context.library.upscalers)
+    large = yield from run_tiles(
+        enlarge(image, plan, MAX_REQUESTED_TILES), count_tiles(image.size, plan)
+    )
     return scale_to(large, *size)
 
 
-def _values(job: Imagine) -> dict[str, object]:
+def _hires_values(job: ImagineJob) -> dict[str, object]:
     """Write what the field writes about a hires fix."""
     return {
         "Hires upscale": job.hires_scale,
         "Hires steps": job.hires_steps or None,
-        "Hires upscaler": "Latent" if job.hires_upscaler == LATENT else job.hires_upscaler,
+        "Hires upscaler": "Latent" if job.hires_upscaler == LATENT_UPSCALER else job.hires_upscaler,
     }

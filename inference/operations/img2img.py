@@ -9,99 +9,103 @@ from typing import Any
 import torch
 from PIL import Image
 
-from inference.engine.work import Ask, Made, Operation, Outcome, Painted
-from inference.jobs import Editing, Img2Img
+from inference.engine.work import DenoiseResult, JobResult, Operation, OutputImage, WorkRequest
+from inference.jobs import EditingJob, Img2ImgJob
 from inference.operations import sizes
-from inference.operations.latents import encoded, enlarged
-from inference.operations.parameters import infotext, paint
-from inference.operations.studio import Pictures, Studio
-from inference.operations.takes import notes_on, takes
-from inference.pictures.colour import correct
-from inference.pictures.fill import flatten
+from inference.operations.latents import encode_latent, upscale_latent
+from inference.operations.parameters import build_denoise_work, build_infotext
+from inference.operations.studio import Images, OperationContext
+from inference.operations.takes import batch_variants, work_notes
+from inference.pictures.colour import correct_colours
+from inference.pictures.fill import flatten_alpha
 from inference.pictures.regions import Size
-from inference.pictures.resize import ResizeMode, fit
+from inference.pictures.resize import ResizeMode, fit_image
 
 
 @dataclass(frozen=True, eq=False)
-class Beginning:
+class InitImage:
     """What a repaint begins from."""
 
     #: `RGB`, the size to denoise at.
-    picture: Image.Image
+    image: Image.Image
     #: Begun from instead of the picture: [C, h, w] float32, or None.
     latent: torch.Tensor | None = None
 
     @property
-    def fields(self) -> dict[str, Any]:
-        """The fields of a `Paint` that say this."""
-        return {"picture": self.picture, "latent": self.latent}
+    def work_fields(self) -> dict[str, Any]:
+        """The fields of a `DenoiseWork` that say this."""
+        return {"image": self.image, "latent": self.latent}
 
 
-def img2img(job: Img2Img, pictures: Pictures, studio: Studio) -> Operation:
+def run_img2img(job: Img2ImgJob, images: Images, context: OperationContext) -> Operation:
     """Fit the source, paint the job's batch over it."""
-    model = studio.library.resolve(job.model)
-    source, size = open_source(job, pictures, studio, model)
-    beginning = yield from begin(job, model, source, size, later=job.steps * job.batch)
+    model = context.library.resolve_name(job.model)
+    source, size = open_source(job, images, context, model)
+    init_image = yield from prepare_init_image(
+        job, model, source, size, later_units=job.steps * job.batch
+    )
     works = tuple(
-        paint(
+        build_denoise_work(
             job,
             model,
             size,
-            **take,
+            **variant,
             part=number if job.batch > 1 else None,
-            **beginning.fields,
+            **init_image.work_fields,
         )
-        for number, take in enumerate(takes(job, studio.lists))
+        for number, variant in enumerate(batch_variants(job, context.lists))
     )
-    results = yield Ask(works=works)
-    traits = studio.library.traits(model)
-    return Outcome(
-        pictures=tuple(
-            Made(
-                picture=finished(job, result, beginning.picture),
+    results = yield WorkRequest(works=works)
+    traits = context.library.model_traits(model)
+    return JobResult(
+        images=tuple(
+            OutputImage(
+                image=finish_image(job, result, init_image.image),
                 seed=work.seed,
-                infotext=infotext(work, traits, **{"Color correction": job.colour_correction}),
+                infotext=build_infotext(
+                    work, traits, **{"Color correction": job.colour_correction}
+                ),
             )
             for work, result in zip(works, results, strict=True)
         ),
-        notes=(*notes_on(works), *sizes.rounded_note((job.width, job.height), size)),
+        notes=(*work_notes(works), *sizes.rounded_note((job.width, job.height), size)),
     )
 
 
 def open_source(
-    job: Editing, pictures: Pictures, studio: Studio, model: str
+    job: EditingJob, images: Images, context: OperationContext, model: str
 ) -> tuple[Image.Image, Size]:
     """Give the source as `RGB` and the size to denoise at.
 
     Raises:
         JobError: the size is beyond the host's limit.
-        PictureError: the picture is too small or fully transparent.
+        ImageError: the picture is too small or fully transparent.
     """
-    sizes.check_source(pictures["image"])
-    source = flatten(pictures["image"])
-    natural = studio.library.natural_size(model)
+    sizes.check_source(images["image"])
+    source = flatten_alpha(images["image"])
+    natural = context.library.natural_size(model)
     size = sizes.target_size(job.width, job.height, source.size, natural)
-    sizes.check_pixels(*size, studio.max_pixels)
+    sizes.check_pixels(*size, context.max_pixels)
     if job.resize_mode == ResizeMode.LATENT_UPSCALE:
-        sizes.check_pixels(*source.size, studio.max_pixels)
+        sizes.check_pixels(*source.size, context.max_pixels)
     return source, size
 
 
-def begin(
-    job: Editing, model: str, source: Image.Image, size: Size, later: int
-) -> Generator[Ask, list[Any], Beginning]:
+def prepare_init_image(
+    job: EditingJob, model: str, source: Image.Image, size: Size, later_units: int
+) -> Generator[WorkRequest, list[Any], InitImage]:
     """Bring the source to the size, as the job's resize mode says; `later` units follow.
 
     A latent upscale encodes the source at its own size and enlarges the latent.
     """
     mode = ResizeMode(job.resize_mode)
     if mode is not ResizeMode.LATENT_UPSCALE:
-        return Beginning(fit(source, *size, mode))
-    latent = yield from encoded(job, model, source, later)
-    return Beginning(fit(source, *size, ResizeMode.JUST_RESIZE), enlarged(latent, size))
+        return InitImage(fit_image(source, *size, mode))
+    latent = yield from encode_latent(job, model, source, later_units)
+    return InitImage(fit_image(source, *size, ResizeMode.JUST_RESIZE), upscale_latent(latent, size))
 
 
-def finished(job: Editing, result: Painted, target: Image.Image) -> Image.Image:
+def finish_image(job: EditingJob, result: DenoiseResult, target: Image.Image) -> Image.Image:
     """Give a result's picture, in the target's colours where the job wants that."""
-    picture = result.picture or target
-    return correct(picture, target) if job.colour_correction else picture
+    image = result.image or target
+    return correct_colours(image, target) if job.colour_correction else image

@@ -7,151 +7,202 @@ from typing import Any
 
 from PIL import Image
 
-from inference.engine.work import Ask, Made, Operation, Outcome, Paint, Painted
-from inference.jobs import Inpaint
+from inference.engine.work import (
+    DenoiseResult,
+    DenoiseWork,
+    JobResult,
+    Operation,
+    OutputImage,
+    WorkRequest,
+)
+from inference.jobs import InpaintJob
 from inference.models.diffusion import ModelTraits
 from inference.operations import sizes
 from inference.operations.border import (
-    Border,
-    judge,
-    mended_note,
+    SeamReport,
+    measure_seam,
+    repair_note,
     seam_mask,
     seam_note,
     seam_values,
 )
-from inference.operations.ground import Ground, lay_ground
-from inference.operations.latents import encoded, enlarged, still
-from inference.operations.masking import Marked, mark
-from inference.operations.parameters import infotext, paint
-from inference.operations.segments import found_in
-from inference.operations.studio import Pictures, Studio
-from inference.operations.takes import Lists, notes_on, takes
-from inference.operations.view import View, look
+from inference.operations.ground import MaskedStart, prepare_masked_start
+from inference.operations.latents import encode_latent, encode_only_work, upscale_latent
+from inference.operations.masking import MaskedJob, resolve_mask
+from inference.operations.parameters import build_denoise_work, build_infotext
+from inference.operations.segments import segment_named
+from inference.operations.studio import Images, OperationContext
+from inference.operations.takes import WildcardLists, batch_variants, work_notes
+from inference.operations.view import WorkArea, choose_work_area
 from inference.pictures import masks, soft
-from inference.pictures.colour import correct
-from inference.pictures.preview import examine
+from inference.pictures.colour import correct_colours
+from inference.pictures.preview import inspect_mask
 from inference.pictures.resize import ResizeMode
 
 #: Below this share of its own size a picture loses what a cut-out would keep.
-COARSE = 0.75
+MIN_WORK_SCALE = 0.75
 
 
-def inpaint(job: Inpaint, pictures: Pictures, studio: Studio) -> Operation:
+def run_inpaint(job: InpaintJob, images: Images, context: OperationContext) -> Operation:
     """Find the mask and what to work on, repaint it, lay the results back."""
-    model = studio.library.resolve(job.model)
-    found = yield from found_in(pictures["image"], job.mask_shape)
-    marked = mark(job, pictures, found)
-    view = look(job, marked, studio.library.natural_size(model), studio.max_pixels)
-    sizes.check_pixels(*view.size, studio.max_pixels)
-    ground = lay_ground(view.picture, view.mask, job.masked_content, soft=job.soft)
-    if _enlarges_latents(job):
-        sizes.check_pixels(*marked.source.size, studio.max_pixels)
-    works = yield from _works(job, model, marked, view, ground, studio.lists)
-    before: tuple[Paint, ...] = (still(job, model, ground.picture),) if job.soft else ()
-    results = yield Ask(works=before + works)
-    original = results.pop(0) if job.soft else None
-    finished = [_finish(job, view, ground, result, original) for result in results]
-    traits = studio.library.traits(model)
-    borders = [judge(picture, view.border) for picture in finished]
-    return Outcome(
-        pictures=tuple(
-            Made(
-                picture=picture,
+    model = context.library.resolve_name(job.model)
+    object_masks = yield from segment_named(images["image"], job.mask_shape)
+    masked_job = resolve_mask(job, images, object_masks)
+    work_area = choose_work_area(
+        job, masked_job, context.library.natural_size(model), context.max_pixels
+    )
+    sizes.check_pixels(*work_area.size, context.max_pixels)
+    masked_start = prepare_masked_start(
+        work_area.image, work_area.mask, job.masked_content, soft=job.soft
+    )
+    if _uses_latent_upscale(job):
+        sizes.check_pixels(*masked_job.source.size, context.max_pixels)
+    works = yield from _denoise_works(
+        job, model, masked_job, work_area, masked_start, context.lists
+    )
+    encode_works: tuple[DenoiseWork, ...] = (
+        (encode_only_work(job, model, masked_start.image),) if job.soft else ()
+    )
+    results = yield WorkRequest(works=encode_works + works)
+    encoded_source = results.pop(0) if job.soft else None
+    result_images = [
+        _compose_result(job, work_area, masked_start, result, encoded_source) for result in results
+    ]
+    traits = context.library.model_traits(model)
+    seam_reports = [measure_seam(image, work_area.hard_mask) for image in result_images]
+    return JobResult(
+        images=tuple(
+            OutputImage(
+                image=image,
                 seed=work.seed,
-                infotext=infotext(work, traits, **_values(job, traits), **seam_values(border)),
+                infotext=build_infotext(
+                    work, traits, **_inpaint_values(job, traits), **seam_values(seam_report)
+                ),
             )
-            for picture, work, border in zip(finished, works, borders, strict=True)
+            for image, work, seam_report in zip(result_images, works, seam_reports, strict=True)
         ),
         notes=(
-            *notes_on(works),
-            *marked.notes,
-            *_view_notes(job, marked, view),
-            *_border_notes(job, marked, borders),
+            *work_notes(works),
+            *masked_job.notes,
+            *_work_area_notes(job, masked_job, work_area),
+            *_seam_notes(job, masked_job, seam_reports),
         ),
-        seams=seam_mask(borders) if job.area != "mask edge" else (),
+        seams=seam_mask(seam_reports) if job.area != "mask edge" else (),
     )
 
 
-def _works(
-    job: Inpaint, model: str, marked: Marked, view: View, ground: Ground, lists: Lists
-) -> Generator[Ask, list[Any], tuple[Paint, ...]]:
+def _denoise_works(
+    job: InpaintJob,
+    model: str,
+    masked_job: MaskedJob,
+    work_area: WorkArea,
+    masked_start: MaskedStart,
+    lists: WildcardLists,
+) -> Generator[WorkRequest, list[Any], tuple[DenoiseWork, ...]]:
     """Make the batch's works; a latent upscale first encodes the source at its own size.
 
     Soft ones are no parts: how they are laid back is read off their latents.
     """
-    more: dict[str, Any] = ground.fields
-    if _enlarges_latents(job):
-        blurred = masks.blur(marked.mask, job.mask_blur)
-        own = lay_ground(marked.source, blurred, job.masked_content).picture
-        latent = yield from encoded(job, model, own, later=job.steps * job.batch)
-        more["latent"] = enlarged(latent, view.size)
-    parted = job.batch > 1 and not job.soft
+    work_fields: dict[str, Any] = masked_start.work_fields
+    if _uses_latent_upscale(job):
+        blurred_mask = masks.blur_mask(masked_job.mask, job.mask_blur)
+        start_image = prepare_masked_start(
+            masked_job.source, blurred_mask, job.masked_content
+        ).image
+        latent = yield from encode_latent(
+            job, model, start_image, later_units=job.steps * job.batch
+        )
+        work_fields["latent"] = upscale_latent(latent, work_area.size)
+    keeps_parts = job.batch > 1 and not job.soft
     return tuple(
-        paint(job, model, view.size, **take, **more, part=number if parted else None)
-        for number, take in enumerate(takes(job, lists))
+        build_denoise_work(
+            job,
+            model,
+            work_area.size,
+            **variant,
+            **work_fields,
+            part=number if keeps_parts else None,
+        )
+        for number, variant in enumerate(batch_variants(job, lists))
     )
 
 
-def _enlarges_latents(job: Inpaint) -> bool:
+def _uses_latent_upscale(job: InpaintJob) -> bool:
     """Whether the resize mode applies at all and means latents."""
-    sized = job.width is not None or job.height is not None
-    whole = job.area == "whole picture"
-    return sized and whole and job.resize_mode == ResizeMode.LATENT_UPSCALE
+    has_size = job.width is not None or job.height is not None
+    is_whole_image = job.area == "whole picture"
+    return has_size and is_whole_image and job.resize_mode == ResizeMode.LATENT_UPSCALE
 
 
-def _finish(
-    job: Inpaint, view: View, ground: Ground, result: Painted, original: Painted | None
+def _compose_result(
+    job: InpaintJob,
+    work_area: WorkArea,
+    masked_start: MaskedStart,
+    result: DenoiseResult,
+    encoded_source: DenoiseResult | None,
 ) -> Image.Image:
     """Correct a result's colours and lay it into the picture it belongs to."""
-    patch = result.picture or ground.picture
+    patch = result.image or masked_start.image
     if job.colour_correction:
-        patch = correct(patch, ground.picture)
-    if original is None:
-        return view.put_back(patch)
-    changed = soft.composite_mask(
-        original.latent.numpy(),
+        patch = correct_colours(patch, masked_start.image)
+    if encoded_source is None:
+        return work_area.put_back(patch)
+    change_mask = soft.composite_mask(
+        encoded_source.latent.numpy(),
         result.latent.numpy(),
-        ground.latent_mask,
-        view.size,
+        masked_start.latent_mask,
+        work_area.size,
         soft.SoftSettings(),
     )
-    return view.put_back(patch, view.placed(changed))
+    return work_area.put_back(patch, work_area.place_mask(change_mask))
 
 
-def _border_notes(job: Inpaint, marked: Marked, borders: Sequence[Border]) -> tuple[str, ...]:
+def _seam_notes(
+    job: InpaintJob, masked_job: MaskedJob, seam_reports: Sequence[SeamReport]
+) -> tuple[str, ...]:
     """Say whether the border shows; after a coherence pass, what that did for it."""
     if job.area != "mask edge":
-        return seam_note(borders)
-    return mended_note(judge(marked.source, marked.mask), borders)
+        return seam_note(seam_reports)
+    return repair_note(measure_seam(masked_job.source, masked_job.mask), seam_reports)
 
 
-def _view_notes(job: Inpaint, marked: Marked, view: View) -> tuple[str, ...]:
+def _work_area_notes(
+    job: InpaintJob, masked_job: MaskedJob, work_area: WorkArea
+) -> tuple[str, ...]:
     """Say what the mask will do, and at which size it is worked on."""
     if job.area == "mask edge":
         return (
-            f"Only a band along the mask's edge was repainted, at {view.gain}.",
-            *sizes.rounded_note((job.width, job.height), view.size),
+            f"Only a band along the mask's edge was repainted, at {work_area.resolution_gain}.",
+            *sizes.rounded_note((job.width, job.height), work_area.size),
         )
-    cut_out = job.area == "only masked"
-    report = examine(
-        marked.mask, view.size, blur=job.mask_blur, padding=job.padding, only_masked=cut_out
+    only_masked = job.area == "only masked"
+    mask_report = inspect_mask(
+        masked_job.mask,
+        work_area.size,
+        blur=job.mask_blur,
+        padding=job.padding,
+        only_masked=only_masked,
     )
-    notes = [finding.words for finding in report.findings]
-    if cut_out:
-        notes.append(f"The masked area renders at {view.gain}.")
-    elif view.original is marked.source and view.gain.factor < COARSE:
+    notes = [finding.message for finding in mask_report.warnings]
+    if only_masked:
+        notes.append(f"The masked area renders at {work_area.resolution_gain}.")
+    elif (
+        work_area.original is masked_job.source
+        and work_area.resolution_gain.scale_factor < MIN_WORK_SCALE
+    ):
         notes.append(
-            f"The picture renders at {view.gain} and is enlarged again; “only masked” gives the "
+            f"The picture renders at {work_area.resolution_gain} and is enlarged again; “only "
+            "masked” gives the "
             "masked area more detail."
         )
-    return (*notes, *sizes.rounded_note((job.width, job.height), view.size))
+    return (*notes, *sizes.rounded_note((job.width, job.height), work_area.size))
 
 
-def _values(job: Inpaint, model: ModelTraits) -> dict[str, object]:
+def _inpaint_values(job: InpaintJob, model: ModelTraits) -> dict[str, object]:
     """Write what the field writes about a mask."""
     settings = soft.SoftSettings()
     values: dict[str, object] = {
-        "Conditional mask weight": job.mask_weight if model.inpainting else None,
+        "Conditional mask weight": job.mask_weight if model.is_inpainting else None,
         "Mask blur": job.mask_blur,
         "Inpaint area": job.area.capitalize(),
         "Masked area padding": job.padding,

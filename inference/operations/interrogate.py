@@ -8,25 +8,25 @@ from typing import Any
 
 from PIL import Image
 
-from inference.engine.work import Ask, Operation, Outcome, Slice
+from inference.engine.work import AuxWork, JobResult, Operation, WorkRequest
 from inference.interrogation.captioner import CaptionSettings
-from inference.interrogation.describers import Describers, Pending
-from inference.interrogation.matches import Match
-from inference.interrogation.phrases import Ranking
-from inference.interrogation.ratings import rate
-from inference.interrogation.sentence import ERROR_MARK, sentence
-from inference.interrogation.tags import Tag, TagRules, without_ratings, write
-from inference.jobs import Interrogate
+from inference.interrogation.describers import Interrogator, RankingPending
+from inference.interrogation.matches import PhraseMatch
+from inference.interrogation.phrases import RankingOptions
+from inference.interrogation.ratings import rating_scores
+from inference.interrogation.sentence import ERROR_MARK, format_caption
+from inference.interrogation.tags import Tag, TagRules, format_tags, without_ratings
+from inference.jobs import InterrogateJob
 from inference.models.errors import MissingWeights, ModelError
 from inference.models.files import DESCRIBER
-from inference.operations.studio import Pictures, Studio
-from inference.pictures.fill import flatten
+from inference.operations.studio import Images, OperationContext
+from inference.pictures.fill import flatten_alpha
 
-LANE = "interrogate"
+INTERROGATE_QUEUE = "interrogate"
 
 
 @dataclass(frozen=True)
-class Captioning:
+class CaptionTask:
     """A sentence by the captioner of that name."""
 
     model: str
@@ -34,14 +34,14 @@ class Captioning:
 
 
 @dataclass(frozen=True)
-class Tagging:
+class TagTask:
     """Tags by the tagger of that name."""
 
     model: str
 
 
 @dataclass(frozen=True)
-class Said:
+class Description:
     """The words for a picture."""
 
     text: str
@@ -49,95 +49,107 @@ class Said:
 
 
 @dataclass(frozen=True)
-class Unranked:
+class RankingFailed:
     """The rankings failed."""
 
     reason: ModelError
 
 
-def interrogate(job: Interrogate, pictures: Pictures, studio: Studio) -> Operation:
+def run_interrogate(job: InterrogateJob, images: Images, context: OperationContext) -> Operation:
     """Describe the job's picture."""
-    said = yield from _said(pictures["image"], job)
-    return Outcome(text=said.text, notes=said.notes)
+    description = yield from _describe_by_method(images["image"], job)
+    return JobResult(text=description.text, notes=description.notes)
 
 
-def describe(picture: Image.Image, method: str) -> Generator[Ask, list[Any], str]:
+def describe_image(image: Image.Image, method: str) -> Generator[WorkRequest, list[Any], str]:
     """Describe a picture within another operation: `caption` or `tags`, all else at its default.
 
     Raises:
         ModelError: no model here can.
     """
-    said = yield from _said(picture, Interrogate(method=method))
-    return said.text
+    description = yield from _describe_by_method(image, InterrogateJob(method=method))
+    return description.text
 
 
-def perform(lane: Any, pictures: list[Image.Image], describers: Describers) -> list[Any]:
+def execute_interrogation(
+    queue_key: Any, images: list[Image.Image], describers: Interrogator
+) -> list[Any]:
     """Do the slices of one lane: captions, rankings or tags of RGB pictures."""
-    match lane[1]:
-        case Captioning(name, settings):
-            return describers.caption(pictures, settings, name) or [None] * len(pictures)
-        case Ranking() as wanted:
-            return _rank(pictures, wanted, describers)
-        case Tagging(name):
-            return list(describers.tag(pictures, name))
+    match queue_key[1]:
+        case CaptionTask(name, settings):
+            return describers.caption_images(images, settings, name) or [None] * len(images)
+        case RankingOptions() as wanted:
+            return _rank_images(images, wanted, describers)
+        case TagTask(name):
+            return list(describers.tag_images(images, name))
         case other:
             raise ValueError(f"There is no way of describing called {other!r}.")
 
 
-def _rank(pictures: list[Image.Image], wanted: Ranking, describers: Describers) -> list[Any]:
+def _rank_images(
+    images: list[Image.Image], ranking: RankingOptions, describers: Interrogator
+) -> list[Any]:
     """Rank pictures; what is wrong with the models is an answer, for captions stay good."""
     try:
-        ranked = describers.rank(pictures, wanted)
+        rankings = describers.rank_lists(images, ranking)
     except ModelError as error:
-        return [Unranked(error)] * len(pictures)
-    return [ranked] * len(pictures) if isinstance(ranked, Pending) else list(ranked)
+        return [RankingFailed(error)] * len(images)
+    return [rankings] * len(images) if isinstance(rankings, RankingPending) else list(rankings)
 
 
-def _said(picture: Image.Image, job: Interrogate) -> Generator[Ask, list[Any], Said]:
-    source = flatten(picture)
+def _describe_by_method(
+    image: Image.Image, job: InterrogateJob
+) -> Generator[WorkRequest, list[Any], Description]:
+    source = flatten_alpha(image)
     if job.method == "tags":
-        (tags,) = yield Ask(works=(_slice(Tagging(job.model), "tagger", job.model, source),))
-        return _tagged(tags, job)
-    task = Captioning(job.model, CaptionSettings(job.beams, job.min_length, job.max_length))
-    (caption,) = yield Ask(works=(_slice(task, "captioner", job.model, source),), later=1)
+        (tags,) = yield WorkRequest(
+            works=(_describe_work(TagTask(job.model), "tagger", job.model, source),)
+        )
+        return _describe_with_tags(tags, job)
+    task = CaptionTask(job.model, CaptionSettings(job.beams, job.min_length, job.max_length))
+    (caption,) = yield WorkRequest(
+        works=(_describe_work(task, "captioner", job.model, source),), later_units=1
+    )
     if caption and not job.ranks:
-        return Said(caption)
-    matches = yield from _matches(source, Ranking(named(job.lists), job.top))
-    if isinstance(matches, Unranked):
+        return Description(caption)
+    matches = yield from _rank_matches(source, RankingOptions(split_names(job.lists), job.top))
+    if isinstance(matches, RankingFailed):
         return _without_ranks(caption, matches)
-    chosen = matches if job.ranks else matches[:1]
-    return Said(sentence(caption, chosen, show_ranks=job.show_ranks))
+    top_matches = matches if job.ranks else matches[:1]
+    return Description(format_caption(caption, top_matches, show_ranks=job.show_ranks))
 
 
-def _matches(
-    source: Image.Image, wanted: Ranking
-) -> Generator[Ask, list[Any], tuple[Match, ...] | Unranked]:
+def _rank_matches(
+    source: Image.Image, ranking: RankingOptions
+) -> Generator[WorkRequest, list[Any], tuple[PhraseMatch, ...] | RankingFailed]:
     """Rank a picture; the first time, lists are encoded a slice at a time before that."""
-    left = 0
+    remaining_units = 0
     while True:
-        work = _slice(wanted, "ranker", "", source)
-        (answer,) = yield Ask(works=(work,), later=left)
-        if not isinstance(answer, Pending):
-            found: tuple[Match, ...] | Unranked = answer
-            return found
-        left = answer.left
+        work = _describe_work(ranking, "ranker", "", source)
+        (answer,) = yield WorkRequest(works=(work,), later_units=remaining_units)
+        if not isinstance(answer, RankingPending):
+            matches: tuple[PhraseMatch, ...] | RankingFailed = answer
+            return matches
+        remaining_units = answer.remaining_slices
 
 
-def _slice(task: object, role: str, model: str, source: Image.Image) -> Slice:
-    return Slice(
-        lane=(LANE, task),
-        load=source,
+def _describe_work(task: object, role: str, model: str, source: Image.Image) -> AuxWork:
+    return AuxWork(
+        queue_key=(INTERROGATE_QUEUE, task),
+        payload=source,
         weights=(DESCRIBER, f"{role}/{model}"),
-        varying=isinstance(task, Ranking),  # the first ones encode phrases, the last the picture
+        has_varying_cost=isinstance(
+            task, RankingOptions
+        ),  # the first ones encode phrases, the last the picture
     )
 
 
-def named(words: str) -> tuple[str, ...]:
+def split_names(text: str) -> tuple[str, ...]:
     """Split names at their commas and line breaks."""
-    return tuple(name.strip() for name in words.replace("\n", ",").split(",") if name.strip())
+    return tuple(name.strip() for name in text.replace("\n", ",").split(",") if name.strip())
 
 
-def _without_ranks(caption: str | None, failure: Unranked) -> Said:
+def _without_ranks(caption: str | None, failure: RankingFailed) -> Description:
     """Keep a caption whose rankings failed, as the field does: marked, and with the reason.
 
     A server that never had a CLIP gives plain captions: there was nothing to fail.
@@ -148,10 +160,10 @@ def _without_ranks(caption: str | None, failure: Unranked) -> Said:
     if not caption:
         raise failure.reason
     text = caption if isinstance(failure.reason, MissingWeights) else f"{caption}, {ERROR_MARK}"
-    return Said(text, (f"No matches were added: {failure.reason}",))
+    return Description(text, (f"No matches were added: {failure.reason}",))
 
 
-def _tagged(tags: tuple[Tag, ...], job: Interrogate) -> Said:
+def _describe_with_tags(tags: tuple[Tag, ...], job: InterrogateJob) -> Description:
     """Write the tags above the job's threshold; ratings are told apart."""
     rules = TagRules(
         threshold=job.threshold,
@@ -159,18 +171,18 @@ def _tagged(tags: tuple[Tag, ...], job: Interrogate) -> Said:
         spaces=not job.underscores,
         escape=job.escape,
         show_ranks=job.show_ranks,
-        hidden=named(job.skip),
+        hidden=split_names(job.skip),
         top=job.top,
     )
-    rated, others = rate(tags), without_ratings(tags)
+    ratings, plain_tags = rating_scores(tags), without_ratings(tags)
     notes = []
-    if rated is not None:
-        likeliest = rated.likeliest
-        notes.append(f"Rated {likeliest.name.lower()} ({rated.chances[likeliest]:.2f}).")
-    if not any(tag.probability >= job.threshold for tag in others) and others:
-        best = max(others, key=lambda tag: tag.probability)
+    if ratings is not None:
+        likeliest = ratings.likeliest_rating
+        notes.append(f"Rated {likeliest.name.lower()} ({ratings.chances[likeliest]:.2f}).")
+    if not any(tag.probability >= job.threshold for tag in plain_tags) and plain_tags:
+        best = max(plain_tags, key=lambda tag: tag.probability)
         notes.append(
             f"No tag reaches {job.threshold:g}; the likeliest, {best.label.name}, has "
             f"{best.probability:.2f}. Lower the threshold."
         )
-    return Said(write(tags, rules), tuple(notes))
+    return Description(format_tags(tags, rules), tuple(notes))

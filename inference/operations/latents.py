@@ -8,31 +8,37 @@ from typing import Any
 import torch
 from PIL import Image
 
-from inference.engine.work import Ask, Paint
-from inference.jobs import Denoising
-from inference.models.diffusion import CELL
+from inference.engine.work import DenoiseWork, WorkRequest
+from inference.jobs import DenoisingJob
+from inference.models.diffusion import PIXELS_PER_CELL
 from inference.operations import sizes
-from inference.operations.parameters import paint
+from inference.operations.parameters import build_denoise_work
 from inference.pictures.regions import Size
 from inference.pictures.resize import scale_to
 
 
-def still(job: Denoising, model: str, picture: Image.Image) -> Paint:
+def encode_only_work(job: DenoisingJob, model: str, image: Image.Image) -> DenoiseWork:
     """Make the work that only encodes a picture; its sides must be multiples of 8."""
-    return paint(job, model, picture.size, picture=picture, strength=0.0, steps=1, decode=False)
+    return build_denoise_work(
+        job, model, image.size, image=image, strength=0.0, steps=1, decode=False
+    )
 
 
-def encoded(
-    job: Denoising, model: str, picture: Image.Image, later: int
-) -> Generator[Ask, list[Any], torch.Tensor]:
+def encode_latent(
+    job: DenoisingJob, model: str, image: Image.Image, later_units: int
+) -> Generator[WorkRequest, list[Any], torch.Tensor]:
     """Encode a picture at its own size, rounded to whole cells: [C, h, w] float32."""
-    whole = scale_to(picture, sizes.multiple(picture.width), sizes.multiple(picture.height))
-    (painted,) = yield Ask(works=(still(job, model, whole),), later=later)
-    latent: torch.Tensor = painted.latent
+    cell_aligned = scale_to(
+        image, sizes.round_to_latent(image.width), sizes.round_to_latent(image.height)
+    )
+    (result,) = yield WorkRequest(
+        works=(encode_only_work(job, model, cell_aligned),), later_units=later_units
+    )
+    latent: torch.Tensor = result.latent
     return latent
 
 
-def enlarged(latent: torch.Tensor, size: Size) -> torch.Tensor:
+def upscale_latent(latent: torch.Tensor, size: Size) -> torch.Tensor:
     """Interpolate a latent [C, h, w] bilinearly to a picture's size in pixels."""
-    cells = (size[1] // CELL, size[0] // CELL)
+    cells = (size[1] // PIXELS_PER_CELL, size[0] // PIXELS_PER_CELL)
     return torch.nn.functional.interpolate(latent[None], size=cells, mode="bilinear")[0]

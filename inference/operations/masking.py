@@ -9,22 +9,22 @@ from types import MappingProxyType
 from PIL import Image
 
 from inference.errors import JobError
-from inference.jobs import Inpaint
+from inference.jobs import InpaintJob
 from inference.operations import sizes
-from inference.operations.studio import Pictures
+from inference.operations.studio import Images
 from inference.pictures import masks, scribble, shapes
 from inference.pictures.errors import FullyTransparent, NoStrokes
 from inference.pictures.fill import drop_alpha
 from inference.pictures.masks import MaskFit
 
-NOWHERE = (
+NO_MASK_MESSAGE = (
     "inpaint must know where: attach a mask (white is repainted), say it in words "
     "(mask_shape: left 30%), or send a picture with transparent parts."
 )
 
 
 @dataclass(frozen=True, eq=False)
-class Marked:
+class MaskedJob:
     """A source and where it is to change."""
 
     #: `RGB`; transparent pixels show the colours that were behind them.
@@ -34,50 +34,50 @@ class Marked:
     notes: tuple[str, ...]
 
 
-def mark(
-    job: Inpaint, pictures: Pictures, found: Mapping[str, Image.Image] = MappingProxyType({})
-) -> Marked:
+def resolve_mask(
+    job: InpaintJob, images: Images, object_masks: Mapping[str, Image.Image] = MappingProxyType({})
+) -> MaskedJob:
     """Find a job's mask: what was uploaded, described in words or left transparent, united.
 
     `found` holds the masks of things that the words name.
 
     Raises:
         JobError: there is no mask, or it leaves nothing to change.
-        PictureError: the picture is too small or fully transparent, or the words cannot be read.
+        ImageError: the picture is too small or fully transparent, or the words cannot be read.
     """
-    picture = pictures["image"]
-    sizes.check_source(picture)
-    painted, notes = _painted(job, pictures, found)
-    mask = _with_transparency(picture, painted, soft=job.soft)
+    image = images["image"]
+    sizes.check_source(image)
+    user_mask, notes = _unite_user_masks(job, images, object_masks)
+    mask = _add_transparent_area(image, user_mask, soft=job.soft)
     if mask is None:
-        raise JobError("mask", NOWHERE)
+        raise JobError("mask", NO_MASK_MESSAGE)
     if job.mask_mode == "not masked":
-        mask = masks.invert(mask)
+        mask = masks.invert_mask(mask)
     if masks.is_blank(mask):
-        raise JobError("mask", _blank(job))
-    source = picture if picture.mode == "RGB" else drop_alpha(picture)
-    return Marked(source, mask, notes)
+        raise JobError("mask", _blank_mask_message(job))
+    source = image if image.mode == "RGB" else drop_alpha(image)
+    return MaskedJob(source, mask, notes)
 
 
-def _painted(
-    job: Inpaint, pictures: Pictures, found: Mapping[str, Image.Image]
+def _unite_user_masks(
+    job: InpaintJob, images: Images, object_masks: Mapping[str, Image.Image]
 ) -> tuple[Image.Image | None, tuple[str, ...]]:
     """Unite the mask that was uploaded with the one in words; None where there is neither."""
-    size = pictures["image"].size
-    given: list[Image.Image] = []
+    size = images["image"].size
+    user_masks: list[Image.Image] = []
     notes: tuple[str, ...] = ()
-    if "mask" in pictures:
-        uploaded, notes = _uploaded(pictures["image"], pictures["mask"], soft=job.soft)
-        given.append(uploaded)
+    if "mask" in images:
+        uploaded_mask, notes = _read_uploaded_mask(images["image"], images["mask"], soft=job.soft)
+        user_masks.append(uploaded_mask)
     if job.mask_shape.strip():
-        given.append(shapes.draw(job.mask_shape, size, found))
-    if not given:
+        user_masks.append(shapes.draw_mask(job.mask_shape, size, object_masks))
+    if not user_masks:
         return None, ()
-    return (given[0] if len(given) == 1 else masks.union(*given)), notes
+    return (user_masks[0] if len(user_masks) == 1 else masks.unite_masks(*user_masks)), notes
 
 
-def _uploaded(
-    picture: Image.Image, upload: Image.Image, *, soft: bool
+def _read_uploaded_mask(
+    image: Image.Image, upload: Image.Image, *, soft: bool
 ) -> tuple[Image.Image, tuple[str, ...]]:
     """Read an uploaded mask, or the strokes on a copy of the picture; of the picture's size.
 
@@ -86,47 +86,48 @@ def _uploaded(
     """
     strokes = None
     if not upload.has_transparency_data:
-        strokes = scribble.strokes(drop_alpha(picture), upload)
+        strokes = scribble.find_strokes(drop_alpha(image), upload)
     if strokes is not None:
         if masks.is_blank(strokes):
             raise NoStrokes
         return strokes, ("The mask is what was drawn on the copy of the picture.",)
     mask = masks.from_upload(upload, soft=soft)
-    fitted, fit = masks.lay_over(mask, picture.size)
-    return fitted, _fit_note(mask.size, picture.size, fit)
+    fitted_mask, fit = masks.lay_over(mask, image.size)
+    return fitted_mask, _fit_note(mask.size, image.size, fit)
 
 
-def _with_transparency(
-    picture: Image.Image, painted: Image.Image | None, *, soft: bool
+def _add_transparent_area(
+    image: Image.Image, user_mask: Image.Image | None, *, soft: bool
 ) -> Image.Image | None:
     """Add the source's own transparent pixels; None where nothing is marked at all."""
-    if not picture.has_transparency_data:
-        return painted
-    own = masks.from_transparency(picture)
-    if picture.convert("RGBA").getchannel("A").getbbox() is None:
+    if not image.has_transparency_data:
+        return user_mask
+    transparent_mask = masks.from_transparency(image)
+    if image.convert("RGBA").getchannel("A").getbbox() is None:
         raise FullyTransparent
-    if masks.is_blank(own):
-        return painted
-    if painted is not None and soft:
-        return masks.union(own, painted)
-    return masks.from_source(picture, painted)
+    if masks.is_blank(transparent_mask):
+        return user_mask
+    if user_mask is not None and soft:
+        return masks.unite_masks(transparent_mask, user_mask)
+    return masks.from_source(image, user_mask)
 
 
-def _fit_note(given: tuple[int, int], size: tuple[int, int], fit: MaskFit) -> tuple[str, ...]:
-    there, here = f"{given[0]} x {given[1]}", f"{size[0]} x {size[1]}"
+def _fit_note(mask_size: tuple[int, int], size: tuple[int, int], fit: MaskFit) -> tuple[str, ...]:
+    mask_label, image_label = f"{mask_size[0]} x {mask_size[1]}", f"{size[0]} x {size[1]}"
     match fit:
         case MaskFit.SAME:
             return ()
         case MaskFit.SCALED:
-            return (f"The mask was scaled from {there} to the picture's {here}.",)
+            return (f"The mask was scaled from {mask_label} to the picture's {image_label}.",)
         case MaskFit.STRETCHED:
             return (
-                f"The mask of {there} has another shape than the picture of {here}: it was "
+                f"The mask of {mask_label} has another shape than the picture of {image_label}: "
+                "it was "
                 "stretched over it.",
             )
 
 
-def _blank(job: Inpaint) -> str:
+def _blank_mask_message(job: InpaintJob) -> str:
     if job.mask_mode == "not masked":
         return (
             "The mask is all white, so “not masked” leaves nothing to change: choose “masked”, or "

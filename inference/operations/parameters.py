@@ -5,15 +5,17 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from inference.engine.work import Paint
+from inference.engine.work import DenoiseWork
 from inference.infotext.text import format_infotext
-from inference.jobs import Denoising
+from inference.jobs import DenoisingJob
 from inference.models.diffusion import ModelTraits
 
-VERSION = "Easel 0.1.0"
+SOFTWARE_VERSION = "Easel 0.1.0"
 
 
-def paint(job: Denoising, model: str, size: tuple[int, int], **more: Any) -> Paint:
+def build_denoise_work(
+    job: DenoisingJob, model: str, size: tuple[int, int], **overrides: Any
+) -> DenoiseWork:
     """Turn a job's settings into a work; `more` sets or replaces fields."""
     settings: dict[str, Any] = {
         "model": model,
@@ -32,18 +34,18 @@ def paint(job: Denoising, model: str, size: tuple[int, int], **more: Any) -> Pai
         "clip_skip": job.clip_skip,
         "emphasis": job.emphasis,
     }
-    names = {field.name for field in dataclasses.fields(Paint)}
-    shared = {
+    names = {field.name for field in dataclasses.fields(DenoiseWork)}
+    shared_fields = {
         name: getattr(job, name)
         for name in ("strength", "exact_steps", "noise_multiplier", "mask_weight", "soft")
         if hasattr(job, name) and name in names
     }
-    return Paint(**(settings | shared | more))
+    return DenoiseWork(**(settings | shared_fields | overrides))
 
 
-def infotext(work: Paint, model: ModelTraits, **more: object) -> str:
+def build_infotext(work: DenoiseWork, model: ModelTraits, **extra_values: object) -> str:
     """Write the `parameters` text of one finished work."""
-    varied = work.variation_strength > 0
+    has_variation = work.variation_strength > 0
     values: dict[str, object] = {
         "Steps": work.steps,
         "Sampler": work.sampler,
@@ -53,17 +55,17 @@ def infotext(work: Paint, model: ModelTraits, **more: object) -> str:
         "Size": f"{work.width}x{work.height}",
         "Model hash": model.digest or None,
         "Model": model.name,
-        "Variation seed": work.variation_seed if varied else None,
-        "Variation seed strength": work.variation_strength if varied else None,
-        "Denoising strength": work.strength if work.picture or work.latent is not None else None,
+        "Variation seed": work.variation_seed if has_variation else None,
+        "Variation seed strength": work.variation_strength if has_variation else None,
+        "Denoising strength": work.strength if work.image or work.latent is not None else None,
         "Clip skip": work.clip_skip,
         "Emphasis": work.emphasis if work.emphasis != "Original" else None,
         "RNG": work.rng,
         "Template": work.template or None,
         "Negative Template": work.negative_template or None,
-        **more,
+        **extra_values,
         **model.networks(work.prompt, work.negative_prompt),
-        "Version": VERSION,
+        "Version": SOFTWARE_VERSION,
     }
     if work.noise_multiplier != 1:
         values["Noise multiplier"] = work.noise_multiplier

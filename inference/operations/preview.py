@@ -4,42 +4,57 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from inference.engine.work import Ask, Made, Operation, Outcome
-from inference.jobs import Inpaint, Preview
+from inference.engine.work import JobResult, Operation, OutputImage, WorkRequest
+from inference.jobs import InpaintJob, PreviewJob
 from inference.operations import sizes
-from inference.operations.masking import Marked, mark
-from inference.operations.segments import found_in
-from inference.operations.studio import Pictures, Studio
-from inference.operations.view import look
+from inference.operations.masking import MaskedJob, resolve_mask
+from inference.operations.segments import segment_named
+from inference.operations.studio import Images, OperationContext
+from inference.operations.view import choose_work_area
 from inference.pictures import lettered
 from inference.pictures import preview as overlay
 from inference.pictures.fill import drop_alpha
 
-ROLE = "preview"
+PREVIEW_ROLE = "preview"
 
 
-def preview(job: Preview, pictures: Pictures, studio: Studio) -> Operation:
+def run_preview(job: PreviewJob, images: Images, context: OperationContext) -> Operation:
     """Draw the mask, or a lettered grid, over the picture; say what looks wrong with the mask."""
-    yield Ask(works=())
+    yield WorkRequest(works=())
     if job.show == "grid":
-        picture = pictures["image"]
-        sizes.check_source(picture)
-        drawn = lettered.draw(picture if picture.mode == "RGB" else drop_alpha(picture))
-        return Outcome(pictures=(Made(picture=drawn, role=ROLE),))
-    asked = Inpaint(mask_shape=job.mask_shape, mask_mode=job.mask_mode)
-    found = yield from found_in(pictures["image"], job.mask_shape)
-    return _masked(asked, mark(asked, pictures, found), studio)
+        image = images["image"]
+        sizes.check_source(image)
+        grid_image = lettered.draw_lettered_grid(
+            image if image.mode == "RGB" else drop_alpha(image)
+        )
+        return JobResult(images=(OutputImage(image=grid_image, role=PREVIEW_ROLE),))
+    inpaint_job = InpaintJob(mask_shape=job.mask_shape, mask_mode=job.mask_mode)
+    object_masks = yield from segment_named(images["image"], job.mask_shape)
+    return _preview_mask(inpaint_job, resolve_mask(inpaint_job, images, object_masks), context)
 
 
-def _masked(asked: Inpaint, marked: Marked, studio: Studio) -> Outcome:
-    natural = studio.library.natural_size(studio.library.resolve(""))
-    view = look(asked, marked, natural)
-    report = overlay.examine(marked.mask, view.size, blur=asked.mask_blur)
-    close = look(replace(asked, area="only masked"), marked, natural)
-    part = close.box != (0, 0, *marked.source.size)
-    drawn = overlay.draw(marked.source, marked.mask, close.box if part else None)
-    said = [f"{report.share:.0%} of the picture would be repainted."]
-    if part:
-        said.append(f"With “only masked”, the dashed box is worked on and renders at {close.gain}.")
-    notes = (*said, *marked.notes, *(finding.words for finding in report.findings))
-    return Outcome(pictures=(Made(picture=drawn, role=ROLE),), notes=notes)
+def _preview_mask(
+    inpaint_job: InpaintJob, masked_job: MaskedJob, context: OperationContext
+) -> JobResult:
+    natural = context.library.natural_size(context.library.resolve_name(""))
+    work_area = choose_work_area(inpaint_job, masked_job, natural)
+    mask_report = overlay.inspect_mask(masked_job.mask, work_area.size, blur=inpaint_job.mask_blur)
+    only_masked_area = choose_work_area(
+        replace(inpaint_job, area="only masked"), masked_job, natural
+    )
+    is_partial = only_masked_area.box != (0, 0, *masked_job.source.size)
+    overlay_image = overlay.draw_mask_preview(
+        masked_job.source, masked_job.mask, only_masked_area.box if is_partial else None
+    )
+    summary_notes = [f"{mask_report.share:.0%} of the picture would be repainted."]
+    if is_partial:
+        summary_notes.append(
+            "With “only masked”, the dashed box is worked on and renders at "
+            f"{only_masked_area.resolution_gain}."
+        )
+    notes = (
+        *summary_notes,
+        *masked_job.notes,
+        *(finding.message for finding in mask_report.warnings),
+    )
+    return JobResult(images=(OutputImage(image=overlay_image, role=PREVIEW_ROLE),), notes=notes)

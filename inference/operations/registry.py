@@ -6,27 +6,27 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from inference.engine.work import Operation
-from inference.operations.explain import explain
-from inference.operations.imagine import imagine
-from inference.operations.img2img import img2img
-from inference.operations.inpaint import inpaint
-from inference.operations.interrogate import interrogate
-from inference.operations.loopback import loopback
-from inference.operations.outpaint.operation import outpaint
-from inference.operations.preview import preview
-from inference.operations.studio import Pictures, Studio
-from inference.operations.upscale import upscale
+from inference.operations.explain import run_explain
+from inference.operations.imagine import run_imagine
+from inference.operations.img2img import run_img2img
+from inference.operations.inpaint import run_inpaint
+from inference.operations.interrogate import run_interrogate
+from inference.operations.loopback import run_loopback
+from inference.operations.outpaint.operation import run_outpaint
+from inference.operations.preview import run_preview
+from inference.operations.studio import Images, OperationContext
+from inference.operations.upscale import run_upscale
 
-Perform = Callable[[Any, Pictures, Studio], Operation]
+OperationFactory = Callable[[Any, Images, OperationContext], Operation]
 
-OPERATIONS: Mapping[str, Perform] = {
-    "explain": explain,
-    "imagine": imagine,
-    "img2img": img2img,
-    "inpaint": inpaint,
-    "loopback": loopback,
-    "outpaint": outpaint,
-    "interrogate": interrogate,
-    "preview": preview,
-    "upscale": upscale,
+OPERATIONS: Mapping[str, OperationFactory] = {
+    "explain": run_explain,
+    "imagine": run_imagine,
+    "img2img": run_img2img,
+    "inpaint": run_inpaint,
+    "loopback": run_loopback,
+    "outpaint": run_outpaint,
+    "interrogate": run_interrogate,
+    "preview": run_preview,
+    "upscale": run_upscale,
 }

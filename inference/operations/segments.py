@@ -7,18 +7,18 @@ from typing import Any
 
 from PIL import Image
 
-from inference.engine.work import Ask, Slice
+from inference.engine.work import AuxWork, WorkRequest
 from inference.pictures import shapes
 from inference.pictures.errors import NothingFound
-from inference.pictures.fill import flatten
-from inference.segmentation.segmenters import Segmenters
+from inference.pictures.fill import flatten_alpha
+from inference.segmentation.segmenters import ImageSegmenter
 
-LANE = "segment"
+SEGMENT_QUEUE = "segment"
 
 
-def found_in(
-    picture: Image.Image, words: str
-) -> Generator[Ask, list[Any], Mapping[str, Image.Image]]:
+def segment_named(
+    image: Image.Image, mask_text: str
+) -> Generator[WorkRequest, list[Any], Mapping[str, Image.Image]]:
     """Find the things that a mask's words name; each `L` 0 or 255 of the picture's size.
 
     Raises:
@@ -26,17 +26,21 @@ def found_in(
         NothingFound: the picture shows no such thing.
         UnreadableMask: the words cannot be read.
     """
-    names = shapes.things(words) if words.strip() else ()
+    names = shapes.named_objects(mask_text) if mask_text.strip() else ()
     if not names:
         return {}
-    source = flatten(picture)
-    masks = yield Ask(works=tuple(Slice(lane=(LANE, name), load=source) for name in names))
+    source = flatten_alpha(image)
+    masks = yield WorkRequest(
+        works=tuple(AuxWork(queue_key=(SEGMENT_QUEUE, name), payload=source) for name in names)
+    )
     for name, mask in zip(names, masks, strict=True):
         if mask is None:
             raise NothingFound(name)
     return dict(zip(names, masks, strict=True))
 
 
-def perform(lane: Any, pictures: Sequence[Image.Image], segmenters: Segmenters) -> list[Any]:
+def execute_segmentation(
+    queue_key: Any, images: Sequence[Image.Image], segmenters: ImageSegmenter
+) -> list[Any]:
     """Do the slices of one lane."""
-    return list(segmenters.find(str(lane[1]), pictures))
+    return list(segmenters.segment_images(str(queue_key[1]), images))

@@ -7,25 +7,25 @@ import math
 from PIL import Image
 
 from inference.errors import JobError
-from inference.jobs.canvases import CELL, SMALLEST
-from inference.jobs.canvases import multiple as multiple
+from inference.jobs.canvases import LATENT_CELL_PIXELS, MIN_SIDE_PIXELS
+from inference.jobs.canvases import round_to_latent as round_to_latent
 from inference.jobs.canvases import target_size as target_size
-from inference.pictures.errors import PictureTooSmall
+from inference.pictures.errors import ImageTooSmall
 
 
-def below(length: float) -> int:
+def round_length_down(length: float) -> int:
     """Round a length in pixels down to what latents can hold, never below the smallest."""
-    return max(SMALLEST, int(length) // CELL * CELL)
+    return max(MIN_SIDE_PIXELS, int(length) // LATENT_CELL_PIXELS * LATENT_CELL_PIXELS)
 
 
-def check_source(picture: Image.Image) -> None:
+def check_source(image: Image.Image) -> None:
     """Refuse a source smaller than one latent cell.
 
     Raises:
-        PictureTooSmall: a side is below 8 pixels.
+        ImageTooSmall: a side is below 8 pixels.
     """
-    if min(picture.size) < CELL:
-        raise PictureTooSmall
+    if min(image.size) < LATENT_CELL_PIXELS:
+        raise ImageTooSmall
 
 
 def check_pixels(width: int, height: int, limit: int) -> None:
@@ -35,7 +35,7 @@ def check_pixels(width: int, height: int, limit: int) -> None:
         JobError: names the largest square that fits.
     """
     if width * height > limit:
-        side = math.isqrt(limit) // CELL * CELL
+        side = math.isqrt(limit) // LATENT_CELL_PIXELS * LATENT_CELL_PIXELS
         raise JobError(
             "width",
             f"{width} x {height} is more than this server paints at once. "
@@ -43,8 +43,12 @@ def check_pixels(width: int, height: int, limit: int) -> None:
         )
 
 
-def rounded_note(asked: tuple[int | None, int | None], size: tuple[int, int]) -> tuple[str, ...]:
+def rounded_note(
+    requested_size: tuple[int | None, int | None], size: tuple[int, int]
+) -> tuple[str, ...]:
     """Say that a size was rounded, when it was."""
-    if all(want is None or want == got for want, got in zip(asked, size, strict=True)):
+    if all(want is None or want == got for want, got in zip(requested_size, size, strict=True)):
         return ()
-    return (f"The size became {size[0]} x {size[1]}: sides must be multiples of {CELL}.",)
+    return (
+        f"The size became {size[0]} x {size[1]}: sides must be multiples of {LATENT_CELL_PIXELS}.",
+    )

@@ -9,63 +9,69 @@ from typing import Any
 from PIL import Image
 from torch import Tensor
 
-from inference.engine.work import Ask, Slice
+from inference.engine.work import AuxWork, WorkRequest
 from inference.models.files import UPSCALER
 from inference.models.upscaling.plan import Method, NetworkTraits, Size, UpscalePlan, is_tiled
 from inference.models.upscaling.tiles import TileWork
-from inference.models.upscaling.upscalers import Upscalers
+from inference.models.upscaling.upscalers import UpscalerLibrary
 
-LANE = "upscale"
+UPSCALE_QUEUE = "upscale"
 #: The lane of calls that are timed.
-TUNE = "tune"
+TUNE_QUEUE = "tune"
 #: Tiles a job asks for at once; how many of them share a call is the engine's choice.
-TOGETHER = 8
+MAX_REQUESTED_TILES = 8
 
 
-def in_slices(
-    work: Generator[list[TileWork], list[Tensor], Image.Image], count: int, later: int = 0
-) -> Generator[Ask, list[Any], Image.Image]:
+def run_tiles(
+    tile_source: Generator[list[TileWork], list[Tensor], Image.Image],
+    count: int,
+    later_units: int = 0,
+) -> Generator[WorkRequest, list[Any], Image.Image]:
     """Run an upscale of `count` tiles through the engine; `later` units follow it in the job."""
     results: Any = None
     while True:
         try:
-            tiles = work.send(results)
+            tiles = tile_source.send(results)
         except StopIteration as finished:
-            picture: Image.Image = finished.value
-            return picture
+            image: Image.Image = finished.value
+            return image
         count = max(0, count - len(tiles))
-        slices = tuple(
-            Slice(
-                lane=(LANE, tile.key, tile.group),
-                load=tile,
+        works = tuple(
+            AuxWork(
+                queue_key=(UPSCALE_QUEUE, tile.key, tile.batch_key),
+                payload=tile,
                 weights=(UPSCALER, tile.key),
             )
             for tile in tiles
         )
-        results = yield Ask(works=slices, later=count + later)
+        results = yield WorkRequest(works=works, later_units=count + later_units)
 
 
-def tuned(
-    plan: UpscalePlan, size: Size, upscalers: Upscalers
-) -> Generator[Ask, list[Any], UpscalePlan]:
+def with_tuned_tiling(
+    plan: UpscalePlan, size: Size, upscalers: UpscalerLibrary
+) -> Generator[WorkRequest, list[Any], UpscalePlan]:
     """Let the tilings of a plan's networks be measured, and give the plan with them.
 
     Nothing is asked where they are known, or where the picture is a single tile anyway.
     """
-    known: dict[str, NetworkTraits] = {}
-    for method, _ in plan.layers():
+    traits_by_key: dict[str, NetworkTraits] = {}
+    for method, _ in plan.weighted_methods():
         if isinstance(method, NetworkTraits) and is_tiled(size, plan, method):
-            while not upscalers.tuned(method.key):
-                call = Slice(
-                    lane=(TUNE, method.key),
-                    load=method.key,
+            while not upscalers.is_tuned(method.key):
+                call = AuxWork(
+                    queue_key=(TUNE_QUEUE, method.key),
+                    payload=method.key,
                     weights=(UPSCALER, method.key),
-                    free=True,
+                    is_uncharged=True,
                 )
-                yield Ask(works=(call,), later=1)
-            known[method.key] = upscalers.traits(method.key)
+                yield WorkRequest(works=(call,), later_units=1)
+            traits_by_key[method.key] = upscalers.network_traits(method.key)
 
-    def now(method: Method) -> Method:
-        return known.get(method.key, method) if isinstance(method, NetworkTraits) else method
+    def tuned_method(method: Method) -> Method:
+        return (
+            traits_by_key.get(method.key, method) if isinstance(method, NetworkTraits) else method
+        )
 
-    return replace(plan, upscaler=now(plan.upscaler), second=plan.second and now(plan.second))
+    return replace(
+        plan, upscaler=tuned_method(plan.upscaler), second=plan.second and tuned_method(plan.second)
+    )

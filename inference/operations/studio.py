@@ -8,22 +8,22 @@ from typing import Any
 
 from PIL import Image
 
-from inference.engine.work import Ask
-from inference.models.library import Library
+from inference.engine.work import WorkRequest
+from inference.models.library import ModelLibrary
 
-Pictures = Mapping[str, Image.Image]
+Images = Mapping[str, Image.Image]
 #: A picture and `caption` or `tags` → what it shows, in words; asks the engine meanwhile.
-Describe = Callable[[Image.Image, str], Generator[Ask, list[Any], str]]
+ImageDescriber = Callable[[Image.Image, str], Generator[WorkRequest, list[Any], str]]
 
 
 @dataclass(frozen=True)
-class Studio:
+class OperationContext:
     """The models at hand."""
 
-    library: Library
+    library: ModelLibrary
     #: Pixels of the largest picture a job may ask for.
     max_pixels: int = 2048 * 2048
     #: How pictures are put into words; None where nothing here can.
-    describe: Describe | None = None
+    describe: ImageDescriber | None = None
     #: The host's lists of words, which prompts draw from.
     lists: Mapping[str, Sequence[str]] = field(default_factory=dict)

@@ -4,50 +4,50 @@ from __future__ import annotations
 
 import math
 
-from inference.engine.work import Made, Operation, Outcome
+from inference.engine.work import JobResult, Operation, OutputImage
 from inference.errors import JobError
 from inference.infotext.text import format_infotext
-from inference.jobs import Upscale
+from inference.jobs import UpscaleJob
 from inference.models.upscaling.plan import (
-    SMALLEST_FACTOR,
-    By,
+    MIN_SCALE_FACTOR,
     Method,
     Resampler,
+    ScaleBy,
+    ScaleTo,
     Size,
-    To,
     UpscalePlan,
     count_tiles,
     final_size,
     largest_size,
 )
-from inference.models.upscaling.shelf import keyed
-from inference.models.upscaling.upscale import upscale as enlarge
-from inference.operations.redraw import redraw
-from inference.operations.slices import TOGETHER, in_slices, tuned
-from inference.operations.studio import Pictures, Studio
+from inference.models.upscaling.shelf import key_with_denoise
+from inference.models.upscaling.upscale import upscale_image as enlarge
+from inference.operations.redraw import sd_upscale
+from inference.operations.slices import MAX_REQUESTED_TILES, run_tiles, with_tuned_tiling
+from inference.operations.studio import Images, OperationContext
 
 #: Pixels of the largest result, in the largest pictures that are painted here.
-RESULT = 4
+RESULT_PIXELS_FACTOR = 4
 #: Pixels of the largest picture on the way to a result, in largest results.
-ON_THE_WAY = 4
+INTERMEDIATE_PIXELS_FACTOR = 4
 
 
-def upscale(job: Upscale, pictures: Pictures, studio: Studio) -> Operation:
+def run_upscale(job: UpscaleJob, images: Images, context: OperationContext) -> Operation:
     """Enlarge the picture by a factor or to a size; with `redraw`, repaint it then."""
-    source = pictures["image"]
-    plan = plan_upscale(job, studio)
-    check_size(source.size, plan, studio.max_pixels * RESULT)
+    source = images["image"]
+    plan = plan_upscale(job, context)
+    check_size(source.size, plan, context.max_pixels * RESULT_PIXELS_FACTOR)
     if job.mode == "redraw":
-        return (yield from redraw(job, pictures, studio, plan))
-    plan = yield from tuned(plan, source.size, studio.library.upscalers)
-    enlarged = yield from in_slices(
-        enlarge(source, plan, TOGETHER),
+        return (yield from sd_upscale(job, images, context, plan))
+    plan = yield from with_tuned_tiling(plan, source.size, context.library.upscalers)
+    enlarged_image = yield from run_tiles(
+        enlarge(source, plan, MAX_REQUESTED_TILES),
         count_tiles(source.size, plan, transparent=source.mode == "RGBA"),
     )
-    return Outcome(pictures=(Made(picture=enlarged, infotext=_infotext(job)),))
+    return JobResult(images=(OutputImage(image=enlarged_image, infotext=_upscale_infotext(job)),))
 
 
-def check_size(size: Size, plan: UpscalePlan, most: int) -> None:
+def check_size(size: Size, plan: UpscalePlan, max_pixels: int) -> None:
     """Refuse a result of more than `most` pixels, or one that is made of far larger pictures.
 
     Raises:
@@ -55,14 +55,16 @@ def check_size(size: Size, plan: UpscalePlan, most: int) -> None:
     """
     pixels = size[0] * size[1]
     width, height = final_size(size, plan)
-    if width * height > most:
-        factor = math.floor(math.sqrt(most / pixels) * 100) / 100
-        least = f"{width} x {height} is more than the {most / 1e6:.1f} megapixels made here. "
-        if factor >= SMALLEST_FACTOR:
-            raise JobError("factor", f"{least}The largest factor for this picture is {factor:g}.")
-        raise JobError("image", f"{least}Scale the picture down first.")
+    if width * height > max_pixels:
+        factor = math.floor(math.sqrt(max_pixels / pixels) * 100) / 100
+        refusal = (
+            f"{width} x {height} is more than the {max_pixels / 1e6:.1f} megapixels made here. "
+        )
+        if factor >= MIN_SCALE_FACTOR:
+            raise JobError("factor", f"{refusal}The largest factor for this picture is {factor:g}.")
+        raise JobError("image", f"{refusal}Scale the picture down first.")
     width, height = largest_size(size, plan)
-    if width * height > most * ON_THE_WAY:
+    if width * height > max_pixels * INTERMEDIATE_PIXELS_FACTOR:
         raise JobError(
             "upscaler",
             f"The upscaler would make {width} x {height} pixels first, more than fit here. Take "
@@ -70,33 +72,33 @@ def check_size(size: Size, plan: UpscalePlan, most: int) -> None:
         )
 
 
-def plan_upscale(job: Upscale, studio: Studio) -> UpscalePlan:
+def plan_upscale(job: UpscaleJob, context: OperationContext) -> UpscalePlan:
     """Turn the job's words into a plan over loaded networks.
 
     Raises:
         ModelError: an upscaler is unknown or not installed.
     """
-    aim: By | To = By(round(job.factor, 2))
+    target: ScaleBy | ScaleTo = ScaleBy(round(job.factor, 2))
     if job.width or job.height:
         # One side alone keeps the picture's shape: there is nothing to cut off.
-        both = job.width is not None and job.height is not None
-        aim = To(job.width or 1, job.height or 1, job.crop and both)
+        has_both_sides = job.width is not None and job.height is not None
+        target = ScaleTo(job.width or 1, job.height or 1, job.crop and has_both_sides)
     return UpscalePlan(
-        upscaler=_method(keyed(job.upscaler, job.denoise), studio),
-        aim=aim,
-        second=_method(job.second, studio) if job.second else None,
+        upscaler=_find_method(key_with_denoise(job.upscaler, job.denoise), context),
+        target=target,
+        second=_find_method(job.second, context) if job.second else None,
         visibility=job.visibility,
         longest_side=job.max_side,
     )
 
 
-def _method(name: str, studio: Studio) -> Method:
+def _find_method(name: str, context: OperationContext) -> Method:
     if name.lower() in {method.value for method in Resampler}:
         return Resampler(name.lower())
-    return studio.library.upscalers.traits(name)
+    return context.library.upscalers.network_traits(name)
 
 
-def _infotext(job: Upscale) -> str:
+def _upscale_infotext(job: UpscaleJob) -> str:
     values: dict[str, object] = {
         "Postprocess upscale by": job.factor if not (job.width or job.height) else None,
         "Postprocess upscale to": f"{job.width or 0}x{job.height or 0}"

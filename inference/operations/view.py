@@ -8,58 +8,60 @@ from dataclasses import dataclass
 from PIL import Image
 
 from inference.errors import JobError
-from inference.jobs import Inpaint
+from inference.jobs import InpaintJob
 from inference.operations import sizes
-from inference.operations.masking import Marked
+from inference.operations.masking import MaskedJob
 from inference.pictures import masks, regions, seams
 from inference.pictures.overlay import paste_back
 from inference.pictures.regions import Box, ResolutionGain, Size
-from inference.pictures.resize import ResizeMode, fit
+from inference.pictures.resize import ResizeMode, fit_image
 
 
 @dataclass(frozen=True, eq=False)
-class View:
+class WorkArea:
     """A part of a picture at the size it is worked on, and where its repaint goes."""
 
     #: `RGB` and blurred mask `L`, both of the size worked on.
-    picture: Image.Image
+    image: Image.Image
     mask: Image.Image
     #: What the repaint is laid into, `RGB`, and of its size: the overlay mask and the mask as it
     #: was before blurring, `L`.
     original: Image.Image
-    overlay: Image.Image
-    border: Image.Image
+    overlay_mask: Image.Image
+    hard_mask: Image.Image
     #: The part of the original that is worked on.
     box: Box
 
     @property
     def size(self) -> Size:
         """The size worked on."""
-        return self.picture.size
+        return self.image.size
 
     @property
-    def gain(self) -> ResolutionGain:
+    def resolution_gain(self) -> ResolutionGain:
         """How much larger it is worked on than it is in the original."""
         return ResolutionGain(self.box, self.size)
 
-    def put_back(self, patch: Image.Image, overlay: Image.Image | None = None) -> Image.Image:
+    def put_back(self, patch: Image.Image, overlay_mask: Image.Image | None = None) -> Image.Image:
         """Lay a repaint into the original under the overlay mask; `RGB`, the original's size."""
-        return paste_back(patch, self.original, overlay or self.overlay, self.box)
+        return paste_back(patch, self.original, overlay_mask or self.overlay_mask, self.box)
 
-    def placed(self, mask: Image.Image) -> Image.Image:
+    def place_mask(self, mask: Image.Image) -> Image.Image:
         """Scale a mask of the size worked on into its place, black around it; `L`."""
         left, upper, right, lower = self.box
-        whole = Image.new("L", self.original.size, 0)
-        part = fit(mask, right - left, lower - upper, ResizeMode.CROP_AND_RESIZE)
-        whole.paste(part, (left, upper))
-        return whole
+        full_mask = Image.new("L", self.original.size, 0)
+        scaled_mask = fit_image(mask, right - left, lower - upper, ResizeMode.CROP_AND_RESIZE)
+        full_mask.paste(scaled_mask, (left, upper))
+        return full_mask
 
 
 #: How far a coherence pass reaches to each side of a mask's edge, in pixels of the source.
-EDGE = 16
+EDGE_BAND_PIXELS = 16
 
 
-def look(job: Inpaint, marked: Marked, natural: int, limit: int | None = None) -> View:
+def choose_work_area(
+    job: InpaintJob, masked_job: MaskedJob, natural: int, max_pixels: int | None = None
+) -> WorkArea:
     """Choose what to work on.
 
     Only the masked area: the mask's box, padded and grown to the ratio of the job's size. The whole
@@ -70,76 +72,90 @@ def look(job: Inpaint, marked: Marked, natural: int, limit: int | None = None) -
 
     Args:
         job: what is asked.
-        marked: the source and its mask.
+        masked_job: the source and its mask.
         natural: side of the model's own pictures, in pixels.
-        limit: pixels of the largest picture that an edge may be worked on as.
+        max_pixels: pixels of the largest picture that an edge may be worked on as.
 
     Raises:
         JobError: the edge is asked for and there is none.
     """
     if job.area == "mask edge":
-        return _edge(job, marked, natural, limit)
-    size = sizes.target_size(job.width, job.height, marked.source.size, natural)
-    blurred = masks.blur(marked.mask, job.mask_blur)
+        return _edge_area(job, masked_job, natural, max_pixels)
+    size = sizes.target_size(job.width, job.height, masked_job.source.size, natural)
+    blurred_mask = masks.blur_mask(masked_job.mask, job.mask_blur)
     if job.area == "only masked":
-        return _cut_out(
-            marked, blurred, blurred, regions.crop_region(blurred, job.padding, size), size
+        return _cut_out_area(
+            masked_job,
+            blurred_mask,
+            blurred_mask,
+            regions.crop_region(blurred_mask, job.padding, size),
+            size,
         )
     if job.width is None and job.height is None:
-        everything = (0, 0, *marked.source.size)
-        return _cut_out(marked, blurred, masks.overlay_mask(blurred), everything, size)
-    return _fitted(marked, blurred, size, ResizeMode(job.resize_mode))
+        whole_box = (0, 0, *masked_job.source.size)
+        return _cut_out_area(
+            masked_job, blurred_mask, masks.overlay_mask(blurred_mask), whole_box, size
+        )
+    return _resized_area(masked_job, blurred_mask, size, ResizeMode(job.resize_mode))
 
 
-def _edge(job: Inpaint, marked: Marked, natural: int, limit: int | None) -> View:
+def _edge_area(
+    job: InpaintJob, masked_job: MaskedJob, natural: int, max_pixels: int | None
+) -> WorkArea:
     """Work on a band along the mask's edge, cut out with the padding around it."""
-    band = seams.band(marked.mask, EDGE)
+    band = seams.seam_band(masked_job.mask, EDGE_BAND_PIXELS)
     if masks.is_blank(band):
         raise JobError("mask", "The mask covers the whole picture, so it has no edge to repaint.")
-    blurred = masks.blur(band, job.mask_blur)
-    box = regions.pad(regions.bounding_box(blurred), job.padding, band.size)
+    blurred_mask = masks.blur_mask(band, job.mask_blur)
+    box = regions.pad_box(regions.bounding_box(blurred_mask), job.padding, band.size)
     if job.width is None and job.height is None:
-        size = _own_size(box, natural, limit)
+        size = _work_size(box, natural, max_pixels)
     else:
-        size = sizes.target_size(job.width, job.height, marked.source.size, natural)
+        size = sizes.target_size(job.width, job.height, masked_job.source.size, natural)
         box = regions.expand_to_ratio(box, size, band.size)
-    return _cut_out(marked, blurred, blurred, box, size)
+    return _cut_out_area(masked_job, blurred_mask, blurred_mask, box, size)
 
 
-def _own_size(box: Box, natural: int, limit: int | None) -> Size:
+def _work_size(box: Box, natural: int, max_pixels: int | None) -> Size:
     """Return a box's own size in whole cells, enlarged to the model's area, within the limit."""
     width, height = box[2] - box[0], box[3] - box[1]
     scale = max(1.0, natural / math.sqrt(width * height))
-    if limit is not None:
-        scale = min(scale, math.sqrt(limit / (width * height)))
-    return sizes.below(width * scale), sizes.below(height * scale)
+    if max_pixels is not None:
+        scale = min(scale, math.sqrt(max_pixels / (width * height)))
+    return sizes.round_length_down(width * scale), sizes.round_length_down(height * scale)
 
 
-def _cut_out(
-    marked: Marked, blurred: Image.Image, overlay: Image.Image, box: Box, size: Size
-) -> View:
+def _cut_out_area(
+    masked_job: MaskedJob,
+    blurred_mask: Image.Image,
+    overlay_mask: Image.Image,
+    box: Box,
+    size: Size,
+) -> WorkArea:
     """Work on a box of the source, filled up where its ratio is not that of the size."""
-    return View(
-        picture=fit(marked.source.crop(box), *size, ResizeMode.RESIZE_AND_FILL),
-        mask=fit(blurred.crop(box), *size, ResizeMode.RESIZE_AND_FILL),
-        original=marked.source,
-        overlay=overlay,
-        border=marked.mask,
+    return WorkArea(
+        image=fit_image(masked_job.source.crop(box), *size, ResizeMode.RESIZE_AND_FILL),
+        mask=fit_image(blurred_mask.crop(box), *size, ResizeMode.RESIZE_AND_FILL),
+        original=masked_job.source,
+        overlay_mask=overlay_mask,
+        hard_mask=masked_job.mask,
         box=box,
     )
 
 
-def _fitted(marked: Marked, blurred: Image.Image, size: Size, mode: ResizeMode) -> View:
+def _resized_area(
+    masked_job: MaskedJob, blurred_mask: Image.Image, size: Size, mode: ResizeMode
+) -> WorkArea:
     """Work on the whole source as its resize mode brings it to the size; the mask follows."""
     if mode is ResizeMode.LATENT_UPSCALE:
         mode = ResizeMode.JUST_RESIZE
-    picture = fit(marked.source, *size, mode)
-    mask = fit(blurred, *size, mode)
-    return View(
-        picture=picture,
+    image = fit_image(masked_job.source, *size, mode)
+    mask = fit_image(blurred_mask, *size, mode)
+    return WorkArea(
+        image=image,
         mask=mask,
-        original=picture,
-        overlay=masks.overlay_mask(mask),
-        border=fit(marked.mask, *size, mode),
+        original=image,
+        overlay_mask=masks.overlay_mask(mask),
+        hard_mask=fit_image(masked_job.mask, *size, mode),
         box=(0, 0, *size),
     )

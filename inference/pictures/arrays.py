@@ -14,11 +14,11 @@ FloatArray = npt.NDArray[np.float32]
 RealArray = npt.NDArray[np.floating[Any]]
 
 
-def to_array(picture: Image.Image) -> FloatArray:
+def to_array(image: Image.Image) -> FloatArray:
     """Return a picture's values as float32 0–1, HWC (or HW for mode `L`)."""
-    return np.asarray(picture, dtype=np.float32) / np.float32(255)
+    return np.asarray(image, dtype=np.float32) / np.float32(255)
 
 
-def to_picture(array: RealArray) -> Image.Image:
+def to_image(array: RealArray) -> Image.Image:
     """Return an array of 0–1, HWC or HW, as an 8-bit picture, clipped and rounded to nearest."""
     return Image.fromarray(np.rint(np.clip(array, 0, 1) * 255).astype(np.uint8))

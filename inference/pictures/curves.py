@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 #: Name of a curve → f(p), where p runs from 0 at the first loop to 1 at the last and so does f.
-CURVES: Mapping[str, Callable[[float], float]] = MappingProxyType(
+STRENGTH_CURVES: Mapping[str, Callable[[float], float]] = MappingProxyType(
     {
         "linear": lambda p: p,
         "aggressive": lambda p: math.sin(p * math.pi / 2),
@@ -16,7 +16,7 @@ CURVES: Mapping[str, Callable[[float], float]] = MappingProxyType(
 )
 
 
-def strengths(first: float, last: float, loops: int, curve: str = "linear") -> list[float]:
+def loop_strengths(first: float, last: float, loops: int, curve: str = "linear") -> list[float]:
     """Return the denoising strength of each loop, 0–1; one loop has the first strength.
 
     Raises:
@@ -24,9 +24,9 @@ def strengths(first: float, last: float, loops: int, curve: str = "linear") -> l
     """
     if loops < 1:
         raise ValueError(f"Loopback needs at least 1 loop, got {loops}.")
-    if curve not in CURVES:
-        raise ValueError(f"There is no curve “{curve}”; use {', '.join(CURVES)}.")
+    if curve not in STRENGTH_CURVES:
+        raise ValueError(f"There is no curve “{curve}”; use {', '.join(STRENGTH_CURVES)}.")
     if loops == 1:
         return [first]
-    shape = CURVES[curve]
+    shape = STRENGTH_CURVES[curve]
     return [first + (last - first) * shape(index / (loops - 1)) for index in range(loops)]

@@ -1,8 +1,8 @@
 """What can be wrong with a picture, a mask or a canvas.
 
-PictureError (a ValueError)
-├── UnsupportedPicture      the pixels come in a form this package does not read
-├── PictureTooSmall         fewer pixels than one latent cell
+ImageError (a ValueError)
+├── UnsupportedImage      the pixels come in a form this package does not read
+├── ImageTooSmall         fewer pixels than one latent cell
 ├── FullyTransparent        nothing visible to start from
 ├── BlankMask               no pixel to change
 ├── UnreadableMask          a mask in words that cannot be understood
@@ -18,34 +18,34 @@ from __future__ import annotations
 from inference.errors import InferenceError
 
 
-class PictureError(InferenceError, ValueError):
+class ImageError(InferenceError, ValueError):
     """The picture cannot be used."""
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message or " ".join((type(self).__doc__ or "").split()))
 
 
-class UnsupportedPicture(PictureError):
+class UnsupportedImage(ImageError):
     """Such a picture cannot be read; send a PNG, JPEG, WebP or GIF."""
 
 
-class PictureTooSmall(PictureError):
+class ImageTooSmall(ImageError):
     """The picture is smaller than 8 × 8 pixels; send a larger one."""
 
 
-class FullyTransparent(PictureError):
+class FullyTransparent(ImageError):
     """The picture is fully transparent; send one with something visible in it."""
 
 
-class BlankMask(PictureError):
+class BlankMask(ImageError):
     """The mask has no white pixel, so nothing would change; paint the area to change white."""
 
 
-class UnreadableMask(PictureError):
+class UnreadableMask(ImageError):
     """The mask's words cannot be read; write for example: left 30% + circle 50% 40% r20%."""
 
 
-class NothingFound(PictureError):
+class NothingFound(ImageError):
     """What the mask's words name is not in the picture."""
 
     def __init__(self, name: str = "such thing") -> None:
@@ -55,15 +55,15 @@ class NothingFound(PictureError):
         )
 
 
-class NoStrokes(PictureError):
+class NoStrokes(ImageError):
     """That mask is the picture itself with nothing drawn on it; scribble over what shall change."""
 
 
-class NothingToExtend(PictureError):
+class NothingToExtend(ImageError):
     """Every direction is 0 pixels; give at least one side a number of pixels to grow by."""
 
 
-class CanvasTooLarge(PictureError):
+class CanvasTooLarge(ImageError):
     """The canvas has more pixels than this host allows; extend by less.
 
     `largest` is the number of pixels a side that still fits, None where not even the picture does.
@@ -76,5 +76,5 @@ class CanvasTooLarge(PictureError):
         self.largest = largest
 
 
-class TextTooLong(PictureError):
+class TextTooLong(ImageError):
     """The parameters are too long for this file format; save as PNG."""

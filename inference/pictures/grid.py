@@ -13,21 +13,21 @@ from PIL import Image
 from inference.pictures.metadata import gif_comment
 
 #: Pixels between the pictures of a sheet.
-GUTTER = 8
-BACKGROUND = (24, 24, 27)
+SHEET_GUTTER_PIXELS = 8
+SHEET_BACKGROUND_RGB = (24, 24, 27)
 #: How long one frame shows, in milliseconds.
-FRAME_TIME = 400
+FRAME_TIME_MS = 400
 #: WebP qualities tried in turn until the file is small enough, before the frames shrink.
-QUALITIES = (90, 75, 60)
+WEBP_QUALITIES = (90, 75, 60)
 #: Frames that do not fit shrink to this share of their sides, or further where the excess says so.
-SHRINK = 0.8
-SMALLEST_SIDE = 32  # pixels
+FRAME_SHRINK_FACTOR = 0.8
+MIN_FRAME_SIDE = 32  # pixels
 
 AnimationFormat = Literal["webp", "gif"]
 
 
 @dataclass(frozen=True)
-class Animation:
+class AnimatedFile:
     """An animated file and what was done to keep it small."""
 
     data: bytes
@@ -37,16 +37,16 @@ class Animation:
     quality: int | None
 
 
-def near_square(count: int) -> int:
+def near_square_columns(count: int) -> int:
     """Return the number of columns that brings `count` pictures closest to a square."""
     return max(1, math.ceil(count / max(1, round(math.sqrt(count)))))
 
 
-def contact_sheet(
-    pictures: Sequence[Image.Image],
+def make_contact_sheet(
+    images: Sequence[Image.Image],
     columns: int | None = None,
     *,
-    gutter: int = GUTTER,
+    gutter: int = SHEET_GUTTER_PIXELS,
     largest: int | None = None,
 ) -> Image.Image:
     """Lay pictures out row by row with gutters between and around them; `RGB`.
@@ -58,31 +58,33 @@ def contact_sheet(
     Raises:
         ValueError: there is no picture.
     """
-    if not pictures:
+    if not images:
         raise ValueError("A contact sheet needs at least one picture.")
-    columns = min(columns or near_square(len(pictures)), len(pictures))
-    rows = -(-len(pictures) // columns)
-    width = max(picture.width for picture in pictures)
-    height = max(picture.height for picture in pictures)
+    columns = min(columns or near_square_columns(len(images)), len(images))
+    rows = -(-len(images) // columns)
+    width = max(image.width for image in images)
+    height = max(image.height for image in images)
     step_x, step_y = width + gutter, height + gutter
-    sheet = Image.new("RGB", (columns * step_x + gutter, rows * step_y + gutter), BACKGROUND)
-    for index, picture in enumerate(pictures):
-        x = gutter + index % columns * step_x + (width - picture.width) // 2
-        y = gutter + index // columns * step_y + (height - picture.height) // 2
-        sheet.paste(picture.convert("RGB"), (x, y))
+    sheet = Image.new(
+        "RGB", (columns * step_x + gutter, rows * step_y + gutter), SHEET_BACKGROUND_RGB
+    )
+    for index, image in enumerate(images):
+        x = gutter + index % columns * step_x + (width - image.width) // 2
+        y = gutter + index // columns * step_y + (height - image.height) // 2
+        sheet.paste(image.convert("RGB"), (x, y))
     if largest is not None and max(sheet.size) > largest:
         sheet.thumbnail((largest, largest), Image.Resampling.LANCZOS)
     return sheet
 
 
-def animate(
+def encode_animation(
     frames: Sequence[Image.Image],
     file_format: AnimationFormat,
-    most: int,
+    max_bytes: int,
     *,
-    frame_time: int = FRAME_TIME,
+    frame_time: int = FRAME_TIME_MS,
     text: str = "",
-) -> Animation | None:
+) -> AnimatedFile | None:
     """Make an endless animation of at most `most` bytes, None where no size would fit.
 
     Frames take the first one's size. Quality goes down first (WebP), then the frames shrink.
@@ -94,28 +96,30 @@ def animate(
     if not frames:
         raise ValueError("An animation needs at least one frame.")
     size = frames[0].size
-    while min(size) >= SMALLEST_SIDE or size == frames[0].size:
-        scaled = [frame.convert("RGB").resize(size, Image.Resampling.LANCZOS) for frame in frames]
-        for quality in QUALITIES if file_format == "webp" else (None,):
-            data = _encode(scaled, quality, frame_time, text)
-            if len(data) <= most:
-                return Animation(data, size, quality)
-        factor = min(SHRINK, math.sqrt(most / len(data)))
+    while min(size) >= MIN_FRAME_SIDE or size == frames[0].size:
+        scaled_frames = [
+            frame.convert("RGB").resize(size, Image.Resampling.LANCZOS) for frame in frames
+        ]
+        for quality in WEBP_QUALITIES if file_format == "webp" else (None,):
+            data = _encode_frames(scaled_frames, quality, frame_time, text)
+            if len(data) <= max_bytes:
+                return AnimatedFile(data, size, quality)
+        factor = min(FRAME_SHRINK_FACTOR, math.sqrt(max_bytes / len(data)))
         size = (int(size[0] * factor), int(size[1] * factor))
     return None
 
 
-def _encode(
+def _encode_frames(
     frames: Sequence[Image.Image], quality: int | None, frame_time: int, text: str
 ) -> bytes:
     out = io.BytesIO()
-    first, rest = frames[0], list(frames[1:])
+    first, other_frames = frames[0], list(frames[1:])
     if quality is None:
         first.save(
             out,
             "GIF",
             save_all=True,
-            append_images=rest,
+            append_images=other_frames,
             duration=frame_time,
             loop=0,
             comment=gif_comment(text),
@@ -125,7 +129,7 @@ def _encode(
             out,
             "WEBP",
             save_all=True,
-            append_images=rest,
+            append_images=other_frames,
             duration=frame_time,
             loop=0,
             quality=quality,

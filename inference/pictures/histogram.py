@@ -12,7 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 
-def match(values: npt.NDArray[Any], template: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+def match_histogram(
+    values: npt.NDArray[Any], template: npt.NDArray[Any]
+) -> npt.NDArray[np.float64]:
     """Map values so that their distribution becomes the template's; shape of `values`, float64.
 
     Any real range; the two may differ in shape and number. An empty template maps nothing.
@@ -23,11 +25,11 @@ def match(values: npt.NDArray[Any], template: npt.NDArray[Any]) -> npt.NDArray[n
     levels, level_counts = np.unique(template.ravel(), return_counts=True)
     quantiles = np.cumsum(counts) / values.size
     level_quantiles = np.cumsum(level_counts) / template.size
-    mapped: npt.NDArray[np.float64] = np.interp(quantiles, level_quantiles, levels)
-    return mapped[index].reshape(values.shape)
+    mapped_values: npt.NDArray[np.float64] = np.interp(quantiles, level_quantiles, levels)
+    return mapped_values[index].reshape(values.shape)
 
 
 def match_channels(values: npt.NDArray[Any], template: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     """Match each channel (last axis) on its own."""
-    channels = [match(values[..., c], template[..., c]) for c in range(values.shape[-1])]
+    channels = [match_histogram(values[..., c], template[..., c]) for c in range(values.shape[-1])]
     return np.stack(channels, axis=-1)

@@ -6,40 +6,48 @@ from itertools import product
 
 from PIL import Image, ImageDraw, ImageFont
 
-from inference.pictures.preview import LARGEST_SIDE
-from inference.pictures.shapes import CELLS, LETTERS
+from inference.pictures.preview import MAX_PREVIEW_SIDE
+from inference.pictures.shapes import COLUMN_LETTERS, GRID_CELLS
 
-INK, PAPER = (255, 255, 255), (0, 0, 0)
+LETTER_RGB, OUTLINE_RGB = (255, 255, 255), (0, 0, 0)
 #: A letter's height as a share of a cell's shorter side, and its bounds in pixels.
-LETTER_SHARE, SMALLEST, LARGEST = 0.22, 10, 48
+LETTER_SHARE, MIN_LETTER_HEIGHT, MAX_LETTER_HEIGHT = 0.22, 10, 48
 #: A picture's shorter side is enlarged to this where it is less, so that the letters can be read.
-LEAST_SIDE = 320  # pixels
+MIN_SHORTER_SIDE = 320  # pixels
 
 
-def draw(picture: Image.Image, largest: int = LARGEST_SIDE) -> Image.Image:
+def draw_lettered_grid(image: Image.Image, largest: int = MAX_PREVIEW_SIDE) -> Image.Image:
     """Draw lines between the cells and each cell's name in its middle; `RGB`.
 
     The result has the picture's ratio and at most `largest` pixels a side. Lines and names are
     white in black, so that they show on any ground.
     """
-    scale = min(max(1.0, LEAST_SIDE / min(picture.size)), largest / max(picture.size))
-    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
-    shown = picture.convert("RGB").resize(size, Image.Resampling.LANCZOS)
-    pen = ImageDraw.Draw(shown)
-    _lines(pen, size)
-    height = min(size) / CELLS * LETTER_SHARE
-    font = ImageFont.load_default(max(SMALLEST, min(LARGEST, height)))
-    for column, row in product(range(CELLS), repeat=2):
-        middle = ((column + 0.5) * size[0] / CELLS, (row + 0.5) * size[1] / CELLS)
-        name = f"{LETTERS[column]}{row + 1}"
-        pen.text(middle, name, fill=INK, font=font, anchor="mm", stroke_width=2, stroke_fill=PAPER)
-    return shown
+    scale = min(max(1.0, MIN_SHORTER_SIDE / min(image.size)), largest / max(image.size))
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    lettered_image = image.convert("RGB").resize(size, Image.Resampling.LANCZOS)
+    pen = ImageDraw.Draw(lettered_image)
+    _draw_grid_lines(pen, size)
+    height = min(size) / GRID_CELLS * LETTER_SHARE
+    font = ImageFont.load_default(max(MIN_LETTER_HEIGHT, min(MAX_LETTER_HEIGHT, height)))
+    for column, row in product(range(GRID_CELLS), repeat=2):
+        middle = ((column + 0.5) * size[0] / GRID_CELLS, (row + 0.5) * size[1] / GRID_CELLS)
+        name = f"{COLUMN_LETTERS[column]}{row + 1}"
+        pen.text(
+            middle,
+            name,
+            fill=LETTER_RGB,
+            font=font,
+            anchor="mm",
+            stroke_width=2,
+            stroke_fill=OUTLINE_RGB,
+        )
+    return lettered_image
 
 
-def _lines(pen: ImageDraw.ImageDraw, size: tuple[int, int]) -> None:
+def _draw_grid_lines(pen: ImageDraw.ImageDraw, size: tuple[int, int]) -> None:
     width, height = size
-    for colour, thick in ((PAPER, 3), (INK, 1)):
-        for number in range(1, CELLS):
-            x, y = round(number * width / CELLS), round(number * height / CELLS)
+    for colour, thick in ((OUTLINE_RGB, 3), (LETTER_RGB, 1)):
+        for number in range(1, GRID_CELLS):
+            x, y = round(number * width / GRID_CELLS), round(number * height / GRID_CELLS)
             pen.line((x, 0, x, height), fill=colour, width=thick)
             pen.line((0, y, width, y), fill=colour, width=thick)

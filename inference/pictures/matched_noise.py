@@ -15,12 +15,12 @@ from inference.pictures.histogram import match_channels
 Float64Array = npt.NDArray[np.float64]
 ComplexArray = npt.NDArray[np.complex128]
 
-#: Below this a mask counts as black, above `_PAINTED` as something.
-_KEPT, _PAINTED = 1e-3, 1e-6
+#: Below this a mask counts as black, above `_MIN_PAINTED_COVER` as something.
+_MAX_KNOWN_COVER, _MIN_PAINTED_COVER = 1e-3, 1e-6
 
 
 def matched_noise(
-    picture: FloatArray,
+    image: FloatArray,
     mask: FloatArray,
     *,
     fall_off: float = 1.0,
@@ -34,50 +34,56 @@ def matched_noise(
     more detail), `colour_variation` the share of coloured noise in grey noise.
     """
     cover = mask.astype(np.float64)[..., None]
-    source = picture.astype(np.float64) * (1 - cover)
-    spectrum = _fft(_holed(source, cover))
+    source = image.astype(np.float64) * (1 - cover)
+    spectrum = _centred_fft(_fill_hole_with_mean(source, cover))
     strength = np.abs(spectrum)
     phase = spectrum / np.maximum(strength, np.finfo(np.float64).tiny)
-    smooth = _low_passed(_coloured_noise(picture.shape, colour_variation, seed))
-    shaped = _ifft(np.abs(_fft(smooth)) ** 2 * strength**fall_off * phase).real
-    shaped -= shaped.min()
-    shaped /= shaped.max() or 1.0
-    inside, outside = mask > _PAINTED, mask < _KEPT
-    shaped[inside] = match_channels(shaped[inside], source[outside])
-    return np.clip(source + shaped * cover, 0, 1).astype(np.float32)
+    smooth = _low_passed(_coloured_noise(image.shape, colour_variation, seed))
+    shaped_noise = _centred_ifft(
+        np.abs(_centred_fft(smooth)) ** 2 * strength**fall_off * phase
+    ).real
+    shaped_noise -= shaped_noise.min()
+    shaped_noise /= shaped_noise.max() or 1.0
+    painted_pixels, known_pixels = mask > _MIN_PAINTED_COVER, mask < _MAX_KNOWN_COVER
+    shaped_noise[painted_pixels] = match_channels(
+        shaped_noise[painted_pixels], source[known_pixels]
+    )
+    return np.clip(source + shaped_noise * cover, 0, 1).astype(np.float32)
 
 
-def _holed(source: Float64Array, cover: Float64Array) -> Float64Array:
+def _fill_hole_with_mean(source: Float64Array, cover: Float64Array) -> Float64Array:
     """Fade the masked part out, stretch to full range, and put the mean into the hole."""
-    faded = source * (1 - cover)
-    filled: Float64Array = faded / (faded.max() or 1.0) + source.mean() * cover
-    return filled
+    faded_source = source * (1 - cover)
+    filled_source: Float64Array = faded_source / (faded_source.max() or 1.0) + source.mean() * cover
+    return filled_source
 
 
 def _coloured_noise(shape: tuple[int, ...], variation: float, seed: int) -> Float64Array:
     noise = np.random.default_rng(seed).random(shape)
-    mixed: Float64Array = variation * noise + (1 - variation) * noise.mean(axis=2, keepdims=True)
-    return mixed
+    mixed_noise: Float64Array = variation * noise + (1 - variation) * noise.mean(
+        axis=2, keepdims=True
+    )
+    return mixed_noise
 
 
 def _low_passed(noise: Float64Array) -> Float64Array:
     height, width = noise.shape[:2]
-    across, down = _axis(width, height), _axis(height, width)
-    window = 1 / ((down[:, None] ** 2 + 1) * (across[None, :] ** 2 + 1))
-    low: Float64Array = _ifft(_fft(noise) * window[..., None]).real
+    x_axis, y_axis = _stretched_axis(width, height), _stretched_axis(height, width)
+    window = 1 / ((y_axis[:, None] ** 2 + 1) * (x_axis[None, :] ** 2 + 1))
+    low: Float64Array = _centred_ifft(_centred_fft(noise) * window[..., None]).real
     return low
 
 
-def _axis(length: int, other: int) -> Float64Array:
+def _stretched_axis(length: int, other_length: int) -> Float64Array:
     """Return −1 … 1 along an axis, stretched by how much longer it is than the other."""
-    return (np.arange(length) / length * 2 - 1) * (length / min(length, other))
+    return (np.arange(length) / length * 2 - 1) * (length / min(length, other_length))
 
 
-def _fft(data: Float64Array) -> ComplexArray:
-    shifted = np.fft.fftshift(data, axes=(0, 1))
-    return np.fft.ifftshift(np.fft.fft2(shifted, axes=(0, 1), norm="ortho"), axes=(0, 1))
+def _centred_fft(data: Float64Array) -> ComplexArray:
+    shifted_data = np.fft.fftshift(data, axes=(0, 1))
+    return np.fft.ifftshift(np.fft.fft2(shifted_data, axes=(0, 1), norm="ortho"), axes=(0, 1))
 
 
-def _ifft(data: ComplexArray) -> ComplexArray:
-    shifted = np.fft.fftshift(data, axes=(0, 1))
-    return np.fft.ifftshift(np.fft.ifft2(shifted, axes=(0, 1), norm="ortho"), axes=(0, 1))
+def _centred_ifft(data: ComplexArray) -> ComplexArray:
+    shifted_data = np.fft.fftshift(data, axes=(0, 1))
+    return np.fft.ifftshift(np.fft.ifft2(shifted_data, axes=(0, 1), norm="ortho"), axes=(0, 1))

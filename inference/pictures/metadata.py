@@ -12,20 +12,20 @@ from typing import Literal
 
 from PIL import Image, PngImagePlugin
 
-from inference.pictures.errors import TextTooLong, UnsupportedPicture
+from inference.pictures.errors import TextTooLong, UnsupportedImage
 
 FileFormat = Literal["png", "jpeg", "webp", "gif"]
 
-PNG_KEYS = ("parameters", "postprocessing", "extras")
+PNG_TEXT_KEYS = ("parameters", "postprocessing", "extras")
 EXIF_IFD = 0x8769
 USER_COMMENT = 0x9286
 #: An EXIF block lives in one JPEG segment of 65,535 bytes, and the comment has two bytes a sign.
-LARGEST_COMMENT = 65_000  # bytes
+MAX_COMMENT_BYTES = 65_000  # bytes
 
 #: The longest side a format can hold, in pixels.
-LARGEST_SIDES: Mapping[str, int] = {"jpeg": 65_500, "webp": 16_383, "gif": 65_535}
+MAX_SIDE_BY_FORMAT: Mapping[str, int] = {"jpeg": 65_500, "webp": 16_383, "gif": 65_535}
 
-_UNREADABLE = (
+_IMAGE_READ_ERRORS = (
     OSError,
     ValueError,
     SyntaxError,
@@ -36,13 +36,13 @@ _UNREADABLE = (
 )
 
 
-def save_png(picture: Image.Image, text: str | None = None) -> bytes:
+def encode_png(image: Image.Image, text: str | None = None) -> bytes:
     """Encode a picture as PNG with the text in its `parameters` chunk."""
-    return save(picture, "png", text)
+    return encode_image(image, "png", text)
 
 
-def save(
-    picture: Image.Image,
+def encode_image(
+    image: Image.Image,
     file_format: FileFormat,
     text: str | None = None,
     *,
@@ -56,14 +56,14 @@ def save(
 
     Raises:
         TextTooLong: the text does not fit into one JPEG, WebP or GIF block.
-        UnsupportedPicture: no such format, or the picture is too long for it.
+        UnsupportedImage: no such format, or the picture is too long for it.
     """
-    largest = LARGEST_SIDES.get(file_format)
-    if largest is not None and max(picture.size) > largest:
-        raise UnsupportedPicture(
+    largest = MAX_SIDE_BY_FORMAT.get(file_format)
+    if largest is not None and max(image.size) > largest:
+        raise UnsupportedImage(
             f"{file_format.upper()} holds at most {largest} pixels a side; save as PNG."
         )
-    clean = _bare(picture)
+    clean = _copy_pixels(image)
     text = (text or "").replace("\0", "").encode("utf-8", "replace").decode("utf-8")
     out = io.BytesIO()
     match file_format:
@@ -73,45 +73,45 @@ def save(
                 info.add_text("parameters", text)
             clean.save(out, "PNG", pnginfo=info)
         case "jpeg":
-            _on_white(clean).save(out, "JPEG", quality=quality, exif=_exif(text))
+            _on_white(clean).save(out, "JPEG", quality=quality, exif=_build_exif(text))
         case "webp":
-            clean.save(out, "WEBP", quality=quality, lossless=lossless, exif=_exif(text))
+            clean.save(out, "WEBP", quality=quality, lossless=lossless, exif=_build_exif(text))
         case "gif":
             clean.save(out, "GIF", comment=gif_comment(text))
         case _:
-            raise UnsupportedPicture(f"No such file format: {file_format}; use png, jpeg or webp.")
+            raise UnsupportedImage(f"No such file format: {file_format}; use png, jpeg or webp.")
     return out.getvalue()
 
 
 def gif_comment(text: str) -> bytes:
     """Return the bytes of a GIF comment block."""
     comment = text.encode("utf-8")
-    if len(comment) > LARGEST_COMMENT:
+    if len(comment) > MAX_COMMENT_BYTES:
         raise TextTooLong
     return comment
 
 
-def _bare(picture: Image.Image) -> Image.Image:
+def _copy_pixels(image: Image.Image) -> Image.Image:
     """Copy the pixels alone, in a mode every format here can write."""
-    mode = picture.mode if picture.mode in {"L", "RGB", "RGBA"} else "RGBA"
-    bare = picture.convert(mode) if mode != picture.mode else picture.copy()
+    mode = image.mode if image.mode in {"L", "RGB", "RGBA"} else "RGBA"
+    bare = image.convert(mode) if mode != image.mode else image.copy()
     clean = Image.frombytes(mode, bare.size, bare.tobytes())
     clean.info.clear()
     return clean
 
 
-def _on_white(picture: Image.Image) -> Image.Image:
-    if picture.mode != "RGBA":
-        return picture
-    white = Image.new("RGBA", picture.size, "white")
-    return Image.alpha_composite(white, picture).convert("RGB")
+def _on_white(image: Image.Image) -> Image.Image:
+    if image.mode != "RGBA":
+        return image
+    white = Image.new("RGBA", image.size, "white")
+    return Image.alpha_composite(white, image).convert("RGB")
 
 
-def _exif(text: str) -> bytes:
+def _build_exif(text: str) -> bytes:
     if not text:
         return b""
     comment = b"UNICODE\0" + text.encode("utf-16-be")
-    if len(comment) > LARGEST_COMMENT:
+    if len(comment) > MAX_COMMENT_BYTES:
         raise TextTooLong
     exif = Image.Exif()
     exif.endian = ">"  # Readers take the two-byte signs to be in the order of the block.

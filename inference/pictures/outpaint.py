@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from inference.jobs.canvases import PRESETS, Amounts, grow
+from inference.jobs.canvases import PRESET_MARGINS, Margins, grow_axis
 from inference.pictures.errors import CanvasTooLarge, NothingToExtend
 from inference.pictures.regions import Box, Size
 
 
 @dataclass(frozen=True)
-class Canvas:
+class OutpaintCanvas:
     """A grown canvas with the source somewhere on it; all in pixels."""
 
     #: Size of the canvas, multiples of 64.
@@ -46,7 +46,7 @@ class Canvas:
         )
 
 
-def canvas(width: int, height: int, amounts: Amounts) -> Canvas:
+def grow_canvas(width: int, height: int, amounts: Margins) -> OutpaintCanvas:
     """Grow a width × height source by the amounts, rounded up to multiples of 64.
 
     Raises:
@@ -58,28 +58,29 @@ def canvas(width: int, height: int, amounts: Amounts) -> Canvas:
         raise ValueError("A picture cannot grow by less than 0 pixels.")
     if not any(sides):
         raise NothingToExtend
-    across, left, right = grow(width, amounts.left, amounts.right)
-    along, up, down = grow(height, amounts.up, amounts.down)
-    return Canvas(across, along, left, right, up, down)
+    canvas_width, left, right = grow_axis(width, amounts.left, amounts.right)
+    canvas_height, up, down = grow_axis(height, amounts.up, amounts.down)
+    return OutpaintCanvas(canvas_width, canvas_height, left, right, up, down)
 
 
-def check_pixels(width: int, height: int, amounts: Amounts, most: int) -> Canvas:
+def check_pixels(width: int, height: int, amounts: Margins, max_pixels: int) -> OutpaintCanvas:
     """Return the canvas if it has at most `most` pixels.
 
     Raises:
         CanvasTooLarge: it has more; the message and `largest` name the most that fits a side,
             keeping the sides' shares.
     """
-    grown = canvas(width, height, amounts)
-    if grown.width * grown.height <= most:
-        return grown
-    wanted = max(amounts.left, amounts.right, amounts.up, amounts.down)
-    for largest in range(wanted - wanted % 8, 0, -8):
-        smaller = _scaled(amounts, largest, wanted)
-        candidate = canvas(width, height, smaller)
-        if candidate.width * candidate.height <= most:
+    grown_canvas = grow_canvas(width, height, amounts)
+    if grown_canvas.width * grown_canvas.height <= max_pixels:
+        return grown_canvas
+    requested_growth = max(amounts.left, amounts.right, amounts.up, amounts.down)
+    for largest in range(requested_growth - requested_growth % 8, 0, -8):
+        smaller = _scale_amounts(amounts, largest, requested_growth)
+        candidate = grow_canvas(width, height, smaller)
+        if candidate.width * candidate.height <= max_pixels:
             raise CanvasTooLarge(
-                f"A canvas of {grown.width} × {grown.height} is too large for this host; "
+                f"A canvas of {grown_canvas.width} × {grown_canvas.height} is too large for this "
+                "host; "
                 f"at most {largest} pixels a side fit ({candidate.width} × {candidate.height}).",
                 largest=largest,
             )
@@ -88,32 +89,32 @@ def check_pixels(width: int, height: int, amounts: Amounts, most: int) -> Canvas
     )
 
 
-def paste_source(picture: Image.Image, grown: Canvas) -> Image.Image:
+def paste_source(image: Image.Image, grown_canvas: OutpaintCanvas) -> Image.Image:
     """Return the canvas with the source on it, black elsewhere; `RGB`."""
-    base = Image.new("RGB", (grown.width, grown.height))
-    base.paste(picture.convert("RGB"), (grown.left, grown.up))
+    base = Image.new("RGB", (grown_canvas.width, grown_canvas.height))
+    base.paste(image.convert("RGB"), (grown_canvas.left, grown_canvas.up))
     return base
 
 
-def preset_amounts(name: str, width: int, height: int) -> Amounts:
+def preset_amounts(name: str, width: int, height: int) -> Margins:
     """Return how far a ready-made direction grows a width × height picture.
 
     Raises:
         NothingToExtend: the picture has that shape already.
         ValueError: there is no such direction.
     """
-    if name not in PRESETS:
-        raise ValueError(f"There is no direction “{name}”; use {', '.join(PRESETS)}.")
-    amounts = PRESETS[name](width, height)
-    if amounts == Amounts():
+    if name not in PRESET_MARGINS:
+        raise ValueError(f"There is no direction “{name}”; use {', '.join(PRESET_MARGINS)}.")
+    amounts = PRESET_MARGINS[name](width, height)
+    if amounts == Margins():
         raise NothingToExtend(
             f"The picture is {width} × {height}: nothing to add for “{name}”. Choose another one."
         )
     return amounts
 
 
-def _scaled(amounts: Amounts, largest: int, wanted: int) -> Amounts:
-    def scale(side: int) -> int:
-        return -(-side * largest // wanted)
+def _scale_amounts(amounts: Margins, largest: int, requested_growth: int) -> Margins:
+    def scale_side(side: int) -> int:
+        return -(-side * largest // requested_growth)
 
-    return Amounts(*map(scale, (amounts.left, amounts.right, amounts.up, amounts.down)))
+    return Margins(*map(scale_side, (amounts.left, amounts.right, amounts.up, amounts.down)))

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from PIL import Image
 
-from inference.pictures.masks import invert
+from inference.pictures.masks import invert_mask
 from inference.pictures.regions import Box
-from inference.pictures.resize import ResizeMode, fit
+from inference.pictures.resize import ResizeMode, fit_image
 
 
-def overlay(original: Image.Image, mask: Image.Image) -> Image.Image:
+def make_overlay(original: Image.Image, mask: Image.Image) -> Image.Image:
     """Return the original with the masked part cut out; premultiplied `RGBa`.
 
     `mask` is the overlay mask: alpha is 255 − mask. Hidden colours are gone, so the overlay can be
     scaled or blurred without a fringe.
     """
-    cut = Image.new("RGBa", original.size)
-    cut.paste(original.convert("RGBA").convert("RGBa"), mask=invert(mask))
-    return cut
+    overlay_image = Image.new("RGBa", original.size)
+    overlay_image.paste(original.convert("RGBA").convert("RGBa"), mask=invert_mask(mask))
+    return overlay_image
 
 
-def composite(result: Image.Image, original: Image.Image, mask: Image.Image) -> Image.Image:
+def composite_under_mask(
+    result: Image.Image, original: Image.Image, mask: Image.Image
+) -> Image.Image:
     """Lay the original over the result wherever the mask leaves it; `RGB`.
 
     All three have one size. Where the overlay mask is 0 the original's pixels come back exactly,
@@ -45,7 +47,9 @@ def paste_back(
     mask at the original's size). Outside the box no pixel is touched or even computed.
     """
     left, upper, right, lower = box
-    resized = fit(patch.convert("RGB"), right - left, lower - upper, ResizeMode.CROP_AND_RESIZE)
+    resized_patch = fit_image(
+        patch.convert("RGB"), right - left, lower - upper, ResizeMode.CROP_AND_RESIZE
+    )
     whole = original.convert("RGB") if original.mode != "RGB" else original.copy()
-    whole.paste(composite(resized, whole.crop(box), mask.crop(box)), (left, upper))
+    whole.paste(composite_under_mask(resized_patch, whole.crop(box), mask.crop(box)), (left, upper))
     return whole

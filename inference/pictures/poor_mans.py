@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from PIL import Image
 
 from inference.pictures import masks
-from inference.pictures.outpaint import Canvas, paste_source
-from inference.pictures.overlay import composite
+from inference.pictures.outpaint import OutpaintCanvas, paste_source
+from inference.pictures.overlay import composite_under_mask
 from inference.pictures.regions import Box, Size
-from inference.pictures.tiles import Grid, combine, cut, split
+from inference.pictures.tiles import TileGrid, combine_tiles, cut_tiles, make_tile_grid
 
 
 @dataclass(frozen=True)
 class PoorMansPlan:
     """Everything the runs of one outpainting share."""
 
-    canvas: Canvas
-    grid: Grid
+    canvas: OutpaintCanvas
+    grid: TileGrid
     #: The canvas with the source on it, `RGB`.
-    picture: Image.Image
+    image: Image.Image
     #: White where the repaint may show, `L`, before blurring by `mask_blur`.
     mask: Image.Image
     #: White where the latent may change, `L`; reaches less far into the source.
@@ -35,7 +35,9 @@ class PoorMansPlan:
     active: tuple[int, ...]
 
 
-def plan(picture: Image.Image, canvas: Canvas, tile: Size, overlap: int, blur: int) -> PoorMansPlan:
+def plan_tiled_outpaint(
+    image: Image.Image, canvas: OutpaintCanvas, tile: Size, overlap: int, blur: int
+) -> PoorMansPlan:
     """Lay out the runs for a source on its canvas.
 
     `tile` is the job's size, `overlap` the pixels grown by (at most half a tile counts), `blur` the
@@ -43,36 +45,40 @@ def plan(picture: Image.Image, canvas: Canvas, tile: Size, overlap: int, blur: i
     source and the latent mask ⌊blur/2⌋. A tile that lies wholly inside the old picture is not run.
     """
     width, height = min(tile[0], canvas.width), min(tile[1], canvas.height)
-    grid = split(canvas.width, canvas.height, width, height, min(overlap, width // 2, height // 2))
-    old = canvas.source_box(picture.size)
-    mask = kept_rectangle(canvas, picture.size, 2 * blur)
-    new = kept_rectangle(canvas, picture.size, 0)
+    grid = make_tile_grid(
+        canvas.width, canvas.height, width, height, min(overlap, width // 2, height // 2)
+    )
+    old = canvas.source_box(image.size)
+    mask = kept_rectangle(canvas, image.size, 2 * blur)
+    new = kept_rectangle(canvas, image.size, 0)
     return PoorMansPlan(
         canvas,
         grid,
-        paste_source(picture, canvas),
+        paste_source(image, canvas),
         mask,
-        kept_rectangle(canvas, picture.size, blur // 2),
-        masks.union(masks.blur(mask, 2 * blur), new),
+        kept_rectangle(canvas, image.size, blur // 2),
+        masks.unite_masks(masks.blur_mask(mask, 2 * blur), new),
         2 * blur,
-        tuple(index for index, box in enumerate(grid.boxes) if not _inside(box, old)),
+        tuple(index for index, box in enumerate(grid.tile_boxes) if not _is_box_inside(box, old)),
     )
 
 
-def finish(plan: PoorMansPlan, results: Mapping[int, Image.Image], size: Size) -> Image.Image:
+def finish_tiled_outpaint(
+    plan: PoorMansPlan, results: Mapping[int, Image.Image], size: Size
+) -> Image.Image:
     """Put the repainted tiles together; `RGB`, at the size of the result for a source of `size`.
 
     `results` maps indices of the grid's boxes to repainted tiles; other tiles stay as they are.
     Where the blurred mask is 0 the source's pixels come back bit for bit.
     """
-    tiles = cut(plan.picture, plan.grid)
-    merged = combine(plan.grid, [results.get(i, tile) for i, tile in enumerate(tiles)])
-    reached = masks.blur(plan.mask, plan.mask_blur).point([0] + [255] * 255)
-    whole = composite(merged, plan.picture, reached)
+    tiles = cut_tiles(plan.image, plan.grid)
+    merged_tiles = combine_tiles(plan.grid, [results.get(i, tile) for i, tile in enumerate(tiles)])
+    repaint_mask = masks.blur_mask(plan.mask, plan.mask_blur).point([0] + [255] * 255)
+    whole = composite_under_mask(merged_tiles, plan.image, repaint_mask)
     return whole.crop(plan.canvas.result_box(size))
 
 
-def kept_rectangle(canvas: Canvas, size: Size, inset: int) -> Image.Image:
+def kept_rectangle(canvas: OutpaintCanvas, size: Size, inset: int) -> Image.Image:
     """Return a white mask with the kept part of the source black, `L`.
 
     The black is inset on every side with something new beside it. Sides are exact: no line of the
@@ -85,7 +91,7 @@ def kept_rectangle(canvas: Canvas, size: Size, inset: int) -> Image.Image:
     return mask
 
 
-def inset_box(canvas: Canvas, size: Size, inset: int) -> Box:
+def inset_box(canvas: OutpaintCanvas, size: Size, inset: int) -> Box:
     """Return the source's box on the canvas, drawn in on the sides with something new beside."""
     left, upper, right, lower = canvas.source_box(size)
     return (
@@ -96,5 +102,5 @@ def inset_box(canvas: Canvas, size: Size, inset: int) -> Box:
     )
 
 
-def _inside(box: Box, outer: Box) -> bool:
+def _is_box_inside(box: Box, outer: Box) -> bool:
     return box[0] >= outer[0] and box[1] >= outer[1] and box[2] <= outer[2] and box[3] <= outer[3]

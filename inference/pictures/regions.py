@@ -25,13 +25,13 @@ class ResolutionGain:
     render: Size
 
     @property
-    def factor(self) -> float:
+    def scale_factor(self) -> float:
         """Pixels worked on for each pixel of the picture, along one axis."""
         left, upper, right, lower = self.box
         return min(self.render[0] / (right - left), self.render[1] / (lower - upper))
 
     def __str__(self) -> str:
-        return f"{self.factor:.1f}x"
+        return f"{self.scale_factor:.1f}x"
 
 
 def bounding_box(mask: Image.Image) -> Box:
@@ -46,7 +46,7 @@ def bounding_box(mask: Image.Image) -> Box:
     return box
 
 
-def pad(box: Box, padding: int, size: Size) -> Box:
+def pad_box(box: Box, padding: int, size: Size) -> Box:
     """Grow a box by `padding` pixels on every side, inside a picture of the size."""
     left, upper, right, lower = box
     width, height = size
@@ -69,10 +69,10 @@ def expand_to_ratio(box: Box, render: Size, size: Size) -> Box:
     ratio = render[0] / render[1]
     if (right - left) / (lower - upper) > ratio:
         missing = int((right - left) / ratio - (lower - upper))
-        upper, lower = _grow(upper, lower, missing, size[1])
+        upper, lower = _grow_span(upper, lower, missing, size[1])
     else:
         missing = int((lower - upper) * ratio - (right - left))
-        left, right = _grow(left, right, missing, size[0])
+        left, right = _grow_span(left, right, missing, size[0])
     return left, upper, right, lower
 
 
@@ -82,11 +82,11 @@ def crop_region(mask: Image.Image, padding: int, render: Size) -> Box:
     Raises:
         BlankMask: the mask is black.
     """
-    padded = pad(bounding_box(mask), padding, mask.size)
-    return expand_to_ratio(padded, render, mask.size)
+    padded_box = pad_box(bounding_box(mask), padding, mask.size)
+    return expand_to_ratio(padded_box, render, mask.size)
 
 
-def _grow(near: int, far: int, by: int, limit: int) -> tuple[int, int]:
+def _grow_span(near: int, far: int, by: int, limit: int) -> tuple[int, int]:
     near, far = near - by // 2, far + by - by // 2
     if far > limit:
         near, far = near - (far - limit), limit

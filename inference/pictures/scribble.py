@@ -20,146 +20,179 @@ from inference.pictures.overlaying import Place, find_place
 
 Marks = npt.NDArray[np.bool_]
 
-LARGEST_SIDE = 768  # pixels compared along a side: strokes are wider than that is fine
-SEEN = 36.0  # levels beyond the picture's own range around a pixel that noise does not reach
-UNCHANGED = 24.0  # levels within which a pixel counts as the same
-LEAST_SAME = 0.3  # share of a copy that is not drawn over
-LEAST_LIKENESS = 0.75  # correlation of that part with the picture
-REACH = 4  # pixels from a stroke's middle to its edge, or to more of its middle
-GAP = 1  # pixels of a stroke's inside that may look unchanged, each way
-CROWD = 6  # seen pixels of 5 × 5 from which on it is no speck
-TWO_TONES, TONE = 0.95, 24  # a mask has so many pixels so near to black or white
-COARSEST, NOISE = 50, 1.3  # JPEG's quality, and how much of its noise is still noise
-MIDDLE = 0.8  # of the largest change around it: there a stroke covers a pixel wholly
-GREY = np.array((0.299, 0.587, 0.114), dtype=np.float32)
-TO_YCC = np.array((2 * GREY, (-0.169, -0.331, 0.5), (0.5, -0.419, -0.081)), dtype=np.float32)
+MAX_COMPARED_SIDE = 768  # pixels compared along a side: strokes are wider than that is fine
+#: Levels beyond the picture's own range around a pixel that noise does not reach.
+MIN_STROKE_LEVELS = 36.0
+UNCHANGED_LEVELS = 24.0  # levels within which a pixel counts as the same
+MIN_UNCHANGED_SHARE = 0.3  # share of a copy that is not drawn over
+MIN_COPY_CORRELATION = 0.75  # correlation of that part with the picture
+STROKE_REACH_PIXELS = 4  # pixels from a stroke's middle to its edge, or to more of its middle
+STROKE_GAP_PIXELS = 1  # pixels of a stroke's inside that may look unchanged, each way
+MIN_CROWD_PIXELS = 6  # seen pixels of 5 × 5 from which on it is no speck
+MIN_TWO_TONE_SHARE, TONE_LEVELS = 0.95, 24  # a mask has so many pixels so near to black or white
+MIN_JPEG_QUALITY, JPEG_NOISE_FACTOR = (
+    50,
+    1.3,
+)  # JPEG's quality, and how much of its noise is still noise
+STROKE_MIDDLE_SHARE = 0.8  # of the largest change around it: there a stroke covers a pixel wholly
+GREY_WEIGHTS = np.array((0.299, 0.587, 0.114), dtype=np.float32)
+RGB_TO_YCC = np.array(
+    (2 * GREY_WEIGHTS, (-0.169, -0.331, 0.5), (0.5, -0.419, -0.081)), dtype=np.float32
+)
 """RGB to JPEG's own brightness, twice, and colours."""
 
 
-def strokes(picture: Image.Image, copy: Image.Image) -> Image.Image | None:
+def find_strokes(image: Image.Image, copy: Image.Image) -> Image.Image | None:
     """Mark what was drawn on a copy of an RGB picture; `L` 0 or 255 of the picture's size.
 
     None where it is no copy of it, but a mask or another picture. Black where nothing was drawn.
     """
-    drawn_on = copy.convert("RGB")
-    if _is_mask(drawn_on):
+    copy_rgb = copy.convert("RGB")
+    if _is_mask(copy_rgb):
         return None
-    place = find_place(picture, drawn_on)
+    place = find_place(image, copy_rgb)
     if place is None:
         return None
-    before, after = _laid_over(picture, drawn_on, place)
-    beyond = _beyond(before, after)
-    if not _is_copy(before, after, beyond):
+    source_pixels, copy_pixels = _align_copy(image, copy_rgb, place)
+    excess_levels = _levels_beyond_range(source_pixels, copy_pixels)
+    if not _is_copy(source_pixels, copy_pixels, excess_levels):
         return None
-    return _placed(_coverage(before, after, beyond), picture.size, place)
+    return _place_coverage(
+        _stroke_coverage(source_pixels, copy_pixels, excess_levels), image.size, place
+    )
 
 
 def _is_mask(copy: Image.Image) -> bool:
     """Whether it has nothing but black and white, as masks do and copies of pictures do not."""
     values = np.asarray(copy, dtype=np.int16)
-    toned = (values <= TONE).all(axis=-1) | (values >= 255 - TONE).all(axis=-1)
-    return bool(toned.mean() >= TWO_TONES)
+    two_tone_pixels = (values <= TONE_LEVELS).all(axis=-1) | (values >= 255 - TONE_LEVELS).all(
+        axis=-1
+    )
+    return bool(two_tone_pixels.mean() >= MIN_TWO_TONE_SHARE)
 
 
-def _laid_over(
-    picture: Image.Image, copy: Image.Image, place: Place
+def _align_copy(
+    image: Image.Image, copy: Image.Image, place: Place
 ) -> tuple[FloatArray, FloatArray]:
     """Bring the copy, and the part of the picture that it shows, to one size: the smaller one."""
     left, top, right, bottom = place
     scale = min(
         1.0,
         copy.width / (right - left),
-        LARGEST_SIDE / max(right - left, bottom - top),
+        MAX_COMPARED_SIDE / max(right - left, bottom - top),
     )
     size = (max(8, round((right - left) * scale)), max(8, round((bottom - top) * scale)))
-    before = picture.resize(size, Image.Resampling.BICUBIC, box=place, reducing_gap=None)
-    after = copy.resize(size, Image.Resampling.BICUBIC)
-    old, new = (np.asarray(one, dtype=np.float32) for one in (before, after))
-    shift = np.median(new - old, axis=(0, 1))
-    return old, new - np.clip(shift, -UNCHANGED, UNCHANGED)
+    source_crop = image.resize(size, Image.Resampling.BICUBIC, box=place, reducing_gap=None)
+    resized_copy = copy.resize(size, Image.Resampling.BICUBIC)
+    source_pixels, copy_pixels = (
+        np.asarray(aligned_image, dtype=np.float32) for aligned_image in (source_crop, resized_copy)
+    )
+    shift = np.median(copy_pixels - source_pixels, axis=(0, 1))
+    return source_pixels, copy_pixels - np.clip(shift, -UNCHANGED_LEVELS, UNCHANGED_LEVELS)
 
 
-def _beyond(before: FloatArray, after: FloatArray) -> FloatArray:
+def _levels_beyond_range(source_pixels: FloatArray, copy_pixels: FloatArray) -> FloatArray:
     """Measure by how many levels each pixel leaves the range of its neighbours in the picture."""
-    around = sliding_window_view(np.pad(before, ((1, 1), (1, 1), (0, 0)), "edge"), (3, 3), (0, 1))
+    around = sliding_window_view(
+        np.pad(source_pixels, ((1, 1), (1, 1), (0, 0)), "edge"), (3, 3), (0, 1)
+    )
     low, high = around.min(axis=(-1, -2)), around.max(axis=(-1, -2))
-    away: FloatArray = np.maximum(np.maximum(after - high, low - after), 0).max(axis=-1)
-    return away
+    excess_levels: FloatArray = np.maximum(
+        np.maximum(copy_pixels - high, low - copy_pixels), 0
+    ).max(axis=-1)
+    return excess_levels
 
 
-def _is_copy(before: FloatArray, after: FloatArray, beyond: FloatArray) -> bool:
+def _is_copy(source_pixels: FloatArray, copy_pixels: FloatArray, excess_levels: FloatArray) -> bool:
     """Whether what was not drawn over is the picture."""
-    same = beyond < UNCHANGED
-    if same.mean() < LEAST_SAME:
+    unchanged_pixels = excess_levels < UNCHANGED_LEVELS
+    if unchanged_pixels.mean() < MIN_UNCHANGED_SHARE:
         return False
-    old, new = before[same] @ GREY, after[same] @ GREY
-    if old.std() < 1 or new.std() < 1:
-        return bool(old.std() < 1 and new.std() < 1 and same.mean() > 0.5)
-    return bool(np.corrcoef(old, new)[0, 1] >= LEAST_LIKENESS)
+    source_greys, copy_greys = (
+        source_pixels[unchanged_pixels] @ GREY_WEIGHTS,
+        copy_pixels[unchanged_pixels] @ GREY_WEIGHTS,
+    )
+    if source_greys.std() < 1 or copy_greys.std() < 1:
+        return bool(
+            source_greys.std() < 1 and copy_greys.std() < 1 and unchanged_pixels.mean() > 0.5
+        )
+    return bool(np.corrcoef(source_greys, copy_greys)[0, 1] >= MIN_COPY_CORRELATION)
 
 
-def _coverage(before: FloatArray, after: FloatArray, beyond: FloatArray) -> FloatArray:
+def _stroke_coverage(
+    source_pixels: FloatArray, copy_pixels: FloatArray, excess_levels: FloatArray
+) -> FloatArray:
     """Tell how much of each pixel a stroke covers, 0–1, half at its edge.
 
     That is how far the pixel went towards the ink, which is seen in the stroke's middle.
     Brightness counts more than colour, whose edges JPEG keeps at half the resolution.
     """
-    seen = beyond >= np.maximum(SEEN, NOISE * _noise(before))
-    crowd = sliding_window_view(np.pad(seen, 2), (5, 5)).sum(axis=(-1, -2))
-    seen &= crowd >= CROWD
-    ground, shown = before @ TO_YCC.T, after @ TO_YCC.T
-    change = shown - ground
+    stroke_pixels = excess_levels >= np.maximum(
+        MIN_STROKE_LEVELS, JPEG_NOISE_FACTOR * _jpeg_noise(source_pixels)
+    )
+    crowd = sliding_window_view(np.pad(stroke_pixels, 2), (5, 5)).sum(axis=(-1, -2))
+    stroke_pixels &= crowd >= MIN_CROWD_PIXELS
+    source_ycc, copy_ycc = source_pixels @ RGB_TO_YCC.T, copy_pixels @ RGB_TO_YCC.T
+    change = copy_ycc - source_ycc
     extent = np.sqrt((change**2).sum(axis=-1))
-    middle = seen & (extent >= MIDDLE * _widened(np.where(seen, extent, 0), REACH))
-    count = _summed(middle[..., None].astype(np.float32), REACH)
-    ink = _summed(shown * middle[..., None], REACH) / np.maximum(count, 1)
-    whole = np.where(count > 0, ink - ground, 0)
-    length = (whole**2).sum(axis=-1)
-    along = (change * whole).sum(axis=-1)
-    share = np.divide(along, length, out=np.zeros_like(along), where=length > 0)
+    middle = stroke_pixels & (
+        extent
+        >= STROKE_MIDDLE_SHARE
+        * _box_maximum(np.where(stroke_pixels, extent, 0), STROKE_REACH_PIXELS)
+    )
+    count = _box_sum(middle[..., None].astype(np.float32), STROKE_REACH_PIXELS)
+    ink = _box_sum(copy_ycc * middle[..., None], STROKE_REACH_PIXELS) / np.maximum(count, 1)
+    ink_change = np.where(count > 0, ink - source_ycc, 0)
+    length = (ink_change**2).sum(axis=-1)
+    projection = (change * ink_change).sum(axis=-1)
+    share = np.divide(projection, length, out=np.zeros_like(projection), where=length > 0)
     share = np.clip(share, 0, 1)
-    covered: FloatArray = np.maximum(share, _narrowed(_widened(share, GAP), GAP))
-    return covered
+    coverage: FloatArray = np.maximum(
+        share, _box_minimum(_box_maximum(share, STROKE_GAP_PIXELS), STROKE_GAP_PIXELS)
+    )
+    return coverage
 
 
-def _noise(before: FloatArray) -> FloatArray:
+def _jpeg_noise(source_pixels: FloatArray) -> FloatArray:
     """Measure how far JPEG at its coarsest, which halves the colours, takes pixels from before."""
-    picture = Image.fromarray(np.rint(np.clip(before, 0, 255)).astype(np.uint8))
+    image = Image.fromarray(np.rint(np.clip(source_pixels, 0, 255)).astype(np.uint8))
     file = io.BytesIO()
-    picture.save(file, "JPEG", quality=COARSEST, subsampling="4:2:0")
+    image.save(file, "JPEG", quality=MIN_JPEG_QUALITY, subsampling="4:2:0")
     with Image.open(file) as coarse:
-        away = np.abs(np.asarray(coarse, dtype=np.float32) - before).max(axis=-1)
-    return _widened(away, 2)
+        noise_levels = np.abs(np.asarray(coarse, dtype=np.float32) - source_pixels).max(axis=-1)
+    return _box_maximum(noise_levels, 2)
 
 
-def _summed(values: FloatArray, reach: int) -> FloatArray:
+def _box_sum(values: FloatArray, reach: int) -> FloatArray:
     """Give each place of [h, w, c] the sum within a square of `reach` pixels around it."""
     size = 2 * reach + 1
-    padded = np.pad(values, ((reach + 1, reach), (reach + 1, reach), (0, 0))).astype(np.float64)
-    sums = padded.cumsum(axis=0).cumsum(axis=1)
+    padded_values = np.pad(values, ((reach + 1, reach), (reach + 1, reach), (0, 0))).astype(
+        np.float64
+    )
+    sums = padded_values.cumsum(axis=0).cumsum(axis=1)
     total = sums[size:, size:] - sums[:-size, size:] - sums[size:, :-size] + sums[:-size, :-size]
     area: FloatArray = total.astype(np.float32)
     return area
 
 
-def _widened(values: FloatArray, reach: int) -> FloatArray:
+def _box_maximum(values: FloatArray, reach: int) -> FloatArray:
     """Give each place the largest value within a square of `reach` pixels around it."""
     for axis in (0, 1):
-        pad = [(reach, reach) if axis == one else (0, 0) for one in (0, 1)]
+        pad = [(reach, reach) if axis == dimension else (0, 0) for dimension in (0, 1)]
         values = sliding_window_view(np.pad(values, pad), 2 * reach + 1, axis).max(axis=-1)
     return values
 
 
-def _narrowed(values: FloatArray, reach: int) -> FloatArray:
+def _box_minimum(values: FloatArray, reach: int) -> FloatArray:
     """Give each place the smallest value within a square of `reach` pixels around it."""
-    return 1 - _widened(1 - values, reach)
+    return 1 - _box_maximum(1 - values, reach)
 
 
-def _placed(covered: FloatArray, size: tuple[int, int], place: Place) -> Image.Image:
+def _place_coverage(coverage: FloatArray, size: tuple[int, int], place: Place) -> Image.Image:
     """Scale coverage to where the copy lies in the picture, and cut it at half."""
     left, top, right, bottom = (round(edge) for edge in place)
-    part = Image.fromarray(np.rint(covered * 255).astype(np.uint8))
-    scaled = part.resize((right - left, bottom - top), Image.Resampling.BICUBIC)
+    part = Image.fromarray(np.rint(coverage * 255).astype(np.uint8))
+    scaled_part = part.resize((right - left, bottom - top), Image.Resampling.BICUBIC)
     mask = Image.new("L", size, 0)
-    mask.paste(scaled.point([0] * 128 + [255] * 128), (left, top))
+    mask.paste(scaled_part.point([0] * 128 + [255] * 128), (left, top))
     return mask

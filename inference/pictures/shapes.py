@@ -24,21 +24,28 @@ from types import MappingProxyType
 from PIL import Image
 
 from inference.pictures.errors import UnreadableMask
-from inference.pictures.figures import Ellipse, Length, Rectangle, Shape, Side, Thing
+from inference.pictures.figures import (
+    EdgeStrip,
+    Ellipse,
+    MaskShape,
+    Rectangle,
+    SegmentedObject,
+    ShapeLength,
+)
 from inference.pictures.regions import Size
 
 #: Rows and columns of the lettered grid.
-CELLS = 5
-LETTERS = "ABCDE"
+GRID_CELLS = 5
+COLUMN_LETTERS = "ABCDE"
 
-_SIGN = re.compile(r"\s*[+,;]\s*|\s+-\s*|-\s+")
-_LENGTH = re.compile(r"r?(\d+(?:\.\d+)?)\s*(%|px)")
-_CELL = re.compile(r"([a-z])(\d+)(?:-([a-z])(\d+))?")
-_QUOTED = re.compile(r"[\"“”„«»]\s*([^\"“”„«»]+?)\s*[\"“”„«»]")
-_HELD = re.compile(r"\x00(\d+)\x00")
+_SIGN_PATTERN = re.compile(r"\s*[+,;]\s*|\s+-\s*|-\s+")
+_LENGTH_PATTERN = re.compile(r"r?(\d+(?:\.\d+)?)\s*(%|px)")
+_CELL_PATTERN = re.compile(r"([a-z])(\d+)(?:-([a-z])(\d+))?")
+_QUOTED_PATTERN = re.compile(r"[\"“”„«»]\s*([^\"“”„«»]+?)\s*[\"“”„«»]")
+_PLACEHOLDER_PATTERN = re.compile(r"\x00(\d+)\x00")
 """What stands for quoted words while signs are looked for."""
 SUBJECT, FACE = "subject", "face"
-_SIDES = MappingProxyType(
+_EDGE_BY_WORD = MappingProxyType(
     {
         "left": "left",
         "right": "right",
@@ -52,8 +59,8 @@ _SIDES = MappingProxyType(
 )
 
 
-def draw(
-    text: str, size: Size, found: Mapping[str, Image.Image] = MappingProxyType({})
+def draw_mask(
+    text: str, size: Size, object_masks: Mapping[str, Image.Image] = MappingProxyType({})
 ) -> Image.Image:
     """Draw the mask that words describe, for a picture of a size; `L`, 0 or 255.
 
@@ -62,14 +69,14 @@ def draw(
     Raises:
         UnreadableMask: the words cannot be read, or mark no pixel; says what to write.
     """
-    terms = parse(text)
+    terms = parse_mask_terms(text)
     mask = Image.new("L", size, 0 if terms[0][0] else 255)
     for adds, shape in terms:
         grey = 255 if adds else 0
-        if isinstance(shape, Thing):
-            mask.paste(grey, mask=shape.cover(found))
+        if isinstance(shape, SegmentedObject):
+            mask.paste(grey, mask=shape.object_mask(object_masks))
         else:
-            shape.paint(mask, grey)
+            shape.paint_mask(mask, grey)
     if mask.getbbox() is None:
         raise UnreadableMask(
             f"“{text.strip()}” marks no pixel of a picture of {size[0]} × {size[1]}: mark more."
@@ -77,151 +84,162 @@ def draw(
     return mask
 
 
-def things(text: str) -> tuple[str, ...]:
+def named_objects(text: str) -> tuple[str, ...]:
     """List what must be found in the picture before the words can be drawn, each once.
 
     Raises:
         UnreadableMask: the words cannot be read.
     """
-    return tuple(dict.fromkeys(one.name for _, one in parse(text) if isinstance(one, Thing)))
+    return tuple(
+        dict.fromkeys(
+            shape.name for _, shape in parse_mask_terms(text) if isinstance(shape, SegmentedObject)
+        )
+    )
 
 
-def parse(text: str) -> list[tuple[bool, Shape | Thing]]:
+def parse_mask_terms(text: str) -> list[tuple[bool, MaskShape | SegmentedObject]]:
     """Read words into shapes in their order, each with whether it adds (else it subtracts).
 
     Raises:
         UnreadableMask: the words cannot be read; says which and what to write.
     """
-    quoted = [match[1].lower() for match in _QUOTED.finditer(text)]
+    quoted_texts = [match[1].lower() for match in _QUOTED_PATTERN.finditer(text)]
     numbers = count()
-    held = _QUOTED.sub(lambda _: f"\x00{next(numbers)}\x00", text.replace("\x00", " "))
-    words = " ".join(held.lower().split())
-    if not words:
+    placeholder_text = _QUOTED_PATTERN.sub(
+        lambda _: f"\x00{next(numbers)}\x00", text.replace("\x00", " ")
+    )
+    normalised_text = " ".join(placeholder_text.lower().split())
+    if not normalised_text:
         raise UnreadableMask("The mask has no words. Write for example: left 30%.")
-    terms: list[tuple[bool, Shape | Thing]] = []
+    terms: list[tuple[bool, MaskShape | SegmentedObject]] = []
     sign, begin = "+", 0
-    if first := re.match(r"[-+]\s*", words):
-        sign, begin = first[0].strip(), first.end()
-    for match in _SIGN.finditer(words, begin):
-        terms.append((sign != "-", _term(words[begin : match.start()], quoted)))
+    if sign_match := re.match(r"[-+]\s*", normalised_text):
+        sign, begin = sign_match[0].strip(), sign_match.end()
+    for match in _SIGN_PATTERN.finditer(normalised_text, begin):
+        terms.append(
+            (sign != "-", _parse_term(normalised_text[begin : match.start()], quoted_texts))
+        )
         sign, begin = match[0].strip(), match.end()
-    terms.append((sign != "-", _term(words[begin:], quoted)))
+    terms.append((sign != "-", _parse_term(normalised_text[begin:], quoted_texts)))
     return terms
 
 
-def _term(words: str, quoted: list[str]) -> Shape | Thing:
+def _parse_term(text: str, quoted_texts: list[str]) -> MaskShape | SegmentedObject:
     """Read one term; quoted words, which were taken out, are found by their number."""
-    if match := _HELD.fullmatch(words):
-        return Thing(" ".join(quoted[int(match[1])].split()))
-    return _THINGS.get(words) or _shape(_HELD.sub(lambda match: quoted[int(match[1])], words))
+    if match := _PLACEHOLDER_PATTERN.fullmatch(text):
+        return SegmentedObject(" ".join(quoted_texts[int(match[1])].split()))
+    return _OBJECT_BY_WORD.get(text) or _parse_shape(
+        _PLACEHOLDER_PATTERN.sub(lambda match: quoted_texts[int(match[1])], text)
+    )
 
 
-def _shape(words: str) -> Shape:
+def _parse_shape(text: str) -> MaskShape:
     """Read one shape."""
-    name, _, rest = words.partition(" ")
-    if name in _SIDES:
-        return Side(_SIDES[name], *_lengths(words, rest, 1, f"{name} 30%"))
-    if name in _READERS:
-        return _READERS[name](words, rest)
-    if match := _CELL.fullmatch(words.replace(" ", "")):
-        return _cells(words, match)
+    name, _, arguments = text.partition(" ")
+    if name in _EDGE_BY_WORD:
+        return EdgeStrip(_EDGE_BY_WORD[name], *_parse_lengths(text, arguments, 1, f"{name} 30%"))
+    if name in _SHAPE_PARSERS:
+        return _SHAPE_PARSERS[name](text, arguments)
+    if match := _CELL_PATTERN.fullmatch(text.replace(" ", "")):
+        return _parse_cells(text, match)
     raise UnreadableMask(
-        f"There is no shape “{words}”. Write for example: left 30%, circle 50% 40% r20%, "
+        f"There is no shape “{text}”. Write for example: left 30%, circle 50% 40% r20%, "
         "B2-D4, subject, background, face or all; name other things in quotation marks."
     )
 
 
-def _circle(words: str, rest: str) -> Shape:
-    x, y, radius = _lengths(words, rest, 3, "circle 50% 40% r20%")
+def _parse_circle(text: str, arguments: str) -> MaskShape:
+    x, y, radius = _parse_lengths(text, arguments, 3, "circle 50% 40% r20%")
     return Ellipse(x, y, radius)
 
 
-def _ellipse(words: str, rest: str) -> Shape:
-    return Ellipse(*_lengths(words, rest, 4, "ellipse 50% 40% 30% 20%"))
+def _parse_ellipse(text: str, arguments: str) -> MaskShape:
+    return Ellipse(*_parse_lengths(text, arguments, 4, "ellipse 50% 40% 30% 20%"))
 
 
-def _rectangle(words: str, rest: str) -> Shape:
-    left, top, right, bottom = _lengths(words, rest, 4, "rect 10% 10% 60% 50%")
+def _parse_rectangle(text: str, arguments: str) -> MaskShape:
+    left, top, right, bottom = _parse_lengths(text, arguments, 4, "rect 10% 10% 60% 50%")
     for near, far in ((left, right), (top, bottom)):
         if near.percent == far.percent and near.value >= far.value:
             raise UnreadableMask(
-                f"“{words}” ends before it begins: write left, top, right, bottom, "
+                f"“{text}” ends before it begins: write left, top, right, bottom, "
                 "as in rect 10% 10% 60% 50%."
             )
     return Rectangle(left, top, right, bottom)
 
 
-def _all(words: str, rest: str) -> Shape:
-    if rest:
-        raise UnreadableMask(f"“{words}”: all stands alone; put + or - after it.")
-    none, whole = Length(0, True), Length(100, True)
+def _parse_all(text: str, arguments: str) -> MaskShape:
+    if arguments:
+        raise UnreadableMask(f"“{text}”: all stands alone; put + or - after it.")
+    none, whole = ShapeLength(0, True), ShapeLength(100, True)
     return Rectangle(none, none, whole, whole)
 
 
-_THINGS = MappingProxyType(
+_OBJECT_BY_WORD = MappingProxyType(
     {
-        "subject": Thing(SUBJECT),
-        "background": Thing(SUBJECT, inverted=True),
-        "face": Thing(FACE),
-        "faces": Thing(FACE),
+        "subject": SegmentedObject(SUBJECT),
+        "background": SegmentedObject(SUBJECT, inverted=True),
+        "face": SegmentedObject(FACE),
+        "faces": SegmentedObject(FACE),
     }
 )
-_READERS: Mapping[str, Callable[[str, str], Shape]] = MappingProxyType(
+_SHAPE_PARSERS: Mapping[str, Callable[[str, str], MaskShape]] = MappingProxyType(
     {
-        "circle": _circle,
-        "ellipse": _ellipse,
-        "rect": _rectangle,
-        "rectangle": _rectangle,
-        "all": _all,
+        "circle": _parse_circle,
+        "ellipse": _parse_ellipse,
+        "rect": _parse_rectangle,
+        "rectangle": _parse_rectangle,
+        "all": _parse_all,
     }
 )
 
 
-def _cells(words: str, match: re.Match[str]) -> Rectangle:
+def _parse_cells(text: str, match: re.Match[str]) -> Rectangle:
     """Read a cell, or two opposite corners of a block of them in any order."""
     letter, digit, other_letter, other_digit = match.groups()
-    columns = sorted(_column(words, one) for one in (letter, other_letter or letter))
-    rows = sorted(_row(words, one) for one in (digit, other_digit or digit))
-    share = 100 / CELLS
+    columns = sorted(_column_index(text, label) for label in (letter, other_letter or letter))
+    rows = sorted(_row_index(text, label) for label in (digit, other_digit or digit))
+    share = 100 / GRID_CELLS
     return Rectangle(
-        Length(columns[0] * share, True),
-        Length(rows[0] * share, True),
-        Length((columns[1] + 1) * share, True),
-        Length((rows[1] + 1) * share, True),
+        ShapeLength(columns[0] * share, True),
+        ShapeLength(rows[0] * share, True),
+        ShapeLength((columns[1] + 1) * share, True),
+        ShapeLength((rows[1] + 1) * share, True),
     )
 
 
-def _column(words: str, letter: str) -> int:
-    column = LETTERS.find(letter.upper())
+def _column_index(text: str, letter: str) -> int:
+    column = COLUMN_LETTERS.find(letter.upper())
     if column < 0:
         raise UnreadableMask(
-            f"“{words}”: the grid has the columns {LETTERS[0]} to {LETTERS[-1]}, as in B2-D4."
+            f"“{text}”: the grid has the columns {COLUMN_LETTERS[0]} to {COLUMN_LETTERS[-1]}, as "
+            "in B2-D4."
         )
     return column
 
 
-def _row(words: str, digits: str) -> int:
-    if not 1 <= int(digits) <= CELLS:
-        raise UnreadableMask(f"“{words}”: the grid has the rows 1 to {CELLS}, as in B2-D4.")
+def _row_index(text: str, digits: str) -> int:
+    if not 1 <= int(digits) <= GRID_CELLS:
+        raise UnreadableMask(f"“{text}”: the grid has the rows 1 to {GRID_CELLS}, as in B2-D4.")
     return int(digits) - 1
 
 
-def _lengths(words: str, rest: str, count: int, example: str) -> list[Length]:
+def _parse_lengths(text: str, arguments: str, count: int, example: str) -> list[ShapeLength]:
     """Read exactly so many lengths."""
-    parts = rest.replace(" %", "%").replace(" px", "px").replace("r ", "r").split()
+    parts = arguments.replace(" %", "%").replace(" px", "px").replace("r ", "r").split()
     if len(parts) != count:
         number = "one length" if count == 1 else f"{count} lengths"
-        raise UnreadableMask(f"“{words}” needs {number}. Write for example: {example}.")
-    return [_length(words, part, example) for part in parts]
+        raise UnreadableMask(f"“{text}” needs {number}. Write for example: {example}.")
+    return [_parse_length(text, part, example) for part in parts]
 
 
-def _length(words: str, part: str, example: str) -> Length:
-    match = _LENGTH.fullmatch(part)
+def _parse_length(text: str, part: str, example: str) -> ShapeLength:
+    match = _LENGTH_PATTERN.fullmatch(part)
     if match is None:
         raise UnreadableMask(
-            f"“{words}”: {part} is no length. Use % or px. Write for example: {example}."
+            f"“{text}”: {part} is no length. Use % or px. Write for example: {example}."
         )
     value, percent = float(match[1]), match[2] == "%"
     if percent and value > 100:
-        raise UnreadableMask(f"“{words}”: {part} is more than the whole picture.")
-    return Length(value, percent)
+        raise UnreadableMask(f"“{text}”: {part} is more than the whole picture.")
+    return ShapeLength(value, percent)

@@ -15,16 +15,16 @@ import numpy as np
 from PIL import Image
 
 from inference.pictures import gaussian
-from inference.pictures.arrays import FloatArray, to_picture
+from inference.pictures.arrays import FloatArray, to_image
 from inference.pictures.regions import Size
 
 #: σ in pixels of the last blur over the composite mask.
-FINAL_BLUR = 4.0
+FINAL_BLUR_SIGMA = 4.0
 #: The percentile filters over the latent difference: from and to, as shares of the weight.
-FILTERS = ((0.9, 1.0), (0.25, 0.75))
+PERCENTILE_RANGES = ((0.9, 1.0), (0.25, 0.75))
 FILTER_SIGMA, FILTER_RADIUS = 1.5, 2  # latent cells
 
-_TINY = 1e-5
+_MIN_LATENT_LENGTH = 1e-5
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class SoftSettings:
 
 
 def blend_latents(
-    original: FloatArray,
-    repainted: FloatArray,
+    original_latent: FloatArray,
+    repainted_latent: FloatArray,
     mask: FloatArray,
     sigma: float,
     settings: SoftSettings,
@@ -59,18 +59,21 @@ def blend_latents(
     step (σ 0) is to be left unblended.
     """
     share = mask ** (sigma**settings.blend_power * settings.blend_scale)
-    blended = original * (1 - share) + repainted * share
+    blended_latent = original_latent * (1 - share) + repainted_latent * share
     power = settings.detail
-    wanted = (_length(original) ** power * (1 - share) + _length(repainted) ** power * share) ** (
-        1 / power
+    target_length = (
+        _latent_length(original_latent) ** power * (1 - share)
+        + _latent_length(repainted_latent) ** power * share
+    ) ** (1 / power)
+    stretched_latent: FloatArray = blended_latent * (
+        target_length / (_latent_length(blended_latent) + _MIN_LATENT_LENGTH)
     )
-    stretched: FloatArray = blended * (wanted / (_length(blended) + _TINY))
-    return stretched
+    return stretched_latent
 
 
 def composite_mask(
-    original: FloatArray,
-    repainted: FloatArray,
+    original_latent: FloatArray,
+    repainted_latent: FloatArray,
     mask: FloatArray,
     size: Size,
     settings: SoftSettings,
@@ -82,14 +85,16 @@ def composite_mask(
     scalar = 1 - np.clip(mask, 0, 1) ** (settings.blend_scale / 2)
     scalar = 0.5 * (1 - settings.mask_influence) + scalar * settings.mask_influence
     scalar = scalar / (1.00001 - scalar)
-    distance = _length(repainted - original)
-    for low, high in FILTERS:
+    distance = _latent_length(repainted_latent - original_latent)
+    for low, high in PERCENTILE_RANGES:
         distance = percentile_filter(distance, low, high)
     relative = distance / np.maximum(settings.difference_threshold * scalar, 1e-12)
-    kept = smootherstep(1 / (1 + relative**settings.difference_contrast))
-    changed = to_picture(1 - kept).resize(size, Image.Resampling.BICUBIC)
-    blurred = gaussian.blur(np.asarray(changed, dtype=np.float32), FINAL_BLUR, FINAL_BLUR)
-    return to_picture(blurred / 255)
+    original_share = smootherstep(1 / (1 + relative**settings.difference_contrast))
+    change_mask = to_image(1 - original_share).resize(size, Image.Resampling.BICUBIC)
+    blurred_mask = gaussian.blur_array(
+        np.asarray(change_mask, dtype=np.float32), FINAL_BLUR_SIGMA, FINAL_BLUR_SIGMA
+    )
+    return to_image(blurred_mask / 255)
 
 
 def smootherstep(x: FloatArray) -> FloatArray:
@@ -108,26 +113,32 @@ def percentile_filter(values: FloatArray, low: float, high: float) -> FloatArray
     the border weigh nothing. `low` and `high` are shares of the weight, 0–1.
     """
     radius = FILTER_RADIUS
-    taps = gaussian.kernel(FILTER_SIGMA, 2 * radius + 1)
+    taps = gaussian.gaussian_kernel(FILTER_SIGMA, 2 * radius + 1)
     weights = np.broadcast_to(np.outer(taps, taps), (*values.shape, len(taps), len(taps)))
-    near = _windows(np.pad(values.astype(np.float64), radius), radius)
-    inside = _windows(np.pad(np.ones(values.shape), radius), radius)
+    neighbours = _sliding_windows(np.pad(values.astype(np.float64), radius), radius)
+    inside_windows = _sliding_windows(np.pad(np.ones(values.shape), radius), radius)
     flat = (*values.shape, -1)
-    near, weights = near.reshape(flat), (weights * inside).reshape(flat)
-    order = np.argsort(near, axis=-1, kind="stable")
-    near = np.take_along_axis(near, order, axis=-1)
-    upto = np.cumsum(np.take_along_axis(weights, order, axis=-1), axis=-1)
-    total = upto[..., -1:]
-    before = np.concatenate([np.zeros_like(total), upto[..., :-1]], axis=-1)
-    share = np.clip(np.minimum(upto, high * total) - np.maximum(before, low * total), 0, None)
-    mean: FloatArray = ((near * share).sum(-1) / share.sum(-1)).astype(np.float32)
+    neighbours, weights = neighbours.reshape(flat), (weights * inside_windows).reshape(flat)
+    order = np.argsort(neighbours, axis=-1, kind="stable")
+    neighbours = np.take_along_axis(neighbours, order, axis=-1)
+    cumulative_weights = np.cumsum(np.take_along_axis(weights, order, axis=-1), axis=-1)
+    total = cumulative_weights[..., -1:]
+    preceding_weights = np.concatenate(
+        [np.zeros_like(total), cumulative_weights[..., :-1]], axis=-1
+    )
+    share = np.clip(
+        np.minimum(cumulative_weights, high * total) - np.maximum(preceding_weights, low * total),
+        0,
+        None,
+    )
+    mean: FloatArray = ((neighbours * share).sum(-1) / share.sum(-1)).astype(np.float32)
     return mean
 
 
-def _windows(padded: gaussian.Float64Array, radius: int) -> gaussian.Float64Array:
+def _sliding_windows(padded_values: gaussian.Float64Array, radius: int) -> gaussian.Float64Array:
     side = 2 * radius + 1
-    return np.lib.stride_tricks.sliding_window_view(padded, (side, side))
+    return np.lib.stride_tricks.sliding_window_view(padded_values, (side, side))
 
 
-def _length(latent: FloatArray) -> FloatArray:
+def _latent_length(latent: FloatArray) -> FloatArray:
     return np.asarray(np.sqrt((latent.astype(np.float64) ** 2).sum(axis=0)), dtype=np.float32)

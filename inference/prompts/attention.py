@@ -11,12 +11,14 @@ from itertools import groupby
 ROUND_WEIGHT = 1.1  # what one pair of round brackets multiplies by; a square pair divides by it
 
 #: What the grammar tells apart: an escape, a weight that closes a bracket, a sign, plain text.
-TOKEN = re.compile(r"\\[()\[\]\\]?|:\s*(?P<weight>[+-]?[.\d]+)\s*\)|[()\[\]:]|[^\\()\[\]:]+")
-_BREAK = re.compile(r"\s*\bBREAK\b\s*")
+ATTENTION_TOKEN = re.compile(
+    r"\\[()\[\]\\]?|:\s*(?P<weight>[+-]?[.\d]+)\s*\)|[()\[\]:]|[^\\()\[\]:]+"
+)
+_BREAK_WORD = re.compile(r"\s*\bBREAK\b\s*")
 
 
 @dataclass(frozen=True)
-class Piece:
+class WeightedText:
     """A run of text with one weight (1.0 is plain; any sign, always finite)."""
 
     text: str
@@ -24,12 +26,12 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Break:
+class ChunkBreak:
     """The place where the text after it starts a new chunk of tokens."""
 
 
 @dataclass
-class _Draft:
+class _WeightDraft:
     """Texts and weights under construction, with the positions of the brackets still open."""
 
     texts: list[str | None] = field(default_factory=list)  # None is a break
@@ -37,22 +39,22 @@ class _Draft:
     round: list[int] = field(default_factory=list)
     square: list[int] = field(default_factory=list)
 
-    def literal(self, text: str) -> None:
-        for number, part in enumerate(_BREAK.split(text)):
+    def add_literal(self, text: str) -> None:
+        for number, part in enumerate(_BREAK_WORD.split(text)):
             if number:
-                self.append(None)
+                self.append_text(None)
             if part:
-                self.append(part)
+                self.append_text(part)
 
-    def append(self, text: str | None) -> None:
+    def append_text(self, text: str | None) -> None:
         self.texts.append(text)
         self.weights.append(1.0)
 
-    def multiply(self, start: int, factor: float) -> None:
+    def multiply_weights(self, start: int, factor: float) -> None:
         self.weights[start:] = [weight * factor for weight in self.weights[start:]]
 
 
-def parse_attention(text: str) -> tuple[Piece | Break, ...]:
+def parse_attention(text: str) -> tuple[WeightedText | ChunkBreak, ...]:
     """Split a prompt into pieces of equal weight.
 
     `(x)` weighs 1.1 times more, `[x]` 1.1 times less, `(x:1.3)` 1.3 times; nested brackets
@@ -60,21 +62,21 @@ def parse_attention(text: str) -> tuple[Piece | Break, ...]:
     the end of the prompt. A number that is none is plain text. BREAK stays a break inside any
     bracket. Neighbours of equal weight are one piece. No text is no piece.
     """
-    draft = _Draft()
-    for match in TOKEN.finditer(text):
-        _read(draft, match)
+    draft = _WeightDraft()
+    for match in ATTENTION_TOKEN.finditer(text):
+        _apply_token(draft, match)
     for start in draft.round:
-        draft.multiply(start, ROUND_WEIGHT)
+        draft.multiply_weights(start, ROUND_WEIGHT)
     for start in draft.square:
-        draft.multiply(start, 1 / ROUND_WEIGHT)
-    return tuple(_merged(draft))
+        draft.multiply_weights(start, 1 / ROUND_WEIGHT)
+    return tuple(_merge_runs(draft))
 
 
-def _read(draft: _Draft, match: re.Match[str]) -> None:
+def _apply_token(draft: _WeightDraft, match: re.Match[str]) -> None:
     mark, weight = match[0], match["weight"]
     if mark[0] == "\\":
         # A lone backslash vanishes, as it does in the web UI; a doubled one is text.
-        draft.literal(mark[1:])
+        draft.add_literal(mark[1:])
     elif mark == "(":
         draft.round.append(len(draft.texts))
     elif mark == "[":
@@ -82,19 +84,19 @@ def _read(draft: _Draft, match: re.Match[str]) -> None:
     elif weight is not None and draft.round:
         _close_weighted(draft, mark, weight)
     elif mark == ")" and draft.round:
-        draft.multiply(draft.round.pop(), ROUND_WEIGHT)
+        draft.multiply_weights(draft.round.pop(), ROUND_WEIGHT)
     elif mark == "]" and draft.square:
-        draft.multiply(draft.square.pop(), 1 / ROUND_WEIGHT)
+        draft.multiply_weights(draft.square.pop(), 1 / ROUND_WEIGHT)
     else:
-        draft.literal(mark)
+        draft.add_literal(mark)
 
 
-def _close_weighted(draft: _Draft, mark: str, digits: str) -> None:
+def _close_weighted(draft: _WeightDraft, mark: str, digits: str) -> None:
     weight = parse_weight(digits)
     if weight is None:
-        draft.literal(mark[:-1])
+        draft.add_literal(mark[:-1])
         weight = ROUND_WEIGHT
-    draft.multiply(draft.round.pop(), weight)
+    draft.multiply_weights(draft.round.pop(), weight)
 
 
 def parse_weight(digits: str) -> float | None:
@@ -106,12 +108,12 @@ def parse_weight(digits: str) -> float | None:
     return weight if math.isfinite(weight) else None
 
 
-def _merged(draft: _Draft) -> Iterator[Piece | Break]:
+def _merge_runs(draft: _WeightDraft) -> Iterator[WeightedText | ChunkBreak]:
     parts = zip(draft.texts, draft.weights, strict=True)
     for weight, run in groupby(parts, lambda part: None if part[0] is None else part[1]):
         if weight is None:
-            yield from (Break() for _ in run)
+            yield from (ChunkBreak() for _ in run)
         else:
             # Digits without end can overflow in a product; such a weight means nothing.
             finite = weight if math.isfinite(weight) else 1.0
-            yield Piece("".join(text for text, _ in run if text is not None), finite)
+            yield WeightedText("".join(text for text, _ in run if text is not None), finite)

@@ -7,7 +7,7 @@ from collections.abc import Hashable
 
 from torch import Tensor
 
-from inference.prompts.conditioning import Conditioning, Encoder
+from inference.prompts.conditioning import Conditioning, PromptEncoder
 
 
 class ConditioningCache:
@@ -20,17 +20,17 @@ class ConditioningCache:
 
     def get(self, key: Hashable) -> Conditioning | None:
         """Look an encoding up, and count it as used."""
-        found = self._entries.get(key)
-        if found is not None:
+        entry = self._entries.get(key)
+        if entry is not None:
             self._entries.move_to_end(key)
-        return found
+        return entry
 
     def put(self, key: Hashable, conditioning: Conditioning) -> None:
         """Keep an encoding; one larger than the whole limit is not kept."""
         if conditioning.nbytes > self.limit:
             return
-        replaced = self._entries.pop(key, None)
-        self.size += conditioning.nbytes - (replaced.nbytes if replaced else 0)
+        previous = self._entries.pop(key, None)
+        self.size += conditioning.nbytes - (previous.nbytes if previous else 0)
         self._entries[key] = conditioning
         while self.size > self.limit:
             _, oldest = self._entries.popitem(last=False)
@@ -52,21 +52,21 @@ class CachedEncoder:
     embeddings, clip skip and emphasis.
     """
 
-    def __init__(self, encoder: Encoder, cache: ConditioningCache, key: Hashable) -> None:
+    def __init__(self, encoder: PromptEncoder, cache: ConditioningCache, key: Hashable) -> None:
         self.encoder, self.cache, self.key = encoder, cache, key
 
     def encode_pooled(self, text: str) -> Conditioning:
         """Encode a prompt, or give what it was encoded to before."""
-        found = self.cache.get((self.key, text))
-        if found is None:
-            found = self.encoder.encode_pooled(text)
-            self.cache.put((self.key, text), found)
-        return found
+        conditioning = self.cache.get((self.key, text))
+        if conditioning is None:
+            conditioning = self.encoder.encode_pooled(text)
+            self.cache.put((self.key, text), conditioning)
+        return conditioning
 
-    def encode(self, text: str) -> Tensor:
+    def encode_prompt(self, text: str) -> Tensor:
         """Encode a prompt to [tokens, width] float32."""
         return self.encode_pooled(text).crossattn
 
-    def empty(self) -> Tensor:
+    def encode_empty(self) -> Tensor:
         """Encode the empty prompt to [chunk + 2, width] float32."""
-        return self.encode("")
+        return self.encode_prompt("")

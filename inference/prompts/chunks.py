@@ -6,10 +6,11 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from inference.prompts.attention import Break, Piece
+from inference.prompts.attention import ChunkBreak, WeightedText
 
-COMMA_REACH = 20  # tokens: how far back a full chunk looks for a comma to end at
-_EMBEDDING = 0  # stands where vectors will lie; never an end token, which pooling looks for
+COMMA_REACH_TOKENS = 20  # tokens: how far back a full chunk looks for a comma to end at
+#: Stands where vectors will lie; never an end token, which pooling looks for.
+_EMBEDDING_PLACEHOLDER = 0
 
 
 @dataclass(frozen=True)
@@ -22,16 +23,16 @@ class Tokenizer:
     pad: int
     length: int  # tokens a row, start and end included
     comma: int | None = None
-    words: frozenset[str] | None = None  # a word-level tokenizer's whole vocabulary
+    vocabulary: frozenset[str] | None = None  # a word-level tokenizer's whole vocabulary
 
     @property
-    def chunk(self) -> int:
+    def chunk_size(self) -> int:
         """Tokens a row leaves for content."""
         return self.length - 2
 
 
 @dataclass(frozen=True)
-class Placed:
+class EmbeddingPlacement:
     """A learned embedding that takes the positions from `offset` on; row positions, start = 0."""
 
     name: str
@@ -40,17 +41,17 @@ class Placed:
 
 
 @dataclass(frozen=True)
-class Chunk:
+class TokenChunk:
     """One row: start, content, end, padding; one weight a position, 1.0 outside the content."""
 
     tokens: tuple[int, ...]
     weights: tuple[float, ...]
-    placed: tuple[Placed, ...] = ()
+    placements: tuple[EmbeddingPlacement, ...] = ()
     content: int = 0  # positions used between start and end
 
 
 @dataclass(frozen=True)
-class _Unit:
+class _TokenUnit:
     """What is never split: one token, or all vectors of one embedding."""
 
     token: int
@@ -60,18 +61,18 @@ class _Unit:
 
 
 @dataclass
-class _Row:
-    units: list[_Unit] = field(default_factory=list)
-    used: int = 0
+class _ChunkDraft:
+    units: list[_TokenUnit] = field(default_factory=list)
+    token_count: int = 0
     comma: int | None = None  # units up to and including the last comma
 
-    def add(self, unit: _Unit, is_comma: bool) -> None:
+    def add_unit(self, unit: _TokenUnit, is_comma: bool) -> None:
         self.units.append(unit)
-        self.used += unit.vectors
+        self.token_count += unit.vectors
         if is_comma:
             self.comma = len(self.units)
 
-    def tail(self, reach: int) -> list[_Unit]:
+    def pop_tail(self, reach: int) -> list[_TokenUnit]:
         """Take off what follows the last comma, if that comma is at most `reach` tokens back."""
         if self.comma is None or self.comma == len(self.units):
             return []
@@ -83,13 +84,13 @@ class _Row:
 
 
 def chunk_pieces(
-    pieces: Sequence[Piece | Break],
+    pieces: Sequence[WeightedText | ChunkBreak],
     tokenizer: Tokenizer,
     *,
     size: int | None = None,
     embeddings: Mapping[str, int] | None = None,
-    reach: int = COMMA_REACH,
-) -> tuple[Chunk, ...]:
+    reach: int = COMMA_REACH_TOKENS,
+) -> tuple[TokenChunk, ...]:
     """Lay weighted pieces out in rows of `size` content tokens; no text is one empty row.
 
     A break ends the row. A full row whose last comma lies at most `reach` tokens back ends
@@ -98,47 +99,47 @@ def chunk_pieces(
 
     Raises: ValueError for an embedding longer than a row.
     """
-    room = tokenizer.chunk if size is None else size
-    rows = [_Row()]
-    for item in _units(pieces, tokenizer, embeddings or {}):
-        if item is None:
-            rows.append(_Row())
+    room = tokenizer.chunk_size if size is None else size
+    rows = [_ChunkDraft()]
+    for unit in _split_units(pieces, tokenizer, embeddings or {}):
+        if unit is None:
+            rows.append(_ChunkDraft())
             continue
-        is_comma = not item.name and item.token == tokenizer.comma
-        if rows[-1].used + item.vectors > room:
-            _turn(rows, item, 0 if is_comma else reach, room)
-        rows[-1].add(item, is_comma)
+        is_comma = not unit.name and unit.token == tokenizer.comma
+        if rows[-1].token_count + unit.vectors > room:
+            _start_row(rows, unit, 0 if is_comma else reach, room)
+        rows[-1].add_unit(unit, is_comma)
     if len(rows) > 1 and not rows[-1].units:
         rows.pop()
-    return tuple(_chunk(row.units, tokenizer, room) for row in rows)
+    return tuple(_build_chunk(row.units, tokenizer, room) for row in rows)
 
 
-def _turn(rows: list[_Row], unit: _Unit, reach: int, room: int) -> None:
+def _start_row(rows: list[_ChunkDraft], unit: _TokenUnit, reach: int, room: int) -> None:
     """Begin a row that has room for `unit`, carrying over what follows a near comma."""
     if unit.vectors > room:
         message = f"The embedding {unit.name} has {unit.vectors} vectors; {room} fit in a chunk."
         raise ValueError(message)
-    tail = rows[-1].tail(reach) if rows[-1].used == room else []
-    rows.append(_Row(tail, sum(moved.vectors for moved in tail)))
-    if rows[-1].used + unit.vectors > room:
-        rows.append(_Row())
+    tail = rows[-1].pop_tail(reach) if rows[-1].token_count == room else []
+    rows.append(_ChunkDraft(tail, sum(tail_unit.vectors for tail_unit in tail)))
+    if rows[-1].token_count + unit.vectors > room:
+        rows.append(_ChunkDraft())
 
 
-def _units(
-    pieces: Sequence[Piece | Break], tokenizer: Tokenizer, embeddings: Mapping[str, int]
-) -> Iterator[_Unit | None]:
+def _split_units(
+    pieces: Sequence[WeightedText | ChunkBreak], tokenizer: Tokenizer, embeddings: Mapping[str, int]
+) -> Iterator[_TokenUnit | None]:
     names = {name.lower(): name for name in embeddings}
     pattern = _names_pattern(names)
     for piece in pieces:
-        if isinstance(piece, Break):
+        if isinstance(piece, ChunkBreak):
             yield None
             continue
         for number, text in enumerate(pattern.split(piece.text) if pattern else [piece.text]):
             if number % 2:
                 name = names[text.lower()]
-                yield _Unit(_EMBEDDING, piece.weight, name, embeddings[name])
+                yield _TokenUnit(_EMBEDDING_PLACEHOLDER, piece.weight, name, embeddings[name])
             else:
-                yield from (_Unit(token, piece.weight) for token in tokenizer.ids(text))
+                yield from (_TokenUnit(token, piece.weight) for token in tokenizer.ids(text))
 
 
 def _names_pattern(names: Mapping[str, str]) -> re.Pattern[str] | None:
@@ -149,17 +150,17 @@ def _names_pattern(names: Mapping[str, str]) -> re.Pattern[str] | None:
     return re.compile(rf"(?<!\w)({choices})(?!\w)", re.IGNORECASE)
 
 
-def _chunk(units: Sequence[_Unit], tokenizer: Tokenizer, room: int) -> Chunk:
-    tokens, weights, placed = [tokenizer.bos], [1.0], []
+def _build_chunk(units: Sequence[_TokenUnit], tokenizer: Tokenizer, room: int) -> TokenChunk:
+    tokens, weights, placements = [tokenizer.bos], [1.0], []
     for unit in units:
         if unit.name:
-            placed.append(Placed(unit.name, len(tokens), unit.vectors))
+            placements.append(EmbeddingPlacement(unit.name, len(tokens), unit.vectors))
         tokens += [unit.token] * unit.vectors
         weights += [unit.weight] * unit.vectors
     content = len(tokens) - 1
     tokens += [tokenizer.eos] + [tokenizer.pad] * (room - content)
     weights += [1.0] * (room + 2 - len(weights))
-    return Chunk(tuple(tokens), tuple(weights), tuple(placed), content)
+    return TokenChunk(tuple(tokens), tuple(weights), tuple(placements), content)
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,7 @@ class ChunkText:
 
 
 def chunk_texts(
-    pieces: Sequence[Piece | Break],
+    pieces: Sequence[WeightedText | ChunkBreak],
     tokenizer: Tokenizer,
     *,
     embeddings: Mapping[str, int] | None = None,
@@ -179,28 +180,28 @@ def chunk_texts(
     """Say which words lie in which chunk; a word that two chunks share stands in both."""
     owners: list[tuple[int, str]] = []  # for each token, its word and that word's number
 
-    def ids(text: str) -> list[int]:
+    def tokenize_words(text: str) -> list[int]:
         # No tokenizer joins words over a space, so word by word the tokens are the same.
         tokens: list[int] = []
         for word in text.split():
-            found = tokenizer.ids(word)
-            owners.extend([(len(owners), word)] * len(found))
-            tokens += found
+            token_ids = tokenizer.ids(word)
+            owners.extend([(len(owners), word)] * len(token_ids))
+            tokens += token_ids
         return tokens
 
-    chunks = chunk_pieces(pieces, replace(tokenizer, ids=ids), embeddings=embeddings)
-    words = iter(owners)
-    return tuple(ChunkText(_spelled(chunk, words), chunk.content) for chunk in chunks)
+    chunks = chunk_pieces(pieces, replace(tokenizer, ids=tokenize_words), embeddings=embeddings)
+    token_owners = iter(owners)
+    return tuple(ChunkText(_spell_chunk(chunk, token_owners), chunk.content) for chunk in chunks)
 
 
-def _spelled(chunk: Chunk, owners: Iterator[tuple[int, str]]) -> str:
-    placed = {item.offset: item for item in chunk.placed}
+def _spell_chunk(chunk: TokenChunk, owners: Iterator[tuple[int, str]]) -> str:
+    placements = {item.offset: item for item in chunk.placements}
     words: dict[int, str] = {}
     position = 1
     while position <= chunk.content:
-        if position in placed:
-            words[-position] = placed[position].name
-            position += placed[position].vectors
+        if position in placements:
+            words[-position] = placements[position].name
+            position += placements[position].vectors
         else:
             number, word = next(owners)
             words[number] = word

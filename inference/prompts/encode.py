@@ -9,8 +9,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from inference.prompts.attention import Break, Piece, parse_attention
-from inference.prompts.chunks import Chunk, Tokenizer, chunk_pieces
+from inference.prompts.attention import ChunkBreak, WeightedText, parse_attention
+from inference.prompts.chunks import TokenChunk, Tokenizer, chunk_pieces
 from inference.prompts.conditioning import Conditioning
 from inference.prompts.tokenizer import load_tokenizer
 
@@ -18,7 +18,7 @@ __all__ = ["Emphasis", "PairEncoder", "TextEncoder", "load_tokenizer", "sdxl_enc
 
 Emphasis = Literal["Original", "No norm", "Ignore", "None"]
 
-MAX_WEIGHT = 1000.0  # beyond it single precision would run out before any picture gains
+MAX_TOKEN_WEIGHT = 1000.0  # beyond it single precision would run out before any picture gains
 
 
 class TextEncoder:
@@ -49,25 +49,27 @@ class TextEncoder:
             raise ValueError(message)
         self.tokenizer, self.model = tokenizer, model
         self.clip_skip, self.emphasis, self.final_norm = clip_skip, emphasis, final_norm
-        self.chunk = tokenizer.chunk if chunk is None else chunk
+        self.chunk = tokenizer.chunk_size if chunk is None else chunk
         self.embeddings = dict(embeddings or {})
         for name, vectors in self.embeddings.items():
             _check_width(name, vectors, self._transformer.config.hidden_size)
 
-    def chunks(self, text: str) -> tuple[Chunk, ...]:
+    def chunk_prompt(self, text: str) -> tuple[TokenChunk, ...]:
         """Lay a prompt out in rows, weighted as the emphasis mode says."""
         literal = self.emphasis == "None"
-        pieces: Sequence[Piece | Break] = [Piece(text)] if literal else parse_attention(text)
+        pieces: Sequence[WeightedText | ChunkBreak] = (
+            [WeightedText(text)] if literal else parse_attention(text)
+        )
         vectors = {name: len(tensor) for name, tensor in self.embeddings.items()}
         return chunk_pieces(pieces, self.tokenizer, size=self.chunk, embeddings=vectors)
 
-    def encode(self, text: str) -> Tensor:
+    def encode_prompt(self, text: str) -> Tensor:
         """Encode a prompt to [tokens, width] float32, `chunk + 2` tokens for each chunk of it."""
         return self.encode_pooled(text).crossattn
 
-    def empty(self) -> Tensor:
+    def encode_empty(self) -> Tensor:
         """Encode the empty prompt to [chunk + 2, width] float32, which pads shorter prompts."""
-        return self.encode("")
+        return self.encode_prompt("")
 
     @torch.inference_mode()
     def encode_pooled(self, text: str) -> Conditioning:
@@ -76,51 +78,56 @@ class TextEncoder:
         The pooled vector is the model's projected one, [projection] float32, and None for a model
         without a projection.
         """
-        chunks = self.chunks(text)
+        chunks = self.chunk_prompt(text)
         device = next(self.model.parameters()).device
         tokens = torch.tensor([chunk.tokens for chunk in chunks], device=device)
-        with self._spliced(chunks):
+        with self._with_embeddings(chunks):
             output = self.model(input_ids=tokens, output_hidden_states=True)
-        hidden = self._layer(output).float()
+        hidden_states = self._select_layer(output).float()
         if self.emphasis in ("Original", "No norm"):
             weights = torch.tensor([chunk.weights for chunk in chunks], device=device)
-            hidden = emphasise(hidden, weights, keep_mean=self.emphasis == "Original")
-        pooled = getattr(output, "text_embeds", None)
+            hidden_states = apply_emphasis(
+                hidden_states, weights, keep_mean=self.emphasis == "Original"
+            )
+        pooled_embedding = getattr(output, "text_embeds", None)
         return Conditioning(
-            hidden.flatten(0, 1).contiguous(), None if pooled is None else pooled[0].float()
+            hidden_states.flatten(0, 1).contiguous(),
+            None if pooled_embedding is None else pooled_embedding[0].float(),
         )
 
-    def _layer(self, output: Any) -> Tensor:
-        hidden: Tensor = output.last_hidden_state
+    def _select_layer(self, output: Any) -> Tensor:
+        hidden_states: Tensor = output.last_hidden_state
         if self.clip_skip == 1 and self.final_norm:
-            return hidden
-        hidden = output.hidden_states[-self.clip_skip]
+            return hidden_states
+        hidden_states = output.hidden_states[-self.clip_skip]
         if self.final_norm:
-            hidden = self._transformer.final_layer_norm(hidden)
-        return hidden
+            hidden_states = self._transformer.final_layer_norm(hidden_states)
+        return hidden_states
 
     @contextmanager
-    def _spliced(self, chunks: Sequence[Chunk]) -> Iterator[None]:
+    def _with_embeddings(self, chunks: Sequence[TokenChunk]) -> Iterator[None]:
         """Let the token embedding give the learned vectors where chunks place them."""
-        if not any(chunk.placed for chunk in chunks):
+        if not any(chunk.placements for chunk in chunks):
             yield
             return
         table = self._transformer.embeddings.token_embedding
-        handle = table.register_forward_hook(self._splice(chunks))
+        handle = table.register_forward_hook(self._embedding_hook(chunks))
         try:
             yield
         finally:
             handle.remove()
 
-    def _splice(self, chunks: Sequence[Chunk]) -> Callable[[nn.Module, Any, Tensor], Tensor]:
-        def hook(_module: nn.Module, _inputs: Any, vectors: Tensor) -> Tensor:
+    def _embedding_hook(
+        self, chunks: Sequence[TokenChunk]
+    ) -> Callable[[nn.Module, Any, Tensor], Tensor]:
+        def insert_vectors(_module: nn.Module, _inputs: Any, vectors: Tensor) -> Tensor:
             for row, chunk in enumerate(chunks):
-                for placed in chunk.placed:
-                    span = slice(placed.offset, placed.offset + placed.vectors)
-                    vectors[row, span] = self.embeddings[placed.name].to(vectors)
+                for placement in chunk.placements:
+                    span = slice(placement.offset, placement.offset + placement.vectors)
+                    vectors[row, span] = self.embeddings[placement.name].to(vectors)
             return vectors
 
-        return hook
+        return insert_vectors
 
 
 def _check_width(name: str, vectors: Tensor, width: int) -> None:
@@ -132,19 +139,24 @@ def _check_width(name: str, vectors: Tensor, width: int) -> None:
         raise ValueError(message)
 
 
-def emphasise(hidden: Tensor, weights: Tensor, *, keep_mean: bool) -> Tensor:
+def apply_emphasis(hidden_states: Tensor, weights: Tensor, *, keep_mean: bool) -> Tensor:
     """Multiply each token's vector by its weight, then rescale each row to the mean it had.
 
     `hidden` is [rows, tokens, width] float32, `weights` [rows, tokens]; rows of equal weight 1
     come back bit for bit.
     """
-    weights = weights.clamp(-MAX_WEIGHT, MAX_WEIGHT).unsqueeze(-1)
-    weighted = hidden * weights
+    weights = weights.clamp(-MAX_TOKEN_WEIGHT, MAX_TOKEN_WEIGHT).unsqueeze(-1)
+    weighted_states = hidden_states * weights
     if not keep_mean:
-        return weighted
-    before, after = hidden.mean((1, 2), keepdim=True), weighted.mean((1, 2), keepdim=True)
-    touched = (weights != 1).any(1, keepdim=True) & (after != 0)
-    return torch.where(touched, weighted * (before / after), weighted)
+        return weighted_states
+    original_mean, weighted_mean = (
+        hidden_states.mean((1, 2), keepdim=True),
+        weighted_states.mean((1, 2), keepdim=True),
+    )
+    needs_rescale = (weights != 1).any(1, keepdim=True) & (weighted_mean != 0)
+    return torch.where(
+        needs_rescale, weighted_states * (original_mean / weighted_mean), weighted_states
+    )
 
 
 class PairEncoder:
@@ -154,13 +166,13 @@ class PairEncoder:
         self.first, self.second = first, second
         self.tokenizer = first.tokenizer
 
-    def encode(self, text: str) -> Tensor:
+    def encode_prompt(self, text: str) -> Tensor:
         """Encode a prompt to [tokens, width of both] float32."""
         return self.encode_pooled(text).crossattn
 
-    def empty(self) -> Tensor:
+    def encode_empty(self) -> Tensor:
         """Encode the empty prompt to [chunk + 2, width of both] float32."""
-        return self.encode("")
+        return self.encode_prompt("")
 
     def encode_pooled(self, text: str) -> Conditioning:
         """Encode a prompt with the second encoder's pooled vector, [projection] float32."""

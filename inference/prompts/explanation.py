@@ -4,31 +4,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from inference.prompts.attention import Break, Piece
+from inference.prompts.attention import ChunkBreak, WeightedText
 from inference.prompts.chunks import ChunkText
-from inference.prompts.networks import Network
+from inference.prompts.networks import ExtraNetworkTag
 
 
 @dataclass(frozen=True)
-class Row:
+class ScheduleRow:
     """One text of a schedule: the steps it holds at, its weighted pieces and its chunks."""
 
     text: str
     steps: tuple[int, ...]
-    pieces: tuple[Piece | Break, ...]
+    pieces: tuple[WeightedText | ChunkBreak, ...]
     chunks: tuple[ChunkText, ...] = ()  # empty where no tokenizer was given
 
 
 @dataclass(frozen=True)
-class PartTable:
+class TermTable:
     """One AND part: its weight, and its texts in the order in which they first hold."""
 
     weight: float
-    rows: tuple[Row, ...]
+    rows: tuple[ScheduleRow, ...]
 
 
 @dataclass(frozen=True)
-class Remark:
+class LintWarning:
     """Something a member may not have meant: a stable kind for programs, words for people."""
 
     kind: str
@@ -36,7 +36,7 @@ class Remark:
 
 
 @dataclass(frozen=True)
-class Drawn:
+class ResolvedWildcards:
     """What was drawn of a pair of prompts that offer choices or name lists, and by which seed."""
 
     seed: int
@@ -45,13 +45,15 @@ class Drawn:
 
 
 @dataclass(frozen=True)
-class Explanation:
+class PromptExplanation:
     """A pair of prompts as understood."""
 
     steps: int
-    prompt: tuple[PartTable, ...]
-    negative: PartTable
-    networks: tuple[Network, ...]
-    remarks: tuple[Remark, ...]
-    room: int | None = None  # tokens a chunk holds, where a tokenizer was given
-    drawn: Drawn | None = None  # where it is something else than what was written
+    prompt: tuple[TermTable, ...]
+    negative: TermTable
+    networks: tuple[ExtraNetworkTag, ...]
+    remarks: tuple[LintWarning, ...]
+    chunk_size: int | None = None  # tokens a chunk holds, where a tokenizer was given
+    resolved_wildcards: ResolvedWildcards | None = (
+        None  # where it is something else than what was written
+    )

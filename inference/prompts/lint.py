@@ -7,25 +7,31 @@ from dataclasses import replace
 from functools import lru_cache
 
 from inference.errors import JobError
-from inference.jobs.wordlists import mentions
+from inference.jobs.wordlists import find_list_mentions
 from inference.prompts import checks
-from inference.prompts.attention import Break, Piece, parse_attention
-from inference.prompts.checks import Known
+from inference.prompts.attention import ChunkBreak, WeightedText, parse_attention
+from inference.prompts.checks import AvailableNames
 from inference.prompts.chunks import Tokenizer, chunk_texts
-from inference.prompts.conjunction import Part, split_and
-from inference.prompts.explanation import Drawn, Explanation, PartTable, Row
-from inference.prompts.networks import LORA_KINDS, Network, read_lora, take_networks
-from inference.prompts.schedule import expand
-from inference.prompts.wildcards import draw
+from inference.prompts.conjunction import PromptTerm, split_and
+from inference.prompts.explanation import (
+    PromptExplanation,
+    ResolvedWildcards,
+    ScheduleRow,
+    TermTable,
+)
+from inference.prompts.networks import LORA_KINDS, ExtraNetworkTag, read_lora, take_networks
+from inference.prompts.schedule import expand_schedule
+from inference.prompts.wildcards import draw_wildcards
 
-SHOWN = 12  # texts of a part that are printed before the rest is only counted
+MAX_PRINTED_TEXTS = 12  # texts of a part that are printed before the rest is only counted
 
-WORDS = 4096  # words whose tokens one explanation remembers: a schedule's texts share most
+#: Words whose tokens one explanation remembers: a schedule's texts share most.
+TOKEN_CACHE_WORDS = 4096
 
-__all__ = ["Explanation", "Known", "explain", "render"]
+__all__ = ["AvailableNames", "PromptExplanation", "explain_prompts", "render_explanation"]
 
 
-def explain(
+def explain_prompts(
     prompt: str,
     negative: str = "",
     steps: int = 20,
@@ -37,7 +43,7 @@ def explain(
     embeddings: Mapping[str, int] | None = None,
     known_loras: Collection[str] | None = None,
     vocabulary: Collection[str] | None = None,
-) -> Explanation:
+) -> PromptExplanation:
     """Explain a pair of prompts over `steps` steps; the more is handed in, the more is checked.
 
     `lists` are the wildcards to draw from by `seed` (None leaves them undrawn), `tokenizer` shows
@@ -46,78 +52,84 @@ def explain(
     pass's steps when the second pass of a hires fix is to be explained.
     """
     if vocabulary is None and tokenizer is not None:
-        vocabulary = tokenizer.words
-    known = Known(known_loras, vocabulary, lists, embeddings)
-    named = mentions(f"{prompt}\n{negative}")
-    prompt, negative, drawn = _drawn(prompt, negative, seed, lists)
+        vocabulary = tokenizer.vocabulary
+    available_names = AvailableNames(known_loras, vocabulary, lists, embeddings)
+    mentioned_lists = find_list_mentions(f"{prompt}\n{negative}")
+    prompt, negative, resolved_wildcards = _draw_prompts(prompt, negative, seed, lists)
     text, networks = take_networks(prompt)
-    quick = tokenizer and replace(tokenizer, ids=lru_cache(WORDS)(tokenizer.ids))
+    cached = tokenizer and replace(tokenizer, ids=lru_cache(TOKEN_CACHE_WORDS)(tokenizer.ids))
 
-    def table(part: Part) -> PartTable:
-        return _table(part, steps, base_steps, quick, embeddings)
+    def build_table(term: PromptTerm) -> TermTable:
+        return _build_table(term, steps, base_steps, cached, embeddings)
 
-    bare = Explanation(
+    unchecked_explanation = PromptExplanation(
         steps,
-        tuple(table(part) for part in split_and(text)),
-        table(Part(negative)),
+        tuple(build_table(part) for part in split_and(text)),
+        build_table(PromptTerm(negative)),
         networks,
         (),
-        None if tokenizer is None else tokenizer.chunk,
-        drawn,
+        None if tokenizer is None else tokenizer.chunk_size,
+        resolved_wildcards,
     )
     remarks = [
-        *checks.check_parts(text),
+        *checks.check_terms(text),
         *checks.check_text(text, steps, base_steps),
         *checks.check_text(negative, steps, base_steps),
         *checks.check_negative(negative, take_networks(negative)[1]),
-        *checks.check_networks(networks, known),
-        *checks.check_lists(named, known),
-        *checks.check_tables(bare, known),
+        *checks.check_networks(networks, available_names),
+        *checks.check_lists(mentioned_lists, available_names),
+        *checks.check_tables(unchecked_explanation, available_names),
     ]
-    return replace(bare, remarks=checks.shortened(remarks))
+    return replace(unchecked_explanation, remarks=checks.limit_warnings(remarks))
 
 
-def _drawn(
+def _draw_prompts(
     prompt: str, negative: str, seed: int, lists: Mapping[str, Sequence[str]] | None
-) -> tuple[str, str, Drawn | None]:
+) -> tuple[str, str, ResolvedWildcards | None]:
     """Give both prompts as drawn, and the note of it where that is something else."""
     if lists is None:
         return prompt, negative, None
-    found = Drawn(seed, draw(prompt, seed, lists), draw(negative, seed, lists))
-    same = (found.prompt, found.negative) == (prompt, negative)
-    return found.prompt, found.negative, None if same else found
+    resolved_wildcards = ResolvedWildcards(
+        seed, draw_wildcards(prompt, seed, lists), draw_wildcards(negative, seed, lists)
+    )
+    is_unchanged = (resolved_wildcards.prompt, resolved_wildcards.negative) == (prompt, negative)
+    return (
+        resolved_wildcards.prompt,
+        resolved_wildcards.negative,
+        None if is_unchanged else resolved_wildcards,
+    )
 
 
-def _table(
-    part: Part,
+def _build_table(
+    term: PromptTerm,
     steps: int,
     base_steps: int | None,
     tokenizer: Tokenizer | None,
     embeddings: Mapping[str, int] | None,
-) -> PartTable:
-    held: dict[str, list[int]] = {}
+) -> TermTable:
+    steps_by_text: dict[str, list[int]] = {}
     first = 1
-    for entry in expand(part.text, steps, base_steps=base_steps):
-        held.setdefault(entry.text, []).extend(range(first, entry.step + 1))
+    for entry in expand_schedule(term.text, steps, base_steps=base_steps):
+        steps_by_text.setdefault(entry.text, []).extend(range(first, entry.step + 1))
         first = entry.step + 1
     rows = []
-    for text, at in held.items():
+    for text, text_steps in steps_by_text.items():
         pieces = parse_attention(text)
         chunks = () if tokenizer is None else chunk_texts(pieces, tokenizer, embeddings=embeddings)
-        rows.append(Row(text, tuple(at), pieces, chunks))
-    return PartTable(part.weight, tuple(rows))
+        rows.append(ScheduleRow(text, tuple(text_steps), pieces, chunks))
+    return TermTable(term.weight, tuple(rows))
 
 
-def render(explanation: Explanation) -> str:
+def render_explanation(explanation: PromptExplanation) -> str:
     """Write an explanation as a plain-text table for people."""
-    lines = list(_drawn_lines(explanation.drawn))
+    lines = list(_wildcard_lines(explanation.resolved_wildcards))
     for number, part in enumerate(explanation.prompt, 1):
-        several = len(explanation.prompt) > 1
-        title = f"Prompt, part {number}" if several else "Prompt"
-        weight = f" (weight {part.weight:g})" if several or part.weight != 1 else ""
-        lines += [title + weight, *_part_lines(part, explanation.room)]
+        has_several_terms = len(explanation.prompt) > 1
+        title = f"Prompt, part {number}" if has_several_terms else "Prompt"
+        weight = f" (weight {part.weight:g})" if has_several_terms or part.weight != 1 else ""
+        lines += [title + weight, *_term_lines(part, explanation.chunk_size)]
     if any(row.text.strip() for row in explanation.negative.rows):
-        lines += ["Negative prompt", *_part_lines(explanation.negative, explanation.room)]
+        lines += ["Negative prompt", *_term_lines(explanation.negative, explanation.chunk_size)]
     if explanation.networks:
         lines += ["Networks", *(f"  {_network_line(item)}" for item in explanation.networks)]
     if explanation.remarks:
@@ -125,47 +137,51 @@ def render(explanation: Explanation) -> str:
     return "\n".join(lines)
 
 
-def _drawn_lines(drawn: Drawn | None) -> Iterator[str]:
-    if drawn is None:
+def _wildcard_lines(resolved_wildcards: ResolvedWildcards | None) -> Iterator[str]:
+    if resolved_wildcards is None:
         return
-    yield f"Drawn with seed {drawn.seed}"
-    yield f"  {_one_line(drawn.prompt) or '(nothing)'}"
-    if drawn.negative.strip():
-        yield f"  negative: {_one_line(drawn.negative)}"
+    yield f"Drawn with seed {resolved_wildcards.seed}"
+    yield f"  {_one_line(resolved_wildcards.prompt) or '(nothing)'}"
+    if resolved_wildcards.negative.strip():
+        yield f"  negative: {_one_line(resolved_wildcards.negative)}"
 
 
-def _part_lines(part: PartTable, room: int | None) -> Iterator[str]:
-    for row in part.rows[:SHOWN]:
-        yield f"  {_steps(row.steps)}: {_one_line(row.text) or '(nothing)'}"
-        if any(isinstance(piece, Break) or piece.weight != 1 for piece in row.pieces):
+def _term_lines(part: TermTable, room: int | None) -> Iterator[str]:
+    for row in part.rows[:MAX_PRINTED_TEXTS]:
+        yield f"  {_format_steps(row.steps)}: {_one_line(row.text) or '(nothing)'}"
+        if any(isinstance(piece, ChunkBreak) or piece.weight != 1 for piece in row.pieces):
             yield from (f"    {_piece_line(piece)}" for piece in row.pieces)
         for number, chunk in enumerate(row.chunks, 1):
-            words = _one_line(chunk.text) or "(nothing)"
-            yield f"    chunk {number}, {chunk.tokens} of {room} tokens: {words}"
-    if len(part.rows) > SHOWN:
-        yield f"  … and {len(part.rows) - SHOWN} more texts"
+            chunk_words = _one_line(chunk.text) or "(nothing)"
+            yield f"    chunk {number}, {chunk.tokens} of {room} tokens: {chunk_words}"
+    if len(part.rows) > MAX_PRINTED_TEXTS:
+        yield f"  … and {len(part.rows) - MAX_PRINTED_TEXTS} more texts"
 
 
-def _piece_line(piece: Piece | Break) -> str:
-    return "BREAK" if isinstance(piece, Break) else f"{piece.weight:>5.2f}  {_one_line(piece.text)}"
+def _piece_line(piece: WeightedText | ChunkBreak) -> str:
+    return (
+        "BREAK"
+        if isinstance(piece, ChunkBreak)
+        else f"{piece.weight:>5.2f}  {_one_line(piece.text)}"
+    )
 
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _network_line(network: Network) -> str:
+def _network_line(network: ExtraNetworkTag) -> str:
     try:
         lora = read_lora(network)
     except JobError:
         return str(network)
     if network.kind not in LORA_KINDS:
         return str(network)
-    cut = "" if lora.dyn is None else f", cut to rank {lora.dyn}"
-    return f"LoRA {lora.name}: text encoder {lora.te:g}, network {lora.unet:g}{cut}"
+    rank_note = "" if lora.dyn is None else f", cut to rank {lora.dyn}"
+    return f"LoRA {lora.name}: text encoder {lora.te:g}, network {lora.unet:g}{rank_note}"
 
 
-def _steps(steps: Sequence[int]) -> str:
+def _format_steps(steps: Sequence[int]) -> str:
     """Write step numbers shortly: 1–5, or 1, 3, 5 … 19 where they are evenly spaced."""
     first, last = steps[0], steps[-1]
     if len(steps) == 1:

@@ -11,29 +11,33 @@ from inference.prompts.attention import parse_weight
 
 LORA_KINDS = frozenset({"lora", "lyco"})  # the web UI's two names for one mechanism
 
-_TAG = re.compile(r"<(\w+):([^<>]+)>")
+_NETWORK_TAG = re.compile(r"<(\w+):([^<>]+)>")
 
 
 @dataclass(frozen=True)
-class Network:
+class ExtraNetworkTag:
     """One tag: its kind, the arguments in order, and those given as name=value."""
 
     kind: str
     arguments: tuple[str, ...]
-    named: tuple[tuple[str, str], ...] = ()
+    named_arguments: tuple[tuple[str, str], ...] = ()
 
     @property
     def name(self) -> str:
         """The file's name as the tag gives it; empty where it gives none."""
-        return self.arguments[0].strip() if self.arguments else dict(self.named).get("name", "")
+        return (
+            self.arguments[0].strip()
+            if self.arguments
+            else dict(self.named_arguments).get("name", "")
+        )
 
     def __str__(self) -> str:
-        named = (f"{name}={value}" for name, value in self.named)
-        return f"<{':'.join((self.kind, *self.arguments, *named))}>"
+        keyword_texts = (f"{name}={value}" for name, value in self.named_arguments)
+        return f"<{':'.join((self.kind, *self.arguments, *keyword_texts))}>"
 
 
 @dataclass(frozen=True)
-class Lora:
+class LoraTag:
     """A LoRA and its weights in the text encoder and in the UNet; `dyn` is a rank to cut to."""
 
     name: str
@@ -42,47 +46,53 @@ class Lora:
     dyn: int | None = None
 
 
-def take_networks(text: str) -> tuple[str, tuple[Network, ...]]:
+def take_networks(text: str) -> tuple[str, tuple[ExtraNetworkTag, ...]]:
     """Take every tag out of a positive prompt; negative prompts keep theirs as plain text."""
-    return _TAG.sub("", text), tuple(_network(match) for match in _TAG.finditer(text))
+    return _NETWORK_TAG.sub("", text), tuple(
+        _parse_tag(match) for match in _NETWORK_TAG.finditer(text)
+    )
 
 
-def _network(match: re.Match[str]) -> Network:
+def _parse_tag(match: re.Match[str]) -> ExtraNetworkTag:
     parts = match[2].split(":")
-    named = [tuple(part.split("=", 1)) for part in parts if "=" in part]
+    keyword_pairs = [tuple(part.split("=", 1)) for part in parts if "=" in part]
     arguments = tuple(part for part in parts if "=" not in part)
-    return Network(match[1], arguments, tuple((name.strip(), value) for name, value in named))
+    return ExtraNetworkTag(
+        match[1], arguments, tuple((name.strip(), value) for name, value in keyword_pairs)
+    )
 
 
-def loras(networks: Iterable[Network]) -> tuple[Lora, ...]:
+def read_loras(networks: Iterable[ExtraNetworkTag]) -> tuple[LoraTag, ...]:
     """Read the LoRA tags, in order: name, te, unet (te where unsaid), dyn; or by those names.
 
     Tags of other kinds are left out, and of several for one name the last holds.
 
     Raises: JobError for a tag without a name or with a weight that is no number.
     """
-    found = [read_lora(network) for network in networks if network.kind in LORA_KINDS]
-    return tuple({lora.name: lora for lora in found}.values())
+    lora_tags = [read_lora(network) for network in networks if network.kind in LORA_KINDS]
+    return tuple({lora.name: lora for lora in lora_tags}.values())
 
 
-def read_lora(network: Network) -> Lora:
+def read_lora(network: ExtraNetworkTag) -> LoraTag:
     """Read one LoRA tag.
 
     Raises: JobError for a tag without a name or with a weight that is no number.
     """
     if not network.name:
         raise JobError("prompt", f"{network} names no LoRA; write <lora:name:0.8>.")
-    given = dict(zip(("te", "unet", "dyn"), network.arguments[1:], strict=False))
-    given |= {name: value for name, value in network.named if name in ("te", "unet", "dyn")}
-    te = _number(network, given.get("te", "1"))
-    unet = _number(network, given["unet"]) if "unet" in given else te
-    dyn = int(_number(network, given["dyn"])) if "dyn" in given else None
-    return Lora(network.name, te, unet, dyn)
+    arguments = dict(zip(("te", "unet", "dyn"), network.arguments[1:], strict=False))
+    arguments |= {
+        name: value for name, value in network.named_arguments if name in ("te", "unet", "dyn")
+    }
+    te = _parse_number(network, arguments.get("te", "1"))
+    unet = _parse_number(network, arguments["unet"]) if "unet" in arguments else te
+    dyn = int(_parse_number(network, arguments["dyn"])) if "dyn" in arguments else None
+    return LoraTag(network.name, te, unet, dyn)
 
 
-def _number(network: Network, digits: str) -> float:
+def _parse_number(network: ExtraNetworkTag, digits: str) -> float:
     weight = parse_weight(digits)
     if weight is None:
-        words = f"“{digits}” in {network} is not a number; write <lora:{network.name}:0.8>."
-        raise JobError("prompt", words)
+        message = f"“{digits}” in {network} is not a number; write <lora:{network.name}:0.8>."
+        raise JobError("prompt", message)
     return weight

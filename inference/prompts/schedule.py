@@ -18,12 +18,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
 
-_TOKEN = re.compile(r"(?:\\.|[^\\\[\]():|])+|[\[\]():|\\]", re.DOTALL)
-_WHEN = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*")
+_SCHEDULE_TOKEN = re.compile(r"(?:\\.|[^\\\[\]():|])+|[\[\]():|\\]", re.DOTALL)
+_WHEN_NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*")
 
 
 @dataclass(frozen=True)
-class Until:
+class ScheduleEntry:
     """A text that holds up to and including a step; steps count from 1."""
 
     step: int
@@ -31,18 +31,18 @@ class Until:
 
 
 @dataclass(frozen=True)
-class _Change:
+class _Edit:
     before: list[_Item]
     after: list[_Item]
     when: str
 
 
 @dataclass(frozen=True)
-class _Turns:
+class _Alternation:
     slots: list[list[_Item]]
 
 
-_Item = str | _Change | _Turns
+_Item = str | _Edit | _Alternation
 
 
 class _NoScheduleError(Exception):
@@ -50,28 +50,30 @@ class _NoScheduleError(Exception):
 
 
 @dataclass
-class _Frame:
+class _OpenBracket:
     """A bracket still open: its parts, and the separators between them."""
 
     opening: str = ""
     parts: list[list[_Item]] = field(default_factory=lambda: [[]])
     separators: str = ""
 
-    def add(self, *items: _Item) -> None:
+    def add_items(self, *items: _Item) -> None:
         self.parts[-1].extend(items)
 
-    def separate(self, sign: str) -> None:
+    def add_separator(self, sign: str) -> None:
         self.separators += sign
         self.parts.append([])
 
-    def spelled(self) -> Iterator[_Item]:
+    def literal_items(self) -> Iterator[_Item]:
         """Give the frame back as text around what was understood inside it."""
         yield self.opening
         for sign, part in zip(("", *self.separators), self.parts, strict=True):
             yield from (sign, *part)
 
 
-def expand(text: str, steps: int, *, base_steps: int | None = None) -> tuple[Until, ...]:
+def expand_schedule(
+    text: str, steps: int, *, base_steps: int | None = None
+) -> tuple[ScheduleEntry, ...]:
     """Say which text holds until which step; the last entry ends at `steps`.
 
     `[from:to:when]` changes after step `when`, `[to:when]` adds, `[from::when]` takes away,
@@ -81,15 +83,17 @@ def expand(text: str, steps: int, *, base_steps: int | None = None) -> tuple[Unt
     second. What cannot be read as a schedule stands for itself.
     """
     try:
-        items = _parse(text)
+        items = _parse_items(text)
     except _NoScheduleError:
-        return (Until(steps, text),)
-    ends = {step for step in _ends(items, steps, base_steps) if 1 <= step <= steps} | {steps}
-    return tuple(Until(end, _at(items, end, steps, base_steps)) for end in sorted(ends))
+        return (ScheduleEntry(steps, text),)
+    ends = {step for step in _entry_ends(items, steps, base_steps) if 1 <= step <= steps} | {steps}
+    return tuple(
+        ScheduleEntry(end, _render_step(items, end, steps, base_steps)) for end in sorted(ends)
+    )
 
 
 @dataclass(frozen=True)
-class Reading:
+class ScheduleSummary:
     """What a prompt says of its schedule: each change's `when`, with the step it comes to."""
 
     changes: tuple[tuple[str, int], ...] = ()
@@ -97,98 +101,98 @@ class Reading:
     readable: bool = True
 
 
-def read(text: str, steps: int, *, base_steps: int | None = None) -> Reading:
+def describe_schedule(text: str, steps: int, *, base_steps: int | None = None) -> ScheduleSummary:
     """Say what `expand` makes of a prompt: a change at step 0 or `steps` is never seen."""
     try:
-        items = list(_every(_parse(text)))
+        items = list(_walk_items(_parse_items(text)))
     except _NoScheduleError:
-        return Reading(readable=False)
-    changes = (item.when for item in items if isinstance(item, _Change))
-    return Reading(
-        tuple((when, _step(when, steps, base_steps)) for when in changes),
-        any(isinstance(item, _Turns) for item in items),
+        return ScheduleSummary(readable=False)
+    changes = (item.when for item in items if isinstance(item, _Edit))
+    return ScheduleSummary(
+        tuple((when, _change_step(when, steps, base_steps)) for when in changes),
+        any(isinstance(item, _Alternation) for item in items),
     )
 
 
-def at(entries: tuple[Until, ...], step: int) -> str:
+def text_at(entries: tuple[ScheduleEntry, ...], step: int) -> str:
     """Look up the text of a step, counted from 1; beyond the end the last one holds."""
     return next((entry.text for entry in entries if step <= entry.step), entries[-1].text)
 
 
-def _parse(text: str) -> list[_Item]:
-    stack = [_Frame()]
-    for match in _TOKEN.finditer(text):
-        _read(stack, match[0])
-    _flatten(stack)
+def _parse_items(text: str) -> list[_Item]:
+    stack = [_OpenBracket()]
+    for match in _SCHEDULE_TOKEN.finditer(text):
+        _read_token(stack, match[0])
+    _flatten_brackets(stack)
     return stack[0].parts[0]
 
 
-def _read(stack: list[_Frame], sign: str) -> None:
+def _read_token(stack: list[_OpenBracket], sign: str) -> None:
     top = stack[-1]
     if sign in ("(", "["):
-        stack.append(_Frame(sign))
+        stack.append(_OpenBracket(sign))
     elif sign in (")", "]"):
-        _close(stack, sign)
+        _close_bracket(stack, sign)
     elif sign == "|" and top.opening != "[":
         raise _NoScheduleError
     elif sign in (":", "|") and top.opening:
-        top.separate(sign)
+        top.add_separator(sign)
     else:
-        top.add(sign)
+        top.add_items(sign)
 
 
-def _close(stack: list[_Frame], sign: str) -> None:
+def _close_bracket(stack: list[_OpenBracket], sign: str) -> None:
     frame = stack[-1]
-    items = _closed(frame, sign)
+    items = _interpret_bracket(frame, sign)
     if items is None:
         # A bracket that is none makes every bracket around it none; the good ones inside stay.
-        _flatten(stack)
-        stack[0].add(sign)
+        _flatten_brackets(stack)
+        stack[0].add_items(sign)
     else:
         stack.pop()
-        stack[-1].add(*items)
+        stack[-1].add_items(*items)
 
 
-def _closed(frame: _Frame, sign: str) -> list[_Item] | None:
+def _interpret_bracket(frame: _OpenBracket, sign: str) -> list[_Item] | None:
     """Understand a bracket, or give None where its form is none of the grammar's."""
     kind, parts = frame.opening + sign, frame.parts
     if (kind == "()" and frame.separators in ("", ":")) or (kind == "[]" and len(parts) == 1):
-        return _joined([*frame.spelled(), sign])
+        return _join_texts([*frame.literal_items(), sign])
     if kind == "[]" and set(frame.separators) == {"|"}:
-        return [_Turns(parts)]
+        return [_Alternation(parts)]
     if kind == "[]" and frame.separators in (":", "::"):
-        when = _when(parts[-1])
-        before = parts[0] if len(parts) == 3 else []
-        return None if when is None else [_Change(before, parts[-2], when)]
+        when = _parse_when(parts[-1])
+        old_items = parts[0] if len(parts) == 3 else []
+        return None if when is None else [_Edit(old_items, parts[-2], when)]
     return None
 
 
-def _joined(items: list[_Item]) -> list[_Item]:
+def _join_texts(items: list[_Item]) -> list[_Item]:
     """Join neighbouring texts, which keeps deep brackets cheap to close."""
-    joined: list[_Item] = []
+    merged_items: list[_Item] = []
     for is_text, run in groupby(items, lambda item: isinstance(item, str)):
         part = list(run)
-        joined += ["".join(map(str, part))] if is_text else part
-    return joined
+        merged_items += ["".join(map(str, part))] if is_text else part
+    return merged_items
 
 
-def _when(part: list[_Item]) -> str | None:
+def _parse_when(part: list[_Item]) -> str | None:
     if not all(isinstance(item, str) for item in part):
         return None
-    match = _WHEN.fullmatch("".join(str(item) for item in part))
+    match = _WHEN_NUMBER.fullmatch("".join(str(item) for item in part))
     return None if match is None else match[1]
 
 
-def _flatten(stack: list[_Frame]) -> None:
+def _flatten_brackets(stack: list[_OpenBracket]) -> None:
     """Turn every bracket still open into text."""
     for frame in stack[1:]:
         if "|" in frame.separators:
             raise _NoScheduleError
-        stack[0].add(*frame.spelled())
+        stack[0].add_items(*frame.literal_items())
     del stack[1:]
 
 
-def _step(when: str, steps: int, base_steps: int | None) -> int:
+def _change_step(when: str, steps: int, base_steps: int | None) -> int:
     """Turn a `when` into the last step of what stood before it."""
     if "." in when:
         share = float(when) - (0 if base_steps is None else 1)
@@ -198,37 +202,37 @@ def _step(when: str, steps: int, base_steps: int | None) -> int:
     return int(max(0, min(steps, exact)))
 
 
-def _ends(items: list[_Item], steps: int, base_steps: int | None) -> Iterator[int]:
-    for item in _every(items):
-        if isinstance(item, _Change):
-            yield _step(item.when, steps, base_steps)
-        elif isinstance(item, _Turns):
+def _entry_ends(items: list[_Item], steps: int, base_steps: int | None) -> Iterator[int]:
+    for item in _walk_items(items):
+        if isinstance(item, _Edit):
+            yield _change_step(item.when, steps, base_steps)
+        elif isinstance(item, _Alternation):
             yield from range(1, steps + 1)
 
 
-def _every(items: list[_Item]) -> Iterator[_Item]:
+def _walk_items(items: list[_Item]) -> Iterator[_Item]:
     """Walk over all items, from the left, those inside changes and turns too."""
     waiting = items[::-1]
     while waiting:
         item = waiting.pop()
         yield item
-        if isinstance(item, _Change):
+        if isinstance(item, _Edit):
             waiting += (item.before + item.after)[::-1]
-        elif isinstance(item, _Turns):
+        elif isinstance(item, _Alternation):
             waiting += [part for slot in item.slots for part in slot][::-1]
 
 
-def _at(items: list[_Item], step: int, steps: int, base_steps: int | None) -> str:
+def _render_step(items: list[_Item], step: int, steps: int, base_steps: int | None) -> str:
     """Spell out the text of one step; a loop, since brackets nest deeper than calls may."""
-    words: list[str] = []
+    texts: list[str] = []
     waiting = items[::-1]
     while waiting:
         item = waiting.pop()
         if isinstance(item, str):
-            words.append(item)
-        elif isinstance(item, _Turns):
+            texts.append(item)
+        elif isinstance(item, _Alternation):
             waiting += item.slots[(step - 1) % len(item.slots)][::-1]
         else:
-            early = step <= _step(item.when, steps, base_steps)
+            early = step <= _change_step(item.when, steps, base_steps)
             waiting += (item.before if early else item.after)[::-1]
-    return "".join(words)
+    return "".join(texts)

@@ -15,7 +15,7 @@ from inference.prompts.chunks import Tokenizer
 CLIP_LENGTH = 77  # tokens a row of every CLIP text encoder; folders may leave it unsaid
 CLIP_FILES = ("vocab.json", "merges.txt")
 
-_WORD = re.compile(r"[^\W_]+")
+_WORD_PATTERN = re.compile(r"[^\W_]+")
 
 
 def load_tokenizer(folder: Path) -> Tokenizer:
@@ -28,9 +28,11 @@ def load_tokenizer(folder: Path) -> Tokenizer:
     """
     single = folder / "tokenizer.json"
     if single.is_file() and _is_word_level(single):
-        return _words(PreTrainedTokenizerFast(tokenizer_file=str(single)).backend_tokenizer)
+        return _wrap_word_level(
+            PreTrainedTokenizerFast(tokenizer_file=str(single)).backend_tokenizer
+        )
     if single.is_file() or all((folder / name).is_file() for name in CLIP_FILES):
-        return _clip(CLIPTokenizer.from_pretrained(str(folder), local_files_only=True))
+        return _wrap_clip(CLIPTokenizer.from_pretrained(str(folder), local_files_only=True))
     message = f"{folder} holds no tokenizer: neither vocab.json with merges.txt nor tokenizer.json."
     raise FileNotFoundError(message)
 
@@ -40,52 +42,60 @@ def _is_word_level(single: Path) -> bool:
     return bool(layout["model"]["type"] == "WordLevel")
 
 
-def _clip(loaded: Any) -> Tokenizer:
-    length = loaded.model_max_length if loaded.model_max_length < 10_000 else CLIP_LENGTH
-    return _tokenizer(
-        _content(loaded.backend_tokenizer, {loaded.bos_token_id, loaded.eos_token_id}),
-        (loaded.bos_token_id, loaded.eos_token_id, loaded.pad_token_id),
+def _wrap_clip(clip_tokenizer: Any) -> Tokenizer:
+    length = (
+        clip_tokenizer.model_max_length if clip_tokenizer.model_max_length < 10_000 else CLIP_LENGTH
+    )
+    return _build_tokenizer(
+        _content_tokenizer(
+            clip_tokenizer.backend_tokenizer,
+            {clip_tokenizer.bos_token_id, clip_tokenizer.eos_token_id},
+        ),
+        (clip_tokenizer.bos_token_id, clip_tokenizer.eos_token_id, clip_tokenizer.pad_token_id),
         length,
     )
 
 
-def _words(backend: Any) -> Tokenizer:
+def _wrap_word_level(backend: Any) -> Tokenizer:
     padding, truncation = backend.padding or {}, backend.truncation or {}
     bos, eos = backend.encode("").ids[:2]
     special = (bos, eos, padding.get("pad_id", eos))
     backend.no_padding()
     backend.no_truncation()
-    ids = _content(backend, {bos, eos})
-    words = frozenset(word for word in backend.get_vocab() if not word.startswith("<"))
-    return _tokenizer(
-        lambda text: ids(_separate(text, words)),
+    ids = _content_tokenizer(backend, {bos, eos})
+    vocabulary = frozenset(word for word in backend.get_vocab() if not word.startswith("<"))
+    return _build_tokenizer(
+        lambda text: ids(_strip_punctuation(text, vocabulary)),
         special,
         truncation.get("max_length", CLIP_LENGTH),
-        words,
+        vocabulary,
     )
 
 
-def _tokenizer(
+def _build_tokenizer(
     ids: Callable[[str], list[int]],
     special: tuple[int, int, int],
     length: int,
-    words: frozenset[str] | None = None,
+    vocabulary: frozenset[str] | None = None,
 ) -> Tokenizer:
     comma = ids(",")
-    return Tokenizer(ids, *special, length, comma[0] if len(comma) == 1 else None, words)
+    return Tokenizer(ids, *special, length, comma[0] if len(comma) == 1 else None, vocabulary)
 
 
-def _content(backend: Any, special: set[int]) -> Callable[[str], list[int]]:
+def _content_tokenizer(backend: Any, special: set[int]) -> Callable[[str], list[int]]:
     """Tokenise without start and end, also where a prompt spells their names out."""
 
-    def ids(text: str) -> list[int]:
-        found = backend.encode(text, add_special_tokens=False).ids
-        return [token for token in found if token not in special]
+    def tokenize(text: str) -> list[int]:
+        token_ids = backend.encode(text, add_special_tokens=False).ids
+        return [token for token in token_ids if token not in special]
 
-    return ids
+    return tokenize
 
 
-def _separate(text: str, words: frozenset[str]) -> str:
+def _strip_punctuation(text: str, vocabulary: frozenset[str]) -> str:
     """Take punctuation off words that a word-level vocabulary knows only without it."""
-    parts = ([word] if word in words else _WORD.findall(word) for word in text.lower().split())
-    return " ".join(part for found in parts for part in found)
+    parts = (
+        [word] if word in vocabulary else _WORD_PATTERN.findall(word)
+        for word in text.lower().split()
+    )
+    return " ".join(part for word_parts in parts for part in word_parts)

@@ -8,17 +8,18 @@ from dataclasses import dataclass
 from itertools import islice, pairwise, product
 from random import Random
 
-from inference.jobs.wordlists import MENTION
+from inference.jobs.wordlists import MENTION_PATTERN
 
-MAX_DEPTH = 64  # lists inside lists
-MAX_LENGTH = 20_000  # characters: lists that name themselves twice would double without end
+MAX_LIST_DEPTH = 64  # lists inside lists
+#: Characters: lists that name themselves twice would double without end.
+MAX_PROMPT_CHARACTERS = 20_000
 
-_CHOOSE = re.compile(r"\s*(\d{1,3})(?:-(\d{1,3}))?\$\$")
-_SIGNS = re.compile(r"\\.|[{}\[\]|]", re.DOTALL)
-_ARRAY = re.compile(r"\[\[([^\[\]]*)\]\]")
+_CHOICE_COUNT = re.compile(r"\s*(\d{1,3})(?:-(\d{1,3}))?\$\$")
+_WILDCARD_SIGNS = re.compile(r"\\.|[{}\[\]|]", re.DOTALL)
+_PROMPT_ARRAY = re.compile(r"\[\[([^\[\]]*)\]\]")
 
 
-def draw(
+def draw_wildcards(
     text: str, seed: int, lists: Mapping[str, Sequence[str]], *, index: int | None = None
 ) -> str:
     """Replace every choice of a prompt by what the seed draws.
@@ -29,32 +30,32 @@ def draw(
     for the bare word, as does one deeper than 64 lists. Braces without "|" stay text.
     The same text, seed and lists always give the same prompt.
     """
-    drawing = _Drawing(Random(seed), lists, index)
-    for _ in range(MAX_DEPTH):
-        drawn = drawing.once(text)
-        if drawn == text or len(drawn) > MAX_LENGTH:
+    wildcard_draw = _WildcardDraw(Random(seed), lists, index)
+    for _ in range(MAX_LIST_DEPTH):
+        drawn_text = wildcard_draw.draw_once(text)
+        if drawn_text == text or len(drawn_text) > MAX_PROMPT_CHARACTERS:
             break
-        text = drawn
-    return MENTION.sub(r"\1", text)
+        text = drawn_text
+    return MENTION_PATTERN.sub(r"\1", text)
 
 
 @dataclass(frozen=True)
-class _Drawing:
+class _WildcardDraw:
     random: Random
     lists: Mapping[str, Sequence[str]]
     index: int | None
 
-    def once(self, text: str) -> str:
+    def draw_once(self, text: str) -> str:
         """Draw the outermost braces, then one level of names."""
         parts: list[str] = []
-        rest = 0
-        for start, end, choices in _braces(text):
-            parts += [text[rest:start], self._choice(choices)]
-            rest = end
-        return MENTION.sub(self._line, "".join([*parts, text[rest:]]))
+        position = 0
+        for start, end, choices in _find_braces(text):
+            parts += [text[position:start], self._draw_choice(choices)]
+            position = end
+        return MENTION_PATTERN.sub(self._draw_line, "".join([*parts, text[position:]]))
 
-    def _choice(self, choices: Sequence[str]) -> str:
-        match = _CHOOSE.match(choices[0])
+    def _draw_choice(self, choices: Sequence[str]) -> str:
+        match = _CHOICE_COUNT.match(choices[0])
         if match is None:
             return self.random.choice(choices)
         options = [choices[0][match.end() :], *choices[1:]]
@@ -62,7 +63,7 @@ class _Drawing:
         count = min(self.random.randint(min(low, high), max(low, high)), len(options))
         return ", ".join(self.random.sample(options, count))
 
-    def _line(self, match: re.Match[str]) -> str:
+    def _draw_line(self, match: re.Match[str]) -> str:
         lines = self.lists.get(match[1])
         if not lines:
             return match[1]
@@ -72,7 +73,7 @@ class _Drawing:
 
 
 @dataclass
-class _Open:
+class _OpenBrace:
     """A brace not yet closed."""
 
     start: int
@@ -80,50 +81,54 @@ class _Open:
     square: int = 0  # brackets open inside it: their bars alternate per step and choose nothing
 
 
-def _braces(text: str) -> list[tuple[int, int, list[str]]]:
+def _find_braces(text: str) -> list[tuple[int, int, list[str]]]:
     """Find the outermost braces that offer a choice: start, end, and what lies between the bars."""
-    found: list[tuple[int, int, list[str]]] = []
-    stack: list[_Open] = []
-    for match in _SIGNS.finditer(text):
+    braces: list[tuple[int, int, list[str]]] = []
+    stack: list[_OpenBrace] = []
+    for match in _WILDCARD_SIGNS.finditer(text):
         sign, position = match[0], match.start()
         if sign == "{":
-            stack.append(_Open(position, []))
+            stack.append(_OpenBrace(position, []))
         elif sign == "}" and stack:
-            _close(text, stack.pop(), position, found)
+            _close_brace(text, stack.pop(), position, braces)
         elif stack:
-            _note(stack[-1], sign, position)
-    return found
+            _note_sign(stack[-1], sign, position)
+    return braces
 
 
-def _note(brace: _Open, sign: str, position: int) -> None:
+def _note_sign(brace: _OpenBrace, sign: str, position: int) -> None:
     if sign == "|" and not brace.square:
         brace.bars.append(position)
     elif sign in "[]":
         brace.square = max(0, brace.square + (1 if sign == "[" else -1))
 
 
-def _close(text: str, brace: _Open, end: int, found: list[tuple[int, int, list[str]]]) -> None:
-    if brace.bars or _CHOOSE.match(text, brace.start + 1):
-        while found and found[-1][0] > brace.start:
-            found.pop()
-        found.append((brace.start, end + 1, _cut(text, [brace.start, *brace.bars, end])))
+def _close_brace(
+    text: str, brace: _OpenBrace, end: int, braces: list[tuple[int, int, list[str]]]
+) -> None:
+    if brace.bars or _CHOICE_COUNT.match(text, brace.start + 1):
+        while braces and braces[-1][0] > brace.start:
+            braces.pop()
+        braces.append((brace.start, end + 1, _split_at(text, [brace.start, *brace.bars, end])))
 
 
-def _cut(text: str, marks: Sequence[int]) -> list[str]:
+def _split_at(text: str, marks: Sequence[int]) -> list[str]:
     return [text[left + 1 : right] for left, right in pairwise(marks)]
 
 
-def spread(text: str, limit: int = 64) -> tuple[str, ...]:
+def expand_prompt_arrays(text: str, limit: int = 64) -> tuple[str, ...]:
     """Make one prompt of each element of `[[a, b]]`, every combination of several, up to `limit`.
 
     The same signs weigh text down in the emphasis grammar, so this happens only where asked for.
     """
-    pieces = _ARRAY.split(text)
-    options = [_elements(piece) if number % 2 else [piece] for number, piece in enumerate(pieces)]
-    return tuple("".join(words) for words in islice(product(*options), limit))
+    pieces = _PROMPT_ARRAY.split(text)
+    options = [
+        _array_elements(piece) if number % 2 else [piece] for number, piece in enumerate(pieces)
+    ]
+    return tuple("".join(parts) for parts in islice(product(*options), limit))
 
 
-def _elements(inside: str) -> list[str]:
-    if "," not in inside:
-        return [f"[[{inside}]]"]
-    return [element.strip() for element in inside.split(",")]
+def _array_elements(array_text: str) -> list[str]:
+    if "," not in array_text:
+        return [f"[[{array_text}]]"]
+    return [element.strip() for element in array_text.split(",")]

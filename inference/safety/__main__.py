@@ -15,24 +15,24 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from inference.models.errors import ModelError
-from inference.safety.checker import Checker, find_checkers, score_of
+from inference.safety.checker import NsfwChecker, find_checkers, highest_score
 
 
-def serve(source: BinaryIO, target: BinaryIO, checkers: Sequence[Checker]) -> None:
+def serve_checks(source: BinaryIO, target: BinaryIO, checkers: Sequence[NsfwChecker]) -> None:
     """Answer until the input ends."""
-    _say(target, {"checkers": {checker.name: checker.about for checker in checkers}})
+    _write_message(target, {"checkers": {checker.name: checker.about for checker in checkers}})
     while line := source.readline():
         count = int(json.loads(line)["bytes"])
         data = source.read(count)
         if len(data) < count:
             return
         try:
-            _say(target, {"score": score_of(data, checkers)})
+            _write_message(target, {"score": highest_score(data, checkers)})
         except (OSError, ValueError, SyntaxError, ModelError) as error:
-            _say(target, {"error": str(error)})
+            _write_message(target, {"error": str(error)})
 
 
-def _say(target: BinaryIO, message: dict[str, Any]) -> None:
+def _write_message(target: BinaryIO, message: dict[str, Any]) -> None:
     target.write(json.dumps(message).encode() + b"\n")
     target.flush()
 
@@ -41,7 +41,7 @@ def main(models: str) -> None:
     """Find the checkers, then serve; what libraries print goes to the error stream."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
     target, sys.stdout = sys.stdout.buffer, sys.stderr
-    serve(sys.stdin.buffer, target, find_checkers(Path(models)))
+    serve_checks(sys.stdin.buffer, target, find_checkers(Path(models)))
 
 
 if __name__ == "__main__":

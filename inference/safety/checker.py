@@ -15,12 +15,12 @@ from inference.models.errors import ModelError
 
 log = logging.getLogger(__name__)
 
-FOLDER = "safety"
+SAFETY_MODELS_FOLDER = "safety"
 """Where in the models folder a host's own checkpoints lie."""
-MAX_FRAMES = 8  # frames of an animation that are looked at, spread over its length
+MAX_CHECKED_FRAMES = 8  # frames of an animation that are looked at, spread over its length
 
 
-class Checker(Protocol):
+class NsfwChecker(Protocol):
     """Looks at one picture."""
 
     #: What it is called.
@@ -28,45 +28,48 @@ class Checker(Protocol):
     #: What it can tell, and what it cannot, as a sentence.
     about: str
 
-    def score(self, picture: Image.Image) -> float:
+    def nsfw_score(self, image: Image.Image) -> float:
         """Return from 0 to 1 how surely an RGB picture is not for everybody."""
         ...
 
 
-def find_checkers(models: Path) -> list[Checker]:
+def find_checkers(models: Path) -> list[NsfwChecker]:
     """Load what there is: the optional package, and each folder in the models' `safety`."""
-    return [*_packaged(), *_own(models / FOLDER)]
+    return [*_packaged_checkers(), *_host_checkers(models / SAFETY_MODELS_FOLDER)]
 
 
-def score_of(data: bytes, checkers: Sequence[Checker]) -> float:
+def highest_score(data: bytes, checkers: Sequence[NsfwChecker]) -> float:
     """Return the highest score that any checker gives any frame of a picture's file.
 
     Raises:
         OSError: the file is no picture.
     """
-    with Image.open(io.BytesIO(data), formats=("PNG", "WEBP", "GIF", "JPEG")) as opened:
-        frames = list(_frames(opened))
-    return max(checker.score(frame) for frame in frames for checker in checkers)
+    with Image.open(io.BytesIO(data), formats=("PNG", "WEBP", "GIF", "JPEG")) as image_file:
+        frames = list(_sample_frames(image_file))
+    return max(checker.nsfw_score(frame) for frame in frames for checker in checkers)
 
 
-def _frames(opened: Image.Image) -> Iterator[Image.Image]:
-    count = getattr(opened, "n_frames", 1)
-    chosen = {number * (count - 1) // max(1, MAX_FRAMES - 1) for number in range(MAX_FRAMES)}
-    for number in sorted(chosen):
-        opened.seek(number)
-        yield flat(opened)
+def _sample_frames(image_file: Image.Image) -> Iterator[Image.Image]:
+    count = getattr(image_file, "n_frames", 1)
+    frame_numbers = {
+        number * (count - 1) // max(1, MAX_CHECKED_FRAMES - 1)
+        for number in range(MAX_CHECKED_FRAMES)
+    }
+    for number in sorted(frame_numbers):
+        image_file.seek(number)
+        yield flatten_on_white(image_file)
 
 
-def flat(picture: Image.Image) -> Image.Image:
+def flatten_on_white(image: Image.Image) -> Image.Image:
     """Lay a picture over white: transparency hides nothing from a checker."""
-    if not picture.has_transparency_data:
-        return picture.convert("RGB")
-    shown = picture.convert("RGBA")
-    ground = Image.new("RGBA", shown.size, "white")
-    return Image.alpha_composite(ground, shown).convert("RGB")
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    rgba_image = image.convert("RGBA")
+    background = Image.new("RGBA", rgba_image.size, "white")
+    return Image.alpha_composite(background, rgba_image).convert("RGB")
 
 
-def _packaged() -> list[Checker]:
+def _packaged_checkers() -> list[NsfwChecker]:
     try:
         from inference.safety.open_nsfw import OpenNsfw
     except ImportError:
@@ -74,19 +77,19 @@ def _packaged() -> list[Checker]:
     return [OpenNsfw()]
 
 
-def _own(folder: Path) -> Iterator[Checker]:
+def _host_checkers(folder: Path) -> Iterator[NsfwChecker]:
     """Load a host's own checkpoints; one that cannot be read is left out and said."""
     from_disk = sorted(folder.iterdir()) if folder.is_dir() else []
     for path in from_disk:
         try:
-            checker = _load(path)
+            checker = _load_checker(path)
         except (OSError, ValueError, KeyError, ModelError) as error:
             log.error("The checker %s cannot be used: %s", path.name, error)
         else:
             yield from [checker] if checker is not None else []
 
 
-def _load(folder: Path) -> Checker | None:
+def _load_checker(folder: Path) -> NsfwChecker | None:
     """Load a checkpoint by what its folder holds; None where that is none."""
     from inference.safety.rated import RatingTagger, is_tagger
 
@@ -96,9 +99,9 @@ def _load(folder: Path) -> Checker | None:
         return None
     kind = json.loads((folder / "config.json").read_text(encoding="utf-8"))["architectures"]
     if kind == ["StableDiffusionSafetyChecker"]:
-        from inference.safety.concepts import Concepts
+        from inference.safety.concepts import ConceptChecker
 
-        return Concepts(folder)
-    from inference.safety.classifier import Classifier
+        return ConceptChecker(folder)
+    from inference.safety.classifier import LabelChecker
 
-    return Classifier(folder)
+    return LabelChecker(folder)

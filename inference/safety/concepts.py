@@ -11,7 +11,7 @@ from torch.nn.functional import cosine_similarity
 from transformers import CLIPImageProcessor
 
 
-class Concepts:
+class ConceptChecker:
     """Flags a picture that is nearer to one of its concepts than the concept allows."""
 
     def __init__(self, folder: Path) -> None:
@@ -31,10 +31,10 @@ class Concepts:
         self.about = "knows 17 concepts, drawn or photographed, and often errs on the safe side"
 
     @torch.inference_mode()
-    def score(self, picture: Image.Image) -> float:
+    def nsfw_score(self, image: Image.Image) -> float:
         """Return 1 where a concept's own bound is passed, else 0; its pictures are not blacked."""
-        pixels = self._processor(images=picture, return_tensors="pt").pixel_values
-        pooled = self._checker.vision_model(pixels)[1]
-        embedding = self._checker.visual_projection(pooled)
+        pixels = self._processor(images=image, return_tensors="pt").pixel_values
+        pooled_output = self._checker.vision_model(pixels)[1]
+        embedding = self._checker.visual_projection(pooled_output)
         nearness = cosine_similarity(embedding, self._checker.concept_embeds)
         return float((nearness > self._checker.concept_embeds_weights).any())

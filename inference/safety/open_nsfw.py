@@ -18,6 +18,6 @@ class OpenNsfw:
             providers=["CPUExecutionProvider"], intra_op_num_threads=1
         )
 
-    def score(self, picture: Image.Image) -> float:
+    def nsfw_score(self, image: Image.Image) -> float:
         """Return the network's probability."""
-        return float(self._classifier.classify(picture).nsfw)
+        return float(self._classifier.classify(image).nsfw)

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from inference.interrogation.ratings import Rating, rate
+from inference.interrogation.ratings import ContentRating, rating_scores
 from inference.interrogation.tag_files import DEEP_DANBOORU_FILE, WD_FILE
 from inference.interrogation.tagger import load_tagger
 from inference.interrogation.tags import TagKind
@@ -34,7 +34,7 @@ class RatingTagger:
         self.name = folder.name
         self.about = "rates drawings as their readers do: questionable or explicit"
 
-    def score(self, picture: Image.Image) -> float:
+    def nsfw_score(self, image: Image.Image) -> float:
         """Return the probability of the likeliest rating from questionable on."""
-        rated = rate(self._tagger.tag([picture])[0])
-        return 0.0 if rated is None else rated.at_least(Rating.QUESTIONABLE)
+        ratings = rating_scores(self._tagger.tag_images([image])[0])
+        return 0.0 if ratings is None else ratings.probability_at_least(ContentRating.QUESTIONABLE)

@@ -8,16 +8,17 @@ from hashlib import blake2b
 import torch
 from torch import Tensor
 
-LOWEST = 2.0**-10  # below the first training step of any known network (0.029)
-HIGHEST = 2.0**14  # above the last one of a zero-terminal-SNR network (4518.8)
-DEPTH = 16  # 2^16 cells: neighbours differ by 0.025 % in sigma, finer than any schedule of 1,000
+MIN_TREE_SIGMA = 2.0**-10  # below the first training step of any known network (0.029)
+MAX_TREE_SIGMA = 2.0**14  # above the last one of a zero-terminal-SNR network (4518.8)
+#: 2^16 cells: neighbours differ by 0.025 % in sigma, finer than any schedule of 1,000.
+TREE_DEPTH = 16
 
-_CELLS = 1 << DEPTH
-_LOG_LOWEST = math.log2(LOWEST)
-_LOG_SPAN = math.log2(HIGHEST) - _LOG_LOWEST
+_CELL_COUNT = 1 << TREE_DEPTH
+_LOG_MIN_SIGMA = math.log2(MIN_TREE_SIGMA)
+_LOG_SPAN = math.log2(MAX_TREE_SIGMA) - _LOG_MIN_SIGMA
 
 
-class BrownianPath:
+class BrownianTree:
     """A virtual Brownian tree: W(sigma) with W independent of which points are asked, or when.
 
     The path is fixed by the seed alone. Its value at a grid point comes from bisecting the grid of
@@ -31,32 +32,36 @@ class BrownianPath:
         self._seed = seed
         self._shape = shape
         self._generator = torch.Generator()
-        top = self._normal(0, 0) * math.sqrt(HIGHEST - LOWEST)
+        top = self._draw_normal(0, 0) * math.sqrt(MAX_TREE_SIGMA - MIN_TREE_SIGMA)
         self._ends = (torch.zeros(shape), top)
         self._trail: dict[tuple[int, int], Tensor] = {}
 
-    def increment(self, sigma_from: float, sigma_to: float) -> Tensor:
+    def scaled_increment(self, sigma_from: float, sigma_to: float) -> Tensor:
         """Return (W(from) − W(to))/√|from − to|: float32 of the path's shape, unit variance.
 
         The levels are moved to the grid; two inside one cell use that whole cell.
         """
-        a, b = _cell(sigma_from), _cell(sigma_to)
+        a, b = _cell_index(sigma_from), _cell_index(sigma_to)
         if a == b:
-            a, b = (a + 1, b) if a < _CELLS else (a, b - 1)
-        return (self._value(a) - self._value(b)) / math.sqrt(abs(_sigma(a) - _sigma(b)))
+            a, b = (a + 1, b) if a < _CELL_COUNT else (a, b - 1)
+        return (self._value_at(a) - self._value_at(b)) / math.sqrt(
+            abs(_cell_sigma(a) - _cell_sigma(b))
+        )
 
-    def _value(self, cell: int) -> Tensor:
+    def _value_at(self, cell: int) -> Tensor:
         """Descend from the whole interval to a grid point, drawing the midpoints on the way."""
-        low, high = 0, _CELLS
+        low, high = 0, _CELL_COUNT
         at_low, at_high = self._ends
         if cell in (low, high):
             return at_low if cell == low else at_high
         trail: dict[tuple[int, int], Tensor] = {}
         while True:
             key = (low, high)
-            found = self._trail.get(key)
+            cached_value = self._trail.get(key)
             trail[key] = middle = (
-                self._bridge(low, high, at_low, at_high) if found is None else found
+                self._draw_bridge(low, high, at_low, at_high)
+                if cached_value is None
+                else cached_value
             )
             mid = (low + high) // 2
             if cell == mid:
@@ -67,22 +72,22 @@ class BrownianPath:
             else:
                 low, at_low = mid, middle
 
-    def _bridge(self, low: int, high: int, at_low: Tensor, at_high: Tensor) -> Tensor:
+    def _draw_bridge(self, low: int, high: int, at_low: Tensor, at_high: Tensor) -> Tensor:
         """Draw W(m) at the middle given both ends: variance (m − a)(b − m)/(b − a)."""
-        a, m, b = _sigma(low), _sigma((low + high) // 2), _sigma(high)
+        a, m, b = _cell_sigma(low), _cell_sigma((low + high) // 2), _cell_sigma(high)
         mean = torch.lerp(at_low, at_high, (m - a) / (b - a))
-        return mean + self._normal(low, high) * math.sqrt((m - a) * (b - m) / (b - a))
+        return mean + self._draw_normal(low, high) * math.sqrt((m - a) * (b - m) / (b - a))
 
-    def _normal(self, low: int, high: int) -> Tensor:
+    def _draw_normal(self, low: int, high: int) -> Tensor:
         place = f"{self._seed}/{low}/{high}".encode()
         seed = int.from_bytes(blake2b(place, digest_size=4).digest(), "big")
         return torch.randn(self._shape, generator=self._generator.manual_seed(seed))
 
 
-def _cell(sigma: float) -> int:
-    place = (math.log2(sigma) - _LOG_LOWEST) / _LOG_SPAN
-    return round(min(max(place, 0.0), 1.0) * _CELLS)
+def _cell_index(sigma: float) -> int:
+    place = (math.log2(sigma) - _LOG_MIN_SIGMA) / _LOG_SPAN
+    return round(min(max(place, 0.0), 1.0) * _CELL_COUNT)
 
 
-def _sigma(cell: int) -> float:
-    return math.exp2(_LOG_LOWEST + _LOG_SPAN * cell / _CELLS)
+def _cell_sigma(cell: int) -> float:
+    return math.exp2(_LOG_MIN_SIGMA + _LOG_SPAN * cell / _CELL_COUNT)

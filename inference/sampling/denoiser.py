@@ -14,7 +14,7 @@ Prediction = Literal["epsilon", "v_prediction", "sample", "flow"]
 
 def scale_input(x: Tensor, sigma: Tensor) -> Tensor:
     """Scale x0 + σ·noise to the unit variance the network was trained on: x/√(σ² + 1)."""
-    return x / _over(x, (sigma**2 + 1).sqrt())
+    return x / _broadcast_rows(x, (sigma**2 + 1).sqrt())
 
 
 def to_x0(output: Tensor, x: Tensor, sigma: Tensor, prediction: Prediction) -> Tensor:
@@ -26,7 +26,7 @@ def to_x0(output: Tensor, x: Tensor, sigma: Tensor, prediction: Prediction) -> T
     Raises:
         ValueError: the prediction is none of these.
     """
-    level = _over(x, sigma)
+    level = _broadcast_rows(x, sigma)
     match prediction:
         case "epsilon" | "flow":
             return x - level * output
@@ -39,35 +39,37 @@ def to_x0(output: Tensor, x: Tensor, sigma: Tensor, prediction: Prediction) -> T
             raise ValueError(f"no network predicts {prediction!r}")
 
 
-def guide(uncond: Tensor, cond: Tensor, scale: Tensor) -> Tensor:
+def apply_guidance(uncond: Tensor, cond: Tensor, scale: Tensor) -> Tensor:
     """Move from the unconditional towards the conditional x0 by the row's guidance scale.
 
     uncond + scale·(cond − uncond) (Ho and Salimans 2022, equation 6); scale 1 gives cond.
     """
-    return uncond + _over(uncond, scale) * (cond - uncond)
+    return uncond + _broadcast_rows(uncond, scale) * (cond - uncond)
 
 
-def combine(uncond: Tensor, conds: Tensor, rows: Tensor, weights: Tensor, scale: Tensor) -> Tensor:
+def combine_guidance(
+    uncond: Tensor, conds: Tensor, rows: Tensor, weights: Tensor, scale: Tensor
+) -> Tensor:
     """Guide each row by several prompts: uncond + Σ weight·scale·(cond − uncond).
 
     ``conds`` is [N, C, H, W], its i-th prompt belongs to row ``rows[i]`` with ``weights[i]``, which
     may be negative; rows [N] are whole numbers (Liu et al. 2022, equation 11).
     """
-    pull = _over(conds, weights * scale[rows]) * (conds - uncond[rows])
+    pull = _broadcast_rows(conds, weights * scale[rows]) * (conds - uncond[rows])
     return uncond.index_add(0, rows, pull.to(uncond.dtype))
 
 
-def rescale_guidance(guided: Tensor, cond: Tensor, amount: Tensor) -> Tensor:
+def rescale_guidance(guided_x0: Tensor, cond: Tensor, amount: Tensor) -> Tensor:
     """Bring a guided prediction's spread back towards the conditional one's, by ``amount`` [B].
 
     Amount 0 leaves it, 1 gives it the conditional's standard deviation over the whole row
     (Lin et al. 2024, section 3.4). Zero-terminal-SNR networks want about 0.7.
     """
-    spread = guided.flatten(1).std(dim=1)
+    spread = guided_x0.flatten(1).std(dim=1)
     ratio = cond.flatten(1).std(dim=1) / spread.clamp_min(1e-8)
-    return guided * _over(guided, 1 + amount * (ratio - 1))
+    return guided_x0 * _broadcast_rows(guided_x0, 1 + amount * (ratio - 1))
 
 
-def _over(x: Tensor, row: Tensor) -> Tensor:
+def _broadcast_rows(x: Tensor, row: Tensor) -> Tensor:
     """Shape a [B] vector so that it spreads over x's other dimensions."""
     return row.reshape(-1, *[1] * (x.ndim - 1))

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from inference.sampling.brownian import BrownianPath
+from inference.sampling.brownian import BrownianTree
 from inference.sampling.philox import PhiloxGenerator
 
 #: Two noises pointing the same way this closely are mixed in a straight line: the arc's sine
 #: would divide by almost nothing.
-PARALLEL = 0.9995
+PARALLEL_COSINE = 0.9995
 
 
 class TorchGenerator:
@@ -32,14 +32,14 @@ class TorchGenerator:
 
 
 #: Where noise may come from, as the field names it.
-RNGS: Mapping[str, type[TorchGenerator] | type[PhiloxGenerator]] = {
+NOISE_GENERATORS: Mapping[str, type[TorchGenerator] | type[PhiloxGenerator]] = {
     "CPU": TorchGenerator,
     "NV": PhiloxGenerator,
 }
 
 
 @dataclass(frozen=True)
-class Variation:
+class SeedVariation:
     """A second seed mixed into the first latent, strength 0 (none of it) to 1 (it alone)."""
 
     seed: int
@@ -59,7 +59,7 @@ class NoiseSource:
         seed: int,
         shape: tuple[int, ...],
         *,
-        variation: Variation | None = None,
+        variation: SeedVariation | None = None,
         resize_from: tuple[int, int] | None = None,
         seed_delta: int = 0,
         rng: str = "CPU",
@@ -75,36 +75,38 @@ class NoiseSource:
         self._seed = seed
         self._shape = tuple(shape)
         self._device = torch.device(device)
-        self._make = RNGS[rng]
+        self._make = NOISE_GENERATORS[rng]
         self._generator = self._make(seed)
-        self._initial = self._first(variation, resize_from)
+        self._initial = self._draw_initial_noise(variation, resize_from)
         if seed_delta:
             self._generator.manual_seed(seed + seed_delta)
-        self._path: BrownianPath | None = None
+        self._path: BrownianTree | None = None
 
-    def initial(self) -> Tensor:
+    def initial_noise(self) -> Tensor:
         """Return the first latent's noise, [C, H, W]; the same at every call."""
         return self._initial.to(self._device, copy=True)
 
-    def next(self) -> Tensor:
+    def fresh_noise(self) -> Tensor:
         """Return fresh noise, [C, H, W]: the next draw of the row's generator."""
         return self._generator.randn(self._shape).to(self._device)
 
-    def between(self, sigma_from: float, sigma_to: float) -> Tensor:
+    def brownian_noise(self, sigma_from: float, sigma_to: float) -> Tensor:
         """Return the Brownian path's increment between two levels over the root of its length.
 
         [C, H, W], unit variance; the same levels give the same noise whatever was asked before.
         """
         if self._path is None:
-            self._path = BrownianPath(self._seed, self._shape)
-        return self._path.increment(sigma_from, sigma_to).to(self._device)
+            self._path = BrownianTree(self._seed, self._shape)
+        return self._path.scaled_increment(sigma_from, sigma_to).to(self._device)
 
-    def _first(self, variation: Variation | None, resize_from: tuple[int, int] | None) -> Tensor:
+    def _draw_initial_noise(
+        self, variation: SeedVariation | None, resize_from: tuple[int, int] | None
+    ) -> Tensor:
         shape = self._shape if resize_from is None else (*self._shape[:-2], *resize_from)
         noise = self._generator.randn(shape)
         if variation is not None and variation.strength > 0:
-            other = self._make(variation.seed).randn(shape)
-            noise = slerp(noise, other, variation.strength)
+            variation_noise = self._make(variation.seed).randn(shape)
+            noise = slerp(noise, variation_noise, variation.strength)
         if shape == self._shape:
             return noise
         canvas = self._generator.randn(self._shape)
@@ -120,7 +122,7 @@ def slerp(low: Tensor, high: Tensor, strength: float) -> Tensor:
     unit_low = low / low.norm(dim=1, keepdim=True)
     unit_high = high / high.norm(dim=1, keepdim=True)
     cosine = (unit_low * unit_high).sum(dim=1, keepdim=True)
-    if cosine.mean() > PARALLEL:
+    if cosine.mean() > PARALLEL_COSINE:
         return torch.lerp(low, high, strength)
     angle = torch.acos(cosine.clamp(-1, 1))
     weight_low, weight_high = torch.sin((1 - strength) * angle), torch.sin(strength * angle)
@@ -130,13 +132,13 @@ def slerp(low: Tensor, high: Tensor, strength: float) -> Tensor:
 def paste_centre(canvas: Tensor, patch: Tensor) -> Tensor:
     """Return canvas [C, H, W] with patch [C, h, w] over its centre; a larger patch is cropped."""
     result = canvas.clone()
-    rows = _overlap(canvas.shape[-2], patch.shape[-2])
-    columns = _overlap(canvas.shape[-1], patch.shape[-1])
+    rows = _centred_overlap(canvas.shape[-2], patch.shape[-2])
+    columns = _centred_overlap(canvas.shape[-1], patch.shape[-1])
     result[..., rows[0], columns[0]] = patch[..., rows[1], columns[1]]
     return result
 
 
-def _overlap(canvas: int, patch: int) -> tuple[slice, slice]:
+def _centred_overlap(canvas: int, patch: int) -> tuple[slice, slice]:
     """Return the centred stretch common to both lengths, as slices of the canvas and the patch."""
     gap = abs(canvas - patch) // 2
     length = min(canvas, patch)

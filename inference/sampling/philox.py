@@ -14,34 +14,34 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-Words = npt.NDArray[np.uint32]
+WordArray = npt.NDArray[np.uint32]
 
-ROUNDS = 10
-MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
+ROUND_COUNT = 10
+ROUND_MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 #: Added to the key after each round: the golden ratio and √3 − 1, in 2⁻³².
-WEYL = (0x9E3779B9, 0xBB67AE85)
-UNIT = 2.0**-32
+WEYL_INCREMENTS = (0x9E3779B9, 0xBB67AE85)
+UINT32_STEP = 2.0**-32
 
 
-def philox(counter: Words, key: Words) -> Words:
+def scramble_counters(counter: WordArray, key: WordArray) -> WordArray:
     """Scramble counters [4, N] under keys [2, N], all 32-bit, to [4, N] random words."""
     first, second, third, fourth = counter
     low, high = key
-    for number in range(ROUNDS):
+    for number in range(ROUND_COUNT):
         if number:
-            low, high = low + np.uint32(WEYL[0]), high + np.uint32(WEYL[1])
-        one = first.astype(np.uint64) * MULTIPLIERS[0]
-        two = third.astype(np.uint64) * MULTIPLIERS[1]
+            low, high = low + np.uint32(WEYL_INCREMENTS[0]), high + np.uint32(WEYL_INCREMENTS[1])
+        first_product = first.astype(np.uint64) * ROUND_MULTIPLIERS[0]
+        third_product = third.astype(np.uint64) * ROUND_MULTIPLIERS[1]
         first, second, third, fourth = (
-            _upper(two) ^ second ^ low,
-            two.astype(np.uint32),
-            _upper(one) ^ fourth ^ high,
-            one.astype(np.uint32),
+            _upper_half(third_product) ^ second ^ low,
+            third_product.astype(np.uint32),
+            _upper_half(first_product) ^ fourth ^ high,
+            first_product.astype(np.uint32),
         )
     return np.stack([first, second, third, fourth])
 
 
-def _upper(product: npt.NDArray[np.uint64]) -> Words:
+def _upper_half(product: npt.NDArray[np.uint64]) -> WordArray:
     return (product >> np.uint64(32)).astype(np.uint32)
 
 
@@ -65,14 +65,14 @@ class PhiloxGenerator:
         key = np.empty((2, count), dtype=np.uint32)
         key[0], key[1] = self._seed & 0xFFFFFFFF, self._seed >> 32 & 0xFFFFFFFF
         self._draw += 1
-        words = philox(counter, key)
-        return torch.from_numpy(_normal(words[0], words[1])).reshape(shape)
+        random_words = scramble_counters(counter, key)
+        return torch.from_numpy(_box_muller(random_words[0], random_words[1])).reshape(shape)
 
 
-def _normal(radius: Words, angle: Words) -> npt.NDArray[np.float32]:
+def _box_muller(radius: WordArray, angle: WordArray) -> npt.NDArray[np.float32]:
     """Turn pairs of words into normal numbers (Box and Muller 1958), the sine's half of them."""
-    uniform = radius * UNIT + UNIT / 2
-    turn = (angle * UNIT + UNIT / 2) * 2 * np.pi
+    uniform = radius * UINT32_STEP + UINT32_STEP / 2
+    turn = (angle * UINT32_STEP + UINT32_STEP / 2) * 2 * np.pi
     normal: npt.NDArray[np.float32]
     normal = (np.sqrt(-2 * np.log(uniform)) * np.sin(turn)).astype(np.float32)
     return normal

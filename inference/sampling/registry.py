@@ -10,26 +10,26 @@ from torch import Tensor
 
 from inference.sampling.noise import NoiseSource
 from inference.sampling.samplers.core import Sampler, Sigmas
-from inference.sampling.samplers.dpm2 import dpm2, dpm2_ancestral
-from inference.sampling.samplers.dpm_fast import dpm_fast
-from inference.sampling.samplers.dpmpp import dpmpp_2s_ancestral, dpmpp_sde
+from inference.sampling.samplers.dpm2 import sample_dpm2, sample_dpm2_ancestral
+from inference.sampling.samplers.dpm_fast import sample_dpm_fast
+from inference.sampling.samplers.dpmpp import sample_dpmpp_2s_ancestral, sample_dpmpp_sde
 from inference.sampling.samplers.dpmpp_multistep import (
-    dpmpp_2m,
-    dpmpp_2m_sde,
-    dpmpp_2m_sde_heun,
-    dpmpp_3m_sde,
+    sample_dpmpp_2m,
+    sample_dpmpp_2m_sde,
+    sample_dpmpp_2m_sde_heun,
+    sample_dpmpp_3m_sde,
 )
-from inference.sampling.samplers.euler import ddim, euler, euler_ancestral
-from inference.sampling.samplers.heun import heun, restart
-from inference.sampling.samplers.lcm import lcm
-from inference.sampling.samplers.multistep import lms, plms
-from inference.sampling.samplers.unipc import unipc
-from inference.sampling.schedules import SCHEDULES
-from inference.sampling.traits import TRAITS, SamplerTraits
+from inference.sampling.samplers.euler import sample_ddim, sample_euler, sample_euler_ancestral
+from inference.sampling.samplers.heun import sample_heun, sample_restart
+from inference.sampling.samplers.lcm import sample_lcm
+from inference.sampling.samplers.multistep import sample_lms, sample_plms
+from inference.sampling.samplers.unipc import sample_unipc
+from inference.sampling.schedules import SCHEDULE_FUNCTIONS
+from inference.sampling.traits import SAMPLER_TRAITS, SamplerTraits
 
-__all__ = ["SAMPLERS", "SCHEDULES", "Run", "SamplerSpec", "names"]
+__all__ = ["SAMPLER_SPECS", "SCHEDULE_FUNCTIONS", "SamplerFunction", "SamplerSpec", "sampler_names"]
 
-Run = Callable[[Tensor, Sigmas, NoiseSource], Sampler]
+SamplerFunction = Callable[[Tensor, Sigmas, NoiseSource], Sampler]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,35 +37,38 @@ class SamplerSpec(SamplerTraits):
     """A sampler's facts and the coroutine that runs it."""
 
     #: Start the sampler on one row: (x, sigmas, noise) → coroutine.
-    run: Run
+    run: SamplerFunction
 
 
-_RUNS: Mapping[str, Run] = {
-    "DPM++ 2M": dpmpp_2m,
-    "DPM++ SDE": dpmpp_sde,
-    "DPM++ 2M SDE": dpmpp_2m_sde,
-    "DPM++ 2M SDE Heun": dpmpp_2m_sde_heun,
-    "DPM++ 2S a": dpmpp_2s_ancestral,
-    "DPM++ 3M SDE": dpmpp_3m_sde,
-    "Euler a": euler_ancestral,
-    "Euler": euler,
-    "LMS": lms,
-    "Heun": heun,
-    "DPM2": dpm2,
-    "DPM2 a": dpm2_ancestral,
-    "DPM fast": dpm_fast,
-    "Restart": restart,
-    "DDIM": ddim,
-    "PLMS": plms,
-    "UniPC": unipc,
-    "LCM": lcm,
+_SAMPLER_FUNCTIONS: Mapping[str, SamplerFunction] = {
+    "DPM++ 2M": sample_dpmpp_2m,
+    "DPM++ SDE": sample_dpmpp_sde,
+    "DPM++ 2M SDE": sample_dpmpp_2m_sde,
+    "DPM++ 2M SDE Heun": sample_dpmpp_2m_sde_heun,
+    "DPM++ 2S a": sample_dpmpp_2s_ancestral,
+    "DPM++ 3M SDE": sample_dpmpp_3m_sde,
+    "Euler a": sample_euler_ancestral,
+    "Euler": sample_euler,
+    "LMS": sample_lms,
+    "Heun": sample_heun,
+    "DPM2": sample_dpm2,
+    "DPM2 a": sample_dpm2_ancestral,
+    "DPM fast": sample_dpm_fast,
+    "Restart": sample_restart,
+    "DDIM": sample_ddim,
+    "PLMS": sample_plms,
+    "UniPC": sample_unipc,
+    "LCM": sample_lcm,
 }
 
-SAMPLERS: Mapping[str, SamplerSpec] = MappingProxyType(
-    {name: SamplerSpec(**vars(traits), run=_RUNS[name]) for name, traits in TRAITS.items()}
+SAMPLER_SPECS: Mapping[str, SamplerSpec] = MappingProxyType(
+    {
+        name: SamplerSpec(**vars(traits), run=_SAMPLER_FUNCTIONS[name])
+        for name, traits in SAMPLER_TRAITS.items()
+    }
 )
 
 
-def names() -> tuple[str, ...]:
+def sampler_names() -> tuple[str, ...]:
     """Return the samplers' names in the order they are shown."""
-    return tuple(SAMPLERS)
+    return tuple(SAMPLER_SPECS)

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from inference.sampling.beta import beta_quantile
 from inference.sampling.table import NoiseTable, linspace
 
-__all__ = ["ALIGN_YOUR_STEPS", "SCHEDULES", "NoiseTable", "Schedule", "sigmas"]
+__all__ = ["ALIGN_YOUR_STEPS", "SCHEDULE_FUNCTIONS", "NoiseTable", "Schedule", "schedule_sigmas"]
 
 Schedule = Callable[[int, NoiseTable], list[float]]
 
@@ -30,72 +30,76 @@ ALIGN_YOUR_STEPS: Mapping[str, tuple[float, ...]] = MappingProxyType(
 )
 
 
-def sigmas(name: str, steps: int, table: NoiseTable) -> tuple[float, ...]:
+def schedule_sigmas(name: str, steps: int, table: NoiseTable) -> tuple[float, ...]:
     """Return the named schedule's ``steps`` sigmas, falling, and the final 0.
 
     Raises:
         ValueError: no schedule has this name, or steps is less than one.
     """
-    if name not in SCHEDULES:
-        raise ValueError(f"there is no schedule {name!r}; known are {', '.join(SCHEDULES)}")
+    if name not in SCHEDULE_FUNCTIONS:
+        raise ValueError(
+            f"there is no schedule {name!r}; known are {', '.join(SCHEDULE_FUNCTIONS)}"
+        )
     if steps < 1:
         raise ValueError(f"a schedule needs one step or more, not {steps}")
-    return (*SCHEDULES[name](steps, table), 0.0)
+    return (*SCHEDULE_FUNCTIONS[name](steps, table), 0.0)
 
 
-def uniform(n: int, table: NoiseTable) -> list[float]:
+def uniform_schedule(n: int, table: NoiseTable) -> list[float]:
     """Space the timesteps evenly from the last training step to the first."""
     return [table.t_to_sigma(t) for t in linspace(len(table.sigmas) - 1, 0, n)]
 
 
-def karras(n: int, table: NoiseTable) -> list[float]:
+def karras_schedule(n: int, table: NoiseTable) -> list[float]:
     """Space sigma^(1/rho) evenly (Karras et al. 2022, equation 5)."""
     high, low = table.sigma_max ** (1 / KARRAS_RHO), table.sigma_min ** (1 / KARRAS_RHO)
     return [root**KARRAS_RHO for root in linspace(high, low, n)]
 
 
-def exponential(n: int, table: NoiseTable) -> list[float]:
+def exponential_schedule(n: int, table: NoiseTable) -> list[float]:
     """Space log sigma evenly."""
-    return polyexponential(n, table, rho=1.0)
+    return polyexponential_schedule(n, table, rho=1.0)
 
 
-def polyexponential(n: int, table: NoiseTable, rho: float = POLYEXPONENTIAL_RHO) -> list[float]:
+def polyexponential_schedule(
+    n: int, table: NoiseTable, rho: float = POLYEXPONENTIAL_RHO
+) -> list[float]:
     """Space log sigma by a ramp raised to rho."""
     low = math.log(table.sigma_min)
     span = math.log(table.sigma_max) - low
     return [math.exp(low + span * ramp**rho) for ramp in linspace(1.0, 0.0, n)]
 
 
-def sgm_uniform(n: int, table: NoiseTable) -> list[float]:
+def sgm_uniform_schedule(n: int, table: NoiseTable) -> list[float]:
     """Space the timesteps evenly as for one step more and leave the lowest out."""
     return [table.t_to_sigma(t) for t in linspace(len(table.sigmas) - 1, 0, n + 1)[:-1]]
 
 
-def kl_optimal(n: int, table: NoiseTable) -> list[float]:
+def kl_optimal_schedule(n: int, table: NoiseTable) -> list[float]:
     """Space arctan sigma evenly over n intervals (Sabour et al. 2024, theorem 3.1)."""
     high, low = math.atan(table.sigma_max), math.atan(table.sigma_min)
     return [math.tan(angle) for angle in linspace(high, low, n + 1)[:-1]]
 
 
-def align_your_steps(n: int, table: NoiseTable) -> list[float]:
+def align_your_steps_schedule(n: int, table: NoiseTable) -> list[float]:
     """Interpolate the published ten-step levels of the table's family in log sigma."""
     logs = [math.log(level) for level in ALIGN_YOUR_STEPS[table.family]]
-    return [math.exp(_interpolate(logs, at)) for at in linspace(0, len(logs) - 1, n)]
+    return [math.exp(_interpolate_at(logs, at)) for at in linspace(0, len(logs) - 1, n)]
 
 
-def simple(n: int, table: NoiseTable) -> list[float]:
+def simple_schedule(n: int, table: NoiseTable) -> list[float]:
     """Take every (len/n)-th trained sigma from the highest down."""
     stride = len(table.sigmas) / n
     return [table.sigmas[-1 - int(i * stride)] for i in range(n)]
 
 
-def normal(n: int, table: NoiseTable) -> list[float]:
+def normal_schedule(n: int, table: NoiseTable) -> list[float]:
     """Space the timesteps evenly between those of the highest and lowest sigma."""
     high, low = table.sigma_to_t(table.sigma_max), table.sigma_to_t(table.sigma_min)
     return [table.t_to_sigma(t) for t in linspace(high, low, n)]
 
 
-def ddim(n: int, table: NoiseTable) -> list[float]:
+def ddim_schedule(n: int, table: NoiseTable) -> list[float]:
     """Take the sigmas of DDIM's timesteps."""
     return [table.t_to_sigma(t) for t in reversed(ddim_timesteps(n, table))]
 
@@ -110,31 +114,31 @@ def ddim_timesteps(n: int, table: NoiseTable) -> list[float]:
     return [1 + stride * i for i in range(n)]
 
 
-def beta(n: int, table: NoiseTable) -> list[float]:
+def beta_schedule(n: int, table: NoiseTable) -> list[float]:
     """Space sigma by the quantiles of the Beta(.6, .6) distribution: dense at both ends."""
     span = table.sigma_max - table.sigma_min
     quantiles = (beta_quantile(p, BETA_ALPHA, BETA_BETA) for p in linspace(1.0, 0.0, n))
     return [table.sigma_min + span * q for q in quantiles]
 
 
-def _interpolate(values: list[float], at: float) -> float:
+def _interpolate_at(values: list[float], at: float) -> float:
     low = min(int(at), len(values) - 2)
     return values[low] + (at - low) * (values[low + 1] - values[low])
 
 
-SCHEDULES: Mapping[str, Schedule] = MappingProxyType(
+SCHEDULE_FUNCTIONS: Mapping[str, Schedule] = MappingProxyType(
     {
-        "Automatic": uniform,
-        "Uniform": uniform,
-        "Karras": karras,
-        "Exponential": exponential,
-        "Polyexponential": polyexponential,
-        "SGM Uniform": sgm_uniform,
-        "KL Optimal": kl_optimal,
-        "Align Your Steps": align_your_steps,
-        "Simple": simple,
-        "Normal": normal,
-        "DDIM": ddim,
-        "Beta": beta,
+        "Automatic": uniform_schedule,
+        "Uniform": uniform_schedule,
+        "Karras": karras_schedule,
+        "Exponential": exponential_schedule,
+        "Polyexponential": polyexponential_schedule,
+        "SGM Uniform": sgm_uniform_schedule,
+        "KL Optimal": kl_optimal_schedule,
+        "Align Your Steps": align_your_steps_schedule,
+        "Simple": simple_schedule,
+        "Normal": normal_schedule,
+        "DDIM": ddim_schedule,
+        "Beta": beta_schedule,
     }
 )

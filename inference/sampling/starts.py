@@ -28,7 +28,7 @@ def from_latent(
     """
     if not plan.sigmas:
         return latent
-    noised = latent + noise * (multiplier * (plan.noise_sigma + extra))
+    noised_latent = latent + noise * (multiplier * (plan.noise_sigma + extra))
     if plan.noise_sigma == plan.sigmas[0]:
-        return noised
-    return noised * math.sqrt((1 + plan.sigmas[0] ** 2) / (1 + plan.noise_sigma**2))
+        return noised_latent
+    return noised_latent * math.sqrt((1 + plan.sigmas[0] ** 2) / (1 + plan.noise_sigma**2))

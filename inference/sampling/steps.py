@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from inference.sampling import schedules
 from inference.sampling.table import NoiseTable
-from inference.sampling.traits import TRAITS, SamplerTraits
+from inference.sampling.traits import SAMPLER_TRAITS, SamplerTraits
 
 #: Strength 1 keeps a trace of the picture: one schedule step is never all of the noise.
 MAX_STRENGTH = 0.999
@@ -28,19 +28,19 @@ class SigmaPlan:
     #: Place of the first sigma in the whole schedule.
     start_index: int
     #: Network calls of the whole run, by which a job is priced.
-    calls: int
+    network_calls: int
     #: Level to which the starting latent is noised.
     noise_sigma: float
     #: Pure noise starts at unit variance after scaling, not at sigma (DDIM, PLMS, UniPC).
     variance_preserving: bool = False
 
     @property
-    def steps(self) -> int:
+    def step_count(self) -> int:
         """Number of steps that run."""
         return max(len(self.sigmas) - 1, 0)
 
 
-def plan(
+def plan_noise_levels(
     sampler: str,
     schedule: str,
     steps: int,
@@ -57,43 +57,43 @@ def plan(
     Raises:
         ValueError: an unknown sampler or schedule, or a number out of its range.
     """
-    traits = _traits(sampler)
-    length, count = _span(steps, strength, exact, traits)
+    traits = _sampler_traits(sampler)
+    length, count = _schedule_span(steps, strength, exact, traits)
     if count == 0:
         return SigmaPlan((), length, 0, 0.0, traits.timestep_based)
     if traits.timestep_based:
         start = count if strength is not None and not exact else count - 1
         return _timestep_plan(traits, length, count, start, table)
-    full = _full(traits, schedule, length, table)
+    full = _full_schedule(traits, schedule, length, table)
     first = length - count
-    return SigmaPlan(full[first:], first, traits.calls(count), full[first])
+    return SigmaPlan(full[first:], first, traits.network_calls(count), full[first])
 
 
-def runs(steps: int, strength: float | None, exact: bool, sampler: str) -> int:
+def count_run_steps(steps: int, strength: float | None, exact: bool, sampler: str) -> int:
     """Return how many steps run, without laying them out.
 
     Raises:
         ValueError: as :func:`plan`.
     """
-    return _span(steps, strength, exact, _traits(sampler))[1]
+    return _schedule_span(steps, strength, exact, _sampler_traits(sampler))[1]
 
 
-def calls(steps: int, strength: float | None, exact: bool, sampler: str) -> int:
+def count_network_calls(steps: int, strength: float | None, exact: bool, sampler: str) -> int:
     """Return how often the network is called, without laying the steps out.
 
     Raises:
         ValueError: as :func:`plan`.
     """
-    return _traits(sampler).calls(runs(steps, strength, exact, sampler))
+    return _sampler_traits(sampler).network_calls(count_run_steps(steps, strength, exact, sampler))
 
 
-def _traits(sampler: str) -> SamplerTraits:
-    if sampler not in TRAITS:
-        raise ValueError(f"there is no sampler {sampler!r}; known are {', '.join(TRAITS)}")
-    return TRAITS[sampler]
+def _sampler_traits(sampler: str) -> SamplerTraits:
+    if sampler not in SAMPLER_TRAITS:
+        raise ValueError(f"there is no sampler {sampler!r}; known are {', '.join(SAMPLER_TRAITS)}")
+    return SAMPLER_TRAITS[sampler]
 
 
-def _span(
+def _schedule_span(
     steps: int, strength: float | None, exact: bool, traits: SamplerTraits
 ) -> tuple[int, int]:
     """Return (entries of the whole schedule, steps that run at its end)."""
@@ -105,22 +105,22 @@ def _span(
         raise ValueError(f"denoising strength goes from 0 to 1, not {strength}")
     if strength == 0:
         return steps, 0
-    capped = min(strength, MAX_STRENGTH)
+    capped_strength = min(strength, MAX_STRENGTH)
     if exact:
-        return int(steps / max(capped, MIN_STRENGTH)), steps
-    encoded = int(capped * steps)
-    return steps, encoded if traits.timestep_based else encoded + 1
+        return int(steps / max(capped_strength, MIN_STRENGTH)), steps
+    encoded_steps = int(capped_strength * steps)
+    return steps, encoded_steps if traits.timestep_based else encoded_steps + 1
 
 
-def _full(
+def _full_schedule(
     traits: SamplerTraits, schedule: str, length: int, table: NoiseTable
 ) -> tuple[float, ...]:
     """Return the whole schedule: ``length`` sigmas and the final 0."""
     name = traits.default_schedule if schedule == "Automatic" else schedule
     if not traits.discard_penultimate:
-        return schedules.sigmas(name, length, table)
-    longer = schedules.sigmas(name, length + 1, table)
-    return (*longer[:-2], longer[-1])
+        return schedules.schedule_sigmas(name, length, table)
+    longer_schedule = schedules.schedule_sigmas(name, length + 1, table)
+    return (*longer_schedule[:-2], longer_schedule[-1])
 
 
 def _timestep_plan(
@@ -132,11 +132,11 @@ def _timestep_plan(
     the first the network sees, as in the original DDIM sampler of latent diffusion.
     """
     timesteps = schedules.ddim_timesteps(length, table)
-    visited = [table.t_to_sigma(t) for t in reversed(timesteps[:count])]
+    visited_sigmas = [table.t_to_sigma(t) for t in reversed(timesteps[:count])]
     return SigmaPlan(
-        sigmas=(*visited, table.sigma_min),
+        sigmas=(*visited_sigmas, table.sigma_min),
         start_index=length - count,
-        calls=traits.calls(count),
+        network_calls=traits.network_calls(count),
         noise_sigma=table.t_to_sigma(timesteps[start]),
         variance_preserving=True,
     )

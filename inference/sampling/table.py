@@ -11,7 +11,7 @@ from itertools import accumulate
 from operator import mul
 from typing import Any, Literal, Self
 
-Family = Literal["sd", "sdxl"]
+ModelFamily = Literal["sd", "sdxl"]
 
 #: Cumulative alpha that stands for zero at the last training step of a zero-terminal-SNR network:
 #: sigma becomes 4518.8 instead of infinite, far above any picture and still exact in float32.
@@ -32,7 +32,7 @@ class NoiseTable:
     """
 
     sigmas: tuple[float, ...]
-    family: Family = "sd"
+    family: ModelFamily = "sd"
 
     def __post_init__(self) -> None:
         pairs = zip(self.sigmas, self.sigmas[1:], strict=False)
@@ -41,7 +41,7 @@ class NoiseTable:
 
     @classmethod
     def from_alphas_cumprod(
-        cls, alphas: Iterable[float], *, family: Family = "sd", zero_terminal_snr: bool = False
+        cls, alphas: Iterable[float], *, family: ModelFamily = "sd", zero_terminal_snr: bool = False
     ) -> Self:
         """Build the table from the cumulative products ᾱ, falling, in (0, 1)."""
         bars = rescale_zero_terminal_snr(list(alphas)) if zero_terminal_snr else list(alphas)
@@ -49,21 +49,21 @@ class NoiseTable:
 
     @classmethod
     def from_betas(
-        cls, betas: Iterable[float], *, family: Family = "sd", zero_terminal_snr: bool = False
+        cls, betas: Iterable[float], *, family: ModelFamily = "sd", zero_terminal_snr: bool = False
     ) -> Self:
         """Build the table from the variances of the training steps, each in (0, 1)."""
         bars = accumulate((1 - beta for beta in betas), mul)
         return cls.from_alphas_cumprod(bars, family=family, zero_terminal_snr=zero_terminal_snr)
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any], *, family: Family = "sd") -> Self:
+    def from_config(cls, config: Mapping[str, Any], *, family: ModelFamily = "sd") -> Self:
         """Read the values of a model folder's scheduler_config.json; absent ones are SD's own.
 
         Raises:
             ValueError: the file names a beta schedule other than linear or scaled_linear.
         """
         zero = bool(config.get("rescale_betas_zero_snr", False))
-        betas = config.get("trained_betas") or _betas(config)
+        betas = config.get("trained_betas") or _training_betas(config)
         return cls.from_betas(betas, family=family, zero_terminal_snr=zero)
 
     @property
@@ -112,7 +112,7 @@ def rescale_zero_terminal_snr(alphas: Sequence[float]) -> list[float]:
     return [*bars[:-1], TERMINAL_ALPHA]
 
 
-def _betas(config: Mapping[str, Any]) -> list[float]:
+def _training_betas(config: Mapping[str, Any]) -> list[float]:
     count = int(config.get("num_train_timesteps", TRAIN_STEPS))
     start = float(config.get("beta_start", BETA_START))
     end = float(config.get("beta_end", BETA_END))

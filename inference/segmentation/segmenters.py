@@ -16,36 +16,38 @@ if TYPE_CHECKING:
     from inference.segmentation.words import WordFinder
 
 
-class Segmenters:
+class ImageSegmenter:
     """Marks what is asked for in pictures, on the processor."""
 
     def __init__(self, models: Path) -> None:
         self._models = models
 
-    def find(self, what: str, pictures: Sequence[Image.Image]) -> list[Image.Image | None]:
+    def segment_images(
+        self, target: str, images: Sequence[Image.Image]
+    ) -> list[Image.Image | None]:
         """Mark one thing in RGB pictures; `L` 0 or 255 of each one's size, None where it is not.
 
         Raises:
             ModelError: the network for it is not there, or damaged.
         """
-        match what:
+        match target:
             case "subject":
-                return [self._subject.find(picture) for picture in pictures]
+                return [self._subject_finder.segment_subject(image) for image in images]
             case "face":
-                return [self._face.find(picture) for picture in pictures]
+                return [self._face_finder.segment_faces(image) for image in images]
             case _:
-                return [self._words.find(picture, what) for picture in pictures]
+                return [self._word_finder.segment_text(image, target) for image in images]
 
     @cached_property
-    def _subject(self) -> SubjectFinder:
+    def _subject_finder(self) -> SubjectFinder:
         return SubjectFinder(self._models)
 
     @cached_property
-    def _face(self) -> FaceFinder:
+    def _face_finder(self) -> FaceFinder:
         return FaceFinder(self._models)
 
     @cached_property
-    def _words(self) -> WordFinder:
+    def _word_finder(self) -> WordFinder:
         # Not at the top: its classes cost every start what few hosts ever need.
         from inference.segmentation.words import WordFinder
 

@@ -8,11 +8,11 @@ import torch
 from PIL import Image
 from transformers import AutoProcessor, CLIPSegForImageSegmentation
 
-from inference.interrogation.reading import load_part, read_config
+from inference.interrogation.reading import load_pretrained, read_config
 from inference.models.errors import CorruptWeights, MissingWeights
-from inference.segmentation.subject import cut
+from inference.segmentation.subject import mask_from_certainty
 
-LEAST = 0.3  # certainty below which what the words name is not in the picture
+MIN_WORD_CERTAINTY = 0.3  # certainty below which what the words name is not in the picture
 
 
 class WordFinder:
@@ -24,26 +24,24 @@ class WordFinder:
         Raises:
             ModelError: there is none, or it is damaged.
         """
-        folder = _folder(models)
+        folder = _find_clipseg(models)
         cpu = torch.device("cpu")
-        self._network = load_part(CLIPSegForImageSegmentation, folder, cpu, torch.float32)
+        self._network = load_pretrained(CLIPSegForImageSegmentation, folder, cpu, torch.float32)
         try:
             self._processor = AutoProcessor.from_pretrained(str(folder), local_files_only=True)
         except (OSError, ValueError) as error:
             raise CorruptWeights(f"{folder.name} lacks its processor's files: {error}") from error
 
-    def find(self, picture: Image.Image, words: str) -> Image.Image | None:
+    def segment_text(self, image: Image.Image, text: str) -> Image.Image | None:
         """Mark what words name in an RGB picture; `L` 0 or 255 of its size, None if nothing."""
-        inputs = self._processor(
-            text=[words], images=[picture], return_tensors="pt", truncation=True
-        )
+        inputs = self._processor(text=[text], images=[image], return_tensors="pt", truncation=True)
         with torch.inference_mode():
             logits = self._network(**inputs).logits
         certainty = torch.sigmoid(logits).reshape(logits.shape[-2:])
-        return cut(certainty.numpy(), picture.size, LEAST)
+        return mask_from_certainty(certainty.numpy(), image.size, MIN_WORD_CERTAINTY)
 
 
-def _folder(models: Path) -> Path:
+def _find_clipseg(models: Path) -> Path:
     for path in sorted(models.iterdir()) if models.is_dir() else ():
         if read_config(path).get("model_type") == "clipseg":
             return path

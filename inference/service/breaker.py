@@ -6,38 +6,40 @@ from collections import deque
 from dataclasses import dataclass, field
 
 #: Pauses before a worker that ended is started again, by how many ends there were lately.
-BACKOFF = (0.2, 1.0)  # seconds
+RESTART_DELAYS_SECONDS = (0.2, 1.0)  # seconds
 #: So many ends within so long open the breaker: a person has to look.
-DEATHS = 3
-RECENT = 600.0  # seconds
+MAX_RECENT_FAILURES = 3
+FAILURE_WINDOW_SECONDS = 600.0  # seconds
 #: How long it stays open unless the host chose otherwise.
-REST = 600.0  # seconds
+OPEN_SECONDS = 600.0  # seconds
 
 
 @dataclass
-class Breaker:
+class CircuitBreaker:
     """Closed it lets a worker start again soon, open after a rest, half open it trusts nobody."""
 
     #: Seconds between opening and the one try after it.
-    rest: float = REST
+    open_seconds: float = OPEN_SECONDS
     #: Whether the worker that runs now is that one try.
-    trying: bool = False
-    _deaths: deque[float] = field(default_factory=deque)
+    half_open: bool = False
+    _failure_times: deque[float] = field(default_factory=deque)
 
-    def died(self, now: float) -> float | None:
+    def record_failure(self, failed_at: float) -> float | None:
         """Count a worker's end at a monotonic time; return the pause in seconds, None to rest."""
-        self._deaths.append(now)
-        while self._deaths[0] < now - RECENT:
-            self._deaths.popleft()
-        if self.trying or len(self._deaths) >= DEATHS:
-            self.trying = True
+        self._failure_times.append(failed_at)
+        while self._failure_times[0] < failed_at - FAILURE_WINDOW_SECONDS:
+            self._failure_times.popleft()
+        if self.half_open or len(self._failure_times) >= MAX_RECENT_FAILURES:
+            self.half_open = True
             return None
-        return BACKOFF[min(len(self._deaths), len(BACKOFF)) - 1]
+        return RESTART_DELAYS_SECONDS[
+            min(len(self._failure_times), len(RESTART_DELAYS_SECONDS)) - 1
+        ]
 
-    def worked(self) -> bool:
+    def record_success(self) -> bool:
         """Note that a job came to its end; True when that closes the breaker."""
-        if not self.trying:
+        if not self.half_open:
             return False
-        self.trying = False
-        self._deaths.clear()
+        self.half_open = False
+        self._failure_times.clear()
         return True

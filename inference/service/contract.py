@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from inference.commands import Submit
+from inference.commands import SubmitJob
 from inference.events import Event, ModelInfo
 
 
@@ -28,11 +28,11 @@ class WorkerStatus:
     trouble: str = ""
 
 
-class Service(Protocol):
+class WorkerPool(Protocol):
     """Workers behind one door. Every method is quick; waiting happens in `next_event`."""
 
     @property
-    def workers(self) -> tuple[WorkerStatus, ...]:
+    def worker_statuses(self) -> tuple[WorkerStatus, ...]:
         """The workers that run now, ready or starting."""
         ...
 
@@ -40,7 +40,7 @@ class Service(Protocol):
         """Name the ready worker with most room, or None when all are full or none is ready."""
         ...
 
-    async def submit(self, worker: str, submission: Submit) -> None:
+    async def submit_job(self, worker: str, submission: SubmitJob) -> None:
         """Hand a job to a worker.
 
         Raises:
@@ -48,14 +48,16 @@ class Service(Protocol):
         """
         ...
 
-    async def cancel(self, worker: str, job_id: str, attempt: int, *, keep: bool = False) -> None:
+    async def cancel_job(
+        self, worker: str, job_id: str, attempt: int, *, keep: bool = False
+    ) -> None:
         """Ask a worker to give a job up; a worker that is gone needs no asking.
 
         With `keep` the job may end as finished, with what it has made so far.
         """
         ...
 
-    async def kill(self, worker: str) -> None:
+    async def kill_worker(self, worker: str) -> None:
         """End a worker that does nothing any more; what it held is told as lost with it."""
         ...
 

@@ -9,54 +9,54 @@ import time
 from dataclasses import dataclass, field
 from typing import Self
 
-from inference.commands import Cancel, Submit
+from inference.commands import CancelJob, SubmitJob
 from inference.config import EngineConfig
 from inference.errors import InferenceError, NoWorker, WireError
 from inference.events import (
-    Dropped,
     Event,
-    Failed,
-    Finished,
-    Ready,
-    Troubled,
+    JobCancelled,
+    JobFailed,
+    JobFinished,
+    StartFailed,
     WorkerLost,
+    WorkerPaused,
+    WorkerReady,
     WorkerRecovered,
-    WorkerResting,
 )
-from inference.service.breaker import REST, Breaker
+from inference.service.breaker import OPEN_SECONDS, CircuitBreaker
 from inference.service.contract import WorkerStatus
-from inference.service.process import COMMAND, WorkerProcess
+from inference.service.process import WORKER_COMMAND, WorkerProcess
 
 log = logging.getLogger(__name__)
 
 
 @dataclass
-class _Seat:
+class _WorkerSlot:
     """The place of one worker, whoever sits there now."""
 
     label: str
     config: EngineConfig
     process: WorkerProcess | None = None
-    ready: Ready | None = None
+    ready_event: WorkerReady | None = None
     trouble: str = ""
-    held: set[tuple[str, int]] = field(default_factory=set)
-    breaker: Breaker = field(default_factory=Breaker)
+    held_jobs: set[tuple[str, int]] = field(default_factory=set)
+    breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
 
-    def status(self) -> WorkerStatus:
-        ready = self.ready
+    def worker_status(self) -> WorkerStatus:
+        ready_event = self.ready_event
         return WorkerStatus(
             name=self.process.name if self.process else self.label,
-            ready=ready is not None,
-            held=len(self.held),
+            ready=ready_event is not None,
+            held=len(self.held_jobs),
             capacity=self.config.max_jobs,
-            device=ready.device if ready else "",
-            models=ready.models if ready else (),
-            notes=ready.notes if ready else (),
+            device=ready_event.device if ready_event else "",
+            models=ready_event.models if ready_event else (),
+            notes=ready_event.notes if ready_event else (),
             trouble=self.trouble,
         )
 
 
-class LocalService:
+class LocalWorkerPool:
     """The service of one machine.
 
     Opened with `async with`, it keeps one process for each configuration running until closed.
@@ -66,152 +66,159 @@ class LocalService:
         self,
         configs: tuple[EngineConfig, ...],
         *,
-        grace: float = 20.0,
-        command: tuple[str, ...] = COMMAND,
-        rest: float = REST,
+        grace_seconds: float = 20.0,
+        command: tuple[str, ...] = WORKER_COMMAND,
+        open_seconds: float = OPEN_SECONDS,
     ) -> None:
         self._seats = [
-            _Seat(f"worker{number}", config, breaker=Breaker(rest))
+            _WorkerSlot(f"worker{number}", config, breaker=CircuitBreaker(open_seconds))
             for number, config in enumerate(configs)
         ]
-        self._grace = grace
+        self._grace = grace_seconds
         self._command = command
         self._events: asyncio.Queue[tuple[str, Event]] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
         self._tasks = [
-            asyncio.create_task(self._keep(seat), name=f"keep {seat.label}") for seat in self._seats
+            asyncio.create_task(self._supervise(slot), name=f"keep {slot.label}")
+            for slot in self._seats
         ]
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        processes = [seat.process for seat in self._seats if seat.process]
+        processes = [slot.process for slot in self._seats if slot.process]
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(process.stop(self._grace) for process in processes))
 
     @property
-    def workers(self) -> tuple[WorkerStatus, ...]:
+    def worker_statuses(self) -> tuple[WorkerStatus, ...]:
         """The workers that run now, ready or starting."""
-        return tuple(seat.status() for seat in self._seats)
+        return tuple(slot.worker_status() for slot in self._seats)
 
     def free_worker(self) -> str | None:
         """Name the ready worker with most room, or None when all are full or none is ready."""
-        free = [
-            seat for seat in self._seats if seat.ready and len(seat.held) < seat.config.max_jobs
+        free_slots = [
+            slot
+            for slot in self._seats
+            if slot.ready_event and len(slot.held_jobs) < slot.config.max_jobs
         ]
-        if not free:
+        if not free_slots:
             return None
-        return min(free, key=lambda seat: len(seat.held)).status().name
+        return min(free_slots, key=lambda slot: len(slot.held_jobs)).worker_status().name
 
-    async def submit(self, worker: str, submission: Submit) -> None:
+    async def submit_job(self, worker: str, submission: SubmitJob) -> None:
         """Hand a job to a worker.
 
         Raises:
             NoWorker: that worker is gone.
         """
-        seat = self._seat(worker)
-        if seat is None or seat.process is None:
+        slot = self._find_slot(worker)
+        if slot is None or slot.process is None:
             raise NoWorker
         key = (submission.job_id, submission.attempt)
-        seat.held.add(key)
+        slot.held_jobs.add(key)
         try:
-            await seat.process.send(submission)
+            await slot.process.send_command(submission)
         except NoWorker:
-            seat.held.discard(key)
+            slot.held_jobs.discard(key)
             raise
 
-    async def cancel(self, worker: str, job_id: str, attempt: int, *, keep: bool = False) -> None:
+    async def cancel_job(
+        self, worker: str, job_id: str, attempt: int, *, keep: bool = False
+    ) -> None:
         """Ask a worker to give a job up, or with `keep` to end it with what it has made."""
-        seat = self._seat(worker)
-        if seat is not None and seat.process is not None:
+        slot = self._find_slot(worker)
+        if slot is not None and slot.process is not None:
             with contextlib.suppress(NoWorker):
-                await seat.process.send(Cancel(job_id=job_id, attempt=attempt, keep=keep))
+                await slot.process.send_command(
+                    CancelJob(job_id=job_id, attempt=attempt, keep=keep)
+                )
 
-    async def kill(self, worker: str) -> None:
+    async def kill_worker(self, worker: str) -> None:
         """End a worker that does nothing any more; another takes its place."""
-        seat = self._seat(worker)
-        if seat is not None and seat.process is not None:
-            seat.process.kill()
+        slot = self._find_slot(worker)
+        if slot is not None and slot.process is not None:
+            slot.process.kill()
 
     async def next_event(self) -> tuple[str, Event]:
         """Wait for the next event and the name of the worker it is about."""
         return await self._events.get()
 
-    def _seat(self, worker: str) -> _Seat | None:
-        for seat in self._seats:
-            if seat.process is not None and seat.process.name == worker:
-                return seat
+    def _find_slot(self, worker: str) -> _WorkerSlot | None:
+        for slot in self._seats:
+            if slot.process is not None and slot.process.name == worker:
+                return slot
         return None
 
-    async def _keep(self, seat: _Seat) -> None:
+    async def _supervise(self, slot: _WorkerSlot) -> None:
         """Keep one seat taken: start, listen, bury, pause, again."""
         while True:
             try:
-                reason = await self._live(seat)
+                reason = await self._run_once(slot)
             except Exception as error:
                 # An empty seat nobody notices would be worse than any error seen here.
-                log.exception("Keeping %s failed.", seat.label)
+                log.exception("Keeping %s failed.", slot.label)
                 reason = f"could not be kept: {error}"
-            pause = seat.breaker.died(time.monotonic())
-            if pause is None:
-                pause = self._rest(seat, reason)
+            pause_seconds = slot.breaker.record_failure(time.monotonic())
+            if pause_seconds is None:
+                pause_seconds = self._pause_slot(slot, reason)
             log.warning(
                 "Worker %s %s; starting again in %.1f s.",
-                seat.label,
+                slot.label,
                 reason,
-                pause,
+                pause_seconds,
                 extra={"action": "worker_lost"},
             )
-            await asyncio.sleep(pause)
+            await asyncio.sleep(pause_seconds)
 
-    def _rest(self, seat: _Seat, reason: str) -> float:
+    def _pause_slot(self, slot: _WorkerSlot, reason: str) -> float:
         """Open the breaker of a seat; return how long it stays empty, in seconds."""
-        rest = seat.breaker.rest
-        seat.trouble = seat.trouble or f"it keeps ending (the last time it {reason}) and rests"
+        open_seconds = slot.breaker.open_seconds
+        slot.trouble = slot.trouble or f"it keeps ending (the last time it {reason}) and rests"
         self._events.put_nowait(
-            (seat.label, WorkerResting(worker=seat.label, reason=seat.trouble, seconds=rest))
+            (slot.label, WorkerPaused(worker=slot.label, reason=slot.trouble, seconds=open_seconds))
         )
-        return rest
+        return open_seconds
 
-    async def _live(self, seat: _Seat) -> str:
+    async def _run_once(self, slot: _WorkerSlot) -> str:
         """Run one worker to its end and say how it ended."""
         try:
-            process = await WorkerProcess.start(seat.config, seat.label, self._command)
+            process = await WorkerProcess.start(slot.config, slot.label, self._command)
         except (OSError, InferenceError) as error:
-            seat.trouble = f"could not be started: {error}"
-            return seat.trouble
-        seat.process = process
+            slot.trouble = f"could not be started: {error}"
+            return slot.trouble
+        slot.process = process
         try:
-            async for event in process.events():
-                self._note(seat, event)
+            async for event in process.read_events():
+                self._handle_event(slot, event)
                 self._events.put_nowait((process.name, event))
         except WireError as error:
-            log.warning("Worker %s spoke nonsense: %s", seat.label, error)
+            log.warning("Worker %s spoke nonsense: %s", slot.label, error)
             process.kill()
-        reason = await process.ended()
-        self._bury(seat, process.name, reason)
+        reason = await process.wait_ended()
+        self._mark_lost(slot, process.name, reason)
         return reason
 
-    def _note(self, seat: _Seat, event: Event) -> None:
+    def _handle_event(self, slot: _WorkerSlot, event: Event) -> None:
         match event:
-            case Ready():
-                seat.ready, seat.trouble = event, ""
-            case Troubled():
-                seat.trouble = event.reason
-            case Finished() | Failed() | Dropped():
-                seat.held.discard((event.job_id, event.attempt))
-                if isinstance(event, Finished) and seat.breaker.worked():
-                    self._events.put_nowait((seat.label, WorkerRecovered(worker=seat.label)))
+            case WorkerReady():
+                slot.ready_event, slot.trouble = event, ""
+            case StartFailed():
+                slot.trouble = event.reason
+            case JobFinished() | JobFailed() | JobCancelled():
+                slot.held_jobs.discard((event.job_id, event.attempt))
+                if isinstance(event, JobFinished) and slot.breaker.record_success():
+                    self._events.put_nowait((slot.label, WorkerRecovered(worker=slot.label)))
             case _:
                 pass
 
-    def _bury(self, seat: _Seat, name: str, reason: str) -> None:
-        lost = WorkerLost(
-            worker=name, reason=f"The worker {reason}.", jobs=tuple(sorted(seat.held))
+    def _mark_lost(self, slot: _WorkerSlot, name: str, reason: str) -> None:
+        lost_event = WorkerLost(
+            worker=name, reason=f"The worker {reason}.", jobs=tuple(sorted(slot.held_jobs))
         )
-        seat.process, seat.ready = None, None
-        seat.held.clear()
-        self._events.put_nowait((name, lost))
+        slot.process, slot.ready_event = None, None
+        slot.held_jobs.clear()
+        self._events.put_nowait((name, lost_event))

@@ -6,36 +6,36 @@ import logging
 import sys
 
 from inference import journal
-from inference.commands import Configure
-from inference.events import Troubled
-from inference.wire import read
+from inference.commands import ConfigureWorker
+from inference.events import StartFailed
+from inference.wire import read_message
 from inference.worker.heap import keep_freed_memory
-from inference.worker.pipes import Outlet, own_input, own_output
+from inference.worker.pipes import EventSender, open_stdin, reserve_stdout
 
 #: A start that failed for a reason the host must mend: restarting does not help.
-CANNOT_START = 3
+EXIT_CANNOT_START = 3
 
 
 def main() -> int:
     """Take the configuration, then work until told to stop; return the exit code."""
-    journal.configure()
+    journal.configure_logging()
     keep_freed_memory()
-    outlet = Outlet(own_output())
-    inlet = own_input()
-    first = read(inlet)
-    if not isinstance(first, Configure):
-        outlet.send(Troubled(reason="The first frame must be Configure."))
-        return CANNOT_START
+    sender = EventSender(reserve_stdout())
+    command_stream = open_stdin()
+    first_message = read_message(command_stream)
+    if not isinstance(first_message, ConfigureWorker):
+        sender.send_event(StartFailed(reason="The first frame must be Configure."))
+        return EXIT_CANNOT_START
     # Importing torch takes seconds; a bad first frame should not have to wait for it.
     from inference.worker.worker import Worker
 
     try:
-        worker = Worker.open(first.config, outlet)
+        worker = Worker.open(first_message.config, sender)
     except Exception as error:
         logging.exception("The worker cannot start.")
-        outlet.send(Troubled(reason=str(error)))
-        return CANNOT_START
-    return worker.work(inlet)
+        sender.send_event(StartFailed(reason=str(error)))
+        return EXIT_CANNOT_START
+    return worker.process_commands(command_stream)
 
 
 if __name__ == "__main__":

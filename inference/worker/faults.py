@@ -5,17 +5,17 @@ from __future__ import annotations
 import logging
 
 from inference.errors import InferenceError, JobError, OutOfMemory
-from inference.events import Failed
+from inference.events import JobFailed
 from inference.models.errors import ModelError
-from inference.pictures.errors import PictureError
+from inference.pictures.errors import ImageError
 
 log = logging.getLogger(__name__)
 
 
-def failed(job_id: str, attempt: int, error: BaseException) -> Failed:
+def failed_event(job_id: str, attempt: int, error: BaseException) -> JobFailed:
     """Make the event that tells of a failed job."""
     match error:
-        case JobError() | PictureError():
+        case JobError() | ImageError():
             fault = "input"
         case ModelError():
             fault = "model"
@@ -25,7 +25,7 @@ def failed(job_id: str, attempt: int, error: BaseException) -> Failed:
             fault = "engine"
     if fault == "engine":
         log.error("Job %s failed.", job_id, exc_info=error, extra={"action": "job_failed"})
-    words = f"Something broke inside Easel ({type(error).__name__})."
+    reason = f"Something broke inside Easel ({type(error).__name__})."
     if isinstance(error, InferenceError):
-        words = str(error)
-    return Failed(job_id=job_id, attempt=attempt, reason=words, fault=fault)
+        reason = str(error)
+    return JobFailed(job_id=job_id, attempt=attempt, reason=reason, error_kind=fault)

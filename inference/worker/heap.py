@@ -14,7 +14,7 @@ import platform
 #: for blocks above so many bytes. Source: malloc.h.
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
 #: Bytes; above the largest layer of any tile here.
-KEPT = 2**30
+MALLOC_THRESHOLD_BYTES = 2**30
 
 
 def keep_freed_memory() -> bool:
@@ -22,4 +22,6 @@ def keep_freed_memory() -> bool:
     if platform.libc_ver()[0] != "glibc":
         return False
     mallopt = ctypes.CDLL(None).mallopt
-    return all(mallopt(option, KEPT) for option in (TRIM_THRESHOLD, MMAP_THRESHOLD))
+    return all(
+        mallopt(option, MALLOC_THRESHOLD_BYTES) for option in (TRIM_THRESHOLD, MMAP_THRESHOLD)
+    )

@@ -13,99 +13,99 @@ from typing import BinaryIO
 from PIL import Image
 
 from inference import jobs, wire
-from inference.commands import Cancel, FinishedPart, Stop, Submit
-from inference.engine.parts import Part, Parts
+from inference.commands import CancelJob, FinishedPart, StopWorker, SubmitJob
+from inference.engine.parts import PartialResult, PartialResults
 from inference.errors import JobError, WireError
 from inference.jobs import Job
-from inference.journal import about
+from inference.journal import bind_jobs
 
 
 @dataclass(frozen=True, eq=False)
-class Arrival:
+class IncomingJob:
     """A job with its pictures open, or the reason why it is none."""
 
-    submit: Submit
+    submit: SubmitJob
     job: Job | None
-    pictures: dict[str, Image.Image]
+    images: dict[str, Image.Image]
     error: BaseException | None = None
-    parts: Parts | None = None
+    partial_results: PartialResults | None = None
 
 
-Item = Arrival | Cancel | Stop
+IncomingCommand = IncomingJob | CancelJob | StopWorker
 
 
-class Intake:
+class CommandReader:
     """Reads ahead, so that decoding pictures never delays a step."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
-        self._items: queue.Queue[Item] = queue.Queue()
-        self._thread = threading.Thread(target=self._read, name="intake", daemon=True)
+        self._items: queue.Queue[IncomingCommand] = queue.Queue()
+        self._thread = threading.Thread(target=self._read_commands, name="intake", daemon=True)
 
-    def start(self) -> None:
+    def start_reading(self) -> None:
         """Begin to read."""
         self._thread.start()
 
-    def take(self, *, wait: bool) -> Item | None:
+    def next_command(self, *, wait: bool) -> IncomingCommand | None:
         """Give the next item; with `wait` there always is one."""
         try:
             return self._items.get(block=wait)
         except queue.Empty:
             return None
 
-    def _read(self) -> None:
+    def _read_commands(self) -> None:
         """Read until the end; the end of the pipe is the end of the bot, so of the work."""
         while True:
             try:
-                message = wire.read(self._stream)
+                message = wire.read_message(self._stream)
             except WireError:
                 message = None
             match message:
                 case None:
-                    self._items.put(Stop())
+                    self._items.put(StopWorker())
                     return
-                case Submit():
-                    with about((message.job_id, message.attempt)):
-                        self._items.put(_open(message))
-                case Cancel() | Stop():
+                case SubmitJob():
+                    with bind_jobs((message.job_id, message.attempt)):
+                        self._items.put(_open_job(message))
+                case CancelJob() | StopWorker():
                     self._items.put(message)
                 case _:
                     continue
 
 
-def _open(submit: Submit) -> Arrival:
+def _open_job(submit: SubmitJob) -> IncomingJob:
     """Read the job and its pictures."""
     try:
-        job = jobs.decode(submit.kind, submit.params)
-        job.check_pictures(submit.inputs)
-        pictures = {name: _picture(name, Path(path)) for name, path in submit.inputs.items()}
+        job = jobs.decode_job(submit.kind, submit.params)
+        job.check_images(submit.inputs)
+        images = {name: _load_image(name, Path(path)) for name, path in submit.inputs.items()}
     except JobError as error:
-        return Arrival(submit, None, {}, error)
-    return Arrival(submit, job, pictures, parts=Parts(_parts(submit)))
+        return IncomingJob(submit, None, {}, error)
+    return IncomingJob(submit, job, images, partial_results=PartialResults(_open_parts(submit)))
 
 
-def _parts(submit: Submit) -> Iterator[Part]:
+def _open_parts(submit: SubmitJob) -> Iterator[PartialResult]:
     """Open what is finished; a part that cannot be read is done again."""
     for part in submit.parts:
         with contextlib.suppress(JobError):
-            yield _part(part)
+            yield _open_part(part)
 
 
-def _part(part: FinishedPart) -> Part:
-    picture = _picture(f"part {part.number}", Path(part.path))
-    return Part(number=part.number, mark=part.mark, picture=picture)
+def _open_part(part: FinishedPart) -> PartialResult:
+    image = _load_image(f"part {part.number}", Path(part.path))
+    return PartialResult(number=part.number, fingerprint=part.mark, image=image)
 
 
-def _picture(name: str, path: Path) -> Image.Image:
+def _load_image(name: str, path: Path) -> Image.Image:
     try:
-        with Image.open(path, formats=("PNG",)) as picture:
-            picture.load()
-            return picture.convert("RGBA" if _has_alpha(picture) else "RGB")
+        with Image.open(path, formats=("PNG",)) as image:
+            image.load()
+            return image.convert("RGBA" if _has_alpha(image) else "RGB")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise JobError(name, f"The picture “{name}” cannot be read any more: send it again.") from (
             error
         )
 
 
-def _has_alpha(picture: Image.Image) -> bool:
-    return picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info
+def _has_alpha(image: Image.Image) -> bool:
+    return image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info

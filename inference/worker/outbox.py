@@ -13,64 +13,64 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from pathlib import Path
 
-from inference.engine.parts import Part
-from inference.engine.task import Run
-from inference.engine.work import Made, Outcome
-from inference.events import Failed, Finished, PartFinished, Picture
-from inference.pictures.metadata import save_png
-from inference.worker.faults import failed
+from inference.engine.parts import PartialResult
+from inference.engine.task import JobRun
+from inference.engine.work import JobResult, OutputImage
+from inference.events import JobFailed, JobFinished, OutputFile, PartFinished
+from inference.pictures.metadata import encode_png
+from inference.worker.faults import failed_event
 
 log = logging.getLogger(__name__)
 
 
-class Outbox:
+class ResultWriter:
     """Writes outcomes to files and tells of them."""
 
     def __init__(
-        self, folder: Path, tell: Callable[[Finished | Failed | PartFinished], None]
+        self, folder: Path, send_event: Callable[[JobFinished | JobFailed | PartFinished], None]
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
-        self._tell = tell
+        self._tell = send_event
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="outbox")
 
-    def put(self, run: Run, outcome: Outcome, seconds: float) -> None:
+    def write_result(self, run: JobRun, result: JobResult, seconds: float) -> None:
         """Save an outcome's pictures and send the event that names them."""
-        self._pool.submit(copy_context().run, self._save, run, outcome, seconds)
+        self._pool.submit(copy_context().run, self._save_result, run, result, seconds)
 
-    def keep(self, run: Run, part: Part) -> None:
+    def write_part(self, run: JobRun, part: PartialResult) -> None:
         """Save a finished part and send the event that names it."""
-        self._pool.submit(copy_context().run, self._keep, run, part)
+        self._pool.submit(copy_context().run, self._save_part, run, part)
 
-    def close(self) -> None:
+    def finish_writing(self) -> None:
         """Wait for everything to be told."""
         self._pool.shutdown(wait=True)
 
-    def _save(self, run: Run, outcome: Outcome, seconds: float) -> None:
+    def _save_result(self, run: JobRun, result: JobResult, seconds: float) -> None:
         try:
-            pictures = tuple(self._write(made) for made in outcome.pictures)
-            seams = tuple(self._write(made) for made in outcome.seams)
+            images = tuple(self._write_image(output) for output in result.images)
+            seams = tuple(self._write_image(output) for output in result.seams)
         except Exception as error:
             log.exception("Job %s: its pictures could not be saved.", run.job_id)
-            self._tell(failed(run.job_id, run.attempt, error))
+            self._tell(failed_event(run.job_id, run.attempt, error))
             return
         self._tell(
-            Finished(
+            JobFinished(
                 job_id=run.job_id,
                 attempt=run.attempt,
-                pictures=pictures,
-                text=outcome.text,
-                notes=outcome.notes,
+                images=images,
+                text=result.text,
+                notes=result.notes,
                 seams=seams,
                 seconds=seconds,
-                charged=run.charged,
+                gpu_seconds=run.charged_seconds,
                 flops=run.flops,
             )
         )
 
-    def _keep(self, run: Run, part: Part) -> None:
+    def _save_part(self, run: JobRun, part: PartialResult) -> None:
         try:
-            picture = self._write(Made(picture=part.picture, role="part"))
+            image = self._write_image(OutputImage(image=part.image, role="part"))
         except Exception:
             # Nothing is lost by it but the time to do it again, should this attempt fail.
             log.exception("Job %s: a part could not be saved.", run.job_id)
@@ -80,22 +80,25 @@ class Outbox:
                 job_id=run.job_id,
                 attempt=run.attempt,
                 part=part.number,
-                mark=part.mark,
-                picture=picture,
+                mark=part.fingerprint,
+                image=image,
             )
         )
 
-    def _write(self, made: Made) -> Picture:
-        data, media_type = made.encoded or (save_png(made.picture, made.infotext), "image/png")
+    def _write_image(self, output: OutputImage) -> OutputFile:
+        data, media_type = output.encoded_file or (
+            encode_png(output.image, output.infotext),
+            "image/png",
+        )
         handle, name = tempfile.mkstemp(dir=self._folder, suffix="." + media_type.split("/")[1])
         with os.fdopen(handle, "wb") as file:
             file.write(data)
-        return Picture(
+        return OutputFile(
             path=str(Path(name).resolve()),
-            width=made.picture.width,
-            height=made.picture.height,
+            width=output.image.width,
+            height=output.image.height,
             media_type=media_type,
-            role=made.role,
-            seed=made.seed,
-            infotext=made.infotext,
+            role=output.role,
+            seed=output.seed,
+            infotext=output.infotext,
         )

@@ -10,7 +10,7 @@ from typing import BinaryIO
 from inference import wire
 
 
-def own_output() -> BinaryIO:
+def reserve_stdout() -> BinaryIO:
     """Keep standard output for frames alone and send whatever libraries print to the errors."""
     sys.stdout.flush()
     private = os.dup(sys.stdout.fileno())
@@ -18,22 +18,22 @@ def own_output() -> BinaryIO:
     return os.fdopen(private, "wb")
 
 
-def own_input() -> BinaryIO:
+def open_stdin() -> BinaryIO:
     """Open standard input without a buffer: a thread that waits in one would block the exit."""
     return open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)
 
 
-class Outlet:
+class EventSender:
     """Sends events; a bot that is gone is no error here, the input's end will tell."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
         self._lock = threading.Lock()
 
-    def send(self, event: wire.Message) -> None:
+    def send_event(self, event: wire.Message) -> None:
         """Send one event."""
         with self._lock:
             try:
-                wire.write(self._stream, event)
+                wire.write_message(self._stream, event)
             except BrokenPipeError:
                 return

@@ -9,57 +9,71 @@ from typing import BinaryIO
 
 import torch
 
-from inference.commands import Cancel, Stop
+from inference.commands import CancelJob, StopWorker
 from inference.config import EngineConfig
-from inference.engine.engine import Broken, Done, Engine, GivenUp, Kept, Report, Stepped, lane_limit
-from inference.engine.pace import Pace
+from inference.engine.engine import (
+    Engine,
+    RunCancelled,
+    RunCompleted,
+    RunFailed,
+    RunPartCompleted,
+    RunProgressed,
+    RunReport,
+    aux_batch_limit,
+)
+from inference.engine.pace import BatchSizer
 from inference.engine.runner import Runner
 from inference.engine.scheduler import Scheduler
-from inference.engine.task import Run
+from inference.engine.task import JobRun
 from inference.errors import DeviceLost
-from inference.events import Dropped, Progress, Ready
+from inference.events import JobCancelled, JobProgress, WorkerReady
 from inference.jobs.wordlists import WordLists
-from inference.journal import about
-from inference.models.approximation import Approximations
+from inference.journal import bind_jobs
+from inference.models.approximation import LatentPreviewer
 from inference.models.compiling import prepare_compiling
-from inference.models.library import Library
+from inference.models.library import ModelLibrary
 from inference.models.precision import choose_device, choose_dtype
-from inference.operations.interrogate import describe
+from inference.operations.interrogate import describe_image
 from inference.operations.registry import OPERATIONS
-from inference.operations.studio import Studio
-from inference.worker.faults import failed
-from inference.worker.hands import make_hands, tile_rule
-from inference.worker.intake import Arrival, Intake
-from inference.worker.outbox import Outbox
-from inference.worker.pipes import Outlet
-from inference.worker.previews import Previews, Show
+from inference.operations.studio import OperationContext
+from inference.worker.faults import failed_event
+from inference.worker.hands import build_executors, tile_batch_rule
+from inference.worker.intake import CommandReader, IncomingJob
+from inference.worker.outbox import ResultWriter
+from inference.worker.pipes import EventSender
+from inference.worker.previews import PreviewDecoder, PreviewWriter
 
 log = logging.getLogger(__name__)
 
 #: The exit code that says: the device needs a new process.
-DEVICE_LOST = 4
+EXIT_DEVICE_LOST = 4
 #: What compiled networks are kept in, within the cache folder.
-COMPILED = "compiled"
+COMPILED_DIR_NAME = "compiled"
 #: Tiles and other small asides that share a call.
-SLICES = 4
+MAX_AUX_BATCH = 4
 
 
 class Worker:
     """One device at work."""
 
     def __init__(
-        self, engine: Engine, studio: Studio, outlet: Outlet, outbox: Outbox, previews: Previews
+        self,
+        engine: Engine,
+        context: OperationContext,
+        sender: EventSender,
+        result_writer: ResultWriter,
+        preview_writer: PreviewWriter,
     ) -> None:
         self._engine = engine
-        self._studio = studio
-        self._outlet = outlet
-        self._outbox = outbox
-        self._previews = previews
+        self._studio = context
+        self._outlet = sender
+        self._outbox = result_writer
+        self._previews = preview_writer
         self._begun: dict[tuple[str, int], float] = {}
         self._told: dict[tuple[str, int], int] = {}
 
     @classmethod
-    def open(cls, config: EngineConfig, outlet: Outlet) -> Worker:
+    def open(cls, config: EngineConfig, sender: EventSender) -> Worker:
         """Find the device, load the host's checkpoint and say that jobs may come.
 
         Raises:
@@ -68,126 +82,136 @@ class Worker:
         if config.threads:
             torch.set_num_threads(config.threads)
         if config.compile:
-            prepare_compiling(Path(config.cache_dir) / COMPILED)
+            prepare_compiling(Path(config.cache_dir) / COMPILED_DIR_NAME)
         device = choose_device(config.device)
         dtype = choose_dtype(config.dtype, device)
-        library = Library(config, device, dtype)
-        library.diffusion("")
-        rows = 1 if config.deterministic else config.max_batch
-        limit = lane_limit(rows, SLICES, tile_rule(library))
+        library = ModelLibrary(config, device, dtype)
+        library.get_checkpoint("")
+        max_rows = 1 if config.deterministic else config.max_batch
+        batch_limit = aux_batch_limit(max_rows, MAX_AUX_BATCH, tile_batch_rule(library))
         if config.deterministic:
-            limit = lane_limit(rows, 1)
+            batch_limit = aux_batch_limit(max_rows, 1)
         engine = Engine(
-            Runner(library, make_hands(library)),
-            Scheduler(rows, limit, library.fitting, pace=Pace()),
+            Runner(library, build_executors(library)),
+            Scheduler(max_rows, batch_limit, library.loadable_together, batch_sizer=BatchSizer()),
         )
-        outbox = Outbox(Path(config.outbox), outlet.send)
-        outlet.send(
-            Ready(
+        result_writer = ResultWriter(Path(config.outbox), sender.send_event)
+        sender.send_event(
+            WorkerReady(
                 device=str(device),
                 dtype=str(dtype).removeprefix("torch."),
-                models=library.infos(),
+                models=library.list_models(),
             )
         )
         return cls(
             engine,
-            Studio(library, describe=describe, lists=WordLists(Path(config.wordlists_dir))),
-            outlet,
-            outbox,
-            Previews(_show(library, config), Path(config.outbox), config.preview_every),
+            OperationContext(
+                library, describe=describe_image, lists=WordLists(Path(config.wordlists_dir))
+            ),
+            sender,
+            result_writer,
+            PreviewWriter(
+                _preview_decoder(library, config), Path(config.outbox), config.preview_every
+            ),
         )
 
-    def work(self, stream: BinaryIO) -> int:
+    def process_commands(self, stream: BinaryIO) -> int:
         """Work until told to stop or the bot is gone; return the exit code."""
-        intake = Intake(stream)
-        intake.start()
+        reader = CommandReader(stream)
+        reader.start_reading()
         draining = False
-        while not (draining and self._engine.idle):
-            item = intake.take(wait=self._engine.idle)
-            match item:
-                case Arrival(submit):
-                    with about((submit.job_id, submit.attempt)):
-                        self._accept(item)
+        while not (draining and self._engine.is_idle):
+            command = reader.next_command(wait=self._engine.is_idle)
+            match command:
+                case IncomingJob(submit):
+                    with bind_jobs((submit.job_id, submit.attempt)):
+                        self._start_job(command)
                     continue
-                case Cancel():
-                    with about((item.job_id, item.attempt)):
-                        self._cancel(item)
+                case CancelJob():
+                    with bind_jobs((command.job_id, command.attempt)):
+                        self._cancel_job(command)
                     continue
-                case Stop(drain=False):
+                case StopWorker(drain=False):
                     break
-                case Stop():
+                case StopWorker():
                     draining = True
                 case None:
                     pass
             try:
-                self._report(self._engine.step())
+                self._handle_reports(self._engine.step())
             except DeviceLost:
                 log.exception("The device is lost.")
-                return DEVICE_LOST
-        self._outbox.close()
-        self._previews.close()
+                return EXIT_DEVICE_LOST
+        self._outbox.finish_writing()
+        self._previews.finish_writing()
         return 0
 
-    def _accept(self, arrival: Arrival) -> None:
-        key = (arrival.submit.job_id, arrival.submit.attempt)
+    def _start_job(self, incoming_job: IncomingJob) -> None:
+        key = (incoming_job.submit.job_id, incoming_job.submit.attempt)
         self._begun[key] = time.perf_counter()
-        if arrival.job is None:
-            error = arrival.error or ValueError("a job without a reason")
-            self._outlet.send(failed(*key, error))
+        if incoming_job.job is None:
+            error = incoming_job.error or ValueError("a job without a reason")
+            self._outlet.send_event(failed_event(*key, error))
             return
-        operation = OPERATIONS[arrival.job.kind](arrival.job, arrival.pictures, self._studio)
-        self._report(self._engine.add(*key, operation, arrival.parts))
+        operation = OPERATIONS[incoming_job.job.kind](
+            incoming_job.job, incoming_job.images, self._studio
+        )
+        self._handle_reports(self._engine.add_job(*key, operation, incoming_job.partial_results))
 
-    def _cancel(self, command: Cancel) -> None:
-        self._report(self._engine.cancel(command.job_id, command.attempt, keep=command.keep))
+    def _cancel_job(self, command: CancelJob) -> None:
+        self._handle_reports(
+            self._engine.cancel_run(command.job_id, command.attempt, keep_results=command.keep)
+        )
 
-    def _report(self, reports: list[Report]) -> None:
+    def _handle_reports(self, reports: list[RunReport]) -> None:
         for report in reports:
-            with about(report.run.key):
-                self._tell(report)
+            with bind_jobs(report.run.attempt_key):
+                self._handle_report(report)
 
-    def _tell(self, report: Report) -> None:
-        key = report.run.key
+    def _handle_report(self, report: RunReport) -> None:
+        key = report.run.attempt_key
         match report:
-            case Stepped(run):
-                self._progress(run)
-            case Kept(run, part):
-                self._outbox.keep(run, part)
-            case Done(run, outcome):
+            case RunProgressed(run):
+                self._send_progress(run)
+            case RunPartCompleted(run, part):
+                self._outbox.write_part(run, part)
+            case RunCompleted(run, outcome):
                 seconds = time.perf_counter() - self._begun.get(key, time.perf_counter())
-                self._forget(key)
-                self._outbox.put(run, outcome, seconds)
-            case Broken(_, error):
-                self._forget(key)
-                self._outlet.send(failed(*key, error))
-            case GivenUp():
-                self._forget(key)
-                self._outlet.send(Dropped(job_id=key[0], attempt=key[1]))
+                self._forget_attempt(key)
+                self._outbox.write_result(run, outcome, seconds)
+            case RunFailed(_, error):
+                self._forget_attempt(key)
+                self._outlet.send_event(failed_event(*key, error))
+            case RunCancelled():
+                self._forget_attempt(key)
+                self._outlet.send_event(JobCancelled(job_id=key[0], attempt=key[1]))
 
-    def _progress(self, run: Run) -> None:
+    def _send_progress(self, run: JobRun) -> None:
         """Tell of a step; asides that move nothing are worth no word."""
-        key = run.key
-        if self._told.get(key) != run.step:
-            self._told[key] = run.step
-            self._outlet.send(
-                Progress(
+        key = run.attempt_key
+        if self._told.get(key) != run.steps_done:
+            self._told[key] = run.steps_done
+            self._outlet.send_event(
+                JobProgress(
                     job_id=run.job_id,
                     attempt=run.attempt,
-                    step=run.step,
-                    steps=run.steps,
-                    preview=self._previews.step(run),
-                    rows=run.rows,
+                    step=run.steps_done,
+                    steps=run.steps_total,
+                    preview=self._previews.update_preview(run),
+                    rows=run.batch_rows,
                     flops=run.flops,
                 )
             )
 
-    def _forget(self, key: tuple[str, int]) -> None:
+    def _forget_attempt(self, key: tuple[str, int]) -> None:
         self._begun.pop(key, None)
         self._told.pop(key, None)
-        self._previews.forget(key)
+        self._previews.remove_preview(key)
 
 
-def _show(library: Library, config: EngineConfig) -> Show:
+def _preview_decoder(library: ModelLibrary, config: EngineConfig) -> PreviewDecoder:
     """Make what shows latents of the library's checkpoints."""
-    approximations = Approximations(Path(config.models_dir))
-    return lambda model, latents: approximations.show(library.diffusion(model), latents)
+    approximations = LatentPreviewer(Path(config.models_dir))
+    return lambda model, latents: approximations.preview_latents(
+        library.get_checkpoint(model), latents
+    )

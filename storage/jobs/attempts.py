@@ -10,12 +10,12 @@ import sqlite3
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from storage.database import Queries
+from storage.database import SqlExecutor
 from storage.errors import UnknownJob
-from storage.jobs.base import JobTable, in_order, length_of, log_refusal
-from storage.records import JobRecord, Json, encode
+from storage.jobs.base import JobTable, lease_microseconds, log_refusal, sorted_by_id
+from storage.records import JobRecord, Json, encode_json
 
-RENEW = """
+RENEW_LEASE = """
     UPDATE job
        SET lease_until = :until, lease_length = :length,
            step = coalesce(:step, step), steps = coalesce(:steps, steps),
@@ -24,7 +24,7 @@ RENEW = """
     RETURNING id
 """
 
-FINISH = """
+FINISH_JOB = """
     UPDATE job
        SET state = 'done', result = :result, finished_at = :now,
            charged = coalesce(:cost,
@@ -37,7 +37,7 @@ FINISH = """
 
 # A failed or cancelled attempt is charged what it had spent, or where nobody measured that, for
 # the share of its steps that it ran.
-FAIL = """
+FAIL_JOB = """
     UPDATE job
        SET state = 'failed', error = :error, finished_at = :now,
            charged = coalesce(
@@ -48,7 +48,7 @@ FAIL = """
 """
 
 # What its member had stopped is not tried again.
-CALL_OFF = """
+CANCEL_STOPPED = """
     UPDATE job
        SET state = 'cancelled', finished_at = :now,
            charged = coalesce(
@@ -59,7 +59,7 @@ CALL_OFF = """
 """
 
 # An attempt that ended without an answer is charged nothing: the next one is charged afresh.
-RELEASE = """
+RELEASE_JOB = """
     UPDATE job
        SET state = 'queued', strikes = strikes + :strike, charged = 0, worker = NULL,
            lease_until = NULL, lease_length = NULL
@@ -68,7 +68,7 @@ RELEASE = """
     RETURNING *
 """
 
-GIVE_UP = """
+FAIL_EXHAUSTED = """
     UPDATE job
        SET state = 'failed', strikes = strikes + 1, error = :error, finished_at = :now,
            charged = coalesce(
@@ -78,7 +78,7 @@ GIVE_UP = """
     RETURNING *
 """
 
-CANCEL = """
+CANCEL_JOB = """
     UPDATE job
        SET state = 'cancelled', finished_at = :now,
            charged = CASE WHEN state = 'running' THEN coalesce(
@@ -89,30 +89,30 @@ CANCEL = """
     RETURNING *
 """
 
-STOP = """
+STOP_JOB = """
     UPDATE job SET stopping = 1
      WHERE id = :id AND (:owner IS NULL OR owner = :owner) AND state = 'running' AND NOT stopping
     RETURNING id
 """
 
-REANCHOR = """
+RESTART_LEASE = """
     UPDATE job SET lease_until = :now + lease_length
      WHERE id = :id AND state = 'running'
 """
 
 
-EXPIRED = """
+SELECT_EXPIRED = """
     SELECT id, attempt, worker FROM job
      WHERE state = 'running' AND lease_until <= ? ORDER BY lease_until
 """
 
-RUNNING = "SELECT id, attempt, worker FROM job WHERE state = 'running'"
+SELECT_RUNNING = "SELECT id, attempt, worker FROM job WHERE state = 'running'"
 
 
-class Attempts(JobTable):
+class JobAttempts(JobTable):
     """The running jobs."""
 
-    async def renew(
+    async def renew_lease(
         self,
         id: str,
         attempt: int,
@@ -126,32 +126,32 @@ class Attempts(JobTable):
 
         `spent` is the work that was measured of this attempt so far.
         """
-        length = length_of(lease)
+        length = lease_microseconds(lease)
         values = {
-            "until": self._steady() + length,
+            "until": self._steady_microseconds() + length,
             "length": length,
             "step": step,
             "steps": steps,
             "spent": spent,
         }
-        return await self._as_holder(RENEW, "renew", id, attempt, worker, values)
+        return await self._change_as_holder(RENEW_LEASE, "renew", id, attempt, worker, values)
 
-    async def finish(
+    async def finish_job(
         self, id: str, attempt: int, worker: str, result: Json, cost: float | None = None
     ) -> bool:
         """Record the result, to be delivered; False when the job was lost to another.
 
         `cost` is the work that was measured; the owner is charged this in place of the estimate.
         """
-        values = {"result": encode(result), "cost": cost, "now": self._now()}
-        return await self._as_holder(FINISH, "finish", id, attempt, worker, values)
+        values = {"result": encode_json(result), "cost": cost, "now": self._now_microseconds()}
+        return await self._change_as_holder(FINISH_JOB, "finish", id, attempt, worker, values)
 
-    async def fail(self, id: str, attempt: int, worker: str, error: str) -> bool:
+    async def fail_job(self, id: str, attempt: int, worker: str, error: str) -> bool:
         """Record why the job cannot be done, to be delivered; False when it was lost."""
-        values = {"error": error, "now": self._now()}
-        return await self._as_holder(FAIL, "fail", id, attempt, worker, values)
+        values = {"error": error, "now": self._now_microseconds()}
+        return await self._change_as_holder(FAIL_JOB, "fail", id, attempt, worker, values)
 
-    async def release(
+    async def release_job(
         self, id: str, attempt: int, worker: str, reason: str, *, count_attempt: bool = True
     ) -> JobRecord | None:
         """Put the job back in its old place, or fail it after too many attempts.
@@ -162,20 +162,20 @@ class Attempts(JobTable):
         no fault of the job, as at a shutdown, does not count. None when the job was lost.
         """
         async with self._database.transaction() as transaction:
-            record = await self._give_back(transaction, id, attempt, worker, reason, count_attempt)
+            record = await self._return_job(transaction, id, attempt, worker, reason, count_attempt)
         if record is None:
             log_refusal("release", id, attempt, worker)
         return record
 
-    async def stop(self, id: str, owner: str | None) -> bool:
+    async def stop_job(self, id: str, owner: str | None) -> bool:
         """Let the job end with what it has made; False unless it runs and was not stopped yet.
 
         It is finished with that, for the share of its steps that it ran, or, however else the
         attempt ends, called off. `owner` is as in `cancel`.
         """
-        return await self._changed(STOP, {"id": id, "owner": owner})
+        return await self._try_change(STOP_JOB, {"id": id, "owner": owner})
 
-    async def cancel(self, id: str, owner: str | None, *, deliver: bool = False) -> JobRecord:
+    async def cancel_job(self, id: str, owner: str | None, *, deliver: bool = False) -> JobRecord:
         """Call the job off at once; one that had ended stays as it was.
 
         A worker that still runs it will find its completion refused. `owner` restricts this to
@@ -187,53 +187,59 @@ class Attempts(JobTable):
         values = {
             "id": id,
             "owner": owner,
-            "now": self._now(),
+            "now": self._now_microseconds(),
             "delivery": "pending" if deliver else "none",
         }
-        record = await self._record(CANCEL, values) or await self._record(
+        record = await self._fetch_record(CANCEL_JOB, values) or await self._fetch_record(
             "SELECT * FROM job WHERE id = :id AND (:owner IS NULL OR owner = :owner)", values
         )
         if record is None:
             raise UnknownJob(id)
         return record
 
-    async def expire(self, now: datetime | None = None) -> list[JobRecord]:
+    async def expire_leases(self, current_time: datetime | None = None) -> list[JobRecord]:
         """Take back the jobs whose lease has run out, queued or failed, and return them.
 
         `now` is a time of the steady clock, by default its present one.
         """
         # Looked up and taken back in one transaction, lest a renewal come between.
         async with self._database.transaction() as transaction:
-            late = await transaction.fetch_all(EXPIRED, (self._steady(now),))
-            return await self._take_back(transaction, late, "its worker stopped making progress")
+            late = await transaction.fetch_all(
+                SELECT_EXPIRED, (self._steady_microseconds(current_time),)
+            )
+            return await self._reclaim_rows(transaction, late, "its worker stopped making progress")
 
-    async def recover(self, live_workers: Collection[str] = ()) -> list[JobRecord]:
+    async def recover_jobs(self, live_workers: Collection[str] = ()) -> list[JobRecord]:
         """Take back, after a restart, the jobs of all workers but the live ones; return them.
 
         The leases of live workers begin anew, since the steady clock has a new beginning.
         """
         async with self._database.transaction() as transaction:
-            running = await transaction.fetch_all(RUNNING)
+            running = await transaction.fetch_all(SELECT_RUNNING)
             for row in running:
                 if row["worker"] in live_workers:
-                    await transaction.execute(REANCHOR, {"id": row["id"], "now": self._steady()})
-            lost = [row for row in running if row["worker"] not in live_workers]
-            return await self._take_back(transaction, lost, "Easel stopped while it was running")
+                    await transaction.execute(
+                        RESTART_LEASE, {"id": row["id"], "now": self._steady_microseconds()}
+                    )
+            lost_rows = [row for row in running if row["worker"] not in live_workers]
+            return await self._reclaim_rows(
+                transaction, lost_rows, "Easel stopped while it was running"
+            )
 
-    async def _take_back(
-        self, transaction: Queries, rows: list[sqlite3.Row], reason: str
+    async def _reclaim_rows(
+        self, transaction: SqlExecutor, rows: list[sqlite3.Row], reason: str
     ) -> list[JobRecord]:
-        taken = [
-            await self._give_back(
+        reclaimed_records = [
+            await self._return_job(
                 transaction, row["id"], row["attempt"], row["worker"], reason, True
             )
             for row in rows
         ]
-        return in_order(record for record in taken if record is not None)
+        return sorted_by_id(record for record in reclaimed_records if record is not None)
 
-    async def _give_back(
+    async def _return_job(
         self,
-        transaction: Queries,
+        transaction: SqlExecutor,
         id: str,
         attempt: int,
         worker: str,
@@ -248,10 +254,10 @@ class Attempts(JobTable):
             "strike": int(count_attempt),
             "max_attempts": self._max_attempts,
             "error": f"Given up after {attempts}: {reason}.",
-            "now": self._now(),
+            "now": self._now_microseconds(),
         }
-        for way in (CALL_OFF, RELEASE, GIVE_UP):
-            record = await self._record(way, values, transaction)
+        for statement in (CANCEL_STOPPED, RELEASE_JOB, FAIL_EXHAUSTED):
+            record = await self._fetch_record(statement, values, transaction)
             if record is not None:
                 return record
         return None

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
-from storage.clock import MICROSECOND, Clock, SystemClock, to_microseconds
-from storage.database import Database, Parameters, Queries
+from storage.clock import ONE_MICROSECOND, Clock, SystemClock, to_microseconds
+from storage.database import Database, Parameters, SqlExecutor
 from storage.records import JobRecord
 
 logger = logging.getLogger(__name__)
@@ -25,25 +25,25 @@ class JobTable:
         self._clock = clock or SystemClock()
         self._max_attempts = max_attempts
 
-    def _now(self) -> int:
+    def _now_microseconds(self) -> int:
         return to_microseconds(self._clock.now())
 
-    def _steady(self, moment: datetime | None = None) -> int:
-        return to_microseconds(moment or self._clock.steady())
+    def _steady_microseconds(self, moment: datetime | None = None) -> int:
+        return to_microseconds(moment or self._clock.steady_time())
 
-    async def _record(
-        self, sql: str, parameters: Parameters, queries: Queries | None = None
+    async def _fetch_record(
+        self, sql: str, parameters: Parameters, queries: SqlExecutor | None = None
     ) -> JobRecord | None:
         row = await (queries or self._database).fetch_one(sql, parameters)
         return None if row is None else JobRecord.from_row(row)
 
-    async def _records(self, sql: str, parameters: Parameters = ()) -> list[JobRecord]:
+    async def _fetch_records(self, sql: str, parameters: Parameters = ()) -> list[JobRecord]:
         return [JobRecord.from_row(row) for row in await self._database.fetch_all(sql, parameters)]
 
-    async def _changed(self, sql: str, parameters: Parameters) -> bool:
+    async def _try_change(self, sql: str, parameters: Parameters) -> bool:
         return await self._database.fetch_one(sql, parameters) is not None
 
-    async def _as_holder(
+    async def _change_as_holder(
         self,
         sql: str,
         action: str,
@@ -54,10 +54,10 @@ class JobTable:
     ) -> bool:
         """Run a statement that only the job's present holder may; log it when it may not."""
         holder = {"id": id, "attempt": attempt, "worker": worker}
-        changed = await self._changed(sql, {**values, **holder})
-        if not changed:
+        was_changed = await self._try_change(sql, {**values, **holder})
+        if not was_changed:
             log_refusal(action, id, attempt, worker)
-        return changed
+        return was_changed
 
 
 def log_refusal(action: str, id: str, attempt: int, worker: str) -> None:
@@ -72,13 +72,13 @@ def log_refusal(action: str, id: str, attempt: int, worker: str) -> None:
     )
 
 
-def length_of(lease: timedelta) -> int:
+def lease_microseconds(lease: timedelta) -> int:
     """Return a lease's length in microseconds, checked to be above 0."""
     if lease <= timedelta(0):
         raise ValueError(f"lease is {lease}, but must be longer than nothing.")
-    return lease // MICROSECOND
+    return lease // ONE_MICROSECOND
 
 
-def in_order(records: Iterable[JobRecord]) -> list[JobRecord]:
+def sorted_by_id(records: Iterable[JobRecord]) -> list[JobRecord]:
     """Return the records in the order of their arrival."""
     return sorted(records, key=lambda record: record.id)

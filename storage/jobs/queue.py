@@ -8,13 +8,13 @@ import logging
 from collections.abc import Collection
 from datetime import timedelta
 
-from storage.database import Queries
+from storage.database import SqlExecutor
 from storage.errors import QueueFull
 from storage.ids import next_id
-from storage.jobs.attempts import Attempts
-from storage.jobs.base import length_of
-from storage.records import JobRecord, NewJob, QueueLimits, encode
-from storage.settling import settle
+from storage.jobs.attempts import JobAttempts
+from storage.jobs.base import lease_microseconds
+from storage.records import JobRecord, NewJob, QueueLimits, encode_json
+from storage.settling import finish_even_if_cancelled
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ COUNT_WAITING = """
            (SELECT total(queued) FROM member INDEXED BY member_waiting WHERE queued > 0) AS total
 """
 
-INSERT = """
+INSERT_JOB = """
     INSERT INTO job (id, kind, params, inputs, owner, guild, reply_to, idempotency_key, cost,
                      priority, parent, weight, affinity, created_at, address_since)
     VALUES (:id, :kind, :params, :inputs, :owner, :guild, :reply_to, :idempotency_key, :cost,
@@ -32,7 +32,7 @@ INSERT = """
     RETURNING *
 """
 
-CLAIM = """
+CLAIM_NEXT = """
     UPDATE job
        SET state = 'running', attempt = attempt + 1, worker = :worker, lease_until = :until,
            lease_length = :length, started_at = :now, step = 0, steps = NULL, spent = NULL,
@@ -45,7 +45,7 @@ CLAIM = """
     RETURNING *
 """
 
-CLAIM_NEAR = """
+CLAIM_WITH_AFFINITY = """
     WITH first AS (
       SELECT member.vtime, member.since,
              (SELECT id FROM job WHERE state = 'queued' AND owner = member.owner
@@ -65,19 +65,19 @@ CLAIM_NEAR = """
 """
 
 
-CLAIMED = """
+SELECT_CLAIMED = """
     SELECT id, attempt, worker FROM job
      WHERE state = 'running' AND lease_until = :until AND worker = :worker AND started_at = :now
 """
 
 
-REPRICE = """
+REPRICE_WAITING = """
     UPDATE job SET cost = cost * :factor
      WHERE state = 'queued' AND affinity IS :affinity
        AND kind IN (SELECT value FROM json_each(:kinds))
 """
 
-REALIGN = """
+RECOMPUTE_AHEAD = """
     UPDATE job SET ahead = line.ahead
       FROM (SELECT id, coalesce(sum(cost / weight) OVER (
                      PARTITION BY owner ORDER BY priority DESC, id
@@ -87,7 +87,7 @@ REALIGN = """
 """
 
 
-class Queue(Attempts):
+class JobQueue(JobAttempts):
     """The way in and the way to a worker."""
 
     #: When the lease of the latest claim ends.
@@ -100,13 +100,13 @@ class Queue(Attempts):
             QueueFull: the member, the server or the bot has as many jobs waiting as it may.
         """
         async with self._database.transaction() as transaction:
-            known = await self._record(
+            existing_record = await self._fetch_record(
                 "SELECT * FROM job WHERE idempotency_key = ?", (job.idempotency_key,), transaction
             )
-            if known is not None:
-                return known, False
+            if existing_record is not None:
+                return existing_record, False
             await _check_limits(transaction, job, limits)
-            record = await self._insert(transaction, job)
+            record = await self._insert_job(transaction, job)
         logger.info(
             "Enqueued job %s.",
             record.id,
@@ -131,79 +131,81 @@ class Queue(Attempts):
 
         Cancelled while the claim is under way, it gives the job back as if never claimed.
         """
-        claimed = await self.claim_several(worker, lease, 1, affinity=affinity, slack=slack)
-        return claimed[0] if claimed else None
+        records = await self.claim_several(worker, lease, 1, affinity=affinity, slack=slack)
+        return records[0] if records else None
 
     async def claim_several(
         self,
         worker: str,
         lease: timedelta,
-        most: int,
+        max_jobs: int,
         *,
         affinity: str | None = None,
         slack: float = 0.0,
     ) -> list[JobRecord]:
         """Do `claim` up to `most` times, each by its own guarded statement, with one commit."""
-        length = length_of(lease)
+        length = lease_microseconds(lease)
         # No two claims end at the same microsecond, so that each knows its own jobs again.
-        self._latest = max(self._steady() + length, self._latest + 1)
+        self._latest = max(self._steady_microseconds() + length, self._latest + 1)
         values: dict[str, object] = {
             "worker": worker,
             "until": self._latest,
             "length": length,
-            "now": self._now(),
+            "now": self._now_microseconds(),
         }
         try:
-            return await self._claim(values, most, affinity, slack)
+            return await self._claim_jobs(values, max_jobs, affinity, slack)
         except asyncio.CancelledError:
-            await settle(self._unclaim(values))
+            await finish_even_if_cancelled(self._return_claimed(values))
             raise
 
-    async def _claim(
-        self, values: dict[str, object], most: int, affinity: str | None, slack: float
+    async def _claim_jobs(
+        self, values: dict[str, object], max_jobs: int, affinity: str | None, slack: float
     ) -> list[JobRecord]:
-        sql = CLAIM
+        sql = CLAIM_NEXT
         if affinity is not None and slack > 0:
-            sql = CLAIM_NEAR
+            sql = CLAIM_WITH_AFFINITY
             values |= {"affinity": affinity, "slack": slack}
-        if most == 1:
-            record = await self._record(sql, values)
+        if max_jobs == 1:
+            record = await self._fetch_record(sql, values)
             return [] if record is None else [record]
         async with self._database.transaction() as transaction:
-            found = await transaction.fetch_each(sql, [values] * most)
-        return [JobRecord.from_row(row) for rows in found for row in rows]
+            row_lists = await transaction.fetch_each(sql, [values] * max_jobs)
+        return [JobRecord.from_row(row) for rows in row_lists for row in rows]
 
-    async def reprice(self, kinds: Collection[str], affinity: str | None, factor: float) -> None:
+    async def reprice_waiting(
+        self, kinds: Collection[str], affinity: str | None, factor: float
+    ) -> None:
         """Multiply what waiting jobs of these kinds and this affinity are thought to cost."""
         values = {"kinds": json.dumps(list(kinds)), "affinity": affinity, "factor": factor}
         async with self._database.transaction() as transaction:
-            await transaction.execute(REPRICE, values)
-            await transaction.execute(REALIGN)
+            await transaction.execute(REPRICE_WAITING, values)
+            await transaction.execute(RECOMPUTE_AHEAD)
 
-    async def _unclaim(self, values: dict[str, object]) -> None:
+    async def _return_claimed(self, values: dict[str, object]) -> None:
         """Give back what a claim got whose answer nobody waited for."""
-        for row in await self._database.fetch_all(CLAIMED, values):
-            await self.release(
+        for row in await self._database.fetch_all(SELECT_CLAIMED, values):
+            await self.release_job(
                 row["id"], row["attempt"], row["worker"], "nobody took it", count_attempt=False
             )
 
-    async def _insert(self, transaction: Queries, job: NewJob) -> JobRecord:
+    async def _insert_job(self, transaction: SqlExecutor, job: NewJob) -> JobRecord:
         await transaction.execute(
             "INSERT INTO member (owner) VALUES (?) ON CONFLICT DO NOTHING", (job.owner,)
         )
         (newest,) = await transaction.fetch_all("SELECT max(id) AS id FROM job")
         values = {
             "id": next_id(self._clock.now(), newest["id"]),
-            "now": self._now(),
-            **{name: getattr(job, name) for name in _PLAIN},
-            "params": encode(job.params),
-            "inputs": encode(job.inputs),
+            "now": self._now_microseconds(),
+            **{name: getattr(job, name) for name in _COPIED_COLUMNS},
+            "params": encode_json(job.params),
+            "inputs": encode_json(job.inputs),
         }
-        (row,) = await transaction.fetch_all(INSERT, values)
+        (row,) = await transaction.fetch_all(INSERT_JOB, values)
         return JobRecord.from_row(row)
 
 
-_PLAIN = (
+_COPIED_COLUMNS = (
     "kind",
     "owner",
     "guild",
@@ -217,7 +219,7 @@ _PLAIN = (
 )
 
 
-async def _check_limits(transaction: Queries, job: NewJob, limits: QueueLimits) -> None:
+async def _check_limits(transaction: SqlExecutor, job: NewJob, limits: QueueLimits) -> None:
     values = {"owner": job.owner, "guild": job.guild}
     (row,) = await transaction.fetch_all(COUNT_WAITING, values)
     for scope, limit in (
@@ -225,6 +227,6 @@ async def _check_limits(transaction: Queries, job: NewJob, limits: QueueLimits) 
         ("guild", limits.per_guild),
         ("total", limits.total),
     ):
-        queued = int(row[scope] or 0)
-        if queued >= limit and (scope != "guild" or job.guild is not None):
-            raise QueueFull(scope, limit, queued)
+        queued_count = int(row[scope] or 0)
+        if queued_count >= limit and (scope != "guild" or job.guild is not None):
+            raise QueueFull(scope, limit, queued_count)

@@ -9,14 +9,14 @@ from storage.errors import UnknownJob
 from storage.jobs.base import JobTable
 from storage.records import JobRecord, JobState, QueuePlace
 
-OUTSTANDING = """
+SELECT_OUTSTANDING = """
     SELECT * FROM job WHERE state = 'queued'
     UNION ALL
     SELECT * FROM job WHERE state = 'running'
     ORDER BY id
 """
 
-OF_OWNER = """
+SELECT_BY_OWNER = """
     SELECT * FROM job
      WHERE owner = :owner AND id < :before
        AND state IN (SELECT value FROM json_each(:states))
@@ -24,7 +24,7 @@ OF_OWNER = """
 """
 
 # From a job up to the first that it goes back to, and from there down to all that came of it.
-FAMILY = """
+SELECT_LINEAGE = """
     WITH RECURSIVE
       up(id, parent) AS (
         SELECT id, parent FROM job WHERE id = :id AND owner = :owner
@@ -42,7 +42,7 @@ FAMILY = """
 # A job is served when the queue's virtual time reaches its owner's own plus what the owner's
 # earlier jobs will be charged; the order of those moments is the order of service. A member's
 # `origin` turns `ahead`, which counts from somewhere in the member's own line, into that moment.
-PLACE = """
+SELECT_QUEUE_POSITION = """
     WITH line AS (
       SELECT owner, since,
              vtime - (SELECT ahead FROM job WHERE state = 'queued' AND owner = member.owner
@@ -61,27 +61,27 @@ PLACE = """
                 ELSE (line.origin + job.ahead, line.since) < (mine.start, mine.since) END
 """
 
-RUNNING_COST = """
+SUM_RUNNING_COST = """
     SELECT total(cost * (1 - CASE WHEN steps > 0 THEN min(step, steps) * 1.0 / steps ELSE 0 END))
       FROM job WHERE state = 'running'
 """
 
 
-UNDER_WAY = """
+COUNT_ACTIVE_JOBS = """
     SELECT 'queued' AS state, total(queued) AS jobs
       FROM member INDEXED BY member_waiting WHERE queued > 0
     UNION ALL
     SELECT 'running', count(*) FROM job WHERE state = 'running'
 """
 
-ENDED = "SELECT state, jobs FROM tally"
+COUNT_ENDED_JOBS = "SELECT state, jobs FROM tally"
 
-LATELY_DONE = """
+SELECT_RECENTLY_FINISHED = """
     SELECT * FROM job
      WHERE finished_at IS NOT NULL AND state = 'done' ORDER BY finished_at DESC LIMIT ?
 """
 
-FIRST_WAITING = """
+SELECT_FIRST_WAITING = """
     SELECT id FROM job
      WHERE state = 'queued'
        AND owner = coalesce(
@@ -90,76 +90,82 @@ FIRST_WAITING = """
 """
 
 
-class Reading(JobTable):
+class JobReader(JobTable):
     """What there is."""
 
-    async def get(self, id: str) -> JobRecord:
+    async def get_job(self, id: str) -> JobRecord:
         """Return the job.
 
         Raises:
             UnknownJob: there is none of that id.
         """
-        record = await self._record("SELECT * FROM job WHERE id = ?", (id,))
+        record = await self._fetch_record("SELECT * FROM job WHERE id = ?", (id,))
         if record is None:
             raise UnknownJob(id)
         return record
 
-    async def find(self, idempotency_key: str) -> JobRecord | None:
+    async def find_by_request(self, idempotency_key: str) -> JobRecord | None:
         """Return the job that a request made, or None."""
-        return await self._record("SELECT * FROM job WHERE idempotency_key = ?", (idempotency_key,))
+        return await self._fetch_record(
+            "SELECT * FROM job WHERE idempotency_key = ?", (idempotency_key,)
+        )
 
-    async def list_for(
+    async def list_by_owner(
         self,
         owner: str,
         *,
         states: Collection[JobState] = tuple(JobState),
         limit: int = 25,
-        before: str | None = None,
+        before_id: str | None = None,
     ) -> list[JobRecord]:
         """Return the owner's jobs in these states, newest first, older than the id `before`."""
         values = {
             "owner": owner,
             "states": json.dumps(list(states)),
-            "before": before or "~",  # sorts after every id
+            "before": before_id or "~",  # sorts after every id
             "limit": limit,
         }
-        return await self._records(OF_OWNER, values)
+        return await self._fetch_records(SELECT_BY_OWNER, values)
 
-    async def family(self, id: str, owner: str, limit: int = 100) -> list[JobRecord]:
+    async def list_lineage(self, id: str, owner: str, limit: int = 100) -> list[JobRecord]:
         """Return the owner's jobs that one goes back to and that came of them, oldest first."""
-        return await self._records(FAMILY, {"id": id, "owner": owner, "limit": limit})
+        return await self._fetch_records(SELECT_LINEAGE, {"id": id, "owner": owner, "limit": limit})
 
-    async def lately_done(self, limit: int) -> list[JobRecord]:
+    async def recently_finished(self, limit: int) -> list[JobRecord]:
         """Return the jobs that were done last, newest first."""
-        return await self._records(LATELY_DONE, (limit,))
+        return await self._fetch_records(SELECT_RECENTLY_FINISHED, (limit,))
 
     async def first_waiting(self, owner: str | None = None) -> str | None:
         """Return the id of the owner's waiting job that is served first, or of all; None: none."""
-        found: str | None = await self._database.fetch_value(FIRST_WAITING, {"owner": owner})
-        return found
+        job_id: str | None = await self._database.fetch_value(
+            SELECT_FIRST_WAITING, {"owner": owner}
+        )
+        return job_id
 
-    async def outstanding(self) -> list[JobRecord]:
+    async def list_outstanding(self) -> list[JobRecord]:
         """Return all queued and running jobs, oldest first."""
-        return await self._records(OUTSTANDING)
+        return await self._fetch_records(SELECT_OUTSTANDING)
 
-    async def counts(self) -> dict[JobState, int]:
+    async def count_by_state(self) -> dict[JobState, int]:
         """Return how many jobs there are in each state."""
         async with self._database.transaction() as transaction:
-            rows = await transaction.fetch_all(UNDER_WAY) + await transaction.fetch_all(ENDED)
-        found = {JobState(row["state"]): int(row["jobs"]) for row in rows}
-        return {state: found[state] for state in JobState}
+            rows = await transaction.fetch_all(COUNT_ACTIVE_JOBS) + await transaction.fetch_all(
+                COUNT_ENDED_JOBS
+            )
+        jobs_by_state = {JobState(row["state"]): int(row["jobs"]) for row in rows}
+        return {state: jobs_by_state[state] for state in JobState}
 
-    async def place(self, id: str) -> QueuePlace:
+    async def queue_position(self, id: str) -> QueuePlace:
         """Return where the job stands in the order of service, as the queue is now."""
         async with self._database.transaction() as transaction:
-            ahead = await transaction.fetch_all(PLACE, {"id": id})
-            running = await transaction.fetch_all(RUNNING_COST)
-            counts = await transaction.fetch_all(UNDER_WAY)
+            ahead = await transaction.fetch_all(SELECT_QUEUE_POSITION, {"id": id})
+            running = await transaction.fetch_all(SUM_RUNNING_COST)
+            counts = await transaction.fetch_all(COUNT_ACTIVE_JOBS)
         jobs = {row["state"]: int(row["jobs"]) for row in counts}
         return QueuePlace(
             position=ahead[0]["position"],
             ahead_cost=ahead[0]["ahead_cost"],
-            own=ahead[0]["own"],
+            own_jobs_ahead=ahead[0]["own"],
             running_cost=running[0][0],
             queued=jobs["queued"],
             running=jobs["running"],

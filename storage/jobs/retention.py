@@ -7,11 +7,11 @@ from datetime import datetime
 from storage.clock import to_microseconds
 from storage.jobs.base import JobTable
 
-PAGE = 500  # jobs read at a time, so that a claim never waits long behind a sweep
+JOBS_PER_PAGE = 500  # jobs read at a time, so that a claim never waits long behind a sweep
 
-FORGET = "DELETE FROM job WHERE owner = ? RETURNING id"
+DELETE_OWNER_JOBS = "DELETE FROM job WHERE owner = ? RETURNING id"
 
-_PURGE = """
+_PURGE_TEMPLATE = """
     DELETE FROM job
      WHERE id IN (
        SELECT id FROM job
@@ -20,11 +20,11 @@ _PURGE = """
         ORDER BY finished_at LIMIT :limit)
     RETURNING id
 """
-PURGE = _PURGE.format(condition="")
-PURGE_GUILD = _PURGE.format(condition="AND guild = :guild")
+PURGE_ENDED = _PURGE_TEMPLATE.format(condition="")
+PURGE_GUILD = _PURGE_TEMPLATE.format(condition="AND guild = :guild")
 
 # Each step goes to the next server's first row in the index, however many jobs lie between.
-GUILDS = """
+SELECT_GUILDS = """
     WITH RECURSIVE found (guild) AS (
       SELECT min(guild) FROM job WHERE finished_at IS NOT NULL
       UNION ALL
@@ -35,7 +35,7 @@ GUILDS = """
 
 # Any text of 64 hexadecimal digits in what a job keeps counts as a picture it needs: to keep one
 # too many costs some bytes, to delete one too many costs a picture.
-_REFERENCED = """
+_REFERENCED_TEMPLATE = """
     WITH page AS MATERIALIZED (
       SELECT id, inputs, result FROM job WHERE {condition} ORDER BY id LIMIT :page),
     document AS (
@@ -47,42 +47,47 @@ _REFERENCED = """
      WHERE tree.type = 'text' AND length(tree.atom) = 64 AND tree.atom NOT GLOB '*[^0-9a-f]*'
 """
 
-_PAGE_END = "SELECT max(id) FROM (SELECT id FROM job WHERE {condition} ORDER BY id LIMIT :page)"
+_PAGE_END_TEMPLATE = (
+    "SELECT max(id) FROM (SELECT id FROM job WHERE {condition} ORDER BY id LIMIT :page)"
+)
 
 # Of everyone, or of one owner.
-EVERYONE, OWNER = "id > :after", "owner = :owner AND id > :after"
-PAGES = {
-    condition: (_PAGE_END.format(condition=condition), _REFERENCED.format(condition=condition))
-    for condition in (EVERYONE, OWNER)
+EVERYONE_CONDITION, OWNER_CONDITION = "id > :after", "owner = :owner AND id > :after"
+REFERENCED_QUERIES = {
+    condition: (
+        _PAGE_END_TEMPLATE.format(condition=condition),
+        _REFERENCED_TEMPLATE.format(condition=condition),
+    )
+    for condition in (EVERYONE_CONDITION, OWNER_CONDITION)
 }
 
 
-class Retention(JobTable):
+class JobRetention(JobTable):
     """The end of records."""
 
-    async def purge(self, before: datetime, guild: str | None = None) -> int:
+    async def purge_ended(self, ended_before: datetime, guild: str | None = None) -> int:
         """Delete the jobs that ended before that time and owe no delivery; return how many.
 
         With `guild`, only those of that server.
         """
-        values = {"before": to_microseconds(before), "guild": guild, "limit": PAGE}
-        sql = PURGE if guild is None else PURGE_GUILD
-        gone = 0
+        values = {"before": to_microseconds(ended_before), "guild": guild, "limit": JOBS_PER_PAGE}
+        sql = PURGE_ENDED if guild is None else PURGE_GUILD
+        purged_count = 0
         while page := await self._database.fetch_all(sql, values):
-            gone += len(page)
-        return gone
+            purged_count += len(page)
+        return purged_count
 
-    async def guilds(self) -> list[str]:
+    async def list_guilds(self) -> list[str]:
         """Return the servers of which ended jobs are kept."""
-        return [row["guild"] for row in await self._database.fetch_all(GUILDS)]
+        return [row["guild"] for row in await self._database.fetch_all(SELECT_GUILDS)]
 
-    async def forget(self, owner: str) -> int:
+    async def forget_owner(self, owner: str) -> int:
         """Delete all jobs of a member, running ones too; return how many.
 
         The member's pictures go with the next sweep of the blobs, unless another job needs them.
         """
         async with self._database.transaction() as transaction:
-            rows = await transaction.fetch_all(FORGET, (owner,))
+            rows = await transaction.fetch_all(DELETE_OWNER_JOBS, (owner,))
             await transaction.execute("DELETE FROM member WHERE owner = ?", (owner,))
         return len(rows)
 
@@ -91,10 +96,12 @@ class Retention(JobTable):
 
         With `owner`, only those of that member's jobs.
         """
-        page_end, referenced = PAGES[EVERYONE if owner is None else OWNER]
+        page_end, keys_query = REFERENCED_QUERIES[
+            EVERYONE_CONDITION if owner is None else OWNER_CONDITION
+        ]
         keys: set[str] = set()
-        values = {"owner": owner, "after": "", "page": PAGE}
+        values = {"owner": owner, "after": "", "page": JOBS_PER_PAGE}
         while end := await self._database.fetch_value(page_end, values):
-            keys.update(row["key"] for row in await self._database.fetch_all(referenced, values))
+            keys.update(row["key"] for row in await self._database.fetch_all(keys_query, values))
             values["after"] = end
         return keys

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from storage.jobs.attempts import Attempts
-from storage.jobs.delivery import Deliveries
-from storage.jobs.parts import Parts
-from storage.jobs.queue import Queue
-from storage.jobs.reading import Reading
-from storage.jobs.retention import Retention
+from storage.jobs.attempts import JobAttempts
+from storage.jobs.delivery import JobDeliveries
+from storage.jobs.parts import JobPartialResults
+from storage.jobs.queue import JobQueue
+from storage.jobs.reading import JobReader
+from storage.jobs.retention import JobRetention
 
 
-class JobStore(Queue, Attempts, Parts, Deliveries, Reading, Retention):
+class JobStore(JobQueue, JobAttempts, JobPartialResults, JobDeliveries, JobReader, JobRetention):
     """The jobs and their only truth.
 
     ```python

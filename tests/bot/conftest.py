@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from bot.answers import SPEAKING, original
-from bot.client import Easel
+from bot.answers import USER_FACING_ERRORS, unwrap_error
+from bot.client import EaselBot
 from bot.dispatcher import Dispatcher, dispatcher
-from bot.pictures import PictureLimits
+from bot.pictures import ImageLimits
 from bot.settings import Settings
-from inference.jobs import KINDS
+from inference.jobs import JOB_TYPES
 from inference.service.contract import WorkerStatus
 from storage.blobs import BlobStore
 from storage.database import Database
@@ -48,14 +48,14 @@ class BotService(ScriptedService):
     trouble = ""
 
     @property
-    def workers(self) -> tuple[WorkerStatus, ...]:
+    def worker_statuses(self) -> tuple[WorkerStatus, ...]:
         if self.trouble:
             return (
                 WorkerStatus(
                     name="broken-1", ready=False, held=0, capacity=0, trouble=self.trouble
                 ),
             )
-        return super().workers
+        return super().worker_statuses
 
 
 class House:
@@ -78,7 +78,7 @@ class House:
         self.adopt(self.bot)
         self.expected: list[BaseException] = []
 
-    def build(self) -> Easel:
+    def build(self) -> EaselBot:
         own = Dispatcher(
             self.jobs,
             self.blobs,
@@ -86,7 +86,7 @@ class House:
             limits=LIMITS,
             lease=timedelta(hours=1),
         )
-        return Easel(
+        return EaselBot(
             settings=self.settings,
             dispatcher=own,
             jobs=self.jobs,
@@ -99,10 +99,10 @@ class House:
             intake=self.intake,
         )
 
-    def adopt(self, bot: Easel) -> None:
+    def adopt(self, bot: EaselBot) -> None:
         self.bot = bot
         bot.idle_wait = self.env.external_wait  # type: ignore[method-assign]
-        bot.picture_hosts = (*bot.picture_hosts, "simcord.invalid")
+        bot.image_hosts = (*bot.image_hosts, "simcord.invalid")
         bot.delivery.board.clock = lambda: (self.env.now() - EPOCH).total_seconds()
 
     def populate(self) -> None:
@@ -119,7 +119,7 @@ class House:
         await self.env.restart_bot(bot)
 
     async def ask(self, command: str = "img2img", member: Any = None, **options: Any) -> Any:
-        if KINDS[command].needs:
+        if JOB_TYPES[command].required_images:
             options.setdefault("image", ("photo.png", png()))
         return await self.ask_plain(COMMANDS.get(command, command), member, **options)
 
@@ -146,15 +146,15 @@ class House:
         await self.env.settle()
 
     async def only_job(self, member: Any = None) -> JobRecord:
-        (record,) = await self.jobs.list_for(str((member or self.alice).id))
+        (record,) = await self.jobs.list_by_owner(str((member or self.alice).id))
         return record
 
     async def count(self) -> int:
-        return sum((await self.jobs.counts()).values())
+        return sum((await self.jobs.count_by_state()).values())
 
     def take_errors(self) -> list[BaseException]:
         """The errors that a test expected; they no longer fail it."""
-        taken = [original(error) for error in self.env.errors]
+        taken = [unwrap_error(error) for error in self.env.errors]
         self.expected += taken
         return taken
 
@@ -165,7 +165,7 @@ class House:
 @pytest.fixture(scope="session")
 def intake() -> Iterator[LentIntake]:
     """Decoders under the bounds of every house."""
-    intake = LentIntake(PictureLimits(max_bytes=2**20, max_pixels=1_000_000))
+    intake = LentIntake(ImageLimits(max_bytes=2**20, max_pixels=1_000_000))
     yield intake
     intake.really_close()
 
@@ -207,6 +207,8 @@ async def _running(house: House) -> AsyncIterator[House]:
     finally:
         await house.env.shutdown()
         house.bot.reader.close()
-    errors = [original(error) for error in house.env.errors]
-    unexpected = [e for e in errors if not isinstance(e, SPEAKING) and e not in house.expected]
+    errors = [unwrap_error(error) for error in house.env.errors]
+    unexpected = [
+        e for e in errors if not isinstance(e, USER_FACING_ERRORS) and e not in house.expected
+    ]
     assert unexpected == []

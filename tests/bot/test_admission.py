@@ -74,14 +74,14 @@ async def test_a_channel_that_is_no_longer_allowed(house):
 async def test_a_job_called_off_while_it_is_looked_at_is_not_handed_over(house, waiting):
     _, artist = waiting
     record = await house.only_job(artist)
-    look = house.bot.dispatcher.admission
+    look = house.bot.dispatcher.claim_guard
 
     class Slow:
-        async def refusal(self, record):
-            await house.bot.dispatcher.cancel(record.id, record.owner)
-            return await look.refusal(record)
+        async def denial_reason(self, record):
+            await house.bot.dispatcher.cancel_job(record.id, record.owner)
+            return await look.denial_reason(record)
 
-    house.bot.dispatcher.admission = Slow()
+    house.bot.dispatcher.claim_guard = Slow()
     await begin(house)
     assert house.service.submitted == []
-    assert (await house.jobs.get(record.id)).state == "cancelled"
+    assert (await house.jobs.get_job(record.id)).state == "cancelled"

@@ -8,8 +8,8 @@ import discord
 import pytest
 from discord import app_commands
 
-from bot.answers import answer_error, words_for
-from bot.errors import NotAPicture, NothingToCancel
+from bot.answers import answer_error, user_message
+from bot.errors import NotAnImage, NothingToCancel
 from inference.errors import UnknownChoice
 from storage.errors import DatabaseFailed, QueueFull
 
@@ -27,20 +27,20 @@ def wrapped(error: Exception) -> app_commands.CommandInvokeError:
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (NotAPicture("a.txt"), "a.txt is not a picture. Attach a PNG, JPEG, WebP, AVIF or GIF."),
+        (NotAnImage("a.txt"), "a.txt is not a picture. Attach a PNG, JPEG, WebP, AVIF or GIF."),
         (UnknownChoice("sampler", "Euller", SAMPLERS), "Did you mean Euler?"),
         (QueueFull("owner", 3, 3), "You already have 3 waiting jobs"),
         (NothingToCancel(), "Nothing of yours is waiting or running."),
     ],
 )
 def test_errors_made_for_members_are_shown_as_they_are(error, words):
-    assert words in words_for(error)
-    assert words in words_for(wrapped(error))
+    assert words in user_message(error)
+    assert words in user_message(wrapped(error))
 
 
 def test_anything_else_becomes_an_incident_with_its_number(caplog):
     with caplog.at_level(logging.ERROR):
-        shown = words_for(wrapped(ZeroDivisionError("secret detail")))
+        shown = user_message(wrapped(ZeroDivisionError("secret detail")))
     number = caplog.records[0].__dict__["incident"]
     assert f"`{number}`" in shown
     assert "secret" not in shown
@@ -48,16 +48,16 @@ def test_anything_else_becomes_an_incident_with_its_number(caplog):
 
 
 def test_paths_of_the_host_are_not_shown():
-    assert "/srv" not in words_for(DatabaseFailed("The database /srv/easel.db refused."))
+    assert "/srv" not in user_message(DatabaseFailed("The database /srv/easel.db refused."))
 
 
 def test_a_changed_command():
     error = app_commands.CommandNotFound("gone", [])
-    assert "changed" in words_for(error)
+    assert "changed" in user_message(error)
 
 
 def test_a_check_says_its_own_words():
-    assert words_for(app_commands.CheckFailure("Not here.")) == "Not here."
+    assert user_message(app_commands.CheckFailure("Not here.")) == "Not here."
 
 
 async def test_a_refusal_that_cannot_be_shown_is_only_logged(caplog):

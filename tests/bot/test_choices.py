@@ -2,27 +2,42 @@ from __future__ import annotations
 
 import pytest
 
-from bot.choices import OPTIONS, check_defaults, with_defaults, with_servers
-from bot.policy import Rules
+from bot.choices import (
+    MEMBER_DEFAULT_OPTIONS,
+    apply_guild_defaults,
+    apply_member_defaults,
+    check_defaults,
+)
+from bot.policy import GuildSettings
 from inference.errors import JobError
-from inference.jobs import Editing, Explain, Imagine, Img2Img, Loopback, Upscale, options
+from inference.jobs import (
+    EditingJob,
+    ExplainJob,
+    ImagineJob,
+    Img2ImgJob,
+    LoopbackJob,
+    UpscaleJob,
+    list_job_options,
+)
 
 
 def test_what_is_given_wins():
-    filled = with_defaults(Img2Img, {"steps": 9, "prompt": "a"}, {"steps": 30, "guidance": 4.0})
+    filled = apply_member_defaults(
+        Img2ImgJob, {"steps": 9, "prompt": "a"}, {"steps": 30, "guidance": 4.0}
+    )
     assert filled == {"steps": 9, "prompt": "a", "guidance": 4.0}
 
 
 def test_a_kind_takes_only_what_it_knows():
     mine = {"strength": 0.4, "steps": 30}
-    assert with_defaults(Imagine, {}, mine) == {"steps": 30}
-    assert with_defaults(Upscale, {}, mine) == {}
-    assert with_defaults(Explain, {}, mine) == {}
+    assert apply_member_defaults(ImagineJob, {}, mine) == {"steps": 30}
+    assert apply_member_defaults(UpscaleJob, {}, mine) == {}
+    assert apply_member_defaults(ExplainJob, {}, mine) == {}
 
 
 def test_a_default_that_became_impossible_is_left_out():
     mine = {"sampler": "Renamed", "steps": 900, "guidance": 5.0, "mask_blur": 9}
-    assert with_defaults(Img2Img, {}, mine) == {"guidance": 5.0}
+    assert apply_member_defaults(Img2ImgJob, {}, mine) == {"guidance": 5.0}
 
 
 def test_impossible_defaults_are_refused():
@@ -31,7 +46,7 @@ def test_impossible_defaults_are_refused():
 
 
 def test_every_one_is_an_option():
-    assert set(OPTIONS) <= {option.name for option in options(Editing)}
+    assert set(MEMBER_DEFAULT_OPTIONS) <= {option.name for option in list_job_options(EditingJob)}
 
 
 @pytest.mark.parametrize(
@@ -48,10 +63,10 @@ def test_every_one_is_an_option():
     ],
 )
 def test_what_a_server_takes_where_nothing_is_said(rules, given, filled):
-    assert with_servers(Img2Img, given, Rules(**rules)) == filled
+    assert apply_guild_defaults(Img2ImgJob, given, GuildSettings(**rules)) == filled
 
 
 def test_a_servers_loops_are_for_loops_and_an_enlargement_takes_nothing():
-    rules = Rules(default_loops=2, default_steps=30)
-    assert with_servers(Loopback, {}, rules) == {"steps": 30, "loops": 2}
-    assert with_servers(Upscale, {}, rules) == {}
+    rules = GuildSettings(default_loops=2, default_steps=30)
+    assert apply_guild_defaults(LoopbackJob, {}, rules) == {"steps": 30, "loops": 2}
+    assert apply_guild_defaults(UpscaleJob, {}, rules) == {}

@@ -9,13 +9,13 @@ import discord
 import pytest
 from discord import app_commands
 
-from bot.commands import COGS
-from bot.views import BUTTONS
-from bot.views.history import PickJob
-from inference.service import Service
+from bot.commands import COG_CLASSES
+from bot.views import PERSISTENT_BUTTONS
+from bot.views.history import JobSelect
+from inference.service import WorkerPool
 
 ROOT = Path(__file__).parents[2]
-ROOTS = [command for cog in COGS for command in cog.__cog_app_commands__]
+ROOTS = [command for cog in COG_CLASSES for command in cog.__cog_app_commands__]
 COMMANDS = [
     leaf
     for root in ROOTS
@@ -58,7 +58,9 @@ def test_no_two_commands_share_a_name():
 
 
 def test_custom_ids_fit_and_name_their_button():
-    ids = [button("0" * 20).item.custom_id for button in BUTTONS if button is not PickJob]
+    ids = [
+        button("0" * 20).item.custom_id for button in PERSISTENT_BUTTONS if button is not JobSelect
+    ]
     assert len(set(ids)) == len(ids)
     assert all(len(custom_id) <= 100 for custom_id in ids)
 
@@ -71,8 +73,8 @@ def test_the_bot_asks_for_nothing_privileged(house):
 
 
 def test_the_double_is_a_service(house):
-    service: Service = house.service
-    assert [worker.name for worker in service.workers] == [house.service.worker]
+    service: WorkerPool = house.service
+    assert [worker.name for worker in service.worker_statuses] == [house.service.worker]
 
 
 async def test_one_server_for_development(house):

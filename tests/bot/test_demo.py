@@ -8,10 +8,10 @@ import pytest
 import pytest_asyncio
 
 from bot import demo
-from bot.client import Easel
+from bot.client import EaselBot
 from bot.dispatcher import Dispatcher
 from bot.settings import Settings
-from inference.commands import Submit
+from inference.commands import SubmitJob
 from storage.blobs import BlobStore
 from storage.database import Database
 from storage.jobs import JobStore
@@ -24,8 +24,8 @@ class Eager(ScriptedService):
 
     refuses = False
 
-    async def submit(self, worker: str, submission: Submit) -> None:
-        await super().submit(worker, submission)
+    async def submit_job(self, worker: str, submission: SubmitJob) -> None:
+        await super().submit_job(worker, submission)
         if self.refuses:
             self.fail("The paint is dry.")
         else:
@@ -34,17 +34,17 @@ class Eager(ScriptedService):
 
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo, "LOOK_INTERVAL", 0.01)
+    monkeypatch.setattr(demo, "POLL_INTERVAL_SECONDS", 0.01)
 
 
 @pytest_asyncio.fixture
-async def easel(tmp_path: Path) -> AsyncIterator[Easel]:
+async def easel(tmp_path: Path) -> AsyncIterator[EaselBot]:
     async with Database(tmp_path / "easel.db") as database:
         jobs, blobs = JobStore(database), BlobStore(tmp_path / "blobs")
         service = Eager(tmp_path / "outbox")
         limits = QueueLimits(per_owner=9, per_guild=9, total=9)
         dispatcher = Dispatcher(jobs, blobs, service, limits=limits, lease=timedelta(minutes=1))
-        yield Easel(
+        yield EaselBot(
             settings=Settings(_env_file=None, data_dir=tmp_path),
             dispatcher=dispatcher,
             jobs=jobs,
@@ -54,7 +54,7 @@ async def easel(tmp_path: Path) -> AsyncIterator[Easel]:
 
 
 async def test_it_saves_what_a_member_would_see(easel, tmp_path, capsys):
-    assert await demo.run(easel, out=tmp_path / "out", port=None, once=True) == 0
+    assert await demo.show_demo(easel, out=tmp_path / "out", port=None, once=True) == 0
     saved = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert saved == ["img2img-1.png", "upscale-1.png"]
     told = capsys.readouterr().out
@@ -65,14 +65,14 @@ async def test_it_saves_what_a_member_would_see(easel, tmp_path, capsys):
 
 async def test_a_job_that_fails_ends_it(easel, tmp_path, capsys):
     easel.service.refuses = True
-    assert await demo.run(easel, out=tmp_path / "out", port=None, once=True) == 1
+    assert await demo.show_demo(easel, out=tmp_path / "out", port=None, once=True) == 1
     assert "The demo failed: img2img is failed: The paint is dry." in capsys.readouterr().out
 
 
 async def test_no_worker_ends_it(easel, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(demo, "START_TIMEOUT", 0.05)
+    monkeypatch.setattr(demo, "WORKER_START_TIMEOUT_SECONDS", 0.05)
     easel.service.ready = False
-    assert await demo.run(easel, out=tmp_path / "out", port=None, once=True) == 1
+    assert await demo.show_demo(easel, out=tmp_path / "out", port=None, once=True) == 1
     assert "no worker was ready" in capsys.readouterr().out
 
 
@@ -84,16 +84,16 @@ async def test_the_page_stays_until_it_is_ended(easel, tmp_path, monkeypatch):
         await page.close()
         await demo_stay(stage, page)
 
-    demo_stay = demo._stay
-    monkeypatch.setattr(demo, "_stay", twice)
-    assert await demo.run(easel, out=tmp_path / "out", port=None, once=False) == 0
+    demo_stay = demo._keep_page_fresh
+    monkeypatch.setattr(demo, "_keep_page_fresh", twice)
+    assert await demo.show_demo(easel, out=tmp_path / "out", port=None, once=False) == 0
     assert len(ticks) == 1
 
 
 def test_every_sample_is_there_and_listed():
-    listed = (demo.SAMPLES / "README.md").read_text(encoding="utf-8")
-    for scene in demo.SCENES:
-        assert (demo.SAMPLES / scene.picture).is_file()
-        assert f"| {scene.picture} |" in listed
-    size = sum(path.stat().st_size for path in demo.SAMPLES.iterdir())
+    listed = (demo.SAMPLES_DIR / "README.md").read_text(encoding="utf-8")
+    for scene in demo.DEMO_STEPS:
+        assert (demo.SAMPLES_DIR / scene.image).is_file()
+        assert f"| {scene.image} |" in listed
+    size = sum(path.stat().st_size for path in demo.SAMPLES_DIR.iterdir())
     assert size <= 200 * 1024

@@ -4,7 +4,7 @@ import pytest
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
-from bot.endpoints import point_at
+from bot.endpoints import override_endpoints
 
 
 @pytest.fixture(autouse=True)
@@ -14,12 +14,12 @@ def restored(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_requests_and_the_gateway_go_elsewhere():
-    point_at("http://127.0.0.1:1/api/v10/", "ws://127.0.0.1:2/gateway/")
+    override_endpoints("http://127.0.0.1:1/api/v10/", "ws://127.0.0.1:2/gateway/")
     assert Route("GET", "/users/@me").url == "http://127.0.0.1:1/api/v10/users/@me"
     assert str(DiscordWebSocket.DEFAULT_GATEWAY) == "ws://127.0.0.1:2/gateway/"
 
 
 def test_nothing_set_leaves_discords_own():
     before = Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY
-    point_at(None, None)
+    override_endpoints(None, None)
     assert before == (Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY)

@@ -7,41 +7,41 @@ from typing import Any
 
 import pytest_asyncio
 
-from bot.views import BUTTONS
+from bot.views import PERSISTENT_BUTTONS
 from tests.bot.locales.commands import GROUP, SUBCOMMAND, published
 
 COMMANDS = {
-    "Again": ("again", "job"),
-    "VarySubtle": ("again", "job", "vary"),
-    "VaryStrong": ("again", "job", "vary"),
-    "Edit": ("again", "prompt", "negative_prompt", "strength", "steps", "guidance"),
-    "Single": ("history", "job", "picture"),
-    "PickJob": ("history", "job"),
-    "Show": ("history", "job"),
-    "Parameters": ("history", "job", "parameters"),
-    "Delete": ("delete", "job"),
-    "Cancel": ("cancel", "job"),
-    "Enlarge": ("upscale", "image", "factor"),
-    "Describe": ("interrogate", "image"),
-    "UseAsPrompt": ("imagine", "prompt"),
-    "Arrows": ("outpaint", "image"),
-    "Extend": ("outpaint", "left", "right", "up", "down", "preset"),
-    "Grid": ("mask grid", "image"),
-    "PickCells": ("mask preview", "mask_shape"),
-    "Invert": ("mask preview", "mask_mode"),
-    "MarkSubject": ("mask preview", "mask_shape"),
-    "MarkBackground": ("mask preview", "mask_shape"),
-    "MarkFace": ("mask preview", "mask_shape"),
-    "Go": ("inpaint", "mask", "mask_shape", "mask_mode", "prompt"),
-    "MendSeam": ("inpaint", "mask", "area", "strength"),
-    "Release": ("moderation release", "case"),
-    "Remove": ("moderation delete", "case"),
-    "PickPage": ("settings show",),
-    "Choose": ("settings show",),
-    "OpenForm": ("settings show",),
+    "RerunButton": ("again", "job"),
+    "VarySubtleButton": ("again", "job", "vary"),
+    "VaryStrongButton": ("again", "job", "vary"),
+    "EditButton": ("again", "prompt", "negative_prompt", "strength", "steps", "guidance"),
+    "ShowOneButton": ("history", "job", "picture"),
+    "JobSelect": ("history", "job"),
+    "RedeliverButton": ("history", "job"),
+    "ShowParametersButton": ("history", "job", "parameters"),
+    "DeleteButton": ("delete", "job"),
+    "CancelButton": ("cancel", "job"),
+    "UpscaleButton": ("upscale", "image", "factor"),
+    "InterrogateButton": ("interrogate", "image"),
+    "UseAsPromptButton": ("imagine", "prompt"),
+    "OutpaintMenuButton": ("outpaint", "image"),
+    "OutpaintButton": ("outpaint", "left", "right", "up", "down", "preset"),
+    "MaskGridButton": ("mask grid", "image"),
+    "CellSelect": ("mask preview", "mask_shape"),
+    "InvertMaskButton": ("mask preview", "mask_mode"),
+    "SegmentSubjectButton": ("mask preview", "mask_shape"),
+    "SegmentBackgroundButton": ("mask preview", "mask_shape"),
+    "SegmentFaceButton": ("mask preview", "mask_shape"),
+    "RepaintMaskButton": ("inpaint", "mask", "mask_shape", "mask_mode", "prompt"),
+    "RepairSeamButton": ("inpaint", "mask", "area", "strength"),
+    "ReleaseButton": ("moderation release", "case"),
+    "RemoveButton": ("moderation delete", "case"),
+    "PageSelect": ("settings show",),
+    "SettingSelect": ("settings show",),
+    "OpenModalButton": ("settings show",),
 }
 """Each button, the command that does the same, and the options that this takes."""
-BUTTONS_ALONE = {"Report"}
+BUTTONS_ALONE = {"ReportButton"}
 """What points at the message that it stands under, so that a command could not know which."""
 
 
@@ -60,7 +60,7 @@ def _typed(part: dict[str, Any], before: str = "") -> Iterator[tuple[str, set[st
 
 
 async def test_every_button_has_a_command(commands):
-    buttons = {button.__name__ for button in BUTTONS}
+    buttons = {button.__name__ for button in PERSISTENT_BUTTONS}
     assert buttons <= set(COMMANDS) | BUTTONS_ALONE
     for command, *options in COMMANDS.values():
         assert set(options) <= commands[command], command

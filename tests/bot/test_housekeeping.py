@@ -9,8 +9,8 @@ import pytest
 
 from bot import housekeeping
 from bot.dispatcher import Dispatcher
-from bot.housekeeping import Chore, Housekeeper, chores, do
-from bot.reply_to import ReplyTo
+from bot.housekeeping import MaintenanceLoop, MaintenanceTask, default_tasks, run_task
+from bot.reply_to import ReplyTarget
 from storage.blobs import BlobStore
 from storage.database import Database
 from storage.errors import DiskFull, UnknownJob
@@ -20,7 +20,7 @@ from storage.records import QueueLimits
 from tests.doubles.service import ScriptedService
 from tests.storage.factories import LEASE, ROOMY, FakeClock, make_job, quick_folder
 
-ADDRESS = ReplyTo(
+ADDRESS = ReplyTarget(
     application_id=1,
     token="an-interaction-token",
     asked_at=datetime(2026, 3, 1, tzinfo=UTC),
@@ -39,7 +39,9 @@ class Rooms:
         self.jobs = JobStore(database, self.clock)
         self.blobs = BlobStore(folder / "blobs")
         self.guilds = GuildStore(database)
-        self.end_jobs, self.sweep, self.drop = chores(self.jobs, self.blobs, self.guilds, keep_days)
+        self.end_jobs, self.sweep, self.drop = default_tasks(
+            self.jobs, self.blobs, self.guilds, keep_days
+        )
 
     async def ended(self, days, guild="guild", **more):
         """A job that ended so many days ago, and the picture it came to."""
@@ -47,19 +49,19 @@ class Rooms:
         await self.jobs.enqueue(make_job(guild=guild, **more), ROOMY)
         job = await self.jobs.claim("gpu-0", LEASE)
         key = await self.blobs.put(job.id.encode())
-        await self.jobs.finish(job.id, 1, "gpu-0", {"pictures": [{"key": key}]})
+        await self.jobs.finish_job(job.id, 1, "gpu-0", {"pictures": [{"key": key}]})
         await self.jobs.begin_delivery(job.id)
-        await self.jobs.delivered(job.id, "message")
+        await self.jobs.mark_delivered(job.id, "message")
         return job.id, key
 
     def age(self, key):
         """Make a picture look as if it had been stored long ago."""
-        os.utime(self.blobs.path(key), (time.time() - 9e5,) * 2)
+        os.utime(self.blobs.path_of(key), (time.time() - 9e5,) * 2)
         self.blobs._stored_at.clear()
 
     async def kept(self, id):
         try:
-            await self.jobs.get(id)
+            await self.jobs.get_job(id)
         except UnknownJob:
             return False
         return True
@@ -77,10 +79,10 @@ async def test_what_was_kept_long_enough_goes_with_its_pictures(make_rooms):
     old, old_key = await rooms.ended(31)
     recent, recent_key = await rooms.ended(29)
 
-    assert 1 == await do(rooms.end_jobs)
+    assert 1 == await run_task(rooms.end_jobs)
     for key in (old_key, recent_key):
         rooms.age(key)
-    assert 1 == await do(rooms.sweep)
+    assert 1 == await run_task(rooms.sweep)
 
     assert (False, True) == (await rooms.kept(old), await rooms.kept(recent))
     assert (False, True) == (
@@ -97,7 +99,7 @@ async def test_a_server_may_keep_less(make_rooms):
     elsewhere, _ = await rooms.ended(3, "other")
     direct, _ = await rooms.ended(3, None)
 
-    assert 1 == await do(rooms.end_jobs)
+    assert 1 == await run_task(rooms.end_jobs)
 
     assert not await rooms.kept(gone)
     assert all([await rooms.kept(id) for id in (stays, elsewhere, direct)])
@@ -108,7 +110,7 @@ async def test_without_an_end_nothing_goes(make_rooms):
     id, key = await rooms.ended(9999)
     rooms.age(key)
 
-    assert (0, 0) == (await do(rooms.end_jobs), await do(rooms.sweep))
+    assert (0, 0) == (await run_task(rooms.end_jobs), await run_task(rooms.sweep))
 
     assert await rooms.kept(id)
     assert await rooms.blobs.exists(key)
@@ -118,23 +120,23 @@ async def test_a_wall_clock_that_is_set_ends_nothing(make_rooms):
     rooms = make_rooms(30)
     id, _ = await rooms.ended(1)
     clock = FakeClock()
-    clock.steady_time = datetime.now(UTC)
-    own = chores(rooms.jobs, rooms.blobs, rooms.guilds, 30, clock)
+    clock.steady = datetime.now(UTC)
+    own = default_tasks(rooms.jobs, rooms.blobs, rooms.guilds, 30, clock)
     for step in (timedelta(days=400), timedelta(days=-400)):
         clock.wall = datetime.now(UTC) + step
-        assert [0, 0, 0] == [await do(chore) for chore in own]
+        assert [0, 0, 0] == [await run_task(chore) for chore in own]
     assert await rooms.kept(id)
 
-    clock.steady_time += timedelta(days=30)
+    clock.steady += timedelta(days=30)
 
-    assert 1 == await do(own[0])
+    assert 1 == await run_task(own[0])
 
 
 async def test_a_picture_just_stored_is_spared_though_no_job_names_it_yet(make_rooms):
     rooms = make_rooms()
     key = await rooms.blobs.put(b"a picture of a job that is only now being asked")
 
-    assert 0 == await do(rooms.sweep)
+    assert 0 == await run_task(rooms.sweep)
 
     assert await rooms.blobs.exists(key)
 
@@ -143,21 +145,21 @@ async def test_a_token_goes_when_its_time_is_over(make_rooms):
     rooms = make_rooms()
     jobs = rooms.jobs
     rooms.clock.wall = datetime.now(UTC) - timedelta(minutes=16)
-    old, _ = await jobs.enqueue(make_job(reply_to=ADDRESS.encode()), ROOMY)
+    old, _ = await jobs.enqueue(make_job(reply_to=ADDRESS.to_json()), ROOMY)
     plain, _ = await jobs.enqueue(make_job(reply_to="no address"), ROOMY)
-    asked_again, _ = await jobs.enqueue(make_job(reply_to=ADDRESS.encode()), ROOMY)
+    asked_again, _ = await jobs.enqueue(make_job(reply_to=ADDRESS.to_json()), ROOMY)
     rooms.clock.wall = datetime.now(UTC) - timedelta(minutes=14)
-    recent, _ = await jobs.enqueue(make_job(reply_to=ADDRESS.encode()), ROOMY)
-    await jobs.readdress(asked_again.id, ADDRESS.encode())
+    recent, _ = await jobs.enqueue(make_job(reply_to=ADDRESS.to_json()), ROOMY)
+    await jobs.update_reply_to(asked_again.id, ADDRESS.to_json())
 
-    assert 1 == await do(rooms.drop)
-    assert 0 == await do(rooms.drop)
+    assert 1 == await run_task(rooms.drop)
+    assert 0 == await run_task(rooms.drop)
 
     for id, token in ((old.id, ""), (recent.id, ADDRESS.token), (asked_again.id, ADDRESS.token)):
-        kept = ReplyTo.decode((await jobs.get(id)).reply_to)
+        kept = ReplyTarget.from_json((await jobs.get_job(id)).reply_to)
         assert token == kept.token
         assert ADDRESS.channel_id == kept.channel_id
-    assert "no address" == (await jobs.get(plain.id)).reply_to
+    assert "no address" == (await jobs.get_job(plain.id)).reply_to
 
 
 async def test_a_chore_that_fails_is_told_and_done_again(caplog, monkeypatch, make_rooms):
@@ -182,7 +184,7 @@ async def test_a_chore_that_fails_is_told_and_done_again(caplog, monkeypatch, ma
         limits=QueueLimits(per_owner=1, per_guild=1, total=1),
         lease=LEASE,
     )
-    async with Housekeeper((Chore("try", 0.001, work),), dispatcher):
+    async with MaintenanceLoop((MaintenanceTask("try", 0.001, work),), dispatcher):
         async with asyncio.timeout(30):
             await enough.wait()
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import aiohttp
 
-from bot.keeper import LENGTH, Keeper
+from bot.keeper import MAX_DM_LENGTH, OwnerNotifier
 
 
 class Client:
@@ -35,8 +35,8 @@ class Client:
 
 
 async def told(client, words="a worker rests"):
-    keeper = Keeper(client)
-    keeper.tell(words)
+    keeper = OwnerNotifier(client)
+    keeper.notify_owners(words)
     await asyncio.gather(*keeper._tasks)
     return client.said
 
@@ -64,4 +64,4 @@ async def test_without_a_way_through_the_log_has_it(caplog):
 async def test_a_long_story_is_cut():
     ((_, words),) = await told(Client(), "x" * 5000)
 
-    assert LENGTH == len(words)
+    assert MAX_DM_LENGTH == len(words)

@@ -29,7 +29,7 @@ def stream():
 @pytest.fixture
 def lines(stream):
     """Log as JSON; give what was logged so far."""
-    logs.configure("DEBUG", "json", stream)
+    logs.configure_logging("DEBUG", "json", stream)
     return lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
@@ -49,7 +49,7 @@ def test_a_line_is_json_with_what_was_said_besides(lines):
 @pytest.mark.parametrize("form", ["console", "json"])
 @pytest.mark.parametrize("name", SECRETS)
 def test_no_secret_is_logged_however_it_comes(stream, form, name):
-    logs.configure("DEBUG", form, stream)
+    logs.configure_logging("DEBUG", form, stream)
     text, secret = SECRETS[name]
 
     log.error(text)
@@ -84,7 +84,7 @@ async def test_what_is_done_for_a_job_says_so(lines, database_jobs):
     async def later():
         log.info("in a task of its own")
 
-    with logs.about(record):
+    with logs.job_log_context(record):
         log.info("inside")
         task = asyncio.create_task(later())
     await task

@@ -7,12 +7,12 @@ import io
 import discord
 import pytest
 
-from bot.menus import MENUS
+from bot.menus import MENU_CALLBACKS
 from tests.doubles.pictures import encoded, noise, png
 
 
 async def child(house):
-    return await house.jobs.get(house.service.job.job_id)
+    return await house.jobs.get_job(house.service.job.job_id)
 
 
 async def says(house, **how):
@@ -121,7 +121,7 @@ async def test_a_picture_on_a_strangers_server_is_not_fetched(house):
     assert "shows no picture" in result.response.content
 
 
-@pytest.mark.parametrize("name", [name for name, _ in MENUS])
+@pytest.mark.parametrize("name", [name for name, _ in MENU_CALLBACKS])
 async def test_a_message_without_a_picture(house, name):
     message = await house.posted(("notes.txt", b"words"))
     result = await house.menu(name, message)
@@ -153,5 +153,5 @@ async def test_parameters_of_a_photograph(house):
 
 
 def test_discord_py_takes_no_more_than_five():
-    assert len(MENUS) <= 5
-    assert all(1 <= len(name) <= 32 for name, _ in MENUS)
+    assert len(MENU_CALLBACKS) <= 5
+    assert all(1 <= len(name) <= 32 for name, _ in MENU_CALLBACKS)

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from bot.errors import SettingsError
-from bot.metrics import LOOPBACK, served
+from bot.metrics import LOOPBACK_ADDRESS, serve_metrics
 from storage.database import Database
 from storage.jobs import JobStore
 from tests.storage.factories import ROOMY, make_job
@@ -23,23 +23,23 @@ async def jobs(tmp_path):
 @pytest.fixture
 def port():
     with socket.socket() as free:
-        free.bind((LOOPBACK, 0))
+        free.bind((LOOPBACK_ADDRESS, 0))
         return free.getsockname()[1]
 
 
-def read(port, host=LOOPBACK):
+def read(port, host=LOOPBACK_ADDRESS):
     with urllib.request.urlopen(f"http://{host}:{port}/metrics", timeout=10) as answer:
         return answer.read().decode()
 
 
 async def test_what_is_measured_can_be_read_on_this_machine(jobs, port):
     await jobs.enqueue(make_job(), ROOMY)
-    async with served(port, jobs) as meter:
-        meter.claimed(timedelta(seconds=3))
-        meter.stepped(2, 4)
-        meter.announced("sent")
-        meter.announced("undelivered")
-        meter.lagged(0.02)
+    async with serve_metrics(port, jobs) as meter:
+        meter.record_claim(timedelta(seconds=3))
+        meter.record_steps(2, 4)
+        meter.record_announcement("sent")
+        meter.record_announcement("undelivered")
+        meter.record_loop_lag(0.02)
         text = ""
         while 'easel_jobs{state="queued"} 1.0' not in text:
             text = await asyncio.to_thread(read, port)
@@ -58,7 +58,7 @@ async def test_what_is_measured_can_be_read_on_this_machine(jobs, port):
 
 
 async def test_a_port_that_is_taken_is_said(jobs, port):
-    async with served(port, jobs):
+    async with serve_metrics(port, jobs):
         with pytest.raises(SettingsError, match=f"port {port} cannot be used"):
-            async with served(port, jobs):
+            async with serve_metrics(port, jobs):
                 pass

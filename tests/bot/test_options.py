@@ -7,13 +7,13 @@ import pytest
 from discord import AppCommandOptionType as Kind
 from discord import app_commands
 
-from bot.commands import COGS
-from bot.options import MAX_DESCRIPTION, describe, filled_in, shows
-from inference.jobs import KINDS, Inpaint, Upscale, options
+from bot.commands import COG_CLASSES
+from bot.options import MAX_DESCRIPTION_LENGTH, describe_option, split_attachments, with_job_options
+from inference.jobs import JOB_TYPES, InpaintJob, UpscaleJob, list_job_options
 
-ROOTS = {command.name: command for cog in COGS for command in cog.__cog_app_commands__}
+ROOTS = {command.name: command for cog in COG_CLASSES for command in cog.__cog_app_commands__}
 JOB_COMMANDS = [
-    *(command for name, command in ROOTS.items() if name in KINDS),
+    *(command for name, command in ROOTS.items() if name in JOB_TYPES),
     ROOTS["mask"].get_command("preview"),
 ]
 
@@ -23,12 +23,12 @@ def by_name(command: Any) -> dict[str, app_commands.Parameter]:
 
 
 def test_every_kind_of_job_has_a_command():
-    assert {command.name for command in JOB_COMMANDS} == set(KINDS)
+    assert {command.name for command in JOB_COMMANDS} == set(JOB_TYPES)
 
 
 @pytest.mark.parametrize("command", JOB_COMMANDS, ids=lambda command: command.name)
 def test_bounds_and_choices_are_the_jobs_own(command):
-    specs = {option.name: option.spec for option in options(KINDS[command.name])}
+    specs = {option.name: option.spec for option in list_job_options(JOB_TYPES[command.name])}
     for name, parameter in by_name(command).items():
         if name == "style":  # the bot's own, applied before the job is made
             continue
@@ -47,15 +47,15 @@ def test_bounds_and_choices_are_the_jobs_own(command):
 
 @pytest.mark.parametrize("command", JOB_COMMANDS, ids=lambda command: command.name)
 def test_only_pictures_are_required(command):
-    job_type = KINDS[command.name]
+    job_type = JOB_TYPES[command.name]
     required = [p.name for p in command.parameters if p.required]
-    pictures = [p.name for p in command.parameters if p.type is Kind.attachment]
-    assert required == list(job_type.needs)
-    assert pictures == [*job_type.needs, *job_type.takes]
+    images = [p.name for p in command.parameters if p.type is Kind.attachment]
+    assert required == list(job_type.required_images)
+    assert images == [*job_type.required_images, *job_type.optional_images]
 
 
 def test_the_default_is_part_of_the_description():
-    texts = {option.name: describe(option) for option in options(Inpaint)}
+    texts = {option.name: describe_option(option) for option in list_job_options(InpaintJob)}
     assert texts["steps"] == "Denoising steps (20)"
     assert texts["strength"].endswith("(0.75)")
     assert texts["soft"].endswith("(no)")
@@ -64,16 +64,19 @@ def test_the_default_is_part_of_the_description():
 
 
 def test_descriptions_fit():
-    for job_type in KINDS.values():
-        assert max(len(describe(option)) for option in options(job_type)) <= MAX_DESCRIPTION
+    for job_type in JOB_TYPES.values():
+        assert (
+            max(len(describe_option(option)) for option in list_job_options(job_type))
+            <= MAX_DESCRIPTION_LENGTH
+        )
 
 
 def test_an_option_the_job_does_not_have_is_a_mistake_of_ours():
     with pytest.raises(KeyError):
-        shows(Upscale, ("mask_blur",))
+        with_job_options(UpscaleJob, ("mask_blur",))
 
 
 def test_what_was_left_empty_is_left_to_the_job():
-    picture = object.__new__(discord.Attachment)
-    given = {"image": picture, "mask": None, "steps": 0, "prompt": "", "width": None}
-    assert filled_in(given) == ({"image": picture}, {"steps": 0, "prompt": ""})
+    image = object.__new__(discord.Attachment)
+    given = {"image": image, "mask": None, "steps": 0, "prompt": "", "width": None}
+    assert split_attachments(given) == ({"image": image}, {"steps": 0, "prompt": ""})

@@ -8,38 +8,38 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 from bot.errors import (
-    BrokenPicture,
+    BrokenImage,
     EmptyFile,
     FileTooLarge,
-    NotAPicture,
-    OtherFormat,
-    PictureRefused,
+    ImageRejected,
+    NotAnImage,
     TooManyPixels,
+    UnsupportedFormat,
 )
-from bot.pictures import FIRST_FRAME, MAX_SIDE, CheckedPicture, PictureLimits, check_picture
+from bot.pictures import FIRST_FRAME_NOTE, MAX_SIDE, CheckedImage, ImageLimits, check_image
 from tests.doubles.pictures import animation, bomb, encoded, noise, png, text_bomb
 
-LIMITS = PictureLimits(max_bytes=4_000_000, max_pixels=1_000_000)
+LIMITS = ImageLimits(max_bytes=4_000_000, max_pixels=1_000_000)
 ORIENTATION = 0x0112
 
 
-def check(data: bytes, limits: PictureLimits = LIMITS) -> CheckedPicture:
-    return check_picture(data, "photo.png", limits)
+def check(data: bytes, limits: ImageLimits = LIMITS) -> CheckedImage:
+    return check_image(data, "photo.png", limits)
 
 
-def opened(checked: CheckedPicture) -> Image.Image:
-    picture = Image.open(io.BytesIO(checked.data))
-    picture.load()
-    assert picture.format == "PNG"
-    assert picture.size == (checked.width, checked.height)
-    return picture
+def opened(checked: CheckedImage) -> Image.Image:
+    image = Image.open(io.BytesIO(checked.data))
+    image.load()
+    assert image.format == "PNG"
+    assert image.size == (checked.width, checked.height)
+    return image
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP", "GIF", "AVIF"])
 def test_the_formats_are_taken(form):
-    picture = opened(check(encoded(Image.new("RGB", (20, 10), "red"), form)))
-    red, green, blue = picture.getpixel((5, 5))
-    assert (picture.mode, picture.size) == ("RGB", (20, 10))
+    image = opened(check(encoded(Image.new("RGB", (20, 10), "red"), form)))
+    red, green, blue = image.getpixel((5, 5))
+    assert (image.mode, image.size) == ("RGB", (20, 10))
     assert red > 250
     assert max(green, blue) < 6
 
@@ -64,7 +64,7 @@ def test_too_many_bytes():
     ],
 )
 def test_other_files_are_told_by_content(data):
-    with pytest.raises(NotAPicture, match="Attach a PNG, JPEG, WebP, AVIF or GIF"):
+    with pytest.raises(NotAnImage, match="Attach a PNG, JPEG, WebP, AVIF or GIF"):
         check(data)
 
 
@@ -79,7 +79,7 @@ def test_other_files_are_told_by_content(data):
     ],
 )
 def test_pictures_in_other_formats_are_named(data, found):
-    with pytest.raises(OtherFormat, match=f"is {found}, .* Save it as PNG"):
+    with pytest.raises(UnsupportedFormat, match=f"is {found}, .* Save it as PNG"):
         check(data)
 
 
@@ -87,13 +87,13 @@ def test_pictures_in_other_formats_are_named(data, found):
 @pytest.mark.parametrize("part", [0.02, 0.3, 0.6, 0.95])
 def test_a_truncated_file_is_never_guessed_at(form, part):
     data = encoded(noise((64, 64)), form)
-    with pytest.raises((BrokenPicture, NotAPicture)):
+    with pytest.raises((BrokenImage, NotAnImage)):
         check(data[: int(len(data) * part)])
 
 
 def test_a_truncated_photograph_says_that_it_is_damaged():
     data = encoded(noise((64, 64)), "JPEG")
-    with pytest.raises(BrokenPicture, match="download it again"):
+    with pytest.raises(BrokenImage, match="download it again"):
         check(data[: len(data) // 2])
 
 
@@ -106,7 +106,7 @@ def test_flipped_bytes_give_a_picture_or_a_refusal(data):
         broken[data.draw(st.integers(0, len(broken) - 1))] = data.draw(st.integers(0, 255))
     try:
         opened(check(bytes(broken)))
-    except PictureRefused as refusal:
+    except ImageRejected as refusal:
         assert str(refusal).endswith(".")
 
 
@@ -117,8 +117,8 @@ def test_pixels_are_bounded_by_the_header(size):
 
 
 def test_a_bomb_beyond_pillows_own_bound_is_refused_too():
-    generous = PictureLimits(max_bytes=4_000_000, max_pixels=10**9)
-    with pytest.raises(PictureRefused):
+    generous = ImageLimits(max_bytes=4_000_000, max_pixels=10**9)
+    with pytest.raises(ImageRejected):
         check(bomb(60_000, 60_000), generous)
 
 
@@ -137,21 +137,21 @@ def test_of_an_animation_the_first_frame_is_used_and_said(form):
     red, green, blue = opened(checked).convert("RGB").getpixel((8, 6))
     assert red > 240
     assert max(green, blue) < 16
-    assert checked.notes == (FIRST_FRAME,)
+    assert checked.notes == (FIRST_FRAME_NOTE,)
 
 
 def test_cmyk():
-    picture = opened(check(encoded(Image.new("CMYK", (8, 8), (0, 255, 255, 0)), "JPEG")))
-    red, green, blue = picture.getpixel((4, 4))
-    assert picture.mode == "RGB"
+    image = opened(check(encoded(Image.new("CMYK", (8, 8), (0, 255, 255, 0)), "JPEG")))
+    red, green, blue = image.getpixel((4, 4))
+    assert image.mode == "RGB"
     assert red > 200
     assert max(green, blue) < 60
 
 
 def test_grey_of_sixteen_bits_keeps_its_brightness():
-    picture = opened(check(encoded(Image.new("I;16", (8, 8), 32768))))
-    assert picture.mode == "RGB"
-    assert abs(picture.getpixel((4, 4))[0] - 128) <= 1
+    image = opened(check(encoded(Image.new("I;16", (8, 8), 32768))))
+    assert image.mode == "RGB"
+    assert abs(image.getpixel((4, 4))[0] - 128) <= 1
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB"])
@@ -160,10 +160,10 @@ def test_other_modes_become_rgb(mode):
 
 
 def test_palette_with_transparency_keeps_it():
-    picture = Image.new("P", (8, 8), 1)
-    picture.putpalette([0, 0, 0, 200, 100, 50] + [0] * 762)
-    picture.paste(0, (0, 0, 4, 8))
-    checked = opened(check(encoded(picture, transparency=0)))
+    image = Image.new("P", (8, 8), 1)
+    image.putpalette([0, 0, 0, 200, 100, 50] + [0] * 762)
+    image.paste(0, (0, 0, 4, 8))
+    checked = opened(check(encoded(image, transparency=0)))
     assert checked.mode == "RGBA"
     assert checked.getpixel((1, 1))[3] == 0
     assert checked.getpixel((6, 6)) == (200, 100, 50, 255)
@@ -183,10 +183,10 @@ def test_a_photograph_is_turned_upright(orientation):
     turned = upright
     for operation in UNDO.get(orientation, ()):
         turned = turned.transpose(operation)
-    picture = opened(check(encoded(turned, "JPEG", exif=exif, quality=95, subsampling=0)))
-    assert picture.size == (32, 16)
-    assert picture.getpixel((4, 4))[0] > 200
-    assert picture.getpixel((24, 12))[0] < 60
+    image = opened(check(encoded(turned, "JPEG", exif=exif, quality=95, subsampling=0)))
+    assert image.size == (32, 16)
+    assert image.getpixel((4, 4))[0] > 200
+    assert image.getpixel((24, 12))[0] < 60
 
 
 UNDO = {
@@ -204,18 +204,18 @@ UNDO = {
 def test_metadata_ends_here():
     exif = Image.Exif()
     exif[0x010E] = "at home"
-    picture = opened(check(encoded(Image.new("RGB", (8, 8)), "JPEG", exif=exif, comment=b"me")))
-    assert "exif" not in picture.info
+    image = opened(check(encoded(Image.new("RGB", (8, 8)), "JPEG", exif=exif, comment=b"me")))
+    assert "exif" not in image.info
     assert b"at home" not in check(encoded(Image.new("RGB", (8, 8)), exif=exif)).data
 
 
 def test_a_profile_is_converted_to_srgb():
     lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    picture = Image.new("RGB", (8, 8), (200, 100, 50))
-    kept = opened(check(encoded(picture, icc_profile=srgb))).getpixel((0, 0))
+    image = Image.new("RGB", (8, 8), (200, 100, 50))
+    kept = opened(check(encoded(image, icc_profile=srgb))).getpixel((0, 0))
     assert max(abs(a - b) for a, b in zip(kept, (200, 100, 50), strict=True)) <= 1
-    assert opened(check(encoded(picture, icc_profile=lab))).getpixel((0, 0)) == (200, 100, 50)
+    assert opened(check(encoded(image, icc_profile=lab))).getpixel((0, 0)) == (200, 100, 50)
 
 
 def test_a_profile_with_transparency_keeps_it():

@@ -5,7 +5,7 @@ import aiohttp
 import discord
 import pytest
 
-from bot.publishing import Publisher
+from bot.publishing import CommandSync
 
 
 class Tree:
@@ -34,38 +34,38 @@ def refusal(status):
 
 async def test_commands_are_published_once_for_all():
     tree = Tree()
-    await Publisher(tree, None).publish()
+    await CommandSync(tree, None).sync_commands()
     assert [None] == tree.synced
     assert not tree.copied
 
 
 async def test_commands_of_one_server_are_copied_there():
     tree = Tree()
-    await Publisher(tree, 7).publish()
+    await CommandSync(tree, 7).sync_commands()
     assert [7] == tree.synced == tree.copied
 
 
 @pytest.mark.parametrize("trouble", [aiohttp.ServerDisconnectedError(), OSError(), refusal(503)])
 async def test_without_an_answer_it_is_tried_again(trouble):
     tree = Tree(trouble, trouble)
-    publisher = Publisher(tree, None)
+    publisher = CommandSync(tree, None)
     publisher.first_wait = 0.001
-    await publisher.publish()
+    await publisher.sync_commands()
     await asyncio.wait_for(tree.done.wait(), 10)
     assert 3 == len(tree.synced)
-    publisher.close()
+    publisher.stop_retrying()
 
 
 async def test_a_refusal_is_told_at_once():
     with pytest.raises(discord.HTTPException):
-        await Publisher(Tree(refusal(400)), None).publish()
+        await CommandSync(Tree(refusal(400)), None).sync_commands()
 
 
 async def test_after_the_end_nothing_is_tried():
     tree = Tree(OSError())
-    publisher = Publisher(tree, None)
+    publisher = CommandSync(tree, None)
     publisher.first_wait = 0.001
-    await publisher.publish()
-    publisher.close()
+    await publisher.sync_commands()
+    publisher.stop_retrying()
     await asyncio.sleep(0.02)
     assert 1 == len(tree.synced)

@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from bot.redaction import GONE, redacted, redacted_values
+from bot.redaction import REDACTED_TEXT, redact_secrets, redact_values
 
 ID = base64.b64encode(b"123456789012345678").decode().rstrip("=")
 BOT = f"{ID}.GaBcDe.{'x7_K-9' * 6}ab"
@@ -57,26 +57,26 @@ HARMLESS = [
 def test_what_looks_like_a_secret_goes(name):
     text, secret = SECRETS[name]
 
-    clean = redacted(text)
+    clean = redact_secrets(text)
 
     assert secret not in clean
-    assert GONE in clean
+    assert REDACTED_TEXT in clean
 
 
 @pytest.mark.parametrize("text", HARMLESS)
 def test_what_is_no_secret_stays(text):
-    assert text == redacted(text)
+    assert text == redact_secrets(text)
 
 
 def test_twice_is_as_good_as_once():
     for text, _ in SECRETS.values():
-        assert redacted(text) == redacted(redacted(text))
+        assert redact_secrets(text) == redact_secrets(redact_secrets(text))
 
 
 def test_structures_are_cleaned_to_their_leaves():
     error = ValueError(f"401 for {BOT}")
 
-    clean = redacted_values({"error": error, "tried": [(1, BOT), {BOT: None}], "ok": True})
+    clean = redact_values({"error": error, "tried": [(1, BOT), {BOT: None}], "ok": True})
 
     assert BOT not in str(clean)
     assert (1, True) == (clean["tried"][0][0], clean["ok"])

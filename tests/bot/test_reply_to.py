@@ -6,15 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.reply_to import ReplyTo
+from bot.reply_to import ReplyTarget
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-HERE = ReplyTo(application_id=1, token="t", asked_at=NOON, channel_id=2, guild_id=3, message_id=4)
+HERE = ReplyTarget(
+    application_id=1, token="t", asked_at=NOON, channel_id=2, guild_id=3, message_id=4
+)
 
 
 @given(
     st.builds(
-        ReplyTo,
+        ReplyTarget,
         application_id=st.integers(0, 2**63),
         token=st.text(),
         asked_at=st.datetimes(timezones=st.just(UTC)),
@@ -25,19 +27,19 @@ HERE = ReplyTo(application_id=1, token="t", asked_at=NOON, channel_id=2, guild_i
     )
 )
 def test_it_is_read_back_as_it_was_written(place):
-    assert ReplyTo.decode(place.encode()) == place
+    assert ReplyTarget.from_json(place.to_json()) == place
 
 
 @pytest.mark.parametrize("text", ["", "cli", "{}", "[]", "null", '{"asked_at": "2026-01-01"}'])
 def test_what_is_no_place_in_discord_is_none(text):
-    assert ReplyTo.decode(text) is None
+    assert ReplyTarget.from_json(text) is None
 
 
 def test_the_token_works_for_fourteen_minutes():
-    assert HERE.token_works(NOON + timedelta(minutes=13, seconds=59))
-    assert not HERE.token_works(NOON + timedelta(minutes=14))
+    assert HERE.is_token_valid(NOON + timedelta(minutes=13, seconds=59))
+    assert not HERE.is_token_valid(NOON + timedelta(minutes=14))
 
 
 def test_a_token_left_out_does_not_work():
-    assert not HERE.without_token().token_works(NOON)
+    assert not HERE.without_token().is_token_valid(NOON)
     assert "token" not in HERE.without_token().token

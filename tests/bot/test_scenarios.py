@@ -8,15 +8,24 @@ import discord
 import pytest
 import pytest_asyncio
 
-from bot.replies.grammar import AGAIN, HELP
-from bot.views import BUTTONS
+from bot.replies.grammar import AGAIN_KIND, HELP_KIND
+from bot.views import PERSISTENT_BUTTONS
 from tests.bot.locales.commands import GROUP, SUBCOMMAND, published
 from tests.doubles.scenarios import Recorder, are_all_here
 
 FORMS = {"Repaint this picture", "Repaint a part of it", "What should be there?"}
 """Titles of forms that share one class."""
 
-WISHES = {AGAIN, HELP, "upscale", "interrogate", "outpaint", "inpaint", "loopback", "img2img"}
+WISHES = {
+    AGAIN_KIND,
+    HELP_KIND,
+    "upscale",
+    "interrogate",
+    "outpaint",
+    "inpaint",
+    "loopback",
+    "img2img",
+}
 ENOUGH = 120
 
 
@@ -52,7 +61,7 @@ def test_every_command_and_menu_has_a_scenario(recorder: Recorder, payloads):
 
 
 def test_every_button_and_select_has_a_scenario(recorder: Recorder):
-    assert {button.__name__ for button in BUTTONS} - recorder.buttons == set()
+    assert {button.__name__ for button in PERSISTENT_BUTTONS} - recorder.buttons == set()
 
 
 def test_every_form_has_a_scenario(recorder: Recorder):

@@ -5,19 +5,19 @@ from pathlib import Path
 import pytest
 
 from bot.errors import SettingsError
-from bot.settings import example, read_settings, variables
+from bot.settings import env_example, env_variables, read_settings
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
 def clean(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, _ in variables():
+    for name, _ in env_variables():
         monkeypatch.delenv(name, raising=False)
 
 
 def test_the_example_lists_every_variable_with_its_default_and_meaning():
-    assert (ROOT / ".env.example").read_text(encoding="utf-8") == example(), (
+    assert (ROOT / ".env.example").read_text(encoding="utf-8") == env_example(), (
         "write bot.settings.example() into .env.example"
     )
 
@@ -27,7 +27,7 @@ def test_the_example_read_as_it_is_gives_the_defaults():
 
 
 def test_every_variable_is_explained():
-    for name, field in variables():
+    for name, field in env_variables():
         assert field.description and field.description.endswith("."), name
 
 

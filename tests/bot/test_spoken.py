@@ -7,12 +7,14 @@ from typing import Any
 import discord
 import pytest
 
-from bot.locales import LANGUAGES
-from bot.reply_to import ReplyTo
+from bot.locales import LANGUAGES_BY_LOCALE
+from bot.reply_to import ReplyTarget
 from tests.bot.replies.test_listener import says
 from tests.doubles.pictures import png
 
-CODES = {language: locale.value for locale, language in LANGUAGES.items()} | {"en": "en-US"}
+CODES = {language: locale.value for locale, language in LANGUAGES_BY_LOCALE.items()} | {
+    "en": "en-US"
+}
 
 
 @pytest.fixture
@@ -77,7 +79,7 @@ async def test_the_language_is_the_same_after_a_restart(house, speaks):
     speaks(house.guild, "ja")
     result = await house.ask("img2img", prompt="a red apple")
     record = await house.only_job()
-    assert ReplyTo.decode(record.reply_to).language == "ja"
+    assert ReplyTarget.from_json(record.reply_to).language == "ja"
     house.env.inject_error("PATCH", "/webhooks/*", status=500)
     await house.finish()
     await house.restart()
@@ -111,7 +113,7 @@ async def test_the_panel_chooses_it_too(house, speaks, admin):
     panel = await house.ask_plain("settings panel", admin)
     await admin.select(panel.response, ["answers"], custom_id="easel:panel")
     await admin.select(panel.response, ["de"], custom_id="easel:setting:answers:language")
-    assert await house.guilds.settings(str(house.guild.id)) == {"language": "de"}
+    assert await house.guilds.get_settings(str(house.guild.id)) == {"language": "de"}
     assert "语言：Deutsch" in panel.response.content
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.reply_to import ReplyTo
+from bot.reply_to import ReplyTarget
 from storage.records import DeliveryState
 from tests.doubles.pictures import png
 
@@ -75,4 +75,4 @@ async def test_a_public_server_knows_nothing_of_it(house):
     await house.guilds.change_settings(str(house.guild.id), "1", {"visibility": None})
     result = await house.ask(prompt="a cat")
     assert not result.ephemeral
-    assert not ReplyTo.decode((await house.only_job()).reply_to).private
+    assert not ReplyTarget.from_json((await house.only_job()).reply_to).private

@@ -68,7 +68,7 @@ class BotProcess:
                 stderr=log,
             )
 
-    def workers(self) -> list[int]:
+    def worker_statuses(self) -> list[int]:
         """List the process ids of its workers."""
         return [
             pid
@@ -78,7 +78,7 @@ class BotProcess:
 
     def kill_workers(self) -> int:
         """Kill every worker at once, as a crash of its device would, and say how many."""
-        pids = self.workers()
+        pids = self.worker_statuses()
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
         return len(pids)
@@ -106,7 +106,7 @@ class BotProcess:
     async def close(self) -> None:
         """Leave nothing running."""
         if self._process is not None:
-            workers = self.workers() if self.alive else []
+            workers = self.worker_statuses() if self.alive else []
             await self.kill()
             for pid in workers:
                 # Not our child: nothing but looking tells its end.

@@ -98,9 +98,9 @@ def save_florence(folder: Path) -> None:
     image = vocabulary["<image>"]
     config = Florence2Config(text_config=text, vision_config=eye, image_token_id=image)
     _drawn(Florence2ForConditionalGeneration, config).save_pretrained(folder)
-    pictures = CLIPImageProcessor(size={"height": 32, "width": 32}, do_center_crop=False)
-    pictures.image_seq_length = 2  # one cell of 32 pixels, and their mean
-    Florence2Processor(pictures, words).save_pretrained(folder)
+    images = CLIPImageProcessor(size={"height": 32, "width": 32}, do_center_crop=False)
+    images.image_seq_length = 2  # one cell of 32 pixels, and their mean
+    Florence2Processor(images, words).save_pretrained(folder)
 
 
 def save_clip(folder: Path) -> None:
@@ -121,9 +121,9 @@ def save_clip(folder: Path) -> None:
     config = CLIPConfig(text_config=text, vision_config=EYE, projection_dim=WIDTH)
     config.logit_scale_init_value = float(torch.tensor(100.0).log())
     _drawn(CLIPModel, config).save_pretrained(folder)
-    pictures = CLIPImageProcessor(size={"shortest_edge": SIDE}, crop_size=SQUARE)
-    CLIPProcessor(pictures, words).save_pretrained(folder)
-    pictures.save_pretrained(folder)
+    images = CLIPImageProcessor(size={"shortest_edge": SIDE}, crop_size=SQUARE)
+    CLIPProcessor(images, words).save_pretrained(folder)
+    images.save_pretrained(folder)
 
 
 def save_tagger(folder: Path, tags: str = TAGS, outputs: int = 4) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.safety.detector import NoDetector
+from bot.safety.detector import DetectorUnavailable
 
 
 class ScriptedDetector:
@@ -16,11 +16,11 @@ class ScriptedDetector:
         #: How many pictures it was asked about.
         self.asked = 0
 
-    async def score(self, data: bytes) -> float:
+    async def score_image(self, data: bytes) -> float:
         self.asked += 1
         if not self.present:
-            raise NoDetector
+            raise DetectorUnavailable
         return self.scores.pop(0) if self.scores else 0.0
 
-    def close(self) -> None:
+    def stop_detector(self) -> None:
         pass

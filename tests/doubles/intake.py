@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bot.intake.pool import Intake
+from bot.intake.pool import DecoderPool
 
 
-class LentIntake(Intake):
+class LentIntake(DecoderPool):
     """An intake that a bot may start and close as it likes."""
 
     def start(self) -> None:

@@ -16,10 +16,10 @@ def png(size: tuple[int, int] = (32, 24), colour: Any = "blue", mode: str = "RGB
     return encoded(Image.new(mode, size, colour))
 
 
-def encoded(picture: Image.Image, form: str = "PNG", **options: Any) -> bytes:
+def encoded(image: Image.Image, form: str = "PNG", **options: Any) -> bytes:
     """A picture in a file format."""
     out = io.BytesIO()
-    picture.save(out, form, **options)
+    image.save(out, form, **options)
     return out.getvalue()
 
 
@@ -53,9 +53,9 @@ def animation(form: str, frames: int = 5, size: tuple[int, int] = (16, 12)) -> b
 
 def pixels(data: bytes) -> Image.Image:
     """Decode a PNG."""
-    picture = Image.open(io.BytesIO(data), formats=("PNG",))
-    picture.load()
-    return picture
+    image = Image.open(io.BytesIO(data), formats=("PNG",))
+    image.load()
+    return image
 
 
 def chunk(name: bytes, body: bytes) -> bytes:

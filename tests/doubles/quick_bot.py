@@ -14,7 +14,7 @@ WORKER = "tests.inference.service.child"
 def run() -> int:
     """Do what `main.py run` does."""
     command = (sys.executable, "-m", WORKER)
-    house.LocalService = functools.partial(house.LocalService, command=command)  # type: ignore[misc,assignment]
+    house.LocalWorkerPool = functools.partial(house.LocalWorkerPool, command=command)  # type: ignore[misc,assignment]
     sys.argv = ["main.py", "run"]
     return main.main()
 

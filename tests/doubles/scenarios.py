@@ -17,9 +17,9 @@ from discord import app_commands
 from discord.ext.commands.bot import BotBase
 from simcord.http import router
 
-from bot.client import Easel
+from bot.client import EaselBot
 from bot.replies import grammar, listener
-from bot.views import BUTTONS
+from bot.views import PERSISTENT_BUTTONS
 from tests.doubles.discord_schema import DiscordSchema, Unavailable, fetched
 
 LAST = "test_scenarios.py"
@@ -60,7 +60,7 @@ class Recorder:
                 self.commands.add(command.qualified_name)
             case "interaction", (discord.Interaction(data=data),):
                 custom_id = str((data or {}).get("custom_id", ""))
-                for button in BUTTONS:
+                for button in PERSISTENT_BUTTONS:
                     if button.__discord_ui_compiled_template__.fullmatch(custom_id):
                         self.buttons.add(button.__name__)
                 if form := self._shown.get(custom_id):
@@ -73,9 +73,9 @@ class HeardGrammar:
     def __init__(self, watch: Recorder) -> None:
         self._watch = watch
 
-    def read(self, text: str) -> grammar.Wish:
+    def parse_intent(self, text: str) -> grammar.ReplyIntent:
         """Read a reply."""
-        wish = grammar.read(text)
+        wish = grammar.parse_intent(text)
         self._watch.wishes.add(wish.kind)
         return wish
 
@@ -129,7 +129,7 @@ def _once(translated: Any) -> Any:
         if name not in kept:
             kept[name] = await translated(command, tree, *how)
             return kept[name]
-        if not isinstance(tree.client, Easel):  # no house: whoever looks at the words themselves
+        if not isinstance(tree.client, EaselBot):  # no house: whoever looks at the words themselves
             return kept[name]
         if name not in in_english:
             in_english[name] = _in_english(kept[name])

@@ -9,17 +9,17 @@ from pathlib import Path
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from inference.commands import Submit
+from inference.commands import SubmitJob
 from inference.errors import NoWorker
 from inference.events import (
-    Dropped,
     Event,
-    Failed,
-    Finished,
+    JobCancelled,
+    JobFailed,
+    JobFinished,
+    JobProgress,
     ModelInfo,
+    OutputFile,
     PartFinished,
-    Picture,
-    Progress,
     WorkerLost,
 )
 from inference.service.contract import WorkerStatus
@@ -43,9 +43,9 @@ class ScriptedService:
         #: What is written into pictures in place of the prompt asked for.
         self.infotext = ""
         #: What was handed over and has not ended, by job id, in order.
-        self.held: dict[str, Submit] = {}
+        self.held: dict[str, SubmitJob] = {}
         #: Everything that was ever handed over.
-        self.submitted: list[Submit] = []
+        self.submitted: list[SubmitJob] = []
         #: Job ids that were asked to be given up.
         self.cancelled: list[str] = []
         #: Job ids that were asked to end with what they have made; the test says how they end.
@@ -53,7 +53,7 @@ class ScriptedService:
         self._events: asyncio.Queue[tuple[str, Event]] = asyncio.Queue()
 
     @property
-    def workers(self) -> tuple[WorkerStatus, ...]:
+    def worker_statuses(self) -> tuple[WorkerStatus, ...]:
         if not self.ready:
             return ()
         status = WorkerStatus(
@@ -69,21 +69,23 @@ class ScriptedService:
     def free_worker(self) -> str | None:
         return self.worker if self.ready and len(self.held) < self.capacity else None
 
-    async def submit(self, worker: str, submission: Submit) -> None:
+    async def submit_job(self, worker: str, submission: SubmitJob) -> None:
         if not self.ready or worker != self.worker:
             raise NoWorker
         self.held[submission.job_id] = submission
         self.submitted.append(submission)
 
-    async def cancel(self, worker: str, job_id: str, attempt: int, *, keep: bool = False) -> None:
+    async def cancel_job(
+        self, worker: str, job_id: str, attempt: int, *, keep: bool = False
+    ) -> None:
         if keep:
             self.stopped.append(job_id)
             return
         self.cancelled.append(job_id)
         if self.held.pop(job_id, None) is not None:
-            self._say(Dropped(job_id=job_id, attempt=attempt))
+            self._say(JobCancelled(job_id=job_id, attempt=attempt))
 
-    async def kill(self, worker: str) -> None:
+    async def kill_worker(self, worker: str) -> None:
         if worker == self.worker:
             self.lose_worker("was killed")
 
@@ -93,7 +95,7 @@ class ScriptedService:
     # What a test says.
 
     @property
-    def job(self) -> Submit:
+    def job(self) -> SubmitJob:
         """The one job in hand."""
         (only,) = self.held.values()
         return only
@@ -108,7 +110,7 @@ class ScriptedService:
     ) -> None:
         job = self.held[job_id] if job_id else self.job
         self._say(
-            Progress(
+            JobProgress(
                 job_id=job.job_id,
                 attempt=job.attempt,
                 step=step,
@@ -121,10 +123,10 @@ class ScriptedService:
     def part(self, number: int, job_id: str | None = None, mark: str = "mark") -> None:
         """The worker finishes one part of a job."""
         job = self.held[job_id] if job_id else self.job
-        picture = self._picture(job, 100 + number, (16, 16), "blue", None)
+        image = self._image(job, 100 + number, (16, 16), "blue", None)
         self._say(
             PartFinished(
-                job_id=job.job_id, attempt=job.attempt, part=number, mark=mark, picture=picture
+                job_id=job.job_id, attempt=job.attempt, part=number, mark=mark, image=image
             )
         )
 
@@ -134,7 +136,7 @@ class ScriptedService:
         *,
         size: tuple[int, int] = (16, 16),
         colour: str = "red",
-        pictures: int = 1,
+        images: int = 1,
         text: str = "",
         notes: tuple[str, ...] = (),
         file: bytes | None = None,
@@ -143,27 +145,29 @@ class ScriptedService:
         flops: float = 0.0,
     ) -> None:
         job = self._pop(job_id)
-        mask = (self._picture(job, pictures, size, "white", None),) if seam else ()
+        mask = (self._image(job, images, size, "white", None),) if seam else ()
         made = tuple(
-            replace(self._picture(job, n, size, colour, file), role=role) for n in range(pictures)
+            replace(self._image(job, n, size, colour, file), role=role) for n in range(images)
         )
         self._say(
-            Finished(
+            JobFinished(
                 job_id=job.job_id,
                 attempt=job.attempt,
-                pictures=made,
+                images=made,
                 text=text,
                 notes=notes,
                 seams=mask,
                 seconds=1.5,
-                charged=1.0,
+                gpu_seconds=1.0,
                 flops=flops,
             )
         )
 
     def fail(self, reason: str, fault: str = "input", job_id: str | None = None) -> None:
         job = self._pop(job_id)
-        self._say(Failed(job_id=job.job_id, attempt=job.attempt, reason=reason, fault=fault))
+        self._say(
+            JobFailed(job_id=job.job_id, attempt=job.attempt, reason=reason, error_kind=fault)
+        )
 
     def lose_worker(self, reason: str = "killed") -> None:
         """The worker's process ends with everything it held; another one takes its place."""
@@ -172,15 +176,15 @@ class ScriptedService:
         lost, self.worker = self.worker, self.worker + "+"
         self._say(WorkerLost(worker=lost, reason=reason, jobs=held), lost)
 
-    def _pop(self, job_id: str | None) -> Submit:
+    def _pop(self, job_id: str | None) -> SubmitJob:
         return self.held.pop(job_id or self.job.job_id)
 
     def _say(self, event: Event, worker: str | None = None) -> None:
         self._events.put_nowait((worker or self.worker, event))
 
-    def _picture(
-        self, job: Submit, number: int, size: tuple[int, int], colour: str, file: bytes | None
-    ) -> Picture:
+    def _image(
+        self, job: SubmitJob, number: int, size: tuple[int, int], colour: str, file: bytes | None
+    ) -> OutputFile:
         path = self.outbox / f"{job.job_id}-{job.attempt}-{number}.png"
         infotext = self.infotext or f"{job.params.get('prompt', '')}\nSteps: 20, Seed: {number}"
         info = PngInfo()
@@ -188,7 +192,7 @@ class ScriptedService:
         Image.new("RGB", size, colour).save(path, pnginfo=info)
         if file is not None:
             path.write_bytes(file)
-        return Picture(
+        return OutputFile(
             path=str(path),
             width=size[0],
             height=size[1],

@@ -13,15 +13,15 @@ from PIL import Image
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from inference.config import EngineConfig
-from inference.engine.engine import Broken, Done, Engine, Stepped, lane_limit
-from inference.engine.runner import Hand, Runner
+from inference.engine.engine import Engine, RunCompleted, RunFailed, RunProgressed, aux_batch_limit
+from inference.engine.runner import AuxExecutor, Runner
 from inference.engine.scheduler import Scheduler
-from inference.engine.work import Operation, Outcome
+from inference.engine.work import JobResult, Operation
 from inference.jobs import Job
-from inference.models.library import Library
+from inference.models.library import ModelLibrary
 from inference.operations.registry import OPERATIONS
-from inference.operations.studio import Studio
-from inference.worker.hands import make_hands
+from inference.operations.studio import OperationContext
+from inference.worker.hands import build_executors
 
 WORDS = ("a", "red", "apple", "cat", "on", "white", "background", ",", "and", "sky")
 WIDTH = 32
@@ -52,16 +52,16 @@ def tiny_model(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny_library(tiny_model) -> Library:
+def tiny_library(tiny_model) -> ModelLibrary:
     """Give the tiny checkpoints behind the names of a worker, in float32 on the processor."""
     config = EngineConfig(model="tiny", models_dir=str(tiny_model), cache_dir=str(tiny_model))
-    return Library(config, torch.device("cpu"), torch.float32)
+    return ModelLibrary(config, torch.device("cpu"), torch.float32)
 
 
 @pytest.fixture(scope="session")
-def studio(tiny_library) -> Studio:
+def studio(tiny_library) -> OperationContext:
     """Give the surroundings of an operation over the tiny checkpoints."""
-    return Studio(tiny_library, max_pixels=1024 * 1024)
+    return OperationContext(tiny_library, max_pixels=1024 * 1024)
 
 
 @pytest.fixture(scope="session")
@@ -74,49 +74,49 @@ def make_engine(tiny_library) -> Callable[..., Engine]:
     def make(
         rows: int = 4,
         slices: int = 4,
-        hands: Mapping[str, Hand] | None = None,
-        library: Library = tiny_library,
+        hands: Mapping[str, AuxExecutor] | None = None,
+        library: ModelLibrary = tiny_library,
     ) -> Engine:
-        every = {**make_hands(library), **(hands or {})}
-        return Engine(Runner(library, every), Scheduler(rows, lane_limit(rows, slices)))
+        every = {**build_executors(library), **(hands or {})}
+        return Engine(Runner(library, every), Scheduler(rows, aux_batch_limit(rows, slices)))
 
     return make
 
 
 @pytest.fixture(scope="session")
-def run_operation(make_engine) -> Callable[..., Outcome]:
+def run_operation(make_engine) -> Callable[..., JobResult]:
     """Drive an operation to its end; an error of the operation is raised here."""
 
     def run(
         operation: Operation,
         *,
-        hands: Mapping[str, Hand] | None = None,
+        hands: Mapping[str, AuxExecutor] | None = None,
         progress: list[tuple[int, int]] | None = None,
-        **over: Library,
-    ) -> Outcome:
+        **over: ModelLibrary,
+    ) -> JobResult:
         engine = make_engine(hands=hands, **over)
-        reports = engine.add("job", 1, operation)
+        reports = engine.add_job("job", 1, operation)
         while True:
             for report in reports:
                 match report:
-                    case Done(_, outcome):
+                    case RunCompleted(_, outcome):
                         return outcome
-                    case Broken(_, error):
+                    case RunFailed(_, error):
                         raise error
-                    case Stepped(run) if progress is not None:
-                        progress.append((run.step, run.steps))
+                    case RunProgressed(run) if progress is not None:
+                        progress.append((run.steps_done, run.steps_total))
             reports = engine.step()
 
     return run
 
 
 @pytest.fixture(scope="session")
-def run_job(run_operation, studio) -> Callable[..., Outcome]:
+def run_job(run_operation, studio) -> Callable[..., JobResult]:
     """Run a job over its pictures to its outcome, as a worker would."""
 
-    def run(job: Job, pictures: Mapping[str, Image.Image] | None = None, **more: object) -> Outcome:
-        job.check_pictures(pictures or {})
-        return run_operation(OPERATIONS[job.kind](job, pictures or {}, studio), **more)
+    def run(job: Job, images: Mapping[str, Image.Image] | None = None, **more: object) -> JobResult:
+        job.check_images(images or {})
+        return run_operation(OPERATIONS[job.kind](job, images or {}, studio), **more)
 
     return run
 

@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from inference import journal
-from inference.journal import Lines, about, configure, retell
+from inference.journal import JsonLineFormatter, bind_jobs, configure_logging, relay_line
 
 log = logging.getLogger("inference.test")
 
@@ -17,14 +17,14 @@ def lines():
     """Log as a worker does; give what it wrote."""
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(Lines())
+    handler.setFormatter(JsonLineFormatter())
     log.addHandler(handler)
     yield lambda: stream.getvalue().splitlines()
     log.removeHandler(handler)
 
 
 def test_what_is_logged_at_work_names_the_job_and_its_attempt(lines):
-    with about(("a", 2)):
+    with bind_jobs(("a", 2)):
         log.warning("Memory ran out at %d.", 7, extra={"action": "climb"})
     log.warning("idle")
 
@@ -41,7 +41,7 @@ def test_what_is_logged_at_work_names_the_job_and_its_attempt(lines):
 
 
 def test_a_call_that_several_jobs_share_names_them_all(lines):
-    with about(("a", 1)), about(("a", 1), ("b", 3)):
+    with bind_jobs(("a", 1)), bind_jobs(("a", 1), ("b", 3)):
         log.warning("together")
 
     assert {"a": 1, "b": 3} == json.loads(lines()[0])["jobs"]
@@ -59,12 +59,12 @@ def test_an_error_stays_on_its_line(lines):
 
 def test_the_bot_tells_a_workers_lines_as_its_own(lines, caplog):
     caplog.set_level(logging.INFO)
-    with about(("a", 2)):
+    with bind_jobs(("a", 2)):
         log.error("It %s.", "failed", extra={"action": "job_failed"})
     (line,) = lines()
     caplog.clear()
 
-    retell("worker0-1-abc", line.encode())
+    relay_line("worker0-1-abc", line.encode())
 
     (record,) = caplog.records
     assert ("inference.test", "ERROR", "It failed.") == (
@@ -94,7 +94,7 @@ def test_the_bot_tells_a_workers_lines_as_its_own(lines, caplog):
 def test_whatever_a_library_prints_is_told_and_harms_nothing(caplog, line):
     caplog.set_level(logging.INFO)
 
-    retell("worker0", line)
+    relay_line("worker0", line)
 
     (record,) = caplog.records
     assert "worker0" == record.worker
@@ -104,7 +104,7 @@ def test_whatever_a_library_prints_is_told_and_harms_nothing(caplog, line):
 def test_an_empty_line_is_nothing(caplog):
     caplog.set_level(logging.INFO)
 
-    retell("worker0", b"\n")
+    relay_line("worker0", b"\n")
 
     assert [] == caplog.records
 
@@ -118,11 +118,11 @@ def test_a_person_who_looks_on_reads_words():
     before = root.handlers[:], root.level
     screen = Screen()
     try:
-        configure(screen)
+        configure_logging(screen)
         logging.getLogger("inference.test").info("It is %s.", "ready")
     finally:
         root.handlers[:] = before[0]
         root.setLevel(before[1])
 
     assert "INFO inference.test: It is ready.\n" == screen.getvalue()
-    assert journal.OWN > {"message", "name", "args"}
+    assert journal.LOG_RECORD_FIELDS > {"message", "name", "args"}

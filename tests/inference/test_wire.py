@@ -21,8 +21,8 @@ JSON = st.recursive(
     max_leaves=8,
 )
 SECONDS = st.floats(0, 1e6)
-PICTURES = st.builds(
-    events.Picture,
+IMAGES = st.builds(
+    events.OutputFile,
     path=WORDS,
     width=COUNT,
     height=COUNT,
@@ -34,9 +34,11 @@ PICTURES = st.builds(
 MODELS = st.builds(events.ModelInfo, name=WORDS, kind=WORDS, size=COUNT, about=WORDS)
 ONE = {"job_id": WORDS, "attempt": COUNT}
 MESSAGES = st.one_of(
-    st.builds(commands.Configure, config=st.builds(EngineConfig, model=WORDS, max_jobs=COUNT)),
     st.builds(
-        commands.Submit,
+        commands.ConfigureWorker, config=st.builds(EngineConfig, model=WORDS, max_jobs=COUNT)
+    ),
+    st.builds(
+        commands.SubmitJob,
         **ONE,
         kind=WORDS,
         params=st.dictionaries(WORDS, JSON, max_size=4),
@@ -45,30 +47,30 @@ MESSAGES = st.one_of(
             st.builds(commands.FinishedPart, number=COUNT, mark=WORDS, path=WORDS), max_size=3
         ).map(tuple),
     ),
-    st.builds(commands.Cancel, **ONE),
-    st.builds(commands.Stop, drain=st.booleans()),
+    st.builds(commands.CancelJob, **ONE),
+    st.builds(commands.StopWorker, drain=st.booleans()),
     st.builds(
-        events.Ready,
+        events.WorkerReady,
         device=WORDS,
         dtype=WORDS,
         models=st.lists(MODELS, max_size=3).map(tuple),
         notes=st.lists(WORDS, max_size=3).map(tuple),
     ),
-    st.builds(events.Troubled, reason=WORDS),
-    st.builds(events.Progress, **ONE, step=COUNT, steps=COUNT, preview=st.none() | WORDS),
-    st.builds(events.PartFinished, **ONE, part=COUNT, mark=WORDS, picture=PICTURES),
+    st.builds(events.StartFailed, reason=WORDS),
+    st.builds(events.JobProgress, **ONE, step=COUNT, steps=COUNT, preview=st.none() | WORDS),
+    st.builds(events.PartFinished, **ONE, part=COUNT, mark=WORDS, image=IMAGES),
     st.builds(
-        events.Finished,
+        events.JobFinished,
         **ONE,
-        pictures=st.lists(PICTURES, max_size=3).map(tuple),
+        images=st.lists(IMAGES, max_size=3).map(tuple),
         text=WORDS,
         notes=st.lists(WORDS, max_size=3).map(tuple),
         seconds=SECONDS,
-        charged=SECONDS,
+        gpu_seconds=SECONDS,
     ),
-    st.builds(events.Failed, **ONE, reason=WORDS, fault=WORDS),
-    st.builds(events.Dropped, **ONE),
-    st.builds(events.WorkerResting, worker=WORDS, reason=WORDS, seconds=SECONDS),
+    st.builds(events.JobFailed, **ONE, reason=WORDS, error_kind=WORDS),
+    st.builds(events.JobCancelled, **ONE),
+    st.builds(events.WorkerPaused, worker=WORDS, reason=WORDS, seconds=SECONDS),
     st.builds(events.WorkerRecovered, worker=WORDS),
     st.builds(
         events.WorkerLost,
@@ -80,20 +82,20 @@ MESSAGES = st.one_of(
 
 
 def frame(body: bytes) -> bytes:
-    return wire.HEADER.pack(len(body)) + body
+    return wire.FRAME_HEADER.pack(len(body)) + body
 
 
 @given(MESSAGES)
 def test_what_is_written_is_read(message):
-    stream = io.BytesIO(wire.encode(message))
+    stream = io.BytesIO(wire.encode_message(message))
 
-    assert message == wire.read(stream)
-    assert wire.read(stream) is None
+    assert message == wire.read_message(stream)
+    assert wire.read_message(stream) is None
 
 
 @given(st.lists(MESSAGES, max_size=5), st.data())
 def test_a_stream_that_breaks_off_ends_after_its_last_whole_frame(messages, data):
-    frames = [wire.encode(message) for message in messages]
+    frames = [wire.encode_message(message) for message in messages]
     whole = b"".join(frames)
     kept = data.draw(st.integers(0, len(whole)))
     stream = io.BytesIO(whole[:kept])
@@ -104,7 +106,7 @@ def test_a_stream_that_breaks_off_ends_after_its_last_whole_frame(messages, data
             expected.append(message)
 
     found = []
-    while (message := wire.read(stream)) is not None:
+    while (message := wire.read_message(stream)) is not None:
         found.append(message)
 
     assert expected == found
@@ -126,16 +128,16 @@ class Dribble(io.RawIOBase):
 
 
 def test_an_unbuffered_pipe_is_read_to_the_end_of_each_frame():
-    message = events.Failed(job_id="ä", attempt=2, reason="σ × 2", fault="model")
+    message = events.JobFailed(job_id="ä", attempt=2, reason="σ × 2", error_kind="model")
 
-    assert message == wire.read(Dribble(wire.encode(message)))
+    assert message == wire.read_message(Dribble(wire.encode_message(message)))
 
 
 def test_every_message_can_travel():
     listed = {kind.__name__ for kind in typing.get_args(wire.Message)}
 
-    assert listed == set(wire.MESSAGES)
-    for kind in wire.MESSAGES.values():
+    assert listed == set(wire.MESSAGE_TYPES)
+    for kind in wire.MESSAGE_TYPES.values():
         assert dataclasses.is_dataclass(kind)
         assert kind.__dataclass_params__.frozen
 
@@ -161,31 +163,35 @@ def test_every_message_can_travel():
 )
 def test_what_is_no_message_is_refused(body):
     with pytest.raises(WireError):
-        wire.decode(body)
+        wire.decode_message(body)
 
 
 @given(st.binary(max_size=60))
 def test_noise_is_refused_and_never_worse(body):
     with pytest.raises(WireError):
-        wire.decode(body)
+        wire.decode_message(body)
 
 
 def test_an_unknown_field_is_named():
     body = json.dumps({"type": "Stop", "drain": True, "hurry": 1}).encode()
 
     with pytest.raises(WireError, match="hurry"):
-        wire.decode(body)
+        wire.decode_message(body)
 
 
 def test_a_length_beyond_any_message_is_refused_before_it_is_read():
     with pytest.raises(WireError, match="something else wrote"):
-        wire.read(io.BytesIO(b"Loading pipeline"))
+        wire.read_message(io.BytesIO(b"Loading pipeline"))
 
 
 def test_the_longest_frame_is_the_same_for_both_sides():
-    room = wire.MAX_FRAME - len(wire.encode(events.Troubled(reason=""))) + wire.HEADER.size
-    longest = events.Troubled(reason="x" * room)
+    room = (
+        wire.MAX_FRAME_BYTES
+        - len(wire.encode_message(events.StartFailed(reason="")))
+        + wire.FRAME_HEADER.size
+    )
+    longest = events.StartFailed(reason="x" * room)
 
-    assert longest == wire.read(io.BytesIO(wire.encode(longest)))
+    assert longest == wire.read_message(io.BytesIO(wire.encode_message(longest)))
     with pytest.raises(WireError, match="over the limit"):
-        wire.encode(events.Troubled(reason="x" * (room + 1)))
+        wire.encode_message(events.StartFailed(reason="x" * (room + 1)))

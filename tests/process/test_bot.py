@@ -20,10 +20,10 @@ async def test_a_command_is_answered_with_a_picture_and_its_parameters(easel):
     await easel.until_shown(asked)
 
     (file,) = asked.answer.files
-    with Image.open(io.BytesIO(file.data)) as picture:
-        assert "PNG" == picture.format
-        assert "a red cat" in picture.info["parameters"]
-        assert "Seed: 7" in picture.info["parameters"]
+    with Image.open(io.BytesIO(file.data)) as image:
+        assert "PNG" == image.format
+        assert "a red cat" in image.info["parameters"]
+        assert "Seed: 7" in image.info["parameters"]
     assert "a red cat" in file.description
     assert {"Again", "Delete"} <= set(asked.answer.buttons)
 

@@ -22,7 +22,7 @@ async def ask(easel):
 def made(easel, asked):
     """Give the keys of a job's pictures, each the hash of its bytes."""
     (job,) = [job for job in easel.jobs() if job["id"] == job_of(asked)]
-    return [picture["key"] for picture in json.loads(job["result"])["pictures"]]
+    return [image["key"] for image in json.loads(job["result"])["pictures"]]
 
 
 async def test_a_loopback_goes_on_after_a_crash_as_if_there_had_been_none(easel):

@@ -14,7 +14,7 @@ from storage.records import DeliveryState, JobRecord, JobState, NewJob, QueueLim
 
 LEASE = timedelta(seconds=60)
 ROOMY = QueueLimits(per_owner=10**6, per_guild=10**6, total=10**6)
-PICTURE = "5e" * 32
+IMAGE = "5e" * 32
 
 MEMORY = Path("/dev/shm")
 
@@ -33,24 +33,24 @@ class FakeClock:
 
     def __init__(self) -> None:
         self.wall = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-        self.steady_time = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+        self.steady = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
     def now(self) -> datetime:
         return self.wall
 
-    def steady(self) -> datetime:
-        return self.steady_time
+    def steady_time(self) -> datetime:
+        return self.steady
 
     def pass_time(self, seconds: float) -> None:
         self.wall += timedelta(seconds=seconds)
-        self.steady_time += timedelta(seconds=seconds)
+        self.steady += timedelta(seconds=seconds)
 
 
 def make_job(**changes: Any) -> NewJob:
     values: dict[str, Any] = {
         "kind": "img2img",
         "params": {"prompt": "a fox"},
-        "inputs": {"image": PICTURE},
+        "inputs": {"image": IMAGE},
         "owner": "ada",
         "guild": "guild",
         "reply_to": "somewhere",

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from storage import backup
-from storage.backup import Backup, back_up
+from storage.backup import BackupSummary, create_backup
 from storage.blobs import BlobStore
 from storage.database import Database
 from storage.errors import BackupExists, DiskFull
@@ -40,15 +40,15 @@ async def keys(jobs, blobs) -> list[str]:
 async def test_a_backup_is_a_data_directory(database, blobs, keys, folder):
     target = folder / "backups" / "monday"
 
-    made = await back_up(database, blobs, target)
+    made = await create_backup(database, blobs, target)
 
-    assert Backup(jobs=3, pictures=3, missing=()) == made
+    assert BackupSummary(jobs=3, images=3, missing=()) == made
     copied = BlobStore(target / "blobs")
-    assert set(keys) == await copied.keys()
+    assert set(keys) == await copied.list_keys()
     for key in keys:
         assert await blobs.get(key) == await copied.get(key)
     async with Database(target / "easel.db") as opened:
-        assert 3 == len(await JobStore(opened).outstanding())
+        assert 3 == len(await JobStore(opened).list_outstanding())
 
 
 WRITER = """
@@ -78,11 +78,11 @@ def writing(folder):
 async def test_a_backup_is_taken_while_another_process_writes(folder, writing):
     process, known = writing
     async with Database(folder / "easel.db", read_only=True) as database:
-        made = await back_up(database, BlobStore(folder / "blobs"), folder / "copy")
+        made = await create_backup(database, BlobStore(folder / "blobs"), folder / "copy")
     assert process.poll() is None
 
     async with Database(folder / "copy" / "easel.db") as copied:
-        held = {job.id for job in await JobStore(copied).outstanding()}
+        held = {job.id for job in await JobStore(copied).list_outstanding()}
     assert set(known) <= held
     assert made.jobs == len(held)
 
@@ -95,30 +95,30 @@ async def test_where_links_cannot_be_made_pictures_are_copied(
 
     monkeypatch.setattr(os, "link", refuse)
 
-    made = await back_up(database, blobs, folder / "copy")
+    made = await create_backup(database, blobs, folder / "copy")
 
-    assert 3 == made.pictures
+    assert 3 == made.images
     copied = BlobStore(folder / "copy" / "blobs")
     assert await blobs.get(keys[0]) == await copied.get(keys[0])
-    assert not copied.path(keys[0]).samefile(blobs.path(keys[0]))
+    assert not copied.path_of(keys[0]).samefile(blobs.path_of(keys[0]))
 
 
 async def test_what_is_gone_or_damaged_is_named(database, blobs, keys, folder):
-    blobs.path(keys[0]).unlink()
-    blobs.path(keys[1]).write_bytes(b"not what it was")
+    blobs.path_of(keys[0]).unlink()
+    blobs.path_of(keys[1]).write_bytes(b"not what it was")
 
-    made = await back_up(database, blobs, folder / "copy")
+    made = await create_backup(database, blobs, folder / "copy")
 
     assert tuple(sorted(keys[:2])) == made.missing
-    assert 1 == made.pictures
-    assert {keys[2]} == await BlobStore(folder / "copy" / "blobs").keys()
+    assert 1 == made.images
+    assert {keys[2]} == await BlobStore(folder / "copy" / "blobs").list_keys()
 
 
 async def test_a_backup_overwrites_nothing(database, blobs, folder):
     (folder / "copy").mkdir()
 
     with pytest.raises(BackupExists, match="would overwrite"):
-        await back_up(database, blobs, folder / "copy")
+        await create_backup(database, blobs, folder / "copy")
 
 
 async def test_a_backup_that_fails_leaves_nothing(database, blobs, keys, folder, monkeypatch):
@@ -126,12 +126,12 @@ async def test_a_backup_that_fails_leaves_nothing(database, blobs, keys, folder,
         raise OSError(errno.ENOSPC, "no space")
 
     with monkeypatch.context() as patch:
-        patch.setattr(backup, "_take_one", full)
+        patch.setattr(backup, "_copy_blob", full)
         with pytest.raises(DiskFull):
-            await back_up(database, blobs, folder / "copy")
+            await create_backup(database, blobs, folder / "copy")
     assert ["data"] == [path.name for path in folder.iterdir()]
 
     (folder / "copy.partial" / "remains").mkdir(parents=True)
-    await back_up(database, blobs, folder / "copy")
+    await create_backup(database, blobs, folder / "copy")
     assert {"data", "copy"} == {path.name for path in folder.iterdir()}
     assert "remains" not in {path.name for path in (folder / "copy").iterdir()}

@@ -16,7 +16,7 @@ from storage import blobs as blobs_module
 from storage.blobs import BlobStore
 from storage.errors import BadBlobKey, BlobDamaged, BlobMissing, DiskFull
 
-PICTURE = b"\x89PNG and so on"
+IMAGE = b"\x89PNG and so on"
 NOW = timedelta(0)
 HOUR = timedelta(hours=1)
 
@@ -33,7 +33,7 @@ def files_of(blobs):
 def make_old(blobs, key, hours=2):
     """Age a blob on the disk and in this process's memory."""
     past = time.time() - 3600 * hours
-    os.utime(blobs.path(key), (past, past))
+    os.utime(blobs.path_of(key), (past, past))
     blobs._stored_at[key] = time.monotonic() - 3600 * hours
 
 
@@ -45,23 +45,23 @@ def fail_with(code):
 
 
 async def test_a_blob_lies_under_its_hash_and_comes_back(blobs):
-    key = await blobs.put(PICTURE)
+    key = await blobs.put(IMAGE)
 
-    assert hashlib.sha256(PICTURE).hexdigest() == key
-    assert PICTURE == await blobs.get(key) == blobs.path(key).read_bytes()
+    assert hashlib.sha256(IMAGE).hexdigest() == key
+    assert IMAGE == await blobs.get(key) == blobs.path_of(key).read_bytes()
     assert await blobs.exists(key)
-    assert {key} == await blobs.keys()
+    assert {key} == await blobs.list_keys()
 
 
 async def test_the_same_bytes_are_kept_once(blobs):
-    keys = await asyncio.gather(*(blobs.put(PICTURE) for _ in range(8)))
+    keys = await asyncio.gather(*(blobs.put(IMAGE) for _ in range(8)))
 
     assert 1 == len(set(keys)) == len(files_of(blobs))
 
 
 async def test_an_empty_store_has_no_keys(blobs):
-    assert set() == await blobs.keys()
-    assert [] == await blobs.sweep(set(), NOW)
+    assert set() == await blobs.list_keys()
+    assert [] == await blobs.sweep_unreferenced(set(), NOW)
 
 
 async def test_a_missing_blob_says_which(blobs):
@@ -75,65 +75,65 @@ async def test_a_missing_blob_says_which(blobs):
 
 
 async def test_a_blob_that_changed_on_the_disk_is_not_returned_and_a_new_put_heals_it(blobs):
-    key = await blobs.put(PICTURE)
-    blobs.path(key).write_bytes(PICTURE[:-1])
+    key = await blobs.put(IMAGE)
+    blobs.path_of(key).write_bytes(IMAGE[:-1])
 
     with pytest.raises(BlobDamaged):
         await blobs.get(key)
 
-    await blobs.put(PICTURE)
-    assert PICTURE == await blobs.get(key)
+    await blobs.put(IMAGE)
+    assert IMAGE == await blobs.get(key)
 
 
 @given(key=st.text() | st.sampled_from(["../" * 20, "A" * 64, "a" * 63, "a" * 65, "a" * 64 + "\n"]))
 def test_no_path_can_be_smuggled_in_as_a_key(key):
     with pytest.raises(BadBlobKey, match="64 hexadecimal digits"):
-        BlobStore("blobs").path(key)
+        BlobStore("blobs").path_of(key)
 
 
-@pytest.mark.parametrize("ask", ["get", "exists", "delete"])
+@pytest.mark.parametrize("ask", ["get", "exists", "delete_blob"])
 async def test_a_bad_key_is_refused_whatever_is_asked(blobs, ask):
     with pytest.raises(BadBlobKey):
         await getattr(blobs, ask)("../../secrets")
 
 
 async def test_deleting_says_whether_there_was_one(blobs):
-    key = await blobs.put(PICTURE)
+    key = await blobs.put(IMAGE)
 
-    assert [True, False] == [await blobs.delete(key) for _ in range(2)]
+    assert [True, False] == [await blobs.delete_blob(key) for _ in range(2)]
     assert not await blobs.exists(key)
 
 
 async def test_a_workers_file_is_taken_over(blobs, folder):
     made = folder / "result.png"
-    made.write_bytes(PICTURE)
+    made.write_bytes(IMAGE)
 
     key = await blobs.adopt(made)
 
-    assert PICTURE == await blobs.get(key)
+    assert IMAGE == await blobs.get(key)
     assert not made.exists()
-    assert [blobs.path(key)] == files_of(blobs)
+    assert [blobs.path_of(key)] == files_of(blobs)
 
 
 async def test_a_workers_file_that_is_already_stored_is_only_removed(blobs, folder):
-    key = await blobs.put(PICTURE)
+    key = await blobs.put(IMAGE)
     made = folder / "result.png"
-    made.write_bytes(PICTURE)
+    made.write_bytes(IMAGE)
 
     assert key == await blobs.adopt(made)
     assert not made.exists()
-    assert [blobs.path(key)] == files_of(blobs)
+    assert [blobs.path_of(key)] == files_of(blobs)
 
 
 async def test_an_old_file_becomes_a_young_blob(blobs, folder):
     made = folder / "result.png"
-    made.write_bytes(PICTURE)
+    made.write_bytes(IMAGE)
     os.utime(made, (0, 0))
 
     key = await blobs.adopt(made)
     blobs._stored_at.clear()
 
-    assert [] == await blobs.sweep(set(), HOUR)
+    assert [] == await blobs.sweep_unreferenced(set(), HOUR)
     assert await blobs.exists(key)
 
 
@@ -154,31 +154,31 @@ async def test_only_plain_files_are_taken_over(blobs, folder):
 
 @pytest.mark.parametrize(("code", "expected"), [(errno.ENOSPC, DiskFull), (errno.EIO, OSError)])
 async def test_what_cannot_be_stored_leaves_nothing_behind(blobs, monkeypatch, code, expected):
-    monkeypatch.setattr(blobs_module, "_flush", fail_with(code))
+    monkeypatch.setattr(blobs_module, "_flush_file", fail_with(code))
 
     with pytest.raises(expected):
-        await blobs.put(PICTURE)
+        await blobs.put(IMAGE)
 
     assert [] == files_of(blobs)
-    assert set() == await blobs.keys()
+    assert set() == await blobs.list_keys()
 
 
 async def test_a_workers_file_that_cannot_be_stored_stays_the_workers(blobs, folder, monkeypatch):
     made = folder / "result.png"
-    made.write_bytes(PICTURE)
-    monkeypatch.setattr(blobs_module, "_flush", fail_with(errno.ENOSPC))
+    made.write_bytes(IMAGE)
+    monkeypatch.setattr(blobs_module, "_flush_file", fail_with(errno.ENOSPC))
 
     with pytest.raises(DiskFull):
         await blobs.adopt(made)
 
-    assert PICTURE == made.read_bytes()
+    assert IMAGE == made.read_bytes()
     assert [] == files_of(blobs)
 
 
 async def test_bytes_are_flushed_before_they_have_a_name_and_the_name_after(blobs, monkeypatch):
     events = []
     monkeypatch.setattr(
-        blobs_module, "_flush", lambda descriptor: events.append(("bytes", files_named(blobs)))
+        blobs_module, "_flush_file", lambda descriptor: events.append(("bytes", files_named(blobs)))
     )
     monkeypatch.setattr(
         blobs_module,
@@ -186,7 +186,7 @@ async def test_bytes_are_flushed_before_they_have_a_name_and_the_name_after(blob
         lambda folder: events.append((folder.name, files_named(blobs))),
     )
 
-    key = await blobs.put(PICTURE)
+    key = await blobs.put(IMAGE)
 
     assert [("bytes", 0), (blobs.root.name, 0), (key[:2], 1)] == events
 
@@ -196,7 +196,7 @@ def files_named(blobs):
 
 
 def test_a_system_whose_folders_cannot_be_opened_needs_no_flush(monkeypatch):
-    monkeypatch.setattr(blobs_module, "FOLDERS_OPEN", False)
+    monkeypatch.setattr(blobs_module, "CAN_SYNC_FOLDERS", False)
 
     blobs_module._flush_folder(Path("nowhere"))
 
@@ -206,24 +206,24 @@ async def test_a_sweep_takes_what_is_old_and_unnamed(blobs):
     make_old(blobs, live)
     make_old(blobs, old)
 
-    assert [old] == await blobs.sweep({live}, HOUR)
-    assert {live, young} == await blobs.keys()
+    assert [old] == await blobs.sweep_unreferenced({live}, HOUR)
+    assert {live, young} == await blobs.list_keys()
 
 
 async def test_a_sweep_spares_what_was_just_stored_again(blobs):
-    key = await blobs.put(PICTURE)
+    key = await blobs.put(IMAGE)
     make_old(blobs, key)
-    await blobs.put(PICTURE)
+    await blobs.put(IMAGE)
 
-    assert [] == await blobs.sweep(set(), HOUR)
+    assert [] == await blobs.sweep_unreferenced(set(), HOUR)
 
 
 async def test_a_wall_clock_set_forward_makes_no_blob_old(blobs, monkeypatch):
-    key = await blobs.put(PICTURE)
+    key = await blobs.put(IMAGE)
     real = time.time
     monkeypatch.setattr(blobs_module.time, "time", lambda: real() + 10**7)
 
-    assert [] == await blobs.sweep(set(), HOUR)
+    assert [] == await blobs.sweep_unreferenced(set(), HOUR)
     assert await blobs.exists(key)
 
 
@@ -231,27 +231,27 @@ async def test_a_sweep_after_a_restart_goes_by_the_age_on_the_disk(blobs):
     old, young = [await blobs.put(content) for content in (b"old", b"young")]
     make_old(blobs, old)
 
-    assert [old] == await BlobStore(blobs.root).sweep(set(), HOUR)
-    assert {young} == await blobs.keys()
+    assert [old] == await BlobStore(blobs.root).sweep_unreferenced(set(), HOUR)
+    assert {young} == await blobs.list_keys()
 
 
 async def test_a_sweep_clears_what_a_crash_left_half_written_when_old(blobs):
-    await blobs.put(PICTURE)
+    await blobs.put(IMAGE)
     incoming = blobs.root / "incoming"
     for name, age in (("old", 7200), ("young", 0)):
         (incoming / name).write_bytes(b"half")
         os.utime(incoming / name, (time.time() - age,) * 2)
 
-    await blobs.sweep(set(), HOUR)
+    await blobs.sweep_unreferenced(set(), HOUR)
 
     assert ["young"] == [path.name for path in incoming.iterdir()]
 
 
 async def test_a_sweep_leaves_files_that_are_no_blobs(blobs):
-    key = await blobs.put(PICTURE)
-    (blobs.path(key).parent / "notes.txt").write_bytes(b"mine")
+    key = await blobs.put(IMAGE)
+    (blobs.path_of(key).parent / "notes.txt").write_bytes(b"mine")
 
-    assert [key] == await blobs.sweep(set(), NOW)
+    assert [key] == await blobs.sweep_unreferenced(set(), NOW)
     assert {"notes.txt"} == {path.name for path in files_of(blobs)}
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.border import disk_border, sqlite_border
+from storage.border import translate_disk_errors, translate_sqlite_errors
 from storage.errors import (
     ConstraintBroken,
     DatabaseCorrupt,
@@ -42,7 +42,7 @@ def sqlite_error(code):
     ],
 )
 def test_each_failure_of_sqlite_has_its_error(code, expected):
-    with pytest.raises(expected) as caught, sqlite_border(PATH):
+    with pytest.raises(expected) as caught, translate_sqlite_errors(PATH):
         raise sqlite_error(code)
 
     assert expected is type(caught.value)
@@ -56,17 +56,17 @@ def test_no_error_of_sqlite_passes_the_border():
         if isinstance(each, type) and issubclass(each, sqlite3.Error)
     ]
     for kind in kinds:
-        with pytest.raises(DatabaseFailed), sqlite_border(PATH):
+        with pytest.raises(DatabaseFailed), translate_sqlite_errors(PATH):
             raise kind("words of SQLite")
     assert len(kinds) >= 9
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
 def test_a_full_disk_is_said_to_be_full(code):
-    with pytest.raises(DiskFull), disk_border():
+    with pytest.raises(DiskFull), translate_disk_errors():
         raise OSError(code, "words of the system")
 
 
 def test_other_errors_of_the_system_pass():
-    with pytest.raises(PermissionError), disk_border():
+    with pytest.raises(PermissionError), translate_disk_errors():
         raise PermissionError(errno.EACCES, "words of the system")

@@ -22,23 +22,23 @@ def test_no_time_stays_none():
 
 def test_the_steady_clock_ignores_a_step_of_the_wall_clock(monkeypatch):
     clock = SystemClock()
-    before = clock.steady()
+    before = clock.steady_time()
     monkeypatch.setattr(SystemClock, "now", lambda self: datetime(1999, 1, 1, tzinfo=UTC))
 
-    assert before <= clock.steady() < before + timedelta(hours=1)
+    assert before <= clock.steady_time() < before + timedelta(hours=1)
 
 
 def test_the_steady_clock_goes_on_with_the_monotonic_one(monkeypatch):
     seconds = [100.0]
     monkeypatch.setattr("storage.clock.monotonic", lambda: seconds[0])
     clock = SystemClock()
-    before = clock.steady()
+    before = clock.steady_time()
     seconds[0] += 2.5
 
-    assert timedelta(seconds=2.5) == clock.steady() - before
+    assert timedelta(seconds=2.5) == clock.steady_time() - before
 
 
 def test_both_clocks_are_aware_and_in_utc():
     clock = SystemClock()
 
-    assert timedelta(0) == clock.now().utcoffset() == clock.steady().utcoffset()
+    assert timedelta(0) == clock.now().utcoffset() == clock.steady_time().utcoffset()

@@ -81,7 +81,7 @@ async def test_a_second_opener_in_one_process_is_refused_and_the_first_goes_on(d
 
 
 async def test_a_file_that_another_program_writes_is_refused_in_words(folder, monkeypatch):
-    monkeypatch.setattr(database_module, "BUSY_TIMEOUT", 0.05)
+    monkeypatch.setattr(database_module, "BUSY_TIMEOUT_SECONDS", 0.05)
     path = folder / "easel.db"
     async with Database(path):
         pass
@@ -101,7 +101,7 @@ async def test_a_reader_of_another_process_needs_no_ownership_and_changes_nothin
 
     async with Database(database.path, read_only=True) as reader:
         assert ["ada"] == await members(reader)
-        await reader.check()
+        await reader.check_integrity()
         with pytest.raises(DatabaseFailed, match="readonly"):
             await reader.execute(ADD, ("bob",))
 
@@ -157,7 +157,7 @@ async def test_the_folder_is_made(folder):
 async def test_an_sqlite_that_can_damage_the_log_is_warned_of_once(
     folder, caplog, monkeypatch, safe_from, warnings
 ):
-    monkeypatch.setattr(database_module, "SAFE_SQLITE", safe_from)
+    monkeypatch.setattr(database_module, "MIN_SAFE_SQLITE_VERSION", safe_from)
     caplog.set_level(logging.WARNING, "storage")
 
     async with Database(folder / "easel.db") as database:
@@ -312,14 +312,14 @@ async def test_a_full_disk_is_said_to_be_full_and_what_was_stored_stays(database
                 await transaction.execute(ADD, (f"{number:0500d}",))
 
     assert ["ada"] == await members(database)
-    await database.check()
+    await database.check_integrity()
 
 
 async def test_a_backup_taken_while_running_is_whole(database, folder):
     await database.execute(ADD, ("ada",))
     target = folder / "backups" / "one.db"
 
-    await database.backup(target)
+    await database.write_copy(target)
 
     await database.execute(ADD, ("bob",))
     async with Database(target) as copy:
@@ -333,7 +333,7 @@ async def test_a_backup_may_be_taken_by_another_process(database, folder):
     await database.execute(ADD, ("ada",))
 
     async with Database(database.path, read_only=True) as reader:
-        await reader.backup(folder / "copy.db")
+        await reader.write_copy(folder / "copy.db")
 
     async with Database(folder / "copy.db") as copy:
         assert ["ada"] == await members(copy)
@@ -342,10 +342,10 @@ async def test_a_backup_may_be_taken_by_another_process(database, folder):
 async def test_a_backup_overwrites_nothing_but_its_own_remains(database, folder):
     target = folder / "copy.db"
     target.with_name("copy.db.partial").write_bytes(b"of a crash")
-    await database.backup(target)
+    await database.write_copy(target)
     before = target.read_bytes()
 
     with pytest.raises(BackupExists, match=r"would overwrite .*copy\.db"):
-        await database.backup(target)
+        await database.write_copy(target)
 
     assert before == target.read_bytes()

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from storage.errors import ConstraintBroken
-from storage.guilds import Change, GuildStore, Style
+from storage.guilds import GuildStore, PromptStyle, SettingsChange
 
 
 @pytest.fixture
@@ -12,8 +12,8 @@ def guilds(database, clock):
 
 
 async def test_a_server_that_never_chose_has_no_settings(guilds):
-    assert {} == await guilds.settings("guild")
-    assert [] == await guilds.audit("guild")
+    assert {} == await guilds.get_settings("guild")
+    assert [] == await guilds.list_changes("guild")
 
 
 async def test_settings_are_merged_and_none_removes(guilds):
@@ -21,8 +21,8 @@ async def test_settings_are_merged_and_none_removes(guilds):
 
     after = await guilds.change_settings("guild", "ada", {"model": None, "nsfw": "blur"})
 
-    assert {"per_owner": 5, "nsfw": "blur"} == after == await guilds.settings("guild")
-    assert {} == await guilds.settings("another")
+    assert {"per_owner": 5, "nsfw": "blur"} == after == await guilds.get_settings("guild")
+    assert {} == await guilds.get_settings("another")
 
 
 async def test_each_change_leaves_a_row_and_no_change_leaves_none(guilds, clock):
@@ -32,13 +32,14 @@ async def test_each_change_leaves_a_row_and_no_change_leaves_none(guilds, clock)
     await guilds.change_settings("guild", "bob", {"model": "sd15"})
     await guilds.change_settings("another", "cyd", {"model": "sd15"})
 
-    newest, oldest = await guilds.audit("guild")
+    newest, oldest = await guilds.list_changes("guild")
 
     assert (
-        Change(actor="bob", subject="model", before="sdxl", after="sd15", at=clock.now()) == newest
+        SettingsChange(actor="bob", subject="model", before="sdxl", after="sd15", at=clock.now())
+        == newest
     )
     assert ("ada", None, "sdxl") == (oldest.actor, oldest.before, oldest.after)
-    assert [newest] == await guilds.audit("guild", limit=1)
+    assert [newest] == await guilds.list_changes("guild", limit=1)
 
 
 async def test_the_record_of_changes_cannot_be_rewritten(guilds, database):
@@ -60,25 +61,25 @@ async def test_a_members_defaults_are_replaced_as_a_whole_and_forgotten(guilds):
 
 
 async def test_styles_are_a_servers_own_and_named_in_any_case(guilds):
-    ink = Style(name="Ink", prompt="ink drawing", negative_prompt="colour")
-    await guilds.put_style("guild", "ada", Style(name="ink", prompt="first"))
+    ink = PromptStyle(name="Ink", prompt="ink drawing", negative_prompt="colour")
+    await guilds.put_style("guild", "ada", PromptStyle(name="ink", prompt="first"))
     await guilds.put_style("guild", "ada", ink)
-    await guilds.put_style("guild", "ada", Style(name="anime", prompt="anime"))
-    await guilds.put_style("another", "ada", Style(name="oil", prompt="oil"))
+    await guilds.put_style("guild", "ada", PromptStyle(name="anime", prompt="anime"))
+    await guilds.put_style("another", "ada", PromptStyle(name="oil", prompt="oil"))
 
-    assert ["anime", "Ink"] == [style.name for style in await guilds.styles("guild")]
-    assert ink == await guilds.style("guild", "INK")
-    assert await guilds.style("guild", "oil") is None
+    assert ["anime", "Ink"] == [style.name for style in await guilds.list_styles("guild")]
+    assert ink == await guilds.get_style("guild", "INK")
+    assert await guilds.get_style("guild", "oil") is None
 
 
 async def test_changes_of_styles_are_on_record_too(guilds):
-    ink = Style(name="ink", prompt="ink drawing")
+    ink = PromptStyle(name="ink", prompt="ink drawing")
     await guilds.put_style("guild", "ada", ink)
     await guilds.put_style("guild", "ada", ink)
 
     assert [True, False] == [await guilds.delete_style("guild", "bob", "INK") for _ in range(2)]
 
-    assert await guilds.style("guild", "ink") is None
-    deleted, added = await guilds.audit("guild")
+    assert await guilds.get_style("guild", "ink") is None
+    deleted, added = await guilds.list_changes("guild")
     assert ("bob", "style ink", None) == (deleted.actor, deleted.subject, deleted.after)
     assert ("ada", "ink drawing", None) == (added.actor, added.after["prompt"], added.before)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.clock import from_microseconds
-from storage.ids import LENGTH, next_id
+from storage.ids import ID_LENGTH, next_id
 
 moments = st.integers(0, 30_000_000_000).map(lambda seconds: from_microseconds(seconds * 10**6))
 
@@ -31,5 +31,5 @@ def test_ids_order_by_time_on_their_own(one, other):
 def test_an_id_fits_where_it_travels():
     id = next_id(datetime(2026, 1, 1, tzinfo=UTC), None)
 
-    assert LENGTH == len(id) == 20
+    assert ID_LENGTH == len(id) == 20
     assert re.fullmatch("[0-9a-hjkmnp-tv-z]+", id)

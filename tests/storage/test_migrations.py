@@ -7,7 +7,7 @@ import pytest
 
 from storage.database import Database
 from storage.errors import DatabaseFailed, MigrationError
-from storage.migrations import Migration, migrate, shipped
+from storage.migrations import Migration, apply_migrations, shipped_migrations
 
 
 @pytest.fixture
@@ -24,14 +24,16 @@ def files(tmp_path):
 
 
 def shipped_texts():
-    return {f"_{each.number:04d}_{each.name}": each.sql for each in shipped()}
+    return {f"_{each.number:04d}_{each.name}": each.sql for each in shipped_migrations()}
 
 
 async def test_a_new_database_gets_every_migration_once(database):
     rows = await database.fetch_all("SELECT number, name FROM migration ORDER BY number")
 
-    assert [(each.number, each.name) for each in shipped()] == [tuple(row) for row in rows]
-    assert [] == await migrate(database)
+    assert [(each.number, each.name) for each in shipped_migrations()] == [
+        tuple(row) for row in rows
+    ]
+    assert [] == await apply_migrations(database)
 
 
 async def test_a_database_is_opened_again_with_what_it_held(folder):
@@ -42,24 +44,24 @@ async def test_a_database_is_opened_again_with_what_it_held(folder):
 
 
 async def test_a_later_migration_is_applied_to_an_old_database(database, files):
-    last = shipped()[-1].number
+    last = shipped_migrations()[-1].number
     folder = files(
         **shipped_texts(), **{f"_{last + 1:04d}_more": "CREATE TABLE more (a);\nDROP TABLE more;"}
     )
 
-    (applied,) = await migrate(database, folder)
+    (applied,) = await apply_migrations(database, folder)
 
     assert (last + 1, "more") == (applied.number, applied.name)
 
 
 async def test_a_migration_that_fails_leaves_nothing_of_itself(database, files):
-    last = shipped()[-1].number
+    last = shipped_migrations()[-1].number
     folder = files(
         **shipped_texts(), **{f"_{last + 1:04d}_bad": "CREATE TABLE half (a);\nCREATE NONSENSE;"}
     )
 
     with pytest.raises(DatabaseFailed):
-        await migrate(database, folder)
+        await apply_migrations(database, folder)
 
     assert last == await database.fetch_value("SELECT max(number) FROM migration")
     assert 0 == await database.fetch_value("SELECT count(*) FROM sqlite_schema WHERE name = 'half'")
@@ -92,14 +94,14 @@ def test_files_with_a_gap_in_their_numbers_are_refused(files):
     folder = files(_0001_one="SELECT 1;", _0003_three="SELECT 3;")
 
     with pytest.raises(MigrationError, match="without a gap"):
-        shipped(folder)
+        shipped_migrations(folder)
 
 
 def test_statements_are_split_where_they_end_and_triggers_stay_whole():
     trigger = "CREATE TRIGGER t AFTER INSERT ON a\nBEGIN\n  SELECT 1;\n  SELECT 2;\nEND;\n"
     migration = Migration(number=1, name="x", sql=f"CREATE TABLE a (b);\n{trigger}-- the end\n")
 
-    assert ["CREATE TABLE a (b);\n", trigger] == list(migration.statements())
+    assert ["CREATE TABLE a (b);\n", trigger] == list(migration.split_statements())
 
 
 async def test_every_table_is_strict(database):
@@ -114,11 +116,11 @@ async def test_every_table_is_strict(database):
 async def test_a_database_of_the_last_schema_before_the_release_is_opened_as_it_is(folder):
     async with Database(folder / "easel.db") as database:
         await database.execute("INSERT INTO member (owner) VALUES ('ada')")
-        for number in range(1, shipped()[0].number):
+        for number in range(1, shipped_migrations()[0].number):
             await database.execute("INSERT INTO migration VALUES (?, 'earlier', 0)", (number,))
 
     async with Database(folder / "easel.db") as database:
-        assert await migrate(database) == []
+        assert await apply_migrations(database) == []
         assert await database.fetch_value("SELECT owner FROM member") == "ada"
 
 

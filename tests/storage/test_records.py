@@ -7,7 +7,7 @@ from dataclasses import FrozenInstanceError, fields
 import pytest
 
 from storage import records
-from storage.records import JobRecord, JobState, NewJob, encode
+from storage.records import JobRecord, JobState, NewJob, encode_json
 from tests.storage.factories import make_job
 
 
@@ -56,15 +56,15 @@ async def test_the_record_has_a_field_for_every_column(database):
 async def test_numbers_are_floats_however_the_database_gives_them(enqueue, jobs):
     given = await enqueue(cost=2.0, weight=1.0)
 
-    for record in (given, await jobs.get(given.id)):
+    for record in (given, await jobs.get_job(given.id)):
         assert [float] * 3 == [type(each) for each in (record.cost, record.weight, record.charged)]
 
 
 def test_what_json_cannot_say_is_refused():
     with pytest.raises(ValueError, match="JSON"):
-        encode({"sigma": float("nan")})
+        encode_json({"sigma": float("nan")})
     with pytest.raises(TypeError):
-        encode({"picture": b"bytes"})
+        encode_json({"picture": b"bytes"})
 
 
 def test_every_field_says_what_it_means():

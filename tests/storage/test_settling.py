@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from storage.settling import settle
+from storage.settling import finish_even_if_cancelled
 
 
 async def test_the_result_and_the_error_come_through():
@@ -14,9 +14,9 @@ async def test_the_result_and_the_error_come_through():
     async def fail():
         raise LookupError("no")
 
-    assert 5 == await settle(succeed())
+    assert 5 == await finish_even_if_cancelled(succeed())
     with pytest.raises(LookupError):
-        await settle(fail())
+        await finish_even_if_cancelled(fail())
 
 
 @pytest.mark.parametrize("fails", [False, True])
@@ -30,7 +30,7 @@ async def test_work_runs_to_its_end_however_often_the_caller_is_cancelled(fails)
         if fails:
             raise LookupError("no")
 
-    caller = asyncio.create_task(settle(work()))
+    caller = asyncio.create_task(finish_even_if_cancelled(work()))
     await started.wait()
     for _ in range(3):
         caller.cancel()
@@ -50,7 +50,7 @@ async def test_work_cancelled_from_outside_is_cancelled():
         await asyncio.sleep(0)
 
     with pytest.raises(asyncio.CancelledError):
-        await settle(work())
+        await finish_even_if_cancelled(work())
 
 
 async def test_work_and_caller_cancelled_together_end_together():
@@ -60,7 +60,7 @@ async def test_work_and_caller_cancelled_together_end_together():
         inner.append(asyncio.current_task())
         await asyncio.Event().wait()
 
-    caller = asyncio.create_task(settle(work()))
+    caller = asyncio.create_task(finish_even_if_cancelled(work()))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     caller.cancel()

@@ -17,7 +17,7 @@ def done(jobs, enqueue, claim):
     async def run(charged, **changes):
         await enqueue(**changes)
         job = await claim()
-        assert await jobs.finish(job.id, job.attempt, job.worker, {"charged": charged})
+        assert await jobs.finish_job(job.id, job.attempt, job.worker, {"charged": charged})
         return job
 
     return run
@@ -32,36 +32,37 @@ async def test_a_done_job_is_counted_once_and_for_its_own_member(usage, done, cl
     await done(9.0, guild=None)
     start = clock.now() - timedelta(hours=1)
 
-    assert [2.5, 1.0] == [use.seconds for use in await usage.since(start, "guild", "ada")]
+    assert [2.5, 1.0] == [use.seconds for use in await usage.usage_since(start, "guild", "ada")]
     assert [1.0] == [
-        u.seconds for u in await usage.since(clock.now() - timedelta(seconds=1), "guild", "ada")
+        u.seconds
+        for u in await usage.usage_since(clock.now() - timedelta(seconds=1), "guild", "ada")
     ]
 
 
 async def test_what_never_ended_well_is_not_counted(usage, jobs, enqueue, claim, clock):
-    for end in ("fail", "release"):
+    for end in ("fail_job", "release_job"):
         await enqueue()
         job = await claim()
         await getattr(jobs, end)(job.id, job.attempt, job.worker, "broken")
-    await jobs.cancel((await claim()).id, None)
+    await jobs.cancel_job((await claim()).id, None)
 
-    assert [] == await usage.since(clock.now() - timedelta(hours=1), "guild", "ada")
+    assert [] == await usage.usage_since(clock.now() - timedelta(hours=1), "guild", "ada")
 
 
 async def test_a_result_without_a_measure_counts_nothing(usage, jobs, enqueue, claim, clock):
     await enqueue()
     job = await claim()
-    await jobs.finish(job.id, job.attempt, job.worker, {})
+    await jobs.finish_job(job.id, job.attempt, job.worker, {})
 
-    (use,) = await usage.since(clock.now() - timedelta(hours=1), "guild", "ada")
+    (use,) = await usage.usage_since(clock.now() - timedelta(hours=1), "guild", "ada")
     assert 0.0 == use.seconds
 
 
 async def test_who_deletes_their_jobs_has_still_used_the_gpu(usage, jobs, done, clock):
     await done(5.0)
-    await jobs.forget("ada")
+    await jobs.forget_owner("ada")
 
-    assert 1 == len(await usage.since(clock.now() - timedelta(hours=1), "guild", "ada"))
+    assert 1 == len(await usage.usage_since(clock.now() - timedelta(hours=1), "guild", "ada"))
 
 
 async def test_no_more_than_a_day_is_kept(usage, done, clock, database):

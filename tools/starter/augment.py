@@ -15,14 +15,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from tools.starter.captions import COLOURS
-from tools.starter.data import Pictures
+from tools.starter.data import Images
 
 SMALLEST = 0.72  # of the picture's side
 
 
-def to_tensor(pictures: Pictures) -> Tensor:
+def to_tensor(images: Images) -> Tensor:
     """Turn uint8 [B, H, W, 4] into float32 [B, 4, H, W] in 0 to 1."""
-    return torch.from_numpy(np.array(pictures)).permute(0, 3, 1, 2).float() / 255
+    return torch.from_numpy(np.array(images)).permute(0, 3, 1, 2).float() / 255
 
 
 def backgrounds(colours: Sequence[str]) -> Tensor:
@@ -63,13 +63,13 @@ STRETCH = 0.15  # of the side
 TONES = 0.4  # of the saturation and of the contrast
 
 
-def varied(pictures: Tensor, choice: np.random.Generator) -> Tensor:
+def varied(images: Tensor, choice: np.random.Generator) -> Tensor:
     """Turn, stretch and tone finished pictures [B, 3, H, W] a little, each in its own way.
 
     Hues stay, since captions name colours; the ground goes on beyond the old edge. A model that
     must know a thing in a style that it never saw should not lean on the exact outline.
     """
-    count = len(pictures)
+    count = len(images)
 
     def drawn(most: float, *shape: int) -> Tensor:
         return torch.from_numpy(choice.uniform(-most, most, (count, *shape))).float()
@@ -79,13 +79,13 @@ def varied(pictures: Tensor, choice: np.random.Generator) -> Tensor:
     matrix = turned @ (torch.eye(2) + drawn(STRETCH, 2, 2))
     offset = drawn(STRETCH, 2, 1)
     grid = functional.affine_grid(
-        torch.cat([matrix, offset], 2), list(pictures.shape), align_corners=False
+        torch.cat([matrix, offset], 2), list(images.shape), align_corners=False
     )
-    pictures = functional.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
-    grey = pictures.mean(1, keepdim=True)
-    pictures = grey + (pictures - grey) * (1 + drawn(TONES, 1, 1, 1))
-    middle = pictures.mean((1, 2, 3), keepdim=True)
-    return (middle + (pictures - middle) * (1 + drawn(TONES, 1, 1, 1))).clamp(-1, 1)
+    images = functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
+    grey = images.mean(1, keepdim=True)
+    images = grey + (images - grey) * (1 + drawn(TONES, 1, 1, 1))
+    middle = images.mean((1, 2, 3), keepdim=True)
+    return (middle + (images - middle) * (1 + drawn(TONES, 1, 1, 1))).clamp(-1, 1)
 
 
 def beside(left: Tensor, right: Tensor) -> Tensor:

@@ -34,10 +34,10 @@ def build_captioner_tokenizer(names: Iterable[str]) -> BertTokenizer:
 
 def build_processor(tokenizer: BertTokenizer) -> BlipProcessor:
     """Return the processor that matches training: 128 pixels, values in -1 to 1."""
-    pictures = BlipImageProcessor(
+    images = BlipImageProcessor(
         size={"height": 128, "width": 128}, image_mean=[0.5] * 3, image_std=[0.5] * 3
     )
-    return BlipProcessor(pictures, tokenizer)
+    return BlipProcessor(images, tokenizer)
 
 
 def new_captioner(tokenizer: BertTokenizer) -> BlipForConditionalGeneration:
@@ -70,7 +70,7 @@ def new_captioner(tokenizer: BertTokenizer) -> BlipForConditionalGeneration:
 
 
 @torch.no_grad()
-def take_picture_side(captioner: BlipForConditionalGeneration, clip: CLIPModel) -> None:
+def take_image_side(captioner: BlipForConditionalGeneration, clip: CLIPModel) -> None:
     """Copy CLIP's picture tower into the captioner's, in place.
 
     BLIP has no norm before the first layer and keeps queries, keys and values in one map; all else

@@ -23,7 +23,7 @@ from tools.starter.captions import held_back as held_back_names
 SIZE = 128  # pixels a side: a server's custom emoji
 EMPTY_ALPHA = 8.0  # a mean alpha below this, of 255, is a picture that failed to draw
 
-Pictures = npt.NDArray[np.uint8]
+Images = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Icon:
 class Dataset:
     """Rasterised icons: uint8 [N, 128, 128, 4] straight-alpha RGBA, with N names and styles."""
 
-    pictures: Pictures
+    images: Images
     names: tuple[str, ...]
     styles: tuple[str, ...]
 
@@ -89,7 +89,7 @@ def icons_of_set(icon_set: dict[str, Any], style: str) -> Iterator[Icon]:
         )
 
 
-def rasterise(icon: Icon) -> Pictures | None:
+def rasterise(icon: Icon) -> Images | None:
     """Draw one icon: uint8 [128, 128, 4] straight-alpha RGBA, or None where nothing was drawn."""
     import resvg_py  # only this step of the whole recipe needs it
 
@@ -97,16 +97,16 @@ def rasterise(icon: Icon) -> Pictures | None:
         png = bytes(resvg_py.svg_to_bytes(svg_string=icon.svg, width=SIZE, height=SIZE))
     except ValueError:
         return None
-    picture = Image.open(io.BytesIO(png)).convert("RGBA")
-    if picture.size != (SIZE, SIZE):
-        picture = picture.resize((SIZE, SIZE))
-    pixels = np.asarray(picture)
+    image = Image.open(io.BytesIO(png)).convert("RGBA")
+    if image.size != (SIZE, SIZE):
+        image = image.resize((SIZE, SIZE))
+    pixels = np.asarray(image)
     return pixels if pixels[..., 3].mean() >= EMPTY_ALPHA else None
 
 
 def build(icons: Path, data: Path) -> Dataset:
     """Rasterise every set under icons and write pictures.npy and pictures.json into data."""
-    pictures: list[Pictures] = []
+    images: list[Images] = []
     names: list[str] = []
     styles: list[str] = []
     for folder, style in {**STYLE_OF_SET, HELD_BACK_SET: HELD_BACK_SET}.items():
@@ -114,11 +114,11 @@ def build(icons: Path, data: Path) -> Dataset:
         for icon in icons_of_set(icon_set, style):
             pixels = rasterise(icon)
             if pixels is not None:
-                pictures.append(pixels)
+                images.append(pixels)
                 names.append(icon.name)
                 styles.append(style)
     data.mkdir(parents=True, exist_ok=True)
-    np.save(data / "pictures.npy", np.stack(pictures))
+    np.save(data / "pictures.npy", np.stack(images))
     (data / "pictures.json").write_text(json.dumps({"names": names, "styles": styles}))
     return load(data)
 
@@ -130,8 +130,8 @@ def load(data: Path) -> Dataset:
         FileNotFoundError: build() has not run for this folder.
     """
     labels = json.loads((data / "pictures.json").read_text())
-    pictures = np.load(data / "pictures.npy", mmap_mode="r")
-    return Dataset(pictures, tuple(labels["names"]), tuple(labels["styles"]))
+    images = np.load(data / "pictures.npy", mmap_mode="r")
+    return Dataset(images, tuple(labels["names"]), tuple(labels["styles"]))
 
 
 def main(arguments: list[str] | None = None) -> None:

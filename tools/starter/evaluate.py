@@ -21,8 +21,8 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import BlipForConditionalGeneration, BlipProcessor, CLIPModel
 
-from inference.jobs.kinds import Img2Img
-from inference.models.files import INPAINT
+from inference.jobs.kinds import Img2ImgJob
+from inference.models.files import INPAINT_DIR
 from tools.starter.augment import compose, to_tensor
 from tools.starter.captions import COLOURS, HELD_BACK_SET, STYLES, caption
 from tools.starter.data import Dataset, load
@@ -40,7 +40,7 @@ T = TypeVar("T")
 
 def on_white(dataset: Dataset, rows: np.ndarray) -> Tensor:
     """Return the rows' pictures on white, float32 [B, 3, 128, 128] in -1 to 1."""
-    return compose(to_tensor(dataset.pictures[rows]), torch.ones(1))
+    return compose(to_tensor(dataset.images[rows]), torch.ones(1))
 
 
 def spread(items: Sequence[T], count: int) -> list[T]:
@@ -90,14 +90,14 @@ class Asked:
             caption(*parts) for parts in zip(self.names, self.styles, self.grounds, strict=True)
         ]
 
-    def judged(self, judge: Judge, pictures: Tensor) -> Figures:
+    def judged(self, judge: Judge, images: Tensor) -> Figures:
         """Measure whether the judge finds name and style, and whether the background is right."""
         wanted = torch.tensor([judge.names.index(name) for name in self.names])
         with torch.no_grad():
-            name_scores, style_scores = judge(scaled(pictures, JUDGED))
+            name_scores, style_scores = judge(scaled(images, JUDGED))
         place = ranks(name_scores, wanted)
         style = ranks(style_scores, torch.tensor([STYLES.index(s) for s in self.styles]))
-        seen = background_colours(pictures)
+        seen = background_colours(images)
         return {
             "top1": share((place < 1).tolist()),
             "top10": share((place < 10).tolist()),
@@ -125,12 +125,12 @@ def enlarged(pack: Pack, dataset: Dataset, judge: Judge, count: int, guidance: f
     return figures | named("hires", asked.judged(judge, again))
 
 
-def scaled(pictures: Tensor, side: int) -> Tensor:
+def scaled(images: Tensor, side: int) -> Tensor:
     """Return the pictures at another size, bicubic, still within -1 to 1."""
-    if pictures.shape[-1] == side:
-        return pictures
+    if images.shape[-1] == side:
+        return images
     size = (side, side)
-    return functional.interpolate(pictures, size=size, mode="bicubic", antialias=True).clamp(-1, 1)
+    return functional.interpolate(images, size=size, mode="bicubic", antialias=True).clamp(-1, 1)
 
 
 def named(kind: str, figures: Figures) -> Figures:
@@ -147,10 +147,10 @@ def restyled(pack: Pack, dataset: Dataset, judge: Judge, count: int) -> Figures:
     rows = spread_rows(rows, count)
     prompts = [caption(dataset.names[row], "fluent") for row in rows]
     start = on_white(dataset, rows)
-    pictures = pack.draw(prompts, start=start, strength=0.6, guidance=Img2Img.guidance)
+    images = pack.draw(prompts, start=start, strength=0.6, guidance=Img2ImgJob.guidance)
     wanted = torch.tensor([judge.names.index(dataset.names[row]) for row in rows])
     with torch.no_grad():
-        name_scores, style_scores = judge(pictures)
+        name_scores, style_scores = judge(images)
     fluent = style_scores.argmax(1) == STYLES.index("fluent")
     return {
         "restyled_fluent": share(fluent.tolist()),
@@ -163,15 +163,15 @@ def interrogation(pack: Pack, dataset: Dataset, judge: Judge) -> Figures:
     """Measure captions, and CLIP's ranking, on all trained names in the unseen style."""
     names = frozenset(judge.names) - dataset.held_back
     rows = dataset.rows(styles=(HELD_BACK_SET,), names=names)
-    pictures = on_white(dataset, rows)
-    figures = clip_recall(pack, pictures, [dataset.names[row] for row in rows], judge.names)
+    images = on_white(dataset, rows)
+    figures = clip_recall(pack, images, [dataset.names[row] for row in rows], judge.names)
     if not (pack.folder / "captioner").exists():
         return figures
     processor = BlipProcessor.from_pretrained(pack.folder / "captioner")
     captioner = BlipForConditionalGeneration.from_pretrained(pack.folder / "captioner").float()
     said = []
-    for start in range(0, len(pictures), 32):
-        part = pictures[start : start + 32]
+    for start in range(0, len(images), 32):
+        part = images[start : start + 32]
         ids = captioner.eval().generate(pixel_values=part, max_new_tokens=20)
         said += processor.batch_decode(ids, skip_special_tokens=True)
     found = [
@@ -182,7 +182,7 @@ def interrogation(pack: Pack, dataset: Dataset, judge: Judge) -> Figures:
 
 
 @torch.no_grad()
-def clip_recall(pack: Pack, pictures: Tensor, names: list[str], choices: list[str]) -> Figures:
+def clip_recall(pack: Pack, images: Tensor, names: list[str], choices: list[str]) -> Figures:
     """Measure how often the pack's CLIP puts the name first, or among ten, of all the choices."""
     clip = CLIPModel.from_pretrained(pack.folder / "clip").float().eval()
     ids = pack.tokenizer(
@@ -192,7 +192,7 @@ def clip_recall(pack: Pack, pictures: Tensor, names: list[str], choices: list[st
         max_length=pack.tokenizer.model_max_length,
         return_tensors="pt",
     ).input_ids
-    scores = clip(input_ids=ids, pixel_values=pictures).logits_per_image
+    scores = clip(input_ids=ids, pixel_values=images).logits_per_image
     place = ranks(scores, torch.tensor([choices.index(name) for name in names]))
     return {
         "clip_top1": share((place < 1).tolist()),
@@ -203,17 +203,17 @@ def clip_recall(pack: Pack, pictures: Tensor, names: list[str], choices: list[st
 def inpainting(pack: Pack, dataset: Dataset, judge: Judge, count: int) -> Figures:
     """Measure the seam that inpainting an ellipse leaves, against the untouched pictures' own."""
     rows = spread_rows(dataset.training_rows(concepts_only=True), count)
-    pictures = on_white(dataset, rows)
+    images = on_white(dataset, rows)
     choice = np.random.default_rng(0)
-    masks = torch.stack([ellipse(pictures.shape[-1], choice) for _ in rows])
+    masks = torch.stack([ellipse(images.shape[-1], choice) for _ in rows])
     prompts = [caption(dataset.names[row], dataset.styles[row]) for row in rows]
-    made = pack.inpaint(prompts, pictures, masks)
+    made = pack.inpaint(prompts, images, masks)
     wanted = torch.tensor([judge.names.index(dataset.names[row]) for row in rows])
     with torch.no_grad():
         place = ranks(judge(made)[0], wanted)
     return {
         "inpaint_seam": seam_score(made, masks),
-        "inpaint_seam_untouched": seam_score(pictures, masks),
+        "inpaint_seam_untouched": seam_score(images, masks),
         "inpaint_top10": share((place < 10).tolist()),
     }
 
@@ -228,8 +228,8 @@ def speed(pack: Pack) -> Figures:
 
 def contact_sheet(pack: Pack, prompts: list[str], path: Path, guidance: float) -> None:
     """Draw the prompts and write them as one sheet, eight a row."""
-    pictures = ((pack.draw(prompts, guidance=guidance) + 1) * 127.5).round().byte()
-    rows = [torch.cat(list(pictures[i : i + 8]), dim=2) for i in range(0, len(pictures), 8)]
+    images = ((pack.draw(prompts, guidance=guidance) + 1) * 127.5).round().byte()
+    rows = [torch.cat(list(images[i : i + 8]), dim=2) for i in range(0, len(images), 8)]
     Image.fromarray(torch.cat(rows, dim=1).permute(1, 2, 0).numpy()).save(path)
 
 
@@ -256,7 +256,7 @@ def main(arguments: list[str] | None = None) -> None:
         lambda: interrogation(pack, dataset, judge),
         lambda: speed(pack),
     ]
-    if (options.pack / INPAINT).exists():
+    if (options.pack / INPAINT_DIR).exists():
         parts.append(lambda: inpainting(pack, dataset, judge, count // 4))
     figures: Figures = {}
     options.out.mkdir(parents=True, exist_ok=True)

@@ -22,7 +22,7 @@ from transformers import (
     CLIPTokenizer,
 )
 
-from inference.models.files import INPAINT, UNET_FILE
+from inference.models.files import INPAINT_DIR, UNET_FILE
 from tools.starter.data import load
 from tools.starter.train_inpaint import is_own
 from tools.starter.train_unet import new_scheduler
@@ -74,18 +74,18 @@ def export_models(work: Path, vae: Path, pack: Path) -> list[str]:
     inpainting = work / "inpaint" / "unet_inpaint"
     if inpainting.exists():
         export_variant(UNet2DConditionModel.from_pretrained(inpainting).half(), pack)
-        written.append(INPAINT)
+        written.append(INPAINT_DIR)
     return written
 
 
 def export_variant(unet: UNet2DConditionModel, pack: Path) -> None:
     """Write what the inpainting UNet does not share with the pack's own, in a folder within it."""
-    folder = pack / INPAINT / "unet"
+    folder = pack / INPAINT_DIR / "unet"
     shutil.rmtree(folder, ignore_errors=True)
     unet.register_to_config(_name_or_path="")
     unet.save_config(folder)
     own = {key: value.contiguous() for key, value in unet.state_dict().items() if is_own(key)}
-    save_file(own, pack / INPAINT / UNET_FILE)
+    save_file(own, pack / INPAINT_DIR / UNET_FILE)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -57,12 +57,12 @@ class Judge(nn.Module):
         self.name_head = nn.Linear(CHANNELS[-1], len(names))
         self.style_head = nn.Linear(CHANNELS[-1], len(STYLES))
 
-    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return name scores [B, names] and style scores [B, STYLES].
 
         pictures: RGB [B, 3, 128, 128] in -1 to 1.
         """
-        small = functional.interpolate(pictures, size=(INPUT, INPUT), mode="area")
+        small = functional.interpolate(images, size=(INPUT, INPUT), mode="area")
         features = functional.relu(self.norm(self.blocks(self.stem(small)))).mean((2, 3))
         return self.name_head(features), self.style_head(features)
 

@@ -43,20 +43,18 @@ class LatentSet:
 
 
 @torch.no_grad()
-def encoded(vae: AutoencoderKL, pictures: Tensor) -> Tensor:
+def encoded(vae: AutoencoderKL, images: Tensor) -> Tensor:
     """Return the scaled mean latents, float32 [B, 4, H/8, W/8], of pictures in -1 to 1."""
-    pictures = pictures.to(vae.device).contiguous(memory_format=torch.channels_last)
+    images = images.to(vae.device).contiguous(memory_format=torch.channels_last)
     with torch.autocast(vae.device.type, torch.bfloat16):
-        mean = vae.encode(pictures).latent_dist.mean
+        mean = vae.encode(images).latent_dist.mean
     latents: Tensor = mean.float().cpu() * vae.config.scaling_factor
     return latents
 
 
-def encoded_all(vae: AutoencoderKL, pictures: Tensor) -> Tensor:
+def encoded_all(vae: AutoencoderKL, images: Tensor) -> Tensor:
     """Return encoded() of any number of pictures, a few at a time."""
-    return torch.cat(
-        [encoded(vae, pictures[i : i + BATCH]) for i in range(0, len(pictures), BATCH)]
-    )
+    return torch.cat([encoded(vae, images[i : i + BATCH]) for i in range(0, len(images), BATCH)])
 
 
 def row_order(

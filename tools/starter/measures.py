@@ -13,11 +13,11 @@ RING = 6  # pixels of border that count as background
 JOINTS = ("with", "of", "in", "on", "and", "without")
 
 
-def background_colours(pictures: Tensor) -> list[str]:
+def background_colours(images: Tensor) -> list[str]:
     """Return, for each picture, the palette colour nearest to the median of its border ring."""
-    inner = torch.ones(pictures.shape[-2:], dtype=torch.bool)
+    inner = torch.ones(images.shape[-2:], dtype=torch.bool)
     inner[RING:-RING, RING:-RING] = False
-    ring = pictures[:, :, inner].float().median(dim=2).values
+    ring = images[:, :, inner].float().median(dim=2).values
     palette = torch.tensor([COLOURS[name] for name in COLOURS]) / 127.5 - 1
     nearest = torch.cdist(ring, palette).argmin(1)
     return [list(COLOURS)[index] for index in nearest.tolist()]
@@ -35,7 +35,7 @@ def share(flags: Sequence[bool]) -> float:
     return sum(flags) / len(flags)
 
 
-def seam_score(pictures: Tensor, masks: Tensor) -> float:
+def seam_score(images: Tensor, masks: Tensor) -> float:
     """Return the mean step across the mask's edge over the mean step elsewhere.
 
     masks: [B, 1, H, W] of 0 and 1. About 1 is a seam that cannot be seen; the untouched pictures'
@@ -44,7 +44,7 @@ def seam_score(pictures: Tensor, masks: Tensor) -> float:
     across: list[Tensor] = []
     elsewhere: list[Tensor] = []
     for axis in (2, 3):
-        step = pictures.diff(dim=axis).abs().mean(1)
+        step = images.diff(dim=axis).abs().mean(1)
         edge = masks.diff(dim=axis)[:, 0] != 0
         across.append(step[edge])
         elsewhere.append(step[~edge])

@@ -22,7 +22,7 @@ from tools.starter.data import load
 from tools.starter.latents import encoded_all
 from tools.starter.scenes import Chances, scenes, stacked
 
-PICTURES = 768
+IMAGES = 768
 CHANCES = Chances(recoloured=0.0, pair=0.0)
 
 
@@ -39,12 +39,12 @@ def normalise(vae: AutoencoderKL, mean: Tensor, spread: Tensor) -> None:
     vae.register_to_config(scaling_factor=1.0, shift_factor=None)
 
 
-def preview_map(latents: Tensor, pictures: Tensor) -> tuple[Tensor, Tensor]:
+def preview_map(latents: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
     """Fit RGB = weight @ latent + bias by least squares; return weight [3, 4] and bias [3].
 
     latents: [N, 4, H, W]. pictures: [N, 3, 8 H, 8 W] in -1 to 1; means of 8 x 8 are fitted.
     """
-    wanted = functional.avg_pool2d(pictures, 8).permute(0, 2, 3, 1).reshape(-1, 3)
+    wanted = functional.avg_pool2d(images, 8).permute(0, 2, 3, 1).reshape(-1, 3)
     given = latents.permute(0, 2, 3, 1).reshape(-1, latents.shape[1])
     given = torch.cat([given, torch.ones(len(given), 1)], dim=1)
     solution = torch.linalg.lstsq(given, wanted).solution
@@ -57,7 +57,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, default=Path("data/starter"))
     parser.add_argument("--vae", type=Path, default=Path("data/starter/vae"))
     parser.add_argument("--out", type=Path, default=Path("data/starter/vae/normalised"))
-    parser.add_argument("--pictures", type=int, default=PICTURES, help="to measure the latents on")
+    parser.add_argument("--pictures", type=int, default=IMAGES, help="to measure the latents on")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
@@ -65,16 +65,16 @@ def main(arguments: list[str] | None = None) -> None:
     vae = AutoencoderKL.from_pretrained(options.vae).float().eval()
     choice = np.random.default_rng(0)
     rows = choice.choice(dataset.training_rows(concepts_only=True), options.pictures)
-    pictures = stacked(scenes(dataset, rows, rows, choice, CHANCES))
+    images = stacked(scenes(dataset, rows, rows, choice, CHANCES))
     vae.register_to_config(scaling_factor=1.0)
-    raw = encoded_all(vae, pictures)
+    raw = encoded_all(vae, images)
     mean, spread = raw.mean((0, 2, 3)), raw.std((0, 2, 3))
     print(f"latents before: mean {mean.tolist()}, spread {spread.tolist()}")
     normalise(vae, mean, spread)
-    latents = encoded_all(vae, pictures)
+    latents = encoded_all(vae, images)
     print(f"latents after: mean {latents.mean():.3f}, spread {latents.std():.3f}")
     vae.save_pretrained(options.out)
-    weight, bias = preview_map(latents, pictures)
+    weight, bias = preview_map(latents, images)
     preview = {"weight": weight.tolist(), "bias": bias.tolist()}
     (options.out / "preview.json").write_text(json.dumps(preview, indent=1))
 

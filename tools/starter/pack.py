@@ -11,7 +11,7 @@ from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer, PreTrainedTokenizerFast
 
-from inference.models.files import INPAINT
+from inference.models.files import INPAINT_DIR
 from inference.models.folder import load_folder
 from tools.starter.latents import encoded
 from tools.starter.masks import latent_mask
@@ -132,16 +132,16 @@ class Pack:
         """Return the pictures of scaled latents, clamped to -1 to 1."""
         latents = latents / self.vae.config.scaling_factor
         with torch.autocast("cpu", torch.bfloat16):
-            pictures = self.vae.decode(latents.contiguous(memory_format=torch.channels_last)).sample
-        clamped: Tensor = pictures.float().clamp(-1, 1)
+            images = self.vae.decode(latents.contiguous(memory_format=torch.channels_last)).sample
+        clamped: Tensor = images.float().clamp(-1, 1)
         return clamped
 
-    def inpaint(self, prompts: list[str], pictures: Tensor, masks: Tensor, seed: int = 0) -> Tensor:
+    def inpaint(self, prompts: list[str], images: Tensor, masks: Tensor, seed: int = 0) -> Tensor:
         """Redraw where masks [B, 1, H, W] are 1 with the nine-channel UNet; keep the rest."""
-        variant = load_folder(self.folder / INPAINT, INPAINT, torch.device("cpu"), torch.float32)
-        hidden = encoded(self.vae, pictures * (1 - masks))
-        extra = torch.cat([latent_mask(masks), hidden], 1)
-        made = self.draw(
-            prompts, seed=seed, extra=extra, unet=variant.unet, size=pictures.shape[-1]
+        variant = load_folder(
+            self.folder / INPAINT_DIR, INPAINT_DIR, torch.device("cpu"), torch.float32
         )
-        return made * masks + pictures * (1 - masks)
+        hidden = encoded(self.vae, images * (1 - masks))
+        extra = torch.cat([latent_mask(masks), hidden], 1)
+        made = self.draw(prompts, seed=seed, extra=extra, unet=variant.unet, size=images.shape[-1])
+        return made * masks + images * (1 - masks)

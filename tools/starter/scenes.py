@@ -28,7 +28,7 @@ class Chances:
 class Scene:
     """One picture, float32 [3, 128, 128] in -1 to 1, and the words for it."""
 
-    picture: Tensor
+    image: Tensor
     name: str
     style: str
     colour: str
@@ -50,14 +50,14 @@ def scene(
     colour = "white"
     if choice.random() < chances.coloured_ground:
         colour = palette[choice.integers(len(palette))]
-    icon = to_tensor(dataset.pictures[row : row + 1])[0]
+    icon = to_tensor(dataset.images[row : row + 1])[0]
     name, style = dataset.names[row], dataset.styles[row]
     way = choice.random()
     if way < chances.pair:
         same_style = [p for p in choice.choice(partners, 12) if dataset.styles[p] == style]
         if same_style:
             other = int(same_style[0])
-            icon = beside(icon, to_tensor(dataset.pictures[other : other + 1])[0])
+            icon = beside(icon, to_tensor(dataset.images[other : other + 1])[0])
             name = f"{name} left of {dataset.names[other]}"
     elif way < chances.pair + chances.recoloured:
         icon, name = _recolour(icon, name, choice)
@@ -89,4 +89,4 @@ def scenes(
 
 def stacked(drawn: list[Scene]) -> Tensor:
     """Return the pictures as one float32 [B, 3, 128, 128] in -1 to 1."""
-    return torch.stack([s.picture for s in drawn])
+    return torch.stack([s.image for s in drawn])

@@ -23,7 +23,7 @@ from tools.starter.captioner import (
     build_captioner_tokenizer,
     build_processor,
     new_captioner,
-    take_picture_side,
+    take_image_side,
 )
 from tools.starter.captions import caption
 from tools.starter.data import load
@@ -85,7 +85,7 @@ def main(arguments: list[str] | None = None) -> None:
     tokenizer = build_captioner_tokenizer(dataset.names)
     torch.manual_seed(plan.seed)  # the initial weights alone come from the global generator
     captioner = new_captioner(tokenizer)
-    take_picture_side(captioner, CLIPModel.from_pretrained(options.clip / "clip").float())
+    take_image_side(captioner, CLIPModel.from_pretrained(options.clip / "clip").float())
     judge = Judge.load(options.judge).to(plan.device).requires_grad_(False)
     pupil = Pupil(captioner, len(judge.names)).to(plan.device).train()
     judge = judge.to(memory_format=torch.channels_last)
@@ -99,13 +99,13 @@ def main(arguments: list[str] | None = None) -> None:
         drawn = scenes(dataset, draw.choice.choice(rows, size), rows, draw.choice, CHANCES)
         text = tokenizer([words_of(s) for s in drawn], padding=True, return_tensors="pt")
         ids, mask = text.input_ids.to(plan.device), text.attention_mask.to(plan.device)
-        pictures = stacked(drawn)
+        images = stacked(drawn)
         plain = torch.from_numpy(draw.choice.random(size) < PLAIN)[:, None, None, None]
-        shown = torch.where(plain, pictures, varied(pictures, draw.choice)).to(plan.device)
-        pictures = pictures.to(plan.device, memory_format=torch.channels_last)
+        shown = torch.where(plain, images, varied(images, draw.choice)).to(plan.device)
+        images = images.to(plan.device, memory_format=torch.channels_last)
         with torch.autocast(plan.device.type, torch.bfloat16):
             with torch.no_grad():
-                taught, _ = judge(pictures)  # as they are: it has not learnt from varied ones
+                taught, _ = judge(images)  # as they are: it has not learnt from varied ones
             output = captioner(
                 pixel_values=shown,
                 input_ids=ids,

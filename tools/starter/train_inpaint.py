@@ -36,7 +36,7 @@ from tools.starter.training import Draw, Group, add_arguments, fit, plan_of
 
 BATCH = 48
 LEARNING_RATE = 5e-4
-PICTURES = 6_000
+IMAGES = 6_000
 PART = 32
 #: The layers that learn to look at mask and surroundings; a quarter of the UNet's weights.
 OWN = (
@@ -67,9 +67,9 @@ def widened(unet: UNet2DConditionModel) -> UNet2DConditionModel:
     return inpaint
 
 
-def masked(pictures: Tensor, masks: Tensor) -> Tensor:
+def masked(images: Tensor, masks: Tensor) -> Tensor:
     """Return pictures [B, 3, H, W] in -1 to 1 with mid-grey, 0, where the mask is set."""
-    return pictures * (masks < 0.5)
+    return images * (masks < 0.5)
 
 
 def prepare(data: Path, vae: AutoencoderKL, out: Path, count: int, seed: int) -> None:
@@ -81,11 +81,11 @@ def prepare(data: Path, vae: AutoencoderKL, out: Path, count: int, seed: int) ->
     labels: list[tuple[str, str, str]] = []
     for part in np.array_split(rows, -(-count // PART)):
         drawn = scenes(dataset, part, rows, choice, CHANCES)
-        pictures = stacked(drawn)
-        masks = torch.stack([random_mask(pictures.shape[-1], choice) for _ in drawn])
-        found["latents"].append(encoded(vae, pictures).half())
+        images = stacked(drawn)
+        masks = torch.stack([random_mask(images.shape[-1], choice) for _ in drawn])
+        found["latents"].append(encoded(vae, images).half())
         found["masks"].append(latent_mask(masks).half())
-        found["masked"].append(encoded(vae, masked(pictures, masks)).half())
+        found["masked"].append(encoded(vae, masked(images, masks)).half())
         labels += [(s.name, s.style, s.colour) for s in drawn]
     out.mkdir(parents=True, exist_ok=True)
     tensors = {key: torch.cat(parts).contiguous() for key, parts in found.items()}
@@ -100,7 +100,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--clip", type=Path, default=Path("data/starter/clip"))
     parser.add_argument("--unet", type=Path, default=Path("data/starter/unet"))
     parser.add_argument("--vae", type=Path, default=Path("data/starter/vae/normalised"))
-    parser.add_argument("--pictures", type=int, default=PICTURES, help="scenes to encode, once")
+    parser.add_argument("--pictures", type=int, default=IMAGES, help="scenes to encode, once")
     options = parser.parse_args(arguments)
     plan = plan_of(options)
     if not (plan.out / "masked.safetensors").exists():

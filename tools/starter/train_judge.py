@@ -24,15 +24,15 @@ STYLE_WEIGHT = 0.3
 CHANCES = Chances(coloured_ground=0.6, moved=0.7, recoloured=0.0, pair=0.0)
 
 
-def blurred(pictures: Tensor, draw: Draw) -> Tensor:
+def blurred(images: Tensor, draw: Draw) -> Tensor:
     """Take fine detail from a random part of the batch [B, 3, H, W], as an autoencoder would."""
     factor = int(draw.choice.integers(1, 5))
     coarse = functional.interpolate(
-        functional.avg_pool2d(pictures, factor), size=pictures.shape[-2:], mode="bilinear"
+        functional.avg_pool2d(images, factor), size=images.shape[-2:], mode="bilinear"
     )
-    flags = torch.from_numpy(draw.choice.random(len(pictures)) < 0.5)
-    noise = 0.06 * torch.randn(pictures.shape, generator=draw.noise)
-    return torch.where(flags[:, None, None, None], coarse, pictures) + noise
+    flags = torch.from_numpy(draw.choice.random(len(images)) < 0.5)
+    noise = 0.06 * torch.randn(images.shape, generator=draw.noise)
+    return torch.where(flags[:, None, None, None], coarse, images) + noise
 
 
 @torch.no_grad()
@@ -66,12 +66,12 @@ def main(arguments: list[str] | None = None) -> None:
 
     def loss(draw: Draw) -> tuple[Tensor, dict[str, float]]:
         drawn = scenes(dataset, draw.choice.choice(rows, size), rows, draw.choice, CHANCES)
-        pictures = blurred(stacked(drawn), draw).to(plan.device)
+        images = blurred(stacked(drawn), draw).to(plan.device)
         name = torch.tensor([places[s.name] for s in drawn], device=plan.device)
         style = torch.tensor([STYLES.index(s.style) for s in drawn], device=plan.device)
         with torch.autocast(plan.device.type, torch.bfloat16):
-            pictures = pictures.contiguous(memory_format=torch.channels_last)
-            name_scores, style_scores = judge(pictures)
+            images = images.contiguous(memory_format=torch.channels_last)
+            name_scores, style_scores = judge(images)
         total = functional.cross_entropy(name_scores.float(), name, label_smoothing=0.05)
         total = total + STYLE_WEIGHT * functional.cross_entropy(style_scores.float(), style)
         found = (ranks(name_scores, name) < 1).float().mean().item()

@@ -46,7 +46,7 @@ def batch(dataset: Dataset, rows: np.ndarray, size: int, draw: Draw) -> Tensor:
     chosen = draw.choice.choice(rows, size)
     left, top = draw.choice.integers(0, 128 - CROP + 1, (2, size))
     crops = [
-        dataset.pictures[row, y : y + CROP, x : x + CROP]
+        dataset.images[row, y : y + CROP, x : x + CROP]
         for row, x, y in zip(chosen, left, top, strict=True)
     ]
     icons = mirrored(to_tensor(np.stack(crops)), draw.choice.random(size) < 0.5)
@@ -60,10 +60,10 @@ def batch(dataset: Dataset, rows: np.ndarray, size: int, draw: Draw) -> Tensor:
     return compose(icons, backgrounds(names) * jitter)
 
 
-def slopes(pictures: Tensor) -> Tensor:
+def slopes(images: Tensor) -> Tensor:
     """Return the differences of neighbouring pixels, right and down, flattened into one vector."""
-    right = pictures[..., 1:] - pictures[..., :-1]
-    down = pictures[..., 1:, :] - pictures[..., :-1, :]
+    right = images[..., 1:] - images[..., :-1]
+    down = images[..., 1:, :] - images[..., :-1, :]
     return torch.cat([right.flatten(), down.flatten()])
 
 
@@ -88,7 +88,7 @@ def held_back_psnr(vae: AutoencoderKL, dataset: Dataset, rows: np.ndarray) -> fl
     """Return the mean PSNR in dB over these rows, on white."""
     values = []
     for start in range(0, len(rows), 16):
-        wanted = compose(to_tensor(dataset.pictures[rows[start : start + 16]]), torch.ones(1))
+        wanted = compose(to_tensor(dataset.images[rows[start : start + 16]]), torch.ones(1))
         wanted = wanted.to(vae.device, memory_format=torch.channels_last)
         with torch.autocast(vae.device.type, torch.bfloat16):
             made = vae.decode(vae.encode(wanted).latent_dist.mean).sample

@@ -1,18 +1,25 @@
 """`/settings`: what a server's admins allow, with its history, a dry run and a way back."""
 
-from bot.commands.settings.access import Access
-from bot.commands.settings.base import SETTINGS
-from bot.commands.settings.content import Content
-from bot.commands.settings.files import Files
-from bot.commands.settings.history import History
-from bot.commands.settings.limits import Limits
-from bot.commands.settings.pictures import Pictures
+from bot.commands.settings.access import AccessCommands
+from bot.commands.settings.base import SETTINGS_GROUP
+from bot.commands.settings.content import ContentCommands
+from bot.commands.settings.files import SettingsFileCommands
+from bot.commands.settings.history import SettingsHistoryCommands
+from bot.commands.settings.limits import LimitCommands
+from bot.commands.settings.pictures import ImageCheckCommands
 
 
-class SettingsCog(History, Access, Limits, Content, Pictures, Files):
+class SettingsCog(
+    SettingsHistoryCommands,
+    AccessCommands,
+    LimitCommands,
+    ContentCommands,
+    ImageCheckCommands,
+    SettingsFileCommands,
+):
     """A server's own rules."""
 
-    settings = SETTINGS
+    settings = SETTINGS_GROUP
 
 
 __all__ = ["SettingsCog"]

@@ -9,11 +9,11 @@ from discord import app_commands
 
 from bot import texts
 from bot.commands.base import EaselCog
-from bot.policy import Rules
+from bot.policy import GuildSettings
 
-Where = discord.TextChannel | discord.VoiceChannel | discord.ForumChannel
+AllowableChannel = discord.TextChannel | discord.VoiceChannel | discord.ForumChannel
 
-SETTINGS = app_commands.Group(
+SETTINGS_GROUP = app_commands.Group(
     name="settings",
     description="What this server allows.",
     default_permissions=discord.Permissions(manage_guild=True),
@@ -21,27 +21,29 @@ SETTINGS = app_commands.Group(
 )
 
 
-class Part(EaselCog):
+class SettingsCogBase(EaselCog):
     """A part of the cog."""
 
-    async def change(self, interaction: discord.Interaction[Any], values: dict[str, Any]) -> None:
+    async def change_settings(
+        self, interaction: discord.Interaction[Any], values: dict[str, Any]
+    ) -> None:
         """Set what is given and show what holds now."""
-        rules = await self.bot.rulebook.change(*who(interaction), values)
-        await answer(interaction, rules)
+        rules = await self.bot.rulebook.apply_changes(*admin_of(interaction), values)
+        await reply_with_settings(interaction, rules)
 
     async def change_list(
         self, interaction: discord.Interaction[Any], name: str, entry: str, on: bool
     ) -> None:
         """Put an entry on a list, or take it off, and show what holds now."""
-        rules = await self.bot.rulebook.listed(*who(interaction), name, entry, on)
-        await answer(interaction, rules)
+        rules = await self.bot.rulebook.toggle_list_entry(*admin_of(interaction), name, entry, on)
+        await reply_with_settings(interaction, rules)
 
 
-def who(interaction: discord.Interaction[Any]) -> tuple[str, str]:
+def admin_of(interaction: discord.Interaction[Any]) -> tuple[str, str]:
     """Return the server's id and the admin's."""
     return str(interaction.guild_id), str(interaction.user.id)
 
 
-async def answer(interaction: discord.Interaction[Any], rules: Rules) -> None:
+async def reply_with_settings(interaction: discord.Interaction[Any], rules: GuildSettings) -> None:
     """Show an admin alone what holds now."""
-    await interaction.response.send_message(texts.settings(rules, ()), ephemeral=True)
+    await interaction.response.send_message(texts.settings_overview(rules, ()), ephemeral=True)

@@ -12,34 +12,36 @@ import discord
 from discord import app_commands
 
 from bot import texts
-from bot.commands.settings.base import SETTINGS, Part, who
-from bot.errors import BadSettingsFile, FileGone
-from bot.locales import say
-from bot.policy import Rules
-from bot.policy.files import MAX_BYTES, read_file, too_large, write_file
-from bot.sentences import Sentence
-from storage.guilds import OF_STYLE, Style
+from bot.commands.settings.base import SETTINGS_GROUP, SettingsCogBase, admin_of
+from bot.errors import AttachmentDeleted, BadSettingsFile
+from bot.locales import translate
+from bot.policy import GuildSettings
+from bot.policy.files import MAX_FILE_BYTES, file_too_large, read_settings_file, write_settings_file
+from bot.sentences import TranslatableMessage
+from storage.guilds import STYLE_SUBJECT_PREFIX, PromptStyle
 
-NAME = "easel-settings.yaml"
+EXPORT_FILENAME = "easel-settings.yaml"
 
 
-class Files(Part):
+class SettingsFileCommands(SettingsCogBase):
     """Export and import."""
 
-    @SETTINGS.command(description="All settings of this server as one YAML file.")
+    @SETTINGS_GROUP.command(description="All settings of this server as one YAML file.")
     async def export(self, interaction: discord.Interaction[Any]) -> None:
         """Send the file to the admin alone."""
         guild, book = str(interaction.guild_id), self.bot.rulebook
-        styles = {name: asdict(one) for name, one in (await book.styles(guild)).items()}
-        text = write_file(await book.settings(guild), styles)
-        file = discord.File(io.BytesIO(text.encode()), NAME)
+        styles = {name: asdict(style) for name, style in (await book.styles_by_name(guild)).items()}
+        text = write_settings_file(await book.stored_settings(guild), styles)
+        file = discord.File(io.BytesIO(text.encode()), EXPORT_FILENAME)
         await interaction.response.send_message(
-            say("All settings and styles of this server. `/settings import` takes the file back."),
+            translate(
+                "All settings and styles of this server. `/settings import` takes the file back."
+            ),
             file=file,
             ephemeral=True,
         )
 
-    @SETTINGS.command(name="import", description="Take all settings from a YAML file.")
+    @SETTINGS_GROUP.command(name="import", description="Take all settings from a YAML file.")
     @app_commands.describe(
         file="As /settings export writes it; what it leaves out is no longer set",
         only_check="Say what would change, and change nothing",
@@ -52,35 +54,51 @@ class Files(Part):
     ) -> None:
         """Replace all settings, or say what is wrong and change nothing."""
         await interaction.response.defer(ephemeral=True, thinking=True)
-        guild, actor = who(interaction)
+        guild, actor = admin_of(interaction)
         book = self.bot.rulebook
-        taken = await asyncio.to_thread(read_file, await _fetched(file))
-        _check_ids(interaction.guild, Rules.decode(_set(taken.settings)))
-        before, mine = await book.settings(guild), await book.styles(guild)
-        differing = {name: v for name, v in taken.settings.items() if before.get(name) != v}
-        styles = _differing(mine, taken.styles)
-        if (differing or styles) and not only_check:
-            await book.change(guild, actor, differing, styles)
-        told = {**differing, **{OF_STYLE + name: _words(one) for name, one in styles.items()}}
-        known = {**before, **{OF_STYLE + name: _words(one) for name, one in mine.items()}}
-        words = texts.settings_changes(known, told, only_check=only_check)
-        await interaction.followup.send(words, ephemeral=True)
+        settings_file = await asyncio.to_thread(read_settings_file, await _download_file(file))
+        _check_ids(
+            interaction.guild, GuildSettings.from_stored(_without_unset(settings_file.settings))
+        )
+        current_settings, current_styles = (
+            await book.stored_settings(guild),
+            await book.styles_by_name(guild),
+        )
+        changed_settings = {
+            name: v for name, v in settings_file.settings.items() if current_settings.get(name) != v
+        }
+        styles = _style_changes(current_styles, settings_file.styles)
+        if (changed_settings or styles) and not only_check:
+            await book.apply_changes(guild, actor, changed_settings, styles)
+        new_values = {
+            **changed_settings,
+            **{STYLE_SUBJECT_PREFIX + name: _style_texts(style) for name, style in styles.items()},
+        }
+        old_values = {
+            **current_settings,
+            **{
+                STYLE_SUBJECT_PREFIX + name: _style_texts(style)
+                for name, style in current_styles.items()
+            },
+        }
+        message = texts.settings_changes(old_values, new_values, only_check=only_check)
+        await interaction.followup.send(message, ephemeral=True)
 
 
-async def _fetched(file: discord.Attachment) -> bytes:
-    if file.size > MAX_BYTES:
-        raise BadSettingsFile([too_large(file.size)])
+async def _download_file(file: discord.Attachment) -> bytes:
+    if file.size > MAX_FILE_BYTES:
+        raise BadSettingsFile([file_too_large(file.size)])
     try:
         return await file.read()
     except discord.HTTPException as error:
-        raise FileGone(file.filename) from error
+        raise AttachmentDeleted(file.filename) from error
 
 
-def _set(values: dict[str, Any]) -> dict[str, Any]:
+def _without_unset(values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _check_ids(guild: discord.Guild | None, rules: Rules) -> None:
+def _check_ids(guild: discord.Guild | None, rules: GuildSettings) -> None:
     """Refuse channels and roles that this server does not have: nobody could use Easel then.
 
     Raises:
@@ -91,12 +109,12 @@ def _check_ids(guild: discord.Guild | None, rules: Rules) -> None:
     channels = {*rules.channels, *filter(None, [rules.log_channel])}
     roles = {*rules.roles, *rules.role_quotas, *rules.role_shares}
     problems = [
-        Sentence("This server has no channel {id}", id=id)
+        TranslatableMessage("This server has no channel {id}", id=id)
         for id in sorted(channels)
         if guild.get_channel_or_thread(int(id)) is None
     ]
     problems += [
-        Sentence("This server has no role {id}", id=id)
+        TranslatableMessage("This server has no role {id}", id=id)
         for id in sorted(roles)
         if guild.get_role(int(id)) is None
     ]
@@ -104,19 +122,24 @@ def _check_ids(guild: discord.Guild | None, rules: Rules) -> None:
         raise BadSettingsFile(problems)
 
 
-def _differing(
-    mine: Mapping[str, Style], wanted: Mapping[str, Mapping[str, str]] | None
-) -> dict[str, Style | None]:
+def _style_changes(
+    current_styles: Mapping[str, PromptStyle], wanted_styles: Mapping[str, Mapping[str, str]] | None
+) -> dict[str, PromptStyle | None]:
     """Return the styles to put and, as None, those to delete; nothing where none are wanted."""
-    if wanted is None:
+    if wanted_styles is None:
         return {}
-    styles = {name: Style(name=name, **words) for name, words in wanted.items()}
-    kept = {name.casefold() for name in styles}
-    gone = {name: None for name in mine if name.casefold() not in kept}
-    return {**gone, **{name: one for name, one in styles.items() if mine.get(name) != one}}
+    styles = {
+        name: PromptStyle(name=name, **style_fields) for name, style_fields in wanted_styles.items()
+    }
+    wanted_names = {name.casefold() for name in styles}
+    deleted_styles = {name: None for name in current_styles if name.casefold() not in wanted_names}
+    return {
+        **deleted_styles,
+        **{name: style for name, style in styles.items() if current_styles.get(name) != style},
+    }
 
 
-def _words(style: Style | None) -> dict[str, str] | None:
+def _style_texts(style: PromptStyle | None) -> dict[str, str] | None:
     """Return what a style adds, for the list of changes."""
     if style is None:
         return None

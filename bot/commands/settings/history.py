@@ -8,36 +8,45 @@ import discord
 from discord import app_commands
 
 from bot import policy, texts
-from bot.commands.settings.base import SETTINGS, Part, answer, who
+from bot.commands.settings.base import (
+    SETTINGS_GROUP,
+    SettingsCogBase,
+    admin_of,
+    reply_with_settings,
+)
 from bot.errors import NotAllowed
-from bot.locales import say
-from bot.requests import asker_of
-from bot.views.settings import PAGES, panel
-from inference.jobs import Imagine
+from bot.locales import translate
+from bot.requests import context_of
+from bot.views.settings import PANEL_PAGES, build_panel
+from inference.jobs import ImagineJob
 
-LISTED = 10  # changes shown
+MAX_LISTED_CHANGES = 10  # changes shown
 
 
-class History(Part):
+class SettingsHistoryCommands(SettingsCogBase):
     """Looking, trying and going back."""
 
-    @SETTINGS.command(description="Show what this server has set, and the last changes.")
+    @SETTINGS_GROUP.command(description="Show what this server has set, and the last changes.")
     async def show(self, interaction: discord.Interaction[Any]) -> None:
         """Show the rules and their history."""
         book, guild = self.bot.rulebook, str(interaction.guild_id)
-        words = texts.settings(await book.rules(guild), await book.changes(guild, LISTED))
-        await interaction.response.send_message(words, ephemeral=True)
+        message = texts.settings_overview(
+            await book.guild_settings(guild), await book.recent_changes(guild, MAX_LISTED_CHANGES)
+        )
+        await interaction.response.send_message(message, ephemeral=True)
 
-    @SETTINGS.command(description="Set everything by selects and forms.")
+    @SETTINGS_GROUP.command(description="Set everything by selects and forms.")
     async def panel(self, interaction: discord.Interaction[Any]) -> None:
         """Show the panel to the admin alone."""
-        rules = await self.bot.rulebook.rules(str(interaction.guild_id))
-        view = panel(interaction, rules, next(iter(PAGES)))
+        rules = await self.bot.rulebook.guild_settings(str(interaction.guild_id))
+        view = build_panel(interaction, rules, next(iter(PANEL_PAGES)))
         await interaction.response.send_message(
-            texts.settings(rules, ()), view=view, ephemeral=True
+            texts.settings_overview(rules, ()), view=view, ephemeral=True
         )
 
-    @SETTINGS.command(name="try", description="Would this member be allowed to use Easel there?")
+    @SETTINGS_GROUP.command(
+        name="try", description="Would this member be allowed to use Easel there?"
+    )
     @app_commands.describe(
         member="Who", channel="Where; left out, here", prompt="Would these words be allowed?"
     )
@@ -50,25 +59,31 @@ class History(Part):
     ) -> None:
         """Say yes, or why not; nothing is queued."""
         guild, owner = str(interaction.guild_id), str(member.id)
-        rules = await self.bot.gate.rules(guild)
-        asker = asker_of(member, channel or interaction.channel)
-        uses = await self.bot.gate.uses(guild, owner)
+        rules = await self.bot.gate.guild_settings(guild)
+        asker = context_of(member, channel or interaction.channel)
+        uses = await self.bot.gate.gpu_usage(guild, owner)
         try:
-            await self.bot.gate.check_now(rules, asker, guild, owner, Imagine(prompt=prompt))
-            left = texts.quota(policy.quota_of(rules, asker), uses)
-            words = say(
-                "Yes: {member} may use Easel there. {left}", member=member.mention, left=left
+            await self.bot.gate.check_permissions(
+                rules, asker, guild, owner, ImagineJob(prompt=prompt)
+            )
+            remaining_text = texts.quota_message(policy.quota_of(rules, asker), uses)
+            message = translate(
+                "Yes: {member} may use Easel there. {left}",
+                member=member.mention,
+                left=remaining_text,
             )
         except NotAllowed as error:
-            words = say("No. {member} would read: {why}", member=member.mention, why=error.sentence)
-        await interaction.response.send_message(words, ephemeral=True)
+            message = translate(
+                "No. {member} would read: {why}", member=member.mention, why=error.sentence
+            )
+        await interaction.response.send_message(message, ephemeral=True)
 
-    @SETTINGS.command(description="Take the last change back, or forget all that was set.")
+    @SETTINGS_GROUP.command(description="Take the last change back, or forget all that was set.")
     @app_commands.describe(what="Which")
     async def undo(
         self, interaction: discord.Interaction[Any], what: Literal["last change", "everything"]
     ) -> None:
         """Go back; this is a change, too, and can be taken back."""
         book = self.bot.rulebook
-        back = book.clear if what == "everything" else book.undo
-        await answer(interaction, await back(*who(interaction)))
+        back = book.reset_settings if what == "everything" else book.undo_last
+        await reply_with_settings(interaction, await back(*admin_of(interaction)))

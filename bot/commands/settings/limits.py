@@ -7,11 +7,11 @@ from typing import Any
 import discord
 from discord import app_commands
 
-from bot.commands.settings.base import SETTINGS, Part, who
+from bot.commands.settings.base import SETTINGS_GROUP, SettingsCogBase, admin_of
 from bot.errors import BadSetting
-from bot.policy.rules import LARGEST_SHARE, LEAST_SHARE
+from bot.policy.rules import MAX_GPU_SHARE, MIN_GPU_SHARE
 
-MOST_SECONDS = 86_400
+MAX_QUOTA_SECONDS = 86_400
 LIMIT_TEXTS = {
     "max_steps": "Most denoising steps; 0 lifts the limit",
     "max_megapixels": "Largest picture that may be made; 0 lifts the limit",
@@ -22,10 +22,10 @@ LIMIT_TEXTS = {
 }
 
 
-class Limits(Part):
+class LimitCommands(SettingsCogBase):
     """Numbers."""
 
-    @SETTINGS.command(description="Set ceilings; what you leave out stays as it is.")
+    @SETTINGS_GROUP.command(description="Set ceilings; what you leave out stays as it is.")
     @app_commands.describe(**LIMIT_TEXTS)
     async def limits(
         self,
@@ -38,15 +38,15 @@ class Limits(Part):
         max_server_jobs: app_commands.Range[int, 0, 1000] | None = None,
     ) -> None:
         """Change the ceilings given."""
-        given = (max_steps, max_megapixels, max_batch, max_loops, max_jobs, max_server_jobs)
+        limit_values = (max_steps, max_megapixels, max_batch, max_loops, max_jobs, max_server_jobs)
         changes = {
             name: value or None
-            for name, value in zip(LIMIT_TEXTS, given, strict=True)
+            for name, value in zip(LIMIT_TEXTS, limit_values, strict=True)
             if value is not None
         }
-        await self.change(interaction, changes)
+        await self.change_settings(interaction, changes)
 
-    @SETTINGS.command(description="Set what jobs take here that name none; 0 takes it back.")
+    @SETTINGS_GROUP.command(description="Set what jobs take here that name none; 0 takes it back.")
     @app_commands.describe(
         steps="Denoising steps, within the ceiling",
         batch="Pictures of one job, within the ceiling",
@@ -60,11 +60,13 @@ class Limits(Part):
         loops: app_commands.Range[int, 0, 32] | None = None,
     ) -> None:
         """Change the server's own defaults."""
-        given = {"default_steps": steps, "default_batch": batch, "default_loops": loops}
-        changes = {name: value or None for name, value in given.items() if value is not None}
-        await self.change(interaction, changes)
+        default_values = {"default_steps": steps, "default_batch": batch, "default_loops": loops}
+        changes = {
+            name: value or None for name, value in default_values.items() if value is not None
+        }
+        await self.change_settings(interaction, changes)
 
-    @SETTINGS.command(
+    @SETTINGS_GROUP.command(
         description="GPU-seconds a member may use in 24 hours, in general or by role."
     )
     @app_commands.describe(
@@ -74,7 +76,7 @@ class Limits(Part):
     async def quota(
         self,
         interaction: discord.Interaction[Any],
-        seconds: app_commands.Range[float, 0, MOST_SECONDS] | None = None,
+        seconds: app_commands.Range[float, 0, MAX_QUOTA_SECONDS] | None = None,
         role: discord.Role | None = None,
     ) -> None:
         """Change everyone's quota, or a role's."""
@@ -84,11 +86,13 @@ class Limits(Part):
                     "quota",
                     "{name} is 0 for everyone: leave seconds out to lift it, or limit the roles",
                 )
-            await self.change(interaction, {"quota": seconds})
+            await self.change_settings(interaction, {"quota": seconds})
             return
         await self._change_role(interaction, "role_quotas", role, seconds)
 
-    @SETTINGS.command(description="Give a role a larger or smaller share of the GPU than others.")
+    @SETTINGS_GROUP.command(
+        description="Give a role a larger or smaller share of the GPU than others."
+    )
     @app_commands.describe(
         role="Of several roles the largest share counts; members without one have 1",
         times="Times an ordinary member's, while others wait, too; left out, as everyone",
@@ -97,7 +101,7 @@ class Limits(Part):
         self,
         interaction: discord.Interaction[Any],
         role: discord.Role,
-        times: app_commands.Range[float, LEAST_SHARE, LARGEST_SHARE] | None = None,
+        times: app_commands.Range[float, MIN_GPU_SHARE, MAX_GPU_SHARE] | None = None,
     ) -> None:
         """Change a role's share of the queue."""
         await self._change_role(interaction, "role_shares", role, times)
@@ -110,14 +114,14 @@ class Limits(Part):
         amount: float | None,
     ) -> None:
         """Change what one role has of a setting by role; None takes it back."""
-        guild, _ = who(interaction)
-        amounts = dict((await self.bot.rulebook.settings(guild)).get(name, {}))
+        guild, _ = admin_of(interaction)
+        amounts = dict((await self.bot.rulebook.stored_settings(guild)).get(name, {}))
         amounts.pop(str(role.id), None)
         if amount is not None:
             amounts[str(role.id)] = amount
-        await self.change(interaction, {name: amounts})
+        await self.change_settings(interaction, {name: amounts})
 
-    @SETTINGS.command(description="How long results of this server are kept, at most.")
+    @SETTINGS_GROUP.command(description="How long results of this server are kept, at most.")
     @app_commands.describe(days="Left out, as long as the host keeps them; never longer than that")
     async def keep(
         self,
@@ -125,4 +129,4 @@ class Limits(Part):
         days: app_commands.Range[float, 0.5, 3650.0] | None = None,
     ) -> None:
         """Change how long ended jobs and their pictures are kept."""
-        await self.change(interaction, {"keep_days": days})
+        await self.change_settings(interaction, {"keep_days": days})

@@ -7,16 +7,16 @@ from typing import Any, Literal
 import discord
 from discord import app_commands
 
-from bot.commands.settings.base import SETTINGS, Part
+from bot.commands.settings.base import SETTINGS_GROUP, SettingsCogBase
 
-Ordinary = Literal["unchecked", "block", "hold", "spoiler"]
-Restricted = Literal["unchecked", "spoiler", "hold", "block"]
+OrdinaryAction = Literal["unchecked", "block", "hold", "spoiler"]
+RestrictedAction = Literal["unchecked", "spoiler", "hold", "block"]
 
 
-class Pictures(Part):
+class ImageCheckCommands(SettingsCogBase):
     """The picture check."""
 
-    @SETTINGS.command(
+    @SETTINGS_GROUP.command(
         description="What to do with pictures that the check finds not for everybody."
     )
     @app_commands.describe(
@@ -27,24 +27,26 @@ class Pictures(Part):
     async def nsfw(
         self,
         interaction: discord.Interaction[Any],
-        ordinary: Ordinary | None = None,
-        age_restricted: Restricted | None = None,
+        ordinary: OrdinaryAction | None = None,
+        age_restricted: RestrictedAction | None = None,
         threshold: app_commands.Range[float, 0.05, 0.99] | None = None,
     ) -> None:
         """Change what is given."""
-        given = {
+        check_values = {
             "nsfw_ordinary": ordinary,
             "nsfw_restricted": age_restricted,
             "nsfw_threshold": threshold,
         }
-        changes = {name: value for name, value in given.items() if value is not None}
-        await self.change(interaction, changes)
+        changes = {name: value for name, value in check_values.items() if value is not None}
+        await self.change_settings(interaction, changes)
 
-    @SETTINGS.command(description="Where moderators are told of reports and of what is withheld.")
+    @SETTINGS_GROUP.command(
+        description="Where moderators are told of reports and of what is withheld."
+    )
     @app_commands.describe(channel="Left out, nobody is told; /moderation lists it all the same")
     async def log(
         self, interaction: discord.Interaction[Any], channel: discord.TextChannel | None = None
     ) -> None:
         """Change the log channel."""
         value = None if channel is None else str(channel.id)
-        await self.change(interaction, {"log_channel": value})
+        await self.change_settings(interaction, {"log_channel": value})

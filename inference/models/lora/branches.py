@@ -14,24 +14,24 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 
-class Branch(Protocol):
+class LoraBranch(Protocol):
     """What is added to one layer."""
 
-    def delta(self, shape: torch.Size) -> Tensor:
+    def weight_delta(self, shape: torch.Size) -> Tensor:
         """Give ΔW of a weight's shape, scale included, float32."""
         ...
 
-    def run(self, x: Tensor, layer: nn.Module) -> Tensor:
+    def output_delta(self, x: Tensor, layer: nn.Module) -> Tensor:
         """Give scale·ΔW·x, shaped like the layer's output."""
         ...
 
-    def cut(self, rank: int) -> Branch:
+    def truncate_rank(self, rank: int) -> LoraBranch:
         """Keep only the first so many ranks, where there are ranks."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
-class LowRank:
+class LowRankBranch:
     """LoRA and LoCon: ΔW = up · down, of rank r (Hu et al. 2021, section 4.1).
 
     `down` [r, in] or [r, in, k, k], `up` [out, r] or [out, r, 1, 1]; `mid` [r, r, k, k] stands
@@ -43,16 +43,16 @@ class LowRank:
     scale: float
     mid: Tensor | None = None
 
-    def delta(self, shape: torch.Size) -> Tensor:
+    def weight_delta(self, shape: torch.Size) -> Tensor:
         """Give ΔW of a weight's shape, scale included, float32."""
         up, down = self.up.float().flatten(1), self.down.float()
         if self.mid is not None:
-            joined = torch.einsum("or,rskl,si->oikl", up, self.mid.float(), down.flatten(1))
+            product = torch.einsum("or,rskl,si->oikl", up, self.mid.float(), down.flatten(1))
         else:
-            joined = up @ down.flatten(1)
-        return self.scale * joined.reshape(shape)
+            product = up @ down.flatten(1)
+        return self.scale * product.reshape(shape)
 
-    def run(self, x: Tensor, layer: nn.Module) -> Tensor:
+    def output_delta(self, x: Tensor, layer: nn.Module) -> Tensor:
         """Give scale·up·down·x: two small products instead of a large one."""
         up, down = self.up.to(x), self.down.to(x)
         if not isinstance(layer, nn.Conv2d):
@@ -60,39 +60,39 @@ class LowRank:
                 functional.linear(x, down.flatten(1)), up.flatten(1)
             )
         if self.mid is None:
-            inner = _convolve(x, down.reshape(len(down), -1, *layer.kernel_size), layer)
+            inner = _convolve_like(x, down.reshape(len(down), -1, *layer.kernel_size), layer)
         else:
             inner = functional.conv2d(x, down.reshape(len(down), -1, 1, 1))
-            inner = _convolve(inner, self.mid.to(x), layer)
+            inner = _convolve_like(inner, self.mid.to(x), layer)
         return self.scale * functional.conv2d(inner, up.reshape(len(up), -1, 1, 1))
 
-    def cut(self, rank: int) -> LowRank:
+    def truncate_rank(self, rank: int) -> LowRankBranch:
         """Keep only the first so many ranks."""
         mid = None if self.mid is None else self.mid[:rank, :rank]
         return replace(self, down=self.down[:rank], up=self.up[:, :rank], mid=mid)
 
 
-class _Whole:
+class _DenseDeltaBranch:
     """A branch whose ΔW is made anew for each call: its factors are small, the product is not."""
 
-    def delta(self, shape: torch.Size) -> Tensor:
+    def weight_delta(self, shape: torch.Size) -> Tensor:
         """Give ΔW of a weight's shape, scale included, float32."""
         raise TypeError(f"{type(self).__name__} has no formula")
 
-    def run(self, x: Tensor, layer: Any) -> Tensor:
+    def output_delta(self, x: Tensor, layer: Any) -> Tensor:
         """Give scale·ΔW·x."""
-        delta = self.delta(layer.weight.shape).to(x)
+        delta = self.weight_delta(layer.weight.shape).to(x)
         if isinstance(layer, nn.Conv2d):
-            return _convolve(x, delta, layer)
+            return _convolve_like(x, delta, layer)
         return functional.linear(x, delta)
 
-    def cut(self, _rank: int) -> Branch:
+    def truncate_rank(self, _rank: int) -> LoraBranch:
         """Keep everything: there are no ranks to count."""
         return self
 
 
 @dataclass(frozen=True, eq=False)
-class Hadamard(_Whole):
+class HadamardBranch(_DenseDeltaBranch):
     """LoHa: ΔW = (a1·b1) ⊙ (a2·b2) (Hyeon-Woo et al. 2022, FedPara, proposition 1).
 
     a [out, r], b [r, in]; with cores t [r, r, k, k], a and b are [r, out] and [r, in].
@@ -103,18 +103,18 @@ class Hadamard(_Whole):
     scale: float
     cores: tuple[Tensor, Tensor] | None = None
 
-    def delta(self, shape: torch.Size) -> Tensor:
+    def weight_delta(self, shape: torch.Size) -> Tensor:
         """Give ΔW of a weight's shape, scale included, float32."""
         cores = self.cores or (None, None)
-        one, two = (
-            _product(*pair, core)
+        first_product, second_product = (
+            _tucker_product(*pair, core)
             for pair, core in zip((self.first, self.second), cores, strict=True)
         )
-        return self.scale * (one * two).reshape(shape)
+        return self.scale * (first_product * second_product).reshape(shape)
 
 
 @dataclass(frozen=True, eq=False)
-class Kronecker(_Whole):
+class KroneckerBranch(_DenseDeltaBranch):
     """LoKr: ΔW = w1 ⊗ w2, each whole or a product of two (LyCORIS; Yeh et al. 2024, 3.3)."""
 
     first: tuple[Tensor, ...]
@@ -122,42 +122,49 @@ class Kronecker(_Whole):
     scale: float
     core: Tensor | None = None
 
-    def delta(self, shape: torch.Size) -> Tensor:
+    def weight_delta(self, shape: torch.Size) -> Tensor:
         """Give ΔW of a weight's shape, scale included, float32."""
-        one, two = _factor(self.first), _factor(self.second, self.core)
-        if two.ndim == 4:
-            one = one[..., None, None]
-        return self.scale * torch.kron(one.contiguous(), two.contiguous()).reshape(shape)
+        first_factor, second_factor = (
+            _build_factor(self.first),
+            _build_factor(self.second, self.core),
+        )
+        if second_factor.ndim == 4:
+            first_factor = first_factor[..., None, None]
+        return self.scale * torch.kron(
+            first_factor.contiguous(), second_factor.contiguous()
+        ).reshape(shape)
 
 
 @dataclass(frozen=True, eq=False)
-class Difference(_Whole):
+class FullDeltaBranch(_DenseDeltaBranch):
     """A whole ΔW, as full fine-tunes are cut down to."""
 
     weight: Tensor
     scale: float = 1.0
 
-    def delta(self, shape: torch.Size) -> Tensor:
+    def weight_delta(self, shape: torch.Size) -> Tensor:
         """Give ΔW of a weight's shape, scale included, float32."""
         return self.scale * self.weight.float().reshape(shape)
 
 
-def _product(a: Tensor, b: Tensor, core: Tensor | None) -> Tensor:
+def _tucker_product(a: Tensor, b: Tensor, core: Tensor | None) -> Tensor:
     if core is None:
         return a.float() @ b.float().flatten(1)
     return torch.einsum("ijkl,jr,ip->prkl", core.float(), b.float(), a.float())
 
 
-def _factor(parts: tuple[Tensor, ...], core: Tensor | None = None) -> Tensor:
+def _build_factor(parts: tuple[Tensor, ...], core: Tensor | None = None) -> Tensor:
     if len(parts) == 1:
         return parts[0].float()
     if core is not None:
-        return _product(parts[0], parts[1], core)
-    one, two = parts[0].float(), parts[1].float()
-    return (one @ two.flatten(1)).reshape(len(one), *two.shape[1:])
+        return _tucker_product(parts[0], parts[1], core)
+    left_matrix, right_matrix = parts[0].float(), parts[1].float()
+    return (left_matrix @ right_matrix.flatten(1)).reshape(
+        len(left_matrix), *right_matrix.shape[1:]
+    )
 
 
-def _convolve(x: Tensor, weight: Tensor, layer: nn.Conv2d) -> Tensor:
+def _convolve_like(x: Tensor, weight: Tensor, layer: nn.Conv2d) -> Tensor:
     """Convolve as the layer does, with another weight and no bias."""
     return functional.conv2d(
         x, weight, None, layer.stride, layer.padding, layer.dilation, layer.groups

@@ -11,10 +11,16 @@ import torch
 from torch import Tensor
 
 from inference.models.errors import CorruptWeights, UnsupportedWeights
-from inference.models.identity import TITLES, WIDTHS, identify_file
-from inference.models.lora.branches import Branch, Difference, Hadamard, Kronecker, LowRank
-from inference.models.lora.names import UNET, Place, places, split_name
-from inference.models.reader import opened
+from inference.models.identity import FAMILY_BY_TEXT_WIDTH, FAMILY_TITLES, identify_file
+from inference.models.lora.branches import (
+    FullDeltaBranch,
+    HadamardBranch,
+    KroneckerBranch,
+    LoraBranch,
+    LowRankBranch,
+)
+from inference.models.lora.names import UNET_PART, Place, map_layer_names, split_name
+from inference.models.reader import open_tensors
 
 Fields = dict[str, Tensor]
 
@@ -23,7 +29,7 @@ Fields = dict[str, Tensor]
 class LoraFile:
     """What one file adds to one model."""
 
-    branches: Mapping[Place, Branch]
+    branches: Mapping[Place, LoraBranch]
     nbytes: int
 
 
@@ -37,24 +43,24 @@ def load_lora(path: Path, unet: Any, texts: tuple[Any, ...]) -> LoraFile:
     identity = identify_file(path)
     if identity.kind != "lora":
         raise UnsupportedWeights(f"{path.name} is {identity.title}, no LoRA.")
-    family = WIDTHS.get(int(unet.config.cross_attention_dim))
+    family = FAMILY_BY_TEXT_WIDTH.get(int(unet.config.cross_attention_dim))
     if identity.family and family and identity.family != family:
         raise UnsupportedWeights(
-            f"{path.stem} is {identity.title}, but this checkpoint is {TITLES[family]}: "
+            f"{path.stem} is {identity.title}, but this checkpoint is {FAMILY_TITLES[family]}: "
             "choose a LoRA of its family."
         )
-    known = places(unet, texts)
-    branches: dict[Place, Branch] = {}
+    places_by_name = map_layer_names(unet, texts)
+    branches: dict[Place, LoraBranch] = {}
     nbytes = 0
-    for layer, fields in _read(path).items():
-        place = known.get(layer)
+    for layer, fields in _read_layers(path).items():
+        place = places_by_name.get(layer)
         if place is None:
             continue
-        part = unet if place[0] == UNET else texts[int(place[0])]
+        part = unet if place[0] == UNET_PART else texts[int(place[0])]
         weight = part.get_submodule(place[1]).weight
-        placed = {name: value.to(weight.device) for name, value in fields.items()}
-        nbytes += sum(value.nbytes for value in placed.values())
-        branches[place] = _checked(path, layer, placed, weight.shape)
+        tensors = {name: value.to(weight.device) for name, value in fields.items()}
+        nbytes += sum(value.nbytes for value in tensors.values())
+        branches[place] = _make_checked_branch(path, layer, tensors, weight.shape)
     if not branches:
         raise UnsupportedWeights(
             f"{path.stem} names no layer of this checkpoint: it was made for another family."
@@ -62,18 +68,18 @@ def load_lora(path: Path, unet: Any, texts: tuple[Any, ...]) -> LoraFile:
     return LoraFile(branches, nbytes)
 
 
-def _read(path: Path) -> dict[str, Fields]:
+def _read_layers(path: Path) -> dict[str, Fields]:
     layers: dict[str, Fields] = {}
-    with opened(path) as reader:
+    with open_tensors(path) as reader:
         for name in sorted(reader.names):
-            found = split_name(name)
-            tensor = reader.get(name)
-            if found is not None and tensor is not None:
-                layers.setdefault(found[0], {})[found[1]] = tensor
+            name_parts = split_name(name)
+            tensor = reader.get_tensor(name)
+            if name_parts is not None and tensor is not None:
+                layers.setdefault(name_parts[0], {})[name_parts[1]] = tensor
     return layers
 
 
-def _checked(path: Path, layer: str, fields: Fields, shape: torch.Size) -> Branch:
+def _make_checked_branch(path: Path, layer: str, fields: Fields, shape: torch.Size) -> LoraBranch:
     """Make a branch and see that it fits its layer."""
     if "dora_scale" in fields:
         raise UnsupportedWeights(
@@ -84,7 +90,7 @@ def _checked(path: Path, layer: str, fields: Fields, shape: torch.Size) -> Branc
     except KeyError as error:
         raise CorruptWeights(f"{path.stem} lacks {error} of the layer {layer}.") from error
     try:
-        make_branch(_shapes(fields)).delta(shape)
+        make_branch(_to_meta(fields)).weight_delta(shape)
     except RuntimeError as error:
         raise UnsupportedWeights(
             f"{path.stem} does not fit the layer {layer} of this checkpoint: it was made for "
@@ -93,12 +99,12 @@ def _checked(path: Path, layer: str, fields: Fields, shape: torch.Size) -> Branc
     return branch
 
 
-def _shapes(fields: Fields) -> Fields:
+def _to_meta(fields: Fields) -> Fields:
     """Keep of the weights their shapes alone, with which a product costs nothing."""
     return {name: value if name == "alpha" else value.to("meta") for name, value in fields.items()}
 
 
-def make_branch(fields: Mapping[str, Tensor]) -> Branch:
+def make_branch(fields: Mapping[str, Tensor]) -> LoraBranch:
     """Make a branch of a layer's weights.
 
     Raises:
@@ -107,30 +113,30 @@ def make_branch(fields: Mapping[str, Tensor]) -> Branch:
     alpha = float(fields["alpha"]) if "alpha" in fields else None
     if "hada_w1_a" in fields:
         cores = (fields["hada_t1"], fields["hada_t2"]) if "hada_t1" in fields else None
-        return Hadamard(
+        return HadamardBranch(
             (fields["hada_w1_a"], fields["hada_w1_b"]),
             (fields["hada_w2_a"], fields["hada_w2_b"]),
-            _scale(alpha, len(fields["hada_w1_b"])),
+            _alpha_scale(alpha, len(fields["hada_w1_b"])),
             cores,
         )
     if any(name.startswith("lokr_") for name in fields):
-        return _kronecker(fields, alpha)
+        return _make_kronecker(fields, alpha)
     if "diff" in fields:
-        return Difference(fields["diff"])
+        return FullDeltaBranch(fields["diff"])
     down, up = fields["down"], fields["up"]
-    return LowRank(down, up, _scale(alpha, len(down)), fields.get("mid"))
+    return LowRankBranch(down, up, _alpha_scale(alpha, len(down)), fields.get("mid"))
 
 
-def _kronecker(fields: Mapping[str, Tensor], alpha: float | None) -> Kronecker:
+def _make_kronecker(fields: Mapping[str, Tensor], alpha: float | None) -> KroneckerBranch:
     first, second = (
         (fields[name],) if name in fields else (fields[f"{name}_a"], fields[f"{name}_b"])
         for name in ("lokr_w1", "lokr_w2")
     )
     ranks = [len(parts[1]) for parts in (second, first) if len(parts) == 2]
     # Where both are whole there is no rank to set alpha against.
-    scale = _scale(alpha, ranks[0]) if ranks else 1.0
-    return Kronecker(first, second, scale, fields.get("lokr_t2"))
+    scale = _alpha_scale(alpha, ranks[0]) if ranks else 1.0
+    return KroneckerBranch(first, second, scale, fields.get("lokr_t2"))
 
 
-def _scale(alpha: float | None, rank: int) -> float:
+def _alpha_scale(alpha: float | None, rank: int) -> float:
     return 1.0 if alpha is None else alpha / rank

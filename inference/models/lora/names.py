@@ -12,10 +12,10 @@ from inference.models.ldm import UnetNames
 
 #: A layer: the part it is in (`unet`, or the number of the text encoder) and its name there.
 Place = tuple[str, str]
-UNET = "unet"
+UNET_PART = "unet"
 
 #: How a weight's name ends, and what it is of its layer's branch.
-FIELDS = {
+WEIGHT_ENDINGS = {
     ".lora_down.weight": "down",
     ".lora_up.weight": "up",
     ".lora_mid.weight": "mid",
@@ -40,46 +40,46 @@ FIELDS = {
         )
     },
 }
-_PROCESSOR = re.compile(r"\.processor\.to_(q|k|v|out)$")
+_PROCESSOR_PATTERN = re.compile(r"\.processor\.to_(q|k|v|out)$")
 
 
 def split_name(name: str) -> tuple[str, str] | None:
     """Split a weight's name into its layer's and what it is there; None for other weights."""
-    for ending, field in FIELDS.items():
+    for ending, field in WEIGHT_ENDINGS.items():
         if name.endswith(ending):
-            return _layer(name.removesuffix(ending)), field
+            return _modern_layer_name(name.removesuffix(ending)), field
     return None
 
 
-def _layer(name: str) -> str:
+def _modern_layer_name(name: str) -> str:
     """Bring older diffusers names of attention layers into today's form."""
     name = name.removeprefix("base_model.model.")
-    match = _PROCESSOR.search(name)
+    match = _PROCESSOR_PATTERN.search(name)
     if match is None:
         return name
     layer = "to_out.0" if match[1] == "out" else f"to_{match[1]}"
     return f"{name[: match.start()]}.{layer}"
 
 
-def places(unet: Any, texts: tuple[Any, ...]) -> dict[str, Place]:
+def map_layer_names(unet: Any, texts: tuple[Any, ...]) -> dict[str, Place]:
     """Map every name that a file may use for a layer of these parts to the layer."""
-    found: dict[str, Place] = {}
+    places_by_alias: dict[str, Place] = {}
     names = UnetNames(unet.config)
-    for layer in _layers(unet):
+    for layer in _layer_names(unet):
         flat = layer.replace(".", "_")
         for alias in (f"lora_unet_{flat}", f"lycoris_{flat}", f"unet.{layer}", layer):
-            found[alias] = (UNET, layer)
+            places_by_alias[alias] = (UNET_PART, layer)
         try:
-            original = names.original(layer)
+            original = names.original_name(layer)
         except KeyError:
             continue
-        found.setdefault(f"lora_unet_{original.replace('.', '_')}", (UNET, layer))
+        places_by_alias.setdefault(f"lora_unet_{original.replace('.', '_')}", (UNET_PART, layer))
     for number, text in enumerate(texts):
-        for layer in _layers(text):
+        for layer in _layer_names(text):
             bare = layer.removeprefix("text_model.")
             for alias in _text_aliases(bare, number):
-                found[alias] = (str(number), layer)
-    return found
+                places_by_alias[alias] = (str(number), layer)
+    return places_by_alias
 
 
 def _text_aliases(layer: str, number: int) -> Iterator[str]:
@@ -93,7 +93,7 @@ def _text_aliases(layer: str, number: int) -> Iterator[str]:
     yield f"{stem}.{layer}"
 
 
-def _layers(part: Any) -> Iterator[str]:
+def _layer_names(part: Any) -> Iterator[str]:
     for name, module in part.named_modules():
         if isinstance(module, nn.Linear | nn.Conv2d):
             yield name

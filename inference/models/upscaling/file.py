@@ -12,10 +12,10 @@ from torch import Tensor
 
 from inference.models.errors import CorruptWeights, MissingWeights, UnsupportedWeights
 
-PICKLED = frozenset({".pth", ".pt", ".ckpt", ".bin", ".pkl"})
+PICKLE_SUFFIXES = frozenset({".pth", ".pt", ".ckpt", ".bin", ".pkl"})
 
 
-def interpolate(
+def interpolate_states(
     first: dict[str, Tensor], second: dict[str, Tensor], share: float
 ) -> dict[str, Tensor]:
     """Blend two state dicts of one network into float32 arrays; share 0 gives the first.
@@ -32,7 +32,7 @@ def interpolate(
     return {name: torch.lerp(first[name].float(), second[name].float(), share) for name in first}
 
 
-def describe(
+def describe_network(
     state: dict[str, Tensor], name: str, device: torch.device
 ) -> ImageModelDescriptor[torch.nn.Module]:
     """Let spandrel find the architecture of a state dict read from a file of that name."""
@@ -57,7 +57,7 @@ def describe(
 
 def read_state(path: Path) -> dict[str, Tensor]:
     """Read a state dict, refusing every format that could run code."""
-    if path.suffix in PICKLED:
+    if path.suffix in PICKLE_SUFFIXES:
         raise UnsupportedWeights(
             f"{path.name} is a pickle, which can run code when opened. Convert it once with "
             f"`python main.py models import {path.name}`, then use the .safetensors file."

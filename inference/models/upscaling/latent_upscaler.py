@@ -23,13 +23,14 @@ from inference.models.resident import weight_bytes
 from inference.models.upscaling.plan import NetworkTraits
 from inference.models.upscaling.tiles import TileWork
 
-PIPELINE = "LDMSuperResolutionPipeline"
-WEIGHTS = "diffusion_pytorch_model.safetensors"
-PARTS = {"unet": UNet2DModel, "vqvae": VQModel}
-TILE = 64  # pixels a side that a tile adds: the denoiser of others waits for all of its steps
-OVERLAP = 16  # pixels of context around it
-STEPS = 50
-SEED = 0
+LDSR_PIPELINE_CLASS = "LDMSuperResolutionPipeline"
+WEIGHTS_FILE = "diffusion_pytorch_model.safetensors"
+PART_CLASSES = {"unet": UNet2DModel, "vqvae": VQModel}
+#: Pixels a side that a tile adds: the denoiser of others waits for all of its steps.
+TILE_PIXELS = 64
+OVERLAP_PIXELS = 16  # pixels of context around it
+DENOISING_STEPS = 50
+NOISE_SEED = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,27 +43,27 @@ class LatentUpscaler:
     device: torch.device
     dtype: torch.dtype
     scale: int
-    steps: int = STEPS
+    steps: int = DENOISING_STEPS
 
     @property
     def nbytes(self) -> int:
         """Bytes of its weights."""
         return weight_bytes(self.unet, self.vqvae)
 
-    def traits(self, key: str) -> NetworkTraits:
+    def network_traits(self, key: str) -> NetworkTraits:
         """Tell a plan what it must know, under the key by which the network is found again."""
-        return NetworkTraits(key, self.scale, TILE, OVERLAP, exact=False)
+        return NetworkTraits(key, self.scale, TILE_PIXELS, OVERLAP_PIXELS, exact=False)
 
-    def work(self, works: Sequence[TileWork]) -> list[Tensor]:
+    def process_tiles(self, works: Sequence[TileWork]) -> list[Tensor]:
         """Enlarge tiles of one shape in one call.
 
         Raises:
             BrokenOutput: the networks gave NaN or infinity in float32 too.
         """
-        return list(self.run(torch.stack([each.tile for each in works])))
+        return list(self.enlarge_tiles(torch.stack([tile_work.tile for tile_work in works])))
 
     @torch.inference_mode()
-    def run(self, tiles: Tensor) -> Tensor:
+    def enlarge_tiles(self, tiles: Tensor) -> Tensor:
         """Take [B, 3, h, w], return [B, 3, h·scale, w·scale], both float32 in 0..1.
 
         Every tile starts from the same noise, so that neighbours agree where they overlap.
@@ -70,20 +71,22 @@ class LatentUpscaler:
         Raises:
             BrokenOutput: the networks gave NaN or infinity in float32 too.
         """
-        output = self._denoised(tiles, self.dtype)
+        output = self._denoise_tiles(tiles, self.dtype)
         if self.dtype is not torch.float32 and not bool(torch.isfinite(output).all()):
             for part in (self.unet, self.vqvae):
                 part.float()
-            output = self._denoised(tiles, torch.float32)
+            output = self._denoise_tiles(tiles, torch.float32)
             for part in (self.unet, self.vqvae):
                 part.to(self.dtype)
         if not bool(torch.isfinite(output).all()):
             raise BrokenOutput("The upscaler gave numbers that are no picture; use another model.")
         return output
 
-    def _denoised(self, tiles: Tensor, dtype: torch.dtype) -> Tensor:
+    def _denoise_tiles(self, tiles: Tensor, dtype: torch.dtype) -> Tensor:
         small = (tiles * 2 - 1).to(self.device, dtype)
-        noise = torch.randn(1, *small.shape[1:], generator=torch.Generator().manual_seed(SEED))
+        noise = torch.randn(
+            1, *small.shape[1:], generator=torch.Generator().manual_seed(NOISE_SEED)
+        )
         latent = noise.to(self.device, dtype).repeat(len(small), 1, 1, 1)
         self.scheduler.set_timesteps(self.steps)
         for moment in self.scheduler.timesteps:
@@ -99,7 +102,7 @@ def is_latent_upscaler(folder: Path) -> bool:
         index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return isinstance(index, dict) and index.get("_class_name") == PIPELINE
+    return isinstance(index, dict) and index.get("_class_name") == LDSR_PIPELINE_CLASS
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -108,11 +111,12 @@ def weight_files(folder: Path) -> list[Path]:
     Raises:
         MissingWeights: one of them is not there, or only as a pickle.
     """
-    files = [folder / part / WEIGHTS for part in PARTS]
+    files = [folder / part / WEIGHTS_FILE for part in PART_CLASSES]
     for file in files:
         if not file.is_file():
             raise MissingWeights(
-                f"{folder.name} lacks {file.parent.name}/{WEIGHTS}. Easel reads safetensors only."
+                f"{folder.name} lacks {file.parent.name}/{WEIGHTS_FILE}. Easel reads safetensors "
+                "only."
             )
     return files
 
@@ -127,17 +131,17 @@ def load_latent_upscaler(
         CorruptWeights: they cannot be read.
     """
     weight_files(folder)
-    chosen = dtype or choose_dtype("auto", device)
+    weights_dtype = dtype or choose_dtype("auto", device)
     try:
         unet, vqvae = (
             kind.from_pretrained(
                 str(folder / part),
-                torch_dtype=chosen,
+                torch_dtype=weights_dtype,
                 use_safetensors=True,
                 local_files_only=True,
                 low_cpu_mem_usage=False,
             )
-            for part, kind in PARTS.items()
+            for part, kind in PART_CLASSES.items()
         )
         # DDIM, whatever the folder names: it adds no noise of its own, so tiles stay comparable.
         scheduler = DDIMScheduler.from_pretrained(
@@ -148,4 +152,4 @@ def load_latent_upscaler(
     for part in (unet, vqvae):
         part.to(device).requires_grad_(False).eval()
     scale = 2 ** (len(vqvae.config.block_out_channels) - 1)
-    return LatentUpscaler(unet, vqvae, scheduler, device, chosen, scale)
+    return LatentUpscaler(unet, vqvae, scheduler, device, weights_dtype, scale)

@@ -19,14 +19,14 @@ from inference.models.errors import CorruptWeights, UnsupportedWeights
 
 Array = npt.NDArray[Any]
 
-MAGIC = 7767517
-FLOAT16 = 0x01306B47
-FLOAT32 = 0x0002C056
-INT8 = 0x000D4B38
+NCNN_MAGIC = 7767517
+FLOAT16_FLAG = 0x01306B47
+FLOAT32_FLAG = 0x0002C056
+INT8_FLAG = 0x000D4B38
 TABLE_LENGTH = 256
 ARRAY_KEY = -23300
 
-WEIGHTLESS = frozenset(
+WEIGHTLESS_LAYER_TYPES = frozenset(
     {
         "BinaryOp",
         "Concat",
@@ -42,10 +42,10 @@ WEIGHTLESS = frozenset(
 
 
 @dataclass(frozen=True)
-class Layer:
+class NcnnLayer:
     """One line of the graph: what the layer is and its whole-number options by key."""
 
-    kind: str
+    layer_type: str
     name: str
     options: dict[int, int]
 
@@ -59,19 +59,19 @@ class LayerWeights:
     `bias` is [out] float32, or None.
     """
 
-    layer: Layer
+    layer: NcnnLayer
     weight: Array
     bias: Array | None
 
 
-class Blocks:
+class WeightStream:
     """Hands out the weight file block by block and notices its end."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._position = 0
 
-    def take(self, count: int, dtype: str, owner: str) -> Array:
+    def take_array(self, count: int, dtype: str, owner: str) -> Array:
         """Return the next `count` numbers as a read-only [count] array; then skip to four bytes.
 
         Raises:
@@ -87,68 +87,70 @@ class Blocks:
         self._position += size + -size % 4
         return block
 
-    def left(self) -> int:
+    def bytes_left(self) -> int:
         """Count the bytes that nobody has taken."""
         return max(0, len(self._data) - self._position)
 
 
-def read_graph(text: str) -> tuple[Layer, ...]:
+def read_graph(text: str) -> tuple[NcnnLayer, ...]:
     """Parse a .param file into its layers, in order.
 
     Raises:
         CorruptWeights: it is no such file, or its layer count is off.
     """
     lines = [line for line in text.splitlines() if line.strip()]
-    if not lines or lines[0].strip() != str(MAGIC):
-        raise CorruptWeights(f"This is no ncnn graph: its first line is not {MAGIC}.")
+    if not lines or lines[0].strip() != str(NCNN_MAGIC):
+        raise CorruptWeights(f"This is no ncnn graph: its first line is not {NCNN_MAGIC}.")
     try:
-        promised = int(lines[1].split()[0])
-        layers = tuple(_layer(line) for line in lines[2:])
+        layer_count = int(lines[1].split()[0])
+        layers = tuple(_parse_layer(line) for line in lines[2:])
     except (IndexError, ValueError) as error:
         raise CorruptWeights(f"The ncnn graph cannot be read: {error}.") from error
-    if promised != len(layers):
+    if layer_count != len(layers):
         raise CorruptWeights(
-            f"The ncnn graph promises {promised} layers and holds {len(layers)}. "
+            f"The ncnn graph promises {layer_count} layers and holds {len(layers)}. "
             "Fetch the file again."
         )
     return layers
 
 
-def read_weights(layers: tuple[Layer, ...], data: bytes) -> list[LayerWeights]:
+def read_weights(layers: tuple[NcnnLayer, ...], data: bytes) -> list[LayerWeights]:
     """Deal a .bin file out to the layers that own weights, in the graph's order.
 
     Raises:
         UnsupportedWeights: a layer type or a number format that is not read here.
         CorruptWeights: the file is shorter or longer than the graph wants.
     """
-    blocks = Blocks(data)
-    weights = list(_deal(layers, blocks))
-    if blocks.left():
+    blocks = WeightStream(data)
+    weights = list(_read_layer_weights(layers, blocks))
+    if blocks.bytes_left():
         raise CorruptWeights(
-            f"{blocks.left()} bytes are left over after the last layer: "
+            f"{blocks.bytes_left()} bytes are left over after the last layer: "
             "the weights belong to another graph."
         )
     return weights
 
 
-def _deal(layers: tuple[Layer, ...], blocks: Blocks) -> Iterator[LayerWeights]:
+def _read_layer_weights(
+    layers: tuple[NcnnLayer, ...], blocks: WeightStream
+) -> Iterator[LayerWeights]:
     for layer in layers:
-        if layer.kind in WEIGHTLESS:
+        if layer.layer_type in WEIGHTLESS_LAYER_TYPES:
             continue
-        if layer.kind == "PReLU":
-            slopes = blocks.take(layer.options[0], "<f4", layer.name)
+        if layer.layer_type == "PReLU":
+            slopes = blocks.take_array(layer.options[0], "<f4", layer.name)
             yield LayerWeights(layer, slopes, None)
-        elif layer.kind in ("Convolution", "Deconvolution", "InnerProduct"):
-            yield _matrix(layer, blocks)
+        elif layer.layer_type in ("Convolution", "Deconvolution", "InnerProduct"):
+            yield _read_matrix_layer(layer, blocks)
         else:
             raise UnsupportedWeights(
-                f"Layers of type {layer.kind} ({layer.name}) are not read from ncnn files."
+                f"Layers of type {layer.layer_type} ({layer.name}) are not read from ncnn files."
             )
 
 
-def _matrix(layer: Layer, blocks: Blocks) -> LayerWeights:
+def _read_matrix_layer(layer: NcnnLayer, blocks: WeightStream) -> LayerWeights:
     """Take one convolution-like layer: its flagged weights, then its bias where it has one."""
-    inner = layer.kind == "InnerProduct"
+    inner = layer.layer_type == "InnerProduct"
     outputs, count = layer.options[0], layer.options[2 if inner else 6]
     width = 1 if inner else layer.options[1]
     height = 1 if inner else layer.options.get(11, width)
@@ -157,34 +159,34 @@ def _matrix(layer: Layer, blocks: Blocks) -> LayerWeights:
             f"Layer {layer.name} has {count} weights, no multiple of {outputs}×{height}×{width}."
         )
     shape = (outputs, count // (outputs * width * height), height, width)
-    weight = _flagged(count, layer.name, blocks).reshape(shape)
-    if layer.kind == "Deconvolution":
+    weight = _read_flagged_weights(count, layer.name, blocks).reshape(shape)
+    if layer.layer_type == "Deconvolution":
         weight = weight.transpose(1, 0, 2, 3)
     has_bias = layer.options.get(1 if inner else 5, 0)
-    bias = blocks.take(outputs, "<f4", layer.name) if has_bias else None
+    bias = blocks.take_array(outputs, "<f4", layer.name) if has_bias else None
     return LayerWeights(layer, weight, bias)
 
 
-def _flagged(count: int, owner: str, blocks: Blocks) -> Array:
+def _read_flagged_weights(count: int, owner: str, blocks: WeightStream) -> Array:
     """Take `count` weights in the format that their four-byte flag names: [count] f16 or f32."""
-    flag = int(blocks.take(1, "<u4", owner)[0])
-    if flag == FLOAT16:
-        return blocks.take(count, "<f2", owner)
-    if flag in (0, FLOAT32):
-        return blocks.take(count, "<f4", owner)
-    if flag == INT8:
+    flag = int(blocks.take_array(1, "<u4", owner)[0])
+    if flag == FLOAT16_FLAG:
+        return blocks.take_array(count, "<f2", owner)
+    if flag in (0, FLOAT32_FLAG):
+        return blocks.take_array(count, "<f4", owner)
+    if flag == INT8_FLAG:
         raise UnsupportedWeights(
             f"Layer {owner} is stored in 8-bit integers; use the float16 or float32 file."
         )
-    table = blocks.take(TABLE_LENGTH, "<f4", owner)
-    return table[blocks.take(count, "<u1", owner)]
+    table = blocks.take_array(TABLE_LENGTH, "<f4", owner)
+    return table[blocks.take_array(count, "<u1", owner)]
 
 
-def _layer(line: str) -> Layer:
-    kind, name, inputs, outputs, *rest = line.split()
-    pairs = (item.split("=", 1) for item in rest[int(inputs) + int(outputs) :])
+def _parse_layer(line: str) -> NcnnLayer:
+    kind, name, inputs, outputs, *fields = line.split()
+    pairs = (item.split("=", 1) for item in fields[int(inputs) + int(outputs) :])
     options = {int(key): value for key, value in pairs}
-    return Layer(kind, name, {k: int(v) for k, v in options.items() if _is_whole(k, v)})
+    return NcnnLayer(kind, name, {k: int(v) for k, v in options.items() if _is_whole(k, v)})
 
 
 def _is_whole(key: int, value: str) -> bool:

@@ -9,9 +9,9 @@ from inference.models.upscaling.tiles import plan_tiles
 
 Size = tuple[int, int]
 
-SMALLEST_FACTOR = 1.0
-LARGEST_FACTOR = 8.0
-MOST_PASSES = 3  # with a 2× network, what the largest factor takes
+MIN_SCALE_FACTOR = 1.0
+MAX_SCALE_FACTOR = 8.0
+MAX_PASSES = 3  # with a 2× network, what the largest factor takes
 
 
 class Resampler(Enum):
@@ -45,18 +45,18 @@ Method = NetworkTraits | Resampler
 
 
 @dataclass(frozen=True)
-class By:
+class ScaleBy:
     """Enlarge each side by a factor of 1 to 8, in hundredths; 1 restores at unchanged size."""
 
     factor: float
 
     def __post_init__(self) -> None:
-        if not SMALLEST_FACTOR <= self.factor <= LARGEST_FACTOR:
+        if not MIN_SCALE_FACTOR <= self.factor <= MAX_SCALE_FACTOR:
             raise ValueError(f"The factor must be from 1 to 8, not {self.factor:g}.")
 
 
 @dataclass(frozen=True)
-class To:
+class ScaleTo:
     """Cover a size, keeping the picture's shape; `crop` cuts what sticks out, evenly."""
 
     width: int
@@ -73,7 +73,7 @@ class UpscalePlan:
     """One upscale of one picture."""
 
     upscaler: Method
-    aim: By | To
+    target: ScaleBy | ScaleTo
     second: Method | None = None
     """An upscaler whose result is laid over the first one's."""
     visibility: float = 0.0
@@ -89,7 +89,7 @@ class UpscalePlan:
         if self.longest_side is not None and self.longest_side < 1:
             raise ValueError(f"The longest side must be positive, not {self.longest_side}.")
 
-    def layers(self) -> tuple[tuple[Method, float], ...]:
+    def weighted_methods(self) -> tuple[tuple[Method, float], ...]:
         """Return the upscalers that show, each with its share of the result."""
         if self.second is None or self.visibility == 0:
             return ((self.upscaler, 1.0),)
@@ -101,29 +101,38 @@ class UpscalePlan:
 def scaled_size(size: Size, plan: UpscalePlan) -> Size:
     """Return the size to enlarge to, before any cropping; both sides at least 1."""
     width, height = size
-    aim = plan.aim
-    if isinstance(aim, By):
-        hundredths = round(aim.factor * 100)
-        scaled = (_rounded(width * hundredths, 100), _rounded(height * hundredths, 100))
-    elif aim.width * height >= aim.height * width:
-        scaled = (aim.width, max(aim.height, _rounded(height * aim.width, width)))
+    scale_target = plan.target
+    if isinstance(scale_target, ScaleBy):
+        hundredths = round(scale_target.factor * 100)
+        enlarged_size = (
+            _divide_rounded(width * hundredths, 100),
+            _divide_rounded(height * hundredths, 100),
+        )
+    elif scale_target.width * height >= scale_target.height * width:
+        enlarged_size = (
+            scale_target.width,
+            max(scale_target.height, _divide_rounded(height * scale_target.width, width)),
+        )
     else:
-        scaled = (max(aim.width, _rounded(width * aim.height, height)), aim.height)
-    longest = max(scaled)
+        enlarged_size = (
+            max(scale_target.width, _divide_rounded(width * scale_target.height, height)),
+            scale_target.height,
+        )
+    longest = max(enlarged_size)
     if plan.longest_side is None or longest <= plan.longest_side:
-        return scaled
+        return enlarged_size
     return (
-        _rounded(scaled[0] * plan.longest_side, longest),
-        _rounded(scaled[1] * plan.longest_side, longest),
+        _divide_rounded(enlarged_size[0] * plan.longest_side, longest),
+        _divide_rounded(enlarged_size[1] * plan.longest_side, longest),
     )
 
 
 def final_size(size: Size, plan: UpscalePlan) -> Size:
     """Return the size of the result."""
-    scaled = scaled_size(size, plan)
-    if isinstance(plan.aim, By) or not plan.aim.crop:
-        return scaled
-    return (min(plan.aim.width, scaled[0]), min(plan.aim.height, scaled[1]))
+    enlarged_size = scaled_size(size, plan)
+    if isinstance(plan.target, ScaleBy) or not plan.target.crop:
+        return enlarged_size
+    return (min(plan.target.width, enlarged_size[0]), min(plan.target.height, enlarged_size[1]))
 
 
 def pass_sizes(size: Size, plan: UpscalePlan, network: NetworkTraits) -> list[Size]:
@@ -136,9 +145,9 @@ def pass_sizes(size: Size, plan: UpscalePlan, network: NetworkTraits) -> list[Si
     if target[0] < size[0] or target[1] < size[1]:
         return []
     sizes = [size]
-    while network.scale > 1 and len(sizes) < MOST_PASSES:
-        reached = network.scale ** len(sizes)
-        current = (size[0] * reached, size[1] * reached)
+    while network.scale > 1 and len(sizes) < MAX_PASSES:
+        total_scale = network.scale ** len(sizes)
+        current = (size[0] * total_scale, size[1] * total_scale)
         if current[0] >= target[0] and current[1] >= target[1]:
             break
         sizes.append(current)
@@ -148,26 +157,30 @@ def pass_sizes(size: Size, plan: UpscalePlan, network: NetworkTraits) -> list[Si
 def is_tiled(size: Size, plan: UpscalePlan, network: NetworkTraits) -> bool:
     """Say whether some pass of a network takes more than one tile."""
     largest = network.tile + 2 * network.overlap
-    return any(max(before) > largest for before in pass_sizes(size, plan, network))
+    return any(max(pass_size) > largest for pass_size in pass_sizes(size, plan, network))
 
 
 def largest_size(size: Size, plan: UpscalePlan) -> Size:
     """Return the largest picture that the plan makes on its way, for checks against a ceiling."""
     sizes = [scaled_size(size, plan)]
-    for method, _ in plan.layers():
+    for method, _ in plan.weighted_methods():
         if isinstance(method, NetworkTraits):
-            before = pass_sizes(size, plan, method)
-            sizes += [(width * method.scale, height * method.scale) for width, height in before]
+            input_sizes = pass_sizes(size, plan, method)
+            sizes += [
+                (width * method.scale, height * method.scale) for width, height in input_sizes
+            ]
     return max(sizes, key=lambda each: each[0] * each[1])
 
 
 def count_tiles(size: Size, plan: UpscalePlan, *, transparent: bool = False) -> int:
     """Count the tiles that the plan will run, for prices and progress."""
-    networks = [method for method, _ in plan.layers() if isinstance(method, NetworkTraits)]
+    networks = [
+        method for method, _ in plan.weighted_methods() if isinstance(method, NetworkTraits)
+    ]
     counts = [
-        _count_once(before, network)
+        _count_once(pass_size, network)
         for network in networks
-        for before in pass_sizes(size, plan, network)
+        for pass_size in pass_sizes(size, plan, network)
     ]
     return sum(counts) * (2 if transparent and plan.alpha_by_network else 1)
 
@@ -178,6 +191,6 @@ def _count_once(size: Size, network: NetworkTraits) -> int:
     return tiles * (1 + network.surveys) if tiles > 1 else tiles
 
 
-def _rounded(numerator: int, denominator: int) -> int:
+def _divide_rounded(numerator: int, denominator: int) -> int:
     """Divide, round halves up, and keep at least 1."""
     return max(1, (2 * numerator + denominator) // (2 * denominator))

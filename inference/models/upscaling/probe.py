@@ -11,16 +11,16 @@ from torch import Tensor
 
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 #: The shorter formats.
-SHORT: dict[str, torch.dtype] = {"bfloat16": torch.bfloat16, "float16": torch.float16}
+SHORT_DTYPES: dict[str, torch.dtype] = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 PROBE_SIDE = 64  # pixels
 PROBE_RUNS = 2
 SPEED_MARGIN = 0.8  # a shorter format must take at most this share of float32's time
-PROBE_PSNR = 40.0  # decibels; some transformers fall apart in bfloat16 though they claim it
+MIN_PROBE_PSNR_DB = 40.0  # decibels; some transformers fall apart in bfloat16 though they claim it
 
 
 @torch.inference_mode()
-def forward(
+def forward_clamped(
     descriptor: ImageModelDescriptor[torch.nn.Module], batch: Tensor, dtype: torch.dtype | None
 ) -> Tensor:
     """Run [B, 3, h, w] float32 and return [B, 3, h·scale, w·scale] float32, clamped to 0..1."""
@@ -38,30 +38,32 @@ def choose_precision(
     """
     able = {"bfloat16": descriptor.supports_bfloat16, "float16": descriptor.supports_half}
     if precision != "auto":
-        return SHORT[precision] if able.get(precision) else None
-    tried = [name for name in SHORT if able[name] and (name, device.type) != ("float16", "cpu")]
-    if not tried:
+        return SHORT_DTYPES[precision] if able.get(precision) else None
+    candidates = [
+        name for name in SHORT_DTYPES if able[name] and (name, device.type) != ("float16", "cpu")
+    ]
+    if not candidates:
         return None
     tile = probe_tile(device)
-    plain, least = timed(descriptor, tile, None)
-    least *= SPEED_MARGIN
-    chosen = None
-    for dtype in (SHORT[name] for name in tried):
-        found, seconds = timed(descriptor, tile, dtype)
-        if seconds <= least and psnr(found, plain) >= PROBE_PSNR:
-            chosen, least = dtype, seconds
-    return chosen
+    plain, max_seconds = time_forward(descriptor, tile, None)
+    max_seconds *= SPEED_MARGIN
+    chosen_dtype = None
+    for dtype in (SHORT_DTYPES[name] for name in candidates):
+        output, seconds = time_forward(descriptor, tile, dtype)
+        if seconds <= max_seconds and psnr(output, plain) >= MIN_PROBE_PSNR_DB:
+            chosen_dtype, max_seconds = dtype, seconds
+    return chosen_dtype
 
 
-def psnr(found: Tensor, expected: Tensor) -> float:
+def psnr(output: Tensor, reference: Tensor) -> float:
     """Return two pictures' peak signal-to-noise ratio in decibels, for 0..1; NaN gives −inf."""
-    error = float((found.double() - expected.double()).square().mean())
+    error = float((output.double() - reference.double()).square().mean())
     if error != error:
         return float("-inf")
     return float("inf") if error == 0 else -10 * float(torch.tensor(error).log10())
 
 
-def timed(
+def time_forward(
     descriptor: ImageModelDescriptor[torch.nn.Module], tile: Tensor, dtype: torch.dtype | None
 ) -> tuple[Tensor, float]:
     """Return the output and the least time in seconds of a few runs after a warm-up.
@@ -69,12 +71,12 @@ def timed(
     On a CPU it is processor time: a busy machine must not decide.
     """
     clock = time.process_time if tile.device.type == "cpu" else time.perf_counter
-    output = forward(descriptor, tile, dtype)
+    output = forward_clamped(descriptor, tile, dtype)
     times = []
     for _ in range(PROBE_RUNS):
         wait_for(tile.device)
         begin = clock()
-        output = forward(descriptor, tile, dtype)
+        output = forward_clamped(descriptor, tile, dtype)
         wait_for(tile.device)
         times.append(clock() - begin)
     return output, min(times)

@@ -26,7 +26,7 @@ SIDE_STEP = 32  # pixels; sides on this grid let tiles of different pictures sha
 
 
 @dataclass(frozen=True)
-class Span:
+class TileAxis:
     """One axis of a tile."""
 
     start: int
@@ -40,20 +40,20 @@ class Span:
     tail: tuple[int, int]
     """Where it hands over to the next one; the picture's end where there is none."""
 
-    def weights(self, scale: int) -> Floats:
+    def blend_weights(self, scale: int) -> Floats:
         """Return the tile's share of each kept enlarged pixel: [(tail end − head begin)·scale]."""
         centres = (np.arange(self.head[0] * scale, self.tail[1] * scale) + 0.5) / scale
-        share = _rise(centres, self.head) - _rise(centres, self.tail)
+        share = _linear_ramp(centres, self.head) - _linear_ramp(centres, self.tail)
         return share.astype(np.float32)
 
     @property
-    def own(self) -> tuple[float, float]:
+    def own_range(self) -> tuple[float, float]:
         """The part of the tile up to the middles of what it shares with its neighbours."""
         begin, end = sum(self.head) / 2 - self.start, sum(self.tail) / 2 - self.start
         first, last = self.head == (0, 0), end == self.length
         return (-math.inf if first else begin, math.inf if last else end)
 
-    def kept(self, scale: int) -> slice:
+    def output_slice(self, scale: int) -> slice:
         """Return the part of the enlarged tile that enters the picture."""
         return slice((self.head[0] - self.start) * scale, (self.tail[1] - self.start) * scale)
 
@@ -62,16 +62,16 @@ class Span:
 class TileBox:
     """One tile's place: all tiles of a plan have the same padded shape."""
 
-    across: Span
-    down: Span
+    across: TileAxis
+    down: TileAxis
 
     @property
-    def own(self) -> Region:
+    def own_region(self) -> TileRegion:
         """The part of the tile that no other tile of the plan owns."""
-        return Region(*self.down.own, *self.across.own)
+        return TileRegion(*self.down.own_range, *self.across.own_range)
 
 
-class Region(NamedTuple):
+class TileRegion(NamedTuple):
     """A part of a tile in its own pixels; infinite where it goes on beyond the tile."""
 
     top: float
@@ -88,16 +88,16 @@ class TileWork:
     """The network's key, as the plan names it."""
     tile: Tensor
     """[3, h, w] float32 in 0..1 on the CPU; all tiles of one yield have one shape."""
-    survey: Region | None = None
+    survey: TileRegion | None = None
     """Asks for what the network averages next over this part, [2, C], instead of a picture."""
     averages: Tensor | None = None
     """What it averages over the whole picture, as far as known, [C] float32."""
 
     @property
-    def group(self) -> Hashable:
+    def batch_key(self) -> Hashable:
         """What tiles have in common that may share a call."""
-        known = 0 if self.averages is None else len(self.averages)
-        return (tuple(self.tile.shape), self.survey is not None, known)
+        average_count = 0 if self.averages is None else len(self.averages)
+        return (tuple(self.tile.shape), self.survey is not None, average_count)
 
 
 def plan_tiles(
@@ -124,12 +124,12 @@ def plan_tiles(
         )
     columns = split_axis(width, tile, overlap, feather=feather, full=full)
     rows = split_axis(height, tile, overlap, feather=feather, full=full)
-    return tuple(TileBox(across, down) for down in rows for across in columns)
+    return tuple(TileBox(column, row) for row in rows for column in columns)
 
 
 def split_axis(
     length: int, tile: int, overlap: int, *, feather: bool, full: bool = False
-) -> tuple[Span, ...]:
+) -> tuple[TileAxis, ...]:
     """Split one axis evenly into as few spans as the largest side allows."""
     largest = tile + 2 * overlap
     count = 1 if length <= largest else -(-(length - 2 * overlap) // tile)
@@ -138,33 +138,37 @@ def split_axis(
     if full and count > 1:
         side = largest
     if count == 1:
-        return (Span(0, length, max(side, length), (0, 0), (length, length)),)
+        return (TileAxis(0, length, max(side, length), (0, 0), (length, length)),)
     starts = [index * (length - side) // (count - 1) for index in range(count)]
-    stride = min(after - before for before, after in pairwise(starts))
+    stride = min(next_start - previous_start for previous_start, next_start in pairwise(starts))
     reach = min(overlap, stride // 2) if feather else 0
-    middles = [(before + side + after) // 2 for before, after in pairwise(starts)]
+    middles = [
+        (previous_start + side + next_start) // 2 for previous_start, next_start in pairwise(starts)
+    ]
     zones = [(0, 0), *((m - reach, m + reach) for m in middles), (length, length)]
     return tuple(
-        Span(start, side, side, head, tail)
+        TileAxis(start, side, side, head, tail)
         for start, (head, tail) in zip(starts, pairwise(zones), strict=True)
     )
 
 
-def cut_tile(picture: Bytes, box: TileBox) -> Tensor:
+def cut_tile(image: Bytes, box: TileBox) -> Tensor:
     """Cut one tile out of a picture.
 
     `picture` is [H, W, 3] uint8; the tile is [3, h, w] float32 in 0..1, its right and bottom
     mirrored where the picture is smaller than the tile.
     """
-    across, down = box.across, box.down
-    part = picture[down.start : down.start + down.length, across.start :][:, : across.length]
-    missing = ((0, down.padded - down.length), (0, across.padded - across.length), (0, 0))
-    if any(after for _, after in missing):
+    x_axis, y_axis = box.across, box.down
+    part = image[y_axis.start : y_axis.start + y_axis.length, x_axis.start :][:, : x_axis.length]
+    missing = ((0, y_axis.padded - y_axis.length), (0, x_axis.padded - x_axis.length), (0, 0))
+    if any(pad_after for _, pad_after in missing):
         part = np.pad(part, missing, mode="reflect")
     return torch.from_numpy(part.transpose(2, 0, 1).astype(np.float32) / 255)
 
 
-def _rise(positions: npt.NDArray[np.float64], zone: tuple[int, int]) -> npt.NDArray[np.float64]:
+def _linear_ramp(
+    positions: npt.NDArray[np.float64], zone: tuple[int, int]
+) -> npt.NDArray[np.float64]:
     """Climb linearly from 0 to 1 across a zone; step where it is empty."""
     begin, end = zone
     if begin == end:

@@ -22,13 +22,13 @@ from inference.models.upscaling.plan import (
     pass_sizes,
     scaled_size,
 )
-from inference.models.upscaling.stitcher import Stitcher
+from inference.models.upscaling.stitcher import TileCompositor
 from inference.models.upscaling.tiles import Bytes, TileBox, TileWork, cut_tile, plan_tiles
 from inference.models.upscaling.transparency import bound_transparency, split_transparency
 
-TOGETHER = 4  # tiles asked for at once, unless the driver wants another number
+TILES_PER_REQUEST = 4  # tiles asked for at once, unless the driver wants another number
 
-FILTERS = {
+RESAMPLING_FILTERS = {
     Resampler.LANCZOS: Image.Resampling.LANCZOS,
     Resampler.NEAREST: Image.Resampling.NEAREST,
 }
@@ -37,8 +37,8 @@ FILTERS = {
 Tiles = Generator[list[TileWork], list[Tensor], Bytes]
 
 
-def upscale(
-    picture: Image.Image, plan: UpscalePlan, together: int = TOGETHER
+def upscale_image(
+    image: Image.Image, plan: UpscalePlan, max_tiles: int = TILES_PER_REQUEST
 ) -> Generator[list[TileWork], list[Tensor], Image.Image]:
     """Upscale an RGB or RGBA picture.
 
@@ -50,15 +50,15 @@ def upscale(
     Raises:
         ValueError: the picture has another mode, or a result another shape.
     """
-    size = picture.size
-    colour, alpha = split_transparency(picture)
-    enlarged = Image.fromarray((yield from _layered(colour, plan, together)))
-    if picture.mode == "RGBA":
-        enlarged.putalpha((yield from _alpha(alpha, size, plan, together)))
-    return _cropped(enlarged, final_size(size, plan))
+    size = image.size
+    colour, alpha = split_transparency(image)
+    enlarged_image = Image.fromarray((yield from _enlarge_blended(colour, plan, max_tiles)))
+    if image.mode == "RGBA":
+        enlarged_image.putalpha((yield from _enlarge_alpha(alpha, size, plan, max_tiles)))
+    return _crop_centre(enlarged_image, final_size(size, plan))
 
 
-def drive(
+def drive_upscale(
     work: Generator[list[TileWork], list[Tensor], Image.Image],
     run: Callable[[list[TileWork]], list[Tensor]],
 ) -> Image.Image:
@@ -66,15 +66,15 @@ def drive(
     results: list[Tensor] | None = None
     while True:
         try:
-            asked = next(work) if results is None else work.send(results)
+            tile_works = next(work) if results is None else work.send(results)
         except StopIteration as stop:
-            picture: Image.Image = stop.value
-            return picture
-        results = run(asked)
+            image: Image.Image = stop.value
+            return image
+        results = run(tile_works)
 
 
-def _alpha(
-    alpha: Bytes | None, size: Size, plan: UpscalePlan, together: int
+def _enlarge_alpha(
+    alpha: Bytes | None, size: Size, plan: UpscalePlan, max_tiles: int
 ) -> Generator[list[TileWork], list[Tensor], Image.Image]:
     """Enlarge [H, W] uint8 transparency to the plan's size; None means all opaque."""
     target = scaled_size(size, plan)
@@ -83,16 +83,16 @@ def _alpha(
     if not plan.alpha_by_network:
         return Image.fromarray(alpha).resize(target, Image.Resampling.LANCZOS)
     grey = np.repeat(alpha[..., None], 3, axis=2)
-    enlarged = yield from _layered(grey, plan, together)
-    return bound_transparency(Image.fromarray(enlarged).convert("L"), alpha)
+    enlarged_grey = yield from _enlarge_blended(grey, plan, max_tiles)
+    return bound_transparency(Image.fromarray(enlarged_grey).convert("L"), alpha)
 
 
-def _layered(pixels: Bytes, plan: UpscalePlan, together: int) -> Tiles:
+def _enlarge_blended(pixels: Bytes, plan: UpscalePlan, max_tiles: int) -> Tiles:
     """Enlarge [H, W, 3] by each upscaler of the plan and blend their results."""
     results = []
     shares = []
-    for method, share in plan.layers():
-        results.append((yield from _enlarged(pixels, plan, method, together)))
+    for method, share in plan.weighted_methods():
+        results.append((yield from _enlarge_by_method(pixels, plan, method, max_tiles)))
         shares.append(share)
     if len(results) == 1:
         return results[0]
@@ -100,20 +100,20 @@ def _layered(pixels: Bytes, plan: UpscalePlan, together: int) -> Tiles:
     return np.asarray(Image.blend(first, second, shares[1]))
 
 
-def _enlarged(
-    pixels: Bytes, plan: UpscalePlan, method: NetworkTraits | Resampler, together: int
+def _enlarge_by_method(
+    pixels: Bytes, plan: UpscalePlan, method: NetworkTraits | Resampler, max_tiles: int
 ) -> Tiles:
     """Enlarge [H, W, 3] uint8 to the plan's size, in passes where a network does it."""
     size = (pixels.shape[1], pixels.shape[0])
     target = scaled_size(size, plan)
     if isinstance(method, Resampler):
-        return _resized(pixels, target, FILTERS[method])
+        return _resize_pixels(pixels, target, RESAMPLING_FILTERS[method])
     for _ in pass_sizes(size, plan, method):
-        pixels = yield from _one_pass(pixels, method, together)
-    return _resized(pixels, target, Image.Resampling.LANCZOS)
+        pixels = yield from _run_pass(pixels, method, max_tiles)
+    return _resize_pixels(pixels, target, Image.Resampling.LANCZOS)
 
 
-def _one_pass(pixels: Bytes, network: NetworkTraits, together: int) -> Tiles:
+def _run_pass(pixels: Bytes, network: NetworkTraits, max_tiles: int) -> Tiles:
     """Send [H, W, 3] uint8 through a network once, tile by tile."""
     height, width = pixels.shape[:2]
     boxes = plan_tiles(
@@ -124,49 +124,52 @@ def _one_pass(pixels: Bytes, network: NetworkTraits, together: int) -> Tiles:
         feather=not network.exact,
         full=network.full,
     )
-    stitcher = Stitcher(boxes, network.scale)
+    stitcher = TileCompositor(boxes, network.scale)
     averages: Tensor | None = None
     for _ in range(network.surveys if len(boxes) > 1 else 0):
-        averages = yield from _surveyed(pixels, boxes, network.key, averages, together)
-    for some in _groups(boxes, together):
+        averages = yield from _survey_averages(pixels, boxes, network.key, averages, max_tiles)
+    for batch_boxes in _batch_boxes(boxes, max_tiles):
         results = yield [
-            TileWork(network.key, cut_tile(pixels, box), averages=averages) for box in some
+            TileWork(network.key, cut_tile(pixels, box), averages=averages) for box in batch_boxes
         ]
-        for box, result in zip(some, results, strict=True):
-            stitcher.add(box, result)
-    return stitcher.picture()
+        for box, result in zip(batch_boxes, results, strict=True):
+            stitcher.add_tile(box, result)
+    return stitcher.finished_image()
 
 
-def _surveyed(
+def _survey_averages(
     pixels: Bytes,
     boxes: tuple[TileBox, ...],
     key: str,
-    known: Tensor | None,
-    together: int,
+    known_averages: Tensor | None,
+    max_tiles: int,
 ) -> Generator[list[TileWork], list[Tensor], Tensor]:
     """Learn what a network averages next over the whole picture, after what is known, [C]."""
     total = torch.zeros(2, 1)
-    for some in _groups(boxes, together):
-        found = yield [TileWork(key, cut_tile(pixels, box), box.own, known) for box in some]
-        for part in found:
+    for batch_boxes in _batch_boxes(boxes, max_tiles):
+        tile_sums = yield [
+            TileWork(key, cut_tile(pixels, box), box.own_region, known_averages)
+            for box in batch_boxes
+        ]
+        for part in tile_sums:
             total = total + part
     average = total[0] / total[1]
-    return average if known is None else torch.cat([known, average])
+    return average if known_averages is None else torch.cat([known_averages, average])
 
 
-def _groups(boxes: tuple[TileBox, ...], together: int) -> Iterator[tuple[TileBox, ...]]:
-    return (boxes[begin : begin + together] for begin in range(0, len(boxes), together))
+def _batch_boxes(boxes: tuple[TileBox, ...], max_tiles: int) -> Iterator[tuple[TileBox, ...]]:
+    return (boxes[begin : begin + max_tiles] for begin in range(0, len(boxes), max_tiles))
 
 
-def _resized(pixels: Bytes, size: Size, filter_: Image.Resampling) -> Bytes:
+def _resize_pixels(pixels: Bytes, size: Size, filter_: Image.Resampling) -> Bytes:
     if size == (pixels.shape[1], pixels.shape[0]):
         return pixels
     return np.asarray(Image.fromarray(pixels).resize(size, filter_))
 
 
-def _cropped(picture: Image.Image, size: Size) -> Image.Image:
+def _crop_centre(image: Image.Image, size: Size) -> Image.Image:
     """Cut a picture to a size, as much from each side."""
-    if picture.size == size:
-        return picture
-    left, top = (picture.width - size[0]) // 2, (picture.height - size[1]) // 2
-    return picture.crop((left, top, left + size[0], top + size[1]))
+    if image.size == size:
+        return image
+    left, top = (image.width - size[0]) // 2, (image.height - size[1]) // 2
+    return image.crop((left, top, left + size[0], top + size[1]))

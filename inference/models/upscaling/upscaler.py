@@ -11,17 +11,17 @@ import torch
 from spandrel import ImageModelDescriptor
 from torch import Tensor
 
-from inference.models.compiling import Shape, compiled, never_compile
+from inference.models.compiling import Shape, compile_lazily, never_compile
 from inference.models.errors import BrokenOutput
 from inference.models.resident import weight_bytes
-from inference.models.upscaling.attention import Attention, find_attention
+from inference.models.upscaling.attention import ChannelAttention, find_attention
 from inference.models.upscaling.dense_blocks import compile_dense_blocks, lighten_dense_blocks
-from inference.models.upscaling.file import describe, interpolate, read_state
+from inference.models.upscaling.file import describe_network, interpolate_states, read_state
 from inference.models.upscaling.plan import NetworkTraits
-from inference.models.upscaling.probe import Precision, choose_precision, forward
-from inference.models.upscaling.stitcher import rounded
+from inference.models.upscaling.probe import Precision, choose_precision, forward_clamped
+from inference.models.upscaling.stitcher import round_to_uint8
 from inference.models.upscaling.tiles import TileWork
-from inference.models.upscaling.tiling import Tiling
+from inference.models.upscaling.tiling import TileConfig
 
 WHOLE_TILE = 512  # pixels a side; where a network averages over what it sees: few are larger
 WIDE_OVERLAP = 32  # pixels; with a blend, for networks that see further than any useful overlap
@@ -42,7 +42,7 @@ class Upscaler:
     """Pixels of context that a tile needs around what it adds."""
     exact: bool
     """Whether tiles cut hard at that overlap equal the untiled picture."""
-    attention: Attention | None = None
+    attention: ChannelAttention | None = None
     """What averages over the network's whole input, where something does."""
     identity: str = ""
     """Tells its weights from all others; empty where nobody asks."""
@@ -54,7 +54,7 @@ class Upscaler:
         """Bytes of its weights."""
         return weight_bytes(self.descriptor.model)
 
-    def traits(self, key: str, tiling: Tiling = Tiling()) -> NetworkTraits:  # noqa: B008
+    def network_traits(self, key: str, tiling: TileConfig = TileConfig()) -> NetworkTraits:  # noqa: B008
         """Tell a plan what it must know, under the key by which the network is found again."""
         tile = max(tiling.side - 2 * self.overlap, 2 * self.overlap)
         return NetworkTraits(
@@ -67,27 +67,29 @@ class Upscaler:
             full=tiling.compiled,
         )
 
-    def work(self, works: Sequence[TileWork]) -> list[Tensor]:
+    def process_tiles(self, works: Sequence[TileWork]) -> list[Tensor]:
         """Do tiles of one group in one call: their enlargements, or what they average.
 
         Raises:
             BrokenOutput: the network gave NaN or infinity in float32 too.
         """
-        batch = torch.stack([each.tile for each in works])
+        batch = torch.stack([tile_work.tile for tile_work in works])
         if self.attention is None:
-            return self._enlarged(batch)
-        averages = [each.averages for each in works if each.averages is not None]
-        regions = [each.survey for each in works if each.survey is not None]
+            return self._enlarge_to_uint8(batch)
+        averages = [tile_work.averages for tile_work in works if tile_work.averages is not None]
+        regions = [tile_work.survey for tile_work in works if tile_work.survey is not None]
         if regions:
-            return self.attention.survey(regions, averages, lambda: self.run(batch))
-        with self.attention.given(averages):
-            return self._enlarged(batch)
+            return self.attention.collect_statistics(
+                regions, averages, lambda: self.enlarge_tiles(batch)
+            )
+        with self.attention.with_averages(averages):
+            return self._enlarge_to_uint8(batch)
 
-    def _enlarged(self, batch: Tensor) -> list[Tensor]:
+    def _enlarge_to_uint8(self, batch: Tensor) -> list[Tensor]:
         """Enlarge tiles to uint8, a quarter of the bytes: a job waits for several at once."""
-        return [rounded(tile) for tile in self.run(batch)]
+        return [round_to_uint8(tile) for tile in self.enlarge_tiles(batch)]
 
-    def run(self, tiles: Tensor) -> Tensor:
+    def enlarge_tiles(self, tiles: Tensor) -> Tensor:
         """Enlarge a batch of tiles.
 
         Takes [B, 3, h, w] and returns [B, 3, h·scale, w·scale], both float32 in 0..1; the result
@@ -101,8 +103,8 @@ class Upscaler:
             raise ValueError(f"Expected [B, 3, h, w] float32, got {tiles.shape} {tiles.dtype}.")
         batch = tiles.to(self.device, memory_format=torch.channels_last)
         for dtype in dict.fromkeys((self.autocast, None)):
-            output = forward(self.descriptor, batch, dtype)
-            if _is_picture(output):
+            output = forward_clamped(self.descriptor, batch, dtype)
+            if _is_image(output):
                 return output
         raise BrokenOutput("The upscaler gave numbers that are no picture; use another model.")
 
@@ -133,8 +135,8 @@ def load_upscaler(
     target = torch.device(device)
     state = read_state(path)
     if partner is not None:
-        state = interpolate(state, read_state(partner), share)
-    descriptor = describe(state, path.name, target)
+        state = interpolate_states(state, read_state(partner), share)
+    descriptor = describe_network(state, path.name, target)
     descriptor.model.to(memory_format=torch.channels_last)
     descriptor.model.requires_grad_(False).eval()
     if descriptor.architecture.id in ENDS_IN_FLOAT32:
@@ -150,19 +152,21 @@ def load_upscaler(
         overlap=WIDE_OVERLAP if reach is None else reach,
         exact=reach is not None,
         attention=attention,
-        compile_for=_compilable(descriptor) if compiles and attention is None else never_compile,
+        compile_for=_make_compilable(descriptor)
+        if compiles and attention is None
+        else never_compile,
     )
 
 
-def _compilable(
+def _make_compilable(
     descriptor: ImageModelDescriptor[torch.nn.Module],
 ) -> Callable[[Shape | None], None]:
     """Let a network be compiled; give what chooses for which shape of input, if any."""
     if descriptor.architecture.id == "ESRGAN":
         return compile_dense_blocks(descriptor)
-    network = compiled(descriptor.model.forward)
+    network = compile_lazily(descriptor.model.forward)
     setattr(descriptor.model, "forward", network)  # noqa: B010
-    return lambda shape: network.only(*([] if shape is None else [shape]))
+    return lambda shape: network.set_shapes(*([] if shape is None else [shape]))
 
 
 def _keep_ends(model: torch.nn.Module) -> None:
@@ -192,6 +196,6 @@ def receptive_radius(descriptor: ImageModelDescriptor[torch.nn.Module]) -> int |
     return sum(layer.kernel_size[0] // 2 for layer in layers)
 
 
-def _is_picture(output: Tensor) -> bool:
+def _is_image(output: Tensor) -> bool:
     """Say whether values that were clamped to 0..1 are numbers; their sum is none if one is not."""
     return bool(output.sum().isfinite())

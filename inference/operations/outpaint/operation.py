@@ -8,64 +8,74 @@ from typing import Any
 
 from PIL import Image
 
-from inference.engine.work import Ask, Made, Operation, Outcome, Paint
-from inference.jobs import Outpaint
+from inference.engine.work import DenoiseWork, JobResult, Operation, OutputImage, WorkRequest
+from inference.jobs import OutpaintJob
 from inference.models.diffusion import ModelTraits
-from inference.operations.border import Border, judge, seam_mask, seam_note, seam_values
+from inference.operations.border import SeamReport, measure_seam, seam_mask, seam_note, seam_values
 from inference.operations.outpaint import mk2, poor_mans
-from inference.operations.outpaint.growth import Growth, growth_notes, plan_growth
-from inference.operations.outpaint.poor_mans import Grown
-from inference.operations.parameters import infotext
-from inference.operations.studio import Pictures, Studio
-from inference.operations.takes import notes_on
+from inference.operations.outpaint.growth import OutpaintPlan, growth_notes, plan_outpaint
+from inference.operations.outpaint.poor_mans import PaintedCanvas
+from inference.operations.parameters import build_infotext
+from inference.operations.studio import Images, OperationContext
+from inference.operations.takes import work_notes
 
-METHODS: Mapping[str, Callable[..., Generator[Ask, list[Any], list[Grown]]]] = MappingProxyType(
-    {"poor man's": poor_mans.repaint, "mk2": mk2.repaint}
-)
+OUTPAINT_FUNCTIONS: Mapping[
+    str, Callable[..., Generator[WorkRequest, list[Any], list[PaintedCanvas]]]
+] = MappingProxyType({"poor man's": poor_mans.outpaint_poor_mans, "mk2": mk2.outpaint_mk2})
 
 
-def outpaint(job: Outpaint, pictures: Pictures, studio: Studio) -> Operation:
+def run_outpaint(job: OutpaintJob, images: Images, context: OperationContext) -> Operation:
     """Grow the canvas, paint what is new, measure the border."""
-    model = studio.library.resolve(job.model)
-    growth = plan_growth(job, pictures, studio, model)
-    grown = yield from METHODS[job.method](job, model, growth, studio.lists)
-    traits = studio.library.traits(model)
-    made = [_made(job, growth, picture, work, traits) for picture, work in grown]
-    return Outcome(
-        pictures=tuple(one for one, _ in made),
+    model = context.library.resolve_name(job.model)
+    outpaint_plan = plan_outpaint(job, images, context, model)
+    painted_canvases = yield from OUTPAINT_FUNCTIONS[job.method](
+        job, model, outpaint_plan, context.lists
+    )
+    traits = context.library.model_traits(model)
+    outputs = [
+        _crop_output(job, outpaint_plan, image, work, traits) for image, work in painted_canvases
+    ]
+    return JobResult(
+        images=tuple(output for output, _ in outputs),
         notes=(
-            *notes_on([work for _, work in grown]),
-            *growth_notes(job, growth),
-            *seam_note([border for _, border in made]),
+            *work_notes([work for _, work in painted_canvases]),
+            *growth_notes(job, outpaint_plan),
+            *seam_note([seam_report for _, seam_report in outputs]),
         ),
-        seams=seam_mask([border for _, border in made]),
+        seams=seam_mask([seam_report for _, seam_report in outputs]),
     )
 
 
-def _made(
-    job: Outpaint, growth: Growth, canvas: Image.Image, work: Paint, model: ModelTraits
-) -> tuple[Made, Border]:
+def _crop_output(
+    job: OutpaintJob,
+    outpaint_plan: OutpaintPlan,
+    canvas: Image.Image,
+    work: DenoiseWork,
+    model: ModelTraits,
+) -> tuple[OutputImage, SeamReport]:
     """Cut one picture of the answer out of its canvas and measure its border."""
-    picture = canvas.crop(growth.box)
-    border = judge(picture, *growth.borders(_latent_inset(job)))
-    values = _values(job, growth) | seam_values(border)
-    return Made(picture=picture, seed=work.seed, infotext=infotext(work, model, **values)), border
+    image = canvas.crop(outpaint_plan.result_box)
+    seam_report = measure_seam(image, *outpaint_plan.seam_masks(_latent_inset(job)))
+    values = _outpaint_values(job, outpaint_plan) | seam_values(seam_report)
+    return OutputImage(
+        image=image, seed=work.seed, infotext=build_infotext(work, model, **values)
+    ), seam_report
 
 
-def _latent_inset(job: Outpaint) -> int:
+def _latent_inset(job: OutpaintJob) -> int:
     """Return how far inside the source the latent mask ends, in pixels."""
     return job.mask_blur // 2 if job.method == "poor man's" else 2 * job.mask_blur
 
 
-def _values(job: Outpaint, growth: Growth) -> dict[str, object]:
+def _outpaint_values(job: OutpaintJob, outpaint_plan: OutpaintPlan) -> dict[str, object]:
     """Write how the picture grew."""
-    poor = job.method == "poor man's"
+    is_poor_mans = job.method == "poor man's"
     return {
         "Mask blur": job.mask_blur,
-        "Masked content": job.masked_content if poor else None,
+        "Masked content": job.masked_content if is_poor_mans else None,
         "Outpainting": job.method,
-        "Outpainting pixels": growth.describe(),
-        "Outpainting fall-off exponent": None if poor else job.fall_off,
-        "Outpainting color variation": None if poor else job.colour_variation,
+        "Outpainting pixels": outpaint_plan.describe_growth(),
+        "Outpainting fall-off exponent": None if is_poor_mans else job.fall_off,
+        "Outpainting color variation": None if is_poor_mans else job.colour_variation,
         "Color correction": job.colour_correction,
     }

@@ -7,86 +7,102 @@ from typing import Any
 
 from PIL import Image
 
-from inference.engine.work import Ask, Paint, Painted
-from inference.jobs import Outpaint
-from inference.models.diffusion import CELL
-from inference.operations.ground import STARTS, Ground
-from inference.operations.img2img import finished
-from inference.operations.outpaint.growth import Growth
-from inference.operations.parameters import paint
-from inference.operations.takes import Lists, words
+from inference.engine.work import DenoiseResult, DenoiseWork, WorkRequest
+from inference.jobs import OutpaintJob
+from inference.models.diffusion import PIXELS_PER_CELL
+from inference.operations.ground import MASKED_STARTS, MaskedStart
+from inference.operations.img2img import finish_image
+from inference.operations.outpaint.growth import OutpaintPlan
+from inference.operations.parameters import build_denoise_work
+from inference.operations.takes import WildcardLists, resolve_wildcards
 from inference.pictures import masks, poor_mans
-from inference.pictures.fill import fill
-from inference.pictures.overlay import composite
+from inference.pictures.fill import fill_masked
+from inference.pictures.overlay import composite_under_mask
 from inference.pictures.poor_mans import PoorMansPlan
 from inference.pictures.regions import Box, Size
 
 #: A painted canvas and the first of the works that made it.
-Grown = tuple[Image.Image, Paint]
+PaintedCanvas = tuple[Image.Image, DenoiseWork]
 
 
-def repaint(
-    job: Outpaint, model: str, growth: Growth, lists: Lists
-) -> Generator[Ask, list[Any], list[Grown]]:
+def outpaint_poor_mans(
+    job: OutpaintJob, model: str, outpaint_plan: OutpaintPlan, lists: WildcardLists
+) -> Generator[WorkRequest, list[Any], list[PaintedCanvas]]:
     """Paint a canvas for each picture of the batch; no tile waits for another.
 
     The seed goes up by one with each run. The masked content is put under the whole canvas, not
     tile by tile: a tile with nothing but new area in it still begins with the source's colours.
     """
-    amounts = growth.amounts
+    amounts = outpaint_plan.amounts
     overlap = max(amounts.left, amounts.right, amounts.up, amounts.down)
-    plan = poor_mans.plan(growth.source, growth.canvas, growth.tile, overlap, job.mask_blur)
-    grounds = _grounds(job, plan)
-    runs = len(grounds)
-    firsts = [job.seed + number * runs for number in range(job.batch)]
-    works = tuple(
-        paint(job, model, ground.picture.size, **drawn | {"seed": first + index}, **ground.fields)
-        for first in firsts
-        for drawn in (words(job, first, lists),)
-        for index, ground in enumerate(grounds)
+    plan = poor_mans.plan_tiled_outpaint(
+        outpaint_plan.source, outpaint_plan.canvas, outpaint_plan.tile, overlap, job.mask_blur
     )
-    results = yield Ask(works=works)
+    masked_starts = _tile_starts(job, plan)
+    runs = len(masked_starts)
+    first_seeds = [job.seed + number * runs for number in range(job.batch)]
+    works = tuple(
+        build_denoise_work(
+            job,
+            model,
+            masked_start.image.size,
+            **prompt_fields | {"seed": first + index},
+            **masked_start.work_fields,
+        )
+        for first in first_seeds
+        for prompt_fields in (resolve_wildcards(job, first, lists),)
+        for index, masked_start in enumerate(masked_starts)
+    )
+    results = yield WorkRequest(works=works)
     return [
         (
-            _canvas(job, plan, growth.source.size, grounds, results[first : first + runs]),
+            _compose_canvas(
+                job, plan, outpaint_plan.source.size, masked_starts, results[first : first + runs]
+            ),
             works[first],
         )
         for first in range(0, len(works), runs)
     ]
 
 
-def _grounds(job: Outpaint, plan: PoorMansPlan) -> list[Ground]:
+def _tile_starts(job: OutpaintJob, plan: PoorMansPlan) -> list[MaskedStart]:
     """Lay out the runs, one for each active tile."""
-    begun = plan.picture if job.masked_content == "original" else fill(plan.picture, plan.hole)
-    blurred = masks.blur(plan.mask, plan.mask_blur)
+    start_image = (
+        plan.image if job.masked_content == "original" else fill_masked(plan.image, plan.hole)
+    )
+    blurred_mask = masks.blur_mask(plan.mask, plan.mask_blur)
     return [
-        _ground(begun.crop(box), blurred.crop(box), plan.latent_mask.crop(box), job)
-        for box in _boxes(plan)
+        _tile_start(start_image.crop(box), blurred_mask.crop(box), plan.latent_mask.crop(box), job)
+        for box in _active_boxes(plan)
     ]
 
 
-def _ground(picture: Image.Image, mask: Image.Image, latent: Image.Image, job: Outpaint) -> Ground:
-    cells = picture.width // CELL, picture.height // CELL
-    return Ground(picture, mask, masks.latent_mask(latent, *cells), STARTS[job.masked_content])
+def _tile_start(
+    image: Image.Image, mask: Image.Image, latent: Image.Image, job: OutpaintJob
+) -> MaskedStart:
+    cells = image.width // PIXELS_PER_CELL, image.height // PIXELS_PER_CELL
+    return MaskedStart(
+        image, mask, masks.latent_mask(latent, *cells), MASKED_STARTS[job.masked_content]
+    )
 
 
-def _canvas(
-    job: Outpaint,
+def _compose_canvas(
+    job: OutpaintJob,
     plan: PoorMansPlan,
     size: Size,
-    grounds: list[Ground],
-    results: list[Painted],
+    masked_starts: list[MaskedStart],
+    results: list[DenoiseResult],
 ) -> Image.Image:
     """Lay the old picture over each run's result and put the tiles together."""
     tiles: dict[int, Image.Image] = {}
-    runs = zip(plan.active, _boxes(plan), grounds, results, strict=True)
-    for index, box, ground, result in runs:
-        patch = finished(job, result, ground.picture)
-        overlay = masks.overlay_mask(ground.mask)
-        tiles[index] = composite(patch, plan.picture.crop(box), overlay)
-    return poor_mans.finish(plan, tiles, size)
+    runs = zip(plan.active, _active_boxes(plan), masked_starts, results, strict=True)
+    for index, box, masked_start, result in runs:
+        patch = finish_image(job, result, masked_start.image)
+        overlay = masks.overlay_mask(masked_start.mask)
+        tiles[index] = composite_under_mask(patch, plan.image.crop(box), overlay)
+    return poor_mans.finish_tiled_outpaint(plan, tiles, size)
 
 
-def _boxes(plan: PoorMansPlan) -> list[Box]:
-    boxes = plan.grid.boxes
+def _active_boxes(plan: PoorMansPlan) -> list[Box]:
+    boxes = plan.grid.tile_boxes
     return [boxes[index] for index in plan.active]

@@ -28,10 +28,10 @@ def euler_step(x: Tensor, denoised: Tensor, sigma: float, sigma_next: float) -> 
     x + (σ' − σ)·(x − x0)/σ, written as the mix (σ'/σ)·x + (1 − σ'/σ)·x0. The same line is DDIM
     without noise and DPM-Solver++'s first-order step (Lu et al. 2022b, equation 9).
     """
-    return mix(denoised, x, sigma_next / sigma)
+    return mix_latents(denoised, x, sigma_next / sigma)
 
 
-def mix(start: Tensor, end: Tensor, weight: float) -> Tensor:
+def mix_latents(start: Tensor, end: Tensor, weight: float) -> Tensor:
     """Return start + weight·(end − start), exact at weight 0."""
     return start.lerp(end, weight)
 

@@ -17,18 +17,20 @@ from inference.sampling.samplers.core import (
 )
 
 
-def dpm2(x: Tensor, sigmas: Sigmas, noise: NoiseSource) -> Sampler:
+def sample_dpm2(x: Tensor, sigmas: Sigmas, noise: NoiseSource) -> Sampler:
     """Walk the probability flow by midpoint steps in log sigma (Lu et al. 2022a, algorithm 1)."""
-    return dpm2_ancestral(x, sigmas, noise, eta=0.0)
+    return sample_dpm2_ancestral(x, sigmas, noise, eta=0.0)
 
 
-def dpm2_ancestral(x: Tensor, sigmas: Sigmas, noise: NoiseSource, eta: float = 1.0) -> Sampler:
+def sample_dpm2_ancestral(
+    x: Tensor, sigmas: Sigmas, noise: NoiseSource, eta: float = 1.0
+) -> Sampler:
     """Step by the middle slope to below each level, then climb back with fresh noise."""
     for sigma, sigma_next in pairwise(sigmas):
         down, up = ancestral_step(sigma, sigma_next, eta)
         x = yield from _midpoint_step(x, sigma, down)
         if up > 0:
-            x = x + up * noise.next()
+            x = x + up * noise.fresh_noise()
     return x
 
 

@@ -13,10 +13,10 @@ from inference.sampling.samplers.core import Sampler, Sigmas, euler_step, to_d
 from inference.sampling.table import linspace
 
 #: A step in its own right: it returns the latent and the noise last seen in it.
-Stage = Generator[tuple[Tensor, float], Tensor, tuple[Tensor, Tensor]]
+SolverStep = Generator[tuple[Tensor, float], Tensor, tuple[Tensor, Tensor]]
 
 
-def dpm_fast(x: Tensor, sigmas: Sigmas, noise: NoiseSource) -> Sampler:
+def sample_dpm_fast(x: Tensor, sigmas: Sigmas, noise: NoiseSource) -> Sampler:
     """Split the calls into steps of three, two and one, even in log sigma.
 
     Lu et al. 2022a, section 3.4. Only the ends of ``sigmas`` count: the first level and the last
@@ -29,63 +29,68 @@ def dpm_fast(x: Tensor, sigmas: Sigmas, noise: NoiseSource) -> Sampler:
     lowest = sigmas[-1] if sigmas[-1] > 0 else sigmas[-2]
     orders = dpm_fast_orders(calls)
     start, end = math.log(sigmas[0]), math.log(lowest)
-    levels = [math.exp(at) for at in linspace(start, end, len(orders) + 1)]
+    levels = [math.exp(log_sigma) for log_sigma in linspace(start, end, len(orders) + 1)]
     eps = x
     for order, (sigma, sigma_next) in zip(orders, pairwise(levels), strict=True):
-        x, eps = yield from _STAGES[order](x, sigma, sigma_next)
-    return _advance(x, eps, lowest, sigmas[-1])
+        x, eps = yield from _STEP_BY_ORDER[order](x, sigma, sigma_next)
+    return _advance_latent(x, eps, lowest, sigmas[-1])
 
 
 def dpm_fast_orders(calls: int) -> list[int]:
     """Return the orders of the steps; they sum to the number of calls."""
-    whole, rest = divmod(calls, 3)
-    return [3] * (whole - 1) + [2, 1] if rest == 0 else [3] * whole + [rest]
+    whole, remainder = divmod(calls, 3)
+    return [3] * (whole - 1) + [2, 1] if remainder == 0 else [3] * whole + [remainder]
 
 
-def _first(x: Tensor, sigma: float, sigma_next: float) -> Stage:
+def _first_order_step(x: Tensor, sigma: float, sigma_next: float) -> SolverStep:
     """Take DPM-Solver-1 (equation 3.7)."""
     denoised = yield x, sigma
     eps = to_d(x, sigma, denoised)
-    return _advance(x, eps, sigma, sigma_next), eps
+    return _advance_latent(x, eps, sigma, sigma_next), eps
 
 
-def _second(x: Tensor, sigma: float, sigma_next: float) -> Stage:
+def _second_order_step(x: Tensor, sigma: float, sigma_next: float) -> SolverStep:
     """Take DPM-Solver-2 with r₁ = 1/2 (algorithm 4)."""
     denoised = yield x, sigma
     eps = to_d(x, sigma, denoised)
-    middle = _between(sigma, sigma_next, 1 / 2)
-    half = _advance(x, eps, sigma, middle)
+    middle = _intermediate_sigma(sigma, sigma_next, 1 / 2)
+    half = _advance_latent(x, eps, sigma, middle)
     denoised = yield half, middle
     eps = to_d(half, middle, denoised)
-    return _advance(x, eps, sigma, sigma_next), eps
+    return _advance_latent(x, eps, sigma, sigma_next), eps
 
 
-def _third(x: Tensor, sigma: float, sigma_next: float) -> Stage:
+def _third_order_step(x: Tensor, sigma: float, sigma_next: float) -> SolverStep:
     """Take DPM-Solver-3 with r₁ = 1/3, r₂ = 2/3 (algorithm 5)."""
     h = math.log(sigma / sigma_next)
-    one, two = _between(sigma, sigma_next, 1 / 3), _between(sigma, sigma_next, 2 / 3)
+    sigma_third, sigma_two_thirds = (
+        _intermediate_sigma(sigma, sigma_next, 1 / 3),
+        _intermediate_sigma(sigma, sigma_next, 2 / 3),
+    )
     denoised = yield x, sigma
     eps = to_d(x, sigma, denoised)
-    third = _advance(x, eps, sigma, one)
-    denoised = yield third, one
-    change = to_d(third, one, denoised) - eps
+    third = _advance_latent(x, eps, sigma, sigma_third)
+    denoised = yield third, sigma_third
+    change = to_d(third, sigma_third, denoised) - eps
     bend = math.expm1(2 / 3 * h) / (2 / 3 * h) - 1
-    two_thirds = _advance(x, eps, sigma, two) - change * (2 * two * bend)
-    denoised = yield two_thirds, two
-    last = to_d(two_thirds, two, denoised)
+    two_thirds = _advance_latent(x, eps, sigma, sigma_two_thirds) - change * (
+        2 * sigma_two_thirds * bend
+    )
+    denoised = yield two_thirds, sigma_two_thirds
+    last = to_d(two_thirds, sigma_two_thirds, denoised)
     bend = math.expm1(h) / h - 1
-    x = _advance(x, eps, sigma, sigma_next) - (last - eps) * (1.5 * sigma_next * bend)
+    x = _advance_latent(x, eps, sigma, sigma_next) - (last - eps) * (1.5 * sigma_next * bend)
     return x, last
 
 
-_STAGES = {1: _first, 2: _second, 3: _third}
+_STEP_BY_ORDER = {1: _first_order_step, 2: _second_order_step, 3: _third_order_step}
 
 
-def _advance(x: Tensor, eps: Tensor, sigma: float, sigma_next: float) -> Tensor:
+def _advance_latent(x: Tensor, eps: Tensor, sigma: float, sigma_next: float) -> Tensor:
     """Follow a fixed noise from level to level: x + (σ' − σ)·eps."""
     return x + eps * (sigma_next - sigma)
 
 
-def _between(sigma: float, sigma_next: float, share: float) -> float:
+def _intermediate_sigma(sigma: float, sigma_next: float, share: float) -> float:
     """Return the level that lies a share of the way in log sigma."""
     return math.pow(sigma, 1 - share) * math.pow(sigma_next, share)

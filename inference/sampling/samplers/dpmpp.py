@@ -16,7 +16,9 @@ from inference.sampling.samplers.core import (
 )
 
 
-def dpmpp_2s_ancestral(x: Tensor, sigmas: Sigmas, noise: NoiseSource, eta: float = 1.0) -> Sampler:
+def sample_dpmpp_2s_ancestral(
+    x: Tensor, sigmas: Sigmas, noise: NoiseSource, eta: float = 1.0
+) -> Sampler:
     """Step by the clean latent seen half-way (Lu et al. 2022b, algorithm 1, r = 1/2), ancestral."""
     for sigma, sigma_next in pairwise(sigmas):
         down, up = ancestral_step(sigma, sigma_next, eta)
@@ -26,11 +28,11 @@ def dpmpp_2s_ancestral(x: Tensor, sigmas: Sigmas, noise: NoiseSource, eta: float
             denoised = yield euler_step(x, denoised, sigma, middle), middle
         x = euler_step(x, denoised, sigma, down)
         if up > 0:
-            x = x + up * noise.next()
+            x = x + up * noise.fresh_noise()
     return x
 
 
-def dpmpp_sde(x: Tensor, sigmas: Sigmas, noise: NoiseSource, eta: float = 1.0) -> Sampler:
+def sample_dpmpp_sde(x: Tensor, sigmas: Sigmas, noise: NoiseSource, eta: float = 1.0) -> Sampler:
     """Solve the reverse SDE with a noisy half-way point, both noises from one Brownian path.
 
     The stochastic form of DPM-Solver++(2S) with r = 1/2 (Lu et al. 2022b, appendix D).
@@ -51,4 +53,4 @@ def _noisy_step(
     """Step below sigma_next and climb to it along the Brownian path."""
     down, up = ancestral_step(sigma, sigma_next, eta)
     x = euler_step(x, denoised, sigma, down)
-    return x + up * noise.between(sigma, sigma_next) if up > 0 else x
+    return x + up * noise.brownian_noise(sigma, sigma_next) if up > 0 else x

@@ -13,12 +13,12 @@ from typing import Literal
 from torch import Tensor
 
 from inference.sampling.noise import NoiseSource
-from inference.sampling.samplers.core import Sampler, Sigmas, euler_step, log_step, mix
+from inference.sampling.samplers.core import Sampler, Sigmas, euler_step, log_step, mix_latents
 
 Solver = Literal["midpoint", "heun"]
 
 
-def dpmpp_2m(x: Tensor, sigmas: Sigmas, noise: NoiseSource) -> Sampler:
+def sample_dpmpp_2m(x: Tensor, sigmas: Sigmas, noise: NoiseSource) -> Sampler:
     """Extrapolate the clean latent from the last two calls (Lu et al. 2022b, algorithm 2)."""
     last: Tensor | None = None
     h_last = 0.0
@@ -36,11 +36,11 @@ def dpmpp_2m_step(
     x: Tensor, denoised: Tensor, last: Tensor | None, sigma: float, sigma_next: float, r: float
 ) -> Tensor:
     """Take one 2M step; ``last`` is the clean latent of r steps' length before (None: order 1)."""
-    ahead = denoised if last is None else mix(denoised, last, -1 / (2 * r))
+    ahead = denoised if last is None else mix_latents(denoised, last, -1 / (2 * r))
     return euler_step(x, ahead, sigma, sigma_next)
 
 
-def dpmpp_2m_sde(
+def sample_dpmpp_2m_sde(
     x: Tensor, sigmas: Sigmas, noise: NoiseSource, eta: float = 1.0, solver: Solver = "midpoint"
 ) -> Sampler:
     """Solve the reverse SDE at second order (SDE-DPM-Solver++(2M), Lu et al. 2022b, appendix D)."""
@@ -52,21 +52,21 @@ def dpmpp_2m_sde(
             return denoised
         h = log_step(sigma, sigma_next)
         decay = h * (1 + eta)
-        x = mix(denoised, x, math.exp(-decay))
+        x = mix_latents(denoised, x, math.exp(-decay))
         if last is not None:
             half = -math.expm1(-decay) / 2 if solver == "midpoint" else _phi_2(decay)
             x = x + (half * h / h_last) * (denoised - last)
-        x = _climb(x, sigma, sigma_next, h * eta, noise)
+        x = _add_sde_noise(x, sigma, sigma_next, h * eta, noise)
         last, h_last = denoised, h
     return x
 
 
-def dpmpp_2m_sde_heun(x: Tensor, sigmas: Sigmas, noise: NoiseSource) -> Sampler:
-    """Solve as :func:`dpmpp_2m_sde`, its second-order term integrated as in Heun's method."""
-    return dpmpp_2m_sde(x, sigmas, noise, solver="heun")
+def sample_dpmpp_2m_sde_heun(x: Tensor, sigmas: Sigmas, noise: NoiseSource) -> Sampler:
+    """Solve as `sample_dpmpp_2m_sde`, its second-order term integrated as in Heun's method."""
+    return sample_dpmpp_2m_sde(x, sigmas, noise, solver="heun")
 
 
-def dpmpp_3m_sde(x: Tensor, sigmas: Sigmas, noise: NoiseSource, eta: float = 1.0) -> Sampler:
+def sample_dpmpp_3m_sde(x: Tensor, sigmas: Sigmas, noise: NoiseSource, eta: float = 1.0) -> Sampler:
     """Solve the reverse SDE at third order, from the clean latents of the last three calls."""
     history: list[tuple[Tensor, float]] = []  # (clean latent, length of the step it began)
     for sigma, sigma_next in pairwise(sigmas):
@@ -75,13 +75,15 @@ def dpmpp_3m_sde(x: Tensor, sigmas: Sigmas, noise: NoiseSource, eta: float = 1.0
             return denoised
         h = log_step(sigma, sigma_next)
         decay = h * (1 + eta)
-        x = mix(denoised, x, math.exp(-decay)) + _curvature(denoised, history, h, decay)
-        x = _climb(x, sigma, sigma_next, h * eta, noise)
+        x = mix_latents(denoised, x, math.exp(-decay)) + _curvature_terms(
+            denoised, history, h, decay
+        )
+        x = _add_sde_noise(x, sigma, sigma_next, h * eta, noise)
         history = [(denoised, h), *history[:1]]
     return x
 
 
-def _curvature(
+def _curvature_terms(
     denoised: Tensor, history: list[tuple[Tensor, float]], h: float, decay: float
 ) -> Tensor | float:
     """Return what the first and second differences of the clean latent add to a step."""
@@ -92,8 +94,8 @@ def _curvature(
     phi_2 = _phi_2(decay)
     if not older:
         return phi_2 * slope
-    before, h_2 = older[0]
-    slope_before = (last - before) * (h / h_2)
+    second_last, h_2 = older[0]
+    slope_before = (last - second_last) * (h / h_2)
     bend = (slope - slope_before) * (h / (h_1 + h_2))
     slope = slope + bend * (h_1 / h)
     return phi_2 * slope - (phi_2 / decay - 0.5) * bend
@@ -104,8 +106,12 @@ def _phi_2(decay: float) -> float:
     return math.expm1(-decay) / decay + 1
 
 
-def _climb(x: Tensor, sigma: float, sigma_next: float, climb: float, noise: NoiseSource) -> Tensor:
+def _add_sde_noise(
+    x: Tensor, sigma: float, sigma_next: float, climb: float, noise: NoiseSource
+) -> Tensor:
     """Add the SDE's noise, σ'·√(1 − e^(−2ηh)) of the Brownian path; ``climb`` is η·h."""
     if climb == 0:
         return x
-    return x + noise.between(sigma, sigma_next) * (sigma_next * math.sqrt(-math.expm1(-2 * climb)))
+    return x + noise.brownian_noise(sigma, sigma_next) * (
+        sigma_next * math.sqrt(-math.expm1(-2 * climb))
+    )

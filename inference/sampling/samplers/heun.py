@@ -19,7 +19,7 @@ RESTART_STEPS = 9  # steps of one walk in a run of 20 to 35
 RESTART_TWICE_FROM = 36  # from here on: two walks, each a quarter of the run
 
 
-def heun(x: Tensor, sigmas: Sigmas, noise: NoiseSource) -> Sampler:
+def sample_heun(x: Tensor, sigmas: Sigmas, noise: NoiseSource) -> Sampler:
     """Correct each Euler step by the slope at its end (Karras et al. 2022, algorithm 1)."""
     for sigma, sigma_next in pairwise(sigmas):
         x = yield from heun_step(x, sigma, sigma_next)
@@ -29,25 +29,25 @@ def heun(x: Tensor, sigmas: Sigmas, noise: NoiseSource) -> Sampler:
 def heun_step(x: Tensor, sigma: float, sigma_next: float) -> Sampler:
     """Take one step of two calls, or of one when it ends at 0."""
     denoised = yield x, sigma
-    predicted = euler_step(x, denoised, sigma, sigma_next)
+    predicted_x = euler_step(x, denoised, sigma, sigma_next)
     if sigma_next == 0:
-        return predicted
-    denoised_next = yield predicted, sigma_next
-    slope = to_d(x, sigma, denoised) + to_d(predicted, sigma_next, denoised_next)
+        return predicted_x
+    denoised_next = yield predicted_x, sigma_next
+    slope = to_d(x, sigma, denoised) + to_d(predicted_x, sigma_next, denoised_next)
     return x + slope * ((sigma_next - sigma) / 2)
 
 
-def restart(x: Tensor, sigmas: Sigmas, noise: NoiseSource) -> Sampler:
+def sample_restart(x: Tensor, sigmas: Sigmas, noise: NoiseSource) -> Sampler:
     """Go back up with fresh noise at sigma 0.1 and come down again, in as many steps as asked.
 
     Xu et al. 2023, "Restart Sampling for Improving Generative Processes", algorithm 1.
     """
-    reached = sigmas[0]
+    reached_sigma = sigmas[0]
     for sigma, sigma_next in restart_steps(sigmas):
-        if sigma > reached:
-            x = x + noise.next() * math.sqrt(sigma**2 - reached**2)
+        if sigma > reached_sigma:
+            x = x + noise.fresh_noise() * math.sqrt(sigma**2 - reached_sigma**2)
         x = yield from heun_step(x, sigma, sigma_next)
-        reached = sigma_next
+        reached_sigma = sigma_next
     return x
 
 
@@ -59,25 +59,25 @@ def restart_steps(sigmas: Sigmas) -> Iterator[tuple[float, float]]:
     """
     steps = len(sigmas) - 1
     walks = 2 if steps >= RESTART_TWICE_FROM else 1
-    spent = steps // 4 if steps >= RESTART_TWICE_FROM else RESTART_STEPS
+    steps_per_walk = steps // 4 if steps >= RESTART_TWICE_FROM else RESTART_STEPS
     if steps < RESTART_FROM or sigmas[-1] > 0:
         yield from pairwise(sigmas)
         return
-    first = _karras(steps - spent * walks, sigmas[0], sigmas[-2])
-    low, high = _nearest(first, RESTART_LOW), _nearest(first, RESTART_HIGH)
+    first = _karras_sigmas(steps - steps_per_walk * walks, sigmas[0], sigmas[-2])
+    low, high = _nearest_index(first, RESTART_LOW), _nearest_index(first, RESTART_HIGH)
     if high >= low:
         yield from pairwise(sigmas)
         return
     yield from pairwise(first[: low + 1])
     for _ in range(walks):
-        yield from pairwise(_karras(spent + 1, first[high], first[low]))
+        yield from pairwise(_karras_sigmas(steps_per_walk + 1, first[high], first[low]))
     yield from pairwise([*first[low:], 0.0])
 
 
-def _karras(n: int, high: float, low: float) -> list[float]:
+def _karras_sigmas(n: int, high: float, low: float) -> list[float]:
     roots = linspace(math.pow(high, 1 / KARRAS_RHO), math.pow(low, 1 / KARRAS_RHO), n)
     return [root**KARRAS_RHO for root in roots]
 
 
-def _nearest(levels: list[float], sigma: float) -> int:
+def _nearest_index(levels: list[float], sigma: float) -> int:
     return min(range(len(levels)), key=lambda i: abs(levels[i] - sigma))

@@ -25,7 +25,7 @@ ADAMS_BASHFORTH = {
 }
 
 
-def lms(x: Tensor, sigmas: Sigmas, noise: NoiseSource) -> Sampler:
+def sample_lms(x: Tensor, sigmas: Sigmas, noise: NoiseSource) -> Sampler:
     """Integrate the polynomial through the last four slopes (Adams–Bashforth, uneven steps)."""
     slopes: list[Tensor] = []
     for i, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
@@ -43,10 +43,10 @@ def lms_weights(nodes: list[float], start: float, end: float) -> list[float]:
     """
     centre, half = (start + end) / 2, (end - start) / 2
     points = (centre - half / math.sqrt(3), centre + half / math.sqrt(3))
-    return [half * sum(_lagrange(nodes, j, at) for at in points) for j in range(len(nodes))]
+    return [half * sum(_lagrange_value(nodes, j, at) for at in points) for j in range(len(nodes))]
 
 
-def plms(x: Tensor, sigmas: Sigmas, noise: NoiseSource) -> Sampler:
+def sample_plms(x: Tensor, sigmas: Sigmas, noise: NoiseSource) -> Sampler:
     """Sample with pseudo linear multisteps on DDIM's timesteps (Liu et al. 2022, algorithm 2).
 
     The first step is an improved Euler step and calls twice; the result is variance preserving.
@@ -56,9 +56,9 @@ def plms(x: Tensor, sigmas: Sigmas, noise: NoiseSource) -> Sampler:
         denoised = yield x, sigma
         slopes = [to_d(x, sigma, denoised), *slopes[:3]]
         if len(slopes) == 1:
-            tried = x + slopes[0] * (sigma_next - sigma)
-            denoised = yield tried, sigma_next
-            slope = (slopes[0] + to_d(tried, sigma_next, denoised)) / 2
+            trial_x = x + slopes[0] * (sigma_next - sigma)
+            denoised = yield trial_x, sigma_next
+            slope = (slopes[0] + to_d(trial_x, sigma_next, denoised)) / 2
         else:
             slope = weighted_sum(slopes, ADAMS_BASHFORTH[len(slopes)])
         x = x + slope * (sigma_next - sigma)
@@ -73,7 +73,7 @@ def weighted_sum(slopes: list[Tensor], weights: list[float] | tuple[float, ...])
     return total
 
 
-def _lagrange(nodes: list[float], j: int, at: float) -> float:
+def _lagrange_value(nodes: list[float], j: int, at: float) -> float:
     """Evaluate the polynomial that is 1 at node j and 0 at the others."""
-    others = (node for k, node in enumerate(nodes) if k != j)
-    return math.prod((at - node) / (nodes[j] - node) for node in others)
+    other_nodes = (node for k, node in enumerate(nodes) if k != j)
+    return math.prod((at - node) / (nodes[j] - node) for node in other_nodes)

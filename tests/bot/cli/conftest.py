@@ -44,8 +44,8 @@ def call(settings, capsys, tmp_path) -> Callable[..., Any]:
     """Type a command and return its exit code and what it printed, lines of JSON as values."""
 
     async def call(*words: str, changed: dict[str, Any] | None = None) -> tuple[int, list[Any]]:
-        arguments = main.parser().parse_args([*words])
-        code = await main.perform(arguments, settings.model_copy(update=changed or {}))
+        arguments = main.build_parser().parse_args([*words])
+        code = await main.run_command(arguments, settings.model_copy(update=changed or {}))
         lines = capsys.readouterr().out.splitlines()
         return code, [json.loads(line) if line.startswith("{") else line for line in lines]
 

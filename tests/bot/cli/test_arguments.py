@@ -4,9 +4,18 @@ import argparse
 
 import pytest
 
-from bot.cli.arguments import add_kinds, build, picture_paths
+from bot.cli.arguments import add_kinds, build_job, image_paths
 from inference.errors import JobError
-from inference.jobs import KINDS, Choice, Explain, Flag, Img2Img, Number, Words, options
+from inference.jobs import (
+    JOB_TYPES,
+    BooleanSpec,
+    ChoiceSpec,
+    ExplainJob,
+    Img2ImgJob,
+    NumberSpec,
+    TextSpec,
+    list_job_options,
+)
 
 BASE = {"outpaint": ["--up", "8"], "interrogate": ["--max-length", "200"]}
 
@@ -21,21 +30,21 @@ def spoken(option) -> tuple[list[str], object]:
     """Say an option as a person would type it, and what the job should then have."""
     flag = "--" + option.name.replace("_", "-")
     match option.spec:
-        case Number(high=high):
+        case NumberSpec(high=high):
             value = option.type(high)
             return [flag, str(value)], value
-        case Choice(choices=choices):
+        case ChoiceSpec(choices=choices):
             return [flag, choices[-1]], choices[-1]
-        case Words():
+        case TextSpec():
             return [flag, "a fox, 50% grey"], "a fox, 50% grey"
-        case Flag():
+        case BooleanSpec():
             return ["--no-" + flag.removeprefix("--")], False
 
 
 EVERY = [
     pytest.param(kind, option, id=f"{kind}-{option.name}")
-    for kind, job_type in KINDS.items()
-    for option in options(job_type)
+    for kind, job_type in JOB_TYPES.items()
+    for option in list_job_options(job_type)
 ]
 
 
@@ -43,34 +52,34 @@ EVERY = [
 def test_every_option_of_a_job_can_be_typed(kind, option):
     words, value = spoken(option)
 
-    job = build(parse(kind, *BASE.get(kind, []), *words))
+    job = build_job(parse(kind, *BASE.get(kind, []), *words))
 
     assert value == getattr(job, option.name)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", JOB_TYPES)
 def test_what_is_left_out_keeps_its_default(kind):
     words = BASE.get(kind, [])
     given = {words[0].lstrip("-").replace("-", "_"): int(words[1])} if words else {}
 
-    assert KINDS[kind](**given) == build(parse(kind, *words))
+    assert JOB_TYPES[kind](**given) == build_job(parse(kind, *words))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", JOB_TYPES)
 def test_help_names_every_option_with_its_bounds(kind, capsys):
     with pytest.raises(SystemExit) as end:
         parse(kind, "--help")
 
     shown = " ".join(capsys.readouterr().out.split())
     assert 0 == end.value.code
-    for option in options(KINDS[kind]):
+    for option in list_job_options(JOB_TYPES[kind]):
         assert "--" + option.name.replace("_", "-") in shown
     assert kind == "explain" or "default" in shown
 
 
 def test_an_impossible_value_is_refused_in_the_jobs_own_words():
     with pytest.raises(JobError, match="steps is 0, but must lie between 1 and 150"):
-        build(parse("img2img", "--steps", "0"))
+        build_job(parse("img2img", "--steps", "0"))
 
 
 def test_what_is_no_number_is_refused_by_the_parser(capsys):
@@ -92,13 +101,13 @@ def test_an_unknown_kind_is_refused_by_the_parser(capsys):
 def test_pictures_are_named_by_path():
     arguments = parse("inpaint", "--image", "a.png", "--mask", "b.png")
 
-    assert {"image": "a.png", "mask": "b.png"} == picture_paths(arguments)
-    assert {} == picture_paths(parse("imagine"))
+    assert {"image": "a.png", "mask": "b.png"} == image_paths(arguments)
+    assert {} == image_paths(parse("imagine"))
 
 
 def test_a_prompt_can_be_explained_instead_of_painted():
     arguments = parse("img2img", "--prompt", "a (fox:1.2)", "--steps", "9", "--explain")
 
-    assert Explain(prompt="a (fox:1.2)", steps=9) == build(arguments)
-    assert {} == picture_paths(arguments | {"image": "a.png"})
-    assert isinstance(build(parse("img2img")), Img2Img)
+    assert ExplainJob(prompt="a (fox:1.2)", steps=9) == build_job(arguments)
+    assert {} == image_paths(arguments | {"image": "a.png"})
+    assert isinstance(build_job(parse("img2img")), Img2ImgJob)

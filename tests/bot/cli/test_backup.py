@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from bot.house import BLOBS, DATABASE
+from bot.house import BLOBS_FOLDER, DATABASE_FILE
 from storage.blobs import BlobStore
 from storage.database import Database
 
@@ -9,18 +9,18 @@ async def test_all_that_is_kept_is_copied(call, photo, settings, tmp_path):
     await call("job", "img2img", "--image", str(photo), "--out", str(tmp_path / "out"))
     target = tmp_path / "copy"
 
-    async with Database(settings.data_dir / DATABASE):  # as by a running bot
+    async with Database(settings.data_dir / DATABASE_FILE):  # as by a running bot
         code, (line,) = await call("backup", str(target))
 
     assert 0 == code
     assert f"{target}: jobs: 1, pictures: 1, all checked." == line
-    assert 1 == len(await BlobStore(target / BLOBS).keys())
+    assert 1 == len(await BlobStore(target / BLOBS_FOLDER).list_keys())
 
 
 async def test_missing_pictures_are_named(call, photo, settings, tmp_path):
     await call("job", "img2img", "--image", str(photo), "--out", str(tmp_path / "out"))
-    blobs = BlobStore(settings.data_dir / BLOBS)
-    await blobs.delete(min(await blobs.keys()))
+    blobs = BlobStore(settings.data_dir / BLOBS_FOLDER)
+    await blobs.delete_blob(min(await blobs.list_keys()))
 
     code, _ = await call("backup", str(tmp_path / "copy"))
     assert 1 == code
@@ -38,7 +38,7 @@ async def test_nothing_is_not_backed_up(call, tmp_path):
 
 async def test_a_damaged_database_is_not_passed_off_as_a_backup(call, settings, tmp_path):
     settings.data_dir.mkdir()
-    (settings.data_dir / DATABASE).write_bytes(b"no database" * 100)
+    (settings.data_dir / DATABASE_FILE).write_bytes(b"no database" * 100)
 
     code, _ = await call("backup", str(tmp_path / "copy"))
 

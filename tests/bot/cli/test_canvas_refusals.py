@@ -31,7 +31,7 @@ async def test_what_is_impossible_is_refused_at_once(call, photo, words, reason)
 @pytest.mark.slow
 async def test_a_real_worker_says_what_to_change(call, tiny_model, tmp_path, monkeypatch):  # noqa: F811
     monkeypatch.setattr(WorkerProcess, "start", START)
-    pictures = {
+    images = {
         "photo": Image.new("RGB", (64, 48), "red"),
         "clear": Image.new("RGBA", (64, 48)),
         "tiny": Image.new("RGB", (7, 64)),
@@ -40,7 +40,7 @@ async def test_a_real_worker_says_what_to_change(call, tiny_model, tmp_path, mon
         "white": Image.new("L", (64, 48), 255),
         "tall": Image.new("L", (20, 60), 255),
     }
-    for name, picture in pictures.items():
+    for name, picture in images.items():
         picture.save(tmp_path / f"{name}.png")
     host = {"model": "tiny", "models_dir": tiny_model}
 

@@ -44,7 +44,7 @@ async def test_a_job_stays_in_the_store_like_any_other(call, photo, settings, tm
     await call("job", "img2img", "--image", str(photo), "--out", str(tmp_path / "out"))
 
     async with Database(settings.data_dir / "easel.sqlite3") as database:
-        assert 1 == (await JobStore(database).counts())[JobState.DONE]
+        assert 1 == (await JobStore(database).count_by_state())[JobState.DONE]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from storage.database import Database
 
 
 async def test_without_a_token_it_says_where_to_put_one(settings, capsys):
-    code = await main.perform(main.parser().parse_args(["run"]), settings)
+    code = await main.run_command(main.build_parser().parse_args(["run"]), settings)
 
     assert 2 == code
     assert "put DISCORD_TOKEN=… into .env" in capsys.readouterr().err
@@ -18,7 +18,7 @@ async def test_a_second_bot_on_the_same_data_is_refused(settings, capsys):
     settings.data_dir.mkdir()
     bot = settings.model_copy(update={"discord_token": main_token()})
     async with Database(settings.data_dir / "easel.sqlite3"):
-        code = await main.perform(main.parser().parse_args(["run"]), bot)
+        code = await main.run_command(main.build_parser().parse_args(["run"]), bot)
 
     assert 1 == code
     assert "Stop that one first" in capsys.readouterr().err
@@ -54,7 +54,7 @@ async def test_a_damaged_database_is_said_and_kept(settings, capsys):
     path.write_bytes(b"no database" * 100)
     bot = settings.model_copy(update={"discord_token": main_token()})
 
-    code = await main.perform(main.parser().parse_args(["run"]), bot)
+    code = await main.run_command(main.build_parser().parse_args(["run"]), bot)
 
     assert 1 == code
     said = capsys.readouterr().err

@@ -9,7 +9,7 @@ from tests.bot.views.test_results import child_of, done
 
 async def made(house, **options):
     await done(house, **options)
-    return (await house.jobs.list_for(str(house.alice.id), limit=1))[0]
+    return (await house.jobs.list_by_owner(str(house.alice.id), limit=1))[0]
 
 
 async def test_once_more_with_a_new_seed(house):
@@ -22,7 +22,7 @@ async def test_once_more_with_a_new_seed(house):
 
 @pytest.mark.parametrize(("vary", "share"), [("subtle", 0.15), ("strong", 0.45)])
 async def test_varied(house, vary, share):
-    record = await made(house, seed=5, pictures=3, batch=3)
+    record = await made(house, seed=5, images=3, batch=3)
     await house.ask_plain("again", job=record.id, vary=vary, picture=2)
     child = await child_of(house)
     assert (child.params["seed"], child.params["variation_strength"]) == (6, share)
@@ -37,7 +37,7 @@ async def test_changed_with_the_same_seed(house):
 
 
 async def test_one_picture_of_a_batch_alone(house):
-    record = await made(house, seed=5, pictures=3, batch=3)
+    record = await made(house, seed=5, images=3, batch=3)
     await house.ask_plain("again", job=record.id, picture=3)
     child = await child_of(house)
     assert (child.params["seed"], child.params["batch"]) == (7, 1)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import simcord
 
-from bot.pictures import FIRST_FRAME
-from inference.jobs import KINDS
+from bot.pictures import FIRST_FRAME_NOTE
+from inference.jobs import JOB_TYPES
 from storage.errors import DiskFull
 from storage.records import JobState
 from tests.doubles.pictures import animation, bomb, encoded, noise, png
@@ -24,7 +24,7 @@ ASKED = {
 }
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", JOB_TYPES)
 async def test_a_command_becomes_a_job_and_its_card_the_result(house, kind):
     result = await house.ask(kind, **ASKED[kind])
     record = await house.only_job()
@@ -36,7 +36,10 @@ async def test_a_command_becomes_a_job_and_its_card_the_result(house, kind):
     assert record.guild == str(house.guild.id)
     given = {name: value for name, value in ASKED[kind].items() if name != "mask"}
     assert given.items() <= dict(house.service.job.params).items()
-    assert set(house.service.job.inputs) == {"image", "mask"} & {*ASKED[kind], *KINDS[kind].needs}
+    assert set(house.service.job.inputs) == {"image", "mask"} & {
+        *ASKED[kind],
+        *JOB_TYPES[kind].required_images,
+    }
     assert not result.ephemeral
     await house.finish(text="a cat")
     assert len(house.messages()) == 1
@@ -94,7 +97,7 @@ async def test_nobody_is_pinged(house):
 
 async def test_what_was_done_to_the_picture_is_said(house):
     result = await house.ask("img2img", image=("film.gif", animation("GIF")))
-    assert FIRST_FRAME in result.response.content
+    assert FIRST_FRAME_NOTE in result.response.content
 
 
 async def test_progress_is_shown_at_most_every_two_and_a_half_seconds(house):
@@ -167,7 +170,7 @@ async def test_three_dead_workers_end_a_job_with_words(house):
 
 
 NOISE = noise((200, 200))
-BAD_PICTURES = {
+BAD_IMAGES = {
     "no picture": (("a.png", b"just words"), "is not a picture"),
     "text by its type": (("a.txt", b"just words"), "is not a picture but text/plain"),
     "0 bytes": (("a.png", b""), "0 bytes"),
@@ -178,10 +181,10 @@ BAD_PICTURES = {
 }
 
 
-@pytest.mark.parametrize("case", BAD_PICTURES)
+@pytest.mark.parametrize("case", BAD_IMAGES)
 async def test_a_bad_picture_is_refused_for_the_member_alone(house, case):
-    picture, words = BAD_PICTURES[case]
-    result = await house.ask("img2img", image=picture)
+    image, words = BAD_IMAGES[case]
+    result = await house.ask("img2img", image=image)
     refusals = [m for m in (result.response, *result.followups) if m is not None]
     assert [message.ephemeral for message in refusals] == [True]
     assert words in refusals[0].content
@@ -189,7 +192,7 @@ async def test_a_bad_picture_is_refused_for_the_member_alone(house, case):
     assert await house.count() == 0
 
 
-GOOD_PICTURES = {
+GOOD_IMAGES = {
     "CMYK": ("a.jpg", encoded(NOISE.convert("CMYK"), "JPEG")),
     "16 bit": ("a.png", encoded(NOISE.convert("I").convert("I;16"))),
     "palette with alpha": ("a.png", encoded(NOISE.quantize(8), transparency=0)),
@@ -198,9 +201,9 @@ GOOD_PICTURES = {
 }
 
 
-@pytest.mark.parametrize("case", GOOD_PICTURES)
+@pytest.mark.parametrize("case", GOOD_IMAGES)
 async def test_an_odd_picture_is_taken(house, case):
-    await house.ask("img2img", image=GOOD_PICTURES[case])
+    await house.ask("img2img", image=GOOD_IMAGES[case])
     assert await house.count() == 1
 
 
@@ -253,8 +256,8 @@ async def test_a_full_disk_is_said_and_queues_nothing(house, monkeypatch):
 async def test_an_interaction_delivered_twice_makes_one_job(house):
     await house.ask("img2img")
     record = await house.only_job()
-    twice = await house.bot.dispatcher.resubmit(
-        job=KINDS["upscale"](),
+    twice = await house.bot.dispatcher.submit_stored_job(
+        job=JOB_TYPES["upscale"](),
         inputs={"image": record.inputs["image"]},
         owner=record.owner,
         guild=record.guild,
@@ -268,7 +271,7 @@ async def test_an_error_of_our_own_is_an_incident(house, monkeypatch, caplog):
     async def broken(*args, **kwargs):
         raise RuntimeError("the disk is on fire")
 
-    monkeypatch.setattr(house.bot.dispatcher, "submit", broken)
+    monkeypatch.setattr(house.bot.dispatcher, "submit_job", broken)
     result = await house.ask("img2img")
     (answer,) = result.followups
     assert answer.ephemeral

@@ -28,7 +28,7 @@ async def test_which_of_several(house):
     choices = await house.alice.autocomplete(house.channel, "cancel", "job", "upsc")
     (choice,) = choices
     await house.ask_plain("cancel", job=choice["value"])
-    (left,) = await house.jobs.outstanding()
+    (left,) = await house.jobs.list_outstanding()
     assert left.kind == "img2img"
 
 
@@ -37,7 +37,7 @@ async def test_all_of_them(house):
     await house.ask()
     await house.ask(member=house.bob)
     await house.ask_plain("cancel", job="all")
-    (left,) = await house.jobs.outstanding()
+    (left,) = await house.jobs.list_outstanding()
     assert left.owner == str(house.bob.id)
 
 
@@ -46,7 +46,7 @@ async def test_no_such_job(house, job):
     await house.ask()
     result = await house.ask_plain("cancel", job=job)
     assert result.response.content == "Nothing of yours is waiting or running."
-    assert len(await house.jobs.outstanding()) == 1
+    assert len(await house.jobs.list_outstanding()) == 1
 
 
 async def test_somebody_elses_job_by_its_id(house):
@@ -67,7 +67,7 @@ async def test_a_running_loopback_shows_its_frames_so_far(house, way):
         said = (await house.ask_plain("cancel")).response.content
     assert f"Stopping loopback `{record.id}`" in said
 
-    await house.finish(pictures=4, role="frame", notes=("Stopped after 3 of 4 loops.",))
+    await house.finish(images=4, role="frame", notes=("Stopped after 3 of 4 loops.",))
 
     shown = card.response
     assert "Stopped after 3 of 4 loops." in shown.content
@@ -79,7 +79,7 @@ async def test_a_loopback_cancelled_before_its_first_frame(house):
     card = await house.ask("loopback", prompt="a fox")
     record = await house.only_job()
     await house.ask_plain("cancel")
-    await house.service.cancel(house.service.worker, record.id, record.attempt)
+    await house.service.cancel_job(house.service.worker, record.id, record.attempt)
     await house.env.settle()
     assert card.response.content.endswith("Cancelled.")
     assert (await house.only_job()).state is JobState.CANCELLED

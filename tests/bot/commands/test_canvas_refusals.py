@@ -7,7 +7,7 @@ from PIL import Image
 
 from inference.operations.registry import OPERATIONS
 from inference.worker import intake
-from inference.worker.faults import failed
+from inference.worker.faults import failed_event
 from tests.doubles.pictures import encoded, png
 from tests.inference.conftest import (  # noqa: F401 - the tiny checkpoint and what runs jobs on it
     make_engine,
@@ -25,13 +25,13 @@ def answer(house, run_operation, studio):  # noqa: F811
     """Let the real intake and engine do what the worker was given, and tell what came of it."""
 
     async def tell():
-        arrival = intake._open(house.service.job)
+        arrival = intake._open_job(house.service.job)
         try:
             job = arrival.job
-            outcome = run_operation(OPERATIONS[job.kind](job, arrival.pictures, studio))
+            outcome = run_operation(OPERATIONS[job.kind](job, arrival.images, studio))
         except Exception as error:
-            event = failed("", 0, error)
-            house.service.fail(event.reason, event.fault)
+            event = failed_event("", 0, error)
+            house.service.fail(event.reason, event.error_kind)
             await house.env.settle()
         else:
             await house.finish(notes=outcome.notes)

@@ -3,21 +3,21 @@ from __future__ import annotations
 import discord
 import pytest
 
-from bot.help_pages import START, page
+from bot.help_pages import START_TOPIC, help_page_text
 
 
 async def test_the_beginning(house):
     result = await house.ask_plain("help")
     assert result.ephemeral
-    assert result.response.content == page(START)
+    assert result.response.content == help_page_text(START_TOPIC)
 
 
 @pytest.mark.parametrize("topic", ["img2img", "buttons"])
 async def test_a_topic(house, topic):
     result = await house.ask_plain("help", topic=topic)
-    assert result.response.content == page(topic)
+    assert result.response.content == help_page_text(topic)
 
 
 def test_the_first_page_names_every_command(house):
     for command in house.bot.tree.get_commands(type=discord.AppCommandType.chat_input):
-        assert f"/{command.name}" in page(START)
+        assert f"/{command.name}" in help_page_text(START_TOPIC)

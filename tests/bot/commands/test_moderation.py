@@ -114,13 +114,13 @@ async def test_the_buttons_under_a_case_decide_it(house, moderator, held, label,
 async def test_a_reported_result_is_deleted_from_message_and_store(house, moderator, shown):
     await report(house, shown)
     record = await house.only_job()
-    (key,) = [picture["key"] for picture in record.result["pictures"]]
+    (key,) = [image["key"] for image in record.result["pictures"]]
     deleted = await house.ask_plain("moderation delete", moderator, case=1)
     assert "from its message and the store" in said(deleted)
     assert "🗑️ This result is gone" in house.messages()[-1].content
     assert house.messages()[-1].attachments == []
     assert not await house.blobs.exists(key)
-    outgoing = await house.bot.delivery.compose(record, 10**6)
+    outgoing = await house.bot.delivery.build_message(record, 10**6)
     assert outgoing.uploads == ()
 
 
@@ -154,16 +154,16 @@ async def test_cases_are_completed(house, moderator, held):
 
 async def test_another_servers_case_is_not_there(house, held):
     with pytest.raises(Exception, match="no open case"):
-        await house.bot.bench.case("1", 1)
+        await house.bot.bench.find_case("1", 1)
 
 
 async def test_results_in_direct_messages_have_no_report_button(house):
     await house.alice.user.slash("imagine", prompt="a cat")
     await house.finish()
-    (record,) = await house.jobs.list_for(str(house.alice.id))
-    assert "Report" not in [item.label for item in views.for_ended(record).children]
+    (record,) = await house.jobs.list_by_owner(str(house.alice.id))
+    assert "Report" not in [item.label for item in views.view_for_ended(record).children]
     elsewhere = dataclasses.replace(record, guild="10001")
-    assert "Report" in [item.label for item in views.for_ended(elsewhere).children]
+    assert "Report" in [item.label for item in views.view_for_ended(elsewhere).children]
 
 
 async def test_a_forgotten_member_leaves_no_report(house, moderator, shown):

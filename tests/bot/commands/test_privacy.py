@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from bot.commands.privacy import SURE, _until
+from bot.commands.privacy import ERASE_CONFIRMATION, _retention_text
 from tests.doubles.pictures import png
 
 
@@ -21,12 +21,12 @@ async def test_direct_messages_are_allowed_and_forbidden(house):
     assert "comes to your direct" in (await house.ask_plain("privacy show")).response.content
     assert "None" in (await house.ask_plain("defaults show")).response.content
     await house.ask_plain("defaults clear")
-    assert await house.bot.direct.allowed(owner)
+    assert await house.bot.direct.is_dm_allowed(owner)
     await house.ask_plain("privacy messages", allow="no")
-    assert not await house.bot.direct.allowed(owner)
+    assert not await house.bot.direct.is_dm_allowed(owner)
     await house.ask_plain("privacy messages", allow="yes")
-    await house.ask_plain("privacy forget", sure=SURE)
-    assert not await house.bot.direct.allowed(owner)
+    await house.ask_plain("privacy forget", sure=ERASE_CONFIRMATION)
+    assert not await house.bot.direct.is_dm_allowed(owner)
 
 
 async def test_forget_deletes_mine_and_keeps_what_others_need(house):
@@ -39,11 +39,11 @@ async def test_forget_deletes_mine_and_keeps_what_others_need(house):
     theirs = await house.only_job(house.bob)
     await house.guilds.put_member_defaults(str(house.alice.id), {"steps": 9})
 
-    result = await house.ask_plain("privacy forget", sure=SURE)
+    result = await house.ask_plain("privacy forget", sure=ERASE_CONFIRMATION)
 
     assert result.ephemeral
     assert "Deleted 1 job and 2 pictures" in result.response.content
-    assert await house.jobs.list_for(str(house.alice.id)) == []
+    assert await house.jobs.list_by_owner(str(house.alice.id)) == []
     assert await house.guilds.member_defaults(str(house.alice.id)) == {}
     assert not await house.blobs.exists(mine.result["pictures"][0]["key"])
     assert await house.blobs.exists(theirs.inputs["image"])
@@ -52,11 +52,11 @@ async def test_forget_deletes_mine_and_keeps_what_others_need(house):
 
 async def test_forget_calls_off_what_runs(house):
     await house.ask()
-    await house.ask_plain("privacy forget", sure=SURE)
+    await house.ask_plain("privacy forget", sure=ERASE_CONFIRMATION)
     assert house.service.held == {}
     assert await house.count() == 0
 
 
 def test_how_long_things_are_kept_is_said():
-    assert "at most 90 days" in _until(90)
-    assert "days" not in _until(0)
+    assert "at most 90 days" in _retention_text(90)
+    assert "days" not in _retention_text(0)

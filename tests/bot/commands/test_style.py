@@ -3,8 +3,8 @@ from __future__ import annotations
 import discord
 import pytest
 
-from bot.styles import styled
-from storage.guilds import Style
+from bot.styles import apply_style
+from storage.guilds import PromptStyle
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,9 @@ from storage.guilds import Style
     ],
 )
 def test_words_go_after_or_into_the_slot(style, prompt):
-    values = styled({"prompt": "a cat"}, Style(name="x", prompt=style, negative_prompt="blur"))
+    values = apply_style(
+        {"prompt": "a cat"}, PromptStyle(name="x", prompt=style, negative_prompt="blur")
+    )
     assert values == {"prompt": prompt, "negative_prompt": "blur"}
 
 

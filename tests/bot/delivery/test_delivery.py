@@ -6,7 +6,7 @@ import pytest
 
 from bot.delivery import composer
 from bot.delivery import delivery as module
-from bot.reply_to import ReplyTo
+from bot.reply_to import ReplyTarget
 from storage.records import DeliveryState, JobState
 from tests.doubles.pictures import encoded, noise, png
 
@@ -19,7 +19,7 @@ def results(house) -> list:
 
 async def test_the_answer_becomes_the_result_and_the_token_is_forgotten(house):
     card = await house.ask()
-    token = ReplyTo.decode((await house.only_job()).reply_to).token
+    token = ReplyTarget.from_json((await house.only_job()).reply_to).token
     await house.finish()
     record = await house.only_job()
     assert (record.delivery, record.delivery_route) == (DeliveryState.SENT, "edit")
@@ -84,7 +84,7 @@ async def test_a_closed_channel_leaves_the_result_in_the_outbox(house, code, wor
     record = await house.only_job()
     assert (record.state, record.delivery) == (JobState.DONE, DeliveryState.UNDELIVERED)
     assert words.lower() in record.delivery_note.lower()
-    assert await house.jobs.undelivered(record.owner) == [record]
+    assert await house.jobs.list_undelivered(record.owner) == [record]
 
 
 async def test_a_sick_discord_is_tried_again(house):
@@ -129,9 +129,9 @@ async def test_a_job_finished_before_its_place_was_shown_keeps_its_result(house)
     await house.finish()
     shown = card.response.content
     record = await house.only_job()
-    place = await house.jobs.place(record.id)
-    submission = module.Submission(record, place, True, 1)
-    await house.bot.delivery.opened(submission, ReplyTo.decode(record.reply_to))
+    place = await house.jobs.queue_position(record.id)
+    submission = module.SubmitResult(record, place, True, 1)
+    await house.bot.delivery.show_queued(submission, ReplyTarget.from_json(record.reply_to))
     assert card.response.content == shown
 
 
@@ -166,8 +166,8 @@ async def test_a_crash_before_sending_leaves_one_result(house, monkeypatch):
     async def never(*args):
         raise SystemError("killed")
 
-    monkeypatch.setattr(house.bot.delivery, "_send", never)
-    monkeypatch.setattr(house.bot.delivery, "_postpone", nothing)
+    monkeypatch.setattr(house.bot.delivery, "_send_result", never)
+    monkeypatch.setattr(house.bot.delivery, "_postpone_delivery", nothing)
     await house.finish()
     assert (await house.only_job()).delivery is DeliveryState.SENDING
     assert results(house) == []
@@ -190,7 +190,7 @@ async def test_telling_twice_sends_once(house):
     await house.ask()
     await house.finish()
     before = len(house.env.http_requests)
-    house.bot.delivery.settled(await house.only_job())
+    house.bot.delivery.on_job_ended(await house.only_job())
     await house.env.settle()
     assert len(house.env.http_requests) == before
 
@@ -198,7 +198,7 @@ async def test_telling_twice_sends_once(house):
 async def test_a_job_of_the_command_line_has_nobody_to_be_told(house):
     await house.ask()
     record = await house.only_job()
-    await house.jobs.readdress(record.id, "cli")
+    await house.jobs.update_reply_to(record.id, "cli")
     await house.finish()
     record = await house.only_job()
     assert (record.delivery, record.delivery_note) == (
@@ -218,14 +218,14 @@ async def test_a_failed_job_is_told_the_same_ways(house):
 async def test_a_cancelled_job_whose_card_is_gone_bothers_nobody(house):
     await house.ask()
     house.close_channel()
-    await house.bot.dispatcher.cancel((await house.only_job()).id, None)
+    await house.bot.dispatcher.cancel_job((await house.only_job()).id, None)
     await house.env.settle()
     assert (await house.only_job()).state is JobState.CANCELLED
 
 
 async def test_a_batch_is_one_contact_sheet(house):
     card = await house.ask(batch=4, prompt="a red apple")
-    await house.finish(pictures=4)
+    await house.finish(images=4)
     (sheet,) = card.response.attachments
     assert sheet.description == "4 pictures on one sheet, numbered. img2img: a red apple"
     assert "U1 to U4 show one picture in full" in card.response.content
@@ -234,16 +234,16 @@ async def test_a_batch_is_one_contact_sheet(house):
 async def test_a_batch_swept_away_is_said(house):
     card = await house.ask(batch=2)
     house.env.inject_error("PATCH", "/webhooks/*", status=500)
-    await house.finish(pictures=2)
+    await house.finish(images=2)
     record = await house.only_job()
-    await house.blobs.delete(record.result["pictures"][1]["key"])
+    await house.blobs.delete_blob(record.result["pictures"][1]["key"])
     await house.env.advance_time(module.SWEEP_INTERVAL + 1)
     assert "no longer stored" in card.response.content
 
 
 async def test_more_pictures_than_a_message_holds(house):
     card = await house.ask("loopback", loops=12)
-    await house.finish(pictures=12, role="frame")
+    await house.finish(images=12, role="frame")
     assert len(card.response.attachments) == 10
     assert "2 more pictures do not fit" in card.response.content
 
@@ -251,7 +251,7 @@ async def test_more_pictures_than_a_message_holds(house):
 async def test_words_too_long_for_a_message_come_as_a_file_as_well(house):
     card = await house.ask("explain", prompt="a red apple")
     words = "\n".join(f"  1.00  word{n}" for n in range(300))
-    await house.finish(text=words, pictures=0)
+    await house.finish(text=words, images=0)
     (attachment,) = card.response.attachments
     assert attachment.filename.endswith(".txt")
     assert await attachment.read() == words.encode()
@@ -263,7 +263,7 @@ async def test_a_picture_swept_away_is_said(house):
     house.env.inject_error("PATCH", "/webhooks/*", status=500)
     await house.finish()
     record = await house.only_job()
-    await house.blobs.delete(record.result["pictures"][0]["key"])
+    await house.blobs.delete_blob(record.result["pictures"][0]["key"])
     await house.env.advance_time(module.SWEEP_INTERVAL + 1)
     assert "Picture 1 is no longer stored." in card.response.content
 
@@ -271,9 +271,9 @@ async def test_a_picture_swept_away_is_said(house):
 async def test_a_result_too_large_for_the_channel_is_made_smaller_and_says_so(house):
     card = await house.ask("upscale")
     record = await house.only_job()
-    place = ReplyTo.decode(record.reply_to)
-    small = module.ReplyTo(**{**vars(place), "file_limit": 40_000})
-    await house.jobs.readdress(record.id, small.encode())
+    place = ReplyTarget.from_json(record.reply_to)
+    small = module.ReplyTarget(**{**vars(place), "file_limit": 40_000})
+    await house.jobs.update_reply_to(record.id, small.to_json())
     await house.finish(file=encoded(noise((200, 200))))
     (attachment,) = card.response.attachments
     assert attachment.filename.endswith(".webp")
@@ -283,7 +283,7 @@ async def test_a_result_too_large_for_the_channel_is_made_smaller_and_says_so(ho
 
 
 async def test_files_that_are_refused_are_sent_smaller(house, monkeypatch):
-    monkeypatch.setattr(composer, "SMALLER", (60_000, 30_000))
+    monkeypatch.setattr(composer, "RETRY_FILE_LIMITS", (60_000, 30_000))
     card = await house.ask("upscale")
     house.env.inject_error("PATCH", "/webhooks/*", status=413, code=40005, times=2)
     await house.finish(file=encoded(noise((200, 200))))
@@ -297,7 +297,7 @@ async def test_a_posted_result_keeps_to_the_servers_tier(house, tier, limit):
     await house.ask()
     record = await house.only_job()
     house.bot.get_guild(house.guild.id).premium_tier = tier
-    place = ReplyTo.decode(record.reply_to)
+    place = ReplyTarget.from_json(record.reply_to)
     assert house.bot.delivery._routes.file_limit(place) == limit * 2**20
 
 
@@ -306,7 +306,7 @@ async def test_a_result_that_was_described_says_so_to_those_who_do_not_see_it(ho
     await house.finish()
     record = await house.only_job()
     await house.alice.click(result.response, label="Describe")
-    await house.finish(pictures=0, text="an apple on a table")
+    await house.finish(images=0, text="an apple on a table")
     shown = await house.ask_plain("history", job=record.id)
     (file,) = shown.response.attachments
     assert file.description == "img2img: an apple on a table"
@@ -317,7 +317,7 @@ async def test_a_command_in_a_direct_message_is_answered_there(house):
     result = await dm.slash("img2img", image=("photo.png", png()))
     await house.finish()
     assert len(result.response.attachments) == 1
-    record = (await house.jobs.list_for(str(dm.id)))[0]
+    record = (await house.jobs.list_by_owner(str(dm.id)))[0]
     assert (record.guild, record.delivery) == (None, DeliveryState.SENT)
 
 
@@ -327,7 +327,7 @@ async def test_after_a_quarter_of_an_hour_the_direct_message_gets_the_result(hou
     await house.env.advance_time(QUARTER_HOUR)
     await house.finish()
     (result,) = [message for message in dm.dm_channel.history() if message.attachments]
-    record = (await house.jobs.list_for(str(dm.id)))[0]
+    record = (await house.jobs.list_by_owner(str(dm.id)))[0]
     assert (record.delivery_route, record.message) == ("post", str(result.id))
 
 
@@ -349,7 +349,7 @@ def crash(house) -> None:
         raise SystemError("killed")
 
     house.bot.delivery._jobs = Dying(house.jobs, dead)
-    house.bot.delivery._postpone = nothing
+    house.bot.delivery._postpone_delivery = nothing
 
 
 async def nothing(*args) -> None:
@@ -360,7 +360,7 @@ class Dying:
     """A store whose process ends before a delivery is noted."""
 
     def __init__(self, jobs, dead) -> None:
-        self._jobs, self.delivered = jobs, dead
+        self._jobs, self.mark_delivered = jobs, dead
 
     def __getattr__(self, name):
         return getattr(self._jobs, name)

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from bot.delivery import delivery as module
-from bot.reply_to import ReplyTo
-from storage.moderation import Screening, Verdict
+from bot.reply_to import ReplyTarget
+from storage.moderation import ScreeningRecord, Verdict
 from storage.records import DeliveryState
 from tests.bot.delivery.test_delivery import crash
 
@@ -13,7 +13,7 @@ CLOSED = [50013, 50001, 10003]
 
 @pytest.fixture
 async def allowed(house):
-    await house.bot.direct.allow(str(house.alice.id), allowed=True)
+    await house.bot.direct.set_dm_allowed(str(house.alice.id), is_allowed=True)
 
 
 def close(house, code: int = 50013) -> None:
@@ -42,8 +42,8 @@ async def test_a_closed_channel_leads_to_direct_messages_that_were_allowed(house
     assert len(result.attachments) == 1
     sent = [r for r in house.env.http_requests if r.path.endswith("/messages")][-1]
     assert (sent.json["nonce"], sent.json["enforce_nonce"]) == (record.id, True)
-    place = ReplyTo.decode(record.reply_to)
-    assert place.link(result.id) == result.jump_url
+    place = ReplyTarget.from_json(record.reply_to)
+    assert place.message_url(result.id) == result.jump_url
 
 
 async def test_nobody_is_written_to_who_did_not_allow_it(house):
@@ -144,7 +144,9 @@ async def test_a_result_for_its_member_alone_may_go_there(house, allowed):
 async def test_what_is_withheld_is_withheld_there_too(house, allowed, verdict):
     await house.ask()
     record = await house.only_job()
-    await house.moderation.decide(record.id, Screening(verdict=verdict, reason="because"))
+    await house.moderation.save_screening(
+        record.id, ScreeningRecord(verdict=verdict, reason="because")
+    )
     close(house)
     await house.finish()
     (result,) = direct(house)
@@ -156,9 +158,11 @@ async def test_a_result_there_can_be_taken_away_and_shown_anew(house, allowed):
     close(house)
     await house.finish()
     record = await house.only_job()
-    await house.moderation.decide(record.id, Screening(verdict=Verdict.BLOCKED, reason="no"))
-    await house.bot.delivery.show_again(record)
+    await house.moderation.save_screening(
+        record.id, ScreeningRecord(verdict=Verdict.BLOCKED, reason="no")
+    )
+    await house.bot.delivery.refresh_message(record)
     (result,) = direct(house)
     assert result.attachments == []
-    assert await house.bot.delivery.take_away(record)
+    assert await house.bot.delivery.delete_message(record)
     assert direct(house) == []

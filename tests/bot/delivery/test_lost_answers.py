@@ -28,7 +28,7 @@ def lose_answers(monkeypatch, routes, name: str) -> None:
 
 async def test_a_result_in_its_card_is_not_posted_again_when_the_token_is_over(house, monkeypatch):
     card = await house.ask()
-    lose_answers(monkeypatch, house.bot.delivery._routes, "edit")
+    lose_answers(monkeypatch, house.bot.delivery._routes, "edit_original")
     await house.finish()
     assert (await house.only_job()).delivery is DeliveryState.PENDING
 
@@ -44,7 +44,7 @@ async def test_a_posted_result_is_found_again(house, monkeypatch):
     await house.env.advance_time(QUARTER_HOUR)
     routes = house.bot.delivery._routes
     with monkeypatch.context() as patch:
-        lose_answers(patch, routes, "post")
+        lose_answers(patch, routes, "post_result")
         await house.finish()
     assert (await house.only_job()).delivery is DeliveryState.PENDING
 
@@ -108,7 +108,7 @@ async def test_a_first_answer_that_never_arrived_queues_nothing(house):
 
 async def test_a_place_whose_answer_was_lost_leaves_the_card(house, monkeypatch):
     with monkeypatch.context() as patch:
-        lose_answers(patch, house.bot.delivery._routes, "edit_card")
+        lose_answers(patch, house.bot.delivery._routes, "edit_status")
         card = await house.ask()
     assert JobState.RUNNING == (await house.only_job()).state
 
@@ -121,7 +121,7 @@ async def test_a_place_whose_answer_was_lost_leaves_the_card(house, monkeypatch)
 async def test_progress_whose_answer_was_lost_is_dropped(house, monkeypatch):
     card = await house.ask()
     with monkeypatch.context() as patch:
-        lose_answers(patch, house.bot.delivery._routes, "edit_card")
+        lose_answers(patch, house.bot.delivery._routes, "edit_status")
         house.service.progress(5, 20)
         await house.env.settle()
 
@@ -133,7 +133,7 @@ async def test_progress_whose_answer_was_lost_is_dropped(house, monkeypatch):
 async def test_an_old_card_that_cannot_be_changed_repeats_no_result(house, monkeypatch):
     await house.ask()
     await house.env.advance_time(QUARTER_HOUR)
-    lose_answers(monkeypatch, house.bot.delivery._routes, "edit_card")
+    lose_answers(monkeypatch, house.bot.delivery._routes, "edit_status")
 
     await house.finish()
 

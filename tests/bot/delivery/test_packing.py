@@ -8,34 +8,34 @@ from hypothesis import strategies as st
 from PIL import Image, ImageChops
 
 from bot.delivery import packing
-from bot.delivery.packing import Packed, pack
+from bot.delivery.packing import CompressedFile, compress_to_limit
 from tests.doubles.pictures import encoded, noise
 
 INFOTEXT = "a red apple\nSteps: 20, Seed: 5"
 
 
-def opened(packed: Packed) -> Image.Image:
-    picture = Image.open(io.BytesIO(packed.data))
-    picture.load()
-    return picture
+def opened(packed: CompressedFile) -> Image.Image:
+    image = Image.open(io.BytesIO(packed.data))
+    image.load()
+    return image
 
 
 def test_what_fits_is_sent_as_it_is():
     png = encoded(noise((32, 32)))
-    assert pack(png, len(png)) == Packed(png, "png")
+    assert compress_to_limit(png, len(png)) == CompressedFile(png, "png")
 
 
 def test_the_first_rung_loses_nothing_and_says_nothing():
     gradient = Image.merge("RGB", [Image.linear_gradient("L")] * 3)
     png = encoded(gradient, compress_level=0)
-    packed = pack(png, len(png) - 1, INFOTEXT)
+    packed = compress_to_limit(png, len(png) - 1, INFOTEXT)
     assert (packed.suffix, packed.note) == ("webp", None)
     assert ImageChops.difference(gradient, opened(packed)).getbbox() is None
 
 
 def test_parameters_are_kept_outside_png():
     png = encoded(noise((64, 64)))
-    packed = pack(png, len(png) // 2, INFOTEXT)
+    packed = compress_to_limit(png, len(png) // 2, INFOTEXT)
     comment = opened(packed).getexif().get_ifd(packing.EXIF_IFD)[packing.USER_COMMENT]
     assert comment == packing.UNICODE_MARK + INFOTEXT.encode("utf-16-be")
 
@@ -45,31 +45,31 @@ def test_parameters_are_kept_outside_png():
 def test_it_fits_and_says_what_was_dropped(percent):
     png = encoded(noise((96, 64)))
     limit = max(1500, len(png) * percent // 100)
-    packed = pack(png, limit)
+    packed = compress_to_limit(png, limit)
     assert len(packed.data) <= limit
     assert str(packed.note).startswith("Too large for this channel as it is: shown as ")
 
 
 def test_the_last_rung_halves_the_size():
-    packed = pack(encoded(noise((256, 256))), 6000)
+    packed = compress_to_limit(encoded(noise((256, 256))), 6000)
     assert max(opened(packed).size) < 256
     assert f"{opened(packed).width} × {opened(packed).height}" in str(packed.note)
 
 
 def test_sides_beyond_webp_become_jpeg(monkeypatch):
     monkeypatch.setattr(packing, "WEBP_SIDE", 50)
-    packed = pack(encoded(noise((60, 40))), 4000)
+    packed = compress_to_limit(encoded(noise((60, 40))), 4000)
     assert (packed.suffix, opened(packed).format) == ("jpg", "JPEG")
 
 
 def test_transparency_survives():
-    picture = noise((64, 64))
-    picture.putalpha(Image.linear_gradient("L").resize((64, 64)))
-    png = encoded(picture)
-    assert opened(pack(png, len(png) * 2 // 3)).mode == "RGBA"
+    image = noise((64, 64))
+    image.putalpha(Image.linear_gradient("L").resize((64, 64)))
+    png = encoded(image)
+    assert opened(compress_to_limit(png, len(png) * 2 // 3)).mode == "RGBA"
 
 
 @pytest.mark.parametrize("limit", [1, 10])
 def test_the_impossible_gives_the_smallest(limit):
-    packed = pack(encoded(noise((64, 64))), limit)
-    assert max(opened(packed).size) == 64 >> packing.HALVINGS
+    packed = compress_to_limit(encoded(noise((64, 64))), limit)
+    assert max(opened(packed).size) == 64 >> packing.MAX_HALVINGS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.delivery.progress import INTERVAL, MAX_PREVIEW
+from bot.delivery.progress import EDIT_INTERVAL_SECONDS, MAX_PREVIEW_BYTES
 from storage.records import JobState
 
 LOOK = b"\xff\xd8 a small picture"
@@ -22,7 +22,7 @@ def attached(card) -> list[str]:
 
 
 async def step(house, number: int, preview=None) -> None:
-    await house.env.advance_time(INTERVAL + 0.1)
+    await house.env.advance_time(EDIT_INTERVAL_SECONDS + 0.1)
     house.service.progress(number, 20, preview=preview)
     await house.env.settle()
 
@@ -54,7 +54,7 @@ async def test_a_preview_between_two_edits_is_kept_for_the_next(house, look):
 async def test_a_cancelled_and_a_failed_job_keep_no_unfinished_picture(house, look):
     card = await house.ask()
     await step(house, 5, look)
-    await house.bot.dispatcher.cancel((await house.only_job()).id, None)
+    await house.bot.dispatcher.cancel_job((await house.only_job()).id, None)
     await house.env.settle()
     assert [] == attached(card)
 
@@ -77,7 +77,7 @@ async def test_where_it_may_not_be_seen_only_the_words_are(house, look):
     assert "step 5 of 20" in card.response.content
 
 
-@pytest.mark.parametrize("content", [None, b"x" * (MAX_PREVIEW + 1)])
+@pytest.mark.parametrize("content", [None, b"x" * (MAX_PREVIEW_BYTES + 1)])
 async def test_a_file_that_is_gone_or_none_of_ours_is_passed_over(house, look, content):
     look.unlink()
     if content is not None:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest_asyncio
 
-from bot.dispatcher import Dispatcher, Submission
-from inference.events import Progress
-from inference.jobs import Img2Img
+from bot.dispatcher import Dispatcher, SubmitResult
+from inference.events import JobProgress
+from inference.jobs import Img2ImgJob
 from storage.blobs import BlobStore
 from storage.database import Database
 from storage.jobs import JobStore
@@ -31,10 +31,10 @@ class Witness:
         self.steps: list[tuple[str, int]] = []
         self.settlements: list[JobRecord] = []
 
-    def progressed(self, record: JobRecord, progress: Progress) -> None:
+    def on_progress(self, record: JobRecord, progress: JobProgress) -> None:
         self.steps.append((record.id, progress.step))
 
-    def settled(self, record: JobRecord) -> None:
+    def on_job_ended(self, record: JobRecord) -> None:
         self.settlements.append(record)
 
     def only(self) -> JobRecord:
@@ -56,15 +56,15 @@ class Line:
             self.service,
             limits=LIMITS,
             lease=lease,
-            announcer=self.witness,
+            job_listener=self.witness,
         )
         self.asked = 0
 
-    async def submit(self, owner: str = "ada", key: str | None = None, **more: Any) -> Submission:
+    async def submit(self, owner: str = "ada", key: str | None = None, **more: Any) -> SubmitResult:
         self.asked += 1
-        return await self.dispatcher.submit(
-            job=more.pop("job", Img2Img(prompt="a fox")),
-            pictures=more.pop("pictures", {"image": png()}),
+        return await self.dispatcher.submit_job(
+            job=more.pop("job", Img2ImgJob(prompt="a fox")),
+            images=more.pop("images", {"image": png()}),
             owner=owner,
             guild="guild",
             reply_to="somewhere",

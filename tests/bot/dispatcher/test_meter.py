@@ -1,22 +1,22 @@
 from __future__ import annotations
 
-from bot.meter import Meter
+from bot.meter import MetricsSink
 from tests.bot.dispatcher.conftest import until
 
 
-class Notes(Meter):
+class Notes(MetricsSink):
     def __init__(self):
         self.waits, self.steps = [], []
 
-    def claimed(self, waited):
+    def record_claim(self, waited):
         self.waits.append(waited)
 
-    def stepped(self, steps, rows):
+    def record_steps(self, steps, rows):
         self.steps.append(steps)
 
 
 async def test_waits_and_steps_are_measured(line):
-    notes = line.dispatcher.meter = Notes()
+    notes = line.dispatcher.metrics = Notes()
     await line.run()
     for step in (1, 3):
         line.service.progress(step, 20)

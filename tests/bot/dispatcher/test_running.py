@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from bot.dispatcher import dispatcher as module
-from inference.events import Finished, Picture
-from inference.jobs import Img2Img, Loopback
+from inference.events import JobFinished, OutputFile
+from inference.jobs import Img2ImgJob, LoopbackJob
 from storage.errors import DiskFull, UnknownJob
 from storage.records import JobState
 from tests.bot.dispatcher.conftest import CAPACITY, until
@@ -19,10 +19,10 @@ async def test_a_job_reaches_the_worker_with_its_pictures(line):
     id = await line.run()
 
     job = line.service.job
-    record = await line.jobs.get(id)
+    record = await line.jobs.get_job(id)
     assert (id, 1, "img2img") == (job.job_id, job.attempt, job.kind)
     assert record.params == dict(job.params)
-    assert str(line.blobs.path(record.inputs["image"])) == job.inputs["image"]
+    assert str(line.blobs.path_of(record.inputs["image"])) == job.inputs["image"]
     assert (JobState.RUNNING, line.service.worker) == (record.state, record.worker)
 
 
@@ -62,12 +62,12 @@ async def test_a_step_is_announced(line):
 async def test_a_step_renews_the_leases_of_all_its_worker_holds(line, monkeypatch):
     monkeypatch.setattr("bot.dispatcher.hands.RENEW_INTERVAL", 0.0)
     stepping, waiting = await line.run(), await line.run()
-    before = {id: (await line.jobs.get(id)).lease_until for id in (stepping, waiting)}
+    before = {id: (await line.jobs.get_job(id)).lease_until for id in (stepping, waiting)}
 
     line.service.progress(7, 20, stepping)
     await until(lambda: line.witness.steps)
 
-    after = {id: await line.jobs.get(id) for id in (stepping, waiting)}
+    after = {id: await line.jobs.get_job(id) for id in (stepping, waiting)}
     assert (7, 20) == (after[stepping].step, after[stepping].steps)
     assert all(after[id].lease_until > before[id] for id in before)
 
@@ -79,9 +79,9 @@ async def test_a_result_is_recorded_before_it_is_announced(line):
     record = await line.settled()
 
     assert (id, JobState.DONE) == (record.id, record.state)
-    (picture,) = record.result["pictures"]
-    assert (16, 16, "image/png") == (picture["width"], picture["height"], picture["media_type"])
-    assert (await line.blobs.get(picture["key"])).startswith(b"\x89PNG")
+    (image,) = record.result["pictures"]
+    assert (16, 16, "image/png") == (image["width"], image["height"], image["media_type"])
+    assert (await line.blobs.get(image["key"])).startswith(b"\x89PNG")
     assert ("a fox", ["cropped"]) == (record.result["text"], record.result["notes"])
     (seam,) = record.result["seams"]
     assert (await line.blobs.get(seam["key"])).startswith(b"\x89PNG")
@@ -121,7 +121,7 @@ async def test_the_jobs_of_a_lost_worker_run_again(line):
 
     assert {first, second} == set(line.service.held)
     assert {2} == {job.attempt for job in line.service.held.values()}
-    assert lost != (await line.jobs.get(first)).worker
+    assert lost != (await line.jobs.get_job(first)).worker
     assert [] == line.witness.settlements
 
 
@@ -132,24 +132,24 @@ async def test_a_worker_that_comes_back_from_the_dead_is_not_believed(line):
     await until(lambda: line.service.held.get(id) and line.service.job.attempt == 2)
     path = outbox / "late.png"
     path.write_bytes(b"late")
-    late = Picture(path=str(path), width=1, height=1, media_type="image/png")
+    late = OutputFile(path=str(path), width=1, height=1, media_type="image/png")
 
     for worker, attempt in ((zombie, 1), (zombie, 2), (line.service.worker, 1)):
-        event = Finished(job_id=id, attempt=attempt, pictures=(late,))
+        event = JobFinished(job_id=id, attempt=attempt, images=(late,))
         line.service._say(event, worker)
     await until(lambda: not path.exists())
 
-    assert JobState.RUNNING == (await line.jobs.get(id)).state
+    assert JobState.RUNNING == (await line.jobs.get_job(id)).state
     line.service.finish(id)
     assert JobState.DONE == (await line.settled()).state
 
 
 async def test_a_result_whose_file_is_gone_is_made_again(line):
     id = await line.run()
-    missing = Picture(path="/nowhere/a.png", width=1, height=1, media_type="image/png")
+    missing = OutputFile(path="/nowhere/a.png", width=1, height=1, media_type="image/png")
 
     line.service.held.clear()
-    line.service._say(Finished(job_id=id, attempt=1, pictures=(missing,)))
+    line.service._say(JobFinished(job_id=id, attempt=1, images=(missing,)))
     await until(lambda: id in line.service.held)
 
     assert 2 == line.service.job.attempt
@@ -177,7 +177,7 @@ async def test_a_waiting_job_is_cancelled_at_once(line):
     line.service.ready = False
     id = (await line.submit()).record.id
 
-    record = await line.dispatcher.cancel(id, "ada")
+    record = await line.dispatcher.cancel_job(id, "ada")
 
     assert JobState.CANCELLED == record.state
     assert id == line.witness.only().id
@@ -186,14 +186,14 @@ async def test_a_waiting_job_is_cancelled_at_once(line):
 async def test_a_running_job_is_taken_from_its_worker(line):
     id = await line.run()
 
-    await line.dispatcher.cancel(id, None)
+    await line.dispatcher.cancel_job(id, None)
 
     assert [id] == line.service.cancelled
-    assert JobState.CANCELLED == (await line.jobs.get(id)).state
+    assert JobState.CANCELLED == (await line.jobs.get_job(id)).state
     other = await line.run()
     line.service.finish(other)
     await line.settled(2)
-    assert JobState.CANCELLED == (await line.jobs.get(id)).state
+    assert JobState.CANCELLED == (await line.jobs.get_job(id)).state
 
 
 async def test_a_job_that_is_over_stays_as_it_is(line):
@@ -201,7 +201,7 @@ async def test_a_job_that_is_over_stays_as_it_is(line):
     line.service.finish()
     await line.settled()
 
-    record = await line.dispatcher.cancel(id, "ada")
+    record = await line.dispatcher.cancel_job(id, "ada")
 
     assert JobState.DONE == record.state
     assert 1 == len(line.witness.settlements)
@@ -211,7 +211,7 @@ async def test_a_job_is_cancelled_by_its_owner_only(line):
     id = await line.run()
 
     with pytest.raises(UnknownJob):
-        await line.dispatcher.cancel(id, "bob")
+        await line.dispatcher.cancel_job(id, "bob")
 
     assert id in line.service.held
 
@@ -225,8 +225,8 @@ async def test_a_stop_lets_jobs_in_hand_end(line):
     line.service.finish(id)
     await stopping
 
-    assert JobState.DONE == (await line.jobs.get(id)).state
-    assert JobState.QUEUED == (await line.jobs.get(waiting)).state
+    assert JobState.DONE == (await line.jobs.get_job(id)).state
+    assert JobState.QUEUED == (await line.jobs.get_job(waiting)).state
 
 
 async def test_a_stop_hands_back_what_does_not_end(line):
@@ -234,7 +234,7 @@ async def test_a_stop_hands_back_what_does_not_end(line):
 
     await line.dispatcher.stop(0.01)
 
-    record = await line.jobs.get(id)
+    record = await line.jobs.get_job(id)
     assert (JobState.QUEUED, 0) == (record.state, record.strikes)
     assert [id] == line.service.cancelled
 
@@ -244,10 +244,10 @@ async def test_a_silent_worker_loses_its_job(idle_line, monkeypatch):
     line = idle_line
     line.dispatcher.start()
     id = await line.run()
-    expire = line.jobs.expire
-    far = (await line.jobs.get(id)).lease_until
+    expire = line.jobs.expire_leases
+    far = (await line.jobs.get_job(id)).lease_until
 
-    monkeypatch.setattr(line.jobs, "expire", lambda: expire(far))
+    monkeypatch.setattr(line.jobs, "expire_leases", lambda: expire(far))
     await until(lambda: len(line.service.submitted) == 2)
     monkeypatch.undo()
     await line.dispatcher.stop(0)
@@ -262,12 +262,12 @@ async def test_a_worker_that_hangs_is_killed_with_the_lease(idle_line, monkeypat
     line.dispatcher.start()
     first, second = await line.run(), await line.run()
     hung = line.service.worker
-    for held in line.dispatcher._hands.of():
-        held.renewed -= 3600.0
-    expire = line.jobs.expire
-    far = (await line.jobs.get(first)).lease_until
+    for held in line.dispatcher._hands.held_by():
+        held.renewed_at -= 3600.0
+    expire = line.jobs.expire_leases
+    far = (await line.jobs.get_job(first)).lease_until
 
-    monkeypatch.setattr(line.jobs, "expire", lambda: expire(far))
+    monkeypatch.setattr(line.jobs, "expire_leases", lambda: expire(far))
     await until(lambda: len(line.service.submitted) == 4)
     monkeypatch.undo()
     await line.dispatcher.stop(0)
@@ -286,7 +286,7 @@ async def test_what_ends_without_a_result_is_charged_for_all_the_steps_it_ran(
         line.service.progress(step, 20, id)
     await until(lambda: (id, 5) in line.witness.steps)
     if end == "cancelled":
-        await line.dispatcher.cancel(id, "ada")
+        await line.dispatcher.cancel_job(id, "ada")
     elif end == "failed":
         line.service.fail("The mask is blank.", job_id=id)
     else:
@@ -294,19 +294,19 @@ async def test_what_ends_without_a_result_is_charged_for_all_the_steps_it_ran(
         line.service.lose_worker()
     await until(lambda: id in {record.id for record in line.witness.settlements})
 
-    record = await line.jobs.get(id)
+    record = await line.jobs.get_job(id)
 
     assert record.cost / 4 == pytest.approx(record.charged)
 
 
 async def test_a_job_is_charged_what_its_worker_counted(line):
     id = await line.run()
-    estimate = (await line.jobs.get(id)).charged
+    estimate = (await line.jobs.get_job(id)).charged
 
     line.service.finish(job_id=id, flops=7.5e12)
     await until(lambda: line.witness.settlements)
 
-    record = await line.jobs.get(id)
+    record = await line.jobs.get_job(id)
     assert estimate == record.cost
     assert 7.5 == record.charged
 
@@ -320,7 +320,7 @@ async def test_what_ends_without_a_result_is_charged_what_was_counted_by_then(
         line.service.progress(step, 20, id, flops=step * 1.25e12)
     await until(lambda: (id, 2) in line.witness.steps)
     if end == "cancelled":
-        await line.dispatcher.cancel(id, "ada")
+        await line.dispatcher.cancel_job(id, "ada")
     elif end == "failed":
         line.service.fail("The mask is blank.", job_id=id)
     else:
@@ -328,7 +328,7 @@ async def test_what_ends_without_a_result_is_charged_what_was_counted_by_then(
         line.service.lose_worker()
     await until(lambda: line.witness.settlements)
 
-    assert 2.5 == (await line.jobs.get(id)).charged
+    assert 2.5 == (await line.jobs.get_job(id)).charged
 
 
 async def test_a_job_that_steps_after_another_is_stored_as_far_as_it_is(line, monkeypatch):
@@ -338,15 +338,15 @@ async def test_a_job_that_steps_after_another_is_stored_as_far_as_it_is(line, mo
     monkeypatch.setattr("bot.dispatcher.hands.RENEW_INTERVAL", 0.0)
     line.service.progress(4, 20, first)
     await until(lambda: (first, 4) in line.witness.steps)
-    assert (3, 20) == ((record := await line.jobs.get(second)).step, record.steps)
+    assert (3, 20) == ((record := await line.jobs.get_job(second)).step, record.steps)
 
 
 async def stopped(line):
     """A loopback that ran a quarter of its steps and was stopped by its owner."""
-    id = await line.run(job=Loopback(prompt="a fox", loops=8))
-    record = await line.jobs.get(id)
-    await line.jobs.renew(id, 1, record.worker, timedelta(hours=1), 40, 160)
-    return await line.dispatcher.cancel(id, "ada", keep=True)
+    id = await line.run(job=LoopbackJob(prompt="a fox", loops=8))
+    record = await line.jobs.get_job(id)
+    await line.jobs.renew_lease(id, 1, record.worker, timedelta(hours=1), 40, 160)
+    return await line.dispatcher.cancel_job(id, "ada", keep=True)
 
 
 async def test_a_stopped_loopback_is_done_with_what_it_made_and_charged_for_that(line):
@@ -355,7 +355,7 @@ async def test_a_stopped_loopback_is_done_with_what_it_made_and_charged_for_that
     assert [stopping.id] == line.service.stopped
     assert [] == line.witness.settlements
 
-    line.service.finish(pictures=3, notes=("Stopped after 2 of 8 loops.",))
+    line.service.finish(images=3, notes=("Stopped after 2 of 8 loops.",))
 
     record = await line.settled()
     assert JobState.DONE == record.state
@@ -368,13 +368,13 @@ async def test_a_stopped_loopback_without_an_answer_is_cancelled_and_not_tried_a
     record = await stopped(line)
     match end:
         case "dropped":
-            await line.service.cancel(line.service.worker, record.id, 1)
+            await line.service.cancel_job(line.service.worker, record.id, 1)
         case "lost":
             line.service.lose_worker()
         case "failed":
             line.service.fail("It broke.", "engine")
         case "cancelled again":
-            await line.dispatcher.cancel(record.id, "ada", keep=True)
+            await line.dispatcher.cancel_job(record.id, "ada", keep=True)
         case "bot stopped":
             await line.dispatcher.stop(0)
 
@@ -387,7 +387,7 @@ async def test_a_stopped_loopback_without_an_answer_is_cancelled_and_not_tried_a
 async def test_a_kind_that_has_nothing_to_show_half_way_is_cancelled_at_once(line):
     id = await line.run()
 
-    record = await line.dispatcher.cancel(id, "ada", keep=True)
+    record = await line.dispatcher.cancel_job(id, "ada", keep=True)
 
     assert JobState.CANCELLED == record.state
     assert ([], [id]) == (line.service.stopped, line.service.cancelled)
@@ -395,9 +395,9 @@ async def test_a_kind_that_has_nothing_to_show_half_way_is_cancelled_at_once(lin
 
 async def test_a_waiting_loopback_is_cancelled_at_once(line):
     line.service.ready = False
-    record = (await line.submit(job=Loopback(prompt="a fox"))).record
+    record = (await line.submit(job=LoopbackJob(prompt="a fox"))).record
 
-    after = await line.dispatcher.cancel(record.id, "ada", keep=True)
+    after = await line.dispatcher.cancel_job(record.id, "ada", keep=True)
 
     assert JobState.CANCELLED == after.state
 
@@ -407,7 +407,7 @@ async def test_a_worker_keeps_its_checkpoint_while_that_is_nearly_fair(idle_line
     line.service.capacity = 1
     for owner in ("ada", "bob"):
         for model in ("one", "two", "one", "two"):
-            await line.submit(owner, job=Img2Img(prompt="a fox", model=model))
+            await line.submit(owner, job=Img2ImgJob(prompt="a fox", model=model))
     line.dispatcher.start()
 
     models = []

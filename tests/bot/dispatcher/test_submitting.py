@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from inference.errors import JobError, PictureMissing
-from inference.jobs import Img2Img
+from inference.errors import ImageMissing, JobError
+from inference.jobs import Img2ImgJob
 from storage.errors import QueueFull
 from storage.records import JobState
 from tests.bot.dispatcher.conftest import LIMITS
@@ -23,7 +23,7 @@ async def test_a_job_is_stored_with_its_pictures(idle_line):
 
 async def test_a_seed_left_to_chance_is_drawn_before_it_is_stored(idle_line):
     drawn = (await idle_line.submit()).record
-    given = (await idle_line.submit(job=Img2Img(seed=11))).record
+    given = (await idle_line.submit(job=Img2ImgJob(seed=11))).record
 
     assert drawn.params["seed"] >= 0
     assert 11 == given.params["seed"]
@@ -35,7 +35,7 @@ async def test_the_same_request_is_queued_once(idle_line):
 
     assert first.record.id == second.record.id
     assert (True, False) == (first.created, second.created)
-    assert 1 == (await idle_line.jobs.counts())[JobState.QUEUED]
+    assert 1 == (await idle_line.jobs.count_by_state())[JobState.QUEUED]
 
 
 async def test_a_submission_knows_its_place_and_whether_anyone_works(idle_line):
@@ -49,13 +49,13 @@ async def test_a_submission_knows_its_place_and_whether_anyone_works(idle_line):
 
 
 @pytest.mark.parametrize(
-    ("pictures", "refusal"), [({}, PictureMissing), ({"image": b"", "mask": b""}, JobError)]
+    ("images", "refusal"), [({}, ImageMissing), ({"image": b"", "mask": b""}, JobError)]
 )
-async def test_wrong_pictures_are_refused_before_anything_is_stored(idle_line, pictures, refusal):
+async def test_wrong_pictures_are_refused_before_anything_is_stored(idle_line, images, refusal):
     with pytest.raises(refusal):
-        await idle_line.submit(pictures=pictures)
+        await idle_line.submit(images=images)
 
-    assert set() == await idle_line.blobs.keys()
+    assert set() == await idle_line.blobs.list_keys()
 
 
 async def test_a_full_queue_refuses(idle_line):

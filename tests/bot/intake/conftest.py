@@ -5,17 +5,17 @@ from collections.abc import Iterator
 import pytest
 
 from bot.intake import pool
-from bot.intake.pool import Intake
+from bot.intake.pool import DecoderPool
 from tests.bot.intake.hostile import LIMITS
 
 SECONDS = 2  # of processor time; a file that takes more is a hang
 
 
 @pytest.fixture(scope="session")
-def strict() -> Iterator[Intake]:
+def strict() -> Iterator[DecoderPool]:
     """One decoder under Easel's own bounds, with little time."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pool, "SERVED", 1_000_000)  # whoever is replaced has failed
-        intake = Intake(LIMITS, decoders=1, seconds=SECONDS)
+        patch.setattr(pool, "MAX_FILES_PER_DECODER", 1_000_000)  # whoever is replaced has failed
+        intake = DecoderPool(LIMITS, decoders=1, cpu_seconds=SECONDS)
         yield intake
         intake.close()

@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from bot.intake.chunks import MAX_CHUNKS, MAX_TEXT, chunks, is_plain, pixels_only, texts
+from bot.intake.chunks import (
+    MAX_CHUNKS,
+    MAX_TEXT_BYTES,
+    is_plain_png,
+    iter_chunks,
+    read_png_texts,
+    strip_png_metadata,
+)
 from tests.bot.intake.hostile.png_files import IEND, header, of_chunks, rows, with_chunk
 from tests.doubles.pictures import bomb, chunk, encoded, noise, pixels, png, text_bomb
 
@@ -17,7 +24,7 @@ WORDS = "a red apple, 水彩"
 
 
 def kinds(data: bytes) -> list[bytes]:
-    return [part.kind for part in chunks(data)]
+    return [part.kind for part in iter_chunks(data)]
 
 
 def test_a_file_is_listed_to_its_end():
@@ -30,19 +37,19 @@ def test_a_file_that_breaks_off_is_listed_to_there():
 
 def test_chunks_without_end_are_refused():
     with pytest.raises(ValueError, match="chunks"):
-        list(chunks(of_chunks(chunk(b"teSt", b"") * (MAX_CHUNKS + 1))))
+        list(iter_chunks(of_chunks(chunk(b"teSt", b"") * (MAX_CHUNKS + 1))))
 
 
 def test_only_pixels_are_kept_and_all_of_them():
-    picture = noise((40, 30))
+    image = noise((40, 30))
     info = PngInfo()
     info.add_text("parameters", WORDS)
-    data = encoded(picture, pnginfo=info, exif=Image.Exif(), dpi=(72, 72))
+    data = encoded(image, pnginfo=info, exif=Image.Exif(), dpi=(72, 72))
 
-    kept = pixels_only(data)
+    kept = strip_png_metadata(data)
 
     assert set(kinds(kept)) <= {b"IHDR", b"eXIf", b"IDAT", b"IEND"}
-    assert pixels(kept).tobytes() == picture.tobytes()
+    assert pixels(kept).tobytes() == image.tobytes()
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -50,7 +57,7 @@ def test_texts_are_read_in_every_form(packed):
     info = PngInfo()
     info.add_text("Comment", "plain words", zip=packed)
     info.add_itxt("parameters", WORDS, zip=packed)
-    assert texts(encoded(Image.new("L", (4, 4)), pnginfo=info)) == {
+    assert read_png_texts(encoded(Image.new("L", (4, 4)), pnginfo=info)) == {
         "Comment": "plain words",
         "parameters": WORDS,
     }
@@ -58,11 +65,11 @@ def test_texts_are_read_in_every_form(packed):
 
 def test_texts_behind_the_pixels_are_found():
     late = of_chunks(header(), rows(), chunk(b"tEXt", b"parameters\0late"), IEND)
-    assert texts(late) == {"parameters": "late"}
+    assert read_png_texts(late) == {"parameters": "late"}
 
 
 def test_a_text_bomb_becomes_its_beginning():
-    assert texts(text_bomb(20)) == {"Comment": "a" * MAX_TEXT}
+    assert read_png_texts(text_bomb(20)) == {"Comment": "a" * MAX_TEXT_BYTES}
 
 
 @pytest.mark.parametrize(
@@ -71,20 +78,20 @@ def test_a_text_bomb_becomes_its_beginning():
 )
 @pytest.mark.parametrize("kind", [b"tEXt", b"zTXt", b"iTXt"])
 def test_a_text_that_makes_no_sense_does_no_harm(kind, body):
-    assert all(isinstance(text, str) for text in texts(with_chunk(kind, body)).values())
+    assert all(isinstance(text, str) for text in read_png_texts(with_chunk(kind, body)).values())
 
 
 @given(st.binary(max_size=300))
 def test_no_bytes_upset_it(data):
-    listed = list(chunks(data))
-    assert all(one.end == two.start for one, two in itertools.pairwise(listed))
-    texts(data)
-    assert not is_plain(data, 1, 1)
+    listed = list(iter_chunks(data))
+    assert all(one.end_offset == two.start for one, two in itertools.pairwise(listed))
+    read_png_texts(data)
+    assert not is_plain_png(data, 1, 1)
 
 
 def test_a_plain_picture_is_known():
-    assert is_plain(png((32, 24)), 32, 24)
-    assert is_plain(png((32, 24), mode="RGBA"), 32, 24)
+    assert is_plain_png(png((32, 24)), 32, 24)
+    assert is_plain_png(png((32, 24), mode="RGBA"), 32, 24)
 
 
 @pytest.mark.parametrize(
@@ -103,4 +110,4 @@ def test_a_plain_picture_is_known():
     ],
 )
 def test_anything_else_is_not_plain(data):
-    assert not is_plain(data, 32, 24)
+    assert not is_plain_png(data, 32, 24)

@@ -8,15 +8,15 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bot.errors import PictureRefused
-from bot.metadata import read_parameters
-from bot.pictures import PictureLimits, check_picture
+from bot.errors import ImageRejected
+from bot.metadata import read_image_generation_text
+from bot.pictures import ImageLimits, check_image
 from tests.bot.intake.hostile import CORPUS
 from tests.doubles.pictures import pixels
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's, of odd EXIF
 
-LIMITS = PictureLimits(max_bytes=100_000, max_pixels=100_000)
+LIMITS = ImageLimits(max_bytes=100_000, max_pixels=100_000)
 SMALL = 5_000  # bytes: what shrinks fast, and holds every structure
 SEEDS = [data for build, _ in CORPUS.values() if 0 < len(data := build()) <= SMALL]
 
@@ -55,14 +55,14 @@ def mutated(draw: st.DrawFn) -> bytes:
 @example(NO_SUCH_AVIF)
 def test_a_mutated_file_is_a_picture_or_refused_with_words(data):
     try:
-        picture = check_picture(data, "a.png", LIMITS)
-    except PictureRefused as refusal:
+        image = check_image(data, "a.png", LIMITS)
+    except ImageRejected as refusal:
         assert str(refusal).endswith(".")
     else:
-        assert pixels(picture.data).size == (picture.width, picture.height)
+        assert pixels(image.data).size == (image.width, image.height)
 
 
 @settings(max_examples=200, deadline=None)
 @given(mutated())
 def test_parameters_of_a_mutated_file_are_words(data):
-    assert isinstance(read_parameters(data), str)
+    assert isinstance(read_image_generation_text(data), str)

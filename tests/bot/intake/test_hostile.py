@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.errors import PictureRefused
-from bot.intake.pool import Intake
+from bot.errors import ImageRejected
+from bot.intake.pool import DecoderPool
 from tests.bot.intake.hostile import CORPUS, cut_off
 from tests.doubles.pictures import pixels
 
@@ -16,14 +16,14 @@ MOST = 300 * 10**6  # bytes of memory for any file
 ADVICE = ("Attach", "Save", "Scale", "Choose")
 
 
-def decoder(intake: Intake) -> int:
+def decoder(intake: DecoderPool) -> int:
     """The process id of the one decoder of an intake."""
     (only,) = intake._idle.queue
     return only.pid
 
 
 @contextmanager
-def watched(intake: Intake) -> Iterator[None]:
+def watched(intake: DecoderPool) -> Iterator[None]:
     """Hold that the decoder outlives what it is given, and stays within its memory."""
     pid = decoder(intake)
     forget_peak = Path(f"/proc/{pid}/clear_refs")
@@ -42,17 +42,17 @@ def most_memory(pid: int) -> int:
     return int(line.split()[1]) * 1024
 
 
-async def judged(intake: Intake, name: str, data: bytes) -> type[PictureRefused] | None:
+async def judged(intake: DecoderPool, name: str, data: bytes) -> type[ImageRejected] | None:
     """Send a file in; return the refusal's kind, or None for a picture."""
     try:
-        picture = await intake.check(data, name)
-    except PictureRefused as refusal:
+        image = await intake.check_image(data, name)
+    except ImageRejected as refusal:
         words = str(refusal)
         assert words.startswith(name)
         assert any(verb in words for verb in ADVICE)
         return type(refusal)
-    found = pixels(picture.data)
-    assert found.size == (picture.width, picture.height)
+    found = pixels(image.data)
+    assert found.size == (image.width, image.height)
     assert found.info == {}
     return None
 
@@ -64,26 +64,26 @@ def test_the_corpus_is_large():
 @pytest.mark.parametrize("name", CORPUS)
 async def test_a_hostile_file_is_a_picture_or_refused_with_words(strict, name):
     build, expected = CORPUS[name]
-    await strict.parameters(b"")
+    await strict.read_generation_text(b"")
 
     with watched(strict):
         found = await judged(strict, name, build())
 
-    if expected is not PictureRefused:
+    if expected is not ImageRejected:
         assert found is expected
 
 
 @pytest.mark.parametrize("name", CORPUS)
 async def test_its_parameters_can_be_asked_for_without_harm(strict, name):
     build, _ = CORPUS[name]
-    await strict.parameters(b"")
+    await strict.read_generation_text(b"")
 
     with watched(strict):
-        assert isinstance(await strict.parameters(build()), str)
+        assert isinstance(await strict.read_generation_text(build()), str)
 
 
 async def test_a_file_cut_off_anywhere_is_a_picture_or_refused_with_words(strict):
-    await strict.parameters(b"")
+    await strict.read_generation_text(b"")
 
     with watched(strict):
         for name, data in cut_off():

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from bot.intake.segments import MAX_SCANS, MAX_SEGMENTS, pixels_only, scans
+from bot.intake.segments import MAX_SCANS, MAX_SEGMENTS, count_scans, strip_jpeg_metadata
 from tests.bot.intake.hostile.jpeg_files import scans as painted
 from tests.bot.intake.hostile.jpeg_files import segment
 from tests.doubles.pictures import encoded, noise
@@ -18,7 +18,7 @@ def with_segments(*parts: bytes) -> bytes:
 
 
 def test_what_pixels_need_stays():
-    assert pixels_only(PHOTO) == PHOTO
+    assert strip_jpeg_metadata(PHOTO) == PHOTO
 
 
 @pytest.mark.parametrize(
@@ -32,12 +32,12 @@ def test_what_pixels_need_stays():
     ],
 )
 def test_what_they_do_not_need_goes(more):
-    assert pixels_only(with_segments(more)) == PHOTO
+    assert strip_jpeg_metadata(with_segments(more)) == PHOTO
 
 
 def test_of_several_exifs_the_first_stays():
     first = segment(0xE1, b"Exif\0\0first")
-    kept = pixels_only(with_segments(first, segment(0xE1, b"Exif\0\0second")))
+    kept = strip_jpeg_metadata(with_segments(first, segment(0xE1, b"Exif\0\0second")))
     assert first in kept
     assert b"second" not in kept
     assert b"II*" not in kept
@@ -45,28 +45,28 @@ def test_of_several_exifs_the_first_stays():
 
 def test_segments_without_end_are_refused():
     with pytest.raises(ValueError, match="segments"):
-        pixels_only(with_segments(*[segment(0xFE, b"")] * (MAX_SEGMENTS + 1)))
+        strip_jpeg_metadata(with_segments(*[segment(0xFE, b"")] * (MAX_SEGMENTS + 1)))
 
 
 @pytest.mark.parametrize(("data", "count"), [(PHOTO, 1), (b"", 0), (PHOTO[:20], 0)])
 def test_a_plain_photograph_is_painted_once(data, count):
-    assert scans(data) == count
+    assert count_scans(data) == count
 
 
 def test_a_progressive_one_a_few_times():
-    assert scans(encoded(Image.new("RGB", (40, 30)), "JPEG", progressive=True)) == 10
+    assert count_scans(encoded(Image.new("RGB", (40, 30)), "JPEG", progressive=True)) == 10
 
 
 def test_scans_in_a_thumbnail_and_behind_the_end_do_not_count():
     thumbnail = segment(0xE1, b"Exif\0\0" + PHOTO)
-    assert scans(with_segments(thumbnail) + b"\xff\xda" * 50) == 1
+    assert count_scans(with_segments(thumbnail) + b"\xff\xda" * 50) == 1
 
 
 def test_counting_stops_at_what_is_unbearable():
-    assert scans(painted(3000, (8, 8))) == MAX_SCANS + 1
+    assert count_scans(painted(3000, (8, 8))) == MAX_SCANS + 1
 
 
 @given(st.binary(max_size=300))
 def test_no_bytes_upset_it(data):
-    assert len(pixels_only(b"\xff\xd8" + data)) <= len(data) + 2
-    assert scans(b"\xff\xd8" + data) <= len(data)
+    assert len(strip_jpeg_metadata(b"\xff\xd8" + data)) <= len(data) + 2
+    assert count_scans(b"\xff\xd8" + data) <= len(data)

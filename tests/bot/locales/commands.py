@@ -12,9 +12,9 @@ from unittest.mock import create_autospec
 import discord
 from discord.ext import commands
 
-from bot.client import Easel
-from bot.commands import COGS
-from bot.locales import LANGUAGES, Translator
+from bot.client import EaselBot
+from bot.commands import COG_CLASSES
+from bot.locales import LANGUAGES_BY_LOCALE, CommandTranslator
 from bot.menus import make_menus
 
 SUBCOMMAND, GROUP = 1, 2
@@ -29,12 +29,12 @@ MENUS = 5  # of one kind, by discord.py's own limit
 async def published() -> list[dict[str, Any]]:
     """Every command as it is sent, in all languages."""
     bot = commands.Bot(command_prefix=commands.when_mentioned, intents=discord.Intents.none())
-    easel = create_autospec(Easel, instance=True)
-    for cog in COGS:
+    easel = create_autospec(EaselBot, instance=True)
+    for cog in COG_CLASSES:
         await bot.add_cog(cog(easel))
     for menu in make_menus():
         bot.tree.add_command(menu)
-    translator = Translator()
+    translator = CommandTranslator()
     payloads = [
         await command.get_translated_payload(bot.tree, translator)
         for command in (*bot.tree.get_commands(), *_menus(bot.tree))
@@ -101,5 +101,5 @@ def _longest(part: dict[str, Any], field: str) -> int:
     return max(len(text) for text in texts)
 
 
-CODES = {locale.value: language for locale, language in LANGUAGES.items()}
+CODES = {locale.value: language for locale, language in LANGUAGES_BY_LOCALE.items()}
 HOLE = re.compile(r"\{(\w+)\}")

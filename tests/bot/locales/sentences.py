@@ -12,7 +12,7 @@ from bot import errors
 
 ROOT = Path(__file__).parents[3]
 BOT = ROOT / "bot"
-MARKS = frozenset({"say", "english", "Sentence", "counted"})
+MARKS = frozenset({"translate", "gettext_noop", "TranslatableMessage", "translate_plural"})
 ERRORS = frozenset(
     name
     for name, kind in vars(errors).items()

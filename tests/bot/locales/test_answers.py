@@ -8,32 +8,38 @@ import discord
 import pytest
 
 from bot import errors
-from bot.help_pages import PAGES, page
-from bot.locales import LANGUAGES, heard, speaking
-from bot.locales.marks import BOLD, COMMAND, GROUPS, ITALIC, with_names
-from bot.locales.table import Table, table
-from bot.policy.files import HEAD
-from bot.sentences import HOLE
-from bot.texts import MAX_CONTENT, NATIVE
-from bot.views import BUTTONS
-from bot.views.outpaint import WAYS
-from bot.views.settings import LABELS
-from bot.views.settings import PAGES as PANEL_PAGES
-from bot.views.settings_forms import FORMS
+from bot.help_pages import HELP_PAGES, help_page_text
+from bot.locales import LANGUAGES_BY_LOCALE, translate_external, use_language
+from bot.locales.marks import (
+    BOLD_PATTERN,
+    COMMAND_GROUPS,
+    COMMAND_PATTERN,
+    ITALIC_PATTERN,
+    localise_command_names,
+)
+from bot.locales.table import LanguageCatalog, load_catalog
+from bot.policy.files import FILE_HEADER
+from bot.sentences import PLACEHOLDER_PATTERN
+from bot.texts import LANGUAGE_NAMES, MAX_MESSAGE_CHARACTERS
+from bot.views import PERSISTENT_BUTTONS
+from bot.views.outpaint import OUTPAINT_DIRECTIONS
+from bot.views.settings import CHOICE_LABELS
+from bot.views.settings import PANEL_PAGES as PANEL_PAGES
+from bot.views.settings_forms import SETTINGS_FORMS
 from inference import errors as inference_errors
-from inference.jobs import Img2Img, Interrogate, Outpaint
-from inference.operations.masking import NOWHERE
+from inference.jobs import Img2ImgJob, InterrogateJob, OutpaintJob
+from inference.operations.masking import NO_MASK_MESSAGE
 from inference.pictures import errors as picture_errors
-from inference.pictures.shapes import parse
+from inference.pictures.shapes import parse_mask_terms
 from storage import errors as storage_errors
 from tests.bot.locales.sentences import ERRORS, sentences, unmarked
 
 ALLOWED = {
     "Easel",  # its name
-    HEAD,  # a comment in a file that is the same in every language
-    *NATIVE.values(),
+    FILE_HEADER,  # a comment in a file that is the same in every language
+    *LANGUAGE_NAMES.values(),
     "Callback",  # names of types
-    "Filled",
+    "FormValues",
     "WebP",
     "asked for",  # kept as a delivery's note and never shown
     "between delivery sweeps",
@@ -45,47 +51,54 @@ NUMBERED = {"U1", "V1"}
 """Labels that are the same in every language."""
 BUTTON_LABEL, FORM_TITLE, INPUT_LABEL, CHOICE = 80, 45, 45, 100  # characters, by Discord's limits
 
-languages = pytest.mark.parametrize("language", LANGUAGES.values())
+languages = pytest.mark.parametrize("language", LANGUAGES_BY_LOCALE.values())
 
 
-def everything(words: Table) -> dict[str, str]:
+def everything(words: LanguageCatalog) -> dict[str, str]:
     return {**words.answers, **words.heard}
 
 
 @languages
 def test_no_sentence_is_missing_or_left_over(language):
-    known, needed = set(table(language).answers), sentences()
+    known, needed = set(load_catalog(language).answers), sentences()
     assert (needed - known, known - needed) == (set(), set())
 
 
 def test_the_sentences_of_others_are_the_same_in_all_languages():
-    assert len({frozenset(table(language).heard) for language in LANGUAGES.values()}) == 1
+    assert (
+        len({frozenset(load_catalog(language).heard) for language in LANGUAGES_BY_LOCALE.values()})
+        == 1
+    )
 
 
 @languages
 def test_holes_are_the_same(language):
     assert [
         english
-        for english, other in everything(table(language)).items()
-        if set(HOLE.findall(english)) != set(HOLE.findall(other))
+        for english, other in everything(load_catalog(language)).items()
+        if set(PLACEHOLDER_PATTERN.findall(english)) != set(PLACEHOLDER_PATTERN.findall(other))
     ] == []
 
 
 @languages
 def test_names_within_sentences_are_known(language):
     """One that is not found would be shown in English, where Discord shows something else."""
-    words = table(language)
+    words = load_catalog(language)
     labels = {*words.menus, *words.answers}
     unknown = []
     for other in everything(words).values():
-        unknown += [m["name"] for m in COMMAND.finditer(other) if m["name"] not in words.commands]
-        unknown += [m["name"] for m in BOLD.finditer(other) if m["name"] not in words.options]
-        unknown += [m["name"] for m in ITALIC.finditer(other) if m["name"] not in labels]
+        unknown += [
+            m["name"] for m in COMMAND_PATTERN.finditer(other) if m["name"] not in words.commands
+        ]
+        unknown += [
+            m["name"] for m in BOLD_PATTERN.finditer(other) if m["name"] not in words.options
+        ]
+        unknown += [m["name"] for m in ITALIC_PATTERN.finditer(other) if m["name"] not in labels]
     assert set(unknown) <= NUMBERED
 
 
 def test_nothing_is_said_past_the_files():
-    words = table("de")
+    words = load_catalog("de")
     known = {*words.commands, *words.menus, *words.choices, *words.texts, *words.options}
     found = unmarked({*known, *everything(words), *ALLOWED})
     assert "\n".join(found) == ""
@@ -103,25 +116,25 @@ def test_every_error_for_members_says_something_of_its_own():
 
 @languages
 def test_labels_and_titles_fit_where_discord_puts_them(language):
-    say = table(language).answers.__getitem__
-    buttons = [b.label for b in BUTTONS if isinstance(getattr(b, "label", None), str)]
-    buttons += [way.label for way in WAYS.values()]
+    say = load_catalog(language).answers.__getitem__
+    buttons = [b.label for b in PERSISTENT_BUTTONS if isinstance(getattr(b, "label", None), str)]
+    buttons += [way.label for way in OUTPAINT_DIRECTIONS.values()]
     assert [words for words in buttons if len(say(words)) > BUTTON_LABEL] == []
-    titles = [spec.title for spec in FORMS.values()]
+    titles = [spec.title for spec in SETTINGS_FORMS.values()]
     titles += ["Draw what was described", "Repaint this picture", "Repaint a part of it"]
     titles += ["What should be there?", "Report this result"]
     assert [words for words in titles if len(say(words)) > FORM_TITLE - 2] == []
-    inputs = [label for spec in FORMS.values() for label in spec.fields.values()]
+    inputs = [label for spec in SETTINGS_FORMS.values() for label in spec.fields.values()]
     assert [words for words in inputs if len(say(words)) > INPUT_LABEL] == []
-    choices = [*LABELS.values(), *PANEL_PAGES.values()]
+    choices = [*CHOICE_LABELS.values(), *PANEL_PAGES.values()]
     assert [words for words in choices if len(say(words)) > CHOICE - 30] == []
 
 
 @languages
-@pytest.mark.parametrize("topic", PAGES)
+@pytest.mark.parametrize("topic", HELP_PAGES)
 def test_every_page_of_help_fits_one_message(language, topic):
-    with speaking(language):
-        assert len(page(topic)) <= MAX_CONTENT
+    with use_language(language):
+        assert len(help_page_text(topic)) <= MAX_MESSAGE_CHARACTERS
 
 
 def real_refusals() -> list[str]:
@@ -131,25 +144,25 @@ def real_refusals() -> list[str]:
         str(storage_errors.BlobMissing("0" * 64)),
         str(storage_errors.DiskFull()),
         str(inference_errors.OutOfMemory()),
-        str(picture_errors.PictureTooSmall()),
+        str(picture_errors.ImageTooSmall()),
         str(picture_errors.FullyTransparent()),
         str(picture_errors.BlankMask()),
         str(picture_errors.NothingFound("hat")),
         str(picture_errors.NoStrokes()),
         str(picture_errors.NothingToExtend()),
-        NOWHERE,
+        NO_MASK_MESSAGE,
     ]
     shapes = ("", "hexagon 5", "left", "circle 5% 5%", "left 30", "left 300%", "Z9", "B9")
     for attempt in (
-        lambda: Img2Img(prompt="x" * 100_000),
-        lambda: Outpaint().check_pictures({"image": None, "hat": None}),
-        Outpaint,
-        lambda: Img2Img().check_pictures({"image": None, "hat": None}),
-        *(lambda words=words: parse(words) for words in shapes),
+        lambda: Img2ImgJob(prompt="x" * 100_000),
+        lambda: OutpaintJob().check_images({"image": None, "hat": None}),
+        OutpaintJob,
+        lambda: Img2ImgJob().check_images({"image": None, "hat": None}),
+        *(lambda words=words: parse_mask_terms(words) for words in shapes),
     ):
         try:
             attempt()
-        except (inference_errors.JobError, picture_errors.PictureError) as error:
+        except (inference_errors.JobError, picture_errors.ImageError) as error:
             made.append(str(error))
     return made
 
@@ -158,61 +171,61 @@ def real_refusals() -> list[str]:
 def test_what_inference_says_is_recognised(language):
     found = real_refusals()
     assert len(found) > 15
-    with speaking(language):
-        assert [words for words in found if heard(words) == words] == []
+    with use_language(language):
+        assert [words for words in found if translate_external(words) == words] == []
 
 
 @languages
 def test_what_is_not_known_stays_english(language):
-    with speaking(language):
-        assert heard("The moon is full.") == "The moon is full."
-        assert heard("x" * 5000) == "x" * 5000
+    with use_language(language):
+        assert translate_external("The moon is full.") == "The moon is full."
+        assert translate_external("x" * 5000) == "x" * 5000
 
 
 def test_a_sentence_within_a_sentence_is_recognised_too():
     lost = "It was its turn, but no longer allowed, and cost nothing. You are no longer on Ice."
-    with speaking("de"):
-        assert heard(lost).endswith("Du bist nicht mehr auf Ice.")
-    with speaking("ja"):
-        assert "「ステップ数」が40" in heard(
+    with use_language("de"):
+        assert translate_external(lost).endswith("Du bist nicht mehr auf Ice.")
+    with use_language("ja"):
+        assert "「ステップ数」が40" in translate_external(
             "steps is 40, but this server allows 30. Ask for less."
         )
 
 
 def test_names_are_what_discord_shows():
-    assert with_names("/style list zeigt `/img2img image:a.png strength:0.5`", "de") == (
-        "/stil liste zeigt `/img2img bild:a.png denoising-stärke:0.5`"
-    )
-    assert with_names("**strength** · *Upscale 2×* · *U1* · **Apps**", "de") == (
+    assert localise_command_names(
+        "/style list zeigt `/img2img image:a.png strength:0.5`", "de"
+    ) == ("/stil liste zeigt `/img2img bild:a.png denoising-stärke:0.5`")
+    assert localise_command_names("**strength** · *Upscale 2×* · *U1* · **Apps**", "de") == (
         "**denoising-stärke** · *2× hochskalieren* · *U1* · **Apps**"
     )
-    assert with_names("</queue:5> https://a.b/queue /queue、", "ja") == (
+    assert localise_command_names("</queue:5> https://a.b/queue /queue、", "ja") == (
         "</queue:5> https://a.b/queue /キュー、"
     )
 
 
 def test_groups_are_those_that_there_are():
-    from bot.commands import COGS
+    from bot.commands import COG_CLASSES
 
     groups = {
         value.name
-        for cog in COGS
+        for cog in COG_CLASSES
         for base in inspect.getmro(cog)
         for value in vars(base).values()
         if isinstance(value, discord.app_commands.Group)
     }
-    assert groups == GROUPS
+    assert groups == COMMAND_GROUPS
 
 
 def test_a_strangers_braces_and_names_stay():
-    with speaking("de"):
+    with use_language("de"):
         refusal = errors.NotAllowed("There is no style “{name}” here. /style list shows them.")
         assert "{name}" in str(refusal)
-        words = heard(
+        words = translate_external(
             "There is no job “/queue **strength** {job}”. It may have been deleted since."
         )
         assert "„/queue **strength** {job}“" in words
 
 
 def test_the_method_of_a_description_is_named():
-    assert Interrogate().method in table("de").choices
+    assert InterrogateJob().method in load_catalog("de").choices

@@ -8,8 +8,8 @@ import pytest_asyncio
 from discord import app_commands
 
 from bot import texts as texts_module
-from bot.locales import LANGUAGES, Translator
-from bot.locales.table import FOLDER, WITH_DEFAULT, table
+from bot.locales import LANGUAGES_BY_LOCALE, CommandTranslator
+from bot.locales.table import CATALOG_FOLDER, DESCRIPTION_WITH_DEFAULT, load_catalog
 from inference.jobs import names
 from tests.bot.locales.commands import (
     CODES,
@@ -27,13 +27,13 @@ from tests.bot.locales.commands import (
 )
 
 PROPER = {
-    *names.SAMPLERS,
-    *names.SCHEDULES,
+    *names.SAMPLER_NAMES,
+    *names.SCHEDULE_NAMES,
     "mk2",
     "poor man's",
     "CPU",
     "NV",
-    *texts_module.NATIVE.values(),
+    *texts_module.LANGUAGE_NAMES.values(),
 }
 """Choices that are called the same in every language."""
 
@@ -58,13 +58,13 @@ def test_nothing_is_missing(texts, code):
     assert not missing, "\n" + "\n".join(dict.fromkeys(missing))
 
 
-@pytest.mark.parametrize("language", LANGUAGES.values())
+@pytest.mark.parametrize("language", LANGUAGES_BY_LOCALE.values())
 def test_nothing_is_left_over(texts, language):
-    words = table(language)
+    words = load_catalog(language)
     seen: dict[str, set[str]] = {kind: set() for kind in ("name", "text", "choice", "menu")}
     for text in texts:
         seen[text.kind].add(text.english)
-        if text.kind == "text" and (match := WITH_DEFAULT.fullmatch(text.english)):
+        if text.kind == "text" and (match := DESCRIPTION_WITH_DEFAULT.fullmatch(text.english)):
             seen["text"].add(match["text"])
             seen["choice"].add(match["default"])
     left = {
@@ -78,7 +78,9 @@ def test_nothing_is_left_over(texts, language):
 
 
 def test_the_files_are_those_of_the_languages():
-    assert sorted(path.stem for path in FOLDER.glob("*.json")) == sorted(LANGUAGES.values())
+    assert sorted(path.stem for path in CATALOG_FOLDER.glob("*.json")) == sorted(
+        LANGUAGES_BY_LOCALE.values()
+    )
 
 
 def test_names_are_what_discord_takes(texts):
@@ -148,12 +150,14 @@ def test_commands_are_within_discords_bounds(payloads):
 
 
 def test_a_default_is_translated_with_its_text():
-    assert table("de").text("Cut to exactly the target size (no)") == (
+    assert load_catalog("de").find_description("Cut to exactly the target size (no)") == (
         "Genau auf die Zielgröße zuschneiden (nein)"
     )
-    assert table("ja").text("Denoising steps (20)") == "サンプリングステップ数 (20)"
-    assert table("de").text("Words of no command (5)") is None
-    assert table("de").text("Words of no command") is None
+    assert (
+        load_catalog("ja").find_description("Denoising steps (20)") == "サンプリングステップ数 (20)"
+    )
+    assert load_catalog("de").find_description("Words of no command (5)") is None
+    assert load_catalog("de").find_description("Words of no command") is None
 
 
 async def test_other_languages_see_english():
@@ -161,6 +165,6 @@ async def test_other_languages_see_english():
         location=app_commands.TranslationContextLocation.parameter_name, data=None
     )
     strength = app_commands.locale_str("strength")
-    translate = Translator().translate
+    translate = CommandTranslator().translate
     assert await translate(strength, discord.Locale.french, context) is None
     assert await translate(strength, discord.Locale.german, context) == "denoising-stärke"

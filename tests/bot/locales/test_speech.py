@@ -7,24 +7,24 @@ import asyncio
 import discord
 import pytest
 
-from bot.answers import words_for
-from bot.errors import BadSetting, BadSettingsFile, NotAllowed, PictureRefused
+from bot.answers import user_message
+from bot.errors import BadSetting, BadSettingsFile, ImageRejected, NotAllowed
 from bot.locales import (
-    ENGLISH,
+    SOURCE_LANGUAGE,
     choice_name,
     command_name,
-    counted,
-    described,
-    heard,
+    current_language,
     language_of,
     option_name,
-    say,
-    speak,
-    speaking,
-    spoken,
+    set_language,
+    translate,
+    translate_description,
+    translate_external,
+    translate_plural,
+    use_language,
 )
-from bot.sentences import OptionName, Sentence, english
-from inference.errors import JobError, OutOfRange, PictureMissing, UnknownChoice
+from bot.sentences import OptionName, TranslatableMessage, gettext_noop
+from inference.errors import ImageMissing, JobError, OutOfRange, UnknownChoice
 from storage.errors import QueueFull
 
 
@@ -46,53 +46,55 @@ def test_a_locale_has_a_language(locale, language):
 
 async def test_each_task_speaks_its_own():
     async def answer(language):
-        speak(language)
+        set_language(language)
         await asyncio.sleep(0)
-        return say("Cancelled.")
+        return translate("Cancelled.")
 
     assert await asyncio.gather(
         *(asyncio.create_task(answer(one)) for one in ("de", "ja", "zh-CN", "en", ""))
     ) == ["Abgebrochen.", "キャンセルしました。", "已取消。", "Cancelled.", "Cancelled."]
-    assert spoken() == ENGLISH
+    assert current_language() == SOURCE_LANGUAGE
 
 
 def test_a_block_ends_as_it_began():
-    with speaking("de"):
-        with speaking(""):
-            assert spoken() == ENGLISH
-        assert spoken() == "de"
-    assert spoken() == ENGLISH
+    with use_language("de"):
+        with use_language(""):
+            assert current_language() == SOURCE_LANGUAGE
+        assert current_language() == "de"
+    assert current_language() == SOURCE_LANGUAGE
 
 
 def test_english_is_what_stands_in_the_code():
-    assert say("{count} jobs", count=3) == "3 jobs"
-    assert counted(1, "1 job", "{count} jobs") == "1 job"
-    assert (heard("photo"), option_name("mask_shape")) == ("photo", "mask shape")
+    assert translate("{count} jobs", count=3) == "3 jobs"
+    assert translate_plural(1, "1 job", "{count} jobs") == "1 job"
+    assert (translate_external("photo"), option_name("mask_shape")) == ("photo", "mask shape")
     assert (command_name("queue"), choice_name("block")) == ("queue", "block")
-    assert described("Denoising steps") == "Denoising steps"
+    assert translate_description("Denoising steps") == "Denoising steps"
 
 
 def test_sentences_and_option_names_in_holes_are_said():
-    inner = Sentence("{some} or {other}", some="a", other="b")
-    outer = english("{option} is {value}, but this server allows {ceiling}. Ask for less.")
-    with speaking("de"):
-        words = say(outer, option=OptionName("steps"), value=9, ceiling=inner)
+    inner = TranslatableMessage("{some} or {other}", some="a", other="b")
+    outer = gettext_noop("{option} is {value}, but this server allows {ceiling}. Ask for less.")
+    with use_language("de"):
+        words = translate(outer, option=OptionName("steps"), value=9, ceiling=inner)
         assert words == "„schritte“ ist 9, dieser Server erlaubt a oder b. Bitte um weniger."
-        assert described("Denoising steps (20)").endswith("(20)")
-        assert described("Nobody wrote this") == "Nobody wrote this"
+        assert translate_description("Denoising steps (20)").endswith("(20)")
+        assert translate_description("Nobody wrote this") == "Nobody wrote this"
         assert (command_name("nobody"), choice_name("nobody")) == ("nobody", "nobody")
 
 
 def test_a_sentence_that_no_language_has_stays_english():
-    with speaking("ja"):
-        assert say("Nobody translated {thing}.", thing="this") == "Nobody translated this."
+    with use_language("ja"):
+        assert translate("Nobody translated {thing}.", thing="this") == "Nobody translated this."
 
+
+NO_TEXT = TranslatableMessage("It is no text in UTF-8")
 
 ERRORS = [
     (OutOfRange("strength", 2, 0, 1), "„denoising-stärke“ ist 2, muss aber zwischen 0 und 1"),
     (UnknownChoice("sampler", "Eulr", ("Euler", "DDIM")), "Meintest du Euler?"),
     (UnknownChoice("resize_mode", "zzz", ("crop and resize",)), "Nimm zuschneiden und skalieren"),
-    (PictureMissing("img2img", "image"), "img2img braucht das Bild „bild“"),
+    (ImageMissing("img2img", "image"), "img2img braucht das Bild „bild“"),
     (QueueFull("owner", 3, 3), "Du hast schon 3 wartende Aufträge"),
     (QueueFull("guild", 3, 1), "Auf diesem Server gibt es schon 1 wartenden Auftrag"),
     (QueueFull("total", 3, 3), "Die Warteschlange enthält"),
@@ -100,11 +102,12 @@ ERRORS = [
     (JobError("prompt", "Something rare."), "Something rare."),
     (NotAllowed(), "Der Server erlaubt das nicht."),
     (BadSetting("max_steps", "{name} is no setting"), "max_steps ist keine Einstellung."),
-    (BadSettingsFile([Sentence("It is no text in UTF-8")] * 12), "• Sie ist kein Text in UTF-8."),
-    (BadSettingsFile([Sentence("It is no text in UTF-8")] * 12), "… und 2 weitere."),
+    (BadSettingsFile([NO_TEXT] * 12), "• Sie ist kein Text in UTF-8."),
+    (BadSettingsFile([NO_TEXT] * 12), "… und 2 weitere."),
     (
-        PictureRefused.said("a.pdf is not a picture but a PDF document. Attach a PNG, JPEG, WebP, "
-        "AVIF or GIF."),
+        ImageRejected.from_message(
+            "a.pdf is not a picture but a PDF document. Attach a PNG, JPEG, WebP, AVIF or GIF."
+        ),
         "a.pdf ist kein Bild, sondern ein PDF-Dokument.",
     ),
 ]  # fmt: skip
@@ -112,6 +115,6 @@ ERRORS = [
 
 @pytest.mark.parametrize(("error", "words"), ERRORS, ids=lambda one: type(one).__name__)
 def test_errors_are_said_by_their_class_and_data(error, words):
-    assert words_for(error) == str(error)
-    with speaking("de"):
-        assert words in words_for(error)
+    assert user_message(error) == str(error)
+    with use_language("de"):
+        assert words in user_message(error)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.errors import BadSetting
-from bot.policy import Rules, changed, settable
+from bot.policy import GuildSettings, list_setting_types, validate_changes
 
 GOOD = [
     ("channels", ["10002", 10001, "10001"], ["10001", "10002"], frozenset({"10001", "10002"})),
@@ -22,8 +22,8 @@ GOOD = [
 
 @pytest.mark.parametrize(("name", "given", "kept", "held"), GOOD)
 def test_what_is_kept_and_held(name, given, kept, held):
-    assert changed({name: given}) == {name: kept}
-    rules = Rules.decode({} if kept is None else {name: kept})
+    assert validate_changes({name: given}) == {name: kept}
+    rules = GuildSettings.from_stored({} if kept is None else {name: kept})
     assert getattr(rules, name) == (kept if held is None else held)
 
 
@@ -52,17 +52,17 @@ BAD = [
 @pytest.mark.parametrize(("name", "given", "words"), BAD)
 def test_what_cannot_be_is_refused_with_its_name(name, given, words):
     with pytest.raises(BadSetting, match=words) as refused:
-        changed({name: given})
+        validate_changes({name: given})
     assert str(refused.value).startswith(name)
 
 
 def test_none_takes_anything_back():
-    nothing = dict.fromkeys(settable())
-    assert changed(nothing) == nothing
+    nothing = dict.fromkeys(list_setting_types())
+    assert validate_changes(nothing) == nothing
 
 
 def test_nothing_set_is_what_a_new_server_has():
-    assert Rules.decode({}) == Rules()
+    assert GuildSettings.from_stored({}) == GuildSettings()
 
 
 LISTS = [
@@ -74,7 +74,7 @@ LISTS = [
 
 @pytest.mark.parametrize(("name", "given", "kept"), LISTS)
 def test_lists_are_kept_in_order_without_doubles(name, given, kept):
-    assert changed({name: given}) == {name: kept}
+    assert validate_changes({name: given}) == {name: kept}
 
 
 BAD_LISTS = [
@@ -91,4 +91,4 @@ BAD_LISTS = [
 @pytest.mark.parametrize(("name", "given", "words"), BAD_LISTS)
 def test_bad_lists(name, given, words):
     with pytest.raises(BadSetting, match=words):
-        changed({name: given})
+        validate_changes({name: given})

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.errors import BadSettingsFile
-from bot.policy import settable
-from bot.policy.files import read_file, write_file
+from bot.policy import list_setting_types
+from bot.policy.files import read_settings_file, write_settings_file
 
 SETTINGS = {
     "channels": ["123456789012345678"],
@@ -26,24 +26,24 @@ SETTINGS = {
 
 
 def test_what_is_written_is_read_the_same():
-    values = read_file(write_file(SETTINGS).encode()).settings
+    values = read_settings_file(write_settings_file(SETTINGS).encode()).settings
     assert {name: value for name, value in values.items() if value is not None} == SETTINGS
-    assert set(values) == set(settable())
+    assert set(values) == set(list_setting_types())
 
 
 def test_what_other_parts_keep_is_left_out():
-    assert "other" not in write_file({**SETTINGS, "other": "de"})
+    assert "other" not in write_settings_file({**SETTINGS, "other": "de"})
 
 
 def test_it_can_be_read_by_people():
-    text = write_file(SETTINGS)
+    text = write_settings_file(SETTINGS)
     assert text.startswith("# What a server allows")
     assert "max_steps: 30\n" in text
     assert "- 血\n" in text
 
 
 def test_an_empty_server_has_an_empty_file():
-    assert set(read_file(write_file({}).encode()).settings.values()) == {None}
+    assert set(read_settings_file(write_settings_file({}).encode()).settings.values()) == {None}
 
 
 def file(settings: str = "", version: str = "version: 1") -> bytes:
@@ -81,13 +81,13 @@ def file(settings: str = "", version: str = "version: 1") -> bytes:
 )
 def test_a_file_that_cannot_be_taken_says_why(data, words):
     with pytest.raises(BadSettingsFile, match="Nothing was changed") as refused:
-        read_file(data)
+        read_settings_file(data)
     assert words in str(refused.value)
 
 
 def test_all_that_is_wrong_is_said_at_once():
     with pytest.raises(BadSettingsFile) as refused:
-        read_file(file("settings: {max_steps: 0, max_batch: 99, nonsense: 1}\nmore: 2"))
+        read_settings_file(file("settings: {max_steps: 0, max_batch: 99, nonsense: 1}\nmore: 2"))
     for name in ("max_steps", "max_batch", "nonsense", "more"):
         assert name in str(refused.value)
 
@@ -95,14 +95,14 @@ def test_all_that_is_wrong_is_said_at_once():
 def test_a_long_list_of_problems_is_cut():
     wrong = ", ".join(f"{'x' * 500}{n}: 1" for n in range(40))
     with pytest.raises(BadSettingsFile, match="and 30 more") as refused:
-        read_file(file(f"settings: {{{wrong}}}"))
+        read_settings_file(file(f"settings: {{{wrong}}}"))
     assert len(str(refused.value)) < 2000
 
 
 @given(st.binary(max_size=300))
 def test_noise_is_refused_and_never_crashes(data):
     with pytest.raises(BadSettingsFile):
-        read_file(data)
+        read_settings_file(data)
 
 
 STYLES = {
@@ -112,9 +112,9 @@ STYLES = {
 
 
 def test_styles_that_are_written_are_read_the_same():
-    assert read_file(write_file({}, STYLES).encode()).styles == STYLES
-    assert read_file(file()).styles is None
-    assert read_file(file("styles:")).styles == {}
+    assert read_settings_file(write_settings_file({}, STYLES).encode()).styles == STYLES
+    assert read_settings_file(file()).styles is None
+    assert read_settings_file(file("styles:")).styles == {}
 
 
 @pytest.mark.parametrize(
@@ -133,5 +133,5 @@ def test_styles_that_are_written_are_read_the_same():
 )
 def test_styles_that_cannot_be(styles, words):
     with pytest.raises(BadSettingsFile) as refusal:
-        read_file(file(f"styles: {styles}"))
+        read_settings_file(file(f"styles: {styles}"))
     assert words in str(refusal.value)

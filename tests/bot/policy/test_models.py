@@ -3,30 +3,30 @@ from __future__ import annotations
 import pytest
 
 from bot.errors import NotAllowed
-from bot.policy import Rules, check_models, fitted
-from bot.policy.models import loras_in
-from inference.jobs import Imagine, Img2Img, Interrogate, Upscale
+from bot.policy import GuildSettings, check_models, with_allowed_model
+from bot.policy.models import lora_names_in
+from inference.jobs import ImagineJob, Img2ImgJob, InterrogateJob, UpscaleJob
 
-RULES = Rules(models=("sdxl", "anime"))
-LORAS = Rules(loras=("ink", "soft light"))
+RULES = GuildSettings(models=("sdxl", "anime"))
+LORAS = GuildSettings(loras=("ink", "soft light"))
 
 
 @pytest.mark.parametrize(
     ("job", "default"),
     [
-        (Imagine(model="anime"), "starter"),
-        (Imagine(), "sdxl"),
-        (Upscale(model="other"), "starter"),  # runs no checkpoint
-        (Interrogate(), "starter"),
+        (ImagineJob(model="anime"), "starter"),
+        (ImagineJob(), "sdxl"),
+        (UpscaleJob(model="other"), "starter"),  # runs no checkpoint
+        (InterrogateJob(), "starter"),
     ],
 )
 def test_allowed_models(job, default):
     check_models(RULES, job, default)
-    check_models(Rules(), Imagine(model="anything"), default)
+    check_models(GuildSettings(), ImagineJob(model="anything"), default)
 
 
 @pytest.mark.parametrize(
-    "job", [Imagine(model="other"), Img2Img(), Upscale(mode="redraw", model="other")]
+    "job", [ImagineJob(model="other"), Img2ImgJob(), UpscaleJob(mode="redraw", model="other")]
 )
 def test_other_models_are_refused_with_a_list(job):
     with pytest.raises(NotAllowed, match="It allows “sdxl”, “anime”"):
@@ -34,23 +34,23 @@ def test_other_models_are_refused_with_a_list(job):
 
 
 def test_a_long_list_is_cut():
-    rules = Rules(models=tuple(f"m{n}" for n in range(30)))
+    rules = GuildSettings(models=tuple(f"m{n}" for n in range(30)))
     with pytest.raises(NotAllowed, match="“m9” and 20 more"):
-        check_models(rules, Imagine(model="x"), "")
+        check_models(rules, ImagineJob(model="x"), "")
 
 
 @pytest.mark.parametrize(
     ("job", "default", "model"),
     [
-        (Imagine(), "starter", "sdxl"),
-        (Imagine(), "anime", ""),
-        (Imagine(model="other"), "starter", "other"),
-        (Interrogate(), "starter", ""),
+        (ImagineJob(), "starter", "sdxl"),
+        (ImagineJob(), "anime", ""),
+        (ImagineJob(model="other"), "starter", "other"),
+        (InterrogateJob(), "starter", ""),
     ],
 )
 def test_what_stands_in_for_a_hosts_own(job, default, model):
-    assert fitted(RULES, job, default).model == model
-    assert fitted(Rules(), job, default) is job
+    assert with_allowed_model(RULES, job, default).model == model
+    assert with_allowed_model(GuildSettings(), job, default) is job
 
 
 @pytest.mark.parametrize(
@@ -65,11 +65,11 @@ def test_what_stands_in_for_a_hosts_own(job, default, model):
     ],
 )
 def test_the_loras_of_a_prompt(prompt, names):
-    assert list(loras_in(prompt)) == names
+    assert list(lora_names_in(prompt)) == names
 
 
 def test_loras():
-    check_models(LORAS, Imagine(prompt="<lora:ink:1>", negative_prompt="<lora:other:1>"), "")
-    check_models(Rules(), Imagine(prompt="<lora:other:1>"), "")
+    check_models(LORAS, ImagineJob(prompt="<lora:ink:1>", negative_prompt="<lora:other:1>"), "")
+    check_models(GuildSettings(), ImagineJob(prompt="<lora:other:1>"), "")
     with pytest.raises(NotAllowed, match="the LoRA “other”"):
-        check_models(LORAS, Imagine(prompt="a <lora:ink:1> <lora:other:1>"), "")
+        check_models(LORAS, ImagineJob(prompt="a <lora:ink:1> <lora:other:1>"), "")

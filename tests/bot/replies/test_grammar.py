@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.replies.grammar import read
-from inference.jobs import KINDS, options
+from bot.replies.grammar import parse_intent
+from inference.jobs import JOB_TYPES, list_job_options
 
 SAID = {
     "upscale": ("upscale", {}),
@@ -52,28 +52,32 @@ SAID = {
 
 @pytest.mark.parametrize("words", SAID)
 def test_what_is_said_and_what_is_meant(words):
-    wish = read(words)
-    assert (wish.kind, dict(wish.values), wish.explicit) == (*SAID[words], True)
+    wish = parse_intent(words)
+    assert (wish.kind, dict(wish.values), wish.is_explicit) == (*SAID[words], True)
 
 
 @pytest.mark.parametrize("words", ["a watercolour", "thanks, lovely!", "upscaled art", "loopy"])
 def test_words_without_a_verb_may_be_talk(words):
-    wish = read(words)
-    assert (wish.kind, wish.values["prompt"], wish.explicit) == ("img2img", words, False)
+    wish = parse_intent(words)
+    assert (wish.kind, wish.values["prompt"], wish.is_explicit) == ("img2img", words, False)
 
 
 def test_numbers_beyond_their_bounds_are_left_to_the_job():
-    assert read("upscale 99x").values == {"factor": 99.0}
-    assert read("make it red strength 7").values["strength"] == 7.0
+    assert parse_intent("upscale 99x").values == {"factor": 99.0}
+    assert parse_intent("make it red strength 7").values["strength"] == 7.0
 
 
 @given(st.text(max_size=80))
 def test_anything_can_be_read_and_only_options_come_out(text):
-    wish = read(text)
-    known = {option.name for option in options(KINDS[wish.kind])} if wish.kind in KINDS else set()
+    wish = parse_intent(text)
+    known = (
+        {option.name for option in list_job_options(JOB_TYPES[wish.kind])}
+        if wish.kind in JOB_TYPES
+        else set()
+    )
     assert set(wish.values) <= known
 
 
 def test_long_words_are_read_in_time():
-    assert read("outpaint " + "left " * 2000).kind == "outpaint"
-    assert read(" ".join(["strength"] * 2000)).kind == "img2img"
+    assert parse_intent("outpaint " + "left " * 2000).kind == "outpaint"
+    assert parse_intent(" ".join(["strength"] * 2000)).kind == "img2img"

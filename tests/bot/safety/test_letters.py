@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.safety.letters import Reading, look_alikes, normal
+from bot.safety.letters import NormalisedText, confusable_letters, normalise_text
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from bot.safety.letters import Reading, look_alikes, normal
     ],
 )
 def test_letters_of_one_alphabet(text, meant):
-    assert normal(text).startswith(meant)
+    assert normalise_text(text).startswith(meant)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_letters_of_one_alphabet(text, meant):
     ],
 )
 def test_a_word_is_found(text, word):
-    assert Reading(text).has(word)
+    assert NormalisedText(text).contains_word(word)
 
 
 @pytest.mark.parametrize(
@@ -52,16 +52,16 @@ def test_a_word_is_found(text, word):
     ],
 )
 def test_a_word_is_not_found_within_another(text, word):
-    assert not Reading(text).has(word)
+    assert not NormalisedText(text).contains_word(word)
 
 
 @given(st.text(max_size=200))
 def test_any_text_can_be_read_and_is_read_the_same_twice(text):
-    once = normal(text)
-    assert normal(once) == once or "\u3099" in text or "\u309a" in text
-    Reading(text)
+    once = normalise_text(text)
+    assert normalise_text(once) == once or "\u3099" in text or "\u309a" in text
+    NormalisedText(text)
 
 
 def test_only_letters_look_like_letters():
-    assert set("".join(look_alikes().values())) <= set("abcdefghijklmnopqrstuvwxyz")
-    assert look_alikes()["а"] == "a"  # Cyrillic
+    assert set("".join(confusable_letters().values())) <= set("abcdefghijklmnopqrstuvwxyz")
+    assert confusable_letters()["а"] == "a"  # Cyrillic

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.safety.patterns import PatternError, compiled, found
+from bot.safety.patterns import PatternError, compile_pattern, find_match
 
 
 @pytest.mark.parametrize(
@@ -15,16 +15,16 @@ from bot.safety.patterns import PatternError, compiled, found
     ],
 )
 def test_what_fits(pattern, text, part):
-    assert found(pattern, text) == part
+    assert find_match(pattern, text) == part
 
 
 @pytest.mark.parametrize("pattern", ["(", "[a", "(?=a)b", r"(a)\1", "a{2000}", "*"])
 def test_what_is_no_pattern_for_re2(pattern):
     with pytest.raises(PatternError):
-        compiled(pattern)
+        compile_pattern(pattern)
 
 
 @pytest.mark.parametrize("pattern", [r"(a+)+$", r"(a|aa)+$", r"(a*)*b", r"(.*a){12}"])
 def test_patterns_that_explode_elsewhere_end_here(pattern):
     """Each would take a backtracking engine longer than the universe is old."""
-    found(pattern, "a" * 6000 + "!")
+    find_match(pattern, "a" * 6000 + "!")

@@ -2,15 +2,15 @@ from __future__ import annotations
 
 import pytest
 
-from bot.errors import NeverAllowed, NotAllowed
-from bot.policy import Rules
+from bot.errors import NotAllowed, ProhibitedContent
+from bot.policy import GuildSettings
 from bot.safety.prompts import check_prompt
-from inference.jobs import Explain, Imagine, Img2Img, Interrogate, Upscale
+from inference.jobs import ExplainJob, ImagineJob, Img2ImgJob, InterrogateJob, UpscaleJob
 
-RULES = Rules(banned_words=("gore", "red dress"), banned_patterns=(r"\bguns?\b",))
+RULES = GuildSettings(banned_words=("gore", "red dress"), banned_patterns=(r"\bguns?\b",))
 
 
-@pytest.mark.parametrize("job_type", [Imagine, Img2Img, Explain, Upscale])
+@pytest.mark.parametrize("job_type", [ImagineJob, Img2ImgJob, ExplainJob, UpscaleJob])
 def test_the_prompt_of_every_kind_is_read(job_type):
     with pytest.raises(NotAllowed, match="“gore”"):
         check_prompt(RULES, job_type(prompt="some g-o-r-e"))
@@ -19,25 +19,25 @@ def test_the_prompt_of_every_kind_is_read(job_type):
 @pytest.mark.parametrize("prompt", ["a RED  dress", "two Guns", "g u n", "ｇｕｎ"])
 def test_what_a_server_forbids(prompt):
     with pytest.raises(NotAllowed, match="however it is written"):
-        check_prompt(RULES, Imagine(prompt=prompt))
+        check_prompt(RULES, ImagineJob(prompt=prompt))
 
 
 def test_a_negative_prompt_is_free():
-    check_prompt(RULES, Imagine(prompt="a woman, nude", negative_prompt="gore, guns, child"))
+    check_prompt(RULES, ImagineJob(prompt="a woman, nude", negative_prompt="gore, guns, child"))
 
 
 def test_no_server_can_allow_everything():
-    with pytest.raises(NeverAllowed, match="refused on every server"):
-        check_prompt(Rules(), Imagine(prompt="nude child"))
+    with pytest.raises(ProhibitedContent, match="refused on every server"):
+        check_prompt(GuildSettings(), ImagineJob(prompt="nude child"))
 
 
 def test_a_job_without_words():
-    check_prompt(RULES, Interrogate())
+    check_prompt(RULES, InterrogateJob())
 
 
 def test_what_is_given_back_is_short_and_harmless():
-    rules = Rules(banned_patterns=("x+`*",))
+    rules = GuildSettings(banned_patterns=("x+`*",))
     with pytest.raises(NotAllowed) as refused:
-        check_prompt(rules, Imagine(prompt="x" * 3000 + "```"))
+        check_prompt(rules, ImagineJob(prompt="x" * 3000 + "```"))
     assert len(str(refused.value)) < 200
     assert "`" not in str(refused.value)

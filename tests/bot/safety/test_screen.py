@@ -35,7 +35,7 @@ async def test_a_harmless_result_is_shown_and_looked_at_once(house, rules):
     await house.finish()
     assert len(house.messages()[-1].attachments) == 1
     assert house.detector.asked == 2  # what went in and what came out
-    await house.bot.delivery.compose(await house.only_job(), 10**6)
+    await house.bot.delivery.build_message(await house.only_job(), 10**6)
     assert house.detector.asked == 2
 
 
@@ -80,7 +80,7 @@ async def test_one_picture_of_a_batch_is_enough(house, rules):
     await rules(nsfw_ordinary="block")
     result = await house.ask(batch=3)
     house.detector.scores = [0.1, 0.9, 0.1]
-    await house.finish(pictures=3)
+    await house.finish(images=3)
     assert result.response.attachments == []
 
 
@@ -120,7 +120,7 @@ async def test_without_a_detector_the_check_fails_closed(house, rules):
     await house.finish()
     assert "/history shows it when the check works again" in house.messages()[-1].content
     house.detector.present = True
-    outgoing = await house.bot.delivery.compose(await house.only_job(), 10**6)
+    outgoing = await house.bot.delivery.build_message(await house.only_job(), 10**6)
     assert len(outgoing.uploads) == 1
 
 
@@ -165,8 +165,8 @@ async def test_words_that_came_later_count_everywhere(house, where):
         await house.alice.user.slash("imagine", prompt="nude, __who__")
     house.service.infotext = "nude, a child\nNegative prompt: hat\nSteps: 20"
     await house.finish()
-    (record,) = await house.jobs.list_for(str(house.alice.id))
-    outgoing = await house.bot.delivery.compose(record, 10**6)
+    (record,) = await house.jobs.list_by_owner(str(house.alice.id))
+    outgoing = await house.bot.delivery.build_message(record, 10**6)
     assert "sexual picture of minors" in outgoing.content
     assert outgoing.uploads == ()
 
@@ -175,7 +175,7 @@ async def test_the_negative_prompt_of_a_result_is_free(house):
     await house.ask("imagine", prompt="a nude")
     house.service.infotext = "a nude\nNegative prompt: child\nSteps: 20"
     await house.finish()
-    outgoing = await house.bot.delivery.compose(await house.only_job(), 10**6)
+    outgoing = await house.bot.delivery.build_message(await house.only_job(), 10**6)
     assert len(outgoing.uploads) == 1
 
 

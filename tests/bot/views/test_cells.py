@@ -7,7 +7,7 @@ from unittest.mock import AsyncMock
 import discord
 import pytest
 
-from bot.views.cells import PickCells
+from bot.views.cells import CellSelect
 from tests.doubles.pictures import png
 
 THINGS = ["Subject", "Background", "Face"]
@@ -25,7 +25,7 @@ def select_of(message) -> dict:
 
 
 async def job_of(house):
-    return await house.jobs.get(house.service.job.job_id)
+    return await house.jobs.get_job(house.service.job.job_id)
 
 
 async def grid(house):
@@ -186,7 +186,7 @@ async def test_a_select_of_no_cells_is_said(house):
     interaction = AsyncMock(spec=discord.Interaction, client=house.bot, user=house.alice)
     interaction.response = AsyncMock(spec=discord.InteractionResponse)
     interaction.response.is_done = lambda: False
-    await PickCells(record.id).callback(interaction)
+    await CellSelect(record.id).callback(interaction)
     said = interaction.response.send_message.await_args
     assert said.args == ("Pick at least one cell.",)
     assert said.kwargs["ephemeral"]

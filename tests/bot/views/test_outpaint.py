@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.views.outpaint import WAYS
+from bot.views.outpaint import OUTPAINT_DIRECTIONS
 from tests.bot.views.test_results import child_of, done, labels
 
 
@@ -16,29 +16,29 @@ async def arrows(house, **options):
 async def test_all_ways_are_offered_to_the_member_alone(house):
     shown = await arrows(house)
     assert shown.ephemeral
-    assert labels(shown.response) == [way.label for way in WAYS.values()]
+    assert labels(shown.response) == [way.label for way in OUTPAINT_DIRECTIONS.values()]
 
 
-@pytest.mark.parametrize("name", WAYS)
+@pytest.mark.parametrize("name", OUTPAINT_DIRECTIONS)
 async def test_each_way_is_one_click(house, name):
     shown = await arrows(house, prompt="a red apple", seed=5)
-    (parent,) = await house.jobs.list_for(str(house.alice.id))
-    card = await house.alice.click(shown.response, label=WAYS[name].label)
+    (parent,) = await house.jobs.list_by_owner(str(house.alice.id))
+    card = await house.alice.click(shown.response, label=OUTPAINT_DIRECTIONS[name].label)
     assert not card.ephemeral
     job = await child_of(house)
     assert (job.kind, job.params["prompt"], job.parent) == ("outpaint", "a red apple", parent.id)
-    assert WAYS[name].options.items() <= job.params.items()
+    assert OUTPAINT_DIRECTIONS[name].options.items() <= job.params.items()
     assert job.inputs == {"image": parent.result["pictures"][0]["key"]}
 
 
 async def test_a_picture_of_a_batch_is_the_one_continued(house):
-    result = await done(house, pictures=3, batch=3)
+    result = await done(house, images=3, batch=3)
     single = await house.alice.click(result.response, label="U3")
     shown = await house.alice.click(single.response, label="Outpaint")
     await house.restart()
     await house.alice.click(shown.response, label="Left")
     job = await child_of(house)
-    parent = await house.jobs.get(job.parent)
+    parent = await house.jobs.get_job(job.parent)
     assert job.inputs == {"image": parent.result["pictures"][2]["key"]}
 
 

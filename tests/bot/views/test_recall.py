@@ -6,9 +6,9 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from bot.texts import recalled
-from inference.infotext.job import recall
-from inference.infotext.told import Told
+from bot.texts import imported_job_message
+from inference.infotext.job import job_from_info
+from inference.infotext.told import GenerationInfo
 from tests.doubles.pictures import encoded
 
 TEXT = (
@@ -56,8 +56,8 @@ async def test_what_a_server_forbids_is_forbidden_here_too(house, posted):
 
 
 def test_a_strangers_words_are_shown_as_text():
-    told = Told("**x**", "a", "", {"@everyone": "[x](https://x.invalid)", "Seed": "1"})
-    found = recall(told, ())
-    words = recalled(told.tool, found.job, found.notes)
+    told = GenerationInfo("**x**", "a", "", {"@everyone": "[x](https://x.invalid)", "Seed": "1"})
+    found = job_from_info(told, ())
+    words = imported_job_message(told.tool, found.job, found.notes)
     assert "\\*\\*x\\*\\*" in words
     assert "\\[x\\]\\(https" in words

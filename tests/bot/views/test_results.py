@@ -6,13 +6,13 @@ import pytest
 
 from storage.records import JobState
 
-PICTURED = ["Upscale 2×", "Inpaint", "Outpaint", "Describe", "Parameters"]
-EVERY = ["Again", "Vary (subtle)", "Vary (strong)", "Edit", *PICTURED, "Delete", "Report"]
+IMAGED = ["Upscale 2×", "Inpaint", "Outpaint", "Describe", "Parameters"]
+EVERY = ["Again", "Vary (subtle)", "Vary (strong)", "Edit", *IMAGED, "Delete", "Report"]
 
 
-async def done(house, kind="img2img", pictures=1, text="", **options):
+async def done(house, kind="img2img", images=1, text="", **options):
     result = await house.ask(kind, **options)
-    await house.finish(pictures=pictures, text=text)
+    await house.finish(images=images, text=text)
     return result
 
 
@@ -26,7 +26,7 @@ def inputs(modal) -> dict[str, dict]:
 
 
 async def child_of(house):
-    return await house.jobs.get(house.service.job.job_id)
+    return await house.jobs.get_job(house.service.job.job_id)
 
 
 async def test_a_result_offers_all_that_can_be_done_with_it(house):
@@ -34,12 +34,12 @@ async def test_a_result_offers_all_that_can_be_done_with_it(house):
 
 
 async def test_an_enlargement_offers_what_needs_no_seed(house):
-    assert labels((await done(house, "upscale")).response) == [*PICTURED, "Delete", "Report"]
+    assert labels((await done(house, "upscale")).response) == [*IMAGED, "Delete", "Report"]
 
 
 async def test_words_offer_to_become_a_prompt(house):
     result = await house.ask("interrogate")
-    await house.finish(pictures=0, text="a red apple on a plate")
+    await house.finish(images=0, text="a red apple on a plate")
     assert labels(result.response) == ["Use as prompt", "Delete"]
 
 
@@ -119,7 +119,7 @@ async def test_describe_then_use_as_prompt(house):
     result = await done(house)
     described = await house.alice.click(result.response, label="Describe")
     assert (await child_of(house)).kind == "interrogate"
-    await house.finish(pictures=0, text="a red apple")
+    await house.finish(images=0, text="a red apple")
     shown = await house.bob.click(described.response, label="Use as prompt")
     assert inputs(shown.modal)["prompt"]["value"] == "a red apple"
     await house.bob.submit_modal(shown, {"prompt": "a red apple, watercolour"})
@@ -166,7 +166,7 @@ async def test_they_live_on_after_a_restart(house):
     shown = await house.alice.click(result.response, label="Edit")
     await house.alice.submit_modal(shown, {"prompt": "a pear"})
     await house.alice.click(result.response, label="Upscale 2×")
-    jobs = await house.jobs.list_for(str(house.alice.id))
+    jobs = await house.jobs.list_by_owner(str(house.alice.id))
     assert [job.kind for job in jobs] == ["upscale", "img2img", "img2img"]
     assert jobs[-1].state is JobState.DONE
 
@@ -174,7 +174,7 @@ async def test_they_live_on_after_a_restart(house):
 async def test_a_picture_that_is_swept_away(house):
     result = await done(house)
     record = await house.only_job()
-    await house.blobs.delete(record.result["pictures"][0]["key"])
+    await house.blobs.delete_blob(record.result["pictures"][0]["key"])
     pressed = await house.alice.click(result.response, label="Upscale 2×")
     assert pressed.ephemeral
     assert await house.count() == 1

@@ -7,9 +7,9 @@ import pytest
 from storage.records import JobState
 
 
-async def seen(house, kind="inpaint", pictures=1, **options):
+async def seen(house, kind="inpaint", images=1, **options):
     result = await house.ask(kind, **{"prompt": "a window", "seed": 5, **options})
-    await house.finish(pictures=pictures, seam=True)
+    await house.finish(images=images, seam=True)
     return result
 
 
@@ -27,7 +27,7 @@ async def test_it_repaints_the_edge_of_the_mask_alone(house, kind, options):
 
     await house.alice.click(result.response, label="Mend the seam")
 
-    child = await house.jobs.get(house.service.job.job_id)
+    child = await house.jobs.get_job(house.service.job.job_id)
     assert (child.kind, child.parent) == ("inpaint", parent.id)
     assert child.inputs == {
         "image": parent.result["pictures"][0]["key"],
@@ -51,12 +51,12 @@ async def test_a_result_without_a_seam_offers_none(house):
 
 
 async def test_each_picture_of_a_batch_is_mended_on_its_own(house):
-    result = await seen(house, pictures=2, mask_shape="left 30%", batch=2)
+    result = await seen(house, images=2, mask_shape="left 30%", batch=2)
     parent = await house.only_job()
     assert "Mend the seam" not in labels(result.response)
     single = await house.alice.click(result.response, label="U2")
     await house.alice.click(single.response, label="Mend the seam")
-    child = await house.jobs.get(house.service.job.job_id)
+    child = await house.jobs.get_job(house.service.job.job_id)
     assert child.inputs["image"] == parent.result["pictures"][1]["key"]
     assert child.params["seed"] == 6
 

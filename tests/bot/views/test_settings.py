@@ -30,7 +30,7 @@ def ids(message) -> list[str]:
 
 
 async def settings(house) -> dict:
-    return await house.guilds.settings(str(house.guild.id))
+    return await house.guilds.get_settings(str(house.guild.id))
 
 
 async def fill(admin, message, form, values):

@@ -23,9 +23,9 @@ SINGLE = [
 ]
 
 
-async def sheet(house, pictures=4, kind="img2img", **options):
-    result = await house.ask(kind, batch=pictures, **options)
-    await house.finish(pictures=pictures, size=(64, 48))
+async def sheet(house, images=4, kind="img2img", **options):
+    result = await house.ask(kind, batch=images, **options)
+    await house.finish(images=images, size=(64, 48))
     return result
 
 
@@ -34,12 +34,12 @@ def rows(message) -> list[list[str]]:
 
 
 @pytest.mark.parametrize(
-    ("pictures", "wide"), [(2, [2]), (4, [4]), (5, [5]), (6, [3, 3]), (7, [4, 3]), (8, [4, 4])]
+    ("images", "wide"), [(2, [2]), (4, [4]), (5, [5]), (6, [3, 3]), (7, [4, 3]), (8, [4, 4])]
 )
-async def test_each_picture_has_a_u_and_a_v(house, pictures, wide):
-    message = (await sheet(house, pictures)).response
+async def test_each_picture_has_a_u_and_a_v(house, images, wide):
+    message = (await sheet(house, images)).response
     assert [len(row) for row in rows(message)] == [*wide, *wide, 5]
-    numbered = [f"{letter}{n}" for letter in "UV" for n in range(1, pictures + 1)]
+    numbered = [f"{letter}{n}" for letter in "UV" for n in range(1, images + 1)]
     assert labels(message) == [*numbered, "Again", "Edit", "Parameters", "Delete", "Report"]
 
 
@@ -123,7 +123,7 @@ async def test_somebody_elses_sheet_is_not_for_me(house, label):
 async def test_a_picture_that_is_swept_away(house):
     result = await sheet(house)
     record = await house.only_job()
-    await house.blobs.delete(record.result["pictures"][1]["key"])
+    await house.blobs.delete_blob(record.result["pictures"][1]["key"])
     pressed = await house.alice.click(result.response, label="U2")
     assert pressed.ephemeral
     assert "no longer stored" in pressed.response.content
@@ -132,6 +132,6 @@ async def test_a_picture_that_is_swept_away(house):
 async def test_one_picture_is_no_sheet(house):
     result = await sheet(house, 1)
     (file,) = result.response.attachments
-    with Image.open(io.BytesIO(await file.read())) as picture:
-        assert picture.size == (64, 48)
+    with Image.open(io.BytesIO(await file.read())) as image:
+        assert image.size == (64, 48)
     assert "U1" not in labels(result.response)

@@ -4,10 +4,10 @@ import torch
 from PIL import Image
 
 from inference.engine import runner as runner_module
-from inference.engine.engine import Broken, Done, GivenUp, Stepped
-from inference.engine.work import Ask, Outcome, Paint, Slice, StopAsked
+from inference.engine.engine import RunCancelled, RunCompleted, RunFailed, RunProgressed
+from inference.engine.work import AuxWork, DenoiseWork, JobResult, StopRequested, WorkRequest
 from inference.errors import OutOfMemory
-from inference.jobs import Imagine, Img2Img
+from inference.jobs import ImagineJob, Img2ImgJob
 from inference.models.diffusion import DiffusionModel
 from inference.models.errors import BrokenOutput
 from inference.operations.registry import OPERATIONS
@@ -31,8 +31,8 @@ def source():
 
 @pytest.fixture
 def begin(studio):
-    def start(job, **pictures):
-        return OPERATIONS[job.kind](job, pictures, studio)
+    def start(job, **images):
+        return OPERATIONS[job.kind](job, images, studio)
 
     return start
 
@@ -42,22 +42,22 @@ def drive(engine, reports=()):
     ends, reports = {}, list(reports)
     while True:
         for report in reports:
-            if isinstance(report, Done):
-                ends[report.run.job_id] = report.outcome
-            elif isinstance(report, Broken):
+            if isinstance(report, RunCompleted):
+                ends[report.run.job_id] = report.result
+            elif isinstance(report, RunFailed):
                 ends[report.run.job_id] = report.error
-        if engine.idle:
+        if engine.is_idle:
             return ends
         reports = engine.step()
 
 
 def pixels(outcome):
-    return np.asarray(outcome.pictures[0].picture, dtype=np.int16)
+    return np.asarray(outcome.images[0].image, dtype=np.int16)
 
 
 def jobs():
     return [
-        Img2Img(seed=number, width=64, height=64, **settings)
+        Img2ImgJob(seed=number, width=64, height=64, **settings)
         for number, settings in enumerate(MIXED)
     ]
 
@@ -66,12 +66,12 @@ def test_jobs_together_equal_jobs_alone(make_engine, begin, source):
     alone = []
     for job in jobs():
         engine = make_engine()
-        alone.append(drive(engine, engine.add("j", 1, begin(job, image=source)))["j"])
+        alone.append(drive(engine, engine.add_job("j", 1, begin(job, image=source)))["j"])
     engine = make_engine(rows=len(MIXED))
     reports = [
         report
         for number, job in enumerate(jobs())
-        for report in engine.add(str(number), 1, begin(job, image=source))
+        for report in engine.add_job(str(number), 1, begin(job, image=source))
     ]
     together = drive(engine, reports)
     worst = max(
@@ -85,12 +85,12 @@ def test_jobs_together_equal_jobs_alone(make_engine, begin, source):
 def test_a_newcomer_joins_between_steps_and_changes_nothing(make_engine, begin, source):
     first, second = jobs()[0], jobs()[1]
     engine = make_engine()
-    expected = drive(engine, engine.add("a", 1, begin(first, image=source)))["a"]
+    expected = drive(engine, engine.add_job("a", 1, begin(first, image=source)))["a"]
     engine = make_engine()
-    reports = engine.add("a", 1, begin(first, image=source))
+    reports = engine.add_job("a", 1, begin(first, image=source))
     for _ in range(3):
         reports += engine.step()
-    reports += engine.add("b", 1, begin(second, image=source))
+    reports += engine.add_job("b", 1, begin(second, image=source))
     ends = drive(engine, reports)
     assert np.abs(pixels(expected) - pixels(ends["a"])).max() <= 1
     assert {"a", "b"} == set(ends)
@@ -108,8 +108,8 @@ def test_jobs_of_one_key_share_network_calls(make_engine, begin, source, monkeyp
     engine = make_engine(rows=8)
     reports = []
     for number in range(4):
-        job = Img2Img(seed=number, steps=5, width=64, height=64, sampler="Euler")
-        reports += engine.add(str(number), 1, begin(job, image=source))
+        job = Img2ImgJob(seed=number, steps=5, width=64, height=64, sampler="Euler")
+        reports += engine.add_job(str(number), 1, begin(job, image=source))
     drive(engine, reports)
     # Four jobs with guidance are eight rows of five calls, not twenty calls of two.
     assert [8] * 5 == calls
@@ -125,22 +125,22 @@ def test_guidance_one_runs_half_the_rows(make_engine, begin, monkeypatch):
 
     monkeypatch.setattr(DiffusionModel, "denoise", count)
     engine = make_engine()
-    drive(engine, engine.add("a", 1, begin(Imagine(seed=1, steps=3, guidance=1.0))))
+    drive(engine, engine.add_job("a", 1, begin(ImagineJob(seed=1, steps=3, guidance=1.0))))
     assert [1, 1, 1] == calls
 
 
 def test_a_cancelled_job_leaves_its_neighbours_alone(make_engine, begin, source):
     first, second = jobs()[0], jobs()[2]
     engine = make_engine()
-    expected = drive(engine, engine.add("a", 1, begin(first, image=source)))["a"]
+    expected = drive(engine, engine.add_job("a", 1, begin(first, image=source)))["a"]
     engine = make_engine()
-    reports = engine.add("a", 1, begin(first, image=source))
-    reports += engine.add("b", 1, begin(second, image=source))
+    reports = engine.add_job("a", 1, begin(first, image=source))
+    reports += engine.add_job("b", 1, begin(second, image=source))
     for _ in range(3):
         reports += engine.step()
-    (given_up,) = engine.cancel("b", 1)
-    assert isinstance(given_up, GivenUp)
-    assert engine.cancel("b", 1) == []
+    (given_up,) = engine.cancel_run("b", 1)
+    assert isinstance(given_up, RunCancelled)
+    assert engine.cancel_run("b", 1) == []
     ends = drive(engine, reports)
     assert {"a"} == set(ends)
     assert np.abs(pixels(expected) - pixels(ends["a"])).max() <= 1
@@ -148,12 +148,14 @@ def test_a_cancelled_job_leaves_its_neighbours_alone(make_engine, begin, source)
 
 def test_progress_counts_every_step_once(make_engine, begin, source):
     engine = make_engine()
-    job = Img2Img(seed=1, steps=4, width=64, height=64, sampler="Heun")
-    reports = engine.add("a", 1, begin(job, image=source))
+    job = Img2ImgJob(seed=1, steps=4, width=64, height=64, sampler="Heun")
+    reports = engine.add_job("a", 1, begin(job, image=source))
     seen = []
-    while not engine.idle:
+    while not engine.is_idle:
         reports = engine.step()
-        seen += [(r.run.step, r.run.steps) for r in reports if isinstance(r, Stepped)]
+        seen += [
+            (r.run.steps_done, r.run.steps_total) for r in reports if isinstance(r, RunProgressed)
+        ]
     assert (4, 4) == seen[-1]
     assert sorted(step for step, _ in seen) == [step for step, _ in seen]
     assert {4} == {steps for _, steps in seen}
@@ -161,9 +163,9 @@ def test_progress_counts_every_step_once(make_engine, begin, source):
 
 def test_strength_zero_gives_the_picture_back(make_engine, begin, source):
     engine = make_engine()
-    job = Img2Img(seed=1, strength=0.0, width=64, height=64)
-    ends = drive(engine, engine.add("a", 1, begin(job, image=source)))
-    assert np.array_equal(np.asarray(source), np.asarray(ends["a"].pictures[0].picture))
+    job = Img2ImgJob(seed=1, strength=0.0, width=64, height=64)
+    ends = drive(engine, engine.add_job("a", 1, begin(job, image=source)))
+    assert np.array_equal(np.asarray(source), np.asarray(ends["a"].images[0].image))
 
 
 def test_memory_running_out_halves_the_batch_and_remembers(make_engine, begin, source, monkeypatch):
@@ -179,10 +181,12 @@ def test_memory_running_out_halves_the_batch_and_remembers(make_engine, begin, s
     engine = make_engine(rows=8)
     reports = []
     for number in range(4):
-        job = Img2Img(seed=number, steps=3, width=64, height=64, sampler="Euler")
-        reports += engine.add(str(number), 1, begin(job, image=source))
+        job = Img2ImgJob(seed=number, steps=3, width=64, height=64, sampler="Euler")
+        reports += engine.add_job(str(number), 1, begin(job, image=source))
     ends = drive(engine, reports)
-    assert {"0", "1", "2", "3"} == {name for name, end in ends.items() if isinstance(end, Outcome)}
+    assert {"0", "1", "2", "3"} == {
+        name for name, end in ends.items() if isinstance(end, JobResult)
+    }
     assert 1 == sizes.count(8)
 
 
@@ -192,7 +196,7 @@ def test_a_job_too_large_even_alone_fails_with_words(make_engine, begin, monkeyp
 
     monkeypatch.setattr(DiffusionModel, "denoise", never)
     engine = make_engine()
-    ends = drive(engine, engine.add("a", 1, begin(Imagine(seed=1, steps=3))))
+    ends = drive(engine, engine.add_job("a", 1, begin(ImagineJob(seed=1, steps=3))))
     assert isinstance(ends["a"], OutOfMemory)
     assert "smaller" in str(ends["a"])
 
@@ -206,46 +210,47 @@ def test_numbers_that_are_no_picture_fail_that_job_only(make_engine, begin, monk
         return result
 
     engine = make_engine()
-    reports = engine.add("bad", 1, begin(Imagine(seed=1, steps=3, sampler="Euler")))
-    reports += engine.add("good", 1, begin(Imagine(seed=2, steps=4, sampler="Euler")))
+    reports = engine.add_job("bad", 1, begin(ImagineJob(seed=1, steps=3, sampler="Euler")))
+    reports += engine.add_job("good", 1, begin(ImagineJob(seed=2, steps=4, sampler="Euler")))
     monkeypatch.setattr(runner_module.Batch, "scatter", poison)
     for _ in range(2):
         reports += engine.step()
     monkeypatch.undo()
     ends = drive(engine, reports)
     assert isinstance(ends["bad"], BrokenOutput)
-    assert isinstance(ends["good"], Outcome)
+    assert isinstance(ends["good"], JobResult)
 
 
 def test_an_operation_that_breaks_takes_only_its_own_job(make_engine, begin):
     def breaking():
-        yield Ask(works=(Slice(lane=("echo",), load=1),))
+        yield WorkRequest(works=(AuxWork(queue_key=("echo",), payload=1),))
         raise ValueError("a mistake in the finish")
 
     engine = make_engine(hands={"echo": lambda lane, loads: loads})
-    reports = engine.add("bad", 1, breaking())
-    reports += engine.add("good", 1, begin(Imagine(seed=2, steps=2)))
+    reports = engine.add_job("bad", 1, breaking())
+    reports += engine.add_job("good", 1, begin(ImagineJob(seed=2, steps=2)))
     ends = drive(engine, reports)
     assert isinstance(ends["bad"], ValueError)
-    assert isinstance(ends["good"], Outcome)
+    assert isinstance(ends["good"], JobResult)
 
 
 def test_an_unknown_checkpoint_fails_with_its_name(make_engine, begin):
     engine = make_engine()
-    ends = drive(engine, engine.add("a", 1, begin(Imagine(model="../secret"))))
+    ends = drive(engine, engine.add_job("a", 1, begin(ImagineJob(model="../secret"))))
     assert "../secret" in str(ends["a"])
 
 
 def test_results_come_back_in_the_order_of_the_ask(make_engine):
     def asking():
-        results = yield Ask(
-            works=tuple(Slice(lane=("echo", n % 2), load=n) for n in range(5)), later=3
+        results = yield WorkRequest(
+            works=tuple(AuxWork(queue_key=("echo", n % 2), payload=n) for n in range(5)),
+            later_units=3,
         )
-        again = yield Ask(works=(Slice(lane=("echo",), load="last"),))
-        return Outcome(text=f"{results} {again}")
+        again = yield WorkRequest(works=(AuxWork(queue_key=("echo",), payload="last"),))
+        return JobResult(text=f"{results} {again}")
 
     engine = make_engine(hands={"echo": lambda lane, loads: loads})
-    ends = drive(engine, engine.add("a", 1, asking()))
+    ends = drive(engine, engine.add_job("a", 1, asking()))
     assert "[0, 1, 2, 3, 4] ['last']" == ends["a"].text
 
 
@@ -263,20 +268,22 @@ def test_a_latent_is_handed_on_without_decoding(make_engine):
             "schedule": "Automatic",
             "seed": 5,
         }
-        (first,) = yield Ask(works=(Paint(**settings, decode=False),))
-        (second,) = yield Ask(works=(Paint(**settings, latent=first.latent, strength=0.5),))
-        return Outcome(text=f"{first.picture} {tuple(first.latent.shape)} {second.picture.size}")
+        (first,) = yield WorkRequest(works=(DenoiseWork(**settings, decode=False),))
+        (second,) = yield WorkRequest(
+            works=(DenoiseWork(**settings, latent=first.latent, strength=0.5),)
+        )
+        return JobResult(text=f"{first.image} {tuple(first.latent.shape)} {second.image.size}")
 
     engine = make_engine()
-    assert "None (4, 8, 8) (64, 64)" == drive(engine, engine.add("a", 1, asking()))["a"].text
+    assert "None (4, 8, 8) (64, 64)" == drive(engine, engine.add_job("a", 1, asking()))["a"].text
 
 
 def _catching(answer):
     """An operation that is stopped while it waits for a tile."""
     try:
-        yield Ask(works=(Slice(lane=("tiles",), load=None),))
-    except StopAsked:
-        if isinstance(answer, Ask):
+        yield WorkRequest(works=(AuxWork(queue_key=("tiles",), payload=None),))
+    except StopRequested:
+        if isinstance(answer, WorkRequest):
             yield answer
         if isinstance(answer, Exception):
             raise answer from None
@@ -288,28 +295,28 @@ def _catching(answer):
 @pytest.mark.parametrize(
     ("answer", "report"),
     [
-        (Outcome(text="half of it"), Done),
-        (None, GivenUp),
-        (ValueError("no"), Broken),
-        (Ask(works=(Slice(lane=("tiles",), load=None),)), GivenUp),
+        (JobResult(text="half of it"), RunCompleted),
+        (None, RunCancelled),
+        (ValueError("no"), RunFailed),
+        (WorkRequest(works=(AuxWork(queue_key=("tiles",), payload=None),)), RunCancelled),
     ],
 )
 def test_a_stopped_operation_ends_with_what_it_has(make_engine, answer, report):
     engine = make_engine(hands={"tiles": lambda lane, loads: loads})
-    engine.add("a", 1, _catching(answer))
+    engine.add_job("a", 1, _catching(answer))
 
-    (ended,) = engine.cancel("a", 1, keep=True)
+    (ended,) = engine.cancel_run("a", 1, keep_results=True)
 
     assert isinstance(ended, report)
-    assert engine.idle
-    if report is Done:
-        assert ended.outcome is answer
+    assert engine.is_idle
+    if report is RunCompleted:
+        assert ended.result is answer
 
 
 def test_who_was_not_asked_to_keep_is_given_up(make_engine):
     engine = make_engine(hands={"tiles": lambda lane, loads: loads})
-    engine.add("a", 1, _catching(Outcome(text="half of it")))
+    engine.add_job("a", 1, _catching(JobResult(text="half of it")))
 
-    (ended,) = engine.cancel("a", 1)
+    (ended,) = engine.cancel_run("a", 1)
 
-    assert isinstance(ended, GivenUp)
+    assert isinstance(ended, RunCancelled)

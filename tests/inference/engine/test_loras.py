@@ -7,12 +7,12 @@ import torch
 from safetensors.torch import save_file
 
 from inference.config import EngineConfig
-from inference.engine.engine import Broken, Done, Engine, lane_limit
+from inference.engine.engine import Engine, RunCompleted, RunFailed, aux_batch_limit
 from inference.engine.runner import Runner
 from inference.engine.scheduler import Scheduler
-from inference.engine.work import Ask, Outcome, Paint
+from inference.engine.work import DenoiseWork, JobResult, WorkRequest
 from inference.errors import JobError
-from inference.models.library import Library
+from inference.models.library import ModelLibrary
 
 UNET = "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn2_to_v"
 TEXT = "lora_te_text_model_encoder_layers_0_mlp_fc1"
@@ -36,7 +36,7 @@ def library(tiny_model, tmp_path_factory):
     save_file({"emb_params": vectors}, shelf / "embeddings" / "moodful.safetensors")
     save_file({"emb_params": torch.zeros(1, 768)}, shelf / "embeddings" / "wide.safetensors")
     config = EngineConfig(model="tiny", models_dir=str(shelf), cache_dir=str(shelf / "cache"))
-    return Library(config, torch.device("cpu"), torch.float32)
+    return ModelLibrary(config, torch.device("cpu"), torch.float32)
 
 
 def paint(prompt, **more):
@@ -53,29 +53,29 @@ def paint(prompt, **more):
         "seed": 3,
         "decode": False,
     }
-    return Paint(**(settings | more))
+    return DenoiseWork(**(settings | more))
 
 
 def run(library, prompts):
     """Run jobs of these prompts together; give their latents, or the errors of those that broke."""
-    engine = Engine(Runner(library, {}), Scheduler(8, lane_limit(8, 1)))
+    engine = Engine(Runner(library, {}), Scheduler(8, aux_batch_limit(8, 1)))
     found = {}
 
     def asking(number, prompt):
-        (result,) = yield Ask(works=(paint(prompt),))
+        (result,) = yield WorkRequest(works=(paint(prompt),))
         found[number] = result.latent
-        return Outcome()
+        return JobResult()
 
     reports = []
     for number, prompt in enumerate(prompts):
-        reports += engine.add(str(number), 1, asking(number, prompt))
-    while not engine.idle:
+        reports += engine.add_job(str(number), 1, asking(number, prompt))
+    while not engine.is_idle:
         reports += engine.step()
     for report in reports:
         match report:
-            case Broken(broken, error):
+            case RunFailed(broken, error):
                 found[int(broken.job_id)] = error
-            case Done(_, _):
+            case RunCompleted(_, _):
                 pass
     return [found[number] for number in range(len(prompts))]
 

@@ -7,11 +7,11 @@ import torch
 from PIL import Image
 
 from inference.config import EngineConfig
-from inference.engine.engine import Done, Engine, lane_limit
+from inference.engine.engine import Engine, RunCompleted, aux_batch_limit
 from inference.engine.runner import Runner
 from inference.engine.scheduler import Scheduler
-from inference.engine.work import Ask, Outcome, Paint
-from inference.models.library import Library
+from inference.engine.work import DenoiseWork, JobResult, WorkRequest
+from inference.models.library import ModelLibrary
 
 #: Of the range of a picture, which is 2 wide in the network's own −1..1.
 TOLERANCE = 2e-3
@@ -40,7 +40,7 @@ CASES = {
 @pytest.fixture(scope="module", params=["tiny", "starter"])
 def library(request, tiny_model):
     config = EngineConfig(model=request.param, models_dir=str(tiny_model))
-    return Library(config, torch.device("cpu"), torch.float32)
+    return ModelLibrary(config, torch.device("cpu"), torch.float32)
 
 
 @pytest.fixture(scope="module")
@@ -52,10 +52,10 @@ def source(library):
 
 def ours(library, source, sampler, settings):
     def asking():
-        (result,) = yield Ask(
+        (result,) = yield WorkRequest(
             works=(
-                Paint(
-                    model=library.resolve(""),
+                DenoiseWork(
+                    model=library.resolve_name(""),
                     width=source.width,
                     height=source.height,
                     prompt=PROMPT,
@@ -64,24 +64,24 @@ def ours(library, source, sampler, settings):
                     sampler=sampler,
                     schedule="Automatic",
                     seed=SEED,
-                    picture=source,
+                    image=source,
                     **settings,
                 ),
             )
         )
-        return Outcome(text=result.latent)
+        return JobResult(text=result.latent)
 
-    engine = Engine(Runner(library, {}), Scheduler(4, lane_limit(4, 1)))
-    reports = engine.add("a", 1, asking())
-    while not engine.idle:
+    engine = Engine(Runner(library, {}), Scheduler(4, aux_batch_limit(4, 1)))
+    reports = engine.add_job("a", 1, asking())
+    while not engine.is_idle:
         reports = engine.step()
     (end,) = [report for report in reports if not hasattr(report, "steps")][-1:]
-    assert isinstance(end, Done), end
-    return end.outcome.text
+    assert isinstance(end, RunCompleted), end
+    return end.result.text
 
 
 def theirs(library, source, scheduler_type, options, settings):
-    model = library.diffusion("")
+    model = library.get_checkpoint("")
     scheduler = scheduler_type(
         num_train_timesteps=1000,
         beta_start=0.00085,
@@ -96,7 +96,7 @@ def theirs(library, source, scheduler_type, options, settings):
     )
     pipeline = diffusers.StableDiffusionImg2ImgPipeline(
         vae=model.vae,
-        text_encoder=model.words.models[0],
+        text_encoder=model.text_encoders.models[0],
         tokenizer=None,
         unet=model.unet,
         scheduler=scheduler,
@@ -105,9 +105,9 @@ def theirs(library, source, scheduler_type, options, settings):
         requires_safety_checker=False,
     )
     pipeline.set_progress_bar_config(disable=True)
-    encoder = model.words.encoder(1, "Original")
+    encoder = model.text_encoders.build_encoder(1, "Original")
     return pipeline(
-        image=model.encode([source]),
+        image=model.encode_images([source]),
         prompt_embeds=encoder.encode_pooled(PROMPT).crossattn[None],
         negative_prompt_embeds=encoder.encode_pooled(NEGATIVE).crossattn[None],
         guidance_scale=7.0,
@@ -122,7 +122,7 @@ def theirs(library, source, scheduler_type, options, settings):
 @pytest.mark.parametrize("sampler", CASES)
 def test_img2img_equals_the_pipeline(library, source, sampler):
     settings, scheduler_type, options, their_settings = CASES[sampler]
-    model = library.diffusion("")
+    model = library.get_checkpoint("")
     latents = torch.stack(
         [
             ours(library, source, sampler, settings),

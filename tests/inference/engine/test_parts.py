@@ -7,10 +7,10 @@ import pytest
 import torch
 from PIL import Image
 
-from inference.engine.engine import Broken, Done, Kept
-from inference.engine.parts import Parts, mark_of
-from inference.engine.work import Paint
-from inference.jobs import Imagine, Img2Img, Inpaint, Loopback, Upscale
+from inference.engine.engine import RunCompleted, RunFailed, RunPartCompleted
+from inference.engine.parts import PartialResults, fingerprint_work
+from inference.engine.work import DenoiseWork
+from inference.jobs import ImagineJob, Img2ImgJob, InpaintJob, LoopbackJob, UpscaleJob
 from inference.models.diffusion import DiffusionModel
 from inference.operations.registry import OPERATIONS
 
@@ -19,15 +19,15 @@ SOURCE = Image.fromarray(
 )
 COMMON = {"prompt": "a cat", "steps": 2, "seed": 10}
 JOBS = {
-    "loopback": Loopback(**COMMON, loops=4),
-    "loopback of two": Loopback(**COMMON, loops=2, batch=2),
-    "colours": Loopback(**COMMON, loops=3, colour_correction=True),
-    "redraw": Upscale(**COMMON, mode="redraw", upscaler="lanczos", factor=2.0, overlap=16),
-    "batch": Img2Img(**COMMON, batch=3),
-    "inpaint": Inpaint(**COMMON, batch=3, mask_shape="left 40%"),
-    "only masked": Inpaint(**COMMON, batch=2, mask_shape="left 40%", area="only masked"),
-    "imagine": Imagine(**COMMON, batch=2),
-    "hires": Imagine(**COMMON, batch=2, hires_scale=1.5),
+    "loopback": LoopbackJob(**COMMON, loops=4),
+    "loopback of two": LoopbackJob(**COMMON, loops=2, batch=2),
+    "colours": LoopbackJob(**COMMON, loops=3, colour_correction=True),
+    "redraw": UpscaleJob(**COMMON, mode="redraw", upscaler="lanczos", factor=2.0, overlap=16),
+    "batch": Img2ImgJob(**COMMON, batch=3),
+    "inpaint": InpaintJob(**COMMON, batch=3, mask_shape="left 40%"),
+    "only masked": InpaintJob(**COMMON, batch=2, mask_shape="left 40%", area="only masked"),
+    "imagine": ImagineJob(**COMMON, batch=2),
+    "hires": ImagineJob(**COMMON, batch=2, hires_scale=1.5),
 }
 
 
@@ -36,19 +36,19 @@ def run(studio, make_engine):
     """Run a job to its end; give its outcome and the parts that were kept on the way."""
 
     def start(job, parts=()):
-        pictures = {"image": SOURCE} if job.needs else {}
+        images = {"image": SOURCE} if job.required_images else {}
         engine = make_engine()
-        operation = OPERATIONS[job.kind](job, pictures, studio)
-        reports = engine.add("a", 1, operation, Parts(parts))
+        operation = OPERATIONS[job.kind](job, images, studio)
+        reports = engine.add_job("a", 1, operation, PartialResults(parts))
         kept = []
         while True:
             for report in reports:
                 match report:
-                    case Kept(_, part):
+                    case RunPartCompleted(_, part):
                         kept.append(part)
-                    case Done(_, outcome):
+                    case RunCompleted(_, outcome):
                         return outcome, kept
-                    case Broken(_, error):
+                    case RunFailed(_, error):
                         raise error
             reports = engine.step()
 
@@ -70,9 +70,9 @@ def calls(monkeypatch):
 
 
 def same(one, other):
-    assert len(one.pictures) == len(other.pictures)
-    for mine, theirs in zip(one.pictures, other.pictures, strict=True):
-        assert np.array_equal(np.asarray(mine.picture), np.asarray(theirs.picture))
+    assert len(one.images) == len(other.images)
+    for mine, theirs in zip(one.images, other.images, strict=True):
+        assert np.array_equal(np.asarray(mine.image), np.asarray(theirs.image))
         assert (mine.role, mine.seed, mine.infotext) == (theirs.role, theirs.seed, theirs.infotext)
     assert one.notes == other.notes
 
@@ -92,7 +92,7 @@ def test_a_job_that_goes_on_from_its_parts_comes_to_the_same(run, calls, name):
 
 
 def test_what_is_laid_back_by_its_latent_is_no_part(run):
-    job = Inpaint(**COMMON, batch=2, mask_shape="left 40%", soft=True)
+    job = InpaintJob(**COMMON, batch=2, mask_shape="left 40%", soft=True)
 
     _, kept = run(job)
 
@@ -121,7 +121,7 @@ def test_a_part_of_another_work_is_not_believed(run):
 
 
 def test_a_mark_tells_every_difference():
-    work = Paint(
+    work = DenoiseWork(
         model="tiny",
         width=64,
         height=64,
@@ -132,7 +132,7 @@ def test_a_mark_tells_every_difference():
         sampler="Euler",
         schedule="Automatic",
         seed=1,
-        picture=SOURCE,
+        image=SOURCE,
         part=0,
     )
     other = SOURCE.copy()
@@ -141,14 +141,14 @@ def test_a_mark_tells_every_difference():
         {},
         {"prompt": "a dog"},
         {"seed": 2},
-        {"picture": other},
-        {"picture": None, "latent": torch.zeros(4, 8, 8)},
-        {"picture": None, "latent": torch.ones(4, 8, 8)},
+        {"image": other},
+        {"image": None, "latent": torch.zeros(4, 8, 8)},
+        {"image": None, "latent": torch.ones(4, 8, 8)},
         {"mask": np.zeros((8, 8), np.float32)},
         {"mask": np.ones((8, 8), np.float32)},
     ]
 
-    marks = [mark_of(dataclasses.replace(work, **change)) for change in changes]
+    marks = [fingerprint_work(dataclasses.replace(work, **change)) for change in changes]
 
     assert len(changes) == len(set(marks))
-    assert marks[0] == mark_of(dataclasses.replace(work, picture=SOURCE.copy()))
+    assert marks[0] == fingerprint_work(dataclasses.replace(work, image=SOURCE.copy()))

@@ -7,15 +7,15 @@ import torch
 from PIL import Image
 
 from inference.config import EngineConfig
-from inference.engine.engine import Broken, Done, Engine, lane_limit
+from inference.engine.engine import Engine, RunCompleted, RunFailed, aux_batch_limit
 from inference.engine.runner import Runner
 from inference.engine.scheduler import Scheduler
-from inference.engine.work import Outcome
-from inference.jobs import Img2Img, Loopback
-from inference.models.library import Library
+from inference.engine.work import JobResult
+from inference.jobs import Img2ImgJob, LoopbackJob
+from inference.models.library import ModelLibrary
 from inference.operations.registry import OPERATIONS
-from inference.operations.studio import Studio
-from inference.worker.hands import make_hands
+from inference.operations.studio import OperationContext
+from inference.worker.hands import build_executors
 
 SOURCE = Image.new("RGB", (64, 64), (200, 30, 60))
 
@@ -23,13 +23,13 @@ SOURCE = Image.new("RGB", (64, 64), (200, 30, 60))
 def tight(tiny_model, tmp_path, patience=64):
     """Give a library with room for one checkpoint, and an engine over it."""
     config = EngineConfig(model="tiny", models_dir=str(tiny_model), cache_dir=str(tmp_path))
-    library = Library(config, torch.device("cpu"), torch.float32, budget=1)
-    scheduler = Scheduler(4, lane_limit(4, 4), library.fitting, patience)
-    return library, Engine(Runner(library, make_hands(library)), scheduler)
+    library = ModelLibrary(config, torch.device("cpu"), torch.float32, budget=1)
+    scheduler = Scheduler(4, aux_batch_limit(4, 4), library.loadable_together, patience)
+    return library, Engine(Runner(library, build_executors(library)), scheduler)
 
 
 def begin(library, job):
-    return OPERATIONS[job.kind](job, {"image": SOURCE}, Studio(library))
+    return OPERATIONS[job.kind](job, {"image": SOURCE}, OperationContext(library))
 
 
 def drive(engine, reports):
@@ -37,9 +37,9 @@ def drive(engine, reports):
     ended = []
     while True:
         for report in reports:
-            if isinstance(report, Done | Broken):
-                ended.append((report.run.job_id, getattr(report, "outcome", None)))
-        if engine.idle:
+            if isinstance(report, RunCompleted | RunFailed):
+                ended.append((report.run.job_id, getattr(report, "result", None)))
+        if engine.is_idle:
             return ended
         reports = engine.step()
 
@@ -48,12 +48,12 @@ def test_jobs_of_two_checkpoints_load_each_once(tiny_model, tmp_path):
     library, engine = tight(tiny_model, tmp_path)
     reports = []
     for number, model in enumerate(("tiny", "tiny-inpaint") * 2):
-        job = Img2Img(seed=number, steps=3, width=64, height=64, model=model)
-        reports += engine.add(str(number), 1, begin(library, job))
+        job = Img2ImgJob(seed=number, steps=3, width=64, height=64, model=model)
+        reports += engine.add_job(str(number), 1, begin(library, job))
     ended = drive(engine, reports)
 
     assert {"0", "2"} == {name for name, _ in ended[:2]}
-    assert all(isinstance(outcome, Outcome) for _, outcome in ended)
+    assert all(isinstance(outcome, JobResult) for _, outcome in ended)
     assert 4 == len(ended)
     assert 2 == library._resident.loads
 
@@ -62,8 +62,8 @@ def test_a_long_job_lets_the_other_checkpoint_in(tiny_model, tmp_path):
     library, engine = tight(tiny_model, tmp_path, patience=4)
     reports = []
     for name, model, steps in (("long", "tiny", 30), ("short", "tiny-inpaint", 2)):
-        job = Img2Img(seed=1, steps=steps, width=64, height=64, model=model, sampler="Euler")
-        reports += engine.add(name, 1, begin(library, job))
+        job = Img2ImgJob(seed=1, steps=steps, width=64, height=64, model=model, sampler="Euler")
+        reports += engine.add_job(name, 1, begin(library, job))
 
     assert ["short", "long"] == [name for name, _ in drive(engine, reports)]
     # The long one's at first, the short one's when its turn came, then the long one's again.
@@ -72,13 +72,13 @@ def test_a_long_job_lets_the_other_checkpoint_in(tiny_model, tmp_path):
 
 def test_a_job_under_way_holds_no_weights(tiny_model, tmp_path):
     library, engine = tight(tiny_model, tmp_path)
-    job = Loopback(seed=1, steps=2, loops=3, width=64, height=64, sampler="Euler")
-    reports = engine.add("a", 1, begin(library, job))
+    job = LoopbackJob(seed=1, steps=2, loops=3, width=64, height=64, sampler="Euler")
+    reports = engine.add_job("a", 1, begin(library, job))
     for _ in range(6):
         reports += engine.step()
-    held = weakref.ref(library.diffusion("tiny").unet)
-    library.diffusion("tiny-inpaint")
+    held = weakref.ref(library.get_checkpoint("tiny").unet)
+    library.get_checkpoint("tiny-inpaint")
     gc.collect()
 
     assert held() is None
-    assert isinstance(drive(engine, reports)[0][1], Outcome)
+    assert isinstance(drive(engine, reports)[0][1], JobResult)

@@ -4,22 +4,22 @@ import sys
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.engine.pace import Pace
+from inference.engine.pace import BatchSizer
 from inference.engine.scheduler import Scheduler
-from inference.engine.task import BatchKey, Run, Stage, Task
-from inference.engine.work import Outcome, Paint, Slice
+from inference.engine.task import BatchKey, JobRun, Task, TaskStage
+from inference.engine.work import AuxWork, DenoiseWork, JobResult
 
-SMALL = BatchKey(model="m", height=8, width=8, tokens=16, guided=True)
-LARGE = BatchKey(model="m", height=16, width=16, tokens=16, guided=True)
+SMALL = BatchKey(model="m", height=8, width=8, tokens=16, is_guided=True)
+LARGE = BatchKey(model="m", height=16, width=16, tokens=16, is_guided=True)
 
 
 def operation():
     yield from ()
-    return Outcome()
+    return JobResult()
 
 
 def make_run(name="job"):
-    return Run(name, 1, operation())
+    return JobRun(name, 1, operation())
 
 
 def paint(**more):
@@ -35,15 +35,15 @@ def paint(**more):
         "schedule": "Automatic",
         "seed": 1,
     }
-    return Paint(**(settings | more))
+    return DenoiseWork(**(settings | more))
 
 
 def row(key, run=None):
-    return Task(run=run or make_run(), index=0, work=paint(), stage=Stage.DENOISE, key=key)
+    return Task(run=run or make_run(), index=0, work=paint(), stage=TaskStage.DENOISE, key=key)
 
 
 def tile(run, lane=("upscale", "x"), load=None):
-    return Task(run=run, index=0, work=Slice(lane=lane, load=load), stage=Stage.SLICE)
+    return Task(run=run, index=0, work=AuxWork(queue_key=lane, payload=load), stage=TaskStage.AUX)
 
 
 def scheduler(rows=4, limit=2):
@@ -54,7 +54,7 @@ def test_rows_of_one_key_share_a_batch_up_to_the_limit():
     room = scheduler(rows=3)
     tasks = [row(SMALL) for _ in range(5)]
     for task in tasks:
-        room.add(task)
+        room.add_task(task)
     assert tuple(tasks[:3]) == room.schedule().batch
 
 
@@ -62,8 +62,8 @@ def test_a_newcomer_takes_the_place_that_falls_free():
     room = scheduler(rows=2)
     first, second, third = (row(SMALL) for _ in range(3))
     for task in (first, second, third):
-        room.add(task)
-    room.leave(first)
+        room.add_task(task)
+    room.remove_row(first)
     assert (second, third) == room.schedule().batch
 
 
@@ -72,41 +72,41 @@ def test_a_place_that_falls_free_goes_to_the_job_that_had_the_fewest():
     many, other = make_run("many"), make_run("other")
     tasks = [row(SMALL, many) for _ in range(4)]
     for task in tasks:
-        room.add(task)
+        room.add_task(task)
     assert tuple(tasks[:2]) == room.schedule().batch
     single = row(SMALL, other)
-    room.add(single)
-    room.leave(tasks[0])
+    room.add_task(single)
+    room.remove_row(tasks[0])
     assert (tasks[1], single) == room.schedule().batch
 
 
 def test_a_batch_is_as_large_as_the_measured_pace_makes_worth_while():
-    room = Scheduler(4, lambda lane: 1, pace=Pace())
+    room = Scheduler(4, lambda lane: 1, batch_sizer=BatchSizer())
     tasks = [row(SMALL) for _ in range(6)]
     for task in tasks:
-        room.add(task)
+        room.add_task(task)
     assert tuple(tasks[:4]) == room.schedule().batch
     for rows, seconds in ((1, 1.0), (1, 1.0), (4, 4.0), (4, 4.0)):
-        room.note(SMALL, rows, seconds)
+        room.record_time(SMALL, rows, seconds)
     assert tuple(tasks[:1]) == room.schedule().batch
-    room.leave(tasks[0])
+    room.remove_row(tasks[0])
     assert tuple(tasks[1:2]) == room.schedule().batch
 
 
 def test_who_has_begun_is_done_before_others_begin():
-    room = Scheduler(4, lambda lane: 1, pace=Pace())
+    room = Scheduler(4, lambda lane: 1, batch_sizer=BatchSizer())
     tasks = [row(SMALL) for _ in range(5)]
     for task in tasks[:4]:
-        room.add(task)
+        room.add_task(task)
     assert tuple(tasks[:4]) == room.schedule().batch
-    room.add(tasks[4])
+    room.add_task(tasks[4])
     for rows, seconds in ((1, 1.0), (1, 1.0), (2, 1.1), (2, 1.1), (4, 4.0), (4, 4.0)):
-        room.note(SMALL, rows, seconds)
+        room.record_time(SMALL, rows, seconds)
     order = []
-    while not room.idle:
+    while not room.is_idle:
         batch = room.schedule().batch
         order.append(batch)
-        room.leave(batch[0])
+        room.remove_row(batch[0])
     assert order[0] == tuple(tasks[:2])
     assert tasks[4] not in order[2]
 
@@ -114,9 +114,9 @@ def test_who_has_begun_is_done_before_others_begin():
 def test_groups_of_different_keys_take_turns():
     room = scheduler(rows=4)
     for _ in range(9):
-        room.add(row(SMALL))
+        room.add_task(row(SMALL))
     rare = row(LARGE)
-    room.add(rare)
+    room.add_task(rare)
     batches = [room.schedule().batch for _ in range(4)]
     assert [SMALL, LARGE, SMALL, LARGE] == [batch[0].key for batch in batches]
     assert (rare,) == batches[1]
@@ -125,9 +125,9 @@ def test_groups_of_different_keys_take_turns():
 def test_a_key_that_ran_out_of_memory_never_gets_as_many_rows_again():
     room = scheduler(rows=4)
     for _ in range(4):
-        room.add(row(SMALL))
-    room.cap(SMALL, 2)
-    room.cap(SMALL, 3)
+        room.add_task(row(SMALL))
+    room.set_max_rows(SMALL, 2)
+    room.set_max_rows(SMALL, 3)
     assert 2 == len(room.schedule().batch)
 
 
@@ -137,13 +137,13 @@ def test_one_turn_has_one_aside_and_one_batch():
     tiles = [tile(run) for _ in range(2)]
     denoising = row(SMALL)
     for task in (*tiles, denoising):
-        room.add(task)
+        room.add_task(task)
     assert ((tiles[0],), (denoising,)) == (
-        (turn := room.schedule()).aside,
+        (turn := room.schedule()).aux,
         turn.batch,
     )
-    assert (tiles[1],) == room.schedule().aside
-    assert () == room.schedule().aside
+    assert (tiles[1],) == room.schedule().aux
+    assert () == room.schedule().aux
 
 
 def test_tiles_of_several_jobs_mix_in_one_call():
@@ -152,9 +152,9 @@ def test_tiles_of_several_jobs_mix_in_one_call():
     many = [tile(big) for _ in range(6)]
     few = [tile(little) for _ in range(2)]
     for task in (*many, *few):
-        room.add(task)
-    assert (many[0], few[0], many[1], few[1]) == room.schedule().aside
-    assert tuple(many[2:]) == room.schedule().aside
+        room.add_task(task)
+    assert (many[0], few[0], many[1], few[1]) == room.schedule().aux
+    assert tuple(many[2:]) == room.schedule().aux
 
 
 def test_lanes_take_turns():
@@ -163,9 +163,9 @@ def test_lanes_take_turns():
     upscales = [tile(run) for _ in range(3)]
     caption = tile(run, lane=("interrogate",))
     for task in (*upscales, caption):
-        room.add(task)
+        room.add_task(task)
     assert [upscales[0], caption, upscales[1], upscales[2]] == [
-        room.schedule().aside[0] for _ in range(4)
+        room.schedule().aux[0] for _ in range(4)
     ]
 
 
@@ -174,10 +174,10 @@ def test_a_dropped_job_leaves_nothing_behind():
     run = make_run()
     run.tasks = [row(SMALL, run), tile(run)]
     for task in run.tasks:
-        room.add(task)
-    room.drop(run)
-    assert room.idle
-    assert ((), ()) == ((turn := room.schedule()).aside, turn.batch)
+        room.add_task(task)
+    room.drop_run(run)
+    assert room.is_idle
+    assert ((), ()) == ((turn := room.schedule()).aux, turn.batch)
 
 
 def test_the_scheduler_needs_no_torch():
@@ -205,8 +205,8 @@ class Memory:
 
 
 def model_row(model, side=8):
-    key = BatchKey(model=model, height=side, width=side, tokens=16, guided=True)
-    return Task(make_run(), 0, paint(model=model), Stage.DENOISE, key=key)
+    key = BatchKey(model=model, height=side, width=side, tokens=16, is_guided=True)
+    return Task(make_run(), 0, paint(model=model), TaskStage.DENOISE, key=key)
 
 
 def serve(room, memory, turns):
@@ -215,21 +215,21 @@ def serve(room, memory, turns):
     for _ in range(turns):
         turn = room.schedule()
         now = []
-        for tasks in (turn.aside, turn.batch):
+        for tasks in (turn.aux, turn.batch):
             if tasks:
                 now.append(tasks[0].weights)
                 memory.use(tasks[0].weights)
-        for task in turn.aside:
-            room.add(task)
+        for task in turn.aux:
+            room.add_task(task)
         served.append(now)
     return served
 
 
 def test_what_is_loaded_stays_at_work_for_a_while():
     memory = Memory(1)
-    room = Scheduler(4, lambda lane: 1, memory.fitting, patience=5)
+    room = Scheduler(4, lambda lane: 1, memory.fitting, model_switch_turns=5)
     for model in "ab":
-        room.add(model_row(model))
+        room.add_task(model_row(model))
     served = [names[0][1] for names in serve(room, memory, 24)]
 
     assert "aaaaa" + "bbbbbb" + "aaaaaa" + "bbbbbb" + "a" == "".join(served)
@@ -237,9 +237,9 @@ def test_what_is_loaded_stays_at_work_for_a_while():
 
 def test_models_that_fit_together_take_turns():
     memory = Memory(2)
-    room = Scheduler(4, lambda lane: 1, memory.fitting, patience=5)
+    room = Scheduler(4, lambda lane: 1, memory.fitting, model_switch_turns=5)
     for model in "ab":
-        room.add(model_row(model))
+        room.add_task(model_row(model))
     served = [names[0][1] for names in serve(room, memory, 6)]
 
     assert "ababab" == "".join(served)
@@ -247,11 +247,11 @@ def test_models_that_fit_together_take_turns():
 
 def test_an_aside_never_pushes_out_the_model_of_the_batch():
     memory = Memory(1)
-    room = Scheduler(4, lambda lane: 1, memory.fitting, patience=5)
-    room.add(model_row("a"))
+    room = Scheduler(4, lambda lane: 1, memory.fitting, model_switch_turns=5)
+    room.add_task(model_row("a"))
     serve(room, memory, 1)
-    work = Slice(lane=("upscale", "x"), load=None, weights=("upscaler", "x"))
-    room.add(Task(make_run(), 0, work, Stage.SLICE))
+    work = AuxWork(queue_key=("upscale", "x"), payload=None, weights=("upscaler", "x"))
+    room.add_task(Task(make_run(), 0, work, TaskStage.AUX))
     loads = [len(names) for names in serve(room, memory, 6)]
 
     assert [1] * 6 == loads
@@ -260,13 +260,13 @@ def test_an_aside_never_pushes_out_the_model_of_the_batch():
 
 def test_work_without_weights_never_waits():
     memory = Memory(1)
-    room = Scheduler(4, lambda lane: 1, memory.fitting, patience=5)
+    room = Scheduler(4, lambda lane: 1, memory.fitting, model_switch_turns=5)
     for model in "ab":
-        room.add(model_row(model))
+        room.add_task(model_row(model))
     plain = tile(make_run())
-    room.add(plain)
+    room.add_task(plain)
 
-    assert (plain,) == room.schedule().aside
+    assert (plain,) == room.schedule().aux
 
 
 @settings(max_examples=60, deadline=None)
@@ -288,16 +288,18 @@ def test_no_room_waits_beyond_its_bound(room, patience, arrivals):
         for when, model, kind in arrivals:
             if when == turn:
                 aside = kind == "x"
-                work = Slice(lane=("upscale", model), load=None, weights=("upscaler", model))
-                task = Task(make_run(), 0, work, Stage.SLICE) if aside else model_row(model, kind)
-                scheduler.add(task)
+                work = AuxWork(
+                    queue_key=("upscale", model), payload=None, weights=("upscaler", model)
+                )
+                task = Task(make_run(), 0, work, TaskStage.AUX) if aside else model_row(model, kind)
+                scheduler.add_task(task)
                 waiting[model, kind] = turn
         chosen = scheduler.schedule()
-        assert chosen.aside or chosen.batch or not waiting
-        for tasks in filter(None, (chosen.aside, chosen.batch)):
+        assert chosen.aux or chosen.batch or not waiting
+        for tasks in filter(None, (chosen.aux, chosen.batch)):
             memory.use(tasks[0].weights)
             waiting[tasks[0].weights[1], tasks[0].key.width if tasks[0].key else "x"] = turn
-        for task in chosen.aside:
-            scheduler.add(task)
+        for task in chosen.aux:
+            scheduler.add_task(task)
         longest = max((turn - since for since in waiting.values()), default=0)
         assert longest <= (patience + 1) * len(waiting)

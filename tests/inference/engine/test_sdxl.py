@@ -9,12 +9,12 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 from inference.config import EngineConfig
-from inference.engine.engine import Done, Engine, lane_limit
+from inference.engine.engine import Engine, RunCompleted, aux_batch_limit
 from inference.engine.runner import Runner
 from inference.engine.scheduler import Scheduler
-from inference.engine.work import Ask, Outcome, Paint
+from inference.engine.work import DenoiseWork, JobResult, WorkRequest
 from inference.errors import JobError
-from inference.models.library import Library
+from inference.models.library import ModelLibrary
 
 WIDTH = 32
 SEED = 5
@@ -67,7 +67,7 @@ def library(tiny_model, tmp_path_factory):
         shutil.copytree(tiny_model / "tiny" / "tokenizer", folder / name)
     shutil.copytree(tiny_model / "tiny" / "scheduler", folder / "scheduler")
     config = EngineConfig(model="tiny-xl", models_dir=str(shelf))
-    return Library(config, torch.device("cpu"), torch.float32)
+    return ModelLibrary(config, torch.device("cpu"), torch.float32)
 
 
 def paint(latent, **more):
@@ -86,21 +86,21 @@ def paint(latent, **more):
         "strength": 0.75,
         "decode": False,
     }
-    return Paint(**(settings | more))
+    return DenoiseWork(**(settings | more))
 
 
 def run(library, works):
     found = []
 
     def asking():
-        found.extend((yield Ask(works=tuple(works))))
-        return Outcome()
+        found.extend((yield WorkRequest(works=tuple(works))))
+        return JobResult()
 
-    engine = Engine(Runner(library, {}), Scheduler(8, lane_limit(8, 1)))
-    reports = engine.add("a", 1, asking())
-    while not engine.idle:
+    engine = Engine(Runner(library, {}), Scheduler(8, aux_batch_limit(8, 1)))
+    reports = engine.add_job("a", 1, asking())
+    while not engine.is_idle:
         reports = engine.step()
-    assert isinstance(reports[-1], Done), reports
+    assert isinstance(reports[-1], RunCompleted), reports
     return [result.latent for result in found]
 
 
@@ -111,11 +111,11 @@ def latent():
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_img2img_equals_the_pipeline(library, latent):
-    model = library.diffusion("")
+    model = library.get_checkpoint("")
     pipeline = diffusers.StableDiffusionXLImg2ImgPipeline(
         vae=model.vae,
-        text_encoder=model.words.models[0],
-        text_encoder_2=model.words.models[1],
+        text_encoder=model.text_encoders.models[0],
+        text_encoder_2=model.text_encoders.models[1],
         tokenizer=None,
         tokenizer_2=None,
         unet=model.unet,
@@ -130,7 +130,7 @@ def test_img2img_equals_the_pipeline(library, latent):
         add_watermarker=False,
     )
     pipeline.set_progress_bar_config(disable=True)
-    prompt = model.words.encoder(1, "Original").encode_pooled("red apple")
+    prompt = model.text_encoders.build_encoder(1, "Original").encode_pooled("red apple")
     expected = pipeline(
         image=latent[None],
         prompt_embeds=prompt.crossattn[None],
@@ -160,13 +160,13 @@ def test_rows_with_their_own_words_share_a_batch(library, latent):
 
 
 def test_a_negative_prompt_is_read_and_an_empty_one_is_zero(library):
-    words = library.diffusion("").words
-    written = words.encoder(1, "Original").encode_pooled("cat")
-    absent = words.absent(written)
+    words = library.get_checkpoint("").text_encoders
+    written = words.build_encoder(1, "Original").encode_pooled("cat")
+    absent = words.null_conditioning(written)
     assert written.crossattn.abs().sum() > 0
     assert 0 == absent.crossattn.abs().sum() == absent.pooled.abs().sum()
 
 
 def test_clip_skip_beyond_the_layers_is_refused_with_words(library):
     with pytest.raises(JobError, match="Clip skip"):
-        library.diffusion("").words.encoder(12, "Original")
+        library.get_checkpoint("").text_encoders.build_encoder(12, "Original")

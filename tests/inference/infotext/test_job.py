@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from inference.errors import JobError
 from inference.events import ModelInfo
-from inference.infotext.job import MOST, recall
-from inference.infotext.told import Told, web_ui
-from inference.jobs import Imagine, Img2Img
+from inference.infotext.job import MAX_NOTES, job_from_info
+from inference.infotext.told import GenerationInfo, parse_web_ui
+from inference.jobs import ImagineJob, Img2ImgJob
 
 MODELS = (
     ModelInfo(name="base15", kind="diffusion", size=512, digest="1a2b3c4d5e"),
@@ -17,10 +17,10 @@ MODELS = (
 )
 
 
-def recalled(text: str, job_type=Imagine, **given):
-    told = web_ui(text)
+def recalled(text: str, job_type=ImagineJob, **given):
+    told = parse_web_ui(text)
     assert told is not None
-    return recall(told, MODELS, given, job_type)
+    return job_from_info(told, MODELS, given, job_type)
 
 
 def test_a_web_uis_picture_as_a_job():
@@ -30,7 +30,7 @@ def test_a_web_uis_picture_as_a_job():
         "Variation seed: 5, Variation seed strength: 0.2, Emphasis: No norm, RNG: CPU, "
         "Denoising strength: 0.45, Hires upscale: 2, Hires steps: 9, Hires upscaler: Latent"
     )
-    expected = Imagine(
+    expected = ImagineJob(
         prompt="a fox",
         negative_prompt="blur",
         steps=28,
@@ -53,10 +53,10 @@ def test_a_web_uis_picture_as_a_job():
 
 
 def test_our_own_pictures_come_back_as_they_were(run_job):
-    job = Imagine(prompt="a red apple", steps=2, seed=5, width=64, height=64, sampler="Heun")
-    text = run_job(job).pictures[0].infotext
-    again = recall(web_ui(text), (ModelInfo(name="tiny", kind="diffusion", size=64),))
-    assert {**job.encode(), "model": "tiny"} == again.job.encode()
+    job = ImagineJob(prompt="a red apple", steps=2, seed=5, width=64, height=64, sampler="Heun")
+    text = run_job(job).images[0].infotext
+    again = job_from_info(parse_web_ui(text), (ModelInfo(name="tiny", kind="diffusion", size=64),))
+    assert {**job.to_params(), "model": "tiny"} == again.job.to_params()
     assert () == again.notes
 
 
@@ -105,19 +105,21 @@ def test_what_somebody_chose_goes_first_and_needs_no_word():
 
 def test_a_repaint_keeps_its_strength():
     text = "a fox\nSteps: 20, CFG scale: 7, Seed: 1, RNG: CPU, Denoising strength: 0.4"
-    found = recalled(text, Img2Img)
+    found = recalled(text, Img2ImgJob)
     assert (0.4, ()) == (found.job.strength, found.notes)
 
 
 def test_the_hires_size_gives_the_scale():
-    told = Told("ComfyUI", "", "", {"Size": "512x768", "Hires resize": "1024x1536", "RNG": "CPU"})
-    assert 2.0 == recall(told, ()).job.hires_scale
+    told = GenerationInfo(
+        "ComfyUI", "", "", {"Size": "512x768", "Hires resize": "1024x1536", "RNG": "CPU"}
+    )
+    assert 2.0 == job_from_info(told, ()).job.hires_scale
 
 
 def test_many_differences_are_counted():
-    values = {f"Key {number}": "1" for number in range(MOST + 5)}
-    notes = recall(Told("x", "", "", values), ()).notes
-    assert MOST + 1 == len(notes)
+    values = {f"Key {number}": "1" for number in range(MAX_NOTES + 5)}
+    notes = job_from_info(GenerationInfo("x", "", "", values), ()).notes
+    assert MAX_NOTES + 1 == len(notes)
     assert "more differences" in notes[-1]
 
 
@@ -129,5 +131,5 @@ WILD = st.text(max_size=30) | st.from_regex(
 
 @given(st.text(max_size=50), st.dictionaries(st.sampled_from(KEYS), WILD))
 def test_any_values_make_a_possible_job(prompt, values):
-    for job_type in (Imagine, Img2Img):
-        recall(Told("x", prompt, "", values), MODELS, {}, job_type)
+    for job_type in (ImagineJob, Img2ImgJob):
+        job_from_info(GenerationInfo("x", prompt, "", values), MODELS, {}, job_type)

@@ -3,17 +3,17 @@ from __future__ import annotations
 import pytest
 
 from inference.infotext import names
-from inference.jobs.names import SAMPLERS, SCHEDULES
+from inference.jobs.names import SAMPLER_NAMES, SCHEDULE_NAMES
 
 
-@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("name", SAMPLER_NAMES)
 def test_our_own_names_are_themselves(name):
-    assert (name, None) == names.sampler(name)
+    assert (name, None) == names.find_sampler(name)
 
 
-@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize("name", SCHEDULE_NAMES)
 def test_our_own_schedules_are_themselves(name):
-    assert name == names.schedule(name)
+    assert name == names.find_schedule(name)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_our_own_schedules_are_themselves(name):
     ],
 )
 def test_other_programs_names(other, expected):
-    assert expected == names.sampler(other)
+    assert expected == names.find_sampler(other)
 
 
 @pytest.mark.parametrize(
@@ -58,4 +58,4 @@ def test_other_programs_names(other, expected):
     ],
 )
 def test_other_programs_schedules(other, expected):
-    assert expected == names.schedule(other)
+    assert expected == names.find_schedule(other)

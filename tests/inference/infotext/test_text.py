@@ -8,8 +8,8 @@ from inference.infotext.text import (
     Infotext,
     format_infotext,
     parse_infotext,
-    quote,
-    unquote,
+    quote_value,
+    unquote_value,
 )
 
 EXAMPLE = (
@@ -50,7 +50,7 @@ def test_read_the_example():
     info = parse_infotext(EXAMPLE)
     assert info.prompt == "misty harbour at dawn, <lora:ink:0.7>"
     assert info.negative == ""
-    assert info.size == (768, 512)
+    assert info.image_size == (768, 512)
     assert info.values["Lora hashes"] == "ink: 9f8e7d6c"
     assert (info.values["Size-1"], info.values["Size-2"]) == ("768", "512")
     restored = {key: info.values[key] for key in ("Clip skip", "Masked content", "RNG")}
@@ -72,7 +72,7 @@ def test_missing_values_are_restored():
         "Schedule type": "Automatic",
     }
     assert expected == info.values
-    assert info.size is None
+    assert info.image_size is None
 
 
 def test_prompts_of_many_lines():
@@ -107,13 +107,13 @@ def test_settings_alone():
     ],
 )
 def test_quoting(value, written):
-    assert written == quote(value)
-    assert value == unquote(written)
+    assert written == quote_value(value)
+    assert value == unquote_value(written)
 
 
 @pytest.mark.parametrize("text", ['"', '"open', '"bad \\x"', 'plain "x"'])
 def test_unquote_leaves_other_text(text):
-    assert text == unquote(text)
+    assert text == unquote_value(text)
 
 
 def test_words_alone():

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.infotext.told import MAX_TEXT, Told, read_told
+from inference.infotext.told import MAX_PROMPT_CHARS, GenerationInfo, read_generation_info
 
 WEB_UI = (
     "a fox, <lora:ink:0.7>\nNegative prompt: blur\nSteps: 28, Sampler: DPM++ 2M Karras, "
@@ -17,8 +17,10 @@ WEB_UI = (
 )
 
 
-def told(**texts) -> Told:
-    found = read_told({k: v if isinstance(v, str) else json.dumps(v) for k, v in texts.items()})
+def told(**texts) -> GenerationInfo:
+    found = read_generation_info(
+        {k: v if isinstance(v, str) else json.dumps(v) for k, v in texts.items()}
+    )
     assert found is not None
     return found
 
@@ -338,7 +340,7 @@ def test_novelai_hidden_in_the_pixels():
     ],
 )
 def test_what_tells_nothing(texts):
-    assert read_told(texts) is None
+    assert read_generation_info(texts) is None
 
 
 JSON = st.recursive(
@@ -355,17 +357,17 @@ ODD = st.dictionaries(st.sampled_from(KEYS), JSON | st.dictionaries(st.sampled_f
     ODD | st.dictionaries(st.sampled_from("12"), ODD),
 )
 def test_nobodys_json_does_harm(key, content):
-    found = read_told({key: json.dumps(content), "Software": "NovelAI"})
+    found = read_generation_info({key: json.dumps(content), "Software": "NovelAI"})
     if found is not None:
         assert all(isinstance(value, str) for value in found.values.values())
-        assert found == Told.decode(json.loads(json.dumps(found.encode())))
+        assert found == GenerationInfo.from_dict(json.loads(json.dumps(found.to_dict())))
 
 
 def test_what_comes_from_another_process_is_bounded():
-    found = Told.decode(
+    found = GenerationInfo.from_dict(
         {"tool": "x" * 99, "prompt": "a" * 99_999, "values": {1: math.inf, "b": [2]}}
     )
     assert found is not None
-    assert (40, MAX_TEXT, {}) == (len(found.tool), len(found.prompt), dict(found.values))
-    assert Told.decode(None) is None
-    assert Told.decode({"values": 3}) is None
+    assert (40, MAX_PROMPT_CHARS, {}) == (len(found.tool), len(found.prompt), dict(found.values))
+    assert GenerationInfo.from_dict(None) is None
+    assert GenerationInfo.from_dict({"values": 3}) is None

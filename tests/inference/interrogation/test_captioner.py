@@ -29,16 +29,16 @@ def test_captions_are_those_of_transformers_generate(captioner, models, noise, s
     model = BlipForConditionalGeneration.from_pretrained(models / "blip").eval()
     processor = BlipProcessor.from_pretrained(models / "blip")
     expected = []
-    for picture in noise:
+    for image in noise:
         ids = model.generate(
-            **processor(images=picture, return_tensors="pt"),
+            **processor(images=image, return_tensors="pt"),
             num_beams=settings.beams,
             min_length=settings.min_length,
             max_length=settings.max_length,
             do_sample=False,
         )
         expected.append(processor.decode(ids[0], skip_special_tokens=True))
-    assert expected == captioner.caption(noise, settings)
+    assert expected == captioner.caption_images(noise, settings)
     assert len(set(expected)) > 1
 
 
@@ -51,7 +51,9 @@ def test_captions_are_those_of_transformers_pipeline(captioner, models, noise):
     )
     lengths = {"min_length": 6, "max_length": 12, "num_beams": 2}
     answer = say(images=noise[0], text="", generate_kwargs=lengths)
-    assert answer[0]["generated_text"] == captioner.caption(noise, CaptionSettings(2, 6, 12))[0]
+    assert (
+        answer[0]["generated_text"] == captioner.caption_images(noise, CaptionSettings(2, 6, 12))[0]
+    )
 
 
 @pytest.fixture(scope="module")
@@ -66,9 +68,9 @@ def test_florence_captions_are_those_of_transformers_generate(florence, cpu, noi
     model = Florence2ForConditionalGeneration.from_pretrained(florence).eval()
     processor = Florence2Processor.from_pretrained(florence)
     expected = []
-    for picture in noise:
+    for image in noise:
         ids = model.generate(
-            **processor(images=picture, text="<DETAILED_CAPTION>", return_tensors="pt"),
+            **processor(images=image, text="<DETAILED_CAPTION>", return_tensors="pt"),
             num_beams=settings.beams,
             min_length=settings.min_length,
             max_length=settings.max_length,
@@ -77,7 +79,7 @@ def test_florence_captions_are_those_of_transformers_generate(florence, cpu, noi
         (text,) = processor.post_process_image_text_to_text(ids, skip_special_tokens=True)
         expected.append(text.strip())
     captioner = load_captioner(florence, cpu, torch.float32)
-    assert expected == captioner.caption(noise, settings)
+    assert expected == captioner.caption_images(noise, settings)
     assert len(set(expected)) > 1
 
 
@@ -104,9 +106,9 @@ def test_pictures_are_squashed_to_the_networks_square(captioner):
 def test_a_captioner_of_short_captions_ends_when_it_wants_to(cpu, tmp_path, noise):
     save_blip(tmp_path, positions=10)
     captioner = load_captioner(tmp_path, cpu, torch.float32)
-    assert CaptionSettings(2, 0, 10) == captioner.within(CaptionSettings(2, 24, 48))
-    assert CaptionSettings(2, 4, 9) == captioner.within(CaptionSettings(2, 4, 9))
-    assert 3 == len(captioner.caption(noise, CaptionSettings()))
+    assert CaptionSettings(2, 0, 10) == captioner.fit_settings(CaptionSettings(2, 24, 48))
+    assert CaptionSettings(2, 4, 9) == captioner.fit_settings(CaptionSettings(2, 4, 9))
+    assert 3 == len(captioner.caption_images(noise, CaptionSettings()))
 
 
 def test_without_a_tokenizer_it_says_what_to_add(models, cpu, tmp_path):

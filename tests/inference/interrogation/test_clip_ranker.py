@@ -5,7 +5,7 @@ import torch
 from transformers import CLIPModel, CLIPProcessor, pipeline
 
 from inference.interrogation.clip_ranker import load_clip_ranker
-from inference.interrogation.matches import best, probabilities
+from inference.interrogation.matches import phrase_probabilities, top_matches
 from inference.models.errors import BrokenOutput, MissingWeights
 from inference.models.library import STARTER_FOLDER
 
@@ -25,7 +25,7 @@ def test_vectors_are_transformers_own(ranker, models, noise):
     )
     with torch.inference_mode():
         expected = model(**inputs)
-    torch.testing.assert_close(ranker.encode_pictures(noise), expected.image_embeds)
+    torch.testing.assert_close(ranker.encode_images(noise), expected.image_embeds)
     torch.testing.assert_close(ranker.encode_phrases(PHRASES), expected.text_embeds)
 
 
@@ -39,8 +39,8 @@ def test_ranks_are_those_of_transformers_pipeline(ranker, models, noise):
     short = [phrase for phrase in PHRASES if len(phrase) < 20]
     answer = classify(noise[0], candidate_labels=short, hypothesis_template="{}")
     features = ranker.encode_phrases(short)
-    share = probabilities(ranker.encode_pictures(noise[:1])[0], features)
-    matches = best(share, short, len(short))
+    share = phrase_probabilities(ranker.encode_images(noise[:1])[0], features)
+    matches = top_matches(share, short, len(short))
     assert [one["label"] for one in answer] == [match.phrase for match in matches]
     scores = pytest.approx([one["score"] for one in answer], abs=1e-5)
     assert scores == [match.probability for match in matches]
@@ -78,7 +78,7 @@ def test_no_numbers_are_an_error(models, cpu, noise):
     broken = load_clip_ranker(models / "clip", cpu)
     broken.model.visual_projection.weight.fill_(float("nan"))
     with pytest.raises(BrokenOutput, match="CLIP gave numbers"):
-        broken.encode_pictures(noise)
+        broken.encode_images(noise)
 
 
 def test_the_starter_packs_pictures_are_scaled_as_in_its_training(cpu, noise):

@@ -17,13 +17,13 @@ def ranker(models, cpu):
 
 def filled(store, ranker, phrases=LIST):
     while store.get(ranker, phrases) is None:
-        store.advance(ranker, phrases)
+        store.encode_next(ranker, phrases)
     return store.get(ranker, phrases)
 
 
 def test_a_list_is_encoded_in_slices(ranker, tmp_path):
     store = FeatureStore(tmp_path, chunk=3)
-    left = [store.advance(ranker, LIST) for _ in range(3)]
+    left = [store.encode_next(ranker, LIST) for _ in range(3)]
     assert [2, 1, 0] == left
     torch.testing.assert_close(store.get(ranker, LIST).rows, ranker.encode_phrases(LIST.phrases))
 
@@ -37,7 +37,7 @@ def test_features_are_computed_once(ranker, tmp_path):
 def test_forgetting_leaves_what_is_on_disk(ranker, tmp_path):
     store = FeatureStore(tmp_path)
     expected = filled(store, ranker)
-    store.forget()
+    store.clear_memory()
     assert torch.equal(expected.rows, store.get(ranker, LIST).rows)
 
 
@@ -51,7 +51,7 @@ def test_another_list_or_network_has_features_of_its_own(ranker, tmp_path):
 def test_a_damaged_file_is_made_again(ranker, tmp_path):
     expected = filled(FeatureStore(tmp_path), ranker)
     store = FeatureStore(tmp_path)
-    store.path(ranker, LIST).write_bytes(b"damaged")
+    store.features_path(ranker, LIST).write_bytes(b"damaged")
     assert store.get(ranker, LIST) is None
     assert torch.equal(expected.rows, filled(store, ranker).rows)
 

@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference.interrogation import features
-from inference.interrogation.features import Features, multiplies_bytes, ready
-from inference.interrogation.matches import laid_out, normalised
+from inference.interrogation.features import PhraseFeatures, build_features, supports_int8_matmul
+from inference.interrogation.matches import normalise_rows, to_column_major
 
-bytes_only = pytest.mark.skipif(not multiplies_bytes(), reason="no product of 8 bits here")
+bytes_only = pytest.mark.skipif(not supports_int8_matmul(), reason="no product of 8 bits here")
 COUNT, PLACES = 500, 48
 PHRASES = [str(number) for number in range(COUNT)]
 
@@ -18,7 +18,7 @@ def vectors(seed: int, count: int = COUNT, crowded: float = 0.0) -> torch.Tensor
     """Draw vectors; `crowded` ones share a direction, as CLIP's do."""
     generator = torch.Generator().manual_seed(seed)
     shared = torch.randn(1, PLACES, generator=generator) * crowded
-    return normalised(torch.randn(count, PLACES, generator=generator) + shared)
+    return normalise_rows(torch.randn(count, PLACES, generator=generator) + shared)
 
 
 @bytes_only
@@ -26,11 +26,11 @@ def vectors(seed: int, count: int = COUNT, crowded: float = 0.0) -> torch.Tensor
 @given(st.integers(0, 2**31), st.integers(1, 20), st.sampled_from([0.0, 1.0, 4.0]))
 def test_a_long_list_has_the_matches_of_the_exact_comparison(seed, top, crowded):
     rows = vectors(seed, crowded=crowded)
-    picture = vectors(seed + 1, 1, crowded)[0]
+    image = vectors(seed + 1, 1, crowded)[0]
 
-    found = ready(rows, long=1).rank(picture, PHRASES, top)
+    found = build_features(rows, long=1).rank_phrases(image, PHRASES, top)
 
-    expected = Features(laid_out(rows)).rank(picture, PHRASES, top)
+    expected = PhraseFeatures(to_column_major(rows)).rank_phrases(image, PHRASES, top)
     assert [match.phrase for match in expected] == [match.phrase for match in found]
     for ours, exact in zip(found, expected, strict=True):
         assert ours.probability == pytest.approx(exact.probability, rel=0.02)
@@ -38,14 +38,16 @@ def test_a_long_list_has_the_matches_of_the_exact_comparison(seed, top, crowded)
 
 @bytes_only
 def test_a_list_is_read_in_bytes_from_a_length_on():
-    assert ready(vectors(0), long=COUNT).coarse is not None
-    assert ready(vectors(0), long=COUNT + 1).coarse is None
-    assert ready(vectors(0)).coarse is None
+    assert build_features(vectors(0), long=COUNT).coarse is not None
+    assert build_features(vectors(0), long=COUNT + 1).coarse is None
+    assert build_features(vectors(0)).coarse is None
 
 
 @bytes_only
 def test_all_of_a_long_list_can_be_asked_for():
-    assert COUNT == len(ready(vectors(0), long=1).rank(vectors(1)[0], PHRASES, COUNT + 3))
+    assert COUNT == len(
+        build_features(vectors(0), long=1).rank_phrases(vectors(1)[0], PHRASES, COUNT + 3)
+    )
 
 
 def test_without_a_product_of_bytes_all_is_compared_as_it_is(monkeypatch):
@@ -53,8 +55,8 @@ def test_without_a_product_of_bytes_all_is_compared_as_it_is(monkeypatch):
         raise RuntimeError("not on this machine")
 
     monkeypatch.setattr(torch, "_int_mm", lacking)
-    features.multiplies_bytes.cache_clear()
+    features.supports_int8_matmul.cache_clear()
     try:
-        assert ready(vectors(0), long=1).coarse is None
+        assert build_features(vectors(0), long=1).coarse is None
     finally:
-        features.multiplies_bytes.cache_clear()
+        features.supports_int8_matmul.cache_clear()

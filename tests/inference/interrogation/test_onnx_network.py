@@ -33,28 +33,30 @@ def sigmoid(values):
     return 1 / (1 + np.exp(-values))
 
 
-def chances(tagger, pictures):
-    return np.array([[tag.probability for tag in tags] for tags in tagger.tag(pictures)])
+def chances(tagger, images):
+    return np.array([[tag.probability for tag in tags] for tags in tagger.tag(images)])
 
 
 def test_the_wd_taggers_see_blue_green_red_on_a_white_square(wd, cpu):
-    picture = Image.new("RGB", (8, 4), (10, 2, 1))
+    image = Image.new("RGB", (8, 4), (10, 2, 1))
     mean = (np.array([1, 2, 10]) + 255) / 2
     expected = sigmoid(mean @ doubles.WEIGHTS)
     # Bicubic rings at the edge of the white bars; the mean moves a little.
-    assert np.abs(chances(load_tagger(wd, cpu), [picture])[0] - expected).max() < 0.02
-    pixels = wd_pixels(picture, 16)
+    assert np.abs(chances(load_tagger(wd, cpu), [image])[0] - expected).max() < 0.02
+    pixels = wd_pixels(image, 16)
     assert (16, 16, 3) == pixels.shape
     assert [255, 255, 255] == pixels[0, 0].tolist()
     assert [1, 2, 10] == pixels[8, 8].tolist()
 
 
 def test_deep_danbooru_sees_red_green_blue_with_its_edges_continued(deep, cpu):
-    picture = Image.new("RGB", (8, 4), (51, 102, 204))
+    image = Image.new("RGB", (8, 4), (51, 102, 204))
     expected = sigmoid(np.array([0.2, 0.4, 0.8]) @ doubles.WEIGHTS)
     tagger = load_tagger(deep, cpu)
-    np.testing.assert_allclose([expected] * 3, chances(tagger, [picture] * 3), atol=1e-6)
-    assert ["apple", "hat", "safe", "explicit"] == [t.label.name for t in tagger.tag([picture])[0]]
+    np.testing.assert_allclose([expected] * 3, chances(tagger, [image] * 3), atol=1e-6)
+    assert ["apple", "hat", "safe", "explicit"] == [
+        t.label.name for t in tagger.tag_images([image])[0]
+    ]
     assert (1.0, 0.0) == (
         deep_danbooru_pixels(Image.new("L", (4, 4), 255).convert("RGB"), 4).max(),
         deep_danbooru_pixels(Image.new("RGB", (4, 4)), 4).max(),
@@ -64,8 +66,8 @@ def test_deep_danbooru_sees_red_green_blue_with_its_edges_continued(deep, cpu):
 def test_many_pictures_of_any_shape_are_tagged_as_one_by_one(wd, deep, cpu, noise):
     for folder in (wd, deep):
         tagger = load_tagger(folder, cpu)
-        alone = [tagger.tag([picture])[0] for picture in noise]
-        assert alone == tagger.tag(noise)
+        alone = [tagger.tag_images([image])[0] for image in noise]
+        assert alone == tagger.tag_images(noise)
 
 
 def test_model_onnx_comes_first(tmp_path):
@@ -92,13 +94,13 @@ def test_a_damaged_file_is_refused(wd, cpu):
 def test_a_network_without_its_sigmoid_is_refused(wd, cpu, noise):
     doubles.save_onnx(wd / "model.onnx", last="Identity")
     with pytest.raises(BrokenOutput, match="no probabilities"):
-        load_tagger(wd, cpu).tag(noise)
+        load_tagger(wd, cpu).tag_images(noise)
 
 
 def test_another_models_tag_file_is_refused(wd, cpu, noise):
     (wd / "selected_tags.csv").write_text(TAGS + "5,hat,0,5\n")
     with pytest.raises(CorruptWeights, match="gives 4 numbers, but its tag file names 5"):
-        load_tagger(wd, cpu).tag(noise)
+        load_tagger(wd, cpu).tag_images(noise)
 
 
 def test_without_onnxruntime_it_says_what_to_install(wd, cpu, monkeypatch):

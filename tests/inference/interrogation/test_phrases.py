@@ -4,10 +4,10 @@ import pytest
 
 from inference.interrogation import phrases
 from inference.interrogation.phrases import (
-    LINES,
-    OWN_LISTS,
-    Lists,
+    MAX_LIST_LINES,
+    SHIPPED_LISTS_FOLDER,
     PhraseList,
+    PhraseLists,
     find_lists,
     read_list,
 )
@@ -22,9 +22,9 @@ def test_a_file_name_says_how_many_are_answered(tmp_path):
 
 def test_only_the_first_lines_count(tmp_path):
     path = tmp_path / "flavors.txt"
-    path.write_text("\n".join(map(str, range(LINES + 9))), encoding="utf-8")
-    assert LINES == len(read_list(path).phrases)
-    assert LINES + 9 == len(read_list(path, lines=0).phrases)
+    path.write_text("\n".join(map(str, range(MAX_LIST_LINES + 9))), encoding="utf-8")
+    assert MAX_LIST_LINES == len(read_list(path).phrases)
+    assert MAX_LIST_LINES + 9 == len(read_list(path, lines=0).phrases)
 
 
 def test_an_empty_list_is_refused(tmp_path):
@@ -42,7 +42,7 @@ def test_a_list_that_is_no_text_is_refused(tmp_path):
 
 
 def test_the_shipped_lists_have_no_double_and_no_blank():
-    paths = sorted(OWN_LISTS.glob("*.txt"))
+    paths = sorted(SHIPPED_LISTS_FOLDER.glob("*.txt"))
     names = [path.stem for path in paths]
     assert ["flavors", "mediums", "movements", "subjects"] == names
     for path in paths:
@@ -80,13 +80,13 @@ def test_the_digest_follows_the_phrases_alone():
 def test_a_file_is_read_again_when_it_changes(tmp_path, monkeypatch):
     path = tmp_path / "mediums.txt"
     path.write_text("a pencil drawing\nan etching\na mosaic\n")
-    lists = Lists(tmp_path, lines=2)
+    lists = PhraseLists(tmp_path, lines=2)
     read = []
     plain = phrases.read_list
     monkeypatch.setattr(phrases, "read_list", lambda *given: read.append(1) or plain(*given))
 
     def mediums() -> PhraseList:
-        return next(one for one in lists.all() if one.name == "mediums")
+        return next(one for one in lists.read_all() if one.name == "mediums")
 
     assert ("a pencil drawing", "an etching") == mediums().phrases
     before = len(read)
@@ -100,8 +100,12 @@ def test_all_lines_count_where_that_is_wanted(tmp_path):
     (tmp_path / "many.txt").write_text("\n".join(map(str, range(2000))))
 
     counts = {
-        lines: len(next(one for one in Lists(tmp_path, lines).all() if one.name == "many").phrases)
-        for lines in (LINES, 0)
+        lines: len(
+            next(
+                one for one in PhraseLists(tmp_path, lines).read_all() if one.name == "many"
+            ).phrases
+        )
+        for lines in (MAX_LIST_LINES, 0)
     }
 
     assert {1500: 1500, 0: 2000} == counts

@@ -1,9 +1,13 @@
 import pytest
 
-from inference.interrogation.matches import Match
-from inference.interrogation.sentence import sentence
+from inference.interrogation.matches import PhraseMatch
+from inference.interrogation.sentence import format_caption
 
-MATCHES = (Match("red apple", 0.9), Match("noto style", 0.1234), Match("on white background", 1.0))
+MATCHES = (
+    PhraseMatch("red apple", 0.9),
+    PhraseMatch("noto style", 0.1234),
+    PhraseMatch("on white background", 1.0),
+)
 
 
 @pytest.mark.parametrize(
@@ -18,10 +22,10 @@ MATCHES = (Match("red apple", 0.9), Match("noto style", 0.1234), Match("on white
     ],
 )
 def test_matches_follow_the_caption(caption, matches, expected):
-    assert expected == sentence(caption, matches)
+    assert expected == format_caption(caption, matches)
 
 
 def test_ranks_are_written_as_weights():
     expected = "a red apple, (red apple:0.900), (noto style:0.123)"
-    assert expected == sentence("a red apple", MATCHES[:2], show_ranks=True)
-    assert "(red apple:0.900)" == sentence(None, MATCHES[:1], show_ranks=True)
+    assert expected == format_caption("a red apple", MATCHES[:2], show_ranks=True)
+    assert "(red apple:0.900)" == format_caption(None, MATCHES[:1], show_ranks=True)

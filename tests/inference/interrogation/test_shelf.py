@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from inference.interrogation.shelf import Shelf, find_shelf
+from inference.interrogation.shelf import InstalledModels, find_installed
 from inference.models.errors import UnknownModel
 
 
@@ -23,46 +23,48 @@ def test_models_are_told_by_what_their_folders_hold(tmp_path):
     folder(host / "sd" / "unet", model_type="clip")
     pack = tmp_path / "pack"
     folder(pack / "captioner", model_type="blip")
-    assert Shelf((blip, base), (clip,), (tagger,)) == find_shelf(host, pack)
+    assert InstalledModels((blip, base), (clip,), (tagger,)) == find_installed(host, pack)
 
 
 def test_the_pack_stands_in_where_the_host_has_neither(tmp_path):
     pack = tmp_path / "pack"
     clip = folder(pack / "clip", model_type="clip")
-    assert Shelf((), (clip,), (), starter=True) == find_shelf(tmp_path / "none", pack)
+    assert InstalledModels((), (clip,), (), starter=True) == find_installed(tmp_path / "none", pack)
     captioner = folder(pack / "captioner", model_type="blip")
-    assert Shelf((captioner,), (clip,), (), starter=True) == find_shelf(tmp_path / "none", pack)
+    assert InstalledModels((captioner,), (clip,), (), starter=True) == find_installed(
+        tmp_path / "none", pack
+    )
 
 
 def test_the_packs_clip_never_ranks_a_hosts_captions(tmp_path):
     host, pack = tmp_path / "models", tmp_path / "pack"
     blip = folder(host / "blip", model_type="blip")
     folder(pack / "clip", model_type="clip")
-    assert Shelf((blip,)) == find_shelf(host, pack)
+    assert InstalledModels((blip,)) == find_installed(host, pack)
 
 
 def test_a_tagger_is_known_by_its_tag_file_too(tmp_path):
     tagger = folder(tmp_path / "models" / "onnx")
     (tagger / "selected_tags.csv").write_text("")
-    assert tagger == find_shelf(tmp_path / "models", tmp_path / "pack").tagger()
+    assert tagger == find_installed(tmp_path / "models", tmp_path / "pack").find_tagger()
 
 
 def test_a_damaged_config_is_no_model(tmp_path):
     broken = folder(tmp_path / "models" / "x")
     (broken / "config.json").write_text("{")
-    assert Shelf(starter=True) == find_shelf(tmp_path / "models", tmp_path)
+    assert InstalledModels(starter=True) == find_installed(tmp_path / "models", tmp_path)
 
 
 def test_a_name_finds_its_model_and_no_other(tmp_path):
     base, large = Path("blip"), Path("blip-large")
-    shelf = Shelf((base, large), (), (Path("wd"),))
-    assert (base, large) == (shelf.captioner(), shelf.captioner("blip-large"))
-    assert Shelf().captioner() is None
+    shelf = InstalledModels((base, large), (), (Path("wd"),))
+    assert (base, large) == (shelf.find_captioner(), shelf.find_captioner("blip-large"))
+    assert InstalledModels().find_captioner() is None
     with pytest.raises(UnknownModel, match=r"Did you mean blip-large or blip\?"):
-        shelf.captioner("blip-larg")
+        shelf.find_captioner("blip-larg")
     with pytest.raises(UnknownModel, match=r"no tagger “deep” here\. There are: wd\."):
-        shelf.tagger("deep")
+        shelf.find_tagger("deep")
     with pytest.raises(UnknownModel, match=r"no tagger “deep” here\.$"):
-        Shelf().tagger("deep")
+        InstalledModels().find_tagger("deep")
     with pytest.raises(UnknownModel, match="“wd” is no captioner: set method to tags"):
-        shelf.captioner("wd")
+        shelf.find_captioner("wd")

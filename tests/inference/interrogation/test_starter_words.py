@@ -3,13 +3,13 @@ import json
 import pytest
 import torch
 
-from inference.interrogation.matches import Match
+from inference.interrogation.matches import PhraseMatch
 from inference.interrogation.starter_words import (
-    BACKGROUNDS,
-    STYLES,
-    read_names,
-    scenes,
-    style_and_ground,
+    BACKGROUND_PHRASES,
+    STYLE_PHRASES,
+    read_subject_names,
+    scene_captions,
+    style_and_background,
 )
 from inference.models.errors import CorruptWeights
 from inference.models.library import STARTER_FOLDER
@@ -17,7 +17,7 @@ from inference.models.library import STARTER_FOLDER
 
 def test_the_packs_names_are_read():
     names = json.loads((STARTER_FOLDER / "concepts.json").read_text())
-    assert tuple(names) == read_names(STARTER_FOLDER).phrases
+    assert tuple(names) == read_subject_names(STARTER_FOLDER).phrases
 
 
 @pytest.mark.parametrize("content", [None, "[]", "{}", "["])
@@ -25,17 +25,17 @@ def test_a_pack_without_names_is_refused(tmp_path, content):
     if content is not None:
         (tmp_path / "concepts.json").write_text(content)
     with pytest.raises(CorruptWeights, match=r"concepts\.json"):
-        read_names(tmp_path)
+        read_subject_names(tmp_path)
 
 
 def test_the_shares_of_scenes_are_summed():
-    share = torch.zeros(len(STYLES) * len(BACKGROUNDS))
+    share = torch.zeros(len(STYLE_PHRASES) * len(BACKGROUND_PHRASES))
     for scene, value in (
         ("cat noto style on red background", 0.4),
         ("cat flat style on white background", 0.35),
         ("cat flat style on blue background", 0.25),
     ):
-        share[scenes("cat").index(scene)] = value
-    style, ground = style_and_ground(share)
-    assert Match("flat style", pytest.approx(0.6)) == style
-    assert Match("on red background", pytest.approx(0.4)) == ground
+        share[scene_captions("cat").index(scene)] = value
+    style, ground = style_and_background(share)
+    assert PhraseMatch("flat style", pytest.approx(0.6)) == style
+    assert PhraseMatch("on red background", pytest.approx(0.4)) == ground

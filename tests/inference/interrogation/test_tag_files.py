@@ -1,7 +1,7 @@
 import pytest
 
 from inference.interrogation.tag_files import read_labels
-from inference.interrogation.tags import Label, TagKind
+from inference.interrogation.tags import TagKind, TagLabel
 from inference.models.errors import CorruptWeights
 
 
@@ -10,16 +10,16 @@ def test_the_wd_file_names_kinds_by_number(tmp_path):
         'tag_id,name,category,count\n1,general,9,3\n2,"a,b",0,2\n3,miku,4,1\n'
     )
     expected = (
-        Label("general", TagKind.RATING),
-        Label("a,b"),
-        Label("miku", TagKind.CHARACTER),
+        TagLabel("general", TagKind.RATING),
+        TagLabel("a,b"),
+        TagLabel("miku", TagKind.CHARACTER),
     )
     assert expected == read_labels(tmp_path, {})
 
 
 def test_deep_danboorus_file_marks_ratings_by_their_names(tmp_path):
     (tmp_path / "tags.txt").write_text("1girl\nrating:safe\n\n")
-    assert (Label("1girl"), Label("safe", TagKind.RATING)) == read_labels(tmp_path, {})
+    assert (TagLabel("1girl"), TagLabel("safe", TagKind.RATING)) == read_labels(tmp_path, {})
 
 
 def test_without_a_file_the_config_names_them_in_the_order_of_outputs(tmp_path):

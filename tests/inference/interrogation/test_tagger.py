@@ -15,7 +15,7 @@ def test_chances_are_the_networks_own(models, cpu, noise):
     processor = AutoImageProcessor.from_pretrained(models / "vit")
     with torch.inference_mode():
         expected = model(**processor(images=noise, return_tensors="pt")).logits.sigmoid()
-    found = load_tagger(models / "vit", cpu).tag(noise)
+    found = load_tagger(models / "vit", cpu).tag_images(noise)
     chances = [[tag.probability for tag in tags] for tags in found]
     torch.testing.assert_close(torch.tensor(chances), expected)
     assert ["general", "explicit", "red_apple", "miku_(v)"] == [t.label.name for t in found[0]]
@@ -55,4 +55,4 @@ def test_timms_layout_without_timm_runs_as_its_onnx_file(cpu, tmp_path, monkeypa
 def test_a_network_in_transformers_layout_comes_before_its_onnx_file(cpu, tmp_path, noise):
     save_tagger(tmp_path)
     (tmp_path / "model.onnx").write_bytes(b"not looked at")
-    assert 3 == len(load_tagger(tmp_path, cpu).tag(noise))
+    assert 3 == len(load_tagger(tmp_path, cpu).tag_images(noise))

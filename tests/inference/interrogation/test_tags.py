@@ -1,15 +1,22 @@
 import pytest
 
-from inference.interrogation.tags import Label, Tag, TagKind, TagRules, without_ratings, write
+from inference.interrogation.tags import (
+    Tag,
+    TagKind,
+    TagLabel,
+    TagRules,
+    format_tags,
+    without_ratings,
+)
 
 TAGS = (
-    Tag(Label("safe", TagKind.RATING), 0.2),
-    Tag(Label("questionable", TagKind.RATING), 0.7),
-    Tag(Label("smile"), 0.9),
-    Tag(Label("long_hair"), 0.5),
-    Tag(Label("miku_(vocaloid)", TagKind.CHARACTER), 0.812),
-    Tag(Label("back\\slash"), 0.6),
-    Tag(Label("hat"), 0.4999),
+    Tag(TagLabel("safe", TagKind.RATING), 0.2),
+    Tag(TagLabel("questionable", TagKind.RATING), 0.7),
+    Tag(TagLabel("smile"), 0.9),
+    Tag(TagLabel("long_hair"), 0.5),
+    Tag(TagLabel("miku_(vocaloid)", TagKind.CHARACTER), 0.812),
+    Tag(TagLabel("back\\slash"), 0.6),
+    Tag(TagLabel("hat"), 0.4999),
 )
 
 
@@ -26,7 +33,7 @@ TAGS = (
     ],
 )
 def test_tags_are_written_as_the_field_writes_them(rules, expected):
-    assert expected == write(TAGS, rules)
+    assert expected == format_tags(TAGS, rules)
 
 
 def test_ratings_are_no_tags():
@@ -35,15 +42,15 @@ def test_ratings_are_no_tags():
 
 def test_faces_keep_their_underscores():
     faces = ("^_^", "o_o", "0_0", "(o)_(o)")
-    tags = [Tag(Label(name), 0.9) for name in (*faces, "2_cats", "v-neck_top")]
-    assert "(o)_(o), 0_0, 2 cats, ^_^, o_o, v-neck top" == write(tags, TagRules(escape=False))
+    tags = [Tag(TagLabel(name), 0.9) for name in (*faces, "2_cats", "v-neck_top")]
+    assert "(o)_(o), 0_0, 2 cats, ^_^, o_o, v-neck top" == format_tags(tags, TagRules(escape=False))
 
 
 def test_the_likeliest_few_are_kept_in_their_order():
-    assert r"miku \(vocaloid\), smile" == write(TAGS, TagRules(top=2))
-    assert r"smile, miku \(vocaloid\)" == write(TAGS, TagRules(top=2, order="score"))
+    assert r"miku \(vocaloid\), smile" == format_tags(TAGS, TagRules(top=2))
+    assert r"smile, miku \(vocaloid\)" == format_tags(TAGS, TagRules(top=2, order="score"))
 
 
 def test_equal_scores_are_sorted_by_name():
-    tags = [Tag(Label(name), 0.5) for name in ("b", "a", "c")]
-    assert "a, b, c" == write(tags, TagRules(order="score"))
+    tags = [Tag(TagLabel(name), 0.5) for name in ("b", "a", "c")]
+    assert "a, b, c" == format_tags(tags, TagRules(order="score"))

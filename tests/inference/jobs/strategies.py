@@ -7,21 +7,30 @@ from typing import Any
 from hypothesis import strategies as st
 
 from inference.errors import JobError
-from inference.jobs import KINDS, Choice, Flag, Job, Number, Option, Words, options
+from inference.jobs import (
+    JOB_TYPES,
+    BooleanSpec,
+    ChoiceSpec,
+    Job,
+    JobOption,
+    NumberSpec,
+    TextSpec,
+    list_job_options,
+)
 
 
-def values(option: Option) -> st.SearchStrategy[Any]:
+def values(option: JobOption) -> st.SearchStrategy[Any]:
     """Draw a possible value of an option."""
     match option.spec:
-        case Number(low=low, high=high) if option.type is int:
+        case NumberSpec(low=low, high=high) if option.type is int:
             drawn: st.SearchStrategy[Any] = st.integers(int(low), int(high))
-        case Number(low=low, high=high):
+        case NumberSpec(low=low, high=high):
             drawn = st.floats(low, high)
-        case Choice(choices=choices):
+        case ChoiceSpec(choices=choices):
             drawn = st.sampled_from(choices)
-        case Words(max_length=longest):
+        case TextSpec(max_length=longest):
             drawn = st.text(max_size=min(longest, 30))
-        case Flag():
+        case BooleanSpec():
             drawn = st.booleans()
     return st.none() | drawn if option.optional else drawn
 
@@ -29,8 +38,10 @@ def values(option: Option) -> st.SearchStrategy[Any]:
 @st.composite
 def jobs(draw: st.DrawFn) -> Job:
     """Draw a job of any kind."""
-    job_type = KINDS[draw(st.sampled_from(sorted(KINDS)))]
-    given = draw(st.fixed_dictionaries({}, optional={o.name: values(o) for o in options(job_type)}))
+    job_type = JOB_TYPES[draw(st.sampled_from(sorted(JOB_TYPES)))]
+    given = draw(
+        st.fixed_dictionaries({}, optional={o.name: values(o) for o in list_job_options(job_type)})
+    )
     if job_type.kind == "outpaint":
         given["left"] = given.get("left") or 8
     if job_type.kind == "interrogate":

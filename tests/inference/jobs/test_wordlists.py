@@ -5,14 +5,14 @@ import os
 import pytest
 
 from inference.errors import JobError
-from inference.jobs import Explain, Imagine, Upscale
+from inference.jobs import ExplainJob, ImagineJob, UpscaleJob
 from inference.jobs import wordlists as module
-from inference.jobs.wordlists import MAX_BYTES, WordLists
+from inference.jobs.wordlists import MAX_LIST_BYTES, WordLists
 
 
 @pytest.fixture
 def lists(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "FRESH", -1.0)
+    monkeypatch.setattr(module, "RESCAN_SECONDS", -1.0)
     (tmp_path / "animals").mkdir()
     (tmp_path / "colour.txt").write_text("# of a fox\nred\n\n  white \n")
     (tmp_path / "animals" / "cat.txt").write_bytes(b"\xef\xbb\xbfsiamese\r\nmanx\r\n")
@@ -45,16 +45,16 @@ def test_a_changed_list_is_read_again(lists, tmp_path):
 
 def test_a_list_that_went_away_is_none(lists, tmp_path, monkeypatch):
     assert "colour" in lists
-    monkeypatch.setattr(module, "FRESH", 3600.0)
+    monkeypatch.setattr(module, "RESCAN_SECONDS", 3600.0)
     (tmp_path / "colour.txt").unlink()
 
     assert lists.get("colour") is None
 
 
 def test_bytes_that_are_no_text_and_endless_files_do_no_harm(lists, tmp_path):
-    (tmp_path / "wild.txt").write_bytes(b"\xff\xfe\n" + b"a\n" * MAX_BYTES)
+    (tmp_path / "wild.txt").write_bytes(b"\xff\xfe\n" + b"a\n" * MAX_LIST_BYTES)
 
-    assert len(lists["wild"]) <= MAX_BYTES // 2
+    assert len(lists["wild"]) <= MAX_LIST_BYTES // 2
 
 
 def test_without_the_folder_there_are_none(tmp_path):
@@ -64,23 +64,23 @@ def test_without_the_folder_there_are_none(tmp_path):
 @pytest.mark.parametrize(
     ("job", "words"),
     [
-        (Imagine(prompt="a __color__ fox"), "Did you mean __colour__?"),
-        (Imagine(negative_prompt="__zzz__"), "There are: animals/cat, colour."),
-        (Upscale(prompt="__color__"), "Did you mean __colour__?"),
+        (ImagineJob(prompt="a __color__ fox"), "Did you mean __colour__?"),
+        (ImagineJob(negative_prompt="__zzz__"), "There are: animals/cat, colour."),
+        (UpscaleJob(prompt="__color__"), "Did you mean __colour__?"),
     ],
 )
 def test_an_unknown_name_is_refused_with_the_nearest(lists, job, words):
     with pytest.raises(JobError, match=r"There is no list “(color|zzz)”") as refused:
-        lists.check(job)
+        lists.check_mentions(job)
 
     assert words in str(refused.value)
 
 
 def test_known_names_and_explanations_pass(lists):
-    lists.check(Imagine(prompt="a __colour__ __animals/cat__, __, ____"))
-    lists.check(Explain(prompt="__color__"))
+    lists.check_mentions(ImagineJob(prompt="a __colour__ __animals/cat__, __, ____"))
+    lists.check_mentions(ExplainJob(prompt="__color__"))
 
 
 def test_a_host_without_lists_says_so(tmp_path):
     with pytest.raises(JobError, match="The host has none"):
-        WordLists(tmp_path).check(Imagine(prompt="__colour__"))
+        WordLists(tmp_path).check_mentions(ImagineJob(prompt="__colour__"))

@@ -84,7 +84,7 @@ def write_original(make_parts) -> Callable[..., SimpleNamespace]:
 def _original_state(parts: SimpleNamespace) -> dict[str, torch.Tensor]:
     names = UnetNames(parts.config["unet"])
     state = {
-        f"model.diffusion_model.{names.original(name)}": value
+        f"model.diffusion_model.{names.original_name(name)}": value
         for name, value in parts.unet.state_dict().items()
     }
     levels = len(parts.config["vae"]["block_out_channels"])

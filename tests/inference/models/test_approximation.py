@@ -9,13 +9,13 @@ from diffusers import AutoencoderTiny
 from PIL import Image
 
 from inference.models.approximation import (
-    FAMILIES,
+    LATENT_FAMILIES,
     TINY_CELLS,
-    Approximations,
+    LatentPreviewer,
     LinearMap,
-    read_map,
+    read_preview_map,
 )
-from inference.models.diffusion import to_picture
+from inference.models.diffusion import to_image
 from inference.models.library import STARTER_FOLDER
 
 
@@ -36,9 +36,9 @@ def test_a_map_gives_each_cell_a_colour():
     assert torch.equal(torch.tensor([0.5, -1.0, 0.0]), red(latents)[0, :, 0, 0])
 
 
-@pytest.mark.parametrize("scaling", FAMILIES)
+@pytest.mark.parametrize("scaling", LATENT_FAMILIES)
 def test_published_families_have_a_map_of_four_channels(scaling, tmp_path):
-    shown = Approximations(tmp_path).show(Latents(scaling), torch.randn(2, 4, 8, 8))
+    shown = LatentPreviewer(tmp_path).preview_latents(Latents(scaling), torch.randn(2, 4, 8, 8))
 
     assert (2, 3, 8, 8) == shown.shape
 
@@ -49,11 +49,11 @@ def test_the_starter_model_shows_its_own_autoencoders_pictures(tmp_path):
 
     model = load_folder(STARTER_FOLDER, "starter", torch.device("cpu"), torch.float32)
     size = (model.size, model.size)
-    picture = Image.new("RGB", size, "white")
-    picture.paste((220, 30, 40), (20, 20, size[0] - 40, size[1] - 40))
-    latents = model.encode([picture])
-    shown = to_picture(Approximations(tmp_path).show(model, latents)[0])
-    small = picture.resize(shown.size, Image.Resampling.BOX)
+    image = Image.new("RGB", size, "white")
+    image.paste((220, 30, 40), (20, 20, size[0] - 40, size[1] - 40))
+    latents = model.encode_images([image])
+    shown = to_image(LatentPreviewer(tmp_path).preview_latents(model, latents)[0])
+    small = image.resize(shown.size, Image.Resampling.BOX)
 
     error = np.abs(np.asarray(shown, float) - np.asarray(small, float)).mean()
     assert (size[0] // 8, size[1] // 8) == shown.size
@@ -61,7 +61,7 @@ def test_the_starter_model_shows_its_own_autoencoders_pictures(tmp_path):
 
 
 def test_latents_nobody_knows_are_not_shown(tmp_path):
-    show = Approximations(tmp_path).show
+    show = LatentPreviewer(tmp_path).preview_latents
 
     assert show(Latents(0.5), torch.randn(1, 4, 8, 8)) is None
     assert show(Latents(0.18215), torch.randn(1, 16, 8, 8)) is None
@@ -74,7 +74,7 @@ def test_a_broken_map_is_none(tmp_path, content):
     (tmp_path / "vae").mkdir()
     (tmp_path / "vae" / "preview.json").write_text(content)
 
-    assert read_map(tmp_path) is None
+    assert read_preview_map(tmp_path) is None
 
 
 def test_a_folder_may_bring_its_map(tmp_path):
@@ -82,8 +82,8 @@ def test_a_folder_may_bring_its_map(tmp_path):
     values = {"weight": [[1, 2], [3, 4], [5, 6]], "bias": [0, 1, 2]}
     (tmp_path / "vae" / "preview.json").write_text(json.dumps(values))
 
-    assert LinearMap(((1, 2), (3, 4), (5, 6)), (0, 1, 2)) == read_map(tmp_path)
-    assert read_map(tmp_path / "elsewhere") is None
+    assert LinearMap(((1, 2), (3, 4), (5, 6)), (0, 1, 2)) == read_preview_map(tmp_path)
+    assert read_preview_map(tmp_path / "elsewhere") is None
 
 
 @pytest.fixture
@@ -100,13 +100,13 @@ def shelf(tmp_path):
 
 
 def test_a_tiny_autoencoder_of_the_hosts_goes_first(shelf):
-    shown = Approximations(shelf).show(Latents(0.18215), torch.randn(1, 4, 8, 6))
+    shown = LatentPreviewer(shelf).preview_latents(Latents(0.18215), torch.randn(1, 4, 8, 6))
 
     assert (1, 3, 64, 48) == shown.shape
 
 
 def test_a_tiny_autoencoder_is_given_no_more_than_it_takes_little_time_for(shelf):
-    shown = Approximations(shelf).show(Latents(0.18215), torch.randn(1, 4, 96, 192))
+    shown = LatentPreviewer(shelf).preview_latents(Latents(0.18215), torch.randn(1, 4, 96, 192))
 
     assert (1, 3, TINY_CELLS * 4, TINY_CELLS * 8) == shown.shape
 
@@ -114,7 +114,7 @@ def test_a_tiny_autoencoder_is_given_no_more_than_it_takes_little_time_for(shelf
 def test_a_broken_tiny_autoencoder_leaves_the_map(shelf):
     (shelf / "vae_approx" / "taesd" / "diffusion_pytorch_model.safetensors").write_bytes(b"no")
 
-    shown = Approximations(shelf).show(Latents(0.18215), torch.randn(1, 4, 8, 8))
+    shown = LatentPreviewer(shelf).preview_latents(Latents(0.18215), torch.randn(1, 4, 8, 8))
 
     assert (1, 3, 8, 8) == shown.shape
 
@@ -122,7 +122,9 @@ def test_a_broken_tiny_autoencoder_leaves_the_map(shelf):
 def test_a_map_of_the_checkpoints_own_goes_before_its_familys(tmp_path):
     own = LinearMap(((0.0,) * 4,) * 3, (0.25, 0.5, 0.75))
     model = Latents(0.18215)
-    shown = Approximations(tmp_path).show(replace_rgb(model, own), torch.randn(1, 4, 2, 2))
+    shown = LatentPreviewer(tmp_path).preview_latents(
+        replace_rgb(model, own), torch.randn(1, 4, 2, 2)
+    )
 
     assert torch.equal(torch.tensor([0.25, 0.5, 0.75]), shown[0, :, 0, 0])
 

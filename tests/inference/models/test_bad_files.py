@@ -16,8 +16,8 @@ from inference.models.errors import (
     UnknownModel,
     UnsupportedWeights,
 )
-from inference.models.library import Library
-from inference.prompts.networks import Lora
+from inference.models.library import ModelLibrary
+from inference.prompts.networks import LoraTag
 
 UNET = "unet/diffusion_pytorch_model.safetensors"
 
@@ -32,7 +32,7 @@ def shelf(tiny_model, tmp_path):
 @pytest.fixture
 def library(shelf):
     config = EngineConfig(model="good", models_dir=str(shelf), cache_dir=str(shelf / "cache"))
-    return Library(config, torch.device("cpu"), torch.float32)
+    return ModelLibrary(config, torch.device("cpu"), torch.float32)
 
 
 @pytest.mark.parametrize("part", [UNET, "vae/diffusion_pytorch_model.safetensors"])
@@ -40,25 +40,25 @@ def test_a_part_that_breaks_off(library, shelf, part):
     path = shelf / "bad" / part
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(CorruptWeights, match=r"is cut short.*Download it again"):
-        library.diffusion("bad")
+        library.get_checkpoint("bad")
 
 
 def test_a_web_page_in_place_of_a_part(library, shelf):
     (shelf / "bad" / "text_encoder" / "model.safetensors").write_bytes(b"<!doctype html>" * 9)
     with pytest.raises(UnsupportedWeights, match="is a web page, not weights"):
-        library.diffusion("bad")
+        library.get_checkpoint("bad")
 
 
 def test_a_part_of_another_network(library, shelf):
     shutil.copy(shelf / "good" / "vae" / UNET.split("/")[1], shelf / "bad" / UNET)
     with pytest.raises(ModelError, match="unet"):
-        library.diffusion("bad")
+        library.get_checkpoint("bad")
 
 
 def test_a_part_that_is_only_there_as_a_pickle(library, shelf):
     (shelf / "bad" / UNET).rename((shelf / "bad" / UNET).with_suffix(".bin"))
     with pytest.raises(MissingWeights, match="convert pickled weights once"):
-        library.diffusion("bad")
+        library.get_checkpoint("bad")
 
 
 @pytest.mark.parametrize("name", ["old", "old.ckpt"])
@@ -67,20 +67,20 @@ def test_a_pickled_checkpoint_is_not_opened(library, shelf, name, folder):
     (shelf / folder).mkdir(exist_ok=True)
     (shelf / folder / "old.ckpt").write_bytes(b"PK\x03\x04")
     with pytest.raises(UnsupportedWeights, match=r"is a PyTorch pickle.*models import"):
-        library.diffusion(name)
+        library.get_checkpoint(name)
 
 
 @pytest.mark.parametrize("name", ["../good", "/etc/passwd", "good/../bad", "good\0", "."])
 def test_a_name_is_never_a_path(library, name):
     with pytest.raises(UnknownModel, match="There is no checkpoint"):
-        library.diffusion(name)
+        library.get_checkpoint(name)
     with pytest.raises(JobError, match="There is no LoRA"):
-        library.side("good", [Lora(name)])
+        library.active_loras("good", [LoraTag(name)])
 
 
 def test_a_refusal_lists_only_what_can_be_painted_with(library, shelf):
     (shelf / "cut.safetensors").write_bytes(b"\xff\xff\0\0\0\0\0\0{")
     with pytest.raises(UnknownModel, match="There are: ") as caught:
-        library.diffusion("nothing")
+        library.get_checkpoint("nothing")
     assert "good" in str(caught.value)
     assert "cut" not in str(caught.value)

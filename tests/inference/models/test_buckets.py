@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from inference.config import EngineConfig
-from inference.models.buckets import Buckets
-from inference.models.compiling import plainly
-from inference.models.library import Library
+from inference.models.buckets import CompiledUnet
+from inference.models.compiling import eager_mode
+from inference.models.library import ModelLibrary
 
 CELLS, TOKENS = 8, 4
 
@@ -65,7 +65,7 @@ def compiler():
 
 @pytest.fixture
 def buckets(compiler):
-    return Buckets(Network(), cells=CELLS, tokens=TOKENS, most=6, compile_=compiler)
+    return CompiledUnet(Network(), cells=CELLS, tokens=TOKENS, max_entries=6, compile_=compiler)
 
 
 def call(count, cells=CELLS, tokens=TOKENS):
@@ -92,7 +92,7 @@ def test_calls_between_are_padded_and_cut(buckets, compiler, count):
 
 
 def test_a_call_that_is_counted_starts_no_compiler(buckets, compiler):
-    with plainly():
+    with eager_mode():
         buckets(*call(2))
     assert not buckets._wanted
 
@@ -143,22 +143,24 @@ def test_a_host_who_wants_it_gets_networks_compiled_for_full_batches(tiny_model,
         compile=True,
         max_batch=4,
     )
-    library = Library(config, torch.device("cpu"), torch.float32)
-    assert 8 == library.diffusion("tiny").fast.sizes[-1]
+    library = ModelLibrary(config, torch.device("cpu"), torch.float32)
+    assert 8 == library.get_checkpoint("tiny").fast.sizes[-1]
     assert (
         None
-        is Library(replace(config, compile=False), torch.device("cpu"), torch.float32)
-        .diffusion("tiny")
+        is ModelLibrary(replace(config, compile=False), torch.device("cpu"), torch.float32)
+        .get_checkpoint("tiny")
         .fast
     )
 
 
 def test_pictures_go_through_it_and_stay_the_same(tiny_model, tmp_path):
     config = EngineConfig(model="tiny", models_dir=str(tiny_model), cache_dir=str(tmp_path))
-    model = Library(config, torch.device("cpu"), torch.float32).diffusion("tiny")
+    model = ModelLibrary(config, torch.device("cpu"), torch.float32).get_checkpoint("tiny")
     compiler = Compiler()
-    tokens = model.words.tokenizer.length
-    buckets = Buckets(model.unet, cells=model.size // 8, tokens=tokens, most=4, compile_=compiler)
+    tokens = model.text_encoders.tokenizer.length
+    buckets = CompiledUnet(
+        model.unet, cells=model.size // 8, tokens=tokens, max_entries=4, compile_=compiler
+    )
     side = model.size // 8
     draw = torch.Generator().manual_seed(0)
     x = torch.randn(3, 4, side, side, generator=draw)

@@ -6,7 +6,7 @@ from diffusers import AutoencoderKL
 from safetensors.torch import load_file, save_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
-from inference.models.checkpoint import CONFIGS, load_checkpoint, natural_side, read_config
+from inference.models.checkpoint import CONFIGS_DIR, load_checkpoint, natural_side, read_config
 from inference.models.errors import CorruptWeights, UnsupportedWeights
 from inference.prompts.tokenizer import load_tokenizer
 
@@ -33,20 +33,20 @@ def test_every_part_is_the_one_written(write_original, path, load, family, chann
     parts = write_original(path, family, channels=channels)
     model = load()
     pairs = [(parts.unet, model.unet), (parts.vae, model.vae)]
-    pairs += list(zip(parts.texts, model.words.models, strict=True))
+    pairs += list(zip(parts.texts, model.text_encoders.models, strict=True))
 
     for written, read in pairs:
         wanted, found = written.state_dict(), read.state_dict()
         assert set(wanted) == set(found)
         assert all(torch.equal(value, found[name]) for name, value in wanted.items())
-    assert (channels == 9) == model.inpainting
+    assert (channels == 9) == model.is_inpainting
 
 
 def test_text_models_give_the_words_they_gave_before(write_original, path, load):
     parts = write_original(path, "sdxl")
     tokens = torch.tensor([[1, 4, 5, 2]])
 
-    for written, read in zip(parts.texts, load().words.models, strict=True):
+    for written, read in zip(parts.texts, load().text_encoders.models, strict=True):
         with torch.inference_mode():
             wanted, found = (text(input_ids=tokens)[0] for text in (written, read))
         assert torch.equal(wanted, found)
@@ -66,7 +66,9 @@ def test_weights_take_the_devices_format(write_original, path, load):
     model = load(torch.bfloat16)
 
     assert {torch.bfloat16} == {weight.dtype for weight in model.unet.parameters()}
-    assert {torch.float32} == {weight.dtype for weight in model.words.models[0].parameters()}
+    assert {torch.float32} == {
+        weight.dtype for weight in model.text_encoders.models[0].parameters()
+    }
 
 
 def test_the_second_familys_noise_predictors_paint_smaller(write_original, path):
@@ -116,7 +118,7 @@ def test_an_autoencoder_beside_it_takes_the_place_of_its_own(write_original, pat
 
 
 def test_the_shipped_vocabulary_is_clips():
-    tokenizer = load_tokenizer(CONFIGS / "tokenizer")
+    tokenizer = load_tokenizer(CONFIGS_DIR / "tokenizer")
 
     assert [320, 1125, 539, 320, 2368] == tokenizer.ids("a photo of a cat")
     assert (49406, 49407, 77, 267) == (

@@ -13,12 +13,12 @@ from torch._dynamo.utils import counters
 
 from inference.models import compiling
 from inference.models.compiling import (
-    ALONE,
     CACHE_VARIABLE,
-    Compiled,
-    compiled,
-    frozen,
-    plainly,
+    COMPILE_LOCK,
+    CompiledNetwork,
+    compile_frozen,
+    compile_lazily,
+    eager_mode,
     prepare_compiling,
 )
 
@@ -51,9 +51,9 @@ class Compiler:
 
 def test_while_operations_are_counted_the_network_runs_as_it_is():
     compiler = Compiler()
-    network = Compiled(Doubling(), frozenset({SHAPE}), compiler)
+    network = CompiledNetwork(Doubling(), frozenset({SHAPE}), compiler)
 
-    with plainly():
+    with eager_mode():
         network(torch.ones(SHAPE))
     assert [] == compiler.shapes
     network(torch.ones(SHAPE))
@@ -62,11 +62,11 @@ def test_while_operations_are_counted_the_network_runs_as_it_is():
 
 def test_two_threads_never_compile_at_once_and_nobody_waits():
     compiler = Compiler()
-    network = Compiled(Doubling(), frozenset({SHAPE}), compiler)
+    network = CompiledNetwork(Doubling(), frozenset({SHAPE}), compiler)
     busy, done = threading.Event(), threading.Event()
 
     def other():
-        with ALONE:
+        with COMPILE_LOCK:
             busy.set()
             done.wait()
 
@@ -83,7 +83,7 @@ def test_two_threads_never_compile_at_once_and_nobody_waits():
 
 def test_only_the_named_shapes_are_compiled():
     compiler = Compiler()
-    network = Compiled(Doubling(), frozenset({SHAPE}), compiler)
+    network = CompiledNetwork(Doubling(), frozenset({SHAPE}), compiler)
 
     found = network(torch.ones(SHAPE), plus=1.0)
     network(torch.ones(SHAPE))
@@ -96,7 +96,7 @@ def test_only_the_named_shapes_are_compiled():
 
 def test_what_cannot_be_compiled_runs_as_it_is_and_says_so_once(caplog):
     compiler = Compiler(RuntimeError("no compiler\nfound"))
-    network = Compiled(Doubling(), frozenset({SHAPE, (2, 3, 8, 8)}), compiler)
+    network = CompiledNetwork(Doubling(), frozenset({SHAPE, (2, 3, 8, 8)}), compiler)
 
     with caplog.at_level(logging.WARNING):
         found = [network(torch.ones(SHAPE)) for _ in range(3)]
@@ -113,7 +113,7 @@ def test_an_error_of_the_network_itself_is_not_blamed_on_the_compiler(caplog):
         def forward(self, values: Tensor) -> Tensor:
             raise torch.OutOfMemoryError("out of memory")
 
-    network = Compiled(Broken(), frozenset({SHAPE}), Compiler())
+    network = CompiledNetwork(Broken(), frozenset({SHAPE}), Compiler())
 
     with pytest.raises(torch.OutOfMemoryError):
         network(torch.ones(SHAPE))
@@ -130,27 +130,27 @@ def test_compiled_files_are_kept_where_the_host_keeps_its_own(tmp_path, monkeypa
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch compiles with g++ on a processor")
-@pytest.mark.parametrize("compile_, channels", [(compiled, 8), (frozen, 24)])
+@pytest.mark.parametrize("compile_, channels", [(compile_lazily, 8), (compile_frozen, 24)])
 def test_a_compiled_network_gives_the_same_picture(
     compile_, channels, tmp_path, monkeypatch, caplog
 ):
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
     module = nn.Sequential(nn.Conv2d(3, channels, 3, padding=1), nn.PReLU(channels))
     module.requires_grad_(False).eval()
-    picture = torch.rand(SHAPE, generator=torch.Generator().manual_seed(0))
+    image = torch.rand(SHAPE, generator=torch.Generator().manual_seed(0))
 
     network = compile_(module, SHAPE)
     with torch.inference_mode():
-        expected = module(picture)
-        found = [network(picture) for _ in range(2)]
+        expected = module(image)
+        found = [network(image) for _ in range(2)]
         module[0].weight.zero_()
-        held = (network(picture) - expected).abs().max() < 1e-5
+        held = (network(image) - expected).abs().max() < 1e-5
 
     assert not [record for record in caplog.records if record.name == compiling.log.name]
     assert any(tmp_path.iterdir())
     for each in found:
         assert (each - expected).abs().max() < 1e-5
-    assert held == (compile_ is frozen)
+    assert held == (compile_ is compile_frozen)
 
 
 @pytest.mark.slow
@@ -166,7 +166,7 @@ def test_what_was_compiled_goes_with_its_network(tmp_path, monkeypatch):
 
     def ready(outputs):
         module = nn.Linear(96, outputs, bias=False).bfloat16().requires_grad_(False).eval()
-        network = frozen(module, (4, 96))
+        network = compile_frozen(module, (4, 96))
         with torch.inference_mode():
             network(torch.ones(4, 96).bfloat16())
         return network

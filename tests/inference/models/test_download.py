@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from inference.models.download import Published, fetch
+from inference.models.download import RemoteFile, download_file
 from inference.models.errors import CorruptWeights, MissingWeights, UnsupportedWeights
 
 CONTENT = bytes(range(256)) * 20_000  # 5 MB
@@ -62,14 +62,14 @@ def server():
 @pytest.fixture
 def published(server):
     def describe(path="/net.pth", size=SIZE, sha256=SHA256):
-        return Published(f"http://127.0.0.1:{server.server_port}{path}", size, sha256)
+        return RemoteFile(f"http://127.0.0.1:{server.server_port}{path}", size, sha256)
 
     return describe
 
 
 def test_a_file_arrives_whole(published, tmp_path):
     told = []
-    fetch(published(), tmp_path / "net.pth", 60, told.append)
+    download_file(published(), tmp_path / "net.pth", 60, told.append)
 
     assert CONTENT == (tmp_path / "net.pth").read_bytes()
     assert ["net.pth"] == [path.name for path in tmp_path.iterdir()]
@@ -78,7 +78,7 @@ def test_a_file_arrives_whole(published, tmp_path):
 
 def test_a_broken_connection_is_taken_up_where_it_ended(server, published, tmp_path):
     server.breaks = (2_000_000, 3_500_000)
-    fetch(published(), tmp_path / "net.pth", 60)
+    download_file(published(), tmp_path / "net.pth", 60)
 
     assert CONTENT == (tmp_path / "net.pth").read_bytes()
     assert 3 == len(server.asked)
@@ -87,9 +87,9 @@ def test_a_broken_connection_is_taken_up_where_it_ended(server, published, tmp_p
 
 def test_an_earlier_runs_part_is_used(server, published, tmp_path):
     (tmp_path / "net.pth.part").write_bytes(CONTENT[:1_000_000])
-    fetch(published(), tmp_path / "net.pth", 60)
+    download_file(published(), tmp_path / "net.pth", 60)
     (tmp_path / "net.pth").rename(tmp_path / "net.pth.part")
-    fetch(published(), tmp_path / "net.pth", 60)
+    download_file(published(), tmp_path / "net.pth", 60)
 
     assert CONTENT == (tmp_path / "net.pth").read_bytes()
     assert ("bytes=1000000-", f"bytes={len(CONTENT)}-") == server.asked
@@ -98,25 +98,27 @@ def test_an_earlier_runs_part_is_used(server, published, tmp_path):
 @pytest.mark.parametrize("wrong", [{"sha256": "0" * 64}, {"size": SIZE + 1}, {"size": 1_000_000}])
 def test_another_file_is_thrown_away(published, tmp_path, wrong):
     with pytest.raises(CorruptWeights, match="not the file it should be"):
-        fetch(published(**wrong), tmp_path / "net.pth", 60)
+        download_file(published(**wrong), tmp_path / "net.pth", 60)
 
     assert [] == list(tmp_path.iterdir())
 
 
 def test_the_time_for_all_of_it_is_bounded(published, tmp_path):
     with pytest.raises(MissingWeights, match="took too long"):
-        fetch(published(), tmp_path / "net.pth", 0)
+        download_file(published(), tmp_path / "net.pth", 0)
 
     assert ["net.pth.part"] == [path.name for path in tmp_path.iterdir()]
 
 
 def test_what_is_not_there_says_so(published, tmp_path):
     with pytest.raises(MissingWeights, match="404"):
-        fetch(published("/missing"), tmp_path / "net.pth", 60)
+        download_file(published("/missing"), tmp_path / "net.pth", 60)
 
 
 def test_only_https_and_nothing_it_leads_out_of(published, tmp_path):
     with pytest.raises(UnsupportedWeights, match="not an https"):
-        fetch(Published("http://example.org/net.pth", None, None), tmp_path / "net.pth", 60)
+        download_file(
+            RemoteFile("http://example.org/net.pth", None, None), tmp_path / "net.pth", 60
+        )
     with pytest.raises(UnsupportedWeights, match="leads out of"):
-        fetch(published("/away"), tmp_path / "net.pth", 60)
+        download_file(published("/away"), tmp_path / "net.pth", 60)

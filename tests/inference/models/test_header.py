@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save, save_file
 
 from inference.models.errors import CorruptWeights, MissingWeights, UnsupportedWeights
-from inference.models.header import Entry, read_header
+from inference.models.header import TensorEntry, read_header
 
 TENSORS = {"a": torch.zeros(2, 3, dtype=torch.float16), "b": torch.ones(5)}
 
@@ -24,7 +24,7 @@ def test_names_shapes_and_metadata_are_read(file):
 
     assert {"a", "b"} == set(header.entries)
     assert ("F16", (2, 3)) == (header.entries["a"].dtype, header.entries["a"].shape)
-    assert 2 * 3 * 2 + 5 * 4 == header.nbytes
+    assert 2 * 3 * 2 + 5 * 4 == header.tensor_bytes
     assert {"modelspec.title": "net"} == header.metadata
 
 
@@ -103,4 +103,4 @@ def test_a_header_at_odds_with_itself_is_refused(tmp_path, entry):
 
 
 def test_an_entry_knows_its_bytes(file):
-    assert Entry("F32", (5,), 0, 20) == read_header(file).entries["b"]
+    assert TensorEntry("F32", (5,), 0, 20) == read_header(file).entries["b"]

@@ -13,7 +13,7 @@ from inference.config import EngineConfig
 from inference.models import manage
 from inference.models.errors import CorruptWeights, MissingWeights, UnsupportedWeights
 from inference.models.hub import is_hub_id, pull_checkpoint
-from inference.models.library import Library
+from inference.models.library import ModelLibrary
 
 #: Bytes from which a hub states a file's SHA-256.
 LARGE = 10_000
@@ -109,8 +109,8 @@ def test_a_checkpoint_is_fetched_without_what_nobody_needs_and_loads(pull, tmp_p
     assert not any(name.endswith((".bin", ".md")) or "safety" in name for name in there)
     models = str(tmp_path / "models")
     config = EngineConfig(model="tiny", models_dir=models, cache_dir=str(tmp_path))
-    library = Library(config, torch.device("cpu"), torch.float32)
-    assert 64 == library.diffusion("tiny").size
+    library = ModelLibrary(config, torch.device("cpu"), torch.float32)
+    assert 64 == library.get_checkpoint("tiny").size
 
 
 def test_half_precision_is_taken_where_it_is_there(pull, hub):

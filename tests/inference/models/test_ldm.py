@@ -44,7 +44,7 @@ def test_diffusers_reads_the_same_networks_back(make_parts, original_state, fami
 def test_published_names(family):
     names = UnetNames(read_config(family)["unet"])
 
-    assert SHIPPED[family] == {name: names.original(name) for name in SHIPPED[family]}
+    assert SHIPPED[family] == {name: names.original_name(name) for name in SHIPPED[family]}
 
 
 def test_the_autoencoder_counts_its_levels_downwards_when_decoding():

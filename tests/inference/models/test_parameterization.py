@@ -3,8 +3,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from inference.models.identity import Identity
-from inference.models.parameterization import seen_prediction, stated_prediction
+from inference.models.identity import FileType
+from inference.models.parameterization import probe_prediction, stated_prediction
 
 
 class Answering(torch.nn.Module):
@@ -25,7 +25,7 @@ class Answering(torch.nn.Module):
     ("share", "prediction"), [(3.0, "epsilon"), (0.07, "v_prediction"), (-0.5, "v_prediction")]
 )
 def test_what_a_network_does_to_noise_tells_what_it_predicts(share, prediction):
-    assert prediction == seen_prediction(Answering(share))
+    assert prediction == probe_prediction(Answering(share))
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_what_a_network_does_to_noise_tells_what_it_predicts(share, prediction):
     ],
 )
 def test_what_a_file_says(tmp_path, family, said, expected):
-    identity = Identity("checkpoint", family, prediction=said)
+    identity = FileType("checkpoint", family, prediction=said)
 
     assert expected == stated_prediction(tmp_path / "net.safetensors", identity)
 
@@ -46,6 +46,6 @@ def test_what_a_file_says(tmp_path, family, said, expected):
 @pytest.mark.parametrize(("line", "expected"), [('"v"', "v_prediction"), ("eps", "epsilon")])
 def test_a_config_beside_the_file_comes_first(tmp_path, line, expected):
     (tmp_path / "net.yaml").write_text(f"model:\n  params:\n    parameterization: {line}\n")
-    identity = Identity("checkpoint", "sd2", prediction="epsilon")
+    identity = FileType("checkpoint", "sd2", prediction="epsilon")
 
     assert expected == stated_prediction(tmp_path / "net.safetensors", identity)

@@ -5,7 +5,7 @@ import torch
 from diffusers import AutoencoderKL
 
 from inference.models import striped_vae
-from inference.models.striped_vae import Stripes, can_stripe
+from inference.models.striped_vae import StripedVae, can_stripe
 
 CPU = torch.device("cpu")
 
@@ -33,7 +33,7 @@ def vae():
 
 
 def stripes(pixels):
-    return Stripes(CPU, CPU, pixels)
+    return StripedVae(CPU, CPU, pixels)
 
 
 @pytest.mark.parametrize("pixels", [1, 500, 10**9])
@@ -43,7 +43,10 @@ def test_decoding_in_stripes_is_decoding(vae, size, pixels):
     latents = torch.randn(2, 4, *size, generator=torch.Generator().manual_seed(1))
     expected = vae.decode(latents).sample
 
-    assert expected.shape == (actual := striped_vae.decode(vae, latents, stripes(pixels))).shape
+    assert (
+        expected.shape
+        == (actual := striped_vae.decode_striped(vae, latents, stripes(pixels))).shape
+    )
     assert torch.allclose(expected, actual, atol=2e-5)
 
 
@@ -51,10 +54,12 @@ def test_decoding_in_stripes_is_decoding(vae, size, pixels):
 @pytest.mark.parametrize("size", [(64, 64), (104, 56), (40, 192)])
 @torch.inference_mode()
 def test_encoding_in_stripes_is_encoding(vae, size, pixels):
-    pictures = torch.rand(2, 3, *size, generator=torch.Generator().manual_seed(2)) * 2 - 1
-    expected = vae.encode(pictures).latent_dist.mean
+    images = torch.rand(2, 3, *size, generator=torch.Generator().manual_seed(2)) * 2 - 1
+    expected = vae.encode(images).latent_dist.mean
 
-    assert expected.shape == (actual := striped_vae.encode(vae, pictures, stripes(pixels))).shape
+    assert (
+        expected.shape == (actual := striped_vae.encode_striped(vae, images, stripes(pixels))).shape
+    )
     assert torch.allclose(expected, actual, atol=2e-5)
 
 
@@ -63,7 +68,9 @@ def test_maps_far_from_zero_are_normalised_too(vae):
     latents = torch.randn(1, 4, 9, 9, generator=torch.Generator().manual_seed(3)) + 40
 
     assert torch.allclose(
-        vae.decode(latents).sample, striped_vae.decode(vae, latents, stripes(300)), atol=1e-3
+        vae.decode(latents).sample,
+        striped_vae.decode_striped(vae, latents, stripes(300)),
+        atol=1e-3,
     )
 
 
@@ -73,7 +80,7 @@ def test_bfloat16_stays_as_close_as_its_rounding(vae):
     exact = vae.decode(latents).sample
     half = make_vae().to(torch.bfloat16)
     plain = half.decode(latents.bfloat16()).sample.float() - exact
-    striped = striped_vae.decode(half, latents.bfloat16(), stripes(500)).float() - exact
+    striped = striped_vae.decode_striped(half, latents.bfloat16(), stripes(500)).float() - exact
 
     assert striped.abs().mean() <= 1.2 * plain.abs().mean()
 

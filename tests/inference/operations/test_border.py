@@ -4,54 +4,56 @@ from PIL import Image
 
 from inference.operations import border
 from inference.operations.border import (
-    Border,
-    judge,
-    mended_note,
+    SeamReport,
+    measure_seam,
+    repair_note,
     seam_mask,
     seam_note,
     seam_values,
 )
-from inference.pictures.seams import Seam
+from inference.pictures.seams import SeamMeasurement
 
 
 def halves(size, left, right):
-    picture = Image.new("RGB", size, left)
-    picture.paste(right, (size[0] // 2, 0, *size))
+    image = Image.new("RGB", size, left)
+    image.paste(right, (size[0] // 2, 0, *size))
     mask = Image.new("L", size, 0)
     mask.paste(255, (size[0] // 2, 0, *size))
-    return picture, mask
+    return image, mask
 
 
 def of(gradient, step):
-    return Border(Image.new("L", (8, 8)), Seam(gradient, step))
+    return SeamReport(Image.new("L", (8, 8)), SeamMeasurement(gradient, step))
 
 
 def test_a_hard_step_shows_and_an_even_surface_does_not():
-    assert judge(*halves((80, 40), (200, 30, 30), (30, 30, 200))).seam.visible
-    assert not judge(*halves((80, 40), (90, 90, 90), (90, 90, 90))).seam.visible
+    assert measure_seam(*halves((80, 40), (200, 30, 30), (30, 30, 200))).seam.is_visible
+    assert not measure_seam(*halves((80, 40), (90, 90, 90), (90, 90, 90))).seam.is_visible
 
 
 def test_no_mask_has_no_seam():
-    picture, _ = halves((80, 40), (0, 0, 0), (255, 255, 255))
-    assert judge(picture, Image.new("L", (80, 40))).seam.score == 0
+    image, _ = halves((80, 40), (0, 0, 0), (255, 255, 255))
+    assert measure_seam(image, Image.new("L", (80, 40))).seam.seam_score == 0
 
 
 def test_the_worst_of_several_borders_counts():
-    picture, mask = halves((80, 40), (200, 30, 30), (30, 30, 200))
+    image, mask = halves((80, 40), (200, 30, 30), (30, 30, 200))
     elsewhere = halves((80, 40), 0, 0)[1].transpose(Image.Transpose.ROTATE_90).resize((80, 40))
-    found = judge(picture, elsewhere, mask)
+    found = measure_seam(image, elsewhere, mask)
     assert found.mask is mask
-    assert found.seam == judge(picture, mask).seam
+    assert found.seam == measure_seam(image, mask).seam
 
 
 def test_large_masks_are_measured_smaller(monkeypatch):
-    picture, mask = halves((400, 400), (200, 30, 30), (30, 30, 200))
+    image, mask = halves((400, 400), (200, 30, 30), (30, 30, 200))
     seen = []
-    monkeypatch.setattr(border, "MEASURED", 100 * 100)
+    monkeypatch.setattr(border, "MAX_MEASURED_PIXELS", 100 * 100)
     monkeypatch.setattr(
-        border.seams, "measure", lambda one, _: seen.append(one.size) or Seam(0.0, 0.0)
+        border.seams,
+        "measure_mask_border",
+        lambda one, _: seen.append(one.size) or SeamMeasurement(0.0, 0.0),
     )
-    judge(picture, mask)
+    measure_seam(image, mask)
     assert seen == [(134, 134)]
 
 
@@ -65,15 +67,15 @@ def test_only_a_visible_seam_gives_its_mask():
     worst = of(0.0, 20.0)
     assert seam_mask([of(0.1, 0.2)]) == ()
     (made,) = seam_mask([of(0.1, 0.2), worst])
-    assert made.picture is worst.mask
+    assert made.image is worst.mask
     assert made.role == "mask"
 
 
 def test_a_coherence_pass_says_what_it_did():
-    assert mended_note(of(0.0, 20.0), [of(0.0, 1.0), of(0.0, 5.0)]) == (
+    assert repair_note(of(0.0, 20.0), [of(0.0, 1.0), of(0.0, 5.0)]) == (
         "Seam score 0.94 before, 0.50 after. What is left may be an edge that belongs there.",
     )
-    assert mended_note(of(0.0, 20.0), [of(0.0, 1.0)]) == ("Seam score 0.94 before, 0.13 after.",)
+    assert repair_note(of(0.0, 20.0), [of(0.0, 1.0)]) == ("Seam score 0.94 before, 0.13 after.",)
 
 
 def test_the_parameters_have_two_decimals():
@@ -84,4 +86,4 @@ def test_the_parameters_have_two_decimals():
 def test_small_pictures_are_measured_too(size):
     rng = np.random.default_rng(0)
     noise = Image.fromarray(rng.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8))
-    assert 0 <= judge(noise, halves(size, 0, 0)[1]).seam.score <= 1
+    assert 0 <= measure_seam(noise, halves(size, 0, 0)[1]).seam.seam_score <= 1

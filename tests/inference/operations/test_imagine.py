@@ -1,19 +1,19 @@
 import numpy as np
 import pytest
 
-from inference.jobs import Imagine
+from inference.jobs import ImagineJob
 
 
 @pytest.mark.parametrize("upscaler", ["latent", "lanczos"])
 def test_the_hires_fix_enlarges_and_denoises_again(run_job, upscaler):
     settings = {"seed": 3, "steps": 2, "width": 64, "height": 64, "sampler": "Euler"}
-    plain = run_job(Imagine(**settings)).pictures[0]
+    plain = run_job(ImagineJob(**settings)).images[0]
     steps = []
     hires = {"hires_scale": 2.0, "hires_steps": 3, "hires_upscaler": upscaler}
-    outcome = run_job(Imagine(**settings, **hires), progress=steps)
-    (made,) = outcome.pictures
-    assert made.picture.size == (128, 128)
+    outcome = run_job(ImagineJob(**settings, **hires), progress=steps)
+    (made,) = outcome.images
+    assert made.image.size == (128, 128)
     assert "Hires upscale: 2" in made.infotext
     assert steps[-1] == (5, 5)
-    enlarged = np.asarray(plain.picture.resize((128, 128)), dtype=int)
-    assert np.abs(enlarged - np.asarray(made.picture, dtype=int)).max() > 0
+    enlarged = np.asarray(plain.image.resize((128, 128)), dtype=int)
+    assert np.abs(enlarged - np.asarray(made.image, dtype=int)).max() > 0

@@ -3,17 +3,17 @@ import pytest
 import torch
 from PIL import Image
 
-from inference.engine.work import Painted
+from inference.engine.work import DenoiseResult
 from inference.errors import JobError
 from inference.infotext.text import parse_infotext
-from inference.jobs import Inpaint
-from inference.operations.inpaint import inpaint
-from inference.pictures.errors import FullyTransparent, PictureTooSmall, UnreadableMask
-from inference.pictures.resize import ResizeMode, fit
+from inference.jobs import InpaintJob
+from inference.operations.inpaint import run_inpaint
+from inference.pictures.errors import FullyTransparent, ImageTooSmall, UnreadableMask
+from inference.pictures.resize import ResizeMode, fit_image
 
 
 def job(**fields):
-    return Inpaint(**{"steps": 2, "seed": 1, "prompt": "a red apple"} | fields)
+    return InpaintJob(**{"steps": 2, "seed": 1, "prompt": "a red apple"} | fields)
 
 
 def changed(before, after):
@@ -22,8 +22,8 @@ def changed(before, after):
 
 
 def only(outcome):
-    (made,) = outcome.pictures
-    return made.picture
+    (made,) = outcome.images
+    return made.image
 
 
 def has_note(outcome, words):
@@ -51,10 +51,10 @@ def test_what_lies_outside_200_random_masks_stays_bit_for_bit(studio, area):
     rng = np.random.default_rng(5)
     for _ in range(100):
         settings, source, mask = random_case(rng, area)
-        operation = inpaint(settings, {"image": source, "mask": Image.fromarray(mask)}, studio)
+        operation = run_inpaint(settings, {"image": source, "mask": Image.fromarray(mask)}, studio)
         (work,) = next(operation).works
         noise = rng.integers(0, 256, (work.height, work.width, 3), dtype=np.uint8)
-        painted = Painted(picture=Image.fromarray(noise), latent=torch.zeros(4, 8, 8))
+        painted = DenoiseResult(image=Image.fromarray(noise), latent=torch.zeros(4, 8, 8))
         with pytest.raises(StopIteration) as stop:
             operation.send([painted])
         moved = changed(source, only(stop.value.value))
@@ -96,7 +96,7 @@ def test_a_whole_picture_with_a_size_has_that_size(run_job, photo, box_mask):
         result = only(run_job(settings, {"image": photo, "mask": mask}))
         assert result.size == (96, 64)
         geometry = ResizeMode("just resize" if mode == "latent upscale" else mode)
-        fitted, fitted_mask = fit(photo, 96, 64, geometry), fit(mask, 96, 64, geometry)
+        fitted, fitted_mask = fit_image(photo, 96, 64, geometry), fit_image(mask, 96, 64, geometry)
         moved = changed(fitted, result)
         assert not moved[np.asarray(fitted_mask) == 0].any()
         assert moved[np.asarray(fitted_mask) == 255].mean() > 0.9
@@ -111,15 +111,15 @@ def test_not_masked_turns_the_mask_round(run_job, square, box_mask):
 
 
 def test_transparency_is_a_mask_and_unites_with_an_uploaded_one(run_job, square, box_mask):
-    picture = square.convert("RGBA")
-    picture.paste((0, 0, 0, 200), (0, 0, 16, 64))
-    alone = only(run_job(job(mask_blur=0), {"image": picture}))
+    image = square.convert("RGBA")
+    image.paste((0, 0, 0, 200), (0, 0, 16, 64))
+    alone = only(run_job(job(mask_blur=0), {"image": image}))
     assert alone.mode == "RGB"
     moved = changed(square, alone)
     assert moved[:, :16].mean() > 0.9
     assert not moved[:, 16:].any()
-    pictures = {"image": picture, "mask": box_mask(square.size, (48, 0, 64, 64))}
-    moved = changed(square, only(run_job(job(mask_blur=0), pictures)))
+    images = {"image": image, "mask": box_mask(square.size, (48, 0, 64, 64))}
+    moved = changed(square, only(run_job(job(mask_blur=0), images)))
     assert moved[:, :16].mean() > 0.9
     assert moved[:, 48:].mean() > 0.9
     assert not moved[:, 16:48].any()
@@ -172,7 +172,7 @@ def test_no_mask_at_all_is_refused(run_job, square):
 def test_other_bad_input_is_refused(run_job, square):
     with pytest.raises(FullyTransparent):
         run_job(job(), {"image": Image.new("RGBA", (64, 64))})
-    with pytest.raises(PictureTooSmall):
+    with pytest.raises(ImageTooSmall):
         run_job(job(mask_shape="all"), {"image": Image.new("RGB", (64, 7))})
     with pytest.raises(UnreadableMask, match="left 30%"):
         run_job(job(mask_shape="the cat"), {"image": square})
@@ -185,15 +185,15 @@ def test_an_all_white_mask_runs_and_is_said(run_job, square):
 
 
 def test_only_masked_says_how_much_larger_it_works(run_job, photo, box_mask):
-    pictures = {"image": photo, "mask": box_mask(photo.size, (20, 20, 36, 36))}
+    images = {"image": photo, "mask": box_mask(photo.size, (20, 20, 36, 36))}
     settings = job(area="only masked", padding=0, mask_blur=0, width=64, height=64)
-    assert has_note(run_job(settings, pictures), "renders at 4.0x")
+    assert has_note(run_job(settings, images), "renders at 4.0x")
 
 
 def test_masked_contents_differ(run_job, photo, box_mask):
-    pictures = {"image": photo, "mask": box_mask(photo.size, (20, 10, 80, 60))}
+    images = {"image": photo, "mask": box_mask(photo.size, (20, 10, 80, 60))}
     results = [
-        np.asarray(only(run_job(job(masked_content=content, steps=4), pictures)))
+        np.asarray(only(run_job(job(masked_content=content, steps=4), images)))
         for content in ("original", "fill", "latent noise", "latent nothing")
     ]
     for index, one in enumerate(results):
@@ -202,14 +202,14 @@ def test_masked_contents_differ(run_job, photo, box_mask):
 
 
 def test_strength_0_keeps_the_picture(run_job, square, box_mask):
-    pictures = {"image": square, "mask": box_mask(square.size, (0, 0, 32, 64))}
-    assert not changed(square, only(run_job(job(strength=0.0), pictures))).any()
+    images = {"image": square, "mask": box_mask(square.size, (0, 0, 32, 64))}
+    assert not changed(square, only(run_job(job(strength=0.0), images))).any()
 
 
 def test_a_batch_counts_seeds_up(run_job, square):
     outcome = run_job(job(batch=2, seed=5, mask_shape="left 50%"), {"image": square})
-    assert [made.seed for made in outcome.pictures] == [5, 6]
-    first, second = (made.picture for made in outcome.pictures)
+    assert [made.seed for made in outcome.images] == [5, 6]
+    first, second = (made.image for made in outcome.images)
     assert changed(first, second).any()
     alone = only(run_job(job(seed=6, mask_shape="left 50%"), {"image": square}))
     assert np.abs(np.asarray(second, int) - np.asarray(alone, int)).max() <= 1
@@ -225,11 +225,11 @@ def test_colour_correction_brings_the_sources_colours_back(run_job, square):
 
 
 def test_soft_inpainting_blends_by_the_masks_grey(run_job, square, box_mask):
-    pictures = {"image": square, "mask": box_mask(square.size, (16, 16, 48, 48), grey=180)}
-    hard = run_job(job(steps=4), pictures)
-    blended = run_job(job(steps=4, soft=True), pictures)
+    images = {"image": square, "mask": box_mask(square.size, (16, 16, 48, 48), grey=180)}
+    hard = run_job(job(steps=4), images)
+    blended = run_job(job(steps=4, soft=True), images)
     assert changed(only(hard), only(blended)).any()
-    values = parse_infotext(blended.pictures[0].infotext).values
+    values = parse_infotext(blended.images[0].infotext).values
     assert values["Soft inpainting enabled"] == "True"
 
 
@@ -253,7 +253,7 @@ def test_the_parameters_say_what_was_done_to_the_mask(run_job, square):
         mask_mode="not masked",
         strength=0.5,
     )
-    values = parse_infotext(run_job(settings, {"image": square}).pictures[0].infotext).values
+    values = parse_infotext(run_job(settings, {"image": square}).images[0].infotext).values
     expected = {
         "Mask blur": "6",
         "Inpaint area": "Only masked",
@@ -273,7 +273,7 @@ def test_a_nine_channel_checkpoint_sees_mask_and_weight(run_job, square):
         return run_job(settings, {"image": square})
 
     full, none = result(1.0), result(0.0)
-    assert parse_infotext(full.pictures[0].infotext).values["Conditional mask weight"] == "1"
+    assert parse_infotext(full.images[0].infotext).values["Conditional mask weight"] == "1"
     assert changed(only(full), only(none)).any()
     assert not changed(square, only(full))[:, 52:].any()
 
@@ -291,7 +291,7 @@ def test_a_coherence_pass_repaints_a_band_and_says_what_it_did(run_job, square, 
     assert not moved[:, 36:].any()
     assert has_note(outcome, "Seam score 1.00 before, ")
     assert outcome.seams == ()
-    assert parse_infotext(outcome.pictures[0].infotext).values["Inpaint area"] == "Mask edge"
+    assert parse_infotext(outcome.images[0].infotext).values["Inpaint area"] == "Mask edge"
 
 
 def test_a_visible_seam_gives_the_mask_to_mend_it_with(run_job, square, box_mask):
@@ -300,4 +300,4 @@ def test_a_visible_seam_gives_the_mask_to_mend_it_with(run_job, square, box_mask
     outcome = run_job(settings, {"image": square, "mask": mask})
     assert has_note(outcome, "The border of the repaint shows")
     (seam,) = outcome.seams
-    assert np.array_equal(np.asarray(seam.picture), np.asarray(mask))
+    assert np.array_equal(np.asarray(seam.image), np.asarray(mask))

@@ -17,9 +17,9 @@ import torch
 from diffusers import EulerDiscreteScheduler, StableDiffusionInpaintPipeline
 from PIL import Image
 
-from inference.engine.work import Ask, Outcome, Paint
-from inference.jobs import Inpaint
-from inference.operations.ground import lay_ground
+from inference.engine.work import DenoiseWork, JobResult, WorkRequest
+from inference.jobs import InpaintJob
+from inference.operations.ground import prepare_masked_start
 
 #: The pipeline's scheduler hands a tensor to numpy in a way that newer numpys frown upon.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -34,7 +34,7 @@ def pipeline(tiny_library):
     """Run diffusers' pipeline over a tiny checkpoint; gives the final latent [C, h, w]."""
 
     def run(name, picture, mask):
-        model = tiny_library.diffusion(name)
+        model = tiny_library.get_checkpoint(name)
         scheduler = EulerDiscreteScheduler(
             beta_start=0.00085,
             beta_end=0.012,
@@ -57,7 +57,7 @@ def pipeline(tiny_library):
         pipe._encode_vae_image = lambda image, generator: (
             model.vae.encode(image).latent_dist.mean * model.vae.config.scaling_factor
         )
-        encoder = model.words.encoder(1, "Original")
+        encoder = model.text_encoders.build_encoder(1, "Original")
         return pipe(
             prompt_embeds=encoder.encode_pooled(PROMPT).crossattn[None],
             negative_prompt_embeds=encoder.encode_pooled(NEGATIVE).crossattn[None],
@@ -80,18 +80,18 @@ def pixels(tiny_library):
     """Decode a latent to [3, H, W] without rounding to 8 bits."""
 
     def decode(latent):
-        model = tiny_library.diffusion("tiny")
+        model = tiny_library.get_checkpoint("tiny")
         with torch.inference_mode():
             return model.vae.decode(latent[None] / model.vae.config.scaling_factor).sample[0]
 
     return decode
 
 
-def work(model, picture, **more):
-    return Paint(
+def work(model, image, **more):
+    return DenoiseWork(
         model=model,
-        width=picture.width,
-        height=picture.height,
+        width=image.width,
+        height=image.height,
         prompt=PROMPT,
         negative_prompt=NEGATIVE,
         steps=STEPS,
@@ -100,7 +100,7 @@ def work(model, picture, **more):
         schedule="Uniform",
         seed=11,
         strength=STRENGTH,
-        picture=picture,
+        image=image,
         **more,
     )
 
@@ -113,8 +113,8 @@ def engine_latent(run_operation):
         kept = []
 
         def operation():
-            kept.extend((yield Ask(works=(asked,))))
-            return Outcome()
+            kept.extend((yield WorkRequest(works=(asked,))))
+            return JobResult()
 
         run_operation(operation())
         return kept[0].latent
@@ -135,7 +135,7 @@ def ground_fields(ground):
 
 def test_four_channels(pipeline, pixels, engine_latent, square, box_mask):
     mask = box_mask(square.size, BOX)
-    ground = lay_ground(square, mask, "original")
+    ground = prepare_masked_start(square, mask, "original")
     ours = pixels(engine_latent(work("tiny", square, **ground_fields(ground))))
     theirs = pixels(pipeline("tiny", square, mask))
     assert furthest(ours, theirs, BOX) <= 2e-3
@@ -144,7 +144,7 @@ def test_four_channels(pipeline, pixels, engine_latent, square, box_mask):
 
 def test_the_comparison_would_notice_another_seed(pixels, engine_latent, pipeline, square):
     whole = Image.new("L", square.size, 255)
-    ground = lay_ground(square, whole, "original")
+    ground = prepare_masked_start(square, whole, "original")
     fields = ground_fields(ground)
     ours = pixels(engine_latent(work("tiny", square, **fields)))
     theirs = pixels(pipeline("tiny", square, Image.new("L", square.size, 0)))
@@ -165,7 +165,7 @@ def test_nine_channels_see_mask_and_masked_picture(
 def test_the_whole_operation_gives_the_pipelines_picture(
     run_job, pipeline, tiny_library, square, model
 ):
-    job = Inpaint(
+    job = InpaintJob(
         model=model,
         prompt=PROMPT,
         negative_prompt=NEGATIVE,
@@ -178,6 +178,8 @@ def test_the_whole_operation_gives_the_pipelines_picture(
         mask_blur=0,
     )
     whole = Image.new("L", square.size, 255)
-    ours = run_job(job, {"image": square, "mask": whole}).pictures[0].picture
-    (theirs,) = tiny_library.diffusion(model).decode(pipeline(model, square, whole)[None])
+    ours = run_job(job, {"image": square, "mask": whole}).images[0].image
+    (theirs,) = tiny_library.get_checkpoint(model).decode_latents(
+        pipeline(model, square, whole)[None]
+    )
     assert np.abs(np.asarray(ours, int) - np.asarray(theirs, int)).max() <= 1

@@ -7,15 +7,21 @@ from PIL import Image
 from inference.config import EngineConfig
 from inference.errors import JobError
 from inference.interrogation.captioner import CaptionSettings
-from inference.interrogation.describers import Describers, Pending
-from inference.interrogation.phrases import Ranking
-from inference.interrogation.ratings import Rating
-from inference.jobs import Interrogate, Loopback
+from inference.interrogation.describers import Interrogator, RankingPending
+from inference.interrogation.phrases import RankingOptions
+from inference.interrogation.ratings import ContentRating
+from inference.jobs import InterrogateJob, LoopbackJob
 from inference.models.errors import CorruptWeights, MissingWeights, UnknownModel
-from inference.models.library import Library
-from inference.operations.interrogate import LANE, Captioning, describe, interrogate, perform
-from inference.operations.loopback import loopback
-from inference.operations.studio import Studio
+from inference.models.library import ModelLibrary
+from inference.operations.interrogate import (
+    INTERROGATE_QUEUE,
+    CaptionTask,
+    describe_image,
+    execute_interrogation,
+    run_interrogate,
+)
+from inference.operations.loopback import run_loopback
+from inference.operations.studio import OperationContext
 from tests.doubles.describers import save_blip, save_clip, save_tagger
 
 
@@ -35,7 +41,7 @@ def make(tmp_path):
 
     def build(folder):
         device = torch.device("cpu")
-        return Describers(folder, tmp_path / "cache", tmp_path / "pack", device, torch.float32)
+        return Interrogator(folder, tmp_path / "cache", tmp_path / "pack", device, torch.float32)
 
     return build
 
@@ -48,10 +54,12 @@ def ask(run_operation, studio, photo):
         def hand(lane, loads):
             if lanes is not None:
                 lanes.append((lane[1], len(loads)))
-            return perform(lane, list(loads), describers)
+            return execute_interrogation(lane, list(loads), describers)
 
-        job = Interrogate(**settings)
-        return run_operation(interrogate(job, {"image": photo}, studio), hands={LANE: hand})
+        job = InterrogateJob(**settings)
+        return run_operation(
+            run_interrogate(job, {"image": photo}, studio), hands={INTERROGATE_QUEUE: hand}
+        )
 
     return run
 
@@ -65,9 +73,9 @@ def copy(host, tmp_path, *parts):
 def test_a_caption_is_followed_by_the_best_of_each_list(ask, make, host, photo):
     describers = make(host)
     settings = CaptionSettings(2, 3, 9)
-    (caption,) = describers.caption([photo], settings)
+    (caption,) = describers.caption_images([photo], settings)
     text = ask(describers, beams=2, min_length=3, max_length=9).text
-    (matches,) = describers.rank([photo])
+    (matches,) = describers.rank_lists([photo])
     assert ", ".join([caption, *(match.phrase for match in matches)]) == text
     assert 4 == len(matches)
 
@@ -75,10 +83,10 @@ def test_a_caption_is_followed_by_the_best_of_each_list(ask, make, host, photo):
 def test_ranks_can_be_shown_or_left_out(ask, make, host, photo):
     describers = make(host)
     short = {"min_length": 3, "max_length": 9}
-    (caption,) = describers.caption([photo], CaptionSettings(1, 3, 9))
+    (caption,) = describers.caption_images([photo], CaptionSettings(1, 3, 9))
     assert caption == ask(describers, ranks=False, **short).text
     shown = ask(describers, show_ranks=True, **short).text
-    (matches,) = describers.rank([photo])
+    (matches,) = describers.rank_lists([photo])
     expected = [f"({match.phrase}:{match.probability:.3f})" for match in matches]
     assert ", ".join([caption, *expected]) == shown
 
@@ -87,8 +95,8 @@ def test_it_runs_in_slices(ask, make, host):
     lanes = []
     describers = make(host)
     ask(describers, lanes, min_length=3, max_length=9)
-    assert (Captioning("", CaptionSettings(1, 3, 9)), 1) == lanes[0]
-    assert {(Ranking(), 1)} == set(lanes[1:])
+    assert (CaptionTask("", CaptionSettings(1, 3, 9)), 1) == lanes[0]
+    assert {(RankingOptions(), 1)} == set(lanes[1:])
     assert len(lanes) > 4
     again = []
     ask(describers, again, min_length=3, max_length=9)
@@ -98,7 +106,7 @@ def test_it_runs_in_slices(ask, make, host):
 def test_without_a_captioner_the_likeliest_subject_is_the_caption(ask, make, host, tmp_path, photo):
     describers = make(copy(host, tmp_path, "clip"))
     text = ask(describers).text
-    (matches,) = describers.rank([photo])
+    (matches,) = describers.rank_lists([photo])
     assert text.startswith(f"{matches[0].phrase}, ")
     assert matches[0].phrase == ask(describers, ranks=False).text
 
@@ -115,7 +123,7 @@ def test_failed_ranks_are_marked_and_the_caption_kept(ask, make, host, tmp_path,
     (models / "lists").mkdir()
     (models / "lists" / "mediums.txt").write_text("\n")
     describers = make(models)
-    (caption,) = describers.caption([photo], CaptionSettings(1, 3, 9))
+    (caption,) = describers.caption_images([photo], CaptionSettings(1, 3, 9))
     outcome = ask(describers, min_length=3, max_length=9)
     assert f"{caption}, <error>" == outcome.text
     assert "mediums.txt is empty" in outcome.notes[0]
@@ -136,7 +144,7 @@ def test_a_captioner_without_its_tokenizer_fails_with_words(ask, make, host, tmp
 
 def test_tags_are_written_above_the_threshold(ask, make, host, photo):
     describers = make(host)
-    (tags,) = describers.tag([photo])
+    (tags,) = describers.tag_images([photo])
     chances = {tag.label.name: tag.probability for tag in tags}
     outcome = ask(describers, method="tags", threshold=0.0)
     assert r"miku \(v\), red apple" == outcome.text
@@ -147,8 +155,8 @@ def test_tags_are_written_above_the_threshold(ask, make, host, photo):
 def test_lists_and_how_far_down_they_go_can_be_chosen(ask, make, host, photo):
     describers = make(host)
     short = {"min_length": 3, "max_length": 9, "show_ranks": True}
-    wanted = Ranking(("movements", "mediums"), 3)
-    while isinstance(matches := describers.rank([photo], wanted), Pending):
+    wanted = RankingOptions(("movements", "mediums"), 3)
+    while isinstance(matches := describers.rank_lists([photo], wanted), RankingPending):
         pass
     text = ask(describers, lists="movements, mediums", top=3, **short).text
     expected = [f"({match.phrase}:{match.probability:.3f})" for match in matches[0]]
@@ -201,11 +209,11 @@ def test_a_skipped_tag_is_no_reason_to_lower_the_threshold(ask, make, host):
 
 def test_a_hosts_tagger_rates_pictures_for_whoever_sets_rules(make, host, tmp_path, photo):
     describers = make(host)
-    (tags,) = describers.tag([photo])
-    (rated,) = describers.rate([photo])
-    assert {Rating.GENERAL, Rating.EXPLICIT} == set(rated.chances)
-    assert tags[1].probability == rated.at_least(Rating.EXPLICIT)
-    assert make(tmp_path / "none").rate([photo]) is None
+    (tags,) = describers.tag_images([photo])
+    (rated,) = describers.rate_images([photo])
+    assert {ContentRating.GENERAL, ContentRating.EXPLICIT} == set(rated.chances)
+    assert tags[1].probability == rated.probability_at_least(ContentRating.EXPLICIT)
+    assert make(tmp_path / "none").rate_images([photo]) is None
 
 
 def test_a_threshold_too_high_names_the_likeliest(ask, make, host):
@@ -223,29 +231,33 @@ def test_an_empty_tag_list_fails_with_words(ask, make, host, tmp_path):
 
 def test_transparent_parts_are_seen_as_white(run_operation, make, host, studio):
     describers = make(host)
-    hands = {LANE: lambda lane, loads: perform(lane, list(loads), describers)}
+    hands = {
+        INTERROGATE_QUEUE: lambda lane, loads: execute_interrogation(lane, list(loads), describers)
+    }
     plain = Image.new("RGB", (30, 30), "white")
     plain.paste("red", (5, 5, 20, 20))
     clear = Image.new("RGBA", (30, 30), (9, 9, 9, 0))
     clear.paste((255, 0, 0, 255), (5, 5, 20, 20))
-    job = Interrogate(min_length=3, max_length=9, show_ranks=True)
+    job = InterrogateJob(min_length=3, max_length=9, show_ranks=True)
     texts = [
-        run_operation(interrogate(job, {"image": picture}, studio), hands=hands).text
-        for picture in (plain, clear)
+        run_operation(run_interrogate(job, {"image": image}, studio), hands=hands).text
+        for image in (plain, clear)
     ]
     assert texts[0] == texts[1]
 
 
 def test_loopback_appends_what_each_picture_shows(run_operation, make, host, studio, square):
     describers = make(host)
-    hands = {LANE: lambda lane, loads: perform(lane, list(loads), describers)}
-    job = Loopback(prompt="a cat", append="tags", loops=2, steps=2, seed=1, strength=0.5)
-    telling = Studio(studio.library, studio.max_pixels, describe)
-    outcome = run_operation(loopback(job, {"image": square}, telling), hands=hands)
-    (tags,) = describers.tag([square])
+    hands = {
+        INTERROGATE_QUEUE: lambda lane, loads: execute_interrogation(lane, list(loads), describers)
+    }
+    job = LoopbackJob(prompt="a cat", append="tags", loops=2, steps=2, seed=1, strength=0.5)
+    telling = OperationContext(studio.library, studio.max_pixels, describe_image)
+    outcome = run_operation(run_loopback(job, {"image": square}, telling), hands=hands)
+    (tags,) = describers.tag_images([square])
     said = [tag.label.name for tag in tags[2:] if tag.probability >= 0.5]
     assert said
-    frames = [made for made in outcome.pictures if made.role == "frame"]
+    frames = [made for made in outcome.images if made.role == "frame"]
     prompt = frames[0].infotext.splitlines()[0]
     assert ", ".join(["a cat", *sorted(said)]).replace("_", " ") == prompt.replace(
         "\\", ""
@@ -253,18 +265,18 @@ def test_loopback_appends_what_each_picture_shows(run_operation, make, host, stu
 
 
 def test_the_workers_own_hands_describe(run_operation, host, studio, photo, tmp_path):
-    from inference.worker.hands import make_hands
+    from inference.worker.hands import build_executors
 
     config = EngineConfig(models_dir=str(host), cache_dir=str(tmp_path))
-    library = Library(config, torch.device("cpu"), torch.float32)
+    library = ModelLibrary(config, torch.device("cpu"), torch.float32)
     kinds = ("captioner", "ranker", "tagger")
-    names = [info.name for info in library.infos() if info.kind in kinds]
+    names = [info.name for info in library.list_models() if info.kind in kinds]
     assert ["blip", "clip", "vit"] == names
-    job = Interrogate(min_length=3, max_length=9, ranks=False)
-    operation = interrogate(job, {"image": photo}, studio)
-    assert run_operation(operation, hands=make_hands(library)).text
+    job = InterrogateJob(min_length=3, max_length=9, ranks=False)
+    operation = run_interrogate(job, {"image": photo}, studio)
+    assert run_operation(operation, hands=build_executors(library)).text
 
 
 def test_a_method_that_is_none_is_refused():
     with pytest.raises(JobError, match="There is no method"):
-        next(describe(Image.new("RGB", (8, 8)), "poem"))
+        next(describe_image(Image.new("RGB", (8, 8)), "poem"))

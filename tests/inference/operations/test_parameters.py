@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 from inference.infotext.text import parse_infotext
-from inference.jobs import Imagine
+from inference.jobs import ImagineJob
 from inference.models.diffusion import ModelTraits
-from inference.operations.parameters import infotext, paint
+from inference.operations.parameters import build_denoise_work, build_infotext
 
 
 def networks(prompt: str, negative: str) -> dict[str, str]:
@@ -11,12 +11,14 @@ def networks(prompt: str, negative: str) -> dict[str, str]:
 
 
 def test_networks_and_emphasis_are_written_as_the_field_writes_them():
-    work = paint(Imagine(prompt="a", negative_prompt="c", emphasis="Ignore"), "tiny", (64, 64))
-    text = infotext(work, ModelTraits("tiny", "", False, networks))
+    work = build_denoise_work(
+        ImagineJob(prompt="a", negative_prompt="c", emphasis="Ignore"), "tiny", (64, 64)
+    )
+    text = build_infotext(work, ModelTraits("tiny", "", False, networks))
     assert 'Emphasis: Ignore, Lora hashes: "a: 1, b: 2", TI hashes: "c: 3", Version:' in text
     assert "a: 1, b: 2" == parse_infotext(text).values["Lora hashes"]
 
 
 def test_the_usual_emphasis_needs_no_word():
-    work = paint(Imagine(), "tiny", (64, 64))
-    assert "Emphasis" not in infotext(work, ModelTraits("tiny", "", False))
+    work = build_denoise_work(ImagineJob(), "tiny", (64, 64))
+    assert "Emphasis" not in build_infotext(work, ModelTraits("tiny", "", False))

@@ -5,15 +5,15 @@ import pytest
 from PIL import Image
 
 from inference.errors import JobError
-from inference.jobs import Preview
-from inference.operations.preview import preview
+from inference.jobs import PreviewJob
+from inference.operations.preview import run_preview
 from inference.pictures.errors import NoStrokes, UnreadableMask
 
 
 class Shelf:
     """What an operation asks of a library here: a size, no weights."""
 
-    def resolve(self, name):
+    def resolve_name(self, name):
         return name or "tiny"
 
     def natural_size(self, name):
@@ -24,8 +24,8 @@ class Room:
     library = Shelf()
 
 
-def outcome(job, **pictures):
-    operation = preview(job, pictures, Room())
+def outcome(job, **images):
+    operation = run_preview(job, images, Room())
     assert () == next(operation).works
     with pytest.raises(StopIteration) as stopped:
         operation.send([])
@@ -33,10 +33,10 @@ def outcome(job, **pictures):
 
 
 def test_a_mask_is_striped_over_its_side_alone(photo):
-    done = outcome(Preview(mask_shape="left 50%"), image=photo)
+    done = outcome(PreviewJob(mask_shape="left 50%"), image=photo)
 
-    (made,) = done.pictures
-    changed = np.abs(np.asarray(made.picture, int) - np.asarray(photo, int)).sum(axis=-1) > 0
+    (made,) = done.images
+    changed = np.abs(np.asarray(made.image, int) - np.asarray(photo, int)).sum(axis=-1) > 0
     assert changed[:, :45].mean() > 0.9
     # Nothing there but the dashes of the box that “only masked” would work on.
     assert changed[:, 55:].mean() < 0.25
@@ -46,23 +46,23 @@ def test_a_mask_is_striped_over_its_side_alone(photo):
 
 def test_an_uploaded_mask_is_shown_too(photo, box_mask):
     done = outcome(
-        Preview(), image=photo, mask=box_mask(photo.size, (0, 0, 100, 35)).convert("RGB")
+        PreviewJob(), image=photo, mask=box_mask(photo.size, (0, 0, 100, 35)).convert("RGB")
     )
 
     assert "50% of the picture would be repainted." == done.notes[0]
 
 
 def test_not_masked_shows_the_rest(photo):
-    done = outcome(Preview(mask_shape="left 20%", mask_mode="not masked"), image=photo)
+    done = outcome(PreviewJob(mask_shape="left 20%", mask_mode="not masked"), image=photo)
 
     assert done.notes[0].startswith("80%")
 
 
 def test_the_grid_needs_no_mask(photo):
-    done = outcome(Preview(show="grid"), image=photo)
+    done = outcome(PreviewJob(show="grid"), image=photo)
 
-    (made,) = done.pictures
-    assert photo.size != made.picture.size
+    (made,) = done.images
+    assert photo.size != made.image.size
     assert "preview" == made.role
 
 
@@ -70,31 +70,31 @@ def test_transparency_is_drawn_on(photo):
     clear = photo.convert("RGBA")
     clear.putalpha(128)
 
-    assert "RGB" == outcome(Preview(show="grid"), image=clear).pictures[0].picture.mode
+    assert "RGB" == outcome(PreviewJob(show="grid"), image=clear).images[0].image.mode
 
 
 @pytest.mark.parametrize(
     ("job", "error"),
-    [(Preview(), JobError), (Preview(mask_shape="the hat"), UnreadableMask)],
+    [(PreviewJob(), JobError), (PreviewJob(mask_shape="the hat"), UnreadableMask)],
 )
 def test_what_marks_nothing_is_refused_with_words(photo, job, error):
-    operation = preview(job, {"image": photo}, Room())
+    operation = run_preview(job, {"image": photo}, Room())
     next(operation)
     with pytest.raises(error):
         operation.send([])
 
 
 def test_a_mask_that_looks_wrong_is_said(photo):
-    done = outcome(Preview(mask_shape="all"), image=photo)
+    done = outcome(PreviewJob(mask_shape="all"), image=photo)
 
     assert any("img2img repaints all of it" in note for note in done.notes)
-    assert isinstance(done.pictures[0].picture, Image.Image)
+    assert isinstance(done.images[0].image, Image.Image)
 
 
 def test_a_scribbled_copy_is_a_mask(photo):
     copy = photo.copy()
     copy.paste((255, 0, 255), (20, 10, 60, 30))
-    done = outcome(Preview(), image=photo, mask=copy)
+    done = outcome(PreviewJob(), image=photo, mask=copy)
 
     marked = (40 * 20) / (photo.width * photo.height)
     assert f"{marked:.0%} of the picture would be repainted." == done.notes[0]
@@ -103,14 +103,14 @@ def test_a_scribbled_copy_is_a_mask(photo):
 
 def test_a_copy_without_strokes_is_said(photo):
     with pytest.raises(NoStrokes, match="nothing drawn on it"):
-        outcome(Preview(), image=photo, mask=photo.copy())
+        outcome(PreviewJob(), image=photo, mask=photo.copy())
 
 
 def test_the_box_that_only_masked_works_on_is_dashed_and_its_gain_said():
     white = Image.new("RGB", (400, 300), "white")
-    done = outcome(Preview(mask_shape="circle 50% 50% r10%"), image=white)
+    done = outcome(PreviewJob(mask_shape="circle 50% 50% r10%"), image=white)
 
-    changed = np.asarray(done.pictures[0].picture).min(axis=-1) < 255
+    changed = np.asarray(done.images[0].image).min(axis=-1) < 255
     rows, columns = (np.flatnonzero(changed.any(axis)) for axis in (1, 0))
     box = columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
     # A radius of 30, a blur that reaches 10 further, a padding of 32, and a ratio of 72 : 64.
@@ -123,5 +123,5 @@ def test_the_box_that_only_masked_works_on_is_dashed_and_its_gain_said():
 
 
 def test_a_mask_of_nearly_everything_has_no_box(photo):
-    done = outcome(Preview(mask_shape="all"), image=photo)
+    done = outcome(PreviewJob(mask_shape="all"), image=photo)
     assert not any("dashed" in note for note in done.notes)

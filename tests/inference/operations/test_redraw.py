@@ -4,19 +4,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from inference.engine.work import Paint
+from inference.engine.work import DenoiseWork
 from inference.errors import JobError
 from inference.infotext.text import parse_infotext
-from inference.jobs import Img2Img, Upscale
-from inference.operations.redraw import redraw, tile_grid
+from inference.jobs import Img2ImgJob, UpscaleJob
+from inference.operations.redraw import sd_upscale, tile_grid
 from inference.operations.upscale import plan_upscale
 from inference.pictures.errors import FullyTransparent
-from inference.pictures.tiles import combine, cut
+from inference.pictures.tiles import combine_tiles, cut_tiles
 
 
 def job(**fields):
     settings = {"mode": "redraw", "upscaler": "lanczos", "steps": 2, "seed": 9, "overlap": 16}
-    return Upscale(**settings | fields)
+    return UpscaleJob(**settings | fields)
 
 
 def has_note(outcome, words):
@@ -24,29 +24,29 @@ def has_note(outcome, words):
 
 
 def test_it_is_an_enlargement_and_an_img2img_of_every_tile(run_job, square):
-    (made,) = run_job(job(prompt="a cat"), {"image": square}).pictures
+    (made,) = run_job(job(prompt="a cat"), {"image": square}).images
     large = square.resize((128, 128), Image.Resampling.LANCZOS)
     grid = tile_grid((128, 128), 64, 16)
     tiles = [
         run_job(
-            Img2Img(prompt="a cat", steps=2, seed=9 + number, strength=0.3), {"image": tile}
-        ).pictures[0]
-        for number, tile in enumerate(cut(large, grid))
+            Img2ImgJob(prompt="a cat", steps=2, seed=9 + number, strength=0.3), {"image": tile}
+        ).images[0]
+        for number, tile in enumerate(cut_tiles(large, grid))
     ]
-    expected = np.asarray(combine(grid, [tile.picture for tile in tiles]), int)
+    expected = np.asarray(combine_tiles(grid, [tile.image for tile in tiles]), int)
     assert len(tiles) == 9
-    assert np.abs(expected - np.asarray(made.picture, int)).max() <= 1
+    assert np.abs(expected - np.asarray(made.image, int)).max() <= 1
 
 
 def test_sides_become_whole_cells(run_job, photo):
     outcome = run_job(job(), {"image": photo})
-    assert outcome.pictures[0].picture.size == (200, 136)
+    assert outcome.images[0].image.size == (200, 136)
 
 
 def test_strength_0_is_the_enlargement_alone(run_job, square):
-    (made,) = run_job(job(strength=0.0), {"image": square}).pictures
+    (made,) = run_job(job(strength=0.0), {"image": square}).images
     expected = np.asarray(square.resize((128, 128), Image.Resampling.LANCZOS), int)
-    assert np.abs(expected - np.asarray(made.picture, int)).max() <= 1
+    assert np.abs(expected - np.asarray(made.image, int)).max() <= 1
 
 
 def test_progress_counts_every_tile(run_job, square):
@@ -57,7 +57,7 @@ def test_progress_counts_every_tile(run_job, square):
 
 def test_it_says_how_it_was_done(run_job, square):
     outcome = run_job(job(strength=0.6, overlap=64), {"image": square})
-    values = parse_infotext(outcome.pictures[0].infotext).values
+    values = parse_infotext(outcome.images[0].infotext).values
     assert values["SD upscale upscaler"] == "lanczos"
     assert values["SD upscale overlap"] == "32"
     assert has_note(outcome, "tiles of 64 x 64")
@@ -79,16 +79,16 @@ def test_tiles_are_whole_cells_and_cover_the_picture(across, down, tile, overlap
     grid = tile_grid((across * 8, down * 8), tile * 8, overlap)
     assert grid.tile_width % 8 == 0
     assert grid.tile_height % 8 == 0
-    assert max(x for _, _, x, _ in grid.boxes) == across * 8
-    assert max(y for _, _, _, y in grid.boxes) == down * 8
+    assert max(x for _, _, x, _ in grid.tile_boxes) == across * 8
+    assert max(y for _, _, _, y in grid.tile_boxes) == down * 8
     assert len(grid) <= 4 * (across * 8 // grid.tile_width + 1) * (down * 8 // grid.tile_height + 1)
 
 
 def test_with_a_deep_overlap_tiles_end_as_the_enlargement_does(studio, square):
     plan = plan_upscale(job(overlap=32), studio)
-    operation = redraw(job(overlap=32), {"image": square}, studio, plan)
+    operation = sd_upscale(job(overlap=32), {"image": square}, studio, plan)
     works = next(operation).works
-    assert all(isinstance(work, Paint) for work in works)
+    assert all(isinstance(work, DenoiseWork) for work in works)
     first, middle = works[0].mask, works[4].mask
     assert first.shape == (8, 8)
     assert first[:7, :7].all()
@@ -101,5 +101,5 @@ def test_with_a_deep_overlap_tiles_end_as_the_enlargement_does(studio, square):
 @pytest.mark.parametrize("settings", [{"overlap": 31}, {"overlap": 32, "factor": 1.0}])
 def test_with_little_overlap_or_one_tile_every_cell_is_redrawn(studio, square, settings):
     plan = plan_upscale(job(**settings), studio)
-    works = next(redraw(job(**settings), {"image": square}, studio, plan)).works
+    works = next(sd_upscale(job(**settings), {"image": square}, studio, plan)).works
     assert all(work.mask is None for work in works)

@@ -11,12 +11,12 @@ from safetensors.torch import save_file
 from spandrel.architectures.Compact import Compact
 
 from inference.config import EngineConfig
-from inference.jobs import Upscale
-from inference.models.library import Library
-from inference.operations.slices import LANE, TUNE
-from inference.operations.studio import Studio
-from inference.operations.upscale import upscale
-from inference.worker.hands import make_hands, tile_rule
+from inference.jobs import UpscaleJob
+from inference.models.library import ModelLibrary
+from inference.operations.slices import TUNE_QUEUE, UPSCALE_QUEUE
+from inference.operations.studio import OperationContext
+from inference.operations.upscale import run_upscale
+from inference.worker.hands import build_executors, tile_batch_rule
 
 
 @pytest.fixture
@@ -31,25 +31,27 @@ def host(tmp_path):
 def make_library(host):
     def make(**settings):
         config = EngineConfig(models_dir=str(host), cache_dir=str(host / "cache"), **settings)
-        return Library(config, torch.device("cpu"), torch.float32)
+        return ModelLibrary(config, torch.device("cpu"), torch.float32)
 
     return make
 
 
 def lanes(library, size):
     """Run an upscale; list the kinds of lanes that it asked of, one an ask."""
-    hands = make_hands(library)
-    operation = upscale(Upscale(upscaler="net"), {"image": Image.new("RGB", size)}, Studio(library))
+    hands = build_executors(library)
+    operation = run_upscale(
+        UpscaleJob(upscaler="net"), {"image": Image.new("RGB", size)}, OperationContext(library)
+    )
     asked = []
     results = None
     while True:
         try:
             works = operation.send(results).works
         except StopIteration as stop:
-            assert (size[0] * 2, size[1] * 2) == stop.value.pictures[0].picture.size
+            assert (size[0] * 2, size[1] * 2) == stop.value.images[0].image.size
             return asked
-        asked.append(works[0].lane[0])
-        results = hands[works[0].lane[0]](works[0].lane, [work.load for work in works])
+        asked.append(works[0].queue_key[0])
+        results = hands[works[0].queue_key[0]](works[0].queue_key, [work.payload for work in works])
 
 
 def test_the_first_picture_of_several_tiles_lets_them_be_measured(make_library, host):
@@ -57,34 +59,34 @@ def test_the_first_picture_of_several_tiles_lets_them_be_measured(make_library, 
 
     first = lanes(library, (300, 40))
 
-    assert {TUNE, LANE} == set(first)
-    assert sorted(first, key=LANE.__eq__) == first
-    assert [LANE] == lanes(library, (300, 40))
-    assert [LANE] == lanes(make_library(), (300, 40))
+    assert {TUNE_QUEUE, UPSCALE_QUEUE} == set(first)
+    assert sorted(first, key=UPSCALE_QUEUE.__eq__) == first
+    assert [UPSCALE_QUEUE] == lanes(library, (300, 40))
+    assert [UPSCALE_QUEUE] == lanes(make_library(), (300, 40))
     kept = json.loads((host / "cache" / "measured.json").read_text("utf-8"))
     assert {"precision", "tiling"} == {key.partition("|")[0] for key in kept}
 
 
 def test_a_single_tile_waits_for_nothing(make_library):
-    assert [LANE] == lanes(make_library(), (200, 40))
+    assert [UPSCALE_QUEUE] == lanes(make_library(), (200, 40))
 
 
 def test_where_results_are_to_be_the_same_again_nothing_is_measured(make_library):
-    assert [LANE] == lanes(make_library(deterministic=True), (300, 40))
+    assert [UPSCALE_QUEUE] == lanes(make_library(deterministic=True), (300, 40))
 
 
 def test_the_tiling_says_how_many_tiles_share_a_call(make_library):
     library = make_library()
-    rule = tile_rule(library)[LANE]
+    rule = tile_batch_rule(library)[UPSCALE_QUEUE]
 
-    assert 1 == rule((LANE, "net", ((3, 128, 128), False, 0)))
-    assert 1 == rule(LANE)
+    assert 1 == rule((UPSCALE_QUEUE, "net", ((3, 128, 128), False, 0)))
+    assert 1 == rule(UPSCALE_QUEUE)
 
 
 def test_every_call_that_is_timed_is_a_step_that_keeps_the_job_alive(make_library, run_operation):
     library, steps = make_library(), []
-    job = Upscale(upscaler="net")
-    operation = upscale(job, {"image": Image.new("RGB", (300, 40))}, Studio(library))
+    job = UpscaleJob(upscaler="net")
+    operation = run_upscale(job, {"image": Image.new("RGB", (300, 40))}, OperationContext(library))
 
     run_operation(operation, library=library, progress=steps)
 

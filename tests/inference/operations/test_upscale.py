@@ -9,11 +9,11 @@ from spandrel.architectures.Compact import Compact
 
 from inference.config import EngineConfig
 from inference.errors import JobError
-from inference.jobs import Upscale
+from inference.jobs import UpscaleJob
 from inference.models.errors import UnknownModel, UnsupportedWeights
-from inference.models.library import Library
-from inference.operations.studio import Studio
-from inference.operations.upscale import upscale
+from inference.models.library import ModelLibrary
+from inference.operations.studio import OperationContext
+from inference.operations.upscale import run_upscale
 
 
 @pytest.fixture(scope="module")
@@ -26,15 +26,15 @@ def library(tmp_path_factory):
         save_file(state, folder / "upscalers" / f"{name}.safetensors")
     save_file({"what.weight": torch.zeros(3, 3)}, folder / "upscalers" / "odd.safetensors")
     config = EngineConfig(models_dir=str(folder), cache_dir=str(folder / "cache"))
-    return Library(config, torch.device("cpu"), torch.float32)
+    return ModelLibrary(config, torch.device("cpu"), torch.float32)
 
 
 @pytest.fixture
 def enlarge(library, run_operation):
-    def run(picture, max_pixels=2048 * 2048, **settings):
-        job = Upscale(**{"upscaler": "net", **settings})
-        operation = upscale(job, {"image": picture}, Studio(library, max_pixels))
-        return run_operation(operation, library=library).pictures[0].picture
+    def run(image, max_pixels=2048 * 2048, **settings):
+        job = UpscaleJob(**{"upscaler": "net", **settings})
+        operation = run_upscale(job, {"image": image}, OperationContext(library, max_pixels))
+        return run_operation(operation, library=library).images[0].image
 
     return run
 
@@ -50,31 +50,31 @@ def test_any_size_is_enlarged(enlarge, size):
 
 @pytest.mark.parametrize("crop", [False, True])
 def test_one_side_alone_keeps_the_shape(enlarge, crop):
-    picture = Image.new("RGB", (40, 20), "red")
-    assert enlarge(picture, upscaler="lanczos", width=100, crop=crop).size == (100, 50)
-    assert enlarge(picture, upscaler="lanczos", height=30, crop=crop).size == (60, 30)
-    assert enlarge(picture, upscaler="lanczos", width=90, height=90, crop=crop).size == (
+    image = Image.new("RGB", (40, 20), "red")
+    assert enlarge(image, upscaler="lanczos", width=100, crop=crop).size == (100, 50)
+    assert enlarge(image, upscaler="lanczos", height=30, crop=crop).size == (60, 30)
+    assert enlarge(image, upscaler="lanczos", width=90, height=90, crop=crop).size == (
         (90, 90) if crop else (180, 90)
     )
 
 
 def test_transparency_is_kept(enlarge):
-    picture = noise(20, 30, 4)
-    found = enlarge(picture, factor=2.5)
+    image = noise(20, 30, 4)
+    found = enlarge(image, factor=2.5)
     assert ("RGBA", (75, 50)) == (found.mode, found.size)
 
 
 @pytest.mark.parametrize("factor", [0, 0.99, 8.01, 9, float("nan")])
 def test_factors_beyond_the_bounds_are_refused(factor):
     with pytest.raises(JobError, match="must lie between 1 and 8"):
-        Upscale(factor=factor)
+        UpscaleJob(factor=factor)
 
 
 def test_a_target_over_the_ceiling_names_the_largest_factor(enlarge):
-    picture = Image.new("RGB", (100, 50))
+    image = Image.new("RGB", (100, 50))
     with pytest.raises(JobError, match=r"800 x 400 is more than.*largest factor .* is 2\.82"):
-        enlarge(picture, max_pixels=10_000, factor=8)
-    assert (282, 141) == enlarge(picture, max_pixels=10_000, factor=2.82).size
+        enlarge(image, max_pixels=10_000, factor=8)
+    assert (282, 141) == enlarge(image, max_pixels=10_000, factor=2.82).size
 
 
 def test_a_picture_over_the_ceiling_is_to_be_scaled_down(enlarge):
@@ -83,10 +83,10 @@ def test_a_picture_over_the_ceiling_is_to_be_scaled_down(enlarge):
 
 
 def test_a_picture_too_large_on_its_way_is_refused(enlarge):
-    picture = Image.new("RGB", (100, 99))
+    image = Image.new("RGB", (100, 99))
     with pytest.raises(JobError, match="would make 400 x 396 pixels first"):
-        enlarge(picture, max_pixels=9000, upscaler="four", factor=1)
-    assert picture.size == enlarge(picture, max_pixels=9000, factor=1).size
+        enlarge(image, max_pixels=9000, upscaler="four", factor=1)
+    assert image.size == enlarge(image, max_pixels=9000, factor=1).size
 
 
 def test_an_upscaler_that_is_none_names_those_there_are(enlarge):

@@ -6,15 +6,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from inference.pictures.arrays import to_array
-from inference.pictures.colour import LUMINOSITY, correct, with_luminosity
+from inference.pictures.colour import LUMINOSITY_WEIGHTS, correct_colours, with_luminosity
 from inference.pictures.lab import to_lab, to_rgb
 from tests.inference.pictures.samples import cat, noise
 
 
-def tinted(picture):
-    return Image.fromarray(
-        np.clip(np.asarray(picture) * [1.12, 0.96, 0.85], 0, 255).astype(np.uint8)
-    )
+def tinted(image):
+    return Image.fromarray(np.clip(np.asarray(image) * [1.12, 0.96, 0.85], 0, 255).astype(np.uint8))
 
 
 def colour_distance(first, second):
@@ -25,22 +23,28 @@ def colour_distance(first, second):
 def test_a_tint_is_taken_out():
     source = cat()
     shifted = tinted(source)
-    assert colour_distance(correct(shifted, source), source) < colour_distance(shifted, source) / 3
+    assert (
+        colour_distance(correct_colours(shifted, source), source)
+        < colour_distance(shifted, source) / 3
+    )
 
 
 def test_luminosity_stays():
     shifted = tinted(cat())
-    lum = [(to_array(p) * LUMINOSITY).sum(-1) for p in (shifted, correct(shifted, cat()))]
+    lum = [
+        (to_array(p) * LUMINOSITY_WEIGHTS).sum(-1)
+        for p in (shifted, correct_colours(shifted, cat()))
+    ]
     assert np.abs(lum[0] - lum[1]).max() <= 1.01 / 255
 
 
 def test_the_same_picture_stays_itself():
-    difference = np.asarray(correct(cat(), cat())).astype(int) - np.asarray(cat())
+    difference = np.asarray(correct_colours(cat(), cat())).astype(int) - np.asarray(cat())
     assert np.abs(difference).max() <= 1
 
 
 def test_sizes_may_differ():
-    assert correct(noise(40, 30), cat()).size == (40, 30)
+    assert correct_colours(noise(40, 30), cat()).size == (40, 30)
 
 
 def test_luminosity_blend_stays_in_range():
@@ -48,8 +52,8 @@ def test_luminosity_blend_stays_in_range():
     out = with_luminosity(first, second)
     assert out.min() >= 0
     assert out.max() <= 1
-    expected = (second * LUMINOSITY).sum(-1)
-    np.testing.assert_allclose(expected, (out * LUMINOSITY).sum(-1), atol=1e-4)
+    expected = (second * LUMINOSITY_WEIGHTS).sum(-1)
+    np.testing.assert_allclose(expected, (out * LUMINOSITY_WEIGHTS).sum(-1), atol=1e-4)
 
 
 def reference_quantiles(values, template):
@@ -83,5 +87,5 @@ def test_correction_is_that_of_a_plain_reference(seed):
     matched = np.stack([reference_quantiles(lab[:, c], wanted[:, c]) for c in range(3)], axis=-1)
     rgb, before = to_rgb(matched).astype(float), np.asarray(result).reshape(-1, 3) / 255
     expected = [reference_luminosity(a, b) for a, b in zip(rgb, before, strict=True)]
-    actual = np.asarray(correct(result, target)).reshape(-1, 3)
+    actual = np.asarray(correct_colours(result, target)).reshape(-1, 3)
     assert np.abs(np.array(expected) * 255 - actual).max() <= 1

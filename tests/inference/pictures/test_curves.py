@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.pictures.curves import CURVES, strengths
+from inference.pictures.curves import STRENGTH_CURVES, loop_strengths
 
 
 @pytest.mark.parametrize(
@@ -19,17 +19,19 @@ from inference.pictures.curves import CURVES, strengths
     ],
 )
 def test_four_loops(curve, expected):
-    assert pytest.approx(expected, abs=5e-4) == strengths(0.75, 0.5, 4, curve)
+    assert pytest.approx(expected, abs=5e-4) == loop_strengths(0.75, 0.5, 4, curve)
 
 
 def test_one_loop():
-    assert strengths(0.3, 0.9, 1, "lazy") == [0.3]
+    assert loop_strengths(0.3, 0.9, 1, "lazy") == [0.3]
 
 
 @settings(deadline=None)
-@given(st.floats(0, 1), st.floats(0, 1), st.integers(2, 32), st.sampled_from(sorted(CURVES)))
+@given(
+    st.floats(0, 1), st.floats(0, 1), st.integers(2, 32), st.sampled_from(sorted(STRENGTH_CURVES))
+)
 def test_any_curve_goes_evenly_from_first_to_last(first, last, loops, curve):
-    values = strengths(first, last, loops, curve)
+    values = loop_strengths(first, last, loops, curve)
     assert loops == len(values)
     assert (first, pytest.approx(last)) == (values[0], values[-1])
     steps = [(b - a) * (1 if last >= first else -1) for a, b in itertools.pairwise(values)]
@@ -38,12 +40,14 @@ def test_any_curve_goes_evenly_from_first_to_last(first, last, loops, curve):
 
 def test_refusals():
     with pytest.raises(ValueError, match="at least 1"):
-        strengths(0.5, 0.5, 0)
+        loop_strengths(0.5, 0.5, 0)
     with pytest.raises(ValueError, match="cubic"):
-        strengths(0.5, 0.5, 2, "cubic")
+        loop_strengths(0.5, 0.5, 2, "cubic")
 
 
-@given(st.floats(0, 1), st.floats(0, 1), st.integers(1, 32), st.sampled_from(sorted(CURVES)))
+@given(
+    st.floats(0, 1), st.floats(0, 1), st.integers(1, 32), st.sampled_from(sorted(STRENGTH_CURVES))
+)
 def test_any_loop_has_the_strength_of_the_formula(first, last, loops, curve):
     shape = {
         "linear": lambda p: p,
@@ -53,4 +57,4 @@ def test_any_loop_has_the_strength_of_the_formula(first, last, loops, curve):
     expected = [first]
     for index in range(1, loops):
         expected.append(first + (last - first) * shape(index / (loops - 1)))
-    assert pytest.approx(expected) == strengths(first, last, loops, curve)
+    assert pytest.approx(expected) == loop_strengths(first, last, loops, curve)

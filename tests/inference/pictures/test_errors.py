@@ -11,7 +11,7 @@ def test_every_error_is_drawn_and_speaks():
     kinds = [
         kind
         for kind in vars(errors).values()
-        if isinstance(kind, type) and issubclass(kind, errors.PictureError)
+        if isinstance(kind, type) and issubclass(kind, errors.ImageError)
     ]
     drawn = set(re.findall(r"^(?:├── |└── |)([A-Z]\w+) ", errors.__doc__, re.MULTILINE)) - {"What"}
     assert {kind.__name__ for kind in kinds} == drawn
@@ -21,5 +21,5 @@ def test_every_error_is_drawn_and_speaks():
 
 
 def test_own_words():
-    with pytest.raises(errors.PictureError, match="twice"):
+    with pytest.raises(errors.ImageError, match="twice"):
         raise errors.BlankMask("Blank twice.")

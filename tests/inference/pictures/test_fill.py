@@ -8,7 +8,7 @@ from PIL import Image
 from scipy import ndimage
 
 from inference.pictures.errors import FullyTransparent
-from inference.pictures.fill import drop_alpha, fill, flatten
+from inference.pictures.fill import drop_alpha, fill_masked, flatten_alpha
 from tests.inference.pictures.samples import boxes, cat, noise, rectangle
 
 
@@ -16,45 +16,45 @@ from tests.inference.pictures.samples import boxes, cat, noise, rectangle
 @given(st.data())
 def test_known_pixels_return(data):
     width, height = data.draw(st.integers(8, 60)), data.draw(st.integers(8, 60))
-    picture = noise(width, height)
+    image = noise(width, height)
     mask = rectangle((width, height), data.draw(boxes(width, height)))
-    filled = np.asarray(fill(picture, mask))
+    filled = np.asarray(fill_masked(image, mask))
     known = np.asarray(mask) == 0
-    assert np.array_equal(np.asarray(picture)[known], filled[known])
+    assert np.array_equal(np.asarray(image)[known], filled[known])
 
 
 def test_holes_take_the_colours_around_them():
-    picture = Image.new("RGB", (96, 96), (200, 30, 90))
-    picture.paste((0, 255, 0), (32, 32, 64, 64))
-    filled = np.asarray(fill(picture, rectangle((96, 96), (32, 32, 64, 64)))).astype(int)
+    image = Image.new("RGB", (96, 96), (200, 30, 90))
+    image.paste((0, 255, 0), (32, 32, 64, 64))
+    filled = np.asarray(fill_masked(image, rectangle((96, 96), (32, 32, 64, 64)))).astype(int)
     assert np.abs(filled - [200, 30, 90]).max() <= 6
 
 
 def test_near_colours_count_more():
-    picture = Image.new("RGB", (120, 60), (0, 0, 255))
-    picture.paste((255, 0, 0), (0, 0, 60, 60))
-    filled = np.asarray(fill(picture, rectangle((120, 60), (40, 10, 80, 50)))).astype(int)
+    image = Image.new("RGB", (120, 60), (0, 0, 255))
+    image.paste((255, 0, 0), (0, 0, 60, 60))
+    filled = np.asarray(fill_masked(image, rectangle((120, 60), (40, 10, 80, 50)))).astype(int)
     assert filled[30, 42, 0] > filled[30, 77, 0] + 60
 
 
 def test_a_large_hole_in_a_photograph_is_smooth():
-    filled = np.asarray(fill(cat(), rectangle((451, 300), (100, 60, 300, 220)))).astype(int)
+    filled = np.asarray(fill_masked(cat(), rectangle((451, 300), (100, 60, 300, 220)))).astype(int)
     inside = filled[80:200, 120:280]
     assert inside.min() > 30
     assert np.abs(np.diff(inside, axis=1)).max() <= 12
 
 
 def test_flatten():
-    picture = Image.new("RGBA", (2, 1), (10, 20, 30, 255))
-    picture.putpixel((1, 0), (10, 20, 30, 0))
-    assert [flatten(picture, (1, 2, 3)).getpixel((x, 0)) for x in (0, 1)] == [
+    image = Image.new("RGBA", (2, 1), (10, 20, 30, 255))
+    image.putpixel((1, 0), (10, 20, 30, 0))
+    assert [flatten_alpha(image, (1, 2, 3)).getpixel((x, 0)) for x in (0, 1)] == [
         (10, 20, 30),
         (1, 2, 3),
     ]
-    assert flatten(picture).getpixel((1, 0)) == (255, 255, 255)
-    assert flatten(Image.new("L", (2, 2))).mode == "RGB"
+    assert flatten_alpha(image).getpixel((1, 0)) == (255, 255, 255)
+    assert flatten_alpha(Image.new("L", (2, 2))).mode == "RGB"
     with pytest.raises(FullyTransparent, match="something visible"):
-        flatten(Image.new("RGBA", (4, 4)))
+        flatten_alpha(Image.new("RGBA", (4, 4)))
 
 
 def test_drop_alpha_shows_hidden_colours():
@@ -62,10 +62,10 @@ def test_drop_alpha_shows_hidden_colours():
     assert drop_alpha(hidden).getpixel((0, 0)) == (9, 8, 7)
 
 
-def reference_fill(picture, mask):
+def reference_fill(image, mask):
     """The pyramid in floats: each blur of the premultiplied, holed picture over what lies there."""
     alpha = 1 - np.asarray(mask, float)[..., None] / 255
-    holed = np.concatenate([np.asarray(picture, float) / 255 * alpha, alpha], axis=-1)
+    holed = np.concatenate([np.asarray(image, float) / 255 * alpha, alpha], axis=-1)
     filled = np.zeros_like(holed)
     for radius, repeats in ((256, 1), (64, 1), (16, 2), (4, 4), (2, 2), (0, 1)):
         layer = blurred(holed, radius)
@@ -85,9 +85,9 @@ def test_the_pyramid_is_that_of_a_plain_reference(seed):
     """Pillow's gaussian is three box blurs: the means agree, single pixels within some levels."""
     rng = np.random.default_rng(seed)
     small = Image.fromarray(rng.integers(0, 256, (6, 7, 3), dtype=np.uint8))
-    picture = small.resize((140, 120), Image.Resampling.BICUBIC)
+    image = small.resize((140, 120), Image.Resampling.BICUBIC)
     x, y = (int(at) for at in rng.integers(10, 60, 2))
     mask = rectangle((140, 120), (x, y, x + 40, y + 30))
-    difference = np.asarray(fill(picture, mask), float) - reference_fill(picture, mask)
+    difference = np.asarray(fill_masked(image, mask), float) - reference_fill(image, mask)
     assert np.abs(difference).mean() < 1
     assert np.abs(difference).max() < 24

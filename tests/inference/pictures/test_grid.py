@@ -7,7 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from inference.pictures.grid import BACKGROUND, animate, contact_sheet, near_square
+from inference.pictures.grid import (
+    SHEET_BACKGROUND_RGB,
+    encode_animation,
+    make_contact_sheet,
+    near_square_columns,
+)
 from tests.doubles.infotext import read_infotext
 from tests.inference.pictures.samples import cat, noise
 
@@ -16,36 +21,36 @@ from tests.inference.pictures.samples import cat, noise
     ("count", "columns"), [(1, 1), (2, 2), (3, 2), (4, 2), (6, 3), (9, 3), (32, 6)]
 )
 def test_near_square(count, columns):
-    assert columns == near_square(count)
+    assert columns == near_square_columns(count)
 
 
 @settings(deadline=None)
 @given(st.integers(1, 200))
 def test_a_sheet_is_near_square_for_any_count(count):
-    columns = near_square(count)
+    columns = near_square_columns(count)
     rows = -(-count // columns)
     assert rows * columns >= count > (rows - 1) * columns
     assert abs(columns - rows) <= 2
 
 
 def test_one_row():
-    pictures = [Image.new("RGB", (20, 10), colour) for colour in ("red", "lime", "blue")]
-    sheet = contact_sheet(pictures, 3, gutter=4)
+    images = [Image.new("RGB", (20, 10), colour) for colour in ("red", "lime", "blue")]
+    sheet = make_contact_sheet(images, 3, gutter=4)
     assert sheet.size == (3 * 24 + 4, 18)
     centres = [sheet.getpixel((4 + 10 + i * 24, 9)) for i in range(3)]
     assert centres == [(255, 0, 0), (0, 255, 0), (0, 0, 255)]
-    assert sheet.getpixel((25, 9)) == BACKGROUND
+    assert sheet.getpixel((25, 9)) == SHEET_BACKGROUND_RGB
 
 
 def test_smaller_pictures_stand_in_the_middle():
-    sheet = contact_sheet([noise(30, 30), Image.new("RGBA", (10, 10), "red")], gutter=0)
+    sheet = make_contact_sheet([noise(30, 30), Image.new("RGBA", (10, 10), "red")], gutter=0)
     assert sheet.size == (60, 30)
     assert sheet.getpixel((45, 15)) == (255, 0, 0)
-    assert sheet.getpixel((32, 15)) == BACKGROUND
+    assert sheet.getpixel((32, 15)) == SHEET_BACKGROUND_RGB
 
 
 def test_a_sheet_within_bounds():
-    assert max(contact_sheet([noise(90, 60)] * 5, largest=100).size) == 100
+    assert max(make_contact_sheet([noise(90, 60)] * 5, largest=100).size) == 100
 
 
 def frames(count=3):
@@ -54,7 +59,7 @@ def frames(count=3):
 
 @pytest.mark.parametrize("file_format", ["webp", "gif"])
 def test_animation(file_format):
-    made = animate(frames(), file_format, 10_000_000, frame_time=250, text="loops: 5")
+    made = encode_animation(frames(), file_format, 10_000_000, frame_time=250, text="loops: 5")
     back = Image.open(io.BytesIO(made.data))
     assert (back.n_frames, back.size, back.info["loop"]) == (3, (160, 120), 0)
     back.seek(1)
@@ -66,21 +71,24 @@ def test_animation(file_format):
 
 @pytest.mark.parametrize("file_format", ["webp", "gif"])
 def test_animation_shrinks_to_its_limit(file_format):
-    large = animate(frames(), file_format, 10_000_000)
-    small = animate(frames(), file_format, len(large.data) // 3)
+    large = encode_animation(frames(), file_format, 10_000_000)
+    small = encode_animation(frames(), file_format, len(large.data) // 3)
     assert len(small.data) <= len(large.data) // 3
     assert small.size < large.size or small.quality < large.quality
-    assert animate(frames(), file_format, 100) is None
+    assert encode_animation(frames(), file_format, 100) is None
 
 
 def test_one_frame_is_an_animation_too():
     assert (
-        getattr(Image.open(io.BytesIO(animate(frames(1), "webp", 10**6).data)), "n_frames", 1) == 1
+        getattr(
+            Image.open(io.BytesIO(encode_animation(frames(1), "webp", 10**6).data)), "n_frames", 1
+        )
+        == 1
     )
 
 
 def test_nothing_to_show():
     with pytest.raises(ValueError, match="at least one picture"):
-        contact_sheet([])
+        make_contact_sheet([])
     with pytest.raises(ValueError, match="at least one frame"):
-        animate([], "gif", 1000)
+        encode_animation([], "gif", 1000)

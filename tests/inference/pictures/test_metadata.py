@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from inference.pictures.errors import TextTooLong, UnsupportedPicture
-from inference.pictures.metadata import save, save_png
+from inference.pictures.errors import TextTooLong, UnsupportedImage
+from inference.pictures.metadata import encode_image, encode_png
 from tests.doubles.infotext import read_infotext
 
 TEXT = "zażółć gęślą, ねこ 🐈\nNegative prompt: blur\nSteps: 20, Sampler: Euler a, Seed: 7"
@@ -22,20 +22,20 @@ def noisy(mode="RGB", size=(24, 16)):
 @pytest.mark.parametrize("file_format", ["png", "jpeg", "webp", "gif"])
 @pytest.mark.parametrize("text", [TEXT, "plain ascii"])
 def test_text_survives(file_format, text):
-    assert text == read_infotext(save(noisy(), file_format, text))
+    assert text == read_infotext(encode_image(noisy(), file_format, text))
 
 
 @pytest.mark.parametrize("file_format", ["png", "jpeg", "webp", "gif"])
 def test_no_text(file_format):
-    assert read_infotext(save(noisy(), file_format)) is None
+    assert read_infotext(encode_image(noisy(), file_format)) is None
 
 
 def test_pixels_survive():
     for mode in ("RGB", "RGBA"):
-        picture = noisy(mode)
-        back = Image.open(io.BytesIO(save_png(picture, TEXT)))
-        assert picture.tobytes() == back.convert(mode).tobytes()
-    lossless = Image.open(io.BytesIO(save(noisy(), "webp", TEXT, lossless=True)))
+        image = noisy(mode)
+        back = Image.open(io.BytesIO(encode_png(image, TEXT)))
+        assert image.tobytes() == back.convert(mode).tobytes()
+    lossless = Image.open(io.BytesIO(encode_image(noisy(), "webp", TEXT, lossless=True)))
     assert noisy().tobytes() == lossless.convert("RGB").tobytes()
 
 
@@ -49,7 +49,7 @@ def test_nothing_else_goes_along(file_format):
     noisy().save(source, "JPEG", exif=exif, icc_profile=profile, comment=b"Secret note")
     opened = Image.open(source)
     opened.info["dpi"] = (300, 300)
-    data = save(opened, file_format, TEXT)
+    data = encode_image(opened, file_format, TEXT)
     assert b"Secret" not in data
     back = Image.open(io.BytesIO(data))
     assert dict(back.getexif().get_ifd(GPS_IFD)) == {}
@@ -59,28 +59,28 @@ def test_nothing_else_goes_along(file_format):
 
 def test_jpeg_has_no_alpha():
     clear = Image.new("RGBA", (8, 8), (255, 0, 0, 0))
-    back = Image.open(io.BytesIO(save(clear, "jpeg")))
+    back = Image.open(io.BytesIO(encode_image(clear, "jpeg")))
     assert back.getpixel((4, 4)) == (255, 255, 255)
 
 
 def test_palette_and_grey():
-    assert Image.open(io.BytesIO(save(Image.new("P", (8, 8)), "png"))).size == (8, 8)
-    assert Image.open(io.BytesIO(save(Image.new("L", (8, 8)), "png"))).mode == "L"
+    assert Image.open(io.BytesIO(encode_image(Image.new("P", (8, 8)), "png"))).size == (8, 8)
+    assert Image.open(io.BytesIO(encode_image(Image.new("L", (8, 8)), "png"))).mode == "L"
 
 
 @pytest.mark.parametrize("file_format", ["jpeg", "webp", "gif"])
 def test_too_long(file_format):
     with pytest.raises(TextTooLong):
-        save(noisy(), file_format, "x" * 70_000)
-    assert read_infotext(save_png(noisy(), "x" * 70_000)) == "x" * 70_000
+        encode_image(noisy(), file_format, "x" * 70_000)
+    assert read_infotext(encode_png(noisy(), "x" * 70_000)) == "x" * 70_000
 
 
 def test_too_large_or_unknown():
-    with pytest.raises(UnsupportedPicture, match="16383"):
-        save(Image.new("L", (16_384, 1)), "webp")
-    with pytest.raises(UnsupportedPicture, match="tiff"):
-        save(noisy(), "tiff")
+    with pytest.raises(UnsupportedImage, match="16383"):
+        encode_image(Image.new("L", (16_384, 1)), "webp")
+    with pytest.raises(UnsupportedImage, match="tiff"):
+        encode_image(noisy(), "tiff")
 
 
 def test_lone_surrogates_and_zeros_do_not_stop_a_file():
-    assert read_infotext(save_png(noisy(), "a\ud800\0b")) == "a?b"
+    assert read_infotext(encode_png(noisy(), "a\ud800\0b")) == "a?b"

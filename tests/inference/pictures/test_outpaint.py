@@ -6,10 +6,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.jobs.canvases import PRESETS, Amounts, round_up
+from inference.jobs.canvases import PRESET_MARGINS, Margins, round_up
 from inference.jobs.names import OUTPAINT_PRESETS
 from inference.pictures.errors import CanvasTooLarge, NothingToExtend
-from inference.pictures.outpaint import Canvas, canvas, check_pixels, paste_source, preset_amounts
+from inference.pictures.outpaint import (
+    OutpaintCanvas,
+    check_pixels,
+    grow_canvas,
+    paste_source,
+    preset_amounts,
+)
 from tests.inference.pictures.samples import noise
 
 SIDES = st.integers(0, 512)
@@ -18,15 +24,15 @@ SIDES = st.integers(0, 512)
 @pytest.mark.parametrize(
     ("size", "amounts", "expected"),
     [
-        ((512, 512), Amounts(128, 128, 128, 128), Canvas(768, 768, 128, 128, 128, 128)),
-        ((500, 512), Amounts(left=128), Canvas(640, 512, 140, 0, 0, 0)),
-        ((512, 700), Amounts(up=128, down=128), Canvas(512, 960, 0, 0, 130, 130)),
-        ((500, 512), Amounts(right=128), Canvas(640, 512, 0, 140, 0, 0)),
-        ((500, 500), Amounts(left=100, right=50), Canvas(704, 512, 136, 68, 0, 0)),
+        ((512, 512), Margins(128, 128, 128, 128), OutpaintCanvas(768, 768, 128, 128, 128, 128)),
+        ((500, 512), Margins(left=128), OutpaintCanvas(640, 512, 140, 0, 0, 0)),
+        ((512, 700), Margins(up=128, down=128), OutpaintCanvas(512, 960, 0, 0, 130, 130)),
+        ((500, 512), Margins(right=128), OutpaintCanvas(640, 512, 0, 140, 0, 0)),
+        ((500, 500), Margins(left=100, right=50), OutpaintCanvas(704, 512, 136, 68, 0, 0)),
     ],
 )
 def test_worked_numbers(size, amounts, expected):
-    assert expected == canvas(*size, amounts)
+    assert expected == grow_canvas(*size, amounts)
 
 
 @settings(deadline=None)
@@ -34,7 +40,7 @@ def test_worked_numbers(size, amounts, expected):
 def test_growth(width, height, left, right, up, down):
     if not (left or right or up or down):
         return
-    grown = canvas(width, height, Amounts(left, right, up, down))
+    grown = grow_canvas(width, height, Margins(left, right, up, down))
     assert 0 == grown.width % 64 == grown.height % 64
     assert width + left + right <= grown.width < width + left + right + 64
     for asked, given_ in (
@@ -56,19 +62,19 @@ def test_growth(width, height, left, right, up, down):
 
 def test_refusals():
     with pytest.raises(NothingToExtend, match="0 pixels"):
-        canvas(512, 512, Amounts())
+        grow_canvas(512, 512, Margins())
     with pytest.raises(ValueError, match="less than 0"):
-        canvas(512, 512, Amounts(left=-1, right=3))
+        grow_canvas(512, 512, Margins(left=-1, right=3))
 
 
 def test_largest_that_fits():
-    fits = check_pixels(512, 512, Amounts(left=128), 640 * 512)
+    fits = check_pixels(512, 512, Margins(left=128), 640 * 512)
     assert fits.width == 640
     with pytest.raises(CanvasTooLarge, match="at most 128 pixels") as caught:
-        check_pixels(512, 512, Amounts(left=256, right=128), 704 * 512)
+        check_pixels(512, 512, Margins(left=256, right=128), 704 * 512)
     assert caught.value.largest == 128
     with pytest.raises(CanvasTooLarge, match="smaller first") as caught:
-        check_pixels(512, 512, Amounts(left=256), 512 * 512)
+        check_pixels(512, 512, Margins(left=256), 512 * 512)
     assert caught.value.largest is None
 
 
@@ -78,44 +84,44 @@ def test_the_largest_named_does_fit(width, height, left, down, most):
     if not (left or down):
         return
     try:
-        grown = check_pixels(width, height, Amounts(left=left, down=down), most)
+        grown = check_pixels(width, height, Margins(left=left, down=down), most)
         assert grown.width * grown.height <= most
     except CanvasTooLarge as error:
         if error.largest:
             largest, wanted = error.largest, max(left, down)
-            smaller = Amounts(left=-(-left * largest // wanted), down=-(-down * largest // wanted))
+            smaller = Margins(left=-(-left * largest // wanted), down=-(-down * largest // wanted))
             check_pixels(width, height, smaller, most)
 
 
 def test_paste_source():
-    picture = noise(50, 40)
-    grown = canvas(50, 40, Amounts(left=30, up=10))
-    base = paste_source(picture, grown)
+    image = noise(50, 40)
+    grown = grow_canvas(50, 40, Margins(left=30, up=10))
+    base = paste_source(image, grown)
     assert (grown.width, grown.height) == base.size
-    assert picture.tobytes() == base.crop(grown.source_box(picture.size)).tobytes()
+    assert image.tobytes() == base.crop(grown.source_box(image.size)).tobytes()
     assert base.getpixel((0, 0)) == (0, 0, 0)
 
 
 def test_presets():
-    assert set(OUTPAINT_PRESETS) - {"custom"} == set(PRESETS)
-    assert Amounts(128, 128, 128, 128) == preset_amounts("zoom out 1.5x", 512, 512)
-    assert Amounts(256, 256, 200, 200) == preset_amounts("zoom out 2x", 512, 400)
-    assert Amounts(0, 0, 106, 106) == preset_amounts("make square", 512, 300)
-    assert Amounts(right=128) == preset_amounts("pan right", 512, 300)
-    assert Amounts(down=75) == preset_amounts("pan down", 512, 300)
-    assert Amounts(199, 200) == preset_amounts("to 16:9", 512, 512)
-    assert Amounts(0, 0, 199, 200) == preset_amounts("to 9:16", 512, 512)
+    assert set(OUTPAINT_PRESETS) - {"custom"} == set(PRESET_MARGINS)
+    assert Margins(128, 128, 128, 128) == preset_amounts("zoom out 1.5x", 512, 512)
+    assert Margins(256, 256, 200, 200) == preset_amounts("zoom out 2x", 512, 400)
+    assert Margins(0, 0, 106, 106) == preset_amounts("make square", 512, 300)
+    assert Margins(right=128) == preset_amounts("pan right", 512, 300)
+    assert Margins(down=75) == preset_amounts("pan down", 512, 300)
+    assert Margins(199, 200) == preset_amounts("to 16:9", 512, 512)
+    assert Margins(0, 0, 199, 200) == preset_amounts("to 9:16", 512, 512)
 
 
 @settings(deadline=None)
-@given(st.sampled_from(sorted(PRESETS)), st.integers(8, 2000), st.integers(8, 2000))
+@given(st.sampled_from(sorted(PRESET_MARGINS)), st.integers(8, 2000), st.integers(8, 2000))
 def test_any_preset_grows_or_says_why_not(name, width, height):
     try:
         amounts = preset_amounts(name, width, height)
     except NothingToExtend as error:
         assert name in str(error)
     else:
-        canvas(width, height, amounts)
+        grow_canvas(width, height, amounts)
 
 
 def test_ratio_is_met_before_rounding():
@@ -145,5 +151,5 @@ def test_the_canvas_is_that_of_the_formulas(width, height, left, right, up, down
     if left or right or up or down:
         across, left_, right_ = reference_axis(width, left, right)
         high, up_, down_ = reference_axis(height, up, down)
-        grown = canvas(width, height, Amounts(left, right, up, down))
-        assert Canvas(across, high, left_, right_, up_, down_) == grown
+        grown = grow_canvas(width, height, Margins(left, right, up, down))
+        assert OutpaintCanvas(across, high, left_, right_, up_, down_) == grown

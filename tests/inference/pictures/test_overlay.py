@@ -5,7 +5,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from inference.pictures import masks
-from inference.pictures.overlay import composite, overlay, paste_back
+from inference.pictures.overlay import composite_under_mask, make_overlay, paste_back
 from inference.pictures.regions import crop_region
 from tests.inference.pictures.samples import noise
 
@@ -32,8 +32,8 @@ def test_no_pixel_outside_the_mask_differs(blur):
     for case in range(CASES):
         size = tuple(int(side) for side in rng.integers(8, 160, 2))
         source, result = noise(*size, seed=case), noise(*size, seed=case + CASES)
-        blurred = masks.blur(random_mask(rng, size), blur)
-        out = np.asarray(composite(result, source, masks.overlay_mask(blurred)))
+        blurred = masks.blur_mask(random_mask(rng, size), blur)
+        out = np.asarray(composite_under_mask(result, source, masks.overlay_mask(blurred)))
         outside = np.asarray(blurred) == 0
         differing += np.count_nonzero(np.any(out != np.asarray(source), axis=-1) & outside)
     assert differing == 0
@@ -46,7 +46,7 @@ def test_no_pixel_outside_the_crop_differs(blur):
     for case in range(CASES):
         size = tuple(int(side) for side in rng.integers(8, 160, 2))
         source, patch = noise(*size, seed=case), noise(64, 48, seed=case + CASES)
-        blurred = masks.blur(random_mask(rng, size), blur)
+        blurred = masks.blur_mask(random_mask(rng, size), blur)
         box = crop_region(blurred, int(rng.integers(0, 40)), patch.size)
         out = np.asarray(paste_back(patch, source, blurred, box))
         assert (size[1], size[0], 3) == out.shape
@@ -58,7 +58,7 @@ def test_no_pixel_outside_the_crop_differs(blur):
 def test_the_result_shows_in_full_under_the_mask():
     source, result = noise(20, 20, 1), noise(20, 20, 2)
     white = Image.new("L", (20, 20), 255)
-    assert result.tobytes() == composite(result, source, white).tobytes()
+    assert result.tobytes() == composite_under_mask(result, source, white).tobytes()
 
 
 def test_the_patch_fills_its_box():
@@ -84,15 +84,15 @@ def test_source_is_not_touched():
 
 def test_overlay_over_the_result_is_the_composite():
     source, result = noise(40, 30, 1), noise(40, 30, 2)
-    mask = masks.blur(random_mask(np.random.default_rng(1), (40, 30)), 3)
-    laid = Image.alpha_composite(result.convert("RGBA"), overlay(source, mask).convert("RGBA"))
+    mask = masks.blur_mask(random_mask(np.random.default_rng(1), (40, 30)), 3)
+    laid = Image.alpha_composite(result.convert("RGBA"), make_overlay(source, mask).convert("RGBA"))
     difference = np.asarray(laid.convert("RGB")).astype(int) - np.asarray(
-        composite(result, source, mask)
+        composite_under_mask(result, source, mask)
     )
     assert np.abs(difference).max() <= 2
-    assert overlay(source, mask).mode == "RGBa"
+    assert make_overlay(source, mask).mode == "RGBa"
 
 
 def test_sizes_must_agree():
     with pytest.raises(ValueError, match="differ in size"):
-        composite(noise(8, 8), noise(8, 9), Image.new("L", (8, 8)))
+        composite_under_mask(noise(8, 8), noise(8, 9), Image.new("L", (8, 8)))

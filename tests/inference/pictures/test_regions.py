@@ -12,7 +12,7 @@ from inference.pictures.regions import (
     bounding_box,
     crop_region,
     expand_to_ratio,
-    pad,
+    pad_box,
 )
 from tests.inference.pictures.samples import boxes, rectangle
 
@@ -49,7 +49,7 @@ def test_expansion_covers_stays_inside_and_has_the_ratio(data):
 
 
 def test_pad():
-    assert pad((2, 10, 30, 38), 3, (100, 40)) == (0, 7, 33, 40)
+    assert pad_box((2, 10, 30, 38), 3, (100, 40)) == (0, 7, 33, 40)
 
 
 def test_bounding_box():
@@ -66,7 +66,7 @@ def test_crop_region():
 def test_gain():
     gain = ResolutionGain((100, 100, 265, 265), (512, 512))
     assert str(gain) == "3.1x"
-    assert ResolutionGain((0, 0, 100, 50), (200, 400)).factor == 2.0
+    assert ResolutionGain((0, 0, 100, 50), (200, 400)).scale_factor == 2.0
 
 
 def reference_box(mask, padding, render):

@@ -6,14 +6,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from inference.pictures.errors import UnsupportedPicture
+from inference.pictures.errors import UnsupportedImage
 from inference.pictures.resize import (
-    LARGEST_SURPLUS,
-    Placement,
+    MAX_SURPLUS_RATIO,
     ResizeMode,
+    ResizePlacement,
     crop_geometry,
     fill_geometry,
-    fit,
+    fit_image,
     scale_to,
 )
 
@@ -23,11 +23,11 @@ SIDES = st.integers(1, 3000)
 @pytest.mark.parametrize(
     ("source", "target", "expected"),
     [
-        ((800, 600), (512, 512), Placement(682, 512, -85, 0)),
-        ((600, 800), (768, 512), Placement(768, 1024, 0, -256)),
-        ((512, 512), (512, 512), Placement(512, 512, 0, 0)),
-        ((1024, 512), (512, 256), Placement(512, 256, 0, 0)),
-        ((513, 512), (511, 512), Placement(513, 512, -1, 0)),
+        ((800, 600), (512, 512), ResizePlacement(682, 512, -85, 0)),
+        ((600, 800), (768, 512), ResizePlacement(768, 1024, 0, -256)),
+        ((512, 512), (512, 512), ResizePlacement(512, 512, 0, 0)),
+        ((1024, 512), (512, 256), ResizePlacement(512, 256, 0, 0)),
+        ((513, 512), (511, 512), ResizePlacement(513, 512, -1, 0)),
     ],
 )
 def test_crop_geometry(source, target, expected):
@@ -37,11 +37,11 @@ def test_crop_geometry(source, target, expected):
 @pytest.mark.parametrize(
     ("source", "target", "expected"),
     [
-        ((800, 600), (512, 512), Placement(512, 384, 0, 64)),
-        ((600, 800), (512, 512), Placement(384, 512, 64, 0)),
-        ((300, 300), (512, 512), Placement(512, 512, 0, 0)),
-        ((100, 99), (512, 511), Placement(512, 506, 0, 2)),
-        ((4096, 1), (8, 8), Placement(8, 1, 0, 4)),
+        ((800, 600), (512, 512), ResizePlacement(512, 384, 0, 64)),
+        ((600, 800), (512, 512), ResizePlacement(384, 512, 64, 0)),
+        ((300, 300), (512, 512), ResizePlacement(512, 512, 0, 0)),
+        ((100, 99), (512, 511), ResizePlacement(512, 506, 0, 2)),
+        ((4096, 1), (8, 8), ResizePlacement(8, 1, 0, 4)),
     ],
 )
 def test_fill_geometry(source, target, expected):
@@ -80,7 +80,7 @@ def test_fill_stays_inside_the_target(iw, ih, w, h):
 )
 def test_fit_covers_every_pixel(source, target, mode, resize_mode):
     white = Image.new(mode, source, (255,) * len(mode) if len(mode) > 1 else 255)
-    fitted = fit(white, *target, resize_mode)
+    fitted = fit_image(white, *target, resize_mode)
     assert target == fitted.size
     assert mode == fitted.mode
     assert np.all(np.asarray(fitted) == 255)
@@ -89,11 +89,13 @@ def test_fit_covers_every_pixel(source, target, mode, resize_mode):
 def test_bars_continue_the_outermost_lines():
     rng = np.random.default_rng(1)
     source = Image.fromarray(rng.integers(0, 256, (30, 91, 3), dtype=np.uint8))
-    fitted = np.asarray(fit(source, 64, 65, ResizeMode.RESIZE_AND_FILL))
+    fitted = np.asarray(fit_image(source, 64, 65, ResizeMode.RESIZE_AND_FILL))
     place = fill_geometry(91, 30, 64, 65)
     assert np.all(fitted[: place.y] == fitted[place.y])
     assert np.all(fitted[place.y + place.height :] == fitted[place.y + place.height - 1])
-    columns = np.asarray(fit(source.rotate(90, expand=True), 65, 64, ResizeMode.RESIZE_AND_FILL))
+    columns = np.asarray(
+        fit_image(source.rotate(90, expand=True), 65, 64, ResizeMode.RESIZE_AND_FILL)
+    )
     place = fill_geometry(30, 91, 65, 64)
     assert np.all(columns[:, : place.x] == columns[:, [place.x]])
     far = place.x + place.width
@@ -102,7 +104,7 @@ def test_bars_continue_the_outermost_lines():
 
 def test_crop_takes_the_centre():
     source = Image.fromarray(np.tile(np.arange(200, dtype=np.uint8), (100, 1)))
-    cropped = np.asarray(fit(source, 100, 100, ResizeMode.CROP_AND_RESIZE))
+    cropped = np.asarray(fit_image(source, 100, 100, ResizeMode.CROP_AND_RESIZE))
     assert (cropped[0, 0], cropped[0, -1]) == (50, 149)
 
 
@@ -112,14 +114,14 @@ def test_a_long_strip_is_cropped_as_if_scaled_whole():
     place = crop_geometry(300, 4, 64, 64)
     whole = source.resize((place.width, place.height), Image.Resampling.LANCZOS)
     expected = np.asarray(whole.crop((-place.x, 0, 64 - place.x, 64))).astype(int)
-    actual = np.asarray(fit(source, 64, 64, ResizeMode.CROP_AND_RESIZE)).astype(int)
+    actual = np.asarray(fit_image(source, 64, 64, ResizeMode.CROP_AND_RESIZE)).astype(int)
     assert np.abs(expected - actual).max() <= 1
 
 
 def test_hidden_colours_do_not_bleed():
     source = Image.new("RGBA", (20, 20), (255, 0, 0, 0))
     source.paste((0, 0, 255, 255), (10, 0, 20, 20))
-    fitted = np.asarray(fit(source, 50, 50, ResizeMode.JUST_RESIZE))
+    fitted = np.asarray(fit_image(source, 50, 50, ResizeMode.JUST_RESIZE))
     visible = fitted[fitted[..., 3] > 0]
     assert visible[:, 0].max() == 0
 
@@ -127,23 +129,23 @@ def test_hidden_colours_do_not_bleed():
 def test_upscaler_is_asked_only_to_enlarge_pictures():
     asked = []
 
-    def upscale(picture, scale):
+    def upscale(image, scale):
         asked.append(scale)
-        return picture.resize((picture.width * 4, picture.height * 4))
+        return image.resize((image.width * 4, image.height * 4))
 
-    picture = Image.new("RGB", (40, 30))
-    assert fit(picture, 64, 64, ResizeMode.CROP_AND_RESIZE, upscale).size == (64, 64)
+    image = Image.new("RGB", (40, 30))
+    assert fit_image(image, 64, 64, ResizeMode.CROP_AND_RESIZE, upscale).size == (64, 64)
     assert [pytest.approx(64 / 30)] == asked
-    fit(picture, 20, 20, ResizeMode.JUST_RESIZE, upscale)
-    fit(Image.new("L", (4, 4)), 20, 20, ResizeMode.JUST_RESIZE, upscale)
+    fit_image(image, 20, 20, ResizeMode.JUST_RESIZE, upscale)
+    fit_image(Image.new("L", (4, 4)), 20, 20, ResizeMode.JUST_RESIZE, upscale)
     assert len(asked) == 1
 
 
 def test_latent_upscale_leaves_the_picture_alone():
-    picture = Image.new("RGB", (40, 30), "red")
-    fitted = fit(picture, 64, 64, ResizeMode.LATENT_UPSCALE)
-    assert picture.size == fitted.size
-    assert fitted is not picture
+    image = Image.new("RGB", (40, 30), "red")
+    fitted = fit_image(image, 64, 64, ResizeMode.LATENT_UPSCALE)
+    assert image.size == fitted.size
+    assert fitted is not image
 
 
 def test_mode_names_are_those_of_the_job_options():
@@ -152,12 +154,12 @@ def test_mode_names_are_those_of_the_job_options():
 
 
 def test_refusals():
-    with pytest.raises(UnsupportedPicture, match="mode P"):
-        fit(Image.new("P", (4, 4)), 8, 8, ResizeMode.CROP_AND_RESIZE)
-    with pytest.raises(UnsupportedPicture, match="mode F"):
+    with pytest.raises(UnsupportedImage, match="mode P"):
+        fit_image(Image.new("P", (4, 4)), 8, 8, ResizeMode.CROP_AND_RESIZE)
+    with pytest.raises(UnsupportedImage, match="mode F"):
         scale_to(Image.new("F", (4, 4)), 8, 8)
     with pytest.raises(ValueError, match="0 × 8"):
-        fit(Image.new("RGB", (4, 4)), 0, 8, ResizeMode.JUST_RESIZE)
+        fit_image(Image.new("RGB", (4, 4)), 0, 8, ResizeMode.JUST_RESIZE)
 
 
 def reference_placement(iw, ih, w, h, mode):
@@ -180,10 +182,10 @@ def test_geometry_is_that_of_the_formulas(iw, ih, w, h):
         assert fill == fill_geometry(iw, ih, w, h)
 
 
-def reference_fill(picture, w, h):
+def reference_fill(image, w, h):
     """Paste the scaled picture; its outermost lines go on to the borders."""
-    sw, sh, x, y = reference_placement(*picture.size, w, h, ResizeMode.RESIZE_AND_FILL)
-    scaled = np.asarray(picture.resize((sw, sh), Image.Resampling.LANCZOS))
+    sw, sh, x, y = reference_placement(*image.size, w, h, ResizeMode.RESIZE_AND_FILL)
+    scaled = np.asarray(image.resize((sw, sh), Image.Resampling.LANCZOS))
     rows = np.clip(np.arange(h) - y, 0, sh - 1)
     columns = np.clip(np.arange(w) - x, 0, sw - 1)
     return scaled[rows][:, columns]
@@ -199,17 +201,17 @@ def reference_fill(picture, w, h):
 @example((8, 49), (42, 16), 0)
 def test_pixels_are_those_of_a_plain_reference(source, target, seed):
     rng = np.random.default_rng(seed)
-    picture = Image.fromarray(rng.integers(0, 256, (*source[::-1], 3), dtype=np.uint8))
-    filled = fit(picture, *target, ResizeMode.RESIZE_AND_FILL)
-    np.testing.assert_array_equal(reference_fill(picture, *target), np.asarray(filled))
+    image = Image.fromarray(rng.integers(0, 256, (*source[::-1], 3), dtype=np.uint8))
+    filled = fit_image(image, *target, ResizeMode.RESIZE_AND_FILL)
+    np.testing.assert_array_equal(reference_fill(image, *target), np.asarray(filled))
     sw, sh, x, y = reference_placement(*source, *target, ResizeMode.CROP_AND_RESIZE)
-    whole = np.asarray(picture.resize((sw, sh), Image.Resampling.LANCZOS))
+    whole = np.asarray(image.resize((sw, sh), Image.Resampling.LANCZOS))
     expected = whole[-y : target[1] - y, -x : target[0] - x]
-    cropped = np.asarray(fit(picture, *target, ResizeMode.CROP_AND_RESIZE))
-    if sw * sh <= LARGEST_SURPLUS * target[0] * target[1]:
+    cropped = np.asarray(fit_image(image, *target, ResizeMode.CROP_AND_RESIZE))
+    if sw * sh <= MAX_SURPLUS_RATIO * target[0] * target[1]:
         np.testing.assert_array_equal(expected, cropped)
     else:  # cut out first, Pillow may turn to the other axis first, and rounds between the two
         assert np.abs(expected.astype(int) - cropped).mean() <= 3
-    stretched = fit(picture, *target, ResizeMode.JUST_RESIZE)
-    expected = np.asarray(picture.resize(target, Image.Resampling.LANCZOS))
+    stretched = fit_image(image, *target, ResizeMode.JUST_RESIZE)
+    expected = np.asarray(image.resize(target, Image.Resampling.LANCZOS))
     np.testing.assert_array_equal(expected, np.asarray(stretched))

@@ -7,14 +7,14 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from inference.pictures.errors import UnreadableMask
-from inference.pictures.shapes import draw, parse, things
+from inference.pictures.shapes import draw_mask, named_objects, parse_mask_terms
 
 SIZE = (200, 100)
 
 
 def marked(text, size=SIZE):
     """The marked pixels as rows of booleans."""
-    mask = draw(text, size)
+    mask = draw_mask(text, size)
     values = np.asarray(mask)
     assert mask.mode == "L"
     assert set(np.unique(values)) <= {0, 255}
@@ -88,8 +88,8 @@ def test_a_mask_that_begins_by_subtracting_begins_with_everything():
 
 
 def test_a_range_of_cells_is_no_subtraction():
-    assert len(parse("B2-D4")) == 1
-    assert [adds for adds, _ in parse("B2 - D4")] == [True, False]
+    assert len(parse_mask_terms("B2-D4")) == 1
+    assert [adds for adds, _ in parse_mask_terms("B2 - D4")] == [True, False]
 
 
 @pytest.mark.parametrize(
@@ -116,14 +116,14 @@ def test_a_range_of_cells_is_no_subtraction():
 )
 def test_what_cannot_be_read_is_said(text, words):
     with pytest.raises(UnreadableMask, match=words):
-        draw(text, SIZE)
+        draw_mask(text, SIZE)
 
 
 @given(st.text(alphabet='abcdelrftop0123456789%px +-,."', max_size=40))
 def test_any_words_give_a_mask_or_an_answer(text):
     try:
-        everywhere = dict.fromkeys(things(text), Image.new("L", (40, 30), 255))
-        mask = draw(text, (40, 30), everywhere)
+        everywhere = dict.fromkeys(named_objects(text), Image.new("L", (40, 30), 255))
+        mask = draw_mask(text, (40, 30), everywhere)
     except UnreadableMask as error:
         assert len(str(error)) > 20
     else:
@@ -159,19 +159,19 @@ def found(*marked: tuple[int, int]) -> Image.Image:
     ],
 )
 def test_things_are_found_by_name(words, names):
-    assert things(words) == names
+    assert named_objects(words) == names
 
 
 def test_things_are_added_and_subtracted_like_shapes():
     masks = {"subject": found((2, 2), (8, 8)), "hat": found((8, 8))}
-    mask = draw('subject - "hat" + left 10%', (10, 10), masks)
+    mask = draw_mask('subject - "hat" + left 10%', (10, 10), masks)
     assert mask.getpixel((2, 2)) == 255
     assert mask.getpixel((8, 8)) == 0
     assert mask.getpixel((0, 9)) == 255
-    assert draw("background", (10, 10), masks).getpixel((2, 2)) == 0
+    assert draw_mask("background", (10, 10), masks).getpixel((2, 2)) == 0
 
 
 @pytest.mark.parametrize("words", ["the hat", '"hat', '"hat" on a head', "\x000"])
 def test_what_is_neither_shape_nor_thing_is_said(words):
     with pytest.raises(UnreadableMask):
-        draw(words, (10, 10), {})
+        draw_mask(words, (10, 10), {})

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.prompts.attention import Break, Piece, parse_attention
+from inference.prompts.attention import ChunkBreak, WeightedText, parse_attention
 
 SYNTAX = "()[]\\:"
 BRACKETED = st.text(alphabet="ab ():[]\\.-+123BREAK|", max_size=60)
@@ -69,17 +69,17 @@ def test_worked_pieces(text: str, expected: list[tuple[str, float]]) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("cat BREAK dog", (Piece("cat"), Break(), Piece("dog"))),
-        ("cat\nBREAK\n\ndog", (Piece("cat"), Break(), Piece("dog"))),
-        ("(cat BREAK dog:1.2)", (Piece("cat", 1.2), Break(), Piece("dog", 1.2))),
-        ("((cat BREAK dog:2):0.5)", (Piece("cat"), Break(), Piece("dog"))),
-        ("BREAK cat BREAK BREAK", (Break(), Piece("cat"), Break(), Break())),
-        ("BREAKFAST", (Piece("BREAKFAST"),)),
-        ("break", (Piece("break"),)),
+        ("cat BREAK dog", (WeightedText("cat"), ChunkBreak(), WeightedText("dog"))),
+        ("cat\nBREAK\n\ndog", (WeightedText("cat"), ChunkBreak(), WeightedText("dog"))),
+        ("(cat BREAK dog:1.2)", (WeightedText("cat", 1.2), ChunkBreak(), WeightedText("dog", 1.2))),
+        ("((cat BREAK dog:2):0.5)", (WeightedText("cat"), ChunkBreak(), WeightedText("dog"))),
+        ("BREAK cat BREAK BREAK", (ChunkBreak(), WeightedText("cat"), ChunkBreak(), ChunkBreak())),
+        ("BREAKFAST", (WeightedText("BREAKFAST"),)),
+        ("break", (WeightedText("break"),)),
     ],
 )
 def test_break_keeps_its_place_and_the_weights_around_it(
-    text: str, expected: tuple[Piece | Break, ...]
+    text: str, expected: tuple[WeightedText | ChunkBreak, ...]
 ) -> None:
     assert expected == parse_attention(text)
 
@@ -89,8 +89,10 @@ def test_break_keeps_its_place_and_the_weights_around_it(
 def test_text_without_syntax_is_kept_whole(text: str) -> None:
     pieces = parse_attention(text.replace("BREAK", ""))
 
-    assert text.replace("BREAK", "") == "".join(p.text for p in pieces if isinstance(p, Piece))
-    assert all(piece == Piece(text.replace("BREAK", "")) for piece in pieces)
+    assert text.replace("BREAK", "") == "".join(
+        p.text for p in pieces if isinstance(p, WeightedText)
+    )
+    assert all(piece == WeightedText(text.replace("BREAK", "")) for piece in pieces)
 
 
 @settings(deadline=None)
@@ -110,9 +112,9 @@ def test_nested_weights_multiply(weights: list[float]) -> None:
 def test_anything_parses_to_finite_merged_pieces(text: str) -> None:
     pieces = parse_attention(text)
 
-    assert all(math.isfinite(p.weight) for p in pieces if isinstance(p, Piece))
+    assert all(math.isfinite(p.weight) for p in pieces if isinstance(p, WeightedText))
     for left, right in pairwise(pieces):
-        if isinstance(left, Piece) and isinstance(right, Piece):
+        if isinstance(left, WeightedText) and isinstance(right, WeightedText):
             assert left.weight != right.weight or left.weight == 1.0
 
 
@@ -122,11 +124,11 @@ def test_escaped_text_comes_back(text: str) -> None:
     plain = text.replace("BREAK", "").replace(":", "")
     escaped = "".join("\\" + c if c in "()[]\\" else c for c in plain)
 
-    assert plain == "".join(p.text for p in parse_attention(escaped) if isinstance(p, Piece))
+    assert plain == "".join(p.text for p in parse_attention(escaped) if isinstance(p, WeightedText))
 
 
 @pytest.mark.parametrize("unit", ["(", "[", "(a", "(a:1.1)", "a)", ":1)", "(a[b)c]", "BREAK "])
 def test_a_prompt_of_six_thousand_characters_parses(unit: str) -> None:
     pieces = parse_attention((unit * 6000)[:6000])
 
-    assert all(math.isfinite(p.weight) for p in pieces if isinstance(p, Piece))
+    assert all(math.isfinite(p.weight) for p in pieces if isinstance(p, WeightedText))

@@ -17,7 +17,7 @@ class Recorder:
         self.asked.append(text)
         return Conditioning(torch.zeros(4 * max(1, len(text) // 50), 2))
 
-    def empty(self) -> Tensor:
+    def encode_empty(self) -> Tensor:
         return torch.zeros(4, 2)
 
 
@@ -26,7 +26,7 @@ def test_a_cache_answers_for_the_same_key_and_text_only() -> None:
 
     for key in ("one", "two", "one"):
         CachedEncoder(encoder, cache, key).encode_pooled("fox")
-        CachedEncoder(encoder, cache, key).empty()
+        CachedEncoder(encoder, cache, key).encode_empty()
 
     assert encoder.asked == ["fox", "", "fox", ""]
     assert len(cache) == 4

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.prompts.conjunction import Part, split_and
+from inference.prompts.conjunction import PromptTerm, split_and
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ from inference.prompts.conjunction import Part, split_and
     ],
 )
 def test_worked_parts(text: str, expected: list[tuple[str, float]]) -> None:
-    assert tuple(Part(*part) for part in expected) == split_and(text)
+    assert tuple(PromptTerm(*part) for part in expected) == split_and(text)
 
 
 @settings(deadline=None)

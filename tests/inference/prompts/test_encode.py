@@ -6,7 +6,7 @@ from torch import Tensor
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 from inference.prompts.chunks import Tokenizer
-from inference.prompts.conditioning import lengthen, pad
+from inference.prompts.conditioning import pad_conditionings, pad_to_length
 from inference.prompts.encode import TextEncoder, sdxl_encoder
 
 WORDS = {
@@ -68,8 +68,8 @@ def test_a_plain_prompt_is_the_models_own_output(model: torch.nn.Module) -> None
 
     expected = forward(model, row(ids("red fox, white")))
 
-    assert torch.equal(expected, encoder.encode("red fox, white"))
-    assert torch.float32 == encoder.encode("red fox").dtype
+    assert torch.equal(expected, encoder.encode_prompt("red fox, white"))
+    assert torch.float32 == encoder.encode_prompt("red fox").dtype
 
 
 @pytest.mark.parametrize("skip", [1, 2, 3])
@@ -83,7 +83,7 @@ def test_clip_skip_reads_an_earlier_layer_through_the_final_norm(
             states = layer(states, mask)
         expected = model.final_layer_norm(states)[0]
 
-    actual = TextEncoder(tokenizer(), model, clip_skip=skip).encode("a cat")
+    actual = TextEncoder(tokenizer(), model, clip_skip=skip).encode_prompt("a cat")
 
     torch.testing.assert_close(actual, expected, atol=1e-5, rtol=1e-5)
 
@@ -97,18 +97,18 @@ def test_a_clip_skip_without_a_layer_is_refused(model: torch.nn.Module, skip: in
 def test_break_begins_a_second_chunk(model: torch.nn.Module) -> None:
     encoder = TextEncoder(tokenizer(), model)
 
-    actual = encoder.encode("cat BREAK dog")
+    actual = encoder.encode_prompt("cat BREAK dog")
 
     expected = torch.cat([forward(model, row(ids("cat"))), forward(model, row(ids("dog")))])
     torch.testing.assert_close(actual, expected, atol=1e-5, rtol=1e-5)
 
 
 def test_original_emphasis_weighs_tokens_and_keeps_the_mean(model: torch.nn.Module) -> None:
-    plain = TextEncoder(tokenizer(), model).encode("red fox")
+    plain = TextEncoder(tokenizer(), model).encode_prompt("red fox")
     weights = torch.tensor([1, 1, 1.5, *[1] * 7])[:, None]
 
-    original = TextEncoder(tokenizer(), model).encode("red (fox:1.5)")
-    raw = TextEncoder(tokenizer(), model, emphasis="No norm").encode("red (fox:1.5)")
+    original = TextEncoder(tokenizer(), model).encode_prompt("red (fox:1.5)")
+    raw = TextEncoder(tokenizer(), model, emphasis="No norm").encode_prompt("red (fox:1.5)")
 
     torch.testing.assert_close(raw, plain * weights)
     torch.testing.assert_close(original.mean(), plain.mean())
@@ -118,7 +118,10 @@ def test_original_emphasis_weighs_tokens_and_keeps_the_mean(model: torch.nn.Modu
 def test_each_chunk_keeps_its_own_mean(model: torch.nn.Module) -> None:
     encoder = TextEncoder(tokenizer(), model)
 
-    plain, weighted = encoder.encode("cat BREAK dog"), encoder.encode("cat BREAK (dog:1.3)")
+    plain, weighted = (
+        encoder.encode_prompt("cat BREAK dog"),
+        encoder.encode_prompt("cat BREAK (dog:1.3)"),
+    )
 
     assert torch.equal(plain[:10], weighted[:10])
     torch.testing.assert_close(plain[10:].mean(), weighted[10:].mean())
@@ -126,7 +129,7 @@ def test_each_chunk_keeps_its_own_mean(model: torch.nn.Module) -> None:
 
 def test_emphasis_modes_without_weights(model: torch.nn.Module) -> None:
     def encode(text: str, emphasis: str) -> Tensor:
-        return TextEncoder(tokenizer(), model, emphasis=emphasis).encode(text)
+        return TextEncoder(tokenizer(), model, emphasis=emphasis).encode_prompt(text)
 
     assert torch.equal(encode("red fox", "Original"), encode("red (fox:1.5)", "Ignore"))
     assert torch.equal(forward(model, row([5, 3])), encode("red (fox:1.5)", "None"))
@@ -135,7 +138,7 @@ def test_emphasis_modes_without_weights(model: torch.nn.Module) -> None:
 def test_huge_weights_stay_finite(model: torch.nn.Module) -> None:
     text = "(" * 2000 + "cat"
 
-    assert TextEncoder(tokenizer(), model).encode(text).isfinite().all()
+    assert TextEncoder(tokenizer(), model).encode_prompt(text).isfinite().all()
 
 
 def test_embeddings_lie_where_their_name_stood(model: torch.nn.Module) -> None:
@@ -145,8 +148,8 @@ def test_embeddings_lie_where_their_name_stood(model: torch.nn.Module) -> None:
 
     encoder = TextEncoder(tokenizer(), model, embeddings=vectors)
 
-    assert torch.equal(encoder.encode("a red cat dog"), encoder.encode("a Inky dog"))
-    assert torch.equal(forward(model, row(ids("a dog"))), encoder.encode("a dog"))
+    assert torch.equal(encoder.encode_prompt("a red cat dog"), encoder.encode_prompt("a Inky dog"))
+    assert torch.equal(forward(model, row(ids("a dog"))), encoder.encode_prompt("a dog"))
 
 
 def test_an_embedding_of_another_width_is_refused(model: torch.nn.Module) -> None:
@@ -157,7 +160,7 @@ def test_an_embedding_of_another_width_is_refused(model: torch.nn.Module) -> Non
 def test_a_float16_model_gives_float32() -> None:
     encoder = TextEncoder(tokenizer(), build(CLIPTextModel, 1).to(torch.bfloat16))
 
-    assert torch.float32 == encoder.encode("(cat:1.2)").dtype
+    assert torch.float32 == encoder.encode_prompt("(cat:1.2)").dtype
 
 
 def test_sdxl_joins_penultimate_layers_and_pools_the_second() -> None:
@@ -174,7 +177,7 @@ def test_sdxl_joins_penultimate_layers_and_pools_the_second() -> None:
     joined = torch.cat([one.hidden_states[-2], two.hidden_states[-2]], -1)[0]
     assert torch.equal(joined, actual.crossattn)
     assert torch.equal(two.text_embeds[0], actual.pooled)
-    assert tuple(encoder.empty().shape) == (10, WIDTH + 24)
+    assert tuple(encoder.encode_empty().shape) == (10, WIDTH + 24)
 
 
 def test_the_pooled_vector_is_the_projected_state_of_the_first_end_token() -> None:
@@ -190,13 +193,13 @@ def test_the_pooled_vector_is_the_projected_state_of_the_first_end_token() -> No
 
 def test_shorter_prompts_are_padded_with_the_empty_chunk(model: torch.nn.Module) -> None:
     encoder = TextEncoder(tokenizer(), model)
-    short, long = encoder.encode("cat"), encoder.encode("cat BREAK dog BREAK fox")
+    short, long = encoder.encode_prompt("cat"), encoder.encode_prompt("cat BREAK dog BREAK fox")
 
-    both = pad([short, long], encoder.empty())
+    both = pad_conditionings([short, long], encoder.encode_empty())
 
     assert tuple(both.shape) == (2, 30, WIDTH)
     assert torch.equal(long, both[1])
-    assert torch.equal(torch.cat([short, encoder.empty(), encoder.empty()]), both[0])
+    assert torch.equal(torch.cat([short, encoder.encode_empty(), encoder.encode_empty()]), both[0])
 
 
 @pytest.mark.parametrize("length", [5, 15])
@@ -204,14 +207,14 @@ def test_padding_by_half_a_chunk_is_refused(model: torch.nn.Module, length: int)
     encoder = TextEncoder(tokenizer(), model)
 
     with pytest.raises(ValueError, match="cannot be padded"):
-        lengthen(encoder.encode("cat"), length, encoder.empty())
+        pad_to_length(encoder.encode_prompt("cat"), length, encoder.encode_empty())
 
 
 def test_a_prompt_of_six_thousand_characters_encodes(model: torch.nn.Module) -> None:
     encoder = TextEncoder(tokenizer(77), model)
     text = ("(red fox:1.1), on a white cat, [dog] BREAK " * 200)[:6000]
 
-    encoded = encoder.encode(text)
+    encoded = encoder.encode_prompt(text)
 
     assert len(encoded) % 77 == 0
     assert encoded.isfinite().all()

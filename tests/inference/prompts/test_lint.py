@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.prompts.attention import Break, Piece
+from inference.prompts.attention import ChunkBreak, WeightedText
 from inference.prompts.chunks import ChunkText, Tokenizer
-from inference.prompts.explanation import Explanation
-from inference.prompts.lint import explain, render
-from inference.prompts.networks import Network
+from inference.prompts.explanation import PromptExplanation
+from inference.prompts.lint import explain_prompts, render_explanation
+from inference.prompts.networks import ExtraNetworkTag
 
 ROOT = Path(__file__).parents[3]
 WORDS = ["red", "fox", "on", "a", "white", "background", "cat"]
@@ -28,26 +28,26 @@ TOKENIZER = Tokenizer(
 )
 
 
-def kinds(explanation: Explanation) -> list[str]:
+def kinds(explanation: PromptExplanation) -> list[str]:
     return [remark.kind for remark in explanation.remarks]
 
 
-def words(explanation: Explanation, kind: str) -> str:
+def words(explanation: PromptExplanation, kind: str) -> str:
     return " ".join(remark.words for remark in explanation.remarks if remark.kind == kind)
 
 
 def test_a_plain_prompt_is_one_text_for_all_steps() -> None:
-    explanation = explain("red fox", "cat", 20)
+    explanation = explain_prompts("red fox", "cat", 20)
 
     ((row,),) = (part.rows for part in explanation.prompt)
-    assert (row.text, row.pieces) == ("red fox", (Piece("red fox"),))
+    assert (row.text, row.pieces) == ("red fox", (WeightedText("red fox"),))
     assert row.steps == tuple(range(1, 21))
     assert explanation.negative.rows[0].text == "cat"
     assert (explanation.remarks, row.chunks) == ((), ())
 
 
 def test_a_schedule_becomes_a_table() -> None:
-    explanation = explain("(cat BREAK [red|white]:1.2) [a::2]", steps=4)
+    explanation = explain_prompts("(cat BREAK [red|white]:1.2) [a::2]", steps=4)
 
     rows = explanation.prompt[0].rows
     assert [(row.text, row.steps) for row in rows] == [
@@ -56,11 +56,16 @@ def test_a_schedule_becomes_a_table() -> None:
         ("(cat BREAK red:1.2) ", (3,)),
         ("(cat BREAK white:1.2) ", (4,)),
     ]
-    assert rows[0].pieces == (Piece("cat", 1.2), Break(), Piece("red", 1.2), Piece(" a"))
+    assert rows[0].pieces == (
+        WeightedText("cat", 1.2),
+        ChunkBreak(),
+        WeightedText("red", 1.2),
+        WeightedText(" a"),
+    )
 
 
 def test_parts_networks_and_drawn_words_are_shown() -> None:
-    explanation = explain(
+    explanation = explain_prompts(
         "{fox|fox} :1.5 AND __colour__ cat<lora:ink:0.5>", lists={"colour": ["red"]}
     )
 
@@ -68,12 +73,12 @@ def test_parts_networks_and_drawn_words_are_shown() -> None:
         (1.5, "fox"),
         (1.0, " red cat"),
     ]
-    assert explanation.networks == (Network("lora", ("ink", "0.5")),)
+    assert explanation.networks == (ExtraNetworkTag("lora", ("ink", "0.5")),)
     assert kinds(explanation) == []
 
 
 def test_chunks_are_shown_with_a_tokenizer() -> None:
-    explanation = explain("a red fox on a white background BREAK cat", tokenizer=TOKENIZER)
+    explanation = explain_prompts("a red fox on a white background BREAK cat", tokenizer=TOKENIZER)
 
     assert explanation.prompt[0].rows[0].chunks == (
         ChunkText("a red fox on a white", 6),
@@ -81,7 +86,7 @@ def test_chunks_are_shown_with_a_tokenizer() -> None:
         ChunkText("cat", 1),
     )
     assert kinds(explanation) == ["long"]
-    assert explanation.room == 6
+    assert explanation.chunk_size == 6
 
 
 @pytest.mark.parametrize(
@@ -112,7 +117,7 @@ def test_chunks_are_shown_with_a_tokenizer() -> None:
     ],
 )
 def test_what_may_not_be_meant_is_said(prompt: str, kind: str, expected: str) -> None:
-    explanation = explain(
+    explanation = explain_prompts(
         prompt,
         lists={"colour": ["red"]},
         known_loras=["ink", "paint"],
@@ -134,25 +139,25 @@ def test_what_may_not_be_meant_is_said(prompt: str, kind: str, expected: str) ->
     ],
 )
 def test_what_is_meant_is_not_remarked(prompt: str) -> None:
-    assert kinds(explain(prompt, known_loras=["ink"])) == []
+    assert kinds(explain_prompts(prompt, known_loras=["ink"])) == []
 
 
 def test_the_negative_side_says_what_it_does_not_do() -> None:
-    explanation = explain("a", "b AND c <lora:ink:1>")
+    explanation = explain_prompts("a", "b AND c <lora:ink:1>")
 
     assert kinds(explanation) == ["and-in-negative", "network-in-negative"]
     assert explanation.negative.rows[0].text == "b AND c <lora:ink:1>"
 
 
 def test_the_second_pass_is_explained_on_request() -> None:
-    explanation = explain("[a:b:1.5]", steps=6, base_steps=10)
+    explanation = explain_prompts("[a:b:1.5]", steps=6, base_steps=10)
 
     assert [row.steps for row in explanation.prompt[0].rows] == [(1, 2, 3), (4, 5, 6)]
     assert kinds(explanation) == []
 
 
 def test_the_tokenizers_own_words_are_checked() -> None:
-    explanation = explain(
+    explanation = explain_prompts(
         "red zebra, " + " ".join(f"word{n}" for n in range(20)), tokenizer=TOKENIZER
     )
 
@@ -161,8 +166,8 @@ def test_the_tokenizers_own_words_are_checked() -> None:
 
 
 def test_an_explanation_reads_as_a_table() -> None:
-    text = render(
-        explain(
+    text = render_explanation(
+        explain_prompts(
             "red (fox:1.3) BREAK [cat|a]:1.2 AND on<lora:ink:0.5:0.2>",
             "[white:0.5]",
             8,
@@ -200,31 +205,33 @@ def test_an_explanation_reads_as_a_table() -> None:
 
 
 def test_long_tables_are_cut() -> None:
-    text = render(explain("[a:b:1]" + "".join(f"[x{n}:{n}]" for n in range(1, 40)), steps=40))
+    text = render_explanation(
+        explain_prompts("[a:b:1]" + "".join(f"[x{n}:{n}]" for n in range(1, 40)), steps=40)
+    )
 
     assert "… and 28 more texts" in text
     assert "step 1: a" in text
 
 
 def test_even_steps_are_written_shortly() -> None:
-    assert "steps 1, 3, 5 … 19: a" in render(explain("[a|b]", steps=20))
-    assert "steps 1, 3: a" in render(explain("[a|b]", steps=4))
+    assert "steps 1, 3, 5 … 19: a" in render_explanation(explain_prompts("[a|b]", steps=20))
+    assert "steps 1, 3: a" in render_explanation(explain_prompts("[a|b]", steps=4))
 
 
 @settings(deadline=None)
 @given(st.text("ab()[]:|.12 <>{}_\\AND BREAK\n", max_size=60), st.integers(1, 20))
 def test_anything_is_explained_as_text(prompt: str, steps: int) -> None:
-    explanation = explain(prompt, prompt, steps, lists={"a": ["b"]}, tokenizer=TOKENIZER)
+    explanation = explain_prompts(prompt, prompt, steps, lists={"a": ["b"]}, tokenizer=TOKENIZER)
 
     assert explanation.steps == steps
-    assert "Prompt" in render(explanation)
+    assert "Prompt" in render_explanation(explanation)
     held = [step for row in explanation.prompt[0].rows for step in row.steps]
     assert sorted(held) == list(range(1, steps + 1))
 
 
 @pytest.mark.parametrize("unit", ["(a:1.3", "[a|b]", "a) ", "(a:1.2.3)", "AND (a ", "<lora:x:y>"])
 def test_six_thousand_characters_are_explained_with_few_remarks(unit: str) -> None:
-    explanation = explain((unit * 6000)[:6000], steps=20, tokenizer=TOKENIZER)
+    explanation = explain_prompts((unit * 6000)[:6000], steps=20, tokenizer=TOKENIZER)
 
     assert 1 <= len(explanation.remarks) <= 21
 
@@ -243,7 +250,9 @@ def test_the_page_for_members_shows_what_the_linter_says() -> None:
     (_, asked, shown) = re.split(r"The prompt (?=`[^`]+` with the negative)|```text\n", page)
     prompt, negative = re.findall(r"`([^`]+)`", asked)
 
-    assert shown.split("```")[0].rstrip() == render(explain(prompt, negative, 20))
+    assert shown.split("```")[0].rstrip() == render_explanation(
+        explain_prompts(prompt, negative, 20)
+    )
 
 
 def test_the_examples_of_the_page_for_members_can_be_meant() -> None:
@@ -253,7 +262,7 @@ def test_the_examples_of_the_page_for_members_can_be_meant() -> None:
     assert len(examples) == 18
     for example in examples:
         prompt = example.replace("\\|", "|")
-        assert kinds(explain(prompt, steps=10, lists={"colour": ["red"]})) == [], prompt
+        assert kinds(explain_prompts(prompt, steps=10, lists={"colour": ["red"]})) == [], prompt
 
 
 @pytest.mark.parametrize(
@@ -265,18 +274,18 @@ def test_the_examples_of_the_page_for_members_can_be_meant() -> None:
     ],
 )
 def test_embeddings_that_were_meant_are_named(prompt: str, words: str) -> None:
-    remarks = explain(prompt, embeddings={"EasyNegative": 8}).remarks
+    remarks = explain_prompts(prompt, embeddings={"EasyNegative": 8}).remarks
     assert any(words in remark.words for remark in remarks)
 
 
 def test_an_embedding_that_is_there_is_no_remark() -> None:
-    assert not explain("easynegative, a fox", embeddings={"EasyNegative": 8}).remarks
+    assert not explain_prompts("easynegative, a fox", embeddings={"EasyNegative": 8}).remarks
 
 
 def test_what_was_drawn_of_both_prompts_is_told() -> None:
     lists = {"sky": ("red sky",)}
-    found = explain("a __sky__", "{fog|mist}", seed=3, lists=lists)
-    assert found.drawn is not None
-    assert ("a red sky", 3) == (found.drawn.prompt, found.drawn.seed)
-    assert found.drawn.negative in {"fog", "mist"}
-    assert explain("a fox", lists=lists).drawn is None
+    found = explain_prompts("a __sky__", "{fog|mist}", seed=3, lists=lists)
+    assert found.resolved_wildcards is not None
+    assert ("a red sky", 3) == (found.resolved_wildcards.prompt, found.resolved_wildcards.seed)
+    assert found.resolved_wildcards.negative in {"fog", "mist"}
+    assert explain_prompts("a fox", lists=lists).resolved_wildcards is None

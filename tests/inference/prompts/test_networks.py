@@ -5,51 +5,51 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference.errors import JobError
-from inference.prompts.networks import Lora, Network, loras, take_networks
+from inference.prompts.networks import ExtraNetworkTag, LoraTag, read_loras, take_networks
 
 
 @pytest.mark.parametrize(
     ("text", "rest", "networks"),
     [
         ("misty harbour", "misty harbour", ()),
-        ("a <lora:ink:0.7> b", "a  b", (Network("lora", ("ink", "0.7")),)),
+        ("a <lora:ink:0.7> b", "a  b", (ExtraNetworkTag("lora", ("ink", "0.7")),)),
         (
             "<lora:ink:te=0.5:unet=1>",
             "",
-            (Network("lora", ("ink",), (("te", "0.5"), ("unet", "1"))),),
+            (ExtraNetworkTag("lora", ("ink",), (("te", "0.5"), ("unet", "1"))),),
         ),
-        ("<hypernet:old:1>x", "x", (Network("hypernet", ("old", "1")),)),
+        ("<hypernet:old:1>x", "x", (ExtraNetworkTag("hypernet", ("old", "1")),)),
         ("I <3 you :>", "I <3 you :>", ()),
-        ("a < b <lora:x> > c", "a < b  > c", (Network("lora", ("x",)),)),
+        ("a < b <lora:x> > c", "a < b  > c", (ExtraNetworkTag("lora", ("x",)),)),
         ("<lora:>", "<lora:>", ()),
     ],
 )
-def test_tags_are_taken_out(text: str, rest: str, networks: tuple[Network, ...]) -> None:
+def test_tags_are_taken_out(text: str, rest: str, networks: tuple[ExtraNetworkTag, ...]) -> None:
     assert (rest, networks) == take_networks(text)
 
 
 @pytest.mark.parametrize(
     ("tag", "expected"),
     [
-        ("<lora:ink>", Lora("ink", 1.0, 1.0)),
-        ("<lora:ink:0.7>", Lora("ink", 0.7, 0.7)),
-        ("<lora:ink:0.7:0.2>", Lora("ink", 0.7, 0.2)),
-        ("<lora:ink:0.7:0.2:8>", Lora("ink", 0.7, 0.2, 8)),
-        ("<lora:ink:-1>", Lora("ink", -1.0, -1.0)),
-        ("<lora:ink:te=0>", Lora("ink", 0.0, 0.0)),
-        ("<lora:ink:0.7:unet=0.1:dyn=4>", Lora("ink", 0.7, 0.1, 4)),
-        ("<lyco:ink:0.7>", Lora("ink", 0.7, 0.7)),
-        ("<lora:sub/ink v2.1:1>", Lora("sub/ink v2.1")),
+        ("<lora:ink>", LoraTag("ink", 1.0, 1.0)),
+        ("<lora:ink:0.7>", LoraTag("ink", 0.7, 0.7)),
+        ("<lora:ink:0.7:0.2>", LoraTag("ink", 0.7, 0.2)),
+        ("<lora:ink:0.7:0.2:8>", LoraTag("ink", 0.7, 0.2, 8)),
+        ("<lora:ink:-1>", LoraTag("ink", -1.0, -1.0)),
+        ("<lora:ink:te=0>", LoraTag("ink", 0.0, 0.0)),
+        ("<lora:ink:0.7:unet=0.1:dyn=4>", LoraTag("ink", 0.7, 0.1, 4)),
+        ("<lyco:ink:0.7>", LoraTag("ink", 0.7, 0.7)),
+        ("<lora:sub/ink v2.1:1>", LoraTag("sub/ink v2.1")),
     ],
 )
-def test_worked_loras(tag: str, expected: Lora) -> None:
-    assert (expected,) == loras(take_networks(tag)[1])
+def test_worked_loras(tag: str, expected: LoraTag) -> None:
+    assert (expected,) == read_loras(take_networks(tag)[1])
 
 
 def test_the_last_tag_of_a_name_holds_and_other_kinds_are_left() -> None:
     networks = take_networks("<lora:a:1><hypernet:b:1><lora:c:2><lora:a:0.5>")[1]
 
-    assert (Lora("a", 0.5, 0.5), Lora("c", 2.0, 2.0)) == loras(networks)
+    assert (LoraTag("a", 0.5, 0.5), LoraTag("c", 2.0, 2.0)) == read_loras(networks)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_the_last_tag_of_a_name_holds_and_other_kinds_are_left() -> None:
 )
 def test_a_tag_that_cannot_be_meant_says_so(tag: str, words: str) -> None:
     with pytest.raises(JobError, match=words):
-        loras(take_networks(tag)[1])
+        read_loras(take_networks(tag)[1])
 
 
 @settings(deadline=None)
@@ -84,6 +84,6 @@ WORD = st.text(alphabet="abc 0.5-", min_size=1, max_size=6)
 def test_a_written_tag_is_read_back(
     text: str, arguments: list[str], named: list[tuple[str, str]]
 ) -> None:
-    network = Network("lora", tuple(arguments), tuple(named))
+    network = ExtraNetworkTag("lora", tuple(arguments), tuple(named))
 
     assert (text + text, (network,)) == take_networks(f"{text}{network}{text}")

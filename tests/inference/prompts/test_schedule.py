@@ -4,11 +4,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.prompts.schedule import Reading, Until, at, expand, read
+from inference.prompts.schedule import (
+    ScheduleEntry,
+    ScheduleSummary,
+    describe_schedule,
+    expand_schedule,
+    text_at,
+)
 
 
 def entries(text: str, steps: int = 10, base: int | None = None) -> list[tuple[int, str]]:
-    return [(entry.step, entry.text) for entry in expand(text, steps, base_steps=base)]
+    return [(entry.step, entry.text) for entry in expand_schedule(text, steps, base_steps=base)]
 
 
 def turns(*texts: str, steps: int = 10) -> list[tuple[int, str]]:
@@ -104,29 +110,29 @@ def test_the_second_pass_counts_on(
 
 
 def test_each_step_finds_its_text() -> None:
-    schedule = expand("[cat:dog:0.5]", 10)
+    schedule = expand_schedule("[cat:dog:0.5]", 10)
 
-    assert [at(schedule, step) for step in range(1, 12)] == ["cat"] * 5 + ["dog"] * 6
+    assert [text_at(schedule, step) for step in range(1, 12)] == ["cat"] * 5 + ["dog"] * 6
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("[a] (b:2)", Reading()),
-        ("[a:[b:c:0.6]:3]", Reading((("3", 3), ("0.6", 6)))),
-        ("[a:b:1.0] ([c:-2]:1.2)", Reading((("1.0", 10), ("-2", 0)))),
-        ("[a|[b:4]]", Reading((("4", 4),), takes_turns=True)),
-        ("a|b", Reading(readable=False)),
+        ("[a] (b:2)", ScheduleSummary()),
+        ("[a:[b:c:0.6]:3]", ScheduleSummary((("3", 3), ("0.6", 6)))),
+        ("[a:b:1.0] ([c:-2]:1.2)", ScheduleSummary((("1.0", 10), ("-2", 0)))),
+        ("[a|[b:4]]", ScheduleSummary((("4", 4),), takes_turns=True)),
+        ("a|b", ScheduleSummary(readable=False)),
     ],
 )
-def test_a_reading_tells_when_things_change(text: str, expected: Reading) -> None:
-    assert expected == read(text, 10)
+def test_a_reading_tells_when_things_change(text: str, expected: ScheduleSummary) -> None:
+    assert expected == describe_schedule(text, 10)
 
 
 @settings(deadline=None)
 @given(st.text(alphabet=st.characters(exclude_characters="[]|"), max_size=80), st.integers(1, 150))
 def test_text_without_square_brackets_is_kept(text: str, steps: int) -> None:
-    assert (Until(steps, text),) == expand(text, steps)
+    assert (ScheduleEntry(steps, text),) == expand_schedule(text, steps)
 
 
 @settings(deadline=None)
@@ -138,7 +144,7 @@ def test_text_without_square_brackets_is_kept(text: str, steps: int) -> None:
 def test_anything_expands_to_rising_steps_up_to_the_last(
     text: str, steps: int, base: int | None
 ) -> None:
-    schedule = expand(text, steps, base_steps=base)
+    schedule = expand_schedule(text, steps, base_steps=base)
 
     ends = [entry.step for entry in schedule]
     assert sorted(set(ends)) == ends
@@ -147,11 +153,11 @@ def test_anything_expands_to_rising_steps_up_to_the_last(
 
 @pytest.mark.parametrize("unit", ["[", "(", "[a:", "[a|b]", "[a:b:3]", "([a:b:1]", "a]", "|", ":"])
 def test_a_prompt_of_six_thousand_characters_expands(unit: str) -> None:
-    assert expand((unit * 6000)[:6000], 150)[-1].step == 150
+    assert expand_schedule((unit * 6000)[:6000], 150)[-1].step == 150
 
 
 @pytest.mark.parametrize(("left", "right"), [("(", ")"), ("[", "]"), ("[a:", ":3]"), ("[|", "]")])
 def test_deep_brackets_expand(left: str, right: str) -> None:
     depth = 6000 // len(left + right)
 
-    assert expand(left * depth + right * depth, 20)[-1].step == 20
+    assert expand_schedule(left * depth + right * depth, 20)[-1].step == 20

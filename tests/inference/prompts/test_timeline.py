@@ -6,7 +6,12 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from inference.prompts.conditioning import Conditioning
-from inference.prompts.timeline import Schedule, encode_negative, encode_schedule, encode_timeline
+from inference.prompts.timeline import (
+    ConditioningSchedule,
+    encode_negative,
+    encode_schedule,
+    encode_timeline,
+)
 
 
 class Recorder:
@@ -20,7 +25,7 @@ class Recorder:
         chunks = max(1, -(-len(text) // 10))
         return Conditioning(torch.full((4 * chunks, 2), float(sum(map(ord, text)))), None)
 
-    def empty(self) -> Tensor:
+    def encode_empty(self) -> Tensor:
         return torch.zeros(4, 2)
 
 
@@ -28,7 +33,7 @@ def value(text: str) -> float:
     return float(sum(map(ord, text)))
 
 
-def values(schedule: Schedule) -> list[tuple[int, list[tuple[float, float]]]]:
+def values(schedule: ConditioningSchedule) -> list[tuple[int, list[tuple[float, float]]]]:
     return [
         (end, [(float(item.crossattn[0, 0]), weight) for item, weight in held])
         for end, held in schedule

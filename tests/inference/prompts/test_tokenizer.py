@@ -58,7 +58,7 @@ def test_clip_ids_are_the_librarys_own(tmp_path: Path, clip: Tokenizer) -> None:
 
     assert library(PROMPT).input_ids == [clip.bos, *clip.ids(PROMPT), clip.eos]
     assert library(",", add_special_tokens=False).input_ids == [clip.comma]
-    assert (library.pad_token_id, 77, 75) == (clip.pad, clip.length, clip.chunk)
+    assert (library.pad_token_id, 77, 75) == (clip.pad, clip.length, clip.chunk_size)
 
 
 def test_clip_pad_comes_from_the_folder(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_a_clip_tokenizer_saved_as_one_file_reads_the_same(tmp_path: Path, pad: 
 
     assert clip.ids(PROMPT) == loaded.ids(PROMPT)
     assert (clip.bos, clip.eos, clip.pad) == (loaded.bos, loaded.eos, loaded.pad)
-    assert (loaded.length, loaded.words) == (77, None)
+    assert (loaded.length, loaded.vocabulary) == (77, None)
 
 
 def test_spelled_out_special_tokens_are_not_content(clip: Tokenizer) -> None:
@@ -88,8 +88,8 @@ def test_spelled_out_special_tokens_are_not_content(clip: Tokenizer) -> None:
 
 
 def test_a_word_level_tokenizer_says_what_it_knows(words: Tokenizer) -> None:
-    assert (words.bos, words.eos, words.pad, words.length, words.chunk) == (1, 2, 2, 16, 14)
-    assert frozenset({"red", "apple", "on", "white", "background"}) == words.words
+    assert (words.bos, words.eos, words.pad, words.length, words.chunk_size) == (1, 2, 2, 16, 14)
+    assert frozenset({"red", "apple", "on", "white", "background"}) == words.vocabulary
     assert words.comma is None
 
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.jobs.wordlists import mentions
-from inference.prompts.wildcards import MAX_LENGTH, draw, spread
+from inference.jobs.wordlists import find_list_mentions
+from inference.prompts.wildcards import MAX_PROMPT_CHARACTERS, draw_wildcards, expand_prompt_arrays
 
 LISTS = {
     "animal": ["fox", "cat", "dog"],
@@ -46,41 +46,41 @@ LISTS = {
     ],
 )
 def test_every_choice_is_drawn(text: str, choices: set[str]) -> None:
-    assert choices == {draw(text, seed, LISTS) for seed in range(200)}
+    assert choices == {draw_wildcards(text, seed, LISTS) for seed in range(200)}
 
 
 def test_choices_are_about_even() -> None:
-    counts = Counter(draw("{a|b|c|d}", seed, {}) for seed in range(4000))
+    counts = Counter(draw_wildcards("{a|b|c|d}", seed, {}) for seed in range(4000))
 
     assert all(900 < count < 1100 for count in counts.values())
 
 
 def test_the_index_walks_through_a_list() -> None:
-    drawn = [draw("__animal__ {a|b}", 7, LISTS, index=index) for index in range(4)]
+    drawn = [draw_wildcards("__animal__ {a|b}", 7, LISTS, index=index) for index in range(4)]
 
     assert [text.split()[0] for text in drawn] == ["fox", "cat", "dog", "fox"]
     assert len({text.split()[1] for text in drawn}) == 1
 
 
 def test_lists_that_name_themselves_end() -> None:
-    assert draw("__loop__", 1, LISTS) == "x " * 64 + "loop"
-    assert MAX_LENGTH >= len(draw("__twins__", 1, LISTS)) > 0
+    assert draw_wildcards("__loop__", 1, LISTS) == "x " * 64 + "loop"
+    assert MAX_PROMPT_CHARACTERS >= len(draw_wildcards("__twins__", 1, LISTS)) > 0
 
 
 @settings(deadline=None)
 @given(st.text(alphabet="ab{}|$2_[]-\\ ", max_size=60), st.integers(0, 2**32 - 1))
 def test_a_seed_always_draws_the_same(text: str, seed: int) -> None:
-    assert draw(text, seed, {"a": ["b"]}) == draw(text, seed, {"a": ["b"]})
+    assert draw_wildcards(text, seed, {"a": ["b"]}) == draw_wildcards(text, seed, {"a": ["b"]})
 
 
 @settings(deadline=None)
 @given(st.text(alphabet=st.characters(exclude_characters="{_"), max_size=60), st.integers(0, 99))
 def test_text_without_choices_is_kept(text: str, seed: int) -> None:
-    assert text == draw(text, seed, LISTS)
+    assert text == draw_wildcards(text, seed, LISTS)
 
 
 def test_names_are_listed_once() -> None:
-    assert mentions("__animal__ and __nothing__ and __animal__") == ("animal", "nothing")
+    assert find_list_mentions("__animal__ and __nothing__ and __animal__") == ("animal", "nothing")
 
 
 @pytest.mark.parametrize(
@@ -94,16 +94,16 @@ def test_names_are_listed_once() -> None:
     ],
 )
 def test_arrays_spread(text: str, expected: tuple[str, ...]) -> None:
-    assert expected == spread(text)
+    assert expected == expand_prompt_arrays(text)
 
 
 def test_arrays_stop_at_the_limit() -> None:
-    assert len(spread("[[a, b, c, d]]" * 40)) == 64
+    assert len(expand_prompt_arrays("[[a, b, c, d]]" * 40)) == 64
 
 
 @pytest.mark.parametrize("unit", ["{", "{a|", "{a|b}", "__a__", "__", "{a|b", "[[,", "[[a,"])
 def test_six_thousand_characters_are_drawn(unit: str) -> None:
     text = (unit * 6000)[:6000]
 
-    assert len(draw(text, 3, {"a": ["b __a__"]})) <= MAX_LENGTH
-    assert len(spread(text)) <= 64
+    assert len(draw_wildcards(text, 3, {"a": ["b __a__"]})) <= MAX_PROMPT_CHARACTERS
+    assert len(expand_prompt_arrays(text)) <= 64

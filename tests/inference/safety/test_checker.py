@@ -9,7 +9,12 @@ from PIL import Image
 from transformers import CLIPConfig, ViTConfig, ViTForImageClassification, ViTImageProcessor
 
 from inference.interrogation.tagger import load_tagger
-from inference.safety.checker import MAX_FRAMES, find_checkers, flat, score_of
+from inference.safety.checker import (
+    MAX_CHECKED_FRAMES,
+    find_checkers,
+    flatten_on_white,
+    highest_score,
+)
 from tests.doubles.describers import save_tagger
 
 
@@ -22,10 +27,10 @@ class Redness:
     def __init__(self) -> None:
         self.seen: list[tuple[int, int]] = []
 
-    def score(self, picture: Image.Image) -> float:
-        assert picture.mode == "RGB"
-        self.seen.append(picture.size)
-        return picture.resize((1, 1)).getpixel((0, 0))[0] / 255
+    def nsfw_score(self, image: Image.Image) -> float:
+        assert image.mode == "RGB"
+        self.seen.append(image.size)
+        return image.resize((1, 1)).getpixel((0, 0))[0] / 255
 
 
 def encoded(*frames: Image.Image, form: str = "PNG") -> bytes:
@@ -41,11 +46,11 @@ def plain(colour: str) -> Image.Image:
 
 def test_the_highest_score_of_all_checkers_counts():
     class Never(Redness):
-        def score(self, picture: Image.Image) -> float:
+        def nsfw_score(self, image: Image.Image) -> float:
             return 0.25
 
-    assert score_of(encoded(plain("red")), [Never(), Redness()]) == 1.0
-    assert score_of(encoded(plain("black")), [Never(), Redness()]) == 0.25
+    assert highest_score(encoded(plain("red")), [Never(), Redness()]) == 1.0
+    assert highest_score(encoded(plain("black")), [Never(), Redness()]) == 0.25
 
 
 @pytest.mark.parametrize("form", ["WEBP", "GIF", "PNG"])
@@ -53,20 +58,20 @@ def test_an_animation_is_looked_at_from_begin_to_end(form):
     frames = [Image.new("RGB", (8, 6), (0, 8 * n, 0)) for n in range(20)]
     frames[-1] = plain("red")
     checker = Redness()
-    assert score_of(encoded(*frames, form=form), [checker]) > 0.9
-    assert len(checker.seen) == MAX_FRAMES
+    assert highest_score(encoded(*frames, form=form), [checker]) > 0.9
+    assert len(checker.seen) == MAX_CHECKED_FRAMES
 
 
 def test_transparency_hides_nothing():
     clear = Image.new("RGBA", (2, 2), (255, 0, 0, 255))
     clear.putpixel((0, 0), (0, 0, 0, 0))
-    assert flat(clear).getpixel((0, 0)) == (255, 255, 255)
-    assert flat(clear).getpixel((1, 1)) == (255, 0, 0)
+    assert flatten_on_white(clear).getpixel((0, 0)) == (255, 255, 255)
+    assert flatten_on_white(clear).getpixel((1, 1)) == (255, 0, 0)
 
 
 def test_what_is_no_picture_is_an_error():
     with pytest.raises(OSError):
-        score_of(b"nothing", [Redness()])
+        highest_score(b"nothing", [Redness()])
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +106,7 @@ def test_a_hosts_own_classifier_gives_the_share_of_its_unsafe_labels(classifier)
     with torch.inference_mode():
         expected = model(pixel_values=pixels).logits.softmax(-1)[0, 1]
     assert checker.name == "tiny"
-    assert checker.score(plain("white")) == pytest.approx(float(expected), abs=1e-5)
+    assert checker.nsfw_score(plain("white")) == pytest.approx(float(expected), abs=1e-5)
 
 
 def test_the_checker_of_stable_diffusion_flags_by_its_own_bounds(tmp_path):
@@ -116,7 +121,7 @@ def test_the_checker_of_stable_diffusion_flags_by_its_own_bounds(tmp_path):
         torch.nn.init.constant_(checker.concept_embeds_weights, bound)
         checker.save_pretrained(tmp_path / "safety" / f"bound{bound:g}")
     never, always = sorted(own(tmp_path), key=lambda one: one.name, reverse=True)
-    assert [never.score(plain("red")), always.score(plain("red"))] == [0.0, 1.0]
+    assert [never.nsfw_score(plain("red")), always.nsfw_score(plain("red"))] == [0.0, 1.0]
 
 
 @pytest.mark.parametrize(
@@ -144,13 +149,13 @@ def test_labels_that_nobody_knows_are_refused(classifier, tmp_path, caplog):
 def test_a_tagger_scores_by_its_ratings(tmp_path):
     folder = tmp_path / "safety" / "wd"
     save_tagger(folder)
-    (tags,) = load_tagger(folder, torch.device("cpu")).tag([plain("white")])
+    (tags,) = load_tagger(folder, torch.device("cpu")).tag_images([plain("white")])
 
     (checker,) = own(tmp_path)
 
     chances = {tag.label.name: tag.probability for tag in tags}
     assert "wd" == checker.name
-    assert chances["explicit"] == checker.score(plain("white"))
+    assert chances["explicit"] == checker.nsfw_score(plain("white"))
 
 
 def test_a_tagger_without_ratings_is_left_out_and_said(tmp_path, caplog):

@@ -63,10 +63,10 @@ class Played:
     def __init__(self, noises):
         self._noises = iter(noises)
 
-    def next(self):
+    def fresh_noise(self):
         return next(self._noises)
 
-    def between(self, sigma_from, sigma_to):
+    def brownian_noise(self, sigma_from, sigma_to):
         return next(self._noises)
 
 

@@ -3,7 +3,13 @@ import torch
 from diffusers import EulerDiscreteScheduler
 from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import rescale_noise_cfg
 
-from inference.sampling.denoiser import combine, guide, rescale_guidance, scale_input, to_x0
+from inference.sampling.denoiser import (
+    apply_guidance,
+    combine_guidance,
+    rescale_guidance,
+    scale_input,
+    to_x0,
+)
 
 SIGMA = torch.tensor([0.03, 1.0, 14.6])
 
@@ -77,7 +83,7 @@ def test_an_unknown_prediction_is_refused(rows):
 
 def test_guidance_is_per_row(rows):
     uncond, cond = rows
-    actual = guide(uncond, cond, torch.tensor([0.0, 1.0, 7.5]))
+    actual = apply_guidance(uncond, cond, torch.tensor([0.0, 1.0, 7.5]))
     torch.testing.assert_close(uncond[0], actual[0])
     torch.testing.assert_close(cond[1], actual[1])
     torch.testing.assert_close(uncond[2] + 7.5 * (cond[2] - uncond[2]), actual[2])
@@ -88,24 +94,24 @@ def test_prompts_joined_by_and_pull_with_their_weights(rows):
     conds = torch.randn(5, 4, 8, 8, generator=torch.Generator().manual_seed(6))
     owner, scale = torch.tensor([0, 0, 0, 1, 2]), torch.tensor([7.0, 5.0, 1.0])
     weights = torch.tensor([1.2, 1.0, -0.3, 1.0, 1.0])
-    actual = combine(uncond, conds, owner, weights, scale)
+    actual = combine_guidance(uncond, conds, owner, weights, scale)
     first = uncond[0] + 7 * (
         1.2 * (conds[0] - uncond[0]) + (conds[1] - uncond[0]) - 0.3 * (conds[2] - uncond[0])
     )
     torch.testing.assert_close(first, actual[0], rtol=1e-4, atol=1e-4)
-    torch.testing.assert_close(guide(uncond, conds[[0, 3, 4]], scale)[1:], actual[1:])
+    torch.testing.assert_close(apply_guidance(uncond, conds[[0, 3, 4]], scale)[1:], actual[1:])
 
 
 def test_guidance_rescale_equals_diffusers(rows):
     cond, uncond = rows
-    guided = guide(uncond, cond, torch.full((3,), 7.5))
+    guided = apply_guidance(uncond, cond, torch.full((3,), 7.5))
     expected = rescale_noise_cfg(guided, cond, guidance_rescale=0.7)
     torch.testing.assert_close(expected, rescale_guidance(guided, cond, torch.full((3,), 0.7)))
 
 
 def test_guidance_rescale_is_per_row(rows):
     cond, uncond = rows
-    guided = guide(uncond, cond, torch.full((3,), 7.5))
+    guided = apply_guidance(uncond, cond, torch.full((3,), 7.5))
     actual = rescale_guidance(guided, cond, torch.tensor([0.0, 1.0, 0.5]))
     torch.testing.assert_close(guided[0], actual[0])
     assert cond[1].std().item() == pytest.approx(actual[1].std().item(), rel=1e-4)

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.sampling.noise import NoiseSource, Variation, paste_centre, slerp
+from inference.sampling.noise import NoiseSource, SeedVariation, paste_centre, slerp
 
 SHAPE = (4, 16, 24)
 seeds = st.integers(0, 2**32 - 1)
@@ -19,36 +19,38 @@ def randn(seed, *shapes):
 def test_draws_are_those_of_one_generator_in_order(seed):
     source = NoiseSource(seed, SHAPE)
     first, second, third = randn(seed, SHAPE, SHAPE, SHAPE)
-    assert torch.equal(first, source.initial())
-    assert torch.equal(second, source.next())
-    assert torch.equal(third, source.next())
+    assert torch.equal(first, source.initial_noise())
+    assert torch.equal(second, source.fresh_noise())
+    assert torch.equal(third, source.fresh_noise())
 
 
 def test_the_initial_noise_stays_the_same_and_takes_no_draw():
     source = NoiseSource(3, SHAPE)
-    source.initial().zero_()
-    assert torch.equal(randn(3, SHAPE)[0], source.initial())
-    assert torch.equal(randn(3, SHAPE, SHAPE)[1], source.next())
+    source.initial_noise().zero_()
+    assert torch.equal(randn(3, SHAPE)[0], source.initial_noise())
+    assert torch.equal(randn(3, SHAPE, SHAPE)[1], source.fresh_noise())
 
 
 def test_the_global_generator_is_left_alone():
     before = torch.get_rng_state()
-    source = NoiseSource(3, SHAPE, variation=Variation(4, 0.5), resize_from=(8, 8), seed_delta=1)
-    source.next()
-    source.between(3.0, 1.0)
+    source = NoiseSource(
+        3, SHAPE, variation=SeedVariation(4, 0.5), resize_from=(8, 8), seed_delta=1
+    )
+    source.fresh_noise()
+    source.brownian_noise(3.0, 1.0)
     assert torch.equal(before, torch.get_rng_state())
 
 
 def test_a_seed_delta_reseeds_the_ancestral_noise_only():
     source = NoiseSource(3, SHAPE, seed_delta=31337)
-    assert torch.equal(randn(3, SHAPE)[0], source.initial())
-    assert torch.equal(randn(3 + 31337, SHAPE)[0], source.next())
+    assert torch.equal(randn(3, SHAPE)[0], source.initial_noise())
+    assert torch.equal(randn(3 + 31337, SHAPE)[0], source.fresh_noise())
 
 
 def test_a_variation_of_strength_zero_or_one_is_one_of_the_two():
     low, high = randn(3, SHAPE)[0], randn(4, SHAPE)[0]
-    none = NoiseSource(3, SHAPE, variation=Variation(4, 0.0)).initial()
-    whole = NoiseSource(3, SHAPE, variation=Variation(4, 1.0)).initial()
+    none = NoiseSource(3, SHAPE, variation=SeedVariation(4, 0.0)).initial_noise()
+    whole = NoiseSource(3, SHAPE, variation=SeedVariation(4, 1.0)).initial_noise()
     assert torch.equal(low, none)
     torch.testing.assert_close(high, whole)
 
@@ -56,7 +58,7 @@ def test_a_variation_of_strength_zero_or_one_is_one_of_the_two():
 @settings(max_examples=40, deadline=None)
 @given(st.floats(0, 1))
 def test_a_variation_keeps_unit_variance(strength):
-    noise = NoiseSource(3, (4, 48, 48), variation=Variation(4, strength)).initial()
+    noise = NoiseSource(3, (4, 48, 48), variation=SeedVariation(4, strength)).initial_noise()
     assert noise.std().item() == pytest.approx(1, abs=0.05)
 
 
@@ -74,7 +76,7 @@ def test_slerp_of_parallel_noise_is_a_straight_line():
 @pytest.mark.parametrize("small", [(8, 8), (8, 12), (16, 24)])
 def test_resized_seed_keeps_the_smaller_latents_noise_in_the_centre(small):
     patch, canvas = randn(3, (4, *small), SHAPE)
-    actual = NoiseSource(3, SHAPE, resize_from=small).initial()
+    actual = NoiseSource(3, SHAPE, resize_from=small).initial_noise()
     top, left = (16 - small[0]) // 2, (24 - small[1]) // 2
     inside = (..., slice(top, top + small[0]), slice(left, left + small[1]))
     assert torch.equal(patch, actual[inside])
@@ -84,7 +86,7 @@ def test_resized_seed_keeps_the_smaller_latents_noise_in_the_centre(small):
 
 def test_resized_seed_crops_a_larger_latent():
     (patch,) = randn(3, (4, 20, 40))
-    actual = NoiseSource(3, SHAPE, resize_from=(20, 40)).initial()
+    actual = NoiseSource(3, SHAPE, resize_from=(20, 40)).initial_noise()
     assert torch.equal(patch[:, 2:18, 8:32], actual)
 
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from inference.sampling.noise import NoiseSource, Variation
-from inference.sampling.philox import PhiloxGenerator, philox
+from inference.sampling.noise import NoiseSource, SeedVariation
+from inference.sampling.philox import PhiloxGenerator, scramble_counters
 
 #: Counter, key and result, as Random123 publishes them for philox4x32 with ten rounds.
 ANSWERS = (
@@ -31,7 +31,7 @@ def words(text):
 
 @pytest.mark.parametrize(("counter", "key", "answer"), ANSWERS)
 def test_the_published_answers(counter, key, answer):
-    assert np.array_equal(words(answer), philox(words(counter), words(key)))
+    assert np.array_equal(words(answer), scramble_counters(words(counter), words(key)))
 
 
 def test_the_numbers_of_a_card():
@@ -62,7 +62,7 @@ def test_a_row_draws_all_its_noise_from_the_chosen_generator():
     source = NoiseSource(5, (4, 8, 8), rng="NV")
     generator = PhiloxGenerator(5)
 
-    assert torch.equal(generator.randn((4, 8, 8)), source.initial())
-    assert torch.equal(generator.randn((4, 8, 8)), source.next())
-    varied = NoiseSource(5, (4, 8, 8), rng="NV", variation=Variation(9, 1.0)).initial()
+    assert torch.equal(generator.randn((4, 8, 8)), source.initial_noise())
+    assert torch.equal(generator.randn((4, 8, 8)), source.fresh_noise())
+    varied = NoiseSource(5, (4, 8, 8), rng="NV", variation=SeedVariation(9, 1.0)).initial_noise()
     assert torch.allclose(PhiloxGenerator(9).randn((4, 8, 8)), varied, atol=1e-5)

@@ -1,7 +1,7 @@
 from inference.jobs.names import TWO_CALL_SAMPLERS
-from inference.sampling.traits import TRAITS
+from inference.sampling.traits import SAMPLER_TRAITS
 
 
 def test_prices_count_the_calls_that_samplers_make():
-    twice = {name for name, traits in TRAITS.items() if traits.calls(20) > 30}
+    twice = {name for name, traits in SAMPLER_TRAITS.items() if traits.network_calls(20) > 30}
     assert set(TWO_CALL_SAMPLERS) == twice

@@ -7,11 +7,11 @@ import torch
 
 from inference.jobs import names as jobs
 from inference.sampling.noise import NoiseSource
-from inference.sampling.registry import SAMPLERS, SCHEDULES, names
+from inference.sampling.registry import SAMPLER_SPECS, SCHEDULE_FUNCTIONS, sampler_names
 from inference.sampling.starts import from_latent, from_noise
-from inference.sampling.steps import plan
+from inference.sampling.steps import plan_noise_levels
 from inference.sampling.table import NoiseTable
-from inference.sampling.traits import TRAITS
+from inference.sampling.traits import SAMPLER_TRAITS
 
 SHAPE = (4, 4, 4)
 TABLE = NoiseTable.from_config({})
@@ -19,7 +19,9 @@ TABLE = NoiseTable.from_config({})
 
 def row(sampler, layout, seed):
     noise = NoiseSource(seed, SHAPE)
-    return SAMPLERS[sampler].run(from_noise(layout, noise.initial()), layout.sigmas, noise)
+    return SAMPLER_SPECS[sampler].run(
+        from_noise(layout, noise.initial_noise()), layout.sigmas, noise
+    )
 
 
 def finish(coroutine, denoise):
@@ -34,47 +36,49 @@ def finish(coroutine, denoise):
         return stop.value, count
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", SAMPLER_SPECS)
 def test_every_sampler_on_every_schedule(gaussian, table, sampler):
-    for schedule, steps in itertools.product(SCHEDULES, (1, 2, 3, 20)):
-        layout = plan(sampler, schedule, steps, None, table)
+    for schedule, steps in itertools.product(SCHEDULE_FUNCTIONS, (1, 2, 3, 20)):
+        layout = plan_noise_levels(sampler, schedule, steps, None, table)
         result, count = finish(row(sampler, layout, seed=steps), gaussian.denoise)
         assert torch.isfinite(result).all(), (schedule, steps)
         assert result.abs().max() < 30, (schedule, steps)
-        assert layout.calls == count, (schedule, steps)
+        assert layout.network_calls == count, (schedule, steps)
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", SAMPLER_SPECS)
 def test_zero_terminal_snr_stays_finite(gaussian, sampler):
     table = NoiseTable.from_config({"rescale_betas_zero_snr": True})
     for schedule, steps in itertools.product(("Uniform", "Karras"), (1, 2, 20)):
-        layout = plan(sampler, schedule, steps, None, table)
+        layout = plan_noise_levels(sampler, schedule, steps, None, table)
         result, _ = finish(row(sampler, layout, seed=steps), gaussian.denoise)
         assert torch.isfinite(result).all(), (schedule, steps)
 
 
 @pytest.mark.parametrize("exact", [True, False])
 @pytest.mark.parametrize("strength", [0.0, 0.02, 0.5, 1.0])
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", SAMPLER_SPECS)
 def test_every_sampler_at_every_strength(gaussian, sampler, strength, exact):
     latent = torch.full(SHAPE, gaussian.mean)
     for steps in (1, 3, 20):
-        layout = plan(sampler, "Automatic", steps, strength, TABLE, exact)
+        layout = plan_noise_levels(sampler, "Automatic", steps, strength, TABLE, exact)
         noise = NoiseSource(steps, SHAPE)
-        start = from_latent(layout, latent, noise.initial())
-        if layout.steps == 0:
+        start = from_latent(layout, latent, noise.initial_noise())
+        if layout.step_count == 0:
             assert torch.equal(latent, start)
             continue
-        result, count = finish(SAMPLERS[sampler].run(start, layout.sigmas, noise), gaussian.denoise)
+        result, count = finish(
+            SAMPLER_SPECS[sampler].run(start, layout.sigmas, noise), gaussian.denoise
+        )
         assert torch.isfinite(result).all()
-        assert layout.calls == count
+        assert layout.network_calls == count
         if strength == 0.02 and exact and sampler != "LCM":  # which noises anew at every step
             assert (result - latent).abs().max() < 1.0
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", SAMPLER_SPECS)
 def test_a_seed_gives_one_picture(gaussian, sampler):
-    layout = plan(sampler, "Automatic", 12, None, TABLE)
+    layout = plan_noise_levels(sampler, "Automatic", 12, None, TABLE)
     first, second, other = (
         finish(row(sampler, layout, seed), gaussian.denoise)[0] for seed in (7, 7, 8)
     )
@@ -82,21 +86,28 @@ def test_a_seed_gives_one_picture(gaussian, sampler):
     assert not torch.equal(first, other)
 
 
-@pytest.mark.parametrize("sampler", [name for name in SAMPLERS if SAMPLERS[name].uses_noise])
+@pytest.mark.parametrize(
+    "sampler", [name for name in SAMPLER_SPECS if SAMPLER_SPECS[name].uses_noise]
+)
 def test_fresh_noise_reaches_the_picture(tiny_network, sampler):
-    layout = plan(sampler, "Automatic", 24, None, TABLE)
+    layout = plan_noise_levels(sampler, "Automatic", 24, None, TABLE)
     latents = []
     for seed in (1, 2):
         noise = NoiseSource(seed, SHAPE)
         start = torch.full(SHAPE, layout.sigmas[0])
-        latents.append(finish(SAMPLERS[sampler].run(start, layout.sigmas, noise), tiny_network)[0])
+        latents.append(
+            finish(SAMPLER_SPECS[sampler].run(start, layout.sigmas, noise), tiny_network)[0]
+        )
     assert not torch.equal(*latents)
 
 
 def test_rows_of_all_samplers_interleaved_equal_each_alone(tiny_network):
-    layouts = {name: plan(name, "Automatic", 5 + i, None, TABLE) for i, name in enumerate(SAMPLERS)}
-    alone = {name: finish(row(name, layouts[name], 3), tiny_network)[0] for name in SAMPLERS}
-    rows = {name: row(name, layouts[name], 3) for name in SAMPLERS}
+    layouts = {
+        name: plan_noise_levels(name, "Automatic", 5 + i, None, TABLE)
+        for i, name in enumerate(SAMPLER_SPECS)
+    }
+    alone = {name: finish(row(name, layouts[name], 3), tiny_network)[0] for name in SAMPLER_SPECS}
+    rows = {name: row(name, layouts[name], 3) for name in SAMPLER_SPECS}
     waiting = {name: next(coroutine) for name, coroutine in rows.items()}
     done = {}
     while waiting:
@@ -107,17 +118,17 @@ def test_rows_of_all_samplers_interleaved_equal_each_alone(tiny_network):
                 done[name] = stop.value
                 del waiting[name]
     assert alone.keys() == done.keys()
-    for name in SAMPLERS:
+    for name in SAMPLER_SPECS:
         assert torch.equal(alone[name], done[name])
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", SAMPLER_SPECS)
 def test_a_sampler_leaves_what_it_was_given(gaussian, sampler):
-    layout = plan(sampler, "Automatic", 6, None, TABLE)
+    layout = plan_noise_levels(sampler, "Automatic", 6, None, TABLE)
     noise = NoiseSource(1, SHAPE)
-    start = from_noise(layout, noise.initial())
+    start = from_noise(layout, noise.initial_noise())
     kept = start.clone()
-    coroutine = SAMPLERS[sampler].run(start, layout.sigmas, noise)
+    coroutine = SAMPLER_SPECS[sampler].run(start, layout.sigmas, noise)
     x, sigma = next(coroutine)
     try:
         while True:
@@ -132,21 +143,23 @@ def test_a_sampler_leaves_what_it_was_given(gaussian, sampler):
 
 
 def test_every_sampler_has_its_facts():
-    assert tuple(TRAITS) == names()
+    assert tuple(SAMPLER_TRAITS) == sampler_names()
 
 
 def test_jobs_may_ask_for_exactly_these():
-    assert jobs.SAMPLERS == names()
-    assert jobs.SCHEDULES == tuple(SCHEDULES)
+    assert jobs.SAMPLER_NAMES == sampler_names()
+    assert jobs.SCHEDULE_NAMES == tuple(SCHEDULE_FUNCTIONS)
 
 
 def test_a_spec_carries_its_own_name():
-    assert {name: spec.name for name, spec in SAMPLERS.items()} == {name: name for name in names()}
+    assert {name: spec.name for name, spec in SAMPLER_SPECS.items()} == {
+        name: name for name in sampler_names()
+    }
 
 
 def test_pricing_loads_no_torch():
     code = (
-        "import sys; from inference.sampling.steps import calls;"
-        "assert calls(20, 0.5, True, 'Heun') == 39; assert 'torch' not in sys.modules"
+        "import sys; from inference.sampling.steps import count_network_calls;"
+        "assert count_network_calls(20, 0.5, True, 'Heun') == 39; assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -8,7 +8,7 @@ from diffusers import EulerDiscreteScheduler
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from inference.sampling.schedules import SCHEDULES, ddim_timesteps, sigmas
+from inference.sampling.schedules import SCHEDULE_FUNCTIONS, ddim_timesteps, schedule_sigmas
 from inference.sampling.table import NoiseTable
 
 # Diffusers 0.42 turns tensors to arrays in a way that numpy 2 warns of.
@@ -19,27 +19,27 @@ TABLE = NoiseTable.from_config({})
 ZERO_SNR = NoiseTable.from_config({"rescale_betas_zero_snr": True})
 
 
-@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize("name", SCHEDULE_FUNCTIONS)
 @pytest.mark.parametrize("table", [TABLE, ZERO_SNR], ids=["sd", "zero-snr"])
 @settings(max_examples=8, deadline=None)
 @example(steps=1000)
 @given(steps=st.integers(1, 300))
 def test_every_schedule_falls_to_zero_in_as_many_steps_as_asked(name, table, steps):
-    levels = sigmas(name, steps, table)
+    levels = schedule_sigmas(name, steps, table)
     assert steps + 1 == len(levels)
     assert levels[-1] == 0
     assert all(high > low for high, low in pairwise(levels))
 
 
-@pytest.mark.parametrize("name", sorted(set(SCHEDULES) - {"DDIM", "Align Your Steps"}))
+@pytest.mark.parametrize("name", sorted(set(SCHEDULE_FUNCTIONS) - {"DDIM", "Align Your Steps"}))
 @pytest.mark.parametrize("steps", [1, 2, 20, 150])
 def test_schedules_start_at_the_highest_trained_level(name, steps):
-    assert TABLE.sigma_max == pytest.approx(sigmas(name, steps, TABLE)[0])
+    assert TABLE.sigma_max == pytest.approx(schedule_sigmas(name, steps, TABLE)[0])
 
 
 @pytest.mark.parametrize("name", ["Uniform", "Karras", "Exponential", "Normal", "Beta"])
 def test_some_schedules_end_at_the_lowest_trained_level(name):
-    assert TABLE.sigma_min == pytest.approx(sigmas(name, 10, TABLE)[-2])
+    assert TABLE.sigma_min == pytest.approx(schedule_sigmas(name, 10, TABLE)[-2])
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_some_schedules_end_at_the_lowest_trained_level(name):
 def test_equals_diffusers_where_both_have_the_schedule(name, options, steps):
     scheduler = EulerDiscreteScheduler(**SD, **options)
     scheduler.set_timesteps(steps)
-    actual = torch.tensor(sigmas(name, steps, TABLE))
+    actual = torch.tensor(schedule_sigmas(name, steps, TABLE))
     torch.testing.assert_close(scheduler.sigmas, actual, rtol=2e-4, atol=1e-5)
 
 
@@ -73,11 +73,11 @@ def test_equals_diffusers_where_both_have_the_schedule(name, options, steps):
     ],
 )
 def test_three_steps(name, expected):
-    assert expected == pytest.approx(list(sigmas(name, 3, TABLE)), rel=1e-4)
+    assert expected == pytest.approx(list(schedule_sigmas(name, 3, TABLE)), rel=1e-4)
 
 
 def test_kl_optimal_is_even_in_the_arctangent():
-    angles = [math.atan(level) for level in sigmas("KL Optimal", 8, TABLE)[:-1]]
+    angles = [math.atan(level) for level in schedule_sigmas("KL Optimal", 8, TABLE)[:-1]]
     gaps = [high - low for high, low in pairwise(angles)]
     whole = math.atan(TABLE.sigma_max) - math.atan(TABLE.sigma_min)
     assert [whole / 8] * 7 == pytest.approx(gaps)
@@ -86,14 +86,14 @@ def test_kl_optimal_is_even_in_the_arctangent():
 @pytest.mark.parametrize(("family", "second"), [("sd", 6.475), ("sdxl", 6.315)])
 def test_align_your_steps_keeps_the_published_levels(family, second):
     table = NoiseTable(TABLE.sigmas, family)
-    levels = sigmas("Align Your Steps", 11, table)
+    levels = schedule_sigmas("Align Your Steps", 11, table)
     assert [14.615, second, 0.029, 0.0] == pytest.approx([*levels[:2], *levels[-2:]])
 
 
 def test_align_your_steps_interpolates_in_log_sigma():
-    known = np.log(sigmas("Align Your Steps", 11, TABLE)[:-1])
+    known = np.log(schedule_sigmas("Align Your Steps", 11, TABLE)[:-1])
     expected = np.exp(np.interp(np.linspace(0, 10, 25), np.arange(11), known))
-    assert list(expected) == pytest.approx(sigmas("Align Your Steps", 25, TABLE)[:-1])
+    assert list(expected) == pytest.approx(schedule_sigmas("Align Your Steps", 25, TABLE)[:-1])
 
 
 @pytest.mark.parametrize(
@@ -112,9 +112,9 @@ def test_ddim_timesteps_of_more_steps_than_training_share_it():
 
 def test_an_unknown_schedule_names_the_known_ones():
     with pytest.raises(ValueError, match=r"no schedule 'Caras'.*Karras"):
-        sigmas("Caras", 10, TABLE)
+        schedule_sigmas("Caras", 10, TABLE)
 
 
 def test_a_schedule_needs_a_step():
     with pytest.raises(ValueError, match="one step or more, not 0"):
-        sigmas("Karras", 0, TABLE)
+        schedule_sigmas("Karras", 0, TABLE)

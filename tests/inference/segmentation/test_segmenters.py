@@ -19,8 +19,8 @@ from transformers import (
 
 from inference.models.errors import CorruptWeights, MissingWeights
 from inference.segmentation import files
-from inference.segmentation.segmenters import Segmenters
-from inference.segmentation.subject import cut
+from inference.segmentation.segmenters import ImageSegmenter
+from inference.segmentation.subject import mask_from_certainty
 from tests.doubles.describers import EYE, SIDE, SQUARE, TOWER
 
 SAMPLES = Path(__file__).parents[3] / "bot" / "samples"
@@ -44,10 +44,10 @@ def disc(size=(300, 200), middle=(90, 100), radius=50) -> tuple[Image.Image, np.
 
 @needs_subject
 def test_what_stands_out_is_the_subject(tmp_path):
-    picture, inside = disc()
-    (mask,) = Segmenters(tmp_path).find("subject", [picture])
+    image, inside = disc()
+    (mask,) = ImageSegmenter(tmp_path).segment_images("subject", [image])
     found = np.asarray(mask) == 255
-    assert picture.size == mask.size
+    assert image.size == mask.size
     assert (found & inside).sum() / (found | inside).sum() > 0.9
 
 
@@ -55,17 +55,17 @@ def test_what_stands_out_is_the_subject(tmp_path):
 def test_several_pictures_at_once(tmp_path):
     first, _ = disc()
     second, _ = disc(size=(120, 320), middle=(60, 220), radius=40)
-    masks = Segmenters(tmp_path).find("subject", [first, second])
+    masks = ImageSegmenter(tmp_path).segment_images("subject", [first, second])
     assert [first.size, second.size] == [mask.size for mask in masks]
 
 
 @needs_faces
 def test_a_face_is_marked_where_it_is(tmp_path):
     with Image.open(SAMPLES / "astronaut.jpg") as photo:
-        picture = photo.convert("RGB").resize((256, 256))
+        image = photo.convert("RGB").resize((256, 256))
     wide = Image.new("RGB", (700, 256), "grey")
-    wide.paste(picture, (444, 0))
-    here, there = Segmenters(tmp_path).find("face", [picture, wide])
+    wide.paste(image, (444, 0))
+    here, there = ImageSegmenter(tmp_path).segment_images("face", [image, wide])
     left, top, right, bottom = here.getbbox()
     assert 75 < left < 95
     assert 20 < top < 35
@@ -76,9 +76,9 @@ def test_a_face_is_marked_where_it_is(tmp_path):
 
 @needs_faces
 def test_a_plain_picture_has_no_face(tmp_path):
-    picture, _ = disc()
+    image, _ = disc()
     tiny = Image.new("RGB", (8, 8), "white")
-    assert [None, None] == Segmenters(tmp_path).find("face", [picture, tiny])
+    assert [None, None] == ImageSegmenter(tmp_path).segment_images("face", [image, tiny])
 
 
 def clipseg(folder: Path) -> None:
@@ -108,31 +108,31 @@ def clipseg(folder: Path) -> None:
     with torch.random.fork_rng():
         torch.manual_seed(1)
         CLIPSegForImageSegmentation(config).save_pretrained(folder)
-    pictures = ViTImageProcessor(size=SQUARE)
-    CLIPSegProcessor(image_processor=pictures, tokenizer=words).save_pretrained(folder)
+    images = ViTImageProcessor(size=SQUARE)
+    CLIPSegProcessor(image_processor=images, tokenizer=words).save_pretrained(folder)
 
 
 def test_words_are_asked_of_the_hosts_clipseg(tmp_path):
     clipseg(tmp_path / "clipseg")
-    segmenters = Segmenters(tmp_path)
-    picture, _ = disc(size=(4 * SIDE, 3 * SIDE), middle=(20, 20), radius=10)
-    (mask,) = segmenters.find("the hat", [picture])
-    assert (picture.size, "L") == (mask.size, mask.mode)
+    segmenters = ImageSegmenter(tmp_path)
+    image, _ = disc(size=(4 * SIDE, 3 * SIDE), middle=(20, 20), radius=10)
+    (mask,) = segmenters.segment_images("the hat", [image])
+    assert (image.size, "L") == (mask.size, mask.mode)
     assert set(np.unique(mask)) <= {0, 255}
-    (again,) = segmenters.find("the hat", [picture])
+    (again,) = segmenters.segment_images("the hat", [image])
     assert again.tobytes() == mask.tobytes()
 
 
 def test_without_a_clipseg_it_is_said(tmp_path):
     with pytest.raises(MissingWeights, match="CLIPSeg folder"):
-        Segmenters(tmp_path).find("the hat", [disc()[0]])
+        ImageSegmenter(tmp_path).segment_images("the hat", [disc()[0]])
 
 
 @pytest.mark.parametrize("what", ["subject", "face"])
 def test_without_the_extra_it_is_said(tmp_path, monkeypatch, what):
     monkeypatch.setattr(files, "find_spec", lambda name: None)
     with pytest.raises(MissingWeights, match=r"easel\[masks\]"):
-        Segmenters(tmp_path).find(what, [disc()[0]])
+        ImageSegmenter(tmp_path).segment_images(what, [disc()[0]])
 
 
 @pytest.mark.skipif(not has(), reason="the extra `masks` is not installed")
@@ -141,11 +141,11 @@ def test_a_damaged_network_is_told_from_a_missing_one(tmp_path):
     own.mkdir()
     (own / "u2netp.onnx").write_bytes(b"no network")
     with pytest.raises(CorruptWeights, match=r"u2netp\.onnx"):
-        Segmenters(tmp_path).find("subject", [disc()[0]])
+        ImageSegmenter(tmp_path).segment_images("subject", [disc()[0]])
 
 
 def test_what_a_network_is_sure_of_is_cut_at_half_of_its_certainty():
     certainty = np.float32([[0.8, 0.5], [0.3, 0.0]])
-    assert cut(certainty, (2, 2), 0.5).tobytes() == bytes([255, 255, 0, 0])
-    assert cut(certainty, (2, 2), 0.9) is None
-    assert cut(np.full((2, 2), np.nan), (2, 2), 0.5) is None
+    assert mask_from_certainty(certainty, (2, 2), 0.5).tobytes() == bytes([255, 255, 0, 0])
+    assert mask_from_certainty(certainty, (2, 2), 0.9) is None
+    assert mask_from_certainty(np.full((2, 2), np.nan), (2, 2), 0.5) is None

@@ -1,6 +1,6 @@
 """A worker process without torch: it speaks the wire and does what a test tells it by files.
 
-Run by `LocalService(command=…)`. What it is comes as the model's name in its configuration; what
+Run by `LocalWorkerPool(command=…)`. What it is comes as the model's name in its configuration; what
 becomes of a job comes as a file `JOB.finish` or `JOB.fail` in its outbox. One that is `eager` or
 `refusing` does or refuses every job at once.
 """
@@ -16,16 +16,16 @@ import time
 from pathlib import Path
 
 from inference import wire
-from inference.commands import Cancel, Configure, Stop, Submit
+from inference.commands import CancelJob, ConfigureWorker, StopWorker, SubmitJob
 from inference.events import (
-    Dropped,
-    Failed,
-    Finished,
+    JobCancelled,
+    JobFailed,
+    JobFinished,
+    JobProgress,
     ModelInfo,
-    Picture,
-    Progress,
-    Ready,
-    Troubled,
+    OutputFile,
+    StartFailed,
+    WorkerReady,
 )
 
 LOOK = 0.005  # seconds
@@ -35,27 +35,27 @@ STEP = 0.01  # seconds that a step of an unhurried one takes
 class Child:
     """One life."""
 
-    def __init__(self, config: Configure) -> None:
+    def __init__(self, config: ConfigureWorker) -> None:
         self.nature = config.config.model
         self.outbox = Path(config.config.outbox)
         self.outbox.mkdir(parents=True, exist_ok=True)
-        self.held: dict[str, Submit] = {}
+        self.held: dict[str, SubmitJob] = {}
         self.lock = threading.Lock()
 
     def say(self, event: wire.Message) -> None:
         with self.lock:
-            wire.write(sys.stdout.buffer, event)
+            wire.write_message(sys.stdout.buffer, event)
 
     def begin(self) -> None:
         """Be what the configuration says."""
         if self.nature == "troubled":
-            self.say(Troubled(reason="There is no such checkpoint."))
+            self.say(StartFailed(reason="There is no such checkpoint."))
             sys.exit(3)
         if self.nature == "noisy":
             sys.stdout.buffer.write(b"Loading pipeline components...")
             sys.stdout.buffer.flush()
         if self.nature == "talks back":
-            self.say(Stop())
+            self.say(StopWorker())
         if self.nature == "talkative":
             sys.stderr.write(f"Loading with {os.environ.get('SAID', '')}\n")
             line = {"level": "ERROR", "logger": "inference.x", "event": "It broke.", "job": "a"}
@@ -74,7 +74,9 @@ class Child:
             return
         model = ModelInfo(name="child", kind="diffusion", size=64)
         self.say(
-            Ready(device="cpu", dtype="none", models=(model,), notes=tuple(sorted(os.environ)))
+            WorkerReady(
+                device="cpu", dtype="none", models=(model,), notes=tuple(sorted(os.environ))
+            )
         )
         threading.Thread(target=self.watch, daemon=True).start()
 
@@ -90,59 +92,64 @@ class Child:
         if job is None:
             return
         if deed == ".finish":
-            self.say(Progress(job_id=job_id, attempt=job.attempt, step=1, steps=1))
-            self.say(Finished(job_id=job_id, attempt=job.attempt, pictures=(), text="done"))
+            self.say(JobProgress(job_id=job_id, attempt=job.attempt, step=1, steps=1))
+            self.say(JobFinished(job_id=job_id, attempt=job.attempt, images=(), text="done"))
         elif deed == ".fail":
-            self.say(Failed(job_id=job_id, attempt=job.attempt, reason="no", fault="input"))
+            self.say(JobFailed(job_id=job_id, attempt=job.attempt, reason="no", error_kind="input"))
 
-    def paint(self, job: Submit) -> None:
+    def paint(self, job: SubmitJob) -> None:
         """Answer with the picture that came in, after two steps."""
         for step in (1, 2):
-            self.say(Progress(job_id=job.job_id, attempt=job.attempt, step=step, steps=2))
+            self.say(JobProgress(job_id=job.job_id, attempt=job.attempt, step=step, steps=2))
         path = self.outbox / f"tmp-{job.job_id}.png"
         path.write_bytes(Path(job.inputs["image"]).read_bytes())
-        picture = Picture(path=str(path), width=32, height=24, media_type="image/png", seed=7)
+        image = OutputFile(path=str(path), width=32, height=24, media_type="image/png", seed=7)
         self.say(
-            Finished(
+            JobFinished(
                 job_id=job.job_id,
                 attempt=job.attempt,
-                pictures=(picture,),
+                images=(image,),
                 notes=("as it was",),
                 seconds=0.5,
             )
         )
 
-    def step(self, job: Submit) -> None:
+    def step(self, job: SubmitJob) -> None:
         """Take as many steps as asked, in no hurry, and answer with what came in."""
         steps = int(job.params["steps"])
         for step in range(1, steps + 1):
             time.sleep(STEP)
             if job.job_id not in self.held:
                 return
-            self.say(Progress(job_id=job.job_id, attempt=job.attempt, step=step, steps=steps))
+            self.say(JobProgress(job_id=job.job_id, attempt=job.attempt, step=step, steps=steps))
         self.held.pop(job.job_id, None)
         self.paint(job)
 
     def work(self) -> None:
         """Take commands until told to stop."""
         while True:
-            match wire.read(sys.stdin.buffer):
-                case Submit() as job if self.nature == "eager":
+            match wire.read_message(sys.stdin.buffer):
+                case SubmitJob() as job if self.nature == "eager":
                     self.paint(job)
-                case Submit() as job if self.nature == "unhurried":
+                case SubmitJob() as job if self.nature == "unhurried":
                     self.held[job.job_id] = job
                     threading.Thread(target=self.step, args=(job,), daemon=True).start()
-                case Submit() as job if self.nature == "refusing":
+                case SubmitJob() as job if self.nature == "refusing":
                     reason = "The picture is too dark."
                     self.say(
-                        Failed(job_id=job.job_id, attempt=job.attempt, reason=reason, fault="input")
+                        JobFailed(
+                            job_id=job.job_id,
+                            attempt=job.attempt,
+                            reason=reason,
+                            error_kind="input",
+                        )
                     )
-                case Submit() as job:
+                case SubmitJob() as job:
                     self.held[job.job_id] = job
-                case Cancel(job_id=job_id, attempt=attempt):
+                case CancelJob(job_id=job_id, attempt=attempt):
                     if self.held.pop(job_id, None):
-                        self.say(Dropped(job_id=job_id, attempt=attempt))
-                case Stop(drain=drain) if self.nature != "stubborn":
+                        self.say(JobCancelled(job_id=job_id, attempt=attempt))
+                case StopWorker(drain=drain) if self.nature != "stubborn":
                     (self.outbox / "stopped").write_text("drained" if drain else "at once")
                     return
                 case None if self.nature != "stubborn":
@@ -154,8 +161,8 @@ class Child:
 
 
 def main() -> None:
-    first = wire.read(sys.stdin.buffer)
-    assert isinstance(first, Configure)
+    first = wire.read_message(sys.stdin.buffer)
+    assert isinstance(first, ConfigureWorker)
     child = Child(first)
     child.begin()
     child.work()

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from inference.commands import Submit
+from inference.commands import SubmitJob
 from inference.config import EngineConfig
-from inference.events import Event, Ready
-from inference.service import LocalService, Service
+from inference.events import Event, WorkerReady
+from inference.service import LocalWorkerPool, WorkerPool
 from tests.doubles.service import ScriptedService
 
 COMMAND = (sys.executable, str(Path(__file__).with_name("child.py")))
@@ -19,14 +19,14 @@ PATIENCE = 60.0  # seconds
 CAPACITY = 2
 
 
-def submission(job_id: str = "a", attempt: int = 1) -> Submit:
-    return Submit(job_id=job_id, attempt=attempt, kind="img2img", params={"steps": 1})
+def submission(job_id: str = "a", attempt: int = 1) -> SubmitJob:
+    return SubmitJob(job_id=job_id, attempt=attempt, kind="img2img", params={"steps": 1})
 
 
 class Stage:
     """A service and the ways to let things happen behind it, whichever service it is."""
 
-    def __init__(self, service: Service, outbox: Path) -> None:
+    def __init__(self, service: WorkerPool, outbox: Path) -> None:
         self.service = service
         self._outbox = outbox
 
@@ -34,7 +34,7 @@ class Stage:
         """Wait for the next event that is not a worker's greeting."""
         while True:
             worker, event = await asyncio.wait_for(self.service.next_event(), PATIENCE)
-            if not isinstance(event, Ready):
+            if not isinstance(event, WorkerReady):
                 return worker, event
 
     async def free(self) -> str:
@@ -44,7 +44,7 @@ class Stage:
     def finish(self, job_id: str) -> None:
         if isinstance(self.service, ScriptedService):
             self.service.progress(1, 1, job_id)
-            self.service.finish(job_id, pictures=0, text="done")
+            self.service.finish(job_id, images=0, text="done")
         else:
             (self._outbox / f"{job_id}.finish").touch()
 
@@ -70,16 +70,16 @@ async def until(look: Callable[[], str | None]) -> str:
 
 
 @pytest.fixture
-def make_service(tmp_path, monkeypatch) -> Callable[..., LocalService]:
+def make_service(tmp_path, monkeypatch) -> Callable[..., LocalWorkerPool]:
     """Make services whose workers are scripted children of the given natures."""
-    monkeypatch.setattr("inference.service.breaker.BACKOFF", (0.01,))
+    monkeypatch.setattr("inference.service.breaker.RESTART_DELAYS_SECONDS", (0.01,))
 
-    def make(*natures: str, command: tuple[str, ...] = COMMAND, **more: float) -> LocalService:
+    def make(*natures: str, command: tuple[str, ...] = COMMAND, **more: float) -> LocalWorkerPool:
         configs = tuple(
             EngineConfig(model=nature, outbox=str(tmp_path), max_jobs=CAPACITY)
             for nature in natures
         )
-        return LocalService(configs, command=command, **{"grace": 5.0, **more})
+        return LocalWorkerPool(configs, command=command, **{"grace_seconds": 5.0, **more})
 
     return make
 
@@ -90,5 +90,5 @@ async def stage(request, tmp_path, make_service) -> AsyncIterator[Stage]:
     if request.param == "scripted":
         yield Stage(ScriptedService(tmp_path, capacity=CAPACITY), tmp_path)
         return
-    async with make_service("good", grace=0) as service:
+    async with make_service("good", grace_seconds=0) as service:
         yield Stage(service, tmp_path)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from inference.errors import NoWorker
-from inference.events import Dropped, Failed, Finished, Progress, WorkerLost
+from inference.events import JobCancelled, JobFailed, JobFinished, JobProgress, WorkerLost
 from tests.inference.service.conftest import submission
 
 
 async def test_a_ready_worker_is_named_and_described(stage):
     worker = await stage.free()
 
-    (status,) = stage.service.workers
+    (status,) = stage.service.worker_statuses
     assert (worker, True, 0, 2) == (status.name, status.ready, status.held, status.capacity)
     assert status.models
     assert "" == status.trouble
@@ -20,35 +20,35 @@ async def test_a_ready_worker_is_named_and_described(stage):
 
 async def test_a_job_is_held_until_its_end(stage):
     worker = await stage.free()
-    await stage.service.submit(worker, submission("a", attempt=3))
-    assert 1 == stage.service.workers[0].held
+    await stage.service.submit_job(worker, submission("a", attempt=3))
+    assert 1 == stage.service.worker_statuses[0].held
 
     stage.finish("a")
     first, second = await stage.event(), await stage.event()
 
-    assert (worker, Progress(job_id="a", attempt=3, step=1, steps=1)) == first
+    assert (worker, JobProgress(job_id="a", attempt=3, step=1, steps=1)) == first
     name, finished = second
-    assert isinstance(finished, Finished)
+    assert isinstance(finished, JobFinished)
     assert (worker, "a", 3, "done") == (name, finished.job_id, finished.attempt, finished.text)
-    assert 0 == stage.service.workers[0].held
+    assert 0 == stage.service.worker_statuses[0].held
 
 
 async def test_a_failed_job_frees_its_place(stage):
     worker = await stage.free()
-    await stage.service.submit(worker, submission())
+    await stage.service.submit_job(worker, submission())
 
     stage.fail("a")
 
-    assert (worker, Failed(job_id="a", attempt=1, reason="no", fault="input")) == (
+    assert (worker, JobFailed(job_id="a", attempt=1, reason="no", error_kind="input")) == (
         await stage.event()
     )
-    assert 0 == stage.service.workers[0].held
+    assert 0 == stage.service.worker_statuses[0].held
 
 
 async def test_a_full_worker_is_not_free(stage):
     worker = await stage.free()
-    await stage.service.submit(worker, submission("a"))
-    await stage.service.submit(worker, submission("b"))
+    await stage.service.submit_job(worker, submission("a"))
+    await stage.service.submit_job(worker, submission("b"))
 
     assert stage.service.free_worker() is None
     stage.fail("b")
@@ -58,38 +58,38 @@ async def test_a_full_worker_is_not_free(stage):
 
 async def test_a_cancelled_job_is_dropped(stage):
     worker = await stage.free()
-    await stage.service.submit(worker, submission())
+    await stage.service.submit_job(worker, submission())
 
-    await stage.service.cancel(worker, "a", 1)
+    await stage.service.cancel_job(worker, "a", 1)
 
-    assert (worker, Dropped(job_id="a", attempt=1)) == await stage.event()
-    assert 0 == stage.service.workers[0].held
+    assert (worker, JobCancelled(job_id="a", attempt=1)) == await stage.event()
+    assert 0 == stage.service.worker_statuses[0].held
 
 
 async def test_cancelling_what_is_not_there_says_nothing(stage):
     worker = await stage.free()
 
-    await stage.service.cancel(worker, "unknown", 1)
-    await stage.service.cancel("long gone", "unknown", 1)
-    await stage.service.submit(worker, submission())
+    await stage.service.cancel_job(worker, "unknown", 1)
+    await stage.service.cancel_job("long gone", "unknown", 1)
+    await stage.service.submit_job(worker, submission())
     stage.fail("a")
 
-    assert isinstance((await stage.event())[1], Failed)
+    assert isinstance((await stage.event())[1], JobFailed)
 
 
 async def test_a_worker_that_is_not_there_takes_no_job(stage):
     await stage.free()
 
     with pytest.raises(NoWorker):
-        await stage.service.submit("long gone", submission())
+        await stage.service.submit_job("long gone", submission())
 
 
 async def test_a_worker_that_is_killed_is_lost_with_its_jobs_and_replaced(stage):
     worker = await stage.free()
-    await stage.service.submit(worker, submission("a"))
+    await stage.service.submit_job(worker, submission("a"))
 
-    await stage.service.kill("long gone")
-    await stage.service.kill(worker)
+    await stage.service.kill_worker("long gone")
+    await stage.service.kill_worker(worker)
     name, lost = await stage.event()
 
     assert isinstance(lost, WorkerLost)
@@ -99,8 +99,8 @@ async def test_a_worker_that_is_killed_is_lost_with_its_jobs_and_replaced(stage)
 
 async def test_a_lost_worker_names_its_jobs_and_another_takes_its_place(stage):
     worker = await stage.free()
-    await stage.service.submit(worker, submission("a"))
-    await stage.service.submit(worker, submission("b", attempt=2))
+    await stage.service.submit_job(worker, submission("a"))
+    await stage.service.submit_job(worker, submission("b", attempt=2))
 
     stage.kill()
     name, lost = await stage.event()
@@ -109,6 +109,6 @@ async def test_a_lost_worker_names_its_jobs_and_another_takes_its_place(stage):
     assert (worker, worker, (("a", 1), ("b", 2))) == (name, lost.worker, lost.jobs)
     other = await stage.free()
     assert other != worker
-    assert 0 == stage.service.workers[0].held
+    assert 0 == stage.service.worker_statuses[0].held
     with pytest.raises(NoWorker):
-        await stage.service.submit(worker, submission())
+        await stage.service.submit_job(worker, submission())

@@ -9,11 +9,11 @@ import pytest
 from PIL import Image
 
 from inference import wire
-from inference.commands import Submit
+from inference.commands import SubmitJob
 from inference.config import EngineConfig
-from inference.events import PartFinished, Progress
-from inference.jobs import Img2Img
-from inference.worker.pipes import Outlet
+from inference.events import JobProgress, PartFinished
+from inference.jobs import Img2ImgJob
+from inference.worker.pipes import EventSender
 from inference.worker.worker import Worker
 
 
@@ -24,23 +24,23 @@ class Desk:
         self.inlet, commands = (os.fdopen(end, mode) for end, mode in _pipe())
         self.commands = commands
         self.events, self._outlet = (os.fdopen(end, mode) for end, mode in _pipe())
-        self.worker = Worker.open(config, Outlet(self._outlet))
+        self.worker = Worker.open(config, EventSender(self._outlet))
         self.code: int | None = None
         self.thread = threading.Thread(target=self._work, name="worker")
         self.thread.start()
 
     def _work(self) -> None:
-        self.code = self.worker.work(self.inlet)
+        self.code = self.worker.process_commands(self.inlet)
 
     def tell(self, command: wire.Message) -> None:
-        wire.write(self.commands, command)
+        wire.write_message(self.commands, command)
 
     def hear(self, *, progress: bool = False, parts: bool = False) -> wire.Message:
         """Read the next event; progress and finished parts only when asked for."""
         while True:
-            event = wire.read(self.events)
+            event = wire.read_message(self.events)
             assert event is not None
-            if isinstance(event, Progress) and not progress:
+            if isinstance(event, JobProgress) and not progress:
                 continue
             if isinstance(event, PartFinished) and not parts:
                 continue
@@ -89,12 +89,12 @@ def photo(tmp_path) -> Path:
     return path
 
 
-def submission(job_id: str, picture: Path | None, **options: object) -> Submit:
-    job = Img2Img(**{"prompt": "a red apple", "steps": 2, "seed": 5} | options)
-    return Submit(
+def submission(job_id: str, image: Path | None, **options: object) -> SubmitJob:
+    job = Img2ImgJob(**{"prompt": "a red apple", "steps": 2, "seed": 5} | options)
+    return SubmitJob(
         job_id=job_id,
         attempt=2,
         kind=job.kind,
-        params=job.encode(),
-        inputs={} if picture is None else {"image": str(picture)},
+        params=job.to_params(),
+        inputs={} if image is None else {"image": str(image)},
     )

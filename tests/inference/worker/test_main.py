@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from inference import wire
-from inference.commands import Configure, Stop
-from inference.events import Finished, Progress, Ready, Troubled
-from inference.worker.__main__ import CANNOT_START
+from inference.commands import ConfigureWorker, StopWorker
+from inference.events import JobFinished, JobProgress, StartFailed, WorkerReady
+from inference.worker.__main__ import EXIT_CANNOT_START
 from tests.inference.worker.conftest import submission
 
 ROOT = Path(__file__).parents[3]
@@ -42,17 +42,17 @@ def worker():
 
 def test_a_job_goes_through_and_the_end_of_the_input_ends_all(config, photo):
     with worker() as running:
-        wire.write(running.stdin, Configure(config=config))
-        assert isinstance(wire.read(running.stdout), Ready)
+        wire.write_message(running.stdin, ConfigureWorker(config=config))
+        assert isinstance(wire.read_message(running.stdout), WorkerReady)
 
-        wire.write(running.stdin, submission("a", photo))
-        heard = [wire.read(running.stdout)]
-        while isinstance(heard[-1], Progress):
-            heard.append(wire.read(running.stdout))
-        assert isinstance(heard[-1], Finished)
+        wire.write_message(running.stdin, submission("a", photo))
+        heard = [wire.read_message(running.stdout)]
+        while isinstance(heard[-1], JobProgress):
+            heard.append(wire.read_message(running.stdout))
+        assert isinstance(heard[-1], JobFinished)
 
-        wire.write(running.stdin, submission("b", photo, steps=150))
-        assert isinstance(wire.read(running.stdout), Progress)
+        wire.write_message(running.stdin, submission("b", photo, steps=150))
+        assert isinstance(wire.read_message(running.stdout), JobProgress)
         running.stdin.close()
         assert 0 == running.wait(PATIENCE)
 
@@ -60,39 +60,41 @@ def test_a_job_goes_through_and_the_end_of_the_input_ends_all(config, photo):
 def test_a_missing_checkpoint_is_told_and_ends_with_its_own_code(config):
     config = dataclasses.replace(config, model="unheard-of")
     with worker() as running:
-        wire.write(running.stdin, Configure(config=config))
+        wire.write_message(running.stdin, ConfigureWorker(config=config))
 
-        troubled = wire.read(running.stdout)
+        troubled = wire.read_message(running.stdout)
 
-        assert isinstance(troubled, Troubled)
+        assert isinstance(troubled, StartFailed)
         assert "unheard-of" in troubled.reason
-        assert wire.read(running.stdout) is None
-        assert CANNOT_START == running.wait(PATIENCE)
+        assert wire.read_message(running.stdout) is None
+        assert EXIT_CANNOT_START == running.wait(PATIENCE)
 
 
 def test_a_first_frame_that_configures_nothing_is_refused():
     with worker() as running:
-        wire.write(running.stdin, Stop())
+        wire.write_message(running.stdin, StopWorker())
 
-        assert Troubled(reason="The first frame must be Configure.") == wire.read(running.stdout)
-        assert CANNOT_START == running.wait(PATIENCE)
+        assert StartFailed(reason="The first frame must be Configure.") == wire.read_message(
+            running.stdout
+        )
+        assert EXIT_CANNOT_START == running.wait(PATIENCE)
 
 
 def test_a_bot_that_is_gone_before_its_first_word_leaves_no_worker():
     with worker() as running:
         running.stdin.close()
 
-        assert CANNOT_START == running.wait(PATIENCE)
+        assert EXIT_CANNOT_START == running.wait(PATIENCE)
 
 
 PRINTS = """
 import os, sys
-from inference.events import Troubled
-from inference.worker.pipes import Outlet, own_output
-outlet = Outlet(own_output())
+from inference.events import StartFailed
+from inference.worker.pipes import EventSender, reserve_stdout
+outlet = EventSender(reserve_stdout())
 print("Loading pipeline components...")
 os.system("echo a child of the worker")
-outlet.send(Troubled(reason="none"))
+outlet.send_event(StartFailed(reason="none"))
 print("Done", flush=True)
 """
 
@@ -101,19 +103,19 @@ def test_what_libraries_print_does_not_reach_the_frames():
     with process("-c", PRINTS) as running:
         out, errors = running.communicate(timeout=PATIENCE)
 
-    assert wire.encode(Troubled(reason="none")) == out
+    assert wire.encode_message(StartFailed(reason="none")) == out
     assert b"Loading pipeline components..." in errors
     assert b"a child of the worker" in errors
 
 
 ORPHAN = """
 import sys
-from inference.events import Troubled
-from inference.worker.pipes import Outlet, own_output
-outlet = Outlet(own_output())
+from inference.events import StartFailed
+from inference.worker.pipes import EventSender, reserve_stdout
+outlet = EventSender(reserve_stdout())
 sys.stdin.read()
-outlet.send(Troubled(reason="x" * 100_000))
-outlet.send(Troubled(reason="again"))
+outlet.send_event(StartFailed(reason="x" * 100_000))
+outlet.send_event(StartFailed(reason="again"))
 sys.stderr.write("still here")
 """
 

@@ -5,25 +5,25 @@ from pathlib import Path
 
 import pytest
 
-from inference.commands import FinishedPart, Submit
-from inference.events import Finished, PartFinished, Progress, Ready
-from inference.jobs import Loopback
+from inference.commands import FinishedPart, SubmitJob
+from inference.events import JobFinished, JobProgress, PartFinished, WorkerReady
+from inference.jobs import LoopbackJob
 
-JOB = Loopback(prompt="a red apple", steps=2, seed=5, loops=4)
+JOB = LoopbackJob(prompt="a red apple", steps=2, seed=5, loops=4)
 
 
 @pytest.fixture
 def ready(desk):
-    assert isinstance(desk.hear(), Ready)
+    assert isinstance(desk.hear(), WorkerReady)
     return desk
 
 
 def submit(photo, *parts, attempt=1):
-    return Submit(
+    return SubmitJob(
         job_id="a",
         attempt=attempt,
         kind=JOB.kind,
-        params=JOB.encode(),
+        params=JOB.to_params(),
         inputs={"image": str(photo)},
         parts=parts,
     )
@@ -34,16 +34,16 @@ def hear_all(desk):
     steps, parts = [], []
     while True:
         match desk.hear(progress=True, parts=True):
-            case Progress(step=step):
+            case JobProgress(step=step):
                 steps.append(step)
             case PartFinished() as part:
                 parts.append(part)
-            case Finished() as finished:
+            case JobFinished() as finished:
                 return steps, parts, finished
 
 
 def digests(finished):
-    return [hashlib.sha256(Path(made.path).read_bytes()).hexdigest() for made in finished.pictures]
+    return [hashlib.sha256(Path(made.path).read_bytes()).hexdigest() for made in finished.images]
 
 
 def test_a_later_attempt_goes_on_where_the_parts_end(ready, photo):
@@ -52,7 +52,7 @@ def test_a_later_attempt_goes_on_where_the_parts_end(ready, photo):
     assert [0, 1, 2, 3] == [part.part for part in parts]
 
     known = [
-        FinishedPart(number=part.part, mark=part.mark, path=part.picture.path) for part in parts[:3]
+        FinishedPart(number=part.part, mark=part.mark, path=part.image.path) for part in parts[:3]
     ]
     ready.tell(submit(photo, *known, attempt=2))
     steps, rest, again = hear_all(ready)

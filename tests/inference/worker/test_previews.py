@@ -7,11 +7,17 @@ import pytest
 import torch
 from PIL import Image
 
-from inference.engine.task import Run
-from inference.engine.work import Ask, Paint, Painted
-from inference.events import Finished, Progress, Ready
+from inference.engine.task import JobRun
+from inference.engine.work import DenoiseResult, DenoiseWork, WorkRequest
+from inference.events import JobFinished, JobProgress, WorkerReady
 from inference.worker import previews
-from inference.worker.previews import MAX_BYTES, SIDE, Previews, encode, sheet
+from inference.worker.previews import (
+    MAX_PREVIEW_BYTES,
+    PREVIEW_SIDE_PIXELS,
+    PreviewWriter,
+    encode_preview,
+    make_preview_sheet,
+)
 from tests.inference.worker.conftest import Desk, submission
 
 
@@ -22,9 +28,9 @@ class Row:
         self.clean = clean
 
 
-def make_run(count: int = 1) -> Run:
-    run = Run("job", 1, iter(()))
-    work = Paint(
+def make_run(count: int = 1) -> JobRun:
+    run = JobRun("job", 1, iter(()))
+    work = DenoiseWork(
         model="tiny",
         width=64,
         height=64,
@@ -36,12 +42,12 @@ def make_run(count: int = 1) -> Run:
         schedule="Automatic",
         seed=1,
     )
-    for task in run.ask(Ask(works=(work,) * count)):
+    for task in run.create_tasks(WorkRequest(works=(work,) * count)):
         task.row = Row(torch.zeros(4, 8, 8))
     return run
 
 
-def advance(run: Run, steps: int) -> Run:
+def advance(run: JobRun, steps: int) -> JobRun:
     for task in run.tasks:
         task.units += steps
     return run
@@ -53,61 +59,61 @@ def grey(_model: str, latents: torch.Tensor) -> torch.Tensor:
 
 @pytest.fixture
 def make(tmp_path):
-    made: list[Previews] = []
+    made: list[PreviewWriter] = []
 
-    def make_previews(show=grey, every: int = 5, pause: float = 0.0) -> Previews:
-        made.append(Previews(show, tmp_path / "outbox", every, pause))
+    def make_previews(show=grey, every: int = 5, pause: float = 0.0) -> PreviewWriter:
+        made.append(PreviewWriter(show, tmp_path / "outbox", every, pause))
         return made[-1]
 
     yield make_previews
     for one in made:
-        one.close()
+        one.finish_writing()
 
 
-def ready(made: Previews, run: Run) -> str | None:
+def ready(made: PreviewWriter, run: JobRun) -> str | None:
     """Take a step after everything that was begun is written."""
     look = made._looks[run.job_id, run.attempt]
-    if look.writing is not None:
-        look.writing.result()
-    return made.step(run)
+    if look.pending_write is not None:
+        look.pending_write.result()
+    return made.update_preview(run)
 
 
 def test_every_few_steps_a_small_jpeg_lies_in_the_outbox(make, tmp_path):
     made, run = make(every=5), make_run()
     told = []
     for _ in range(20):
-        told.append(made.step(advance(run, 1)) or ready(made, run))
+        told.append(made.update_preview(advance(run, 1)) or ready(made, run))
 
     paths = [path for path in told if path]
     assert 4 == len(paths)
     path = Path(paths[0])
     assert tmp_path / "outbox" == path.parent
-    with Image.open(path) as picture:
-        assert ("JPEG", (SIDE, SIDE)) == (picture.format, picture.size)
-    assert path.stat().st_size <= MAX_BYTES
+    with Image.open(path) as image:
+        assert ("JPEG", (PREVIEW_SIDE_PIXELS, PREVIEW_SIDE_PIXELS)) == (image.format, image.size)
+    assert path.stat().st_size <= MAX_PREVIEW_BYTES
 
 
 def test_none_are_made_where_the_host_wants_none(make):
     made, run = make(every=0), make_run()
 
-    assert [None] * 20 == [made.step(advance(run, 1)) for _ in range(20)]
+    assert [None] * 20 == [made.update_preview(advance(run, 1)) for _ in range(20)]
 
 
 def test_nobody_waits_for_a_preview_that_is_being_written(make, monkeypatch):
     made, run = make(every=1), make_run()
-    made.step(advance(run, 1))
-    made._looks["job", 1].writing = unfinished = previews.Future()
+    made.update_preview(advance(run, 1))
+    made._looks["job", 1].pending_write = unfinished = previews.Future()
 
-    assert made.step(advance(run, 1)) is None
+    assert made.update_preview(advance(run, 1)) is None
 
     unfinished.set_result(True)
-    assert made.step(advance(run, 1)) is not None
+    assert made.update_preview(advance(run, 1)) is not None
 
 
 def test_a_pause_lies_between_two(make):
     made, run = make(every=1, pause=3600.0), make_run()
 
-    made.step(advance(run, 1))
+    made.update_preview(advance(run, 1))
     told = [ready(made, advance(run, 1)) for _ in range(10)]
 
     assert 1 == sum(path is not None for path in told)
@@ -120,20 +126,20 @@ def test_what_goes_wrong_is_nobodys_trouble(make, every):
 
     made, run = make(show=broken, every=every), make_run()
 
-    assert [None] * 12 == [made.step(advance(run, 1)) for _ in range(12)]
+    assert [None] * 12 == [made.update_preview(advance(run, 1)) for _ in range(12)]
 
 
 def test_an_outbox_that_is_gone_is_nobodys_trouble(make, tmp_path):
     made, run = make(every=1), make_run()
     (tmp_path / "outbox").rmdir()
-    made.step(advance(run, 1))
+    made.update_preview(advance(run, 1))
 
     assert ready(made, run) is None
 
 
 def test_numbers_that_are_no_picture_are_still_shown(make):
     made, run = make(show=lambda *_: torch.full((1, 3, 8, 8), torch.nan), every=1), make_run()
-    made.step(advance(run, 1))
+    made.update_preview(advance(run, 1))
 
     assert ready(made, run) is not None
 
@@ -142,21 +148,21 @@ def test_rows_that_did_not_begin_are_left_out(make):
     made, run = make(every=1), make_run(3)
     run.tasks[0].row = None
     run.tasks[1].row.clean = None
-    run.tasks[2].finish(Painted(picture=Image.new("RGB", (64, 32)), latent=torch.zeros(1)))
-    made.step(run)
+    run.tasks[2].set_result(DenoiseResult(image=Image.new("RGB", (64, 32)), latent=torch.zeros(1)))
+    made.update_preview(run)
     path = ready(made, run)
 
-    with Image.open(path) as picture:
-        assert (SIDE, SIDE // 2) == picture.size
+    with Image.open(path) as image:
+        assert (PREVIEW_SIDE_PIXELS, PREVIEW_SIDE_PIXELS // 2) == image.size
 
 
 def test_the_file_goes_with_its_job(make):
     made, run = make(every=1), make_run()
-    made.step(advance(run, 1))
+    made.update_preview(advance(run, 1))
     path = Path(ready(made, run))
     assert path.exists()
-    made.forget(("job", 1))
-    made.close()
+    made.remove_preview(("job", 1))
+    made.finish_writing()
 
     assert not list(path.parent.iterdir())
 
@@ -165,32 +171,38 @@ def test_the_file_goes_with_its_job(make):
     ("count", "size"), [(1, (320, 160)), (2, (320, 80)), (3, (320, 160)), (4, (320, 160))]
 )
 def test_a_batch_lies_side_by_side(count, size):
-    made = sheet([Image.new("RGB", (64, 32), "red")] * count)
+    made = make_preview_sheet([Image.new("RGB", (64, 32), "red")] * count)
 
     assert size == made.size
     assert (255, 0, 0) == made.getpixel((0, 0))
 
 
 def test_the_wildest_picture_stays_small():
-    noise = torch.randint(0, 256, (SIDE, SIDE, 3), dtype=torch.uint8).numpy()
-    data = encode(Image.fromarray(noise).resize((SIDE * 4, SIDE * 4), Image.Resampling.NEAREST))
+    noise = torch.randint(
+        0, 256, (PREVIEW_SIDE_PIXELS, PREVIEW_SIDE_PIXELS, 3), dtype=torch.uint8
+    ).numpy()
+    data = encode_preview(
+        Image.fromarray(noise).resize(
+            (PREVIEW_SIDE_PIXELS * 4, PREVIEW_SIDE_PIXELS * 4), Image.Resampling.NEAREST
+        )
+    )
 
-    assert len(data) <= MAX_BYTES
+    assert len(data) <= MAX_PREVIEW_BYTES
     assert "JPEG" == Image.open(io.BytesIO(data)).format
 
 
 def test_a_worker_tells_of_its_previews(config, photo, monkeypatch):
-    monkeypatch.setattr(previews.Previews.__init__, "__defaults__", (0.0,))
+    monkeypatch.setattr(previews.PreviewWriter.__init__, "__defaults__", (0.0,))
     desk = Desk(config)
     try:
-        assert isinstance(desk.hear(), Ready)
+        assert isinstance(desk.hear(), WorkerReady)
         desk.tell(submission("a", photo, steps=60))
         heard = [desk.hear(progress=True)]
-        while isinstance(heard[-1], Progress):
+        while isinstance(heard[-1], JobProgress):
             heard.append(desk.hear(progress=True))
     finally:
         desk.close()
 
-    assert isinstance(heard[-1], Finished)
+    assert isinstance(heard[-1], JobFinished)
     assert any(event.preview for event in heard[:-1])
     assert not list(Path(config.outbox).glob("tmp-preview*"))

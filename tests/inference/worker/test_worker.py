@@ -9,27 +9,27 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from inference.commands import Cancel, Configure, Stop, Submit
+from inference.commands import CancelJob, ConfigureWorker, StopWorker, SubmitJob
 from inference.config import EngineConfig
 from inference.errors import DeviceLost
-from inference.events import Dropped, Failed, Finished, Progress, Ready
-from inference.jobs import Loopback
-from inference.journal import Lines
+from inference.events import JobCancelled, JobFailed, JobFinished, JobProgress, WorkerReady
+from inference.jobs import LoopbackJob
+from inference.journal import JsonLineFormatter
 from inference.models.diffusion import DiffusionModel
-from inference.worker.worker import DEVICE_LOST
+from inference.worker.worker import EXIT_DEVICE_LOST
 from tests.inference.worker.conftest import Desk, submission
 
 
 @pytest.fixture
 def ready(desk):
-    assert isinstance(desk.hear(), Ready)
+    assert isinstance(desk.hear(), WorkerReady)
     return desk
 
 
 def test_a_worker_says_what_it_can_do(desk):
     ready = desk.hear()
 
-    assert isinstance(ready, Ready)
+    assert isinstance(ready, WorkerReady)
     assert ("cpu", "float32") == (ready.device, ready.dtype)
     assert "tiny" in {model.name for model in ready.models}
 
@@ -38,19 +38,19 @@ def test_a_job_becomes_a_picture_in_the_outbox(ready, photo, config):
     ready.tell(submission("a", photo))
 
     heard = [ready.hear(progress=True)]
-    while isinstance(heard[-1], Progress):
+    while isinstance(heard[-1], JobProgress):
         heard.append(ready.hear(progress=True))
 
     *steps, finished = heard
     assert [(0, 2), (1, 2), (2, 2)] == [(one.step, one.steps) for one in steps]
-    assert isinstance(finished, Finished)
+    assert isinstance(finished, JobFinished)
     assert ("a", 2) == (finished.job_id, finished.attempt)
-    (picture,) = finished.pictures
-    assert Path(config.outbox) == Path(picture.path).parent
-    with Image.open(picture.path) as opened:
-        assert (picture.width, picture.height) == opened.size
-        assert picture.infotext == opened.info["parameters"]
-    assert 5 == picture.seed
+    (image,) = finished.images
+    assert Path(config.outbox) == Path(image.path).parent
+    with Image.open(image.path) as opened:
+        assert (image.width, image.height) == opened.size
+        assert image.infotext == opened.info["parameters"]
+    assert 5 == image.seed
     assert finished.seconds > 0
 
 
@@ -61,28 +61,28 @@ def test_jobs_at_once_all_come_to_their_end(ready, photo):
     ended = [ready.hear() for _ in range(5)]
 
     assert {f"job-{number}" for number in range(5)} == {event.job_id for event in ended}
-    assert all(isinstance(event, Finished) for event in ended)
+    assert all(isinstance(event, JobFinished) for event in ended)
 
 
 def test_a_cancelled_job_is_dropped_and_the_next_one_runs(ready, photo):
     ready.tell(submission("long", photo, steps=150))
-    assert isinstance(ready.hear(progress=True), Progress)
+    assert isinstance(ready.hear(progress=True), JobProgress)
 
-    ready.tell(Cancel(job_id="long", attempt=2))
+    ready.tell(CancelJob(job_id="long", attempt=2))
     ready.tell(submission("next", photo))
 
-    assert Dropped(job_id="long", attempt=2) == ready.hear()
+    assert JobCancelled(job_id="long", attempt=2) == ready.hear()
     assert "next" == ready.hear().job_id
 
 
 def test_a_stopped_loopback_shows_the_loops_it_made(ready, photo):
-    job = Loopback(prompt="a red apple", steps=2, seed=5, loops=32)
+    job = LoopbackJob(prompt="a red apple", steps=2, seed=5, loops=32)
     ready.tell(
-        Submit(
+        SubmitJob(
             job_id="loops",
             attempt=2,
             kind=job.kind,
-            params=job.encode(),
+            params=job.to_params(),
             inputs={"image": str(photo)},
         )
     )
@@ -90,22 +90,22 @@ def test_a_stopped_loopback_shows_the_loops_it_made(ready, photo):
     while step < 5:
         step = ready.hear(progress=True).step
 
-    ready.tell(Cancel(job_id="loops", attempt=2, keep=True))
+    ready.tell(CancelJob(job_id="loops", attempt=2, keep=True))
 
     finished = ready.hear()
-    assert isinstance(finished, Finished)
+    assert isinstance(finished, JobFinished)
     assert [note for note in finished.notes if note.startswith("Stopped after ")]
-    roles = [picture.role for picture in finished.pictures]
+    roles = [image.role for image in finished.images]
     assert ["result", "sheet"] == roles[:2]
     assert {"frame"} == set(roles[2:])
 
 
 def test_another_attempt_is_not_cancelled(ready, photo):
     ready.tell(submission("a", photo))
-    ready.tell(Cancel(job_id="a", attempt=1))
-    ready.tell(Cancel(job_id="unknown", attempt=2))
+    ready.tell(CancelJob(job_id="a", attempt=1))
+    ready.tell(CancelJob(job_id="unknown", attempt=2))
 
-    assert isinstance(ready.hear(), Finished)
+    assert isinstance(ready.hear(), JobFinished)
 
 
 def change(submit, **fields):
@@ -127,8 +127,8 @@ def test_what_cannot_be_done_is_said_in_words(ready, photo, fields, fault, words
 
     failed = ready.hear()
 
-    assert isinstance(failed, Failed)
-    assert ("a", 2, fault) == (failed.job_id, failed.attempt, failed.fault)
+    assert isinstance(failed, JobFailed)
+    assert ("a", 2, fault) == (failed.job_id, failed.attempt, failed.error_kind)
     assert words in failed.reason
 
 
@@ -143,29 +143,29 @@ def test_a_picture_that_cannot_be_read_fails_its_job_alone(ready, photo, tmp_pat
     ended = {event.job_id: event for event in (ready.hear() for _ in range(3))}
 
     for name in ("bad", "gone"):
-        assert "input" == ended[name].fault
+        assert "input" == ended[name].error_kind
         assert "cannot be read any more: send it again" in ended[name].reason
-    assert isinstance(ended["good"], Finished)
+    assert isinstance(ended["good"], JobFinished)
 
 
 def test_a_picture_that_breaks_off_is_refused(ready, photo):
     photo.write_bytes(photo.read_bytes()[:-30])
     ready.tell(submission("a", photo))
 
-    assert "input" == ready.hear().fault
+    assert "input" == ready.hear().error_kind
 
 
 def test_a_command_that_makes_no_sense_now_is_passed_over(ready, photo):
-    ready.tell(Configure(config=EngineConfig()))
+    ready.tell(ConfigureWorker(config=EngineConfig()))
     ready.tell(submission("a", photo))
 
-    assert isinstance(ready.hear(), Finished)
+    assert isinstance(ready.hear(), JobFinished)
 
 
 def test_a_drain_lets_the_jobs_in_hand_end(ready, photo):
     ready.tell(submission("a", photo))
     ready.tell(submission("b", photo))
-    ready.tell(Stop(drain=True))
+    ready.tell(StopWorker(drain=True))
 
     ended = [ready.hear(), ready.hear()]
     ready.thread.join()
@@ -176,8 +176,8 @@ def test_a_drain_lets_the_jobs_in_hand_end(ready, photo):
 
 def test_a_stop_ends_in_the_middle_of_a_job(ready, photo):
     ready.tell(submission("a", photo, steps=150))
-    assert isinstance(ready.hear(progress=True), Progress)
-    ready.tell(Stop())
+    assert isinstance(ready.hear(progress=True), JobProgress)
+    ready.tell(StopWorker())
 
     ready.thread.join()
 
@@ -186,7 +186,7 @@ def test_a_stop_ends_in_the_middle_of_a_job(ready, photo):
 
 def test_the_end_of_the_pipe_is_the_end_of_the_work(ready, photo):
     ready.tell(submission("a", photo, steps=150))
-    assert isinstance(ready.hear(progress=True), Progress)
+    assert isinstance(ready.hear(progress=True), JobProgress)
     ready.commands.close()
 
     ready.thread.join()
@@ -210,8 +210,8 @@ def test_a_result_that_cannot_be_saved_fails_its_job_with_words(ready, photo, co
 
     failed = ready.hear()
 
-    assert isinstance(failed, Failed)
-    assert "engine" == failed.fault
+    assert isinstance(failed, JobFailed)
+    assert "engine" == failed.error_kind
     outbox.mkdir()
 
 
@@ -223,16 +223,16 @@ def test_what_a_worker_logs_names_the_job_at_work(ready, photo, config, monkeypa
     log = logging.getLogger("inference.test")
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(Lines())
+    handler.setFormatter(JsonLineFormatter())
     logging.getLogger().addHandler(handler)
     try:
         Path(config.outbox).rmdir()
         ready.tell(submission("a", photo))
-        assert isinstance(ready.hear(), Failed)
+        assert isinstance(ready.hear(), JobFailed)
         Path(config.outbox).mkdir()
         monkeypatch.setattr(DiffusionModel, "denoise", broken)
         ready.tell(submission("b", photo))
-        assert isinstance(ready.hear(), Failed)
+        assert isinstance(ready.hear(), JobFailed)
     finally:
         logging.getLogger().removeHandler(handler)
 
@@ -254,7 +254,7 @@ def test_a_lost_device_ends_the_worker_with_its_own_code(ready, photo, monkeypat
 
     ready.thread.join()
 
-    assert DEVICE_LOST == ready.code
+    assert EXIT_DEVICE_LOST == ready.code
 
 
 def test_a_model_that_cannot_be_loaded_fails_its_jobs_and_no_others(
@@ -266,13 +266,13 @@ def test_a_model_that_cannot_be_loaded_fails_its_jobs_and_no_others(
     (shelf / "broken.safetensors").write_bytes(b"\xff" * 64)
     desk = Desk(dataclasses.replace(config, models_dir=str(shelf)))
     try:
-        assert isinstance(desk.hear(), Ready)
+        assert isinstance(desk.hear(), WorkerReady)
         desk.tell(submission("bad", photo, model="broken"))
         desk.tell(submission("good", photo))
         ended = {event.job_id: event for event in (desk.hear(), desk.hear())}
     finally:
         desk.close()
 
-    assert "model" == ended["bad"].fault
+    assert "model" == ended["bad"].error_kind
     assert "broken" in ended["bad"].reason
-    assert isinstance(ended["good"], Finished)
+    assert isinstance(ended["good"], JobFinished)

@@ -22,20 +22,20 @@ async def test_progress_renews_the_lease_and_is_kept(jobs, enqueue, claim, clock
     job = await claim()
     clock.pass_time(50)
 
-    assert await jobs.renew(job.id, 1, "gpu-0", LEASE, step=3, steps=20)
+    assert await jobs.renew_lease(job.id, 1, "gpu-0", LEASE, step=3, steps=20)
 
-    record = await jobs.get(job.id)
-    assert (clock.steady() + LEASE, 3, 20) == (record.lease_until, record.step, record.steps)
+    record = await jobs.get_job(job.id)
+    assert (clock.steady_time() + LEASE, 3, 20) == (record.lease_until, record.step, record.steps)
 
 
 async def test_a_renewal_without_progress_leaves_the_progress(jobs, enqueue, claim):
     await enqueue()
     job = await claim()
-    await jobs.renew(job.id, 1, "gpu-0", LEASE, step=3, steps=20)
+    await jobs.renew_lease(job.id, 1, "gpu-0", LEASE, step=3, steps=20)
 
-    assert await jobs.renew(job.id, 1, "gpu-0", timedelta(seconds=5))
+    assert await jobs.renew_lease(job.id, 1, "gpu-0", timedelta(seconds=5))
 
-    record = await jobs.get(job.id)
+    record = await jobs.get_job(job.id)
     assert (3, 20) == (record.step, record.steps)
 
 
@@ -46,9 +46,9 @@ async def test_finishing_records_the_result_and_makes_the_delivery_pending(
     job = await claim()
     clock.pass_time(8)
 
-    assert await jobs.finish(job.id, 1, "gpu-0", RESULT)
+    assert await jobs.finish_job(job.id, 1, "gpu-0", RESULT)
 
-    record = await jobs.get(job.id)
+    record = await jobs.get_job(job.id)
     assert (JobState.DONE, RESULT, None) == (record.state, record.result, record.error)
     assert (DeliveryState.PENDING, clock.now()) == (record.delivery, record.finished_at)
     assert ("gpu-0", None) == (record.worker, record.lease_until)
@@ -59,9 +59,9 @@ async def test_the_measured_cost_replaces_the_estimate(jobs, enqueue, claim, dat
     job = await claim()
     assert 5.0 == await vtime(database)
 
-    await jobs.finish(job.id, 1, "gpu-0", RESULT, cost=4.0)
+    await jobs.finish_job(job.id, 1, "gpu-0", RESULT, cost=4.0)
 
-    assert 4.0 == (await jobs.get(job.id)).charged
+    assert 4.0 == (await jobs.get_job(job.id)).charged
     assert 2.0 == await vtime(database)
 
 
@@ -78,9 +78,9 @@ async def test_an_impossible_cost_is_refused_and_changes_nothing(jobs, enqueue, 
     job = await claim()
 
     with pytest.raises(ConstraintBroken):
-        await jobs.finish(job.id, 1, "gpu-0", RESULT, cost=cost)
+        await jobs.finish_job(job.id, 1, "gpu-0", RESULT, cost=cost)
 
-    assert JobState.RUNNING == (await jobs.get(job.id)).state
+    assert JobState.RUNNING == (await jobs.get_job(job.id)).state
 
 
 async def test_failing_records_the_words_and_makes_the_delivery_pending(
@@ -89,9 +89,9 @@ async def test_failing_records_the_words_and_makes_the_delivery_pending(
     await enqueue()
     job = await claim()
 
-    assert await jobs.fail(job.id, 1, "gpu-0", "The picture is too large.")
+    assert await jobs.fail_job(job.id, 1, "gpu-0", "The picture is too large.")
 
-    record = await jobs.get(job.id)
+    record = await jobs.get_job(job.id)
     assert (JobState.FAILED, "The picture is too large.") == (record.state, record.error)
     assert (DeliveryState.PENDING, clock.now()) == (record.delivery, record.finished_at)
 
@@ -103,47 +103,47 @@ async def test_an_attempt_called_off_is_charged_for_the_steps_it_ran(
     jobs, enqueue, claim, database, progress, charged
 ):
     for end in (
-        lambda job: jobs.fail(job.id, 1, "gpu-0", "no"),
-        lambda job: jobs.cancel(job.id, "ada"),
+        lambda job: jobs.fail_job(job.id, 1, "gpu-0", "no"),
+        lambda job: jobs.cancel_job(job.id, "ada"),
     ):
         before = await vtime(database) or 0.0
         await enqueue(cost=10.0)
         job = await claim()
         if progress is not None:
-            await jobs.renew(job.id, 1, "gpu-0", LEASE, *progress)
+            await jobs.renew_lease(job.id, 1, "gpu-0", LEASE, *progress)
         await end(job)
 
-        assert charged == (await jobs.get(job.id)).charged
+        assert charged == (await jobs.get_job(job.id)).charged
         assert charged == await vtime(database) - before
 
 
 async def test_an_attempt_called_off_is_charged_what_was_measured_of_it_alone(jobs, enqueue, claim):
     await enqueue(cost=10.0)
     job = await claim()
-    await jobs.renew(job.id, 1, "gpu-0", LEASE, 5, 20, 7.0)
-    await jobs.release(job.id, 1, "gpu-0", "its worker died")
+    await jobs.renew_lease(job.id, 1, "gpu-0", LEASE, 5, 20, 7.0)
+    await jobs.release_job(job.id, 1, "gpu-0", "its worker died")
     again = await claim()
-    await jobs.renew(job.id, again.attempt, "gpu-0", LEASE, 5, 20)
-    await jobs.cancel(job.id, "ada")
-    assert 2.5 == (await jobs.get(job.id)).charged
+    await jobs.renew_lease(job.id, again.attempt, "gpu-0", LEASE, 5, 20)
+    await jobs.cancel_job(job.id, "ada")
+    assert 2.5 == (await jobs.get_job(job.id)).charged
 
     await enqueue(cost=10.0)
     other = await claim()
-    await jobs.renew(other.id, 1, "gpu-0", LEASE, 5, 20, 7.0)
-    await jobs.renew(other.id, 1, "gpu-0", LEASE)
-    await jobs.fail(other.id, 1, "gpu-0", "no")
-    assert 7.0 == (await jobs.get(other.id)).charged
+    await jobs.renew_lease(other.id, 1, "gpu-0", LEASE, 5, 20, 7.0)
+    await jobs.renew_lease(other.id, 1, "gpu-0", LEASE)
+    await jobs.fail_job(other.id, 1, "gpu-0", "no")
+    assert 7.0 == (await jobs.get_job(other.id)).charged
 
 
 async def test_a_stopped_job_is_charged_what_was_measured(jobs, enqueue, claim):
     await enqueue(cost=10.0)
     job = await claim()
-    await jobs.renew(job.id, 1, "gpu-0", LEASE, 6, 20, 4.0)
-    await jobs.stop(job.id, "ada")
+    await jobs.renew_lease(job.id, 1, "gpu-0", LEASE, 6, 20, 4.0)
+    await jobs.stop_job(job.id, "ada")
 
-    await jobs.finish(job.id, 1, "gpu-0", RESULT, cost=4.5)
+    await jobs.finish_job(job.id, 1, "gpu-0", RESULT, cost=4.5)
 
-    assert 4.5 == (await jobs.get(job.id)).charged
+    assert 4.5 == (await jobs.get_job(job.id)).charged
 
 
 async def test_a_released_job_goes_back_to_its_place_and_its_charge_is_returned(
@@ -153,9 +153,9 @@ async def test_a_released_job_goes_back_to_its_place_and_its_charge_is_returned(
     second = await enqueue()
     job = await claim()
 
-    record = await jobs.release(job.id, 1, "gpu-0", "its worker died")
+    record = await jobs.release_job(job.id, 1, "gpu-0", "its worker died")
 
-    assert record == await jobs.get(first.id)
+    assert record == await jobs.get_job(first.id)
     assert (JobState.QUEUED, None, None, 1, 1) == (
         record.state,
         record.worker,
@@ -171,11 +171,11 @@ async def test_the_third_lost_attempt_fails_the_job_with_words(jobs, enqueue, cl
     await enqueue()
     for attempt in (1, 2):
         job = await claim()
-        record = await jobs.release(job.id, attempt, "gpu-0", "its worker died")
+        record = await jobs.release_job(job.id, attempt, "gpu-0", "its worker died")
         assert JobState.QUEUED == record.state
 
     job = await claim()
-    record = await jobs.release(job.id, 3, "gpu-0", "its worker died")
+    record = await jobs.release_job(job.id, 3, "gpu-0", "its worker died")
 
     assert (JobState.FAILED, 3, 3) == (record.state, record.attempt, record.strikes)
     assert "Given up after 3 attempts: its worker died." == record.error
@@ -187,7 +187,7 @@ async def test_how_many_attempts_there_are_is_a_choice(database, enqueue, clock)
     await enqueue()
     job = await jobs.claim("gpu-0", LEASE)
 
-    record = await jobs.release(job.id, 1, "gpu-0", "its worker died")
+    record = await jobs.release_job(job.id, 1, "gpu-0", "its worker died")
 
     assert (JobState.FAILED, "Given up after 1 attempt: its worker died.") == (
         record.state,
@@ -199,7 +199,7 @@ async def test_handing_back_at_a_shutdown_is_no_lost_attempt(jobs, enqueue, clai
     await enqueue()
     for attempt in range(1, 6):
         job = await claim()
-        record = await jobs.release(
+        record = await jobs.release_job(
             job.id, attempt, "gpu-0", "Easel is stopping", count_attempt=False
         )
         assert (JobState.QUEUED, attempt, 0) == (record.state, record.attempt, record.strikes)
@@ -208,8 +208,8 @@ async def test_handing_back_at_a_shutdown_is_no_lost_attempt(jobs, enqueue, clai
 async def test_a_new_attempt_begins_its_progress_anew(jobs, enqueue, claim):
     await enqueue()
     job = await claim()
-    await jobs.renew(job.id, 1, "gpu-0", LEASE, step=9, steps=20)
-    await jobs.release(job.id, 1, "gpu-0", "its worker died")
+    await jobs.renew_lease(job.id, 1, "gpu-0", LEASE, step=9, steps=20)
+    await jobs.release_job(job.id, 1, "gpu-0", "its worker died")
 
     again = await claim()
 
@@ -222,17 +222,17 @@ async def test_a_worker_come_back_from_the_dead_is_refused_and_logged(
 ):
     await enqueue()
     job = await claim("gpu-0")
-    await jobs.release(job.id, 1, "gpu-0", "its worker died")
+    await jobs.release_job(job.id, 1, "gpu-0", "its worker died")
     held = await claim("gpu-1")
     caplog.set_level(logging.WARNING, "storage")
 
-    assert not await jobs.renew(job.id, attempt, worker, LEASE)
-    assert not await jobs.finish(job.id, attempt, worker, RESULT)
-    assert not await jobs.fail(job.id, attempt, worker, "no")
+    assert not await jobs.renew_lease(job.id, attempt, worker, LEASE)
+    assert not await jobs.finish_job(job.id, attempt, worker, RESULT)
+    assert not await jobs.fail_job(job.id, attempt, worker, "no")
     assert not await jobs.record_part(job.id, attempt, worker, 0, RESULT)
-    assert await jobs.release(job.id, attempt, worker, "no") is None
+    assert await jobs.release_job(job.id, attempt, worker, "no") is None
 
-    assert held == await jobs.get(job.id)
+    assert held == await jobs.get_job(job.id)
     assert [
         "refuse_renew",
         "refuse_finish",
@@ -245,9 +245,9 @@ async def test_a_worker_come_back_from_the_dead_is_refused_and_logged(
 async def test_cancelling_a_queued_job_ends_it_at_once(jobs, enqueue, clock, database):
     job = await enqueue()
 
-    record = await jobs.cancel(job.id, "ada")
+    record = await jobs.cancel_job(job.id, "ada")
 
-    assert record == await jobs.get(job.id)
+    assert record == await jobs.get_job(job.id)
     assert (JobState.CANCELLED, clock.now()) == (record.state, record.finished_at)
     assert DeliveryState.NONE == record.delivery
     assert 0.0 == await vtime(database)
@@ -258,39 +258,39 @@ async def test_cancelling_a_running_job_refuses_what_its_worker_says_later(jobs,
     await enqueue()
     job = await claim()
 
-    record = await jobs.cancel(job.id, None, deliver=True)
+    record = await jobs.cancel_job(job.id, None, deliver=True)
 
     assert (JobState.CANCELLED, "gpu-0") == (record.state, record.worker)
     assert DeliveryState.PENDING == record.delivery
-    assert not await jobs.finish(job.id, 1, "gpu-0", RESULT)
-    assert not await jobs.renew(job.id, 1, "gpu-0", LEASE)
-    assert record == await jobs.get(job.id)
+    assert not await jobs.finish_job(job.id, 1, "gpu-0", RESULT)
+    assert not await jobs.renew_lease(job.id, 1, "gpu-0", LEASE)
+    assert record == await jobs.get_job(job.id)
 
 
 async def test_only_its_owner_cancels_a_job(jobs, enqueue):
     job = await enqueue(owner="ada")
 
     with pytest.raises(UnknownJob, match="There is no job"):
-        await jobs.cancel(job.id, "bob")
+        await jobs.cancel_job(job.id, "bob")
 
-    assert job == await jobs.get(job.id)
+    assert job == await jobs.get_job(job.id)
 
 
 async def test_cancelling_what_is_not_there_says_so(jobs):
     with pytest.raises(UnknownJob) as caught:
-        await jobs.cancel("nothing", None)
+        await jobs.cancel_job("nothing", None)
 
     assert "nothing" == caught.value.job
 
 
 async def ended(jobs, job, state):
     if state is JobState.DONE:
-        await jobs.finish(job.id, 1, "gpu-0", RESULT)
+        await jobs.finish_job(job.id, 1, "gpu-0", RESULT)
     elif state is JobState.FAILED:
-        await jobs.fail(job.id, 1, "gpu-0", "no")
+        await jobs.fail_job(job.id, 1, "gpu-0", "no")
     else:
-        await jobs.cancel(job.id, None)
-    return await jobs.get(job.id)
+        await jobs.cancel_job(job.id, None)
+    return await jobs.get_job(job.id)
 
 
 @pytest.mark.parametrize("state", [JobState.DONE, JobState.FAILED, JobState.CANCELLED])
@@ -299,13 +299,13 @@ async def test_terminal_states_never_change(jobs, enqueue, claim, database, cloc
     job = await ended(jobs, await claim(), state)
     clock.pass_time(999)
 
-    assert job == await jobs.cancel(job.id, "ada", deliver=True)
-    assert not await jobs.finish(job.id, 1, "gpu-0", {})
-    assert not await jobs.fail(job.id, 1, "gpu-0", "no")
-    assert await jobs.release(job.id, 1, "gpu-0", "no") is None
-    assert [] == await jobs.expire()
-    assert [] == await jobs.recover()
-    assert job == await jobs.get(job.id)
+    assert job == await jobs.cancel_job(job.id, "ada", deliver=True)
+    assert not await jobs.finish_job(job.id, 1, "gpu-0", {})
+    assert not await jobs.fail_job(job.id, 1, "gpu-0", "no")
+    assert await jobs.release_job(job.id, 1, "gpu-0", "no") is None
+    assert [] == await jobs.expire_leases()
+    assert [] == await jobs.recover_jobs()
+    assert job == await jobs.get_job(job.id)
 
 
 @pytest.mark.parametrize("state", [JobState.DONE, JobState.FAILED, JobState.CANCELLED])
@@ -351,12 +351,12 @@ async def test_a_lease_that_ran_out_gives_the_job_back(jobs, enqueue, claim, clo
     await claim("gpu-1")
     clock.pass_time(30)
 
-    taken = await jobs.expire()
+    taken = await jobs.expire_leases()
 
     assert [(late.id, JobState.QUEUED, 1)] == [
         (each.id, each.state, each.strikes) for each in taken
     ]
-    assert [] == await jobs.expire()
+    assert [] == await jobs.expire_leases()
 
 
 async def test_a_lease_that_ran_out_three_times_fails_the_job(jobs, enqueue, claim, clock):
@@ -364,7 +364,7 @@ async def test_a_lease_that_ran_out_three_times_fails_the_job(jobs, enqueue, cla
     for _ in range(3):
         await claim()
         clock.pass_time(60)
-        (taken,) = await jobs.expire()
+        (taken,) = await jobs.expire_leases()
 
     assert (job.id, JobState.FAILED) == (taken.id, taken.state)
     assert "Given up after 3 attempts: its worker stopped making progress." == taken.error
@@ -374,8 +374,8 @@ async def test_expiry_can_be_asked_for_another_moment(jobs, enqueue, claim, cloc
     await enqueue()
     job = await claim()
 
-    assert [] == await jobs.expire(job.lease_until - timedelta(microseconds=1))
-    assert [job.id] == [each.id for each in await jobs.expire(job.lease_until)]
+    assert [] == await jobs.expire_leases(job.lease_until - timedelta(microseconds=1))
+    assert [job.id] == [each.id for each in await jobs.expire_leases(job.lease_until)]
 
 
 @pytest.mark.parametrize("step", [timedelta(days=30), timedelta(days=-30)])
@@ -387,10 +387,10 @@ async def test_a_step_of_the_wall_clock_ends_no_lease_and_prolongs_none(
 
     clock.wall += step
     clock.pass_time(59)
-    assert [] == await jobs.expire()
+    assert [] == await jobs.expire_leases()
 
     clock.pass_time(1)
-    assert 1 == len(await jobs.expire())
+    assert 1 == len(await jobs.expire_leases())
 
 
 async def test_a_restart_takes_back_the_jobs_of_dead_workers_whatever_the_clock(
@@ -400,20 +400,20 @@ async def test_a_restart_takes_back_the_jobs_of_dead_workers_whatever_the_clock(
     await enqueue(owner="bob")
     await claim("gpu-0")
     alive = await claim("gpu-1")
-    clock.steady_time -= timedelta(days=30)
+    clock.steady -= timedelta(days=30)
 
-    taken = await jobs.recover(live_workers={"gpu-1"})
+    taken = await jobs.recover_jobs(live_workers={"gpu-1"})
 
     assert [(dead.id, JobState.QUEUED)] == [(each.id, each.state) for each in taken]
-    record = await jobs.get(alive.id)
-    assert (JobState.RUNNING, clock.steady() + LEASE) == (record.state, record.lease_until)
+    record = await jobs.get_job(alive.id)
+    assert (JobState.RUNNING, clock.steady_time() + LEASE) == (record.state, record.lease_until)
 
 
 async def test_a_job_that_ends_easel_three_times_is_given_up(jobs, enqueue, claim):
     await enqueue()
     for _ in range(3):
         await claim()
-        (taken,) = await jobs.recover()
+        (taken,) = await jobs.recover_jobs()
 
     assert "Given up after 3 attempts: Easel stopped while it was running." == taken.error
 
@@ -423,7 +423,7 @@ async def test_what_is_taken_back_comes_in_the_order_of_arrival(jobs, enqueue, c
     for _ in asked:
         await claim()
 
-    assert [job.id for job in asked] == [job.id for job in await jobs.recover()]
+    assert [job.id for job in asked] == [job.id for job in await jobs.recover_jobs()]
 
 
 async def test_a_stopped_job_is_done_with_what_it_made_and_charged_for_that(
@@ -431,30 +431,30 @@ async def test_a_stopped_job_is_done_with_what_it_made_and_charged_for_that(
 ):
     await enqueue(cost=10.0)
     job = await claim()
-    await jobs.renew(job.id, 1, "gpu-0", LEASE, step=6, steps=20)
+    await jobs.renew_lease(job.id, 1, "gpu-0", LEASE, step=6, steps=20)
 
-    assert await jobs.stop(job.id, "ada")
-    stopping = await jobs.get(job.id)
-    assert await jobs.finish(job.id, 1, "gpu-0", RESULT)
+    assert await jobs.stop_job(job.id, "ada")
+    stopping = await jobs.get_job(job.id)
+    assert await jobs.finish_job(job.id, 1, "gpu-0", RESULT)
 
-    record = await jobs.get(job.id)
+    record = await jobs.get_job(job.id)
     assert (JobState.RUNNING, True) == (stopping.state, stopping.stopping)
     assert (JobState.DONE, RESULT, 3.0) == (record.state, record.result, record.charged)
     assert 3.0 == await vtime(database)
 
 
-@pytest.mark.parametrize("end", ["release", "expire", "recover"])
+@pytest.mark.parametrize("end", ["release_job", "expire_leases", "recover_jobs"])
 async def test_a_stopped_job_that_made_nothing_is_called_off_and_not_tried_again(
     jobs, enqueue, claim, clock, end
 ):
     await enqueue(cost=10.0)
     job = await claim()
-    await jobs.renew(job.id, 1, "gpu-0", LEASE, step=1, steps=20)
-    await jobs.stop(job.id, None)
+    await jobs.renew_lease(job.id, 1, "gpu-0", LEASE, step=1, steps=20)
+    await jobs.stop_job(job.id, None)
     clock.pass_time(LEASE.total_seconds() + 1)
 
-    if end == "release":
-        (record,) = [await jobs.release(job.id, 1, "gpu-0", "its worker died")]
+    if end == "release_job":
+        (record,) = [await jobs.release_job(job.id, 1, "gpu-0", "its worker died")]
     else:
         (record,) = await getattr(jobs, end)()
 
@@ -465,12 +465,12 @@ async def test_a_stopped_job_that_made_nothing_is_called_off_and_not_tried_again
 
 async def test_only_a_running_job_of_ones_own_is_stopped_and_only_once(jobs, enqueue, claim):
     waiting = await enqueue()
-    assert not await jobs.stop(waiting.id, "ada")
+    assert not await jobs.stop_job(waiting.id, "ada")
     job = await claim()
 
-    assert not await jobs.stop(job.id, "bob")
-    assert await jobs.stop(job.id, "ada")
-    assert not await jobs.stop(job.id, "ada")
+    assert not await jobs.stop_job(job.id, "bob")
+    assert await jobs.stop_job(job.id, "ada")
+    assert not await jobs.stop_job(job.id, "ada")
 
-    assert JobState.CANCELLED == (await jobs.cancel(job.id, "ada")).state
-    assert not await jobs.stop(job.id, "ada")
+    assert JobState.CANCELLED == (await jobs.cancel_job(job.id, "ada")).state
+    assert not await jobs.stop_job(job.id, "ada")

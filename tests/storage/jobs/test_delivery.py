@@ -22,14 +22,14 @@ def finished(jobs, enqueue, claim):
     async def end(state=DeliveryState.PENDING, **changes):
         await enqueue(**changes)
         job = await claim()
-        await jobs.finish(job.id, job.attempt, "gpu-0", {})
+        await jobs.finish_job(job.id, job.attempt, "gpu-0", {})
         if state in (DeliveryState.SENDING, DeliveryState.SENT):
             assert await jobs.begin_delivery(job.id, "edit")
         if state is DeliveryState.SENT:
-            assert await jobs.delivered(job.id, "message-1")
+            assert await jobs.mark_delivered(job.id, "message-1")
         if state is DeliveryState.UNDELIVERED:
-            assert await jobs.undeliverable(job.id, "no permission")
-        return await jobs.get(job.id)
+            assert await jobs.mark_undeliverable(job.id, "no permission")
+        return await jobs.get_job(job.id)
 
     return end
 
@@ -40,7 +40,7 @@ async def test_a_delivery_goes_from_pending_by_sending_to_sent(jobs, finished, c
     clock.pass_time(1)
 
     assert await jobs.begin_delivery(job.id, "edit")
-    sending = await jobs.get(job.id)
+    sending = await jobs.get_job(job.id)
     assert [sending] == await jobs.interrupted_deliveries()
     assert (DeliveryState.SENDING, 1, "edit", clock.now()) == (
         sending.delivery,
@@ -49,8 +49,8 @@ async def test_a_delivery_goes_from_pending_by_sending_to_sent(jobs, finished, c
         sending.delivery_at,
     )
 
-    assert await jobs.delivered(job.id, "message-1")
-    sent = await jobs.get(job.id)
+    assert await jobs.mark_delivered(job.id, "message-1")
+    sent = await jobs.get_job(job.id)
     assert (DeliveryState.SENT, "message-1") == (sent.delivery, sent.message)
     assert [] == await jobs.pending_deliveries()
     assert [] == await jobs.interrupted_deliveries()
@@ -60,8 +60,8 @@ async def test_a_delivery_goes_from_pending_by_sending_to_sent(jobs, finished, c
     ("action", "allowed"),
     [
         (lambda jobs, id: jobs.begin_delivery(id), {"pending"}),
-        (lambda jobs, id: jobs.delivered(id, "message-2"), {"sending"}),
-        (lambda jobs, id: jobs.undeliverable(id, "gone"), {"pending", "sending"}),
+        (lambda jobs, id: jobs.mark_delivered(id, "message-2"), {"sending"}),
+        (lambda jobs, id: jobs.mark_undeliverable(id, "gone"), {"pending", "sending"}),
         (lambda jobs, id: jobs.requeue_delivery(id, "later"), {"sending", "undelivered"}),
     ],
 )
@@ -74,7 +74,7 @@ async def test_each_step_is_taken_only_from_where_it_leads_on(
     done = await action(jobs, job.id)
 
     assert (state in allowed) == done
-    assert done or job == await jobs.get(job.id)
+    assert done or job == await jobs.get_job(job.id)
 
 
 async def test_nothing_is_delivered_before_a_job_has_ended(jobs, enqueue, claim):
@@ -82,9 +82,9 @@ async def test_nothing_is_delivered_before_a_job_has_ended(jobs, enqueue, claim)
 
     for _ in range(2):
         assert not await jobs.begin_delivery(queued.id)
-        assert not await jobs.undeliverable(queued.id, "gone")
+        assert not await jobs.mark_undeliverable(queued.id, "gone")
         assert not await jobs.requeue_delivery(queued.id)
-        await claim() if await jobs.outstanding() == [queued] else None
+        await claim() if await jobs.list_outstanding() == [queued] else None
 
 
 async def test_of_two_who_begin_at_once_one_does(jobs, finished):
@@ -97,11 +97,11 @@ async def test_what_cannot_be_delivered_waits_in_its_owners_outbox(jobs, finishe
     job = await finished(DeliveryState.UNDELIVERED, owner="ada")
     await finished(DeliveryState.UNDELIVERED, owner="bob")
 
-    assert [job] == await jobs.undelivered("ada")
+    assert [job] == await jobs.list_undelivered("ada")
     assert "no permission" == job.delivery_note
 
     assert await jobs.requeue_delivery(job.id, "asked for again")
-    assert [] == await jobs.undelivered("ada")
+    assert [] == await jobs.list_undelivered("ada")
     assert [job.id] == [each.id for each in await jobs.pending_deliveries()]
 
 
@@ -117,9 +117,9 @@ async def test_each_try_is_counted_and_a_success_clears_the_note(jobs, finished)
         await jobs.begin_delivery(job.id, route)
         await jobs.requeue_delivery(job.id, "rate limited")
     await jobs.begin_delivery(job.id, "dm")
-    await jobs.delivered(job.id, "message-1")
+    await jobs.mark_delivered(job.id, "message-1")
 
-    record = await jobs.get(job.id)
+    record = await jobs.get_job(job.id)
     assert (3, "dm", None) == (record.deliveries, record.delivery_route, record.delivery_note)
 
 
@@ -138,7 +138,7 @@ async def test_a_delivery_survives_a_restart_in_any_state(database, finished, st
     await database.__aexit__(None, None, None)
 
     async with Database(database.path) as reopened:
-        assert job == await JobStore(reopened).get(job.id)
+        assert job == await JobStore(reopened).get_job(job.id)
 
 
 @pytest.mark.parametrize(
@@ -167,6 +167,6 @@ async def test_the_schema_itself_refuses_every_other_change(finished, database, 
 async def test_the_address_can_be_replaced(jobs, finished):
     job = await finished(reply_to="token")
 
-    assert await jobs.readdress(job.id, "no token any more")
-    assert not await jobs.readdress("nothing", "anywhere")
-    assert "no token any more" == (await jobs.get(job.id)).reply_to
+    assert await jobs.update_reply_to(job.id, "no token any more")
+    assert not await jobs.update_reply_to("nothing", "anywhere")
+    assert "no token any more" == (await jobs.get_job(job.id)).reply_to

@@ -76,7 +76,7 @@ async def test_in_the_long_run_the_measured_cost_decides(jobs, enqueue, claim):
     served = Counter()
     for _ in range(60):
         job = await claim()
-        await jobs.finish(job.id, job.attempt, "gpu-0", {}, cost=measured[job.owner])
+        await jobs.finish_job(job.id, job.attempt, "gpu-0", {}, cost=measured[job.owner])
         served[job.owner] += measured[job.owner]
 
     assert abs(served["ada"] - served["bob"]) <= 4.0
@@ -101,7 +101,7 @@ async def test_jobs_whose_estimate_is_wrong_are_corrected(estimates, costs):
             served = Counter()
             for _ in costs:
                 job = await jobs.claim("gpu-0", LEASE)
-                await jobs.finish(job.id, job.attempt, "gpu-0", {}, cost=measured[job.id])
+                await jobs.finish_job(job.id, job.attempt, "gpu-0", {}, cost=measured[job.id])
                 served[job.owner] += measured[job.id]
                 assert abs(served["a"] - served["b"]) <= LARGEST
 

@@ -31,16 +31,16 @@ async def worker(jobs, name):
             await asyncio.sleep(0)
             continue
         print("running", job.id, flush=True)
-        if await jobs.finish(job.id, job.attempt, name, {"by": name}):
+        if await jobs.finish_job(job.id, job.attempt, name, {"by": name}):
             print("done", job.id, flush=True)
         if await jobs.begin_delivery(job.id):
-            await jobs.delivered(job.id, name)
+            await jobs.mark_delivered(job.id, name)
             print("sent", job.id, flush=True)
 
 async def main():
     async with Database(sys.argv[1]) as database, asyncio.TaskGroup() as group:
         jobs = JobStore(database)
-        await jobs.recover()
+        await jobs.recover_jobs()
         for name in ("ada", "bob"):
             group.create_task(member(jobs, name))
             group.create_task(worker(jobs, f"gpu-{name}"))
@@ -77,7 +77,7 @@ async def kill_and_look(tmp_path, rounds):
 
 
 async def check(jobs, database, known):
-    await jobs.recover()
+    await jobs.recover_jobs()
     rows = {row["id"]: row for row in await database.fetch_all("SELECT * FROM job")}
     for id, event in known.items():
         row = rows[id]
@@ -86,7 +86,7 @@ async def check(jobs, database, known):
         if event == "sent":
             assert DeliveryState.SENT == row["delivery"]
     states = [row["state"] for row in rows.values()]
-    assert {state: states.count(state) for state in JobState} == await jobs.counts()
+    assert {state: states.count(state) for state in JobState} == await jobs.count_by_state()
     assert JobState.RUNNING not in states
 
 

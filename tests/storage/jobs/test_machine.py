@@ -92,7 +92,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.database = Database(self.folder / "easel.db")
         self._do(self.database.__aenter__())
         self.jobs = JobStore(self.database, self.clock)
-        self.latest = self.clock.steady()
+        self.latest = self.clock.steady_time()
 
     def _do(self, work):
         return self.runner.run(work)
@@ -123,7 +123,7 @@ class QueueMachine(RuleBasedStateMachine):
         vtimes = self._vtimes()
         record = self._do(self.jobs.claim(worker, LEASE))
         # No two claims of one store end their leases in the same instant.
-        self.latest = max(self.clock.steady() + LEASE, self.latest + INSTANT)
+        self.latest = max(self.clock.steady_time() + LEASE, self.latest + INSTANT)
         if not waiting:
             assert record is None
             return multiple()
@@ -145,15 +145,15 @@ class QueueMachine(RuleBasedStateMachine):
     def renew(self, lease, progress):
         id, attempt, worker = lease
         holds = self.model[id].running(attempt, worker)
-        assert holds == self._do(self.jobs.renew(*lease, LEASE, *(progress or ())))
+        assert holds == self._do(self.jobs.renew_lease(*lease, LEASE, *(progress or ())))
         if holds:
-            self.model[id] = replace(self.model[id], deadline=self.clock.steady() + LEASE)
+            self.model[id] = replace(self.model[id], deadline=self.clock.steady_time() + LEASE)
 
     @rule(lease=leases, cost=st.none() | COSTS)
     def finish(self, lease, cost):
         id, attempt, worker = lease
         holds = self.model[id].running(attempt, worker)
-        assert holds == self._do(self.jobs.finish(*lease, {"picture": "p"}, cost))
+        assert holds == self._do(self.jobs.finish_job(*lease, {"picture": "p"}, cost))
         if holds:
             self._end(id, "done", "pending")
 
@@ -161,7 +161,7 @@ class QueueMachine(RuleBasedStateMachine):
     def fail(self, lease):
         id, attempt, worker = lease
         holds = self.model[id].running(attempt, worker)
-        assert holds == self._do(self.jobs.fail(*lease, "no"))
+        assert holds == self._do(self.jobs.fail_job(*lease, "no"))
         if holds:
             self._end(id, "failed", "pending")
 
@@ -169,7 +169,7 @@ class QueueMachine(RuleBasedStateMachine):
     def release(self, lease, counts):
         id, attempt, worker = lease
         holds = self.model[id].running(attempt, worker)
-        record = self._do(self.jobs.release(*lease, "its worker died", count_attempt=counts))
+        record = self._do(self.jobs.release_job(*lease, "its worker died", count_attempt=counts))
         assert holds == (record is not None)
         if holds:
             self.model[id] = self.model[id].given_back(counts)
@@ -178,14 +178,14 @@ class QueueMachine(RuleBasedStateMachine):
     def finish_with_a_claim_that_is_not_ones_own(self, lease, worker, ahead):
         id, attempt, _ = lease
         if not self.model[id].running(attempt + ahead, worker):
-            assert not self._do(self.jobs.finish(id, attempt + ahead, worker, {}))
+            assert not self._do(self.jobs.finish_job(id, attempt + ahead, worker, {}))
 
     @rule(id=ids, deliver=st.booleans(), owner=st.none() | st.sampled_from("abc"))
     def cancel(self, id, deliver, owner):
         job = self.model[id]
         if owner not in (None, job.owner):
             return
-        record = self._do(self.jobs.cancel(id, owner, deliver=deliver))
+        record = self._do(self.jobs.cancel_job(id, owner, deliver=deliver))
         if job.state in ("queued", "running"):
             self._end(id, "cancelled", "pending" if deliver else "none")
         assert self.model[id].state == record.state
@@ -194,7 +194,7 @@ class QueueMachine(RuleBasedStateMachine):
     def stop(self, id, owner):
         job = self.model[id]
         stops = job.state == "running" and not job.stopping and owner in (None, job.owner)
-        assert stops == self._do(self.jobs.stop(id, owner))
+        assert stops == self._do(self.jobs.stop_job(id, owner))
         if stops:
             self.model[id] = replace(job, stopping=True)
 
@@ -205,13 +205,13 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule()
     def expire(self):
-        now = self.clock.steady()
+        now = self.clock.steady_time()
         late = [
             id for id, job in self.model.items() if job.state == "running" and job.deadline <= now
         ]
         for id in late:
             self.model[id] = self.model[id].given_back()
-        assert sorted(late) == [job.id for job in self._do(self.jobs.expire())]
+        assert sorted(late) == [job.id for job in self._do(self.jobs.expire_leases())]
 
     @rule(alive=st.sets(st.sampled_from(WORKERS), max_size=1), step=st.sampled_from([0, -9e6, 9e6]))
     def crash(self, alive, step):
@@ -221,24 +221,24 @@ class QueueMachine(RuleBasedStateMachine):
         shutil.copytree(self.folder, image, dirs_exist_ok=True)
         self._do(self.database.__aexit__(None, None, None))
         self.folder = image
-        self.clock.steady_time += timedelta(seconds=step)
+        self.clock.steady += timedelta(seconds=step)
         self._open()
         lost = []
         for id, job in self.model.items():
             if job.state == "running" and job.worker in alive:
-                self.model[id] = replace(job, deadline=self.clock.steady() + LEASE)
+                self.model[id] = replace(job, deadline=self.clock.steady_time() + LEASE)
             elif job.state == "running":
                 lost.append(id)
                 self.model[id] = job.given_back()
-        assert sorted(lost) == [job.id for job in self._do(self.jobs.recover(alive))]
+        assert sorted(lost) == [job.id for job in self._do(self.jobs.recover_jobs(alive))]
 
     @rule(id=ids, step=st.sampled_from(["begin", "arrive", "give up", "try again"]))
     def deliver(self, id, step):
         action, starts, end = {
             "begin": (self.jobs.begin_delivery, {"pending"}, "sending"),
-            "arrive": (lambda id: self.jobs.delivered(id, "m"), {"sending"}, "sent"),
+            "arrive": (lambda id: self.jobs.mark_delivered(id, "m"), {"sending"}, "sent"),
             "give up": (
-                lambda id: self.jobs.undeliverable(id, "no"),
+                lambda id: self.jobs.mark_undeliverable(id, "no"),
                 {"pending", "sending"},
                 "undelivered",
             ),
@@ -282,7 +282,7 @@ class QueueMachine(RuleBasedStateMachine):
     @invariant()
     def the_counts_are_right(self):
         states = Counter(job.state for job in self.model.values())
-        assert {state: states[state] for state in JobState} == self._do(self.jobs.counts())
+        assert {state: states[state] for state in JobState} == self._do(self.jobs.count_by_state())
         waiting = Counter(job.owner for job in self.model.values() if job.state == "queued")
         rows = self._do(self.database.fetch_all("SELECT owner, queued FROM member"))
         assert all(waiting[row["owner"]] == row["queued"] for row in rows)

@@ -10,13 +10,15 @@ async def test_the_parts_of_a_lost_attempt_are_there_for_the_next(jobs, enqueue,
     job = await claim("gpu-0")
     for part in (0, 1):
         assert await jobs.record_part(job.id, 1, "gpu-0", part, {"picture": f"{part}"})
-    await jobs.release(job.id, 1, "gpu-0", "its worker died")
+    await jobs.release_job(job.id, 1, "gpu-0", "its worker died")
     await claim("gpu-1")
 
     assert await jobs.record_part(job.id, 2, "gpu-1", 2, {"picture": "2"})
-    assert {0: {"picture": "0"}, 1: {"picture": "1"}, 2: {"picture": "2"}} == await jobs.parts(
-        job.id
-    )
+    assert {
+        0: {"picture": "0"},
+        1: {"picture": "1"},
+        2: {"picture": "2"},
+    } == await jobs.finished_parts(job.id)
 
 
 async def test_a_part_done_again_replaces_the_first(jobs, enqueue, claim):
@@ -25,7 +27,7 @@ async def test_a_part_done_again_replaces_the_first(jobs, enqueue, claim):
     await jobs.record_part(job.id, 1, "gpu-0", 0, {"try": 1})
 
     assert await jobs.record_part(job.id, 1, "gpu-0", 0, {"try": 2})
-    assert {0: {"try": 2}} == await jobs.parts(job.id)
+    assert {0: {"try": 2}} == await jobs.finished_parts(job.id)
 
 
 async def test_only_the_holder_records_parts(jobs: JobStore, enqueue, claim):
@@ -34,7 +36,7 @@ async def test_only_the_holder_records_parts(jobs: JobStore, enqueue, claim):
 
     assert not await jobs.record_part(job.id, 2, "gpu-0", 0, {})
     assert not await jobs.record_part(job.id, 1, "gpu-1", 0, {})
-    assert {} == await jobs.parts(job.id)
+    assert {} == await jobs.finished_parts(job.id)
 
 
 @pytest.mark.parametrize("end", ["finish", "fail", "cancel", "cancel in the queue"])
@@ -44,17 +46,17 @@ async def test_what_has_ended_has_no_parts(jobs, enqueue, claim, end):
     await jobs.record_part(job.id, 1, "gpu-0", 0, {"picture": "0"})
     match end:
         case "finish":
-            await jobs.finish(job.id, 1, "gpu-0", {})
+            await jobs.finish_job(job.id, 1, "gpu-0", {})
         case "fail":
-            await jobs.fail(job.id, 1, "gpu-0", "no")
+            await jobs.fail_job(job.id, 1, "gpu-0", "no")
         case "cancel":
-            await jobs.cancel(job.id, None)
+            await jobs.cancel_job(job.id, None)
         case _:
-            await jobs.release(job.id, 1, "gpu-0", "its worker died")
-            assert await jobs.parts(job.id)
-            await jobs.cancel(job.id, None)
+            await jobs.release_job(job.id, 1, "gpu-0", "its worker died")
+            assert await jobs.finished_parts(job.id)
+            await jobs.cancel_job(job.id, None)
 
-    assert {} == await jobs.parts(job.id)
+    assert {} == await jobs.finished_parts(job.id)
 
 
 async def test_parts_go_with_their_job(jobs, enqueue, claim, database):
@@ -62,6 +64,6 @@ async def test_parts_go_with_their_job(jobs, enqueue, claim, database):
     job = await claim()
     await jobs.record_part(job.id, 1, "gpu-0", 0, {})
 
-    await jobs.forget("ada")
+    await jobs.forget_owner("ada")
 
     assert 0 == await database.fetch_value("SELECT count(*) FROM job_part")

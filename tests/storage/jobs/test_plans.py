@@ -9,26 +9,29 @@ import pytest
 from storage.jobs import attempts, delivery, queue, reading, retention
 
 HOT = {
-    "claim": (queue.CLAIM, ["member_waiting", "job_queued"]),
-    "expire": (attempts.EXPIRED, ["job_running"]),
-    "recover": (attempts.RUNNING, ["job_running"]),
-    "renew": (attempts.RENEW, ["sqlite_autoindex_job_1"]),
-    "finish": (attempts.FINISH, ["sqlite_autoindex_job_1"]),
-    "pending": (delivery.PENDING, ["job_delivery_pending"]),
-    "interrupted": (delivery.INTERRUPTED, ["job_delivery_sending"]),
-    "undelivered": (delivery.UNDELIVERED, ["job_undelivered"]),
-    "begin": (delivery.BEGIN, ["sqlite_autoindex_job_1"]),
+    "claim": (queue.CLAIM_NEXT, ["member_waiting", "job_queued"]),
+    "expire": (attempts.SELECT_EXPIRED, ["job_running"]),
+    "recover": (attempts.SELECT_RUNNING, ["job_running"]),
+    "renew": (attempts.RENEW_LEASE, ["sqlite_autoindex_job_1"]),
+    "finish": (attempts.FINISH_JOB, ["sqlite_autoindex_job_1"]),
+    "pending": (delivery.SELECT_PENDING, ["job_delivery_pending"]),
+    "interrupted": (delivery.SELECT_INTERRUPTED, ["job_delivery_sending"]),
+    "undelivered": (delivery.SELECT_UNDELIVERED, ["job_undelivered"]),
+    "begin": (delivery.BEGIN_DELIVERY, ["sqlite_autoindex_job_1"]),
     "limits": (queue.COUNT_WAITING, ["job_queued_guild"]),
-    "list": (reading.OF_OWNER, ["job_of_owner"]),
-    "place": (reading.PLACE, ["job_queued", "member_waiting"]),
-    "counts": (reading.UNDER_WAY, ["member_waiting", "job_running"]),
-    "lately done": (reading.LATELY_DONE, ["job_finished"]),
-    "first waiting": (reading.FIRST_WAITING, ["job_queued", "member_waiting"]),
-    "purge": (retention.PURGE, ["job_finished"]),
+    "list": (reading.SELECT_BY_OWNER, ["job_of_owner"]),
+    "place": (reading.SELECT_QUEUE_POSITION, ["job_queued", "member_waiting"]),
+    "counts": (reading.COUNT_ACTIVE_JOBS, ["member_waiting", "job_running"]),
+    "lately done": (reading.SELECT_RECENTLY_FINISHED, ["job_finished"]),
+    "first waiting": (reading.SELECT_FIRST_WAITING, ["job_queued", "member_waiting"]),
+    "purge": (retention.PURGE_ENDED, ["job_finished"]),
     "purge of a server": (retention.PURGE_GUILD, ["job_finished_in_guild"]),
-    "servers": (retention.GUILDS, ["job_finished_in_guild"]),
-    "old addresses": (delivery.OLD_ADDRESSES, ["job_address"]),
-    "pictures of a member": (retention.PAGES[retention.OWNER][0], ["job_of_owner"]),
+    "servers": (retention.SELECT_GUILDS, ["job_finished_in_guild"]),
+    "old addresses": (delivery.SELECT_EXPIRED_REPLY_TARGETS, ["job_address"]),
+    "pictures of a member": (
+        retention.REFERENCED_QUERIES[retention.OWNER_CONDITION][0],
+        ["job_of_owner"],
+    ),
 }
 
 
@@ -40,7 +43,7 @@ async def plan_of(database, sql):
 
 PARAMETERS = frozenset(
     name
-    for sql in (*(sql for sql, _ in HOT.values()), queue.CLAIM_NEAR)
+    for sql in (*(sql for sql, _ in HOT.values()), queue.CLAIM_WITH_AFFINITY)
     for name in re.findall(r":(\w+)", sql)
 )
 
@@ -57,12 +60,12 @@ async def test_a_hot_question_uses_its_index_and_sorts_nothing(database, name):
 
 
 async def test_a_claim_that_keeps_the_model_looks_at_few_members_by_their_index(database):
-    plan = await plan_of(database, queue.CLAIM_NEAR)
+    plan = await plan_of(database, queue.CLAIM_WITH_AFFINITY)
 
     for index in ("member_waiting", "job_queued"):
         assert any(index in line for line in plan), plan
     assert not [line for line in plan if line in ("SCAN job", "SCAN member")], plan
-    assert "LIMIT 16" in queue.CLAIM_NEAR
+    assert "LIMIT 16" in queue.CLAIM_WITH_AFFINITY
 
 
 async def test_a_member_who_returns_is_lifted_without_a_scan(database):

@@ -7,7 +7,7 @@ import pytest
 
 from storage.errors import QueueFull
 from storage.records import DeliveryState, JobState, QueueLimits
-from tests.storage.factories import LEASE, PICTURE, ROOMY, make_job
+from tests.storage.factories import IMAGE, LEASE, ROOMY, make_job
 
 
 async def test_an_enqueued_job_is_queued_and_keeps_what_it_was_asked_with(jobs, clock):
@@ -19,7 +19,7 @@ async def test_an_enqueued_job_is_queued_and_keeps_what_it_was_asked_with(jobs, 
     record, created = await jobs.enqueue(asked, ROOMY)
 
     assert created
-    assert record == await jobs.get(record.id)
+    assert record == await jobs.get_job(record.id)
     for name in asked.__dataclass_fields__:
         assert getattr(asked, name) == getattr(record, name), name
     assert JobState.QUEUED == record.state
@@ -34,7 +34,7 @@ async def test_the_same_request_twice_is_the_same_job(jobs):
     again, created = await jobs.enqueue(make_job(idempotency_key="interaction", cost=9), ROOMY)
 
     assert (first, False) == (again, created)
-    assert 1 == (await jobs.counts())[JobState.QUEUED]
+    assert 1 == (await jobs.count_by_state())[JobState.QUEUED]
 
 
 async def test_the_same_request_twice_is_the_same_job_even_when_the_queue_is_full(jobs):
@@ -69,7 +69,7 @@ async def test_a_full_queue_refuses_with_words(jobs, enqueue, scope, limits, wor
         await jobs.enqueue(make_job(), limits)
 
     assert (scope, 2, 2) == (caught.value.scope, caught.value.limit, caught.value.queued)
-    assert 2 == (await jobs.counts())[JobState.QUEUED]
+    assert 2 == (await jobs.count_by_state())[JobState.QUEUED]
 
 
 async def test_limits_count_each_owner_and_guild_alone_and_only_who_waits(jobs, enqueue, claim):
@@ -81,7 +81,7 @@ async def test_limits_count_each_owner_and_guild_alone_and_only_who_waits(jobs, 
 
     await jobs.enqueue(make_job(owner=running.owner, guild=running.guild), limits)
 
-    assert 3 == (await jobs.counts())[JobState.QUEUED]
+    assert 3 == (await jobs.count_by_state())[JobState.QUEUED]
 
 
 async def test_direct_messages_have_no_guild_limit(jobs):
@@ -115,7 +115,7 @@ async def test_a_claim_gives_a_lease_an_attempt_and_a_worker(jobs, enqueue, cloc
 
     record = await jobs.claim("gpu-0", LEASE)
 
-    assert record == await jobs.get(queued.id)
+    assert record == await jobs.get_job(queued.id)
     assert JobState.RUNNING == record.state
     assert (1, "gpu-0", 0, None, 4.0) == (
         record.attempt,
@@ -124,7 +124,7 @@ async def test_a_claim_gives_a_lease_an_attempt_and_a_worker(jobs, enqueue, cloc
         record.steps,
         record.charged,
     )
-    assert clock.steady() + LEASE == record.lease_until
+    assert clock.steady_time() + LEASE == record.lease_until
     assert clock.now() == record.started_at
 
 
@@ -221,7 +221,7 @@ async def test_an_owner_whose_job_came_back_late_is_lifted_too(jobs, enqueue, cl
     for _ in range(10):
         await claim()
 
-    await jobs.release(lost.id, lost.attempt, "gpu-0", "the worker died")
+    await jobs.release_job(lost.id, lost.attempt, "gpu-0", "the worker died")
     for _ in range(5):
         await enqueue(owner="ada")
     order = [(await claim()).owner for _ in range(6)]
@@ -279,9 +279,9 @@ async def test_a_claim_cancelled_on_its_way_gives_the_job_back(jobs, enqueue, cl
     except asyncio.CancelledError:
         taken = []
 
-    running = [job for job in await jobs.outstanding() if job.state is JobState.RUNNING]
+    running = [job for job in await jobs.list_outstanding() if job.state is JobState.RUNNING]
     assert {job.id for job in (held, *taken)} == {job.id for job in running}
-    assert [0, 0] == [job.strikes for job in await jobs.outstanding()][1:]
+    assert [0, 0] == [job.strikes for job in await jobs.list_outstanding()][1:]
 
 
 async def test_two_claims_of_one_moment_are_told_apart(jobs, enqueue, claim):
@@ -316,10 +316,10 @@ async def test_two_workers_never_get_the_same_job(jobs, enqueue):
 async def test_inputs_and_params_come_back_as_they_were(enqueue):
     params = {"prompt": "füchse 🦊 '; DROP TABLE job", "seed": 2**53, "nested": [{"a": None}]}
 
-    record = await enqueue(params=params, inputs={"image": PICTURE, "mask": PICTURE})
+    record = await enqueue(params=params, inputs={"image": IMAGE, "mask": IMAGE})
 
     assert params == record.params
-    assert {"image": PICTURE, "mask": PICTURE} == record.inputs
+    assert {"image": IMAGE, "mask": IMAGE} == record.inputs
 
 
 async def test_several_claims_with_one_commit_are_the_claims_one_by_one(jobs, enqueue):
@@ -354,4 +354,4 @@ async def test_several_claims_cancelled_give_all_jobs_back(jobs, enqueue):
     with pytest.raises(asyncio.CancelledError):
         await claiming
 
-    assert 3 == (await jobs.counts())[JobState.QUEUED]
+    assert 3 == (await jobs.count_by_state())[JobState.QUEUED]

@@ -13,22 +13,22 @@ from tests.storage.factories import LEASE, ROOMY, make_job, quick_folder
 
 async def test_an_unknown_job_is_said_to_be_unknown(jobs):
     with pytest.raises(UnknownJob, match="no job “nothing”"):
-        await jobs.get("nothing")
+        await jobs.get_job("nothing")
 
 
 async def test_a_job_is_found_by_the_request_that_made_it(jobs, enqueue):
     job = await enqueue(idempotency_key="interaction")
 
-    assert job == await jobs.find("interaction")
-    assert await jobs.find("another") is None
+    assert job == await jobs.find_by_request("interaction")
+    assert await jobs.find_by_request("another") is None
 
 
 async def test_an_owners_jobs_are_listed_newest_first_by_pages(jobs, enqueue):
     asked = [(await enqueue(owner="ada")).id for _ in range(5)]
     await enqueue(owner="bob")
 
-    first = [job.id for job in await jobs.list_for("ada", limit=3)]
-    second = [job.id for job in await jobs.list_for("ada", limit=3, before=first[-1])]
+    first = [job.id for job in await jobs.list_by_owner("ada", limit=3)]
+    second = [job.id for job in await jobs.list_by_owner("ada", limit=3, before_id=first[-1])]
 
     assert asked[::-1] == first + second
 
@@ -37,12 +37,12 @@ async def test_an_owners_jobs_are_listed_by_state(jobs, enqueue, claim):
     await enqueue()
     waiting = await enqueue()
     running = await claim()
-    await jobs.cancel((await enqueue()).id, "ada")
+    await jobs.cancel_job((await enqueue()).id, "ada")
 
-    listed = await jobs.list_for("ada", states=[JobState.QUEUED, JobState.RUNNING])
+    listed = await jobs.list_by_owner("ada", states=[JobState.QUEUED, JobState.RUNNING])
 
     assert [waiting.id, running.id] == [job.id for job in listed]
-    assert [] == await jobs.list_for("ada", states=[])
+    assert [] == await jobs.list_by_owner("ada", states=[])
 
 
 async def test_a_family_is_what_came_of_the_same_job(jobs, enqueue):
@@ -56,27 +56,27 @@ async def test_a_family_is_what_came_of_the_same_job(jobs, enqueue):
     expected = [job.id for job in (root, child, sibling, grandchild)]
 
     for member in (root, child, sibling, grandchild):
-        assert expected == [job.id for job in await jobs.family(member.id, "ada")]
-    assert [] == await jobs.family(root.id, "bob")
-    assert [] == await jobs.family("nothing", "ada")
+        assert expected == [job.id for job in await jobs.list_lineage(member.id, "ada")]
+    assert [] == await jobs.list_lineage(root.id, "bob")
+    assert [] == await jobs.list_lineage("nothing", "ada")
 
 
 async def test_outstanding_are_the_queued_and_the_running_in_order(jobs, enqueue, claim):
     asked = [(await enqueue()).id for _ in range(4)]
     done = await claim()
-    await jobs.finish(done.id, 1, "gpu-0", {})
+    await jobs.finish_job(done.id, 1, "gpu-0", {})
     await claim()
 
-    assert asked[1:] == [job.id for job in await jobs.outstanding()]
+    assert asked[1:] == [job.id for job in await jobs.list_outstanding()]
 
 
 async def test_every_state_is_counted(jobs, enqueue, claim):
     for _ in range(6):
         await enqueue()
     done, failed, _ = [await claim() for _ in range(3)]
-    await jobs.finish(done.id, 1, "gpu-0", {})
-    await jobs.fail(failed.id, 1, "gpu-0", "no")
-    await jobs.cancel((await jobs.outstanding())[-1].id, None)
+    await jobs.finish_job(done.id, 1, "gpu-0", {})
+    await jobs.fail_job(failed.id, 1, "gpu-0", "no")
+    await jobs.cancel_job((await jobs.list_outstanding())[-1].id, None)
 
     assert {
         JobState.QUEUED: 2,
@@ -84,20 +84,20 @@ async def test_every_state_is_counted(jobs, enqueue, claim):
         JobState.DONE: 1,
         JobState.FAILED: 1,
         JobState.CANCELLED: 1,
-    } == await jobs.counts()
+    } == await jobs.count_by_state()
 
 
 async def test_a_place_says_what_is_ahead(jobs, enqueue, claim):
     await enqueue(owner="ada", cost=4.0)
     running = await claim()
-    await jobs.renew(running.id, 1, "gpu-0", LEASE, step=5, steps=20)
+    await jobs.renew_lease(running.id, 1, "gpu-0", LEASE, step=5, steps=20)
     for cost in (1.0, 2.0):
         await enqueue(owner="bob", cost=cost)
     mine = await enqueue(owner="bob", cost=9.0)
 
     assert QueuePlace(
-        position=3, ahead_cost=3.0, running_cost=3.0, queued=3, running=1, own=2
-    ) == await jobs.place(mine.id)
+        position=3, ahead_cost=3.0, running_cost=3.0, queued=3, running=1, own_jobs_ahead=2
+    ) == await jobs.queue_position(mine.id)
 
 
 async def test_waiting_jobs_that_were_thought_wrong_are_put_right(jobs, enqueue):
@@ -106,11 +106,11 @@ async def test_waiting_jobs_that_were_thought_wrong_are_put_right(jobs, enqueue)
     mine = await enqueue(owner="ada", cost=8.0, affinity="sd15")
     other = await enqueue(owner="bob", cost=4.0, affinity="sd15", kind="upscale")
 
-    await jobs.reprice(["img2img"], "sd15", 0.25)
+    await jobs.reprice_waiting(["img2img"], "sd15", 0.25)
 
-    assert [2.0, 8.0, 2.0, 4.0] == [job.cost for job in await jobs.outstanding()]
-    assert (4, 14.0) == ((place := await jobs.place(mine.id)).position, place.ahead_cost)
-    assert 2 == (await jobs.place(other.id)).position
+    assert [2.0, 8.0, 2.0, 4.0] == [job.cost for job in await jobs.list_outstanding()]
+    assert (4, 14.0) == ((place := await jobs.queue_position(mine.id)).position, place.ahead_cost)
+    assert 2 == (await jobs.queue_position(other.id)).position
 
 
 async def test_the_last_jobs_that_were_done_are_told_newest_first(jobs, enqueue, claim, clock):
@@ -119,11 +119,11 @@ async def test_the_last_jobs_that_were_done_are_told_newest_first(jobs, enqueue,
         job = await claim()
         clock.pass_time(1)
         if end == "done":
-            await jobs.finish(job.id, 1, "gpu-0", {"text": "x"})
+            await jobs.finish_job(job.id, 1, "gpu-0", {"text": "x"})
         else:
-            await jobs.fail(job.id, 1, "gpu-0", "no")
+            await jobs.fail_job(job.id, 1, "gpu-0", "no")
 
-    found = await jobs.lately_done(2)
+    found = await jobs.recently_finished(2)
 
     assert 2 == len(found)
     assert found[0].finished_at > found[1].finished_at
@@ -150,8 +150,8 @@ async def test_who_does_not_wait_has_no_place(jobs, enqueue, claim):
 
     assert QueuePlace(
         position=0, ahead_cost=0.0, running_cost=1.0, queued=1, running=1
-    ) == await jobs.place(running.id)
-    assert 0 == (await jobs.place("nothing")).position
+    ) == await jobs.queue_position(running.id)
+    assert 0 == (await jobs.queue_position("nothing")).position
 
 
 @settings(max_examples=60, deadline=None)
@@ -181,12 +181,12 @@ async def test_a_place_is_the_order_in_which_jobs_are_then_claimed(asked, served
             claimed = [await jobs.claim("gpu-0", LEASE) for _ in range(served)]
             for number, job in enumerate(claimed):
                 if job is not None and number in back:
-                    await jobs.release(job.id, 1, "gpu-0", "its worker died")
-            for number, job in enumerate(await jobs.outstanding()):
+                    await jobs.release_job(job.id, 1, "gpu-0", "its worker died")
+            for number, job in enumerate(await jobs.list_outstanding()):
                 if number in gone and job.state is JobState.QUEUED:
-                    await jobs.cancel(job.id, None)
-            waiting = [job for job in await jobs.outstanding() if job.state is JobState.QUEUED]
-            places = {job.id: await jobs.place(job.id) for job in waiting}
+                    await jobs.cancel_job(job.id, None)
+            waiting = [job for job in await jobs.list_outstanding() if job.state is JobState.QUEUED]
+            places = {job.id: await jobs.queue_position(job.id) for job in waiting}
             ahead = 0.0
             for position in range(1, len(waiting) + 1):
                 job = await jobs.claim("gpu-0", LEASE)

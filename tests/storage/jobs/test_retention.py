@@ -13,17 +13,17 @@ from tests.storage.factories import ROOMY, make_job
 
 async def end(jobs, claim, *, sent=True, result=None):
     job = await claim()
-    await jobs.finish(job.id, job.attempt, "gpu-0", result or {})
+    await jobs.finish_job(job.id, job.attempt, "gpu-0", result or {})
     if sent:
         await jobs.begin_delivery(job.id)
-        await jobs.delivered(job.id, "message")
+        await jobs.mark_delivered(job.id, "message")
     return job.id
 
 
 async def test_a_purge_takes_what_ended_before_and_owes_nothing(
     jobs, enqueue, claim, clock, monkeypatch
 ):
-    monkeypatch.setattr(retention, "PAGE", 2)
+    monkeypatch.setattr(retention, "JOBS_PER_PAGE", 2)
     for _ in range(8):
         await enqueue()
     for _ in range(5):
@@ -32,13 +32,13 @@ async def test_a_purge_takes_what_ended_before_and_owes_nothing(
     clock.pass_time(60)
     recent = await end(jobs, claim)
 
-    assert 5 == await jobs.purge(clock.now() - timedelta(seconds=30))
-    assert 0 == await jobs.purge(clock.now() - timedelta(seconds=30))
+    assert 5 == await jobs.purge_ended(clock.now() - timedelta(seconds=30))
+    assert 0 == await jobs.purge_ended(clock.now() - timedelta(seconds=30))
 
-    left = {job.id for job in await jobs.list_for("ada")}
+    left = {job.id for job in await jobs.list_by_owner("ada")}
     assert {owing, recent} < left
     assert 3 == len(left)
-    counts = await jobs.counts()
+    counts = await jobs.count_by_state()
     assert (2, 1) == (counts[JobState.DONE], counts[JobState.QUEUED])
 
 
@@ -47,9 +47,9 @@ async def test_a_child_outlives_its_parent(jobs, enqueue, claim, clock):
     child = await enqueue(parent=parent.id, owner="bob")
     assert parent.id == child.parent
 
-    await jobs.forget("ada")
+    await jobs.forget_owner("ada")
 
-    assert (await jobs.get(child.id)).parent is None
+    assert (await jobs.get_job(child.id)).parent is None
 
 
 async def test_forgetting_a_member_leaves_nothing_of_theirs(jobs, enqueue, claim, database):
@@ -58,15 +58,15 @@ async def test_forgetting_a_member_leaves_nothing_of_theirs(jobs, enqueue, claim
     running = [await claim() for _ in range(2)]
     job = next(each for each in running if each.owner == "ada")
 
-    assert 3 == await jobs.forget("ada")
+    assert 3 == await jobs.forget_owner("ada")
 
     for each in mine:
         with pytest.raises(UnknownJob):
-            await jobs.get(each.id)
-    assert not await jobs.finish(job.id, 1, "gpu-0", {})
-    assert 0 == await jobs.forget("ada")
+            await jobs.get_job(each.id)
+    assert not await jobs.finish_job(job.id, 1, "gpu-0", {})
+    assert 0 == await jobs.forget_owner("ada")
     assert ["bob"] == [row["owner"] for row in await database.fetch_all("SELECT * FROM member")]
-    counts = await jobs.counts()
+    counts = await jobs.count_by_state()
     assert (0, 1) == (counts[JobState.QUEUED], counts[JobState.RUNNING])
 
 
@@ -79,7 +79,7 @@ async def test_what_was_forgotten_is_in_no_file_any_more(folder):
     assert secret.encode() in path.read_bytes()
 
     async with Database(path) as database:
-        assert 1 == await JobStore(database).forget("ada")
+        assert 1 == await JobStore(database).forget_owner("ada")
 
     assert not [each for each in folder.glob("private*") if secret.encode() in each.read_bytes()]
 
@@ -88,13 +88,13 @@ async def test_a_purge_of_one_server_leaves_the_others(jobs, enqueue, claim, clo
     for guild in ("one", "two", None, "one"):
         await enqueue(guild=guild)
         await end(jobs, claim)
-    assert ["one", "two"] == await jobs.guilds()
+    assert ["one", "two"] == await jobs.list_guilds()
     clock.pass_time(60)
 
-    assert 2 == await jobs.purge(clock.now(), "one")
+    assert 2 == await jobs.purge_ended(clock.now(), "one")
 
-    assert ["two"] == await jobs.guilds()
-    assert 2 == len(await jobs.list_for("ada"))
+    assert ["two"] == await jobs.list_guilds()
+    assert 2 == len(await jobs.list_by_owner("ada"))
 
 
 async def test_an_old_address_is_retired_once_and_only_as_it_was(jobs, enqueue, clock):
@@ -102,17 +102,17 @@ async def test_an_old_address_is_retired_once_and_only_as_it_was(jobs, enqueue, 
     clock.pass_time(60)
     await enqueue(reply_to="token 3")
     old = [(first.id, "token 1"), (second.id, "token 2")]
-    assert old == await jobs.old_addresses(clock.now())
-    assert old[:1] == await jobs.old_addresses(clock.now(), 1)
+    assert old == await jobs.expired_reply_targets(clock.now())
+    assert old[:1] == await jobs.expired_reply_targets(clock.now(), 1)
 
-    assert await jobs.retire_address(first.id, "token 1", "without")
-    assert await jobs.readdress(second.id, "token 4")
-    assert not await jobs.retire_address(second.id, "token 2", "without")
+    assert await jobs.drop_reply_token(first.id, "token 1", "without")
+    assert await jobs.update_reply_to(second.id, "token 4")
+    assert not await jobs.drop_reply_token(second.id, "token 2", "without")
 
-    assert [] == await jobs.old_addresses(clock.now())
+    assert [] == await jobs.expired_reply_targets(clock.now())
     assert ("without", "token 4") == (
-        (await jobs.get(first.id)).reply_to,
-        (await jobs.get(second.id)).reply_to,
+        (await jobs.get_job(first.id)).reply_to,
+        (await jobs.get_job(second.id)).reply_to,
     )
 
 
@@ -125,7 +125,7 @@ async def test_the_pictures_of_one_member_are_told_apart(jobs, enqueue):
 
 
 async def test_every_picture_that_a_job_names_is_referenced(jobs, enqueue, claim, monkeypatch):
-    monkeypatch.setattr(retention, "PAGE", 2)
+    monkeypatch.setattr(retention, "JOBS_PER_PAGE", 2)
     keys = [f"{number:064x}" for number in range(8)]
     await enqueue(inputs={"image": keys[0]})
     await end(jobs, claim, result={"pictures": [keys[1], {"thumb": keys[2]}], "seed": 3})

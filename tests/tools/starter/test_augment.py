@@ -15,9 +15,9 @@ def square(colour=(1.0, 0.0, 0.0)):
 
 
 def test_compose_shows_the_ground_where_the_icon_is_empty():
-    picture = augment.compose(square()[None], augment.backgrounds(["white"]))[0]
-    assert [1.0, 1.0, 1.0] == picture[:, 0, 0].tolist()
-    assert [1.0, -1.0, -1.0] == picture[:, 64, 64].tolist()
+    image = augment.compose(square()[None], augment.backgrounds(["white"]))[0]
+    assert [1.0, 1.0, 1.0] == image[:, 0, 0].tolist()
+    assert [1.0, -1.0, -1.0] == image[:, 64, 64].tolist()
 
 
 @given(st.integers(16, 128), st.data())
@@ -70,11 +70,11 @@ def test_grey_and_many_coloured_icons_are_not_recoloured():
 @given(st.integers(0, 1000))
 def test_varied_pictures_keep_hue_range_and_ground(seed):
     white, blue = ([colour] for colour in ("white", "blue"))
-    pictures = torch.cat(
+    images = torch.cat(
         [augment.compose(square()[None], augment.backgrounds(ground)) for ground in (white, blue)]
     )
-    varied = augment.varied(pictures, np.random.default_rng(seed))
-    assert pictures.shape == varied.shape
+    varied = augment.varied(images, np.random.default_rng(seed))
+    assert images.shape == varied.shape
     assert -1 <= varied.min() <= varied.max() <= 1
     assert torch.all(0 == varied[:, :, 64, 64].argmax(1)), "red stays red"
     assert not torch.equal(varied[0], varied[1])

@@ -36,10 +36,10 @@ def test_icons_take_their_box_from_icon_or_set():
 def test_build_rasterises_and_leaves_out_empty_and_toned_icons(icons, tmp_path):
     pytest.importorskip("resvg_py")
     dataset = data.build(icons, tmp_path / "data")
-    assert (7, 128, 128, 4) == dataset.pictures.shape
+    assert (7, 128, 128, 4) == dataset.images.shape
     assert {"red square thing"} == set(dataset.names)
-    assert [255, 0, 0, 255] == dataset.pictures[0, 64, 64].tolist()
-    assert 0 == dataset.pictures[0, 1, 1, 3]
+    assert [255, 0, 0, 255] == dataset.images[0, 64, 64].tolist()
+    assert 0 == dataset.images[0, 1, 1, 3]
 
 
 def test_load_names_the_missing_file(tmp_path):

@@ -11,9 +11,9 @@ def ground(colour):
 
 
 def test_the_ring_tells_the_background_whatever_stands_inside():
-    pictures = torch.stack([ground(colour) for colour in COLOURS])
-    pictures[:, :, 10:54, 10:54] = 0.3
-    assert list(COLOURS) == measures.background_colours(pictures)
+    images = torch.stack([ground(colour) for colour in COLOURS])
+    images[:, :, 10:54, 10:54] = 0.3
+    assert list(COLOURS) == measures.background_colours(images)
 
 
 @pytest.mark.parametrize(
@@ -35,11 +35,11 @@ def test_share():
 
 def test_a_pasted_patch_shows_its_seam():
     generator = torch.Generator().manual_seed(0)
-    picture = torch.rand(1, 3, 64, 64, generator=generator) * 0.1
+    image = torch.rand(1, 3, 64, 64, generator=generator) * 0.1
     mask = torch.zeros(1, 1, 64, 64)
     mask[..., 20:40, 20:40] = 1
-    assert 1.0 == pytest.approx(measures.seam_score(picture, mask), abs=0.15)
-    assert measures.seam_score(picture + mask, mask) > 5
+    assert 1.0 == pytest.approx(measures.seam_score(image, mask), abs=0.15)
+    assert measures.seam_score(image + mask, mask) > 5
 
 
 @pytest.mark.parametrize("kind", [ellipse, rectangle, border, random_mask])

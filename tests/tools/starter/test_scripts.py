@@ -59,8 +59,8 @@ def test_the_pack_opens_as_a_published_pipeline(work):
 
     pipeline = StableDiffusionPipeline.from_pretrained(work / "pack", dtype=torch.float32)
     pipeline.set_progress_bar_config(disable=True)
-    picture = pipeline("dog blob style", height=64, width=64, num_inference_steps=2).images[0]
-    assert (64, 64) == picture.size
+    image = pipeline("dog blob style", height=64, width=64, num_inference_steps=2).images[0]
+    assert (64, 64) == image.size
 
 
 @pytest.mark.slow
@@ -116,12 +116,12 @@ def test_training_the_decoder_alone_leaves_the_latents(work):
 def test_a_whole_autoencoder_can_keep_near_its_latents(work):
     from diffusers import AutoencoderKL
 
-    pictures = torch.rand(2, 3, 128, 128, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    images = torch.rand(2, 3, 128, 128, generator=torch.Generator().manual_seed(0)) * 2 - 1
     latents = []
     for part in (work / "vae" / "normalised", work / "free", work / "held"):
         vae = AutoencoderKL.from_pretrained(part, dtype=torch.float32)
         with torch.no_grad():
-            latents.append(vae.encode(pictures).latent_dist.mean)
+            latents.append(vae.encode(images).latent_dist.mean)
     free, held = ((latents[0] - after).square().mean() for after in latents[1:])
     assert 0 < held < free / 2
 

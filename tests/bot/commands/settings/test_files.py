@@ -35,16 +35,16 @@ async def test_what_differs_is_taken_and_undone_as_one(house, admin, said):
     assert "max_steps: `30` → `not set`" in words
     assert "banned_words: `not set` → `gore`" in words
     guild = str(house.guild.id)
-    assert await house.guilds.settings(guild) == {"max_batch": 2, "banned_words": ["gore"]}
+    assert await house.guilds.get_settings(guild) == {"max_batch": 2, "banned_words": ["gore"]}
     await house.ask_plain("settings undo", admin, what="last change")
-    assert await house.guilds.settings(guild) == {"max_steps": 30}
+    assert await house.guilds.get_settings(guild) == {"max_steps": 30}
 
 
 async def test_a_check_changes_nothing(house, admin, said):
     data = b"version: 1\nsettings: {max_batch: 2}"
     words = said(await taken(house, admin, data, only_check=True))
     assert "This would change" in words
-    assert await house.guilds.settings(str(house.guild.id)) == {}
+    assert await house.guilds.get_settings(str(house.guild.id)) == {}
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ async def test_a_bad_file_changes_nothing(house, admin, said, data, words):
     refused = await taken(house, admin, data)
     assert "Nothing was changed" in said(refused)
     assert words in said(refused)
-    assert await house.guilds.settings(str(house.guild.id)) == {"max_steps": 30}
+    assert await house.guilds.get_settings(str(house.guild.id)) == {"max_steps": 30}
 
 
 async def test_a_servers_style_is_undone_like_a_setting(house, admin, said):
@@ -72,10 +72,10 @@ async def test_a_servers_style_is_undone_like_a_setting(house, admin, said):
     await house.ask_plain("settings limits", admin, max_steps=30)
     await house.ask_plain("style save", admin, name="dark", prompt="dark", server=True)
     await house.ask_plain("settings undo", admin, what="last change")
-    assert await house.guilds.styles(guild) == []
-    assert await house.guilds.settings(guild) == {"max_steps": 30}
+    assert await house.guilds.list_styles(guild) == []
+    assert await house.guilds.get_settings(guild) == {"max_steps": 30}
     await house.ask_plain("settings undo", admin, what="last change")
-    assert [one.name for one in await house.guilds.styles(guild)] == ["dark"]
+    assert [one.name for one in await house.guilds.list_styles(guild)] == ["dark"]
 
 
 @pytest.fixture
@@ -92,30 +92,30 @@ async def test_styles_go_out_and_in(house, admin, said, styled):
 
 
 async def test_styles_are_taken_as_a_whole_and_undone_as_one(house, admin, said, styled):
-    before = await house.guilds.styles(styled)
+    before = await house.guilds.list_styles(styled)
     styles = b"{ink: {prompt: black ink}, Wax: {prompt: x}}"
     data = b"version: 1\nsettings: {max_batch: 2}\nstyles: " + styles
     words = said(await taken(house, admin, data, only_check=True))
     assert "style Oil: `prompt: oil` → `not set`" in words
-    assert await house.guilds.styles(styled) == before
+    assert await house.guilds.list_styles(styled) == before
     await taken(house, admin, data)
-    kept = {one.name: one.prompt for one in await house.guilds.styles(styled)}
+    kept = {one.name: one.prompt for one in await house.guilds.list_styles(styled)}
     assert kept == {"ink": "black ink", "Wax": "x"}
     await house.ask_plain("settings undo", admin, what="last change")
-    assert await house.guilds.styles(styled) == before
-    assert await house.guilds.settings(styled) == {}
+    assert await house.guilds.list_styles(styled) == before
+    assert await house.guilds.get_settings(styled) == {}
 
 
 async def test_a_file_without_styles_leaves_them(house, admin, styled):
     await taken(house, admin, b"version: 1\nsettings: {max_batch: 2}")
-    assert len(await house.guilds.styles(styled)) == 2
+    assert len(await house.guilds.list_styles(styled)) == 2
     await taken(house, admin, b"version: 1\nstyles:\n")
-    assert await house.guilds.styles(styled) == []
+    assert await house.guilds.list_styles(styled) == []
 
 
 async def test_a_server_has_so_many_styles_at_most(house, admin, monkeypatch, said, styled):
-    monkeypatch.setattr(style, "MOST_STYLES", 2)
+    monkeypatch.setattr(style, "MAX_GUILD_STYLES", 2)
     more = await house.ask_plain("style save", admin, name="Wax", prompt="x", server=True)
     assert "This server has 2 styles." in more.response.content
     await house.ask_plain("style save", admin, name="OIL", prompt="y", server=True)
-    assert {one.prompt for one in await house.guilds.styles(styled)} == {"ink", "y"}
+    assert {one.prompt for one in await house.guilds.list_styles(styled)} == {"ink", "y"}

@@ -81,7 +81,7 @@ async def test_a_role_has_a_larger_share_of_the_queue(house, admin, said):
         await house.finish()
 
     ran = [
-        len(await house.jobs.list_for(str(who.id), states=[JobState.DONE]))
+        len(await house.jobs.list_by_owner(str(who.id), states=[JobState.DONE]))
         for who in (patron, house.bob)
     ]
     assert ran == [3, 1]
@@ -102,8 +102,8 @@ async def test_a_dry_run_tells_what_is_left(house, admin, said):
 async def test_how_long_results_are_kept(house, admin, said):
     shown = await house.ask_plain("settings keep", admin, days=7)
     assert "Days that results are kept: at most 7" in said(shown)
-    settings = await house.guilds.settings(str(house.guild.id))
-    assert settings[housekeeping.KEEP_DAYS] == 7.0  # what the house goes by
+    settings = await house.guilds.get_settings(str(house.guild.id))
+    assert settings[housekeeping.KEEP_DAYS_SETTING] == 7.0  # what the house goes by
     shown = await house.ask_plain("settings keep", admin)
     assert "Days that results are kept: as the host allows" in said(shown)
 

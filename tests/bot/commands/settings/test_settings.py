@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import simcord
 
-from bot.rulebook import Rulebook
+from bot.rulebook import GuildSettingsEditor
 from tests.doubles.pictures import png
 
 
@@ -112,6 +112,6 @@ async def test_direct_messages_have_no_server_rules(house, admin):
 
 
 async def test_a_host_without_a_place_for_settings(house, admin):
-    house.bot.rulebook = Rulebook(None)
+    house.bot.rulebook = GuildSettingsEditor(None)
     result = await house.ask_plain("settings show", admin)
     assert "Nothing can be set here" in result.response.content

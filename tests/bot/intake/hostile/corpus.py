@@ -9,15 +9,15 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 
-from bot.errors import PictureRefused
-from bot.pictures import PictureLimits
+from bot.errors import ImageRejected
+from bot.pictures import ImageLimits
 
-LIMITS = PictureLimits(max_bytes=25 << 20, max_pixels=32_000_000)
+LIMITS = ImageLimits(max_bytes=25 << 20, max_pixels=32_000_000)
 """Easel's own defaults."""
 
-Expected = type[PictureRefused] | None
-PICTURE: Expected = None
-EITHER = PictureRefused
+Expected = type[ImageRejected] | None
+IMAGE: Expected = None
+EITHER = ImageRejected
 
 CORPUS: dict[str, tuple[Callable[[], bytes], Expected]] = {}
 

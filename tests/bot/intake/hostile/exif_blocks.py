@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from PIL import Image
 
-from tests.bot.intake.hostile.corpus import PICTURE, enter
+from tests.bot.intake.hostile.corpus import IMAGE, enter
 from tests.doubles.pictures import encoded
 
 
@@ -44,6 +44,6 @@ for words, block in EXIFS.items():
     for form in ("JPEG", "PNG", "WEBP"):
         enter(
             f"{form.lower()} with exif {words}",
-            PICTURE,
+            IMAGE,
             functools.partial(lambda b, f: with_exif(b(), f), block, form),
         )

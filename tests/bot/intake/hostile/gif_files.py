@@ -6,10 +6,10 @@ import random
 import struct
 
 from bot.errors import (
-    BrokenPicture,
+    BrokenImage,
     TooManyPixels,
 )
-from tests.bot.intake.hostile.corpus import EITHER, PICTURE, enter
+from tests.bot.intake.hostile.corpus import EITHER, IMAGE, enter
 from tests.doubles.pictures import animation
 
 CANVAS = b"GIF89a" + struct.pack("<HHBBB", 8, 8, 0x80, 0, 0) + b"\0\0\0\xff\xff\xff"
@@ -21,7 +21,7 @@ def canvas(width: int, height: int) -> bytes:
     return b"GIF89a" + struct.pack("<HH", width, height) + CANVAS[10:]
 
 
-enter("gif of 500 frames", PICTURE, lambda: animation("GIF", 500))
+enter("gif of 500 frames", IMAGE, lambda: animation("GIF", 500))
 enter("gif of a million frames", EITHER, lambda: CANVAS + FRAME * 1_000_000 + b";")
 enter(
     "gif canvas of 4,295 megapixels", TooManyPixels, lambda: canvas(65_535, 65_535) + FRAME + b";"
@@ -37,18 +37,18 @@ enter(
     ),
 )
 enter("gif frame of size 0", EITHER, lambda: CANVAS + b"\x2c" + b"\0" * 9 + FRAME[10:] + b";")
-enter("gif of no frame", BrokenPicture, lambda: CANVAS + b";")
+enter("gif of no frame", BrokenImage, lambda: CANVAS + b";")
 enter("gif of codes of 12 bits", EITHER, lambda: CANVAS + FRAME[:10] + b"\x0c\x02\x4c\x01\0;")
 enter("gif of codes of 255 bits", EITHER, lambda: CANVAS + FRAME[:10] + b"\xff\x02\x4c\x01\0;")
 enter("gif of bad codes", EITHER, lambda: CANVAS + FRAME[:10] + b"\x02\x08" + b"\xff" * 8 + b"\0;")
 enter(
     "gif comment of 20 megabytes",
-    PICTURE,
+    IMAGE,
     lambda: CANVAS + COMMENT + (b"\xff" + b"x" * 255) * 80_000 + b"\0" + FRAME + b";",
 )
 enter(
     "gif of 20 megabytes after its frame",
-    PICTURE,
+    IMAGE,
     lambda: CANVAS + FRAME + COMMENT + (b"\xff" + b"x" * 255) * 80_000 + b"\0;",
 )
 enter(
@@ -65,5 +65,5 @@ enter(
     EITHER,
     lambda: b"GIF89a" + struct.pack("<HHBBB", 8, 8, 0, 0, 0) + FRAME + b";",
 )
-enter("gif with a page behind it", PICTURE, lambda: CANVAS + FRAME + b";<html><script>")
+enter("gif with a page behind it", IMAGE, lambda: CANVAS + FRAME + b";<html><script>")
 enter("gif that is also a script", EITHER, lambda: b"GIF89a/*" + b"\0" * 8 + b"*/=1;alert(1)")

@@ -9,10 +9,10 @@ import struct
 from PIL import Image
 
 from bot.errors import (
-    BrokenPicture,
+    BrokenImage,
     TooManyPixels,
 )
-from tests.bot.intake.hostile.corpus import EITHER, PICTURE, enter
+from tests.bot.intake.hostile.corpus import EITHER, IMAGE, enter
 from tests.doubles.pictures import animation, encoded, noise
 
 
@@ -38,10 +38,10 @@ def lossless(width: int, height: int) -> bytes:
     return riff((b"VP8L", struct.pack("<Q", bits)[:5] + b"\0" * 20))
 
 
-enter("webp of 500 frames", PICTURE, lambda: animation("WEBP", 500))
+enter("webp of 500 frames", IMAGE, lambda: animation("WEBP", 500))
 enter(
     "webp of 16 megapixels of nothing",
-    PICTURE,
+    IMAGE,
     lambda: encoded(Image.new("RGB", (4096, 4096)), "WEBP", lossless=True, method=0),
 )
 enter(
@@ -66,10 +66,10 @@ enter("webp of length 0", EITHER, lambda: b"RIFF\0\0\0\0" + webp()[8:])
 enter("webp of length 4,294,967,295", EITHER, lambda: b"RIFF\xff\xff\xff\xff" + webp()[8:])
 enter(
     "webp with a profile of noise",
-    PICTURE,
+    IMAGE,
     lambda: webp(icc_profile=random.Random(5).randbytes(9000)),
 )
-enter("webp exif of 10 megabytes", PICTURE, lambda: webp(exif=b"Exif\0\0" + b"x" * 10_000_000))
+enter("webp exif of 10 megabytes", IMAGE, lambda: webp(exif=b"Exif\0\0" + b"x" * 10_000_000))
 enter(
     "webp of alpha noise",
     EITHER,
@@ -83,5 +83,5 @@ enter(
     lambda: riff(extended(64, 64), *[(b"EVIL", b"")] * 100_000, (b"VP8 ", webp()[20:])),
 )
 enter("webp of noise", EITHER, lambda: b"RIFF\0\1\0\0WEBPVP8 " + random.Random(7).randbytes(500))
-enter("webp signature alone", BrokenPicture, lambda: b"RIFF\0\0\0\0WEBP")
-enter("webp with a zip behind it", PICTURE, lambda: webp() + b"PK\x03\x04" + b"x" * 5000)
+enter("webp signature alone", BrokenImage, lambda: b"RIFF\0\0\0\0WEBP")
+enter("webp with a zip behind it", IMAGE, lambda: webp() + b"PK\x03\x04" + b"x" * 5000)

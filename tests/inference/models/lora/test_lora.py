@@ -9,9 +9,9 @@ from safetensors.torch import save_file
 
 from inference.models.errors import CorruptWeights, UnsupportedWeights
 from inference.models.lora.files import load_lora
-from inference.models.lora.names import places
-from inference.models.lora.side import Side
-from inference.prompts.networks import Lora
+from inference.models.lora.names import map_layer_names
+from inference.models.lora.side import ActiveLoras
+from inference.prompts.networks import LoraTag
 
 RANK, ALPHA = 4, 2.0
 LINEAR = "down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k"
@@ -138,9 +138,9 @@ def test_beside_the_network_equals_merged_into_it(make_parts, random, save, make
     # A file that only LyCORIS writes tells what it is by the rest of its names.
     extra = {} if make is not difference else low_rank_extra(random, unet)
     path = save({f"{kohya(layer)}.{name}": value for name, value in fields.items()} | extra)
-    side = Side([(Lora("style", 1.0, 0.7), load_lora(path, unet, ()))])
+    side = ActiveLoras([(LoraTag("style", 1.0, 0.7), load_lora(path, unet, ()))])
     before = call(unet)
-    with side.beside_unet(unet):
+    with side.applied_to_unet(unet):
         beside = call(unet)
     expected = call(merged(unet, {layer: delta}, 0.7))
 
@@ -162,10 +162,10 @@ def test_several_are_summed_and_nothing_stays_behind(make_parts, random, save):
     for name, layer, strength in (("a", LINEAR, 0.5), ("b", CONV, -1.5)):
         fields, delta = low_rank(random, unet.get_submodule(layer).weight, alpha=False)
         path = save({f"{kohya(layer)}.{field}": value for field, value in fields.items()})
-        used.append((Lora(name, 0.0, strength), load_lora(path, unet, ())))
+        used.append((LoraTag(name, 0.0, strength), load_lora(path, unet, ())))
         deltas[layer] = strength * delta
     before = {name: value.clone() for name, value in unet.state_dict().items()}
-    with Side(used).beside_unet(unet):
+    with ActiveLoras(used).applied_to_unet(unet):
         beside = call(unet)
 
     assert torch.allclose(call(merged(unet, deltas, 1.0)), beside, atol=2e-5)
@@ -178,10 +178,10 @@ def test_a_rank_to_cut_to_keeps_the_first_ranks(make_parts, random, save):
     weight = unet.get_submodule(LINEAR).weight
     fields, _ = low_rank(random, weight)
     file = load_lora(save({f"{kohya(LINEAR)}.{n}": v for n, v in fields.items()}), unet, ())
-    branch = file.branches["unet", LINEAR].cut(2)
+    branch = file.branches["unet", LINEAR].truncate_rank(2)
     expected = fields["lora_up.weight"][:, :2] @ fields["lora_down.weight"][:2] * ALPHA / RANK
 
-    assert torch.allclose(expected, branch.delta(weight.shape), atol=1e-6)
+    assert torch.allclose(expected, branch.weight_delta(weight.shape), atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def test_every_way_of_naming_a_layer_is_read(make_parts, random, save, family, n
 )
 def test_text_encoders_are_named_by_number(make_parts, family, stem, number):
     parts = make_parts(family)
-    part, layer = places(parts.unet, tuple(parts.texts))[stem + TEXT.replace(".", "_")]
+    part, layer = map_layer_names(parts.unet, tuple(parts.texts))[stem + TEXT.replace(".", "_")]
 
     assert (str(number), TEXT) == (part, layer.removeprefix("text_model."))
 
@@ -226,7 +226,7 @@ def test_text_encoders_are_named_by_number(make_parts, family, stem, number):
 @pytest.mark.parametrize("family", ["sd1", "sd2", "sdxl"])
 def test_no_two_layers_share_a_name(make_parts, family):
     parts = make_parts(family)
-    found = places(parts.unet, tuple(parts.texts))
+    found = map_layer_names(parts.unet, tuple(parts.texts))
     layers = sum(
         isinstance(module, torch.nn.Linear | torch.nn.Conv2d)
         for part in (parts.unet, *parts.texts)

@@ -3,19 +3,24 @@ import re
 import pytest
 
 from inference.models.errors import UnknownModel
-from inference.models.upscaling.catalogue import UPSCALERS, Address, WheelFile, upscaler_entry
+from inference.models.upscaling.catalogue import (
+    UPSCALER_ENTRIES,
+    DownloadUrl,
+    WheelFile,
+    upscaler_entry,
+)
 
 SHA256 = re.compile("[0-9a-f]{64}")
 
 
 def test_keys_are_unique_and_plain() -> None:
-    keys = [entry.key for entry in UPSCALERS]
+    keys = [entry.key for entry in UPSCALER_ENTRIES]
 
     assert len(set(keys)) == len(keys)
     assert all(re.fullmatch("[a-z0-9-]+", key) for key in keys)
 
 
-@pytest.mark.parametrize("entry", UPSCALERS, ids=lambda entry: entry.key)
+@pytest.mark.parametrize("entry", UPSCALER_ENTRIES, ids=lambda entry: entry.key)
 def test_entries_are_whole(entry) -> None:
     assert entry.sha256 is None or SHA256.fullmatch(entry.sha256)
     assert entry.size is None or entry.size > 1_000_000
@@ -26,7 +31,7 @@ def test_entries_are_whole(entry) -> None:
         assert SHA256.fullmatch(entry.source.graph_sha256)
         assert None not in (entry.size, entry.sha256)
     else:
-        assert isinstance(entry.source, Address)
+        assert isinstance(entry.source, DownloadUrl)
         assert entry.source.url.startswith("https://github.com/")
 
 

@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 from spandrel.architectures.ESRGAN import ESRGAN
 
 from inference.models.upscaling import upscaler as loading
-from inference.models.upscaling.dense_blocks import BLOCK, lighten_dense_blocks
+from inference.models.upscaling.dense_blocks import DENSE_BLOCK_CLASS, lighten_dense_blocks
 from inference.models.upscaling.probe import psnr
 from inference.models.upscaling.upscaler import Upscaler, load_upscaler
 
@@ -28,29 +28,29 @@ def both(weights: Path, precision: str, monkeypatch: pytest.MonkeyPatch) -> tupl
     return ours, load_upscaler(weights, "cpu", precision)
 
 
-def picture() -> torch.Tensor:
+def image() -> torch.Tensor:
     return torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(1))
 
 
 def test_gives_the_numbers_of_the_networks_own_blocks(weights, monkeypatch):
     ours, own = both(weights, "float32", monkeypatch)
 
-    assert (ours.run(picture()) - own.run(picture())).abs().max() <= 1e-6
+    assert (ours.enlarge_tiles(image()) - own.enlarge_tiles(image())).abs().max() <= 1e-6
 
 
 def test_in_bfloat16_it_is_no_further_from_float32_than_the_networks_own(weights, monkeypatch):
-    exact = load_upscaler(weights, "cpu", "float32").run(picture())
+    exact = load_upscaler(weights, "cpu", "float32").enlarge_tiles(image())
     ours, own = both(weights, "bfloat16", monkeypatch)
 
-    quality = psnr(ours.run(picture()), exact)
+    quality = psnr(ours.enlarge_tiles(image()), exact)
 
     assert quality >= 54
-    assert quality >= psnr(own.run(picture()), exact) - 0.5
+    assert quality >= psnr(own.enlarge_tiles(image()), exact) - 0.5
 
 
 def test_blocks_with_paths_of_their_own_are_left_alone(weights):
     network = load_upscaler(weights, "cpu", "float32").descriptor
-    blocks = [each for each in network.model.modules() if type(each).__name__ == BLOCK]
+    blocks = [each for each in network.model.modules() if type(each).__name__ == DENSE_BLOCK_CLASS]
 
     lighten_dense_blocks(network)
 

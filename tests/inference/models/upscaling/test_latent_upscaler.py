@@ -10,14 +10,14 @@ from PIL import Image
 
 from inference.models.errors import BrokenOutput, CorruptWeights, MissingWeights
 from inference.models.upscaling.latent_upscaler import (
-    SEED,
+    NOISE_SEED,
     is_latent_upscaler,
     load_latent_upscaler,
 )
-from inference.models.upscaling.plan import By, UpscalePlan
-from inference.models.upscaling.shelf import UpscalerShelf
+from inference.models.upscaling.plan import ScaleBy, UpscalePlan
+from inference.models.upscaling.shelf import UpscalerRegistry
 from inference.models.upscaling.tiles import TileWork
-from inference.models.upscaling.upscale import drive, upscale
+from inference.models.upscaling.upscale import drive_upscale, upscale_image
 
 STEPS = 3
 
@@ -63,10 +63,10 @@ def test_a_tile_is_what_diffusers_pipeline_makes_of_it(network, folder):
     expected = pipeline(
         image=tiles * 2 - 1,
         num_inference_steps=STEPS,
-        generator=torch.Generator().manual_seed(SEED),
+        generator=torch.Generator().manual_seed(NOISE_SEED),
         output_type="pt",
     ).images
-    found = network.run(tiles)
+    found = network.enlarge_tiles(tiles)
     assert (1, 3, 128, 256) == tuple(found.shape)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
 
@@ -74,8 +74,8 @@ def test_a_tile_is_what_diffusers_pipeline_makes_of_it(network, folder):
 def test_tiles_together_are_as_each_alone(network):
     tiles = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(5))
     works = [TileWork("ldsr", tile) for tile in tiles]
-    for one, found in zip(works, network.work(works), strict=True):
-        torch.testing.assert_close(network.work([one])[0], found, atol=1e-4, rtol=0)
+    for one, found in zip(works, network.process_tiles(works), strict=True):
+        torch.testing.assert_close(network.process_tiles([one])[0], found, atol=1e-4, rtol=0)
 
 
 def test_a_picture_is_enlarged_in_tiles(network):
@@ -83,17 +83,19 @@ def test_a_picture_is_enlarged_in_tiles(network):
 
     def run(works):
         asked.extend(tuple(work.tile.shape) for work in works)
-        return network.work(works)
+        return network.process_tiles(works)
 
-    picture = Image.fromarray(np.full((40, 130, 3), 90, np.uint8))
-    found = drive(upscale(picture, UpscalePlan(network.traits("ldsr"), By(4))), run)
+    image = Image.fromarray(np.full((40, 130, 3), 90, np.uint8))
+    found = drive_upscale(
+        upscale_image(image, UpscalePlan(network.network_traits("ldsr"), ScaleBy(4))), run
+    )
     assert (520, 160) == found.size
     assert {(3, 64, 96)} == set(asked)
 
 
 def test_bfloat16_makes_a_picture_too(folder):
     network = load_latent_upscaler(folder, torch.device("cpu"), torch.bfloat16)
-    found = network.run(torch.rand(1, 3, 32, 32))
+    found = network.enlarge_tiles(torch.rand(1, 3, 32, 32))
     assert torch.float32 == found.dtype
     assert torch.isfinite(found).all()
 
@@ -102,14 +104,14 @@ def test_numbers_that_are_no_picture_are_noticed(network):
     with torch.no_grad():
         next(network.vqvae.decoder.parameters()).fill_(float("nan"))
     with pytest.raises(BrokenOutput, match="no picture"):
-        network.run(torch.rand(1, 3, 32, 32))
+        network.enlarge_tiles(torch.rand(1, 3, 32, 32))
 
 
 def test_the_shelf_finds_it_by_its_folders_name(folder, tmp_path):
-    shelf = UpscalerShelf(folder.parent.parent, tmp_path, torch.device("cpu"))
-    assert "ldsr" in [info.name for info in shelf.infos()]
-    assert ["unet", "vqvae"] == [file.parent.name for file in shelf.files("ldsr")]
-    assert 4 == shelf.load("ldsr").scale
+    shelf = UpscalerRegistry(folder.parent.parent, tmp_path, torch.device("cpu"))
+    assert "ldsr" in [info.name for info in shelf.list_upscalers()]
+    assert ["unet", "vqvae"] == [file.parent.name for file in shelf.list_weight_files("ldsr")]
+    assert 4 == shelf.load_network("ldsr").scale
 
 
 def test_missing_and_damaged_files_are_told(folder, tmp_path):

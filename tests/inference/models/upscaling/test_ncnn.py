@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from inference.models.errors import CorruptWeights, UnsupportedWeights
-from inference.models.upscaling.ncnn import FLOAT16, FLOAT32, INT8, read_graph, read_weights
+from inference.models.upscaling.ncnn import (
+    FLOAT16_FLAG,
+    FLOAT32_FLAG,
+    INT8_FLAG,
+    read_graph,
+    read_weights,
+)
 
 VALUES = np.arange(18, dtype=np.float32) / 8
 BIAS = np.array([0.5, -0.25], np.float32)
@@ -28,8 +34,8 @@ def table_block() -> bytes:
 @pytest.mark.parametrize(
     ("flag", "block"),
     [
-        (FLOAT16, VALUES.astype(np.float16).tobytes()),
-        (FLOAT32, VALUES.tobytes()),
+        (FLOAT16_FLAG, VALUES.astype(np.float16).tobytes()),
+        (FLOAT32_FLAG, VALUES.tobytes()),
         (0, VALUES.tobytes()),
         (0x00000001, table_block()),
     ],
@@ -47,7 +53,7 @@ def test_reads_every_number_format(flag: int, block: bytes) -> None:
 
 def test_pads_float16_to_four_bytes() -> None:
     odd = "Convolution c0 1 1 data out 0=1 1=1 5=1 6=3"
-    data = flagged(FLOAT16, np.ones(3, np.float16).tobytes()) + BIAS[:1].tobytes()
+    data = flagged(FLOAT16_FLAG, np.ones(3, np.float16).tobytes()) + BIAS[:1].tobytes()
 
     [layer] = read_weights(read_graph(graph(odd)), data)
 
@@ -90,13 +96,13 @@ def test_deals_weights_in_the_order_of_the_layers() -> None:
 
     weights = read_weights(read_graph(graph(*lines)), data)
 
-    assert [layer.layer.kind for layer in weights] == ["Convolution", "PReLU"]
+    assert [layer.layer.layer_type for layer in weights] == ["Convolution", "PReLU"]
     assert weights[1].weight.tolist() == [3.0, 4.0]
 
 
 def test_refuses_8_bit_weights() -> None:
     with pytest.raises(UnsupportedWeights, match="8-bit"):
-        read_weights(read_graph(graph(CONVOLUTION)), flagged(INT8, bytes(18)))
+        read_weights(read_graph(graph(CONVOLUTION)), flagged(INT8_FLAG, bytes(18)))
 
 
 @pytest.mark.parametrize("cut", [0, 3, 4, 40, 76, 83])

@@ -8,14 +8,14 @@ import pytest
 import torch
 from PIL import Image
 
-from inference.models.upscaling.catalogue import UPSCALERS, UpscalerEntry, WheelFile
-from inference.models.upscaling.plan import By, UpscalePlan
+from inference.models.upscaling.catalogue import UPSCALER_ENTRIES, UpscalerEntry, WheelFile
+from inference.models.upscaling.plan import ScaleBy, UpscalePlan
 from inference.models.upscaling.probe import psnr
-from inference.models.upscaling.upscale import drive, upscale
+from inference.models.upscaling.upscale import drive_upscale, upscale_image
 from inference.models.upscaling.upscaler import Upscaler, load_upscaler
-from inference.models.upscaling.weights import is_installed, prepare
+from inference.models.upscaling.weights import is_installed, prepare_weights
 
-INSTALLED = [entry for entry in UPSCALERS if is_installed(entry)]
+INSTALLED = [entry for entry in UPSCALER_ENTRIES if is_installed(entry)]
 ONE_OF_EACH_SHAPE = list(
     {entry.source.graph_sha256: entry for entry in reversed(INSTALLED)}.values()
 )
@@ -32,7 +32,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def loaded(entry: UpscalerEntry, cache: Path) -> Upscaler:
-    return load_upscaler(prepare(entry, cache), "cpu", "float32")
+    return load_upscaler(prepare_weights(entry, cache), "cpu", "float32")
 
 
 def photograph(side: int) -> torch.Tensor:
@@ -72,7 +72,7 @@ def ncnn_output(entry: UpscalerEntry, batch: torch.Tensor) -> torch.Tensor:
 def test_agrees_with_a_second_runtime(entry: UpscalerEntry, cache: Path) -> None:
     batch = photograph(32)
 
-    found = loaded(entry, cache).run(batch)
+    found = loaded(entry, cache).enlarge_tiles(batch)
 
     back = torch.nn.functional.interpolate(found, size=32, mode="area")
     assert found.shape == (1, 3, 32 * entry.scale, 32 * entry.scale)
@@ -82,14 +82,14 @@ def test_agrees_with_a_second_runtime(entry: UpscalerEntry, cache: Path) -> None
 
 def test_upscales_a_photograph(cache: Path) -> None:
     upscaler = loaded(INSTALLED[0], cache)
-    traits = replace(upscaler.traits("net"), tile=48)
-    picture = Image.open(EYE)
+    traits = replace(upscaler.network_traits("net"), tile=48)
+    image = Image.open(EYE)
 
-    found = drive(
-        upscale(picture, UpscalePlan(traits, By(2.5))),
-        upscaler.work,
+    found = drive_upscale(
+        upscale_image(image, UpscalePlan(traits, ScaleBy(2.5))),
+        upscaler.process_tiles,
     )
 
     assert found.size == (240, 240)
-    small = np.asarray(found.resize(picture.size, Image.Resampling.BOX)).astype(float)
-    assert np.abs(small - np.asarray(picture)).mean() < 6
+    small = np.asarray(found.resize(image.size, Image.Resampling.BOX)).astype(float)
+    assert np.abs(small - np.asarray(image)).mean() < 6

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.models.upscaling.stitcher import Stitcher
+from inference.models.upscaling.stitcher import TileCompositor
 from inference.models.upscaling.tiles import TileBox, plan_tiles
 
 PLANS = st.builds(
@@ -34,14 +34,14 @@ def constant(box: TileBox, scale: int, level: int) -> torch.Tensor:
 def test_covers_every_pixel_with_whole_shares(
     boxes: tuple[TileBox, ...], scale: int, level: int
 ) -> None:
-    stitcher = Stitcher(boxes, scale)
+    stitcher = TileCompositor(boxes, scale)
 
     for box in boxes:
-        stitcher.add(box, constant(box, scale, level))
-    picture = stitcher.picture()
+        stitcher.add_tile(box, constant(box, scale, level))
+    image = stitcher.finished_image()
 
-    assert (boxes[-1].down.tail[1] * scale, boxes[-1].across.tail[1] * scale, 3) == picture.shape
-    assert {level} == set(np.unique(picture).tolist())
+    assert (boxes[-1].down.tail[1] * scale, boxes[-1].across.tail[1] * scale, 3) == image.shape
+    assert {level} == set(np.unique(image).tolist())
 
 
 @settings(deadline=None, max_examples=50)
@@ -51,23 +51,23 @@ def test_the_order_of_the_tiles_changes_no_bit(boxes: tuple[TileBox, ...], seed:
     tiles = [(box, torch.rand(padded_shape(box, 1), generator=generator)) for box in boxes]
     shuffled = random.Random(seed).sample(tiles, len(tiles))
 
-    pictures = []
+    images = []
     for order in (tiles, shuffled):
-        stitcher = Stitcher(boxes, 1)
+        stitcher = TileCompositor(boxes, 1)
         for box, tile in order:
-            stitcher.add(box, tile)
-        pictures.append(stitcher.picture())
+            stitcher.add_tile(box, tile)
+        images.append(stitcher.finished_image())
 
-    np.testing.assert_array_equal(pictures[0], pictures[1])
+    np.testing.assert_array_equal(images[0], images[1])
 
 
 def test_feathered_tiles_fade_into_each_other_without_a_jump() -> None:
     boxes = plan_tiles(112, 16, 32, 16)
-    stitcher = Stitcher(boxes, 2)
+    stitcher = TileCompositor(boxes, 2)
 
     for number, box in enumerate(boxes):
-        stitcher.add(box, constant(box, 2, 100 if number % 2 else 200))
-    row = stitcher.picture()[0, :, 0].astype(int)
+        stitcher.add_tile(box, constant(box, 2, 100 if number % 2 else 200))
+    row = stitcher.finished_image()[0, :, 0].astype(int)
 
     assert row[0] == 200
     assert np.abs(np.diff(row)).max() <= 100 / 48 + 1  # the tiles step by 24 input pixels here
@@ -75,11 +75,11 @@ def test_feathered_tiles_fade_into_each_other_without_a_jump() -> None:
 
 def test_keeps_only_the_bands_still_waiting() -> None:
     boxes = plan_tiles(64, 640, 32, 8)
-    stitcher = Stitcher(boxes, 1)
+    stitcher = TileCompositor(boxes, 1)
     most = 0
 
     for box in boxes:
-        stitcher.add(box, constant(box, 1, 7))
+        stitcher.add_tile(box, constant(box, 1, 7))
         most = max(most, sum(array.shape[0] for array in stitcher._sums.values()))
 
     assert most <= 2 * boxes[0].down.padded
@@ -90,30 +90,30 @@ def test_refuses_a_tile_of_another_shape() -> None:
     [box] = plan_tiles(32, 32, 64, 0)
 
     with pytest.raises(ValueError, match=r"shape \(3, 64, 64\), got \(3, 32, 32\)"):
-        Stitcher((box,), 2).add(box, torch.zeros(3, 32, 32))
+        TileCompositor((box,), 2).add_tile(box, torch.zeros(3, 32, 32))
 
 
 def test_refuses_the_same_tile_twice() -> None:
     [box] = plan_tiles(32, 32, 64, 0)
-    stitcher = Stitcher((box,), 1)
-    stitcher.add(box, torch.zeros(3, 32, 32))
+    stitcher = TileCompositor((box,), 1)
+    stitcher.add_tile(box, torch.zeros(3, 32, 32))
 
     with pytest.raises(ValueError, match="not waited for"):
-        stitcher.add(box, torch.zeros(3, 32, 32))
+        stitcher.add_tile(box, torch.zeros(3, 32, 32))
 
 
 def test_refuses_to_hand_out_half_a_picture() -> None:
     boxes = plan_tiles(100, 32, 32, 0)
 
     with pytest.raises(ValueError, match="4 tiles are still missing"):
-        Stitcher(boxes, 1).picture()
+        TileCompositor(boxes, 1).finished_image()
 
 
 def test_rounds_and_clamps() -> None:
     [box] = plan_tiles(32, 32, 32, 0)
-    stitcher = Stitcher((box,), 1)
+    stitcher = TileCompositor((box,), 1)
     tile = torch.tensor([-0.5, 0.5, 1.5])[:, None, None].expand(3, 32, 32)
 
-    stitcher.add(box, tile)
+    stitcher.add_tile(box, tile)
 
-    assert stitcher.picture()[3, 3].tolist() == [0, 128, 255]
+    assert stitcher.finished_image()[3, 3].tolist() == [0, 128, 255]

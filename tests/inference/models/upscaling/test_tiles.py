@@ -19,7 +19,7 @@ def test_shares_of_an_axis_add_up_to_one(
     total = np.zeros(length * 2, np.float64)
 
     for span in split_axis(length, tile, overlap, feather=feather):
-        total[span.head[0] * 2 : span.tail[1] * 2] += span.weights(2)
+        total[span.head[0] * 2 : span.tail[1] * 2] += span.blend_weights(2)
 
     np.testing.assert_allclose(total, 1, atol=1e-6)
 
@@ -74,10 +74,10 @@ def test_refuses_what_cannot_be_cut(width: int, height: int, tile: int, overlap:
 
 
 def test_a_tile_is_rgb_in_0_to_1() -> None:
-    picture = np.full((40, 50, 3), (0, 51, 255), np.uint8)
+    image = np.full((40, 50, 3), (0, 51, 255), np.uint8)
 
     [box] = plan_tiles(50, 40, 256, 18)
-    tile = cut_tile(picture, box)
+    tile = cut_tile(image, box)
 
     assert torch.float32 == tile.dtype
     assert tuple(tile.shape) == (3, 64, 64)
@@ -85,9 +85,9 @@ def test_a_tile_is_rgb_in_0_to_1() -> None:
 
 
 def test_a_small_picture_is_mirrored_into_its_tile() -> None:
-    picture = np.repeat(np.arange(3, dtype=np.uint8)[None, :, None], 3, axis=2) * 51
+    image = np.repeat(np.arange(3, dtype=np.uint8)[None, :, None], 3, axis=2) * 51
 
     [box] = plan_tiles(3, 1, 256, 18)
-    row = cut_tile(picture, box)[0, 0]
+    row = cut_tile(image, box)[0, 0]
 
     assert pytest.approx([0, 0.2, 0.4, 0.2, 0, 0.2]) == row[:6].tolist()

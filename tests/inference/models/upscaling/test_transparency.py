@@ -4,7 +4,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from inference.models.upscaling.transparency import bleed, bound_transparency, split_transparency
+from inference.models.upscaling.transparency import (
+    bound_transparency,
+    extend_edge_colours,
+    split_transparency,
+)
 
 
 def test_an_opaque_picture_has_no_transparency() -> None:
@@ -41,7 +45,7 @@ def test_visible_pixels_stay_as_they_are(height: int, width: int, seed: int, cle
     alpha = random.integers(1, 256, (height, width), np.uint8)
     alpha[random.random((height, width)) < clear] = 0
 
-    bled = bleed(colour, alpha)
+    bled = extend_edge_colours(colour, alpha)
 
     np.testing.assert_array_equal(bled[alpha > 0], colour[alpha > 0])
     assert bled.shape == colour.shape
@@ -52,7 +56,9 @@ def test_visible_pixels_stay_as_they_are(height: int, width: int, seed: int, cle
 
 
 def test_a_picture_without_a_visible_pixel_turns_black() -> None:
-    assert bleed(np.full((3, 5, 3), 9, np.uint8), np.zeros((3, 5), np.uint8)).max() == 0
+    assert (
+        extend_edge_colours(np.full((3, 5, 3), 9, np.uint8), np.zeros((3, 5), np.uint8)).max() == 0
+    )
 
 
 def test_solid_and_clear_areas_stay_solid_and_clear() -> None:

@@ -10,9 +10,9 @@ from safetensors.torch import save_file
 from spandrel.architectures.Compact import Compact
 
 from inference.models.errors import BrokenOutput
-from inference.models.measured import Measured, machine
-from inference.models.upscaling.tiling import Tiling, Trial
-from inference.models.upscaling.tuner import Tuner, measure
+from inference.models.measured import AutotuneCache, machine_key
+from inference.models.upscaling.tiling import TileConfig, TimingTrial
+from inference.models.upscaling.tuner import TileAutotuner, time_trial
 from inference.models.upscaling.upscaler import load_upscaler
 
 CPU = torch.device("cpu")
@@ -29,16 +29,16 @@ class Network(SimpleNamespace):
         )
 
 
-def tune(tuner: Tuner, network: Network) -> int:
+def tune(tuner: TileAutotuner, network: Network) -> int:
     """Tune to the end; say in how many calls."""
     calls = 0
-    while not tuner.settled("net", network):
-        tuner.advance("net", network)
+    while not tuner.is_tuned("net", network):
+        tuner.run_next_trial("net", network)
         calls += 1
     return calls
 
 
-def quick(network: Network, trial: Trial) -> float:
+def quick(network: Network, trial: TimingTrial) -> float:
     return 1e-9 * trial.count * trial.side**2
 
 
@@ -48,75 +48,77 @@ def store(tmp_path: Path) -> Path:
 
 
 def test_it_is_measured_once_and_kept(store):
-    first = Tuner(CPU, Measured(store), measure=quick)
+    first = TileAutotuner(CPU, AutotuneCache(store), measure=quick)
     assert tune(first, Network()) > 3
-    again = Tuner(CPU, Measured(store), measure=quick)
+    again = TileAutotuner(CPU, AutotuneCache(store), measure=quick)
     network = Network()
 
-    again.ready("net", network)
+    again.on_network_loaded("net", network)
 
-    assert again.settled("net", network)
-    assert first.tiling("net") == again.tiling("net") == Tiling(256, pixels=1)
-    assert machine(CPU) in next(iter(json.loads(store.read_text("utf-8"))))
+    assert again.is_tuned("net", network)
+    assert first.tile_config("net") == again.tile_config("net") == TileConfig(256, pixels=1)
+    assert machine_key(CPU) in next(iter(json.loads(store.read_text("utf-8"))))
 
 
 @pytest.mark.parametrize("other", [{"identity": "def"}, {"autocast": torch.bfloat16}])
 def test_other_weights_and_formats_are_measured_anew(store, other):
-    tune(Tuner(CPU, Measured(store), measure=quick), Network())
-    tuner, network = Tuner(CPU, Measured(store), measure=quick), Network(**other)
+    tune(TileAutotuner(CPU, AutotuneCache(store), measure=quick), Network())
+    tuner, network = TileAutotuner(CPU, AutotuneCache(store), measure=quick), Network(**other)
 
-    tuner.ready("net", network)
+    tuner.on_network_loaded("net", network)
 
-    assert not tuner.settled("net", network)
+    assert not tuner.is_tuned("net", network)
 
 
 @pytest.mark.parametrize("text", ["[broken", "[]", '{"%s": {"side": "wide"}}', '{"%s": 3}'])
 def test_a_damaged_memory_is_measured_anew(store, text):
-    tune(Tuner(CPU, Measured(store), measure=quick), Network())
+    tune(TileAutotuner(CPU, AutotuneCache(store), measure=quick), Network())
     key = next(iter(json.loads(store.read_text("utf-8"))))
     store.write_text(text.replace("%s", key), encoding="utf-8")
-    tuner, network = Tuner(CPU, Measured(store), measure=quick), Network()
+    tuner, network = TileAutotuner(CPU, AutotuneCache(store), measure=quick), Network()
 
-    tuner.ready("net", network)
+    tuner.on_network_loaded("net", network)
 
-    assert not tuner.settled("net", network)
+    assert not tuner.is_tuned("net", network)
 
 
 def test_before_that_a_processor_runs_tiles_one_by_one_and_a_card_some_together():
-    assert 1 == Tuner(CPU, Measured()).tiling("net").together(64, 64)
-    assert 4 == Tuner(torch.device("meta"), Measured()).tiling("net").together(256, 256)
+    assert 1 == TileAutotuner(CPU, AutotuneCache()).tile_config("net").tiles_per_call(64, 64)
+    assert 4 == TileAutotuner(torch.device("meta"), AutotuneCache()).tile_config(
+        "net"
+    ).tiles_per_call(256, 256)
 
 
 def test_without_a_memory_nothing_is_measured():
-    assert Tuner(CPU, None).settled("net", Network())
+    assert TileAutotuner(CPU, None).is_tuned("net", Network())
 
 
 def test_networks_that_average_over_all_they_see_keep_their_tiles():
-    assert Tuner(CPU, Measured()).settled("net", Network(attention=object()))
+    assert TileAutotuner(CPU, AutotuneCache()).is_tuned("net", Network(attention=object()))
 
 
 def test_a_compiled_one_is_compiled_again_for_its_tiles_when_it_is_loaded(store):
-    def cost(network: Network, trial: Trial) -> float:
+    def cost(network: Network, trial: TimingTrial) -> float:
         return quick(network, trial) * (0.5 if trial.compiled else 1)
 
-    tune(Tuner(CPU, Measured(store), compiles=True, measure=cost), Network())
+    tune(TileAutotuner(CPU, AutotuneCache(store), compiles=True, measure=cost), Network())
     network, plain = Network(), Network()
 
-    Tuner(CPU, Measured(store), compiles=True).ready("net", network)
-    Tuner(CPU, Measured(store)).ready("net", plain)
+    TileAutotuner(CPU, AutotuneCache(store), compiles=True).on_network_loaded("net", network)
+    TileAutotuner(CPU, AutotuneCache(store)).on_network_loaded("net", plain)
 
     assert [(1, 3, 256, 256)] == network.shapes
     assert [None] == plain.shapes
 
 
 def test_a_network_that_gives_no_picture_keeps_the_default(store):
-    def broken(network: Network, trial: Trial) -> float:
+    def broken(network: Network, trial: TimingTrial) -> float:
         raise BrokenOutput
 
-    tuner = Tuner(CPU, Measured(store), measure=broken)
+    tuner = TileAutotuner(CPU, AutotuneCache(store), measure=broken)
 
     assert 1 == tune(tuner, Network())
-    assert Tiling(pixels=1) == tuner.tiling("net")
+    assert TileConfig(pixels=1) == tuner.tile_config("net")
 
 
 @pytest.mark.parametrize(
@@ -126,14 +128,14 @@ def test_lack_of_memory_is_an_answer_and_other_errors_are_not(tmp_path, monkeypa
     path = tmp_path / "net.safetensors"
     save_file(Compact(num_feat=8, num_conv=2, upscale=2).state_dict(), path)
     network = load_upscaler(path, "cpu", "float32")
-    assert measure(network, Trial(32, 2)) > 0
+    assert time_trial(network, TimingTrial(32, 2)) > 0
 
     def fail(self: object, tiles: object) -> None:
         raise RuntimeError(error)
 
-    monkeypatch.setattr(type(network), "run", fail)
+    monkeypatch.setattr(type(network), "enlarge_tiles", fail)
     if raised:
         with pytest.raises(RuntimeError, match="a bug"):
-            measure(network, Trial(32))
+            time_trial(network, TimingTrial(32))
     else:
-        assert measure(network, Trial(32)) is None
+        assert time_trial(network, TimingTrial(32)) is None

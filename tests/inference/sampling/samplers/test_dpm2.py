@@ -2,7 +2,7 @@ import pytest
 import torch
 from diffusers import KDPM2AncestralDiscreteScheduler, KDPM2DiscreteScheduler
 
-from inference.sampling.samplers.dpm2 import dpm2, dpm2_ancestral
+from inference.sampling.samplers.dpm2 import sample_dpm2, sample_dpm2_ancestral
 
 # Diffusers 0.42 turns tensors to arrays in a way that numpy 2 warns of.
 pytestmark = pytest.mark.filterwarnings("ignore:__array_:DeprecationWarning")
@@ -22,7 +22,7 @@ def ancestral_level(scheduler):
 
 
 def test_dpm2_is_of_second_order(order_of):
-    assert order_of(dpm2) == pytest.approx([2, 2], abs=0.1)
+    assert order_of(sample_dpm2) == pytest.approx([2, 2], abs=0.1)
 
 
 @pytest.mark.parametrize("karras", [False, True])
@@ -32,7 +32,7 @@ def test_dpm2_equals_diffusers(tiny_network, run_sampler, exploding_oracle, nois
     levels = [*(float(s) for s in scheduler.sigmas[0:23:2]), 0.0]
     x = noise_latent * levels[0]
     expected = exploding_oracle(scheduler, x, tiny_network, level=middle_or_level)
-    actual, seen = run_sampler(dpm2, x, levels, tiny_network)
+    actual, seen = run_sampler(sample_dpm2, x, levels, tiny_network)
     torch.testing.assert_close(expected, actual, rtol=0, atol=1e-4)
     assert len(seen) == 23
 
@@ -47,11 +47,11 @@ def test_dpm2_ancestral_equals_diffusers(tiny_network, run_sampler, exploding_or
     expected = exploding_oracle(
         scheduler, x, tiny_network, level=ancestral_level, generator=generator
     )
-    actual, _ = run_sampler(dpm2_ancestral, x, levels, tiny_network, seed=1)
+    actual, _ = run_sampler(sample_dpm2_ancestral, x, levels, tiny_network, seed=1)
     torch.testing.assert_close(expected, actual, rtol=0, atol=1e-4)
 
 
-@pytest.mark.parametrize("function", [dpm2, dpm2_ancestral])
+@pytest.mark.parametrize("function", [sample_dpm2, sample_dpm2_ancestral])
 def test_the_data_keeps_its_mean_and_spread(keeps_the_data, function):
     actual, expected = keeps_the_data(function)
     assert expected == actual

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.sampling.samplers.dpm_fast import dpm_fast, dpm_fast_orders
+from inference.sampling.samplers.dpm_fast import dpm_fast_orders, sample_dpm_fast
 
 
 @pytest.mark.parametrize(
@@ -29,16 +29,16 @@ def test_orders_sum_to_the_calls(calls):
 
 def test_third_order_where_the_last_step_is_of_second(order_of):
     # 3k + 2 calls end in one step of second order, which costs no global order.
-    assert min(order_of(dpm_fast, (29, 59, 119))) > 2.8
+    assert min(order_of(sample_dpm_fast, (29, 59, 119))) > 2.8
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 4, 20])
 def test_calls_as_often_as_there_are_steps(tiny_network, run_sampler, noise_latent, ramp, steps):
     levels = [*ramp(steps, low=0.03)[:steps], 0.0]
-    _, seen = run_sampler(dpm_fast, noise_latent * 10, levels, tiny_network)
+    _, seen = run_sampler(sample_dpm_fast, noise_latent * 10, levels, tiny_network)
     assert steps == len(seen)
 
 
 def test_the_data_keeps_its_mean_and_spread(keeps_the_data):
-    actual, expected = keeps_the_data(dpm_fast)
+    actual, expected = keeps_the_data(sample_dpm_fast)
     assert expected == actual

@@ -1,20 +1,20 @@
 import pytest
 
-from inference.sampling.samplers.dpmpp import dpmpp_2s_ancestral, dpmpp_sde
+from inference.sampling.samplers.dpmpp import sample_dpmpp_2s_ancestral, sample_dpmpp_sde
 
 
-@pytest.mark.parametrize("function", [dpmpp_2s_ancestral, dpmpp_sde])
+@pytest.mark.parametrize("function", [sample_dpmpp_2s_ancestral, sample_dpmpp_sde])
 def test_without_noise_both_are_of_second_order(order_of, function):
     assert order_of(lambda *row: function(*row, eta=0.0)) == pytest.approx([2, 2], abs=0.1)
 
 
-@pytest.mark.parametrize("function", [dpmpp_2s_ancestral, dpmpp_sde])
+@pytest.mark.parametrize("function", [sample_dpmpp_2s_ancestral, sample_dpmpp_sde])
 def test_the_data_keeps_its_mean_and_spread(keeps_the_data, function):
     actual, expected = keeps_the_data(function)
     assert expected == actual
 
 
-@pytest.mark.parametrize("function", [dpmpp_2s_ancestral, dpmpp_sde])
+@pytest.mark.parametrize("function", [sample_dpmpp_2s_ancestral, sample_dpmpp_sde])
 def test_each_step_but_the_last_calls_twice(tiny_network, run_sampler, noise_latent, function):
     _, seen = run_sampler(function, noise_latent * 9, [9.0, 3.0, 1.0, 0.0], tiny_network)
     assert len(seen) == 5
@@ -24,13 +24,15 @@ def test_each_step_but_the_last_calls_twice(tiny_network, run_sampler, noise_lat
 
 
 def test_sde_middle_is_halfway_in_log_sigma(tiny_network, run_sampler, noise_latent):
-    _, seen = run_sampler(dpmpp_sde, noise_latent * 8, [8.0, 2.0, 0.0], tiny_network)
+    _, seen = run_sampler(sample_dpmpp_sde, noise_latent * 8, [8.0, 2.0, 0.0], tiny_network)
     assert pytest.approx(seen) == [8.0, 4.0, 2.0]
 
 
 def test_2s_middle_is_halfway_to_the_level_below_the_noise(tiny_network, run_sampler, noise_latent):
     # From 4 to 2: up² = 4·12/16 = 3, so down = 1 and the middle is 2.
-    _, seen = run_sampler(dpmpp_2s_ancestral, noise_latent * 4, [4.0, 2.0, 0.0], tiny_network)
+    _, seen = run_sampler(
+        sample_dpmpp_2s_ancestral, noise_latent * 4, [4.0, 2.0, 0.0], tiny_network
+    )
     assert pytest.approx(seen) == [4.0, 2.0, 2.0]
 
 
@@ -38,11 +40,11 @@ def test_both_noises_of_an_sde_step_lie_on_one_path(tiny_network, run_sampler, n
     asked = []
 
     class Spy:
-        def between(self, sigma_from, sigma_to):
+        def brownian_noise(self, sigma_from, sigma_to):
             asked.append((sigma_from, sigma_to))
             return noise_latent
 
-    sampler = dpmpp_sde(noise_latent, (8.0, 2.0, 0.0), Spy())
+    sampler = sample_dpmpp_sde(noise_latent, (8.0, 2.0, 0.0), Spy())
     x, sigma = next(sampler)
     try:
         while True:

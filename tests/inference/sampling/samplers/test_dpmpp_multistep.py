@@ -3,10 +3,10 @@ import torch
 from diffusers import DPMSolverMultistepScheduler
 
 from inference.sampling.samplers.dpmpp_multistep import (
-    dpmpp_2m,
-    dpmpp_2m_sde,
-    dpmpp_2m_sde_heun,
-    dpmpp_3m_sde,
+    sample_dpmpp_2m,
+    sample_dpmpp_2m_sde,
+    sample_dpmpp_2m_sde_heun,
+    sample_dpmpp_3m_sde,
 )
 
 # Diffusers 0.42 turns tensors to arrays in a way that numpy 2 warns of.
@@ -28,10 +28,10 @@ def without_noise(function, **options):
 @pytest.mark.parametrize(
     "function",
     [
-        dpmpp_2m,
-        without_noise(dpmpp_2m_sde),
-        without_noise(dpmpp_2m_sde, solver="heun"),
-        without_noise(dpmpp_3m_sde),
+        sample_dpmpp_2m,
+        without_noise(sample_dpmpp_2m_sde),
+        without_noise(sample_dpmpp_2m_sde, solver="heun"),
+        without_noise(sample_dpmpp_3m_sde),
     ],
 )
 def test_without_noise_order_is_two_or_more(order_of, function):
@@ -41,8 +41,8 @@ def test_without_noise_order_is_two_or_more(order_of, function):
 def test_third_order_steps_beat_second_order_ones(gaussian, run_sampler, ramp):
     x = gaussian.noised(10.0, (1, 2, 8)).double()
     exact = gaussian.flow(x, 10.0, 0.1)
-    second, _ = run_sampler(without_noise(dpmpp_2m_sde), x, ramp(24), gaussian.denoise)
-    third, _ = run_sampler(without_noise(dpmpp_3m_sde), x, ramp(24), gaussian.denoise)
+    second, _ = run_sampler(without_noise(sample_dpmpp_2m_sde), x, ramp(24), gaussian.denoise)
+    third, _ = run_sampler(without_noise(sample_dpmpp_3m_sde), x, ramp(24), gaussian.denoise)
     assert (third - exact).abs().max() < 0.5 * (second - exact).abs().max()
 
 
@@ -51,12 +51,12 @@ def test_2m_equals_diffusers(tiny_network, run_sampler, preserving_oracle, noise
     scheduler, levels = scheduler_of(steps)
     x = noise_latent * levels[0]
     expected = preserving_oracle(scheduler, x, levels, tiny_network)
-    actual, _ = run_sampler(dpmpp_2m, x, levels, tiny_network)
+    actual, _ = run_sampler(sample_dpmpp_2m, x, levels, tiny_network)
     torch.testing.assert_close(expected, actual, rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize(
-    ("function", "solver"), [(dpmpp_2m_sde, "midpoint"), (dpmpp_2m_sde_heun, "heun")]
+    ("function", "solver"), [(sample_dpmpp_2m_sde, "midpoint"), (sample_dpmpp_2m_sde_heun, "heun")]
 )
 def test_2m_sde_equals_diffusers(
     tiny_network, play, preserving_oracle, noise_latent, function, solver
@@ -77,11 +77,14 @@ def test_3m_without_noise_equals_diffusers(
     scheduler, levels = scheduler_of(20, solver_order=3, solver_type="heun")
     x = noise_latent * levels[0]
     expected = preserving_oracle(scheduler, x, levels, tiny_network)
-    actual, _ = run_sampler(without_noise(dpmpp_3m_sde), x, levels, tiny_network)
+    actual, _ = run_sampler(without_noise(sample_dpmpp_3m_sde), x, levels, tiny_network)
     torch.testing.assert_close(expected, actual, rtol=0, atol=1e-4)
 
 
-@pytest.mark.parametrize("function", [dpmpp_2m, dpmpp_2m_sde, dpmpp_2m_sde_heun, dpmpp_3m_sde])
+@pytest.mark.parametrize(
+    "function",
+    [sample_dpmpp_2m, sample_dpmpp_2m_sde, sample_dpmpp_2m_sde_heun, sample_dpmpp_3m_sde],
+)
 def test_the_data_keeps_its_mean_and_spread(keeps_the_data, function):
     actual, expected = keeps_the_data(function)
     assert expected == actual

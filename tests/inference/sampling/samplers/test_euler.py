@@ -5,9 +5,9 @@ import torch
 from diffusers import DDIMScheduler, EulerAncestralDiscreteScheduler, EulerDiscreteScheduler
 
 from inference.sampling.samplers.core import ancestral_step
-from inference.sampling.samplers.euler import ddim, euler, euler_ancestral
+from inference.sampling.samplers.euler import sample_ddim, sample_euler, sample_euler_ancestral
 from inference.sampling.starts import from_noise
-from inference.sampling.steps import plan
+from inference.sampling.steps import plan_noise_levels
 from inference.sampling.table import NoiseTable
 
 # Diffusers 0.42 turns tensors to arrays in a way that numpy 2 warns of.
@@ -21,11 +21,11 @@ def epsilon_of(denoise, x, sigma):
 
 
 def test_euler_is_of_first_order(order_of):
-    assert order_of(euler) == pytest.approx([1, 1], abs=0.1)
+    assert order_of(sample_euler) == pytest.approx([1, 1], abs=0.1)
 
 
 def test_ddim_is_of_first_order(order_of):
-    slopes = order_of(ddim, scale=lambda x, sigma: x * math.sqrt(1 + sigma**2))
+    slopes = order_of(sample_ddim, scale=lambda x, sigma: x * math.sqrt(1 + sigma**2))
     assert slopes == pytest.approx([1, 1], abs=0.1)
 
 
@@ -35,7 +35,7 @@ def test_euler_equals_diffusers(tiny_network, run_sampler, steps):
     scheduler.set_timesteps(steps)
     sigmas = [float(s) for s in scheduler.sigmas]
     x = torch.randn(4, 8, 8, generator=torch.Generator().manual_seed(1)) * sigmas[0]
-    actual, _ = run_sampler(euler, x, sigmas, tiny_network)
+    actual, _ = run_sampler(sample_euler, x, sigmas, tiny_network)
     for t, sigma in zip(scheduler.timesteps, sigmas, strict=False):
         scheduler.scale_model_input(x, t)
         x = scheduler.step(epsilon_of(tiny_network, x, sigma), t, x).prev_sample
@@ -48,7 +48,7 @@ def test_euler_ancestral_equals_diffusers_with_the_same_seed(tiny_network, run_s
     sigmas = [float(s) for s in scheduler.sigmas]
     generator = torch.Generator().manual_seed(5)
     x = torch.randn(4, 8, 8, generator=generator) * sigmas[0]
-    actual, _ = run_sampler(euler_ancestral, x, sigmas, tiny_network, seed=5)
+    actual, _ = run_sampler(sample_euler_ancestral, x, sigmas, tiny_network, seed=5)
     for t, sigma in zip(scheduler.timesteps, sigmas, strict=False):
         scheduler.scale_model_input(x, t)
         output = epsilon_of(tiny_network, x, sigma)
@@ -62,12 +62,12 @@ def test_ddim_equals_diffusers(tiny_network, run_sampler, steps, eta):
     scheduler = DDIMScheduler(**SD, steps_offset=1, clip_sample=False, set_alpha_to_one=False)
     scheduler.set_timesteps(steps)
     table = NoiseTable.from_alphas_cumprod(scheduler.alphas_cumprod.double().tolist())
-    layout = plan("DDIM", "Automatic", steps, None, table)
+    layout = plan_noise_levels("DDIM", "Automatic", steps, None, table)
     generator = torch.Generator().manual_seed(5)
     x = torch.randn(4, 8, 8, generator=generator)
 
     def run(x, sigmas, noise):
-        return ddim(x, sigmas, noise, eta=eta)
+        return sample_ddim(x, sigmas, noise, eta=eta)
 
     start = from_noise(layout, x)
     actual, _ = run_sampler(run, start, layout.sigmas, tiny_network, seed=5)
@@ -77,7 +77,7 @@ def test_ddim_equals_diffusers(tiny_network, run_sampler, steps, eta):
     torch.testing.assert_close(x, actual, rtol=0, atol=1e-4)
 
 
-@pytest.mark.parametrize("function", [euler_ancestral, euler])
+@pytest.mark.parametrize("function", [sample_euler_ancestral, sample_euler])
 def test_the_data_keeps_its_mean_and_spread(keeps_the_data, function):
     actual, expected = keeps_the_data(function)
     assert expected == actual

@@ -4,8 +4,8 @@ import pytest
 import torch
 from diffusers import HeunDiscreteScheduler
 
-from inference.sampling.samplers.heun import heun, restart, restart_steps
-from inference.sampling.schedules import sigmas
+from inference.sampling.samplers.heun import restart_steps, sample_heun, sample_restart
+from inference.sampling.schedules import schedule_sigmas
 
 # Diffusers 0.42 turns tensors to arrays in a way that numpy 2 warns of.
 pytestmark = pytest.mark.filterwarnings("ignore:__array_:DeprecationWarning")
@@ -14,7 +14,7 @@ SD = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"
 
 
 def test_heun_is_of_second_order(order_of):
-    assert order_of(heun) == pytest.approx([2, 2], abs=0.1)
+    assert order_of(sample_heun) == pytest.approx([2, 2], abs=0.1)
 
 
 @pytest.mark.parametrize("karras", [False, True])
@@ -24,7 +24,7 @@ def test_heun_equals_diffusers(tiny_network, run_sampler, exploding_oracle, nois
     levels = [float(s) for s in scheduler.sigmas[::2]]
     levels = [*levels[:12], 0.0]
     x = noise_latent * levels[0]
-    actual, seen = run_sampler(heun, x, levels, tiny_network)
+    actual, seen = run_sampler(sample_heun, x, levels, tiny_network)
     torch.testing.assert_close(
         exploding_oracle(scheduler, x, tiny_network), actual, rtol=0, atol=1e-4
     )
@@ -32,14 +32,14 @@ def test_heun_equals_diffusers(tiny_network, run_sampler, exploding_oracle, nois
 
 
 def test_restart_keeps_the_data(keeps_the_data):
-    actual, expected = keeps_the_data(restart)
+    actual, expected = keeps_the_data(sample_restart)
     assert expected == actual
 
 
 @pytest.mark.parametrize("name", ["Karras", "Uniform", "SGM Uniform", "KL Optimal", "Beta"])
 @pytest.mark.parametrize("steps", [1, 19, 20, 35, 36, 100])
 def test_restart_takes_as_many_steps_as_asked(table, steps, name):
-    walked = list(restart_steps(sigmas(name, steps, table)))
+    walked = list(restart_steps(schedule_sigmas(name, steps, table)))
     assert steps == len(walked)
     assert sum(end == 0 for _, end in walked) == 1
     assert walked[-1][1] == 0
@@ -47,7 +47,7 @@ def test_restart_takes_as_many_steps_as_asked(table, steps, name):
 
 @pytest.mark.parametrize(("steps", "climbs"), [(19, 0), (20, 1), (35, 1), (36, 2), (50, 2)])
 def test_restart_climbs_from_a_tenth_to_two(table, steps, climbs):
-    walked = list(restart_steps(sigmas("Karras", steps, table)))
+    walked = list(restart_steps(schedule_sigmas("Karras", steps, table)))
     jumps = [(a[1], b[0]) for a, b in pairwise(walked) if b[0] != a[1]]
     assert climbs == len(jumps)
     for low, high in jumps:

@@ -2,7 +2,7 @@ import pytest
 import torch
 from diffusers import LCMScheduler
 
-from inference.sampling.samplers.lcm import lcm
+from inference.sampling.samplers.lcm import sample_lcm
 
 # Diffusers 0.42 turns tensors to arrays in a way that numpy 2 warns of.
 pytestmark = pytest.mark.filterwarnings("ignore:__array_:DeprecationWarning")
@@ -22,7 +22,7 @@ def test_lcm_equals_diffusers_away_from_its_boundary(
     generator = torch.Generator().manual_seed(2)
     torch.randn(4, 8, 8, generator=generator)
     expected = preserving_oracle(scheduler, x, levels, tiny_network, generator=generator)
-    actual, _ = run_sampler(lcm, x, levels, tiny_network, seed=2)
+    actual, _ = run_sampler(sample_lcm, x, levels, tiny_network, seed=2)
     torch.testing.assert_close(expected, actual, rtol=0, atol=1e-4)
 
 
@@ -35,7 +35,7 @@ def test_each_call_sees_a_freshly_noised_clean_latent(run_sampler):
         return clean
 
     result, _ = run_sampler(
-        lcm, clean + 10 * torch.randn(4, 64, 64), [10.0, 3.0, 0.3, 0.0], denoise
+        sample_lcm, clean + 10 * torch.randn(4, 64, 64), [10.0, 3.0, 0.3, 0.0], denoise
     )
     assert pytest.approx(spreads, rel=0.03) == [1, 1, 1]
     assert torch.equal(clean, result)

@@ -5,8 +5,8 @@ import torch
 from diffusers import LMSDiscreteScheduler, PNDMScheduler
 from scipy import integrate
 
-from inference.sampling.samplers.multistep import lms, lms_weights, plms
-from inference.sampling.steps import plan
+from inference.sampling.samplers.multistep import lms_weights, sample_lms, sample_plms
+from inference.sampling.steps import plan_noise_levels
 from inference.sampling.table import NoiseTable
 
 # Diffusers 0.42 turns tensors to arrays in a way that numpy 2 warns of.
@@ -16,11 +16,11 @@ SD = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"
 
 
 def test_lms_starts_low_and_ends_near_third_order(order_of):
-    assert min(order_of(lms)) > 3.0
+    assert min(order_of(sample_lms)) > 3.0
 
 
 def test_plms_is_of_second_order_on_uneven_steps(order_of):
-    slopes = order_of(plms, scale=lambda x, sigma: x * math.sqrt(1 + sigma**2))
+    slopes = order_of(sample_plms, scale=lambda x, sigma: x * math.sqrt(1 + sigma**2))
     assert slopes == pytest.approx([2, 2], abs=0.1)
 
 
@@ -43,7 +43,7 @@ def test_lms_equals_diffusers(tiny_network, run_sampler, exploding_oracle, noise
     levels = [float(s) for s in scheduler.sigmas]
     x = noise_latent * levels[0]
     expected = exploding_oracle(scheduler, x, tiny_network)
-    actual, _ = run_sampler(lms, x, levels, tiny_network)
+    actual, _ = run_sampler(sample_lms, x, levels, tiny_network)
     torch.testing.assert_close(expected, actual, rtol=0, atol=2e-4)
 
 
@@ -52,9 +52,9 @@ def test_plms_equals_diffusers(tiny_network, run_sampler, noise_latent, steps):
     scheduler = PNDMScheduler(**SD, skip_prk_steps=True, steps_offset=1, set_alpha_to_one=False)
     scheduler.set_timesteps(steps)
     table = NoiseTable.from_alphas_cumprod(scheduler.alphas_cumprod.double().tolist())
-    levels = plan("PLMS", "Automatic", steps, None, table).sigmas
+    levels = plan_noise_levels("PLMS", "Automatic", steps, None, table).sigmas
     actual, seen = run_sampler(
-        plms, noise_latent * math.sqrt(1 + levels[0] ** 2), levels, tiny_network
+        sample_plms, noise_latent * math.sqrt(1 + levels[0] ** 2), levels, tiny_network
     )
     x = noise_latent
     for t in scheduler.timesteps:

@@ -4,8 +4,8 @@ import pytest
 import torch
 from diffusers import UniPCMultistepScheduler
 
-from inference.sampling.samplers.dpmpp_multistep import dpmpp_2m
-from inference.sampling.samplers.unipc import unipc
+from inference.sampling.samplers.dpmpp_multistep import sample_dpmpp_2m
+from inference.sampling.samplers.unipc import sample_unipc
 
 # Diffusers 0.42 turns tensors to arrays in a way that numpy 2 warns of.
 pytestmark = pytest.mark.filterwarnings("ignore:__array_:DeprecationWarning")
@@ -14,15 +14,15 @@ SD = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"
 
 
 def test_unipc_reaches_second_order_with_a_single_call_start(order_of):
-    slopes = order_of(unipc, (64, 128, 256), lambda x, sigma: x * math.sqrt(1 + sigma**2))
+    slopes = order_of(sample_unipc, (64, 128, 256), lambda x, sigma: x * math.sqrt(1 + sigma**2))
     assert slopes == pytest.approx([2, 2], abs=0.1)
 
 
 def test_the_corrector_beats_the_same_predictor_alone(gaussian, run_sampler, ramp):
     x = gaussian.noised(10.0, (1, 2, 8)).double()
     exact = gaussian.flow(x, 10.0, 0.1)
-    second, _ = run_sampler(dpmpp_2m, x, ramp(24), gaussian.denoise)
-    corrected, _ = run_sampler(unipc, x, ramp(24), gaussian.denoise)
+    second, _ = run_sampler(sample_dpmpp_2m, x, ramp(24), gaussian.denoise)
+    corrected, _ = run_sampler(sample_unipc, x, ramp(24), gaussian.denoise)
     corrected = corrected * math.sqrt(1.01)
     assert (corrected - exact).abs().max() < 0.5 * (second - exact).abs().max()
 
@@ -50,7 +50,7 @@ def test_unipc_equals_diffusers(
     x = noise_latent * levels[0]
 
     def run(*row):
-        return unipc(*row, order=order, variant=variant)
+        return sample_unipc(*row, order=order, variant=variant)
 
     expected = preserving_oracle(scheduler, x, levels, tiny_network)
     actual, seen = run_sampler(run, x, levels, tiny_network)
