@@ -9,8 +9,8 @@ from pathlib import Path
 
 from bot.cli.arguments import add_kinds
 from bot.errors import SettingsError
-from bot.logs import configure_logging
 from bot.settings import Settings, read_settings
+from bot.support.logging import configure_logging
 
 BAD_SETTINGS_EXIT_CODE = 2
 

@@ -23,19 +23,19 @@ import torch
 from PIL import Image
 
 from benchmarks.table import show, spread
-from inference.config import MAX_BATCH, EngineConfig
+from inference.api.config import MAX_BATCH, EngineConfig
+from inference.api.jobs import Img2ImgJob, InpaintJob, Job, UpscaleJob
 from inference.engine.engine import Engine, RunCompleted, RunFailed, aux_batch_limit
 from inference.engine.runner import Runner
 from inference.engine.scheduler import Scheduler
 from inference.engine.work import JobResult
-from inference.jobs import Img2ImgJob, InpaintJob, Job, UpscaleJob
-from inference.models.library import ModelLibrary
-from inference.operations.redraw import tile_grid
+from inference.images.metadata import encode_png
+from inference.images.tiles import cut_tiles
+from inference.model_library import ModelLibrary
+from inference.operations.context import OperationContext
 from inference.operations.registry import OPERATIONS
-from inference.operations.studio import OperationContext
-from inference.pictures.metadata import encode_png
-from inference.pictures.tiles import cut_tiles
-from inference.worker.hands import build_executors
+from inference.operations.sd_upscale import tile_grid
+from inference.worker.executors import build_executors
 
 Images = Mapping[str, Image.Image]
 

@@ -36,11 +36,11 @@ from benchmarks.sides import (
     starter,
 )
 from benchmarks.table import show, spread
-from inference.config import EngineConfig
+from inference.api.config import EngineConfig
+from inference.diffusion.model import DiffusionModel
 from inference.engine.work import DenoiseWork
-from inference.models.diffusion import DiffusionModel
-from inference.models.library import ModelLibrary
-from inference.models.precision import choose_device, choose_dtype
+from inference.model_library import ModelLibrary
+from inference.runtime.precision import choose_device, choose_dtype
 
 #: Multiplications and additions of one network call at 512 x 512, for one row, in 1e12.
 TFLOP = 0.803

@@ -18,10 +18,10 @@ import torch
 from PIL import Image
 from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel
 
-from inference.interrogation.clip_ranker import ClipRanker
-from inference.interrogation.features import build_features
-from inference.interrogation.matches import normalise_rows
 from inference.prompts.chunks import Tokenizer
+from inference.vision.interrogation.ranking.clip_ranker import ClipRanker
+from inference.vision.interrogation.ranking.features import build_features
+from inference.vision.interrogation.ranking.matches import normalise_rows
 
 PHRASES = 100_000
 TOP = 5

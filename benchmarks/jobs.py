@@ -16,11 +16,11 @@ from pathlib import Path
 from PIL import Image
 
 from benchmarks.table import show, spread
-from inference.commands import SubmitJob
-from inference.config import EngineConfig
-from inference.events import JobFailed, JobFinished, StartFailed, WorkerReady
-from inference.jobs import Img2ImgJob
-from inference.service import LocalWorkerPool
+from inference.api.commands import SubmitJob
+from inference.api.config import EngineConfig
+from inference.api.jobs import Img2ImgJob
+from inference.api.messages import JobFailed, JobFinished, StartFailed, WorkerReady
+from inference.api.workers import LocalWorkerPool
 
 MEMBERS = 8
 SAMPLE = Path(__file__).parent.parent / "bot" / "samples" / "red-apple.png"

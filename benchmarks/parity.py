@@ -10,12 +10,12 @@ from collections.abc import Sequence
 import torch
 
 from benchmarks.table import show
-from inference.config import EngineConfig
+from inference.api.config import EngineConfig
 from inference.engine.engine import Engine, aux_batch_limit
 from inference.engine.runner import Runner
 from inference.engine.scheduler import Scheduler
 from inference.engine.work import DenoiseWork, JobResult, Operation, WorkRequest
-from inference.models.library import ModelLibrary
+from inference.model_library import ModelLibrary
 
 ROWS = (
     ("Euler", 20, 0.6, 7.0),

@@ -16,19 +16,19 @@ import torch
 from PIL import Image
 from transformers import CLIPTextConfig, CLIPTextModel
 
-from inference.config import MAX_BATCH, EngineConfig
+from inference.api.config import MAX_BATCH, EngineConfig
+from inference.diffusion.model import PIXELS_PER_CELL, DiffusionModel
+from inference.diffusion.single_file import CONFIGS_DIR
+from inference.diffusion.text_encoders import TextEncoders
+from inference.engine.batch_size import BatchSizer
 from inference.engine.engine import Engine, RunCompleted, RunFailed, aux_batch_limit
-from inference.engine.pace import BatchSizer
 from inference.engine.runner import Runner
 from inference.engine.scheduler import Scheduler
 from inference.engine.work import DenoiseWork, JobResult, Operation, WorkRequest
-from inference.models.checkpoint import CONFIGS_DIR
-from inference.models.diffusion import PIXELS_PER_CELL, DiffusionModel
-from inference.models.library import ModelLibrary
-from inference.models.words import TextEncoders
+from inference.model_library import ModelLibrary
 from inference.prompts.cache import ConditioningCache
 from inference.prompts.tokenizer import load_tokenizer
-from inference.sampling.table import NoiseTable
+from inference.sampling.noise_table import NoiseTable
 
 SAMPLE = Path(__file__).parent.parent / "bot" / "samples" / "red-apple.png"
 PROMPTS = ("strawberry", "green apple", "red heart", "orange", "pizza", "cat face", "tree", "bus")

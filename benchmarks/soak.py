@@ -22,16 +22,16 @@ from PIL import Image
 
 from benchmarks.table import show
 from bot.dispatcher import Dispatcher, NullListener
-from inference.config import EngineConfig
-from inference.jobs import Img2ImgJob
-from inference.service import LocalWorkerPool
+from inference.api.config import EngineConfig
+from inference.api.jobs import Img2ImgJob
+from inference.api.workers import LocalWorkerPool
 from storage.blobs import BlobStore
 from storage.database import Database
 from storage.jobs import JobStore
 from storage.records import JobRecord, QueueLimits
 
 #: The tests' worker, which answers every job with the picture that came in.
-COMMAND = (sys.executable, "-m", "tests.inference.service.child")
+COMMAND = (sys.executable, "-m", "tests.inference.api.workers.child")
 LIMITS = QueueLimits(per_owner=10**6, per_guild=10**6, total=10**6)
 MEMBERS = 50
 LOOK = 0.01  # seconds between two looks at the loop

@@ -20,18 +20,18 @@ from PIL import Image
 
 from benchmarks.table import show
 from benchmarks.upscale import PHOTO, photograph
-from inference.config import EngineConfig
+from inference.api.config import EngineConfig
+from inference.api.jobs import UpscaleJob
 from inference.engine.engine import Engine, RunCompleted, RunFailed, aux_batch_limit
 from inference.engine.runner import Runner
 from inference.engine.scheduler import Scheduler
 from inference.engine.work import JobResult
-from inference.jobs import UpscaleJob
-from inference.models.library import ModelLibrary
+from inference.images.metadata import encode_png
+from inference.model_library import ModelLibrary
+from inference.operations.context import OperationContext
 from inference.operations.registry import OPERATIONS
-from inference.operations.studio import OperationContext
-from inference.pictures.metadata import encode_png
-from inference.worker.hands import build_executors, tile_batch_rule
-from inference.worker.heap import keep_freed_memory
+from inference.worker.executors import build_executors, tile_batch_rule
+from inference.worker.malloc import keep_freed_memory
 
 SCALE = 4
 SIDES = "1024,2048,4096"  # pixels of the results

@@ -9,32 +9,32 @@ from typing import TypeVar
 import discord
 from discord.ext import commands
 
-from bot.admission import PermissionRecheck
-from bot.answers import EaselTree
-from bot.attachments import AttachmentReader
+from bot.command_sync import CommandSync
 from bot.commands import COG_CLASSES
+from bot.commands.context_menus import make_menus
+from bot.commands.mentions import MentionHandler
 from bot.delivery import MessageSender, ProgressUpdater, ResultDelivery
-from bot.desk import JobSubmitter
-from bot.direct import DmPreferences
 from bot.dispatcher import Dispatcher
-from bot.gate import GuildPolicy
-from bot.intake.pool import DecoderPool
-from bot.keeper import OwnerNotifier
-from bot.locales import CommandTranslator
-from bot.menus import make_menus
-from bot.moderation.bench import CaseService
-from bot.moderation.log import LogChannel
-from bot.pictures import ImageLimits
-from bot.publishing import CommandSync
-from bot.replies import MentionHandler
-from bot.rulebook import GuildSettingsEditor
-from bot.safety.detector import NsfwDetector, SubprocessDetector
-from bot.safety.screen import NsfwScreen
+from bot.guilds.dm_preferences import DmPreferences
+from bot.guilds.editor import GuildSettingsEditor
+from bot.guilds.member_preferences import StyleStore
+from bot.guilds.policy import GuildPolicy
+from bot.i18n.discord_translator import CommandTranslator
+from bot.messages.error_replies import EaselTree
+from bot.moderation.cases import CaseService
+from bot.moderation.log_channel import LogChannel
+from bot.moderation.nsfw_process import NsfwDetector, SubprocessDetector
+from bot.moderation.nsfw_screen import NsfwScreen
+from bot.owner_alerts import OwnerNotifier
+from bot.requests.recheck import PermissionRecheck
+from bot.requests.shown_images import DISCORD_IMAGE_HOSTS
 from bot.settings import Settings
-from bot.shown import DISCORD_IMAGE_HOSTS
-from bot.styles import StyleStore
+from bot.submission import JobSubmitter
+from bot.uploads.pool import DecoderPool
+from bot.uploads.reader import AttachmentReader
+from bot.uploads.validation import ImageLimits
 from bot.views import PANEL_ITEMS, PERSISTENT_BUTTONS
-from inference.service import WorkerPool
+from inference.api.workers import WorkerPool
 from storage.blobs import BlobStore
 from storage.guilds import GuildStore
 from storage.jobs import JobStore

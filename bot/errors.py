@@ -37,7 +37,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 
-from bot.sentences import OptionName, TranslatableMessage, gettext_noop
+from bot.i18n.message import OptionName, TranslatableMessage, gettext_noop
 
 
 class BotError(Exception):

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from storage.blobs import BlobStore
-from storage.border import translate_disk_errors
 from storage.database import Database
+from storage.error_translation import translate_disk_errors
 from storage.errors import BackupExists, BlobMissing
 from storage.jobs import JobStore
 

@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterator
 from datetime import timedelta
 from pathlib import Path
 
-from storage.border import translate_disk_errors
+from storage.error_translation import translate_disk_errors
 from storage.errors import BadBlobKey, BlobDamaged, BlobMissing
 
 BLOB_KEY_PATTERN = re.compile(r"[0-9a-f]{64}")

@@ -13,11 +13,11 @@ from typing import Any, Protocol, Self
 
 import aiosqlite
 
-from storage.border import translate_disk_errors, translate_sqlite_errors
+from storage.cancellation import finish_even_if_cancelled
+from storage.error_translation import translate_disk_errors, translate_sqlite_errors
 from storage.errors import BackupExists, DatabaseClosed, DatabaseCorrupt, StorageError
 from storage.migrations import apply_migrations
 from storage.owner_lock import hold_owner_lock
-from storage.settling import finish_even_if_cancelled
 
 logger = logging.getLogger(__name__)
 

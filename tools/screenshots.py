@@ -21,9 +21,14 @@ import discord
 import simcord
 from PIL import Image, ImageChops, ImageDraw
 
+from bot.app import open_app
+from bot.cli.demo_server import (
+    POLL_INTERVAL_SECONDS,
+    SAMPLES_DIR,
+    SETTLE_TIMEOUT_SECONDS,
+    _wait_for_worker,
+)
 from bot.cli.run import make_bot
-from bot.demo import POLL_INTERVAL_SECONDS, SAMPLES_DIR, SETTLE_TIMEOUT_SECONDS, _wait_for_worker
-from bot.house import open_app
 from bot.settings import Settings
 
 WIDTH, HEIGHT = 760, 1600  # pixels of the browser's window

@@ -6,10 +6,9 @@ import argparse
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from inference.events import ModelInfo
-from inference.infotext.job import ImportedJob, job_from_info
-from inference.infotext.told import GenerationInfo
-from inference.jobs import (
+from inference.api.infotext.readers import GenerationInfo
+from inference.api.infotext.to_job import ImportedJob, job_from_info
+from inference.api.jobs import (
     JOB_TYPES,
     BooleanSpec,
     ChoiceSpec,
@@ -20,6 +19,7 @@ from inference.jobs import (
     NumberSpec,
     list_job_options,
 )
+from inference.api.messages import ModelInfo
 
 
 def add_kinds(parser: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from bot.house import BLOBS_FOLDER, DATABASE_FILE
+from bot.app import BLOBS_FOLDER, DATABASE_FILE
 from bot.settings import Settings
 from storage.backup import create_backup
 from storage.blobs import BlobStore

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from bot.app import open_app
 from bot.cli.run import make_bot
-from bot.house import open_app
 from bot.settings import Settings
 
 
@@ -16,7 +16,7 @@ async def run_demo(settings: Settings, *, out: Path, port: int | None, once: boo
     The demo keeps its own data under `out`, made anew each time, so that it never touches a
     host's queue.
     """
-    from bot.demo import show_demo
+    from bot.cli.demo_server import show_demo
 
     data = out / "data"
     shutil.rmtree(data, ignore_errors=True)

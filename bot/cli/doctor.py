@@ -9,11 +9,11 @@ import sys
 from dataclasses import dataclass
 from importlib import metadata
 
-from bot.house import BLOBS_FOLDER, DATABASE_FILE, engine_config
-from bot.redaction import redact_secrets
+from bot.app import BLOBS_FOLDER, DATABASE_FILE, engine_config
 from bot.settings import Settings
-from inference.events import StartFailed, WorkerReady
-from inference.service.process import WorkerProcess
+from bot.support.redaction import redact_secrets
+from inference.api.messages import StartFailed, WorkerReady
+from inference.api.workers.process import WorkerProcess
 from storage.blobs import BlobStore
 from storage.database import Database
 from storage.errors import StorageError

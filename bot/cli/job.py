@@ -11,16 +11,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bot.app import App, open_app
 from bot.cli.arguments import build_job, build_job_like, image_paths
 from bot.errors import UnreadableFile, UserError
-from bot.house import App, open_app
-from bot.metadata import read_image_generation_info
-from bot.pictures import ImageLimits, check_image
 from bot.settings import Settings
-from inference.errors import JobError
-from inference.events import JobProgress, ModelInfo
-from inference.infotext.told import GenerationInfo
-from inference.jobs import Job
+from bot.uploads.metadata import read_image_generation_info
+from bot.uploads.validation import ImageLimits, check_image
+from inference.api.errors import JobError
+from inference.api.infotext.readers import GenerationInfo
+from inference.api.jobs import Job
+from inference.api.messages import JobProgress, ModelInfo
 from storage.errors import StorageError
 from storage.records import JobRecord, JobState
 

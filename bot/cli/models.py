@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from bot.house import engine_config
+from bot.app import engine_config
 from bot.settings import Settings
-from inference.events import StartFailed, WorkerReady
-from inference.service.process import WorkerProcess
+from inference.api.messages import StartFailed, WorkerReady
+from inference.api.workers.process import WorkerProcess
 
 
 async def list_models(settings: Settings) -> int:
@@ -38,6 +38,6 @@ async def manage_models(settings: Settings, action: str, *arguments: str) -> int
     config = engine_config(settings)
     folders = ("--models", config.models_dir, "--cache", config.cache_dir)
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "inference.models.manage", *folders, action, *arguments
+        sys.executable, "-m", "inference.manage_models", *folders, action, *arguments
     )
     return await process.wait()

@@ -12,12 +12,12 @@ import sys
 import aiohttp
 import discord
 
+from bot.app import App, open_app
 from bot.client import EaselBot
-from bot.endpoints import override_endpoints
 from bot.errors import SettingsError
-from bot.house import App, open_app
-from bot.redaction import redact_secrets
 from bot.settings import Settings
+from bot.support.discord_endpoints import override_endpoints
+from bot.support.redaction import redact_secrets
 from storage.errors import StorageError
 from storage.guilds import GuildStore
 from storage.moderation import ModerationStore

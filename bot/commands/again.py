@@ -8,16 +8,17 @@ from typing import Any, Literal
 import discord
 from discord import app_commands
 
-from bot import policy, texts
+from bot import guilds, messages
 from bot.commands.base import EaselCog, ended_jobs
 from bot.errors import NotJobOwner, UserError
-from bot.failures import TRANSPORT_ERRORS
-from bot.locales import translate
-from bot.options import with_job_options
-from bot.requests import InteractionRequest
-from bot.results import result_images
-from bot.sentences import gettext_noop
+from bot.i18n import translate
+from bot.i18n.message import gettext_noop
+from bot.requests.job_result import result_images
+from bot.requests.options import with_job_options
+from bot.requests.requester import InteractionRequest
+from bot.support.discord_errors import TRANSPORT_ERRORS
 from bot.views.base import fetch_record, require_owner
+from bot.views.layouts import can_reseed
 from bot.views.results import (
     EDITABLE_OPTIONS,
     STRONG_VARIATION_SHARE,
@@ -25,9 +26,8 @@ from bot.views.results import (
     image_seed,
     with_new_seed,
 )
-from bot.views.rows import can_reseed
-from inference.jobs import Img2ImgJob, decode_job
-from inference.jobs.names import MAX_SEED
+from inference.api.jobs import Img2ImgJob, decode_job
+from inference.api.jobs.names import MAX_SEED
 from storage.records import JobRecord
 
 VARIATION_STRENGTHS = {"subtle": SUBTLE_VARIATION_SHARE, "strong": STRONG_VARIATION_SHARE}
@@ -78,7 +78,7 @@ class AgainCog(EaselCog):
         record = await fetch_record(interaction, job.strip())
         manages = interaction.permissions.manage_messages and record.guild is not None
         is_moderator = manages and record.guild == str(interaction.guild_id)
-        if not policy.may_delete(
+        if not guilds.may_delete(
             str(interaction.user.id), record.owner, manages_messages=is_moderator
         ):
             raise NotJobOwner(record.owner, "Only they and moderators may delete it.")
@@ -99,7 +99,7 @@ def _fixed_seed_params(record: JobRecord, vary: str | None, image: int | None) -
     """
     if not can_reseed(record):
         message = gettext_noop("No seed decides that {kind}, so it cannot be varied.")
-        raise UserError(message, kind=texts.kind_title(record.kind))
+        raise UserError(message, kind=messages.kind_title(record.kind))
     images = result_images(record)
     chosen_image = images[min(image or 1, len(images)) - 1] if images else {}
     seed_params: dict[str, Any] = {"seed": image_seed(record, chosen_image)}

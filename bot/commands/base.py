@@ -8,12 +8,12 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.locales import translate, translate_external
-from bot.options import Autocomplete
-from bot.policy import GuildSettings, is_model_allowed
-from bot.sentences import gettext_noop
-from bot.styles import styles_and_loras
-from bot.texts.lineage import job_choices
+from bot.guilds import GuildSettings, is_model_allowed
+from bot.guilds.member_preferences import styles_and_loras
+from bot.i18n import translate, translate_external
+from bot.i18n.message import gettext_noop
+from bot.messages.lineage import job_choices
+from bot.requests.options import Autocomplete
 from bot.views import client_of
 from storage.records import JobState
 

@@ -7,13 +7,13 @@ from typing import Any
 import discord
 from discord import app_commands
 
-from bot import texts
+from bot import messages
 from bot.commands.base import MAX_CHOICE_CHARS, EaselCog
 from bot.commands.queue import ACTIVE_STATES
 from bot.errors import NothingToCancel, UserError
-from bot.locales import translate
-from bot.sentences import TranslatableMessage, gettext_noop
-from bot.texts.made import STATE_LABELS
+from bot.i18n import translate
+from bot.i18n.message import TranslatableMessage, gettext_noop
+from bot.messages.job_details import STATE_LABELS
 from bot.views import client_of
 from storage.records import JobRecord, JobState
 
@@ -50,9 +50,9 @@ class CancelCog(EaselCog):
             for record in records
         ]
         lines = [
-            texts.cancelled_message(record)
+            messages.cancelled_message(record)
             if record.state is JobState.CANCELLED
-            else texts.not_cancelled_message(record)
+            else messages.not_cancelled_message(record)
             for record in cancelled_records
         ]
         await interaction.response.send_message("\n".join(lines), ephemeral=True)
@@ -75,6 +75,6 @@ class CancelCog(EaselCog):
 def _job_label(record: JobRecord) -> str:
     prompt = str(record.params.get("prompt") or "")
     state = translate(STATE_LABELS[record.state])
-    return f"{texts.kind_title(record.kind)} ({state}) …{record.id[-4:]} {prompt}"[
+    return f"{messages.kind_title(record.kind)} ({state}) …{record.id[-4:]} {prompt}"[
         :MAX_CHOICE_CHARS
     ].strip()

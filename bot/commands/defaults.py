@@ -7,12 +7,13 @@ from typing import Any
 import discord
 from discord import app_commands
 
-from bot import direct, styles, texts
-from bot.choices import MEMBER_DEFAULT_OPTIONS, check_defaults
+from bot import messages
 from bot.commands.base import OPTION_AUTOCOMPLETES, EaselCog
 from bot.errors import SettingsUnavailable, UserError
-from bot.options import with_job_options
-from inference.jobs import EditingJob
+from bot.guilds import dm_preferences, member_preferences
+from bot.guilds.option_defaults import MEMBER_DEFAULT_OPTIONS, check_defaults
+from bot.requests.options import with_job_options
+from inference.api.jobs import EditingJob
 from storage.guilds import GuildStore
 
 
@@ -26,7 +27,7 @@ class DefaultsCog(EaselCog):
         """Show them to the member alone."""
         member_defaults = await self._guild_store().member_defaults(str(interaction.user.id))
         await interaction.response.send_message(
-            texts.defaults_list(member_defaults), ephemeral=True
+            messages.defaults_list(member_defaults), ephemeral=True
         )
 
     @defaults.command(name="set", description="Set defaults; what you leave out stays as it is.")
@@ -42,7 +43,9 @@ class DefaultsCog(EaselCog):
         merged_values = {**await store.member_defaults(owner), **values}
         check_defaults(values)
         await store.put_member_defaults(owner, merged_values)
-        await interaction.response.send_message(texts.defaults_list(merged_values), ephemeral=True)
+        await interaction.response.send_message(
+            messages.defaults_list(merged_values), ephemeral=True
+        )
 
     @defaults.command(description="Forget your defaults.")
     async def clear(self, interaction: discord.Interaction[Any]) -> None:
@@ -51,11 +54,11 @@ class DefaultsCog(EaselCog):
         stored_values = await store.member_defaults(owner)
         preserved_values = {
             name: stored_values[name]
-            for name in (styles.MEMBER_STYLES_KEY, direct.DM_PREFERENCE_KEY)
+            for name in (member_preferences.MEMBER_STYLES_KEY, dm_preferences.DM_PREFERENCE_KEY)
             if name in stored_values
         }
         await store.put_member_defaults(owner, preserved_values)
-        await interaction.response.send_message(texts.defaults_list({}), ephemeral=True)
+        await interaction.response.send_message(messages.defaults_list({}), ephemeral=True)
 
     def _guild_store(self) -> GuildStore:
         if self.bot.guild_store is None:

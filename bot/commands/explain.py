@@ -8,8 +8,8 @@ import discord
 from discord import app_commands
 
 from bot.commands.base import OPTION_AUTOCOMPLETES, EaselCog
-from bot.options import with_job_options
-from inference.jobs import ExplainJob
+from bot.requests.options import with_job_options
+from inference.api.jobs import ExplainJob
 
 EXPLAIN_OPTIONS = ("prompt", "negative_prompt", "steps", "model")
 

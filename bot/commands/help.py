@@ -8,7 +8,7 @@ import discord
 from discord import app_commands
 
 from bot.commands.base import EaselCog
-from bot.help_pages import HELP_PAGES, START_TOPIC, help_page_text
+from bot.messages.help import HELP_PAGES, START_TOPIC, help_page_text
 
 
 class HelpCog(EaselCog):

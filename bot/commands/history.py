@@ -7,10 +7,10 @@ from typing import Any
 import discord
 from discord import app_commands
 
-from bot import texts, views
+from bot import messages, views
 from bot.commands.base import ENDED_STATES, EaselCog, ended_jobs
-from bot.locales import translate
-from bot.sentences import gettext_noop
+from bot.i18n import translate
+from bot.i18n.message import gettext_noop
 from bot.views.base import fetch_record, require_owner
 from bot.views.history import show_job
 from bot.views.results import send_text
@@ -41,7 +41,7 @@ class HistoryCog(EaselCog):
             record = await fetch_record(interaction, job.strip())
             require_owner(interaction, record, ASK_FOR_OWN_JOB)
             if parameters:
-                parameter_text = texts.parameters_text(record, (picture or 1) - 1)
+                parameter_text = messages.parameters_text(record, (picture or 1) - 1)
                 await send_text(interaction, parameter_text, f"{record.kind}-{record.id}.txt")
             else:
                 await show_job(interaction, record, picture)
@@ -57,4 +57,4 @@ class HistoryCog(EaselCog):
             )
             return
         view = views.view_for_history(records)
-        await interaction.followup.send(texts.history_list(records), view=view, ephemeral=True)
+        await interaction.followup.send(messages.history_list(records), view=view, ephemeral=True)

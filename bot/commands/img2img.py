@@ -8,8 +8,8 @@ import discord
 from discord import app_commands
 
 from bot.commands.base import OPTION_AUTOCOMPLETES, STYLE_OPTION, EaselCog
-from bot.options import with_job_options
-from inference.jobs import Img2ImgJob
+from bot.requests.options import with_job_options
+from inference.api.jobs import Img2ImgJob
 
 IMG2IMG_OPTIONS = (
     "prompt",

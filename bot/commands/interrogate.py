@@ -8,8 +8,8 @@ import discord
 from discord import app_commands
 
 from bot.commands.base import EaselCog, autocomplete_models
-from bot.options import with_job_options
-from inference.jobs import InterrogateJob
+from bot.requests.options import with_job_options
+from inference.api.jobs import InterrogateJob
 
 INTERROGATE_OPTIONS = (
     "method",

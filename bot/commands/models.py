@@ -7,7 +7,7 @@ from typing import Any
 import discord
 from discord import app_commands
 
-from bot import policy, texts
+from bot import guilds, messages
 from bot.commands.base import EaselCog
 
 
@@ -23,8 +23,8 @@ class ModelsCog(EaselCog):
             (model.kind, model.name): model
             for worker in self.bot.service.worker_statuses
             for model in worker.models
-            if policy.is_model_allowed(rules, model.kind, model.name)
+            if guilds.is_model_allowed(rules, model.kind, model.name)
         }
         await interaction.response.send_message(
-            texts.model_list(allowed_models.values()), ephemeral=True
+            messages.model_list(allowed_models.values()), ephemeral=True
         )

@@ -7,10 +7,10 @@ from typing import Any
 import discord
 from discord import app_commands
 
-from bot import texts
+from bot import messages
 from bot.commands.base import MAX_CHOICE_CHARS, EaselCog
-from bot.locales import translate
-from bot.sentences import gettext_noop
+from bot.i18n import translate
+from bot.i18n.message import gettext_noop
 from bot.views import client_of
 from bot.views.moderation import ReleaseButton, RemoveButton, view_for_case
 from storage.moderation import ModerationCase
@@ -47,7 +47,7 @@ class ModerationCog(EaselCog):
     async def list_cases(self, interaction: discord.Interaction[Any]) -> None:
         """List them for the moderator alone."""
         cases = await self.bot.bench.open_cases(str(interaction.guild_id))
-        await interaction.response.send_message(texts.case_list(cases), ephemeral=True)
+        await interaction.response.send_message(messages.case_list(cases), ephemeral=True)
 
     @moderation.command(description="Look at a case: its pictures, hidden, and its words.")
     @app_commands.describe(case=CASE_NUMBER_HELP)
@@ -58,7 +58,7 @@ class ModerationCog(EaselCog):
         await interaction.response.defer(ephemeral=True, thinking=True)
         uploads = await self.bot.delivery.uploads_of(record, interaction.filesize_limit)
         await interaction.followup.send(
-            texts.case_details(open_case, record),
+            messages.case_details(open_case, record),
             files=uploads,
             view=view_for_case(open_case.number),
             ephemeral=True,
@@ -88,5 +88,5 @@ class ModerationCog(EaselCog):
 def _case_label(case: ModerationCase, record: JobRecord) -> str:
     return (
         f"#{case.number} {translate(CASE_KIND_NAMES.get(case.kind, case.kind))} "
-        f"{texts.kind_title(record.kind)}"
+        f"{messages.kind_title(record.kind)}"
     )

@@ -8,9 +8,9 @@ import discord
 from discord import app_commands
 
 from bot.commands.base import OPTION_AUTOCOMPLETES, STYLE_OPTION, EaselCog
-from bot.options import with_job_options
-from bot.replies.grammar import OUTPAINT_STEP_PIXELS
-from inference.jobs import OutpaintJob
+from bot.commands.mentions.intent_parser import OUTPAINT_STEP_PIXELS
+from bot.requests.options import with_job_options
+from inference.api.jobs import OutpaintJob
 
 OUTPAINT_OPTIONS = (
     "prompt",

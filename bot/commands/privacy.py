@@ -8,9 +8,9 @@ import discord
 from discord import app_commands
 
 from bot.commands.base import EaselCog
-from bot.forgetting import StoredUserData, count_stored_data, erase_user_data
-from bot.locales import translate, translate_plural
-from bot.sentences import gettext_noop
+from bot.erasure import StoredUserData, count_stored_data, erase_user_data
+from bot.i18n import translate, translate_plural
+from bot.i18n.message import gettext_noop
 
 ERASE_CONFIRMATION = "yes, delete all of it"
 

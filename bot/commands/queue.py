@@ -7,10 +7,10 @@ from typing import Any
 import discord
 from discord import app_commands
 
-from bot import policy, texts, views
+from bot import guilds, messages, views
 from bot.commands.base import EaselCog
-from bot.locales import translate
-from bot.requests import InteractionRequest
+from bot.i18n import translate
+from bot.requests.requester import InteractionRequest
 from storage.records import JobState
 
 ACTIVE_STATES = (JobState.QUEUED, JobState.RUNNING)
@@ -30,11 +30,11 @@ class QueueCog(EaselCog):
         for job in reversed(active):
             place = await jobs.queue_position(job.id)
             ready_range = self.bot.dispatcher.forecast.expected_ready(job, place)
-            lines.append(texts.queue_line(job, place, ready_range))
-        lines += [texts.queue_line(job, None) for job in outbox[:MAX_LISTED_JOBS]]
+            lines.append(messages.queue_line(job, place, ready_range))
+        lines += [messages.queue_line(job, None) for job in outbox[:MAX_LISTED_JOBS]]
         counts = await jobs.count_by_state()
         workers = sum(worker.ready for worker in self.bot.service.worker_statuses)
-        content = texts.queue_overview(
+        content = messages.queue_overview(
             lines,
             counts[JobState.QUEUED],
             counts[JobState.RUNNING],
@@ -52,8 +52,8 @@ class QueueCog(EaselCog):
     async def _quota_line(self, interaction: discord.Interaction[Any]) -> str:
         """Say how much GPU time the member has left on this server, where that is limited."""
         request, gate = InteractionRequest(interaction), self.bot.gate
-        seconds = policy.quota_of(await gate.guild_settings(request.guild), request.request_context)
-        remaining_text = texts.quota_message(
+        seconds = guilds.quota_of(await gate.guild_settings(request.guild), request.request_context)
+        remaining_text = messages.quota_message(
             seconds, await gate.gpu_usage(request.guild, request.owner)
         )
         return (

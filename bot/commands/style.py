@@ -7,12 +7,12 @@ from typing import Any
 import discord
 from discord import app_commands
 
-from bot import texts
+from bot import messages
 from bot.commands.base import EaselCog
 from bot.errors import NotAllowed, UserError
-from bot.locales import translate
-from bot.policy.files import MAX_GUILD_STYLES
-from bot.styles import MAX_STYLES, StylesByName, style_names
+from bot.guilds.member_preferences import MAX_STYLES, StylesByName, style_names
+from bot.guilds.yaml_file import MAX_GUILD_STYLES
+from bot.i18n import translate
 from storage.guilds import PromptStyle
 
 Name = app_commands.Range[str, 1, 50]
@@ -33,7 +33,7 @@ class StyleCog(EaselCog):
         member_styles = await style_store.member_styles(str(interaction.user.id))
         guild_styles = await style_store.guild_styles(_guild_id_of(interaction))
         await interaction.response.send_message(
-            texts.style_list(member_styles, guild_styles), ephemeral=True
+            messages.style_list(member_styles, guild_styles), ephemeral=True
         )
 
     @style.command(description="Save a style, or replace the one of that name.")
@@ -77,7 +77,7 @@ class StyleCog(EaselCog):
         await interaction.response.send_message(
             translate(
                 "Saved. Use it with the option **style**: {name}",
-                name=texts.inline_code(style.name, 50),
+                name=messages.inline_code(style.name, 50),
             ),
             ephemeral=True,
         )

@@ -6,6 +6,6 @@
 
 from bot.delivery.delivery import ResultDelivery
 from bot.delivery.progress import ProgressUpdater
-from bot.delivery.routes import MessageSender
+from bot.delivery.sender import MessageSender
 
 __all__ = ["MessageSender", "ProgressUpdater", "ResultDelivery"]

@@ -12,19 +12,19 @@ from typing import Any
 
 import discord
 
-from bot import texts, views
-from bot.delivery.composer import MessageBuilder
+from bot import messages, views
+from bot.delivery.message_builder import MessageBuilder
 from bot.delivery.outgoing import ResultMessage
 from bot.delivery.progress import ProgressUpdater
-from bot.delivery.routes import NOT_DISCORD, PRIVATE_REPLY_ENDED, MessageSender, ReplyUneditable
+from bot.delivery.sender import NOT_DISCORD, PRIVATE_REPLY_ENDED, MessageSender, ReplyUneditable
 from bot.dispatcher import SubmitResult, WaitHook, plain_wait
 from bot.errors import NoDeliveryRoute
-from bot.failures import TRANSPORT_ERRORS
-from bot.locales import use_language
-from bot.logs import job_log_context
-from bot.meter import MetricsSink
-from bot.reply_to import ReplyTarget, stored_reply_language
-from inference.events import JobProgress
+from bot.i18n import use_language
+from bot.requests.reply_target import ReplyTarget, stored_reply_language
+from bot.support.discord_errors import TRANSPORT_ERRORS
+from bot.support.logging import job_log_context
+from bot.support.metrics import MetricsSink
+from inference.api.messages import JobProgress
 from storage.blobs import BlobStore
 from storage.errors import StorageError
 from storage.jobs import JobStore
@@ -103,7 +103,7 @@ class ResultDelivery(MessageBuilder):
                     self.board.forget_job(record.id)
                 elif message_state.shown_at is None:
                     with use_language(reply_to.language):
-                        content = texts.waiting_card(
+                        content = messages.waiting_card(
                             current,
                             submission.place,
                             workers_ready=submission.workers_ready,
@@ -276,7 +276,7 @@ class ResultDelivery(MessageBuilder):
         if reply_to is None:
             return
         with contextlib.suppress(*TRANSPORT_ERRORS):
-            content, view = texts.cancelled_card(record), views.view_for_ended(record)
+            content, view = messages.cancelled_card(record), views.view_for_ended(record)
             await self._routes.edit_status(reply_to, content, view, files=[])
 
     async def _postpone_delivery(self, record: JobRecord, reason: str) -> None:

@@ -11,12 +11,12 @@ from typing import Any
 
 import discord
 
-from bot import texts, views
-from bot.delivery.packing import MAX_REQUEST_BYTES, CompressedFile, compress_to_limit
-from bot.delivery.sheet import make_contact_sheet
-from bot.locales import translate, translate_value
-from bot.results import RESULT_ROLE, is_batch, result_images
-from bot.texts.made import original_kept_note, sheet_alt_text, sheet_help
+from bot import messages, views
+from bot.delivery.compression import MAX_REQUEST_BYTES, CompressedFile, compress_to_limit
+from bot.delivery.contact_sheet import make_contact_sheet
+from bot.i18n import translate, translate_value
+from bot.messages.job_details import original_kept_note, sheet_alt_text, sheet_help
+from bot.requests.job_result import RESULT_ROLE, is_batch, result_images
 from storage.blobs import BlobStore
 from storage.errors import BlobMissing
 from storage.moderation import ScreeningRecord
@@ -81,7 +81,7 @@ class ResultMessage:
 
 def withheld_message(record: JobRecord, screening: ScreeningRecord) -> ResultMessage:
     """Make the message for a result that is not shown, without the buttons of its pictures."""
-    return ResultMessage(record, texts.withheld_card(record, screening), is_withheld=True)
+    return ResultMessage(record, messages.withheld_card(record, screening), is_withheld=True)
 
 
 async def compose_result(
@@ -97,21 +97,21 @@ async def compose_result(
     descriptions found for pictures, by their keys.
     """
     if record.state is JobState.FAILED:
-        return ResultMessage(record, texts.failed_card(record))
+        return ResultMessage(record, messages.failed_card(record))
     if record.state is JobState.CANCELLED:
-        return ResultMessage(record, texts.cancelled_card(record))
+        return ResultMessage(record, messages.cancelled_card(record))
     uploads, notes = await _pack_uploads(record, blobs, file_limit, captions)
     text = str((record.result or {}).get("text") or "")
-    if texts.exceeds_card(text) and len(uploads) < MAX_FILES:
+    if messages.exceeds_card(text) and len(uploads) < MAX_FILES:
         name = f"easel-{record.kind}-{record.id[-6:]}.txt"
         uploads.append(
             MessageFile(
                 name,
                 text.encode(),
-                translate("All words of this {kind}", kind=texts.kind_title(record.kind)),
+                translate("All words of this {kind}", kind=messages.kind_title(record.kind)),
             )
         )
-    return ResultMessage(record, texts.result_card(record, notes, origin), tuple(uploads))
+    return ResultMessage(record, messages.result_card(record, notes, origin), tuple(uploads))
 
 
 async def compose_image(
@@ -137,9 +137,11 @@ async def compose_image(
         translate("Picture {number} of {count}.", number=number, count=len(images)),
         *_compression_notes(record, [compressed_file]),
     ]
-    alt = texts.alt_text(record, number, len(images), captions.get(image["key"], ""))
+    alt = messages.alt_text(record, number, len(images), captions.get(image["key"], ""))
     upload = _make_upload(record, number, compressed_file, alt)
-    return ResultMessage(record, texts.result_card(single_record, lines, origin), (upload,), number)
+    return ResultMessage(
+        record, messages.result_card(single_record, lines, origin), (upload,), number
+    )
 
 
 async def _pack_uploads(
@@ -163,7 +165,7 @@ async def _pack_uploads(
             notes.append(translate("Picture {number} is no longer stored.", number=number))
             continue
         caption = captions.get(images[0]["key"], "")
-        alt = texts.alt_text(record, number, len(image_groups), caption)
+        alt = messages.alt_text(record, number, len(image_groups), caption)
         if len(images) > 1:
             alt = sheet_alt_text(record, len(images))
         uploads.append(_make_upload(record, number, compressed_file, alt))

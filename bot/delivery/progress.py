@@ -12,12 +12,12 @@ from pathlib import Path
 
 import discord
 
-from bot import texts, views
-from bot.delivery.routes import MessageSender
-from bot.failures import TRANSPORT_ERRORS
-from bot.locales import use_language
-from bot.reply_to import ReplyTarget
-from inference.events import JobProgress
+from bot import messages, views
+from bot.delivery.sender import MessageSender
+from bot.i18n import use_language
+from bot.requests.reply_target import ReplyTarget
+from bot.support.discord_errors import TRANSPORT_ERRORS
+from inference.api.messages import JobProgress
 from storage.errors import StorageError
 from storage.records import JobRecord
 
@@ -96,10 +96,10 @@ class ProgressUpdater:
     ) -> None:
         """Edit a card to show a step; what goes wrong is dropped."""
         with use_language(reply_to.language):
-            content = texts.progress_card(record, progress.step, progress.steps)
+            content = messages.progress_card(record, progress.step, progress.steps)
             view, alt = (
                 views.view_for_waiting(record),
-                texts.preview_alt_text(progress.step, progress.steps),
+                messages.preview_alt_text(progress.step, progress.steps),
             )
         message_state = self.state_for(record.id)
         async with message_state.lock:

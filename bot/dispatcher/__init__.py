@@ -4,7 +4,8 @@ Whatever happens to a job is recorded first and announced afterwards; what the r
 depends on whether the telling worked.
 """
 
-from bot.dispatcher.contract import (
+from bot.dispatcher.dispatcher import Dispatcher
+from bot.dispatcher.protocols import (
     ClaimGuard,
     JobListener,
     NullListener,
@@ -12,7 +13,6 @@ from bot.dispatcher.contract import (
     WaitHook,
     plain_wait,
 )
-from bot.dispatcher.dispatcher import Dispatcher
 
 __all__ = [
     "ClaimGuard",

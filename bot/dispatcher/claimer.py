@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
-from bot.dispatcher.contract import AllowAllJobs, ClaimGuard
-from bot.dispatcher.hands import InFlightJob, InFlightJobs
-from bot.dispatcher.recorder import WorkerEventHandler
-from bot.logs import job_log_context
-from bot.meter import MetricsSink
-from inference.commands import FinishedPart, SubmitJob
-from inference.errors import NoWorker
-from inference.service import WorkerPool
+from bot.dispatcher.event_handler import WorkerEventHandler
+from bot.dispatcher.in_flight import InFlightJob, InFlightJobs
+from bot.dispatcher.protocols import AllowAllJobs, ClaimGuard
+from bot.support.logging import job_log_context
+from bot.support.metrics import MetricsSink
+from inference.api.commands import FinishedPart, SubmitJob
+from inference.api.errors import NoWorker
+from inference.api.workers import WorkerPool
 from storage.blobs import BlobStore
 from storage.jobs import JobStore
 from storage.records import JobRecord

@@ -8,7 +8,9 @@ import logging
 from datetime import timedelta
 
 from bot.dispatcher.claimer import JobClaimer
-from bot.dispatcher.contract import (
+from bot.dispatcher.event_handler import WorkerEventHandler
+from bot.dispatcher.in_flight import InFlightJobs
+from bot.dispatcher.protocols import (
     ClaimGuard,
     HostAlert,
     JobListener,
@@ -16,12 +18,10 @@ from bot.dispatcher.contract import (
     WaitHook,
     plain_wait,
 )
-from bot.dispatcher.hands import InFlightJobs
 from bot.dispatcher.reception import JobEnqueuer
-from bot.dispatcher.recorder import WorkerEventHandler
-from bot.meter import MetricsSink
-from inference.jobs import JOB_TYPES
-from inference.service import WorkerPool
+from bot.support.metrics import MetricsSink
+from inference.api.jobs import JOB_TYPES
+from inference.api.workers import WorkerPool
 from storage.blobs import BlobStore
 from storage.errors import StorageError
 from storage.jobs import JobStore

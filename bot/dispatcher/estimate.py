@@ -7,9 +7,9 @@ import contextlib
 import struct
 from collections.abc import Mapping
 
-from inference.jobs import DenoisingJob, Job, decode_job, estimate_cost
-from inference.jobs.price import DEFAULT_NATIVE_SIDE
-from inference.service import WorkerPool
+from inference.api.jobs import DenoisingJob, Job, decode_job, estimate_cost
+from inference.api.jobs.price import DEFAULT_NATIVE_SIDE
+from inference.api.workers import WorkerPool
 from storage.blobs import BlobStore
 from storage.records import JobRecord
 

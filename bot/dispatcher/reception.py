@@ -8,14 +8,14 @@ import logging
 import random
 from collections.abc import Mapping
 
-from bot.dispatcher.contract import SubmitResult
 from bot.dispatcher.estimate import CostEstimator
-from bot.dispatcher.forecast import MAX_LEARNED_JOBS, EtaEstimator, format_range
-from bot.logs import request_log_context
-from inference.jobs import JOB_TYPES, DenoisingJob, Job
-from inference.jobs.names import MAX_SEED
-from inference.jobs.wordlists import WordLists
-from inference.service import WorkerPool
+from bot.dispatcher.estimation import MAX_LEARNED_JOBS, EtaEstimator, format_range
+from bot.dispatcher.protocols import SubmitResult
+from bot.support.logging import request_log_context
+from inference.api.jobs import JOB_TYPES, DenoisingJob, Job
+from inference.api.jobs.names import MAX_SEED
+from inference.api.jobs.wordlists import WordLists
+from inference.api.workers import WorkerPool
 from storage.blobs import BlobStore
 from storage.errors import QueueFull, StorageError
 from storage.jobs import JobStore

@@ -2,7 +2,15 @@
 
 from bot.views.base import JobButton, client_of
 from bot.views.buttons import CancelButton, DeleteButton, RedeliverButton, RerunButton
-from bot.views.cells import (
+from bot.views.history import JobSelect
+from bot.views.layouts import (
+    view_for_ended,
+    view_for_history,
+    view_for_image,
+    view_for_outbox,
+    view_for_waiting,
+)
+from bot.views.mask_grid import (
     CellSelect,
     InvertMaskButton,
     MaskGridButton,
@@ -11,7 +19,6 @@ from bot.views.cells import (
     SegmentFaceButton,
     SegmentSubjectButton,
 )
-from bot.views.history import JobSelect
 from bot.views.moderation import CaseButton, ReleaseButton, RemoveButton, ReportButton
 from bot.views.outpaint import OutpaintButton, OutpaintMenuButton
 from bot.views.results import (
@@ -23,13 +30,6 @@ from bot.views.results import (
     UseAsPromptButton,
     VaryStrongButton,
     VarySubtleButton,
-)
-from bot.views.rows import (
-    view_for_ended,
-    view_for_history,
-    view_for_image,
-    view_for_outbox,
-    view_for_waiting,
 )
 from bot.views.seams import RepairSeamButton
 from bot.views.settings import OpenModalButton, PageSelect, SettingSelect

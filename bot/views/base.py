@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 import discord
 
-from bot import policy
-from bot.answers import handle_errors
+from bot import guilds
 from bot.errors import JobNotFound, NotJobOwner
-from bot.locales import translate
-from bot.sentences import gettext_noop
+from bot.i18n import translate
+from bot.i18n.message import gettext_noop
+from bot.messages.error_replies import handle_errors
 from storage.errors import UnknownJob
 from storage.records import JobRecord
 
@@ -80,7 +80,7 @@ def require_owner(
     Raises:
         NotJobOwner: it is somebody else's.
     """
-    if not policy.may_use(str(interaction.user.id), record.owner):
+    if not guilds.may_use(str(interaction.user.id), record.owner):
         raise NotJobOwner(record.owner, instead)
 
 

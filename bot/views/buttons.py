@@ -6,10 +6,10 @@ from typing import Any
 
 import discord
 
-from bot import policy, texts
+from bot import guilds, messages
 from bot.errors import NotJobOwner
-from bot.requests import InteractionRequest
-from bot.sentences import gettext_noop
+from bot.i18n.message import gettext_noop
+from bot.requests.requester import InteractionRequest
 from bot.views.base import JOB_ID_PATTERN, JobButton, client_of, require_owner
 from bot.views.results import with_new_seed
 from storage.records import JobRecord, JobState
@@ -38,7 +38,7 @@ class DeleteButton(JobButton, template=rf"easel:delete:{JOB_ID_PATTERN}"):
 
     async def on_click(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
         """Delete the message that the button is under."""
-        if not policy.may_delete(
+        if not guilds.may_delete(
             str(interaction.user.id),
             record.owner,
             manages_messages=_can_manage_messages(interaction),
@@ -57,7 +57,7 @@ class CancelButton(JobButton, template=rf"easel:cancel:{JOB_ID_PATTERN}"):
 
     async def on_click(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
         """Cancel the job; its card then says so."""
-        if not policy.may_cancel(
+        if not guilds.may_cancel(
             str(interaction.user.id),
             record.owner,
             manages_messages=_can_manage_messages(interaction),
@@ -65,7 +65,7 @@ class CancelButton(JobButton, template=rf"easel:cancel:{JOB_ID_PATTERN}"):
             raise NotJobOwner(record.owner, "Only they and moderators may cancel it.")
         if record.state.is_terminal:
             await interaction.response.send_message(
-                texts.not_cancelled_message(record), ephemeral=True
+                messages.not_cancelled_message(record), ephemeral=True
             )
             return
         await interaction.response.defer()
@@ -75,7 +75,7 @@ class CancelButton(JobButton, template=rf"easel:cancel:{JOB_ID_PATTERN}"):
         )
         if updated_record.state is not JobState.CANCELLED:
             await interaction.followup.send(
-                texts.not_cancelled_message(updated_record), ephemeral=True
+                messages.not_cancelled_message(updated_record), ephemeral=True
             )
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import discord
 
-from bot.answers import LocalisedModal
 from bot.errors import NotANumber, TextTooLongForForm
-from bot.locales import option_name, translate, translate_description
-from bot.sentences import gettext_noop
-from inference.jobs import Job, JobOption, NumberSpec, TextSpec, list_job_options
+from bot.i18n import option_name, translate, translate_description
+from bot.i18n.message import gettext_noop
+from bot.messages.error_replies import LocalisedModal
+from inference.api.jobs import Job, JobOption, NumberSpec, TextSpec, list_job_options
 
 MAX_INPUT_CHARACTERS = 4000  # characters of one input of a form
 MAX_LABEL_CHARACTERS = 45  # characters

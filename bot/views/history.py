@@ -8,10 +8,10 @@ from typing import Any, Self
 
 import discord
 
-from bot.answers import handle_errors
-from bot.locales import translate
-from bot.results import is_batch, result_images
-from bot.texts.lineage import job_label, lineage_tree
+from bot.i18n import translate
+from bot.messages.error_replies import handle_errors
+from bot.messages.lineage import job_label, lineage_tree
+from bot.requests.job_result import is_batch, result_images
 from bot.views.base import client_of, fetch_record, require_owner
 from storage.records import JobRecord
 

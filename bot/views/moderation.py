@@ -7,11 +7,11 @@ from typing import Any, ClassVar, Self
 
 import discord
 
-from bot import texts
-from bot.answers import LocalisedModal, handle_errors
+from bot import messages
 from bot.errors import NotAllowed
-from bot.locales import translate
-from bot.sentences import gettext_noop
+from bot.i18n import translate
+from bot.i18n.message import gettext_noop
+from bot.messages.error_replies import LocalisedModal, handle_errors
 from bot.views.base import JOB_ID_PATTERN, JobButton, client_of
 from storage.records import JobRecord
 
@@ -110,7 +110,7 @@ class ReleaseButton(CaseButton, template=rf"easel:release:{CASE_NUMBER_PATTERN}"
         """Release it."""
         guild, actor = str(interaction.guild_id), str(interaction.user.id)
         record = await client_of(interaction).bench.release_result(guild, self.number, actor)
-        return texts.released_message(record)
+        return messages.released_message(record)
 
 
 class RemoveButton(CaseButton, template=rf"easel:remove:{CASE_NUMBER_PATTERN}"):
@@ -122,7 +122,7 @@ class RemoveButton(CaseButton, template=rf"easel:remove:{CASE_NUMBER_PATTERN}"):
         """Delete it."""
         guild, actor = str(interaction.guild_id), str(interaction.user.id)
         record = await client_of(interaction).bench.delete_result(guild, self.number, actor)
-        return texts.deleted_message(record)
+        return messages.deleted_message(record)
 
 
 def view_for_case(number: int) -> discord.ui.View:

@@ -10,11 +10,11 @@ from typing import Any, Self
 
 import discord
 
-from bot.locales import translate
-from bot.sentences import gettext_noop
+from bot.i18n import translate
+from bot.i18n.message import gettext_noop
 from bot.views.base import JOB_ID_PATTERN, client_of
 from bot.views.results import ImageButton, submit_on_result
-from inference.jobs import OutpaintJob
+from inference.api.jobs import OutpaintJob
 from storage.records import JobRecord
 
 ARROW_STEP_PIXELS = 128  # pixels that an arrow adds

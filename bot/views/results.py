@@ -9,18 +9,18 @@ from typing import Any, ClassVar, Self
 
 import discord
 
-from bot import texts
+from bot import messages
 from bot.errors import JobNotFound
-from bot.locales import current_language, translate, use_language
-from bot.reply_to import stored_reply_language
-from bot.requests import InteractionRequest
-from bot.results import result_images
-from bot.sentences import gettext_noop
-from bot.sources import BlobSource
+from bot.i18n import current_language, translate, use_language
+from bot.i18n.message import gettext_noop
+from bot.requests.image_sources import BlobSource
+from bot.requests.job_result import result_images
+from bot.requests.reply_target import stored_reply_language
+from bot.requests.requester import InteractionRequest
 from bot.views.base import JOB_ID_PATTERN, JobButton, client_of, require_owner
 from bot.views.forms import MAX_INPUT_CHARACTERS, FormValues, JobModal
-from inference.jobs import ImagineJob, InterrogateJob, Job, UpscaleJob, decode_job
-from inference.jobs.names import MAX_SEED
+from inference.api.jobs import ImagineJob, InterrogateJob, Job, UpscaleJob, decode_job
+from inference.api.jobs.names import MAX_SEED
 from storage.records import JobRecord
 
 EDITABLE_OPTIONS = ("prompt", "negative_prompt", "strength", "steps", "guidance")
@@ -154,7 +154,7 @@ class EditButton(NumberedButton, template=rf"easel:edit(?:\.(?P<number>\d))?:{JO
             job = decode_job(record.kind, {**fixed_params, **form_values.values})
             await client_of(answer).desk.submit_rerun(InteractionRequest(answer), job, record)
 
-        title = translate("Edit this {kind}", kind=texts.kind_title(record.kind))
+        title = translate("Edit this {kind}", kind=messages.kind_title(record.kind))
         form = JobModal(
             title, job_type, EDITABLE_OPTIONS, submit_edit, initial_values=record.params
         )
@@ -203,7 +203,7 @@ class ShowParametersButton(
 
     async def on_click(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
         """Show them to who pressed alone."""
-        words = texts.parameters_text(record, (self.number or 1) - 1)
+        words = messages.parameters_text(record, (self.number or 1) - 1)
         await send_text(interaction, words, f"{record.kind}-{record.id}.txt")
 
 
@@ -260,7 +260,7 @@ async def send_text(
     interaction: discord.Interaction[Any], words: str, name: str, *, as_block: bool = True
 ) -> None:
     """Show words, as they are laid out, to one member alone; long ones as a file."""
-    content = texts.code_block(words) if as_block else words
+    content = messages.code_block(words) if as_block else words
     answer: dict[str, Any] = {"content": content}
     if len(content) > MAX_BLOCK_CHARACTERS:
         answer = {"file": discord.File(io.BytesIO(words.encode()), name)}

@@ -6,12 +6,12 @@ from typing import Any
 
 import discord
 
-from bot.requests import InteractionRequest
-from bot.results import seam_mask_key
-from bot.sentences import gettext_noop
+from bot.i18n.message import gettext_noop
+from bot.requests.job_result import seam_mask_key
+from bot.requests.requester import InteractionRequest
 from bot.views.base import JOB_ID_PATTERN, client_of
 from bot.views.results import ImageButton, image_seed
-from inference.jobs import InpaintJob
+from inference.api.jobs import InpaintJob
 from storage.records import JobRecord
 
 COHERENCE_OPTIONS = (

@@ -12,13 +12,13 @@ from typing import Any, Self
 
 import discord
 
-from bot import policy, texts
-from bot.answers import handle_errors
+from bot import guilds, messages
 from bot.errors import NotAllowed
-from bot.locales import choice_name, translate
-from bot.policy import GuildSettings
-from bot.policy.fields import ChoiceSetting
-from bot.sentences import gettext_noop
+from bot.guilds import GuildSettings
+from bot.guilds.setting_types import ChoiceSetting
+from bot.i18n import choice_name, translate
+from bot.i18n.message import gettext_noop
+from bot.messages.error_replies import handle_errors
 from bot.views.base import client_of
 from bot.views.settings_forms import ROLE_FORMS, SETTINGS_FORMS, SettingsModal
 
@@ -160,7 +160,7 @@ async def update_panel(
     interaction: discord.Interaction[Any], rules: GuildSettings, page: str
 ) -> None:
     """Draw the panel anew in its own message."""
-    words, view = texts.settings_overview(rules, ()), build_panel(interaction, rules, page)
+    words, view = messages.settings_overview(rules, ()), build_panel(interaction, rules, page)
     await interaction.response.edit_message(content=words, view=view)
 
 
@@ -218,11 +218,12 @@ def _page_selects(
 
 
 def _choice_select(name: str, rules: GuildSettings) -> discord.ui.Select[Any]:
-    kind = policy.list_setting_types()[name]
+    kind = guilds.list_setting_types()[name]
     options = [
         discord.SelectOption(
             label=translate(
-                CHOICE_LABELS[name], choice=texts.LANGUAGE_NAMES.get(choice) or choice_name(choice)
+                CHOICE_LABELS[name],
+                choice=messages.LANGUAGE_NAMES.get(choice) or choice_name(choice),
             ),
             value=choice,
             default=choice == getattr(rules, name),

@@ -8,12 +8,12 @@ from typing import Any
 
 import discord
 
-from bot import policy
-from bot.answers import LocalisedModal
+from bot import guilds
 from bot.errors import BadSetting, TextTooLongForForm
-from bot.locales import translate
-from bot.policy.fields import NOT_A_NUMBER_TEXT, NumberSetting, PerRoleNumber
-from bot.sentences import gettext_noop
+from bot.guilds.setting_types import NOT_A_NUMBER_TEXT, NumberSetting, PerRoleNumber
+from bot.i18n import translate
+from bot.i18n.message import gettext_noop
+from bot.messages.error_replies import LocalisedModal
 
 MAX_INPUT_CHARACTERS = 4000  # characters of one input
 MAX_NUMBER_CHARACTERS = 20  # characters
@@ -156,7 +156,7 @@ class SettingsModal(LocalisedModal):
 
 
 def _is_number_setting(name: str) -> bool:
-    return isinstance(policy.list_setting_types()[name], NumberSetting | PerRoleNumber)
+    return isinstance(guilds.list_setting_types()[name], NumberSetting | PerRoleNumber)
 
 
 def _parse_number(name: str, text: str) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 
-from inference.engine.parts import PartialResult, PartialResults, make_partial_result
+from inference.engine.partial_results import PartialResult, PartialResults, make_partial_result
 from inference.engine.runner import Runner, StepResult
 from inference.engine.scheduler import ScheduledStep, Scheduler
 from inference.engine.task import JobRun, Task, TaskStage

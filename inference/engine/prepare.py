@@ -10,25 +10,25 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from inference.diffusion.lora.active import ActiveLoras
+from inference.diffusion.model import PIXELS_PER_CELL, DiffusionModel, to_tensor
+from inference.diffusion.offload import TEXT
 from inference.engine.row import DenoiseRow
 from inference.engine.task import BatchKey
 from inference.engine.work import DenoiseWork
-from inference.models.diffusion import PIXELS_PER_CELL, DiffusionModel, to_tensor
-from inference.models.lora.side import ActiveLoras
-from inference.models.thrift import TEXT
-from inference.pictures.soft import SoftSettings
-from inference.prompts.networks import LoraTag, read_loras, take_networks
+from inference.images.mask.soft_inpainting import SoftSettings
+from inference.prompts.extra_networks import LoraTag, read_loras, take_networks
 from inference.prompts.timeline import ConditioningInterval, encode_timeline
-from inference.sampling import starts, steps
+from inference.sampling import initial_latent, step_plan
 from inference.sampling.noise import NoiseSource, SeedVariation
 from inference.sampling.registry import SAMPLER_SPECS
-from inference.sampling.steps import SigmaPlan
+from inference.sampling.step_plan import SigmaPlan
 
 
 def plan_sigmas(work: DenoiseWork, model: DiffusionModel) -> SigmaPlan:
     """Lay out the noise levels a work asks for."""
     starting = work.image is not None or work.latent is not None
-    return steps.plan_noise_levels(
+    return step_plan.plan_noise_levels(
         work.sampler,
         work.schedule,
         work.steps,
@@ -100,9 +100,9 @@ def _prepare_row(
         mask = torch.from_numpy(work.mask).to(model.device, torch.float32)[None]
         original = _apply_masked_start(work, original, mask, noise)
     if original is None:
-        start = starts.from_noise(plan, noise.initial_noise())
+        start = initial_latent.from_noise(plan, noise.initial_noise())
     else:
-        start = starts.from_latent(
+        start = initial_latent.from_latent(
             plan, original, noise.initial_noise(), multiplier=work.noise_multiplier
         )
     sampler = SAMPLER_SPECS[work.sampler].run(start, plan.sigmas, noise)

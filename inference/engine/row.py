@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from inference.models.lora.side import ActiveLoras
-from inference.pictures.soft import SoftSettings, blend_latents
+from inference.diffusion.lora.active import ActiveLoras
+from inference.images.mask.soft_inpainting import SoftSettings, blend_latents
 from inference.prompts.timeline import ConditioningInterval
 from inference.sampling.samplers.core import Sampler
 

@@ -9,19 +9,19 @@ from typing import NamedTuple, TypeVar
 import torch
 from PIL import Image
 
+from inference.api.log_relay import bind_jobs
+from inference.diffusion.model import DiffusionModel
 from inference.engine.batch import Batch
-from inference.engine.flops import FlopCounter
-from inference.engine.memory import BatchAttempt, Failures, run_with_oom_retry
+from inference.engine.oom import BatchAttempt, Failures, run_with_oom_retry
 from inference.engine.prepare import batch_key, plan_sigmas, prepare_rows, wanted_loras
 from inference.engine.row import DenoiseRow
 from inference.engine.scheduler import ScheduledStep
 from inference.engine.task import Task, TaskStage
 from inference.engine.work import AuxWork, DenoiseResult, DenoiseWork
-from inference.journal import bind_jobs
-from inference.models.diffusion import DiffusionModel
-from inference.models.errors import BrokenOutput
-from inference.models.files import UPSCALER
-from inference.models.library import ModelLibrary
+from inference.model_files.errors import BrokenOutput
+from inference.model_files.files import UPSCALER
+from inference.model_library import ModelLibrary
+from inference.runtime.flops import FlopCounter
 
 #: Does the slices of one lane: loads in, results out, in the same order.
 AuxExecutor = Callable[[Hashable, Sequence[object]], Sequence[object]]

@@ -18,10 +18,10 @@ from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from inference.engine.pace import BatchSizer
-from inference.engine.rooms import AuxQueue, DenoiseGroup
+from inference.engine.batch_size import BatchSizer
+from inference.engine.queues import AuxQueue, DenoiseGroup
 from inference.engine.task import BatchKey, JobRun, Task, TaskStage
-from inference.models.files import Weights
+from inference.model_files.files import Weights
 
 #: Turns that loaded weights may keep others waiting: two or three jobs of common length.
 MODEL_SWITCH_TURNS = 64

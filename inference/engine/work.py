@@ -12,7 +12,7 @@ from collections.abc import Generator, Hashable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from inference.models.files import DIFFUSION, Weights
+from inference.model_files.files import DIFFUSION, Weights
 
 if TYPE_CHECKING:
     import numpy as np

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from inference.api.jobs import ExplainJob
+from inference.diffusion.embeddings import count_vectors
 from inference.engine.work import JobResult, Operation, WorkRequest
-from inference.jobs import ExplainJob
-from inference.models.embeddings import count_vectors
-from inference.models.files import EMBEDDINGS_DIR, LORAS_DIR, find_files
-from inference.operations.studio import Images, OperationContext
-from inference.prompts import lint
+from inference.model_files.files import EMBEDDINGS_DIR, LORAS_DIR, find_files
+from inference.operations.context import Images, OperationContext
+from inference.prompts.linting import lint
 
 
 def run_explain(job: ExplainJob, images: Images, context: OperationContext) -> Operation:

@@ -6,6 +6,7 @@ from collections.abc import Generator
 from dataclasses import replace
 from typing import Any
 
+from inference.api.jobs import ImagineJob, UpscaleJob
 from inference.engine.work import (
     DenoiseResult,
     DenoiseWork,
@@ -14,17 +15,16 @@ from inference.engine.work import (
     OutputImage,
     WorkRequest,
 )
-from inference.jobs import ImagineJob, UpscaleJob
-from inference.models.upscaling.plan import count_tiles
-from inference.models.upscaling.upscale import upscale_image as enlarge
-from inference.operations import sizes
-from inference.operations.latents import upscale_latent
-from inference.operations.parameters import build_denoise_work, build_infotext
-from inference.operations.slices import MAX_REQUESTED_TILES, run_tiles, with_tuned_tiling
-from inference.operations.studio import Images, OperationContext
-from inference.operations.takes import batch_variants, work_notes
+from inference.images.resize import scale_to
+from inference.operations.context import Images, OperationContext
+from inference.operations.shared import sizes
+from inference.operations.shared.batch_variants import batch_variants, work_notes
+from inference.operations.shared.latents import upscale_latent
+from inference.operations.shared.parameters import build_denoise_work, build_infotext
+from inference.operations.shared.tiles import MAX_REQUESTED_TILES, run_tiles, with_tuned_tiling
 from inference.operations.upscale import plan_upscale
-from inference.pictures.resize import scale_to
+from inference.upscaling.tiling.plan import count_tiles
+from inference.upscaling.upscale import upscale_image as enlarge
 
 LATENT_UPSCALER = "latent"
 

@@ -9,17 +9,17 @@ from typing import Any
 import torch
 from PIL import Image
 
+from inference.api.jobs import EditingJob, Img2ImgJob
 from inference.engine.work import DenoiseResult, JobResult, Operation, OutputImage, WorkRequest
-from inference.jobs import EditingJob, Img2ImgJob
-from inference.operations import sizes
-from inference.operations.latents import encode_latent, upscale_latent
-from inference.operations.parameters import build_denoise_work, build_infotext
-from inference.operations.studio import Images, OperationContext
-from inference.operations.takes import batch_variants, work_notes
-from inference.pictures.colour import correct_colours
-from inference.pictures.fill import flatten_alpha
-from inference.pictures.regions import Size
-from inference.pictures.resize import ResizeMode, fit_image
+from inference.images.colour.correction import correct_colours
+from inference.images.mask.fill import flatten_alpha
+from inference.images.regions import Size
+from inference.images.resize import ResizeMode, fit_image
+from inference.operations.context import Images, OperationContext
+from inference.operations.shared import sizes
+from inference.operations.shared.batch_variants import batch_variants, work_notes
+from inference.operations.shared.latents import encode_latent, upscale_latent
+from inference.operations.shared.parameters import build_denoise_work, build_infotext
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,6 +7,8 @@ from typing import Any
 
 from PIL import Image
 
+from inference.api.jobs import InpaintJob
+from inference.diffusion.model import ModelTraits
 from inference.engine.work import (
     DenoiseResult,
     DenoiseWork,
@@ -15,10 +17,14 @@ from inference.engine.work import (
     OutputImage,
     WorkRequest,
 )
-from inference.jobs import InpaintJob
-from inference.models.diffusion import ModelTraits
-from inference.operations import sizes
-from inference.operations.border import (
+from inference.images.colour.correction import correct_colours
+from inference.images.mask import masks, soft_inpainting
+from inference.images.mask.preview import inspect_mask
+from inference.images.resize import ResizeMode
+from inference.operations.context import Images, OperationContext
+from inference.operations.mask.mask_input import MaskedJob, resolve_mask
+from inference.operations.mask.masked_start import MaskedStart, prepare_masked_start
+from inference.operations.mask.seam_report import (
     SeamReport,
     measure_seam,
     repair_note,
@@ -26,18 +32,12 @@ from inference.operations.border import (
     seam_note,
     seam_values,
 )
-from inference.operations.ground import MaskedStart, prepare_masked_start
-from inference.operations.latents import encode_latent, encode_only_work, upscale_latent
-from inference.operations.masking import MaskedJob, resolve_mask
-from inference.operations.parameters import build_denoise_work, build_infotext
-from inference.operations.segments import segment_named
-from inference.operations.studio import Images, OperationContext
-from inference.operations.takes import WildcardLists, batch_variants, work_notes
-from inference.operations.view import WorkArea, choose_work_area
-from inference.pictures import masks, soft
-from inference.pictures.colour import correct_colours
-from inference.pictures.preview import inspect_mask
-from inference.pictures.resize import ResizeMode
+from inference.operations.mask.segmentation import segment_named
+from inference.operations.mask.work_area import WorkArea, choose_work_area
+from inference.operations.shared import sizes
+from inference.operations.shared.batch_variants import WildcardLists, batch_variants, work_notes
+from inference.operations.shared.latents import encode_latent, encode_only_work, upscale_latent
+from inference.operations.shared.parameters import build_denoise_work, build_infotext
 
 #: Below this share of its own size a picture loses what a cut-out would keep.
 MIN_WORK_SCALE = 0.75
@@ -147,12 +147,12 @@ def _compose_result(
         patch = correct_colours(patch, masked_start.image)
     if encoded_source is None:
         return work_area.put_back(patch)
-    change_mask = soft.composite_mask(
+    change_mask = soft_inpainting.composite_mask(
         encoded_source.latent.numpy(),
         result.latent.numpy(),
         masked_start.latent_mask,
         work_area.size,
-        soft.SoftSettings(),
+        soft_inpainting.SoftSettings(),
     )
     return work_area.put_back(patch, work_area.place_mask(change_mask))
 
@@ -200,7 +200,7 @@ def _work_area_notes(
 
 def _inpaint_values(job: InpaintJob, model: ModelTraits) -> dict[str, object]:
     """Write what the field writes about a mask."""
-    settings = soft.SoftSettings()
+    settings = soft_inpainting.SoftSettings()
     values: dict[str, object] = {
         "Conditional mask weight": job.mask_weight if model.is_inpainting else None,
         "Mask blur": job.mask_blur,

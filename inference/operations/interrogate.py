@@ -8,19 +8,19 @@ from typing import Any
 
 from PIL import Image
 
+from inference.api.jobs import InterrogateJob
 from inference.engine.work import AuxWork, JobResult, Operation, WorkRequest
-from inference.interrogation.captioner import CaptionSettings
-from inference.interrogation.describers import Interrogator, RankingPending
-from inference.interrogation.matches import PhraseMatch
-from inference.interrogation.phrases import RankingOptions
-from inference.interrogation.ratings import rating_scores
-from inference.interrogation.sentence import ERROR_MARK, format_caption
-from inference.interrogation.tags import Tag, TagRules, format_tags, without_ratings
-from inference.jobs import InterrogateJob
-from inference.models.errors import MissingWeights, ModelError
-from inference.models.files import DESCRIBER
-from inference.operations.studio import Images, OperationContext
-from inference.pictures.fill import flatten_alpha
+from inference.images.mask.fill import flatten_alpha
+from inference.model_files.errors import MissingWeights, ModelError
+from inference.model_files.files import DESCRIBER
+from inference.operations.context import Images, OperationContext
+from inference.vision.interrogation.captioner import CaptionSettings
+from inference.vision.interrogation.interrogator import Interrogator, RankingPending
+from inference.vision.interrogation.ranking.matches import PhraseMatch
+from inference.vision.interrogation.ranking.phrases import RankingOptions
+from inference.vision.interrogation.sentence import ERROR_MARK, format_caption
+from inference.vision.interrogation.tagging.ratings import rating_scores
+from inference.vision.interrogation.tagging.tags import Tag, TagRules, format_tags, without_ratings
 
 INTERROGATE_QUEUE = "interrogate"
 

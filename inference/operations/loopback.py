@@ -8,6 +8,9 @@ from typing import Any
 
 from PIL import Image
 
+from inference.api.errors import JobError
+from inference.api.jobs import LoopbackJob
+from inference.diffusion.model import ModelTraits
 from inference.engine.work import (
     DenoiseWork,
     JobResult,
@@ -16,17 +19,14 @@ from inference.engine.work import (
     StopRequested,
     WorkRequest,
 )
-from inference.errors import JobError
-from inference.jobs import LoopbackJob
-from inference.models.diffusion import ModelTraits
-from inference.operations import sizes
+from inference.images.contact_sheet import encode_animation, make_contact_sheet
+from inference.images.regions import Size
+from inference.images.strength_curves import loop_strengths
+from inference.operations.context import ImageDescriber, Images, OperationContext
 from inference.operations.img2img import InitImage, finish_image, open_source, prepare_init_image
-from inference.operations.parameters import build_denoise_work, build_infotext
-from inference.operations.studio import ImageDescriber, Images, OperationContext
-from inference.operations.takes import WildcardLists, resolve_wildcards, work_notes
-from inference.pictures.curves import loop_strengths
-from inference.pictures.grid import encode_animation, make_contact_sheet
-from inference.pictures.regions import Size
+from inference.operations.shared import sizes
+from inference.operations.shared.batch_variants import WildcardLists, resolve_wildcards, work_notes
+from inference.operations.shared.parameters import build_denoise_work, build_infotext
 
 #: Pictures beside each other on a sheet, and the sheet's longest side in pixels.
 SHEET_COLUMNS = 8

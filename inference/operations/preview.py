@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from inference.api.jobs import InpaintJob, PreviewJob
 from inference.engine.work import JobResult, Operation, OutputImage, WorkRequest
-from inference.jobs import InpaintJob, PreviewJob
-from inference.operations import sizes
-from inference.operations.masking import MaskedJob, resolve_mask
-from inference.operations.segments import segment_named
-from inference.operations.studio import Images, OperationContext
-from inference.operations.view import choose_work_area
-from inference.pictures import lettered
-from inference.pictures import preview as overlay
-from inference.pictures.fill import drop_alpha
+from inference.images.mask import grid_overlay
+from inference.images.mask import preview as overlay
+from inference.images.mask.fill import drop_alpha
+from inference.operations.context import Images, OperationContext
+from inference.operations.mask.mask_input import MaskedJob, resolve_mask
+from inference.operations.mask.segmentation import segment_named
+from inference.operations.mask.work_area import choose_work_area
+from inference.operations.shared import sizes
 
 PREVIEW_ROLE = "preview"
 
@@ -24,7 +24,7 @@ def run_preview(job: PreviewJob, images: Images, context: OperationContext) -> O
     if job.show == "grid":
         image = images["image"]
         sizes.check_source(image)
-        grid_image = lettered.draw_lettered_grid(
+        grid_image = grid_overlay.draw_lettered_grid(
             image if image.mode == "RGB" else drop_alpha(image)
         )
         return JobResult(images=(OutputImage(image=grid_image, role=PREVIEW_ROLE),))

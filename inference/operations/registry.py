@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from inference.engine.work import Operation
+from inference.operations.context import Images, OperationContext
 from inference.operations.explain import run_explain
 from inference.operations.imagine import run_imagine
 from inference.operations.img2img import run_img2img
@@ -14,7 +15,6 @@ from inference.operations.interrogate import run_interrogate
 from inference.operations.loopback import run_loopback
 from inference.operations.outpaint.operation import run_outpaint
 from inference.operations.preview import run_preview
-from inference.operations.studio import Images, OperationContext
 from inference.operations.upscale import run_upscale
 
 OperationFactory = Callable[[Any, Images, OperationContext], Operation]

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 
+from inference.api.errors import JobError
+from inference.api.infotext.text import format_infotext
+from inference.api.jobs import UpscaleJob
 from inference.engine.work import JobResult, Operation, OutputImage
-from inference.errors import JobError
-from inference.infotext.text import format_infotext
-from inference.jobs import UpscaleJob
-from inference.models.upscaling.plan import (
+from inference.operations.context import Images, OperationContext
+from inference.operations.sd_upscale import sd_upscale
+from inference.operations.shared.tiles import MAX_REQUESTED_TILES, run_tiles, with_tuned_tiling
+from inference.upscaling.registry import key_with_denoise
+from inference.upscaling.tiling.plan import (
     MIN_SCALE_FACTOR,
     Method,
     Resampler,
@@ -20,11 +24,7 @@ from inference.models.upscaling.plan import (
     final_size,
     largest_size,
 )
-from inference.models.upscaling.shelf import key_with_denoise
-from inference.models.upscaling.upscale import upscale_image as enlarge
-from inference.operations.redraw import sd_upscale
-from inference.operations.slices import MAX_REQUESTED_TILES, run_tiles, with_tuned_tiling
-from inference.operations.studio import Images, OperationContext
+from inference.upscaling.upscale import upscale_image as enlarge
 
 #: Pixels of the largest result, in the largest pictures that are painted here.
 RESULT_PIXELS_FACTOR = 4

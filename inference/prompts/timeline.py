@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from inference.prompts.conditioning import Conditioning, PromptEncoder, pad_to_length
 from inference.prompts.conjunction import split_and
-from inference.prompts.networks import take_networks
+from inference.prompts.extra_networks import take_networks
 from inference.prompts.schedule import expand_schedule, text_at
 
 WeightedConditions = tuple[tuple[Conditioning, float], ...]

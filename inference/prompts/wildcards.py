@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice, pairwise, product
 from random import Random
 
-from inference.jobs.wordlists import MENTION_PATTERN
+from inference.api.jobs.wordlists import MENTION_PATTERN
 
 MAX_LIST_DEPTH = 64  # lists inside lists
 #: Characters: lists that name themselves twice would double without end.

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from torch import Tensor
 
 from inference.sampling.noise import NoiseSource
+from inference.sampling.sampler_traits import SAMPLER_TRAITS, SamplerTraits
 from inference.sampling.samplers.core import Sampler, Sigmas
 from inference.sampling.samplers.dpm2 import sample_dpm2, sample_dpm2_ancestral
 from inference.sampling.samplers.dpm_fast import sample_dpm_fast
@@ -25,7 +26,6 @@ from inference.sampling.samplers.lcm import sample_lcm
 from inference.sampling.samplers.multistep import sample_lms, sample_plms
 from inference.sampling.samplers.unipc import sample_unipc
 from inference.sampling.schedules import SCHEDULE_FUNCTIONS
-from inference.sampling.traits import SAMPLER_TRAITS, SamplerTraits
 
 __all__ = ["SAMPLER_SPECS", "SCHEDULE_FUNCTIONS", "SamplerFunction", "SamplerSpec", "sampler_names"]
 

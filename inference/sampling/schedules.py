@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from inference.sampling.beta import beta_quantile
-from inference.sampling.table import NoiseTable, linspace
+from inference.sampling.noise_table import NoiseTable, linspace
 
 __all__ = ["ALIGN_YOUR_STEPS", "SCHEDULE_FUNCTIONS", "NoiseTable", "Schedule", "schedule_sigmas"]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import sys
 
-from inference import journal
-from inference.commands import ConfigureWorker
-from inference.events import StartFailed
-from inference.wire import read_message
-from inference.worker.heap import keep_freed_memory
-from inference.worker.pipes import EventSender, open_stdin, reserve_stdout
+from inference.api import log_relay
+from inference.api.commands import ConfigureWorker
+from inference.api.messages import StartFailed
+from inference.api.wire import read_message
+from inference.worker.malloc import keep_freed_memory
+from inference.worker.stdio import EventSender, open_stdin, reserve_stdout
 
 #: A start that failed for a reason the host must mend: restarting does not help.
 EXIT_CANNOT_START = 3
@@ -18,7 +18,7 @@ EXIT_CANNOT_START = 3
 
 def main() -> int:
     """Take the configuration, then work until told to stop; return the exit code."""
-    journal.configure_logging()
+    log_relay.configure_logging()
     keep_freed_memory()
     sender = EventSender(reserve_stdout())
     command_stream = open_stdin()

@@ -15,9 +15,9 @@ from pathlib import Path
 from PIL import Image
 from torch import Tensor
 
+from inference.diffusion.model import to_image
 from inference.engine.task import JobRun
 from inference.engine.work import DenoiseResult, DenoiseWork
-from inference.models.diffusion import to_image
 
 log = logging.getLogger(__name__)
 

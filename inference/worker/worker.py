@@ -9,8 +9,14 @@ from typing import BinaryIO
 
 import torch
 
-from inference.commands import CancelJob, StopWorker
-from inference.config import EngineConfig
+from inference.api.commands import CancelJob, StopWorker
+from inference.api.config import EngineConfig
+from inference.api.errors import DeviceLost
+from inference.api.jobs.wordlists import WordLists
+from inference.api.log_relay import bind_jobs
+from inference.api.messages import JobCancelled, JobProgress, WorkerReady
+from inference.diffusion.latent_preview import LatentPreviewer
+from inference.engine.batch_size import BatchSizer
 from inference.engine.engine import (
     Engine,
     RunCancelled,
@@ -21,27 +27,21 @@ from inference.engine.engine import (
     RunReport,
     aux_batch_limit,
 )
-from inference.engine.pace import BatchSizer
 from inference.engine.runner import Runner
 from inference.engine.scheduler import Scheduler
 from inference.engine.task import JobRun
-from inference.errors import DeviceLost
-from inference.events import JobCancelled, JobProgress, WorkerReady
-from inference.jobs.wordlists import WordLists
-from inference.journal import bind_jobs
-from inference.models.approximation import LatentPreviewer
-from inference.models.compiling import prepare_compiling
-from inference.models.library import ModelLibrary
-from inference.models.precision import choose_device, choose_dtype
+from inference.model_library import ModelLibrary
+from inference.operations.context import OperationContext
 from inference.operations.interrogate import describe_image
 from inference.operations.registry import OPERATIONS
-from inference.operations.studio import OperationContext
-from inference.worker.faults import failed_event
-from inference.worker.hands import build_executors, tile_batch_rule
-from inference.worker.intake import CommandReader, IncomingJob
-from inference.worker.outbox import ResultWriter
-from inference.worker.pipes import EventSender
+from inference.runtime.compiling import prepare_compiling
+from inference.runtime.precision import choose_device, choose_dtype
+from inference.worker.command_reader import CommandReader, IncomingJob
+from inference.worker.executors import build_executors, tile_batch_rule
+from inference.worker.failed_event import failed_event
 from inference.worker.previews import PreviewDecoder, PreviewWriter
+from inference.worker.result_writer import ResultWriter
+from inference.worker.stdio import EventSender
 
 log = logging.getLogger(__name__)
 

@@ -8,13 +8,13 @@ import logging
 from collections.abc import Collection
 from datetime import timedelta
 
+from storage.cancellation import finish_even_if_cancelled
 from storage.database import SqlExecutor
 from storage.errors import QueueFull
 from storage.ids import next_id
 from storage.jobs.attempts import JobAttempts
 from storage.jobs.base import lease_microseconds
 from storage.records import JobRecord, NewJob, QueueLimits, encode_json
-from storage.settling import finish_even_if_cancelled
 
 logger = logging.getLogger(__name__)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from storage.jobs.attempts import JobAttempts
-from storage.jobs.delivery import JobDeliveries
+from storage.jobs.deliveries import JobDeliveries
 from storage.jobs.parts import JobPartialResults
 from storage.jobs.queue import JobQueue
-from storage.jobs.reading import JobReader
+from storage.jobs.reader import JobReader
 from storage.jobs.retention import JobRetention
 
 

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from bot.answers import USER_FACING_ERRORS, unwrap_error
 from bot.client import EaselBot
 from bot.dispatcher import Dispatcher, dispatcher
-from bot.pictures import ImageLimits
+from bot.messages.error_replies import USER_FACING_ERRORS, unwrap_error
 from bot.settings import Settings
-from inference.jobs import JOB_TYPES
-from inference.service.contract import WorkerStatus
+from bot.uploads.validation import ImageLimits
+from inference.api.jobs import JOB_TYPES
+from inference.api.workers.protocol import WorkerStatus
 from storage.blobs import BlobStore
 from storage.database import Database
 from storage.guilds import GuildStore

@@ -12,7 +12,7 @@ from discord import app_commands
 from bot.commands import COG_CLASSES
 from bot.views import PERSISTENT_BUTTONS
 from bot.views.history import JobSelect
-from inference.service import WorkerPool
+from inference.api.workers import WorkerPool
 
 ROOT = Path(__file__).parents[2]
 ROOTS = [command for cog in COG_CLASSES for command in cog.__cog_app_commands__]
@@ -94,7 +94,7 @@ async def test_closing_hands_the_jobs_back(house):
 
 def test_the_bot_starts_without_the_libraries_of_its_workers():
     code = (
-        "import sys, json; import main, bot.client, bot.house, bot.demo;"
+        "import sys, json; import main, bot.client, bot.app, bot.cli.demo_server;"
         "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
     )
     done = subprocess.run(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest_asyncio
 
 from bot.views import PERSISTENT_BUTTONS
-from tests.bot.locales.commands import GROUP, SUBCOMMAND, published
+from tests.bot.i18n.commands import GROUP, SUBCOMMAND, published
 
 COMMANDS = {
     "RerunButton": ("again", "job"),

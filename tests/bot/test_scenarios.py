@@ -8,9 +8,9 @@ import discord
 import pytest
 import pytest_asyncio
 
-from bot.replies.grammar import AGAIN_KIND, HELP_KIND
+from bot.commands.mentions.intent_parser import AGAIN_KIND, HELP_KIND
 from bot.views import PERSISTENT_BUTTONS
-from tests.bot.locales.commands import GROUP, SUBCOMMAND, published
+from tests.bot.i18n.commands import GROUP, SUBCOMMAND, published
 from tests.doubles.scenarios import Recorder, are_all_here
 
 FORMS = {"Repaint this picture", "Repaint a part of it", "What should be there?"}

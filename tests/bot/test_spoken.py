@@ -7,9 +7,9 @@ from typing import Any
 import discord
 import pytest
 
-from bot.locales import LANGUAGES_BY_LOCALE
-from bot.reply_to import ReplyTarget
-from tests.bot.replies.test_listener import says
+from bot.i18n.discord_translator import LANGUAGES_BY_LOCALE
+from bot.requests.reply_target import ReplyTarget
+from tests.bot.commands.mentions.test_listener import says
 from tests.doubles.pictures import png
 
 CODES = {language: locale.value for locale, language in LANGUAGES_BY_LOCALE.items()} | {

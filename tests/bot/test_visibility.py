@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.reply_to import ReplyTarget
+from bot.requests.reply_target import ReplyTarget
 from storage.records import DeliveryState
 from tests.doubles.pictures import png
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from inference.jobs.wordlists import WordLists
+from inference.api.jobs.wordlists import WordLists
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from bot.intake import __main__ as real
+from bot.uploads import __main__ as real
 from tests.doubles.pictures import bomb, encoded, noise, png
 
 Answer = tuple[dict[str, Any], bytes]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from bot.safety.detector import DetectorUnavailable
+from bot.moderation.nsfw_process import DetectorUnavailable
 
 
 class ScriptedDetector:
-    """Implements `bot.safety.detector.Detector`."""
+    """Implements `bot.moderation.nsfw_process.Detector`."""
 
     def __init__(self) -> None:
         #: The next answers in order; after the last one, every picture is harmless.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.intake.pool import DecoderPool
+from bot.uploads.pool import DecoderPool
 
 
 class LentIntake(DecoderPool):

@@ -6,15 +6,15 @@ import functools
 import sys
 
 import main
-from bot import house
+from bot import app
 
-WORKER = "tests.inference.service.child"
+WORKER = "tests.inference.api.workers.child"
 
 
 def run() -> int:
     """Do what `main.py run` does."""
     command = (sys.executable, "-m", WORKER)
-    house.LocalWorkerPool = functools.partial(house.LocalWorkerPool, command=command)  # type: ignore[misc,assignment]
+    app.LocalWorkerPool = functools.partial(app.LocalWorkerPool, command=command)  # type: ignore[misc,assignment]
     sys.argv = ["main.py", "run"]
     return main.main()
 

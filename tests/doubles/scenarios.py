@@ -18,7 +18,7 @@ from discord.ext.commands.bot import BotBase
 from simcord.http import router
 
 from bot.client import EaselBot
-from bot.replies import grammar, listener
+from bot.commands.mentions import intent_parser, listener
 from bot.views import PERSISTENT_BUTTONS
 from tests.doubles.discord_schema import DiscordSchema, Unavailable, fetched
 
@@ -73,14 +73,14 @@ class HeardGrammar:
     def __init__(self, watch: Recorder) -> None:
         self._watch = watch
 
-    def parse_intent(self, text: str) -> grammar.ReplyIntent:
+    def parse_intent(self, text: str) -> intent_parser.ReplyIntent:
         """Read a reply."""
-        wish = grammar.parse_intent(text)
+        wish = intent_parser.parse_intent(text)
         self._watch.wishes.add(wish.kind)
         return wish
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(grammar, name)
+        return getattr(intent_parser, name)
 
 
 RECORDER = pytest.StashKey[Recorder]()
@@ -110,7 +110,7 @@ def recorder(pytestconfig: pytest.Config) -> Iterator[Recorder]:
         patch.setattr(router, "dispatch", dispatched)
         patch.setattr(BotBase, "dispatch", told)
         patch.setattr(discord.InteractionResponse, "send_modal", opened)
-        patch.setattr(listener, "grammar", HeardGrammar(watch))
+        patch.setattr(listener, "intent_parser", HeardGrammar(watch))
         for kind in (app_commands.Command, app_commands.Group, app_commands.ContextMenu):
             patch.setattr(kind, "get_translated_payload", _once(kind.get_translated_payload))
         yield watch

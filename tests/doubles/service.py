@@ -9,9 +9,9 @@ from pathlib import Path
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from inference.commands import SubmitJob
-from inference.errors import NoWorker
-from inference.events import (
+from inference.api.commands import SubmitJob
+from inference.api.errors import NoWorker
+from inference.api.messages import (
     Event,
     JobCancelled,
     JobFailed,
@@ -22,7 +22,7 @@ from inference.events import (
     PartFinished,
     WorkerLost,
 )
-from inference.service.contract import WorkerStatus
+from inference.api.workers.protocol import WorkerStatus
 
 MODELS = (
     ModelInfo(name="starter", kind="diffusion", size=128, about="small emoji"),
@@ -32,7 +32,7 @@ MODELS = (
 
 
 class ScriptedService:
-    """Implements `inference.service.Service`; nothing happens in it that was not asked for."""
+    """Implements `inference.api.workers.Service`; nothing happens in it that was not asked for."""
 
     def __init__(self, outbox: Path, capacity: int = 16) -> None:
         outbox.mkdir(parents=True, exist_ok=True)

@@ -12,16 +12,22 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from PIL import Image
 from transformers import CLIPTextConfig, CLIPTextModel
 
-from inference.config import EngineConfig
+from inference.api.config import EngineConfig
+from inference.api.jobs import Job
 from inference.engine.engine import Engine, RunCompleted, RunFailed, RunProgressed, aux_batch_limit
 from inference.engine.runner import AuxExecutor, Runner
 from inference.engine.scheduler import Scheduler
 from inference.engine.work import JobResult, Operation
-from inference.jobs import Job
-from inference.models.library import ModelLibrary
+from inference.model_library import ModelLibrary
+from inference.operations.context import OperationContext
 from inference.operations.registry import OPERATIONS
-from inference.operations.studio import OperationContext
-from inference.worker.hands import build_executors
+from inference.worker.executors import build_executors
+from tests.inference.tiny_checkpoints import (  # noqa: F401
+    make_parts,
+    original_state,
+    tiny_configs,
+    write_original,
+)
 
 WORDS = ("a", "red", "apple", "cat", "on", "white", "background", ",", "and", "sky")
 WIDTH = 32

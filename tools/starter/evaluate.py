@@ -21,8 +21,8 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import BlipForConditionalGeneration, BlipProcessor, CLIPModel
 
-from inference.jobs.kinds import Img2ImgJob
-from inference.models.files import INPAINT_DIR
+from inference.api.jobs.kinds import Img2ImgJob
+from inference.model_files.files import INPAINT_DIR
 from tools.starter.augment import compose, to_tensor
 from tools.starter.captions import COLOURS, HELD_BACK_SET, STYLES, caption
 from tools.starter.data import Dataset, load

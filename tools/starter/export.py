@@ -22,7 +22,7 @@ from transformers import (
     CLIPTokenizer,
 )
 
-from inference.models.files import INPAINT_DIR, UNET_FILE
+from inference.model_files.files import INPAINT_DIR, UNET_FILE
 from tools.starter.data import load
 from tools.starter.train_inpaint import is_own
 from tools.starter.train_unet import new_scheduler

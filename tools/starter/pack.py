@@ -11,8 +11,8 @@ from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer, PreTrainedTokenizerFast
 
-from inference.models.files import INPAINT_DIR
-from inference.models.folder import load_folder
+from inference.diffusion.diffusers_folder import load_folder
+from inference.model_files.files import INPAINT_DIR
 from tools.starter.latents import encoded
 from tools.starter.masks import latent_mask
 

@@ -7,13 +7,13 @@ from typing import Any, Literal
 import discord
 from discord import app_commands
 
-from bot import texts
+from bot import messages
 from bot.commands.settings.base import SETTINGS_GROUP, AllowableChannel, SettingsCogBase
-from bot.policy.rules import AUTOMATIC_LANGUAGE
+from bot.guilds.settings import AUTOMATIC_LANGUAGE
 
 LANGUAGE_CHOICES = [
     app_commands.Choice(name=AUTOMATIC_LANGUAGE, value=AUTOMATIC_LANGUAGE),
-    *(app_commands.Choice(name=name, value=code) for code, name in texts.LANGUAGE_NAMES.items()),
+    *(app_commands.Choice(name=name, value=code) for code, name in messages.LANGUAGE_NAMES.items()),
 ]
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import discord
 from discord import app_commands
 
-from bot import texts
+from bot import messages
 from bot.commands.base import EaselCog
-from bot.policy import GuildSettings
+from bot.guilds import GuildSettings
 
 AllowableChannel = discord.TextChannel | discord.VoiceChannel | discord.ForumChannel
 
@@ -46,4 +46,4 @@ def admin_of(interaction: discord.Interaction[Any]) -> tuple[str, str]:
 
 async def reply_with_settings(interaction: discord.Interaction[Any], rules: GuildSettings) -> None:
     """Show an admin alone what holds now."""
-    await interaction.response.send_message(texts.settings_overview(rules, ()), ephemeral=True)
+    await interaction.response.send_message(messages.settings_overview(rules, ()), ephemeral=True)

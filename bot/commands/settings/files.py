@@ -11,13 +11,18 @@ from typing import Any
 import discord
 from discord import app_commands
 
-from bot import texts
+from bot import messages
 from bot.commands.settings.base import SETTINGS_GROUP, SettingsCogBase, admin_of
 from bot.errors import AttachmentDeleted, BadSettingsFile
-from bot.locales import translate
-from bot.policy import GuildSettings
-from bot.policy.files import MAX_FILE_BYTES, file_too_large, read_settings_file, write_settings_file
-from bot.sentences import TranslatableMessage
+from bot.guilds import GuildSettings
+from bot.guilds.yaml_file import (
+    MAX_FILE_BYTES,
+    file_too_large,
+    read_settings_file,
+    write_settings_file,
+)
+from bot.i18n import translate
+from bot.i18n.message import TranslatableMessage
 from storage.guilds import STYLE_SUBJECT_PREFIX, PromptStyle
 
 EXPORT_FILENAME = "easel-settings.yaml"
@@ -81,7 +86,7 @@ class SettingsFileCommands(SettingsCogBase):
                 for name, style in current_styles.items()
             },
         }
-        message = texts.settings_changes(old_values, new_values, only_check=only_check)
+        message = messages.settings_changes(old_values, new_values, only_check=only_check)
         await interaction.followup.send(message, ephemeral=True)
 
 

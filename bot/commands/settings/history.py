@@ -7,7 +7,7 @@ from typing import Any, Literal
 import discord
 from discord import app_commands
 
-from bot import policy, texts
+from bot import guilds, messages
 from bot.commands.settings.base import (
     SETTINGS_GROUP,
     SettingsCogBase,
@@ -15,10 +15,10 @@ from bot.commands.settings.base import (
     reply_with_settings,
 )
 from bot.errors import NotAllowed
-from bot.locales import translate
-from bot.requests import context_of
+from bot.i18n import translate
+from bot.requests.requester import context_of
 from bot.views.settings import PANEL_PAGES, build_panel
-from inference.jobs import ImagineJob
+from inference.api.jobs import ImagineJob
 
 MAX_LISTED_CHANGES = 10  # changes shown
 
@@ -30,7 +30,7 @@ class SettingsHistoryCommands(SettingsCogBase):
     async def show(self, interaction: discord.Interaction[Any]) -> None:
         """Show the rules and their history."""
         book, guild = self.bot.rulebook, str(interaction.guild_id)
-        message = texts.settings_overview(
+        message = messages.settings_overview(
             await book.guild_settings(guild), await book.recent_changes(guild, MAX_LISTED_CHANGES)
         )
         await interaction.response.send_message(message, ephemeral=True)
@@ -41,7 +41,7 @@ class SettingsHistoryCommands(SettingsCogBase):
         rules = await self.bot.rulebook.guild_settings(str(interaction.guild_id))
         view = build_panel(interaction, rules, next(iter(PANEL_PAGES)))
         await interaction.response.send_message(
-            texts.settings_overview(rules, ()), view=view, ephemeral=True
+            messages.settings_overview(rules, ()), view=view, ephemeral=True
         )
 
     @SETTINGS_GROUP.command(
@@ -66,7 +66,7 @@ class SettingsHistoryCommands(SettingsCogBase):
             await self.bot.gate.check_permissions(
                 rules, asker, guild, owner, ImagineJob(prompt=prompt)
             )
-            remaining_text = texts.quota_message(policy.quota_of(rules, asker), uses)
+            remaining_text = messages.quota_message(guilds.quota_of(rules, asker), uses)
             message = translate(
                 "Yes: {member} may use Easel there. {left}",
                 member=member.mention,

@@ -9,7 +9,7 @@ from discord import app_commands
 
 from bot.commands.settings.base import SETTINGS_GROUP, SettingsCogBase, admin_of
 from bot.errors import BadSetting
-from bot.policy.rules import MAX_GPU_SHARE, MIN_GPU_SHARE
+from bot.guilds.settings import MAX_GPU_SHARE, MIN_GPU_SHARE
 
 MAX_QUOTA_SECONDS = 86_400
 LIMIT_TEXTS = {

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from inference.jobs import OutpaintJob
-from inference.jobs.canvases import CANVAS_MULTIPLE, LATENT_CELL_PIXELS, Margins
-from inference.operations import sizes
-from inference.operations.studio import Images, OperationContext
-from inference.pictures import outpaint as canvases
-from inference.pictures.fill import flatten_alpha
-from inference.pictures.outpaint import OutpaintCanvas
-from inference.pictures.poor_mans import inset_box
-from inference.pictures.regions import Box, Size
+from inference.api.jobs import OutpaintJob
+from inference.api.jobs.sizes import CANVAS_MULTIPLE, LATENT_CELL_PIXELS, Margins
+from inference.images.mask.fill import flatten_alpha
+from inference.images.outpaint import canvas as canvases
+from inference.images.outpaint.canvas import OutpaintCanvas
+from inference.images.outpaint.poor_mans import inset_box
+from inference.images.regions import Box, Size
+from inference.operations.context import Images, OperationContext
+from inference.operations.shared import sizes
 
 OUTPAINT_SIDES = ("left", "right", "up", "down")
 

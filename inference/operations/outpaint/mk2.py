@@ -8,17 +8,18 @@ from typing import Any
 
 from PIL import Image
 
+from inference.api.jobs import OutpaintJob
 from inference.engine.work import DenoiseResult, DenoiseWork, WorkRequest
-from inference.jobs import OutpaintJob
-from inference.operations.ground import MaskedStart, prepare_masked_start
+from inference.images.compositing import composite_under_mask
+from inference.images.mask import masks
+from inference.images.outpaint import mk2
+from inference.images.outpaint.mk2 import OutpaintPass
 from inference.operations.img2img import finish_image
+from inference.operations.mask.masked_start import MaskedStart, prepare_masked_start
 from inference.operations.outpaint.growth import OutpaintPlan
 from inference.operations.outpaint.poor_mans import PaintedCanvas
-from inference.operations.parameters import build_denoise_work
-from inference.operations.takes import WildcardLists, resolve_wildcards
-from inference.pictures import masks, mk2
-from inference.pictures.mk2 import OutpaintPass
-from inference.pictures.overlay import composite_under_mask
+from inference.operations.shared.batch_variants import WildcardLists, resolve_wildcards
+from inference.operations.shared.parameters import build_denoise_work
 
 
 @dataclass(frozen=True, eq=False)

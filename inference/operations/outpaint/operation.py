@@ -8,16 +8,22 @@ from typing import Any
 
 from PIL import Image
 
+from inference.api.jobs import OutpaintJob
+from inference.diffusion.model import ModelTraits
 from inference.engine.work import DenoiseWork, JobResult, Operation, OutputImage, WorkRequest
-from inference.jobs import OutpaintJob
-from inference.models.diffusion import ModelTraits
-from inference.operations.border import SeamReport, measure_seam, seam_mask, seam_note, seam_values
+from inference.operations.context import Images, OperationContext
+from inference.operations.mask.seam_report import (
+    SeamReport,
+    measure_seam,
+    seam_mask,
+    seam_note,
+    seam_values,
+)
 from inference.operations.outpaint import mk2, poor_mans
 from inference.operations.outpaint.growth import OutpaintPlan, growth_notes, plan_outpaint
 from inference.operations.outpaint.poor_mans import PaintedCanvas
-from inference.operations.parameters import build_infotext
-from inference.operations.studio import Images, OperationContext
-from inference.operations.takes import work_notes
+from inference.operations.shared.batch_variants import work_notes
+from inference.operations.shared.parameters import build_infotext
 
 OUTPAINT_FUNCTIONS: Mapping[
     str, Callable[..., Generator[WorkRequest, list[Any], list[PaintedCanvas]]]

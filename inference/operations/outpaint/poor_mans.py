@@ -7,19 +7,20 @@ from typing import Any
 
 from PIL import Image
 
+from inference.api.jobs import OutpaintJob
+from inference.diffusion.model import PIXELS_PER_CELL
 from inference.engine.work import DenoiseResult, DenoiseWork, WorkRequest
-from inference.jobs import OutpaintJob
-from inference.models.diffusion import PIXELS_PER_CELL
-from inference.operations.ground import MASKED_STARTS, MaskedStart
+from inference.images.compositing import composite_under_mask
+from inference.images.mask import masks
+from inference.images.mask.fill import fill_masked
+from inference.images.outpaint import poor_mans
+from inference.images.outpaint.poor_mans import PoorMansPlan
+from inference.images.regions import Box, Size
 from inference.operations.img2img import finish_image
+from inference.operations.mask.masked_start import MASKED_STARTS, MaskedStart
 from inference.operations.outpaint.growth import OutpaintPlan
-from inference.operations.parameters import build_denoise_work
-from inference.operations.takes import WildcardLists, resolve_wildcards
-from inference.pictures import masks, poor_mans
-from inference.pictures.fill import fill_masked
-from inference.pictures.overlay import composite_under_mask
-from inference.pictures.poor_mans import PoorMansPlan
-from inference.pictures.regions import Box, Size
+from inference.operations.shared.batch_variants import WildcardLists, resolve_wildcards
+from inference.operations.shared.parameters import build_denoise_work
 
 #: A painted canvas and the first of the works that made it.
 PaintedCanvas = tuple[Image.Image, DenoiseWork]

@@ -9,8 +9,8 @@ from itertools import pairwise
 from torch import Tensor
 
 from inference.sampling.noise import NoiseSource
+from inference.sampling.noise_table import linspace
 from inference.sampling.samplers.core import Sampler, Sigmas, euler_step, to_d
-from inference.sampling.table import linspace
 
 #: A step in its own right: it returns the latent and the noise last seen in it.
 SolverStep = Generator[tuple[Tensor, float], Tensor, tuple[Tensor, Tensor]]

@@ -9,9 +9,9 @@ from itertools import pairwise
 from torch import Tensor
 
 from inference.sampling.noise import NoiseSource
+from inference.sampling.noise_table import linspace
 from inference.sampling.samplers.core import Sampler, Sigmas, euler_step, to_d
 from inference.sampling.schedules import KARRAS_RHO
-from inference.sampling.table import linspace
 
 RESTART_LOW, RESTART_HIGH = 0.1, 2.0  # the stretch of sigma walked again
 RESTART_FROM = 20  # steps a run needs before any of them is worth spending on a restart

@@ -9,10 +9,10 @@ import pytest
 
 import main
 from bot.settings import Settings
-from inference.config import EngineConfig
-from inference.service.process import WorkerProcess
+from inference.api.config import EngineConfig
+from inference.api.workers.process import WorkerProcess
 from tests.doubles.pictures import png
-from tests.inference.service.conftest import COMMAND
+from tests.inference.api.workers.conftest import COMMAND
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import argparse
 import pytest
 
 from bot.cli.arguments import add_kinds, build_job, image_paths
-from inference.errors import JobError
-from inference.jobs import (
+from inference.api.errors import JobError
+from inference.api.jobs import (
     JOB_TYPES,
     BooleanSpec,
     ChoiceSpec,

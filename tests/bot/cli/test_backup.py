@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from bot.house import BLOBS_FOLDER, DATABASE_FILE
+from bot.app import BLOBS_FOLDER, DATABASE_FILE
 from storage.blobs import BlobStore
 from storage.database import Database
 

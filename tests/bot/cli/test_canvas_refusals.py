@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from PIL import Image
 
-from inference.service.process import WorkerProcess
+from inference.api.workers.process import WorkerProcess
 from tests.inference.conftest import tiny_model  # noqa: F401 - a checkpoint for a real worker
 
 START = WorkerProcess.start

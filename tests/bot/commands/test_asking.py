@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import simcord
 
-from bot.pictures import FIRST_FRAME_NOTE
-from inference.jobs import JOB_TYPES
+from bot.uploads.validation import FIRST_FRAME_NOTE
+from inference.api.jobs import JOB_TYPES
 from storage.errors import DiskFull
 from storage.records import JobState
 from tests.doubles.pictures import animation, bomb, encoded, noise, png

@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from inference.operations.registry import OPERATIONS
-from inference.worker import intake
-from inference.worker.faults import failed_event
+from inference.worker import command_reader
+from inference.worker.failed_event import failed_event
 from tests.doubles.pictures import encoded, png
 from tests.inference.conftest import (  # noqa: F401 - the tiny checkpoint and what runs jobs on it
     make_engine,
@@ -25,7 +25,7 @@ def answer(house, run_operation, studio):  # noqa: F811
     """Let the real intake and engine do what the worker was given, and tell what came of it."""
 
     async def tell():
-        arrival = intake._open_job(house.service.job)
+        arrival = command_reader._open_job(house.service.job)
         try:
             job = arrival.job
             outcome = run_operation(OPERATIONS[job.kind](job, arrival.images, studio))

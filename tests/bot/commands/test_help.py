@@ -3,7 +3,7 @@ from __future__ import annotations
 import discord
 import pytest
 
-from bot.help_pages import START_TOPIC, help_page_text
+from bot.messages.help import START_TOPIC, help_page_text
 
 
 async def test_the_beginning(house):

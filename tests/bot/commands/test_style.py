@@ -3,7 +3,7 @@ from __future__ import annotations
 import discord
 import pytest
 
-from bot.styles import apply_style
+from bot.guilds.member_preferences import apply_style
 from storage.guilds import PromptStyle
 
 

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from bot.delivery import composer
 from bot.delivery import delivery as module
-from bot.reply_to import ReplyTarget
+from bot.delivery import message_builder
+from bot.requests.reply_target import ReplyTarget
 from storage.records import DeliveryState, JobState
 from tests.doubles.pictures import encoded, noise, png
 
@@ -283,7 +283,7 @@ async def test_a_result_too_large_for_the_channel_is_made_smaller_and_says_so(ho
 
 
 async def test_files_that_are_refused_are_sent_smaller(house, monkeypatch):
-    monkeypatch.setattr(composer, "RETRY_FILE_LIMITS", (60_000, 30_000))
+    monkeypatch.setattr(message_builder, "RETRY_FILE_LIMITS", (60_000, 30_000))
     card = await house.ask("upscale")
     house.env.inject_error("PATCH", "/webhooks/*", status=413, code=40005, times=2)
     await house.finish(file=encoded(noise((200, 200))))

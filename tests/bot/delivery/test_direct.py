@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from bot.delivery import delivery as module
-from bot.reply_to import ReplyTarget
+from bot.requests.reply_target import ReplyTarget
 from storage.moderation import ScreeningRecord, Verdict
 from storage.records import DeliveryState
 from tests.bot.delivery.test_delivery import crash

@@ -8,8 +8,8 @@ import aiohttp
 import discord
 import pytest
 
-from bot.answers import answer_error
 from bot.errors import NothingToCancel
+from bot.messages.error_replies import answer_error
 from storage.records import DeliveryState, JobState
 from tests.bot.delivery.test_delivery import QUARTER_HOUR, results
 from tests.doubles.pictures import png

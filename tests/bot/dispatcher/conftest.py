@@ -9,8 +9,8 @@ from typing import Any
 import pytest_asyncio
 
 from bot.dispatcher import Dispatcher, SubmitResult
-from inference.events import JobProgress
-from inference.jobs import Img2ImgJob
+from inference.api.jobs import Img2ImgJob
+from inference.api.messages import JobProgress
 from storage.blobs import BlobStore
 from storage.database import Database
 from storage.jobs import JobStore

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from inference.events import WorkerPaused, WorkerRecovered
+from inference.api.messages import WorkerPaused, WorkerRecovered
 from tests.bot.dispatcher.conftest import until
 
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from bot.dispatcher.estimate import PNG_HEADER_BYTES, CostEstimator, png_size
-from inference.events import ModelInfo
-from inference.jobs import Img2ImgJob, OutpaintJob, estimate_cost
-from inference.service.contract import WorkerStatus
+from inference.api.jobs import Img2ImgJob, OutpaintJob, estimate_cost
+from inference.api.messages import ModelInfo
+from inference.api.workers.protocol import WorkerStatus
 from tests.doubles.pictures import png
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from bot.meter import MetricsSink
+from bot.support.metrics import MetricsSink
 from tests.bot.dispatcher.conftest import until
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from inference.events import OutputFile, PartFinished
+from inference.api.messages import OutputFile, PartFinished
 from storage.records import JobState
 from tests.bot.dispatcher.conftest import until
 

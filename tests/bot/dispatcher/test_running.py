@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from bot.dispatcher import dispatcher as module
-from inference.events import JobFinished, OutputFile
-from inference.jobs import Img2ImgJob, LoopbackJob
+from inference.api.jobs import Img2ImgJob, LoopbackJob
+from inference.api.messages import JobFinished, OutputFile
 from storage.errors import DiskFull, UnknownJob
 from storage.records import JobState
 from tests.bot.dispatcher.conftest import CAPACITY, until
@@ -60,7 +60,7 @@ async def test_a_step_is_announced(line):
 
 
 async def test_a_step_renews_the_leases_of_all_its_worker_holds(line, monkeypatch):
-    monkeypatch.setattr("bot.dispatcher.hands.RENEW_INTERVAL", 0.0)
+    monkeypatch.setattr("bot.dispatcher.in_flight.RENEW_INTERVAL", 0.0)
     stepping, waiting = await line.run(), await line.run()
     before = {id: (await line.jobs.get_job(id)).lease_until for id in (stepping, waiting)}
 
@@ -335,7 +335,7 @@ async def test_a_job_that_steps_after_another_is_stored_as_far_as_it_is(line, mo
     first, second = await line.run(), await line.run()
     line.service.progress(3, 20, second)
     await until(lambda: (second, 3) in line.witness.steps)
-    monkeypatch.setattr("bot.dispatcher.hands.RENEW_INTERVAL", 0.0)
+    monkeypatch.setattr("bot.dispatcher.in_flight.RENEW_INTERVAL", 0.0)
     line.service.progress(4, 20, first)
     await until(lambda: (first, 4) in line.witness.steps)
     assert (3, 20) == ((record := await line.jobs.get_job(second)).step, record.steps)

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from inference.errors import ImageMissing, JobError
-from inference.jobs import Img2ImgJob
+from inference.api.errors import ImageMissing, JobError
+from inference.api.jobs import Img2ImgJob
 from storage.errors import QueueFull
 from storage.records import JobState
 from tests.bot.dispatcher.conftest import LIMITS

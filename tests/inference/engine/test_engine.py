@@ -3,13 +3,13 @@ import pytest
 import torch
 from PIL import Image
 
+from inference.api.errors import OutOfMemory
+from inference.api.jobs import ImagineJob, Img2ImgJob
+from inference.diffusion.model import DiffusionModel
 from inference.engine import runner as runner_module
 from inference.engine.engine import RunCancelled, RunCompleted, RunFailed, RunProgressed
 from inference.engine.work import AuxWork, DenoiseWork, JobResult, StopRequested, WorkRequest
-from inference.errors import OutOfMemory
-from inference.jobs import ImagineJob, Img2ImgJob
-from inference.models.diffusion import DiffusionModel
-from inference.models.errors import BrokenOutput
+from inference.model_files.errors import BrokenOutput
 from inference.operations.registry import OPERATIONS
 
 #: Jobs that differ in everything that may differ within a batch.

@@ -6,13 +6,13 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from inference.config import EngineConfig
+from inference.api.config import EngineConfig
+from inference.api.errors import JobError
 from inference.engine.engine import Engine, RunCompleted, RunFailed, aux_batch_limit
 from inference.engine.runner import Runner
 from inference.engine.scheduler import Scheduler
 from inference.engine.work import DenoiseWork, JobResult, WorkRequest
-from inference.errors import JobError
-from inference.models.library import ModelLibrary
+from inference.model_library import ModelLibrary
 
 UNET = "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn2_to_v"
 TEXT = "lora_te_text_model_encoder_layers_0_mlp_fc1"

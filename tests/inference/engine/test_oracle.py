@@ -6,12 +6,12 @@ import pytest
 import torch
 from PIL import Image
 
-from inference.config import EngineConfig
+from inference.api.config import EngineConfig
 from inference.engine.engine import Engine, RunCompleted, aux_batch_limit
 from inference.engine.runner import Runner
 from inference.engine.scheduler import Scheduler
 from inference.engine.work import DenoiseWork, JobResult, WorkRequest
-from inference.models.library import ModelLibrary
+from inference.model_library import ModelLibrary
 
 #: Of the range of a picture, which is 2 wide in the network's own −1..1.
 TOLERANCE = 2e-3

@@ -6,16 +6,16 @@ import weakref
 import torch
 from PIL import Image
 
-from inference.config import EngineConfig
+from inference.api.config import EngineConfig
+from inference.api.jobs import Img2ImgJob, LoopbackJob
 from inference.engine.engine import Engine, RunCompleted, RunFailed, aux_batch_limit
 from inference.engine.runner import Runner
 from inference.engine.scheduler import Scheduler
 from inference.engine.work import JobResult
-from inference.jobs import Img2ImgJob, LoopbackJob
-from inference.models.library import ModelLibrary
+from inference.model_library import ModelLibrary
+from inference.operations.context import OperationContext
 from inference.operations.registry import OPERATIONS
-from inference.operations.studio import OperationContext
-from inference.worker.hands import build_executors
+from inference.worker.executors import build_executors
 
 SOURCE = Image.new("RGB", (64, 64), (200, 30, 60))
 

@@ -4,7 +4,7 @@ import sys
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.engine.pace import BatchSizer
+from inference.engine.batch_size import BatchSizer
 from inference.engine.scheduler import Scheduler
 from inference.engine.task import BatchKey, JobRun, Task, TaskStage
 from inference.engine.work import AuxWork, DenoiseWork, JobResult

@@ -8,13 +8,13 @@ import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
-from inference.config import EngineConfig
+from inference.api.config import EngineConfig
+from inference.api.errors import JobError
 from inference.engine.engine import Engine, RunCompleted, aux_batch_limit
 from inference.engine.runner import Runner
 from inference.engine.scheduler import Scheduler
 from inference.engine.work import DenoiseWork, JobResult, WorkRequest
-from inference.errors import JobError
-from inference.models.library import ModelLibrary
+from inference.model_library import ModelLibrary
 
 WIDTH = 32
 SEED = 5

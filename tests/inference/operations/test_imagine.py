@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from inference.jobs import ImagineJob
+from inference.api.jobs import ImagineJob
 
 
 @pytest.mark.parametrize("upscaler", ["latent", "lanczos"])

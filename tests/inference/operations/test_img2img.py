@@ -3,11 +3,11 @@ import pytest
 import torch
 from PIL import Image
 
-from inference.errors import JobError
-from inference.infotext.text import parse_infotext
-from inference.jobs import Img2ImgJob
-from inference.operations.latents import upscale_latent
-from inference.pictures.errors import FullyTransparent, ImageTooSmall
+from inference.api.errors import JobError
+from inference.api.infotext.text import parse_infotext
+from inference.api.jobs import Img2ImgJob
+from inference.images.errors import FullyTransparent, ImageTooSmall
+from inference.operations.shared.latents import upscale_latent
 
 
 def test_it_takes_the_models_size_in_the_shape_of_the_picture(run_job, photo):

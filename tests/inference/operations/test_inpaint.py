@@ -3,13 +3,13 @@ import pytest
 import torch
 from PIL import Image
 
+from inference.api.errors import JobError
+from inference.api.infotext.text import parse_infotext
+from inference.api.jobs import InpaintJob
 from inference.engine.work import DenoiseResult
-from inference.errors import JobError
-from inference.infotext.text import parse_infotext
-from inference.jobs import InpaintJob
+from inference.images.errors import FullyTransparent, ImageTooSmall, UnreadableMask
+from inference.images.resize import ResizeMode, fit_image
 from inference.operations.inpaint import run_inpaint
-from inference.pictures.errors import FullyTransparent, ImageTooSmall, UnreadableMask
-from inference.pictures.resize import ResizeMode, fit_image
 
 
 def job(**fields):

@@ -17,9 +17,9 @@ import torch
 from diffusers import EulerDiscreteScheduler, StableDiffusionInpaintPipeline
 from PIL import Image
 
+from inference.api.jobs import InpaintJob
 from inference.engine.work import DenoiseWork, JobResult, WorkRequest
-from inference.jobs import InpaintJob
-from inference.operations.ground import prepare_masked_start
+from inference.operations.mask.masked_start import prepare_masked_start
 
 #: The pipeline's scheduler hands a tensor to numpy in a way that newer numpys frown upon.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

@@ -4,15 +4,12 @@ import pytest
 import torch
 from PIL import Image
 
-from inference.config import EngineConfig
-from inference.errors import JobError
-from inference.interrogation.captioner import CaptionSettings
-from inference.interrogation.describers import Interrogator, RankingPending
-from inference.interrogation.phrases import RankingOptions
-from inference.interrogation.ratings import ContentRating
-from inference.jobs import InterrogateJob, LoopbackJob
-from inference.models.errors import CorruptWeights, MissingWeights, UnknownModel
-from inference.models.library import ModelLibrary
+from inference.api.config import EngineConfig
+from inference.api.errors import JobError
+from inference.api.jobs import InterrogateJob, LoopbackJob
+from inference.model_files.errors import CorruptWeights, MissingWeights, UnknownModel
+from inference.model_library import ModelLibrary
+from inference.operations.context import OperationContext
 from inference.operations.interrogate import (
     INTERROGATE_QUEUE,
     CaptionTask,
@@ -21,7 +18,10 @@ from inference.operations.interrogate import (
     run_interrogate,
 )
 from inference.operations.loopback import run_loopback
-from inference.operations.studio import OperationContext
+from inference.vision.interrogation.captioner import CaptionSettings
+from inference.vision.interrogation.interrogator import Interrogator, RankingPending
+from inference.vision.interrogation.ranking.phrases import RankingOptions
+from inference.vision.interrogation.tagging.ratings import ContentRating
 from tests.doubles.describers import save_blip, save_clip, save_tagger
 
 
@@ -265,7 +265,7 @@ def test_loopback_appends_what_each_picture_shows(run_operation, make, host, stu
 
 
 def test_the_workers_own_hands_describe(run_operation, host, studio, photo, tmp_path):
-    from inference.worker.hands import build_executors
+    from inference.worker.executors import build_executors
 
     config = EngineConfig(models_dir=str(host), cache_dir=str(tmp_path))
     library = ModelLibrary(config, torch.device("cpu"), torch.float32)

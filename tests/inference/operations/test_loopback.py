@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from inference.api.errors import JobError
+from inference.api.infotext.text import parse_infotext
+from inference.api.jobs import Img2ImgJob, LoopbackJob
 from inference.engine.engine import RunCancelled, RunProgressed
 from inference.engine.work import AuxWork, WorkRequest
-from inference.errors import JobError
-from inference.infotext.text import parse_infotext
-from inference.jobs import Img2ImgJob, LoopbackJob
+from inference.images.colour.correction import correct_colours
 from inference.operations.loopback import run_loopback
-from inference.pictures.colour import correct_colours
 
 
 def job(**fields):

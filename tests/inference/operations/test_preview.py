@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inference.errors import JobError
-from inference.jobs import PreviewJob
+from inference.api.errors import JobError
+from inference.api.jobs import PreviewJob
+from inference.images.errors import NoStrokes, UnreadableMask
 from inference.operations.preview import run_preview
-from inference.pictures.errors import NoStrokes, UnreadableMask
 
 
 class Shelf:

@@ -7,12 +7,12 @@ from PIL import Image
 from safetensors.torch import save_file
 from spandrel.architectures.Compact import Compact
 
-from inference.config import EngineConfig
-from inference.errors import JobError
-from inference.jobs import UpscaleJob
-from inference.models.errors import UnknownModel, UnsupportedWeights
-from inference.models.library import ModelLibrary
-from inference.operations.studio import OperationContext
+from inference.api.config import EngineConfig
+from inference.api.errors import JobError
+from inference.api.jobs import UpscaleJob
+from inference.model_files.errors import UnknownModel, UnsupportedWeights
+from inference.model_library import ModelLibrary
+from inference.operations.context import OperationContext
 from inference.operations.upscale import run_upscale
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.jobs.wordlists import find_list_mentions
+from inference.api.jobs.wordlists import find_list_mentions
 from inference.prompts.wildcards import MAX_PROMPT_CHARACTERS, draw_wildcards, expand_prompt_arrays
 
 LISTS = {

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from inference.sampling.noise import NoiseSource
-from inference.sampling.table import NoiseTable
+from inference.sampling.noise_table import NoiseTable
 
 
 @dataclass(frozen=True)

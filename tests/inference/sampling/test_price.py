@@ -1,5 +1,5 @@
-from inference.jobs.names import TWO_CALL_SAMPLERS
-from inference.sampling.traits import SAMPLER_TRAITS
+from inference.api.jobs.names import TWO_CALL_SAMPLERS
+from inference.sampling.sampler_traits import SAMPLER_TRAITS
 
 
 def test_prices_count_the_calls_that_samplers_make():

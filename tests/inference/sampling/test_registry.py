@@ -5,13 +5,13 @@ import sys
 import pytest
 import torch
 
-from inference.jobs import names as jobs
+from inference.api.jobs import names as jobs
+from inference.sampling.initial_latent import from_latent, from_noise
 from inference.sampling.noise import NoiseSource
+from inference.sampling.noise_table import NoiseTable
 from inference.sampling.registry import SAMPLER_SPECS, SCHEDULE_FUNCTIONS, sampler_names
-from inference.sampling.starts import from_latent, from_noise
-from inference.sampling.steps import plan_noise_levels
-from inference.sampling.table import NoiseTable
-from inference.sampling.traits import SAMPLER_TRAITS
+from inference.sampling.sampler_traits import SAMPLER_TRAITS
+from inference.sampling.step_plan import plan_noise_levels
 
 SHAPE = (4, 4, 4)
 TABLE = NoiseTable.from_config({})
@@ -159,7 +159,7 @@ def test_a_spec_carries_its_own_name():
 
 def test_pricing_loads_no_torch():
     code = (
-        "import sys; from inference.sampling.steps import count_network_calls;"
+        "import sys; from inference.sampling.step_plan import count_network_calls;"
         "assert count_network_calls(20, 0.5, True, 'Heun') == 39; assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -8,8 +8,8 @@ from diffusers import EulerDiscreteScheduler
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from inference.sampling.noise_table import NoiseTable
 from inference.sampling.schedules import SCHEDULE_FUNCTIONS, ddim_timesteps, schedule_sigmas
-from inference.sampling.table import NoiseTable
 
 # Diffusers 0.42 turns tensors to arrays in a way that numpy 2 warns of.
 pytestmark = pytest.mark.filterwarnings("ignore:__array_:DeprecationWarning")

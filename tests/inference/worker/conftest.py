@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from inference import wire
-from inference.commands import SubmitJob
-from inference.config import EngineConfig
-from inference.events import JobProgress, PartFinished
-from inference.jobs import Img2ImgJob
-from inference.worker.pipes import EventSender
+from inference.api import wire
+from inference.api.commands import SubmitJob
+from inference.api.config import EngineConfig
+from inference.api.jobs import Img2ImgJob
+from inference.api.messages import JobProgress, PartFinished
+from inference.worker.stdio import EventSender
 from inference.worker.worker import Worker
 
 

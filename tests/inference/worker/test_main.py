@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from inference import wire
-from inference.commands import ConfigureWorker, StopWorker
-from inference.events import JobFinished, JobProgress, StartFailed, WorkerReady
+from inference.api import wire
+from inference.api.commands import ConfigureWorker, StopWorker
+from inference.api.messages import JobFinished, JobProgress, StartFailed, WorkerReady
 from inference.worker.__main__ import EXIT_CANNOT_START
 from tests.inference.worker.conftest import submission
 
@@ -89,8 +89,8 @@ def test_a_bot_that_is_gone_before_its_first_word_leaves_no_worker():
 
 PRINTS = """
 import os, sys
-from inference.events import StartFailed
-from inference.worker.pipes import EventSender, reserve_stdout
+from inference.api.messages import StartFailed
+from inference.worker.stdio import EventSender, reserve_stdout
 outlet = EventSender(reserve_stdout())
 print("Loading pipeline components...")
 os.system("echo a child of the worker")
@@ -110,8 +110,8 @@ def test_what_libraries_print_does_not_reach_the_frames():
 
 ORPHAN = """
 import sys
-from inference.events import StartFailed
-from inference.worker.pipes import EventSender, reserve_stdout
+from inference.api.messages import StartFailed
+from inference.worker.stdio import EventSender, reserve_stdout
 outlet = EventSender(reserve_stdout())
 sys.stdin.read()
 outlet.send_event(StartFailed(reason="x" * 100_000))

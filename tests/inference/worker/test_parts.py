@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from inference.commands import FinishedPart, SubmitJob
-from inference.events import JobFinished, JobProgress, PartFinished, WorkerReady
-from inference.jobs import LoopbackJob
+from inference.api.commands import FinishedPart, SubmitJob
+from inference.api.jobs import LoopbackJob
+from inference.api.messages import JobFinished, JobProgress, PartFinished, WorkerReady
 
 JOB = LoopbackJob(prompt="a red apple", steps=2, seed=5, loops=4)
 

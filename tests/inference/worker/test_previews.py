@@ -7,9 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
+from inference.api.messages import JobFinished, JobProgress, WorkerReady
 from inference.engine.task import JobRun
 from inference.engine.work import DenoiseResult, DenoiseWork, WorkRequest
-from inference.events import JobFinished, JobProgress, WorkerReady
 from inference.worker import previews
 from inference.worker.previews import (
     MAX_PREVIEW_BYTES,

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from inference.commands import CancelJob, ConfigureWorker, StopWorker, SubmitJob
-from inference.config import EngineConfig
-from inference.errors import DeviceLost
-from inference.events import JobCancelled, JobFailed, JobFinished, JobProgress, WorkerReady
-from inference.jobs import LoopbackJob
-from inference.journal import JsonLineFormatter
-from inference.models.diffusion import DiffusionModel
+from inference.api.commands import CancelJob, ConfigureWorker, StopWorker, SubmitJob
+from inference.api.config import EngineConfig
+from inference.api.errors import DeviceLost
+from inference.api.jobs import LoopbackJob
+from inference.api.log_relay import JsonLineFormatter
+from inference.api.messages import JobCancelled, JobFailed, JobFinished, JobProgress, WorkerReady
+from inference.diffusion.model import DiffusionModel
 from inference.worker.worker import EXIT_DEVICE_LOST
 from tests.inference.worker.conftest import Desk, submission
 

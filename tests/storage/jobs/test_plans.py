@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from storage.jobs import attempts, delivery, queue, reading, retention
+from storage.jobs import attempts, deliveries, queue, reader, retention
 
 HOT = {
     "claim": (queue.CLAIM_NEXT, ["member_waiting", "job_queued"]),
@@ -14,20 +14,20 @@ HOT = {
     "recover": (attempts.SELECT_RUNNING, ["job_running"]),
     "renew": (attempts.RENEW_LEASE, ["sqlite_autoindex_job_1"]),
     "finish": (attempts.FINISH_JOB, ["sqlite_autoindex_job_1"]),
-    "pending": (delivery.SELECT_PENDING, ["job_delivery_pending"]),
-    "interrupted": (delivery.SELECT_INTERRUPTED, ["job_delivery_sending"]),
-    "undelivered": (delivery.SELECT_UNDELIVERED, ["job_undelivered"]),
-    "begin": (delivery.BEGIN_DELIVERY, ["sqlite_autoindex_job_1"]),
+    "pending": (deliveries.SELECT_PENDING, ["job_delivery_pending"]),
+    "interrupted": (deliveries.SELECT_INTERRUPTED, ["job_delivery_sending"]),
+    "undelivered": (deliveries.SELECT_UNDELIVERED, ["job_undelivered"]),
+    "begin": (deliveries.BEGIN_DELIVERY, ["sqlite_autoindex_job_1"]),
     "limits": (queue.COUNT_WAITING, ["job_queued_guild"]),
-    "list": (reading.SELECT_BY_OWNER, ["job_of_owner"]),
-    "place": (reading.SELECT_QUEUE_POSITION, ["job_queued", "member_waiting"]),
-    "counts": (reading.COUNT_ACTIVE_JOBS, ["member_waiting", "job_running"]),
-    "lately done": (reading.SELECT_RECENTLY_FINISHED, ["job_finished"]),
-    "first waiting": (reading.SELECT_FIRST_WAITING, ["job_queued", "member_waiting"]),
+    "list": (reader.SELECT_BY_OWNER, ["job_of_owner"]),
+    "place": (reader.SELECT_QUEUE_POSITION, ["job_queued", "member_waiting"]),
+    "counts": (reader.COUNT_ACTIVE_JOBS, ["member_waiting", "job_running"]),
+    "lately done": (reader.SELECT_RECENTLY_FINISHED, ["job_finished"]),
+    "first waiting": (reader.SELECT_FIRST_WAITING, ["job_queued", "member_waiting"]),
     "purge": (retention.PURGE_ENDED, ["job_finished"]),
     "purge of a server": (retention.PURGE_GUILD, ["job_finished_in_guild"]),
     "servers": (retention.SELECT_GUILDS, ["job_finished_in_guild"]),
-    "old addresses": (delivery.SELECT_EXPIRED_REPLY_TARGETS, ["job_address"]),
+    "old addresses": (deliveries.SELECT_EXPIRED_REPLY_TARGETS, ["job_address"]),
     "pictures of a member": (
         retention.REFERENCED_QUERIES[retention.OWNER_CONDITION][0],
         ["job_of_owner"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot import housekeeping
+from bot import retention
 from storage.records import JobState
 from tests.doubles.pictures import png
 
@@ -103,7 +103,7 @@ async def test_how_long_results_are_kept(house, admin, said):
     shown = await house.ask_plain("settings keep", admin, days=7)
     assert "Days that results are kept: at most 7" in said(shown)
     settings = await house.guilds.get_settings(str(house.guild.id))
-    assert settings[housekeeping.KEEP_DAYS_SETTING] == 7.0  # what the house goes by
+    assert settings[retention.KEEP_DAYS_SETTING] == 7.0  # what the house goes by
     shown = await house.ask_plain("settings keep", admin)
     assert "Days that results are kept: as the host allows" in said(shown)
 

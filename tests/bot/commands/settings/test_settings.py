@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import simcord
 
-from bot.rulebook import GuildSettingsEditor
+from bot.guilds.editor import GuildSettingsEditor
 from tests.doubles.pictures import png
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from inference.jobs import OutpaintJob
+from inference.api.jobs import OutpaintJob
 from inference.operations.outpaint.growth import growth_notes, plan_outpaint
 
 

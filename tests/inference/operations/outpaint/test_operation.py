@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inference.infotext.text import parse_infotext
-from inference.jobs import OutpaintJob
-from inference.pictures.errors import CanvasTooLarge, FullyTransparent, NothingToExtend
+from inference.api.infotext.text import parse_infotext
+from inference.api.jobs import OutpaintJob
+from inference.images.errors import CanvasTooLarge, FullyTransparent, NothingToExtend
 
 METHODS = ["mk2", "poor man's"]
 

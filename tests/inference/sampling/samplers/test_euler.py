@@ -4,11 +4,11 @@ import pytest
 import torch
 from diffusers import DDIMScheduler, EulerAncestralDiscreteScheduler, EulerDiscreteScheduler
 
+from inference.sampling.initial_latent import from_noise
+from inference.sampling.noise_table import NoiseTable
 from inference.sampling.samplers.core import ancestral_step
 from inference.sampling.samplers.euler import sample_ddim, sample_euler, sample_euler_ancestral
-from inference.sampling.starts import from_noise
-from inference.sampling.steps import plan_noise_levels
-from inference.sampling.table import NoiseTable
+from inference.sampling.step_plan import plan_noise_levels
 
 # Diffusers 0.42 turns tensors to arrays in a way that numpy 2 warns of.
 pytestmark = pytest.mark.filterwarnings("ignore:__array_:DeprecationWarning")

@@ -5,9 +5,9 @@ import torch
 from diffusers import LMSDiscreteScheduler, PNDMScheduler
 from scipy import integrate
 
+from inference.sampling.noise_table import NoiseTable
 from inference.sampling.samplers.multistep import lms_weights, sample_lms, sample_plms
-from inference.sampling.steps import plan_noise_levels
-from inference.sampling.table import NoiseTable
+from inference.sampling.step_plan import plan_noise_levels
 
 # Diffusers 0.42 turns tensors to arrays in a way that numpy 2 warns of.
 pytestmark = pytest.mark.filterwarnings("ignore:__array_:DeprecationWarning")

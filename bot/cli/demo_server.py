@@ -1,0 +1,220 @@
+"""The demo: the real bot and real workers on a simulated Discord, with a page in the browser.
+
+Nothing here leaves this machine. simcord, which simulates Discord, is imported only when the demo
+runs: a bot on Discord never needs it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bot.client import EaselBot
+from storage.records import DeliveryState, JobRecord, JobState
+
+SAMPLES_DIR = Path(__file__).parent.parent / "samples"
+WORKER_START_TIMEOUT_SECONDS = 120.0  # seconds until the first worker must be ready
+JOB_TIMEOUT_SECONDS = 300.0  # seconds for one job on a slow machine
+POLL_INTERVAL_SECONDS = 0.3  # seconds between two looks at a running job
+REFRESH_INTERVAL_SECONDS = 0.7  # seconds between two refreshes of the page
+SETTLE_TIMEOUT_SECONDS = 30.0  # seconds that the simulated Discord waits for the bot
+
+
+class DemoFailed(Exception):
+    """The demo could not show what it should."""
+
+
+@dataclass(frozen=True)
+class DemoStep:
+    """One command of the demo."""
+
+    command: str
+    image: str
+    options: dict[str, Any]
+
+    def command_text(self) -> str:
+        """Write the command as a member would type it."""
+        options_text = " ".join(f"{name}:{value}" for name, value in self.options.items())
+        return f"/{self.command} image:{self.image} {options_text}"
+
+
+DEMO_STEPS = (
+    DemoStep(
+        "img2img",
+        "red-apple.png",
+        {
+            "prompt": "tangerine noto style on blue background",
+            "strength": 0.8,
+            "steps": 25,
+            "guidance": 4.0,
+            "seed": 7,
+        },
+    ),
+    DemoStep("upscale", "chelsea.jpg", {"factor": 2.0}),
+)
+
+
+@dataclass(frozen=True)
+class DemoServer:
+    """The simulated server."""
+
+    bot: EaselBot
+    env: Any
+    channel: Any
+    members: tuple[Any, ...]
+
+    @classmethod
+    def from_env(cls, bot: EaselBot, env: Any) -> DemoServer:
+        """Make a server with a channel and two members."""
+        guild = env.create_guild("Easel")
+        channel = guild.create_text_channel("pictures")
+        members = tuple(guild.add_member(env.create_user(name)) for name in ("ada", "ben"))
+        return cls(bot, env, channel, members)
+
+
+async def show_demo(bot: EaselBot, *, out: Path, port: int | None, once: bool) -> int:
+    """Show the demo; return 0 when every command ended with a picture.
+
+    Args:
+        bot: not started yet.
+        out: folder for the answers' pictures.
+        port: of the local page; None for any free one.
+        once: end after the commands instead of keeping the page up.
+    """
+    try:
+        import simcord
+    except ImportError:
+        print_line('The demo needs its extra: pip install -e ".[demo]"')
+        return 1
+    env = simcord.Env(bot, shard_count=1, check_errors=False, settle_timeout=SETTLE_TIMEOUT_SECONDS)
+    env.backend.bot_user.name = "Easel"
+    bot.idle_wait = env.external_wait  # type: ignore[method-assign]
+    await env.start()
+    try:
+        with env.time_context():
+            return await _run_steps(DemoServer.from_env(bot, env), out, port, once)
+    except (DemoFailed, simcord.SetupError) as error:
+        print_line(f"The demo failed: {error}")
+        return 1
+    finally:
+        await env.shutdown()
+        bot.reader.close()
+
+
+async def _run_steps(server: DemoServer, out: Path, port: int | None, once: bool) -> int:
+    page = server.env.preview(server.channel, viewers=server.members, layout="channel", port=port)
+    async with page:
+        print_line(f"The channel, in your browser: {page.url}")
+        await _wait_for_worker(server.bot)
+        for demo_step in DEMO_STEPS:
+            await _run_step(server, demo_step, out, page)
+        errors = [str(error) for error in server.env.errors]
+        for error in errors:
+            print_line(f"The bot stumbled: {error}")
+        if not once:
+            print_line("Type commands with files of your own there. Ctrl-C ends.")
+            await _keep_page_fresh(server, page)
+        return 1 if errors else 0
+
+
+async def _wait_for_worker(bot: EaselBot) -> None:
+    """Wait until a worker takes jobs."""
+    print_line("Starting a worker …")
+    for _ in range(int(WORKER_START_TIMEOUT_SECONDS / POLL_INTERVAL_SECONDS)):
+        if any(worker.ready for worker in bot.service.worker_statuses):
+            return
+        await asyncio.sleep(POLL_INTERVAL_SECONDS)
+    troubles = "; ".join(worker.trouble for worker in bot.service.worker_statuses if worker.trouble)
+    raise DemoFailed(
+        troubles or f"no worker was ready within {WORKER_START_TIMEOUT_SECONDS:g} seconds"
+    )
+
+
+async def _run_step(server: DemoServer, demo_step: DemoStep, out: Path, page: Any) -> None:
+    """Send one command as a member would and save its answer."""
+    ada = server.members[0]
+    print_line(f"\n{ada.name}: {demo_step.command_text()}")
+    data = await asyncio.to_thread((SAMPLES_DIR / demo_step.image).read_bytes)
+    result = await ada.slash(
+        server.channel, demo_step.command, image=(demo_step.image, data), **demo_step.options
+    )
+    (record,) = await server.bot.jobs.list_by_owner(str(ada.id), limit=1)
+    ended_job = await _follow_job(server, record.id, result, page)
+    if ended_job.state is not JobState.DONE:
+        raise DemoFailed(f"{demo_step.command} is {ended_job.state}: {ended_job.error}")
+    for number, attachment in enumerate(result.response.attachments, start=1):
+        path = await asyncio.to_thread(
+            _save_attachment,
+            out,
+            demo_step.command,
+            number,
+            attachment.filename,
+            await attachment.read(),
+        )
+        print_line(f"  saved {path}")
+    if not result.response.attachments:
+        raise DemoFailed(f"the answer to {demo_step.command} carries no picture")
+
+
+async def _follow_job(server: DemoServer, job_id: str, result: Any, page: Any) -> JobRecord:
+    """Print every change of an answer until its job is over and delivered."""
+    last_content = ""
+    for _ in range(int(JOB_TIMEOUT_SECONDS / POLL_INTERVAL_SECONDS)):
+        await server.env.advance_time(POLL_INTERVAL_SECONDS)
+        await page.refresh()
+        content = result.response.content if result.response is not None else ""
+        if content != last_content:
+            last_content = content
+            print_line("  Easel: " + content.replace("\n", "\n         "))
+        record = await server.bot.jobs.get_job(job_id)
+        if record.delivery in (DeliveryState.SENT, DeliveryState.UNDELIVERED):
+            return record
+        await asyncio.sleep(POLL_INTERVAL_SECONDS)
+    raise DemoFailed(f"job {job_id} did not end within {JOB_TIMEOUT_SECONDS:g} seconds")
+
+
+async def _keep_page_fresh(server: DemoServer, page: Any) -> None:
+    """Keep the page fresh while jobs run, until the person has seen enough."""
+    import simcord
+
+    page_closed = asyncio.create_task(page.wait_closed(), name="page closed")
+    busy = False
+    try:
+        while not page_closed.done():
+            # Only while there is news: each refresh makes what a page is about to do outdated.
+            was_busy, busy = busy, await _has_pending_work(server.bot)
+            if busy or was_busy:
+                # Refused while an action of the page is under way: it refreshes by itself.
+                with contextlib.suppress(simcord.SetupError):
+                    await server.env.advance_time(REFRESH_INTERVAL_SECONDS)
+                    await page.refresh()
+            await asyncio.wait({page_closed}, timeout=REFRESH_INTERVAL_SECONDS)
+    finally:
+        page_closed.cancel()
+
+
+async def _has_pending_work(bot: EaselBot) -> bool:
+    """Whether a job is under way, or its result still to be shown."""
+    jobs = bot.jobs
+    return bool(
+        await jobs.list_outstanding()
+        or await jobs.pending_deliveries()
+        or await jobs.interrupted_deliveries()
+    )
+
+
+def _save_attachment(out: Path, command: str, number: int, filename: str, data: bytes) -> Path:
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / f"{command}-{number}{Path(filename).suffix}"
+    path.write_bytes(data)
+    return path
+
+
+def print_line(line: str) -> None:
+    """Tell the person at the terminal."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()

@@ -1,0 +1,149 @@
+"""The Apps menu of any message: work on the picture that it shows, whoever sent it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+import discord
+from discord import app_commands
+
+from bot.i18n import translate
+from bot.requests.image_sources import AttachmentSource, ImageSource
+from bot.requests.requester import InteractionRequest
+from bot.requests.shown_images import first_image, images_in_message, job_id_of_message
+from bot.views import client_of
+from bot.views.forms import FormValues, JobModal
+from bot.views.imported_job import offer_imported_job
+from bot.views.results import EDITABLE_OPTIONS, default_upscaler, send_text
+from inference.api.jobs import Img2ImgJob, InpaintJob, InterrogateJob, Job, UpscaleJob
+
+INPAINT_FORM_FIELDS = ("prompt", "mask_shape", "strength", "steps")
+
+Menu = Callable[[discord.Interaction[Any], discord.Message], Coroutine[Any, Any, None]]
+
+
+@dataclass(frozen=True)
+class ImageTarget:
+    """The picture of a message, and the job it came from if it is one of Easel's own."""
+
+    image: ImageSource
+    notes: tuple[str, ...]
+    parent: str | None
+
+    @classmethod
+    def from_message(
+        cls, interaction: discord.Interaction[Any], message: discord.Message
+    ) -> ImageTarget:
+        """Find the picture that is meant.
+
+        Raises:
+            NoImageInMessage: the message shows none.
+        """
+        client = client_of(interaction)
+        sources = images_in_message(message, client.http.get_from_cdn, client.image_hosts)
+        image, notes = first_image(sources)
+        is_own_message = client.user is not None and message.author.id == client.user.id
+        return cls(image, notes, job_id_of_message(message) if is_own_message else None)
+
+    async def submit_image_job(
+        self, interaction: discord.Interaction[Any], job: Job, **extra_sources: ImageSource
+    ) -> None:
+        """Queue a job on it."""
+        await client_of(interaction).desk.submit_job(
+            InteractionRequest(interaction),
+            job,
+            {"image": self.image, **extra_sources},
+            parent=self.parent,
+            notes=self.notes,
+        )
+
+
+async def describe_image(interaction: discord.Interaction[Any], message: discord.Message) -> None:
+    """Describe the picture in words."""
+    await ImageTarget.from_message(interaction, message).submit_image_job(
+        interaction, InterrogateJob()
+    )
+
+
+async def upscale_image(interaction: discord.Interaction[Any], message: discord.Message) -> None:
+    """Enlarge the picture."""
+    upscaler = default_upscaler(client_of(interaction).service.worker_statuses)
+    await ImageTarget.from_message(interaction, message).submit_image_job(
+        interaction, UpscaleJob(upscaler=upscaler)
+    )
+
+
+async def open_edit_form(interaction: discord.Interaction[Any], message: discord.Message) -> None:
+    """Ask how to repaint the picture."""
+    target = ImageTarget.from_message(interaction, message)
+
+    async def submit_edit(answer: discord.Interaction[Any], form_values: FormValues) -> None:
+        await target.submit_image_job(answer, Img2ImgJob(**form_values.values))
+
+    title = translate("Repaint this picture")
+    default_values = await client_of(interaction).gate.fill_guild_defaults(
+        interaction.guild_id, Img2ImgJob, {}
+    )
+    form = JobModal(title, Img2ImgJob, EDITABLE_OPTIONS, submit_edit, initial_values=default_values)
+    await interaction.response.send_modal(form)
+
+
+async def open_inpaint_form(
+    interaction: discord.Interaction[Any], message: discord.Message
+) -> None:
+    """Ask where and how to repaint a part of the picture."""
+    target = ImageTarget.from_message(interaction, message)
+
+    async def submit_inpaint(answer: discord.Interaction[Any], form_values: FormValues) -> None:
+        masks = {name: AttachmentSource(file) for name, file in form_values.files.items()}
+        await target.submit_image_job(answer, InpaintJob(**form_values.values), **masks)
+
+    title = translate("Repaint a part of it")
+    default_values = await client_of(interaction).gate.fill_guild_defaults(
+        interaction.guild_id, InpaintJob, {}
+    )
+    form = JobModal(
+        title,
+        InpaintJob,
+        INPAINT_FORM_FIELDS,
+        submit_inpaint,
+        initial_values=default_values,
+        file="mask",
+    )
+    await interaction.response.send_modal(form)
+
+
+async def show_parameters(interaction: discord.Interaction[Any], message: discord.Message) -> None:
+    """Show what the picture's file says about its making, to the member alone."""
+    target = ImageTarget.from_message(interaction, message)
+    reader = client_of(interaction).reader
+    await target.image.check_available(reader)
+    await interaction.response.defer(ephemeral=True, thinking=True)
+    data = await target.image.read_bytes(reader)
+    parameters_text = await reader.read_generation_text(data)
+    words = parameters_text or translate(
+        "That picture's file says nothing about how it was made: it is no generated picture, or "
+        "what it said was removed on its way. Apps → *Describe* tells what it shows."
+    )
+    generation_info = await reader.read_generation_info(data)
+    if parameters_text or generation_info is None:
+        await send_text(interaction, words, "parameters.txt", as_block=bool(parameters_text))
+    if generation_info is not None:
+        await offer_imported_job(interaction, generation_info)
+
+
+MENU_CALLBACKS: tuple[tuple[str, Menu], ...] = (
+    ("Describe", describe_image),
+    ("Upscale 2×", upscale_image),
+    ("Edit…", open_edit_form),
+    ("Inpaint…", open_inpaint_form),
+    ("Parameters", show_parameters),
+)
+"""Discord's menu names and what they do; discord.py takes at most 5."""
+
+
+def make_menus() -> list[app_commands.ContextMenu]:
+    """Make the entries for a command tree."""
+    return [app_commands.ContextMenu(name=name, callback=menu) for name, menu in MENU_CALLBACKS]

@@ -1,0 +1,176 @@
+"""A reply to a picture that mentions the bot, from its words to the queue."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import TYPE_CHECKING
+
+import discord
+
+from bot import guilds
+from bot.commands.mentions import intent_parser
+from bot.commands.mentions.intent_parser import ReplyIntent
+from bot.errors import (
+    ImageNotAccessible,
+    JobNotFound,
+    MessageDeleted,
+    NoImageInMessage,
+    NotJobOwner,
+)
+from bot.i18n import set_language, translate
+from bot.i18n.message import gettext_noop
+from bot.messages.error_replies import user_message
+from bot.requests.image_sources import ImageSource
+from bot.requests.message_request import MessageRequest
+from bot.requests.shown_images import first_image, images_in_message, job_id_of_message
+from bot.views.results import default_upscaler, with_new_seed
+from inference.api.jobs import JOB_TYPES, Job, UpscaleJob
+from storage.errors import UnknownJob
+
+if TYPE_CHECKING:
+    from bot.client import EaselBot
+
+log = logging.getLogger(__name__)
+
+HELP_MESSAGE = gettext_noop(
+    "Reply to a picture, mention me and say what to do:\n"
+    "`make it a watercolour` · `upscale 2x` · `describe` · `tags` · `outpaint left 128` · "
+    "`zoom out` · `inpaint left 30%: a window` · `inpaint a red hat` with a mask attached · "
+    "`loop 4 a city of glass` · `again`\n"
+    "Settings go anywhere: `strength 0.5`, `steps 30`, `guidance 7`, `seed 5`. "
+    "`/help` tells the rest."
+)
+NO_IMAGE_MESSAGE = gettext_noop(
+    "There is no picture to work on. Reply to a message with a picture, or attach one to yours."
+)
+
+
+class MentionHandler:
+    """Hears what is said to the bot; everything else it neither sees nor keeps."""
+
+    def __init__(self, bot: EaselBot) -> None:
+        self._bot = bot
+
+    async def handle_message(self, message: discord.Message) -> None:
+        """Do what a message asks for, or leave it alone. Never raises."""
+        intent = self._parse_message(message)
+        if intent is None:
+            return
+        request = MessageRequest(message)
+        try:
+            set_language(await self._bot.gate.reply_language(request))
+            await self._execute_intent(request, message, intent)
+        except discord.HTTPException as error:
+            log.warning("A reply could not be answered: %s", error, extra={"action": "answer_lost"})
+        except Exception as error:
+            await request.show_refusal(user_message(error))
+
+    def _parse_message(self, message: discord.Message) -> ReplyIntent | None:
+        """Read what is asked of the bot; None for what is not meant for it.
+
+        A reply to the bot's own message mentions it without a word of it: such words are taken
+        for a wish only where they name one, since people also talk about pictures. A direct
+        message is meant for the bot in any case.
+        """
+        me = self._bot.user
+        direct = message.guild is None
+        if me is None or message.author.bot or not (direct or me in message.mentions):
+            return None
+        words = re.sub(rf"<@!?{me.id}>", " ", message.content)
+        is_addressed = direct or words != message.content
+        intent = intent_parser.parse_intent(words)
+        if self._brings_mask_file(message):
+            intent = intent_parser.intent_with_file(intent, words)
+        if is_addressed or (intent.is_explicit and intent.kind != intent_parser.HELP_KIND):
+            return intent
+        return None
+
+    def _brings_mask_file(self, message: discord.Message) -> bool:
+        """Whether it brings a file to a picture that it replies to."""
+        target = message.reference.resolved if message.reference is not None else None
+        if not isinstance(target, discord.Message):
+            return False
+        return bool(self._images_in(message) and self._images_in(target))
+
+    async def _execute_intent(
+        self, request: MessageRequest, message: discord.Message, intent: ReplyIntent
+    ) -> None:
+        target = _find_target(message)
+        if intent.kind == intent_parser.HELP_KIND:
+            await message.reply(translate(HELP_MESSAGE), mention_author=False)
+        elif intent.kind == intent_parser.AGAIN_KIND:
+            await self._rerun_job(request, target)
+        else:
+            job = await self._build_job(intent, request.guild)
+            sources, notes = self._choose_sources(message, target, intent.kind)
+            desk = self._bot.desk
+            await desk.submit_job(
+                request, job, sources, parent=self._parent_job(target), notes=notes
+            )
+
+    async def _build_job(self, intent: ReplyIntent, guild: str | None) -> Job:
+        values = await self._bot.gate.fill_guild_defaults(
+            guild, JOB_TYPES[intent.kind], intent.values
+        )
+        if intent.kind == UpscaleJob.kind:
+            values["upscaler"] = default_upscaler(self._bot.service.worker_statuses)
+        return JOB_TYPES[intent.kind](**values)
+
+    def _choose_sources(
+        self, message: discord.Message, target: discord.Message | None, kind: str
+    ) -> tuple[dict[str, ImageSource], tuple[str, ...]]:
+        """Choose the picture to work on and the mask: the reply's own file is the mask, if any."""
+        attached_images = self._images_in(message)
+        target_images = self._images_in(target) if target is not None else []
+        if not target_images and not attached_images:
+            if target is not None and self._is_hidden(target):
+                raise ImageNotAccessible
+            raise NoImageInMessage(NO_IMAGE_MESSAGE)
+        image, notes = first_image(target_images or attached_images[:1])
+        masks = attached_images if target_images else attached_images[1:]
+        if "mask" in JOB_TYPES[kind].optional_images and masks:
+            return {"image": image, "mask": masks[0]}, notes
+        return {"image": image}, notes
+
+    def _images_in(self, message: discord.Message) -> list[ImageSource]:
+        return images_in_message(message, self._bot.http.get_from_cdn, self._bot.image_hosts)
+
+    def _is_hidden(self, message: discord.Message) -> bool:
+        """Whether Discord keeps a message's content from bots without the privileged intent."""
+        visible_content = (
+            message.content or message.attachments or message.embeds or message.components
+        )
+        return not visible_content and message.author != self._bot.user
+
+    def _parent_job(self, target: discord.Message | None) -> str | None:
+        is_own = target is not None and target.author == self._bot.user
+        return job_id_of_message(target) if is_own and target is not None else None
+
+    async def _rerun_job(self, request: MessageRequest, target: discord.Message | None) -> None:
+        parent = self._parent_job(target)
+        if parent is None:
+            raise JobNotFound("“again” repeats a result of mine: reply to one.")
+        try:
+            record = await self._bot.jobs.get_job(parent)
+        except UnknownJob as error:
+            raise JobNotFound from error
+        if not guilds.may_use(request.owner, record.owner):
+            raise NotJobOwner(
+                record.owner, "Say what to do instead, as in “make it a watercolour”."
+            )
+        await self._bot.desk.submit_rerun(request, with_new_seed(record), record)
+
+
+def _find_target(message: discord.Message) -> discord.Message | None:
+    """Return the message that is replied to.
+
+    Raises:
+        MessageDeleted: it was deleted.
+    """
+    if message.reference is None:
+        return None
+    referenced_message = message.reference.resolved
+    if isinstance(referenced_message, discord.DeletedReferencedMessage):
+        raise MessageDeleted
+    return referenced_message

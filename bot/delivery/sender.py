@@ -1,0 +1,214 @@
+"""The ways to a member: the interaction's own answer while its token works, then a channel."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from typing import Any
+
+import discord
+
+from bot import messages
+from bot.delivery.outgoing import ResultMessage
+from bot.errors import NoDeliveryRoute
+from bot.i18n.message import gettext_noop
+from bot.requests.reply_target import DEFAULT_FILE_LIMIT_BYTES, ReplyTarget
+from bot.support.discord_errors import TRANSPORT_ERRORS
+
+log = logging.getLogger(__name__)
+
+#: Messages of a channel looked through for a result posted before a crash.
+MAX_SEARCHED_MESSAGES = 100
+
+INVALID_TOKEN = 50027
+UNKNOWN_CHANNEL, UNKNOWN_GUILD, UNKNOWN_MESSAGE, UNKNOWN_USER = 10003, 10004, 10008, 10013
+UNKNOWN_WEBHOOK, UNKNOWN_INTERACTION = 10015, 10062
+MISSING_ACCESS, MISSING_PERMISSIONS, DMS_CLOSED = 50001, 50013, 50007
+
+WHY_UNREACHABLE = {
+    UNKNOWN_CHANNEL: gettext_noop("the channel is gone"),
+    UNKNOWN_GUILD: gettext_noop("the server is gone"),
+    MISSING_ACCESS: gettext_noop("Easel cannot see the channel"),
+    MISSING_PERMISSIONS: gettext_noop("Easel may not write or attach files in the channel"),
+    DMS_CLOSED: gettext_noop("your direct messages are closed"),
+}
+PRIVATE_REPLY_ENDED = gettext_noop(
+    "it was for you alone, and Discord ends such answers after a quarter of an hour"
+)
+NOT_DISCORD = gettext_noop("it was not asked in Discord")
+
+
+class ReplyUneditable(Exception):
+    """The interaction's answer cannot be edited: token over, message deleted, bot shut out."""
+
+
+class MessageSender:
+    """Sends messages about jobs to where they were asked."""
+
+    def __init__(self, client: discord.Client) -> None:
+        self._client = client
+
+    async def edit_status(
+        self,
+        reply_to: ReplyTarget,
+        content: str,
+        view: discord.ui.View | None,
+        files: list[discord.File] | None = None,
+    ) -> None:
+        """Change the words and buttons of a job's card, with the bot's own token if need be.
+
+        `files` replace what is attached to it; None leaves that as it is.
+        """
+        change: dict[str, Any] = {"content": content, "view": view}
+        if files is not None:
+            change["attachments"] = files
+        if reply_to.is_token_valid(discord.utils.utcnow()):
+            await self._reply_webhook(reply_to).edit_message(reply_to.message_id, **change)
+        else:
+            await (
+                self._source_channel(reply_to)
+                .get_partial_message(reply_to.message_id)
+                .edit(**change)
+            )
+
+    async def edit_original(self, reply_to: ReplyTarget, message: ResultMessage) -> int:
+        """Turn the card into the result; doing it twice leaves the same message.
+
+        Raises:
+            ReplyUneditable: the card cannot be edited this way any more.
+        """
+        try:
+            return await self._try_edit_original(reply_to, message)
+        except (discord.NotFound, discord.Forbidden) as error:
+            raise ReplyUneditable from error
+        except discord.HTTPException as error:
+            if error.status == 401:
+                raise ReplyUneditable from error
+            raise
+
+    async def _try_edit_original(self, reply_to: ReplyTarget, outgoing: ResultMessage) -> int:
+        if reply_to.own:
+            card = self._target_channel(reply_to).get_partial_message(reply_to.message_id)
+            edited_message = await card.edit(
+                content=outgoing.content,
+                attachments=outgoing.discord_files(),
+                view=outgoing.button_view(),
+            )
+            return edited_message.id
+        if not reply_to.is_token_valid(discord.utils.utcnow()):
+            raise ReplyUneditable
+        message = await self._reply_webhook(reply_to).edit_message(
+            reply_to.message_id,
+            content=outgoing.content,
+            attachments=outgoing.discord_files(),
+            view=outgoing.button_view(),
+        )
+        return message.id
+
+    async def post_result(self, reply_to: ReplyTarget, outgoing: ResultMessage) -> int:
+        """Post the result into the channel, or the direct messages that stand in its stead.
+
+        The nonce is the job's id: Discord answers a repetition within minutes with the message
+        it already has.
+
+        Raises:
+            Unreachable: the channel is closed to the bot; the words say why.
+        """
+        record = outgoing.record
+        channel = self._target_channel(reply_to)
+        try:
+            message = await channel.send(
+                outgoing.content,
+                files=outgoing.discord_files(),
+                view=outgoing.button_view(),
+                nonce=record.id,
+                # Long after the command: the one message of Easel that may ring.
+                allowed_mentions=discord.AllowedMentions(users=[discord.Object(int(record.owner))]),
+            )
+        except (discord.NotFound, discord.Forbidden) as error:
+            raise NoDeliveryRoute(WHY_UNREACHABLE.get(error.code, str(error.text))) from error
+        await self.link_to_result(reply_to, message.jump_url)
+        return message.id
+
+    def file_limit(self, reply_to: ReplyTarget) -> int:
+        """Say how many bytes of one file the channel takes from the bot, by its server's tier."""
+        guild = None if reply_to.direct else self._client.get_guild(reply_to.guild_id or 0)
+        return DEFAULT_FILE_LIMIT_BYTES if guild is None else guild.filesize_limit
+
+    async def delete_message(self, reply_to: ReplyTarget, message_id: int) -> None:
+        """Delete a message of the bot's own by its own right.
+
+        Raises:
+            HTTPException: it is gone, or the bot is shut out.
+        """
+        await self._target_channel(reply_to).get_partial_message(message_id).delete()
+
+    async def find_delivered(self, reply_to: ReplyTarget, job_id: str) -> int | None:
+        """Look for a result that arrived though its arrival was never noted.
+
+        It may be the card, when the answer to its last edit was lost, or a message posted later.
+        """
+        channel = self._target_channel(reply_to)
+        try:
+            with contextlib.suppress(discord.NotFound):
+                status_message = await channel.get_partial_message(reply_to.message_id).fetch()
+                if _shows_end(status_message, job_id):
+                    return status_message.id
+            async for message in channel.history(limit=MAX_SEARCHED_MESSAGES):
+                if _shows_end(message, job_id):
+                    return message.id
+        except (discord.NotFound, discord.Forbidden):
+            log.info("The channel of job %s cannot be searched.", job_id)
+        return None
+
+    async def open_dm(self, owner: str) -> int | None:
+        """Open direct messages with a member and return their channel; None if that is refused."""
+        try:
+            return (await self._client.create_dm(discord.Object(int(owner)))).id
+        except TRANSPORT_ERRORS as error:
+            log.info("No direct messages with a member can be opened: %s", error)
+            return None
+
+    async def can_search(self, reply_to: ReplyTarget) -> bool:
+        """Whether a result that arrived unnoted would be found, or is gone with its channel."""
+        if reply_to.private:
+            return False
+        try:
+            async for _ in self._target_channel(reply_to).history(limit=1):
+                pass
+        except TRANSPORT_ERRORS as error:
+            return getattr(error, "code", None) == UNKNOWN_CHANNEL
+        return True
+
+    async def link_to_result(self, reply_to: ReplyTarget, link: str) -> None:
+        """Let the old card say where the result is, if it is still there."""
+        try:
+            await self.edit_status(reply_to, messages.shown_below_note(link), None, files=[])
+        except TRANSPORT_ERRORS as error:
+            log.info("An old card stays as it is: %s", error)
+
+    def _reply_webhook(self, reply_to: ReplyTarget) -> discord.Webhook:
+        return discord.Webhook.partial(reply_to.application_id, reply_to.token, client=self._client)
+
+    def _target_channel(self, reply_to: ReplyTarget) -> discord.PartialMessageable:
+        """Return the channel that the result goes to."""
+        if reply_to.direct is not None:
+            return self._client.get_partial_messageable(reply_to.direct)
+        return self._source_channel(reply_to)
+
+    def _source_channel(self, reply_to: ReplyTarget) -> discord.PartialMessageable:
+        return self._client.get_partial_messageable(reply_to.channel_id, guild_id=reply_to.guild_id)
+
+
+def _shows_end(message: discord.Message, job_id: str) -> bool:
+    """Whether a message carries a button of the ended job; one that waits can be cancelled only."""
+    marks = [
+        str(getattr(item, "custom_id", ""))
+        for row in message.components
+        for item in _row_items(row)
+    ]
+    return any(m.endswith(f":{job_id}") and not m.startswith("easel:cancel:") for m in marks)
+
+
+def _row_items(row: Any) -> list[Any]:
+    return list(getattr(row, "children", ()))

@@ -1,0 +1,91 @@
+"""What the dispatcher asks of others and answers them: small frozen values and protocols."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from bot.dispatcher.estimation import TimeRange
+from inference.api.messages import JobProgress
+from storage.records import JobRecord, QueuePlace
+
+T = TypeVar("T")
+
+
+class WaitHook(Protocol):
+    """The seam around every wait that may last for ever."""
+
+    def __call__(self, awaitable: Awaitable[T], *, reason: str) -> Coroutine[Any, Any, T]:
+        """Await something that only the outside world can bring about."""
+        ...
+
+
+async def plain_wait(awaitable: Awaitable[T], *, reason: str) -> T:
+    """Just wait; `reason` is for stand-ins that must tell waits apart."""
+    return await awaitable
+
+
+#: Tells the host, at once and without raising, what a person should look at.
+HostAlert = Callable[[str], None]
+
+
+#: Learns from a job that came to its end.
+LearnFromJob = Callable[[JobRecord], Awaitable[None]]
+
+
+async def ignore_job(record: JobRecord) -> None:
+    """Learn nothing."""
+
+
+class JobListener(Protocol):
+    """Who tells the members; both methods return at once and never raise."""
+
+    def on_progress(self, record: JobRecord, progress: JobProgress) -> None:
+        """Note that a running job came a step further."""
+        ...
+
+    def on_job_ended(self, record: JobRecord) -> None:
+        """Note that a job is done, failed or cancelled; the record says so already."""
+        ...
+
+
+class NullListener:
+    """The announcer of those who look for themselves."""
+
+    def on_progress(self, record: JobRecord, progress: JobProgress) -> None:
+        """Say nothing."""
+
+    def on_job_ended(self, record: JobRecord) -> None:
+        """Say nothing."""
+
+
+class ClaimGuard(Protocol):
+    """Who looks at a job once more when its turn has come; it never raises."""
+
+    async def denial_reason(self, record: JobRecord) -> str | None:
+        """Say why a job may no longer run, in words for its owner, or None."""
+        ...
+
+
+class AllowAllJobs:
+    """The admission of those who have no rules."""
+
+    async def denial_reason(self, record: JobRecord) -> str | None:
+        """Let it run."""
+        return None
+
+
+@dataclass(frozen=True)
+class SubmitResult:
+    """What the member is told at once."""
+
+    record: JobRecord
+    place: QueuePlace
+    #: False when the same interaction had queued it before.
+    created: bool
+    workers_ready: int
+    #: When it is ready, as far as that can be foretold.
+    ready: TimeRange | None = None
+    #: GPU-seconds that it will take; None before anything was measured.
+    price: float | None = None

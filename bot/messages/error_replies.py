@@ -1,0 +1,201 @@
+"""The one place where errors become words for a member, and the command tree that uses it.
+
+A refusal is always for the member alone. A command answers at once with a public card that says
+it is reading; when it must refuse after that, it says why in a message of its own that only the
+member sees, and takes the card away. (A deferred answer would not do: the first message after it
+*becomes* the answer, as public as the deferral.)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import secrets
+from collections.abc import AsyncIterator
+from typing import Any
+
+import discord
+from discord import app_commands
+
+from bot import messages
+from bot.errors import BadSettingsFile, ImageRejected, UserError
+from bot.i18n import (
+    SOURCE_LANGUAGE,
+    choice_name,
+    current_language,
+    set_language,
+    translate,
+    translate_external,
+    translate_plural,
+    translate_value,
+)
+from bot.i18n.discord_translator import language_of
+from bot.i18n.message import OptionName, TranslatableMessage, gettext_noop
+from bot.support.discord_errors import TRANSPORT_ERRORS
+from bot.support.logging import bind_request
+from inference.api.errors import ImageMissing, JobError, OutOfRange, UnknownChoice
+from storage.errors import BlobMissing, DiskFull, QueueFull, UnknownJob
+
+log = logging.getLogger(__name__)
+
+ALREADY_ANSWERED = 40060  # Discord's code
+USER_FACING_ERRORS = (UserError, JobError, QueueFull, UnknownJob, BlobMissing, DiskFull)
+"""Errors whose message was written for members."""
+
+QUEUE_FULL_TEXTS = {
+    "owner": gettext_noop("You already have {jobs}, and the limit is {limit}. {wait}"),
+    "guild": gettext_noop("This server already has {jobs}, and the limit is {limit}. {wait}"),
+    "total": gettext_noop("The queue already holds {jobs}, and the limit is {limit}. {wait}"),
+}
+"""By whose limit it is full."""
+
+
+class EaselTree(app_commands.CommandTree[Any]):
+    """The command tree whose errors are answered."""
+
+    async def interaction_check(self, interaction: discord.Interaction[Any], /) -> bool:
+        """Let everybody in, answered in their language: each interaction is a task of its own."""
+        start_interaction(interaction)
+        return True
+
+    async def on_error(
+        self, interaction: discord.Interaction[Any], error: app_commands.AppCommandError
+    ) -> None:
+        """Answer a command that failed."""
+        await answer_error(interaction, error)
+
+
+def start_interaction(interaction: discord.Interaction[Any]) -> None:
+    """Let the log know by what this task was started, and speak as the member's Discord does."""
+    bind_request(str(interaction.id))
+    set_language(language_of(interaction.locale))
+
+
+@contextlib.asynccontextmanager
+async def handle_errors(interaction: discord.Interaction[Any]) -> AsyncIterator[None]:
+    """Begin with what a member pressed or picked, and answer what goes wrong."""
+    start_interaction(interaction)
+    try:
+        yield
+    except Exception as error:
+        await answer_error(interaction, error)
+
+
+class LocalisedModal(discord.ui.Modal):
+    """A form that is answered in its member's language, whatever goes wrong."""
+
+    async def interaction_check(self, interaction: discord.Interaction[Any], /) -> bool:
+        """Let everybody send it."""
+        start_interaction(interaction)
+        return True
+
+    async def on_error(  # type: ignore[override]  # as discord.py's own Modal narrows it
+        self, interaction: discord.Interaction[Any], error: Exception, /
+    ) -> None:
+        """Say what is wrong with what was written."""
+        await answer_error(interaction, error)
+
+
+async def answer_error(interaction: discord.Interaction[Any], error: Exception) -> None:
+    """Tell the member why it does not go on, and leave no half answer behind. Never raises."""
+    message = user_message(error)
+    try:
+        if not interaction.response.is_done() and await _send_first_response(interaction, message):
+            return
+        await interaction.followup.send(message, ephemeral=True)
+        kind = interaction.response.type
+        if kind in (None, discord.InteractionResponseType.channel_message):
+            await interaction.delete_original_response()
+    except TRANSPORT_ERRORS as failure:
+        log.warning("A refusal could not be shown: %s", failure, extra={"action": "answer_lost"})
+
+
+async def _send_first_response(interaction: discord.Interaction[Any], words: str) -> bool:
+    """Answer for the first time; False where there is an answer whose arrival was never told."""
+    try:
+        await interaction.response.send_message(words, ephemeral=True)
+    except discord.HTTPException as error:
+        if error.code != ALREADY_ANSWERED:
+            raise
+        return False
+    return True
+
+
+def user_message(error: BaseException) -> str:
+    """Put an error into words; one that is nobody's fault but ours is logged with a number."""
+    cause = unwrap_error(error)
+    if isinstance(cause, USER_FACING_ERRORS):
+        return _translated_message(cause)
+    if isinstance(cause, app_commands.CommandSignatureMismatch | app_commands.CommandNotFound):
+        return translate("This command has just changed. Wait a minute and ask again.")
+    if isinstance(cause, app_commands.TransformerError):
+        return translate(
+            "{value} is not possible there. Pick one of the offered values.",
+            value=repr(cause.value),
+        )
+    if isinstance(cause, app_commands.CheckFailure):
+        return str(cause) or translate("You may not use this command here.")
+    number = secrets.token_hex(4)
+    log.error(
+        "Incident %s", number, exc_info=cause, extra={"action": "incident", "incident": number}
+    )
+    return messages.internal_error_message(number)
+
+
+def _translated_message(error: BaseException) -> str:
+    """Say an error that was written for members, by its class and data where it has some."""
+    if current_language() == SOURCE_LANGUAGE:
+        return str(error)
+    match error:
+        case BadSettingsFile():
+            return "\n".join(error.message_lines(translate_value))
+        case ImageRejected(is_quoted=True):
+            return translate_external(str(error))
+        case UserError():
+            return str(translate_value(error.sentence))
+        case OutOfRange():
+            return translate(
+                "{option} is {value}, but must lie between {low} and {high}.",
+                option=OptionName(error.field),
+                value=f"{error.value:g}",
+                low=f"{error.low:g}",
+                high=f"{error.high:g}",
+            )
+        case UnknownChoice():
+            return _unknown_choice_message(error)
+        case ImageMissing():
+            return translate(
+                "{kind} needs the picture “{option}”: attach one.",
+                kind=messages.kind_title(error.kind),
+                option=OptionName(error.field),
+            )
+        case QueueFull():
+            jobs = translate_plural(error.queued, "1 waiting job", "{count} waiting jobs")
+            wait = TranslatableMessage("Wait until one has started, or cancel one.")
+            if error.wait:
+                wait = TranslatableMessage(
+                    "Wait until one has started, in {wait}, or cancel one.", wait=error.wait
+                )
+            return translate(QUEUE_FULL_TEXTS[error.scope], jobs=jobs, limit=error.limit, wait=wait)
+        case _:
+            return translate_external(str(error))
+
+
+def _unknown_choice_message(error: UnknownChoice) -> str:
+    hint = gettext_noop("Did you mean {names}?") if error.close else gettext_noop("Use {names}.")
+    names = ", ".join(map(choice_name, error.close or error.choices))
+    return translate(
+        "There is no {option} “{value}”. {hint}",
+        option=OptionName(error.field),
+        value=error.value,
+        hint=TranslatableMessage(hint, names=names),
+    )
+
+
+def unwrap_error(error: BaseException) -> BaseException:
+    """Unwrap what discord.py wraps around an error."""
+    with contextlib.suppress(AttributeError):
+        inner = error.original  # type: ignore[attr-defined]
+        if isinstance(inner, BaseException):
+            return inner
+    return error

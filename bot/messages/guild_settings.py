@@ -1,0 +1,167 @@
+"""A server's settings and who changed them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from bot.guilds import GpuUsage, GuildSettings, remaining_quota
+from bot.guilds.quota import QUOTA_WINDOW
+from bot.guilds.settings import AUTOMATIC_LANGUAGE
+from bot.i18n import choice_name, translate
+from bot.i18n.message import gettext_noop
+from bot.messages.escaping import MAX_MESSAGE_CHARACTERS, inline_code, join_limited
+from storage.guilds import SettingsChange
+
+LANGUAGE_NAMES = {"en": "English", "de": "Deutsch", "ja": "日本語", "zh-CN": "简体中文"}
+"""Languages by their own names, the same in every language."""
+HOST_LIMIT_LABEL = gettext_noop("as the host allows")
+CEILING_LABELS = {
+    "max_steps": gettext_noop("Steps"),
+    "max_megapixels": gettext_noop("Megapixels"),
+    "max_batch": gettext_noop("Batch"),
+    "max_loops": gettext_noop("Loops"),
+    "max_jobs": gettext_noop("Jobs of a member"),
+    "max_server_jobs": gettext_noop("Jobs of the server"),
+    "quota": gettext_noop("GPU-seconds of a member in 24 hours"),
+    "keep_days": gettext_noop("Days that results are kept"),
+}
+DEFAULT_LABELS = {
+    "default_steps": gettext_noop("Steps unless asked for others"),
+    "default_batch": gettext_noop("Batch unless asked for another"),
+    "default_loops": gettext_noop("Loops unless asked for others"),
+}
+LIST_LABELS = {
+    "models": gettext_noop("Models"),
+    "loras": gettext_noop("LoRAs"),
+    "banned_words": gettext_noop("Forbidden words"),
+    "banned_patterns": gettext_noop("Forbidden patterns"),
+}
+MAX_LIST_CHARACTERS = 300  # characters of one list
+
+
+def settings_overview(rules: GuildSettings, changes: Iterable[SettingsChange]) -> str:
+    """Show what a server has set, and who changed it last."""
+    return join_limited(
+        MAX_MESSAGE_CHARACTERS,
+        [
+            translate("**Easel on this server**"),
+            *_setting_lines(rules),
+            *map(_change_line, changes),
+        ],
+    )
+
+
+def _setting_lines(rules: GuildSettings) -> Iterator[str]:
+    yield translate(
+        "Channels: {channels}", channels=_mention_list("<#{}>", rules.channels) or translate("all")
+    )
+    yield translate(
+        "Roles: {roles}", roles=_mention_list("<@&{}>", rules.roles) or translate("everyone")
+    )
+    if rules.visibility == "private":
+        yield translate("Results: for their member alone")
+    if rules.language != AUTOMATIC_LANGUAGE:
+        yield translate("Language: {language}", language=LANGUAGE_NAMES[rules.language])
+    for name, label in CEILING_LABELS.items():
+        value = getattr(rules, name)
+        limit_text = (
+            translate(HOST_LIMIT_LABEL)
+            if value is None
+            else translate("at most {value}", value=f"{value:g}")
+        )
+        yield _label_line(label, limit_text)
+    for name, label in DEFAULT_LABELS.items():
+        if (value := getattr(rules, name)) is not None:
+            yield _label_line(label, str(value))
+    if rules.role_quotas:
+        shares = [f"<@&{id}> {seconds:g}" for id, seconds in rules.role_quotas.items()]
+        yield translate("GPU-seconds by role: {shares}", shares=" · ".join(shares))
+    if rules.role_shares:
+        shares = [f"<@&{id}> × {times:g}" for id, times in rules.role_shares.items()]
+        yield translate("Share of the GPU by role: {shares}", shares=" · ".join(shares))
+    yield from _image_lines(rules)
+    for name, label in LIST_LABELS.items():
+        if entries := getattr(rules, name):
+            yield _label_line(
+                label, _cut_list(" ".join(inline_code(entry, 100) for entry in entries))
+            )
+
+
+def _label_line(label: str, value: str) -> str:
+    return translate("{label}: {value}", label=translate(label), value=value)
+
+
+def _image_lines(rules: GuildSettings) -> Iterator[str]:
+    if (rules.nsfw_ordinary, rules.nsfw_restricted) != ("unchecked", "unchecked"):
+        yield translate(
+            "Pictures not for everybody (from {threshold}): {ordinary}; "
+            "{restricted} in age-restricted channels",
+            threshold=f"{rules.nsfw_threshold:g}",
+            ordinary=choice_name(rules.nsfw_ordinary),
+            restricted=choice_name(rules.nsfw_restricted),
+        )
+    if rules.log_channel is not None:
+        yield translate("Log channel: <#{channel}>", channel=rules.log_channel)
+
+
+def _change_line(change: SettingsChange) -> str:
+    moment = f"<t:{int(change.at.timestamp())}:R>"
+    old_value, new_value = (
+        inline_code(_format_value(value), 80) for value in (change.before, change.after)
+    )
+    return f"-# {moment} <@{change.actor}> {change.subject}: {old_value} → {new_value}"
+
+
+def settings_changes(
+    old_settings: Mapping[str, Any], changed_settings: Mapping[str, Any], *, only_check: bool
+) -> str:
+    """Say what a file changed, or would change."""
+    if not changed_settings:
+        return translate("The file says what is set already. Nothing was changed.")
+    head = (
+        translate("This would change; nothing was changed:")
+        if only_check
+        else translate("Changed:")
+    )
+    lines = [
+        f"{name}: {inline_code(_format_value(old_settings.get(name)), 80)} → "
+        f"{inline_code(_format_value(new_value), 80)}"
+        for name, new_value in changed_settings.items()
+    ]
+    return join_limited(MAX_MESSAGE_CHARACTERS, [f"**{head}**", *lines])
+
+
+def quota_message(seconds: float | None, uses: Sequence[GpuUsage]) -> str:
+    """Say how much of a member's GPU time is left, and when the first of the rest comes back."""
+    if seconds is None:
+        return ""
+    amounts = {"left": f"{remaining_quota(seconds, uses):.0f}", "of": f"{seconds:.0f}"}
+    if not uses:
+        return translate("{left} of {of} GPU-seconds are left.", **amounts)
+    return translate(
+        "{left} of {of} GPU-seconds are left; the next come back <t:{back}:R>.",
+        back=int((uses[0].at + QUOTA_WINDOW).timestamp()),
+        **amounts,
+    )
+
+
+def _mention_list(form: str, ids: Iterable[str]) -> str:
+    return " ".join(form.format(id) for id in sorted(ids))
+
+
+def _cut_list(text: str) -> str:
+    """Leave off what does not fit, between two entries."""
+    return (
+        text
+        if len(text) <= MAX_LIST_CHARACTERS
+        else text[:MAX_LIST_CHARACTERS].rpartition(" ")[0] + " …"
+    )
+
+
+def _format_value(value: Any) -> str:
+    if value is None:
+        return translate("not set")
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {entry}" for key, entry in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

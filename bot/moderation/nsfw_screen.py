@@ -1,0 +1,174 @@
+"""What may be shown of a result, and gone on from: decided once a result, and then kept."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import discord
+
+from bot.errors import NotAllowed
+from bot.filters.minors import sexualises_minors
+from bot.guilds import GuildSettings, RequestContext
+from bot.guilds.policy import GuildPolicy
+from bot.i18n.message import gettext_noop
+from bot.moderation.log_channel import LogChannel
+from bot.moderation.nsfw_process import DetectorUnavailable, NsfwDetector
+from bot.requests.reply_target import ReplyTarget
+from bot.requests.requester import is_age_restricted
+from storage.blobs import BlobStore
+from storage.errors import BlobMissing
+from storage.moderation import ModerationStore, ScreeningRecord, Verdict
+from storage.records import JobRecord, JobState
+
+log = logging.getLogger(__name__)
+
+NEGATIVE_PROMPT_MARK = "\nNegative prompt:"
+"""Where the words for what should not be there begin in a `parameters` text."""
+
+CLEAN_SCREENING = ScreeningRecord(verdict=Verdict.CLEAN)
+UNCHECKED_ACTION, SPOILER_ACTION, HOLD_ACTION = "unchecked", "spoiler", "hold"
+MINORS_REASON = gettext_noop(
+    "its words, as they were in the end, can be read as a sexual picture of minors"
+)
+NSFW_REASON = gettext_noop("the picture check takes it for something that is not for everybody")
+UNAVAILABLE_REASON = gettext_noop(
+    "this server has pictures checked, and the check does not work at the moment. The result is "
+    "kept: /history shows it when the check works again"
+)
+
+
+class NsfwScreen:
+    """Looks at pictures that go in and come out."""
+
+    def __init__(
+        self,
+        client: discord.Client,
+        gate: GuildPolicy,
+        blobs: BlobStore,
+        detector: NsfwDetector,
+        store: ModerationStore | None,
+        log_channel: LogChannel,
+    ) -> None:
+        self._client = client
+        self._gate = gate
+        self._blobs = blobs
+        self._detector = detector
+        self._store = store
+        self._log = log_channel
+
+    async def check_input(
+        self, guild: str | None, asker: RequestContext, images: Iterable[bytes]
+    ) -> None:
+        """Refuse pictures that may not be worked on where they are asked for.
+
+        Raises:
+            NotAllowed: one is not for everybody, or cannot be checked where it must be.
+        """
+        rules = await self._gate.guild_settings(guild)
+        action = nsfw_action(rules, age_restricted=asker.age_restricted)
+        if action == UNCHECKED_ACTION:
+            return
+        for data in images:
+            try:
+                score = await self._detector.score_image(data)
+            except DetectorUnavailable as error:
+                log.warning("A picture was not checked: %s", error)
+                if asker.age_restricted:
+                    continue
+                raise NotAllowed(
+                    "This server has pictures checked, and the check does not work at the moment. "
+                    "Ask again later, or in an age-restricted channel."
+                ) from error
+            if action == "block" and score >= rules.nsfw_threshold:
+                raise NotAllowed(
+                    "That picture is not worked on here: the check takes it for something that is "
+                    "not for everybody. It errs at times; a moderator can tell you where to ask."
+                )
+
+    async def report_refusal(self, guild: str | None, owner: str) -> None:
+        """Tell moderators that somebody asked for what no server can allow."""
+        await self._log.post_refusal(guild, owner)
+
+    async def may_preview(self, record: JobRecord) -> bool:
+        """Whether an unfinished picture may be shown: not where finished ones are checked."""
+        rules = await self._gate.guild_settings(record.guild)
+        return nsfw_action(rules, age_restricted=self._is_restricted(record)) == UNCHECKED_ACTION
+
+    async def screen(self, record: JobRecord) -> ScreeningRecord:
+        """Decide what may be shown of a job's result, or remember what was decided."""
+        if record.state is not JobState.DONE or not _result_images(record):
+            return CLEAN_SCREENING
+        stored_screening = (
+            None if self._store is None else await self._store.get_screening(record.id)
+        )
+        if stored_screening is not None:
+            return stored_screening
+        screening, is_final = await self._screen_result(record)
+        if is_final and self._store is not None:
+            await self._store.save_screening(record.id, screening)
+            await self._notify_moderators(record, screening)
+        return screening
+
+    async def _screen_result(self, record: JobRecord) -> tuple[ScreeningRecord, bool]:
+        """Return what may be shown, and whether that should be remembered."""
+        if any(sexualises_minors(_image_prompt(image)) for image in _result_images(record)):
+            return ScreeningRecord(verdict=Verdict.BLOCKED, reason=MINORS_REASON), True
+        rules, is_restricted = (
+            await self._gate.guild_settings(record.guild),
+            self._is_restricted(record),
+        )
+        action = nsfw_action(rules, age_restricted=is_restricted)
+        if action == UNCHECKED_ACTION:
+            return CLEAN_SCREENING, False
+        try:
+            score = await self._highest_score(record)
+        except DetectorUnavailable as error:
+            log.warning("The result of %s was not checked: %s", record.id, error)
+            missing = ScreeningRecord(verdict=Verdict.BLOCKED, reason=UNAVAILABLE_REASON)
+            return (CLEAN_SCREENING if is_restricted else missing), False
+        if score < rules.nsfw_threshold:
+            return CLEAN_SCREENING, True
+        verdict = {SPOILER_ACTION: Verdict.SPOILER, HOLD_ACTION: Verdict.HELD}.get(
+            action, Verdict.BLOCKED
+        )
+        return ScreeningRecord(verdict=verdict, reason=NSFW_REASON), True
+
+    async def _highest_score(self, record: JobRecord) -> float:
+        scores = [0.0]
+        for image in _result_images(record):
+            try:
+                scores.append(await self._detector.score_image(await self._blobs.get(image["key"])))
+            except BlobMissing:
+                continue  # what is gone cannot be shown either
+        return max(scores)
+
+    def _is_restricted(self, record: JobRecord) -> bool:
+        """Whether the channel of a job is age-restricted now; one that is not known is not."""
+        reply_target = ReplyTarget.from_json(record.reply_to)
+        guild = None if reply_target is None else self._client.get_guild(reply_target.guild_id or 0)
+        channel = guild and reply_target and guild.get_channel_or_thread(reply_target.channel_id)
+        return is_age_restricted(channel)
+
+    async def _notify_moderators(self, record: JobRecord, screening: ScreeningRecord) -> None:
+        if screening.verdict is Verdict.HELD and self._store is not None and record.guild:
+            await self._store.open_case(record.guild, record.id, "held", reason=screening.reason)
+        if screening.verdict in (Verdict.HELD, Verdict.BLOCKED):
+            await self._log.post_withheld(record, screening)
+
+
+def nsfw_action(rules: GuildSettings, *, age_restricted: bool) -> str:
+    """Return what a server wants done with pictures that are not for everybody."""
+    return rules.nsfw_restricted if age_restricted else rules.nsfw_ordinary
+
+
+def _result_images(record: JobRecord) -> tuple[Mapping[str, Any], ...]:
+    return tuple((record.result or {}).get("pictures") or ())
+
+
+def _image_prompt(image: Mapping[str, Any]) -> str:
+    """Return the prompt that made a picture in the end: wildcards drawn, captions added."""
+    infotext = str(image.get("infotext") or "")
+    prompt, mark, _ = infotext.rpartition(NEGATIVE_PROMPT_MARK)
+    return prompt if mark else infotext.rpartition("\n")[0]

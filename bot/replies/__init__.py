@@ -1,5 +1,0 @@
-"""Replies to pictures: `grammar` reads the words, `listener` finds the pictures and asks."""
-
-from bot.replies.listener import MentionHandler
-
-__all__ = ["MentionHandler"]

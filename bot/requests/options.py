@@ -1,0 +1,138 @@
+"""Slash command options made from the job types' own declarations.
+
+A command lists which options of its job it shows; their types, bounds, choices, defaults and
+texts come from `inference.api.jobs`, so that a slash command, the command line and the check of a
+job can never disagree.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from typing import Any, Literal, Optional, TypeVar
+
+import discord
+from discord import app_commands
+
+from inference.api.jobs import (
+    BooleanSpec,
+    ChoiceSpec,
+    Job,
+    JobOption,
+    NumberSpec,
+    TextSpec,
+    list_job_options,
+)
+
+MAX_DESCRIPTION_LENGTH = 100  # characters of an option's or command's description
+IMAGE_TEXTS = {
+    "image": "The picture to work on: PNG, JPEG, WebP or GIF",
+    "mask": "White where the picture is to be repainted, black where it stays",
+}
+
+Callback = TypeVar("Callback", bound=Callable[..., Awaitable[Any]])
+Autocomplete = Callable[
+    [discord.Interaction[Any], str], Coroutine[Any, Any, list[app_commands.Choice[str]]]
+]
+
+
+def with_job_options(
+    job_type: type[Job],
+    names: Iterable[str],
+    completions: Mapping[str, Autocomplete] | None = None,
+    extra: Mapping[str, str] | None = None,
+    *,
+    images: bool = True,
+) -> Callable[[Callback], Callback]:
+    """Give a command's `**given` the pictures of `job_type` and the named options.
+
+    The callback receives only what the member filled in, under the job's own field names;
+    pictures come as `discord.Attachment`, unless no `pictures` are wanted. `extra` are words asked
+    for besides, with their texts.
+    """
+    options_by_name = {option.name: option for option in list_job_options(job_type)}
+    shown_options = [options_by_name[name] for name in names]
+
+    image_parameters = _image_parameters(job_type) if images else []
+
+    def decorate(callback: Callback) -> Callback:
+        own_parameters = [
+            parameter
+            for parameter in inspect.signature(callback).parameters.values()
+            if parameter.kind is not inspect.Parameter.VAR_KEYWORD
+        ]
+        option_parameters = [
+            *image_parameters,
+            *(_option_parameter(option) for option in shown_options),
+        ]
+        option_parameters += [_keyword_parameter(name, Optional[str], None) for name in extra or {}]  # noqa: UP045
+        callback.__signature__ = inspect.Signature([*own_parameters, *option_parameters])  # type: ignore[attr-defined]
+        texts = {option.name: describe_option(option) for option in shown_options}
+        texts |= {parameter.name: IMAGE_TEXTS[parameter.name] for parameter in image_parameters}
+        texts.update(extra or {})
+        app_commands.describe(**texts)(callback)
+        matching_completions = {name: f for name, f in (completions or {}).items() if name in texts}
+        return (
+            app_commands.autocomplete(**matching_completions)(callback)
+            if matching_completions
+            else callback
+        )
+
+    return decorate
+
+
+def describe_option(option: JobOption) -> str:
+    """Say what an option is and what it is when left out, within Discord's 100 characters."""
+    default = option.default
+    default_suffix = "" if default in (None, "", -1) else f" ({_format_value(default)})"
+    return option.spec.text[: MAX_DESCRIPTION_LENGTH - len(default_suffix)] + default_suffix
+
+
+def split_attachments(
+    arguments: Mapping[str, Any],
+) -> tuple[dict[str, discord.Attachment], dict[str, Any]]:
+    """Split what a member gave into pictures and plain values; leave out what was left empty."""
+    images = {name: v for name, v in arguments.items() if isinstance(v, discord.Attachment)}
+    values = {name: v for name, v in arguments.items() if v is not None and name not in images}
+    return images, values
+
+
+def _image_parameters(job_type: type[Job]) -> list[inspect.Parameter]:
+    required_parameters = [
+        _keyword_parameter(name, discord.Attachment) for name in job_type.required_images
+    ]
+    optional_parameters = [
+        _keyword_parameter(name, discord.Attachment | None, None)
+        for name in job_type.optional_images
+    ]
+    return [*required_parameters, *optional_parameters]
+
+
+def _option_parameter(option: JobOption) -> inspect.Parameter:
+    return _keyword_parameter(option.name, option_annotation(option), None)
+
+
+def _keyword_parameter(
+    name: str, kind: Any, default: Any = inspect.Parameter.empty
+) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=default)
+
+
+def option_annotation(option: JobOption) -> Any:
+    """Return the annotation that makes discord.py declare and check the option."""
+    match option.spec:
+        case NumberSpec(low=low, high=high):
+            plain: Any = app_commands.Range[option.type, option.type(low), option.type(high)]
+        case ChoiceSpec(choices=choices):
+            plain = Literal[choices]
+        case TextSpec(max_length=longest):
+            plain = app_commands.Range[str, 0, longest]
+        case BooleanSpec():
+            plain = bool
+    return Optional[plain]  # noqa: UP045 - made at run time, where `|` knows no transformers
+
+
+def _format_value(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)

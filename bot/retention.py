@@ -1,0 +1,154 @@
+"""Housekeeping: what is kept for a time only goes when that time is over."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bot.dispatcher import Dispatcher
+from bot.requests.reply_target import TOKEN_LIFE, ReplyTarget
+from storage.blobs import BlobStore
+from storage.clock import Clock, SystemClock
+from storage.guilds import GuildStore
+from storage.jobs import JobStore
+
+log = logging.getLogger(__name__)
+
+#: A picture that no job names may belong to one that is only now being queued.
+MIN_UNREFERENCED_AGE = timedelta(hours=1)
+#: Of each pause, so that several Easels on one machine do not work at once.
+PAUSE_JITTER_RATIO = 0.2
+FIRST_PAUSE = 60.0  # seconds: a start has better things to do
+#: The setting by which a server keeps its ended jobs for less time than the host does.
+KEEP_DAYS_SETTING = "keep_days"
+TOKENS_PER_PAGE = 500  # addresses rewritten before others have a turn
+
+
+@dataclass(frozen=True)
+class MaintenanceTask:
+    """Something done again and again."""
+
+    name: str
+    #: Between two times, in seconds.
+    interval_seconds: float
+    #: Does it, and says how many things went.
+    work: Callable[[], Awaitable[int]]
+
+
+class MaintenanceLoop:
+    """Runs chores for as long as it is open; a chore that fails is tried again next time."""
+
+    def __init__(self, chores: tuple[MaintenanceTask, ...], dispatcher: Dispatcher) -> None:
+        self._chores = chores
+        self._dispatcher = dispatcher  # whose wait it shares: who replaces that one means all
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> MaintenanceLoop:
+        self._tasks = [
+            asyncio.create_task(self._repeat_task(chore), name=f"housekeeping {chore.name}")
+            for chore in self._chores
+        ]
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _repeat_task(self, chore: MaintenanceTask) -> None:
+        await self._pause_between_runs(min(FIRST_PAUSE, chore.interval_seconds))
+        while True:
+            await run_task(chore)
+            await self._pause_between_runs(chore.interval_seconds)
+
+    async def _pause_between_runs(self, seconds: float) -> None:
+        pause_seconds = seconds * random.uniform(1 - PAUSE_JITTER_RATIO, 1 + PAUSE_JITTER_RATIO)
+        await self._dispatcher.idle_wait(asyncio.sleep(pause_seconds), reason="between chores")
+
+
+async def run_task(chore: MaintenanceTask) -> int | None:
+    """Do a chore once; None when it failed, which the log tells."""
+    try:
+        removed_count = await chore.work()
+    except Exception:
+        log.exception("The chore “%s” failed.", chore.name, extra={"action": "chore_failed"})
+        return None
+    log.log(
+        logging.INFO if removed_count else logging.DEBUG,
+        "Housekeeping, %s: %d gone.",
+        chore.name,
+        removed_count,
+        extra={"action": "chore", "chore": chore.name, "gone": removed_count},
+    )
+    return removed_count
+
+
+def default_tasks(
+    jobs: JobStore,
+    blobs: BlobStore,
+    guilds: GuildStore,
+    keep_days: float,
+    clock: Clock | None = None,
+) -> tuple[MaintenanceTask, ...]:
+    """List the house's chores.
+
+    Args:
+        jobs: the jobs, whose records end.
+        blobs: the pictures, which go when no job names them.
+        guilds: what servers have set; a server may keep things for less time than the host.
+        keep_days: how long ended jobs are kept; 0 keeps them until somebody deletes them.
+        clock: by default the machine's. Its steady side is what counts: a wall clock that is set
+            forward must not end what is kept.
+    """
+    steady_now = (clock or SystemClock()).steady_time
+
+    async def end_jobs() -> int:
+        return await _end_jobs(jobs, guilds, keep_days, steady_now())
+
+    async def sweep_images() -> int:
+        return len(
+            await blobs.sweep_unreferenced(await jobs.referenced_blobs(), MIN_UNREFERENCED_AGE)
+        )
+
+    async def drop_tokens() -> int:
+        return await _drop_tokens(jobs, steady_now())
+
+    return (
+        MaintenanceTask("jobs that were kept long enough", 3600.0, end_jobs),
+        MaintenanceTask("pictures of no job", 3600.0, sweep_images),
+        MaintenanceTask("tokens that no longer work", 60.0, drop_tokens),
+    )
+
+
+async def _end_jobs(
+    jobs: JobStore, guilds: GuildStore, keep_days: float, current_time: datetime
+) -> int:
+    purged_count = (
+        await jobs.purge_ended(current_time - timedelta(days=keep_days)) if keep_days else 0
+    )
+    for guild in await jobs.list_guilds():
+        guild_keep_days = (await guilds.get_settings(guild)).get(KEEP_DAYS_SETTING)
+        if guild_keep_days is not None:
+            purged_count += await jobs.purge_ended(
+                current_time - timedelta(days=float(guild_keep_days)), guild
+            )
+    return purged_count
+
+
+async def _drop_tokens(jobs: JobStore, current_time: datetime) -> int:
+    """Take the tokens out of addresses when their time is over: a secret that opens nothing."""
+    dropped_count = 0
+    issued_before = current_time - TOKEN_LIFE - timedelta(minutes=1)
+    while page := await jobs.expired_reply_targets(issued_before, TOKENS_PER_PAGE):
+        for id, address in page:
+            reply_to = ReplyTarget.from_json(address)
+            tokenless_address = address if reply_to is None else reply_to.without_token().to_json()
+            dropped_count += (
+                await jobs.drop_reply_token(id, address, tokenless_address)
+                and tokenless_address != address
+            )
+    return dropped_count

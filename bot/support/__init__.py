@@ -1,0 +1,1 @@
+"""What any bot needs: logs, metrics, Discord's addresses and errors."""

@@ -1,0 +1,117 @@
+"""Metrics for Prometheus on this machine alone, when the host asked for them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+
+from bot.errors import SettingsError
+from bot.support.metrics import MetricsSink
+from storage.errors import StorageError
+from storage.jobs import JobStore
+
+log = logging.getLogger(__name__)
+
+LOOPBACK_ADDRESS = "127.0.0.1"
+LAG_CHECK_SECONDS = 0.25  # seconds between two looks at the event loop
+CHECKS_PER_COUNT = 20  # looks between two counts of the jobs
+WAIT_BUCKETS_SECONDS = (0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
+LAG_BUCKETS_SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
+
+
+class PrometheusMetrics(MetricsSink):
+    """Keeps what Prometheus reads."""
+
+    def __init__(self) -> None:
+        registry = self.registry = CollectorRegistry()
+        self._jobs = Gauge("easel_jobs", "Jobs by state", ["state"], registry=registry)
+        self._wait = Histogram(
+            "easel_wait_seconds",
+            "From asked to claimed",
+            buckets=WAIT_BUCKETS_SECONDS,
+            registry=registry,
+        )
+        self._steps = Counter("easel_steps", "Steps that jobs came further", registry=registry)
+        self._rows = Histogram(
+            "easel_batch_rows",
+            "Rows of the network call a step sat in",
+            buckets=(1, 2, 3, 4, 6, 8, 12, 16),
+            registry=registry,
+        )
+        self._announced = Counter(
+            "easel_deliveries", "Announcements by outcome", ["outcome"], registry=registry
+        )
+        self._lag = Histogram(
+            "easel_loop_lag_seconds",
+            "How late the event loop was",
+            buckets=LAG_BUCKETS_SECONDS,
+            registry=registry,
+        )
+
+    def record_claim(self, wait_time: timedelta) -> None:
+        """Note that a job left the queue, and how long it had waited."""
+        self._wait.observe(max(0.0, wait_time.total_seconds()))
+
+    def record_steps(self, steps: int, rows: int) -> None:
+        """Note that a job came so many steps further, the last in a call of so many rows."""
+        self._steps.inc(max(0, steps))
+        if rows:
+            self._rows.observe(rows)
+
+    def record_announcement(self, outcome: str) -> None:
+        """Note how an announcement ended."""
+        self._announced.labels(outcome).inc()
+
+    def record_job_counts(self, jobs: Mapping[str, int]) -> None:
+        """Note how many jobs are in each state."""
+        for state, number in jobs.items():
+            self._jobs.labels(state).set(number)
+
+    def record_loop_lag(self, seconds: float) -> None:
+        """Note by how much the event loop was late."""
+        self._lag.observe(max(0.0, seconds))
+
+
+@asynccontextmanager
+async def serve_metrics(port: int, jobs: JobStore) -> AsyncIterator[MetricsSink]:
+    """Serve metrics to this machine while open; port 0 takes any free one, which the log tells.
+
+    Raises:
+        SettingsError: the port is taken.
+    """
+    meter = PrometheusMetrics()
+    try:
+        server, thread = start_http_server(port, LOOPBACK_ADDRESS, meter.registry)
+    except OSError as error:
+        raise SettingsError(f"EASEL_METRICS_PORT: port {port} cannot be used: {error}.") from error
+    log.info("Metrics: http://%s:%d/metrics", LOOPBACK_ADDRESS, server.server_port)
+    watching = asyncio.create_task(_measure_repeatedly(meter, jobs), name="metrics")
+    try:
+        yield meter
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+        await asyncio.to_thread(server.shutdown)
+        server.server_close()
+        thread.join()
+
+
+async def _measure_repeatedly(meter: MetricsSink, jobs: JobStore) -> None:
+    loop = asyncio.get_running_loop()
+    check_count = 0
+    while True:
+        if check_count % CHECKS_PER_COUNT == 0:
+            try:
+                counts = await jobs.count_by_state()
+                meter.record_job_counts({str(state): number for state, number in counts.items()})
+            except StorageError:
+                log.warning("The jobs could not be counted.", exc_info=True)
+        check_count += 1
+        due = loop.time() + LAG_CHECK_SECONDS
+        await asyncio.sleep(LAG_CHECK_SECONDS)
+        meter.record_loop_lag(loop.time() - due)

@@ -1,0 +1,157 @@
+"""A mask without a drawing tool: cells of the lettered grid, a look at the mask, then Go.
+
+The whole state lies in the preview jobs themselves: the select under a grid asks for a preview of
+the cells chosen, in the same message; Go under a preview reads its mask back. So a half-finished
+mask outlives the bot's process, and nothing has to be remembered.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, ClassVar, Self
+
+import discord
+
+from bot.errors import UserError
+from bot.i18n import translate
+from bot.i18n.message import gettext_noop
+from bot.messages.error_replies import handle_errors
+from bot.requests.requester import InPlaceRequest, InteractionRequest
+from bot.views.base import JOB_ID_PATTERN, JobButton, client_of, fetch_record, require_owner
+from bot.views.forms import FormValues, JobModal
+from bot.views.results import ImageButton, submit_on_result
+from inference.api.jobs import InpaintJob, PreviewJob
+from storage.records import JobRecord
+
+GRID_LETTERS, GRID_ROWS = "ABCDE", range(1, 6)
+GRID_CELLS = tuple(f"{letter}{row}" for row in GRID_ROWS for letter in GRID_LETTERS)
+INPAINT_FORM_OPTIONS = ("prompt", "negative_prompt", "strength", "steps", "guidance")
+
+
+class CellSelect(
+    discord.ui.DynamicItem[discord.ui.Select[Any]], template=rf"easel:cells:{JOB_ID_PATTERN}"
+):
+    """All cells of the grid in one select."""
+
+    def __init__(self, job_id: str, mask_shape: str = "") -> None:
+        selected_cells = set(mask_shape.split(" + "))
+        super().__init__(
+            discord.ui.Select(
+                custom_id=f"easel:cells:{job_id}",
+                placeholder=translate("Pick the cells to repaint"),
+                min_values=1,
+                max_values=len(GRID_CELLS),
+                options=[
+                    discord.SelectOption(label=cell, value=cell, default=cell in selected_cells)
+                    for cell in GRID_CELLS
+                ],
+            )
+        )
+        self.job_id = job_id
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction[Any], item: Any, match: re.Match[str], /
+    ) -> Self:
+        """Read the job's id back."""
+        return cls(match["job"])
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        """Turn the message into a preview of the cells."""
+        async with handle_errors(interaction):
+            record = await fetch_record(interaction, self.job_id)
+            require_owner(interaction, record)
+            cells = [cell for cell in GRID_CELLS if cell in self.item.values]
+            if not cells:
+                raise UserError("Pick at least one cell.")
+            job = PreviewJob(mask_shape=" + ".join(cells))
+            await client_of(interaction).desk.submit_rerun(InPlaceRequest(interaction), job, record)
+
+
+class InvertMaskButton(JobButton, template=rf"easel:invert:{JOB_ID_PATTERN}"):
+    """Everything but the mask."""
+
+    verb = "invert"
+    label = gettext_noop("Swap inside and outside")
+    emoji = "🔃"
+
+    async def on_click(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
+        """Turn the message into a preview of the other part."""
+        require_owner(interaction, record)
+        mode = "masked" if record.params["mask_mode"] == "not masked" else "not masked"
+        job = PreviewJob.from_params({**record.params, "mask_mode": mode})
+        await client_of(interaction).desk.submit_rerun(InPlaceRequest(interaction), job, record)
+
+
+class SegmentButton(JobButton, template=rf"easel:none:{JOB_ID_PATTERN}"):
+    """What a network finds in the picture, in one click."""
+
+    thing: ClassVar[str]
+
+    async def on_click(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
+        """Turn the message into a preview of it."""
+        require_owner(interaction, record)
+        job = PreviewJob(mask_shape=self.thing)
+        await client_of(interaction).desk.submit_rerun(InPlaceRequest(interaction), job, record)
+
+
+class SegmentSubjectButton(SegmentButton, template=rf"easel:subject:{JOB_ID_PATTERN}"):
+    """What stands out."""
+
+    verb, label, emoji, thing = "subject", gettext_noop("Subject"), "🧍", "subject"
+
+
+class SegmentBackgroundButton(SegmentButton, template=rf"easel:background:{JOB_ID_PATTERN}"):
+    """All but what stands out."""
+
+    verb, label, emoji, thing = "background", gettext_noop("Background"), "🏞️", "background"
+
+
+class SegmentFaceButton(SegmentButton, template=rf"easel:face:{JOB_ID_PATTERN}"):
+    """The faces."""
+
+    verb, label, emoji, thing = "face", gettext_noop("Face"), "🙂", "face"
+
+
+class RepaintMaskButton(JobButton, template=rf"easel:go:{JOB_ID_PATTERN}"):
+    """Repaint what the preview shows."""
+
+    verb = "go"
+    label = gettext_noop("Go")
+    emoji = "🖌️"
+    style = discord.ButtonStyle.primary
+
+    async def on_click(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
+        """Ask for the words, then queue the inpainting."""
+        require_owner(interaction, record)
+        mask = {name: record.params[name] for name in ("mask_shape", "mask_mode")}
+
+        async def submit_inpaint(answer: discord.Interaction[Any], form_values: FormValues) -> None:
+            job = InpaintJob(**mask, **form_values.values)
+            await client_of(answer).desk.submit_rerun(InteractionRequest(answer), job, record)
+
+        option_values = await client_of(interaction).gate.fill_guild_defaults(
+            interaction.guild_id, InpaintJob, {}
+        )
+        form = JobModal(
+            translate("What should be there?"),
+            InpaintJob,
+            INPAINT_FORM_OPTIONS,
+            submit_inpaint,
+            initial_values=option_values,
+        )
+        await interaction.response.send_modal(form)
+
+
+class MaskGridButton(ImageButton, template=rf"easel:grid(?:\.(?P<number>\d))?:{JOB_ID_PATTERN}"):
+    """A lettered grid over a result, from which to choose where to repaint it."""
+
+    verb = "grid"
+    label = gettext_noop("Inpaint")
+    emoji = "🔲"
+
+    async def on_image(
+        self, interaction: discord.Interaction[Any], record: JobRecord, image: dict[str, Any]
+    ) -> None:
+        """Queue the grid."""
+        await submit_on_result(interaction, PreviewJob(show="grid"), record, image)

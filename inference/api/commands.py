@@ -1,0 +1,62 @@
+"""What the bot tells a worker: frozen values on the same wire as the events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from inference.api.config import EngineConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfigureWorker:
+    """The first frame: how to run."""
+
+    config: EngineConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinishedPart:
+    """A part of a job that an earlier attempt has finished."""
+
+    #: Its number within the job, from 0.
+    number: int
+    #: As the event had it.
+    mark: str
+    #: The absolute path of its picture, which stays the sender's.
+    path: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubmitJob:
+    """Take a job."""
+
+    job_id: str
+    attempt: int
+    kind: str
+    params: Mapping[str, Any]
+    #: Picture name to the absolute path of its file, which stays the sender's.
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    #: What need not be done again.
+    parts: tuple[FinishedPart, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class CancelJob:
+    """Give a job up at the next step boundary."""
+
+    job_id: str
+    attempt: int
+    #: Whether it may end with what it has made so far.
+    keep: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class StopWorker:
+    """End: at once, or after the jobs in hand."""
+
+    drain: bool = False
+
+
+Command = ConfigureWorker | SubmitJob | CancelJob | StopWorker

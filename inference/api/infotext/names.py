@@ -1,0 +1,73 @@
+"""Samplers and schedules under the names that other programs give them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from inference.api.jobs import names
+
+#: Other names of our samplers, as they are compared: lower case, signs between words left out.
+OTHER_SAMPLERS: Mapping[str, str] = {
+    # ComfyUI, which Fooocus shares
+    "eulerancestral": "Euler a",
+    "dpm2ancestral": "DPM2 a",
+    "dpmpp2sancestral": "DPM++ 2S a",
+    "dpmpp2m": "DPM++ 2M",
+    "dpmppsde": "DPM++ SDE",
+    "dpmpp2msde": "DPM++ 2M SDE",
+    "dpmpp2msdeheun": "DPM++ 2M SDE Heun",
+    "dpmpp3msde": "DPM++ 3M SDE",
+    "unipcbh2": "UniPC",
+    # InvokeAI
+    "kdpm2": "DPM2",
+    "kdpm2a": "DPM2 a",
+    "pndm": "PLMS",
+    # NovelAI and programs before the k-diffusion names
+    "ddimv3": "DDIM",
+}
+OTHER_SCHEDULES: Mapping[str, str] = {
+    "ddimuniform": "DDIM",
+    "native": "Automatic",
+    "alignyoursteps": "Align Your Steps",
+    "ays": "Align Your Steps",
+    "quadratic": "Polyexponential",
+}
+#: Which implementation ran says nothing about the numbers.
+_IMPLEMENTATION_SUFFIX = re.compile(r"(?:gpu|cfgpp)$")
+_SIGNS_PATTERN = re.compile(r"[^a-z0-9+]+")
+
+
+def _normalise_name(name: str) -> str:
+    return _SIGNS_PATTERN.sub("", name.lower()).replace("++", "pp")
+
+
+_SAMPLER_NAMES = {**{_normalise_name(name): name for name in names.SAMPLER_NAMES}, **OTHER_SAMPLERS}
+_SCHEDULE_NAMES = {
+    **{_normalise_name(name): name for name in names.SCHEDULE_NAMES},
+    **OTHER_SCHEDULES,
+}
+
+
+def find_sampler(name: str) -> tuple[str | None, str | None]:
+    """Give our names of a sampler and of the schedule that its name may end in; None where none.
+
+    `DPM++ 2M Karras` is `DPM++ 2M` with `Karras`, `euler_k` and `k_euler` are `Euler`.
+    """
+    plain = _IMPLEMENTATION_SUFFIX.sub("", _normalise_name(name))
+    if plain in _SAMPLER_NAMES:
+        return _SAMPLER_NAMES[plain], None
+    for ending in ("karras", "exponential", "polyexponential"):
+        sampler_name = _SAMPLER_NAMES.get(plain.removesuffix(ending))
+        if plain.endswith(ending) and sampler_name:
+            return sampler_name, _SCHEDULE_NAMES[ending]
+    if plain.endswith("k") and plain[:-1] in _SAMPLER_NAMES:  # InvokeAI: with Karras' noise levels
+        return _SAMPLER_NAMES[plain[:-1]], "Karras"
+    if plain.startswith("k"):  # NovelAI, and InvokeAI once: of k-diffusion
+        return _SAMPLER_NAMES.get(plain[1:]), None
+    return None, None
+
+
+def find_schedule(name: str) -> str | None:
+    """Give our name of a noise schedule; None where there is none."""
+    return _SCHEDULE_NAMES.get(_normalise_name(name))

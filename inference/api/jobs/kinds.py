@@ -1,0 +1,226 @@
+"""The kinds of job: six operations on pictures, pictures from words, looks at prompt and mask."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from inference.api.errors import JobError, UnknownChoice
+from inference.api.jobs import names
+from inference.api.jobs.base import DenoisingJob, EditingJob, Job
+from inference.api.jobs.fields import boolean_field, choice_field, number_field, text_field
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImagineJob(DenoisingJob):
+    """Draw a picture from words alone."""
+
+    kind: ClassVar[str] = "imagine"
+
+    width: int | None = number_field(None, 64, 2048, "Width; empty for the model's own size", "px")
+    height: int | None = number_field(
+        None, 64, 2048, "Height; empty for the model's own size", "px"
+    )
+    hires_scale: float = number_field(1.0, 1.0, 4.0, "Hires fix: enlarge by this and denoise again")
+    hires_strength: float = number_field(0.5, 0.0, 1.0, "Hires fix: denoising strength")
+    hires_steps: int = number_field(0, 0, 150, "Hires fix: steps; 0 takes the first pass's")
+    hires_upscaler: str = text_field("latent", 100, "Hires fix: latent, or an upscaler's name")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Img2ImgJob(EditingJob):
+    """Repaint a picture as the prompt says."""
+
+    kind: ClassVar[str] = "img2img"
+    required_images: ClassVar[tuple[str, ...]] = ("image",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class InpaintJob(EditingJob):
+    """Repaint the masked part of a picture."""
+
+    kind: ClassVar[str] = "inpaint"
+    required_images: ClassVar[tuple[str, ...]] = ("image",)
+    optional_images: ClassVar[tuple[str, ...]] = ("mask",)
+
+    mask_shape: str = text_field(
+        "", 400, "The mask in words: subject, face, left 30%, circle 50% 40% r20%"
+    )
+    mask_mode: str = choice_field("masked", names.MASK_MODES, "Repaint inside or outside the mask")
+    mask_blur: int = number_field(4, 0, 64, "Mask blur", "px")
+    masked_content: str = choice_field(
+        "original", names.MASKED_CONTENT, "What lies under the mask first"
+    )
+    area: str = choice_field(
+        "whole picture", names.INPAINT_AREAS, "Work on the picture, the masked area, or its edge"
+    )
+    padding: int = number_field(32, 0, 256, "Around the masked area", "px")
+    mask_weight: float = number_field(
+        1.0, 0.0, 1.0, "Conditioning mask weight (inpainting checkpoints)"
+    )
+    soft: bool = boolean_field(False, "Soft inpainting: blend along the mask's grey")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutpaintJob(EditingJob):
+    """Continue a picture beyond its edges."""
+
+    kind: ClassVar[str] = "outpaint"
+    required_images: ClassVar[tuple[str, ...]] = ("image",)
+
+    strength: float = number_field(0.9, 0.0, 1.0, "Denoising strength")
+    steps: int = number_field(50, 1, 150, "Denoising steps")
+    guidance: float = number_field(9.0, 1.0, 30.0, "Guidance scale")
+    left: int = number_field(0, 0, 512, "To the left", "px")
+    right: int = number_field(0, 0, 512, "To the right", "px")
+    up: int = number_field(0, 0, 512, "Upwards", "px")
+    down: int = number_field(0, 0, 512, "Downwards", "px")
+    preset: str = choice_field("custom", names.OUTPAINT_PRESETS, "Ready-made directions")
+    method: str = choice_field("mk2", names.OUTPAINT_METHODS, "How the new area is begun")
+    masked_content: str = choice_field(
+        "fill", names.MASKED_CONTENT, "Poor man's: the new area at first"
+    )
+    mask_blur: int = number_field(8, 0, 64, "Mask blur", "px")
+    fall_off: float = number_field(1.0, 0.0, 4.0, "mk2: fall-off exponent; lower gives more detail")
+    colour_variation: float = number_field(0.05, 0.0, 1.0, "mk2: colour variation")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.preset == "custom" and not (self.left or self.right or self.up or self.down):
+            raise JobError("left", "Say how far: left, right, up or down in pixels, or a preset.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoopbackJob(EditingJob):
+    """Feed the result back as the next source, several times."""
+
+    kind: ClassVar[str] = "loopback"
+    required_images: ClassVar[tuple[str, ...]] = ("image",)
+    supports_early_stop: ClassVar[bool] = True
+
+    loops: int = number_field(4, 1, 32, "How often")
+    final_strength: float = number_field(0.5, 0.0, 1.0, "Denoising strength of the last loop")
+    curve: str = choice_field(
+        "linear", names.STRENGTH_CURVES, "How the strength goes from first to last"
+    )
+    append: str = choice_field(
+        "none", names.APPEND_CHOICES, "Add what the picture shows to the prompt"
+    )
+    animate: bool = boolean_field(False, "Answer with an animation of all frames as well")
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpscaleJob(Job):
+    """Enlarge a picture with a network made for it."""
+
+    kind: ClassVar[str] = "upscale"
+    required_images: ClassVar[tuple[str, ...]] = ("image",)
+
+    upscaler: str = text_field("realesr-animevideov3", 100, "Upscaler")
+    factor: float = number_field(2.0, 1.0, 8.0, "How many times as wide and high")
+    width: int | None = number_field(None, 1, 8192, "Target width instead of a factor", "px")
+    height: int | None = number_field(None, 1, 8192, "Target height instead of a factor", "px")
+    crop: bool = boolean_field(False, "Cut to exactly the target size")
+    max_side: int | None = number_field(None, 1, 8192, "No side of the result is longer", "px")
+    second: str = text_field("", 100, "A second upscaler to blend in")
+    visibility: float = number_field(0.0, 0.0, 1.0, "How much of the second upscaler")
+    denoise: float = number_field(1.0, 0.0, 1.0, "How much realesr-general-x4v3 denoises")
+    mode: str = choice_field(
+        "enlarge", ("enlarge", "redraw"), "Redraw denoises every tile afterwards"
+    )
+    prompt: str = text_field("", 6000, "Redraw: what the picture shows")
+    negative_prompt: str = text_field("", 6000, "Redraw: what it should not show")
+    model: str = text_field("", 100, "Redraw: the checkpoint")
+    strength: float = number_field(0.3, 0.0, 1.0, "Redraw: denoising strength")
+    steps: int = number_field(20, 1, 150, "Redraw: steps")
+    guidance: float = number_field(7.0, 1.0, 30.0, "Redraw: guidance scale")
+    sampler: str = choice_field("Euler a", names.SAMPLER_NAMES, "Redraw: sampler")
+    schedule: str = choice_field("Automatic", names.SCHEDULE_NAMES, "Redraw: noise schedule")
+    seed: int = number_field(-1, -1, names.MAX_SEED, "Redraw: seed; -1 draws one")
+    overlap: int = number_field(64, 0, 256, "Redraw: overlap of the tiles", "px")
+
+
+@dataclass(frozen=True, kw_only=True)
+class InterrogateJob(Job):
+    """Describe a picture in words."""
+
+    kind: ClassVar[str] = "interrogate"
+    required_images: ClassVar[tuple[str, ...]] = ("image",)
+
+    method: str = choice_field("caption", ("caption", "tags"), "A sentence, or tags")
+    model: str = text_field("", 100, "The captioner or tagger; empty for the server's own")
+    beams: int = number_field(1, 1, 16, "Caption: beams of the search")
+    min_length: int = number_field(24, 1, 128, "Caption: least tokens")
+    max_length: int = number_field(48, 1, 256, "Caption: most tokens")
+    ranks: bool = boolean_field(True, "Caption: add the best matches of each list")
+    lists: str = text_field("", 200, "Caption: only these lists, as mediums, movements")
+    top: int = number_field(0, 0, 50, "The most matches of a list, or tags; 0 for the usual")
+    show_ranks: bool = boolean_field(False, "Write the figures behind matches or tags")
+    threshold: float = number_field(0.5, 0.0, 1.0, "Tags: least probability")
+    sort: str = choice_field("name", ("name", "score"), "Tags: A–Z, or the likeliest first")
+    underscores: bool = boolean_field(False, "Tags: write red_apple, not red apple")
+    escape: bool = boolean_field(True, "Tags: a backslash before brackets, as prompts want it")
+    skip: str = text_field("", 1000, "Tags never to write, separated by commas")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.min_length > self.max_length:
+            raise JobError("min_length", "min length is above max length: lower it.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExplainJob(Job):
+    """Explain how a prompt is read, without painting."""
+
+    kind: ClassVar[str] = "explain"
+
+    prompt: str = text_field("", 6000, "The prompt")
+    negative_prompt: str = text_field("", 6000, "The negative prompt")
+    steps: int = number_field(20, 1, 150, "The steps its schedules are spread over")
+    seed: int = number_field(-1, -1, names.MAX_SEED, "The seed that draws its words; -1 draws one")
+    model: str = text_field("", 100, "The checkpoint whose words count")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreviewJob(Job):
+    """Show where a picture would be repainted, without painting."""
+
+    kind: ClassVar[str] = "preview"
+    required_images: ClassVar[tuple[str, ...]] = ("image",)
+    optional_images: ClassVar[tuple[str, ...]] = ("mask",)
+
+    show: str = choice_field(
+        "mask", names.PREVIEW_KINDS, "The mask over the picture, or a grid to name cells"
+    )
+    mask_shape: str = text_field(
+        "", 400, "The mask in words: subject, face, left 30%, circle 50% 40% r20%"
+    )
+    mask_mode: str = choice_field("masked", names.MASK_MODES, "Repaint inside or outside the mask")
+
+
+JOB_TYPES: Mapping[str, type[Job]] = {
+    job_type.kind: job_type
+    for job_type in (
+        ImagineJob,
+        Img2ImgJob,
+        InpaintJob,
+        OutpaintJob,
+        LoopbackJob,
+        UpscaleJob,
+        InterrogateJob,
+        ExplainJob,
+        PreviewJob,
+    )
+}
+
+
+def decode_job(kind: str, params: Mapping[str, Any]) -> Job:
+    """Read a job back from its kind and its encoded fields.
+
+    Raises:
+        JobError: the kind or a field is unknown, or a value impossible.
+    """
+    if kind not in JOB_TYPES:
+        raise UnknownChoice("kind", kind, tuple(JOB_TYPES))
+    return JOB_TYPES[kind].from_params(params)

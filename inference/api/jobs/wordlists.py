@@ -1,0 +1,104 @@
+"""The host's lists of words, which prompts draw from by name: one text file a list."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from inference.api.errors import JobError
+from inference.api.jobs.base import Job
+from inference.api.jobs.kinds import ExplainJob
+
+#: A list's name between its marks, as a prompt writes it: `__animals/cat__`.
+MENTION_PATTERN = re.compile(r"__([A-Za-z0-9][\w/.-]*?)__")
+LIST_NAME_PATTERN = re.compile(r"[A-Za-z0-9][\w/.-]*")
+MAX_LISTS = 5000
+MAX_LIST_BYTES = 4 * 2**20  # of one file; what lies behind is not read
+#: For so long the folder is taken to be as it was, in seconds.
+RESCAN_SECONDS = 2.0
+
+
+def find_list_mentions(text: str) -> tuple[str, ...]:
+    """List the names that a prompt draws from, each once, in order."""
+    return tuple(dict.fromkeys(MENTION_PATTERN.findall(text)))
+
+
+class WordLists(Mapping[str, tuple[str, ...]]):
+    """Lists by name: the path of a `.txt` file within the folder, without its ending.
+
+    Files may change while this runs. Empty lines and lines that begin with `#` are no words.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Take the folder; it need not exist."""
+        self._folder = folder
+        self._files: dict[str, Path] = {}
+        self._looked = float("-inf")
+        self._read: dict[str, tuple[int, tuple[str, ...]]] = {}
+
+    def __getitem__(self, name: str) -> tuple[str, ...]:
+        """Give a list's words.
+
+        Raises:
+            KeyError: there is no such list, or it cannot be read now.
+        """
+        path = self._list_files()[name]
+        try:
+            modified_ns = path.stat().st_mtime_ns
+            if name not in self._read or self._read[name][0] != modified_ns:
+                self._read[name] = (modified_ns, _read_words(path))
+        except OSError:
+            raise KeyError(name) from None
+        return self._read[name][1]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._list_files())
+
+    def __len__(self) -> int:
+        return len(self._list_files())
+
+    def check_mentions(self, job: Job) -> None:
+        """See that there is a list for every name in a job's prompts; explanations say it.
+
+        Raises:
+            JobError: there is none; the message has the nearest names.
+        """
+        if isinstance(job, ExplainJob):
+            return
+        for field in ("prompt", "negative_prompt"):
+            for name in find_list_mentions(getattr(job, field, "")):
+                if name not in self._list_files():
+                    raise JobError(field, _missing_list_text(name, tuple(self)))
+
+    def _list_files(self) -> Mapping[str, Path]:
+        """List the files; only what lies in the folder has a name, so no name is a path."""
+        monotonic_now = time.monotonic()
+        if monotonic_now - self._looked > RESCAN_SECONDS:
+            files: dict[str, Path] = {}
+            for path in sorted(self._folder.rglob("*.txt"))[:MAX_LISTS]:
+                name = path.relative_to(self._folder).with_suffix("").as_posix()
+                if LIST_NAME_PATTERN.fullmatch(name) and path.is_file():
+                    files[name] = path
+            self._files, self._looked = files, monotonic_now
+        return self._files
+
+
+def _read_words(path: Path) -> tuple[str, ...]:
+    with path.open("rb") as file:
+        text = file.read(MAX_LIST_BYTES).decode("utf-8-sig", "replace")
+    lines = (line.strip() for line in text.splitlines())
+    return tuple(line for line in lines if line and not line.startswith("#"))
+
+
+def _missing_list_text(name: str, list_names: tuple[str, ...]) -> str:
+    near = difflib.get_close_matches(name, list_names, n=3, cutoff=0.5)
+    if near:
+        hint = f"Did you mean {' or '.join(f'__{near_name}__' for near_name in near)}?"
+    elif list_names:
+        hint = f"There are: {', '.join(list_names[:20])}{' …' if len(list_names) > 20 else ''}."
+    else:
+        hint = "The host has none."
+    return f"There is no list “{name}” to draw from. {hint}"

@@ -1,0 +1,6 @@
+"""The service: what stands between the bot and the workers (standard library only)."""
+
+from inference.api.workers.pool import LocalWorkerPool
+from inference.api.workers.protocol import WorkerPool, WorkerStatus
+
+__all__ = ["LocalWorkerPool", "WorkerPool", "WorkerStatus"]

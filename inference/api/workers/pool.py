@@ -1,0 +1,224 @@
+"""Workers as subprocesses of this one, one a device; a dead one is replaced."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from dataclasses import dataclass, field
+from typing import Self
+
+from inference.api.commands import CancelJob, SubmitJob
+from inference.api.config import EngineConfig
+from inference.api.errors import InferenceError, NoWorker, WireError
+from inference.api.messages import (
+    Event,
+    JobCancelled,
+    JobFailed,
+    JobFinished,
+    StartFailed,
+    WorkerLost,
+    WorkerPaused,
+    WorkerReady,
+    WorkerRecovered,
+)
+from inference.api.workers.circuit_breaker import OPEN_SECONDS, CircuitBreaker
+from inference.api.workers.process import WORKER_COMMAND, WorkerProcess
+from inference.api.workers.protocol import WorkerStatus
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class _WorkerSlot:
+    """The place of one worker, whoever sits there now."""
+
+    label: str
+    config: EngineConfig
+    process: WorkerProcess | None = None
+    ready_event: WorkerReady | None = None
+    trouble: str = ""
+    held_jobs: set[tuple[str, int]] = field(default_factory=set)
+    breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
+
+    def worker_status(self) -> WorkerStatus:
+        ready_event = self.ready_event
+        return WorkerStatus(
+            name=self.process.name if self.process else self.label,
+            ready=ready_event is not None,
+            held=len(self.held_jobs),
+            capacity=self.config.max_jobs,
+            device=ready_event.device if ready_event else "",
+            models=ready_event.models if ready_event else (),
+            notes=ready_event.notes if ready_event else (),
+            trouble=self.trouble,
+        )
+
+
+class LocalWorkerPool:
+    """The service of one machine.
+
+    Opened with `async with`, it keeps one process for each configuration running until closed.
+    """
+
+    def __init__(
+        self,
+        configs: tuple[EngineConfig, ...],
+        *,
+        grace_seconds: float = 20.0,
+        command: tuple[str, ...] = WORKER_COMMAND,
+        open_seconds: float = OPEN_SECONDS,
+    ) -> None:
+        self._seats = [
+            _WorkerSlot(f"worker{number}", config, breaker=CircuitBreaker(open_seconds))
+            for number, config in enumerate(configs)
+        ]
+        self._grace = grace_seconds
+        self._command = command
+        self._events: asyncio.Queue[tuple[str, Event]] = asyncio.Queue()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        self._tasks = [
+            asyncio.create_task(self._supervise(slot), name=f"keep {slot.label}")
+            for slot in self._seats
+        ]
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        processes = [slot.process for slot in self._seats if slot.process]
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(process.stop(self._grace) for process in processes))
+
+    @property
+    def worker_statuses(self) -> tuple[WorkerStatus, ...]:
+        """The workers that run now, ready or starting."""
+        return tuple(slot.worker_status() for slot in self._seats)
+
+    def free_worker(self) -> str | None:
+        """Name the ready worker with most room, or None when all are full or none is ready."""
+        free_slots = [
+            slot
+            for slot in self._seats
+            if slot.ready_event and len(slot.held_jobs) < slot.config.max_jobs
+        ]
+        if not free_slots:
+            return None
+        return min(free_slots, key=lambda slot: len(slot.held_jobs)).worker_status().name
+
+    async def submit_job(self, worker: str, submission: SubmitJob) -> None:
+        """Hand a job to a worker.
+
+        Raises:
+            NoWorker: that worker is gone.
+        """
+        slot = self._find_slot(worker)
+        if slot is None or slot.process is None:
+            raise NoWorker
+        key = (submission.job_id, submission.attempt)
+        slot.held_jobs.add(key)
+        try:
+            await slot.process.send_command(submission)
+        except NoWorker:
+            slot.held_jobs.discard(key)
+            raise
+
+    async def cancel_job(
+        self, worker: str, job_id: str, attempt: int, *, keep: bool = False
+    ) -> None:
+        """Ask a worker to give a job up, or with `keep` to end it with what it has made."""
+        slot = self._find_slot(worker)
+        if slot is not None and slot.process is not None:
+            with contextlib.suppress(NoWorker):
+                await slot.process.send_command(
+                    CancelJob(job_id=job_id, attempt=attempt, keep=keep)
+                )
+
+    async def kill_worker(self, worker: str) -> None:
+        """End a worker that does nothing any more; another takes its place."""
+        slot = self._find_slot(worker)
+        if slot is not None and slot.process is not None:
+            slot.process.kill()
+
+    async def next_event(self) -> tuple[str, Event]:
+        """Wait for the next event and the name of the worker it is about."""
+        return await self._events.get()
+
+    def _find_slot(self, worker: str) -> _WorkerSlot | None:
+        for slot in self._seats:
+            if slot.process is not None and slot.process.name == worker:
+                return slot
+        return None
+
+    async def _supervise(self, slot: _WorkerSlot) -> None:
+        """Keep one seat taken: start, listen, bury, pause, again."""
+        while True:
+            try:
+                reason = await self._run_once(slot)
+            except Exception as error:
+                # An empty seat nobody notices would be worse than any error seen here.
+                log.exception("Keeping %s failed.", slot.label)
+                reason = f"could not be kept: {error}"
+            pause_seconds = slot.breaker.record_failure(time.monotonic())
+            if pause_seconds is None:
+                pause_seconds = self._pause_slot(slot, reason)
+            log.warning(
+                "Worker %s %s; starting again in %.1f s.",
+                slot.label,
+                reason,
+                pause_seconds,
+                extra={"action": "worker_lost"},
+            )
+            await asyncio.sleep(pause_seconds)
+
+    def _pause_slot(self, slot: _WorkerSlot, reason: str) -> float:
+        """Open the breaker of a seat; return how long it stays empty, in seconds."""
+        open_seconds = slot.breaker.open_seconds
+        slot.trouble = slot.trouble or f"it keeps ending (the last time it {reason}) and rests"
+        self._events.put_nowait(
+            (slot.label, WorkerPaused(worker=slot.label, reason=slot.trouble, seconds=open_seconds))
+        )
+        return open_seconds
+
+    async def _run_once(self, slot: _WorkerSlot) -> str:
+        """Run one worker to its end and say how it ended."""
+        try:
+            process = await WorkerProcess.start(slot.config, slot.label, self._command)
+        except (OSError, InferenceError) as error:
+            slot.trouble = f"could not be started: {error}"
+            return slot.trouble
+        slot.process = process
+        try:
+            async for event in process.read_events():
+                self._handle_event(slot, event)
+                self._events.put_nowait((process.name, event))
+        except WireError as error:
+            log.warning("Worker %s spoke nonsense: %s", slot.label, error)
+            process.kill()
+        reason = await process.wait_ended()
+        self._mark_lost(slot, process.name, reason)
+        return reason
+
+    def _handle_event(self, slot: _WorkerSlot, event: Event) -> None:
+        match event:
+            case WorkerReady():
+                slot.ready_event, slot.trouble = event, ""
+            case StartFailed():
+                slot.trouble = event.reason
+            case JobFinished() | JobFailed() | JobCancelled():
+                slot.held_jobs.discard((event.job_id, event.attempt))
+                if isinstance(event, JobFinished) and slot.breaker.record_success():
+                    self._events.put_nowait((slot.label, WorkerRecovered(worker=slot.label)))
+            case _:
+                pass
+
+    def _mark_lost(self, slot: _WorkerSlot, name: str, reason: str) -> None:
+        lost_event = WorkerLost(
+            worker=name, reason=f"The worker {reason}.", jobs=tuple(sorted(slot.held_jobs))
+        )
+        slot.process, slot.ready_event = None, None
+        slot.held_jobs.clear()
+        self._events.put_nowait((name, lost_event))

@@ -1,0 +1,66 @@
+"""What the bot may rely on, whoever runs the workers: subprocesses here, actors on a cluster."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from inference.api.commands import SubmitJob
+from inference.api.messages import Event, ModelInfo
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerStatus:
+    """One worker as the service sees it."""
+
+    #: Unique for this life of the worker: a restarted worker has another name.
+    name: str
+    #: Whether it has said that it takes jobs.
+    ready: bool
+    #: Jobs it holds.
+    held: int
+    #: Jobs it can hold.
+    capacity: int
+    device: str = ""
+    models: tuple[ModelInfo, ...] = ()
+    notes: tuple[str, ...] = ()
+    #: Why it is not ready, when it said so.
+    trouble: str = ""
+
+
+class WorkerPool(Protocol):
+    """Workers behind one door. Every method is quick; waiting happens in `next_event`."""
+
+    @property
+    def worker_statuses(self) -> tuple[WorkerStatus, ...]:
+        """The workers that run now, ready or starting."""
+        ...
+
+    def free_worker(self) -> str | None:
+        """Name the ready worker with most room, or None when all are full or none is ready."""
+        ...
+
+    async def submit_job(self, worker: str, submission: SubmitJob) -> None:
+        """Hand a job to a worker.
+
+        Raises:
+            NoWorker: that worker is gone.
+        """
+        ...
+
+    async def cancel_job(
+        self, worker: str, job_id: str, attempt: int, *, keep: bool = False
+    ) -> None:
+        """Ask a worker to give a job up; a worker that is gone needs no asking.
+
+        With `keep` the job may end as finished, with what it has made so far.
+        """
+        ...
+
+    async def kill_worker(self, worker: str) -> None:
+        """End a worker that does nothing any more; what it held is told as lost with it."""
+        ...
+
+    async def next_event(self) -> tuple[str, Event]:
+        """Wait for the next event and the name of the worker it is about."""
+        ...

@@ -1,0 +1,122 @@
+"""Textual inversions: learned vectors that a prompt names like words (Gal et al. 2022)."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from torch import Tensor
+
+from inference.api.errors import JobError
+from inference.model_files.errors import ModelError
+from inference.model_files.header import read_header
+from inference.model_files.identity import identify_header
+from inference.model_files.reader import open_tensors
+from inference.prompts.conditioning import Conditioning, PromptEncoder
+
+log = logging.getLogger(__name__)
+
+#: SDXL's files hold the vectors of both text encoders under these names.
+SDXL_TENSOR_NAMES = ("clip_l", "clip_g")
+
+
+@dataclass(frozen=True, eq=False)
+class CheckpointEmbeddings:
+    """Embeddings of one checkpoint: for each text encoder, names to [vectors, width] float32."""
+
+    vectors: tuple[Mapping[str, Tensor], ...] = ()
+    #: Names of those made for other families, and how wide they are.
+    foreign: Mapping[str, int] = field(default_factory=dict)
+
+    def check_prompt(self, text: str, width: int) -> None:
+        """See that a prompt names none of another family.
+
+        Raises:
+            JobError: it does.
+        """
+        for name, foreign_width in self.foreign.items():
+            if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE):
+                raise JobError(
+                    "prompt",
+                    f"The embedding {name} is {foreign_width} numbers wide, but this checkpoint's "
+                    "words "
+                    f"are {width}: it was made for another family. Leave it out of the prompt.",
+                )
+
+
+class EmbeddingGuard:
+    """An encoder that refuses embeddings of another family before it encodes."""
+
+    def __init__(self, encoder: PromptEncoder, embeddings: CheckpointEmbeddings) -> None:
+        self._encoder, self._embeddings = encoder, embeddings
+
+    def encode_pooled(self, text: str) -> Conditioning:
+        """Encode a prompt of any length.
+
+        Raises:
+            JobError: it names an embedding of another family.
+        """
+        self._embeddings.check_prompt(text, self._encoder.encode_empty().shape[-1])
+        return self._encoder.encode_pooled(text)
+
+    def encode_empty(self) -> Tensor:
+        """Encode the empty prompt to [chunk + 2, width] float32."""
+        return self._encoder.encode_empty()
+
+
+def load_embeddings(files: Mapping[str, Path], widths: Sequence[int]) -> CheckpointEmbeddings:
+    """Read the embeddings that fit text encoders of these widths; broken files are left out."""
+    fitting: tuple[dict[str, Tensor], ...] = tuple({} for _ in widths)
+    foreign: dict[str, int] = {}
+    for name, path in files.items():
+        try:
+            vectors = read_embedding(path)
+        except ModelError as error:
+            log.warning("Left out of the embeddings: %s", error)
+            continue
+        if [len(part[0]) for part in vectors] == list(widths):
+            for fits, part in zip(fitting, vectors, strict=True):
+                fits[name] = part
+        else:
+            foreign[name] = sum(len(part[0]) for part in vectors)
+    return CheckpointEmbeddings(fitting, foreign)
+
+
+def count_vectors(files: Mapping[str, Path]) -> dict[str, int]:
+    """Tell how many tokens each embedding takes, by the files' headers alone."""
+    counts: dict[str, int] = {}
+    for name, path in files.items():
+        try:
+            entries = read_header(path).entries
+        except ModelError:
+            continue
+        shapes = [entry.shape for entry in entries.values() if entry.shape]
+        if shapes:
+            counts[name] = shapes[0][0] if len(shapes[0]) > 1 else 1
+    return counts
+
+
+def read_embedding(path: Path) -> list[Tensor]:
+    """Read a file's vectors, [vectors, width] float32 for each text encoder.
+
+    Raises:
+        ModelError: it is no embedding or cannot be read.
+    """
+    header = read_header(path)
+    file_type = identify_header(header)
+    if file_type.kind != "embedding":
+        raise ModelError(f"{path.name} is {file_type.title}, no embedding.")
+    names = (
+        SDXL_TENSOR_NAMES
+        if set(SDXL_TENSOR_NAMES) == set(header.entries)
+        else ("emb_params", *header.entries)[:1]
+    )
+    if len(names) == 1 and names[0] not in header.entries:
+        names = tuple(header.entries)
+    with open_tensors(path) as reader:
+        read = [reader.get_tensor(name) for name in names]
+    tensors = [part for part in read if part is not None]
+    return [(part[None] if part.ndim == 1 else part).float() for part in tensors]

@@ -1,0 +1,131 @@
+"""Load a checkpoint from a folder or a file, with what the host laid beside it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from inference.diffusion import diffusers_folder
+from inference.diffusion.compiled_unet import CompiledUnet
+from inference.diffusion.embeddings import CheckpointEmbeddings, load_embeddings
+from inference.diffusion.model import PIXELS_PER_CELL, DiffusionModel
+from inference.diffusion.offload import CPU_DEVICE, TEXT, UNET, VAE, OffloadManager
+from inference.diffusion.single_file import load_checkpoint, natural_side, read_vae
+from inference.model_files.files import (
+    EMBEDDINGS_DIR,
+    find_files,
+    main_file,
+    part_files,
+    part_folder,
+    vae_beside,
+)
+from inference.model_files.hashes import FileHashes
+from inference.model_files.header import read_header
+from inference.prompts.chunks import Tokenizer
+from inference.prompts.tokenizer import load_tokenizer
+from inference.runtime.compiling import compile_frozen, compile_lazily
+from inference.runtime.model_cache import weight_bytes
+
+#: Weights of a denoising network on a processor that are few enough to be copied for every size.
+MAX_FROZEN_BYTES = 64 * 2**20
+
+
+@dataclass(frozen=True)
+class CheckpointLoader:
+    """Where checkpoints lie, and where and how they are to run."""
+
+    models_dir: Path
+    configs: Path
+    hashes: FileHashes
+    device: torch.device
+    dtype: torch.dtype
+    #: Entries of a network call for which it is compiled at most; 0 compiles nothing.
+    compiled: int = 0
+
+    def build_model(self, path: Path, key: str, low_memory: str) -> DiffusionModel:
+        """Load a checkpoint, its parts together or, to spare memory, ready to come one by one.
+
+        Raises:
+            ModelError: it cannot be read, or is of a family that Easel does not run.
+        """
+        vae = vae_beside(self.models_dir, key)
+        place = self.device if low_memory == "none" else CPU_DEVICE
+        if path.is_dir():
+            model = diffusers_folder.load_folder(path, key, place, self.dtype)
+            if vae is not None:
+                config = dict(model.vae.config)
+                model = replace(model, vae=read_vae(vae, config, place, self.dtype))
+        else:
+            model = load_checkpoint(path, key, place, self.dtype, configs=self.configs, vae=vae)
+        fast = self._build_compiled_unet(model) if low_memory == "none" else None
+        parts = {UNET: [model.unet], VAE: [model.vae], TEXT: model.text_encoders.models}
+        return replace(
+            model,
+            digest=self.hashes.short_hash(main_file(path)),
+            text_encoders=replace(model.text_encoders, embeddings=self._load_embeddings(model)),
+            device=self.device,
+            offload=OffloadManager(parts, self.device, level=low_memory),
+            fast=fast,
+        )
+
+    def _build_compiled_unet(self, model: DiffusionModel) -> CompiledUnet | None:
+        """Let the denoising network be compiled, if the host wants that.
+
+        A small one is frozen: it has the memory for weights packed anew for every size.
+        """
+        if not self.compiled:
+            return None
+        return CompiledUnet(
+            model.unet,
+            cells=model.size // PIXELS_PER_CELL,
+            tokens=model.text_encoders.tokenizer.length,
+            max_entries=self.compiled,
+            compile_=compile_frozen if _is_frozen(model) else compile_lazily,
+        )
+
+    def expected_bytes(self, path: Path) -> int:
+        """Guess a checkpoint's bytes once loaded, by the headers of its files.
+
+        Raises:
+            ModelError: a file cannot be read.
+        """
+        return count_bytes(part_files(path), self.dtype)
+
+    def natural_size(self, path: Path) -> int:
+        """Give the side of a checkpoint's own pictures in pixels, without loading it."""
+        return (
+            diffusers_folder.natural_size(path)
+            if path.is_dir()
+            else natural_side(path, self.configs)
+        )
+
+    def checkpoint_tokenizer(self, path: Path) -> Tokenizer:
+        """Give the tokenizer by which a checkpoint's prompts are split, without loading it."""
+        return load_tokenizer(part_folder(path if path.is_dir() else self.configs, "tokenizer"))
+
+    def _load_embeddings(self, model: DiffusionModel) -> CheckpointEmbeddings:
+        widths = [int(text.config.hidden_size) for text in model.text_encoders.models]
+        return load_embeddings(find_files(self.models_dir, EMBEDDINGS_DIR), widths)
+
+
+def count_bytes(files: Iterable[Path], dtype: torch.dtype) -> int:
+    """Count the bytes of the weights in files once they are loaded in a number format."""
+    return dtype.itemsize * sum(
+        math.prod(entry.shape) for file in files for entry in read_header(file).entries.values()
+    )
+
+
+def model_bytes(model: DiffusionModel) -> int:
+    """Count the bytes of a loaded checkpoint's weights, with the copies that compiling makes."""
+    parts = (model.unet, model.vae, *model.text_encoders.models)
+    copies = len(model.fast.sizes) if model.fast and _is_frozen(model) else 0
+    return weight_bytes(*parts) + copies * weight_bytes(model.unet)
+
+
+def _is_frozen(model: DiffusionModel) -> bool:
+    """Whether the denoising network, once compiled, holds a copy of its weights for every size."""
+    return model.device.type == "cpu" and weight_bytes(model.unet) <= MAX_FROZEN_BYTES

@@ -1,0 +1,241 @@
+"""A latent diffusion checkpoint: text encoder, denoising network, autoencoder and noise table.
+
+Conventions: pictures are 8-bit RGB; picture tensors [B, 3, H, W] in −1..1; latents [B, C, H/8, W/8]
+in the network's own scale, float32; sigmas [B] in variance-exploding space.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from inference.diffusion import striped_vae
+from inference.diffusion.compiled_unet import CompiledUnet
+from inference.diffusion.latent_preview import LinearMap
+from inference.diffusion.lora.active import ActiveLoras
+from inference.diffusion.offload import LEVEL_PARKED, UNET, VAE, OffloadManager
+from inference.diffusion.striped_vae import StripedVae
+from inference.diffusion.text_encoders import TextEncoders
+from inference.model_files.errors import BrokenOutput
+from inference.sampling.denoiser import Prediction, scale_input, to_x0
+from inference.sampling.noise_table import NoiseTable
+
+#: Pixels a latent cell stands for, in every family Easel runs.
+PIXELS_PER_CELL = 8
+
+
+@dataclass(frozen=True)
+class ModelTraits:
+    """What answers say about a checkpoint; holding this holds no weights."""
+
+    name: str
+    #: Ten characters of SHA-256, as the field prints a model's hash.
+    digest: str
+    #: Whether the network takes the mask and the masked picture as further channels.
+    is_inpainting: bool
+    #: Gives a pair of prompts' LoRAs and embeddings with their hashes, under the field's keys.
+    networks: Callable[[str, str], Mapping[str, str]] = field(
+        default=lambda prompt, negative: {}, compare=False
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class DiffusionModel:
+    """One loaded checkpoint on one device; its parts are never changed by a job."""
+
+    name: str
+    unet: Any
+    vae: Any
+    text_encoders: TextEncoders
+    table: NoiseTable
+    prediction: Prediction
+    #: Side of the pictures it was trained on, in pixels.
+    size: int
+    #: Ten characters of SHA-256, as the field prints a model's hash.
+    digest: str = ""
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    dtype: torch.dtype = torch.float32
+    #: How its latents look, where the checkpoint says so itself.
+    rgb: LinearMap | None = None
+    #: Where its parts lie while others work.
+    offload: OffloadManager = field(default_factory=OffloadManager)
+    #: The denoising network compiled, where the host wants that.
+    fast: CompiledUnet | None = None
+
+    @property
+    def model_traits(self) -> ModelTraits:
+        """What answers say about it."""
+        return ModelTraits(self.name, self.digest, self.is_inpainting)
+
+    @property
+    def latent_channels(self) -> int:
+        """Channels of a latent."""
+        return int(self.vae.config.latent_channels)
+
+    @property
+    def is_inpainting(self) -> bool:
+        """Whether the network takes the mask and the masked picture as further channels."""
+        return int(self.unet.config.in_channels) == 2 * self.latent_channels + 1
+
+    @torch.inference_mode()
+    def denoise(
+        self,
+        x: Tensor,
+        sigma: Tensor,
+        text: Tensor,
+        inpaint_channels: Tensor | None = None,
+        pooled_embeds: Tensor | None = None,
+        active_loras: ActiveLoras | None = None,
+    ) -> Tensor:
+        """Predict the clean latents x0 of rows at their own noise levels.
+
+        Args:
+            x: [B, C, h, w] float32, variance-exploding.
+            sigma: [B] float32.
+            text: [B, tokens, width] float32.
+            inpaint_channels: [B, C + 1, h, w] float32 for inpainting networks: mask and
+                masked latent.
+            pooled_embeds: [B, projection] float32, which SDXL looks at beside the tokens.
+            active_loras: LoRAs to run beside the network, the same for every row.
+        """
+        memory_level = self.offload.prepare_part(UNET, len(x) * _spatial_area(x))
+        timestep = torch.tensor(
+            [self.table.sigma_to_t(level) for level in sigma.tolist()], device=self.device
+        )
+        model_input = scale_input(x, sigma)
+        if inpaint_channels is not None:
+            model_input = torch.cat([model_input, inpaint_channels], 1)
+        added_cond_kwargs = (
+            None if pooled_embeds is None else self._added_cond_kwargs(x, pooled_embeds)
+        )
+        call = (model_input.to(self.dtype), timestep, text.to(self.dtype))
+        if self.fast is not None and active_loras is None and not memory_level:
+            output = self.fast(*call, added_cond_kwargs)
+        else:
+            with active_loras.applied_to_unet(self.unet) if active_loras else nullcontext():
+                output = self.unet(*call, added_cond_kwargs=added_cond_kwargs).sample
+        clean: Tensor = to_x0(output.float(), x, sigma, self.prediction)
+        return clean
+
+    def _added_cond_kwargs(self, x: Tensor, pooled_embeds: Tensor) -> dict[str, Tensor]:
+        """Tell SDXL the size it paints: original and target the same, nothing cropped."""
+        height, width = x.shape[-2] * PIXELS_PER_CELL, x.shape[-1] * PIXELS_PER_CELL
+        sizes = torch.tensor([height, width, 0, 0, height, width], device=self.device)
+        return {
+            "text_embeds": pooled_embeds.to(self.dtype),
+            "time_ids": sizes.to(self.dtype).expand(len(x), -1),
+        }
+
+    def encode_images(self, images: Sequence[Image.Image]) -> Tensor:
+        """Encode pictures of one size to latents.
+
+        Raises:
+            BrokenOutput: the autoencoder gave NaN, in float32 too.
+        """
+        return self.encode_pixels(torch.stack([to_tensor(image) for image in images]))
+
+    @torch.inference_mode()
+    def encode_pixels(self, pixels: Tensor) -> Tensor:
+        """Encode picture tensors to latents, taking the posterior's mean.
+
+        Raises:
+            BrokenOutput: the autoencoder gave NaN, in float32 too.
+        """
+        pixels = pixels.to(self.device)
+        config = self.vae.config
+        mean = self._run_autoencoder(
+            _encode_whole, striped_vae.encode_striped, pixels, len(pixels) * _spatial_area(pixels)
+        )
+        latents: Tensor = (mean - (config.shift_factor or 0.0)) * config.scaling_factor
+        return latents
+
+    @torch.inference_mode()
+    def decode_latents(self, latents: Tensor) -> list[Image.Image]:
+        """Decode latents to pictures.
+
+        Raises:
+            BrokenOutput: the autoencoder gave NaN, in float32 too.
+        """
+        config = self.vae.config
+        inputs = latents / config.scaling_factor + (config.shift_factor or 0.0)
+        size = len(inputs) * _spatial_area(inputs) * PIXELS_PER_CELL**2
+        pixels = self._run_autoencoder(_decode_whole, striped_vae.decode_striped, inputs, size)
+        return [to_image(row) for row in pixels]
+
+    def _run_autoencoder(
+        self,
+        run_whole: Callable[[Any, Tensor], Tensor],
+        run_striped: Callable[[Any, Tensor, StripedVae], Tensor],
+        inputs: Tensor,
+        size: int,
+    ) -> Tensor:
+        """Run the autoencoder, and once more in float32 when numbers overflow in less.
+
+        It works whole or, as memory demands for so many pixels, in stripes.
+        """
+        memory_level = self.offload.prepare_part(VAE, size)
+        run = run_whole
+        if memory_level and striped_vae.can_stripe(self.vae):
+            offload_device = (
+                self.offload.offload_device if memory_level == LEVEL_PARKED else self.device
+            )
+            run = partial(_run_striped, run_striped, StripedVae(self.device, offload_device))
+        output: Tensor = run(self.vae, inputs.to(self.dtype)).float()
+        if torch.isfinite(output).all():
+            return output
+        if self.dtype is not torch.float32:
+            self.vae.to(torch.float32)
+            try:
+                output = run(self.vae, inputs.float())
+            finally:
+                self.vae.to(self.dtype)
+        if not torch.isfinite(output).all():
+            raise BrokenOutput(
+                "The autoencoder gave numbers that are no picture. Lower the guidance scale, or "
+                "use another checkpoint."
+            )
+        return output
+
+
+def _encode_whole(vae: Any, pixels: Tensor) -> Tensor:
+    mean: Tensor = vae.encode(pixels).latent_dist.mean
+    return mean
+
+
+def _decode_whole(vae: Any, latents: Tensor) -> Tensor:
+    pixels: Tensor = vae.decode(latents).sample
+    return pixels
+
+
+def _run_striped(
+    run: Callable[[Any, Tensor, StripedVae], Tensor], stripes: StripedVae, vae: Any, values: Tensor
+) -> Tensor:
+    return run(vae, values, stripes)
+
+
+def _spatial_area(values: Tensor) -> int:
+    return values.shape[-2] * values.shape[-1]
+
+
+def to_tensor(image: Image.Image) -> Tensor:
+    """Turn an RGB picture into [3, H, W] float32 in −1..1."""
+    values = np.asarray(image.convert("RGB"), dtype=np.float32)
+    return torch.from_numpy(values / 127.5 - 1).permute(2, 0, 1)
+
+
+def to_image(pixels: Tensor) -> Image.Image:
+    """Turn [3, H, W] in −1..1 into an RGB picture, clamped and rounded; NaN is mid-grey.
+
+    Of float32 on the processor torch computes nothing, so any thread may call this: one that has
+    computed with torch slows the engine's own for as long as it lives.
+    """
+    values = np.nan_to_num(pixels.float().cpu().numpy()).clip(-1, 1) * 127.5 + 127.5
+    return Image.fromarray(values.round().astype(np.uint8).transpose(1, 2, 0))

@@ -1,0 +1,90 @@
+"""The text side of a checkpoint: one CLIP text encoder, or SDXL's two side by side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from inference.api.errors import JobError
+from inference.diffusion.embeddings import CheckpointEmbeddings, EmbeddingGuard
+from inference.diffusion.lora.active import ActiveLoras, LoraTextEncoder
+from inference.prompts.cache import CachedEncoder, ConditioningCache
+from inference.prompts.chunks import Tokenizer
+from inference.prompts.conditioning import Conditioning, PromptEncoder
+from inference.prompts.encode import TextEncoder, sdxl_encoder
+
+#: Encoded prompts kept of one checkpoint: about 400 of SD's, 77 tokens of 768 numbers each.
+PROMPT_CACHE_BYTES = 96 * 2**20
+
+
+@dataclass(frozen=True, eq=False)
+class TextEncoders:
+    """Tokenizers and text models in the order the network was trained with: one, or two (SDXL)."""
+
+    tokenizers: tuple[Tokenizer, ...]
+    models: tuple[Any, ...]
+    #: SDXL was trained with zeros for an absent prompt, not with the encoding of nothing.
+    zero_when_empty: bool = False
+    #: The host's textual inversions.
+    embeddings: CheckpointEmbeddings = field(default_factory=CheckpointEmbeddings)
+    #: Encoded prompts of late.
+    cache: ConditioningCache = field(default_factory=lambda: ConditioningCache(PROMPT_CACHE_BYTES))
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The first encoder's tokenizer, by which prompts are split and explained."""
+        return self.tokenizers[0]
+
+    def build_encoder(
+        self, clip_skip: int, emphasis: Any, active_loras: ActiveLoras | None = None
+    ) -> PromptEncoder:
+        """Make the encoder with a job's own way of reading; equal texts are read once.
+
+        Raises:
+            JobError: these text models have fewer layers than clip skip asks for; or, when it
+                encodes, a prompt names an embedding of another family.
+        """
+        try:
+            plain = self._build_plain_encoder(clip_skip, emphasis)
+        except ValueError as error:
+            raise JobError("clip_skip", str(error)) from error
+        lora_key = active_loras.text_key if active_loras else ()
+        if active_loras and lora_key:
+            plain = LoraTextEncoder(plain, active_loras, self.models)
+        cached_encoder = CachedEncoder(plain, self.cache, (clip_skip, emphasis, lora_key))
+        return (
+            EmbeddingGuard(cached_encoder, self.embeddings)
+            if self.embeddings.foreign
+            else cached_encoder
+        )
+
+    def null_conditioning(self, conditioning: Conditioning) -> Conditioning:
+        """Give what stands for an empty negative prompt, shaped like `conditioning`."""
+        if not self.zero_when_empty:
+            return conditioning
+        pooled_embeds = conditioning.pooled
+        return Conditioning(
+            torch.zeros_like(conditioning.crossattn),
+            None if pooled_embeds is None else torch.zeros_like(pooled_embeds),
+        )
+
+    def _build_plain_encoder(self, clip_skip: int, emphasis: Any) -> PromptEncoder:
+        if len(self.models) == 1:
+            return TextEncoder(
+                self.tokenizers[0],
+                self.models[0],
+                clip_skip=clip_skip,
+                emphasis=emphasis,
+                embeddings=self.embeddings.vectors[0] if self.embeddings.vectors else {},
+            )
+        (first, second), (first_model, second_model) = self.tokenizers, self.models
+        vectors = self.embeddings.vectors or ({}, {})
+        return sdxl_encoder(
+            (first, second),
+            (first_model, second_model),
+            clip_skip=clip_skip,
+            emphasis=emphasis,
+            embeddings=(vectors[0], vectors[1]),
+        )

@@ -1,0 +1,78 @@
+"""Where tasks wait: lanes of asides and groups of denoising rows, with no tensor in them."""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict, deque
+
+from inference.engine.task import JobRun, Task
+from inference.model_files.files import Weights
+
+
+class AuxQueue:
+    """Asides that may share a call; its jobs take turns."""
+
+    def __init__(self, weights: Weights | None, since: int) -> None:
+        self.weights = weights
+        #: The turn in which it came or was last served.
+        self.since = since
+        self._waiting: OrderedDict[int, deque[Task]] = OrderedDict()
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
+
+    def add_task(self, task: Task) -> None:
+        """Let a task wait here."""
+        self._waiting.setdefault(id(task.run), deque()).append(task)
+
+    def pop_tasks(self, limit: int) -> tuple[Task, ...]:
+        """Take up to `limit` tasks, one of each job in turn."""
+        popped_tasks: list[Task] = []
+        while self._waiting and len(popped_tasks) < limit:
+            run, tasks = self._waiting.popitem(last=False)
+            popped_tasks.append(tasks.popleft())
+            if tasks:
+                self._waiting[run] = tasks
+        return tuple(popped_tasks)
+
+    def drop_run(self, run: JobRun) -> None:
+        """Forget a job's tasks."""
+        self._waiting.pop(id(run), None)
+
+
+class DenoiseGroup:
+    """Denoising rows that may share a call; who has begun stays until it is done.
+
+    A place that falls free goes to the job that had the fewest so far, then to who came first: a
+    job of many rows does not keep the others out.
+    """
+
+    def __init__(self, weights: Weights | None, since: int) -> None:
+        self.weights = weights
+        #: The turn in which it came or was last served.
+        self.since = since
+        self._begun: list[Task] = []
+        self._waiting: list[Task] = []
+        #: Places that each job was given.
+        self._given: Counter[int] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._begun) + len(self._waiting)
+
+    def add_task(self, task: Task) -> None:
+        """Let a row wait for a place."""
+        self._waiting.append(task)
+
+    def select_rows(self, places: int) -> tuple[Task, ...]:
+        """Name the rows that have the places of the next call; they stay here."""
+        while self._waiting and len(self._begun) < places:
+            task = min(self._waiting, key=lambda waiting: self._given[id(waiting.run)])
+            self._given[id(task.run)] += 1
+            self._waiting.remove(task)
+            self._begun.append(task)
+        return tuple(self._begun[:places])
+
+    def remove_row(self, task: Task) -> None:
+        """Let a row go, if it is here."""
+        for tasks in (self._begun, self._waiting):
+            if task in tasks:
+                tasks.remove(task)

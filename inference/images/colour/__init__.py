@@ -1,0 +1,1 @@
+"""Colour spaces, histograms and the correction of colours."""

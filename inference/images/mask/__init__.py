@@ -1,0 +1,1 @@
+"""Masks: read, drawn, described in words, filled, blended."""

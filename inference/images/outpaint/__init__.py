@@ -1,0 +1,1 @@
+"""Canvases that grow, and what is laid on their empty part."""

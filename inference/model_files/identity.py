@@ -1,0 +1,187 @@
+"""Say what a safetensors file is by the names and shapes in its header."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from spandrel import MAIN_REGISTRY
+
+from inference.model_files.errors import UnsupportedWeights
+from inference.model_files.files import UPSCALERS_DIR
+from inference.model_files.header import SafetensorsHeader, read_header
+
+FileKind = Literal["checkpoint", "lora", "vae", "embedding", "unet", "upscaler", "other"]
+ModelFamily = Literal["sd1", "sd2", "sdxl"]
+
+UNET_PREFIX = "model.diffusion_model."
+VAE_PREFIX = "first_stage_model."
+CONV_IN = f"{UNET_PREFIX}input_blocks.0.0.weight"
+FAMILY_TITLES = {"sd1": "Stable Diffusion 1", "sd2": "Stable Diffusion 2", "sdxl": "SDXL"}
+#: Width of the words that a family's network attends to.
+FAMILY_BY_TEXT_WIDTH: dict[int, ModelFamily] = {768: "sd1", 1024: "sd2", 2048: "sdxl"}
+#: Parts of names that only LoRA and LyCORIS files have.
+LORA_SIGNS = (
+    ".lora_down.",
+    ".lora_up.",
+    ".lora_A.",
+    ".lora_B.",
+    "_lora.down.",
+    ".hada_w1_",
+    ".lokr_w",
+)
+#: Families that Easel does not run, by a part of a name that only they have.
+UNSUPPORTED_MODEL_SIGNS = (
+    ("conditioner.embedders.0.model.", "an SDXL refiner"),
+    ("joint_blocks.", "a Stable Diffusion 3 model"),
+    ("double_blocks.", "a FLUX or Chroma model"),
+    ("cap_embedder.", "a Lumina or Z-Image model"),
+    ("double_layers.", "an AuraFlow model"),
+    ("control_model.", "a ControlNet"),
+    ("controlnet_cond_embedding.", "a ControlNet"),
+    ("motion_modules.", "an AnimateDiff motion module"),
+    ("temporal_transformer", "a video model"),
+)
+
+
+@dataclass(frozen=True)
+class FileType:
+    """What a file is."""
+
+    kind: FileKind
+    #: None where the header does not tell.
+    family: ModelFamily | None = None
+    #: Channels that the network takes: 4, or 9 for inpainting.
+    channels: int = 4
+    #: `epsilon` or `v_prediction` where the file says so.
+    prediction: str | None = None
+    #: Whether its noise table ends in pure noise.
+    zero_terminal_snr: bool = False
+    #: Whether it brings its own autoencoder.
+    has_vae: bool = True
+    #: What it is in words.
+    title: str = ""
+
+
+def identify_file(path: Path) -> FileType:
+    """Read a file's header and say what it is.
+
+    Raises:
+        ModelError: it cannot be read.
+    """
+    return identify_header(read_header(path))
+
+
+def identify_header(header: SafetensorsHeader) -> FileType:
+    """Say what a file is by its header."""
+    names = header.entries
+    if any(sign in name for name in names for sign in LORA_SIGNS):
+        family = _lora_family(header)
+        return FileType("lora", family, title=_title_with_family("LoRA", family))
+    if CONV_IN in names and (family := _checkpoint_family(header)):
+        return _checkpoint_type(header, family)
+    for sign, title in UNSUPPORTED_MODEL_SIGNS:
+        if any(sign in name for name in names):
+            return FileType("other", title=title)
+    if any(name.removeprefix(VAE_PREFIX) == "decoder.conv_in.weight" for name in names):
+        return FileType("vae", title="an autoencoder (VAE)")
+    if CONV_IN in names or "conv_in.weight" in names or "input_blocks.0.0.weight" in names:
+        return FileType("unet", title="a denoising network without its text encoder")
+    if (width := embedding_width(header)) is not None:
+        family = FAMILY_BY_TEXT_WIDTH.get(width)
+        return FileType("embedding", family, title=_title_with_family("embedding", family))
+    if architecture := upscaler_architecture(header):
+        return FileType("upscaler", title=f"an upscaler ({architecture})")
+    return FileType("other", title="a file of another kind")
+
+
+def checkpoint_identity(path: Path) -> FileType:
+    """Identify a checkpoint.
+
+    Raises:
+        UnsupportedWeights: it is something else; the message says what and where that belongs.
+        ModelError: it cannot be read.
+    """
+    file_type = identify_file(path)
+    if file_type.kind == "checkpoint":
+        return file_type
+    places = {"lora": "loras", "vae": "vae", "embedding": "embeddings", "upscaler": UPSCALERS_DIR}
+    place = places.get(file_type.kind)
+    hint = f"lay it into the folder {place}" if place else "Easel does not run it as a checkpoint"
+    raise UnsupportedWeights(f"{path.name} is {file_type.title}, no checkpoint: {hint}.")
+
+
+def upscaler_architecture(header: SafetensorsHeader) -> str | None:
+    """Name the architecture of an upscaling network, by its arrays' names and shapes alone."""
+    arrays = {
+        name: torch.empty(entry.shape, device="meta") for name, entry in header.entries.items()
+    }
+    candidates = MAIN_REGISTRY.architectures("detection")
+    return next(
+        (candidate.architecture.name for candidate in candidates if candidate.detect(arrays)), None
+    )
+
+
+def embedding_width(header: SafetensorsHeader) -> int | None:
+    """Give the width of an embedding's vectors, SDXL's two together; None for another file."""
+    entries = header.entries
+    if set(entries) == {"clip_l", "clip_g"}:
+        return sum(entry.shape[-1] for entry in entries.values())
+    vectors = entries.get("emb_params")
+    if vectors is None and len(entries) == 1:
+        vectors = next(iter(entries.values()))
+    return vectors.shape[-1] if vectors is not None and len(vectors.shape) in (1, 2) else None
+
+
+def _checkpoint_type(header: SafetensorsHeader, family: ModelFamily) -> FileType:
+    names = header.entries
+    channels = names[CONV_IN].shape[1]
+    title = FAMILY_TITLES[family] + (" inpainting" if channels == 9 else "")
+    return FileType(
+        "checkpoint",
+        family,
+        channels,
+        _stated_prediction(header),
+        "ztsnr" in names,
+        f"{VAE_PREFIX}decoder.conv_in.weight" in names,
+        title,
+    )
+
+
+def _stated_prediction(header: SafetensorsHeader) -> str | None:
+    """Read what the network predicts: a marker key, ModelSpec metadata, or nothing."""
+    if "v_pred" in header.entries:
+        return "v_prediction"
+    prediction = header.metadata.get("modelspec.prediction_type", "").lower()
+    return {"v": "v_prediction", "epsilon": "epsilon"}.get(prediction)
+
+
+def _checkpoint_family(header: SafetensorsHeader) -> ModelFamily | None:
+    """Tell the family by its text encoders."""
+    signs: tuple[tuple[str, ModelFamily], ...] = (
+        ("conditioner.embedders.1.model.", "sdxl"),
+        ("cond_stage_model.model.", "sd2"),
+        ("cond_stage_model.transformer.", "sd1"),
+    )
+    for sign, family in signs:
+        if any(name.startswith(sign) for name in header.entries):
+            return family
+    return None
+
+
+def _lora_family(header: SafetensorsHeader) -> ModelFamily | None:
+    """Tell a LoRA's family by the width of the words its cross-attention reads."""
+    if any(name.startswith(("lora_te2_", "text_encoder_2.")) for name in header.entries):
+        return "sdxl"
+    for name, entry in header.entries.items():
+        crossing = "attn2_to_k" in name or "attn2.to_k" in name or "attn2.processor.to_k" in name
+        if crossing and (".lora_down." in name or ".lora_A." in name or ".down." in name):
+            return FAMILY_BY_TEXT_WIDTH.get(entry.shape[1])
+    return None
+
+
+def _title_with_family(noun: str, family: ModelFamily | None) -> str:
+    article = "a" if noun == "LoRA" else "an"
+    return f"{article} {noun}" + (f" for {FAMILY_TITLES[family]}" if family else "")

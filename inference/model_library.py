@@ -1,0 +1,253 @@
+"""The models of one worker: found by registry key, loaded when needed, kept within a budget."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+
+from inference.api.config import EngineConfig
+from inference.api.messages import ModelInfo
+from inference.diffusion.loader import CheckpointLoader, model_bytes
+from inference.diffusion.lora.active import ActiveLoras
+from inference.diffusion.lora.registry import LoraRegistry
+from inference.diffusion.model import DiffusionModel, ModelTraits
+from inference.diffusion.single_file import CONFIGS_DIR
+from inference.model_files.did_you_mean import did_you_mean
+from inference.model_files.errors import ModelError, UnknownModel
+from inference.model_files.files import (
+    DESCRIBER,
+    DIFFUSION,
+    Weights,
+    find_checkpoints,
+    find_pickle,
+    main_file,
+)
+from inference.model_files.hashes import HASHES_FILE, FileHashes
+from inference.model_files.header import read_header
+from inference.model_files.network_hashes import NetworkHashes
+from inference.prompts.chunks import Tokenizer
+from inference.prompts.extra_networks import LoraTag
+from inference.runtime.model_cache import ModelCache, default_budget, folder_bytes
+from inference.upscaling.upscalers import UpscalerLibrary
+from inference.vision.interrogation.interrogator import Interrogator
+from inference.vision.segmentation.segmenters import ImageSegmenter
+
+log = logging.getLogger(__name__)
+
+STARTER_FOLDER = Path(__file__).resolve().parent / "starter"
+
+
+#: LoRAs stay loaded up to this part of the checkpoints' budget.
+LORA_BUDGET_DIVISOR = 8
+
+
+class ModelLibrary:
+    """Names to models; nothing outside the models folder can be named."""
+
+    def __init__(
+        self,
+        config: EngineConfig,
+        device: torch.device,
+        dtype: torch.dtype,
+        *,
+        budget: int = 0,
+        configs: Path = CONFIGS_DIR,
+    ) -> None:
+        """Take the host's choices; `budget` is the bytes of checkpoints that may stay loaded."""
+        self._config = config
+        #: What marks parts of pictures; small, and loaded beside the budget.
+        self.segmenters = ImageSegmenter(Path(config.models_dir))
+        self._device = device
+        self._resident: ModelCache[Any] = ModelCache(
+            budget or config.weights_budget or default_budget(device)
+        )
+        self._loras = LoraRegistry(self.models_dir, self._resident.budget // LORA_BUDGET_DIVISOR)
+        self._traits: dict[str, ModelTraits] = {}
+        #: Checkpoints that ran out of memory while they were loaded.
+        self._sparing: set[str] = set()
+        self._hashes = FileHashes(Path(config.cache_dir) / HASHES_FILE)
+        #: What enlarges pictures; its networks lie within the same budget.
+        self.upscalers = UpscalerLibrary(config, device, self._hashes, self._resident)
+        self._networks = NetworkHashes(self.models_dir, self._hashes)
+        # Guidance doubles the rows of a call.
+        max_compiled_entries = 2 * config.max_batch if config.compile else 0
+        self._loader = CheckpointLoader(
+            self.models_dir, configs, self._hashes, device, dtype, max_compiled_entries
+        )
+        #: What describes pictures; its networks lie within the same budget.
+        self.describers = Interrogator(
+            Path(config.models_dir),
+            Path(config.cache_dir) / "interrogation",
+            STARTER_FOLDER,
+            device,
+            dtype,
+            self._resident,
+            lines=config.list_lines,
+        )
+
+    def resolve_name(self, name: str) -> str:
+        """Name the checkpoint meant: an empty name is the host's own.
+
+        Raises:
+            UnknownModel: there is none of that name.
+            UnsupportedWeights: there is one, but pickled.
+        """
+        checkpoints, default_name = find_checkpoints(
+            self.models_dir, self._config.model, STARTER_FOLDER
+        )
+        checkpoint_name = name or default_name
+        if checkpoint_name in checkpoints:
+            return checkpoint_name
+        if pickle := find_pickle(self.models_dir, checkpoint_name):
+            read_header(pickle)
+        known_names = [info.name for info in self._list_checkpoints()]
+        hint = did_you_mean(checkpoint_name, known_names) or f"There are: {', '.join(known_names)}."
+        raise UnknownModel(f"There is no checkpoint “{checkpoint_name}” here. {hint}")
+
+    def get_checkpoint(self, name: str) -> DiffusionModel:
+        """Give a loaded checkpoint; the longest unused make room for it.
+
+        Raises:
+            ModelError: it is unknown or cannot be loaded.
+        """
+        # A name that is loaded was resolved before: no step of a job looks into folders.
+        loaded_model: DiffusionModel | None = self._resident.get((DIFFUSION, name))
+        if loaded_model is not None:
+            return loaded_model
+        key = self.resolve_name(name)
+        resolved_model: DiffusionModel | None = self._resident.get((DIFFUSION, key))
+        if resolved_model is not None:
+            return resolved_model
+        self.describers.release_features()
+        path = self._checkpoint_path(key)
+        model: DiffusionModel = self._resident.load_model(
+            (DIFFUSION, key),
+            self._loader.expected_bytes(path),
+            lambda: self._loader.build_model(path, key, self._memory_level(key)),
+            model_bytes,
+        )
+        self._traits[key] = replace(model.model_traits, networks=self._networks.infotext_hashes)
+        return model
+
+    def model_traits(self, name: str) -> ModelTraits:
+        """Tell what answers say about a checkpoint; it is loaded only the first time.
+
+        Raises:
+            ModelError: it is unknown or cannot be loaded.
+        """
+        key = self.resolve_name(name)
+        if key not in self._traits:
+            self.get_checkpoint(key)
+        return self._traits[key]
+
+    def checkpoint_tokenizer(self, name: str) -> Tokenizer:
+        """Give the tokenizer by which a checkpoint's prompts are split, without loading it.
+
+        Raises:
+            ModelError: it is unknown or cannot be read.
+        """
+        return self._loader.checkpoint_tokenizer(self._checkpoint_path(self.resolve_name(name)))
+
+    def loadable_together(self, requested_weights: Sequence[Weights]) -> set[Weights]:
+        """Say which weights can be loaded together: those loaded now, then the first named."""
+        keys = {weights: self._cache_key(weights) for weights in requested_weights}
+        fitting_keys = self._resident.fitting_keys(list(keys.values()), self._guess_bytes)
+        return {weights for weights, key in keys.items() if key in fitting_keys}
+
+    def free_memory(self, weights: Weights | None) -> bool:
+        """Make memory go further for some weights after it ran out; say whether that can help.
+
+        First others leave, then a checkpoint uses less at a time.
+        """
+        key = None if weights is None else self._cache_key(weights)
+        if self._resident.evict_down_to(0, keep=key):
+            return True
+        if key is None or key[0] != DIFFUSION:
+            return False
+        model: DiffusionModel | None = self._resident.get(key)
+        if model is not None:
+            return model.offload.escalate_level()
+        if key[1] in self._sparing or self._device.type == "cpu":
+            return False
+        self._sparing.add(key[1])
+        return True
+
+    def active_loras(self, name: str, loras: Sequence[LoraTag]) -> ActiveLoras | None:
+        """Give the LoRAs to run beside a checkpoint; None where a prompt names none.
+
+        Raises:
+            JobError: there is no LoRA of a name.
+            ModelError: a file cannot be read, or is of another family.
+        """
+        if not loras:
+            return None
+        self._loras.check_loras_exist(loras)
+        return self._loras.active_loras(self.get_checkpoint(name), loras)
+
+    def natural_size(self, name: str) -> int:
+        """Give the side of a checkpoint's own pictures in pixels, without loading it."""
+        return self._loader.natural_size(self._checkpoint_path(self.resolve_name(name)))
+
+    def checkpoint_hash(self, name: str) -> str:
+        """Give a checkpoint's short hash, without loading it."""
+        return self._hashes.short_hash(main_file(self._checkpoint_path(self.resolve_name(name))))
+
+    def list_models(self) -> tuple[ModelInfo, ...]:
+        """List what can be named: checkpoints, upscalers whose weights are here, LoRAs."""
+        runnable = (
+            *self._list_checkpoints(),
+            *self.upscalers.shelf.list_upscalers(),
+            *self.describers.model_infos(),
+        )
+        return (*runnable, *self._loras.list_loras())
+
+    def _list_checkpoints(self) -> Iterator[ModelInfo]:
+        """List the checkpoints whose files can be read."""
+        for name, path in find_checkpoints(self.models_dir, self._config.model, STARTER_FOLDER)[
+            0
+        ].items():
+            try:
+                size, digest = (
+                    self._loader.natural_size(path),
+                    self._hashes.known_short_hash(main_file(path)),
+                )
+                yield ModelInfo(name=name, kind="diffusion", size=size, digest=digest)
+            except ModelError as error:
+                log.warning("Left out of the checkpoints: %s", error)
+
+    @property
+    def models_dir(self) -> Path:
+        """The models folder."""
+        return Path(self._config.models_dir)
+
+    def _checkpoint_path(self, key: str) -> Path:
+        return find_checkpoints(self.models_dir, self._config.model, STARTER_FOLDER)[0][key]
+
+    def _memory_level(self, key: str) -> str:
+        """Say how sparingly a checkpoint is to use memory from the start."""
+        level = self._config.low_memory
+        return "medvram" if level == "none" and key in self._sparing else level
+
+    def _cache_key(self, weights: Weights) -> Weights:
+        """Give the key under which weights are held: describers go by their folders."""
+        kind, name = weights
+        return self.describers.weights_key(name) if kind == DESCRIBER else weights
+
+    def _guess_bytes(self, key: Hashable) -> int:
+        """Guess the bytes of what was never loaded; 0 where it cannot be, as its job will say."""
+        kind, name = cast("Weights", key)
+        try:
+            match kind:
+                case "upscaler":
+                    return self.upscalers.expected_bytes(name)
+                case "describer":
+                    return folder_bytes(Path(name))
+                case _:
+                    return self._loader.expected_bytes(self._checkpoint_path(name))
+        except (ModelError, KeyError):
+            return 0

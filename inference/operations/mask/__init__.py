@@ -1,0 +1,1 @@
+"""What inpainting decides before and after the network: mask, work area, start, seam."""

@@ -1,0 +1,158 @@
+"""Redraw: a picture enlarged and then repainted tile by tile (the field's SD upscale)."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+from PIL import Image
+
+from inference.api.errors import JobError
+from inference.api.jobs import Img2ImgJob, UpscaleJob
+from inference.api.jobs.sizes import LATENT_CELL_PIXELS, MIN_SIDE_PIXELS
+from inference.engine.work import JobResult, Operation, OutputImage, WorkRequest
+from inference.images.arrays import FloatArray
+from inference.images.mask.fill import flatten_alpha
+from inference.images.regions import Size
+from inference.images.resize import scale_to
+from inference.images.tiles import (
+    TileGrid,
+    combine_tiles,
+    cut_tiles,
+    inner_tile_mask,
+    make_tile_grid,
+)
+from inference.operations.context import Images, OperationContext
+from inference.operations.shared import sizes
+from inference.operations.shared.batch_variants import resolve_wildcards, work_notes
+from inference.operations.shared.parameters import build_denoise_work, build_infotext
+from inference.operations.shared.tiles import MAX_REQUESTED_TILES, run_tiles, with_tuned_tiling
+from inference.upscaling.tiling.plan import UpscalePlan, count_tiles, final_size
+from inference.upscaling.upscale import upscale_image as enlarge
+
+#: Above this strength every tile begins to show the whole prompt on its own.
+MAX_GENTLE_STRENGTH = 0.4
+#: From this overlap on, in pixels, the outermost cells of a tile are nearly faded out.
+MIN_FADED_OVERLAP_PIXELS = 4 * LATENT_CELL_PIXELS
+
+
+def sd_upscale(
+    job: UpscaleJob, images: Images, context: OperationContext, plan: UpscalePlan
+) -> Operation:
+    """Enlarge the picture, repaint all its tiles together, put them together again.
+
+    The k-th tile has the job's seed plus k. Its outermost cells towards its neighbours stay those
+    of the enlarged picture: a model that ends its pictures in a margin would end every tile in
+    one, and a trace of it would shine through the ramp as a line.
+    """
+    sizes.check_source(images["image"])
+    source = flatten_alpha(images["image"])
+    img2img_job = _as_img2img(job)
+    model = context.library.resolve_name(job.model)
+    grid = tile_grid(
+        _repaint_size(source.size, plan), context.library.natural_size(model), job.overlap
+    )
+    plan = yield from with_tuned_tiling(plan, source.size, context.library.upscalers)
+    large = yield from _enlarge_source(source, plan, grid, later_units=len(grid) * job.steps)
+    prompt_fields = resolve_wildcards(img2img_job, job.seed, context.lists)
+    works = tuple(
+        build_denoise_work(
+            img2img_job,
+            model,
+            tile.size,
+            **prompt_fields | {"seed": job.seed + number},
+            image=tile,
+            mask=_tile_latent_mask(grid, number),
+            part=number,
+        )
+        for number, tile in enumerate(cut_tiles(large, grid))
+    )
+    results = yield WorkRequest(works=works)
+    tiles = [result.image for result in results]
+    text = build_infotext(
+        works[0], context.library.model_traits(model), **_sd_upscale_values(job, grid)
+    )
+    return JobResult(
+        images=(OutputImage(image=combine_tiles(grid, tiles), seed=job.seed, infotext=text),),
+        notes=(*work_notes(works[:1]), *_sd_upscale_notes(job, grid)),
+    )
+
+
+def tile_grid(size: Size, tile: int, overlap: int) -> TileGrid:
+    """Cut a picture into squares of the model's size, or what fits; overlap at most half of one.
+
+    Sides must be multiples of 8 pixels and a tile's too, so a picture narrower than a tile gives
+    tiles of its own width.
+
+    Raises:
+        JobError: the picture is too small for the network even when enlarged.
+    """
+    if min(size) < MIN_SIDE_PIXELS:
+        raise JobError(
+            "factor",
+            f"Enlarged, the picture has {size[0]} x {size[1]} pixels; redrawing needs "
+            f"{MIN_SIDE_PIXELS} a side. Ask for a larger factor.",
+        )
+    width, height = min(tile, size[0]), min(tile, size[1])
+    return make_tile_grid(*size, width, height, min(overlap, width // 2, height // 2))
+
+
+def _tile_latent_mask(grid: TileGrid, number: int) -> FloatArray | None:
+    """Return where a tile's latent may change; None is everywhere."""
+    if len(grid) == 1 or grid.overlap < MIN_FADED_OVERLAP_PIXELS:
+        return None
+    return inner_tile_mask(grid, number, LATENT_CELL_PIXELS)[
+        ::LATENT_CELL_PIXELS, ::LATENT_CELL_PIXELS
+    ]
+
+
+def _repaint_size(size: Size, plan: UpscalePlan) -> Size:
+    """Return the size that is repainted: enlarged, rounded down to whole latent cells."""
+    width, height = final_size(size, plan)
+    return (
+        width // LATENT_CELL_PIXELS * LATENT_CELL_PIXELS,
+        height // LATENT_CELL_PIXELS * LATENT_CELL_PIXELS,
+    )
+
+
+def _enlarge_source(
+    source: Image.Image, plan: UpscalePlan, grid: TileGrid, later_units: int
+) -> Generator[WorkRequest, list[Any], Image.Image]:
+    count = count_tiles(source.size, plan)
+    large = yield from run_tiles(enlarge(source, plan, MAX_REQUESTED_TILES), count, later_units)
+    return scale_to(large, grid.width, grid.height)
+
+
+def _as_img2img(job: UpscaleJob) -> Img2ImgJob:
+    """Take the job's settings as those of an img2img."""
+    return Img2ImgJob(
+        prompt=job.prompt,
+        negative_prompt=job.negative_prompt,
+        model=job.model,
+        strength=job.strength,
+        steps=job.steps,
+        guidance=job.guidance,
+        sampler=job.sampler,
+        schedule=job.schedule,
+        seed=job.seed,
+    )
+
+
+def _sd_upscale_values(job: UpscaleJob, grid: TileGrid) -> dict[str, object]:
+    """Write what the field writes about an SD upscale."""
+    return {"SD upscale overlap": grid.overlap, "SD upscale upscaler": job.upscaler}
+
+
+def _sd_upscale_notes(job: UpscaleJob, grid: TileGrid) -> tuple[str, ...]:
+    notes = [
+        f"Redrawn in {len(grid)} tile{'s' if len(grid) > 1 else ''} of "
+        f"{grid.tile_width} x {grid.tile_height}."
+    ]
+    if grid.overlap < job.overlap and len(grid) > 1:
+        notes.append(f"The overlap became {grid.overlap}: half a tile is the most.")
+    if job.strength > MAX_GENTLE_STRENGTH and len(grid) > 1:
+        notes.append(
+            f"Above a strength of {MAX_GENTLE_STRENGTH:g} each tile may show the whole prompt on "
+            "its own."
+        )
+    return tuple(notes)

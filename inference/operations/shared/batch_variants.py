@@ -1,0 +1,78 @@
+"""Takes: for each picture of a job its seed, and the words that this seed draws."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from inference.api.jobs import DenoisingJob
+from inference.engine.work import DenoiseWork
+from inference.prompts.extra_networks import read_loras, take_networks
+from inference.prompts.wildcards import draw_wildcards
+
+WildcardLists = Mapping[str, Sequence[str]]
+
+#: Names of the field's distillations, which guidance above 2 or so burns.
+DISTILLED_NAME_PATTERN = re.compile(
+    r"(?<![a-z])(?:lcm|turbo|lightning|hyper)(?![a-z])", re.IGNORECASE
+)
+MAX_DISTILLED_GUIDANCE = 2.5
+
+#: Characters of one drawn prompt in a note.
+MAX_NOTE_PROMPT_CHARS = 200
+
+
+def batch_variants(job: DenoisingJob, lists: WildcardLists) -> list[dict[str, Any]]:
+    """List what sets each picture of the job's batch apart, as fields of a work.
+
+    Without a variation the seed counts up; with one, the variation seed does.
+    """
+    has_variation = job.variation_strength > 0
+    return [
+        {
+            **resolve_wildcards(job, job.seed if has_variation else job.seed + number, lists),
+            "variation_seed": job.variation_seed + number * has_variation,
+        }
+        for number in range(job.batch)
+    ]
+
+
+def resolve_wildcards(job: DenoisingJob, seed: int, lists: WildcardLists) -> dict[str, Any]:
+    """Draw one picture's words by its seed, and keep what they were drawn from, if they were."""
+    prompt, negative = (
+        draw_wildcards(text, seed, lists) for text in (job.prompt, job.negative_prompt)
+    )
+    return {
+        "seed": seed,
+        "prompt": prompt,
+        "negative_prompt": negative,
+        "template": job.prompt if prompt != job.prompt else "",
+        "negative_template": job.negative_prompt if negative != job.negative_prompt else "",
+    }
+
+
+def work_notes(works: Sequence[DenoiseWork]) -> tuple[str, ...]:
+    """Say which words were drawn, where any were, and what about the settings looks wrong."""
+    return (*_drawn_prompts_note(works), *_guidance_warnings(works[:1]))
+
+
+def _guidance_warnings(works: Sequence[DenoiseWork]) -> Iterator[str]:
+    """Warn of guidance for what, by its name, was distilled to do without."""
+    for work in works:
+        names = (work.model, *(lora.name for lora in read_loras(take_networks(work.prompt)[1])))
+        distilled_name = next((name for name in names if DISTILLED_NAME_PATTERN.search(name)), None)
+        if distilled_name is not None and work.guidance > MAX_DISTILLED_GUIDANCE:
+            yield (
+                f"{distilled_name} is by its name distilled for few steps: a guidance scale of "
+                f"{work.guidance:g} burns its pictures. Ask for 1 to 2."
+            )
+
+
+def _drawn_prompts_note(works: Sequence[DenoiseWork]) -> tuple[str, ...]:
+    drawn_prompts = dict.fromkeys(work.prompt for work in works if work.template)
+    note_texts = (
+        text if len(text) <= MAX_NOTE_PROMPT_CHARS else text[: MAX_NOTE_PROMPT_CHARS - 1] + "…"
+        for text in drawn_prompts
+    )
+    return (f"Drawn: {' · '.join(note_texts)}",) if drawn_prompts else ()

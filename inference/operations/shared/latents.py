@@ -1,0 +1,44 @@
+"""Latents between two asks: a picture's own, and one enlarged."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+import torch
+from PIL import Image
+
+from inference.api.jobs import DenoisingJob
+from inference.diffusion.model import PIXELS_PER_CELL
+from inference.engine.work import DenoiseWork, WorkRequest
+from inference.images.regions import Size
+from inference.images.resize import scale_to
+from inference.operations.shared import sizes
+from inference.operations.shared.parameters import build_denoise_work
+
+
+def encode_only_work(job: DenoisingJob, model: str, image: Image.Image) -> DenoiseWork:
+    """Make the work that only encodes a picture; its sides must be multiples of 8."""
+    return build_denoise_work(
+        job, model, image.size, image=image, strength=0.0, steps=1, decode=False
+    )
+
+
+def encode_latent(
+    job: DenoisingJob, model: str, image: Image.Image, later_units: int
+) -> Generator[WorkRequest, list[Any], torch.Tensor]:
+    """Encode a picture at its own size, rounded to whole cells: [C, h, w] float32."""
+    cell_aligned = scale_to(
+        image, sizes.round_to_latent(image.width), sizes.round_to_latent(image.height)
+    )
+    (result,) = yield WorkRequest(
+        works=(encode_only_work(job, model, cell_aligned),), later_units=later_units
+    )
+    latent: torch.Tensor = result.latent
+    return latent
+
+
+def upscale_latent(latent: torch.Tensor, size: Size) -> torch.Tensor:
+    """Interpolate a latent [C, h, w] bilinearly to a picture's size in pixels."""
+    cells = (size[1] // PIXELS_PER_CELL, size[0] // PIXELS_PER_CELL)
+    return torch.nn.functional.interpolate(latent[None], size=cells, mode="bilinear")[0]

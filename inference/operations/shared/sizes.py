@@ -1,0 +1,54 @@
+"""How large a job's picture becomes: as asked, or as its model likes it."""
+
+from __future__ import annotations
+
+import math
+
+from PIL import Image
+
+from inference.api.errors import JobError
+from inference.api.jobs.sizes import LATENT_CELL_PIXELS, MIN_SIDE_PIXELS
+from inference.api.jobs.sizes import round_to_latent as round_to_latent
+from inference.api.jobs.sizes import target_size as target_size
+from inference.images.errors import ImageTooSmall
+
+
+def round_length_down(length: float) -> int:
+    """Round a length in pixels down to what latents can hold, never below the smallest."""
+    return max(MIN_SIDE_PIXELS, int(length) // LATENT_CELL_PIXELS * LATENT_CELL_PIXELS)
+
+
+def check_source(image: Image.Image) -> None:
+    """Refuse a source smaller than one latent cell.
+
+    Raises:
+        ImageTooSmall: a side is below 8 pixels.
+    """
+    if min(image.size) < LATENT_CELL_PIXELS:
+        raise ImageTooSmall
+
+
+def check_pixels(width: int, height: int, limit: int) -> None:
+    """Refuse a size beyond the host's limit.
+
+    Raises:
+        JobError: names the largest square that fits.
+    """
+    if width * height > limit:
+        side = math.isqrt(limit) // LATENT_CELL_PIXELS * LATENT_CELL_PIXELS
+        raise JobError(
+            "width",
+            f"{width} x {height} is more than this server paints at once. "
+            f"The largest square is {side} x {side}.",
+        )
+
+
+def rounded_note(
+    requested_size: tuple[int | None, int | None], size: tuple[int, int]
+) -> tuple[str, ...]:
+    """Say that a size was rounded, when it was."""
+    if all(want is None or want == got for want, got in zip(requested_size, size, strict=True)):
+        return ()
+    return (
+        f"The size became {size[0]} x {size[1]}: sides must be multiples of {LATENT_CELL_PIXELS}.",
+    )

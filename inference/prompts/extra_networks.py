@@ -1,0 +1,98 @@
+"""Networks: the `<lora:name:weight>` tags of a prompt, which name files instead of words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from inference.api.errors import JobError
+from inference.prompts.attention import parse_weight
+
+LORA_KINDS = frozenset({"lora", "lyco"})  # the web UI's two names for one mechanism
+
+_NETWORK_TAG = re.compile(r"<(\w+):([^<>]+)>")
+
+
+@dataclass(frozen=True)
+class ExtraNetworkTag:
+    """One tag: its kind, the arguments in order, and those given as name=value."""
+
+    kind: str
+    arguments: tuple[str, ...]
+    named_arguments: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The file's name as the tag gives it; empty where it gives none."""
+        return (
+            self.arguments[0].strip()
+            if self.arguments
+            else dict(self.named_arguments).get("name", "")
+        )
+
+    def __str__(self) -> str:
+        keyword_texts = (f"{name}={value}" for name, value in self.named_arguments)
+        return f"<{':'.join((self.kind, *self.arguments, *keyword_texts))}>"
+
+
+@dataclass(frozen=True)
+class LoraTag:
+    """A LoRA and its weights in the text encoder and in the UNet; `dyn` is a rank to cut to."""
+
+    name: str
+    te: float = 1.0
+    unet: float = 1.0
+    dyn: int | None = None
+
+
+def take_networks(text: str) -> tuple[str, tuple[ExtraNetworkTag, ...]]:
+    """Take every tag out of a positive prompt; negative prompts keep theirs as plain text."""
+    return _NETWORK_TAG.sub("", text), tuple(
+        _parse_tag(match) for match in _NETWORK_TAG.finditer(text)
+    )
+
+
+def _parse_tag(match: re.Match[str]) -> ExtraNetworkTag:
+    parts = match[2].split(":")
+    keyword_pairs = [tuple(part.split("=", 1)) for part in parts if "=" in part]
+    arguments = tuple(part for part in parts if "=" not in part)
+    return ExtraNetworkTag(
+        match[1], arguments, tuple((name.strip(), value) for name, value in keyword_pairs)
+    )
+
+
+def read_loras(networks: Iterable[ExtraNetworkTag]) -> tuple[LoraTag, ...]:
+    """Read the LoRA tags, in order: name, te, unet (te where unsaid), dyn; or by those names.
+
+    Tags of other kinds are left out, and of several for one name the last holds.
+
+    Raises: JobError for a tag without a name or with a weight that is no number.
+    """
+    lora_tags = [read_lora(network) for network in networks if network.kind in LORA_KINDS]
+    return tuple({lora.name: lora for lora in lora_tags}.values())
+
+
+def read_lora(network: ExtraNetworkTag) -> LoraTag:
+    """Read one LoRA tag.
+
+    Raises: JobError for a tag without a name or with a weight that is no number.
+    """
+    if not network.name:
+        raise JobError("prompt", f"{network} names no LoRA; write <lora:name:0.8>.")
+    arguments = dict(zip(("te", "unet", "dyn"), network.arguments[1:], strict=False))
+    arguments |= {
+        name: value for name, value in network.named_arguments if name in ("te", "unet", "dyn")
+    }
+    te = _parse_number(network, arguments.get("te", "1"))
+    unet = _parse_number(network, arguments["unet"]) if "unet" in arguments else te
+    dyn = int(_parse_number(network, arguments["dyn"])) if "dyn" in arguments else None
+    return LoraTag(network.name, te, unet, dyn)
+
+
+def _parse_number(network: ExtraNetworkTag, digits: str) -> float:
+    weight = parse_weight(digits)
+    if weight is None:
+        message = f"“{digits}” in {network} is not a number; write <lora:{network.name}:0.8>."
+        raise JobError("prompt", message)
+    return weight

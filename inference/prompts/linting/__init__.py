@@ -1,0 +1,1 @@
+"""What a prompt means, step by step, and what in it is probably not meant."""

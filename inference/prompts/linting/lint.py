@@ -1,0 +1,194 @@
+"""The prompt linter: what a pair of prompts will mean, before any picture is made."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
+
+from inference.api.errors import JobError
+from inference.api.jobs.wordlists import find_list_mentions
+from inference.prompts.attention import ChunkBreak, WeightedText, parse_attention
+from inference.prompts.chunks import Tokenizer, chunk_texts
+from inference.prompts.conjunction import PromptTerm, split_and
+from inference.prompts.extra_networks import LORA_KINDS, ExtraNetworkTag, read_lora, take_networks
+from inference.prompts.linting import lint_rules
+from inference.prompts.linting.explanation import (
+    PromptExplanation,
+    ResolvedWildcards,
+    ScheduleRow,
+    TermTable,
+)
+from inference.prompts.linting.lint_rules import AvailableNames
+from inference.prompts.schedule import expand_schedule
+from inference.prompts.wildcards import draw_wildcards
+
+MAX_PRINTED_TEXTS = 12  # texts of a part that are printed before the rest is only counted
+
+#: Words whose tokens one explanation remembers: a schedule's texts share most.
+TOKEN_CACHE_WORDS = 4096
+
+__all__ = ["AvailableNames", "PromptExplanation", "explain_prompts", "render_explanation"]
+
+
+def explain_prompts(
+    prompt: str,
+    negative: str = "",
+    steps: int = 20,
+    *,
+    base_steps: int | None = None,
+    seed: int = 0,
+    lists: Mapping[str, Sequence[str]] | None = None,
+    tokenizer: Tokenizer | None = None,
+    embeddings: Mapping[str, int] | None = None,
+    known_loras: Collection[str] | None = None,
+    vocabulary: Collection[str] | None = None,
+) -> PromptExplanation:
+    """Explain a pair of prompts over `steps` steps; the more is handed in, the more is checked.
+
+    `lists` are the wildcards to draw from by `seed` (None leaves them undrawn), `tokenizer` shows
+    the chunks, `embeddings` are the learned ones with their numbers of vectors, `vocabulary` the
+    words a word-level model knows (its tokenizer's own where left out), and `base_steps` the first
+    pass's steps when the second pass of a hires fix is to be explained.
+    """
+    if vocabulary is None and tokenizer is not None:
+        vocabulary = tokenizer.vocabulary
+    available_names = AvailableNames(known_loras, vocabulary, lists, embeddings)
+    mentioned_lists = find_list_mentions(f"{prompt}\n{negative}")
+    prompt, negative, resolved_wildcards = _draw_prompts(prompt, negative, seed, lists)
+    text, networks = take_networks(prompt)
+    cached = tokenizer and replace(tokenizer, ids=lru_cache(TOKEN_CACHE_WORDS)(tokenizer.ids))
+
+    def build_table(term: PromptTerm) -> TermTable:
+        return _build_table(term, steps, base_steps, cached, embeddings)
+
+    unchecked_explanation = PromptExplanation(
+        steps,
+        tuple(build_table(part) for part in split_and(text)),
+        build_table(PromptTerm(negative)),
+        networks,
+        (),
+        None if tokenizer is None else tokenizer.chunk_size,
+        resolved_wildcards,
+    )
+    remarks = [
+        *lint_rules.check_terms(text),
+        *lint_rules.check_text(text, steps, base_steps),
+        *lint_rules.check_text(negative, steps, base_steps),
+        *lint_rules.check_negative(negative, take_networks(negative)[1]),
+        *lint_rules.check_networks(networks, available_names),
+        *lint_rules.check_lists(mentioned_lists, available_names),
+        *lint_rules.check_tables(unchecked_explanation, available_names),
+    ]
+    return replace(unchecked_explanation, remarks=lint_rules.limit_warnings(remarks))
+
+
+def _draw_prompts(
+    prompt: str, negative: str, seed: int, lists: Mapping[str, Sequence[str]] | None
+) -> tuple[str, str, ResolvedWildcards | None]:
+    """Give both prompts as drawn, and the note of it where that is something else."""
+    if lists is None:
+        return prompt, negative, None
+    resolved_wildcards = ResolvedWildcards(
+        seed, draw_wildcards(prompt, seed, lists), draw_wildcards(negative, seed, lists)
+    )
+    is_unchanged = (resolved_wildcards.prompt, resolved_wildcards.negative) == (prompt, negative)
+    return (
+        resolved_wildcards.prompt,
+        resolved_wildcards.negative,
+        None if is_unchanged else resolved_wildcards,
+    )
+
+
+def _build_table(
+    term: PromptTerm,
+    steps: int,
+    base_steps: int | None,
+    tokenizer: Tokenizer | None,
+    embeddings: Mapping[str, int] | None,
+) -> TermTable:
+    steps_by_text: dict[str, list[int]] = {}
+    first = 1
+    for entry in expand_schedule(term.text, steps, base_steps=base_steps):
+        steps_by_text.setdefault(entry.text, []).extend(range(first, entry.step + 1))
+        first = entry.step + 1
+    rows = []
+    for text, text_steps in steps_by_text.items():
+        pieces = parse_attention(text)
+        chunks = () if tokenizer is None else chunk_texts(pieces, tokenizer, embeddings=embeddings)
+        rows.append(ScheduleRow(text, tuple(text_steps), pieces, chunks))
+    return TermTable(term.weight, tuple(rows))
+
+
+def render_explanation(explanation: PromptExplanation) -> str:
+    """Write an explanation as a plain-text table for people."""
+    lines = list(_wildcard_lines(explanation.resolved_wildcards))
+    for number, part in enumerate(explanation.prompt, 1):
+        has_several_terms = len(explanation.prompt) > 1
+        title = f"Prompt, part {number}" if has_several_terms else "Prompt"
+        weight = f" (weight {part.weight:g})" if has_several_terms or part.weight != 1 else ""
+        lines += [title + weight, *_term_lines(part, explanation.chunk_size)]
+    if any(row.text.strip() for row in explanation.negative.rows):
+        lines += ["Negative prompt", *_term_lines(explanation.negative, explanation.chunk_size)]
+    if explanation.networks:
+        lines += ["Networks", *(f"  {_network_line(item)}" for item in explanation.networks)]
+    if explanation.remarks:
+        lines += ["Remarks", *(f"  - {remark.words}" for remark in explanation.remarks)]
+    return "\n".join(lines)
+
+
+def _wildcard_lines(resolved_wildcards: ResolvedWildcards | None) -> Iterator[str]:
+    if resolved_wildcards is None:
+        return
+    yield f"Drawn with seed {resolved_wildcards.seed}"
+    yield f"  {_one_line(resolved_wildcards.prompt) or '(nothing)'}"
+    if resolved_wildcards.negative.strip():
+        yield f"  negative: {_one_line(resolved_wildcards.negative)}"
+
+
+def _term_lines(part: TermTable, room: int | None) -> Iterator[str]:
+    for row in part.rows[:MAX_PRINTED_TEXTS]:
+        yield f"  {_format_steps(row.steps)}: {_one_line(row.text) or '(nothing)'}"
+        if any(isinstance(piece, ChunkBreak) or piece.weight != 1 for piece in row.pieces):
+            yield from (f"    {_piece_line(piece)}" for piece in row.pieces)
+        for number, chunk in enumerate(row.chunks, 1):
+            chunk_words = _one_line(chunk.text) or "(nothing)"
+            yield f"    chunk {number}, {chunk.tokens} of {room} tokens: {chunk_words}"
+    if len(part.rows) > MAX_PRINTED_TEXTS:
+        yield f"  … and {len(part.rows) - MAX_PRINTED_TEXTS} more texts"
+
+
+def _piece_line(piece: WeightedText | ChunkBreak) -> str:
+    return (
+        "BREAK"
+        if isinstance(piece, ChunkBreak)
+        else f"{piece.weight:>5.2f}  {_one_line(piece.text)}"
+    )
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _network_line(network: ExtraNetworkTag) -> str:
+    try:
+        lora = read_lora(network)
+    except JobError:
+        return str(network)
+    if network.kind not in LORA_KINDS:
+        return str(network)
+    rank_note = "" if lora.dyn is None else f", cut to rank {lora.dyn}"
+    return f"LoRA {lora.name}: text encoder {lora.te:g}, network {lora.unet:g}{rank_note}"
+
+
+def _format_steps(steps: Sequence[int]) -> str:
+    """Write step numbers shortly: 1–5, or 1, 3, 5 … 19 where they are evenly spaced."""
+    first, last = steps[0], steps[-1]
+    if len(steps) == 1:
+        return f"step {first}"
+    if len(steps) == last - first + 1:
+        return f"steps {first}–{last}"
+    gap = steps[1] - first
+    if len(steps) > 4 and list(steps) == list(range(first, last + 1, gap)):
+        return f"steps {first}, {steps[1]}, {steps[2]} … {last}"
+    return "steps " + ", ".join(map(str, steps))

@@ -1,0 +1,1 @@
+"""How networks of any kind are kept, compiled and run on a device."""

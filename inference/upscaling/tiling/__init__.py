@@ -1,0 +1,1 @@
+"""How an image goes through an upscaler in tiles."""

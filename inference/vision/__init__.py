@@ -1,0 +1,1 @@
+"""Networks that look at images: describe them, mark parts of them, score them."""

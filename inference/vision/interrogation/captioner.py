@@ -1,0 +1,123 @@
+"""A captioner on one device: a picture becomes a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from transformers import (
+    BlipForConditionalGeneration,
+    BlipProcessor,
+    Florence2ForConditionalGeneration,
+    Florence2Processor,
+)
+
+from inference.model_files.errors import CorruptWeights, MissingWeights, UnsupportedWeights
+from inference.vision.interrogation.transformers_loader import load_pretrained, read_config
+
+
+@dataclass(frozen=True)
+class CaptionerFamily:
+    """Captioners of one architecture."""
+
+    network: Any
+    processor: Any
+    #: Either of these files is its tokenizer.
+    tokenizers: tuple[str, ...]
+    #: What it is told to do; None where it can do nothing else.
+    task: str | None = None
+
+
+#: By `model_type` in config.json.
+CAPTIONER_FAMILIES = {
+    "blip": CaptionerFamily(
+        BlipForConditionalGeneration, BlipProcessor, ("tokenizer.json", "vocab.txt")
+    ),
+    "florence2": CaptionerFamily(
+        Florence2ForConditionalGeneration,
+        Florence2Processor,
+        ("tokenizer.json", "vocab.json"),
+        task="<DETAILED_CAPTION>",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class CaptionSettings:
+    """How a sentence is searched; lengths in tokens, the start token counted in."""
+
+    beams: int = 1
+    min_length: int = 24
+    max_length: int = 48
+
+
+@dataclass(frozen=True, eq=False)
+class Captioner:
+    """One network with its processor, which scales pictures to the network's square."""
+
+    model: Any
+    processor: Any
+    device: torch.device
+    dtype: torch.dtype
+    task: str | None = None
+
+    @torch.inference_mode()
+    def caption_images(self, images: Sequence[Image.Image], settings: CaptionSettings) -> list[str]:
+        """Describe RGB pictures of any size, by beam search without sampling."""
+        task_inputs = {} if self.task is None else {"text": [self.task] * len(images)}
+        inputs = self.processor(images=list(images), **task_inputs, return_tensors="pt")
+        fitted_settings = self.fit_settings(settings)
+        ids = self.model.generate(
+            **inputs.to(self.device, self.dtype),  # numbers of tokens stay whole
+            num_beams=fitted_settings.beams,
+            min_length=fitted_settings.min_length,
+            max_length=fitted_settings.max_length,
+            do_sample=False,
+        )
+        sentences = self.processor.batch_decode(ids, skip_special_tokens=True)
+        return [sentence.strip() for sentence in sentences]
+
+    def fit_settings(self, settings: CaptionSettings) -> CaptionSettings:
+        """Keep settings within what the network can hold.
+
+        One that holds fewer tokens than are asked for was made for short captions: it ends when it
+        wants to, as anything it were forced to add would be babble.
+        """
+        positions = int(self.model.config.text_config.max_position_embeddings)
+        if settings.max_length <= positions:
+            return settings
+        return CaptionSettings(settings.beams, 0, positions)
+
+
+def load_captioner(folder: Path, device: torch.device, dtype: torch.dtype) -> Captioner:
+    """Load BLIP or Florence-2 from a folder in transformers' layout.
+
+    Raises:
+        MissingWeights: weights or tokenizer are not there.
+        UnsupportedWeights: the folder wants code of its own to be run.
+        CorruptWeights: they cannot be read.
+    """
+    config = read_config(folder)
+    family = CAPTIONER_FAMILIES[config.get("model_type", "blip")]
+    if "auto_map" in config:
+        raise UnsupportedWeights(
+            f"The captioner {folder.name} wants to run code of its own, which Easel never does. "
+            "Take its conversion for transformers, as florence-community publishes them."
+        )
+    if not any((folder / name).is_file() for name in family.tokenizers):
+        raise MissingWeights(
+            f"The captioner {folder.name} lacks its tokenizer: put {' or '.join(family.tokenizers)}"
+            " of the same model beside its weights."
+        )
+    model = load_pretrained(family.network, folder, device, dtype)
+    try:
+        processor = family.processor.from_pretrained(str(folder), local_files_only=True)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise CorruptWeights(
+            f"The captioner {folder.name} cannot prepare pictures or words: {error}"
+        ) from error
+    return Captioner(model, processor, device, dtype, family.task)

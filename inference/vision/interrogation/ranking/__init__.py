@@ -1,0 +1,1 @@
+"""Phrases ranked by how well CLIP finds them in an image."""

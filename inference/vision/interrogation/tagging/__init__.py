@@ -1,0 +1,1 @@
+"""Tags by booru taggers, and their ratings."""

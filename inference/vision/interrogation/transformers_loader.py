@@ -1,0 +1,58 @@
+"""Read one network from its folder: safetensors only, and nothing from the internet."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+
+from inference.model_files.errors import CorruptWeights, MissingWeights
+
+WEIGHTS_FILE = "model.safetensors"
+WEIGHTS_INDEX_FILE = "model.safetensors.index.json"
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Read a folder's config.json; an empty one where there is none that can be read."""
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return config if isinstance(config, dict) else {}
+
+
+def load_pretrained(
+    model_class: Any, folder: Path, device: torch.device, dtype: torch.dtype
+) -> Any:
+    """Load a transformers class for inference.
+
+    Raises:
+        MissingWeights: there are no weights, or only pickled ones.
+        CorruptWeights: they cannot be read, or some are not there.
+    """
+    if not ((folder / WEIGHTS_FILE).is_file() or (folder / WEIGHTS_INDEX_FILE).is_file()):
+        raise MissingWeights(
+            f"{folder.name} lacks {WEIGHTS_FILE}. Easel reads safetensors only; convert pickled "
+            "weights "
+            "once with `python main.py models import`."
+        )
+    try:
+        model, report = model_class.from_pretrained(
+            str(folder),
+            dtype=dtype,
+            use_safetensors=True,
+            local_files_only=True,
+            output_loading_info=True,
+        )
+    except (SafetensorError, OSError, ValueError, RuntimeError, KeyError) as error:
+        raise CorruptWeights(f"{folder.name} cannot be read: {error}") from error
+    if report["missing_keys"]:
+        first = sorted(report["missing_keys"])[0]
+        raise CorruptWeights(
+            f"{folder.name} lacks {len(report['missing_keys'])} arrays of its network ({first} …): "
+            "fetch it again."
+        )
+    return model.to(device).requires_grad_(False).eval()

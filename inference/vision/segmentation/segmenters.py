@@ -1,0 +1,54 @@
+"""The networks that mark parts of pictures, each loaded when it is first needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from inference.vision.segmentation.faces import FaceFinder
+from inference.vision.segmentation.subject import SubjectFinder
+
+if TYPE_CHECKING:
+    from inference.vision.segmentation.words import WordFinder
+
+
+class ImageSegmenter:
+    """Marks what is asked for in pictures, on the processor."""
+
+    def __init__(self, models: Path) -> None:
+        self._models = models
+
+    def segment_images(
+        self, target: str, images: Sequence[Image.Image]
+    ) -> list[Image.Image | None]:
+        """Mark one thing in RGB pictures; `L` 0 or 255 of each one's size, None where it is not.
+
+        Raises:
+            ModelError: the network for it is not there, or damaged.
+        """
+        match target:
+            case "subject":
+                return [self._subject_finder.segment_subject(image) for image in images]
+            case "face":
+                return [self._face_finder.segment_faces(image) for image in images]
+            case _:
+                return [self._word_finder.segment_text(image, target) for image in images]
+
+    @cached_property
+    def _subject_finder(self) -> SubjectFinder:
+        return SubjectFinder(self._models)
+
+    @cached_property
+    def _face_finder(self) -> FaceFinder:
+        return FaceFinder(self._models)
+
+    @cached_property
+    def _word_finder(self) -> WordFinder:
+        # Not at the top: its classes cost every start what few hosts ever need.
+        from inference.vision.segmentation.words import WordFinder
+
+        return WordFinder(self._models)

@@ -1,0 +1,52 @@
+"""What words name in a picture, by CLIPSeg (Lüddecke and Ecker 2022, arXiv:2112.10003)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from PIL import Image
+from transformers import AutoProcessor, CLIPSegForImageSegmentation
+
+from inference.model_files.errors import CorruptWeights, MissingWeights
+from inference.vision.interrogation.transformers_loader import load_pretrained, read_config
+from inference.vision.segmentation.subject import mask_from_certainty
+
+MIN_WORD_CERTAINTY = 0.3  # certainty below which what the words name is not in the picture
+
+
+class WordFinder:
+    """The host's CLIPSeg, loaded once."""
+
+    def __init__(self, models: Path) -> None:
+        """Load the first CLIPSeg of the host's models, A–Z.
+
+        Raises:
+            ModelError: there is none, or it is damaged.
+        """
+        folder = _find_clipseg(models)
+        cpu = torch.device("cpu")
+        self._network = load_pretrained(CLIPSegForImageSegmentation, folder, cpu, torch.float32)
+        try:
+            self._processor = AutoProcessor.from_pretrained(str(folder), local_files_only=True)
+        except (OSError, ValueError) as error:
+            raise CorruptWeights(f"{folder.name} lacks its processor's files: {error}") from error
+
+    def segment_text(self, image: Image.Image, text: str) -> Image.Image | None:
+        """Mark what words name in an RGB picture; `L` 0 or 255 of its size, None if nothing."""
+        inputs = self._processor(text=[text], images=[image], return_tensors="pt", truncation=True)
+        with torch.inference_mode():
+            logits = self._network(**inputs).logits
+        certainty = torch.sigmoid(logits).reshape(logits.shape[-2:])
+        return mask_from_certainty(certainty.numpy(), image.size, MIN_WORD_CERTAINTY)
+
+
+def _find_clipseg(models: Path) -> Path:
+    for path in sorted(models.iterdir()) if models.is_dir() else ():
+        if read_config(path).get("model_type") == "clipseg":
+            return path
+    raise MissingWeights(
+        "This host has no network that finds things by name in pictures: its keeper puts a "
+        "CLIPSeg folder beside the other models. subject, background and face may work, and cells "
+        "and shapes always do."
+    )

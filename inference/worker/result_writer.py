@@ -1,0 +1,104 @@
+"""Finished pictures become files beside the steps, in a thread of their own.
+
+What the thread logs is bound to the job that the one who calls was at work on.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from pathlib import Path
+
+from inference.api.messages import JobFailed, JobFinished, OutputFile, PartFinished
+from inference.engine.partial_results import PartialResult
+from inference.engine.task import JobRun
+from inference.engine.work import JobResult, OutputImage
+from inference.images.metadata import encode_png
+from inference.worker.failed_event import failed_event
+
+log = logging.getLogger(__name__)
+
+
+class ResultWriter:
+    """Writes outcomes to files and tells of them."""
+
+    def __init__(
+        self, folder: Path, send_event: Callable[[JobFinished | JobFailed | PartFinished], None]
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._tell = send_event
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="outbox")
+
+    def write_result(self, run: JobRun, result: JobResult, seconds: float) -> None:
+        """Save an outcome's pictures and send the event that names them."""
+        self._pool.submit(copy_context().run, self._save_result, run, result, seconds)
+
+    def write_part(self, run: JobRun, part: PartialResult) -> None:
+        """Save a finished part and send the event that names it."""
+        self._pool.submit(copy_context().run, self._save_part, run, part)
+
+    def finish_writing(self) -> None:
+        """Wait for everything to be told."""
+        self._pool.shutdown(wait=True)
+
+    def _save_result(self, run: JobRun, result: JobResult, seconds: float) -> None:
+        try:
+            images = tuple(self._write_image(output) for output in result.images)
+            seams = tuple(self._write_image(output) for output in result.seams)
+        except Exception as error:
+            log.exception("Job %s: its pictures could not be saved.", run.job_id)
+            self._tell(failed_event(run.job_id, run.attempt, error))
+            return
+        self._tell(
+            JobFinished(
+                job_id=run.job_id,
+                attempt=run.attempt,
+                images=images,
+                text=result.text,
+                notes=result.notes,
+                seams=seams,
+                seconds=seconds,
+                gpu_seconds=run.charged_seconds,
+                flops=run.flops,
+            )
+        )
+
+    def _save_part(self, run: JobRun, part: PartialResult) -> None:
+        try:
+            image = self._write_image(OutputImage(image=part.image, role="part"))
+        except Exception:
+            # Nothing is lost by it but the time to do it again, should this attempt fail.
+            log.exception("Job %s: a part could not be saved.", run.job_id)
+            return
+        self._tell(
+            PartFinished(
+                job_id=run.job_id,
+                attempt=run.attempt,
+                part=part.number,
+                mark=part.fingerprint,
+                image=image,
+            )
+        )
+
+    def _write_image(self, output: OutputImage) -> OutputFile:
+        data, media_type = output.encoded_file or (
+            encode_png(output.image, output.infotext),
+            "image/png",
+        )
+        handle, name = tempfile.mkstemp(dir=self._folder, suffix="." + media_type.split("/")[1])
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        return OutputFile(
+            path=str(Path(name).resolve()),
+            width=output.image.width,
+            height=output.image.height,
+            media_type=media_type,
+            role=output.role,
+            seed=output.seed,
+            infotext=output.infotext,
+        )

@@ -1,0 +1,239 @@
+from __future__ import annotations
+
+import dataclasses
+import random
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bot.dispatcher import Dispatcher
+from bot.dispatcher.estimation import (
+    INITIAL_ERROR_RATIOS,
+    MAX_LEARNED_JOBS,
+    MAX_PENDING_FORECASTS,
+    EtaEstimator,
+    TimeRange,
+    format_range,
+)
+from inference.api.jobs import ImagineJob, Img2ImgJob, InpaintJob
+from inference.api.workers.protocol import WorkerStatus
+from storage.errors import QueueFull
+from storage.records import JobState, QueuePlace
+from tests.bot.dispatcher.conftest import CAPACITY, LIMITS, until
+from tests.storage.factories import make_record
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+QUEUED = make_record(owner="ada", cost=10.0, id="0" * 20, created_at=NOW)
+FIRST = QueuePlace(position=1, ahead_cost=0.0, running_cost=0.0, queued=1, running=0)
+
+
+def done(record, *, charged, seconds):
+    """A job that came to its end after so many TFLOP, in so many seconds of the GPU."""
+    return dataclasses.replace(
+        record, state=JobState.DONE, charged=charged, result={"charged": seconds}
+    )
+
+
+class Workers:
+    def __init__(self, ready=1):
+        self.worker_statuses = tuple(
+            WorkerStatus(name=str(n), ready=n < ready, held=0, capacity=1) for n in range(3)
+        )
+
+
+class Time:
+    seconds = 0.0
+
+    def __call__(self):
+        return self.seconds
+
+
+@pytest.fixture
+def clock():
+    return Time()
+
+
+@pytest.fixture
+def forecast(clock):
+    return EtaEstimator(Workers(), clock)
+
+
+def test_before_anything_was_measured_nothing_is_foretold(forecast):
+    assert forecast.forecast_new_job(QUEUED, FIRST) is None
+    assert forecast.expected_ready(QUEUED, FIRST) is None
+    assert forecast.gpu_seconds(10.0) is None
+
+
+def test_without_a_worker_nothing_is_foretold(clock):
+    forecast = EtaEstimator(Workers(ready=0), clock)
+    forecast.learn_from(done(QUEUED, charged=10.0, seconds=2.0))
+
+    assert forecast.expected_ready(QUEUED, FIRST) is None
+    assert 2.0 == forecast.gpu_seconds(10.0)
+
+
+def test_what_lies_ahead_is_done_at_the_rate_of_the_last_jobs(forecast):
+    forecast.learn_from(done(QUEUED, charged=30.0, seconds=10.0))
+    forecast.learn_from(done(QUEUED, charged=10.0, seconds=10.0))
+    place = dataclasses.replace(FIRST, ahead_cost=20.0, running_cost=10.0)
+
+    expected = 40.0 / 2.0
+
+    assert TimeRange(
+        expected * INITIAL_ERROR_RATIOS[0], expected * INITIAL_ERROR_RATIOS[1]
+    ) == forecast.expected_ready(QUEUED, place)
+    assert TimeRange(
+        15.0 * INITIAL_ERROR_RATIOS[0], 15.0 * INITIAL_ERROR_RATIOS[1]
+    ) == forecast.expected_free(place)
+
+
+def test_workers_share_the_queue_but_not_a_job(clock):
+    forecast = EtaEstimator(Workers(ready=2), clock)
+    forecast.learn_from(done(QUEUED, charged=10.0, seconds=10.0))
+    busy = dataclasses.replace(FIRST, running_cost=50.0)
+
+    assert 10.0 * INITIAL_ERROR_RATIOS[0] == forecast.expected_ready(QUEUED, FIRST).low
+    assert 30.0 * INITIAL_ERROR_RATIOS[0] == forecast.expected_ready(QUEUED, busy).low
+
+
+def test_a_running_job_is_ready_when_what_runs_is_done(forecast):
+    forecast.learn_from(done(QUEUED, charged=10.0, seconds=10.0))
+    running = dataclasses.replace(QUEUED, state=JobState.RUNNING, step=5, steps=10)
+
+    span = forecast.expected_ready(
+        running, dataclasses.replace(FIRST, position=0, running_cost=5.0)
+    )
+
+    assert 5.0 * INITIAL_ERROR_RATIOS[0] == span.low
+
+
+@pytest.mark.parametrize("spread", [0.02, 0.3, 0.8])
+def test_of_ten_jobs_about_eight_are_ready_within_what_was_foretold(forecast, clock, spread):
+    """Whether jobs come as foretold or not, the range says how much so."""
+    chance = random.Random(7)
+    within, widths = [], []
+    for number in range(400):
+        job = dataclasses.replace(QUEUED, id=f"{number:020d}")
+        begun = clock.seconds
+        foretold = forecast.forecast_new_job(job, FIRST)
+        clock.seconds += 13.0 * chance.lognormvariate(0.0, spread)
+        if foretold is not None and number > MAX_LEARNED_JOBS:
+            within.append(foretold.low <= clock.seconds - begun <= foretold.high)
+            widths.append(foretold.high / foretold.low)
+        forecast.learn_from(done(job, charged=10.0, seconds=5.0))
+
+    assert 0.7 <= sum(within) / len(within) <= 0.95
+    assert min(widths) < 1.0 + 8 * spread
+
+
+def test_other_kinds_and_models_say_nothing_of_a_job(forecast):
+    other = dataclasses.replace(QUEUED, kind="upscale")
+    forecast.learn_from(done(QUEUED, charged=0.01, seconds=6.0))
+    for unlike in (other, dataclasses.replace(QUEUED, affinity="sdxl")):
+        assert forecast.job_gpu_seconds(unlike) is None
+        assert forecast.forecast_new_job(unlike, FIRST) is None
+    forecast.learn_from(done(other, charged=10.0, seconds=20.0))
+    assert 20.0 == forecast.job_gpu_seconds(other)
+    assert 20.0 * INITIAL_ERROR_RATIOS[0] == forecast.expected_ready(other, FIRST).low
+
+
+def test_what_was_cut_short_teaches_nothing(forecast):
+    forecast.learn_from(dataclasses.replace(QUEUED, state=JobState.FAILED))
+    forecast.learn_from(dataclasses.replace(done(QUEUED, charged=1.0, seconds=9.0), stopping=True))
+    forecast.learn_from(done(QUEUED, charged=1.0, seconds=0.0))
+
+    assert forecast.gpu_seconds(1.0) is None
+
+
+def test_foretellings_are_bounded(forecast):
+    forecast.learn_from(done(QUEUED, charged=10.0, seconds=1.0))
+    for number in range(MAX_PENDING_FORECASTS + 5):
+        forecast.forecast_new_job(dataclasses.replace(QUEUED, id=f"{number:020d}"), FIRST)
+
+    assert MAX_PENDING_FORECASTS == len(forecast._foretold)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [
+        (0.1, 0.4, "a moment"),
+        (0.2, 3.0, "up to 3 s"),
+        (20.0, 80.0, "20 to 80 s"),
+        (50.0, 130.0, "1 to 2 min"),
+        (119.0, 121.0, "about 2 min"),
+        (3600.0, 9000.0, "1 to 2 h"),
+    ],
+)
+def test_a_range_is_said_no_more_exactly_than_it_is(low, high, words):
+    assert words == str(format_range(TimeRange(low, high)))
+
+
+async def test_jobs_like_one_that_ran_are_priced_by_what_it_came_to(line):
+    id = await line.run()
+    cost = (await line.jobs.get_job(id)).cost
+    line.service.finish(job_id=id, flops=3 * cost * 1e12)
+    await until(lambda: line.witness.settlements)
+    await until(lambda: line.dispatcher.forecast.gpu_seconds(1.0))
+
+    like = (await line.submit()).record.cost
+    other = (await line.submit(job=Img2ImgJob(prompt="a fox", model="sdxl"))).record.cost
+
+    assert pytest.approx(3 * cost) == like
+    assert pytest.approx(cost) == other
+
+
+async def test_a_new_job_is_told_what_it_takes_and_when_it_is_ready(line):
+    first = await line.submit()
+    assert (None, None) == (first.ready, first.price)
+    await until(lambda: line.service.held)
+    line.service.finish(job_id=first.record.id, flops=5e12)  # in a second of the GPU
+    await until(lambda: line.witness.settlements)
+    await until(lambda: line.dispatcher.forecast.gpu_seconds(1.0))
+
+    second = await line.submit()
+
+    assert pytest.approx(second.record.cost / 5.0) == second.price
+    assert second.ready.low < second.price < second.ready.high
+
+
+async def test_jobs_that_wait_are_put_right_by_the_first_of_their_model(line):
+    id = await line.run()
+    await line.run()
+    waiting = (await line.submit()).record
+    other = (await line.submit(job=Img2ImgJob(prompt="a fox", model="sdxl"))).record
+    line.service.finish(job_id=id, flops=waiting.cost * 0.01e12)
+    await until(lambda: line.dispatcher.forecast.gpu_seconds(1.0))
+    new = (await line.submit(job=InpaintJob(mask_shape="left 30%"))).record
+
+    assert pytest.approx(0.01 * waiting.cost) == (await line.jobs.get_job(waiting.id)).cost
+    assert other.cost == (await line.jobs.get_job(other.id)).cost
+    assert new.cost < 0.05 * waiting.cost
+
+
+async def test_a_later_life_of_the_bot_remembers_the_last_jobs(line):
+    job = ImagineJob(prompt="a fox")  # as large as the model's own pictures
+    id = await line.run(job=job, images={})
+    cost = (await line.jobs.get_job(id)).cost
+    line.service.finish(job_id=id, flops=3 * cost * 1e12)
+    await until(lambda: line.witness.settlements)
+    line.service.ready = False
+    later = Dispatcher(line.jobs, line.blobs, line.service, limits=LIMITS, lease=timedelta(hours=1))
+    asked = {"images": {}, "owner": "bob", "guild": None, "reply_to": ""}
+
+    early = await later.submit_job(job=job, **asked, idempotency_key="early")
+    line.service.ready = True
+    then = await later.submit_job(job=job, **asked, idempotency_key="then")
+
+    assert early.price is None
+    assert pytest.approx(3 * cost) == then.record.cost
+    assert pytest.approx(1.0) == then.price
+
+
+async def test_a_full_queue_is_refused_with_the_wait(line):
+    id = await line.run()
+    line.service.finish(job_id=id, flops=5e12)
+    await until(lambda: line.dispatcher.forecast.gpu_seconds(1.0))
+
+    with pytest.raises(QueueFull, match=r"Wait until one has started, in .* (s|min|moment)"):
+        for _ in range(LIMITS.per_owner + CAPACITY + 1):
+            await line.submit(job=Img2ImgJob(steps=150))

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from bot.cli import demo_server
+from bot.client import EaselBot
+from bot.dispatcher import Dispatcher
+from bot.settings import Settings
+from inference.api.commands import SubmitJob
+from storage.blobs import BlobStore
+from storage.database import Database
+from storage.jobs import JobStore
+from storage.records import QueueLimits
+from tests.doubles.service import ScriptedService
+
+
+class Eager(ScriptedService):
+    """A worker that is done at once, or that refuses everything."""
+
+    refuses = False
+
+    async def submit_job(self, worker: str, submission: SubmitJob) -> None:
+        await super().submit_job(worker, submission)
+        if self.refuses:
+            self.fail("The paint is dry.")
+        else:
+            self.finish()
+
+
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo_server, "POLL_INTERVAL_SECONDS", 0.01)
+
+
+@pytest_asyncio.fixture
+async def easel(tmp_path: Path) -> AsyncIterator[EaselBot]:
+    async with Database(tmp_path / "easel.db") as database:
+        jobs, blobs = JobStore(database), BlobStore(tmp_path / "blobs")
+        service = Eager(tmp_path / "outbox")
+        limits = QueueLimits(per_owner=9, per_guild=9, total=9)
+        dispatcher = Dispatcher(jobs, blobs, service, limits=limits, lease=timedelta(minutes=1))
+        yield EaselBot(
+            settings=Settings(_env_file=None, data_dir=tmp_path),
+            dispatcher=dispatcher,
+            jobs=jobs,
+            blobs=blobs,
+            service=service,
+        )
+
+
+async def test_it_saves_what_a_member_would_see(easel, tmp_path, capsys):
+    assert await demo_server.show_demo(easel, out=tmp_path / "out", port=None, once=True) == 0
+    saved = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert saved == ["img2img-1.png", "upscale-1.png"]
+    told = capsys.readouterr().out
+    assert "http://127.0.0.1:" in told
+    assert "/img2img image:red-apple.png" in told
+    assert str(tmp_path / "out" / "upscale-1.png") in told
+
+
+async def test_a_job_that_fails_ends_it(easel, tmp_path, capsys):
+    easel.service.refuses = True
+    assert await demo_server.show_demo(easel, out=tmp_path / "out", port=None, once=True) == 1
+    assert "The demo failed: img2img is failed: The paint is dry." in capsys.readouterr().out
+
+
+async def test_no_worker_ends_it(easel, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(demo_server, "WORKER_START_TIMEOUT_SECONDS", 0.05)
+    easel.service.ready = False
+    assert await demo_server.show_demo(easel, out=tmp_path / "out", port=None, once=True) == 1
+    assert "no worker was ready" in capsys.readouterr().out
+
+
+async def test_the_page_stays_until_it_is_ended(easel, tmp_path, monkeypatch):
+    ticks = []
+
+    async def twice(stage, page):
+        ticks.append(page.url)
+        await page.close()
+        await demo_stay(stage, page)
+
+    demo_stay = demo_server._keep_page_fresh
+    monkeypatch.setattr(demo_server, "_keep_page_fresh", twice)
+    assert await demo_server.show_demo(easel, out=tmp_path / "out", port=None, once=False) == 0
+    assert len(ticks) == 1
+
+
+def test_every_sample_is_there_and_listed():
+    listed = (demo_server.SAMPLES_DIR / "README.md").read_text(encoding="utf-8")
+    for scene in demo_server.DEMO_STEPS:
+        assert (demo_server.SAMPLES_DIR / scene.image).is_file()
+        assert f"| {scene.image} |" in listed
+    size = sum(path.stat().st_size for path in demo_server.SAMPLES_DIR.iterdir())
+    assert size <= 200 * 1024

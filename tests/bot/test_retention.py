@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bot import retention
+from bot.dispatcher import Dispatcher
+from bot.requests.reply_target import ReplyTarget
+from bot.retention import MaintenanceLoop, MaintenanceTask, default_tasks, run_task
+from storage.blobs import BlobStore
+from storage.database import Database
+from storage.errors import DiskFull, UnknownJob
+from storage.guilds import GuildStore
+from storage.jobs import JobStore
+from storage.records import QueueLimits
+from tests.doubles.service import ScriptedService
+from tests.storage.factories import LEASE, ROOMY, FakeClock, make_job, quick_folder
+
+ADDRESS = ReplyTarget(
+    application_id=1,
+    token="an-interaction-token",
+    asked_at=datetime(2026, 3, 1, tzinfo=UTC),
+    channel_id=2,
+    guild_id=3,
+    message_id=4,
+)
+
+
+class Rooms:
+    """A store whose clock is set by hand, and the chores over it."""
+
+    def __init__(self, database, folder, keep_days):
+        self.clock = FakeClock()
+        self.clock.wall = datetime.now(UTC)
+        self.jobs = JobStore(database, self.clock)
+        self.blobs = BlobStore(folder / "blobs")
+        self.guilds = GuildStore(database)
+        self.end_jobs, self.sweep, self.drop = default_tasks(
+            self.jobs, self.blobs, self.guilds, keep_days
+        )
+
+    async def ended(self, days, guild="guild", **more):
+        """A job that ended so many days ago, and the picture it came to."""
+        self.clock.wall = datetime.now(UTC) - timedelta(days=days)
+        await self.jobs.enqueue(make_job(guild=guild, **more), ROOMY)
+        job = await self.jobs.claim("gpu-0", LEASE)
+        key = await self.blobs.put(job.id.encode())
+        await self.jobs.finish_job(job.id, 1, "gpu-0", {"pictures": [{"key": key}]})
+        await self.jobs.begin_delivery(job.id)
+        await self.jobs.mark_delivered(job.id, "message")
+        return job.id, key
+
+    def age(self, key):
+        """Make a picture look as if it had been stored long ago."""
+        os.utime(self.blobs.path_of(key), (time.time() - 9e5,) * 2)
+        self.blobs._stored_at.clear()
+
+    async def kept(self, id):
+        try:
+            await self.jobs.get_job(id)
+        except UnknownJob:
+            return False
+        return True
+
+
+@pytest.fixture
+async def make_rooms():
+    with quick_folder() as folder:
+        async with Database(folder / "easel.db") as database:
+            yield lambda keep_days=30: Rooms(database, folder, keep_days)
+
+
+async def test_what_was_kept_long_enough_goes_with_its_pictures(make_rooms):
+    rooms = make_rooms(30)
+    old, old_key = await rooms.ended(31)
+    recent, recent_key = await rooms.ended(29)
+
+    assert 1 == await run_task(rooms.end_jobs)
+    for key in (old_key, recent_key):
+        rooms.age(key)
+    assert 1 == await run_task(rooms.sweep)
+
+    assert (False, True) == (await rooms.kept(old), await rooms.kept(recent))
+    assert (False, True) == (
+        await rooms.blobs.exists(old_key),
+        await rooms.blobs.exists(recent_key),
+    )
+
+
+async def test_a_server_may_keep_less(make_rooms):
+    rooms = make_rooms(30)
+    await rooms.guilds.change_settings("brief", "ada", {"keep_days": 2})
+    gone, _ = await rooms.ended(3, "brief")
+    stays, _ = await rooms.ended(1, "brief")
+    elsewhere, _ = await rooms.ended(3, "other")
+    direct, _ = await rooms.ended(3, None)
+
+    assert 1 == await run_task(rooms.end_jobs)
+
+    assert not await rooms.kept(gone)
+    assert all([await rooms.kept(id) for id in (stays, elsewhere, direct)])
+
+
+async def test_without_an_end_nothing_goes(make_rooms):
+    rooms = make_rooms(0)
+    id, key = await rooms.ended(9999)
+    rooms.age(key)
+
+    assert (0, 0) == (await run_task(rooms.end_jobs), await run_task(rooms.sweep))
+
+    assert await rooms.kept(id)
+    assert await rooms.blobs.exists(key)
+
+
+async def test_a_wall_clock_that_is_set_ends_nothing(make_rooms):
+    rooms = make_rooms(30)
+    id, _ = await rooms.ended(1)
+    clock = FakeClock()
+    clock.steady = datetime.now(UTC)
+    own = default_tasks(rooms.jobs, rooms.blobs, rooms.guilds, 30, clock)
+    for step in (timedelta(days=400), timedelta(days=-400)):
+        clock.wall = datetime.now(UTC) + step
+        assert [0, 0, 0] == [await run_task(chore) for chore in own]
+    assert await rooms.kept(id)
+
+    clock.steady += timedelta(days=30)
+
+    assert 1 == await run_task(own[0])
+
+
+async def test_a_picture_just_stored_is_spared_though_no_job_names_it_yet(make_rooms):
+    rooms = make_rooms()
+    key = await rooms.blobs.put(b"a picture of a job that is only now being asked")
+
+    assert 0 == await run_task(rooms.sweep)
+
+    assert await rooms.blobs.exists(key)
+
+
+async def test_a_token_goes_when_its_time_is_over(make_rooms):
+    rooms = make_rooms()
+    jobs = rooms.jobs
+    rooms.clock.wall = datetime.now(UTC) - timedelta(minutes=16)
+    old, _ = await jobs.enqueue(make_job(reply_to=ADDRESS.to_json()), ROOMY)
+    plain, _ = await jobs.enqueue(make_job(reply_to="no address"), ROOMY)
+    asked_again, _ = await jobs.enqueue(make_job(reply_to=ADDRESS.to_json()), ROOMY)
+    rooms.clock.wall = datetime.now(UTC) - timedelta(minutes=14)
+    recent, _ = await jobs.enqueue(make_job(reply_to=ADDRESS.to_json()), ROOMY)
+    await jobs.update_reply_to(asked_again.id, ADDRESS.to_json())
+
+    assert 1 == await run_task(rooms.drop)
+    assert 0 == await run_task(rooms.drop)
+
+    for id, token in ((old.id, ""), (recent.id, ADDRESS.token), (asked_again.id, ADDRESS.token)):
+        kept = ReplyTarget.from_json((await jobs.get_job(id)).reply_to)
+        assert token == kept.token
+        assert ADDRESS.channel_id == kept.channel_id
+    assert "no address" == (await jobs.get_job(plain.id)).reply_to
+
+
+async def test_a_chore_that_fails_is_told_and_done_again(caplog, monkeypatch, make_rooms):
+    caplog.set_level("INFO")
+    monkeypatch.setattr(retention, "FIRST_PAUSE", 0.0)
+    rooms = make_rooms()
+    times = []
+    enough = asyncio.Event()
+
+    async def work():
+        times.append(1)
+        if len(times) == 3:
+            enough.set()
+        if len(times) == 1:
+            raise DiskFull
+        return 1
+
+    dispatcher = Dispatcher(
+        rooms.jobs,
+        rooms.blobs,
+        ScriptedService(rooms.blobs.root.parent / "outbox"),
+        limits=QueueLimits(per_owner=1, per_guild=1, total=1),
+        lease=LEASE,
+    )
+    async with MaintenanceLoop((MaintenanceTask("try", 0.001, work),), dispatcher):
+        async with asyncio.timeout(30):
+            await enough.wait()
+
+    assert "The chore “try” failed." in caplog.text
+    assert "Housekeeping, try: 1 gone." in caplog.text

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inference.api.errors import JobError
+from inference.api.infotext.readers import GenerationInfo, parse_web_ui
+from inference.api.infotext.to_job import MAX_NOTES, job_from_info
+from inference.api.jobs import ImagineJob, Img2ImgJob
+from inference.api.messages import ModelInfo
+
+MODELS = (
+    ModelInfo(name="base15", kind="diffusion", size=512, digest="1a2b3c4d5e"),
+    ModelInfo(name="other", kind="diffusion", size=512),
+    ModelInfo(name="x4plus", kind="upscaler", size=4),
+)
+
+
+def recalled(text: str, job_type=ImagineJob, **given):
+    told = parse_web_ui(text)
+    assert told is not None
+    return job_from_info(told, MODELS, given, job_type)
+
+
+def test_a_web_uis_picture_as_a_job():
+    found = recalled(
+        "a fox\nNegative prompt: blur\nSteps: 28, Sampler: DPM++ 2M Karras, CFG scale: 6.5, "
+        "Seed: 77, Size: 768x512, Model hash: 1a2b3c4d5e, Model: renamed, Clip skip: 2, "
+        "Variation seed: 5, Variation seed strength: 0.2, Emphasis: No norm, RNG: CPU, "
+        "Denoising strength: 0.45, Hires upscale: 2, Hires steps: 9, Hires upscaler: Latent"
+    )
+    expected = ImagineJob(
+        prompt="a fox",
+        negative_prompt="blur",
+        steps=28,
+        sampler="DPM++ 2M",
+        schedule="Karras",
+        guidance=6.5,
+        seed=77,
+        width=768,
+        height=512,
+        model="base15",
+        clip_skip=2,
+        variation_seed=5,
+        variation_strength=0.2,
+        emphasis="No norm",
+        hires_scale=2.0,
+        hires_steps=9,
+        hires_strength=0.45,
+    )
+    assert (expected, ()) == (found.job, found.notes)
+
+
+def test_our_own_pictures_come_back_as_they_were(run_job):
+    job = ImagineJob(prompt="a red apple", steps=2, seed=5, width=64, height=64, sampler="Heun")
+    text = run_job(job).images[0].infotext
+    again = job_from_info(parse_web_ui(text), (ModelInfo(name="tiny", kind="diffusion", size=64),))
+    assert {**job.to_params(), "model": "tiny"} == again.job.to_params()
+    assert () == again.notes
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ("Sampler: DEIS", "There is no sampler DEIS here: Euler a is taken."),
+        ("Schedule type: Turbo", "There is no schedule Turbo here."),
+        (
+            "Model: base16, Model hash: ffff000011",
+            "Its checkpoint, base16 (ffff000011), is not here",
+        ),
+        ("Model: base16", "The nearest name here is base15."),
+        ("Seed: 18446744073709551615", "another one is drawn"),
+        ("Steps: 500", "Its Steps is 500; 150 is the nearest possible here."),
+        ("CFG scale: nan", "Its CFG scale, “nan”, is no number."),
+        ("Denoising strength: 0.4", "It was made from another picture (strength 0.4)"),
+        ("RNG: Dice", "There is no rng Dice here."),
+        ("Tiling: True", "Tiling: True is left out."),
+        ("VAE: mse.pt", "VAE: mse.pt is left out."),
+        ("Hires upscale: 2, Hires upscaler: R-ESRGAN 4x+", "used the upscaler R-ESRGAN 4x+"),
+        ("Emphasis: Loud", "There is no emphasis Loud here."),
+    ],
+)
+def test_what_is_not_the_same_is_named(more, words):
+    text = "a fox\nSteps: 20, CFG scale: 7, Seed: 1, RNG: CPU, " + more
+    assert any(words in note for note in recalled(text).notes), recalled(text).notes
+
+
+@pytest.mark.parametrize(
+    ("told", "rng"), [("", "NV"), (", RNG: GPU", "NV"), (", RNG: NV", "NV"), (", RNG: CPU", "CPU")]
+)
+def test_noise_of_a_graphics_card_is_drawn_as_there(told, rng):
+    found = recalled("a fox\nSteps: 20, CFG scale: 7, Seed: 1" + told)
+    assert rng == found.job.rng
+    assert () == found.notes
+
+
+def test_what_somebody_chose_goes_first_and_needs_no_word():
+    text = "a fox\nSteps: 20, Sampler: DEIS, CFG scale: 7, Seed: 1, RNG: CPU"
+    found = recalled(text, sampler="DDIM", prompt="a cat")
+    assert ("DDIM", "a cat", ()) == (found.job.sampler, found.job.prompt, found.notes)
+    with pytest.raises(JobError):
+        recalled(text, steps=0)
+
+
+def test_a_repaint_keeps_its_strength():
+    text = "a fox\nSteps: 20, CFG scale: 7, Seed: 1, RNG: CPU, Denoising strength: 0.4"
+    found = recalled(text, Img2ImgJob)
+    assert (0.4, ()) == (found.job.strength, found.notes)
+
+
+def test_the_hires_size_gives_the_scale():
+    told = GenerationInfo(
+        "ComfyUI", "", "", {"Size": "512x768", "Hires resize": "1024x1536", "RNG": "CPU"}
+    )
+    assert 2.0 == job_from_info(told, ()).job.hires_scale
+
+
+def test_many_differences_are_counted():
+    values = {f"Key {number}": "1" for number in range(MAX_NOTES + 5)}
+    notes = job_from_info(GenerationInfo("x", "", "", values), ()).notes
+    assert MAX_NOTES + 1 == len(notes)
+    assert "more differences" in notes[-1]
+
+
+KEYS = ["Steps", "CFG scale", "Seed", "Size", "Clip skip", "Sampler", "Model", "Hires upscale"]
+WILD = st.text(max_size=30) | st.from_regex(
+    r"-?\d{1,30}(\.\d+)?(e\d{1,3})?(x\d{1,6})?", fullmatch=True
+)
+
+
+@given(st.text(max_size=50), st.dictionaries(st.sampled_from(KEYS), WILD))
+def test_any_values_make_a_possible_job(prompt, values):
+    for job_type in (ImagineJob, Img2ImgJob):
+        job_from_info(GenerationInfo("x", prompt, "", values), MODELS, {}, job_type)

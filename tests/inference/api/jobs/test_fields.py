@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import pytest
+
+from inference.api.errors import JobError, OutOfRange, UnknownChoice
+from inference.api.jobs import (
+    JOB_TYPES,
+    BooleanSpec,
+    ChoiceSpec,
+    Img2ImgJob,
+    NumberSpec,
+    OutpaintJob,
+    TextSpec,
+    list_job_options,
+)
+
+EVERY = [
+    pytest.param(kind, option, id=f"{kind}-{option.name}")
+    for kind, job_type in JOB_TYPES.items()
+    for option in list_job_options(job_type)
+]
+
+
+def build(kind, **given):
+    """Build a job of which only one option is looked at."""
+    base = {"outpaint": {"up": 64, "down": 64}, "interrogate": {"min_length": 1, "max_length": 256}}
+    return JOB_TYPES[kind](**base.get(kind, {}) | given)
+
+
+@pytest.mark.parametrize("kind", JOB_TYPES)
+def test_every_field_of_a_job_says_what_it_may_be(kind):
+    fields = [field.name for field in dataclasses.fields(JOB_TYPES[kind])]
+
+    assert fields == [option.name for option in list_job_options(JOB_TYPES[kind])]
+
+
+@pytest.mark.parametrize(("kind", "option"), EVERY)
+def test_every_option_has_words_and_a_possible_default(kind, option):
+    text = option.spec.text
+
+    assert text == text.strip() != ""
+    assert len(text) <= 100  # Discord's limit for an option's description
+    assert option.default == getattr(build(kind, **{option.name: option.default}), option.name)
+
+
+@pytest.mark.parametrize(("kind", "option"), EVERY)
+def test_bounds_hold_on_both_sides(kind, option):
+    match option.spec:
+        case NumberSpec(low=low, high=high):
+            inside = [option.type(low), option.type(high)]
+            outside = [low - 1, high + 1]
+            refusal = OutOfRange
+        case ChoiceSpec(choices=choices):
+            inside, outside, refusal = list(choices), ["", choices[0] + "x"], UnknownChoice
+        case TextSpec(max_length=longest):
+            inside, outside, refusal = ["", "x" * longest], ["x" * (longest + 1)], JobError
+        case BooleanSpec():
+            inside, outside, refusal = [True, False], [1, "yes"], JobError
+    for value in inside:
+        assert value == getattr(build(kind, **{option.name: value}), option.name)
+    for value in outside:
+        with pytest.raises(refusal) as caught:
+            build(kind, **{option.name: option.type(value) if refusal is OutOfRange else value})
+        assert caught.value.field == option.name
+
+
+@pytest.mark.parametrize(("kind", "option"), EVERY)
+def test_another_type_is_refused_by_name(kind, option):
+    wrong = 7 if option.type in (str, bool) else "7"
+
+    with pytest.raises(JobError, match=option.name.replace("_", " ")) as caught:
+        build(kind, **{option.name: wrong})
+    assert caught.value.field == option.name
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_number_that_is_none_is_refused(value):
+    with pytest.raises(OutOfRange):
+        Img2ImgJob(strength=value)
+
+
+@pytest.mark.parametrize("field", ["steps", "strength"])
+def test_true_is_no_number(field):
+    with pytest.raises(JobError, match="not True"):
+        Img2ImgJob(**{field: True})
+
+
+def test_a_whole_number_will_do_for_a_decimal_one():
+    assert 1 == Img2ImgJob(strength=1).strength
+
+
+def test_only_options_without_a_default_may_be_empty():
+    assert Img2ImgJob(width=None).width is None
+    with pytest.raises(JobError, match="steps must be a whole number, not None"):
+        Img2ImgJob(steps=None)
+
+
+def test_a_refusal_says_what_to_change():
+    with pytest.raises(OutOfRange) as number:
+        Img2ImgJob(steps=0)
+    with pytest.raises(UnknownChoice) as name:
+        Img2ImgJob(sampler="euler ancestral a")
+    with pytest.raises(JobError) as direction:
+        OutpaintJob()
+
+    assert "steps is 0, but must lie between 1 and 150." == str(number.value)
+    assert "Did you mean Euler a" in str(name.value)
+    assert "left, right, up or down" in str(direction.value)

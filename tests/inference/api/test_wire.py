@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import typing
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inference.api import commands, wire
+from inference.api import messages as events
+from inference.api.config import EngineConfig
+from inference.api.errors import WireError
+
+WORDS = st.text(max_size=40)
+COUNT = st.integers(0, 10**6)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=3),
+    max_leaves=8,
+)
+SECONDS = st.floats(0, 1e6)
+IMAGES = st.builds(
+    events.OutputFile,
+    path=WORDS,
+    width=COUNT,
+    height=COUNT,
+    media_type=WORDS,
+    role=WORDS,
+    seed=st.none() | COUNT,
+    infotext=WORDS,
+)
+MODELS = st.builds(events.ModelInfo, name=WORDS, kind=WORDS, size=COUNT, about=WORDS)
+ONE = {"job_id": WORDS, "attempt": COUNT}
+MESSAGES = st.one_of(
+    st.builds(
+        commands.ConfigureWorker, config=st.builds(EngineConfig, model=WORDS, max_jobs=COUNT)
+    ),
+    st.builds(
+        commands.SubmitJob,
+        **ONE,
+        kind=WORDS,
+        params=st.dictionaries(WORDS, JSON, max_size=4),
+        inputs=st.dictionaries(WORDS, WORDS, max_size=3),
+        parts=st.lists(
+            st.builds(commands.FinishedPart, number=COUNT, mark=WORDS, path=WORDS), max_size=3
+        ).map(tuple),
+    ),
+    st.builds(commands.CancelJob, **ONE),
+    st.builds(commands.StopWorker, drain=st.booleans()),
+    st.builds(
+        events.WorkerReady,
+        device=WORDS,
+        dtype=WORDS,
+        models=st.lists(MODELS, max_size=3).map(tuple),
+        notes=st.lists(WORDS, max_size=3).map(tuple),
+    ),
+    st.builds(events.StartFailed, reason=WORDS),
+    st.builds(events.JobProgress, **ONE, step=COUNT, steps=COUNT, preview=st.none() | WORDS),
+    st.builds(events.PartFinished, **ONE, part=COUNT, mark=WORDS, image=IMAGES),
+    st.builds(
+        events.JobFinished,
+        **ONE,
+        images=st.lists(IMAGES, max_size=3).map(tuple),
+        text=WORDS,
+        notes=st.lists(WORDS, max_size=3).map(tuple),
+        seconds=SECONDS,
+        gpu_seconds=SECONDS,
+    ),
+    st.builds(events.JobFailed, **ONE, reason=WORDS, error_kind=WORDS),
+    st.builds(events.JobCancelled, **ONE),
+    st.builds(events.WorkerPaused, worker=WORDS, reason=WORDS, seconds=SECONDS),
+    st.builds(events.WorkerRecovered, worker=WORDS),
+    st.builds(
+        events.WorkerLost,
+        worker=WORDS,
+        reason=WORDS,
+        jobs=st.lists(st.tuples(WORDS, COUNT), max_size=3).map(tuple),
+    ),
+)
+
+
+def frame(body: bytes) -> bytes:
+    return wire.FRAME_HEADER.pack(len(body)) + body
+
+
+@given(MESSAGES)
+def test_what_is_written_is_read(message):
+    stream = io.BytesIO(wire.encode_message(message))
+
+    assert message == wire.read_message(stream)
+    assert wire.read_message(stream) is None
+
+
+@given(st.lists(MESSAGES, max_size=5), st.data())
+def test_a_stream_that_breaks_off_ends_after_its_last_whole_frame(messages, data):
+    frames = [wire.encode_message(message) for message in messages]
+    whole = b"".join(frames)
+    kept = data.draw(st.integers(0, len(whole)))
+    stream = io.BytesIO(whole[:kept])
+    expected, length = [], 0
+    for message, one in zip(messages, frames, strict=True):
+        length += len(one)
+        if length <= kept:
+            expected.append(message)
+
+    found = []
+    while (message := wire.read_message(stream)) is not None:
+        found.append(message)
+
+    assert expected == found
+
+
+class Dribble(io.RawIOBase):
+    """A pipe that gives one byte at a time."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = io.BytesIO(data)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer) -> int:
+        one = self.data.read(1)
+        buffer[: len(one)] = one
+        return len(one)
+
+
+def test_an_unbuffered_pipe_is_read_to_the_end_of_each_frame():
+    message = events.JobFailed(job_id="ä", attempt=2, reason="σ × 2", error_kind="model")
+
+    assert message == wire.read_message(Dribble(wire.encode_message(message)))
+
+
+def test_every_message_can_travel():
+    listed = {kind.__name__ for kind in typing.get_args(wire.Message)}
+
+    assert listed == set(wire.MESSAGE_TYPES)
+    for kind in wire.MESSAGE_TYPES.values():
+        assert dataclasses.is_dataclass(kind)
+        assert kind.__dataclass_params__.frozen
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"hello",
+        b"\xff\xfe",
+        b"[]",
+        b"7",
+        b"{}",
+        b'{"type": "Pickle"}',
+        b'{"type": ["Stop"]}',
+        b'{"type": "Stop", "drain": true, "hurry": true}',
+        b'{"type": "Cancel", "job_id": "a"}',
+        b'{"type": "Ready", "device": "cpu", "dtype": "f", "models": [7]}',
+        b'{"type": "Ready", "device": "cpu", "dtype": "f", "models": 7}',
+        b'{"type": "Configure", "config": {"model": "x", "colour": "red"}}',
+        b'{"type": "WorkerLost", "worker": "w", "reason": "r", "jobs": [["a", 1, 2]]}',
+    ],
+)
+def test_what_is_no_message_is_refused(body):
+    with pytest.raises(WireError):
+        wire.decode_message(body)
+
+
+@given(st.binary(max_size=60))
+def test_noise_is_refused_and_never_worse(body):
+    with pytest.raises(WireError):
+        wire.decode_message(body)
+
+
+def test_an_unknown_field_is_named():
+    body = json.dumps({"type": "Stop", "drain": True, "hurry": 1}).encode()
+
+    with pytest.raises(WireError, match="hurry"):
+        wire.decode_message(body)
+
+
+def test_a_length_beyond_any_message_is_refused_before_it_is_read():
+    with pytest.raises(WireError, match="something else wrote"):
+        wire.read_message(io.BytesIO(b"Loading pipeline"))
+
+
+def test_the_longest_frame_is_the_same_for_both_sides():
+    room = (
+        wire.MAX_FRAME_BYTES
+        - len(wire.encode_message(events.StartFailed(reason="")))
+        + wire.FRAME_HEADER.size
+    )
+    longest = events.StartFailed(reason="x" * room)
+
+    assert longest == wire.read_message(io.BytesIO(wire.encode_message(longest)))
+    with pytest.raises(WireError, match="over the limit"):
+        wire.encode_message(events.StartFailed(reason="x" * (room + 1)))

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from inference.api.workers.circuit_breaker import (
+    FAILURE_WINDOW_SECONDS,
+    MAX_RECENT_FAILURES,
+    RESTART_DELAYS_SECONDS,
+    CircuitBreaker,
+)
+
+
+def test_pauses_grow_until_the_breaker_opens():
+    breaker = CircuitBreaker()
+
+    assert [*RESTART_DELAYS_SECONDS, None] == [
+        breaker.record_failure(float(second)) for second in range(MAX_RECENT_FAILURES)
+    ]
+
+
+def test_deaths_of_long_ago_do_not_count():
+    breaker = CircuitBreaker()
+
+    pauses = [breaker.record_failure(number * FAILURE_WINDOW_SECONDS * 0.6) for number in range(6)]
+
+    assert None not in pauses
+
+
+def test_the_one_try_is_trusted_only_after_a_job():
+    breaker = CircuitBreaker()
+    for second in range(MAX_RECENT_FAILURES):
+        breaker.record_failure(float(second))
+    assert breaker.record_failure(2 * FAILURE_WINDOW_SECONDS) is None
+
+    assert breaker.record_success()
+    assert not breaker.record_success()
+
+    assert RESTART_DELAYS_SECONDS[0] == breaker.record_failure(2 * FAILURE_WINDOW_SECONDS + 1)

@@ -1,0 +1,214 @@
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import logging
+import os
+import sys
+
+import pytest
+
+from bot.support import logging as logs
+from inference.api.config import EngineConfig
+from inference.api.errors import NoWorker
+from inference.api.messages import (
+    JobFinished,
+    StartFailed,
+    WorkerLost,
+    WorkerPaused,
+    WorkerReady,
+    WorkerRecovered,
+)
+from inference.api.workers.process import WorkerProcess
+from tests.inference.api.workers.conftest import COMMAND, PATIENCE, Stage, submission, until
+
+
+async def next_of(service, kind):
+    """Wait for the next event of one type."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            worker, event = await service.next_event()
+            if isinstance(event, kind):
+                return worker, event
+
+
+async def test_a_worker_is_free_only_once_it_has_said_so(make_service):
+    async with make_service("silent", grace_seconds=0) as service:
+        await until(lambda: service._seats[0].process)
+
+        (status,) = service.worker_statuses
+        assert not status.ready
+        assert service.free_worker() is None
+
+
+async def test_the_emptiest_worker_is_named_first(make_service):
+    async with make_service("good", "good", grace_seconds=0) as service:
+        await next_of(service, WorkerReady)
+        await next_of(service, WorkerReady)
+        first = service.free_worker()
+        await service.submit_job(first, submission("a"))
+
+        second = service.free_worker()
+
+        assert {first, second} == {status.name for status in service.worker_statuses}
+        await service.submit_job(second, submission("b"))
+        assert [1, 1] == [status.held for status in service.worker_statuses]
+
+
+async def test_a_worker_knows_no_secret_of_the_bot(make_service, monkeypatch):
+    monkeypatch.setenv("DISCORD_TOKEN", "secret")
+    monkeypatch.setenv("EASEL_DATA_DIR", "elsewhere")
+
+    async with make_service("good", grace_seconds=0) as service:
+        _, ready = await next_of(service, WorkerReady)
+
+    assert [] == [name for name in ready.notes if name.startswith(("DISCORD", "EASEL"))]
+    assert "PATH" in ready.notes
+    assert "HF_HUB_OFFLINE" in ready.notes
+
+
+async def test_what_a_worker_says_beside_its_frames_is_logged_as_the_bots_own(
+    make_service, monkeypatch
+):
+    token = "MTIzNDU2Nzg5MDEyMzQ1Njc4.GabcdE." + "x" * 38
+    monkeypatch.setenv("SAID", token)
+    stream = io.StringIO()
+    root = logging.getLogger()
+    before = root.handlers[:], root.level, sys.excepthook
+    logs.configure_logging("INFO", "json", stream)
+    try:
+        async with make_service("talkative", grace_seconds=0) as service:
+            worker, _ = await next_of(service, WorkerLost)
+    finally:
+        root.handlers[:], sys.excepthook = before[0], before[2]
+        root.setLevel(before[1])
+
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    own = [line for line in lines if line.get("worker") == worker][:3]
+    assert ["Loading with [redacted]", "It broke.", "last words"] == [one["event"] for one in own]
+    assert ("error", "a", 2) == (own[1]["level"], own[1]["job"], own[1]["attempt"])
+    assert token not in stream.getvalue()
+
+
+@pytest.mark.parametrize("nature", ["noisy", "talks back"])
+async def test_a_worker_that_speaks_nonsense_is_replaced(make_service, nature):
+    async with make_service(nature, grace_seconds=0) as service:
+        first, lost = await next_of(service, WorkerLost)
+        second, _ = await next_of(service, WorkerLost)
+
+    assert first != second
+    assert "was killed by signal 9" in lost.reason
+
+
+async def test_a_worker_that_keeps_dying_is_started_again_and_again(make_service):
+    async with make_service("dies", grace_seconds=0) as service:
+        names = {(await next_of(service, WorkerLost))[0] for _ in range(3)}
+
+    assert 3 == len(names)
+
+
+async def test_a_worker_in_trouble_says_why(make_service):
+    async with make_service("troubled", grace_seconds=0) as service:
+        _, troubled = await next_of(service, StartFailed)
+        _, lost = await next_of(service, WorkerLost)
+
+        assert "There is no such checkpoint." == troubled.reason
+        assert "The worker ended with code 3." == lost.reason
+        assert "There is no such checkpoint." == service.worker_statuses[0].trouble
+        assert not service.worker_statuses[0].ready
+
+
+async def test_a_program_that_is_not_there_is_told_and_tried_again(make_service, tmp_path):
+    async with make_service(
+        "good", command=(str(tmp_path / "nothing"),), grace_seconds=0
+    ) as service:
+        trouble = await until(lambda: service.worker_statuses[0].trouble or None)
+
+        assert "could not be started" in trouble
+        await until(lambda: len(service._seats[0].breaker._failure_times) > 1 or None)
+
+
+async def test_the_end_of_a_service_lets_jobs_in_hand_end(make_service, tmp_path):
+    async with make_service("good") as service:
+        await next_of(service, WorkerReady)
+
+    assert "drained" == (tmp_path / "stopped").read_text()
+
+
+async def test_a_service_in_a_hurry_says_so(make_service, tmp_path):
+    async with make_service("good", grace_seconds=0) as service:
+        await next_of(service, WorkerReady)
+
+    assert "at once" == (tmp_path / "stopped").read_text()
+
+
+async def test_a_worker_that_will_not_end_is_killed(make_service):
+    async with make_service("stubborn", grace_seconds=0) as service:
+        await next_of(service, WorkerReady)
+        pid = service._seats[0].process.pid
+
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+async def test_what_a_worker_said_before_it_died_is_heard(make_service, tmp_path):
+    async with make_service("good", grace_seconds=0) as service:
+        stage = Stage(service, tmp_path)
+        worker = await stage.free()
+        await service.submit_job(worker, submission("a"))
+        await service.submit_job(worker, submission("b"))
+        stage.finish("a")
+        await next_of(service, JobFinished)
+
+        stage.kill()
+        _, lost = await next_of(service, WorkerLost)
+
+    assert (("b", 1),) == lost.jobs
+
+
+async def test_a_dead_process_takes_no_command(tmp_path):
+    config = EngineConfig(model="good", outbox=str(tmp_path))
+    process = await WorkerProcess.start(config, "worker", COMMAND)
+    process.kill()
+    await process.wait_ended()
+
+    with pytest.raises(NoWorker):
+        await process.send_command(submission())
+    await process.stop(1)
+
+
+async def test_a_process_that_ends_at_once_has_nothing_to_say(tmp_path):
+    command = (sys.executable, "-c", "import sys; sys.stdin.buffer.read(1); sys.exit(7)")
+    process = await WorkerProcess.start(EngineConfig(), "worker", command)
+
+    assert [] == [event async for event in process.read_events()]
+    assert "ended with code 7" == await process.wait_ended()
+
+
+async def test_a_worker_that_keeps_dying_rests_is_tried_once_and_trusted_again(
+    make_service, tmp_path
+):
+    async with make_service("dies four times", grace_seconds=0, open_seconds=0.05) as service:
+        for _ in range(2):  # after the third death, and after the fourth, which was the one try
+            name, resting = await next_of(service, WorkerPaused)
+            assert ("worker0", 0.05) == (name, resting.seconds)
+            assert "was killed by signal 9" in resting.reason
+        await next_of(service, WorkerReady)
+        stage = Stage(service, tmp_path)
+        await service.submit_job(await stage.free(), submission("a"))
+        stage.finish("a")
+
+        recovered, _ = await next_of(service, WorkerRecovered)
+
+        assert "worker0" == recovered
+        assert "" == service.worker_statuses[0].trouble
+
+
+async def test_a_worker_that_rests_is_not_free_and_says_why(make_service):
+    async with make_service("dies", grace_seconds=0, open_seconds=3600.0) as service:
+        await next_of(service, WorkerPaused)
+
+        (status,) = service.worker_statuses
+        assert service.free_worker() is None
+        assert "keeps ending" in status.trouble

@@ -1,0 +1,86 @@
+"""Files and names that are none of use, each answered with what to do."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+import torch
+
+from inference.api.config import EngineConfig
+from inference.api.errors import JobError
+from inference.model_files.errors import (
+    CorruptWeights,
+    MissingWeights,
+    ModelError,
+    UnknownModel,
+    UnsupportedWeights,
+)
+from inference.model_library import ModelLibrary
+from inference.prompts.extra_networks import LoraTag
+
+UNET = "unet/diffusion_pytorch_model.safetensors"
+
+
+@pytest.fixture
+def shelf(tiny_model, tmp_path):
+    shutil.copytree(tiny_model / "tiny", tmp_path / "bad")
+    shutil.copytree(tiny_model / "tiny", tmp_path / "good")
+    return tmp_path
+
+
+@pytest.fixture
+def library(shelf):
+    config = EngineConfig(model="good", models_dir=str(shelf), cache_dir=str(shelf / "cache"))
+    return ModelLibrary(config, torch.device("cpu"), torch.float32)
+
+
+@pytest.mark.parametrize("part", [UNET, "vae/diffusion_pytorch_model.safetensors"])
+def test_a_part_that_breaks_off(library, shelf, part):
+    path = shelf / "bad" / part
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(CorruptWeights, match=r"is cut short.*Download it again"):
+        library.get_checkpoint("bad")
+
+
+def test_a_web_page_in_place_of_a_part(library, shelf):
+    (shelf / "bad" / "text_encoder" / "model.safetensors").write_bytes(b"<!doctype html>" * 9)
+    with pytest.raises(UnsupportedWeights, match="is a web page, not weights"):
+        library.get_checkpoint("bad")
+
+
+def test_a_part_of_another_network(library, shelf):
+    shutil.copy(shelf / "good" / "vae" / UNET.split("/")[1], shelf / "bad" / UNET)
+    with pytest.raises(ModelError, match="unet"):
+        library.get_checkpoint("bad")
+
+
+def test_a_part_that_is_only_there_as_a_pickle(library, shelf):
+    (shelf / "bad" / UNET).rename((shelf / "bad" / UNET).with_suffix(".bin"))
+    with pytest.raises(MissingWeights, match="convert pickled weights once"):
+        library.get_checkpoint("bad")
+
+
+@pytest.mark.parametrize("name", ["old", "old.ckpt"])
+@pytest.mark.parametrize("folder", ["", "checkpoints"])
+def test_a_pickled_checkpoint_is_not_opened(library, shelf, name, folder):
+    (shelf / folder).mkdir(exist_ok=True)
+    (shelf / folder / "old.ckpt").write_bytes(b"PK\x03\x04")
+    with pytest.raises(UnsupportedWeights, match=r"is a PyTorch pickle.*models import"):
+        library.get_checkpoint(name)
+
+
+@pytest.mark.parametrize("name", ["../good", "/etc/passwd", "good/../bad", "good\0", "."])
+def test_a_name_is_never_a_path(library, name):
+    with pytest.raises(UnknownModel, match="There is no checkpoint"):
+        library.get_checkpoint(name)
+    with pytest.raises(JobError, match="There is no LoRA"):
+        library.active_loras("good", [LoraTag(name)])
+
+
+def test_a_refusal_lists_only_what_can_be_painted_with(library, shelf):
+    (shelf / "cut.safetensors").write_bytes(b"\xff\xff\0\0\0\0\0\0{")
+    with pytest.raises(UnknownModel, match="There are: ") as caught:
+        library.get_checkpoint("nothing")
+    assert "good" in str(caught.value)
+    assert "cut" not in str(caught.value)

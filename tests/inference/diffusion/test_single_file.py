@@ -1,0 +1,152 @@
+"""Checkpoints in one file: the same model as from the parts it was written from."""
+
+import pytest
+import torch
+from diffusers import AutoencoderKL
+from safetensors.torch import load_file, save_file
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
+
+from inference.diffusion.single_file import CONFIGS_DIR, load_checkpoint, natural_side, read_config
+from inference.model_files.errors import CorruptWeights, UnsupportedWeights
+from inference.prompts.tokenizer import load_tokenizer
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "net.safetensors"
+
+
+@pytest.fixture
+def load(path, tiny_configs):
+    def load(dtype=torch.float32, **more):
+        return load_checkpoint(path, "net", CPU, dtype, configs=tiny_configs, **more)
+
+    return load
+
+
+@pytest.mark.parametrize(
+    ("family", "channels"), [("sd1", 4), ("sd1", 9), ("sd2", 4), ("sdxl", 4), ("sdxl", 9)]
+)
+def test_every_part_is_the_one_written(write_original, path, load, family, channels):
+    parts = write_original(path, family, channels=channels)
+    model = load()
+    pairs = [(parts.unet, model.unet), (parts.vae, model.vae)]
+    pairs += list(zip(parts.texts, model.text_encoders.models, strict=True))
+
+    for written, read in pairs:
+        wanted, found = written.state_dict(), read.state_dict()
+        assert set(wanted) == set(found)
+        assert all(torch.equal(value, found[name]) for name, value in wanted.items())
+    assert (channels == 9) == model.is_inpainting
+
+
+def test_text_models_give_the_words_they_gave_before(write_original, path, load):
+    parts = write_original(path, "sdxl")
+    tokens = torch.tensor([[1, 4, 5, 2]])
+
+    for written, read in zip(parts.texts, load().text_encoders.models, strict=True):
+        with torch.inference_mode():
+            wanted, found = (text(input_ids=tokens)[0] for text in (written, read))
+        assert torch.equal(wanted, found)
+
+
+def test_a_v_prediction_model_with_zero_terminal_noise(write_original, path, load):
+    one = torch.zeros(1)
+    write_original(path, "sdxl", extra={"v_pred": one, "ztsnr": one})
+    model = load()
+
+    assert "v_prediction" == model.prediction
+    assert model.table.sigma_max > 4000
+
+
+def test_weights_take_the_devices_format(write_original, path, load):
+    write_original(path, "sd1")
+    model = load(torch.bfloat16)
+
+    assert {torch.bfloat16} == {weight.dtype for weight in model.unet.parameters()}
+    assert {torch.float32} == {
+        weight.dtype for weight in model.text_encoders.models[0].parameters()
+    }
+
+
+def test_the_second_familys_noise_predictors_paint_smaller(write_original, path):
+    write_original(path, "sd2", metadata={"modelspec.prediction_type": "epsilon"})
+    small = natural_side(path)
+    path.with_suffix(".yaml").write_text('model:\n  params:\n    parameterization: "v"\n')
+
+    assert (512, 768) == (small, natural_side(path))
+
+
+def test_a_missing_weight_is_named(write_original, path, load):
+    write_original(path, "sd1")
+    state = load_file(path)
+    del state["model.diffusion_model.out.2.bias"]
+    save_file(state, path)
+
+    with pytest.raises(CorruptWeights, match=r"lacks the weight conv_out\.bias"):
+        load()
+
+
+def test_a_weight_of_another_shape_is_named(write_original, path, load):
+    write_original(path, "sd1")
+    save_file(load_file(path) | {"model.diffusion_model.out.2.bias": torch.zeros(5)}, path)
+
+    with pytest.raises(CorruptWeights, match=r"conv_out\.bias with shape \(5,\)"):
+        load()
+
+
+def test_a_checkpoint_without_its_autoencoder_is_refused(write_original, path, load):
+    write_original(path, "sd1")
+    state = {name: value for name, value in load_file(path).items() if "first_stage" not in name}
+    save_file(state, path)
+
+    with pytest.raises(UnsupportedWeights, match="no autoencoder"):
+        load()
+
+
+def test_an_autoencoder_beside_it_takes_the_place_of_its_own(write_original, path, load):
+    write_original(path, "sd1")
+    other = path.with_name("other.safetensors")
+    parts = write_original(other, "sd1", seed=3)
+    state = load_file(other)
+    save_file({name: value for name, value in state.items() if "first_stage" in name}, other)
+    found = load(vae=other).vae.state_dict()
+
+    assert all(torch.equal(value, found[name]) for name, value in parts.vae.state_dict().items())
+
+
+def test_the_shipped_vocabulary_is_clips():
+    tokenizer = load_tokenizer(CONFIGS_DIR / "tokenizer")
+
+    assert [320, 1125, 539, 320, 2368] == tokenizer.ids("a photo of a cat")
+    assert (49406, 49407, 77, 267) == (
+        tokenizer.bos,
+        tokenizer.eos,
+        tokenizer.length,
+        tokenizer.comma,
+    )
+    assert [3306, 1002, 256] == tokenizer.ids("Hello World!")
+
+
+@pytest.mark.parametrize(
+    ("family", "number", "kind", "weights"),
+    [
+        ("sd1", 0, CLIPTextModel, 123_060_480),
+        ("sd2", 0, CLIPTextModel, 340_387_840),
+        ("sdxl", 1, CLIPTextModelWithProjection, 694_659_840),
+    ],
+)
+def test_shipped_text_encoders_have_the_published_size(family, number, kind, weights):
+    with torch.device("meta"):
+        model = kind(CLIPTextConfig(**read_config(family)["text_encoders"][number]))
+
+    assert weights == sum(weight.numel() for weight in model.parameters())
+
+
+def test_the_shipped_autoencoder_has_the_published_size():
+    with torch.device("meta"):
+        vae = AutoencoderKL.from_config(read_config("sd1")["vae"])
+
+    assert 83_653_863 == sum(weight.numel() for weight in vae.parameters())

@@ -1,0 +1,197 @@
+"""Checkpoints from a hub: a server on this machine that answers as the hub's API does."""
+
+import hashlib
+import json
+import shutil
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+import torch
+
+from inference import manage_models
+from inference.api.config import EngineConfig
+from inference.model_files.errors import CorruptWeights, MissingWeights, UnsupportedWeights
+from inference.model_files.hub import is_hub_id, pull_checkpoint
+from inference.model_library import ModelLibrary
+
+#: Bytes from which a hub states a file's SHA-256.
+LARGE = 10_000
+TREE = "/api/models/owner/tiny/tree/main?recursive=true"
+RESOLVE = "/owner/tiny/resolve/main/"
+VAE = "vae/diffusion_pytorch_model.safetensors"
+UNET = "unet/diffusion_pytorch_model.safetensors"
+
+
+class Hub(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, folder):
+        super().__init__(("127.0.0.1", 0), Answers)
+        self.folder = folder
+        self.fetched = []
+        self.changed = {}
+        self.refusal = 0
+
+    @property
+    def address(self):
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def tree(self):
+        for path in sorted(self.folder.rglob("*")):
+            if path.is_file():
+                data = path.read_bytes()
+                name = path.relative_to(self.folder).as_posix()
+                entry = {"type": "file", "path": name, "size": len(data)}
+                if len(data) > LARGE:
+                    entry["lfs"] = {"oid": hashlib.sha256(data).hexdigest()}
+                yield entry | self.changed.get(name, {})
+
+
+class Answers(BaseHTTPRequestHandler):
+    def do_GET(self):
+        if self.server.refusal:
+            self.send_error(self.server.refusal)
+        elif self.path == TREE:
+            self.give(json.dumps(list(self.server.tree())).encode())
+        elif self.path.startswith(RESOLVE):
+            name = self.path.removeprefix(RESOLVE)
+            self.server.fetched.append(name)
+            self.give((self.server.folder / name).read_bytes())
+        else:
+            self.send_error(404)
+
+    def give(self, data):
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_words):
+        pass
+
+
+@pytest.fixture
+def hub(tiny_model, tmp_path):
+    folder = tmp_path / "hub"
+    shutil.copytree(tiny_model / "tiny", folder)
+    write_index(folder, "StableDiffusionPipeline")
+    (folder / "README.md").write_text("a card")
+    (folder / "unet" / "diffusion_pytorch_model.bin").write_bytes(b"PK")
+    (folder / "safety_checker").mkdir()
+    (folder / "safety_checker" / "model.safetensors").write_bytes(b"x")
+    with Hub(folder) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def write_index(folder, family):
+    (folder / "model_index.json").write_text(json.dumps({"_class_name": family}))
+
+
+@pytest.fixture
+def pull(hub, tmp_path):
+    def run(repository="owner/tiny"):
+        target = tmp_path / "models" / "checkpoints" / "tiny"
+        cache = tmp_path / "cache"
+        return pull_checkpoint(repository, target, cache, 60.0, endpoint=hub.address)
+
+    return run
+
+
+def test_a_checkpoint_is_fetched_without_what_nobody_needs_and_loads(pull, tmp_path):
+    made = pull()
+    there = {path.relative_to(made).as_posix() for path in made.rglob("*") if path.is_file()}
+    assert {UNET, VAE, "model_index.json"} <= there
+    assert not any(name.endswith((".bin", ".md")) or "safety" in name for name in there)
+    models = str(tmp_path / "models")
+    config = EngineConfig(model="tiny", models_dir=models, cache_dir=str(tmp_path))
+    library = ModelLibrary(config, torch.device("cpu"), torch.float32)
+    assert 64 == library.get_checkpoint("tiny").size
+
+
+def test_half_precision_is_taken_where_it_is_there(pull, hub):
+    half = (hub.folder / UNET).with_suffix(".fp16.safetensors")
+    (hub.folder / UNET).rename(half)
+    (hub.folder / UNET).write_bytes(b"twice as large")
+    made = pull()
+    assert half.read_bytes() == (made / UNET).read_bytes()
+    assert not (made / UNET).with_name(half.name).exists()
+
+
+def test_what_an_earlier_try_fetched_is_not_fetched_again(pull, hub):
+    hub.changed[VAE] = {"lfs": {"oid": "f" * 64}}
+    with pytest.raises(CorruptWeights, match="is not the file it should be"):
+        pull()
+    assert UNET in hub.fetched
+    hub.changed.clear()
+    hub.fetched.clear()
+    pull()
+    assert ["model_index.json", VAE] == hub.fetched
+
+
+def test_a_file_that_is_no_safetensors_is_said(pull, hub):
+    (hub.folder / UNET).write_bytes(b"<html>" * 3000)
+    with pytest.raises(UnsupportedWeights, match="is a web page"):
+        pull()
+
+
+def test_other_families_are_refused_before_anything_large_is_fetched(pull, hub):
+    write_index(hub.folder, "FluxPipeline")
+    with pytest.raises(UnsupportedWeights, match="is a FluxPipeline; Easel runs Stable"):
+        pull()
+    assert ["model_index.json"] == hub.fetched
+
+
+def test_split_weights_and_pickles_alone_are_refused(pull, hub):
+    part = (hub.folder / UNET).with_name("diffusion_pytorch_model-00001-of-00002.safetensors")
+    (hub.folder / UNET).rename(part)
+    with pytest.raises(UnsupportedWeights, match="has split weights"):
+        pull()
+    part.unlink()
+    with pytest.raises(UnsupportedWeights, match="no safetensors weights"):
+        pull()
+
+
+def test_nothing_is_overwritten(pull, tmp_path):
+    (tmp_path / "models" / "checkpoints" / "tiny").mkdir(parents=True)
+    with pytest.raises(UnsupportedWeights, match="There is a tiny already"):
+        pull()
+
+
+def test_what_the_hub_does_not_give_is_said(pull, hub):
+    with pytest.raises(MissingWeights, match="The hub has no checkpoint owner/other"):
+        pull("owner/other")
+    hub.refusal = 403
+    with pytest.raises(MissingWeights, match="download it by hand"):
+        pull()
+    hub.server_close()
+    with pytest.raises(MissingWeights, match="cannot be reached"):
+        pull()
+
+
+@pytest.mark.parametrize(
+    "name", ["realesr-general-x4v3", "https://a.b/c", "../a", "a/../b", "/a/b", "a/b/c"]
+)
+def test_ids_are_told_from_keys_and_addresses(name):
+    assert is_hub_id("stable-diffusion-v1-5/stable-diffusion-v1-5")
+    assert not is_hub_id(name)
+
+
+def test_the_command_line_lays_it_among_the_checkpoints(tmp_path, monkeypatch, capsys):
+    asked = []
+
+    def pulled(repository, target, *_others):
+        asked.append((repository, target))
+        return target
+
+    monkeypatch.setattr(manage_models, "pull_checkpoint", pulled)
+    given = ["--models", str(tmp_path), "--cache", str(tmp_path / "cache"), "pull"]
+    assert 0 == manage_models.main([*given, "owner/name"])
+    assert 0 == manage_models.main([*given, "owner/name", "--name", "mine"])
+    place = tmp_path / "checkpoints"
+    assert [("owner/name", place / "name"), ("owner/name", place / "mine")] == asked
+    assert "mine is there." in capsys.readouterr().out
