@@ -21,9 +21,10 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.table import show
-from bot.dispatcher import Dispatcher, NullListener
+from bot.dispatcher import Dispatcher
 from inference.api.config import EngineConfig
 from inference.api.jobs import Img2ImgJob
+from inference.api.messages import JobProgress
 from inference.api.workers import LocalWorkerPool
 from storage.blobs import BlobStore
 from storage.database import Database
@@ -42,7 +43,7 @@ CACHE_KIBIBYTES = 2048
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
-class Teller(NullListener):
+class Teller:
     """Notes every delivery as made, as if Discord had taken it."""
 
     def __init__(self, jobs: JobStore) -> None:
@@ -51,6 +52,9 @@ class Teller(NullListener):
         self.changed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
+    def on_progress(self, record: JobRecord, progress: JobProgress) -> None:
+        """Show nothing."""
+
     def on_job_ended(self, record: JobRecord) -> None:
         """Deliver a job to nobody."""
         task = asyncio.create_task(self._tell(record.id))
@@ -58,8 +62,8 @@ class Teller(NullListener):
         task.add_done_callback(self._tasks.discard)
 
     async def _tell(self, id: str) -> None:
-        await self.jobs.begin_delivery(id)
-        await self.jobs.mark_delivered(id, "message")
+        await self.jobs.deliveries.begin_delivery(id)
+        await self.jobs.deliveries.mark_delivered(id, "message")
         self.told += 1
         self.changed.set()
 
@@ -87,8 +91,8 @@ class Soak:
                     service,
                     limits=LIMITS,
                     lease=timedelta(minutes=5),
-                    job_listener=teller,
                 )
+                dispatcher.subscribe(teller)
                 dispatcher.start()
                 watching = asyncio.create_task(self._watch())
                 begin = time.perf_counter()

@@ -72,8 +72,8 @@ async def fill(
 ) -> None:
     """Add so many finished and queued jobs, in few statements, all through the schema's rules."""
     for member in range(members):
-        await jobs.enqueue(a_job(member, f"member-{member}"), LIMITS)
-    pattern = (await jobs.list_outstanding())[0].id
+        await jobs.queue.enqueue(a_job(member, f"member-{member}"), LIMITS)
+    pattern = (await jobs.reader.list_outstanding())[0].id
     values = {"pattern": pattern, "members": members}
     async with database.transaction() as transaction:
         await transaction.execute(FILL, {**values, "first": 1, "last": finished})
@@ -139,34 +139,38 @@ async def table(jobs: JobStore, calls: int) -> None:
     claimed: list[JobRecord] = []
 
     async def claim(number: int) -> None:
-        job = await jobs.claim("gpu-0", LEASE)
+        job = await jobs.queue.claim("gpu-0", LEASE)
         assert job is not None
         claimed.append(job)
 
     async def claim_eight(number: int) -> None:
-        claimed.extend(await jobs.claim_several("gpu-0", LEASE, TOGETHER))
+        claimed.extend(await jobs.queue.claim_several("gpu-0", LEASE, TOGETHER))
 
     async def renew(number: int) -> None:
         job = claimed[number]
-        assert await jobs.renew_lease(job.id, job.attempt, "gpu-0", LEASE, step=number, steps=calls)
+        assert await jobs.queue.renew_lease(
+            job.id, job.attempt, "gpu-0", LEASE, step=number, steps=calls
+        )
 
     async def finish(number: int) -> None:
         job = claimed[number]
-        assert await jobs.finish_job(job.id, job.attempt, "gpu-0", {"pictures": ["5e" * 32]})
+        assert await jobs.queue.finish_job(job.id, job.attempt, "gpu-0", {"pictures": ["5e" * 32]})
 
     await timed("claim", calls, claim)
     rounds = calls // 2 // TOGETHER
     await timed(f"claim {TOGETHER} at once", rounds, claim_eight, each=TOGETHER)
     await timed("renew", calls, renew)
     await timed("finish", calls, finish)
-    await timed("begin delivery", calls, lambda n: jobs.begin_delivery(claimed[n].id))
-    await timed("delivered", calls, lambda n: jobs.mark_delivered(claimed[n].id, "message"))
-    await timed("enqueue", calls, lambda n: jobs.enqueue(a_job(n % 100, f"new-{n}"), LIMITS))
-    await timed("expire, nothing late", 500, lambda n: jobs.expire_leases())
-    await timed("pending deliveries", 500, lambda n: jobs.pending_deliveries())
-    await timed("get", 500, lambda n: jobs.get_job(claimed[n % len(claimed)].id))
-    newest = (await jobs.list_outstanding())[-1].id
-    await timed("place, whole queue", 50, lambda n: jobs.queue_position(newest))
+    await timed("begin delivery", calls, lambda n: jobs.deliveries.begin_delivery(claimed[n].id))
+    await timed(
+        "delivered", calls, lambda n: jobs.deliveries.mark_delivered(claimed[n].id, "message")
+    )
+    await timed("enqueue", calls, lambda n: jobs.queue.enqueue(a_job(n % 100, f"new-{n}"), LIMITS))
+    await timed("expire, nothing late", 500, lambda n: jobs.queue.expire_leases())
+    await timed("pending deliveries", 500, lambda n: jobs.deliveries.pending_deliveries())
+    await timed("get", 500, lambda n: jobs.reader.get_job(claimed[n % len(claimed)].id))
+    newest = (await jobs.reader.list_outstanding())[-1].id
+    await timed("place, whole queue", 50, lambda n: jobs.reader.queue_position(newest))
 
 
 def main() -> None:

@@ -27,8 +27,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torchvision.transforms.functional import rgb_to_grayscale
 
-from inference.runtime.autotune_cache import AutotuneCache
 from inference.upscaling.catalogue import WheelFile, upscaler_entry
+from inference.upscaling.tiling.autotune_cache import AutotuneCache
 from inference.upscaling.tiling.precision_probe import psnr
 from inference.upscaling.tiling.stitcher import TileCompositor
 from inference.upscaling.tiling.tile_config import TileConfig
@@ -36,7 +36,7 @@ from inference.upscaling.tiling.tiles import cut_tile, plan_tiles
 from inference.upscaling.tiling.tuner import TileAutotuner
 from inference.upscaling.upscaler import Upscaler, load_upscaler
 from inference.upscaling.weights import prepare_weights
-from inference.worker.malloc import keep_freed_memory
+from inference.worker.__main__ import keep_freed_memory
 
 PHOTO = Path(__file__).parent.parent / "bot" / "samples" / "chelsea.jpg"
 MODELS = "realesr-animevideov3,realesrgan-x4plus-anime,realesrgan-x4plus,realcugan-x4"

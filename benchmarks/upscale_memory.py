@@ -30,8 +30,8 @@ from inference.images.metadata import encode_png
 from inference.model_library import ModelLibrary
 from inference.operations.context import OperationContext
 from inference.operations.registry import OPERATIONS
+from inference.worker.__main__ import keep_freed_memory
 from inference.worker.executors import build_executors, tile_batch_rule
-from inference.worker.malloc import keep_freed_memory
 
 SCALE = 4
 SIDES = "1024,2048,4096"  # pixels of the results

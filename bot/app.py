@@ -2,38 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
-from bot.dispatcher import Dispatcher
+import discord
+
+from bot import views
+from bot.client import EaselBot
+from bot.delivery import MessageBuilder, MessageSender, ProgressUpdater, ResultDelivery
+from bot.delivery.delivery import GIVE_UP_AFTER
+from bot.dispatcher import ClaimGuard, Dispatcher, DispatcherTiming, HostAlert
 from bot.errors import SettingsError
+from bot.guilds.editor import GuildSettingsEditor
+from bot.guilds.member_preferences import DmPreferences, StyleStore
+from bot.guilds.policy import GuildPolicy
+from bot.moderation.cases import CaseService
+from bot.moderation.log_channel import LogChannel
+from bot.moderation.nsfw_process import NsfwDetector, SubprocessDetector
+from bot.moderation.nsfw_screen import NsfwScreen
+from bot.requests.image_sources import DISCORD_IMAGE_HOSTS
+from bot.requests.recheck import PermissionRecheck
 from bot.retention import MaintenanceLoop, default_tasks
+from bot.services import Services
 from bot.settings import Settings
+from bot.submission import JobSubmitter
+from bot.support.metrics import MetricsSink
+from bot.support.owner_alerts import OwnerNotifier
+from bot.uploads.pool import DecoderPool
+from bot.uploads.validation import ImageLimits
 from inference.api.config import EngineConfig
 from inference.api.jobs.wordlists import WordLists
-from inference.api.workers import LocalWorkerPool
+from inference.api.workers import LocalWorkerPool, WorkerPool
 from storage.blobs import BlobStore
 from storage.database import Database
-from storage.guilds import GuildStore
+from storage.guilds import GuildStore, UsageStore
 from storage.jobs import JobStore
+from storage.moderation import ModerationStore
 from storage.records import QueueLimits
+
+log = logging.getLogger(__name__)
 
 #: In the data directory.
 DATABASE_FILE, BLOBS_FOLDER = "easel.sqlite3", "blobs"
 
 
 @dataclass(frozen=True)
-class App:
-    """What a running Easel consists of, Discord aside."""
+class Core:
+    """What Easel has with Discord or without: its store, its workers, and what measures them."""
 
+    settings: Settings
     database: Database
     jobs: JobStore
     blobs: BlobStore
-    service: LocalWorkerPool
-    dispatcher: Dispatcher
+    workers: WorkerPool
+    metrics: MetricsSink
 
 
 def engine_config(settings: Settings) -> EngineConfig:
@@ -56,43 +84,121 @@ def engine_config(settings: Settings) -> EngineConfig:
 
 
 @asynccontextmanager
-async def open_app(settings: Settings) -> AsyncIterator[App]:
-    """Open the store and start the workers; both end with the block.
+async def open_core(settings: Settings) -> AsyncIterator[Core]:
+    """Open the store, start the workers and the housekeeping; all end with the block.
 
     Raises:
         StorageError: another process owns the data directory, or its database is damaged.
+        SettingsError: what the host asked for is not installed, or a port is taken.
     """
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     configs = (engine_config(settings),) * settings.workers
     async with Database(settings.data_dir / DATABASE_FILE) as database:
-        jobs = JobStore(database)
-        await jobs.recover_jobs()
+        jobs, blobs = JobStore(database), BlobStore(settings.data_dir / BLOBS_FOLDER)
+        await jobs.queue.recover_jobs()
         _empty_outbox(settings.data_dir / "outbox")
-        async with LocalWorkerPool(configs, open_seconds=settings.worker_rest_seconds) as service:
-            blobs = BlobStore(settings.data_dir / BLOBS_FOLDER)
-            dispatcher = Dispatcher(
-                jobs, blobs, service, limits=queue_limits(settings), lease=lease_duration(settings)
-            )
-            maintenance_tasks = default_tasks(jobs, blobs, GuildStore(database), settings.keep_days)
-            dispatcher.lists = WordLists(settings.wordlists_path)
-            async with (
-                MaintenanceLoop(maintenance_tasks, dispatcher),
-                _collect_metrics(settings, dispatcher, jobs),
-            ):
-                yield App(database, jobs, blobs, service, dispatcher)
+        tasks = default_tasks(jobs, blobs, GuildStore(database), settings.keep_days)
+        async with (
+            LocalWorkerPool(configs, open_seconds=settings.worker_rest_seconds) as workers,
+            MaintenanceLoop(tasks),
+            _open_metrics(settings.metrics_port, jobs) as metrics,
+        ):
+            yield Core(settings, database, jobs, blobs, workers, metrics)
 
 
 @asynccontextmanager
-async def _collect_metrics(
-    settings: Settings, dispatcher: Dispatcher, jobs: JobStore
-) -> AsyncIterator[None]:
+async def open_app(settings: Settings) -> AsyncIterator[EaselBot]:
+    """Open everything and build the bot on it, not yet connected; see `open_core`."""
+    async with open_core(settings) as core:
+        detector = SubprocessDetector(settings.models_path)
+        decoders = DecoderPool(image_limits(settings))
+        build = partial(build_services, core, detector=detector, decoders=decoders)
+        yield EaselBot(build, settings.dev_guild)
+
+
+def build_dispatcher(
+    core: Core,
+    claim_guard: ClaimGuard | None = None,
+    host_alert: HostAlert = log.error,
+    timing: DispatcherTiming = DispatcherTiming(),  # noqa: B008 - frozen
+) -> Dispatcher:
+    """Build what moves jobs between the store and the workers."""
+    settings = core.settings
+    return Dispatcher(
+        core.jobs,
+        core.blobs,
+        core.workers,
+        limits=queue_limits(settings),
+        lease=timedelta(seconds=settings.lease_seconds),
+        wordlists=WordLists(settings.wordlists_path),
+        claim_guard=claim_guard,
+        host_alert=host_alert,
+        metrics=core.metrics,
+        timing=timing,
+    )
+
+
+def build_services(
+    core: Core,
+    client: discord.Client,
+    *,
+    detector: NsfwDetector,
+    decoders: DecoderPool,
+    image_hosts: tuple[str, ...] = DISCORD_IMAGE_HOSTS,
+    timing: DispatcherTiming = DispatcherTiming(),  # noqa: B008 - frozen
+    clock: Callable[[], float] = time.monotonic,
+    give_up_after: timedelta = GIVE_UP_AFTER,
+) -> Services:
+    """Build what a client serves its members with; what may be replaced has its own argument."""
+    settings, jobs, blobs, workers = core.settings, core.jobs, core.blobs, core.workers
+    guild_store, moderation_store = GuildStore(core.database), ModerationStore(core.database)
+    policy = GuildPolicy(jobs, guild_store, UsageStore(core.database), settings.model)
+    styles, dm_preferences = StyleStore(guild_store), DmPreferences(guild_store)
+    recheck, host_alert = PermissionRecheck(client, policy), OwnerNotifier(client).notify_owners
+    dispatcher = build_dispatcher(core, recheck, host_alert, timing)
+    log_channel = LogChannel(client, policy)
+    screen = NsfwScreen(client, policy, blobs, detector, moderation_store, log_channel)
+    message_builder, sender = MessageBuilder(jobs, blobs, screen, views), MessageSender(client)
+    progress = ProgressUpdater(sender, screen, views, clock)
+    is_dm_allowed = dm_preferences.is_dm_allowed
+    delivery = ResultDelivery(
+        jobs, message_builder, sender, progress, views, is_dm_allowed, core.metrics, give_up_after
+    )
+    dispatcher.subscribe(delivery)
+    submitter = JobSubmitter(
+        dispatcher, jobs, blobs, decoders, delivery, workers, policy, styles, screen
+    )
+    return Services(
+        jobs=jobs,
+        blobs=blobs,
+        guild_store=guild_store,
+        moderation_store=moderation_store,
+        workers=workers,
+        policy=policy,
+        settings_editor=GuildSettingsEditor(guild_store),
+        styles=styles,
+        dm_preferences=dm_preferences,
+        dispatcher=dispatcher,
+        message_builder=message_builder,
+        delivery=delivery,
+        submitter=submitter,
+        cases=CaseService(jobs, blobs, delivery, moderation_store, log_channel),
+        decoders=decoders,
+        detector=detector,
+        image_hosts=image_hosts,
+        keep_days=settings.keep_days,
+    )
+
+
+@asynccontextmanager
+async def _open_metrics(port: int | None, jobs: JobStore) -> AsyncIterator[MetricsSink]:
     """Measure while open, if the host asked for it.
 
     Raises:
         SettingsError: the library for it is not installed.
     """
-    if settings.metrics_port is None:
-        yield
+    if port is None:
+        yield MetricsSink()
         return
     try:
         from bot.support.prometheus import serve_metrics
@@ -100,9 +206,8 @@ async def _collect_metrics(
         raise SettingsError(
             "EASEL_METRICS_PORT needs an extra: pip install -e '.[metrics]'"
         ) from error
-    async with serve_metrics(settings.metrics_port, jobs) as meter:
-        dispatcher.metrics = meter
-        yield
+    async with serve_metrics(port, jobs) as metrics:
+        yield metrics
 
 
 def queue_limits(settings: Settings) -> QueueLimits:
@@ -114,9 +219,9 @@ def queue_limits(settings: Settings) -> QueueLimits:
     )
 
 
-def lease_duration(settings: Settings) -> timedelta:
-    """Read off the settings how long a job may go without a step."""
-    return timedelta(seconds=settings.lease_seconds)
+def image_limits(settings: Settings) -> ImageLimits:
+    """Read the bounds of attachments off the settings."""
+    return ImageLimits(max_bytes=settings.max_upload_bytes, max_pixels=settings.max_pixels)
 
 
 def _empty_outbox(outbox: Path) -> None:

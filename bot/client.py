@@ -1,49 +1,34 @@
-"""The bot itself: what it is made of comes in by its constructor, what it starts ends with it."""
+"""The Discord client: it starts the bot's services and hands them what Discord says."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+import aiohttp
 import discord
+from discord import app_commands
 from discord.ext import commands
 
-from bot.command_sync import CommandSync
 from bot.commands import COG_CLASSES
 from bot.commands.context_menus import make_menus
 from bot.commands.mentions import MentionHandler
-from bot.delivery import MessageSender, ProgressUpdater, ResultDelivery
-from bot.dispatcher import Dispatcher
-from bot.guilds.dm_preferences import DmPreferences
-from bot.guilds.editor import GuildSettingsEditor
-from bot.guilds.member_preferences import StyleStore
-from bot.guilds.policy import GuildPolicy
 from bot.i18n.discord_translator import CommandTranslator
 from bot.messages.error_replies import EaselTree
-from bot.moderation.cases import CaseService
-from bot.moderation.log_channel import LogChannel
-from bot.moderation.nsfw_process import NsfwDetector, SubprocessDetector
-from bot.moderation.nsfw_screen import NsfwScreen
-from bot.owner_alerts import OwnerNotifier
-from bot.requests.recheck import PermissionRecheck
-from bot.requests.shown_images import DISCORD_IMAGE_HOSTS
-from bot.settings import Settings
-from bot.submission import JobSubmitter
-from bot.uploads.pool import DecoderPool
-from bot.uploads.reader import AttachmentReader
-from bot.uploads.validation import ImageLimits
+from bot.services import Services
 from bot.views import PANEL_ITEMS, PERSISTENT_BUTTONS
-from inference.api.workers import WorkerPool
-from storage.blobs import BlobStore
-from storage.guilds import GuildStore
-from storage.jobs import JobStore
-from storage.moderation import ModerationStore
-from storage.usage import UsageStore
 
 log = logging.getLogger(__name__)
 
 STOP_GRACE_SECONDS = 10.0  # seconds for jobs and results under way when the bot is closed
+
+FIRST_RETRY_SECONDS = 5.0  # seconds until the second try
+MAX_RETRY_SECONDS = 300.0  # seconds
+
+RETRYABLE_ERRORS = (OSError, TimeoutError, aiohttp.ClientError, discord.DiscordServerError)
+"""What says nothing about the commands: Discord may have them or not, and can be asked again."""
 
 GATEWAY_INTENTS = discord.Intents(guilds=True, guild_messages=True, dm_messages=True)
 """Nothing privileged: of messages, Discord shows the content only where the bot is mentioned."""
@@ -55,19 +40,9 @@ class EaselBot(commands.AutoShardedBot):
     """A Discord bot that takes jobs for the GPU and shows what comes of them."""
 
     def __init__(
-        self,
-        *,
-        settings: Settings,
-        dispatcher: Dispatcher,
-        jobs: JobStore,
-        blobs: BlobStore,
-        service: WorkerPool,
-        guilds: GuildStore | None = None,
-        usage: UsageStore | None = None,
-        moderation: ModerationStore | None = None,
-        detector: NsfwDetector | None = None,
-        intake: DecoderPool | None = None,
+        self, build_services: Callable[[EaselBot], Services], dev_guild: int | None = None
     ) -> None:
+        """Take what makes the services, which need the client, and the one server to publish in."""
         # Easel never speaks: what voice would need is not missing.
         discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
         super().__init__(
@@ -78,48 +53,9 @@ class EaselBot(commands.AutoShardedBot):
             allowed_mentions=discord.AllowedMentions.none(),
             max_messages=None,
         )
-        self.settings = settings
-        self.dispatcher = dispatcher
-        self.jobs = jobs
-        self.service = service
-        self.blobs = blobs
-        #: What servers and members chose; without it, there is nothing to choose.
-        self.guild_store = guilds
-        self.image_hosts = DISCORD_IMAGE_HOSTS
-        bounds = ImageLimits(max_bytes=settings.max_upload_bytes, max_pixels=settings.max_pixels)
-        self.reader = AttachmentReader(intake or DecoderPool(bounds))
-        self.direct = DmPreferences(guilds)
-        self.delivery = self._build_delivery()
-        gate = self.gate = GuildPolicy(jobs, guilds, usage, settings.model)
-        self.rulebook = GuildSettingsEditor(guilds)
-        self.moderation_store = moderation
-        self.detector = detector or SubprocessDetector(settings.models_path)
-        self.styles = StyleStore(guilds)
-        screen = self._build_moderation()
-        self.desk = JobSubmitter(
-            dispatcher, jobs, blobs, self.reader, self.delivery, service, gate, self.styles, screen
-        )
-        self.listener = MentionHandler(self)
-        dispatcher.job_listener = self.delivery
-        self.publisher = CommandSync(self.tree, settings.dev_guild)
-        dispatcher.host_alert = OwnerNotifier(self).notify_owners
-        dispatcher.claim_guard = PermissionRecheck(self, gate)
-
-    def _build_delivery(self) -> ResultDelivery:
-        """Make what shows results, and writes to those alone who allowed it."""
-        routes = MessageSender(self)
-        delivery = ResultDelivery(self.jobs, self.blobs, routes, ProgressUpdater(routes))
-        delivery.allows_direct = self.direct.is_dm_allowed
-        return delivery
-
-    def _build_moderation(self) -> NsfwScreen:
-        """Have pictures looked at before they are shown, and reports and cases taken."""
-        log_channel, store = LogChannel(self, self.gate), self.moderation_store
-        screen = NsfwScreen(self, self.gate, self.blobs, self.detector, store, log_channel)
-        self.bench = CaseService(self.jobs, self.blobs, self.delivery, store, log_channel)
-        self.delivery.viewer = screen
-        self.delivery.board.may_preview = screen.may_preview
-        return screen
+        self.services = build_services(self)
+        self._mentions = MentionHandler(self, self.services)
+        self._command_sync = CommandSync(self.tree, dev_guild)
 
     async def idle_wait(self, awaitable: Awaitable[T], *, reason: str) -> T:
         """Await what only the outside world can bring about: a new job, a worker's word, time.
@@ -132,22 +68,19 @@ class EaselBot(commands.AutoShardedBot):
     async def setup_hook(self) -> None:
         """Add commands and buttons, start the loops, publish the command tree."""
         for cog in COG_CLASSES:
-            await self.add_cog(cog(self))
+            await self.add_cog(cog(self.services))
         for menu in make_menus():
             self.tree.add_command(menu)
         await self.tree.set_translator(CommandTranslator())
         self.add_dynamic_items(*PERSISTENT_BUTTONS, *PANEL_ITEMS)
-        self.dispatcher.idle_wait = self.idle_wait
-        self.delivery.idle_wait = self.idle_wait
-        self.delivery.meter = self.dispatcher.metrics
-        self.reader.start()
-        self.dispatcher.start()
-        self.delivery.start()
-        await self.publisher.sync_commands()
+        self.services.decoders.start()
+        self.services.dispatcher.start(self.idle_wait)
+        self.services.delivery.start(self.idle_wait)
+        await self._command_sync.sync_commands()
 
     async def on_message(self, message: discord.Message, /) -> None:
         """Hear what is said to the bot; there are no commands in messages."""
-        await self.listener.handle_message(message)
+        await self._mentions.handle_message(message)
 
     async def on_ready(self) -> None:
         """Say that Discord is connected."""
@@ -157,9 +90,62 @@ class EaselBot(commands.AutoShardedBot):
     async def close(self) -> None:
         """Stop taking jobs, let what is under way end, hand the rest back, and disconnect."""
         if not self.is_closed():
-            self.publisher.stop_retrying()
-            await self.dispatcher.stop(STOP_GRACE_SECONDS)
-            await self.delivery.stop(STOP_GRACE_SECONDS)
-            self.reader.close()
-            self.detector.stop_detector()
+            self._command_sync.stop_retrying()
+            await self.services.dispatcher.stop(STOP_GRACE_SECONDS)
+            await self.services.delivery.stop(STOP_GRACE_SECONDS)
+            self.services.decoders.close()
+            self.services.detector.stop_detector()
         await super().close()
+
+
+class CommandSync:
+    """Tells Discord which commands there are: at once for one server, else for all.
+
+    Discord keeps what it was told before, so members can go on while it is tried again.
+    """
+
+    def __init__(
+        self,
+        tree: app_commands.CommandTree,
+        guild: int | None,
+        first_retry_seconds: float = FIRST_RETRY_SECONDS,
+    ) -> None:
+        self._tree = tree
+        self._guild = None if guild is None else discord.Object(guild)
+        self._first_retry_seconds = first_retry_seconds
+        self._retry: asyncio.Task[None] | None = None
+
+    async def sync_commands(self) -> None:
+        """Try once; where no answer comes, go on trying in the background.
+
+        Raises:
+            discord.HTTPException: Discord refused a command.
+        """
+        if self._guild is not None:
+            self._tree.copy_global_to(guild=self._guild)
+        if not await self._try_sync():
+            self._retry = asyncio.create_task(self._keep_trying(), name="publish commands")
+
+    def stop_retrying(self) -> None:
+        """Try no more."""
+        if self._retry is not None:
+            self._retry.cancel()
+
+    async def _keep_trying(self) -> None:
+        wait = self._first_retry_seconds
+        try:
+            while True:
+                await asyncio.sleep(wait)
+                if await self._try_sync():
+                    return
+                wait = min(2 * wait, MAX_RETRY_SECONDS)
+        except discord.HTTPException:
+            log.exception("Discord refused the commands.")
+
+    async def _try_sync(self) -> bool:
+        try:
+            await self._tree.sync(guild=self._guild)
+        except RETRYABLE_ERRORS as error:
+            log.warning("Discord did not confirm the commands, trying again: %r", error)
+            return False
+        return True

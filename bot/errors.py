@@ -23,7 +23,6 @@ BotError
 │   ├── CaseNotFound           a moderator's case that is no longer open
 │   ├── BadSetting         a setting that cannot be; says which and what would be possible
 │   ├── BadSettingsFile    a file of settings that cannot be taken; nothing of it was
-│   ├── SettingsUnavailable         this Easel keeps no settings
 │   ├── MessageDeleted        the message replied to was deleted
 │   ├── TextTooLongForForm    a text that an input of a form cannot hold
 │   ├── NotANumber         a text where a form asks for a number
@@ -34,7 +33,7 @@ BotError
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 from bot.i18n.message import OptionName, TranslatableMessage, gettext_noop
@@ -60,15 +59,15 @@ class UserError(BotError):
 class ImageRejected(UserError):
     """The attachment cannot be used."""
 
-    #: Whether the words are those of another process, whole and in English.
-    is_quoted = False
-
     @classmethod
-    def from_message(cls, message: str) -> Self:
-        """Make one of this kind with these words, as another process raised it."""
+    def from_message(cls, message: str, values: Mapping[str, str]) -> Self:
+        """Make one of this kind with these words and values, as another process raised it."""
         rejection = cls.__new__(cls)
-        BotError.__init__(rejection, message)
-        rejection.is_quoted = True
+        words = {
+            name: TranslatableMessage(value) if name == "found" else value
+            for name, value in values.items()
+        }
+        BotError.__init__(rejection, message, **words)
         return rejection
 
 
@@ -102,7 +101,7 @@ class NotAnImage(ImageRejected):
             words = gettext_noop(
                 "{name} is not a picture but {found}. Attach a PNG, JPEG, WebP, AVIF or GIF."
             )
-        super().__init__(words, name=name, found=file_type)
+        super().__init__(words, name=name, found=TranslatableMessage(file_type))
 
 
 class UnsupportedFormat(ImageRejected):
@@ -113,7 +112,7 @@ class UnsupportedFormat(ImageRejected):
             "{name} is {found}, which cannot be read here. Save it as PNG, JPEG or WebP and "
             "attach that.",
             name=name,
-            found=format_name,
+            found=TranslatableMessage(format_name),
         )
 
 
@@ -140,7 +139,7 @@ class TooManyPixels(ImageRejected):
 
     def __init__(self, name: str, size_text: str, limit: str) -> None:
         words = gettext_noop("{name} is {found}; at most {limit} are taken. Scale it down first.")
-        super().__init__(words, name=name, found=size_text, limit=limit)
+        super().__init__(words, name=name, found=TranslatableMessage(size_text), limit=limit)
 
 
 class DecodeLimitExceeded(ImageRejected):
@@ -261,10 +260,6 @@ class BadSettingsFile(UserError):
 
     def __str__(self) -> str:
         return "\n".join(self.message_lines(str))
-
-
-class SettingsUnavailable(UserError):
-    """Nothing can be set here: the host started Easel without a place to keep it."""
 
 
 class MessageDeleted(UserError):

@@ -1,4 +1,4 @@
-"""Housekeeping: what is kept for a time only goes when that time is over."""
+"""Housekeeping: what goes when its time is over, and all of a member's when they ask for it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from storage.blobs import BlobStore
 from storage.clock import Clock, SystemClock
 from storage.guilds import GuildStore
 from storage.jobs import JobStore
+from storage.moderation import ModerationStore
+from storage.records import JobRecord, JobState
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +28,7 @@ FIRST_PAUSE = 60.0  # seconds: a start has better things to do
 #: The setting by which a server keeps its ended jobs for less time than the host does.
 KEEP_DAYS_SETTING = "keep_days"
 TOKENS_PER_PAGE = 500  # addresses rewritten before others have a turn
+JOBS_PER_PAGE = 100  # jobs read at a time
 
 
 @dataclass(frozen=True)
@@ -42,9 +45,8 @@ class MaintenanceTask:
 class MaintenanceLoop:
     """Runs chores for as long as it is open; a chore that fails is tried again next time."""
 
-    def __init__(self, chores: tuple[MaintenanceTask, ...], dispatcher: Dispatcher) -> None:
+    def __init__(self, chores: tuple[MaintenanceTask, ...]) -> None:
         self._chores = chores
-        self._dispatcher = dispatcher  # whose wait it shares: who replaces that one means all
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> MaintenanceLoop:
@@ -60,14 +62,14 @@ class MaintenanceLoop:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _repeat_task(self, chore: MaintenanceTask) -> None:
-        await self._pause_between_runs(min(FIRST_PAUSE, chore.interval_seconds))
+        await _pause_between_runs(min(FIRST_PAUSE, chore.interval_seconds))
         while True:
             await run_task(chore)
-            await self._pause_between_runs(chore.interval_seconds)
+            await _pause_between_runs(chore.interval_seconds)
 
-    async def _pause_between_runs(self, seconds: float) -> None:
-        pause_seconds = seconds * random.uniform(1 - PAUSE_JITTER_RATIO, 1 + PAUSE_JITTER_RATIO)
-        await self._dispatcher.idle_wait(asyncio.sleep(pause_seconds), reason="between chores")
+
+async def _pause_between_runs(seconds: float) -> None:
+    await asyncio.sleep(seconds * random.uniform(1 - PAUSE_JITTER_RATIO, 1 + PAUSE_JITTER_RATIO))
 
 
 async def run_task(chore: MaintenanceTask) -> int | None:
@@ -111,7 +113,9 @@ def default_tasks(
 
     async def sweep_images() -> int:
         return len(
-            await blobs.sweep_unreferenced(await jobs.referenced_blobs(), MIN_UNREFERENCED_AGE)
+            await blobs.sweep_unreferenced(
+                await jobs.retention.referenced_blobs(), MIN_UNREFERENCED_AGE
+            )
         )
 
     async def drop_tokens() -> int:
@@ -128,12 +132,14 @@ async def _end_jobs(
     jobs: JobStore, guilds: GuildStore, keep_days: float, current_time: datetime
 ) -> int:
     purged_count = (
-        await jobs.purge_ended(current_time - timedelta(days=keep_days)) if keep_days else 0
+        await jobs.retention.purge_ended(current_time - timedelta(days=keep_days))
+        if keep_days
+        else 0
     )
-    for guild in await jobs.list_guilds():
+    for guild in await jobs.retention.list_guilds():
         guild_keep_days = (await guilds.get_settings(guild)).get(KEEP_DAYS_SETTING)
         if guild_keep_days is not None:
-            purged_count += await jobs.purge_ended(
+            purged_count += await jobs.retention.purge_ended(
                 current_time - timedelta(days=float(guild_keep_days)), guild
             )
     return purged_count
@@ -143,12 +149,63 @@ async def _drop_tokens(jobs: JobStore, current_time: datetime) -> int:
     """Take the tokens out of addresses when their time is over: a secret that opens nothing."""
     dropped_count = 0
     issued_before = current_time - TOKEN_LIFE - timedelta(minutes=1)
-    while page := await jobs.expired_reply_targets(issued_before, TOKENS_PER_PAGE):
+    while page := await jobs.deliveries.expired_reply_targets(issued_before, TOKENS_PER_PAGE):
         for id, address in page:
             reply_to = ReplyTarget.from_json(address)
             tokenless_address = address if reply_to is None else reply_to.without_token().to_json()
             dropped_count += (
-                await jobs.drop_reply_token(id, address, tokenless_address)
+                await jobs.deliveries.drop_reply_token(id, address, tokenless_address)
                 and tokenless_address != address
             )
     return dropped_count
+
+
+@dataclass(frozen=True)
+class StoredUserData:
+    """What is stored of a member."""
+
+    jobs: int
+    #: Keys of the pictures that their jobs started from or came to, in part or in the end.
+    images: frozenset[str]
+
+
+async def count_stored_data(owner: str, jobs: JobStore) -> StoredUserData:
+    """Count what is stored of a member."""
+    return StoredUserData(
+        len(await _list_all_jobs(owner, jobs)),
+        frozenset(await jobs.retention.referenced_blobs(owner)),
+    )
+
+
+async def erase_user_data(
+    owner: str,
+    dispatcher: Dispatcher,
+    jobs: JobStore,
+    blobs: BlobStore,
+    guilds: GuildStore,
+    moderation: ModerationStore,
+) -> StoredUserData:
+    """Call off what runs, delete a member's jobs, defaults, reports and pictures; return them.
+
+    Pictures that somebody else's job needs, too, stay for that one.
+    """
+    for record in await jobs.reader.list_by_owner(
+        owner, states=(JobState.QUEUED, JobState.RUNNING), limit=JOBS_PER_PAGE
+    ):
+        await dispatcher.cancel_job(record.id, owner)
+    stored_data = await count_stored_data(owner, jobs)
+    await jobs.retention.forget_owner(owner)
+    await guilds.forget_member(owner)
+    await moderation.forget_member(owner)
+    for key in stored_data.images - await jobs.retention.referenced_blobs():
+        await blobs.delete_blob(key)
+    return stored_data
+
+
+async def _list_all_jobs(owner: str, jobs: JobStore) -> list[JobRecord]:
+    records: list[JobRecord] = []
+    before_id: str | None = None
+    while page := await jobs.reader.list_by_owner(owner, limit=JOBS_PER_PAGE, before_id=before_id):
+        records += page
+        before_id = page[-1].id
+    return records

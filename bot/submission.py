@@ -1,15 +1,17 @@
-"""The desk: what every command does with a member's request, from the first answer to the queue.
+"""What every command does with a member's request, from the first answer to the queue.
 
 1. What can be told without reading anything (options, sizes, kinds of file, workers that cannot
    start) is checked first; a refusal then is the one and only answer.
 2. A public card says at once that the request is being read, well within Discord's 3 seconds.
 3. The pictures are fetched and checked, the job is queued, and the card shows its place.
    A refusal from here on is shown to the member alone, and the card goes.
+
+The server's settings are read once, at the beginning, and hold for the whole request.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import discord
@@ -18,16 +20,19 @@ from bot import messages
 from bot.delivery import ResultDelivery
 from bot.dispatcher import Dispatcher
 from bot.errors import JobNotFound, NoModel, ProhibitedContent
+from bot.guilds.context import RequestContext, reply_language
 from bot.guilds.member_preferences import StyleStore, apply_style
-from bot.guilds.option_defaults import apply_member_defaults
+from bot.guilds.option_defaults import apply_guild_defaults, apply_member_defaults
 from bot.guilds.policy import GuildPolicy
+from bot.guilds.quota import share_of
+from bot.guilds.settings import GuildSettings
 from bot.i18n import use_language
 from bot.moderation.nsfw_screen import NsfwScreen
 from bot.requests.image_sources import AttachmentSource, BlobSource, ImageSource
 from bot.requests.options import split_attachments
 from bot.requests.reply_target import ReplyTarget
 from bot.requests.requester import InteractionRequest, MemberRequest
-from bot.uploads.reader import AttachmentReader
+from bot.uploads.pool import DecoderPool
 from inference.api.jobs import Job
 from inference.api.workers import WorkerPool
 from storage.blobs import BlobStore
@@ -37,27 +42,27 @@ from storage.records import JobRecord
 
 
 class JobSubmitter:
-    """Takes requests."""
+    """Turn an interaction into a stored, queued job."""
 
     def __init__(
         self,
         dispatcher: Dispatcher,
         jobs: JobStore,
         blobs: BlobStore,
-        reader: AttachmentReader,
+        decoders: DecoderPool,
         delivery: ResultDelivery,
-        service: WorkerPool,
-        gate: GuildPolicy,
+        workers: WorkerPool,
+        policy: GuildPolicy,
         styles: StyleStore,
         screen: NsfwScreen,
     ) -> None:
         self._dispatcher = dispatcher
         self._jobs = jobs
         self._blobs = blobs
-        self._reader = reader
+        self._decoders = decoders
         self._delivery = delivery
-        self._service = service
-        self._gate = gate
+        self._workers = workers
+        self._policy = policy
         self._styles = styles
         self._screen = screen
 
@@ -67,25 +72,31 @@ class JobSubmitter:
         job_type: type[Job],
         arguments: Mapping[str, Any],
     ) -> None:
-        """Queue what a slash command asks for, with the member's defaults; see `order`."""
+        """Queue what a slash command asks for, with the defaults of member and server."""
         attachments, values = split_attachments(arguments)
         sources = {name: AttachmentSource(attachment) for name, attachment in attachments.items()}
         request = InteractionRequest(interaction)
+        context = request.context
+        settings, defaults = await self._policy.request_settings(context)
         name = values.pop("style", None)
-        option_values = apply_member_defaults(
-            job_type, values, await self._gate.member_defaults(request.owner)
-        )
-        option_values = await self._gate.fill_guild_defaults(request.guild, job_type, option_values)
+        values = apply_member_defaults(job_type, values, defaults)
+        values = apply_guild_defaults(job_type, values, settings)
         if name:
-            option_values = apply_style(
-                option_values, await self._styles.find_style(request.owner, request.guild, name)
-            )
-        await self.submit_job(request, job_type(**option_values), sources)
+            style = await self._styles.find_style(context.user_id, context.guild_id, name)
+            values = apply_style(values, style)
+        await self.submit_job(request, job_type(**values), sources, settings=settings)
 
-    async def submit_rerun(self, request: MemberRequest, job: Job, parent: JobRecord) -> None:
-        """Queue a job on the pictures that another one started from; see `order`."""
+    async def submit_rerun(
+        self,
+        request: MemberRequest,
+        job: Job,
+        parent: JobRecord,
+        *,
+        settings: GuildSettings | None = None,
+    ) -> None:
+        """Queue a job on the pictures that another one started from; see `submit_job`."""
         sources = {name: self.stored_source(key) for name, key in parent.inputs.items()}
-        await self.submit_job(request, job, sources, parent=parent.id)
+        await self.submit_job(request, job, sources, settings=settings, parent=parent.id)
 
     async def submit_job(
         self,
@@ -93,10 +104,11 @@ class JobSubmitter:
         job: Job,
         sources: Mapping[str, ImageSource],
         *,
+        settings: GuildSettings | None = None,
         parent: str | None = None,
         notes: Iterable[str] = (),
     ) -> None:
-        """Queue a job on pictures from wherever they come.
+        """Queue a job on pictures from wherever they come; `settings` are read where not given.
 
         Raises:
             JobError: an option is impossible, a picture is missing or of no use, or a prompt names
@@ -106,49 +118,58 @@ class JobSubmitter:
             ImageRejected: a picture cannot be used.
             StorageError: a picture is gone, the queue is full, or the disk or database refused.
         """
-        job = await self._gate.with_allowed_model(request, job)
+        context = request.context
+        settings = settings or await self._policy.guild_settings(context.guild_id)
+        job = self._policy.with_allowed_model(settings, job)
         job.check_images(sources)
         self._dispatcher.check_wordlists(job)
         self._refuse_without_model()
-        await self._check_allowed(request, job)
+        await self._check_allowed(settings, context, job)
         for source in sources.values():
-            await source.check_available(self._reader)
-        private = await self._gate.has_private_results(request.guild)
-        reply_to = await self._acknowledge_request(request, job.kind, private=private)
-        images = {name: await source.load_image(self._reader) for name, source in sources.items()}
+            await source.check_available(self._decoders)
+        reply_to = await self._acknowledge_request(
+            request, job.kind, settings, private=settings.has_private_results
+        )
+        images = {name: await source.load_image(self._decoders) for name, source in sources.items()}
         # Once more: reading took its time, and only now is it known how large the pictures are.
-        await self._check_allowed(request, job, [(p.width, p.height) for p in images.values()])
+        sizes = [(image.width, image.height) for image in images.values()]
+        await self._check_allowed(settings, context, job, sizes)
         input_images = [image.data for name, image in images.items() if name != "mask"]
-        await self._screen.check_input(request.guild, request.request_context, input_images)
+        await self._screen.check_input(settings, context, input_images)
         submission = await self._dispatcher.submit_job(
             job=job,
             images={name: image.data for name, image in images.items()},
-            owner=request.owner,
-            guild=request.guild,
+            owner=context.user_id,
+            guild=context.guild_id,
             reply_to=reply_to.to_json(),
             idempotency_key=request.key,
             parent=parent,
-            weight=await self._gate.fair_share_weight(request),
+            weight=share_of(settings, context),
         )
         request_notes = [*notes, *(note for image in images.values() for note in image.notes)]
         await self._delivery.show_queued(submission, reply_to, request_notes)
 
     async def _acknowledge_request(
-        self, request: MemberRequest, kind: str, *, private: bool
+        self, request: MemberRequest, kind: str, settings: GuildSettings, *, private: bool
     ) -> ReplyTarget:
         """Say that a request has arrived, in the language that its answer keeps to its end."""
-        language = request.user_language if private else await self._gate.reply_language(request)
+        context = request.context
+        language = context.user_language if private else reply_language(settings, context)
         with use_language(language):
             reply_to = await request.send_answer(messages.received_message(kind), private=private)
         return reply_to.in_language(language)
 
     async def _check_allowed(
-        self, request: MemberRequest, job: Job, sizes: Iterable[tuple[int, int]] = ()
+        self,
+        settings: GuildSettings,
+        context: RequestContext,
+        job: Job,
+        sizes: Collection[tuple[int, int]] = (),
     ) -> None:
         try:
-            await self._gate.check_request(request, job, tuple(sizes))
+            await self._policy.check_request(settings, context, job, sizes)
         except ProhibitedContent:
-            await self._screen.report_refusal(request.guild, request.owner)
+            await self._screen.report_refusal(context.guild_id, context.user_id)
             raise
 
     def stored_source(self, key: str) -> BlobSource:
@@ -163,24 +184,23 @@ class JobSubmitter:
         Raises:
             JobNotFound: it was delivered, or deleted, meanwhile.
         """
-        if not await self._jobs.requeue_delivery(record.id, "asked for"):
+        if not await self._jobs.deliveries.requeue_delivery(record.id, "asked for"):
             raise JobNotFound("That result was shown already, or is no longer stored.")
-        previous_target, request = (
-            ReplyTarget.from_json(record.reply_to),
+        request, previous_target = (
             InteractionRequest(interaction),
+            ReplyTarget.from_json(record.reply_to),
         )
-        private = await self._gate.has_private_results(request.guild) or bool(
-            previous_target and previous_target.private
-        )
-        reply_to = await self._acknowledge_request(request, record.kind, private=private)
-        await self._jobs.update_reply_to(record.id, reply_to.to_json())
+        settings = await self._policy.guild_settings(request.context.guild_id)
+        private = settings.has_private_results or bool(previous_target and previous_target.private)
+        reply_to = await self._acknowledge_request(request, record.kind, settings, private=private)
+        await self._jobs.deliveries.update_reply_to(record.id, reply_to.to_json())
         try:
-            self._delivery.on_job_ended(await self._jobs.get_job(record.id))
+            self._delivery.on_job_ended(await self._jobs.reader.get_job(record.id))
         except UnknownJob as error:
             raise JobNotFound from error
 
     def _refuse_without_model(self) -> None:
         """Refuse while no worker can start; one that is starting, or was lost, will come."""
-        workers = self._service.worker_statuses
+        workers = self._workers.worker_statuses
         if workers and all(worker.trouble and not worker.ready for worker in workers):
             raise NoModel

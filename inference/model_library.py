@@ -11,17 +11,20 @@ from typing import Any, cast
 import torch
 
 from inference.api.config import EngineConfig
+from inference.api.did_you_mean import suggest_names
 from inference.api.messages import ModelInfo
+from inference.diffusion.latent_preview import LatentPreviewer
 from inference.diffusion.loader import CheckpointLoader, model_bytes
 from inference.diffusion.lora.active import ActiveLoras
+from inference.diffusion.lora.network_hashes import NetworkHashes
 from inference.diffusion.lora.registry import LoraRegistry
 from inference.diffusion.model import DiffusionModel, ModelTraits
 from inference.diffusion.single_file import CONFIGS_DIR
-from inference.model_files.did_you_mean import did_you_mean
 from inference.model_files.errors import ModelError, UnknownModel
 from inference.model_files.files import (
     DESCRIBER,
     DIFFUSION,
+    ModelFolder,
     Weights,
     find_checkpoints,
     find_pickle,
@@ -29,10 +32,12 @@ from inference.model_files.files import (
 )
 from inference.model_files.hashes import HASHES_FILE, FileHashes
 from inference.model_files.header import read_header
-from inference.model_files.network_hashes import NetworkHashes
 from inference.prompts.chunks import Tokenizer
 from inference.prompts.extra_networks import LoraTag
-from inference.runtime.model_cache import ModelCache, default_budget, folder_bytes
+from inference.runtime.compiling import prepare_compiling
+from inference.runtime.memory import default_budget, folder_bytes
+from inference.runtime.model_cache import ModelCache
+from inference.runtime.precision import choose_device, choose_dtype
 from inference.upscaling.upscalers import UpscalerLibrary
 from inference.vision.interrogation.interrogator import Interrogator
 from inference.vision.segmentation.segmenters import ImageSegmenter
@@ -40,8 +45,8 @@ from inference.vision.segmentation.segmenters import ImageSegmenter
 log = logging.getLogger(__name__)
 
 STARTER_FOLDER = Path(__file__).resolve().parent / "starter"
-
-
+#: What compiled networks are kept in, within the cache folder.
+COMPILED_DIR_NAME = "compiled"
 #: LoRAs stay loaded up to this part of the checkpoints' budget.
 LORA_BUDGET_DIVISOR = 8
 
@@ -60,54 +65,75 @@ class ModelLibrary:
     ) -> None:
         """Take the host's choices; `budget` is the bytes of checkpoints that may stay loaded."""
         self._config = config
+        self.folder = ModelFolder(Path(config.models_dir))
         #: What marks parts of pictures; small, and loaded beside the budget.
-        self.segmenters = ImageSegmenter(Path(config.models_dir))
-        self._device = device
-        self._resident: ModelCache[Any] = ModelCache(
+        self.segmenters = ImageSegmenter(self.folder.path)
+        self._previewer = LatentPreviewer(self.folder.path)
+        self.device, self.dtype = device, dtype
+        self.model_cache: ModelCache[Any] = ModelCache(
             budget or config.weights_budget or default_budget(device)
         )
-        self._loras = LoraRegistry(self.models_dir, self._resident.budget // LORA_BUDGET_DIVISOR)
+        self._checkpoints: dict[str, Path] = {}
+        self._loras = LoraRegistry(self.folder, self.model_cache.budget // LORA_BUDGET_DIVISOR)
         self._traits: dict[str, ModelTraits] = {}
         #: Checkpoints that ran out of memory while they were loaded.
         self._sparing: set[str] = set()
         self._hashes = FileHashes(Path(config.cache_dir) / HASHES_FILE)
         #: What enlarges pictures; its networks lie within the same budget.
-        self.upscalers = UpscalerLibrary(config, device, self._hashes, self._resident)
-        self._networks = NetworkHashes(self.models_dir, self._hashes)
+        self.upscalers = UpscalerLibrary(config, device, self._hashes, self.model_cache)
+        self._networks = NetworkHashes(self.folder, self._hashes)
         # Guidance doubles the rows of a call.
         max_compiled_entries = 2 * config.max_batch if config.compile else 0
         self._loader = CheckpointLoader(
-            self.models_dir, configs, self._hashes, device, dtype, max_compiled_entries
+            self.folder, configs, self._hashes, device, dtype, max_compiled_entries
         )
         #: What describes pictures; its networks lie within the same budget.
         self.describers = Interrogator(
-            Path(config.models_dir),
+            self.folder.path,
             Path(config.cache_dir) / "interrogation",
             STARTER_FOLDER,
             device,
             dtype,
-            self._resident,
+            self.model_cache,
             lines=config.list_lines,
         )
 
+    @classmethod
+    def open(cls, config: EngineConfig) -> ModelLibrary:
+        """Find the device and its number format, and load the host's checkpoint.
+
+        Raises:
+            EngineError: the device is not there.
+            ModelError: the checkpoint is not there.
+        """
+        if config.threads:
+            torch.set_num_threads(config.threads)
+        if config.compile:
+            prepare_compiling(Path(config.cache_dir) / COMPILED_DIR_NAME)
+        device = choose_device(config.device)
+        library = cls(config, device, choose_dtype(config.dtype, device))
+        library.get_checkpoint("")
+        return library
+
     def resolve_name(self, name: str) -> str:
         """Name the checkpoint meant: an empty name is the host's own.
+
+        The models folder is listed anew: a job asks this first, and what it asks later is answered
+        from that listing.
 
         Raises:
             UnknownModel: there is none of that name.
             UnsupportedWeights: there is one, but pickled.
         """
-        checkpoints, default_name = find_checkpoints(
-            self.models_dir, self._config.model, STARTER_FOLDER
-        )
+        default_name = self._list_folder()
         checkpoint_name = name or default_name
-        if checkpoint_name in checkpoints:
+        if checkpoint_name in self._checkpoints:
             return checkpoint_name
-        if pickle := find_pickle(self.models_dir, checkpoint_name):
+        if pickle := find_pickle(self.folder.path, checkpoint_name):
             read_header(pickle)
         known_names = [info.name for info in self._list_checkpoints()]
-        hint = did_you_mean(checkpoint_name, known_names) or f"There are: {', '.join(known_names)}."
-        raise UnknownModel(f"There is no checkpoint “{checkpoint_name}” here. {hint}")
+        hint = suggest_names(checkpoint_name, known_names)
+        raise UnknownModel("model.unknown_checkpoint", name=checkpoint_name, why=hint)
 
     def get_checkpoint(self, name: str) -> DiffusionModel:
         """Give a loaded checkpoint; the longest unused make room for it.
@@ -116,16 +142,16 @@ class ModelLibrary:
             ModelError: it is unknown or cannot be loaded.
         """
         # A name that is loaded was resolved before: no step of a job looks into folders.
-        loaded_model: DiffusionModel | None = self._resident.get((DIFFUSION, name))
+        loaded_model: DiffusionModel | None = self.model_cache.get((DIFFUSION, name))
         if loaded_model is not None:
             return loaded_model
-        key = self.resolve_name(name)
-        resolved_model: DiffusionModel | None = self._resident.get((DIFFUSION, key))
+        key = self._known_name(name)
+        resolved_model: DiffusionModel | None = self.model_cache.get((DIFFUSION, key))
         if resolved_model is not None:
             return resolved_model
         self.describers.release_features()
-        path = self._checkpoint_path(key)
-        model: DiffusionModel = self._resident.load_model(
+        path = self._checkpoints[key]
+        model: DiffusionModel = self.model_cache.load_model(
             (DIFFUSION, key),
             self._loader.expected_bytes(path),
             lambda: self._loader.build_model(path, key, self._memory_level(key)),
@@ -140,7 +166,7 @@ class ModelLibrary:
         Raises:
             ModelError: it is unknown or cannot be loaded.
         """
-        key = self.resolve_name(name)
+        key = self._known_name(name)
         if key not in self._traits:
             self.get_checkpoint(key)
         return self._traits[key]
@@ -151,12 +177,12 @@ class ModelLibrary:
         Raises:
             ModelError: it is unknown or cannot be read.
         """
-        return self._loader.checkpoint_tokenizer(self._checkpoint_path(self.resolve_name(name)))
+        return self._loader.checkpoint_tokenizer(self._checkpoint_path(name))
 
     def loadable_together(self, requested_weights: Sequence[Weights]) -> set[Weights]:
         """Say which weights can be loaded together: those loaded now, then the first named."""
         keys = {weights: self._cache_key(weights) for weights in requested_weights}
-        fitting_keys = self._resident.fitting_keys(list(keys.values()), self._guess_bytes)
+        fitting_keys = self.model_cache.fitting_keys(list(keys.values()), self._guess_bytes)
         return {weights for weights, key in keys.items() if key in fitting_keys}
 
     def free_memory(self, weights: Weights | None) -> bool:
@@ -165,14 +191,14 @@ class ModelLibrary:
         First others leave, then a checkpoint uses less at a time.
         """
         key = None if weights is None else self._cache_key(weights)
-        if self._resident.evict_down_to(0, keep=key):
+        if self.model_cache.evict_down_to(0, keep=key):
             return True
         if key is None or key[0] != DIFFUSION:
             return False
-        model: DiffusionModel | None = self._resident.get(key)
+        model: DiffusionModel | None = self.model_cache.get(key)
         if model is not None:
             return model.offload.escalate_level()
-        if key[1] in self._sparing or self._device.type == "cpu":
+        if key[1] in self._sparing or self.device.type == "cpu":
             return False
         self._sparing.add(key[1])
         return True
@@ -189,16 +215,21 @@ class ModelLibrary:
         self._loras.check_loras_exist(loras)
         return self._loras.active_loras(self.get_checkpoint(name), loras)
 
+    def preview_latents(self, name: str, latents: torch.Tensor) -> torch.Tensor | None:
+        """Show latents [B, C, h, w] of a checkpoint as [B, 3, H, W] in −1..1, if that is known."""
+        return self._previewer.preview_latents(self.get_checkpoint(name), latents)
+
     def natural_size(self, name: str) -> int:
         """Give the side of a checkpoint's own pictures in pixels, without loading it."""
-        return self._loader.natural_size(self._checkpoint_path(self.resolve_name(name)))
+        return self._loader.natural_size(self._checkpoint_path(name))
 
     def checkpoint_hash(self, name: str) -> str:
         """Give a checkpoint's short hash, without loading it."""
-        return self._hashes.short_hash(main_file(self._checkpoint_path(self.resolve_name(name))))
+        return self._hashes.short_hash(main_file(self._checkpoint_path(name)))
 
     def list_models(self) -> tuple[ModelInfo, ...]:
         """List what can be named: checkpoints, upscalers whose weights are here, LoRAs."""
+        self._list_folder()
         runnable = (
             *self._list_checkpoints(),
             *self.upscalers.shelf.list_upscalers(),
@@ -208,9 +239,7 @@ class ModelLibrary:
 
     def _list_checkpoints(self) -> Iterator[ModelInfo]:
         """List the checkpoints whose files can be read."""
-        for name, path in find_checkpoints(self.models_dir, self._config.model, STARTER_FOLDER)[
-            0
-        ].items():
+        for name, path in self._checkpoints.items():
             try:
                 size, digest = (
                     self._loader.natural_size(path),
@@ -220,13 +249,22 @@ class ModelLibrary:
             except ModelError as error:
                 log.warning("Left out of the checkpoints: %s", error)
 
-    @property
-    def models_dir(self) -> Path:
-        """The models folder."""
-        return Path(self._config.models_dir)
+    def _list_folder(self) -> str:
+        """List the models folder anew; name the host's own checkpoint."""
+        self.folder.forget_files()
+        self._checkpoints, default_name = find_checkpoints(
+            self.folder.path, self._config.model, STARTER_FOLDER
+        )
+        return default_name
 
-    def _checkpoint_path(self, key: str) -> Path:
-        return find_checkpoints(self.models_dir, self._config.model, STARTER_FOLDER)[0][key]
+    def _known_name(self, name: str) -> str:
+        """Resolve a name that was resolved before, unless its file is gone."""
+        path = self._checkpoints.get(name)
+        return name if path is not None and path.exists() else self.resolve_name(name)
+
+    def _checkpoint_path(self, name: str) -> Path:
+        key = self._known_name(name)
+        return self._checkpoints[key]
 
     def _memory_level(self, key: str) -> str:
         """Say how sparingly a checkpoint is to use memory from the start."""

@@ -47,8 +47,8 @@ async def create_backup(database: Database, blobs: BlobStore, target: Path) -> B
             await database.write_copy(copy)
             async with Database(copy, read_only=True) as snapshot:
                 jobs = JobStore(snapshot)
-                keys = await jobs.referenced_blobs()
-                count = sum((await jobs.count_by_state()).values())
+                keys = await jobs.retention.referenced_blobs()
+                count = sum((await jobs.reader.count_by_state()).values())
             target_blobs = BlobStore(partial / blobs.root.name)
             missing = await asyncio.to_thread(_copy_blobs, keys, blobs, target_blobs)
             await asyncio.to_thread(_publish_folder, partial, target)

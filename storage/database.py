@@ -4,20 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sqlite3
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
 import aiosqlite
+from filelock import FileLock, Timeout
 
 from storage.cancellation import finish_even_if_cancelled
-from storage.error_translation import translate_disk_errors, translate_sqlite_errors
-from storage.errors import BackupExists, DatabaseClosed, DatabaseCorrupt, StorageError
+from storage.error_translation import (
+    to_storage_error,
+    translate_disk_errors,
+    translate_sqlite_errors,
+)
+from storage.errors import (
+    BackupExists,
+    DatabaseClosed,
+    DatabaseCorrupt,
+    DatabaseLocked,
+    StorageError,
+)
 from storage.migrations import apply_migrations
-from storage.owner_lock import hold_owner_lock
 
 logger = logging.getLogger(__name__)
 
@@ -26,11 +37,8 @@ MAX_WAL_BYTES = 64 << 20  # bytes that the log may keep after a checkpoint
 #: 16 MiB of log between checkpoints, each of which one unlucky commit waits for.
 WAL_CHECKPOINT_PAGES = 4_000
 CACHE_KIBIBYTES = 32_768  # holds the indexes of some hundred thousand jobs
-MIN_SAFE_SQLITE_VERSION = (
-    3,
-    51,
-    3,
-)  # first release whose log cannot be reset under a second connection
+#: The first release whose log cannot be reset under a second connection.
+MIN_SAFE_SQLITE_VERSION = (3, 51, 3)
 
 Parameters = Mapping[str, object] | Sequence[object]
 
@@ -65,8 +73,9 @@ class Transaction:
         thread does not stop for a task, and what we believe of a transaction must be true.
         """
         try:
-            with translate_sqlite_errors(self._path):
-                return await self._fetch_rows(sql, parameters)
+            return await self._fetch_rows(sql, parameters)
+        except sqlite3.Error as error:
+            raise to_storage_error(error, self._path) from error
         except asyncio.CancelledError:
             await finish_even_if_cancelled(
                 self._fetch_rows("SELECT 1")
@@ -90,10 +99,11 @@ class Transaction:
         All are given to the connection's thread together: it waits for nobody in between.
         """
         try:
-            with translate_sqlite_errors(self._path):
-                return await asyncio.gather(
-                    *(self._fetch_rows(sql, parameters) for parameters in parameter_sets)
-                )
+            return await asyncio.gather(
+                *(self._fetch_rows(sql, parameters) for parameters in parameter_sets)
+            )
+        except sqlite3.Error as error:
+            raise to_storage_error(error, self._path) from error
         except asyncio.CancelledError:
             await finish_even_if_cancelled(self._fetch_rows("SELECT 1"))
             raise
@@ -264,3 +274,28 @@ def _make_room(target: Path, partial: Path) -> None:
         raise BackupExists(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def hold_owner_lock(database: Path) -> Iterator[None]:
+    """Hold an exclusive lock on `<database>.lock` until the block or the process ends.
+
+    Who holds it is written to `<database>.pid`: another process may read that file while the lock
+    is held, on every system. Child processes do not inherit the lock, so a worker that outlives
+    the bot holds nothing.
+
+    Raises:
+        DatabaseLocked: another process (or another opener in this one) holds it.
+    """
+    holder_file = database.with_name(database.name + ".pid")
+    lock = FileLock(database.with_name(database.name + ".lock"), mode=0o600, thread_local=False)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        holder = holder_file.read_text(encoding="ascii") if holder_file.exists() else ""
+        raise DatabaseLocked(database, holder.strip()) from error
+    try:
+        holder_file.write_text(f"{os.getpid()}\n", encoding="ascii")
+        yield
+    finally:
+        lock.release()

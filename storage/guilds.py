@@ -46,7 +46,17 @@ SELECT_STYLE = "SELECT name, prompt, negative_prompt FROM style WHERE guild = ? 
 STYLE_SUBJECT_PREFIX = "style "
 """How the subject of a style's change begins; no setting has a space in its name."""
 
+SELECT_CHOICES = """
+    SELECT (SELECT settings FROM guild WHERE guild = :guild) AS settings,
+           (SELECT defaults FROM member_defaults WHERE owner = :owner) AS defaults
+"""
+
 NO_STYLES: Mapping[str, Any] = MappingProxyType({})
+
+SELECT_GPU_USE = """
+    SELECT at, seconds FROM gpu_use
+     WHERE guild = ? AND owner = ? AND at > ? ORDER BY at
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,6 +158,14 @@ class GuildStore:
         )
         return {} if text is None else dict(json.loads(text))
 
+    async def get_choices(
+        self, guild: str | None, owner: str
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the server's settings and the member's defaults, read together."""
+        values = {"guild": guild, "owner": owner}
+        (row,) = await self._database.fetch_all(SELECT_CHOICES, values)
+        return json.loads(row["settings"] or "{}"), json.loads(row["defaults"] or "{}")
+
     async def put_member_defaults(self, owner: str, defaults: Json) -> None:
         """Replace the member's defaults."""
         await self._database.execute(
@@ -233,3 +251,30 @@ async def _change_style(
             queries, guild, actor, STYLE_SUBJECT_PREFIX + style_name, old, new, changed_at
         )
     return old_style is not None
+
+
+@dataclass(frozen=True)
+class GpuUse:
+    """What one job used of the GPU."""
+
+    #: When the job ended.
+    at: datetime
+    #: Seconds of the GPU, as the worker measured them.
+    seconds: float
+
+
+class UsageStore:
+    """Read the GPU time that the schema's trigger records for every job of a server."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def usage_since(self, moment: datetime, guild: str, owner: str) -> list[GpuUse]:
+        """Return what the member's jobs on that server used after `moment`, oldest first.
+
+        No more than a day is kept.
+        """
+        rows = await self._database.fetch_all(
+            SELECT_GPU_USE, (guild, owner, to_microseconds(moment))
+        )
+        return [GpuUse(from_microseconds(row["at"]), row["seconds"]) for row in rows]

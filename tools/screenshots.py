@@ -28,7 +28,6 @@ from bot.cli.demo_server import (
     SETTLE_TIMEOUT_SECONDS,
     _wait_for_worker,
 )
-from bot.cli.run import make_bot
 from bot.settings import Settings
 
 WIDTH, HEIGHT = 760, 1600  # pixels of the browser's window
@@ -68,8 +67,8 @@ class Stage:
         jobs = self.bot.jobs
         for _ in range(int(JOB_PATIENCE / POLL_INTERVAL_SECONDS)):
             await self.env.advance_time(POLL_INTERVAL_SECONDS)
-            waiting = await jobs.outstanding() or await jobs.pending_deliveries()
-            if not waiting and not await jobs.interrupted_deliveries():
+            waiting = await jobs.outstanding() or await jobs.deliveries.pending_deliveries()
+            if not waiting and not await jobs.deliveries.interrupted_deliveries():
                 return
             await asyncio.sleep(POLL_INTERVAL_SECONDS)
         raise TimeoutError("a job did not end")
@@ -179,8 +178,7 @@ async def main(out: Path, names: set[str]) -> None:
     """Play the scenes and photograph each."""
     with tempfile.TemporaryDirectory() as data:
         own = Settings(_env_file=None, data_dir=Path(data))
-        async with open_app(own) as house:
-            bot = make_bot(house, own)
+        async with open_app(own) as bot:
             env = simcord.Env(
                 bot, shard_count=1, check_errors=False, settle_timeout=SETTLE_TIMEOUT_SECONDS
             )
@@ -192,7 +190,7 @@ async def main(out: Path, names: set[str]) -> None:
                     await play(bot, env, out, names)
             finally:
                 await env.shutdown()
-                bot.reader.close()
+                bot.services.decoders.close()
 
 
 async def play(bot: Any, env: Any, out: Path, names: set[str]) -> None:

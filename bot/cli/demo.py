@@ -6,7 +6,6 @@ import shutil
 from pathlib import Path
 
 from bot.app import open_app
-from bot.cli.run import make_bot
 from bot.settings import Settings
 
 
@@ -23,5 +22,5 @@ async def run_demo(settings: Settings, *, out: Path, port: int | None, once: boo
     demo_settings = settings.model_copy(
         update={"data_dir": data, "models_dir": settings.models_path}
     )
-    async with open_app(demo_settings) as house:
-        return await show_demo(make_bot(house, demo_settings), out=out, port=port, once=once)
+    async with open_app(demo_settings) as bot:
+        return await show_demo(bot, out=out, port=port, once=once)

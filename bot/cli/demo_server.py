@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.client import EaselBot
+from bot.i18n import translate_notice
 from storage.records import DeliveryState, JobRecord, JobState
 
 SAMPLES_DIR = Path(__file__).parent.parent / "samples"
@@ -102,7 +103,7 @@ async def show_demo(bot: EaselBot, *, out: Path, port: int | None, once: bool) -
         return 1
     finally:
         await env.shutdown()
-        bot.reader.close()
+        bot.services.decoders.close()
 
 
 async def _run_steps(server: DemoServer, out: Path, port: int | None, once: bool) -> int:
@@ -125,10 +126,12 @@ async def _wait_for_worker(bot: EaselBot) -> None:
     """Wait until a worker takes jobs."""
     print_line("Starting a worker …")
     for _ in range(int(WORKER_START_TIMEOUT_SECONDS / POLL_INTERVAL_SECONDS)):
-        if any(worker.ready for worker in bot.service.worker_statuses):
+        if any(worker.ready for worker in bot.services.workers.worker_statuses):
             return
         await asyncio.sleep(POLL_INTERVAL_SECONDS)
-    troubles = "; ".join(worker.trouble for worker in bot.service.worker_statuses if worker.trouble)
+    troubles = "; ".join(
+        str(worker.trouble) for worker in bot.services.workers.worker_statuses if worker.trouble
+    )
     raise DemoFailed(
         troubles or f"no worker was ready within {WORKER_START_TIMEOUT_SECONDS:g} seconds"
     )
@@ -142,10 +145,11 @@ async def _run_step(server: DemoServer, demo_step: DemoStep, out: Path, page: An
     result = await ada.slash(
         server.channel, demo_step.command, image=(demo_step.image, data), **demo_step.options
     )
-    (record,) = await server.bot.jobs.list_by_owner(str(ada.id), limit=1)
+    (record,) = await server.bot.services.jobs.reader.list_by_owner(str(ada.id), limit=1)
     ended_job = await _follow_job(server, record.id, result, page)
     if ended_job.state is not JobState.DONE:
-        raise DemoFailed(f"{demo_step.command} is {ended_job.state}: {ended_job.error}")
+        reason = translate_notice(ended_job.error or "")
+        raise DemoFailed(f"{demo_step.command} is {ended_job.state}: {reason}")
     for number, attachment in enumerate(result.response.attachments, start=1):
         path = await asyncio.to_thread(
             _save_attachment,
@@ -170,7 +174,7 @@ async def _follow_job(server: DemoServer, job_id: str, result: Any, page: Any) -
         if content != last_content:
             last_content = content
             print_line("  Easel: " + content.replace("\n", "\n         "))
-        record = await server.bot.jobs.get_job(job_id)
+        record = await server.bot.services.jobs.reader.get_job(job_id)
         if record.delivery in (DeliveryState.SENT, DeliveryState.UNDELIVERED):
             return record
         await asyncio.sleep(POLL_INTERVAL_SECONDS)
@@ -199,11 +203,11 @@ async def _keep_page_fresh(server: DemoServer, page: Any) -> None:
 
 async def _has_pending_work(bot: EaselBot) -> bool:
     """Whether a job is under way, or its result still to be shown."""
-    jobs = bot.jobs
+    jobs = bot.services.jobs
     return bool(
-        await jobs.list_outstanding()
-        or await jobs.pending_deliveries()
-        or await jobs.interrupted_deliveries()
+        await jobs.reader.list_outstanding()
+        or await jobs.deliveries.pending_deliveries()
+        or await jobs.deliveries.interrupted_deliveries()
     )
 
 

@@ -11,7 +11,7 @@ from importlib import metadata
 
 from bot.app import BLOBS_FOLDER, DATABASE_FILE, engine_config
 from bot.settings import Settings
-from bot.support.redaction import redact_secrets
+from bot.support.logging import redact_secrets
 from inference.api.messages import StartFailed, WorkerReady
 from inference.api.workers.process import WorkerProcess
 from storage.blobs import BlobStore
@@ -140,8 +140,8 @@ async def _check_storage(settings: Settings) -> list[CheckResult]:
     try:
         async with Database(path, read_only=True) as database:
             jobs = JobStore(database)
-            counts = await jobs.count_by_state()
-            referenced_keys = await jobs.referenced_blobs()
+            counts = await jobs.reader.count_by_state()
+            referenced_keys = await jobs.retention.referenced_blobs()
     except StorageError as error:
         return [CheckResult("Database", "cannot be opened", str(error))]
     stored_keys = await BlobStore(settings.data_dir / BLOBS_FOLDER).list_keys()
@@ -181,6 +181,6 @@ async def _check_worker(settings: Settings) -> list[CheckResult]:
                 CheckResult("Models", models),
             ]
         case StartFailed():
-            return [CheckResult("Worker", "cannot start", first_event.reason)]
+            return [CheckResult("Worker", "cannot start", str(first_event.reason))]
         case _:
             return [CheckResult("Worker", "said something unexpected", repr(first_event))]

@@ -11,12 +11,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bot.app import App, open_app
+from bot.app import Core, build_dispatcher, image_limits, open_core
 from bot.cli.arguments import build_job, build_job_like, image_paths
 from bot.errors import UnreadableFile, UserError
+from bot.i18n import translate_notice
 from bot.settings import Settings
 from bot.uploads.metadata import read_image_generation_info
-from bot.uploads.validation import ImageLimits, check_image
+from bot.uploads.validation import check_image
 from inference.api.errors import JobError
 from inference.api.infotext.readers import GenerationInfo
 from inference.api.jobs import Job
@@ -73,15 +74,15 @@ async def run_job(
     for note in notes:
         listener.print_event("note", note, note=note)
     try:
-        async with open_app(settings) as house:
+        async with open_core(settings) as core:
             if generation_info is not None:
                 imported_job = build_job_like(
-                    arguments, generation_info, await _wait_for_models(house)
+                    arguments, generation_info, await _wait_for_models(core)
                 )
                 job = imported_job.job
-                for note in imported_job.notes:
+                for note in map(str, imported_job.notes):
                     listener.print_event("note", note, note=note)
-            return await _submit_and_wait(house, job, images, listener, out)
+            return await _submit_and_wait(core, job, images, listener, out)
     except JobError as error:
         listener.print_event("refused", str(error), reason=str(error))
         return EXIT_REFUSED
@@ -109,10 +110,10 @@ def _read_generation_info(path: str | None) -> GenerationInfo | None:
     return generation_info
 
 
-async def _wait_for_models(house: App) -> list[ModelInfo]:
+async def _wait_for_models(core: Core) -> list[ModelInfo]:
     """Wait for the first worker, and list what it can run; nothing where none comes up."""
     while True:
-        workers = house.service.worker_statuses
+        workers = core.workers.worker_statuses
         if any(worker.ready for worker in workers) or all(worker.trouble for worker in workers):
             return [model for worker in workers for model in worker.models]
         await asyncio.sleep(POLL_INTERVAL_SECONDS)
@@ -122,7 +123,7 @@ def _read_images(
     paths: Mapping[str, str], settings: Settings
 ) -> tuple[dict[str, bytes], list[str]]:
     """Check the pictures as if a member had attached them."""
-    limits = ImageLimits(max_bytes=settings.max_upload_bytes, max_pixels=settings.max_pixels)
+    limits = image_limits(settings)
     images: dict[str, bytes] = {}
     notes: list[str] = []
     for name, path in paths.items():
@@ -137,10 +138,10 @@ def _read_images(
 
 
 async def _submit_and_wait(
-    house: App, job: Job, images: Mapping[str, bytes], listener: ConsoleListener, out: Path
+    core: Core, job: Job, images: Mapping[str, bytes], listener: ConsoleListener, out: Path
 ) -> int:
-    dispatcher = house.dispatcher
-    dispatcher.job_listener = listener
+    dispatcher = build_dispatcher(core)
+    dispatcher.subscribe(listener)
     dispatcher.start()
     submission = await dispatcher.submit_job(
         job=job,
@@ -154,7 +155,7 @@ async def _submit_and_wait(
     listener.print_event(
         "queued", f"queued as {record.id}", job=record.id, params=dict(record.params)
     )
-    watch = asyncio.create_task(_wait_for_failed_workers(house), name="watch workers")
+    watch = asyncio.create_task(_wait_for_failed_workers(core), name="watch workers")
     awaited_futures: set[asyncio.Future[Any]] = {listener.end, watch}
     await asyncio.wait(awaited_futures, return_when=asyncio.FIRST_COMPLETED)
     if not listener.end.done():
@@ -164,13 +165,13 @@ async def _submit_and_wait(
         return EXIT_FAILED
     watch.cancel()
     await dispatcher.stop(0)
-    return await _report_end(house, listener, listener.end.result(), out)
+    return await _report_end(core, listener, listener.end.result(), out)
 
 
-async def _wait_for_failed_workers(house: App) -> str:
+async def _wait_for_failed_workers(core: Core) -> str:
     """Wait until no worker can start, and say why; a worker that works keeps this waiting."""
     while True:
-        workers = house.service.worker_statuses
+        workers = core.workers.worker_statuses
         if not workers:
             return "There is no worker: set EASEL_WORKERS to 1 or more."
         if all(worker.trouble and not worker.ready for worker in workers):
@@ -178,18 +179,18 @@ async def _wait_for_failed_workers(house: App) -> str:
         await asyncio.sleep(POLL_INTERVAL_SECONDS)
 
 
-async def _report_end(house: App, listener: ConsoleListener, record: JobRecord, out: Path) -> int:
+async def _report_end(core: Core, listener: ConsoleListener, record: JobRecord, out: Path) -> int:
     if record.state is not JobState.DONE or record.result is None:
-        reason = record.error or f"The job was {record.state}."
+        reason = translate_notice(record.error or f"The job was {record.state}.")
         listener.print_event("failed", reason, job=record.id, reason=reason)
         return EXIT_FAILED
     files = []
     for number, image in enumerate(record.result["pictures"]):
         suffix = mimetypes.guess_extension(image["media_type"]) or ".png"
         path = out / f"{record.kind}-{record.id}-{number}{suffix}"
-        _save_image(path, await house.blobs.get(image["key"]))
+        _save_image(path, await core.blobs.get(image["key"]))
         files.append({"path": str(path), **{k: v for k, v in image.items() if k != "key"}})
-    text, notes = record.result["text"], record.result["notes"]
+    text, notes = record.result["text"], [*map(translate_notice, record.result["notes"])]
     report_text = "\n".join([*(file["path"] for file in files), *([text] if text else []), *notes])
     listener.print_event(
         "done",

@@ -20,7 +20,7 @@ async def list_models(settings: Settings) -> int:
         await process.stop(0)
     if not isinstance(first, WorkerReady):
         reason = first.reason if isinstance(first, StartFailed) else "The worker did not start."
-        sys.stderr.write(reason + "\n")
+        sys.stderr.write(f"{reason}\n")
         return 1
     for model in first.models:
         size = f"{model.size} px" if model.kind == "diffusion" else f"{model.size}x"

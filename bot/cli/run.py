@@ -11,17 +11,16 @@ import sys
 
 import aiohttp
 import discord
+import yarl
+from discord.gateway import DiscordWebSocket
+from discord.http import Route
 
-from bot.app import App, open_app
+from bot.app import open_app
 from bot.client import EaselBot
 from bot.errors import SettingsError
 from bot.settings import Settings
-from bot.support.discord_endpoints import override_endpoints
-from bot.support.redaction import redact_secrets
+from bot.support.logging import redact_secrets
 from storage.errors import StorageError
-from storage.guilds import GuildStore
-from storage.moderation import ModerationStore
-from storage.usage import UsageStore
 
 log = logging.getLogger(__name__)
 
@@ -38,27 +37,23 @@ async def run_bot(settings: Settings) -> int:
         return EXIT_REFUSED
     override_endpoints(settings.discord_api_base, settings.discord_gateway_url)
     try:
-        async with open_app(settings) as house:
-            return await _serve_until_signal(
-                make_bot(house, settings), settings.discord_token.get_secret_value()
-            )
+        async with open_app(settings) as bot:
+            return await _serve_until_signal(bot, settings.discord_token.get_secret_value())
     except (StorageError, SettingsError) as error:
         sys.stderr.write(redact_secrets(f"{error}\n"))
         return EXIT_FAILED
 
 
-def make_bot(house: App, settings: Settings) -> EaselBot:
-    """Put the bot together."""
-    return EaselBot(
-        settings=settings,
-        dispatcher=house.dispatcher,
-        jobs=house.jobs,
-        blobs=house.blobs,
-        service=house.service,
-        guilds=GuildStore(house.database),
-        usage=UsageStore(house.database),
-        moderation=ModerationStore(house.database),
-    )
+def override_endpoints(api_base: str | None, gateway_url: str | None) -> None:
+    """Send requests to `api_base` (with its version, `…/api/v10`) and connect to `gateway_url`.
+
+    None leaves Discord's own. It holds for the whole process, as discord.py keeps both addresses
+    on its classes; call it before the client logs in.
+    """
+    if api_base is not None:
+        Route.BASE = api_base.rstrip("/")
+    if gateway_url is not None:
+        DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(gateway_url)
 
 
 async def _serve_until_signal(bot: EaselBot, token: str) -> int:

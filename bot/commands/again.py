@@ -1,4 +1,4 @@
-"""`/again`: one of my jobs once more, varied or changed, as its buttons do; `/delete`: away."""
+"""`/again`: run one of my jobs again, varied or changed; `/delete`: delete its message."""
 
 from __future__ import annotations
 
@@ -17,14 +17,13 @@ from bot.requests.job_result import result_images
 from bot.requests.options import with_job_options
 from bot.requests.requester import InteractionRequest
 from bot.support.discord_errors import TRANSPORT_ERRORS
-from bot.views.base import fetch_record, require_owner
+from bot.views.base import fetch_record, require_owner, with_new_seed
 from bot.views.layouts import can_reseed
 from bot.views.results import (
     EDITABLE_OPTIONS,
     STRONG_VARIATION_SHARE,
     SUBTLE_VARIATION_SHARE,
     image_seed,
-    with_new_seed,
 )
 from inference.api.jobs import Img2ImgJob, decode_job
 from inference.api.jobs.names import MAX_SEED
@@ -39,7 +38,7 @@ NOT_DELETED = gettext_noop(
 
 
 class AgainCog(EaselCog):
-    """A member's results, once more or no more."""
+    """/again and /delete."""
 
     @app_commands.command(description="Make one of your results once more, varied or changed.")
     @app_commands.describe(
@@ -66,7 +65,7 @@ class AgainCog(EaselCog):
         if vary or picture or changes:
             seed_params = _fixed_seed_params(record, vary, picture)
             new_job = decode_job(record.kind, {**record.params, **seed_params, **changes})
-        await self.bot.desk.submit_rerun(InteractionRequest(interaction), new_job, record)
+        await self.services.submitter.submit_rerun(InteractionRequest(interaction), new_job, record)
 
     @app_commands.command(description="Take the message of one of your results away.")
     @app_commands.describe(job="Which one")
@@ -83,7 +82,7 @@ class AgainCog(EaselCog):
         ):
             raise NotJobOwner(record.owner, "Only they and moderators may delete it.")
         try:
-            was_deleted = await self.bot.delivery.delete_message(record)
+            was_deleted = await self.services.delivery.delete_message(record)
         except TRANSPORT_ERRORS as error:
             raise UserError(NOT_DELETED) from error
         if not was_deleted:

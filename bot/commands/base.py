@@ -1,24 +1,21 @@
-"""What every cog shares: the bot, and completions from what the workers can run."""
+"""What every cog shares: the services, and completions from what the workers can run."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.guilds import GuildSettings, is_model_allowed
-from bot.guilds.member_preferences import styles_and_loras
-from bot.i18n import translate, translate_external
+from bot.guilds import is_model_allowed
+from bot.i18n import translate, translate_notice
 from bot.i18n.message import gettext_noop
 from bot.messages.lineage import job_choices
 from bot.requests.options import Autocomplete
-from bot.views import client_of
+from bot.services import Services, services_of
 from storage.records import JobState
-
-if TYPE_CHECKING:
-    from bot.client import EaselBot
 
 MAX_CHOICES = 25  # Discord's limit for completions
 ENDED_STATES = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
@@ -27,10 +24,10 @@ MAX_CHOICE_CHARS = 100  # characters of one
 
 
 class EaselCog(commands.Cog):
-    """A cog of this bot."""
+    """Base of every cog: it holds the services."""
 
-    def __init__(self, bot: EaselBot) -> None:
-        self.bot = bot
+    def __init__(self, services: Services) -> None:
+        self.services = services
 
 
 def autocomplete_models(*kinds: str, everything: bool = False) -> Autocomplete:
@@ -42,14 +39,14 @@ def autocomplete_models(*kinds: str, everything: bool = False) -> Autocomplete:
     async def complete_models(
         interaction: discord.Interaction[Any], current: str
     ) -> list[app_commands.Choice[str]]:
-        client = client_of(interaction)
-        guild = None if interaction.guild_id is None else str(interaction.guild_id)
-        rules = GuildSettings() if everything else await client.gate.guild_settings(guild)
+        services = services_of(interaction)
+        guild_id = None if everything else interaction.guild_id
+        settings = await services.policy.guild_settings(guild_id)
         descriptions = {
-            model.name: translate_external(model.about)
-            for worker in client.service.worker_statuses
+            model.name: translate_notice(model.about)
+            for worker in services.workers.worker_statuses
             for model in worker.models
-            if model.kind in kinds and is_model_allowed(rules, model.kind, model.name)
+            if model.kind in kinds and is_model_allowed(settings, model.kind, model.name)
         }
         return [
             app_commands.Choice(name=_choice_label(name, descriptions[name]), value=name)
@@ -76,7 +73,7 @@ async def ended_jobs(
     interaction: discord.Interaction[Any], current: str
 ) -> list[app_commands.Choice[str]]:
     """Complete the member's own jobs that ended, newest first."""
-    records = await client_of(interaction).jobs.list_by_owner(
+    records = await services_of(interaction).jobs.reader.list_by_owner(
         str(interaction.user.id), states=ENDED_STATES, limit=MAX_SEARCHED_JOBS
     )
     labels = job_choices(records)
@@ -112,6 +109,46 @@ async def suggest_masks(
         app_commands.Choice(name=_choice_label(shape_text, masks[shape_text]), value=shape_text)
         for shape_text in filter_choices(masks, current)
     ]
+
+
+async def style_names(
+    interaction: discord.Interaction[Any], current: str
+) -> list[app_commands.Choice[str]]:
+    """Complete the styles at hand, the member's own first."""
+    return _style_choices(dict.fromkeys(await _available_names(interaction), ""), current)
+
+
+async def styles_and_loras(
+    interaction: discord.Interaction[Any], current: str
+) -> list[app_commands.Choice[str]]:
+    """Complete the styles at hand, then the LoRAs that may be used."""
+    services = services_of(interaction)
+    settings = await services.policy.guild_settings(interaction.guild_id)
+    tags = {
+        f"<lora:{model.name}:1>": f"LoRA {model.name}"
+        for worker in services.workers.worker_statuses
+        for model in worker.models
+        if model.kind == "lora" and is_model_allowed(settings, model.kind, model.name)
+    }
+    return _style_choices(dict.fromkeys(await _available_names(interaction), "") | tags, current)
+
+
+async def _available_names(interaction: discord.Interaction[Any]) -> list[str]:
+    style_store = services_of(interaction).styles
+    member_names = [*await style_store.member_styles(str(interaction.user.id))]
+    guild_names = [style.name for style in await style_store.guild_styles(_guild_id(interaction))]
+    return list(dict.fromkeys([*member_names, *guild_names]))
+
+
+def _guild_id(interaction: discord.Interaction[Any]) -> str | None:
+    return None if interaction.guild_id is None else str(interaction.guild_id)
+
+
+def _style_choices(names: Mapping[str, str], typed_text: str) -> list[app_commands.Choice[str]]:
+    """Offer what holds the letters typed, under its own name where no other is given."""
+    labels = {name: words or name for name, words in names.items() if len(name) <= MAX_CHOICE_CHARS}
+    hits = [name for name, words in labels.items() if typed_text.casefold() in words.casefold()]
+    return [app_commands.Choice(name=labels[name], value=name) for name in hits[:MAX_CHOICES]]
 
 
 STYLE_OPTION = {"style": "A style of yours or the server's, or a LoRA, put around the prompt"}

@@ -14,7 +14,7 @@ from bot.errors import NothingToCancel, UserError
 from bot.i18n import translate
 from bot.i18n.message import TranslatableMessage, gettext_noop
 from bot.messages.job_details import STATE_LABELS
-from bot.views import client_of
+from bot.services import services_of
 from storage.records import JobRecord, JobState
 
 ALL_JOBS_VALUE = "all"
@@ -25,7 +25,7 @@ async def cancellable_jobs(
     interaction: discord.Interaction[Any], current: str
 ) -> list[app_commands.Choice[str]]:
     """Complete the member's own jobs that can be cancelled."""
-    active = await client_of(interaction).jobs.list_by_owner(
+    active = await services_of(interaction).jobs.reader.list_by_owner(
         str(interaction.user.id), states=ACTIVE_STATES, limit=24
     )
     choices = [app_commands.Choice(name=_job_label(job), value=job.id) for job in active]
@@ -35,7 +35,7 @@ async def cancellable_jobs(
 
 
 class CancelCog(EaselCog):
-    """Cancelling."""
+    """/cancel."""
 
     @app_commands.command(description="Cancel a job of yours that waits or runs.")
     @app_commands.describe(job="Which one; left out, the only one you have")
@@ -46,7 +46,7 @@ class CancelCog(EaselCog):
         """Cancel one job or all."""
         records = await self._jobs_to_cancel(str(interaction.user.id), job.strip())
         cancelled_records = [
-            await self.bot.dispatcher.cancel_job(record.id, record.owner, keep=True)
+            await self.services.dispatcher.cancel_job(record.id, record.owner, keep=True)
             for record in records
         ]
         lines = [
@@ -58,7 +58,9 @@ class CancelCog(EaselCog):
         await interaction.response.send_message("\n".join(lines), ephemeral=True)
 
     async def _jobs_to_cancel(self, owner: str, job_id: str) -> list[JobRecord]:
-        active = await self.bot.jobs.list_by_owner(owner, states=ACTIVE_STATES, limit=25)
+        active = await self.services.jobs.reader.list_by_owner(
+            owner, states=ACTIVE_STATES, limit=25
+        )
         if job_id and job_id != ALL_JOBS_VALUE:
             active = [record for record in active if record.id == job_id]
         if not active:

@@ -10,10 +10,15 @@ import discord
 from discord import app_commands
 
 from bot.i18n import translate
-from bot.requests.image_sources import AttachmentSource, ImageSource
+from bot.requests.image_sources import (
+    AttachmentSource,
+    ImageSource,
+    first_image,
+    images_in_message,
+    job_id_of_message,
+)
 from bot.requests.requester import InteractionRequest
-from bot.requests.shown_images import first_image, images_in_message, job_id_of_message
-from bot.views import client_of
+from bot.services import services_of
 from bot.views.forms import FormValues, JobModal
 from bot.views.imported_job import offer_imported_job
 from bot.views.results import EDITABLE_OPTIONS, default_upscaler, send_text
@@ -41,8 +46,8 @@ class ImageTarget:
         Raises:
             NoImageInMessage: the message shows none.
         """
-        client = client_of(interaction)
-        sources = images_in_message(message, client.http.get_from_cdn, client.image_hosts)
+        client, image_hosts = interaction.client, services_of(interaction).image_hosts
+        sources = images_in_message(message, client.http.get_from_cdn, image_hosts)
         image, notes = first_image(sources)
         is_own_message = client.user is not None and message.author.id == client.user.id
         return cls(image, notes, job_id_of_message(message) if is_own_message else None)
@@ -51,7 +56,7 @@ class ImageTarget:
         self, interaction: discord.Interaction[Any], job: Job, **extra_sources: ImageSource
     ) -> None:
         """Queue a job on it."""
-        await client_of(interaction).desk.submit_job(
+        await services_of(interaction).submitter.submit_job(
             InteractionRequest(interaction),
             job,
             {"image": self.image, **extra_sources},
@@ -69,7 +74,7 @@ async def describe_image(interaction: discord.Interaction[Any], message: discord
 
 async def upscale_image(interaction: discord.Interaction[Any], message: discord.Message) -> None:
     """Enlarge the picture."""
-    upscaler = default_upscaler(client_of(interaction).service.worker_statuses)
+    upscaler = default_upscaler(services_of(interaction).workers.worker_statuses)
     await ImageTarget.from_message(interaction, message).submit_image_job(
         interaction, UpscaleJob(upscaler=upscaler)
     )
@@ -83,7 +88,7 @@ async def open_edit_form(interaction: discord.Interaction[Any], message: discord
         await target.submit_image_job(answer, Img2ImgJob(**form_values.values))
 
     title = translate("Repaint this picture")
-    default_values = await client_of(interaction).gate.fill_guild_defaults(
+    default_values = await services_of(interaction).policy.fill_guild_defaults(
         interaction.guild_id, Img2ImgJob, {}
     )
     form = JobModal(title, Img2ImgJob, EDITABLE_OPTIONS, submit_edit, initial_values=default_values)
@@ -101,7 +106,7 @@ async def open_inpaint_form(
         await target.submit_image_job(answer, InpaintJob(**form_values.values), **masks)
 
     title = translate("Repaint a part of it")
-    default_values = await client_of(interaction).gate.fill_guild_defaults(
+    default_values = await services_of(interaction).policy.fill_guild_defaults(
         interaction.guild_id, InpaintJob, {}
     )
     form = JobModal(
@@ -118,16 +123,16 @@ async def open_inpaint_form(
 async def show_parameters(interaction: discord.Interaction[Any], message: discord.Message) -> None:
     """Show what the picture's file says about its making, to the member alone."""
     target = ImageTarget.from_message(interaction, message)
-    reader = client_of(interaction).reader
-    await target.image.check_available(reader)
+    decoders = services_of(interaction).decoders
+    await target.image.check_available(decoders)
     await interaction.response.defer(ephemeral=True, thinking=True)
-    data = await target.image.read_bytes(reader)
-    parameters_text = await reader.read_generation_text(data)
+    data = await target.image.read_bytes(decoders)
+    parameters_text = await decoders.read_generation_text(data)
     words = parameters_text or translate(
         "That picture's file says nothing about how it was made: it is no generated picture, or "
         "what it said was removed on its way. Apps → *Describe* tells what it shows."
     )
-    generation_info = await reader.read_generation_info(data)
+    generation_info = await decoders.read_generation_info(data)
     if parameters_text or generation_info is None:
         await send_text(interaction, words, "parameters.txt", as_block=bool(parameters_text))
     if generation_info is not None:

@@ -9,23 +9,22 @@ from discord import app_commands
 
 from bot import messages
 from bot.commands.base import OPTION_AUTOCOMPLETES, EaselCog
-from bot.errors import SettingsUnavailable, UserError
-from bot.guilds import dm_preferences, member_preferences
+from bot.errors import UserError
+from bot.guilds.member_preferences import DM_PREFERENCE_KEY, MEMBER_STYLES_KEY
 from bot.guilds.option_defaults import MEMBER_DEFAULT_OPTIONS, check_defaults
 from bot.requests.options import with_job_options
 from inference.api.jobs import EditingJob
-from storage.guilds import GuildStore
 
 
 class DefaultsCog(EaselCog):
-    """A member's own defaults."""
+    """/defaults."""
 
     defaults = app_commands.Group(name="defaults", description="What you take unless you say so.")
 
     @defaults.command(description="Show your defaults.")
     async def show(self, interaction: discord.Interaction[Any]) -> None:
         """Show them to the member alone."""
-        member_defaults = await self._guild_store().member_defaults(str(interaction.user.id))
+        member_defaults = await self.services.guild_store.member_defaults(str(interaction.user.id))
         await interaction.response.send_message(
             messages.defaults_list(member_defaults), ephemeral=True
         )
@@ -39,7 +38,7 @@ class DefaultsCog(EaselCog):
         values = {name: value for name, value in option_values.items() if value is not None}
         if not values:
             raise UserError("Say which: `/defaults set steps:30 strength:0.5`.")
-        store, owner = self._guild_store(), str(interaction.user.id)
+        store, owner = self.services.guild_store, str(interaction.user.id)
         merged_values = {**await store.member_defaults(owner), **values}
         check_defaults(values)
         await store.put_member_defaults(owner, merged_values)
@@ -50,17 +49,12 @@ class DefaultsCog(EaselCog):
     @defaults.command(description="Forget your defaults.")
     async def clear(self, interaction: discord.Interaction[Any]) -> None:
         """Go back to Easel's own."""
-        store, owner = self._guild_store(), str(interaction.user.id)
+        store, owner = self.services.guild_store, str(interaction.user.id)
         stored_values = await store.member_defaults(owner)
         preserved_values = {
             name: stored_values[name]
-            for name in (member_preferences.MEMBER_STYLES_KEY, dm_preferences.DM_PREFERENCE_KEY)
+            for name in (DM_PREFERENCE_KEY, MEMBER_STYLES_KEY)
             if name in stored_values
         }
         await store.put_member_defaults(owner, preserved_values)
         await interaction.response.send_message(messages.defaults_list({}), ephemeral=True)
-
-    def _guild_store(self) -> GuildStore:
-        if self.bot.guild_store is None:
-            raise SettingsUnavailable
-        return self.bot.guild_store

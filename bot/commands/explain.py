@@ -15,10 +15,10 @@ EXPLAIN_OPTIONS = ("prompt", "negative_prompt", "steps", "model")
 
 
 class ExplainCog(EaselCog):
-    """Explaining prompts."""
+    """/explain."""
 
     @app_commands.command(description="Show how a prompt is read: weights, schedules, mistakes.")
     @with_job_options(ExplainJob, EXPLAIN_OPTIONS, OPTION_AUTOCOMPLETES)
     async def explain(self, interaction: discord.Interaction[Any], /, **option_values: Any) -> None:
         """Queue an explanation."""
-        await self.bot.desk.submit_command(interaction, ExplainJob, option_values)
+        await self.services.submitter.submit_command(interaction, ExplainJob, option_values)

@@ -12,7 +12,7 @@ from bot.messages.help import HELP_PAGES, START_TOPIC, help_page_text
 
 
 class HelpCog(EaselCog):
-    """Help."""
+    """/help."""
 
     @app_commands.command(description="What Easel can do, with examples.")
     @app_commands.describe(topic="What to read about; left out, the beginning")

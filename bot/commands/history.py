@@ -20,7 +20,7 @@ ASK_FOR_OWN_JOB = gettext_noop("Ask for one of your own.")
 
 
 class HistoryCog(EaselCog):
-    """What a member has made."""
+    """/history."""
 
     @app_commands.command(description="Show your last jobs, and go on from any of them.")
     @app_commands.describe(
@@ -48,7 +48,7 @@ class HistoryCog(EaselCog):
             return
         await interaction.response.defer(ephemeral=True, thinking=True)
         owner = str(interaction.user.id)
-        records = await self.bot.jobs.list_by_owner(
+        records = await self.services.jobs.reader.list_by_owner(
             owner, states=ENDED_STATES, limit=MAX_LISTED_JOBS
         )
         if not records:

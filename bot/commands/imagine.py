@@ -36,7 +36,7 @@ IMAGINE_OPTIONS = (
 
 
 class ImagineCog(EaselCog):
-    """Text to image."""
+    """/imagine: text to image."""
 
     @app_commands.command(description="Draw a picture from words.")
     @with_job_options(
@@ -47,4 +47,4 @@ class ImagineCog(EaselCog):
     )
     async def imagine(self, interaction: discord.Interaction[Any], /, **option_values: Any) -> None:
         """Queue a text-to-image job."""
-        await self.bot.desk.submit_command(interaction, ImagineJob, option_values)
+        await self.services.submitter.submit_command(interaction, ImagineJob, option_values)

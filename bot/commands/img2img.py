@@ -37,10 +37,10 @@ IMG2IMG_OPTIONS = (
 
 
 class Img2ImgCog(EaselCog):
-    """Image to image."""
+    """/img2img: image to image."""
 
     @app_commands.command(description="Repaint a picture as your words say.")
     @with_job_options(Img2ImgJob, IMG2IMG_OPTIONS, OPTION_AUTOCOMPLETES, STYLE_OPTION)
     async def img2img(self, interaction: discord.Interaction[Any], /, **option_values: Any) -> None:
         """Queue an image-to-image job."""
-        await self.bot.desk.submit_command(interaction, Img2ImgJob, option_values)
+        await self.services.submitter.submit_command(interaction, Img2ImgJob, option_values)

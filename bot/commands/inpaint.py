@@ -38,15 +38,15 @@ INPAINT_OPTIONS = (
 
 
 class InpaintCog(EaselCog):
-    """Inpainting."""
+    """/inpaint."""
 
     @app_commands.command(description="Repaint a part of a picture: attach a mask, or say where.")
     @with_job_options(InpaintJob, INPAINT_OPTIONS, OPTION_AUTOCOMPLETES, STYLE_OPTION)
     async def inpaint(self, interaction: discord.Interaction[Any], /, **option_values: Any) -> None:
         """Queue an inpainting job; for a picture alone the grid, from which to choose where."""
         if not any(value for name, value in option_values.items() if name != "image"):
-            await self.bot.desk.submit_command(
+            await self.services.submitter.submit_command(
                 interaction, PreviewJob, {**option_values, "show": "grid"}
             )
             return
-        await self.bot.desk.submit_command(interaction, InpaintJob, option_values)
+        await self.services.submitter.submit_command(interaction, InpaintJob, option_values)

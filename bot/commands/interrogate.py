@@ -30,7 +30,7 @@ INTERROGATE_OPTIONS = (
 
 
 class InterrogateCog(EaselCog):
-    """Interrogation."""
+    """/interrogate."""
 
     @app_commands.command(description="Describe a picture in words or tags.")
     @with_job_options(
@@ -40,4 +40,4 @@ class InterrogateCog(EaselCog):
         self, interaction: discord.Interaction[Any], /, **option_values: Any
     ) -> None:
         """Queue an interrogation job."""
-        await self.bot.desk.submit_command(interaction, InterrogateJob, option_values)
+        await self.services.submitter.submit_command(interaction, InterrogateJob, option_values)

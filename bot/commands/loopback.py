@@ -34,7 +34,7 @@ LOOPBACK_OPTIONS = (
 
 
 class LoopbackCog(EaselCog):
-    """Loopback."""
+    """/loopback."""
 
     @app_commands.command(description="Repaint a picture, then its result, several times.")
     @with_job_options(LoopbackJob, LOOPBACK_OPTIONS, OPTION_AUTOCOMPLETES, STYLE_OPTION)
@@ -42,4 +42,4 @@ class LoopbackCog(EaselCog):
         self, interaction: discord.Interaction[Any], /, **option_values: Any
     ) -> None:
         """Queue a loopback job."""
-        await self.bot.desk.submit_command(interaction, LoopbackJob, option_values)
+        await self.services.submitter.submit_command(interaction, LoopbackJob, option_values)

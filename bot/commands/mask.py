@@ -13,7 +13,7 @@ from inference.api.jobs import PreviewJob
 
 
 class MaskCog(EaselCog):
-    """Masks without a drawing tool."""
+    """/mask."""
 
     mask = app_commands.Group(name="mask", description="Say where a picture is to be repainted.")
 
@@ -21,7 +21,7 @@ class MaskCog(EaselCog):
     @app_commands.describe(image="The picture to repaint a part of")
     async def grid(self, interaction: discord.Interaction[Any], image: discord.Attachment) -> None:
         """Queue a lettered grid."""
-        await self.bot.desk.submit_command(
+        await self.services.submitter.submit_command(
             interaction, PreviewJob, {"image": image, "show": "grid"}
         )
 
@@ -29,4 +29,4 @@ class MaskCog(EaselCog):
     @with_job_options(PreviewJob, ("mask_shape", "mask_mode"), OPTION_AUTOCOMPLETES)
     async def preview(self, interaction: discord.Interaction[Any], /, **option_values: Any) -> None:
         """Queue a preview of the mask."""
-        await self.bot.desk.submit_command(interaction, PreviewJob, option_values)
+        await self.services.submitter.submit_command(interaction, PreviewJob, option_values)

@@ -12,18 +12,17 @@ from bot.commands.base import EaselCog
 
 
 class ModelsCog(EaselCog):
-    """What there is to choose from."""
+    """/models."""
 
     @app_commands.command(description="List the checkpoints, upscalers, describers and LoRAs here.")
     async def models(self, interaction: discord.Interaction[Any]) -> None:
         """List them for the member alone."""
-        guild = None if interaction.guild_id is None else str(interaction.guild_id)
-        rules = await self.bot.gate.guild_settings(guild)
+        settings = await self.services.policy.guild_settings(interaction.guild_id)
         allowed_models = {
             (model.kind, model.name): model
-            for worker in self.bot.service.worker_statuses
+            for worker in self.services.workers.worker_statuses
             for model in worker.models
-            if guilds.is_model_allowed(rules, model.kind, model.name)
+            if guilds.is_model_allowed(settings, model.kind, model.name)
         }
         await interaction.response.send_message(
             messages.model_list(allowed_models.values()), ephemeral=True

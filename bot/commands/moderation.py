@@ -11,7 +11,7 @@ from bot import messages
 from bot.commands.base import MAX_CHOICE_CHARS, EaselCog
 from bot.i18n import translate
 from bot.i18n.message import gettext_noop
-from bot.views import client_of
+from bot.services import services_of
 from bot.views.moderation import ReleaseButton, RemoveButton, view_for_case
 from storage.moderation import ModerationCase
 from storage.records import JobRecord
@@ -24,7 +24,7 @@ async def open_cases(
     interaction: discord.Interaction[Any], current: str
 ) -> list[app_commands.Choice[int]]:
     """Complete the server's open cases."""
-    cases = await client_of(interaction).bench.open_cases(str(interaction.guild_id))
+    cases = await services_of(interaction).cases.open_cases(str(interaction.guild_id))
     numbered_labels = [(_case_label(case, record), case.number) for case, record in cases]
     return [
         app_commands.Choice(name=name[:MAX_CHOICE_CHARS], value=number)
@@ -34,7 +34,7 @@ async def open_cases(
 
 
 class ModerationCog(EaselCog):
-    """The moderators' queue."""
+    """/moderation."""
 
     moderation = app_commands.Group(
         name="moderation",
@@ -46,7 +46,7 @@ class ModerationCog(EaselCog):
     @moderation.command(name="list", description="List what was reported or held, oldest first.")
     async def list_cases(self, interaction: discord.Interaction[Any]) -> None:
         """List them for the moderator alone."""
-        cases = await self.bot.bench.open_cases(str(interaction.guild_id))
+        cases = await self.services.cases.open_cases(str(interaction.guild_id))
         await interaction.response.send_message(messages.case_list(cases), ephemeral=True)
 
     @moderation.command(description="Look at a case: its pictures, hidden, and its words.")
@@ -54,9 +54,9 @@ class ModerationCog(EaselCog):
     @app_commands.autocomplete(case=open_cases)
     async def show(self, interaction: discord.Interaction[Any], case: int) -> None:
         """Show it to the moderator alone, with the buttons that decide it."""
-        open_case, record = await self.bot.bench.find_case(str(interaction.guild_id), case)
+        open_case, record = await self.services.cases.find_case(str(interaction.guild_id), case)
         await interaction.response.defer(ephemeral=True, thinking=True)
-        uploads = await self.bot.delivery.uploads_of(record, interaction.filesize_limit)
+        uploads = await self.services.message_builder.uploads_of(record, interaction.filesize_limit)
         await interaction.followup.send(
             messages.case_details(open_case, record),
             files=uploads,

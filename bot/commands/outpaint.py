@@ -40,7 +40,7 @@ AREA_OPTIONS = (*OUTPAINT_SIDES, "preset")
 
 
 class OutpaintCog(EaselCog):
-    """Outpainting."""
+    """/outpaint."""
 
     @app_commands.command(description="Continue a picture beyond its edges.")
     @with_job_options(OutpaintJob, OUTPAINT_OPTIONS, OPTION_AUTOCOMPLETES, STYLE_OPTION)
@@ -50,4 +50,4 @@ class OutpaintCog(EaselCog):
         """Queue an outpainting job; on all sides, as a reply does it, where none is named."""
         if all(option_values[name] is None for name in AREA_OPTIONS):
             option_values |= dict.fromkeys(OUTPAINT_SIDES, OUTPAINT_STEP_PIXELS)
-        await self.bot.desk.submit_command(interaction, OutpaintJob, option_values)
+        await self.services.submitter.submit_command(interaction, OutpaintJob, option_values)

@@ -1,4 +1,4 @@
-"""`/privacy`: what is stored of me, and its end."""
+"""`/privacy`: show and delete what is stored of me."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import discord
 from discord import app_commands
 
 from bot.commands.base import EaselCog
-from bot.erasure import StoredUserData, count_stored_data, erase_user_data
 from bot.i18n import translate, translate_plural
 from bot.i18n.message import gettext_noop
+from bot.retention import StoredUserData, count_stored_data, erase_user_data
 
 ERASE_CONFIRMATION = "yes, delete all of it"
 
@@ -29,19 +29,19 @@ KEPT_IN_QUEUE_TEXT = gettext_noop("waits for you in `/queue`")
 
 
 class PrivacyCog(EaselCog):
-    """What is known of a member."""
+    """/privacy."""
 
     privacy = app_commands.Group(name="privacy", description="What is stored of you, and its end.")
 
     @privacy.command(description="Show what is stored of you.")
     async def show(self, interaction: discord.Interaction[Any]) -> None:
         """Count it for the member alone."""
-        stored_data = await count_stored_data(str(interaction.user.id), self.bot.jobs)
-        allows_dm = await self.bot.direct.is_dm_allowed(str(interaction.user.id))
+        stored_data = await count_stored_data(str(interaction.user.id), self.services.jobs)
+        allows_dm = await self.services.dm_preferences.is_dm_allowed(str(interaction.user.id))
         message = translate(
             STORED_DATA_TEXT,
             **_count_texts(stored_data),
-            until=_retention_text(self.bot.settings.keep_days),
+            until=_retention_text(self.services.keep_days),
             direct=translate(SENT_BY_DM_TEXT if allows_dm else KEPT_IN_QUEUE_TEXT),
         )
         await interaction.response.send_message(message, ephemeral=True)
@@ -55,7 +55,9 @@ class PrivacyCog(EaselCog):
     ) -> None:
         """Note it, and say what it comes to."""
         allows_dm = allow == "yes"
-        await self.bot.direct.set_dm_allowed(str(interaction.user.id), is_allowed=allows_dm)
+        await self.services.dm_preferences.set_dm_allowed(
+            str(interaction.user.id), is_allowed=allows_dm
+        )
         await interaction.response.send_message(
             translate(
                 "Noted: a result whose channel is closed to me {direct}.",
@@ -73,10 +75,15 @@ class PrivacyCog(EaselCog):
     ) -> None:
         """Delete it, and say what it was."""
         await interaction.response.defer(ephemeral=True, thinking=True)
-        bot = self.bot
+        services = self.services
         owner = str(interaction.user.id)
         erased_data = await erase_user_data(
-            owner, bot.dispatcher, bot.jobs, bot.blobs, bot.guild_store, bot.moderation_store
+            owner,
+            services.dispatcher,
+            services.jobs,
+            services.blobs,
+            services.guild_store,
+            services.moderation_store,
         )
         await interaction.followup.send(
             translate(

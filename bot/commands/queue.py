@@ -18,22 +18,22 @@ MAX_LISTED_JOBS = 10  # jobs of one member that fit into one message
 
 
 class QueueCog(EaselCog):
-    """The queue."""
+    """/queue."""
 
     @app_commands.command(description="Show your jobs, how busy Easel is, and your outbox.")
     async def queue(self, interaction: discord.Interaction[Any]) -> None:
         """Describe the queue to the member alone."""
-        jobs, owner = self.bot.jobs, str(interaction.user.id)
-        active = await jobs.list_by_owner(owner, states=ACTIVE_STATES, limit=MAX_LISTED_JOBS)
-        outbox = await jobs.list_undelivered(owner)
+        jobs, owner = self.services.jobs, str(interaction.user.id)
+        active = await jobs.reader.list_by_owner(owner, states=ACTIVE_STATES, limit=MAX_LISTED_JOBS)
+        outbox = await jobs.deliveries.list_undelivered(owner)
         lines = []
         for job in reversed(active):
-            place = await jobs.queue_position(job.id)
-            ready_range = self.bot.dispatcher.forecast.expected_ready(job, place)
+            place = await jobs.reader.queue_position(job.id)
+            ready_range = self.services.dispatcher.eta.expected_ready(job, place)
             lines.append(messages.queue_line(job, place, ready_range))
         lines += [messages.queue_line(job, None) for job in outbox[:MAX_LISTED_JOBS]]
-        counts = await jobs.count_by_state()
-        workers = sum(worker.ready for worker in self.bot.service.worker_statuses)
+        counts = await jobs.reader.count_by_state()
+        workers = sum(worker.ready for worker in self.services.workers.worker_statuses)
         content = messages.queue_overview(
             lines,
             counts[JobState.QUEUED],
@@ -51,11 +51,9 @@ class QueueCog(EaselCog):
 
     async def _quota_line(self, interaction: discord.Interaction[Any]) -> str:
         """Say how much GPU time the member has left on this server, where that is limited."""
-        request, gate = InteractionRequest(interaction), self.bot.gate
-        seconds = guilds.quota_of(await gate.guild_settings(request.guild), request.request_context)
-        remaining_text = messages.quota_message(
-            seconds, await gate.gpu_usage(request.guild, request.owner)
-        )
+        context, policy = InteractionRequest(interaction).context, self.services.policy
+        quota = guilds.quota_of(await policy.guild_settings(context.guild_id), context)
+        remaining_text = messages.quota_message(quota, await policy.gpu_usage(context))
         return (
             "\n" + translate("GPU time on this server: {left}", left=remaining_text)
             if remaining_text

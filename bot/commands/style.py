@@ -8,9 +8,9 @@ import discord
 from discord import app_commands
 
 from bot import messages
-from bot.commands.base import EaselCog
+from bot.commands.base import EaselCog, style_names
 from bot.errors import NotAllowed, UserError
-from bot.guilds.member_preferences import MAX_STYLES, StylesByName, style_names
+from bot.guilds.member_preferences import MAX_STYLES, StylesByName
 from bot.guilds.yaml_file import MAX_GUILD_STYLES
 from bot.i18n import translate
 from storage.guilds import PromptStyle
@@ -22,14 +22,14 @@ STYLE_PROMPT_HELP = (
 
 
 class StyleCog(EaselCog):
-    """Styles."""
+    """/style."""
 
     style = app_commands.Group(name="style", description="Words under a name, to add to prompts.")
 
     @style.command(name="list", description="List your styles and the server's.")
     async def list_styles(self, interaction: discord.Interaction[Any]) -> None:
         """List them to the member alone."""
-        style_store = self.bot.styles
+        style_store = self.services.styles
         member_styles = await style_store.member_styles(str(interaction.user.id))
         guild_styles = await style_store.guild_styles(_guild_id_of(interaction))
         await interaction.response.send_message(
@@ -55,7 +55,7 @@ class StyleCog(EaselCog):
         if not (prompt.strip() or negative_prompt.strip()):
             raise UserError("A style needs words: fill in prompt or negative_prompt.")
         style = PromptStyle(name=name.strip(), prompt=prompt, negative_prompt=negative_prompt)
-        owner, style_store = str(interaction.user.id), self.bot.styles
+        owner, style_store = str(interaction.user.id), self.services.styles
         if server:
             guild = _managed_guild_id(interaction)
             guild_style_names = {
@@ -89,7 +89,7 @@ class StyleCog(EaselCog):
         self, interaction: discord.Interaction[Any], name: Name, server: bool = False
     ) -> None:
         """Delete it."""
-        owner, style_store = str(interaction.user.id), self.bot.styles
+        owner, style_store = str(interaction.user.id), self.services.styles
         if server:
             was_deleted = await style_store.delete_guild_style(
                 _managed_guild_id(interaction), owner, name

@@ -25,7 +25,7 @@ UPSCALE_OPTIONS = (
 
 
 class UpscaleCog(EaselCog):
-    """Enlarging."""
+    """/upscale."""
 
     @app_commands.command(description="Enlarge a picture and keep it sharp.")
     @with_job_options(
@@ -35,4 +35,4 @@ class UpscaleCog(EaselCog):
     )
     async def upscale(self, interaction: discord.Interaction[Any], /, **option_values: Any) -> None:
         """Queue an upscaling job."""
-        await self.bot.desk.submit_command(interaction, UpscaleJob, option_values)
+        await self.services.submitter.submit_command(interaction, UpscaleJob, option_values)

@@ -10,7 +10,7 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from PIL import Image
+from PIL import ExifTags, Image
 
 from bot.i18n.message import TranslatableMessage
 
@@ -18,8 +18,6 @@ MAX_REQUEST_BYTES = 24 * 2**20  # bytes of all files of one message; Discord's o
 WEBP_SIDE = 16383  # pixels; the format's own limit
 LOSSY_QUALITIES = (95, 88, 80)
 MAX_HALVINGS = 4
-USER_COMMENT = 0x9286  # EXIF tag in which the field keeps parameters outside PNG
-EXIF_IFD = 0x8769
 UNICODE_MARK = b"UNICODE\x00"  # EXIF's own prefix for a comment in UTF-16
 
 
@@ -78,7 +76,8 @@ def _encode_image(image: Image.Image, form: str, exif: bytes, **options: object)
 def _infotext_exif(infotext: str) -> bytes:
     exif = Image.Exif()
     if infotext:
-        exif.get_ifd(EXIF_IFD)[USER_COMMENT] = UNICODE_MARK + infotext.encode("utf-16-be")
+        comment = UNICODE_MARK + infotext.encode("utf-16-be")
+        exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = comment
     return exif.tobytes()
 
 

@@ -8,59 +8,68 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import discord
 
-from bot import messages, views
-from bot.delivery.message_builder import MessageBuilder
-from bot.delivery.outgoing import ResultMessage
+from bot import messages
+from bot.delivery.message_builder import JobViews, MessageBuilder, ResultMessage
 from bot.delivery.progress import ProgressUpdater
 from bot.delivery.sender import NOT_DISCORD, PRIVATE_REPLY_ENDED, MessageSender, ReplyUneditable
-from bot.dispatcher import SubmitResult, WaitHook, plain_wait
+from bot.dispatcher import SubmitResult, WaitHook
 from bot.errors import NoDeliveryRoute
 from bot.i18n import use_language
-from bot.requests.reply_target import ReplyTarget, stored_reply_language
+from bot.requests.reply_target import ReplyTarget
 from bot.support.discord_errors import TRANSPORT_ERRORS
 from bot.support.logging import job_log_context
 from bot.support.metrics import MetricsSink
 from inference.api.messages import JobProgress
-from storage.blobs import BlobStore
 from storage.errors import StorageError
 from storage.jobs import JobStore
 from storage.records import DeliveryState, JobRecord, JobState
 
 log = logging.getLogger(__name__)
 
-SWEEP_INTERVAL = 60.0  # seconds between two looks for results that did not get through
+SWEEP_SECONDS = 60.0  # between two looks for results that did not get through
 GIVE_UP_AFTER = timedelta(hours=24)
 EDIT, POST, DIRECT = "edit", "post", "direct"
 
 
-async def deny_dms(owner: str) -> bool:
-    """Let no member be written to."""
-    return False
+class ResultDelivery:
+    """Shows progress and results in Discord; whatever happens here changes no job's outcome.
 
-
-class ResultDelivery(MessageBuilder):
-    """Shows progress and results in Discord; whatever happens here changes no job's outcome."""
+    Args:
+        jobs: the store of jobs.
+        builder: makes the messages.
+        sender: sends them.
+        progress: shows steps.
+        views: the buttons of jobs that wait or were cancelled.
+        is_dm_allowed: says whether a member allowed direct messages.
+        metrics: measures.
+        give_up_after: how long after a job's end its result is tried to be shown.
+    """
 
     def __init__(
         self,
         jobs: JobStore,
-        blobs: BlobStore,
-        routes: MessageSender,
-        board: ProgressUpdater,
-        idle_wait: WaitHook = plain_wait,
+        builder: MessageBuilder,
+        sender: MessageSender,
+        progress: ProgressUpdater,
+        views: JobViews,
+        is_dm_allowed: Callable[[str], Awaitable[bool]],
+        metrics: MetricsSink,
+        give_up_after: timedelta = GIVE_UP_AFTER,
     ) -> None:
-        super().__init__(jobs, blobs)
-        self.idle_wait: WaitHook = idle_wait
-        #: Who measures.
-        self.meter = MetricsSink()
-        #: Who says whether a member allowed direct messages.
-        self.allows_direct: Callable[[str], Awaitable[bool]] = deny_dms
-        self._routes = routes
-        self.board = board
+        self._jobs = jobs
+        self._builder = builder
+        #: The ways to a member.
+        self.sender = sender
+        self._progress = progress
+        self._views = views
+        self._is_dm_allowed = is_dm_allowed
+        self._metrics = metrics
+        self._give_up_after = give_up_after
         self._tasks: set[asyncio.Task[None]] = set()
         self._under_way: set[str] = set()
         self._sweeper: asyncio.Task[None] | None = None
@@ -72,10 +81,10 @@ class ResultDelivery(MessageBuilder):
         reply_to = ReplyTarget.from_json(record.reply_to)
         if reply_to is None:
             return
-        self.board.set_preview(record.id, progress.preview)
-        if self.board.should_update(record.id):
+        self._progress.set_preview(record.id, progress.preview)
+        if self._progress.should_update(record.id):
             self._spawn_task(
-                self.board.show_progress(record, progress, reply_to), f"progress {record.id}"
+                self._progress.show_progress(record, progress, reply_to), f"progress {record.id}"
             )
 
     def on_job_ended(self, record: JobRecord) -> None:
@@ -95,12 +104,12 @@ class ResultDelivery(MessageBuilder):
         The job is queued by now: what goes wrong here must not look as if it were not.
         """
         record = submission.record
-        message_state = self.board.state_for(record.id)
+        message_state = self._progress.state_for(record.id)
         try:
             async with message_state.lock:
-                current = await self._jobs.get_job(record.id)
+                current = await self._jobs.reader.get_job(record.id)
                 if current.state.is_terminal:
-                    self.board.forget_job(record.id)
+                    self._progress.forget_job(record.id)
                 elif message_state.shown_at is None:
                     with use_language(reply_to.language):
                         content = messages.waiting_card(
@@ -111,17 +120,17 @@ class ResultDelivery(MessageBuilder):
                             ready_span=submission.ready,
                             price=submission.price,
                         )
-                        await self._routes.edit_status(
-                            reply_to, content, views.view_for_waiting(record)
+                        await self.sender.edit_status(
+                            reply_to, content, self._views.view_for_waiting(record)
                         )
         except (*TRANSPORT_ERRORS, StorageError) as error:
             log.warning("The place of job %s was not shown: %s", record.id, error)
 
     # Life.
 
-    def start(self) -> None:
+    def start(self, idle_wait: WaitHook) -> None:
         """Take up what an earlier process left, and look again from time to time."""
-        self._sweeper = asyncio.create_task(self._sweep_pending(), name="delivery sweep")
+        self._sweeper = asyncio.create_task(self._sweep_pending(idle_wait), name="delivery sweep")
 
     async def stop(self, grace: float) -> None:
         """Let what is under way get through, for at most `grace` seconds."""
@@ -139,7 +148,7 @@ class ResultDelivery(MessageBuilder):
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _sweep_pending(self) -> None:
+    async def _sweep_pending(self, idle_wait: WaitHook) -> None:
         include_interrupted = True
         while True:
             try:
@@ -147,65 +156,66 @@ class ResultDelivery(MessageBuilder):
                 include_interrupted = False
             except StorageError:
                 log.exception("Looking for undelivered results failed.")
-            await self.idle_wait(asyncio.sleep(SWEEP_INTERVAL), reason="between delivery sweeps")
+            await idle_wait(asyncio.sleep(SWEEP_SECONDS), reason="between delivery sweeps")
 
     async def _resume_deliveries(self, *, include_interrupted: bool) -> None:
         """Deliver what waits; at the start, first decide about what a crash left half sent."""
         if include_interrupted:
-            for record in await self._jobs.interrupted_deliveries():
+            for record in await self._jobs.deliveries.interrupted_deliveries():
                 if record.id not in self._under_way:
-                    await self._jobs.requeue_delivery(record.id, "interrupted")
-        for record in await self._jobs.pending_deliveries():
+                    await self._jobs.deliveries.requeue_delivery(record.id, "interrupted")
+        for record in await self._jobs.deliveries.pending_deliveries():
             self.on_job_ended(record)
 
     # One delivery.
 
     async def _run_delivery(self, record: JobRecord) -> None:
+        reply_to = ReplyTarget.from_json(record.reply_to)
         try:
-            async with self.board.state_for(record.id).lock:
-                with job_log_context(record), use_language(stored_reply_language(record.reply_to)):
-                    await self._announce_result(record)
+            async with self._progress.state_for(record.id).lock:
+                with job_log_context(record), use_language(reply_to.language if reply_to else ""):
+                    await self._announce_result(record, reply_to)
         except StorageError:
             log.exception("The delivery of %s could not be noted.", record.id)
         except Exception as error:
             log.exception("The delivery of %s failed.", record.id)
             await self._postpone_delivery(record, str(error))
         finally:
-            self.board.forget_job(record.id)
+            self._progress.forget_job(record.id)
             self._under_way.discard(record.id)
 
-    async def _announce_result(self, record: JobRecord) -> None:
-        reply_to = ReplyTarget.from_json(record.reply_to)
+    async def _announce_result(self, record: JobRecord, reply_to: ReplyTarget | None) -> None:
         if record.state is JobState.CANCELLED and record.delivery is DeliveryState.NONE:
             await self._say_cancelled(record, reply_to)
             return
         if reply_to is None:
-            await self._jobs.mark_undeliverable(record.id, NOT_DISCORD)
+            await self._jobs.deliveries.mark_undeliverable(record.id, NOT_DISCORD)
             return
         editable = reply_to.own or reply_to.is_token_valid(discord.utils.utcnow())
         route = DIRECT if reply_to.direct else EDIT if editable else POST
-        if not await self._jobs.begin_delivery(record.id, route):
+        if not await self._jobs.deliveries.begin_delivery(record.id, route):
             return
         try:
             message_id = await self._send_result(record, reply_to)
         except NoDeliveryRoute as error:
             dm_target = await self._dm_target(record, reply_to)
             if dm_target is None:
-                await self._jobs.mark_undeliverable(record.id, str(error))
-                self.meter.record_announcement("undelivered")
+                await self._jobs.deliveries.mark_undeliverable(record.id, str(error))
+                self._metrics.record_announcement("undelivered")
                 return
             # Readdressed first: whatever ends this process now, no later try goes elsewhere.
-            await self._jobs.update_reply_to(record.id, dm_target.to_json())
-            await self._jobs.requeue_delivery(record.id, str(error))
-            await self._announce_result(replace(record, reply_to=dm_target.to_json()))
+            dm_address = dm_target.to_json()
+            await self._jobs.deliveries.update_reply_to(record.id, dm_address)
+            await self._jobs.deliveries.requeue_delivery(record.id, str(error))
+            await self._announce_result(replace(record, reply_to=dm_address), dm_target)
         except TRANSPORT_ERRORS as error:
             log.warning("The result of %s did not get through: %s", record.id, error)
             await self._postpone_delivery(record, str(error))
         else:
-            await self._jobs.mark_delivered(record.id, str(message_id))
-            self.meter.record_announcement("sent")
+            lasting_target = reply_to.without_token().to_json()
+            await self._jobs.deliveries.mark_delivered(record.id, str(message_id), lasting_target)
+            self._metrics.record_announcement("sent")
             log.info("Job %s is shown as message %s.", record.id, message_id)
-            await self._jobs.update_reply_to(record.id, reply_to.without_token().to_json())
 
     async def _dm_target(self, record: JobRecord, reply_to: ReplyTarget) -> ReplyTarget | None:
         """Return the member's direct messages as the next way, where they allowed them.
@@ -214,39 +224,39 @@ class ResultDelivery(MessageBuilder):
         """
         if reply_to.direct or reply_to.guild_id is None:
             return None
-        if not await self.allows_direct(record.owner):
+        if not await self._is_dm_allowed(record.owner):
             return None
-        if record.deliveries and not await self._routes.can_search(reply_to):
+        if record.deliveries and not await self.sender.can_search(reply_to):
             return None
-        channel = await self._routes.open_dm(record.owner)
+        channel = await self.sender.open_dm(record.owner)
         return None if channel is None else reply_to.via_dm(channel)
 
     async def _send_result(self, record: JobRecord, reply_to: ReplyTarget) -> int:
         """Send a result by the first way that is open, and return the message's id."""
         try:
-            return await self.send_within_limit(
-                record, reply_to.file_limit, lambda out: self._routes.edit_original(reply_to, out)
+            return await self._builder.send_within_limit(
+                record, reply_to.file_limit, partial(self.sender.edit_original, reply_to)
             )
         except ReplyUneditable as error:
             if reply_to.private and not reply_to.direct:
                 raise NoDeliveryRoute(PRIVATE_REPLY_ENDED) from error
         if record.deliveries:
-            posted_id = await self._routes.find_delivered(reply_to, record.id)
+            posted_id = await self.sender.find_delivered(reply_to, record.id)
             if posted_id is not None:
                 if posted_id != reply_to.message_id:
-                    await self._routes.link_to_result(reply_to, reply_to.message_url(posted_id))
+                    await self.sender.link_to_result(reply_to, reply_to.message_url(posted_id))
                 return posted_id
-        limit = min(reply_to.file_limit, self._routes.file_limit(reply_to))
-        return await self.send_within_limit(
-            record, limit, lambda out: self._routes.post_result(reply_to, out)
+        limit = min(reply_to.file_limit, self.sender.file_limit(reply_to))
+        return await self._builder.send_within_limit(
+            record, limit, partial(self.sender.post_result, reply_to)
         )
 
     async def _fit_to_channel(self, message: ResultMessage, reply_to: ReplyTarget) -> ResultMessage:
         """Keep to what the channel takes: the member's own larger limit ended with the token."""
-        limit = self._routes.file_limit(reply_to)
+        limit = self.sender.file_limit(reply_to)
         if reply_to.file_limit <= limit:
             return message
-        return await self.build_message(message.record, limit)
+        return await self._builder.build_message(message.record, limit)
 
     async def refresh_message(self, record: JobRecord) -> None:
         """Bring the message of a result that was announced in line with what may be shown now."""
@@ -256,11 +266,11 @@ class ResultDelivery(MessageBuilder):
         edit_target = replace(reply_to, own=True, message_id=int(record.message))
         with use_language(edit_target.language):
             message = await self._fit_to_channel(
-                await self.build_message(record, edit_target.file_limit),
+                await self._builder.build_message(record, edit_target.file_limit),
                 edit_target.without_token(),
             )
             try:
-                await self._routes.edit_original(edit_target, message)
+                await self.sender.edit_original(edit_target, message)
             except (ReplyUneditable, *TRANSPORT_ERRORS) as error:
                 log.info("The message of %s stays as it is: %s", record.id, error)
 
@@ -269,22 +279,22 @@ class ResultDelivery(MessageBuilder):
         reply_to = ReplyTarget.from_json(record.reply_to)
         if reply_to is None or not record.message:
             return False
-        await self._routes.delete_message(reply_to, int(record.message))
+        await self.sender.delete_message(reply_to, int(record.message))
         return True
 
     async def _say_cancelled(self, record: JobRecord, reply_to: ReplyTarget | None) -> None:
         if reply_to is None:
             return
         with contextlib.suppress(*TRANSPORT_ERRORS):
-            content, view = messages.cancelled_card(record), views.view_for_ended(record)
-            await self._routes.edit_status(reply_to, content, view, files=[])
+            content, view = messages.cancelled_card(record), self._views.view_for_ended(record)
+            await self.sender.edit_status(reply_to, content, view, files=[])
 
     async def _postpone_delivery(self, record: JobRecord, reason: str) -> None:
         """Leave it for the next sweep, or for good after a day."""
         ended_at = record.finished_at or record.created_at
         with contextlib.suppress(StorageError):
-            if discord.utils.utcnow() - ended_at > GIVE_UP_AFTER:
-                await self._jobs.mark_undeliverable(record.id, reason)
+            if discord.utils.utcnow() - ended_at > self._give_up_after:
+                await self._jobs.deliveries.mark_undeliverable(record.id, reason)
             else:
-                await self._jobs.requeue_delivery(record.id, reason)
-                self.meter.record_announcement("postponed")
+                await self._jobs.deliveries.requeue_delivery(record.id, reason)
+                self._metrics.record_announcement("postponed")

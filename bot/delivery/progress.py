@@ -6,13 +6,14 @@ import asyncio
 import io
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import discord
 
-from bot import messages, views
+from bot import messages
+from bot.delivery.message_builder import JobViews, ResultScreener
 from bot.delivery.sender import MessageSender
 from bot.i18n import use_language
 from bot.requests.reply_target import ReplyTarget
@@ -41,33 +42,29 @@ class JobMessageState:
     preview: Path | None = None
 
 
-async def allow_all_previews(record: JobRecord) -> bool:
-    """Let every unfinished picture be seen."""
-    return True
-
-
 class ProgressUpdater:
     """The cards of the jobs that wait and run."""
 
     def __init__(
         self,
-        routes: MessageSender,
+        sender: MessageSender,
+        screener: ResultScreener,
+        views: JobViews,
         clock: Callable[[], float] = time.monotonic,
-        may_preview: Callable[[JobRecord], Awaitable[bool]] = allow_all_previews,
     ) -> None:
-        """Take the ways to cards, and who says whether a job's unfinished picture may be seen."""
-        self.clock = clock
-        self._routes = routes
-        self.may_preview = may_preview
-        self._cards: dict[str, JobMessageState] = {}
+        self._sender = sender
+        self._screener = screener
+        self._views = views
+        self._clock = clock
+        self._states: dict[str, JobMessageState] = {}
 
     def state_for(self, job_id: str) -> JobMessageState:
         """Return the card of a job."""
-        return self._cards.setdefault(job_id, JobMessageState())
+        return self._states.setdefault(job_id, JobMessageState())
 
     def forget_job(self, job_id: str) -> None:
         """Drop what is known of a job that ended."""
-        self._cards.pop(job_id, None)
+        self._states.pop(job_id, None)
 
     def should_update(self, job_id: str) -> bool:
         """Whether progress may be shown now; asking counts as showing.
@@ -76,7 +73,7 @@ class ProgressUpdater:
         comes by another way that is never held back.
         """
         message_state = self.state_for(job_id)
-        current_time = self.clock()
+        current_time = self._clock()
         recent = (
             message_state.shown_at is not None
             and current_time - message_state.shown_at < EDIT_INTERVAL_SECONDS
@@ -97,15 +94,13 @@ class ProgressUpdater:
         """Edit a card to show a step; what goes wrong is dropped."""
         with use_language(reply_to.language):
             content = messages.progress_card(record, progress.step, progress.steps)
-            view, alt = (
-                views.view_for_waiting(record),
-                messages.preview_alt_text(progress.step, progress.steps),
-            )
+            view = self._views.view_for_waiting(record)
+            alt = messages.preview_alt_text(progress.step, progress.steps)
         message_state = self.state_for(record.id)
         async with message_state.lock:
             try:
                 files = await self._preview_files(record, message_state, alt)
-                edit = self._routes.edit_status(reply_to, content, view, files)
+                edit = self._sender.edit_status(reply_to, content, view, files)
                 await asyncio.wait_for(edit, EDIT_TIMEOUT_SECONDS)
             except (*TRANSPORT_ERRORS, StorageError) as error:
                 log.info("Progress of %s was not shown: %s", record.id, error)
@@ -115,7 +110,7 @@ class ProgressUpdater:
     ) -> list[discord.File] | None:
         """Read the newest preview, if there is one to be seen; None leaves what is shown."""
         path, message_state.preview = message_state.preview, None
-        if path is None or not await self.may_preview(record):
+        if path is None or not await self._screener.may_preview(record):
             return None
         try:
             data = await asyncio.to_thread(_read_preview, path)

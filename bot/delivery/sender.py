@@ -9,7 +9,7 @@ from typing import Any
 import discord
 
 from bot import messages
-from bot.delivery.outgoing import ResultMessage
+from bot.delivery.message_builder import ResultMessage
 from bot.errors import NoDeliveryRoute
 from bot.i18n.message import gettext_noop
 from bot.requests.reply_target import DEFAULT_FILE_LIMIT_BYTES, ReplyTarget

@@ -7,19 +7,19 @@ depends on whether the telling worked.
 from bot.dispatcher.dispatcher import Dispatcher
 from bot.dispatcher.protocols import (
     ClaimGuard,
+    DispatcherTiming,
+    HostAlert,
     JobListener,
-    NullListener,
     SubmitResult,
     WaitHook,
-    plain_wait,
 )
 
 __all__ = [
     "ClaimGuard",
     "Dispatcher",
+    "DispatcherTiming",
+    "HostAlert",
     "JobListener",
-    "NullListener",
     "SubmitResult",
     "WaitHook",
-    "plain_wait",
 ]

@@ -7,11 +7,12 @@ from datetime import timedelta
 
 from bot.dispatcher.event_handler import WorkerEventHandler
 from bot.dispatcher.in_flight import InFlightJob, InFlightJobs
-from bot.dispatcher.protocols import AllowAllJobs, ClaimGuard
+from bot.dispatcher.protocols import ClaimGuard
 from bot.support.logging import job_log_context
 from bot.support.metrics import MetricsSink
 from inference.api.commands import FinishedPart, SubmitJob
 from inference.api.errors import NoWorker
+from inference.api.notices import Notice
 from inference.api.workers import WorkerPool
 from storage.blobs import BlobStore
 from storage.jobs import JobStore
@@ -34,25 +35,26 @@ class JobClaimer:
         jobs: JobStore,
         blobs: BlobStore,
         service: WorkerPool,
-        hands: InFlightJobs,
-        recorder: WorkerEventHandler,
+        in_flight: InFlightJobs,
+        event_handler: WorkerEventHandler,
         lease: timedelta,
+        claim_guard: ClaimGuard | None,
+        metrics: MetricsSink,
     ) -> None:
-        #: Who looks at a job once more before it runs.
-        self.admission: ClaimGuard = AllowAllJobs()
-        #: Who measures.
-        self.meter = MetricsSink()
         self._jobs = jobs
         self._blobs = blobs
         self._service = service
-        self._hands = hands
-        self._recorder = recorder
+        self._in_flight = in_flight
+        self._event_handler = event_handler
         self._lease = lease
+        #: Who looks at a job once more before it runs.
+        self._claim_guard = claim_guard
+        self._metrics = metrics
         #: What each worker was last given to load.
-        self._near: dict[str, str | None] = {}
+        self._last_affinity: dict[str, str | None] = {}
 
     async def claim_jobs(self) -> bool:
-        """Give jobs to a worker; False when there is none of one or the other.
+        """Give jobs to a worker; False when no worker or no further job waits.
 
         Raises:
             StorageError: the queue cannot be asked.
@@ -60,23 +62,25 @@ class JobClaimer:
         worker = self._service.free_worker()
         if worker is None:
             return False
-        records = await self._jobs.claim_several(
+        claim_size = self._claim_size(worker)
+        records = await self._jobs.queue.claim_several(
             worker,
             self._lease,
-            self._claim_size(worker),
-            affinity=self._near.get(worker),
+            claim_size,
+            affinity=self._last_affinity.get(worker),
             slack=AFFINITY_SLACK_TFLOP,
         )
         # All are held before the first is handed over: should that fail, the others are known.
-        for in_flight_job in [self._hands.add_job(record, worker) for record in records]:
+        for in_flight_job in [self._in_flight.add_job(record, worker) for record in records]:
             with job_log_context(in_flight_job.record):
                 await self._hand_over(in_flight_job)
         if records:
-            self._near = {
-                worker: self._near[worker] for worker in self._worker_names() & set(self._near)
+            self._last_affinity = {
+                worker: self._last_affinity[worker]
+                for worker in self._worker_names() & set(self._last_affinity)
             }
-            self._near[worker] = records[-1].affinity
-        return bool(records)
+            self._last_affinity[worker] = records[-1].affinity
+        return len(records) == claim_size
 
     def _worker_names(self) -> set[str]:
         return {status.name for status in self._service.worker_statuses}
@@ -91,12 +95,13 @@ class JobClaimer:
     async def _hand_over(self, in_flight_job: InFlightJob) -> None:
         record, worker = in_flight_job.record, in_flight_job.worker
         if record.started_at is not None and record.attempt == 1:
-            self.meter.record_claim(record.started_at - record.created_at)
-        denial_reason = await self.admission.denial_reason(record)
-        if self._hands.find_job(worker, record.id, record.attempt) is not in_flight_job:
+            self._metrics.record_claim(record.started_at - record.created_at)
+        guard = self._claim_guard
+        denial_reason = None if guard is None else await guard.denial_reason(record)
+        if self._in_flight.find_job(worker, record.id, record.attempt) is not in_flight_job:
             return  # called off meanwhile
         if denial_reason is not None:
-            await self._recorder.reject_job(in_flight_job, denial_reason)
+            await self._event_handler.reject_job(in_flight_job, denial_reason)
             return
         try:
             inputs = {name: str(self._blobs.path_of(key)) for name, key in record.inputs.items()}
@@ -112,15 +117,15 @@ class JobClaimer:
                 ),
             )
         except NoWorker:
-            await self._recorder.requeue_job(
-                in_flight_job, "The worker was gone.", count_attempt=False
+            await self._event_handler.requeue_job(
+                in_flight_job, Notice("job.worker_gone"), count_attempt=False
             )
 
     async def _finished_parts(self, record: JobRecord) -> tuple[FinishedPart, ...]:
         """List what earlier attempts at a job have finished."""
         if record.attempt == 1:
             return ()
-        stored_parts = await self._jobs.finished_parts(record.id)
+        stored_parts = await self._jobs.queue.finished_parts(record.id)
         if stored_parts:
             log.info("Job %s goes on after %d finished parts.", record.id, len(stored_parts))
         return tuple(

@@ -1,42 +1,60 @@
-"""The loops between the store and the workers: claim, submit, listen, sweep."""
+"""From a request to its record: jobs are queued, claimed, handed to workers and listened for."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
+import random
+from collections.abc import Mapping
 from datetime import timedelta
 
 from bot.dispatcher.claimer import JobClaimer
+from bot.dispatcher.estimation import MAX_LEARNED_JOBS, CostEstimator, EtaEstimator, format_range
 from bot.dispatcher.event_handler import WorkerEventHandler
 from bot.dispatcher.in_flight import InFlightJobs
 from bot.dispatcher.protocols import (
     ClaimGuard,
+    DispatcherTiming,
     HostAlert,
     JobListener,
-    NullListener,
+    SubmitResult,
     WaitHook,
     plain_wait,
 )
-from bot.dispatcher.reception import JobEnqueuer
+from bot.support.logging import request_log_context
 from bot.support.metrics import MetricsSink
-from inference.api.jobs import JOB_TYPES
+from inference.api.jobs import JOB_TYPES, DenoisingJob, Job
+from inference.api.jobs.names import MAX_SEED
+from inference.api.jobs.wordlists import WordLists
+from inference.api.notices import Notice
 from inference.api.workers import WorkerPool
 from storage.blobs import BlobStore
-from storage.errors import StorageError
+from storage.errors import QueueFull, StorageError
 from storage.jobs import JobStore
-from storage.records import JobRecord, JobState, QueueLimits
+from storage.records import JobRecord, JobState, NewJob, QueueLimits
 
 log = logging.getLogger(__name__)
 
-#: Between two looks for leases that ran out.
-SWEEP_INTERVAL = 5.0  # seconds
-#: Pause after the store failed, so that a full disk is not asked a thousand times a second.
-STORE_PAUSE = 2.0  # seconds
+#: Kinds of job whose cost is mostly their checkpoint's.
+DENOISING_KINDS = tuple(kind for kind, job in JOB_TYPES.items() if issubclass(job, DenoisingJob))
 
 
-class Dispatcher(JobEnqueuer):
-    """Moves jobs from the store to the workers and their results back."""
+class Dispatcher:
+    """Takes jobs into the queue, moves them to the workers and their results back.
+
+    Args:
+        jobs: the store of jobs.
+        blobs: the store of images.
+        service: the workers.
+        limits: bounds of the queue.
+        lease: how long a job may go without a step.
+        wordlists: the lists that prompts may draw from; None where that is not checked.
+        claim_guard: looks at a job once more before it runs.
+        host_alert: tells the host what a person should look at.
+        metrics: measures, where the host asked for it.
+        timing: how often it looks and writes.
+    """
 
     def __init__(
         self,
@@ -46,56 +64,157 @@ class Dispatcher(JobEnqueuer):
         *,
         limits: QueueLimits,
         lease: timedelta,
-        job_listener: JobListener | None = None,
-        idle_wait: WaitHook = plain_wait,
+        wordlists: WordLists | None = None,
+        claim_guard: ClaimGuard | None = None,
+        host_alert: HostAlert = log.error,
+        metrics: MetricsSink | None = None,
+        timing: DispatcherTiming = DispatcherTiming(),  # noqa: B008 - frozen
     ) -> None:
-        super().__init__(jobs, blobs, service, limits)
-        self.idle_wait: WaitHook = idle_wait
+        #: When jobs will be ready.
+        self.eta = EtaEstimator(service)
+        self._jobs = jobs
+        self._blobs = blobs
+        self._service = service
+        self._limits = limits
         self._lease = lease
-        self._hands = InFlightJobs()
-        self._recorder = WorkerEventHandler(
-            jobs, blobs, service, self._hands, job_listener or NullListener(), lease
+        self._wordlists = wordlists
+        self._timing = timing
+        self._costs = CostEstimator(blobs, service)
+        self._has_history = False
+        self._listeners: list[JobListener] = []
+        metrics = metrics or MetricsSink()
+        self._in_flight = InFlightJobs()
+        self._event_handler = WorkerEventHandler(
+            jobs,
+            blobs,
+            service,
+            self._in_flight,
+            lease=lease,
+            renew_seconds=timing.renew_seconds,
+            listeners=self._listeners,
+            learn_from_job=self._learn_from_job,
+            host_alert=host_alert,
+            metrics=metrics,
         )
-        self._recorder.learn = self.learn_from_job
-        self._claimer = JobClaimer(jobs, blobs, service, self._hands, self._recorder, lease)
+        self._claimer = JobClaimer(
+            jobs, blobs, service, self._in_flight, self._event_handler, lease, claim_guard, metrics
+        )
         self._tasks: list[asyncio.Task[None]] = []
         self._claiming = False
+        #: Set when there may be something to claim.
+        self._wake = asyncio.Event()
 
-    @property
-    def job_listener(self) -> JobListener:
-        """Who tells the members."""
-        return self._recorder.announcer
+    def subscribe(self, listener: JobListener) -> None:
+        """Tell a listener, too, how jobs go."""
+        self._listeners.append(listener)
 
-    @job_listener.setter
-    def job_listener(self, job_listener: JobListener) -> None:
-        self._recorder.announcer = job_listener
+    # Into the queue.
 
-    @property
-    def metrics(self) -> MetricsSink:
-        """Who measures."""
-        return self._claimer.meter
+    async def _learn_from_history(self) -> None:
+        """Learn from the last jobs of earlier lives, once workers told how large theirs are."""
+        if self._has_history or not any(worker.ready for worker in self._service.worker_statuses):
+            return
+        self._has_history = True
+        for record in reversed(await self._jobs.reader.recently_finished(MAX_LEARNED_JOBS)):
+            await self._update_estimates(record)
 
-    @metrics.setter
-    def metrics(self, metrics: MetricsSink) -> None:
-        self._claimer.meter = self._recorder.meter = metrics
+    async def _learn_from_job(self, record: JobRecord) -> None:
+        """Learn from a job that came to its end; never raises."""
+        if await self._update_estimates(record) and record.cost > 0:
+            # Those that wait were thought to cost as much too much, or too little.
+            factor = record.charged / record.cost
+            with contextlib.suppress(StorageError):
+                await self._jobs.queue.reprice_waiting(DENOISING_KINDS, record.affinity, factor)
 
-    @property
-    def claim_guard(self) -> ClaimGuard:
-        """Who looks at a job once more before it runs."""
-        return self._claimer.admission
+    async def _update_estimates(self, record: JobRecord) -> bool:
+        """Learn; True when it is the first job to tell what those of its model come to."""
+        try:
+            self.eta.learn_from(record)
+            return record.state is JobState.DONE and await self._costs.learn_from(record)
+        except Exception:
+            log.exception("Nothing was learnt from job %s.", record.id)
+            return False
 
-    @claim_guard.setter
-    def claim_guard(self, claim_guard: ClaimGuard) -> None:
-        self._claimer.admission = claim_guard
+    def check_wordlists(self, job: Job) -> None:
+        """Refuse what can be told of a job before its pictures are read.
 
-    @property
-    def host_alert(self) -> HostAlert:
-        """Who tells the host what a person should look at."""
-        return self._recorder.alarm
+        Raises:
+            JobError: a prompt names a list that the host does not have.
+        """
+        if self._wordlists is not None:
+            self._wordlists.check_mentions(job)
 
-    @host_alert.setter
-    def host_alert(self, host_alert: HostAlert) -> None:
-        self._recorder.alarm = host_alert
+    async def submit_job(
+        self,
+        *,
+        job: Job,
+        images: Mapping[str, bytes],
+        owner: str,
+        guild: str | None,
+        reply_to: str,
+        idempotency_key: str,
+        parent: str | None = None,
+        weight: float = 1.0,
+    ) -> SubmitResult:
+        """Store a job's pictures and queue it, once for each idempotency key.
+
+        Raises:
+            JobError: a picture is missing or of no use, or a prompt names no list of the host's.
+            QueueFull: the member's, the server's or the bot's queue is full.
+            StorageError: the disk or the database refused.
+        """
+        self.check_wordlists(job)
+        job.check_images(images)
+        job = job.with_seed(random.randrange(MAX_SEED))
+        inputs = {name: await self._blobs.put(data) for name, data in images.items()}
+        await self._learn_from_history()
+        cost = await self._costs.job_cost(job, inputs)
+        new_job = NewJob(
+            kind=job.kind,
+            params=job.to_params(),
+            inputs=inputs,
+            owner=owner,
+            guild=guild,
+            reply_to=reply_to,
+            idempotency_key=idempotency_key,
+            cost=cost,
+            parent=parent,
+            weight=weight,
+            affinity=getattr(job, "model", None),
+        )
+        with request_log_context(idempotency_key):
+            record, was_created = await self._enqueue_job(new_job)
+        self._wake.set()
+        place = await self._jobs.reader.queue_position(record.id)
+        return SubmitResult(
+            record,
+            place,
+            was_created,
+            sum(worker.ready for worker in self._service.worker_statuses),
+            self.eta.forecast_new_job(record, place),
+            self.eta.job_gpu_seconds(record),
+        )
+
+    async def _enqueue_job(self, job: NewJob) -> tuple[JobRecord, bool]:
+        """Queue a job.
+
+        Raises:
+            QueueFull: says when there is room again, as far as that can be foretold.
+        """
+        try:
+            return await self._jobs.queue.enqueue(job, self._limits)
+        except QueueFull as full:
+            first_job_id = await self._jobs.reader.first_waiting(
+                job.owner if full.scope == "owner" else None
+            )
+            free_range = (
+                None
+                if first_job_id is None
+                else self.eta.expected_free(await self._jobs.reader.queue_position(first_job_id))
+            )
+            raise full if free_range is None else full.with_wait(format_range(free_range)) from None
+
+    # Out of the queue, and back.
 
     async def cancel_job(self, job_id: str, owner: str | None, *, keep: bool = False) -> JobRecord:
         """Cancel a job in whatever state; one that is over stays as it is.
@@ -109,36 +228,37 @@ class Dispatcher(JobEnqueuer):
         Raises:
             UnknownJob: there is none of that id and owner.
         """
-        previous_record = await self._jobs.get_job(job_id)
-        in_flight_job = self._hands.find_job(
+        previous_record = await self._jobs.reader.get_job(job_id)
+        in_flight_job = self._in_flight.find_job(
             previous_record.worker or "", previous_record.id, previous_record.attempt
         )
         if in_flight_job is not None:
-            await self._recorder.save_progress(in_flight_job)
+            await self._event_handler.save_progress(in_flight_job)
         if (
             keep
             and JOB_TYPES[previous_record.kind].supports_early_stop
-            and await self._jobs.stop_job(job_id, owner)
+            and await self._jobs.queue.stop_job(job_id, owner)
         ):
             return await self._stop_early(job_id)
-        record = await self._jobs.cancel_job(job_id, owner)
-        in_flight_job = self._hands.remove_job(record.id, record.attempt)
+        record = await self._jobs.queue.cancel_job(job_id, owner)
+        in_flight_job = self._in_flight.remove_job(record.id, record.attempt)
         if in_flight_job is not None:
             await self._service.cancel_job(in_flight_job.worker, record.id, record.attempt)
         if record.state is JobState.CANCELLED and previous_record.state is not JobState.CANCELLED:
-            self.job_listener.on_job_ended(record)
+            self._event_handler.announce_end(record)
         self._wake.set()
         return record
 
     async def _stop_early(self, job_id: str) -> JobRecord:
         """Ask the worker for what it has; its answer, or its end, ends the job."""
-        record = await self._jobs.get_job(job_id)
+        record = await self._jobs.reader.get_job(job_id)
         if record.worker is not None:
             await self._service.cancel_job(record.worker, record.id, record.attempt, keep=True)
         return record
 
-    def start(self) -> None:
-        """Start claiming, listening and sweeping."""
+    def start(self, idle_wait: WaitHook = plain_wait) -> None:
+        """Start claiming, listening and sweeping; `idle_wait` awaits what may never come."""
+        self._idle_wait = idle_wait
         self._claiming = True
         loops = {
             "claim": self._claim_loop,
@@ -158,15 +278,15 @@ class Dispatcher(JobEnqueuer):
         self._claiming = False
         self._wake.set()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._hands.empty.wait(), grace)
+            await asyncio.wait_for(self._in_flight.empty.wait(), grace)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for in_flight_job in self._hands.held_by():
+        for in_flight_job in self._in_flight.held_by():
             record = in_flight_job.record
             await self._service.cancel_job(in_flight_job.worker, record.id, record.attempt)
-            await self._recorder.requeue_job(
-                in_flight_job, "The bot was stopped.", count_attempt=False
+            await self._event_handler.requeue_job(
+                in_flight_job, Notice("job.bot_stopped"), count_attempt=False
             )
 
     async def _claim_loop(self) -> None:
@@ -178,30 +298,30 @@ class Dispatcher(JobEnqueuer):
                     pass
             except StorageError:
                 log.exception("Claiming failed.", extra={"action": "claim_failed"})
-                await self._pause_for(STORE_PAUSE)
+                await self._pause_for(self._timing.store_pause_seconds)
                 continue
-            await self.idle_wait(self._wake.wait(), reason="queue idle")
+            await self._idle_wait(self._wake.wait(), reason="queue idle")
 
     async def _event_loop(self) -> None:
         """Take what the workers say, one event after the other."""
         while True:
-            worker, event = await self.idle_wait(
+            worker, event = await self._idle_wait(
                 self._service.next_event(), reason="waiting for workers"
             )
             try:
-                await self._recorder.handle_event(worker, event)
+                await self._event_handler.handle_event(worker, event)
             except Exception:
                 # Whatever it was: a loop that ended here would leave every worker unheard.
                 log.exception("An event could not be recorded.", extra={"action": "event_failed"})
-                await self._pause_for(STORE_PAUSE)
+                await self._pause_for(self._timing.store_pause_seconds)
             self._wake.set()
 
     async def _lease_sweep_loop(self) -> None:
         """Take back the jobs of workers that fell silent."""
         while True:
-            await self._pause_for(SWEEP_INTERVAL)
+            await self._pause_for(self._timing.sweep_seconds)
             try:
-                expired_records = await self._jobs.expire_leases()
+                expired_records = await self._jobs.queue.expire_leases()
             except StorageError:
                 log.exception("Sweeping failed.", extra={"action": "sweep_failed"})
                 continue
@@ -210,7 +330,7 @@ class Dispatcher(JobEnqueuer):
 
     async def _handle_expired_lease(self, record: JobRecord) -> None:
         log.warning("Job %s fell silent.", record.id, extra={"action": "lease_expired"})
-        in_flight_job = self._hands.remove_job(record.id, record.attempt)
+        in_flight_job = self._in_flight.remove_job(record.id, record.attempt)
         if (
             in_flight_job is not None
             and in_flight_job.seconds_since_step > self._lease.total_seconds() / 2
@@ -221,8 +341,8 @@ class Dispatcher(JobEnqueuer):
             # It works; what failed were the renewals, as on a full disk.
             await self._service.cancel_job(in_flight_job.worker, record.id, record.attempt)
         if record.state.is_terminal:
-            self.job_listener.on_job_ended(record)
+            self._event_handler.announce_end(record)
         self._wake.set()
 
     async def _pause_for(self, seconds: float) -> None:
-        await self.idle_wait(asyncio.sleep(seconds), reason="pause")
+        await self._idle_wait(asyncio.sleep(seconds), reason="pause")

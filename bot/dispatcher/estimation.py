@@ -1,4 +1,6 @@
-"""When a job will be ready and what it takes of the GPU, from what the last jobs took.
+"""What a job will cost and when it will be ready, from what the last jobs took.
+
+A cost comes from a job's options and sizes, and from what jobs like it came to.
 
 How fast the workers are is what the last jobs ran by the time that their networks worked. How far
 that may be off is what it was off by for the last jobs: what was foretold when they were asked for
@@ -8,14 +10,20 @@ decoding, a machine with something else to do.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import math
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from bot.i18n.message import TranslatableMessage, gettext_noop
+from bot.uploads.png_chunks import PNG_HEADER_BYTES, png_size
+from inference.api.jobs import DenoisingJob, Job, decode_job, estimate_cost
+from inference.api.jobs.price import DEFAULT_NATIVE_SIDE
 from inference.api.workers import WorkerPool
+from storage.blobs import BlobStore
 from storage.records import JobRecord, JobState, QueuePlace
 
 #: Jobs that count.
@@ -29,6 +37,12 @@ TIME_UNITS = ((3600, gettext_noop("h")), (60, gettext_noop("min")), (1, gettext_
 MIN_UNIT_COUNT = 1.5
 #: Foretellings that are kept until their jobs end.
 MAX_PENDING_FORECASTS = 4096
+#: How much of a known ratio the next job of the kind changes.
+NEWEST_RATIO_WEIGHT = 0.3
+#: Kinds of work that are known; the one that came longest ago is forgotten.
+MAX_KNOWN_RATIOS = 1024
+#: What two jobs must share for the one to say what the other will cost.
+SIMILARITY_FIELDS = ("model", "upscaler", "second", "mode", "method", "area")
 
 
 @dataclass(frozen=True)
@@ -64,34 +78,36 @@ class EtaEstimator:
         self._service = service
         self._clock = clock
         #: TFLOP and seconds of the GPU of the last jobs.
-        self._ran: deque[tuple[float, float]] = deque(maxlen=MAX_LEARNED_JOBS)
+        self._measured_runs: deque[tuple[float, float]] = deque(maxlen=MAX_LEARNED_JOBS)
         #: The same of each kind of job and model: a small network takes far longer for a TFLOP.
-        self._alike: OrderedDict[tuple[str, str | None], deque[tuple[float, float]]] = OrderedDict()
+        self._runs_by_kind: OrderedDict[tuple[str, str | None], deque[tuple[float, float]]] = (
+            OrderedDict()
+        )
         #: What came by what was foretold.
-        self._off: deque[float] = deque(maxlen=MAX_LEARNED_JOBS)
+        self._error_ratios: deque[float] = deque(maxlen=MAX_LEARNED_JOBS)
         #: Of jobs under way: when they were asked for, and what was foretold, in seconds.
-        self._foretold: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._forecasts: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def learn_from(self, record: JobRecord) -> None:
         """Learn from a job that came to its end."""
-        prediction = self._foretold.pop(record.id, None)
+        prediction = self._forecasts.pop(record.id, None)
         seconds = float((record.result or {}).get("charged", 0.0))
         if record.state is not JobState.DONE or record.stopping or seconds <= 0:
             return
-        self._ran.append((record.charged, seconds))
-        similar_runs = self._alike.setdefault(
+        self._measured_runs.append((record.charged, seconds))
+        similar_runs = self._runs_by_kind.setdefault(
             (record.kind, record.affinity), deque(maxlen=MAX_LEARNED_JOBS)
         )
         similar_runs.append((record.charged, seconds))
-        if len(self._alike) > MAX_PENDING_FORECASTS:
-            self._alike.popitem(last=False)
+        if len(self._runs_by_kind) > MAX_PENDING_FORECASTS:
+            self._runs_by_kind.popitem(last=False)
         if prediction is not None:
             asked_at, expected_seconds = prediction
-            self._off.append((self._clock() - asked_at) / expected_seconds)
+            self._error_ratios.append((self._clock() - asked_at) / expected_seconds)
 
     def gpu_seconds(self, cost: float) -> float | None:
         """Give the GPU-seconds that so many TFLOP take; None before anything was measured."""
-        return _seconds_at_rate(self._ran, cost)
+        return _seconds_at_rate(self._measured_runs, cost)
 
     def job_gpu_seconds(self, record: JobRecord) -> float | None:
         """Give the GPU-seconds that a job takes; None before one of its kind and model has run."""
@@ -103,9 +119,9 @@ class EtaEstimator:
         if expected_seconds is None:
             return None
         if expected_seconds > 0 and not record.state.is_terminal:
-            self._foretold[record.id] = (self._clock(), expected_seconds)
-            if len(self._foretold) > MAX_PENDING_FORECASTS:
-                self._foretold.popitem(last=False)
+            self._forecasts[record.id] = (self._clock(), expected_seconds)
+            if len(self._forecasts) > MAX_PENDING_FORECASTS:
+                self._forecasts.popitem(last=False)
         return self._likely_range(expected_seconds)
 
     def expected_ready(self, record: JobRecord, place: QueuePlace) -> TimeRange | None:
@@ -127,7 +143,7 @@ class EtaEstimator:
         return sum(worker.ready for worker in self._service.worker_statuses)
 
     def _own_seconds(self, record: JobRecord, cost: float) -> float | None:
-        return _seconds_at_rate(self._alike.get((record.kind, record.affinity), ()), cost)
+        return _seconds_at_rate(self._runs_by_kind.get((record.kind, record.affinity), ()), cost)
 
     def _expected_seconds(self, record: JobRecord, place: QueuePlace) -> float | None:
         """Share work out among the workers; a job's own is done by one of them."""
@@ -144,7 +160,7 @@ class EtaEstimator:
     def _likely_range(self, expected_seconds: float | None) -> TimeRange | None:
         if expected_seconds is None:
             return None
-        error_ratios = sorted((*self._off, *INITIAL_ERROR_RATIOS))
+        error_ratios = sorted((*self._error_ratios, *INITIAL_ERROR_RATIOS))
         excluded_count = math.floor(EXCLUDED_SHARE * len(error_ratios))
         return TimeRange(
             expected_seconds * error_ratios[excluded_count],
@@ -165,3 +181,67 @@ def _cost_ahead(place: QueuePlace) -> float:
 def _seconds_at_rate(measured_runs: Iterable[tuple[float, float]], cost: float) -> float | None:
     work, seconds = (sum(column) for column in zip((0.0, 0.0), *measured_runs, strict=True))
     return cost * seconds / work if work > 0 else None
+
+
+class CostEstimator:
+    """Prices jobs; remembers how large each model's own pictures are while no worker is up."""
+
+    def __init__(self, blobs: BlobStore, service: WorkerPool) -> None:
+        self._blobs = blobs
+        self._service = service
+        self._native_sizes: dict[str, int] = {}
+        #: What came by what was thought, for each kind of work, and for a model's jobs in general.
+        self._cost_ratios: dict[tuple[str, ...], float] = {}
+
+    async def job_cost(self, job: Job, inputs: Mapping[str, str]) -> float:
+        """Price a job whose pictures are stored under these keys, in TFLOP."""
+        known_ratios = (
+            self._cost_ratios[name] for name in _ratio_keys(job) if name in self._cost_ratios
+        )
+        return await self._predicted_cost(job, inputs) * next(known_ratios, 1.0)
+
+    async def learn_from(self, record: JobRecord) -> bool:
+        """Learn from a job that is done, not from one that ran only in part.
+
+        True when it is the first of its model to tell what the model's pictures come to.
+        """
+        if record.attempt > 1 or record.stopping or record.charged in (0.0, record.cost):
+            return False
+        job = decode_job(record.kind, record.params)
+        ratio = record.charged / await self._predicted_cost(job, record.inputs)
+        ratio_keys = _ratio_keys(job)
+        is_first_of_model = len(ratio_keys) > 1 and ratio_keys[-1] not in self._cost_ratios
+        for ratio_key in ratio_keys:
+            old_ratio = self._cost_ratios.pop(ratio_key, ratio)
+            self._cost_ratios[ratio_key] = old_ratio + NEWEST_RATIO_WEIGHT * (ratio - old_ratio)
+        while len(self._cost_ratios) > MAX_KNOWN_RATIOS:
+            self._cost_ratios.pop(next(iter(self._cost_ratios)))
+        return is_first_of_model
+
+    async def _predicted_cost(self, job: Job, inputs: Mapping[str, str]) -> float:
+        source = await asyncio.to_thread(self._stored_image_size, inputs.get("image"))
+        return estimate_cost(job, source, self.native_size(job))
+
+    def native_size(self, job: Job) -> int:
+        """Return the side of the job's model's own pictures, in pixels, as workers told it."""
+        for worker in self._service.worker_statuses:
+            diffusion_models = (model for model in worker.models if model.kind == "diffusion")
+            self._native_sizes.update(
+                {model.name: model.size for model in diffusion_models if model.size > 0}
+            )
+        default_size = next(iter(self._native_sizes.values()), DEFAULT_NATIVE_SIDE)
+        return self._native_sizes.get(str(getattr(job, "model", "")), default_size)
+
+    def _stored_image_size(self, key: str | None) -> tuple[int, int] | None:
+        """Read a stored picture's size out of its header; None where there is none to read."""
+        if key is None:
+            return None
+        with contextlib.suppress(OSError), self._blobs.path_of(key).open("rb") as file:
+            return png_size(file.read(PNG_HEADER_BYTES))
+        return None
+
+
+def _ratio_keys(job: Job) -> tuple[tuple[str, ...], ...]:
+    """Name what other jobs say what this one costs, the nearest first: its like, its model's."""
+    similarity_key = (job.kind, *(str(getattr(job, name, "")) for name in SIMILARITY_FIELDS))
+    return (similarity_key, (job.model,)) if isinstance(job, DenoisingJob) else (similarity_key,)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from bot.dispatcher.in_flight import InFlightJob, InFlightJobs
-from bot.dispatcher.protocols import HostAlert, JobListener, LearnFromJob, ignore_job
+from bot.dispatcher.protocols import HostAlert, JobListener
 from bot.support.logging import job_log_context
 from bot.support.metrics import MetricsSink
 from inference.api.jobs.price import OPERATIONS_PER_TFLOP
@@ -30,12 +30,16 @@ from inference.api.messages import (
     WorkerReady,
     WorkerRecovered,
 )
+from inference.api.notices import Notice
 from inference.api.workers import WorkerPool
 from storage.blobs import BlobStore
 from storage.errors import StorageError
 from storage.jobs import JobStore
+from storage.records import JobRecord
 
 log = logging.getLogger(__name__)
+
+JobEvent = JobProgress | PartFinished | JobFinished | JobFailed | JobCancelled
 
 
 class WorkerEventHandler:
@@ -46,20 +50,26 @@ class WorkerEventHandler:
         jobs: JobStore,
         blobs: BlobStore,
         service: WorkerPool,
-        hands: InFlightJobs,
-        job_listener: JobListener,
+        in_flight: InFlightJobs,
+        *,
         lease: timedelta,
+        renew_seconds: float,
+        listeners: Sequence[JobListener],
+        learn_from_job: Callable[[JobRecord], Awaitable[None]],
+        host_alert: HostAlert,
+        metrics: MetricsSink,
     ) -> None:
-        self.announcer = job_listener
-        self.alarm: HostAlert = log.error
-        #: Who learns from jobs that came to their end; never raises.
-        self.learn: LearnFromJob = ignore_job
-        self.meter = MetricsSink()
         self._jobs = jobs
         self._blobs = blobs
         self._service = service
-        self._hands = hands
+        self._in_flight = in_flight
         self._lease = lease
+        self._renew_seconds = renew_seconds
+        self._listeners = listeners
+        #: Learns from a job that came to its end; never raises.
+        self._learn_from_job = learn_from_job
+        self._host_alert = host_alert
+        self._metrics = metrics
 
     async def handle_event(self, worker: str, event: Event) -> None:
         """Record one event and announce what came of it.
@@ -67,85 +77,94 @@ class WorkerEventHandler:
         Raises:
             StorageError: it could not be recorded; the lease will give the job back.
         """
-        in_flight_job = self._job_of_event(worker, event)
-        with (
-            job_log_context(in_flight_job.record)
-            if in_flight_job is not None
-            else contextlib.nullcontext()
-        ):
-            await self._apply_event(worker, event)
-
-    def _job_of_event(self, worker: str, event: Event) -> InFlightJob | None:
-        """Find the job that an event is about."""
-        if isinstance(event, JobProgress | PartFinished | JobFinished | JobFailed | JobCancelled):
-            return self._hands.find_job(worker, event.job_id, event.attempt)
-        return None
-
-    async def _apply_event(self, worker: str, event: Event) -> None:
         match event:
+            case JobProgress() | PartFinished() | JobFinished() | JobFailed() | JobCancelled():
+                in_flight_job = self._in_flight.find_job(worker, event.job_id, event.attempt)
+                if in_flight_job is None:
+                    await self._pass_over(worker, event)
+                    return
+                with job_log_context(in_flight_job.record):
+                    await self._handle_job_event(in_flight_job, event)
             case WorkerReady():
                 log.info("%s is ready on %s (%s).", worker, event.device, event.dtype)
             case StartFailed():
                 log.error("%s cannot start: %s", worker, event.reason)
-            case JobProgress():
-                await self._on_progress(worker, event)
-            case PartFinished():
-                await self._on_part_finished(worker, event)
-            case JobFinished():
-                await self._on_job_finished(worker, event)
-            case JobFailed():
-                await self._on_job_failed(worker, event)
-            case JobCancelled():
-                await self._on_job_dropped(worker, event)
             case WorkerLost():
                 await self._on_worker_lost(event)
             case WorkerPaused():
                 minutes = max(1, round(event.seconds / 60))
-                self.alarm(
+                self._host_alert(
                     f"{event.worker} takes no jobs for {minutes} min: {event.reason}. Jobs wait; "
                     "then it is tried once. `python main.py doctor` looks for the cause."
                 )
             case WorkerRecovered():
-                self.alarm(f"{event.worker} does jobs again.")
+                self._host_alert(f"{event.worker} does jobs again.")
+
+    async def _handle_job_event(self, in_flight_job: InFlightJob, event: JobEvent) -> None:
+        match event:
+            case JobProgress():
+                await self._on_progress(in_flight_job, event)
+            case PartFinished():
+                await self._on_part_finished(in_flight_job, event)
+            case JobFinished():
+                await self._on_job_finished(in_flight_job, event)
+            case JobFailed():
+                await self._on_job_failed(in_flight_job, event)
+            case JobCancelled():
+                reason = Notice("job.returned")
+                await self.requeue_job(in_flight_job, reason, count_attempt=False)
+
+    async def _pass_over(self, worker: str, event: JobEvent) -> None:
+        """Leave an event about a job that the worker no longer holds, and the files it brings."""
+        match event:
+            case JobFinished():
+                await asyncio.to_thread(_discard_files, event.images + event.seams)
+            case PartFinished():
+                await asyncio.to_thread(_discard_files, (event.image,))
+        if not isinstance(event, JobProgress | PartFinished):
+            log.info("%s spoke of job %s, which it does not hold.", worker, event.job_id)
 
     async def requeue_job(
-        self, in_flight_job: InFlightJob, reason: str, *, count_attempt: bool = True
+        self, in_flight_job: InFlightJob, reason: Notice, *, count_attempt: bool = True
     ) -> None:
         """Give a job back to the queue, or end it: out of attempts, or stopped by its member."""
         record = in_flight_job.record
         with self._removing_job(in_flight_job):
             await self.save_progress(in_flight_job)
-            released_record = await self._jobs.release_job(
-                record.id, record.attempt, in_flight_job.worker, reason, count_attempt=count_attempt
+            released_record = await self._jobs.queue.release_job(
+                record.id,
+                record.attempt,
+                in_flight_job.worker,
+                reason.to_json(),
+                count_attempt=count_attempt,
             )
         if released_record is not None and released_record.state.is_terminal:
-            self.announcer.on_job_ended(released_record)
+            self.announce_end(released_record)
 
     async def reject_job(self, in_flight_job: InFlightJob, reason: str) -> None:
         """Fail a job that may no longer run; it has run no step and is charged nothing."""
         record = in_flight_job.record
         with self._removing_job(in_flight_job):
-            was_failed = await self._jobs.fail_job(
+            failed_record = await self._jobs.queue.fail_job(
                 record.id, record.attempt, in_flight_job.worker, reason
             )
-        if was_failed:
-            await self._announce_end(record.id)
+        if failed_record is not None:
+            await self._announce_and_learn(failed_record)
 
-    async def _on_progress(self, worker: str, event: JobProgress) -> None:
-        in_flight_job = self._hands.find_job(worker, event.job_id, event.attempt)
-        if in_flight_job is None:
-            return
-        self.meter.record_steps(event.step - in_flight_job.step, event.rows)
+    async def _on_progress(self, in_flight_job: InFlightJob, event: JobProgress) -> None:
+        self._metrics.record_steps(event.step - in_flight_job.step, event.rows)
         in_flight_job.step, in_flight_job.steps, in_flight_job.spent_tflop = (
             event.step,
             event.steps,
             _to_tflop(event.flops),
         )
-        for other_job in self._hands.held_by(worker):
-            if other_job.lease_renewal_due():
+        worker = in_flight_job.worker
+        for other_job in self._in_flight.held_by(worker):
+            if other_job.lease_renewal_due(self._renew_seconds):
                 await self._renew_lease(other_job)
-        if self._hands.find_job(worker, event.job_id, event.attempt) is in_flight_job:
-            self.announcer.on_progress(in_flight_job.record, event)
+        if self._in_flight.find_job(worker, event.job_id, event.attempt) is in_flight_job:
+            for listener in self._listeners:
+                listener.on_progress(in_flight_job.record, event)
 
     async def save_progress(self, in_flight_job: InFlightJob) -> None:
         """Store how far a job is: one that ends without a result is charged for that much."""
@@ -157,7 +176,7 @@ class WorkerEventHandler:
             in_flight_job.record,
             in_flight_job.step if in_flight_job.steps is not None else None,
         )
-        return await self._jobs.renew_lease(
+        return await self._jobs.queue.renew_lease(
             record.id,
             record.attempt,
             in_flight_job.worker,
@@ -171,14 +190,8 @@ class WorkerEventHandler:
         """Renew a lease: a worker that steps at all is alive for the jobs that wait in it too."""
         record = in_flight_job.record
         if not await self._store_progress(in_flight_job):
-            self._hands.remove_job(record.id, record.attempt)
+            self._in_flight.remove_job(record.id, record.attempt)
             await self._service.cancel_job(in_flight_job.worker, record.id, record.attempt)
-
-    def _find_or_log(self, worker: str, job_id: str, attempt: int) -> InFlightJob | None:
-        in_flight_job = self._hands.find_job(worker, job_id, attempt)
-        if in_flight_job is None:
-            log.info("%s spoke of job %s, which it does not hold.", worker, job_id)
-        return in_flight_job
 
     @contextlib.contextmanager
     def _removing_job(self, in_flight_job: InFlightJob) -> Iterator[None]:
@@ -186,82 +199,72 @@ class WorkerEventHandler:
         try:
             yield
         finally:
-            self._hands.remove_job(in_flight_job.record.id, in_flight_job.record.attempt)
+            self._in_flight.remove_job(in_flight_job.record.id, in_flight_job.record.attempt)
 
-    async def _on_part_finished(self, worker: str, event: PartFinished) -> None:
+    async def _on_part_finished(self, in_flight_job: InFlightJob, event: PartFinished) -> None:
         """Keep a finished part; without it the job is none the worse, only slower if it fails."""
-        in_flight_job = self._hands.find_job(worker, event.job_id, event.attempt)
-        if in_flight_job is None:
-            await asyncio.to_thread(_discard_files, (event.image,))
-            return
         try:
             key = await self._blobs.adopt(Path(event.image.path))
         except (OSError, ValueError, StorageError):
             log.exception("A part of job %s cannot be taken over.", event.job_id)
             return
         part_record = {"picture": key, "mark": event.mark}
-        await self._jobs.record_part(event.job_id, event.attempt, worker, event.part, part_record)
+        await self._jobs.queue.record_part(
+            event.job_id, event.attempt, in_flight_job.worker, event.part, part_record
+        )
 
-    async def _on_job_finished(self, worker: str, event: JobFinished) -> None:
-        in_flight_job = self._find_or_log(worker, event.job_id, event.attempt)
-        if in_flight_job is None:
-            await asyncio.to_thread(_discard_files, event.images + event.seams)
-            return
+    async def _on_job_finished(self, in_flight_job: InFlightJob, event: JobFinished) -> None:
         with self._removing_job(in_flight_job):
             try:
                 images = [await self._adopt_output_file(image) for image in event.images]
                 seams = [await self._adopt_output_file(image) for image in event.seams]
             except (OSError, ValueError):
                 log.exception("The result of job %s cannot be taken over.", event.job_id)
-                await self.requeue_job(in_flight_job, "its result could not be read")
+                await self.requeue_job(in_flight_job, Notice("job.result_unreadable"))
                 return
             result = {
                 "pictures": images,
                 "seams": seams,
                 "text": event.text,
-                "notes": list(event.notes),
+                "notes": [note.to_json() for note in event.notes],
                 "seconds": event.seconds,
                 "charged": event.gpu_seconds,
             }
-            was_finished = await self._jobs.finish_job(
-                event.job_id, event.attempt, worker, result, _to_tflop(event.flops)
+            finished_record = await self._jobs.queue.finish_job(
+                event.job_id, event.attempt, in_flight_job.worker, result, _to_tflop(event.flops)
             )
-        if was_finished:
-            await self._announce_end(event.job_id)
+        if finished_record is not None:
+            await self._announce_and_learn(finished_record)
 
-    async def _announce_end(self, job_id: str) -> None:
-        record = await self._jobs.get_job(job_id)
-        self.announcer.on_job_ended(record)
-        await self.learn(record)
+    def announce_end(self, record: JobRecord) -> None:
+        """Tell every listener that a job is over."""
+        for listener in self._listeners:
+            listener.on_job_ended(record)
+
+    async def _announce_and_learn(self, record: JobRecord) -> None:
+        self.announce_end(record)
+        await self._learn_from_job(record)
 
     async def _adopt_output_file(self, image: OutputFile) -> dict[str, Any]:
         stored_image = asdict(image)
         stored_image["key"] = await self._blobs.adopt(Path(stored_image.pop("path")))
         return stored_image
 
-    async def _on_job_failed(self, worker: str, event: JobFailed) -> None:
-        in_flight_job = self._find_or_log(worker, event.job_id, event.attempt)
-        if in_flight_job is None:
-            return
+    async def _on_job_failed(self, in_flight_job: InFlightJob, event: JobFailed) -> None:
         if event.error_kind == "engine":
             await self.requeue_job(in_flight_job, event.reason)
             return
         with self._removing_job(in_flight_job):
             await self.save_progress(in_flight_job)
-            was_failed = await self._jobs.fail_job(
-                event.job_id, event.attempt, worker, event.reason
+            failed_record = await self._jobs.queue.fail_job(
+                event.job_id, event.attempt, in_flight_job.worker, event.reason.to_text()
             )
-        if was_failed:
-            await self._announce_end(event.job_id)
-
-    async def _on_job_dropped(self, worker: str, event: JobCancelled) -> None:
-        in_flight_job = self._find_or_log(worker, event.job_id, event.attempt)
-        if in_flight_job is not None:
-            await self.requeue_job(in_flight_job, "The worker gave it back.", count_attempt=False)
+        if failed_record is not None:
+            await self._announce_and_learn(failed_record)
 
     async def _on_worker_lost(self, event: WorkerLost) -> None:
         log.warning("%s: %s", event.worker, event.reason, extra={"action": "worker_lost"})
-        for in_flight_job in self._hands.held_by(event.worker):
+        for in_flight_job in self._in_flight.held_by(event.worker):
             await self.requeue_job(in_flight_job, event.reason)
 
 

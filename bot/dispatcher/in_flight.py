@@ -8,9 +8,6 @@ from time import monotonic
 
 from storage.records import JobRecord
 
-#: Between two renewals of one job's lease: far below any lease, far above a step.
-RENEW_INTERVAL = 1.0  # seconds
-
 
 @dataclass
 class InFlightJob:
@@ -31,10 +28,10 @@ class InFlightJob:
         """Seconds since its worker last made a step of any job, give or take a renewal's."""
         return monotonic() - self.renewed_at
 
-    def lease_renewal_due(self) -> bool:
+    def lease_renewal_due(self, interval_seconds: float) -> bool:
         """Whether its lease should be renewed; asking counts as renewing."""
         current_time = monotonic()
-        if current_time - self.renewed_at < RENEW_INTERVAL:
+        if current_time - self.renewed_at < interval_seconds:
             return False
         self.renewed_at = current_time
         return True

@@ -22,20 +22,12 @@ class WaitHook(Protocol):
 
 
 async def plain_wait(awaitable: Awaitable[T], *, reason: str) -> T:
-    """Just wait; `reason` is for stand-ins that must tell waits apart."""
+    """Await it; `reason` is for stand-ins that must tell waits apart."""
     return await awaitable
 
 
 #: Tells the host, at once and without raising, what a person should look at.
-HostAlert = Callable[[str], None]
-
-
-#: Learns from a job that came to its end.
-LearnFromJob = Callable[[JobRecord], Awaitable[None]]
-
-
-async def ignore_job(record: JobRecord) -> None:
-    """Learn nothing."""
+HostAlert = Callable[[str], object]
 
 
 class JobListener(Protocol):
@@ -50,16 +42,6 @@ class JobListener(Protocol):
         ...
 
 
-class NullListener:
-    """The announcer of those who look for themselves."""
-
-    def on_progress(self, record: JobRecord, progress: JobProgress) -> None:
-        """Say nothing."""
-
-    def on_job_ended(self, record: JobRecord) -> None:
-        """Say nothing."""
-
-
 class ClaimGuard(Protocol):
     """Who looks at a job once more when its turn has come; it never raises."""
 
@@ -68,12 +50,16 @@ class ClaimGuard(Protocol):
         ...
 
 
-class AllowAllJobs:
-    """The admission of those who have no rules."""
+@dataclass(frozen=True)
+class DispatcherTiming:
+    """How often the dispatcher looks and writes, in seconds."""
 
-    async def denial_reason(self, record: JobRecord) -> str | None:
-        """Let it run."""
-        return None
+    #: Between two looks for leases that ran out.
+    sweep_seconds: float = 5.0
+    #: Pause after the store failed, so that a full disk is not asked a thousand times a second.
+    store_pause_seconds: float = 2.0
+    #: Between two renewals of one job's lease: far below any lease, far above a step.
+    renew_seconds: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""What may not be asked for: words, and pictures that a detector or a member points at."""
+"""The prompt filter: words, patterns and ages that a prompt may not name."""

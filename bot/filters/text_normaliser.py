@@ -1,4 +1,4 @@
-"""A prompt as it is meant to be read, whatever letters it is written in.
+"""Normalise a prompt: undo look-alike letters, digits for letters, spacing, invisible signs.
 
 Who wants to slip a word past a rule writes it with letters of another script that look alike, with
 digits for letters, with signs nobody sees or dots in between. A reading undoes all of that; words
@@ -52,17 +52,17 @@ class NormalisedText:
         forms = dict.fromkeys(_text_forms(self.text))
         for table in LEET_TABLES:
             forms |= dict.fromkeys(_text_forms(self.text.translate(table)))
+        #: Words parted by single spaces, with one at either end; the first as it is written.
         self.forms = tuple(f" {form} " for form in forms)
-        """Words parted by single spaces, with one at either end; the first as it is written."""
         self.words = frozenset(word for form in forms for word in form.split())
+        #: Without anything between the letters, for scripts that part no words.
         self.compact = _keep_letters(self.text, "")
-        """Without anything between the letters, for scripts that part no words."""
+        #: What is written letter by letter, where nothing tells one word from the next.
         self.spelled = tuple(
             match[0].replace(" ", "")
             for form in forms
             for match in SPELLED_OUT_PATTERN.finditer(form)
         )
-        """What is written letter by letter, where nothing tells one word from the next."""
 
     def contains_word(self, word: str) -> bool:
         """Whether a word or a phrase stands in it; an asterisk at its end stands for any ending."""

@@ -1,10 +1,20 @@
-"""Who may do what: pure functions over plain values, without Discord or storage."""
+"""What a server allows: its settings, the checks that follow from them, members' choices."""
 
-from bot.guilds.checks import check_job, check_place, check_queue, check_server_queue
-from bot.guilds.model_rules import check_models, is_model_allowed, with_allowed_model
-from bot.guilds.ownership import may_cancel, may_delete, may_use
+from bot.guilds.checks import (
+    check_job,
+    check_models,
+    check_place,
+    check_queue,
+    check_server_queue,
+    is_model_allowed,
+    may_cancel,
+    may_delete,
+    may_use,
+    with_allowed_model,
+)
+from bot.guilds.context import RequestContext
 from bot.guilds.quota import GpuUsage, check_quota, quota_of, remaining_quota, share_of
-from bot.guilds.settings import GuildSettings, RequestContext, list_setting_types, validate_changes
+from bot.guilds.settings import GuildSettings, list_setting_types, validate_changes
 
 __all__ = [
     "GpuUsage",

@@ -1,44 +1,52 @@
-"""The refusals that follow from a server's rules: place, ceilings, queue."""
+"""The refusals that follow from a server's settings, and what others may do with a job."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import dataclasses
+import re
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
 
 from bot.errors import NotAllowed
-from bot.guilds.settings import GuildSettings, RequestContext
+from bot.guilds.context import RequestContext
+from bot.guilds.settings import GuildSettings
 from bot.i18n.message import OptionName, TranslatableMessage
-from inference.api.jobs import Job, UpscaleJob
+from inference.api.jobs import DenoisingJob, ExplainJob, Job, UpscaleJob
+
+EXTRA_NETWORK_TAG = re.compile(r"<(\w+):([^<>]+)>")
+LORA_KINDS = ("lora", "lyco")
+MAX_LISTED_NAMES = 10  # names in one refusal
 
 
-def check_place(rules: GuildSettings, asker: RequestContext) -> None:
+def check_place(settings: GuildSettings, context: RequestContext) -> None:
     """Refuse a place or a member that the server did not allow.
 
     Raises:
         NotAllowed: says where, or as what, it may be asked.
     """
-    if rules.channels and not rules.channels & asker.channels:
+    if settings.channels and not settings.channels & context.channels:
         raise NotAllowed(
             "Easel is used in {channels} here. Ask there.",
-            channels=_join_alternatives([f"<#{mention_id}>" for mention_id in rules.channels]),
+            channels=_join_alternatives([f"<#{mention_id}>" for mention_id in settings.channels]),
         )
-    if rules.roles and not rules.roles & asker.roles:
+    if settings.roles and not settings.roles & context.roles:
         raise NotAllowed(
             "On this server, Easel is for {roles}.",
-            roles=_join_alternatives([f"<@&{mention_id}>" for mention_id in rules.roles]),
+            roles=_join_alternatives([f"<@&{mention_id}>" for mention_id in settings.roles]),
         )
 
 
-def check_job(rules: GuildSettings, job: Job, sizes: Collection[tuple[int, int]] = ()) -> None:
+def check_job(settings: GuildSettings, job: Job, sizes: Collection[tuple[int, int]] = ()) -> None:
     """Refuse a job beyond the server's ceilings; `sizes` are its pictures', once they are read.
 
     Raises:
         NotAllowed: names the option and the ceiling.
     """
     for name, ceiling in (
-        ("steps", rules.max_steps),
-        ("hires_steps", rules.max_steps),
-        ("batch", rules.max_batch),
-        ("loops", rules.max_loops),
+        ("steps", settings.max_steps),
+        ("hires_steps", settings.max_steps),
+        ("batch", settings.max_batch),
+        ("loops", settings.max_loops),
     ):
         value = getattr(job, name, None)
         if ceiling is not None and value is not None and value > ceiling:
@@ -49,43 +57,119 @@ def check_job(rules: GuildSettings, job: Job, sizes: Collection[tuple[int, int]]
                 ceiling=ceiling,
             )
     megapixels = _result_megapixels(job, sizes)
-    if rules.max_megapixels is not None and megapixels > rules.max_megapixels:
+    if settings.max_megapixels is not None and megapixels > settings.max_megapixels:
         raise NotAllowed(
             "That would be {megapixels} megapixels, but this server allows {ceiling}. "
             "Ask for a smaller picture.",
             megapixels=f"{megapixels:.3g}",
-            ceiling=f"{rules.max_megapixels:g}",
+            ceiling=f"{settings.max_megapixels:g}",
         )
 
 
-def check_queue(rules: GuildSettings, active: int) -> None:
+def check_queue(settings: GuildSettings, active: int) -> None:
     """Refuse a member who has as many jobs under way as the server allows.
 
     Raises:
         NotAllowed: says the number.
     """
-    if rules.max_jobs is not None and active >= rules.max_jobs:
+    if settings.max_jobs is not None and active >= settings.max_jobs:
         raise NotAllowed(
             "You have {active} jobs under way, and this server allows {most}. "
             "Wait for one, or /cancel one.",
             active=active,
-            most=rules.max_jobs,
+            most=settings.max_jobs,
         )
 
 
-def check_server_queue(rules: GuildSettings, active: int) -> None:
+def check_server_queue(settings: GuildSettings, active: int) -> None:
     """Refuse while the whole server has as many jobs under way as its admins allow.
 
     Raises:
         NotAllowed: says the number.
     """
-    if rules.max_server_jobs is not None and active >= rules.max_server_jobs:
+    if settings.max_server_jobs is not None and active >= settings.max_server_jobs:
         raise NotAllowed(
             "This server has {active} jobs under way and allows {most}. "
             "Ask again when some are done; /queue shows how busy it is.",
             active=active,
-            most=rules.max_server_jobs,
+            most=settings.max_server_jobs,
         )
+
+
+def with_allowed_model(settings: GuildSettings, job: Job, default: str) -> Job:
+    """Give a job that names no checkpoint one that is allowed, where the host's own is not."""
+    if not settings.models or default in settings.models or checkpoint_of(job) != "":
+        return job
+    model_override: dict[str, Any] = {"model": settings.models[0]}
+    return dataclasses.replace(job, **model_override)
+
+
+def check_models(settings: GuildSettings, job: Job, default: str) -> None:
+    """Refuse a checkpoint or a LoRA that the server did not allow.
+
+    Raises:
+        NotAllowed: names it, and what is allowed.
+    """
+    model = checkpoint_of(job)
+    if settings.models and model is not None:
+        name = model or default
+        if name not in settings.models:
+            raise _not_allowed(
+                "This server does not allow the model “{name}”. It allows {allowed}.",
+                name,
+                settings.models,
+            )
+    if settings.loras:
+        for name in lora_names_in(str(getattr(job, "prompt", ""))):
+            if name not in settings.loras:
+                raise _not_allowed(
+                    "This server does not allow the LoRA “{name}”. It allows {allowed}.",
+                    name,
+                    settings.loras,
+                )
+
+
+def is_model_allowed(settings: GuildSettings, kind: str, name: str) -> bool:
+    """Whether a server lets its members name something that workers have."""
+    allowed_names = {"diffusion": settings.models, "lora": settings.loras}.get(kind, ())
+    return not allowed_names or name in allowed_names
+
+
+def lora_names_in(prompt: str) -> Iterator[str]:
+    """Yield the names of the LoRAs that a prompt's tags ask for."""
+    for kind, tag_body in EXTRA_NETWORK_TAG.findall(prompt):
+        if kind.casefold() not in LORA_KINDS:
+            continue
+        parts = tag_body.split(":")
+        plain = [part for part in parts if "=" not in part]
+        name_arguments = [
+            part.partition("=")[2] for part in parts if part.strip().startswith("name=")
+        ]
+        yield from (part.strip() for part in plain[:1] or name_arguments)
+
+
+def checkpoint_of(job: Job) -> str | None:
+    """Return the checkpoint that a job names, empty for the host's own; None where it runs none."""
+    if isinstance(job, DenoisingJob | ExplainJob) or (
+        isinstance(job, UpscaleJob) and job.mode == "redraw"
+    ):
+        return job.model
+    return None
+
+
+def may_use(presser: str, owner: str) -> bool:
+    """Whether a member may work on with a job: only its owner may."""
+    return presser == owner
+
+
+def may_delete(presser: str, owner: str, *, manages_messages: bool) -> bool:
+    """Whether a member may take a result away: its owner, and who manages the channel."""
+    return presser == owner or manages_messages
+
+
+def may_cancel(presser: str, owner: str, *, manages_messages: bool) -> bool:
+    """Whether a member may stop a job: its owner, and who manages the channel."""
+    return presser == owner or manages_messages
 
 
 def _result_megapixels(job: Job, sizes: Collection[tuple[int, int]]) -> float:
@@ -106,3 +190,15 @@ def _join_alternatives(alternatives: Collection[str]) -> str | TranslatableMessa
         if some
         else last_alternative
     )
+
+
+def _not_allowed(words: str, name: str, allowed_names: Sequence[str]) -> NotAllowed:
+    names_text: str | TranslatableMessage = ", ".join(
+        f"“{allowed_name}”" for allowed_name in allowed_names[:MAX_LISTED_NAMES]
+    )
+    if len(allowed_names) > MAX_LISTED_NAMES:
+        names_text = TranslatableMessage(
+            "{some} and {count} more", some=names_text, count=len(allowed_names) - MAX_LISTED_NAMES
+        )
+    safe_name = " ".join(name.replace("`", "ˋ").split())[:100]
+    return NotAllowed(words, name=safe_name, allowed=names_text)

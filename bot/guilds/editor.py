@@ -1,35 +1,33 @@
-"""Changing what a server has set: checked as a whole, recorded, and with a way back."""
+"""Change what a server has set: checked as a whole, recorded, and undoable."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from bot import guilds
-from bot.errors import SettingsUnavailable
-from bot.guilds import GuildSettings
+from bot.guilds.settings import GuildSettings, list_setting_types, validate_changes
 from storage.guilds import NO_STYLES, GuildStore, PromptStyle, SettingsChange
 
 MAX_UNDO_ENTRIES = 200  # changes: many more than one file makes
 
 
 class GuildSettingsEditor:
-    """The rules of all servers."""
+    """Read, change, reset and undo what servers have set."""
 
-    def __init__(self, store: GuildStore | None) -> None:
-        self._guilds = store
+    def __init__(self, guilds: GuildStore) -> None:
+        self._guilds = guilds
 
     async def stored_settings(self, guild: str) -> dict[str, Any]:
         """Return what a server has set, as storage keeps it."""
-        return await self._require_store().get_settings(guild)
+        return await self._guilds.get_settings(guild)
 
     async def guild_settings(self, guild: str) -> GuildSettings:
-        """Return a server's rules."""
+        """Return a server's settings."""
         return GuildSettings.from_stored(await self.stored_settings(guild))
 
     async def styles_by_name(self, guild: str) -> dict[str, PromptStyle]:
         """Return a server's styles by name."""
-        return {style.name: style for style in await self._require_store().list_styles(guild)}
+        return {style.name: style for style in await self._guilds.list_styles(guild)}
 
     async def apply_changes(
         self,
@@ -38,20 +36,20 @@ class GuildSettingsEditor:
         values: Mapping[str, Any],
         styles: Mapping[str, PromptStyle | None] = NO_STYLES,
     ) -> GuildSettings:
-        """Set all of `values` and `styles`, None taking one back, or nothing; return the rules.
+        """Set all of `values` and `styles`, None taking one back, or nothing; return the settings.
 
         Raises:
             BadSetting: one of them is impossible.
         """
-        changes = guilds.validate_changes(values)
+        changes = validate_changes(values)
         return GuildSettings.from_stored(
-            await self._require_store().change_settings(guild, actor, changes, styles)
+            await self._guilds.change_settings(guild, actor, changes, styles)
         )
 
     async def toggle_list_entry(
         self, guild: str, actor: str, name: str, entry: str, on: bool
     ) -> GuildSettings:
-        """Put an entry on a list, or take it off; return the rules."""
+        """Put an entry on a list, or take it off; return the settings."""
         other_entries = [
             list_entry
             for list_entry in (await self.stored_settings(guild)).get(name, ())
@@ -63,11 +61,11 @@ class GuildSettingsEditor:
 
     async def undo_last(self, guild: str, actor: str) -> GuildSettings:
         """Take the last change back, all of it if it was of several; this is a change, too."""
-        audit = await self._require_store().list_changes(guild, MAX_UNDO_ENTRIES)
+        audit = await self._guilds.list_changes(guild, MAX_UNDO_ENTRIES)
         ours = [
             change
             for change in audit
-            if change.style_name is not None or change.subject in guilds.list_setting_types()
+            if change.style_name is not None or change.subject in list_setting_types()
         ]
         last = [change for change in ours if change.at == ours[0].at]
         changes = {change.subject: change.before for change in last if change.style_name is None}
@@ -77,24 +75,17 @@ class GuildSettingsEditor:
             if change.style_name is not None
         }
         return GuildSettings.from_stored(
-            await self._require_store().change_settings(guild, actor, changes, styles)
+            await self._guilds.change_settings(guild, actor, changes, styles)
         )
 
     async def reset_settings(self, guild: str, actor: str) -> GuildSettings:
         """Forget all that was set; this is a change, too."""
         changes = dict.fromkeys(await self.stored_settings(guild))
-        return GuildSettings.from_stored(
-            await self._require_store().change_settings(guild, actor, changes)
-        )
+        return GuildSettings.from_stored(await self._guilds.change_settings(guild, actor, changes))
 
     async def recent_changes(self, guild: str, limit: int) -> list[SettingsChange]:
         """Return the last changes, newest first."""
-        return await self._require_store().list_changes(guild, limit)
-
-    def _require_store(self) -> GuildStore:
-        if self._guilds is None:
-            raise SettingsUnavailable
-        return self._guilds
+        return await self._guilds.list_changes(guild, limit)
 
 
 def _style_from_audit(audit_value: Mapping[str, Any] | None) -> PromptStyle | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bot.guilds import GuildSettings
+from bot.guilds.settings import GuildSettings
 from inference.api.errors import JobError
 from inference.api.jobs import DenoisingJob, EditingJob, Job, list_job_options
 
@@ -70,7 +70,7 @@ def _is_possible_default(name: str, value: Any) -> bool:
 
 
 def apply_guild_defaults(
-    job_type: type[Job], values: Mapping[str, Any], rules: GuildSettings
+    job_type: type[Job], values: Mapping[str, Any], settings: GuildSettings
 ) -> dict[str, Any]:
     """Fill in what a server takes where nothing is said, never above its own ceilings.
 
@@ -82,7 +82,7 @@ def apply_guild_defaults(
     for option in list_job_options(job_type):
         if option.name in GUILD_DEFAULT_SETTINGS and option.name not in filled_values:
             guild_default, guild_maximum = (
-                getattr(rules, name) for name in GUILD_DEFAULT_SETTINGS[option.name]
+                getattr(settings, name) for name in GUILD_DEFAULT_SETTINGS[option.name]
             )
             value = option.default if guild_default is None else guild_default
             value = value if guild_maximum is None else min(value, guild_maximum)

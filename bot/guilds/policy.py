@@ -1,4 +1,4 @@
-"""The gate: what servers and members have set, applied to requests from wherever they come."""
+"""What a server allows: its settings as they are now, applied to requests from anywhere."""
 
 from __future__ import annotations
 
@@ -8,32 +8,25 @@ from typing import Any
 
 import discord
 
-from bot import guilds as policy
 from bot.filters.prompt_filter import check_prompt
-from bot.guilds import GpuUsage, GuildSettings, RequestContext
+from bot.guilds import checks
+from bot.guilds.context import RequestContext
 from bot.guilds.option_defaults import apply_guild_defaults
-from bot.guilds.quota import QUOTA_WINDOW
-from bot.guilds.settings import AUTOMATIC_LANGUAGE
-from bot.i18n.discord_translator import language_of
-from bot.requests.requester import MemberRequest
+from bot.guilds.quota import QUOTA_WINDOW, GpuUsage, check_quota, quota_of
+from bot.guilds.settings import GuildSettings
 from inference.api.jobs import Job
-from storage.guilds import GuildStore
+from storage.guilds import GuildStore, UsageStore
 from storage.jobs import JobStore
-from storage.records import JobState
-from storage.usage import UsageStore
-
-ACTIVE_STATES = (JobState.QUEUED, JobState.RUNNING)
-MAX_COUNTED_JOBS = 100  # jobs of one member that are counted
 
 
 class GuildPolicy:
-    """Lets through what the server allows, by its settings as they are now."""
+    """Read a server's settings once for a request, and check the request by them."""
 
     def __init__(
         self,
         jobs: JobStore,
-        guilds: GuildStore | None,
-        usage: UsageStore | None = None,
+        guilds: GuildStore,
+        usage: UsageStore,
         model: str = "",
     ) -> None:
         self._jobs = jobs
@@ -42,89 +35,61 @@ class GuildPolicy:
         #: What a job without a checkpoint takes: the name of the host's own, which may be a path.
         self._default_model = Path(model).name.removesuffix(".safetensors")
 
-    async def guild_settings(self, guild: str | None) -> GuildSettings:
-        """Return a server's rules; none where there is no server, or nothing to set them in."""
-        if guild is None or self._guilds is None:
+    async def guild_settings(self, guild: str | int | None) -> GuildSettings:
+        """Return a server's settings; the defaults where there is no server."""
+        if guild is None:
             return GuildSettings()
-        return GuildSettings.from_stored(await self._guilds.get_settings(guild))
+        return GuildSettings.from_stored(await self._guilds.get_settings(str(guild)))
 
-    async def has_private_results(self, guild: str | None) -> bool:
-        """Whether a server shows results to their member alone."""
-        return (await self.guild_settings(guild)).visibility == "private"
-
-    async def reply_language(self, request: MemberRequest) -> str:
-        """Return the language of the answer: the member's own where they alone see it."""
-        rules = await self.guild_settings(request.guild)
-        if request.is_private:
-            return request.user_language
-        return rules.language if rules.language != AUTOMATIC_LANGUAGE else request.guild_language
-
-    async def channel_language(self, guild: discord.Guild | None, guild_id: str | None) -> str:
-        """Return the language of a server's channels."""
-        guild_language = (await self.guild_settings(guild_id)).language
-        if guild_language != AUTOMATIC_LANGUAGE:
-            return guild_language
-        return language_of(None if guild is None else guild.preferred_locale)
-
-    async def member_defaults(self, owner: str) -> dict[str, Any]:
-        """Return a member's defaults."""
-        return {} if self._guilds is None else await self._guilds.member_defaults(owner)
+    async def request_settings(
+        self, context: RequestContext
+    ) -> tuple[GuildSettings, dict[str, Any]]:
+        """Return the settings of the server and the defaults of the member who ask."""
+        settings, defaults = await self._guilds.get_choices(context.guild_id, context.user_id)
+        return GuildSettings.from_stored(settings), defaults
 
     async def fill_guild_defaults(
         self, guild: str | int | None, job_type: type[Job], values: Mapping[str, Any]
     ) -> dict[str, Any]:
         """Fill in what the server takes where nothing was said."""
-        rules = await self.guild_settings(None if guild is None else str(guild))
-        return apply_guild_defaults(job_type, values, rules)
+        return apply_guild_defaults(job_type, values, await self.guild_settings(guild))
 
-    async def gpu_usage(self, guild: str | None, owner: str) -> list[GpuUsage]:
+    async def gpu_usage(self, context: RequestContext) -> list[GpuUsage]:
         """Return what the member's jobs on that server used of the GPU in the last 24 hours."""
-        if guild is None or self._usage is None:
+        if context.guild_id is None:
             return []
         since = discord.utils.utcnow() - QUOTA_WINDOW
-        return [
-            GpuUsage(u.at, u.seconds) for u in await self._usage.usage_since(since, guild, owner)
-        ]
+        uses = await self._usage.usage_since(since, context.guild_id, context.user_id)
+        return [GpuUsage(use.at, use.seconds) for use in uses]
 
-    async def with_allowed_model(self, request: MemberRequest, job: Job) -> Job:
+    def with_allowed_model(self, settings: GuildSettings, job: Job) -> Job:
         """Give a job that names no checkpoint one that the server allows."""
-        return policy.with_allowed_model(
-            await self.guild_settings(request.guild), job, self._default_model
-        )
-
-    async def fair_share_weight(self, request: MemberRequest) -> float:
-        """Say how many ordinary shares of the GPU whoever asks has on the server."""
-        return policy.share_of(await self.guild_settings(request.guild), request.request_context)
+        return checks.with_allowed_model(settings, job, self._default_model)
 
     async def check_request(
-        self, request: MemberRequest, job: Job, sizes: Collection[tuple[int, int]] = ()
+        self,
+        settings: GuildSettings,
+        context: RequestContext,
+        job: Job,
+        sizes: Collection[tuple[int, int]] = (),
     ) -> None:
         """Refuse what the server does not allow.
 
         Raises:
             NotAllowed: says what is allowed.
         """
-        rules = await self.guild_settings(request.guild)
-        await self.check_permissions(
-            rules, request.request_context, request.guild, request.owner, job, sizes
-        )
-        if rules.max_jobs is not None:
-            active = await self._jobs.list_by_owner(
-                request.owner, states=ACTIVE_STATES, limit=MAX_COUNTED_JOBS
+        await self.check_permissions(settings, context, job, sizes)
+        if context.guild_id and (settings.max_jobs or settings.max_server_jobs):
+            in_guild, of_member = await self._jobs.reader.count_active(
+                context.guild_id, context.user_id
             )
-            policy.check_queue(rules, sum(record.guild == request.guild for record in active))
-        if rules.max_server_jobs is not None:
-            outstanding = await self._jobs.list_outstanding()
-            policy.check_server_queue(
-                rules, sum(record.guild == request.guild for record in outstanding)
-            )
+            checks.check_queue(settings, of_member)
+            checks.check_server_queue(settings, in_guild)
 
     async def check_permissions(
         self,
-        rules: GuildSettings,
-        asker: RequestContext,
-        guild: str | None,
-        owner: str,
+        settings: GuildSettings,
+        context: RequestContext,
         job: Job,
         sizes: Collection[tuple[int, int]] = (),
     ) -> None:
@@ -133,9 +98,11 @@ class GuildPolicy:
         Raises:
             NotAllowed: says what is allowed.
         """
-        policy.check_place(rules, asker)
-        policy.check_job(rules, job, sizes)
-        check_prompt(rules, job)
-        policy.check_models(rules, job, self._default_model)
-        if policy.quota_of(rules, asker) is not None:
-            policy.check_quota(rules, asker, await self.gpu_usage(guild, owner))
+        checks.check_place(settings, context)
+        checks.check_job(settings, job, sizes)
+        check_prompt(
+            str(getattr(job, "prompt", "")), settings.banned_words, settings.banned_patterns
+        )
+        checks.check_models(settings, job, self._default_model)
+        if quota_of(settings, context) is not None:
+            check_quota(settings, context, await self.gpu_usage(context))

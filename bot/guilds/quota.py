@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.errors import NotAllowed
-from bot.guilds.settings import GuildSettings, RequestContext
+from bot.guilds.context import RequestContext
+from bot.guilds.settings import GuildSettings
 
 QUOTA_WINDOW = timedelta(hours=24)
 
@@ -26,15 +27,17 @@ class GpuUsage:
     seconds: float
 
 
-def quota_of(rules: GuildSettings, asker: RequestContext) -> float | None:
+def quota_of(settings: GuildSettings, context: RequestContext) -> float | None:
     """Return the member's quota in seconds: the largest of their roles', else everyone's."""
-    member_quotas = [seconds for role, seconds in rules.role_quotas.items() if role in asker.roles]
-    return max(member_quotas, default=rules.quota)
+    member_quotas = [
+        seconds for role, seconds in settings.role_quotas.items() if role in context.roles
+    ]
+    return max(member_quotas, default=settings.quota)
 
 
-def share_of(rules: GuildSettings, asker: RequestContext) -> float:
+def share_of(settings: GuildSettings, context: RequestContext) -> float:
     """Return how many ordinary shares of the GPU the member has: the largest of their roles'."""
-    member_shares = [share for role, share in rules.role_shares.items() if role in asker.roles]
+    member_shares = [share for role, share in settings.role_shares.items() if role in context.roles]
     return max(member_shares, default=1.0)
 
 
@@ -43,13 +46,13 @@ def remaining_quota(quota: float, uses: Sequence[GpuUsage]) -> float:
     return max(0.0, quota - sum(use.seconds for use in uses))
 
 
-def check_quota(rules: GuildSettings, asker: RequestContext, uses: Sequence[GpuUsage]) -> None:
+def check_quota(settings: GuildSettings, context: RequestContext, uses: Sequence[GpuUsage]) -> None:
     """Refuse a member who has used up their quota; `uses` are those of the window, oldest first.
 
     Raises:
         NotAllowed: says how much it is and when some of it comes back.
     """
-    quota = quota_of(rules, asker)
+    quota = quota_of(settings, context)
     if quota is None or (quota > 0 and remaining_quota(quota, uses) > 0):
         return
     if quota == 0:

@@ -36,7 +36,7 @@ class SettingType(Protocol):
         ...
 
     def load_stored(self, value: Any) -> Any:
-        """Return what the rules hold of what storage kept."""
+        """Return the value that `GuildSettings` holds for what storage kept."""
         ...
 
 
@@ -75,7 +75,7 @@ class NumberSetting:
 
 @dataclass(frozen=True)
 class ChoiceSetting:
-    """One of a few words; the first is what holds where nothing is set."""
+    """One of a few words; the first value is the default."""
 
     choices: tuple[str, ...]
 

@@ -1,4 +1,4 @@
-"""What a server has set, and who asks where."""
+"""What a server has set, decoded from what storage keeps."""
 
 from __future__ import annotations
 
@@ -28,18 +28,6 @@ MAX_QUOTA_SECONDS = 64 * DAY_SECONDS
 #: Of the GPU, in ordinary members' shares; bounded, for other servers wait in the same queue.
 MIN_GPU_SHARE, MAX_GPU_SHARE = 0.25, 4.0
 GPU_SHARE_SETTING = NumberSetting(MIN_GPU_SHARE, MAX_GPU_SHARE, whole=False)
-
-
-@dataclass(frozen=True, kw_only=True)
-class RequestContext:
-    """Where a member asks, and as what."""
-
-    #: Ids of the channel and, for a thread, of the channel it belongs to.
-    channels: frozenset[str] = frozenset()
-    #: Ids of the member's roles.
-    roles: frozenset[str] = frozenset()
-    #: Whether the channel is age-restricted.
-    age_restricted: bool = False
 
 
 def _setting_field(default: Any, kind: SettingType) -> Any:
@@ -111,7 +99,7 @@ class GuildSettings:
 
     @classmethod
     def from_stored(cls, settings: Mapping[str, Any]) -> Self:
-        """Read them from what storage keeps; settings of other parts are not looked at."""
+        """Decode what storage keeps; unknown names are ignored."""
         kinds = list_setting_types()
         known_values = {
             name: kinds[name].load_stored(value)
@@ -119,6 +107,15 @@ class GuildSettings:
             if name in kinds
         }
         return cls(**known_values)
+
+    @property
+    def has_private_results(self) -> bool:
+        """Whether results are shown to their member alone."""
+        return self.visibility == "private"
+
+    def channel_language(self, guild_language: str) -> str:
+        """Return the language of the server's channels, `guild_language` where it chose none."""
+        return guild_language if self.language == AUTOMATIC_LANGUAGE else self.language
 
 
 def list_setting_types() -> dict[str, SettingType]:

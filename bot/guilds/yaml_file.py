@@ -32,7 +32,7 @@ MAX_STYLE_NAME_CHARS, MAX_STYLE_TEXT_CHARS = (
 
 @dataclass(frozen=True)
 class ParsedSettingsFile:
-    """What a file holds."""
+    """A settings file as it was read."""
 
     #: Every setting by name, as storage keeps it; None where the file has none.
     settings: dict[str, Any]
@@ -196,7 +196,7 @@ def _check_version(document: Mapping[str, Any]) -> None:
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """YAML without what makes a short file mean a long one, or one name two things."""
+    """A SafeLoader that refuses aliases and repeated keys."""
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         """Refuse aliases."""

@@ -1,8 +1,8 @@
 """Members' own languages: what Discord shows of the commands, and what Easel answers.
 
 One file a language. `translate` says a message in the language that the running task speaks;
-`translate_external` says one that came in English from a worker, a decoder or the store. Nothing
-here imports discord, whose side is in `bot.i18n.discord_translator`: decoders load this as well.
+`translate_notice` says what a worker sends or the store holds as a code. Nothing here imports
+discord, whose side is in `bot.i18n.discord_translator`: decoders load this as well.
 """
 
 from bot.i18n.catalog import SOURCE_LANGUAGE
@@ -14,7 +14,7 @@ from bot.i18n.translate import (
     set_language,
     translate,
     translate_description,
-    translate_external,
+    translate_notice,
     translate_plural,
     translate_value,
     use_language,
@@ -29,7 +29,7 @@ __all__ = [
     "set_language",
     "translate",
     "translate_description",
-    "translate_external",
+    "translate_notice",
     "translate_plural",
     "translate_value",
     "use_language",

@@ -30,8 +30,12 @@ class LanguageCatalog:
     texts: dict[str, str]
     #: Sentences, labels and titles of the bot's answers.
     answers: dict[str, str]
-    #: Sentences of workers, decoders and the store, as they are made, that members meet often.
+    #: Sentences of workers and the store, most by the templates of their notices.
     heard: dict[str, str]
+
+    def find_sentence(self, english: str) -> str | None:
+        """Translate a sentence whose holes are open."""
+        return self.answers.get(english) or self.heard.get(english)
 
     def find_description(self, english: str) -> str | None:
         """Translate a description, with the default at its end if it has one."""

@@ -7,11 +7,10 @@ reads the marks off the source and compares them with the files of the languages
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from typing import Any
 
-PLACEHOLDER_PATTERN = re.compile(r"\{(\w+)\}")
+from inference.api.notices import PLACEHOLDER_PATTERN as PLACEHOLDER_PATTERN
+from inference.api.notices import fill_placeholders as fill_placeholders
 
 
 class TranslatableMessage:
@@ -36,8 +35,3 @@ class OptionName(str):
 def gettext_noop(words: str) -> str:
     """Mark words that stand in a table and are said from there."""
     return words
-
-
-def fill_placeholders(words: str, values: Mapping[str, Any]) -> str:
-    """Fill the holes that there is something for; other braces are a member's own."""
-    return PLACEHOLDER_PATTERN.sub(lambda hole: str(values.get(hole[1], hole[0])), words)

@@ -6,7 +6,7 @@ of their Discord; what a channel reads, in that of its server. Logs are English.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from bot.i18n.catalog import SOURCE_LANGUAGE, load_catalog
 from bot.i18n.command_names import localise_command_names
 from bot.i18n.message import OptionName, TranslatableMessage, fill_placeholders
-from bot.i18n.reverse_lookup import match_template
+from inference.api.notices import Notice, read_notice
 
 _task_language: ContextVar[str] = ContextVar("language", default=SOURCE_LANGUAGE)
 
@@ -42,13 +42,12 @@ def use_language(language: str) -> Iterator[None]:
 def translate(words: str, /, **values: Any) -> str:
     """Translate a message and fill its placeholders, themselves messages or plain values."""
     language = _task_language.get()
-    hole_values = {name: translate_value(value) for name, value in values.items()}
-    if language == SOURCE_LANGUAGE:
-        return fill_placeholders(words, hole_values)
-    translation = load_catalog(language).answers.get(words)
-    return fill_placeholders(
-        words if translation is None else localise_command_names(translation, language), hole_values
-    )
+    if language != SOURCE_LANGUAGE:
+        translation = load_catalog(language).find_sentence(words)
+        words = words if translation is None else localise_command_names(translation, language)
+    if not values:
+        return words
+    return fill_placeholders(words, {name: translate_value(values[name]) for name in values})
 
 
 def translate_value(thing: Any) -> Any:
@@ -65,23 +64,20 @@ def translate_plural(count: int, singular: str, plural: str) -> str:
     return translate(singular) if count == 1 else translate(plural, count=count)
 
 
-def translate_external(words: str) -> str:
-    """Say what a worker, a decoder or the store says in English; what is not known stays so."""
-    language = _task_language.get()
-    if language == SOURCE_LANGUAGE:
-        return words
-    template_match = match_template(words, language)
-    if template_match is None:
-        return words
-    translation, values = template_match
-    hole_values = {name: _translate_external_value(name, text) for name, text in values.items()}
-    return fill_placeholders(localise_command_names(translation, language), hole_values)
+def translate_notice(stored: Notice | Mapping[str, Any] | str) -> str:
+    """Say a notice as a worker sent it or as it is stored.
+
+    A plain sentence, as the bot's own parts and older versions store it, is looked up as it is.
+    """
+    notice = stored if isinstance(stored, Notice) else read_notice(stored)
+    values = {name: _notice_value(name, value) for name, value in notice.params.items()}
+    return translate(notice.template, **values)
 
 
-def _translate_external_value(name: str, text: str) -> str:
-    if name in ("why", "found"):
-        return translate_external(text)
-    return option_name(text) if name == "option" else text
+def _notice_value(name: str, value: Any) -> Any:
+    if isinstance(value, dict):
+        return translate_notice(value)
+    return OptionName(value) if name == "option" else value
 
 
 def option_name(name: str) -> str:

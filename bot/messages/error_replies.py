@@ -18,14 +18,14 @@ import discord
 from discord import app_commands
 
 from bot import messages
-from bot.errors import BadSettingsFile, ImageRejected, UserError
+from bot.errors import BadSettingsFile, UserError
 from bot.i18n import (
     SOURCE_LANGUAGE,
     choice_name,
     current_language,
     set_language,
     translate,
-    translate_external,
+    translate_notice,
     translate_plural,
     translate_value,
 )
@@ -33,7 +33,8 @@ from bot.i18n.discord_translator import language_of
 from bot.i18n.message import OptionName, TranslatableMessage, gettext_noop
 from bot.support.discord_errors import TRANSPORT_ERRORS
 from bot.support.logging import bind_request
-from inference.api.errors import ImageMissing, JobError, OutOfRange, UnknownChoice
+from inference.api.errors import ImageMissing, JobError, UnknownChoice
+from inference.api.notices import Notice
 from storage.errors import BlobMissing, DiskFull, QueueFull, UnknownJob
 
 log = logging.getLogger(__name__)
@@ -149,18 +150,8 @@ def _translated_message(error: BaseException) -> str:
     match error:
         case BadSettingsFile():
             return "\n".join(error.message_lines(translate_value))
-        case ImageRejected(is_quoted=True):
-            return translate_external(str(error))
         case UserError():
             return str(translate_value(error.sentence))
-        case OutOfRange():
-            return translate(
-                "{option} is {value}, but must lie between {low} and {high}.",
-                option=OptionName(error.field),
-                value=f"{error.value:g}",
-                low=f"{error.low:g}",
-                high=f"{error.high:g}",
-            )
         case UnknownChoice():
             return _unknown_choice_message(error)
         case ImageMissing():
@@ -177,8 +168,12 @@ def _translated_message(error: BaseException) -> str:
                     "Wait until one has started, in {wait}, or cancel one.", wait=error.wait
                 )
             return translate(QUEUE_FULL_TEXTS[error.scope], jobs=jobs, limit=error.limit, wait=wait)
+        case JobError():
+            return translate_notice(error.notice)
+        case UnknownJob():
+            return translate_notice(Notice("job.unknown", job=error.job))
         case _:
-            return translate_external(str(error))
+            return translate_notice(str(error))
 
 
 def _unknown_choice_message(error: UnknownChoice) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bot.i18n import choice_name, command_name, translate, translate_external
+from bot.i18n import choice_name, command_name, translate, translate_notice
 from bot.i18n.message import gettext_noop
 from bot.messages.escaping import (
     MAX_MESSAGE_CHARACTERS,
@@ -15,6 +15,7 @@ from bot.messages.escaping import (
     join_limited,
 )
 from inference.api.jobs import Job
+from inference.api.notices import Notice
 from storage.records import JobRecord, JobState
 
 MAX_ALT_TEXT_CHARACTERS = 1024  # characters of an attachment's description
@@ -86,7 +87,7 @@ def parameters_text(record: JobRecord, number: int = 0) -> str:
     return "\n\n".join(part for part in (_image_infotext(record, number), options) if part)
 
 
-def imported_job_message(tool: str, job: Job, notes: Sequence[str]) -> str:
+def imported_job_message(tool: str, job: Job, notes: Sequence[Notice]) -> str:
     """Say what would be run here of a picture made elsewhere, and what would not be the same."""
     params = job.to_params()
     settings_line = " · ".join(
@@ -100,7 +101,7 @@ def imported_job_message(tool: str, job: Job, notes: Sequence[str]) -> str:
             said=settings_line,
         )
     ]
-    lines += [f"- {escape_untrusted(translate_external(note), 300)}" for note in notes]
+    lines += [f"- {escape_untrusted(translate_notice(note), 300)}" for note in notes]
     return join_limited(MAX_MESSAGE_CHARACTERS, lines)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bot.dispatcher.estimation import TimeRange, format_range
-from bot.i18n import translate, translate_external
+from bot.i18n import translate, translate_notice
 from bot.i18n.message import gettext_noop
 from bot.messages.escaping import (
     MAX_MESSAGE_CHARACTERS,
@@ -51,7 +51,7 @@ def waiting_card(
     if not workers_ready:
         where += " " + translate("No worker is running now; it starts as soon as one is.")
     return _format_card(
-        record, where, _outlook_line(ready_span, price), *map(translate_external, notes)
+        record, where, _outlook_line(ready_span, price), *map(translate_notice, notes)
     )
 
 
@@ -88,7 +88,7 @@ def preview_alt_text(step: int, steps: int) -> str:
 def result_card(record: JobRecord, notes: Iterable[str] = (), origin: str = "") -> str:
     """Say what a finished job made, with what, and after which message (a link)."""
     outcome = record.result or {}
-    note_lines = [translate_external(str(note)) for note in (*outcome.get("notes", ()), *notes)]
+    note_lines = [translate_notice(note) for note in (*outcome.get("notes", ()), *notes)]
     origin_note = f" · [{translate('made from this')}]({origin})" if origin else ""
     answer = _answer_block(str(outcome.get("text") or ""))
     return _format_card(record, answer, f"-# {summary_line(record)}{origin_note}", *note_lines)
@@ -109,7 +109,7 @@ def exceeds_card(text: str) -> bool:
 def failed_card(record: JobRecord) -> str:
     """Say why a job failed."""
     return _format_card(
-        record, f"⚠️ {escape_error_text(translate_external(record.error or NO_REASON), 800)}"
+        record, f"⚠️ {escape_error_text(translate_notice(record.error or NO_REASON), 800)}"
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from bot.dispatcher.estimation import TimeRange, format_range
-from bot.i18n import option_name, translate, translate_external, translate_plural
+from bot.i18n import option_name, translate, translate_notice, translate_plural
 from bot.i18n.message import gettext_noop
 from bot.messages.escaping import (
     MAX_MESSAGE_CHARACTERS,
@@ -51,7 +51,7 @@ def queue_line(
             "number {position} in the queue", position=place.position
         ) + _jobs_ahead_note(place)
     else:
-        note = escape_untrusted(translate_external(record.delivery_note or ""), 100)
+        note = escape_untrusted(translate_notice(record.delivery_note or ""), 100)
         where = translate(
             "{state}; could not be shown: {note}",
             state=translate(STATE_LABELS[record.state]),
@@ -139,7 +139,7 @@ def model_list(model_infos: Collection[ModelInfo]) -> str:
         size = f"× {model.size}" if model.kind == "upscaler" else f"{model.size} px"
         model_label = f"`{model.name}`" + (f" {size}" if model.size else "")
         kinds.setdefault(model.kind, []).append(
-            model_label + (f" – {translate_external(model.about)}" * bool(model.about))
+            model_label + (f" – {translate_notice(model.about)}" * bool(model.about))
         )
     if loras:  # last and on one line: there may be very many
         kinds[LORA_KIND] = [" ".join(f"`{name}`" for name in loras)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.i18n import translate, translate_external
+from bot.i18n import translate, translate_notice
 from bot.i18n.message import fill_placeholders, gettext_noop
 from bot.messages.escaping import (
     MAX_MESSAGE_CHARACTERS,
@@ -28,7 +28,7 @@ def withheld_card(record: JobRecord, screening: ScreeningRecord) -> str:
     head = translate("**{kind}** for <@{owner}>", kind=kind_title(record.kind), owner=record.owner)
     why = translate(
         VERDICT_LINES[screening.verdict],
-        reason=escape_error_text(translate_external(screening.reason), 500),
+        reason=escape_error_text(translate_notice(screening.reason), 500),
     )
     return join_limited(MAX_MESSAGE_CHARACTERS, [head, why])
 
@@ -86,7 +86,7 @@ def log_withheld(record: JobRecord, screening: ScreeningRecord, link: str) -> st
         if screening.verdict is Verdict.HELD
         else translate("A {kind} of <@{owner}> was not shown: {reason}. {link}")
     )
-    reason = translate_external(screening.reason)
+    reason = translate_notice(screening.reason)
     values = {
         "kind": kind_title(record.kind),
         "owner": record.owner,

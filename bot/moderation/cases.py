@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.delivery import ResultDelivery
-from bot.errors import CaseNotFound, SettingsUnavailable
+from bot.errors import CaseNotFound
 from bot.i18n.message import gettext_noop
 from bot.moderation.log_channel import LogChannel
 from storage.blobs import BlobStore
@@ -26,30 +26,28 @@ class CaseService:
         jobs: JobStore,
         blobs: BlobStore,
         delivery: ResultDelivery,
-        store: ModerationStore | None,
+        store: ModerationStore,
         log_channel: LogChannel,
     ) -> None:
         self._jobs = jobs
         self._blobs = blobs
         self._delivery = delivery
-        self._cases = store
-        self._log = log_channel
+        self._store = store
+        self._log_channel = log_channel
 
     async def report_result(self, record: JobRecord, by: str, reason: str) -> bool:
         """Open a case about a result; False where this member had reported it before."""
-        case = await self._require_store().open_case(
-            record.guild or "", record.id, "reported", by, reason
-        )
+        case = await self._store.open_case(record.guild or "", record.id, "reported", by, reason)
         if case is None:
             return False
-        await self._log.post_report(record, case)
+        await self._log_channel.post_report(record, case)
         return True
 
     async def open_cases(self, guild: str) -> list[tuple[ModerationCase, JobRecord]]:
         """Return the server's open cases with their jobs, oldest first."""
         return [
-            (case, await self._jobs.get_job(case.job))
-            for case in await self._require_store().list_open_cases(guild)
+            (case, await self._jobs.reader.get_job(case.job))
+            for case in await self._store.list_open_cases(guild)
         ]
 
     async def find_case(self, guild: str, number: int) -> tuple[ModerationCase, JobRecord]:
@@ -58,19 +56,19 @@ class CaseService:
         Raises:
             CaseNotFound: it was decided meanwhile, or never was.
         """
-        case = await self._require_store().get_open_case(guild, number)
+        case = await self._store.get_open_case(guild, number)
         if case is None:
             raise CaseNotFound
         try:
-            return case, await self._jobs.get_job(case.job)
+            return case, await self._jobs.reader.get_job(case.job)
         except UnknownJob as error:
             raise CaseNotFound from error
 
     async def release_result(self, guild: str, number: int, actor: str) -> JobRecord:
         """Let a result be shown, and show it where it was held back."""
         _, record = await self.find_case(guild, number)
-        old_screening = await self._require_store().get_screening(record.id)
-        await self._require_store().close_cases(record.id, actor, RELEASED_SCREENING)
+        old_screening = await self._store.get_screening(record.id)
+        await self._store.close_cases(record.id, actor, RELEASED_SCREENING)
         if old_screening is not None and old_screening.verdict is not Verdict.CLEAN:
             await self._delivery.refresh_message(record)
         return record
@@ -78,13 +76,8 @@ class CaseService:
     async def delete_result(self, guild: str, number: int, actor: str) -> JobRecord:
         """Take a result away for good: from its message and from the store."""
         _, record = await self.find_case(guild, number)
-        await self._require_store().close_cases(record.id, actor, DELETED_SCREENING)
+        await self._store.close_cases(record.id, actor, DELETED_SCREENING)
         await self._delivery.refresh_message(record)
         for image in (record.result or {}).get("pictures") or ():
             await self._blobs.delete_blob(image["key"])
         return record
-
-    def _require_store(self) -> ModerationStore:
-        if self._cases is None:
-            raise SettingsUnavailable
-        return self._cases

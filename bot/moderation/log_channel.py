@@ -10,6 +10,7 @@ import discord
 from bot import messages
 from bot.guilds.policy import GuildPolicy
 from bot.i18n import use_language
+from bot.i18n.discord_translator import language_of
 from bot.requests.reply_target import ReplyTarget
 from bot.support.discord_errors import TRANSPORT_ERRORS
 from storage.errors import StorageError
@@ -22,9 +23,9 @@ log = logging.getLogger(__name__)
 class LogChannel:
     """Writes into the channel that a server has set for it; without one, nobody is told."""
 
-    def __init__(self, client: discord.Client, gate: GuildPolicy) -> None:
+    def __init__(self, client: discord.Client, policy: GuildPolicy) -> None:
         self._client = client
-        self._gate = gate
+        self._policy = policy
 
     async def post_withheld(self, record: JobRecord, screening: ScreeningRecord) -> None:
         """Tell that a result was not shown. Never raises."""
@@ -44,12 +45,14 @@ class LogChannel:
 
     async def _post_message(self, guild: str | None, words: Callable[[], str]) -> None:
         try:
-            channel = (await self._gate.guild_settings(guild)).log_channel
+            settings = await self._policy.guild_settings(guild)
+            channel = settings.log_channel
             if guild is None or channel is None:
                 return
             target_channel = self._client.get_partial_messageable(int(channel), guild_id=int(guild))
             server = self._client.get_guild(int(guild))
-            with use_language(await self._gate.channel_language(server, guild)):
+            language = language_of(None if server is None else server.preferred_locale)
+            with use_language(settings.channel_language(language)):
                 await target_channel.send(words())
         except (*TRANSPORT_ERRORS, StorageError) as error:
             log.warning("The log channel of %s was not told: %s", guild, error)

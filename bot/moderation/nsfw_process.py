@@ -7,26 +7,22 @@ hang, leak or crash does so over there.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
 import logging
 import os
-import subprocess
 import sys
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Timer
-from typing import Any, Protocol
+from typing import Protocol
 
 from bot.errors import BotError
+from bot.support.child_process import ChildCrashed, ChildProcess
+from inference.api.workers.process import child_environment
 
 log = logging.getLogger(__name__)
 
 DETECTOR_COMMAND = (sys.executable, "-m", "inference.vision.nsfw")
 START_TIMEOUT_SECONDS = 120.0  # seconds: a host's own checkpoint may come with the whole of torch
 CHECK_TIMEOUT_SECONDS = 30.0  # seconds for one picture
-STOP_TIMEOUT_SECONDS = 5.0  # seconds
 
 
 class DetectorUnavailable(BotError):
@@ -55,7 +51,7 @@ class SubprocessDetector:
     def __init__(self, models: Path, command: tuple[str, ...] = DETECTOR_COMMAND) -> None:
         self._command = (*command, str(models))
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="picture check")
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: ChildProcess | None = None
         self._missing = False
 
     async def score_image(self, data: bytes) -> float:
@@ -74,23 +70,24 @@ class SubprocessDetector:
             raise DetectorUnavailable
         try:
             process = self._process or self._start_process()
-            answer = _request_score(process, data)
-        except (OSError, ValueError) as error:
-            self._stop_process()
+            answer, _ = process.send_request(
+                {"work": "score"}, data, timeout_seconds=CHECK_TIMEOUT_SECONDS
+            )
+        except ChildCrashed as error:
+            self._process = None
             raise DetectorUnavailable(f"The picture check does not answer: {error}") from error
         if "score" not in answer:
             raise DetectorUnavailable(f"The picture check cannot read it: {answer.get('error')}")
         return float(answer["score"])
 
-    def _start_process(self) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(  # noqa: S603 - our own command
-            self._command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=_child_environment(os.environ),
+    def _start_process(self) -> ChildProcess:
+        variables = {"TRANSFORMERS_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+        process = ChildProcess(self._command, child_environment(os.environ, **variables))
+        answer, _ = process.send_request(
+            {"work": "checkers"}, timeout_seconds=START_TIMEOUT_SECONDS
         )
         self._process = process
-        checkers = _read_answer(process, START_TIMEOUT_SECONDS).get("checkers") or {}
+        checkers = answer.get("checkers") or {}
         if not checkers:
             self._missing = True
             self._stop_process()
@@ -102,50 +99,5 @@ class SubprocessDetector:
 
     def _stop_process(self) -> None:
         process, self._process = self._process, None
-        if process is None:
-            return
-        with contextlib.suppress(OSError):
-            if process.stdin is not None:
-                process.stdin.close()
-        try:
-            process.wait(STOP_TIMEOUT_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
-
-
-def _request_score(process: subprocess.Popen[bytes], data: bytes) -> dict[str, Any]:
-    if process.stdin is None:
-        raise OSError("its input is closed")
-    process.stdin.write(json.dumps({"bytes": len(data)}).encode() + b"\n" + data)
-    process.stdin.flush()
-    return _read_answer(process, CHECK_TIMEOUT_SECONDS)
-
-
-def _read_answer(process: subprocess.Popen[bytes], timeout_seconds: float) -> dict[str, Any]:
-    """Read one line; a process that says none in time is killed, which ends the reading."""
-    timer = Timer(timeout_seconds, process.kill)
-    timer.start()
-    try:
-        line = process.stdout.readline() if process.stdout is not None else b""
-    finally:
-        timer.cancel()
-    answer = json.loads(line) if line else None
-    if not isinstance(answer, dict):
-        raise ValueError("it ended" if not line else "it said something else")
-    return answer
-
-
-def _child_environment(parent_environment: Mapping[str, str]) -> dict[str, str]:
-    """Make its environment: no token of ours, no network, our packages importable."""
-    inherited_variables = {
-        name: value
-        for name, value in parent_environment.items()
-        if not name.startswith(("DISCORD_", "EASEL_"))
-    }
-    root = str(Path(__file__).resolve().parents[2])
-    paths = [root, *filter(None, parent_environment.get("PYTHONPATH", "").split(os.pathsep))]
-    offline = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
-    return {**inherited_variables, **offline, "PYTHONPATH": os.pathsep.join(paths)}
+        if process is not None:
+            process.shut_down()

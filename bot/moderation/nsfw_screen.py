@@ -9,14 +9,14 @@ from typing import Any
 import discord
 
 from bot.errors import NotAllowed
-from bot.filters.minors import sexualises_minors
+from bot.filters.prompt_filter import sexualises_minors
 from bot.guilds import GuildSettings, RequestContext
+from bot.guilds.context import is_age_restricted
 from bot.guilds.policy import GuildPolicy
 from bot.i18n.message import gettext_noop
 from bot.moderation.log_channel import LogChannel
 from bot.moderation.nsfw_process import DetectorUnavailable, NsfwDetector
 from bot.requests.reply_target import ReplyTarget
-from bot.requests.requester import is_age_restricted
 from storage.blobs import BlobStore
 from storage.errors import BlobMissing
 from storage.moderation import ModerationStore, ScreeningRecord, Verdict
@@ -45,29 +45,28 @@ class NsfwScreen:
     def __init__(
         self,
         client: discord.Client,
-        gate: GuildPolicy,
+        policy: GuildPolicy,
         blobs: BlobStore,
         detector: NsfwDetector,
-        store: ModerationStore | None,
+        store: ModerationStore,
         log_channel: LogChannel,
     ) -> None:
         self._client = client
-        self._gate = gate
+        self._policy = policy
         self._blobs = blobs
         self._detector = detector
         self._store = store
-        self._log = log_channel
+        self._log_channel = log_channel
 
     async def check_input(
-        self, guild: str | None, asker: RequestContext, images: Iterable[bytes]
+        self, settings: GuildSettings, context: RequestContext, images: Iterable[bytes]
     ) -> None:
         """Refuse pictures that may not be worked on where they are asked for.
 
         Raises:
             NotAllowed: one is not for everybody, or cannot be checked where it must be.
         """
-        rules = await self._gate.guild_settings(guild)
-        action = nsfw_action(rules, age_restricted=asker.age_restricted)
+        action = nsfw_action(settings, age_restricted=context.age_restricted)
         if action == UNCHECKED_ACTION:
             return
         for data in images:
@@ -75,13 +74,13 @@ class NsfwScreen:
                 score = await self._detector.score_image(data)
             except DetectorUnavailable as error:
                 log.warning("A picture was not checked: %s", error)
-                if asker.age_restricted:
+                if context.age_restricted:
                     continue
                 raise NotAllowed(
                     "This server has pictures checked, and the check does not work at the moment. "
                     "Ask again later, or in an age-restricted channel."
                 ) from error
-            if action == "block" and score >= rules.nsfw_threshold:
+            if action == "block" and score >= settings.nsfw_threshold:
                 raise NotAllowed(
                     "That picture is not worked on here: the check takes it for something that is "
                     "not for everybody. It errs at times; a moderator can tell you where to ask."
@@ -89,24 +88,22 @@ class NsfwScreen:
 
     async def report_refusal(self, guild: str | None, owner: str) -> None:
         """Tell moderators that somebody asked for what no server can allow."""
-        await self._log.post_refusal(guild, owner)
+        await self._log_channel.post_refusal(guild, owner)
 
     async def may_preview(self, record: JobRecord) -> bool:
         """Whether an unfinished picture may be shown: not where finished ones are checked."""
-        rules = await self._gate.guild_settings(record.guild)
+        rules = await self._policy.guild_settings(record.guild)
         return nsfw_action(rules, age_restricted=self._is_restricted(record)) == UNCHECKED_ACTION
 
     async def screen(self, record: JobRecord) -> ScreeningRecord:
         """Decide what may be shown of a job's result, or remember what was decided."""
         if record.state is not JobState.DONE or not _result_images(record):
             return CLEAN_SCREENING
-        stored_screening = (
-            None if self._store is None else await self._store.get_screening(record.id)
-        )
+        stored_screening = await self._store.get_screening(record.id)
         if stored_screening is not None:
             return stored_screening
         screening, is_final = await self._screen_result(record)
-        if is_final and self._store is not None:
+        if is_final:
             await self._store.save_screening(record.id, screening)
             await self._notify_moderators(record, screening)
         return screening
@@ -116,7 +113,7 @@ class NsfwScreen:
         if any(sexualises_minors(_image_prompt(image)) for image in _result_images(record)):
             return ScreeningRecord(verdict=Verdict.BLOCKED, reason=MINORS_REASON), True
         rules, is_restricted = (
-            await self._gate.guild_settings(record.guild),
+            await self._policy.guild_settings(record.guild),
             self._is_restricted(record),
         )
         action = nsfw_action(rules, age_restricted=is_restricted)
@@ -152,10 +149,10 @@ class NsfwScreen:
         return is_age_restricted(channel)
 
     async def _notify_moderators(self, record: JobRecord, screening: ScreeningRecord) -> None:
-        if screening.verdict is Verdict.HELD and self._store is not None and record.guild:
+        if screening.verdict is Verdict.HELD and record.guild:
             await self._store.open_case(record.guild, record.id, "held", reason=screening.reason)
         if screening.verdict in (Verdict.HELD, Verdict.BLOCKED):
-            await self._log.post_withheld(record, screening)
+            await self._log_channel.post_withheld(record, screening)
 
 
 def nsfw_action(rules: GuildSettings, *, age_restricted: bool) -> str:

@@ -1,25 +1,37 @@
-"""Where the pictures of a job come from: attached, or stored with an earlier job."""
+"""Where the images of a job come from: attached, shown by a message, or stored by a job."""
 
 from __future__ import annotations
 
-import struct
+import re
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import discord
 
-from bot.uploads.reader import AttachmentReader
+from bot.errors import AttachmentDeleted, EmptyFile, FileTooLarge, NoImageInMessage, NotAnImage
+from bot.i18n.message import TranslatableMessage
+from bot.uploads.png_chunks import png_size
+from bot.uploads.pool import DecoderPool
 from bot.uploads.validation import CheckedImage
 from storage.blobs import BlobStore
 from storage.errors import BlobMissing
 
-PNG_SIZE = slice(16, 24)  # where a PNG's header keeps width and height, big-endian
+Fetch = Callable[[str], Awaitable[bytes]]
+
+REJECTED_MEDIA_PREFIXES = ("text/", "video/", "audio/", "font/", "model/")
+DISCORD_IMAGE_HOSTS = ("discordapp.com", "discordapp.net", "discord.com")
+"""Where pictures are fetched from: never from an address that a stranger chose."""
+
+JOB_CUSTOM_ID_PATTERN = re.compile(r"easel:[a-z]+(?:\.[a-z0-9]+)*:([0-9a-z]{20})")
+MAX_NAME_LENGTH = 60  # characters
 
 
 class ImageSource(Protocol):
     """A picture that can be had."""
 
-    async def check_available(self, reader: AttachmentReader) -> None:
+    async def check_available(self, decoders: DecoderPool) -> None:
         """Refuse what can be told without fetching it.
 
         Raises:
@@ -28,7 +40,7 @@ class ImageSource(Protocol):
         """
         ...
 
-    async def load_image(self, reader: AttachmentReader) -> CheckedImage:
+    async def load_image(self, decoders: DecoderPool) -> CheckedImage:
         """Fetch and check it.
 
         Raises:
@@ -37,7 +49,7 @@ class ImageSource(Protocol):
         """
         ...
 
-    async def read_bytes(self, reader: AttachmentReader) -> bytes:
+    async def read_bytes(self, decoders: DecoderPool) -> bytes:
         """Fetch the file as it is, unchecked; only for reading what it says about itself.
 
         Raises:
@@ -53,17 +65,56 @@ class AttachmentSource:
 
     attachment: discord.Attachment
 
-    async def check_available(self, reader: AttachmentReader) -> None:
-        """Refuse by size and kind of file."""
-        reader.precheck_attachment(self.attachment)
+    async def check_available(self, decoders: DecoderPool) -> None:
+        """Refuse by what Discord says of the file: empty, too large, or of another medium."""
+        name, size = self.attachment.filename, self.attachment.size
+        if size == 0:
+            raise EmptyFile(name)
+        if size > decoders.limits.max_bytes:
+            raise FileTooLarge(name, size, decoders.limits.max_bytes)
+        medium = self.attachment.content_type or ""
+        if medium.startswith(REJECTED_MEDIA_PREFIXES):
+            raise NotAnImage(name, file_type=medium.partition(";")[0])
 
-    async def load_image(self, reader: AttachmentReader) -> CheckedImage:
+    async def load_image(self, decoders: DecoderPool) -> CheckedImage:
         """Fetch it from Discord and check it."""
-        return await reader.read_image(self.attachment)
+        data = await self.read_bytes(decoders)
+        return await decoders.check_image(data, self.attachment.filename)
 
-    async def read_bytes(self, reader: AttachmentReader) -> bytes:
+    async def read_bytes(self, decoders: DecoderPool) -> bytes:
         """Fetch it from Discord."""
-        return await reader.fetch_bytes(self.attachment)
+        await self.check_available(decoders)
+        try:
+            return await self.attachment.read()
+        except discord.HTTPException as error:
+            raise AttachmentDeleted(self.attachment.filename) from error
+
+
+@dataclass(frozen=True)
+class LinkSource:
+    """A picture in an embed or a gallery, which Discord keeps or mirrors."""
+
+    name: str
+    url: str
+    fetch: Fetch
+
+    async def check_available(self, decoders: DecoderPool) -> None:
+        """Nothing is known of it before it is fetched."""
+
+    async def load_image(self, decoders: DecoderPool) -> CheckedImage:
+        """Fetch it from Discord and check it."""
+        return await decoders.check_image(await self.read_bytes(decoders), self.name)
+
+    async def read_bytes(self, decoders: DecoderPool) -> bytes:
+        """Fetch the file as it is.
+
+        Raises:
+            AttachmentDeleted: Discord does not have it.
+        """
+        try:
+            return await self.fetch(self.url)
+        except discord.HTTPException as error:
+            raise AttachmentDeleted(self.name) from error
 
 
 @dataclass(frozen=True)
@@ -73,17 +124,101 @@ class BlobSource:
     key: str
     blobs: BlobStore
 
-    async def check_available(self, reader: AttachmentReader) -> None:
+    async def check_available(self, decoders: DecoderPool) -> None:
         """Refuse what retention has swept away."""
         if not await self.blobs.exists(self.key):
             raise BlobMissing(self.key)
 
-    async def load_image(self, reader: AttachmentReader) -> CheckedImage:
+    async def load_image(self, decoders: DecoderPool) -> CheckedImage:
         """Read it from the store."""
-        data = await self.read_bytes(reader)
-        width, height = struct.unpack(">II", data[PNG_SIZE])
+        data = await self.read_bytes(decoders)
+        size = png_size(data)
+        if size is None:
+            raise BlobMissing(self.key)
+        width, height = size
         return CheckedImage(data=data, width=width, height=height)
 
-    async def read_bytes(self, reader: AttachmentReader) -> bytes:
+    async def read_bytes(self, decoders: DecoderPool) -> bytes:
         """Read it from the store."""
         return await self.blobs.get(self.key)
+
+
+def images_in_message(
+    message: discord.Message, fetch: Fetch, hosts: tuple[str, ...] = DISCORD_IMAGE_HOSTS
+) -> list[ImageSource]:
+    """List the pictures of a message and of what it forwards: files, embeds, galleries."""
+    sources: list[ImageSource] = []
+    parts: tuple[discord.Message | discord.MessageSnapshot, ...]
+    parts = (message, *message.message_snapshots)
+    for part in parts:
+        sources += [AttachmentSource(file) for file in part.attachments if is_image(file)]
+        links = [*_in_embeds(part.embeds), *_in_components(part.components)]
+        sources += [
+            LinkSource(_image_name(url), url, fetch)
+            for url in dict.fromkeys(links)
+            if _is_trusted_url(url, hosts)
+        ]
+    return sources
+
+
+def first_image(sources: list[ImageSource]) -> tuple[ImageSource, tuple[str, ...]]:
+    """Choose the picture meant, and say so where there are more.
+
+    Raises:
+        NoImageInMessage: there is none.
+    """
+    if not sources:
+        raise NoImageInMessage
+    extra_note = TranslatableMessage("Used the first of its {count} pictures.", count=len(sources))
+    return sources[0], (str(extra_note),) if len(sources) > 1 else ()
+
+
+def job_id_of_message(message: discord.Message) -> str | None:
+    """Return the id of the job that one of Easel's own messages shows."""
+    for item in _iter_components(message.components):
+        match = JOB_CUSTOM_ID_PATTERN.fullmatch(str(getattr(item, "custom_id", "") or ""))
+        if match:
+            return match[1]
+    return None
+
+
+def is_image(file: discord.Attachment) -> bool:
+    """Whether a file may be a picture, by what Discord says of it."""
+    return (file.content_type or "image/").startswith("image/")
+
+
+def _in_embeds(embeds: Iterable[discord.Embed]) -> Iterator[str]:
+    for embed in embeds:
+        for media in (embed.image, embed.thumbnail):
+            if url := media.proxy_url or media.url:
+                yield url
+                break
+
+
+def _in_components(components: Iterable[Any]) -> Iterator[str]:
+    for component in _iter_components(components):
+        media = [item.media for item in getattr(component, "items", ())]
+        if isinstance(component, discord.ThumbnailComponent | discord.FileComponent):
+            media.append(component.media)
+        for media_item in media:
+            if (media_item.content_type or "image/").startswith("image/"):
+                yield media_item.proxy_url or media_item.url
+
+
+def _iter_components(components: Iterable[Any]) -> Iterator[Any]:
+    for component in components:
+        yield component
+        yield from _iter_components(getattr(component, "children", ()))
+        accessory = getattr(component, "accessory", None)
+        if accessory is not None:
+            yield accessory
+
+
+def _is_trusted_url(url: str, hosts: tuple[str, ...]) -> bool:
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    return parts.scheme == "https" and any(host == h or host.endswith(f".{h}") for h in hosts)
+
+
+def _image_name(url: str) -> str:
+    return urlsplit(url).path.rpartition("/")[2][-MAX_NAME_LENGTH:] or "picture"

@@ -1,6 +1,6 @@
-"""The last look at a job, when its turn has come: whether it is still allowed.
+"""Check a job once more when its turn has come: whether it is still allowed.
 
-Hours may lie between the asking and the turn; roles, channels, quotas and rules may have changed.
+Hours may lie between request and turn; roles, channels, quotas and settings may have changed.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 import discord
 
 from bot.errors import NotAllowed
-from bot.guilds import GuildSettings, RequestContext
+from bot.guilds.context import RequestContext, context_of
 from bot.guilds.policy import GuildPolicy
-from bot.i18n.message import TranslatableMessage, gettext_noop
-from bot.requests.reply_target import ReplyTarget
-from bot.requests.requester import context_of
+from bot.guilds.settings import GuildSettings
+from bot.i18n import translate, use_language
+from bot.i18n.message import gettext_noop
+from bot.requests.reply_target import ReplyTarget, stored_reply_language
 from bot.support.discord_errors import TRANSPORT_ERRORS
 from inference.api.jobs import decode_job
 from storage.records import JobRecord
@@ -34,11 +35,11 @@ MEMBER_FETCH_TIMEOUT_SECONDS = 5.0  # seconds; the queue waits meanwhile
 
 
 class PermissionRecheck:
-    """Asks the gate once more, with the member's roles as Discord has them now."""
+    """Check a job by the settings and roles of the moment when it is claimed."""
 
-    def __init__(self, client: discord.Client, gate: GuildPolicy) -> None:
+    def __init__(self, client: discord.Client, policy: GuildPolicy) -> None:
         self._client = client
-        self._gate = gate
+        self._policy = policy
 
     async def denial_reason(self, record: JobRecord) -> str | None:
         """Say why a job may no longer run, or None. Never raises.
@@ -46,35 +47,38 @@ class PermissionRecheck:
         Where Discord cannot be asked, the job was allowed when it was queued, and runs.
         """
         try:
-            rules = await self._gate.guild_settings(record.guild)
-            if rules == GuildSettings():
+            settings = await self._policy.guild_settings(record.guild)
+            if settings == GuildSettings():
                 return None
-            rules, asker = await self._resolve_context(record, rules)
+            settings, context = await self._resolve_context(record, settings)
             job = decode_job(record.kind, record.params)
-            await self._gate.check_permissions(rules, asker, record.guild, record.owner, job)
+            await self._policy.check_permissions(settings, context, job)
         except NotAllowed as error:
-            return str(TranslatableMessage(NO_LONGER_ALLOWED_TEXT, why=error))
+            with use_language(stored_reply_language(record.reply_to)):
+                return translate(NO_LONGER_ALLOWED_TEXT, why=error.sentence)
         except Exception:
             log.exception("Job %s was not looked at again.", record.id)
         return None
 
     async def _resolve_context(
-        self, record: JobRecord, rules: GuildSettings
+        self, record: JobRecord, settings: GuildSettings
     ) -> tuple[GuildSettings, RequestContext]:
-        """Return where and as what a job was asked, with the rules that can be applied to that."""
+        """Return where and as what a job was asked, with the settings that apply to that."""
         reply_target = ReplyTarget.from_json(record.reply_to)
         guild = None if reply_target is None else self._client.get_guild(reply_target.guild_id or 0)
         if reply_target is None or guild is None:
-            return _without_settings(rules, ("channels", "roles", "role_quotas")), RequestContext()
+            settings = _without_settings(settings, ("channels", "roles", "role_quotas"))
+            return settings, RequestContext(guild_id=record.guild, user_id=record.owner)
         channel = guild.get_channel_or_thread(reply_target.channel_id)
         if channel is None:
-            rules = _without_settings(rules, ("channels",))
+            settings = _without_settings(settings, ("channels",))
         member: discord.Member | None = None
-        if rules.roles or rules.role_quotas:
+        if settings.roles or settings.role_quotas:
             member = await _fetch_member(guild, int(record.owner))
             if member is None:
-                rules = _without_settings(rules, ("roles", "role_quotas", "quota"))
-        return rules, context_of(member, channel)
+                settings = _without_settings(settings, ("roles", "role_quotas", "quota"))
+        context = context_of(member, channel, guild_id=record.guild, user_id=record.owner)
+        return settings, context
 
 
 async def _fetch_member(guild: discord.Guild, owner: int) -> discord.Member | None:
@@ -92,7 +96,7 @@ async def _fetch_member(guild: discord.Guild, owner: int) -> discord.Member | No
         return None
 
 
-def _without_settings(rules: GuildSettings, names: Collection[str]) -> GuildSettings:
-    """Leave out the rules that nothing is known for."""
+def _without_settings(settings: GuildSettings, names: Collection[str]) -> GuildSettings:
+    """Leave out the settings that cannot be applied."""
     fresh = GuildSettings()
-    return dataclasses.replace(rules, **{name: getattr(fresh, name) for name in names})
+    return dataclasses.replace(settings, **{name: getattr(fresh, name) for name in names})

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+import logging
 from typing import Any, Protocol
 
 import discord
 
-from bot.guilds import RequestContext
+from bot.errors import NotAllowed
+from bot.guilds.context import RequestContext, context_of
 from bot.i18n.discord_translator import language_of
-from bot.requests.reply_target import ReplyTarget
+from bot.requests.reply_target import DEFAULT_FILE_LIMIT_BYTES, ReplyTarget
 from bot.support.discord_errors import TRANSPORT_ERRORS
+
+log = logging.getLogger(__name__)
 
 
 class MemberRequest(Protocol):
@@ -21,33 +26,8 @@ class MemberRequest(Protocol):
         ...
 
     @property
-    def owner(self) -> str:
-        """The member's id."""
-        ...
-
-    @property
-    def guild(self) -> str | None:
-        """The server's id; None in a direct message."""
-        ...
-
-    @property
-    def request_context(self) -> RequestContext:
-        """Where it is asked, and as what."""
-        ...
-
-    @property
-    def user_language(self) -> str:
-        """The language of who asks, as far as it is known."""
-        ...
-
-    @property
-    def guild_language(self) -> str:
-        """The language of those who see the answer, where their server chose none."""
-        ...
-
-    @property
-    def is_private(self) -> bool:
-        """Whether the answer is for the member alone, whatever the server wants."""
+    def context(self) -> RequestContext:
+        """Who asks, where and as what."""
         ...
 
     async def send_answer(self, words: str, *, private: bool = False) -> ReplyTarget:
@@ -64,43 +44,17 @@ class InteractionRequest:
 
     def __init__(self, interaction: discord.Interaction[Any]) -> None:
         self._interaction = interaction
-
-    @property
-    def key(self) -> str:
-        """The interaction's id."""
-        return str(self._interaction.id)
-
-    @property
-    def owner(self) -> str:
-        """The member's id."""
-        return str(self._interaction.user.id)
-
-    @property
-    def guild(self) -> str | None:
-        """The server's id."""
-        guild = self._interaction.guild_id
-        return None if guild is None else str(guild)
-
-    @property
-    def request_context(self) -> RequestContext:
-        """The channel and the member's roles, as Discord sent them along."""
-        return context_of(self._interaction.user, self._interaction.channel)
-
-    @property
-    def user_language(self) -> str:
-        """The language of the member's Discord."""
-        return language_of(self._interaction.locale)
-
-    @property
-    def guild_language(self) -> str:
-        """The language of the server; in a direct message the member's own."""
-        locale = self._interaction.guild_locale
-        return self.user_language if locale is None else language_of(locale)
-
-    @property
-    def is_private(self) -> bool:
-        """Whether only the member can see the answer: not of itself."""
-        return False
+        self.key = str(interaction.id)
+        user_language = language_of(interaction.locale)
+        guild_locale = interaction.guild_locale  # none in a direct message
+        self.context = context_of(
+            interaction.user,
+            interaction.channel,
+            guild_id=interaction.guild_id,
+            user_id=interaction.user.id,
+            user_language=user_language,
+            guild_language=user_language if guild_locale is None else language_of(guild_locale),
+        )
 
     async def send_answer(self, words: str, *, private: bool = False) -> ReplyTarget:
         """Send a message, to everyone or to the member alone."""
@@ -139,11 +93,11 @@ class InteractionRequest:
 class InPlaceRequest(InteractionRequest):
     """A button, menu or form whose message itself becomes the answer."""
 
-    @property
-    def is_private(self) -> bool:
-        """Whether only the member sees the message."""
-        message = self._interaction.message
-        return message is not None and message.flags.ephemeral
+    def __init__(self, interaction: discord.Interaction[Any]) -> None:
+        super().__init__(interaction)
+        message = interaction.message
+        is_private = message is not None and message.flags.ephemeral
+        self.context = dataclasses.replace(self.context, is_private=is_private)
 
     async def send_answer(self, words: str, *, private: bool = False) -> ReplyTarget:
         """Keep the message as it is for now: a refusal then changes nothing."""
@@ -154,20 +108,54 @@ class InPlaceRequest(InteractionRequest):
         message = self._interaction.message
         if message is None:
             return self._reply_to(0, private)
-        return self._reply_to(message.id, self.is_private)
+        return self._reply_to(message.id, self.context.is_private)
 
 
-def context_of(member: Any, channel: Any) -> RequestContext:
-    """Read off a member and a channel what a server's rules look at."""
-    ids = (getattr(channel, "id", None), getattr(channel, "parent_id", None))
-    return RequestContext(
-        channels=frozenset(str(id) for id in ids if id is not None),
-        roles=frozenset(str(role.id) for role in getattr(member, "roles", ())),
-        age_restricted=is_age_restricted(channel),
-    )
+class MessageRequest:
+    """A message that asks for a job; the bot replies to it by its own right."""
 
+    def __init__(self, message: discord.Message) -> None:
+        self._message = message
+        self._reply: discord.Message | None = None
+        self.key = str(message.id)
+        guild = message.guild
+        # Messages do not tell their author's language.
+        language = language_of(None if guild is None else guild.preferred_locale)
+        self.context = context_of(
+            message.author,
+            message.channel,
+            guild_id=None if guild is None else guild.id,
+            user_id=message.author.id,
+            user_language=language,
+            guild_language=language,
+        )
 
-def is_age_restricted(channel: Any) -> bool:
-    """Whether a channel, or the one that a thread belongs to, is age-restricted."""
-    nsfw_check = getattr(channel, "is_nsfw", None)
-    return bool(nsfw_check is not None and nsfw_check())
+    async def send_answer(self, words: str, *, private: bool = False) -> ReplyTarget:
+        """Reply to the message, without ringing."""
+        if private:
+            raise NotAllowed(
+                "On this server results are for their member alone, which a reply cannot be. Use "
+                "the slash command, or the Apps menu of the picture."
+            )
+        self._reply = await self._message.reply(words, mention_author=False)
+        guild = self._message.guild
+        return ReplyTarget(
+            application_id=0,
+            token="",
+            asked_at=self._message.created_at,
+            channel_id=self._message.channel.id,
+            guild_id=None if guild is None else guild.id,
+            message_id=self._reply.id,
+            file_limit=DEFAULT_FILE_LIMIT_BYTES if guild is None else guild.filesize_limit,
+            own=True,
+        )
+
+    async def show_refusal(self, words: str) -> None:
+        """Say why it does not go on, in place of the answer if there is one. Never raises."""
+        try:
+            if self._reply is None:
+                await self._message.reply(words, mention_author=False)
+            else:
+                await self._reply.edit(content=words, view=None)
+        except discord.HTTPException as error:
+            log.warning("A refusal could not be shown: %s", error, extra={"action": "answer_lost"})

@@ -1,1 +1,1 @@
-"""What any bot needs: logs, metrics, Discord's addresses and errors."""
+"""What any bot needs: logs, metrics, child processes, Discord's errors."""

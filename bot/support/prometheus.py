@@ -84,15 +84,15 @@ async def serve_metrics(port: int, jobs: JobStore) -> AsyncIterator[MetricsSink]
     Raises:
         SettingsError: the port is taken.
     """
-    meter = PrometheusMetrics()
+    metrics = PrometheusMetrics()
     try:
-        server, thread = start_http_server(port, LOOPBACK_ADDRESS, meter.registry)
+        server, thread = start_http_server(port, LOOPBACK_ADDRESS, metrics.registry)
     except OSError as error:
         raise SettingsError(f"EASEL_METRICS_PORT: port {port} cannot be used: {error}.") from error
     log.info("Metrics: http://%s:%d/metrics", LOOPBACK_ADDRESS, server.server_port)
-    watching = asyncio.create_task(_measure_repeatedly(meter, jobs), name="metrics")
+    watching = asyncio.create_task(_measure_repeatedly(metrics, jobs), name="metrics")
     try:
-        yield meter
+        yield metrics
     finally:
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
@@ -101,17 +101,17 @@ async def serve_metrics(port: int, jobs: JobStore) -> AsyncIterator[MetricsSink]
         thread.join()
 
 
-async def _measure_repeatedly(meter: MetricsSink, jobs: JobStore) -> None:
+async def _measure_repeatedly(metrics: MetricsSink, jobs: JobStore) -> None:
     loop = asyncio.get_running_loop()
     check_count = 0
     while True:
         if check_count % CHECKS_PER_COUNT == 0:
             try:
-                counts = await jobs.count_by_state()
-                meter.record_job_counts({str(state): number for state, number in counts.items()})
+                counts = await jobs.reader.count_by_state()
+                metrics.record_job_counts({str(state): number for state, number in counts.items()})
             except StorageError:
                 log.warning("The jobs could not be counted.", exc_info=True)
         check_count += 1
         due = loop.time() + LAG_CHECK_SECONDS
         await asyncio.sleep(LAG_CHECK_SECONDS)
-        meter.record_loop_lag(loop.time() - due)
+        metrics.record_loop_lag(loop.time() - due)

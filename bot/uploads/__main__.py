@@ -1,5 +1,8 @@
 """The decoder's process: `python -m bot.uploads` reads files and answers, frame by frame.
 
+A request's head names the work (`check`, `parameters` or `making`), its body is a stranger's file.
+An answer's head holds what was found; after a `check` that succeeded the body is a PNG.
+
 It gives up its rights before the first stranger's byte comes, so whatever it needs of the disk
 (plugins, codecs, profiles) is loaded before, by reading a small picture of each format.
 """
@@ -12,18 +15,16 @@ import sys
 import warnings
 from typing import Any, BinaryIO
 
-from PIL import AvifImagePlugin, Image, ImageCms, MpoImagePlugin
+from PIL import AvifImagePlugin, ExifTags, Image, ImageCms, MpoImagePlugin
 
 from bot.errors import ImageRejected
-from bot.uploads import framing
 from bot.uploads.metadata import (
-    EXIF_IFD,
-    USER_COMMENT,
     read_image_generation_info,
     read_image_generation_text,
 )
 from bot.uploads.sandbox import allow_cpu_seconds, confine_process
-from bot.uploads.validation import ALLOWED_FORMATS, ORIENTATION_TAG, ImageLimits, check_image
+from bot.uploads.validation import ALLOWED_FORMATS, ImageLimits, check_image
+from inference.api import frames
 
 EXTRA_MEMORY_BYTES = 16 << 20  # bytes of memory beyond pixels and files
 DEFAULT_IMAGE_NAME = "the picture"
@@ -61,19 +62,21 @@ def main(arguments: list[str]) -> None:
 
 def serve_frames(source: BinaryIO, sink: BinaryIO, limits: ImageLimits, seconds: int) -> None:
     """Answer every frame with one."""
-    while (frame := framing.read_frame(source, limits.max_bytes)) is not None:
+    while (frame := frames.read_frame(source, limits.max_bytes)) is not None:
         head, body = frame
         del frame
         allow_cpu_seconds(seconds)
         work = WORK_HANDLERS.get(str(head["work"]), _answer_check)
-        framing.write_frame(sink, *work(body, str(head["name"]), limits))
+        frames.write_frame(sink, *work(body, str(head["name"]), limits))
 
 
 def _answer_check(body: bytes, name: str, limits: ImageLimits) -> tuple[dict[str, Any], bytes]:
     try:
         image = check_image(body, name, limits)
     except ImageRejected as refusal:
-        return {"refused": type(refusal).__name__, "words": str(refusal)}, b""
+        words, values = refusal.sentence.words, refusal.sentence.values
+        answer = {"words": words, "values": {name: str(value) for name, value in values.items()}}
+        return {"refused": type(refusal).__name__, **answer}, b""
     size = {"width": image.width, "height": image.height}
     return {**size, "notes": image.notes}, image.data
 
@@ -96,8 +99,9 @@ def preload_codecs() -> None:
     """Read a small picture of each format, so that nothing is left to load from the disk."""
     limits = ImageLimits(max_bytes=1 << 20, max_pixels=1 << 20)
     exif = Image.Exif()
-    exif[ORIENTATION_TAG] = 6
-    exif.get_ifd(EXIF_IFD)[USER_COMMENT] = b"UNICODE\0" + "steps".encode("utf-16-be")
+    exif[ExifTags.Base.Orientation] = 6
+    comment = b"UNICODE\0" + "steps".encode("utf-16-be")
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = comment
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     files = [base64.b64decode(SMALL_AVIF)]
     for form in ALLOWED_FORMATS[: ALLOWED_FORMATS.index("AVIF")]:

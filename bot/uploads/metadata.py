@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from PIL import Image
+from PIL import ExifTags, Image
 
 from bot.uploads import stealth_pnginfo
 from bot.uploads.png_chunks import PNG_SIGNATURE, read_png_texts
@@ -20,7 +20,6 @@ from bot.uploads.validation import ALLOWED_FORMATS, DECODE_ERRORS, strip_metadat
 from inference.api.infotext.comment import decode_comment
 from inference.api.infotext.readers import GenerationInfo, read_generation_info
 
-EXIF_IFD, USER_COMMENT = 0x8769, 0x9286
 INFO_TEXT_KEYS = ("parameters", "postprocessing", "extras", "sui_image_params", "invokeai_metadata")
 NOVELAI_KEYS = ("prompt", "uc", "steps", "scale", "sampler", "seed", "strength", "noise")
 COMFY_SAMPLING_KEYS = ("seed", "noise_seed", "steps", "cfg", "sampler_name", "scheduler", "denoise")
@@ -70,7 +69,7 @@ def _iter_descriptions(info: Mapping[str, Any], comment: str) -> Iterator[str]:
 
 
 def _user_comment(image: Image.Image) -> str:
-    comment = image.getexif().get_ifd(EXIF_IFD).get(USER_COMMENT)
+    comment = image.getexif().get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment)
     if isinstance(comment, str):
         return comment.strip("\0 ")
     if isinstance(comment, bytes):

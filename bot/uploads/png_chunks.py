@@ -14,6 +14,7 @@ PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 CHUNK_HEADER = struct.Struct(">I4s")  # length of the body, kind
 CRC_BYTES = 4  # bytes after the body
 IHDR_LAYOUT = struct.Struct(">IIBBBBB")  # IHDR: width, height, depth, colour, 3 methods
+PNG_HEADER_BYTES = 24  # bytes at a file's beginning that hold its signature, width and height
 MAX_CHUNKS = 100_000  # a picture of 32 megapixels written by Pillow has 2,000
 PIXEL_CHUNKS = frozenset(
     (b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"eXIf")
@@ -40,6 +41,14 @@ class PngChunk:
     def end_offset(self) -> int:
         """Where the next chunk begins."""
         return self.stop + CRC_BYTES
+
+
+def png_size(header: bytes) -> tuple[int, int] | None:
+    """Read width and height from the first bytes of a PNG; None for anything else."""
+    if len(header) < PNG_HEADER_BYTES or not header.startswith(PNG_SIGNATURE):
+        return None
+    width, height = struct.unpack_from(">II", header, PNG_HEADER_BYTES - 8)
+    return (width, height) if width and height else None
 
 
 def iter_chunks(data: bytes) -> Iterator[PngChunk]:

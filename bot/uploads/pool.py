@@ -6,9 +6,12 @@ import asyncio
 import contextlib
 import hashlib
 import logging
+import os
 import queue
+import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, TypeVar
 
 from bot.errors import (
@@ -20,7 +23,7 @@ from bot.errors import (
     TooManyPixels,
     UnsupportedFormat,
 )
-from bot.uploads.decoder import DecodeLimits, DecoderCrashed, DecoderProcess
+from bot.support.child_process import ChildCrashed, ChildProcess
 from bot.uploads.metadata import MAX_SHOWN_CHARACTERS
 from bot.uploads.png_chunks import is_plain_png
 from bot.uploads.sandbox import LIMITS_AVAILABLE
@@ -28,6 +31,15 @@ from bot.uploads.validation import CheckedImage, ImageLimits, check_bytes
 from inference.api.infotext.readers import GenerationInfo
 
 log = logging.getLogger(__name__)
+
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+DECODER_MODULE = "bot.uploads"
+PASSED_ENV_VARS = ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "VIRTUAL_ENV", "LANG", "LC_ALL")
+"""What a decoder gets of the bot's environment: no token, no address."""
+
+# glibc: give memory back at once, and no arena a thread.
+MALLOC_SETTINGS = {"MALLOC_MMAP_THRESHOLD_": "1048576", "MALLOC_ARENA_MAX": "1"}
+PNG_OVERHEAD_BYTES = 1 << 16  # bytes of a PNG beyond its pixels
 
 DECODER_COUNT = 2  # pictures decoded at once
 DECODE_CPU_SECONDS = 10  # of processor time for one picture
@@ -56,13 +68,12 @@ class DecoderPool:
         timeout_seconds: float = DECODE_TIMEOUT_SECONDS,
     ) -> None:
         self.limits = limits
-        self._allowance = DecodeLimits(
-            limits.max_bytes, limits.max_pixels, cpu_seconds, timeout_seconds
-        )
+        self._cpu_seconds = cpu_seconds
+        self._timeout_seconds = timeout_seconds
         self._count = decoders
         # A thread waits for each decoder: threads and pipes work alike on every system.
         self._threads = ThreadPoolExecutor(decoders, thread_name_prefix="decoder")
-        self._idle: queue.LifoQueue[DecoderProcess] = queue.LifoQueue()
+        self._idle: queue.LifoQueue[ChildProcess] = queue.LifoQueue()
         self._closed = False
 
     def start(self) -> None:
@@ -102,11 +113,16 @@ class DecoderPool:
     def _decode_image(self, data: bytes, name: str) -> CheckedImage:
         try:
             head, body = self._send_request({"work": "check", "name": name}, data)
-        except DecoderCrashed as error:
+        except ChildCrashed as error:
             raise (DecodeLimitExceeded(name) if error.by_signal else NoDecoder) from error
         if "refused" in head:
             refusal = REFUSAL_TYPES.get(str(head["refused"]), BrokenImage)
-            raise refusal.from_message(str(head.get("words"))[:MAX_NOTE_CHARS])
+            given_values = head.get("values")
+            values = given_values if isinstance(given_values, dict) else {}
+            raise refusal.from_message(
+                str(head.get("words"))[:MAX_NOTE_CHARS],
+                {str(name): str(value)[:MAX_NOTE_CHARS] for name, value in values.items()},
+            )
         image = _validate_answer(head, body, self.limits)
         if image is None:
             log.warning("A decoder answered with something that is no plain picture.")
@@ -118,7 +134,7 @@ class DecoderPool:
             return ""
         try:
             head, _ = self._send_request({"work": "parameters", "name": ""}, data)
-        except DecoderCrashed:
+        except ChildCrashed:
             return ""
         return str(head.get("text", ""))[:MAX_SHOWN_CHARACTERS]
 
@@ -127,7 +143,7 @@ class DecoderPool:
             return None
         try:
             head, _ = self._send_request({"work": "making", "name": ""}, data)
-        except DecoderCrashed:
+        except ChildCrashed:
             return None
         return GenerationInfo.from_dict(head.get("told"))
 
@@ -135,12 +151,18 @@ class DecoderPool:
         """Ask a decoder that is free; blocks.
 
         Raises:
-            DecoderCrashed: it did not survive the file, and was replaced.
+            ChildCrashed: it did not survive the file, and was replaced.
         """
         decoder = self._take_decoder()
         try:
-            answer = decoder.send_request(head, data)
-        except DecoderCrashed as error:
+            # The answer's PNG may be larger than the file, never larger than its bare pixels.
+            answer = decoder.send_request(
+                head,
+                data,
+                timeout_seconds=self._timeout_seconds,
+                max_body_bytes=5 * self.limits.max_pixels + PNG_OVERHEAD_BYTES,
+            )
+        except ChildCrashed as error:
             digest = hashlib.sha256(data).hexdigest()
             log.warning("A decoder was lost to the file of SHA-256 %s: %s.", digest, error)
             self._add_decoder()
@@ -152,18 +174,27 @@ class DecoderPool:
             self._add_decoder()
         return answer
 
-    def _take_decoder(self) -> DecoderProcess:
+    def _start_decoder(self) -> ChildProcess:
+        passed_on = {name: os.environ[name] for name in PASSED_ENV_VARS if name in os.environ}
+        limits = (self.limits.max_bytes, self.limits.max_pixels, self._cpu_seconds)
+        return ChildProcess(
+            [sys.executable, "-P", "-m", DECODER_MODULE, *map(str, limits)],
+            {**passed_on, **MALLOC_SETTINGS, "PYTHONPATH": str(PROJECT_ROOT)},
+            detached=True,
+        )
+
+    def _take_decoder(self) -> ChildProcess:
         try:
             return self._idle.get_nowait()
         except queue.Empty:
-            return DecoderProcess(self._allowance)
+            return self._start_decoder()
 
     def _add_decoder(self) -> None:
         """Have one more ready; if that fails now, the next file tries again."""
-        with contextlib.suppress(DecoderCrashed):
-            self._return_decoder(DecoderProcess(self._allowance))
+        with contextlib.suppress(ChildCrashed):
+            self._return_decoder(self._start_decoder())
 
-    def _return_decoder(self, decoder: DecoderProcess) -> None:
+    def _return_decoder(self, decoder: ChildProcess) -> None:
         if self._closed or self._idle.qsize() >= self._count:
             decoder.shut_down()
         else:

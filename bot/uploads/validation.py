@@ -13,7 +13,7 @@ import zlib
 from dataclasses import dataclass
 from typing import Any
 
-from PIL import Image, ImageCms, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
 from bot.errors import (
     BrokenImage,
@@ -37,7 +37,6 @@ MAX_FULL_SIZE_SCANS = 30  # of a progressive JPEG of the most pixels; smaller on
 MAX_SIDE = 16384  # pixels; beyond it libraries down the line overflow or crawl
 FAST_COMPRESSION = 1  # of 0 to 9: inputs are kept for a while, not for ever
 FIRST_FRAME_NOTE = gettext_noop("Only the first frame of the animation is used.")
-ORIENTATION_TAG = 0x0112  # EXIF tag
 ORIENTATION_TRANSPOSES = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -195,7 +194,7 @@ def _normalise_image(source_image: Image.Image) -> Image.Image:
 def _turn_upright(image: Image.Image) -> Image.Image:
     """Turn a picture as its EXIF says; EXIF that makes no sense turns nothing."""
     try:
-        turn = ORIENTATION_TRANSPOSES.get(image.getexif().get(ORIENTATION_TAG, 0))
+        turn = ORIENTATION_TRANSPOSES.get(image.getexif().get(ExifTags.Base.Orientation, 0))
     except DECODE_ERRORS:
         turn = None
     if turn is None:

@@ -1,7 +1,6 @@
 """Buttons that outlive the bot's process, the forms they open, and the rows they stand in."""
 
-from bot.views.base import JobButton, client_of
-from bot.views.buttons import CancelButton, DeleteButton, RedeliverButton, RerunButton
+from bot.views.base import CancelButton, DeleteButton, JobButton, RedeliverButton, RerunButton
 from bot.views.history import JobSelect
 from bot.views.layouts import (
     view_for_ended,
@@ -24,6 +23,7 @@ from bot.views.outpaint import OutpaintButton, OutpaintMenuButton
 from bot.views.results import (
     EditButton,
     InterrogateButton,
+    RepairSeamButton,
     ShowOneButton,
     ShowParametersButton,
     UpscaleButton,
@@ -31,7 +31,6 @@ from bot.views.results import (
     VaryStrongButton,
     VarySubtleButton,
 )
-from bot.views.seams import RepairSeamButton
 from bot.views.settings import OpenModalButton, PageSelect, SettingSelect
 
 PERSISTENT_BUTTONS: tuple[type[JobButton | CellSelect | JobSelect | CaseButton], ...] = (
@@ -70,7 +69,6 @@ PANEL_ITEMS = (PageSelect, SettingSelect, OpenModalButton)
 __all__ = [
     "PANEL_ITEMS",
     "PERSISTENT_BUTTONS",
-    "client_of",
     "view_for_ended",
     "view_for_history",
     "view_for_image",

@@ -1,22 +1,23 @@
-"""What all buttons of a job share: the job's id in their custom id, and answered errors."""
+"""What all buttons of a job share, and the buttons that every job has."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
+from typing import Any, ClassVar, Self
 
 import discord
 
-from bot import guilds
+from bot import guilds, messages
 from bot.errors import JobNotFound, NotJobOwner
 from bot.i18n import translate
 from bot.i18n.message import gettext_noop
 from bot.messages.error_replies import handle_errors
+from bot.requests.job_result import result_images
+from bot.requests.requester import InteractionRequest
+from bot.services import services_of
+from inference.api.jobs import Job, decode_job
 from storage.errors import UnknownJob
-from storage.records import JobRecord
-
-if TYPE_CHECKING:
-    from bot.client import EaselBot
+from storage.records import JobRecord, JobState
 
 JOB_ID_PATTERN = r"(?P<job>[0-9a-z]{20})"
 OWN_JOB_HINT = gettext_noop("Ask for one of your own with a command.")
@@ -25,7 +26,7 @@ OWN_JOB_HINT = gettext_noop("Ask for one of your own with a command.")
 class JobButton(
     discord.ui.DynamicItem[discord.ui.Button[Any]], template=rf"easel:none:{JOB_ID_PATTERN}"
 ):
-    """A button that belongs to a job; pressing it calls `press` and answers what that raises."""
+    """A button of a job; a click calls `on_click` and answers what that raises."""
 
     verb: ClassVar[str]
     label: ClassVar[str]
@@ -60,6 +61,32 @@ class JobButton(
         raise JobNotFound
 
 
+class NumberedButton(JobButton, template=rf"easel:none(?:\.(?P<number>\d))?:{JOB_ID_PATTERN}"):
+    """A button that may be about one picture of a batch, counted from 1."""
+
+    def __init__(self, job_id: str, number: int | None = None, label: str | None = None) -> None:
+        super().__init__(job_id, label, "" if number is None else f".{number}")
+        self.number = number
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction[Any], item: Any, match: re.Match[str], /
+    ) -> Self:
+        """Read the job's id, and the picture's number if it is about one."""
+        return cls(match["job"], int(match["number"]) if match["number"] else None)
+
+    def find_image(self, record: JobRecord) -> dict[str, Any]:
+        """Return the picture that it is about.
+
+        Raises:
+            JobNotFound: the job made none.
+        """
+        images = result_images(record)
+        if not images:
+            raise JobNotFound("That job made no picture.")
+        return images[min(self.number or 1, len(images)) - 1]
+
+
 async def fetch_record(interaction: discord.Interaction[Any], job_id: str) -> JobRecord:
     """Return the job that a button belongs to.
 
@@ -67,7 +94,7 @@ async def fetch_record(interaction: discord.Interaction[Any], job_id: str) -> Jo
         JobNotFound: it is no longer stored.
     """
     try:
-        return await client_of(interaction).jobs.get_job(job_id)
+        return await services_of(interaction).jobs.reader.get_job(job_id)
     except UnknownJob as error:
         raise JobNotFound from error
 
@@ -84,6 +111,92 @@ def require_owner(
         raise NotJobOwner(record.owner, instead)
 
 
-def client_of(interaction: discord.Interaction[Any]) -> EaselBot:
-    """Return the bot that an interaction came to."""
-    return cast("EaselBot", interaction.client)
+def with_new_seed(record: JobRecord) -> Job:
+    """Return the same job with a new seed, where a seed decides it."""
+    params = dict(record.params)
+    if "seed" in params:
+        params["seed"] = -1
+    return decode_job(record.kind, params)
+
+
+class RerunButton(JobButton, template=rf"easel:again:{JOB_ID_PATTERN}"):
+    """The same job once more, with a new seed."""
+
+    verb = "again"
+    label = gettext_noop("Again")
+    emoji = "🔁"
+
+    async def on_click(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
+        """Queue the job anew, from the same pictures."""
+        require_owner(interaction, record)
+        request = InteractionRequest(interaction)
+        await services_of(interaction).submitter.submit_rerun(
+            request, with_new_seed(record), record
+        )
+
+
+class DeleteButton(JobButton, template=rf"easel:delete:{JOB_ID_PATTERN}"):
+    """Take the message away."""
+
+    verb = "delete"
+    label = gettext_noop("Delete")
+    emoji = "🗑️"
+
+    async def on_click(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
+        """Delete the message that the button is under."""
+        if not guilds.may_delete(
+            str(interaction.user.id),
+            record.owner,
+            manages_messages=_can_manage_messages(interaction),
+        ):
+            raise NotJobOwner(record.owner, "Only they and moderators may delete it.")
+        await interaction.response.defer()
+        await interaction.delete_original_response()
+
+
+class CancelButton(JobButton, template=rf"easel:cancel:{JOB_ID_PATTERN}"):
+    """Call a waiting or running job off."""
+
+    verb = "cancel"
+    label = gettext_noop("Cancel")
+    emoji = "✖️"
+
+    async def on_click(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
+        """Cancel the job; its card then says so."""
+        if not guilds.may_cancel(
+            str(interaction.user.id),
+            record.owner,
+            manages_messages=_can_manage_messages(interaction),
+        ):
+            raise NotJobOwner(record.owner, "Only they and moderators may cancel it.")
+        if record.state.is_terminal:
+            await interaction.response.send_message(
+                messages.not_cancelled_message(record), ephemeral=True
+            )
+            return
+        await interaction.response.defer()
+        is_owner = str(interaction.user.id) == record.owner
+        updated_record = await services_of(interaction).dispatcher.cancel_job(
+            record.id, record.owner, keep=is_owner
+        )
+        if updated_record.state is not JobState.CANCELLED:
+            await interaction.followup.send(
+                messages.not_cancelled_message(updated_record), ephemeral=True
+            )
+
+
+class RedeliverButton(JobButton, template=rf"easel:show:{JOB_ID_PATTERN}"):
+    """Show a result that could not be delivered."""
+
+    verb = "show"
+    label = gettext_noop("Show result")
+    emoji = "📬"
+
+    async def on_click(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
+        """Deliver the result as the answer to this press."""
+        require_owner(interaction, record, gettext_noop("Only they can have it shown."))
+        await services_of(interaction).submitter.redeliver_result(interaction, record)
+
+
+def _can_manage_messages(interaction: discord.Interaction[Any]) -> bool:
+    return interaction.permissions.manage_messages and interaction.guild_id is not None

@@ -12,7 +12,8 @@ from bot.i18n import translate
 from bot.messages.error_replies import handle_errors
 from bot.messages.lineage import job_label, lineage_tree
 from bot.requests.job_result import is_batch, result_images
-from bot.views.base import client_of, fetch_record, require_owner
+from bot.services import services_of
+from bot.views.base import fetch_record, require_owner
 from storage.records import JobRecord
 
 MAX_LABEL_CHARACTERS = 100  # characters of an option
@@ -53,21 +54,23 @@ async def show_job(
     interaction: discord.Interaction[Any], record: JobRecord, number: int | None = None
 ) -> None:
     """Show a job, or one picture of it, to its owner alone: picture, buttons, family."""
-    client = client_of(interaction)
+    services = services_of(interaction)
     await interaction.response.defer(ephemeral=True, thinking=True)
     limit = interaction.filesize_limit
     if number is not None and is_batch(record):
         image_number = min(number, len(result_images(record)))
-        outgoing = await client.delivery.build_image_message(record, image_number, limit)
+        outgoing = await services.message_builder.build_image_message(record, image_number, limit)
     else:
-        outgoing = await client.delivery.build_message(record, limit)
+        outgoing = await services.message_builder.build_message(record, limit)
     await interaction.followup.send(
         outgoing.content,
         files=outgoing.discord_files(),
         view=outgoing.button_view(),
         ephemeral=True,
     )
-    if tree := lineage_tree(await client.jobs.list_lineage(record.id, record.owner), record.id):
+    if tree := lineage_tree(
+        await services.jobs.reader.list_lineage(record.id, record.owner), record.id
+    ):
         await interaction.followup.send(tree, ephemeral=True)
 
 

@@ -1,4 +1,4 @@
-"""Run a picture of another program's here: what will differ, and a button."""
+"""Offer to run the job that another program's image file describes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bot import messages
 from bot.i18n import translate
 from bot.messages.error_replies import answer_error, start_interaction
 from bot.requests.requester import InteractionRequest
-from bot.views.base import client_of
+from bot.services import services_of
 from inference.api.errors import JobError
 from inference.api.infotext.readers import GenerationInfo
 from inference.api.infotext.to_job import ImportedJob, job_from_info
@@ -23,7 +23,7 @@ class RunImportedView(discord.ui.View):
 
     def __init__(self, imported_job: ImportedJob) -> None:
         super().__init__(timeout=VIEW_TIMEOUT_SECONDS)
-        self._recalled = imported_job
+        self._imported_job = imported_job
         self.run_job.label = translate("Run it here")
 
     async def interaction_check(self, interaction: discord.Interaction[Any], /) -> bool:
@@ -34,8 +34,8 @@ class RunImportedView(discord.ui.View):
     @discord.ui.button(emoji="▶️", style=discord.ButtonStyle.primary)
     async def run_job(self, interaction: discord.Interaction[Any], _button: Any) -> None:
         """Queue the job, for all to see."""
-        await client_of(interaction).desk.submit_job(
-            InteractionRequest(interaction), self._recalled.job, {}
+        await services_of(interaction).submitter.submit_job(
+            InteractionRequest(interaction), self._imported_job.job, {}
         )
 
     async def on_error(
@@ -53,7 +53,9 @@ async def offer_imported_job(
     interaction: discord.Interaction[Any], generation_info: GenerationInfo
 ) -> None:
     """Offer to run what a file tells, to the member alone, and name what will not be the same."""
-    models = [m for worker in client_of(interaction).service.worker_statuses for m in worker.models]
+    models = [
+        m for worker in services_of(interaction).workers.worker_statuses for m in worker.models
+    ]
     try:
         imported_job = job_from_info(generation_info, models)
     except JobError:

@@ -11,7 +11,7 @@ import discord
 from bot.i18n import translate
 from bot.messages import kind_title
 from bot.requests.job_result import is_batch, result_images, seam_mask_key
-from bot.views.buttons import CancelButton, DeleteButton, RedeliverButton, RerunButton
+from bot.views.base import CancelButton, DeleteButton, RedeliverButton, RerunButton
 from bot.views.history import JobSelect
 from bot.views.mask_grid import (
     CellSelect,
@@ -27,6 +27,7 @@ from bot.views.outpaint import OutpaintMenuButton
 from bot.views.results import (
     EditButton,
     InterrogateButton,
+    RepairSeamButton,
     ShowOneButton,
     ShowParametersButton,
     UpscaleButton,
@@ -34,7 +35,6 @@ from bot.views.results import (
     VaryStrongButton,
     VarySubtleButton,
 )
-from bot.views.seams import RepairSeamButton
 from storage.records import JobRecord, JobState
 
 BUTTONS_PER_ROW = 5  # buttons that Discord puts beside one another

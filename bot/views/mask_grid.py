@@ -17,7 +17,8 @@ from bot.i18n import translate
 from bot.i18n.message import gettext_noop
 from bot.messages.error_replies import handle_errors
 from bot.requests.requester import InPlaceRequest, InteractionRequest
-from bot.views.base import JOB_ID_PATTERN, JobButton, client_of, fetch_record, require_owner
+from bot.services import services_of
+from bot.views.base import JOB_ID_PATTERN, JobButton, fetch_record, require_owner
 from bot.views.forms import FormValues, JobModal
 from bot.views.results import ImageButton, submit_on_result
 from inference.api.jobs import InpaintJob, PreviewJob
@@ -65,11 +66,13 @@ class CellSelect(
             if not cells:
                 raise UserError("Pick at least one cell.")
             job = PreviewJob(mask_shape=" + ".join(cells))
-            await client_of(interaction).desk.submit_rerun(InPlaceRequest(interaction), job, record)
+            await services_of(interaction).submitter.submit_rerun(
+                InPlaceRequest(interaction), job, record
+            )
 
 
 class InvertMaskButton(JobButton, template=rf"easel:invert:{JOB_ID_PATTERN}"):
-    """Everything but the mask."""
+    """Turn a mask inside out."""
 
     verb = "invert"
     label = gettext_noop("Swap inside and outside")
@@ -80,11 +83,13 @@ class InvertMaskButton(JobButton, template=rf"easel:invert:{JOB_ID_PATTERN}"):
         require_owner(interaction, record)
         mode = "masked" if record.params["mask_mode"] == "not masked" else "not masked"
         job = PreviewJob.from_params({**record.params, "mask_mode": mode})
-        await client_of(interaction).desk.submit_rerun(InPlaceRequest(interaction), job, record)
+        await services_of(interaction).submitter.submit_rerun(
+            InPlaceRequest(interaction), job, record
+        )
 
 
 class SegmentButton(JobButton, template=rf"easel:none:{JOB_ID_PATTERN}"):
-    """What a network finds in the picture, in one click."""
+    """Mask what a segmentation network finds."""
 
     thing: ClassVar[str]
 
@@ -92,23 +97,25 @@ class SegmentButton(JobButton, template=rf"easel:none:{JOB_ID_PATTERN}"):
         """Turn the message into a preview of it."""
         require_owner(interaction, record)
         job = PreviewJob(mask_shape=self.thing)
-        await client_of(interaction).desk.submit_rerun(InPlaceRequest(interaction), job, record)
+        await services_of(interaction).submitter.submit_rerun(
+            InPlaceRequest(interaction), job, record
+        )
 
 
 class SegmentSubjectButton(SegmentButton, template=rf"easel:subject:{JOB_ID_PATTERN}"):
-    """What stands out."""
+    """Mask the subject."""
 
     verb, label, emoji, thing = "subject", gettext_noop("Subject"), "🧍", "subject"
 
 
 class SegmentBackgroundButton(SegmentButton, template=rf"easel:background:{JOB_ID_PATTERN}"):
-    """All but what stands out."""
+    """Mask the background."""
 
     verb, label, emoji, thing = "background", gettext_noop("Background"), "🏞️", "background"
 
 
 class SegmentFaceButton(SegmentButton, template=rf"easel:face:{JOB_ID_PATTERN}"):
-    """The faces."""
+    """Mask the faces."""
 
     verb, label, emoji, thing = "face", gettext_noop("Face"), "🙂", "face"
 
@@ -128,9 +135,11 @@ class RepaintMaskButton(JobButton, template=rf"easel:go:{JOB_ID_PATTERN}"):
 
         async def submit_inpaint(answer: discord.Interaction[Any], form_values: FormValues) -> None:
             job = InpaintJob(**mask, **form_values.values)
-            await client_of(answer).desk.submit_rerun(InteractionRequest(answer), job, record)
+            await services_of(answer).submitter.submit_rerun(
+                InteractionRequest(answer), job, record
+            )
 
-        option_values = await client_of(interaction).gate.fill_guild_defaults(
+        option_values = await services_of(interaction).policy.fill_guild_defaults(
             interaction.guild_id, InpaintJob, {}
         )
         form = JobModal(

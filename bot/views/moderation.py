@@ -12,7 +12,8 @@ from bot.errors import NotAllowed
 from bot.i18n import translate
 from bot.i18n.message import gettext_noop
 from bot.messages.error_replies import LocalisedModal, handle_errors
-from bot.views.base import JOB_ID_PATTERN, JobButton, client_of
+from bot.services import services_of
+from bot.views.base import JOB_ID_PATTERN, JobButton
 from storage.records import JobRecord
 
 MAX_REASON_CHARACTERS = 300  # characters
@@ -21,7 +22,7 @@ CASE_NUMBER_PATTERN = r"(?P<case>[0-9]{1,18})"
 
 
 class ReportModal(LocalisedModal):
-    """Asks why, once."""
+    """Ask why a result is reported."""
 
     def __init__(self, record: JobRecord) -> None:
         super().__init__(title=translate("Report this result"), timeout=FORM_TIMEOUT_SECONDS)
@@ -38,7 +39,7 @@ class ReportModal(LocalisedModal):
     async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
         """Open the case and say so to the member alone."""
         by, reason = str(interaction.user.id), self.reason.value.strip()
-        is_new = await client_of(interaction).bench.report_result(self._record, by, reason)
+        is_new = await services_of(interaction).cases.report_result(self._record, by, reason)
         words = (
             translate("Thank you. The moderators of this server find it with `/moderation list`.")
             if is_new
@@ -109,7 +110,7 @@ class ReleaseButton(CaseButton, template=rf"easel:release:{CASE_NUMBER_PATTERN}"
     async def on_decision(self, interaction: discord.Interaction[Any]) -> str:
         """Release it."""
         guild, actor = str(interaction.guild_id), str(interaction.user.id)
-        record = await client_of(interaction).bench.release_result(guild, self.number, actor)
+        record = await services_of(interaction).cases.release_result(guild, self.number, actor)
         return messages.released_message(record)
 
 
@@ -121,7 +122,7 @@ class RemoveButton(CaseButton, template=rf"easel:remove:{CASE_NUMBER_PATTERN}"):
     async def on_decision(self, interaction: discord.Interaction[Any]) -> str:
         """Delete it."""
         guild, actor = str(interaction.guild_id), str(interaction.user.id)
-        record = await client_of(interaction).bench.delete_result(guild, self.number, actor)
+        record = await services_of(interaction).cases.delete_result(guild, self.number, actor)
         return messages.deleted_message(record)
 
 

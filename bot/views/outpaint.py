@@ -1,4 +1,4 @@
-"""Continue a picture beyond its edges: arrows, and steps back from it."""
+"""The buttons that outpaint a result: one for each direction, and zooming out."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from typing import Any, Self
 
 import discord
 
+from bot.guilds.option_defaults import apply_guild_defaults
 from bot.i18n import translate
 from bot.i18n.message import gettext_noop
-from bot.views.base import JOB_ID_PATTERN, client_of
+from bot.services import services_of
+from bot.views.base import JOB_ID_PATTERN
 from bot.views.results import ImageButton, submit_on_result
 from inference.api.jobs import OutpaintJob
 from storage.records import JobRecord
@@ -52,7 +54,7 @@ OUTPAINT_DIRECTIONS: Mapping[str, OutpaintDirection] = MappingProxyType(
 class OutpaintMenuButton(
     ImageButton, template=rf"easel:outpaint(?:\.(?P<number>\d))?:{JOB_ID_PATTERN}"
 ):
-    """The ways in which a result can be continued."""
+    """Show the outpainting directions."""
 
     verb = "outpaint"
     label = gettext_noop("Outpaint")
@@ -79,7 +81,7 @@ class OutpaintMenuButton(
 class OutpaintButton(
     ImageButton, template=rf"easel:extend\.(?P<way>[a-z]+)(?:\.(?P<number>\d))?:{JOB_ID_PATTERN}"
 ):
-    """A result, continued one way."""
+    """Outpaint a result in one direction."""
 
     verb = "extend"
 
@@ -107,11 +109,8 @@ class OutpaintButton(
         continued_options = {
             name: record.params[name] for name in CONTINUED_OPTIONS if record.params.get(name)
         }
-        gate, requested_options = (
-            client_of(interaction).gate,
-            {**continued_options, **self.way.options},
+        settings = await services_of(interaction).policy.guild_settings(interaction.guild_id)
+        values = apply_guild_defaults(
+            OutpaintJob, {**continued_options, **self.way.options}, settings
         )
-        values = await gate.fill_guild_defaults(
-            interaction.guild_id, OutpaintJob, requested_options
-        )
-        await submit_on_result(interaction, OutpaintJob(**values), record, image)
+        await submit_on_result(interaction, OutpaintJob(**values), record, image, settings)

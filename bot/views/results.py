@@ -4,57 +4,43 @@ from __future__ import annotations
 
 import io
 import random
-import re
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import discord
 
 from bot import messages
 from bot.errors import JobNotFound
+from bot.guilds.settings import GuildSettings
 from bot.i18n import current_language, translate, use_language
 from bot.i18n.message import gettext_noop
 from bot.requests.image_sources import BlobSource
-from bot.requests.job_result import result_images
+from bot.requests.job_result import result_images, seam_mask_key
 from bot.requests.reply_target import stored_reply_language
 from bot.requests.requester import InteractionRequest
-from bot.views.base import JOB_ID_PATTERN, JobButton, client_of, require_owner
+from bot.services import services_of
+from bot.views.base import JOB_ID_PATTERN, JobButton, NumberedButton, require_owner
 from bot.views.forms import MAX_INPUT_CHARACTERS, FormValues, JobModal
-from inference.api.jobs import ImagineJob, InterrogateJob, Job, UpscaleJob, decode_job
+from inference.api.jobs import ImagineJob, InpaintJob, InterrogateJob, Job, UpscaleJob, decode_job
 from inference.api.jobs.names import MAX_SEED
 from storage.records import JobRecord
 
 EDITABLE_OPTIONS = ("prompt", "negative_prompt", "strength", "steps", "guidance")
-SUBTLE_VARIATION_SHARE, STRONG_VARIATION_SHARE = (
-    0.15,
-    0.45,
-)  # shares of another noise; 1 would be another seed
+#: Shares of another noise; 1 would be another seed.
+SUBTLE_VARIATION_SHARE, STRONG_VARIATION_SHARE = 0.15, 0.45
+COHERENCE_OPTIONS = (
+    "prompt",
+    "negative_prompt",
+    "model",
+    "steps",
+    "guidance",
+    "sampler",
+    "schedule",
+    "clip_skip",
+    "emphasis",
+)
+"""Options of the repaint that its coherence pass shares."""
+COHERENCE_STRENGTH = 0.3  # denoising strength: both sides of the edge stay what they are
 MAX_BLOCK_CHARACTERS = 1900  # characters of a code block in a message
-
-
-class NumberedButton(JobButton, template=rf"easel:none(?:\.(?P<number>\d))?:{JOB_ID_PATTERN}"):
-    """A button that may be about one picture of a batch, counted from 1."""
-
-    def __init__(self, job_id: str, number: int | None = None, label: str | None = None) -> None:
-        super().__init__(job_id, label, "" if number is None else f".{number}")
-        self.number = number
-
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: discord.Interaction[Any], item: Any, match: re.Match[str], /
-    ) -> Self:
-        """Read the job's id, and the picture's number if it is about one."""
-        return cls(match["job"], int(match["number"]) if match["number"] else None)
-
-    def find_image(self, record: JobRecord) -> dict[str, Any]:
-        """Return the picture that it is about.
-
-        Raises:
-            JobNotFound: the job made none.
-        """
-        images = result_images(record)
-        if not images:
-            raise JobNotFound("That job made no picture.")
-        return images[min(self.number or 1, len(images)) - 1]
 
 
 class ImageButton(NumberedButton, template=rf"easel:none(?:\.(?P<number>\d))?:{JOB_ID_PATTERN}"):
@@ -83,8 +69,8 @@ class ShowOneButton(ImageButton, template=rf"easel:single(?:\.(?P<number>\d))?:{
         self, interaction: discord.Interaction[Any], record: JobRecord, image: dict[str, Any]
     ) -> None:
         """Post it, to those who see the sheet."""
-        client = client_of(interaction)
-        await client.desk.stored_source(image["key"]).check_available(client.reader)
+        services = services_of(interaction)
+        await services.submitter.stored_source(image["key"]).check_available(services.decoders)
         sheet = interaction.message
         private = sheet is not None and sheet.flags.ephemeral
         await interaction.response.defer(thinking=True, ephemeral=private)
@@ -93,7 +79,7 @@ class ShowOneButton(ImageButton, template=rf"easel:single(?:\.(?P<number>\d))?:{
         with use_language(
             current_language() if private else stored_reply_language(record.reply_to)
         ):
-            outgoing = await client.delivery.build_image_message(record, number, limit)
+            outgoing = await services.message_builder.build_image_message(record, number, limit)
             await interaction.followup.send(
                 outgoing.content,
                 files=outgoing.discord_files(),
@@ -118,17 +104,19 @@ class VaryButton(ImageButton, template=rf"easel:none(?:\.(?P<number>\d))?:{JOB_I
             "variation_strength": self.share,
         }
         job = decode_job(record.kind, {**record.params, **variation_params})
-        await client_of(interaction).desk.submit_rerun(InteractionRequest(interaction), job, record)
+        await services_of(interaction).submitter.submit_rerun(
+            InteractionRequest(interaction), job, record
+        )
 
 
 class VarySubtleButton(VaryButton, template=rf"easel:subtle(?:\.(?P<number>\d))?:{JOB_ID_PATTERN}"):
-    """A little different."""
+    """Vary a little."""
 
     verb, label, share = "subtle", gettext_noop("Vary (subtle)"), SUBTLE_VARIATION_SHARE
 
 
 class VaryStrongButton(VaryButton, template=rf"easel:strong(?:\.(?P<number>\d))?:{JOB_ID_PATTERN}"):
-    """Clearly different."""
+    """Vary a lot."""
 
     verb, label, share = "strong", gettext_noop("Vary (strong)"), STRONG_VARIATION_SHARE
 
@@ -152,7 +140,9 @@ class EditButton(NumberedButton, template=rf"easel:edit(?:\.(?P<number>\d))?:{JO
 
         async def submit_edit(answer: discord.Interaction[Any], form_values: FormValues) -> None:
             job = decode_job(record.kind, {**fixed_params, **form_values.values})
-            await client_of(answer).desk.submit_rerun(InteractionRequest(answer), job, record)
+            await services_of(answer).submitter.submit_rerun(
+                InteractionRequest(answer), job, record
+            )
 
         title = translate("Edit this {kind}", kind=messages.kind_title(record.kind))
         form = JobModal(
@@ -162,7 +152,7 @@ class EditButton(NumberedButton, template=rf"easel:edit(?:\.(?P<number>\d))?:{JO
 
 
 class UpscaleButton(ImageButton, template=rf"easel:enlarge(?:\.(?P<number>\d))?:{JOB_ID_PATTERN}"):
-    """The picture at twice its size."""
+    """Upscale the image to twice its size."""
 
     verb = "enlarge"
     label = gettext_noop("Upscale 2×")
@@ -172,14 +162,14 @@ class UpscaleButton(ImageButton, template=rf"easel:enlarge(?:\.(?P<number>\d))?:
         self, interaction: discord.Interaction[Any], record: JobRecord, image: dict[str, Any]
     ) -> None:
         """Queue an enlargement."""
-        upscaler = default_upscaler(client_of(interaction).service.worker_statuses)
+        upscaler = default_upscaler(services_of(interaction).workers.worker_statuses)
         await submit_on_result(interaction, UpscaleJob(upscaler=upscaler), record, image)
 
 
 class InterrogateButton(
     ImageButton, template=rf"easel:describe(?:\.(?P<number>\d))?:{JOB_ID_PATTERN}"
 ):
-    """The picture in words."""
+    """Describe the image."""
 
     verb = "describe"
     label = gettext_noop("Describe")
@@ -195,7 +185,7 @@ class InterrogateButton(
 class ShowParametersButton(
     NumberedButton, template=rf"easel:parameters(?:\.(?P<number>\d))?:{JOB_ID_PATTERN}"
 ):
-    """All that made the picture; anyone may look."""
+    """Show the generation parameters; anyone may."""
 
     verb = "parameters"
     label = gettext_noop("Parameters")
@@ -220,13 +210,12 @@ class UseAsPromptButton(JobButton, template=rf"easel:prompt:{JOB_ID_PATTERN}"):
 
         async def submit_prompt(answer: discord.Interaction[Any], form_values: FormValues) -> None:
             job = ImagineJob(**form_values.values)
-            await client_of(answer).desk.submit_job(
+            await services_of(answer).submitter.submit_job(
                 InteractionRequest(answer), job, {}, parent=record.id
             )
 
         title = translate("Draw what was described")
-        gate = client_of(interaction).gate
-        option_values = await gate.fill_guild_defaults(
+        option_values = await services_of(interaction).policy.fill_guild_defaults(
             interaction.guild_id, ImagineJob, {"prompt": words}
         )
         form = JobModal(
@@ -235,18 +224,37 @@ class UseAsPromptButton(JobButton, template=rf"easel:prompt:{JOB_ID_PATTERN}"):
         await interaction.response.send_modal(form)
 
 
+class RepairSeamButton(ImageButton, template=rf"easel:mend(?:\.(?P<number>\d))?:{JOB_ID_PATTERN}"):
+    """The result with a band along the mask's edge repainted."""
+
+    verb = "mend"
+    label = gettext_noop("Mend the seam")
+    emoji = "🩹"
+    style = discord.ButtonStyle.primary
+
+    async def on_image(
+        self, interaction: discord.Interaction[Any], record: JobRecord, image: dict[str, Any]
+    ) -> None:
+        """Queue a coherence pass; its answer says what became of the seam."""
+        shared_params = {name: record.params[name] for name in COHERENCE_OPTIONS}
+        job = InpaintJob(
+            **shared_params,
+            seed=image_seed(record, image),
+            area="mask edge",
+            strength=COHERENCE_STRENGTH,
+        )
+        submitter = services_of(interaction).submitter
+        sources = {
+            "image": submitter.stored_source(image["key"]),
+            "mask": submitter.stored_source(seam_mask_key(record)),
+        }
+        await submitter.submit_job(InteractionRequest(interaction), job, sources, parent=record.id)
+
+
 def image_seed(record: JobRecord, image: dict[str, Any]) -> int:
     """Return the seed that a picture was made from."""
     seed = image.get("seed")
     return int(record.params["seed"] if seed is None else seed)
-
-
-def with_new_seed(record: JobRecord) -> Job:
-    """Return the same job with a new seed, where a seed decides it."""
-    params = dict(record.params)
-    if "seed" in params:
-        params["seed"] = -1
-    return decode_job(record.kind, params)
 
 
 def default_upscaler(workers: Any) -> str:
@@ -271,11 +279,15 @@ async def send_text(
 
 
 async def submit_on_result(
-    interaction: discord.Interaction[Any], job: Job, record: JobRecord, image: dict[str, Any]
+    interaction: discord.Interaction[Any],
+    job: Job,
+    record: JobRecord,
+    image: dict[str, Any],
+    settings: GuildSettings | None = None,
 ) -> None:
     """Queue a job on a picture that another one made."""
-    client = client_of(interaction)
-    source: BlobSource = client.desk.stored_source(image["key"])
-    await client.desk.submit_job(
-        InteractionRequest(interaction), job, {"image": source}, parent=record.id
+    services = services_of(interaction)
+    source: BlobSource = services.submitter.stored_source(image["key"])
+    await services.submitter.submit_job(
+        InteractionRequest(interaction), job, {"image": source}, settings=settings, parent=record.id
     )

@@ -19,7 +19,7 @@ from bot.guilds.setting_types import ChoiceSetting
 from bot.i18n import choice_name, translate
 from bot.i18n.message import gettext_noop
 from bot.messages.error_replies import handle_errors
-from bot.views.base import client_of
+from bot.services import services_of
 from bot.views.settings_forms import ROLE_FORMS, SETTINGS_FORMS, SettingsModal
 
 PANEL_PAGES = {
@@ -65,8 +65,10 @@ class PageSelect(discord.ui.DynamicItem[discord.ui.Select[Any]], template="easel
         """Show the page."""
         async with handle_errors(interaction):
             require_manage_guild(interaction)
-            rules = await client_of(interaction).rulebook.guild_settings(str(interaction.guild_id))
-            await update_panel(interaction, rules, self.item.values[0])
+            settings = await services_of(interaction).settings_editor.guild_settings(
+                str(interaction.guild_id)
+            )
+            await update_panel(interaction, settings, self.item.values[0])
 
 
 class SettingSelect(
@@ -98,9 +100,9 @@ class SettingSelect(
             single = not isinstance(getattr(GuildSettings(), self.name), frozenset | tuple)
             value = (chosen_values[0] if chosen_values else None) if single else chosen_values
             guild, actor = str(interaction.guild_id), str(interaction.user.id)
-            book = client_of(interaction).rulebook
+            editor = services_of(interaction).settings_editor
             await update_panel(
-                interaction, await book.apply_changes(guild, actor, {self.name: value}), self.page
+                interaction, await editor.apply_changes(guild, actor, {self.name: value}), self.page
             )
 
 
@@ -143,13 +145,13 @@ async def open_settings_modal(
 ) -> None:
     """Open a form with what is set filled in; sent, it draws the panel anew."""
     guild = str(interaction.guild_id)
-    settings = await client_of(interaction).rulebook.stored_settings(guild)
+    settings = await services_of(interaction).settings_editor.stored_settings(guild)
 
     async def apply_values(answer: discord.Interaction[Any], values: Mapping[str, Any]) -> None:
         require_manage_guild(answer)
-        book = client_of(answer).rulebook
-        rules = await book.apply_changes(guild, str(answer.user.id), values)
-        await update_panel(answer, rules, SETTINGS_FORMS[name].page)
+        editor = services_of(answer).settings_editor
+        settings = await editor.apply_changes(guild, str(answer.user.id), values)
+        await update_panel(answer, settings, SETTINGS_FORMS[name].page)
 
     await interaction.response.send_modal(
         SettingsModal(SETTINGS_FORMS[name], settings, apply_values, role)
@@ -157,26 +159,26 @@ async def open_settings_modal(
 
 
 async def update_panel(
-    interaction: discord.Interaction[Any], rules: GuildSettings, page: str
+    interaction: discord.Interaction[Any], settings: GuildSettings, page: str
 ) -> None:
     """Draw the panel anew in its own message."""
-    words, view = messages.settings_overview(rules, ()), build_panel(interaction, rules, page)
+    words, view = messages.settings_overview(settings, ()), build_panel(interaction, settings, page)
     await interaction.response.edit_message(content=words, view=view)
 
 
 def build_panel(
-    interaction: discord.Interaction[Any], rules: GuildSettings, page: str
+    interaction: discord.Interaction[Any], settings: GuildSettings, page: str
 ) -> discord.ui.View:
     """Lay a page of the panel out."""
     view = discord.ui.View(timeout=None)
     view.add_item(PageSelect(page))
     models = [
         model.name
-        for worker in client_of(interaction).service.worker_statuses
+        for worker in services_of(interaction).workers.worker_statuses
         for model in worker.models
         if model.kind == "diffusion"
     ]
-    for select, name in _page_selects(rules, page, models):
+    for select, name in _page_selects(settings, page, models):
         view.add_item(SettingSelect(select, page, name))
     for form, spec in SETTINGS_FORMS.items():
         if spec.page == page and spec.has_button:
@@ -185,39 +187,42 @@ def build_panel(
 
 
 def _page_selects(
-    rules: GuildSettings, page: str, models: Sequence[str]
+    settings: GuildSettings, page: str, models: Sequence[str]
 ) -> Iterator[tuple[Any, str]]:
     """Yield the selects of a page; a list too long for one is left to the commands."""
     if page == "access":
-        if len(rules.channels) <= MAX_SELECT_ENTRIES:
+        if len(settings.channels) <= MAX_SELECT_ENTRIES:
             words = translate("Channels in which Easel may be used")
-            yield _channel_select(words, rules.channels, MAX_SELECT_ENTRIES), "channels"
-        if len(rules.roles) <= MAX_SELECT_ENTRIES:
+            yield _channel_select(words, settings.channels, MAX_SELECT_ENTRIES), "channels"
+        if len(settings.roles) <= MAX_SELECT_ENTRIES:
             yield (
                 _role_select(
-                    translate("Roles that may use Easel"), rules.roles, 0, MAX_SELECT_ENTRIES
+                    translate("Roles that may use Easel"), settings.roles, 0, MAX_SELECT_ENTRIES
                 ),
                 "roles",
             )
-        log_channels = [rules.log_channel] if rules.log_channel else []
+        log_channels = [settings.log_channel] if settings.log_channel else []
         words = translate("Channel that is told what moderators should know")
         yield _channel_select(words, log_channels, 1), "log_channel"
     elif page == "answers":
         for name in ("language", "visibility"):
-            yield _choice_select(name, rules), name
+            yield _choice_select(name, settings), name
     elif page == "amounts":
         yield _role_select(translate("A role with a quota of its own"), (), 1, 1), "role_quotas"
         yield _role_select(translate("A role with a share of its own"), (), 1, 1), "role_shares"
     elif page == "content":
-        names = list(dict.fromkeys([*rules.models, *models]))
+        names = list(dict.fromkeys([*settings.models, *models]))
         if 0 < len(names) <= MAX_SELECT_ENTRIES:
-            yield _name_select(translate("Models that may be used"), names, rules.models), "models"
+            yield (
+                _name_select(translate("Models that may be used"), names, settings.models),
+                "models",
+            )
     else:
         for name in ("nsfw_ordinary", "nsfw_restricted"):
-            yield _choice_select(name, rules), name
+            yield _choice_select(name, settings), name
 
 
-def _choice_select(name: str, rules: GuildSettings) -> discord.ui.Select[Any]:
+def _choice_select(name: str, settings: GuildSettings) -> discord.ui.Select[Any]:
     kind = guilds.list_setting_types()[name]
     options = [
         discord.SelectOption(
@@ -226,7 +231,7 @@ def _choice_select(name: str, rules: GuildSettings) -> discord.ui.Select[Any]:
                 choice=messages.LANGUAGE_NAMES.get(choice) or choice_name(choice),
             ),
             value=choice,
-            default=choice == getattr(rules, name),
+            default=choice == getattr(settings, name),
         )
         for choice in (kind.choices if isinstance(kind, ChoiceSetting) else ())
     ]

@@ -27,7 +27,7 @@ Submit = Callable[[discord.Interaction[Any], Mapping[str, Any]], Awaitable[None]
 
 @dataclass(frozen=True)
 class FormSpec:
-    """One form."""
+    """A form: its title, page and fields."""
 
     #: At most 45 characters.
     title: str

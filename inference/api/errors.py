@@ -19,17 +19,36 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from inference.api.notices import Notice
 
 
 class InferenceError(Exception):
-    """Inference failed."""
+    """Inference failed.
+
+    It holds a notice; a sentence in the place of the code is for what no member meets.
+    """
+
+    #: The notice of one that is raised without a code.
+    default_code: ClassVar[str] = ""
+    #: What it comes from: `input`, `model`, `memory` or `engine`.
+    error_kind: ClassVar[str] = "engine"
+
+    def __init__(self, code: str | Notice = "", /, **params: Any) -> None:
+        self.notice = (
+            code if isinstance(code, Notice) else Notice(code or self.default_code, **params)
+        )
+        super().__init__(str(self.notice))
 
 
 class JobError(InferenceError):
     """The job is impossible."""
 
-    def __init__(self, field: str, words: str) -> None:
-        super().__init__(words)
+    error_kind = "input"
+
+    def __init__(self, field: str, code: str | Notice, /, **params: Any) -> None:
+        super().__init__(code, **params)
         self.field = field
 
 
@@ -37,11 +56,8 @@ class OutOfRange(JobError):
     """A number lies beyond its bounds."""
 
     def __init__(self, field: str, value: float, low: float, high: float) -> None:
-        super().__init__(
-            field,
-            f"{field.replace('_', ' ')} is {value:g}, but must lie between {low:g} and {high:g}.",
-        )
-        self.value, self.low, self.high = value, low, high
+        values = {"value": f"{value:g}", "low": f"{low:g}", "high": f"{high:g}"}
+        super().__init__(field, "option.range", option=field, **values)
 
 
 class UnknownChoice(JobError):
@@ -49,8 +65,10 @@ class UnknownChoice(JobError):
 
     def __init__(self, field: str, value: str, choices: Sequence[str]) -> None:
         close = difflib.get_close_matches(value, choices, n=3, cutoff=0.5)
-        hint = f"Did you mean {' or '.join(close)}?" if close else f"Use {', '.join(choices)}."
-        super().__init__(field, f"There is no {field.replace('_', ' ')} “{value}”. {hint}")
+        hint = Notice("names.use", names=", ".join(choices))
+        if close:
+            hint = Notice("names.did_you_mean", names=" or ".join(close))
+        super().__init__(field, "option.unknown", option=field, value=value, hint=hint)
         self.value, self.choices, self.close = value, tuple(choices), tuple(close)
 
 
@@ -58,23 +76,27 @@ class ImageMissing(JobError):
     """A picture that this kind of job needs was not given."""
 
     def __init__(self, kind: str, name: str) -> None:
-        super().__init__(name, f"{kind} needs the picture “{name}”: attach one.")
+        super().__init__(name, "image.missing", kind=kind, option=name)
         self.kind = kind
 
 
 class EngineError(InferenceError):
     """Running the job failed."""
 
-    def __init__(self, words: str | None = None) -> None:
-        super().__init__(words or self.__doc__)
+    default_code = "job.failed"
 
 
 class OutOfMemory(EngineError):
-    """The picture does not fit the device's memory even alone: ask for a smaller one."""
+    """The picture does not fit the device's memory even alone."""
+
+    default_code = "job.out_of_memory"
+    error_kind = "memory"
 
 
 class DeviceLost(EngineError):
     """The device is in a state that only a new process can leave."""
+
+    default_code = "worker.device_lost"
 
 
 class WireError(InferenceError):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from inference.api.notices import Notice
+
 
 @dataclass(frozen=True, kw_only=True)
 class OutputFile:
@@ -49,14 +51,14 @@ class WorkerReady:
     dtype: str
     models: tuple[ModelInfo, ...]
     #: Things the host should know: a missing extra, a slow mode.
-    notes: tuple[str, ...] = ()
+    notes: tuple[Notice, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class StartFailed:
     """The worker cannot start; its last words before it ends."""
 
-    reason: str
+    reason: Notice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +101,7 @@ class JobFinished:
     #: Words that are the answer (interrogation), or go with it.
     text: str = ""
     #: What a person should know: "the mask was fitted to the picture".
-    notes: tuple[str, ...] = ()
+    notes: tuple[Notice, ...] = ()
     #: The mask along whose edge the pictures show a seam, if they do; not to be shown itself.
     seams: tuple[OutputFile, ...] = ()
     #: From the worker's taking it to its end, in seconds.
@@ -113,11 +115,11 @@ class JobFinished:
 
 @dataclass(frozen=True, kw_only=True)
 class JobFailed:
-    """A job cannot be done; the words are for its owner."""
+    """A job cannot be done; the reason is for its owner."""
 
     job_id: str
     attempt: int
-    reason: str
+    reason: Notice
     #: `input`, `model`, `memory` or `engine`; only `engine` is worth another attempt.
     error_kind: str = "engine"
 
@@ -135,7 +137,7 @@ class WorkerLost:
     """A worker process ended with jobs in its hands; told by the service, not by the worker."""
 
     worker: str
-    reason: str
+    reason: Notice
     #: Job id and attempt of everything it held.
     jobs: tuple[tuple[str, int], ...]
 
@@ -145,7 +147,7 @@ class WorkerPaused:
     """A worker died too often and is not started for a while; told by the service."""
 
     worker: str
-    reason: str
+    reason: Notice
     #: Until it is tried again.
     seconds: float
 

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 from inference.api import commands, messages
 from inference.api.config import EngineConfig
 from inference.api.errors import WireError
+from inference.api.notices import Notice
 
 FRAME_HEADER = struct.Struct(">I")
 #: No message of ours comes near this; a longer one is noise on the pipe.
@@ -105,6 +106,8 @@ def _convert_value(hint: Any, value: Any) -> Any:
     """Turn a JSON value into what the field's type says: tuples and nested messages."""
     if isinstance(hint, types.UnionType):
         return value
+    if hint is Notice:
+        return Notice.from_json(value)
     if typing.get_origin(hint) is tuple:
         inner = typing.get_args(hint)
         if len(inner) == 2 and inner[1] is Ellipsis:

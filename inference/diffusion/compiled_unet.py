@@ -42,7 +42,7 @@ class CompiledUnet:
         #: Those that are compiled by now.
         self.ready: set[int] = set()
         self._fast = compile_(unet, *((size, *self._latent) for size in self.sizes))
-        self._wanted: set[int] = set()
+        self._requested_sizes: set[int] = set()
 
     def __call__(
         self,
@@ -55,26 +55,20 @@ class CompiledUnet:
         count = len(inputs)
         size = next((size for size in self.sizes if size >= count), None)
         ours = tuple(inputs.shape[1:]) == self._latent and text.shape[1] == self._tokens
+        call = (inputs, timestep, text, added_cond_kwargs)
         if size is None or not ours or is_eager():
-            return self._run_eager(inputs, timestep, text, added_cond_kwargs)
-        call = tree_map_only(
-            Tensor,
-            lambda values: _pad_batch(values, size),
-            (inputs, timestep, text, added_cond_kwargs),
-        )
+            return _call_network(self.network, call)
+        padded_call = tree_map_only(Tensor, lambda values: _pad_batch(values, size), call)
         if size not in self.ready:
-            self._request_compile(size, call)
-            return self._run_eager(inputs, timestep, text, added_cond_kwargs)
-        return _call_network(self._fast, call)[:count]
-
-    def _run_eager(self, *call: Any) -> Tensor:
-        return _call_network(self.network, call)
+            self._request_compile(size, padded_call)
+            return _call_network(self.network, call)
+        return _call_network(self._fast, padded_call)[:count]
 
     def _request_compile(self, size: int, call: tuple[Any, ...]) -> None:
         """Have a size compiled beside the work, with a call like those to come."""
-        if size in self._wanted:
+        if size in self._requested_sizes:
             return
-        self._wanted.add(size)
+        self._requested_sizes.add(size)
         cloned_call = tree_map_only(Tensor, torch.clone, call)
         threading.Thread(
             target=self._compile_size, args=(size, cloned_call), name="compile", daemon=True

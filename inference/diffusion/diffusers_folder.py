@@ -45,7 +45,7 @@ def load_folder(
     scheduler = _read_config(part_folder(folder, "scheduler") / "scheduler_config.json")
     prediction = scheduler.get("prediction_type", "epsilon")
     if prediction not in PREDICTION_TYPES:
-        raise UnsupportedWeights(f"{name} predicts {prediction!r}, which Easel does not run.")
+        raise UnsupportedWeights("weights.prediction", name=name, prediction=repr(prediction))
     unet = _load_unet(folder, device, dtype)
     vae = _load_part(AutoencoderKL, part_folder(folder, "vae"), device, dtype)
     return DiffusionModel(
@@ -93,32 +93,24 @@ def _load_text_encoders(folder: Path, device: torch.device) -> TextEncoders:
     second = part_folder(folder, "text_encoder_2")
     projecting = _load_part(CLIPTextModelWithProjection, second, device, torch.float32)
     index = part_folder(folder, "model_index.json")
-    zero = (
-        bool(_read_config(index).get("force_zeros_for_empty_prompt", True))
-        if index.exists()
-        else True
-    )
+    settings = _read_config(index) if index.exists() else {}
+    zero = bool(settings.get("force_zeros_for_empty_prompt", True))
     tokenizers = (tokenizer, load_tokenizer(part_folder(folder, "tokenizer_2")))
     return TextEncoders(tokenizers, (first, projecting), zero)
 
 
 def natural_size(folder: Path) -> int:
     """Read the side of a checkpoint's own pictures in pixels, without loading it."""
-    return (
-        int(_read_config(folder / "unet" / "config.json").get("sample_size") or 64)
-        * PIXELS_PER_CELL
-    )
+    cells = _read_config(folder / "unet" / "config.json").get("sample_size") or 64
+    return int(cells) * PIXELS_PER_CELL
 
 
 def _check_parts(folder: Path) -> None:
     if not folder.is_dir():
-        raise MissingWeights(f"There is no folder {folder.name} among the models.")
+        raise MissingWeights("weights.no_folder", folder=folder.name)
     for part, file in REQUIRED_FILES.items():
         if not (part_folder(folder, part) / file).is_file():
-            raise MissingWeights(
-                f"{folder.name} lacks {part}/{file}. Easel reads safetensors only; convert pickled "
-                "weights once with `python main.py models import`."
-            )
+            raise MissingWeights("weights.lacks_part", folder=folder.name, part=part, file=file)
 
 
 def _load_part(kind: Any, folder: Path, device: torch.device, dtype: torch.dtype) -> Any:
@@ -129,17 +121,15 @@ def _load_part(kind: Any, folder: Path, device: torch.device, dtype: torch.dtype
         options |= {"torch_dtype": dtype, "low_cpu_mem_usage": False}
     for file in sorted(folder.glob("*.safetensors")):
         read_header(file)  # says more clearly what is wrong with a file than its reader does
+    part_name = f"{folder.parent.name}/{folder.name}"
     try:
         part, info = kind.from_pretrained(str(folder), output_loading_info=True, **options)
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
-        raise CorruptWeights(f"{folder.parent.name}/{folder.name} cannot be read: {error}") from (
-            error
-        )
+        raise CorruptWeights("weights.unreadable", name=part_name, error=error) from error
     missing = sorted(info["missing_keys"])
     if missing:  # left to itself, the library would fill them with noise
         raise CorruptWeights(
-            f"{folder.parent.name}/{folder.name} lacks {len(missing)} weights, {missing[0]} among "
-            "them: its file is not whole, or belongs to another network."
+            "weights.lacks_many", folder=part_name, count=len(missing), first=missing[0]
         )
     return part.to(device).requires_grad_(False).eval()
 
@@ -148,7 +138,11 @@ def _read_config(path: Path) -> dict[str, Any]:
     try:
         config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise MissingWeights(f"{path.parent.name}/{path.name} is missing.") from error
+        raise MissingWeights(
+            "weights.file_missing", folder=path.parent.name, file=path.name
+        ) from error
     except ValueError as error:
-        raise CorruptWeights(f"{path.parent.name}/{path.name} is no JSON: {error}") from error
+        raise CorruptWeights(
+            "weights.no_json", folder=path.parent.name, file=path.name, error=error
+        ) from error
     return config

@@ -41,9 +41,10 @@ class CheckpointEmbeddings:
             if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE):
                 raise JobError(
                     "prompt",
-                    f"The embedding {name} is {foreign_width} numbers wide, but this checkpoint's "
-                    "words "
-                    f"are {width}: it was made for another family. Leave it out of the prompt.",
+                    "prompt.foreign_embedding",
+                    name=name,
+                    other=foreign_width,
+                    width=width,
                 )
 
 
@@ -108,15 +109,12 @@ def read_embedding(path: Path) -> list[Tensor]:
     header = read_header(path)
     file_type = identify_header(header)
     if file_type.kind != "embedding":
-        raise ModelError(f"{path.name} is {file_type.title}, no embedding.")
-    names = (
-        SDXL_TENSOR_NAMES
-        if set(SDXL_TENSOR_NAMES) == set(header.entries)
-        else ("emb_params", *header.entries)[:1]
-    )
-    if len(names) == 1 and names[0] not in header.entries:
-        names = tuple(header.entries)
+        raise ModelError("weights.no_embedding", file=path.name, title=file_type.title)
+    names = tuple(header.entries)
+    if set(names) == set(SDXL_TENSOR_NAMES):
+        names = SDXL_TENSOR_NAMES
+    elif "emb_params" in names:
+        names = ("emb_params",)
     with open_tensors(path) as reader:
-        read = [reader.get_tensor(name) for name in names]
-    tensors = [part for part in read if part is not None]
+        tensors = [part for name in names if (part := reader.get_tensor(name)) is not None]
     return [(part[None] if part.ndim == 1 else part).float() for part in tensors]

@@ -103,7 +103,7 @@ class LatentPreviewer:
 
     def __init__(self, models_dir: Path) -> None:
         """Take the host's models folder."""
-        self._shelf = models_dir
+        self._models_dir = models_dir
         self._tiny: dict[tuple[str, torch.device], Any] = {}
 
     @torch.inference_mode()
@@ -127,7 +127,7 @@ class LatentPreviewer:
         key = (name, model.device)
         if key not in self._tiny:
             self._tiny[key] = None
-            folder = self._shelf / TINY_VAE_DIR / name
+            folder = self._models_dir / TINY_VAE_DIR / name
             if folder.is_dir():
                 try:
                     tiny_vae = AutoencoderTiny.from_pretrained(

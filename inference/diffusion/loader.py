@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,18 +15,18 @@ from inference.diffusion.offload import CPU_DEVICE, TEXT, UNET, VAE, OffloadMana
 from inference.diffusion.single_file import load_checkpoint, natural_side, read_vae
 from inference.model_files.files import (
     EMBEDDINGS_DIR,
-    find_files,
+    ModelFolder,
     main_file,
     part_files,
     part_folder,
     vae_beside,
 )
 from inference.model_files.hashes import FileHashes
-from inference.model_files.header import read_header
+from inference.model_files.header import count_weights
 from inference.prompts.chunks import Tokenizer
 from inference.prompts.tokenizer import load_tokenizer
 from inference.runtime.compiling import compile_frozen, compile_lazily
-from inference.runtime.model_cache import weight_bytes
+from inference.runtime.memory import weight_bytes
 
 #: Weights of a denoising network on a processor that are few enough to be copied for every size.
 MAX_FROZEN_BYTES = 64 * 2**20
@@ -38,7 +36,7 @@ MAX_FROZEN_BYTES = 64 * 2**20
 class CheckpointLoader:
     """Where checkpoints lie, and where and how they are to run."""
 
-    models_dir: Path
+    folder: ModelFolder
     configs: Path
     hashes: FileHashes
     device: torch.device
@@ -52,7 +50,7 @@ class CheckpointLoader:
         Raises:
             ModelError: it cannot be read, or is of a family that Easel does not run.
         """
-        vae = vae_beside(self.models_dir, key)
+        vae = vae_beside(self.folder.path, key)
         place = self.device if low_memory == "none" else CPU_DEVICE
         if path.is_dir():
             model = diffusers_folder.load_folder(path, key, place, self.dtype)
@@ -93,15 +91,13 @@ class CheckpointLoader:
         Raises:
             ModelError: a file cannot be read.
         """
-        return count_bytes(part_files(path), self.dtype)
+        return self.dtype.itemsize * count_weights(part_files(path))
 
     def natural_size(self, path: Path) -> int:
         """Give the side of a checkpoint's own pictures in pixels, without loading it."""
-        return (
-            diffusers_folder.natural_size(path)
-            if path.is_dir()
-            else natural_side(path, self.configs)
-        )
+        if path.is_dir():
+            return diffusers_folder.natural_size(path)
+        return natural_side(path, self.configs)
 
     def checkpoint_tokenizer(self, path: Path) -> Tokenizer:
         """Give the tokenizer by which a checkpoint's prompts are split, without loading it."""
@@ -109,14 +105,7 @@ class CheckpointLoader:
 
     def _load_embeddings(self, model: DiffusionModel) -> CheckpointEmbeddings:
         widths = [int(text.config.hidden_size) for text in model.text_encoders.models]
-        return load_embeddings(find_files(self.models_dir, EMBEDDINGS_DIR), widths)
-
-
-def count_bytes(files: Iterable[Path], dtype: torch.dtype) -> int:
-    """Count the bytes of the weights in files once they are loaded in a number format."""
-    return dtype.itemsize * sum(
-        math.prod(entry.shape) for file in files for entry in read_header(file).entries.values()
-    )
+        return load_embeddings(self.folder.list_files(EMBEDDINGS_DIR), widths)
 
 
 def model_bytes(model: DiffusionModel) -> int:

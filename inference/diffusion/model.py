@@ -173,7 +173,7 @@ class DiffusionModel:
     def _run_autoencoder(
         self,
         run_whole: Callable[[Any, Tensor], Tensor],
-        run_striped: Callable[[Any, Tensor, StripedVae], Tensor],
+        run_striped: Callable[..., Tensor],
         inputs: Tensor,
         size: int,
     ) -> Tensor:
@@ -187,7 +187,7 @@ class DiffusionModel:
             offload_device = (
                 self.offload.offload_device if memory_level == LEVEL_PARKED else self.device
             )
-            run = partial(_run_striped, run_striped, StripedVae(self.device, offload_device))
+            run = partial(run_striped, stripes=StripedVae(self.device, offload_device))
         output: Tensor = run(self.vae, inputs.to(self.dtype)).float()
         if torch.isfinite(output).all():
             return output
@@ -198,10 +198,7 @@ class DiffusionModel:
             finally:
                 self.vae.to(self.dtype)
         if not torch.isfinite(output).all():
-            raise BrokenOutput(
-                "The autoencoder gave numbers that are no picture. Lower the guidance scale, or "
-                "use another checkpoint."
-            )
+            raise BrokenOutput("model.broken_autoencoder")
         return output
 
 
@@ -213,12 +210,6 @@ def _encode_whole(vae: Any, pixels: Tensor) -> Tensor:
 def _decode_whole(vae: Any, latents: Tensor) -> Tensor:
     pixels: Tensor = vae.decode(latents).sample
     return pixels
-
-
-def _run_striped(
-    run: Callable[[Any, Tensor, StripedVae], Tensor], stripes: StripedVae, vae: Any, values: Tensor
-) -> Tensor:
-    return run(vae, values, stripes)
 
 
 def _spatial_area(values: Tensor) -> int:

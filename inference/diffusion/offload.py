@@ -10,7 +10,8 @@ network first has the other parts leave (the field's `medvram`), then comes bloc
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -34,9 +35,9 @@ class OffloadedModule:
     """A module whose weights lie on the device, or in the machine's memory while others work."""
 
     def __init__(self, module: Any, device: torch.device, park: torch.device) -> None:
-        self._module, self._device, self._park = module, device, park
+        self._module, self._device, self._offload_device = module, device, park
         #: Weights are never changed, so what was parked once is not copied back again.
-        self._parked: dict[tuple[str, str], Tensor] = {}
+        self._offloaded_weights: dict[tuple[str, str], Tensor] = {}
 
     def load_weights(self) -> None:
         """Bring the weights to the device."""
@@ -44,7 +45,7 @@ class OffloadedModule:
 
     def unload_weights(self) -> None:
         """Free the device of the weights."""
-        self._move_weights(self._park)
+        self._move_weights(self._offload_device)
 
     @torch.inference_mode(mode=False)
     def _move_weights(self, device: torch.device) -> None:
@@ -58,11 +59,11 @@ class OffloadedModule:
                         owner_tensors[name] = make(self._copy_tensor((place, name), tensor, device))
 
     def _copy_tensor(self, key: tuple[str, str], tensor: Tensor, device: torch.device) -> Tensor:
-        if device == self._park:
-            if key not in self._parked:
-                self._parked[key] = tensor.detach().to(device)
-            return self._parked[key]
-        self._parked.setdefault(key, tensor.detach())
+        if device == self._offload_device:
+            if key not in self._offloaded_weights:
+                self._offloaded_weights[key] = tensor.detach().to(device)
+            return self._offloaded_weights[key]
+        self._offloaded_weights.setdefault(key, tensor.detach())
         return tensor.detach().to(device)
 
 
@@ -84,7 +85,9 @@ class OffloadManager:
         """Take the modules of each part, and what the host wants spared from the start."""
         # "cuda" and "cuda:0" are one device under two names.
         device = torch.empty(0, device=device).device
-        self._device, self._park = device, park
+        self._device = device
+        #: Where things lie that shall not take up the device's memory.
+        self.offload_device = park
         self._parts = {
             part: [OffloadedModule(module, device, park) for module in modules]
             for part, modules in (parts or {}).items()
@@ -98,22 +101,17 @@ class OffloadManager:
             for module in (parts or {}).get(UNET, ()):
                 self._hook_blocks(module)
 
-    @property
-    def offload_device(self) -> torch.device:
-        """Where things lie that shall not take up the device's memory."""
-        return self._park
-
     def prepare_part(self, part: str, size: int) -> int:
         """Make a part ready to work on so many pixels or cells; say how sparingly: its rung."""
         self._last = (part, size)
         memory_level = self._memory_level(part, size)
-        if self._device == self._park:
+        if self._device == self.offload_device:
             return memory_level
         self._blockwise = part == UNET and memory_level == LEVEL_BLOCKWISE
         if self._level or (memory_level == LEVEL_PARKED if part == VAE else memory_level):
-            for other_part in self._parts:
-                if other_part != part or self._blockwise:
-                    self._unload_part(other_part)
+            for other_part, seats in self._parts.items():
+                for seat in seats if other_part != part or self._blockwise else ():
+                    seat.unload_weights()
         if not self._blockwise:
             for seat in self._parts.get(part, ()):
                 seat.load_weights()
@@ -134,42 +132,30 @@ class OffloadManager:
         return True
 
     def _memory_level(self, part: str, size: int) -> int:
-        min_level = {UNET: self._level, VAE: LEVEL_STRIPED if size > MAX_WHOLE_PIXELS else 0}.get(
-            part, 0
-        )
-        needs = self._needs.get(part, {})
-        return max(
-            [
-                min_level,
-                *(memory_level for known_size, memory_level in needs.items() if known_size <= size),
-            ]
-        )
+        min_level = self._level if part == UNET else 0
+        if part == VAE and size > MAX_WHOLE_PIXELS:
+            min_level = LEVEL_STRIPED
+        needs = self._needs.get(part, {}).items()
+        return max([min_level, *(level for known_size, level in needs if known_size <= size)])
 
     def _highest_level(self, part: str) -> int:
         """Give the last rung that helps: without another memory to park in, only stripes do."""
-        if self._device == self._park:
+        if self._device == self.offload_device:
             return LEVEL_STRIPED if part == VAE else 0
         return {UNET: LEVEL_BLOCKWISE, VAE: LEVEL_PARKED}.get(part, LEVEL_OTHERS_OFFLOADED)
-
-    def _unload_part(self, part: str) -> None:
-        for seat in self._parts[part]:
-            seat.unload_weights()
 
     def _hook_blocks(self, network: Any) -> None:
         """Let the blocks of a network come and go one by one, while that is wanted."""
         for block in _child_blocks(network):
-            seat = OffloadedModule(block, self._device, self._park)
-
-            def load_block(*_: object, seat: OffloadedModule = seat) -> None:
-                if self._blockwise:
-                    seat.load_weights()
-
-            def unload_block(*_: object, seat: OffloadedModule = seat) -> None:
-                if self._blockwise:
-                    seat.unload_weights()
-
+            seat = OffloadedModule(block, self._device, self.offload_device)
+            load_block = partial(self._move_block, seat.load_weights)
             block.register_forward_pre_hook(load_block)
+            unload_block = partial(self._move_block, seat.unload_weights)
             block.register_forward_hook(unload_block, always_call=True)
+
+    def _move_block(self, move: Callable[[], None], *_: object) -> None:
+        if self._blockwise:
+            move()
 
 
 def _child_blocks(network: Any) -> Iterable[Any]:

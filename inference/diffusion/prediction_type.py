@@ -29,13 +29,8 @@ def stated_prediction(path: Path, identity: FileType) -> Prediction | None:
         )
         if match:
             return PREDICTION_SPELLINGS.get(match[1])
-    match identity.prediction:
-        case "v_prediction":
-            return "v_prediction"
-        case "epsilon":
-            return "epsilon"
     # Every family but the second predicts the noise unless it says otherwise.
-    return None if identity.family == "sd2" else "epsilon"
+    return identity.prediction or (None if identity.family == "sd2" else "epsilon")
 
 
 @torch.inference_mode()

@@ -63,10 +63,7 @@ def load_checkpoint(
     """
     identity = checkpoint_identity(path)
     if not identity.has_vae and vae is None:
-        raise UnsupportedWeights(
-            f"{path.name} has no autoencoder of its own; lay one beside it, as "
-            f"{path.stem}.vae.safetensors."
-        )
+        raise UnsupportedWeights("weights.lacks_autoencoder", file=path.name, name=path.stem)
     family = str(identity.family)
     config = read_config(family, configs)
     config["unet"]["in_channels"] = identity.channels
@@ -118,7 +115,7 @@ def read_vae(
     """
     identity = identify_file(path)
     if identity.kind != "vae" and not (identity.kind == "checkpoint" and identity.has_vae):
-        raise UnsupportedWeights(f"{path.name} is {identity.title}, no autoencoder.")
+        raise UnsupportedWeights("weights.no_autoencoder", file=path.name, title=identity.title)
     with open_tensors(path) as reader:
         vae = load_vae(reader, config, device, dtype)
     return vae.to(memory_format=torch.channels_last)

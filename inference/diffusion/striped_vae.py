@@ -9,8 +9,8 @@ parked in the machine's memory. What works at a latent's own size runs whole: it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -55,11 +55,13 @@ class StripedVae:
         `halo` are the rows that a layer looks at above and below; for each of them `cut` rows too
         many come out. `add` gives what is added to the rows of a stripe.
         """
-        height = input_map.values.shape[-2]
+        height, width = input_map.values.shape[-2:]
         parts: list[Tensor] = []
         total = squares = torch.zeros((), dtype=torch.float64)
         affine = _norm_affine(norm, input_map, self.device) if norm is not None else None
-        for rows in self._row_slices(*input_map.values.shape[-2:]):
+        step = max(2, self.pixels // width // 2 * 2)  # even, as halving layers need
+        for start in range(0, height, step):
+            rows = slice(start, min(start + step, height))
             top, bottom = min(halo[0], rows.start), min(halo[1], height - rows.stop)
             values = input_map.values[..., rows.start - top : rows.stop + bottom, :].to(self.device)
             if affine is not None:
@@ -68,17 +70,10 @@ class StripedVae:
             out = out[..., top * rows_per_halo : out.shape[-2] - bottom * rows_per_halo, :]
             if add is not None:
                 out = out + add(rows)
-            exact = out.float()
-            total = total + exact.sum((-2, -1)).double().cpu()
-            squares = squares + exact.square().sum((-2, -1)).double().cpu()
+            stripe_total, stripe_squares = _channel_sums(out)
+            total, squares = total + stripe_total, squares + stripe_squares
             parts.append(out.to(self.offload_device))
         return FeatureMap(torch.cat(parts, -2), total, squares)
-
-    def _row_slices(self, height: int, width: int) -> Iterator[slice]:
-        """Cut rows into even numbers of them, as halving layers need."""
-        step = max(2, self.pixels // width // 2 * 2)
-        for start in range(0, height, step):
-            yield slice(start, min(start + step, height))
 
     def run_resnet(self, block: Any, input_map: FeatureMap) -> FeatureMap:
         """Run a residual block: two normalised convolutions beside what they are added to."""
@@ -91,11 +86,13 @@ class StripedVae:
             return values if block.conv_shortcut is None else block.conv_shortcut(values)
 
         inner = self.run_layer(activate_first(block.conv1), input_map, norm=block.norm1)
-        output_map = self.run_layer(
+        out = self.run_layer(
             activate_first(block.conv2), inner, norm=block.norm2, add=shortcut_rows
         )
         scale = float(block.output_scale_factor)
-        return output_map if scale == 1 else _divide_map(output_map, scale)
+        if scale == 1:
+            return out
+        return FeatureMap(out.values / scale, out.total / scale, out.squares / scale**2)
 
     def whole_map(self, values: Tensor) -> FeatureMap:
         """Take a map as it is, unknown sums and all, for a layer without normalisation."""
@@ -146,28 +143,16 @@ def _norm_affine(norm: Any, feature_map: FeatureMap, device: torch.device) -> tu
     """Give what a group normalisation multiplies by and adds, [B, C, 1, 1] float32 each."""
     batch, channels, height, width = feature_map.values.shape
     groups = norm.num_groups
-    count = channels // groups * height * width
+    group_channels = channels // groups
+    count = group_channels * height * width
     mean = feature_map.total.view(batch, groups, -1).sum(-1) / count
     square = feature_map.squares.view(batch, groups, -1).sum(-1) / count
     deviation = (square - mean.square()).clamp(min=0).add(norm.eps).sqrt()
-    group_channels = channels // groups
     scale = norm.weight.double().cpu() / deviation.repeat_interleave(group_channels, 1)
     shift = norm.bias.double().cpu() - mean.repeat_interleave(group_channels, 1) * scale
-    return (
-        scale.float()[..., None, None].to(device),
-        shift.float()[..., None, None].to(device),
-    )
+    return tuple(part.float()[..., None, None].to(device) for part in (scale, shift))
 
 
 def _channel_sums(values: Tensor) -> tuple[Tensor, Tensor]:
     exact = values.float()
     return exact.sum((-2, -1)).double().cpu(), exact.square().sum((-2, -1)).double().cpu()
-
-
-def _divide_map(feature_map: FeatureMap, scale: float) -> FeatureMap:
-    return replace(
-        feature_map,
-        values=feature_map.values / scale,
-        total=feature_map.total / scale,
-        squares=feature_map.squares / scale**2,
-    )

@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 
-from inference.api.errors import JobError
 from inference.diffusion.embeddings import CheckpointEmbeddings, EmbeddingGuard
 from inference.diffusion.lora.active import ActiveLoras, LoraTextEncoder
 from inference.prompts.cache import CachedEncoder, ConditioningCache
@@ -46,10 +45,7 @@ class TextEncoders:
             JobError: these text models have fewer layers than clip skip asks for; or, when it
                 encodes, a prompt names an embedding of another family.
         """
-        try:
-            plain = self._build_plain_encoder(clip_skip, emphasis)
-        except ValueError as error:
-            raise JobError("clip_skip", str(error)) from error
+        plain = self._build_plain_encoder(clip_skip, emphasis)
         lora_key = active_loras.text_key if active_loras else ()
         if active_loras and lora_key:
             plain = LoraTextEncoder(plain, active_loras, self.models)

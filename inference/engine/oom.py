@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-import torch
-
 from inference.api.errors import DeviceLost, OutOfMemory
 from inference.engine.task import Task
-from inference.runtime.out_of_memory import is_out_of_memory
+from inference.runtime.memory import is_out_of_memory, release_memory
 
 Failures = list[tuple[Task, BaseException]]
 
@@ -50,7 +47,7 @@ def run_with_oom_retry(
         return BatchAttempt(len(tasks))
     if is_device_lost(error):
         raise DeviceLost from error
-    empty_device_cache()
+    release_memory()
     if len(tasks) > 1:
         middle = len(tasks) // 2
         first = run_with_oom_retry(work, tasks[:middle], free_memory)
@@ -63,15 +60,8 @@ def run_with_oom_retry(
         error = _try_work(work, tasks)
         if error is None:
             return BatchAttempt(1)
-        empty_device_cache()
+        release_memory()
     return BatchAttempt(1, [(tasks[0], OutOfMemory() if is_out_of_memory(error) else error)])
-
-
-def empty_device_cache() -> None:
-    """Give back what nobody refers to any more."""
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
 
 
 def _try_work(

@@ -50,13 +50,13 @@ class DenoiseGroup:
         self.weights = weights
         #: The turn in which it came or was last served.
         self.since = since
-        self._begun: list[Task] = []
+        self._active_tasks: list[Task] = []
         self._waiting: list[Task] = []
         #: Places that each job was given.
-        self._given: Counter[int] = Counter()
+        self._started_by_run: Counter[int] = Counter()
 
     def __len__(self) -> int:
-        return len(self._begun) + len(self._waiting)
+        return len(self._active_tasks) + len(self._waiting)
 
     def add_task(self, task: Task) -> None:
         """Let a row wait for a place."""
@@ -64,15 +64,15 @@ class DenoiseGroup:
 
     def select_rows(self, places: int) -> tuple[Task, ...]:
         """Name the rows that have the places of the next call; they stay here."""
-        while self._waiting and len(self._begun) < places:
-            task = min(self._waiting, key=lambda waiting: self._given[id(waiting.run)])
-            self._given[id(task.run)] += 1
+        while self._waiting and len(self._active_tasks) < places:
+            task = min(self._waiting, key=lambda waiting: self._started_by_run[id(waiting.run)])
+            self._started_by_run[id(task.run)] += 1
             self._waiting.remove(task)
-            self._begun.append(task)
-        return tuple(self._begun[:places])
+            self._active_tasks.append(task)
+        return tuple(self._active_tasks[:places])
 
     def remove_row(self, task: Task) -> None:
         """Let a row go, if it is here."""
-        for tasks in (self._begun, self._waiting):
+        for tasks in (self._active_tasks, self._waiting):
             if task in tasks:
                 tasks.remove(task)

@@ -45,7 +45,7 @@ class Runner:
 
     def __init__(self, library: ModelLibrary, executors: Mapping[str, AuxExecutor]) -> None:
         self._library = library
-        self._hands = executors
+        self._executors = executors
         self._flops = FlopCounter()
 
     def run_step(self, step: ScheduledStep) -> StepResult:
@@ -179,10 +179,7 @@ class Runner:
         latents = [row.latent for task in tasks if (row := _prepared_row(task)).latent is not None]
         stacked_latents = torch.stack(latents)
         if not torch.isfinite(stacked_latents).all():
-            raise BrokenOutput(
-                "The denoising ran away into numbers that are no picture. Lower the guidance "
-                "scale, or use another sampler."
-            )
+            raise BrokenOutput("model.runaway")
         needs_decode = any(_as_denoise_work(task).decode for task in tasks)
         images: Sequence[Image.Image | None] = [None] * len(tasks)
         if needs_decode:
@@ -195,7 +192,7 @@ class Runner:
     def _execute_aux_work(self, tasks: Sequence[Task]) -> None:
         queue_key = tasks[0].queue_key
         kind = queue_key[0] if isinstance(queue_key, tuple) else queue_key
-        executor = self._hands[str(kind)]
+        executor = self._executors[str(kind)]
         works = [_as_aux_work(task) for task in tasks]
         if (weights := works[0].weights) is not None and weights[0] == UPSCALER:
             self._library.upscalers.get_upscaler(

@@ -64,7 +64,7 @@ class Scheduler:
         self._lanes: OrderedDict[Hashable, AuxQueue] = OrderedDict()
         self._groups: OrderedDict[BatchKey, DenoiseGroup] = OrderedDict()
         self._caps: dict[BatchKey, int] = {}
-        self._pace = batch_sizer
+        self._batch_sizer = batch_sizer
         self._turn = 0
         #: Turns since weights were last let in that others had to leave for.
         self._kept_waiting = 0
@@ -99,8 +99,8 @@ class Scheduler:
 
     def record_time(self, key: BatchKey, rows: int, seconds: float) -> None:
         """Learn how long a call of so many rows took."""
-        if self._pace is not None:
-            self._pace.record_time(key, rows, seconds)
+        if self._batch_sizer is not None:
+            self._batch_sizer.record_time(key, rows, seconds)
 
     def remove_row(self, task: Task) -> None:
         """Take a denoising row out of its group."""
@@ -159,7 +159,9 @@ class Scheduler:
         group.since = self._turn
         max_rows = self._caps.get(key, self._max_batch)
         return group.select_rows(
-            self._pace.best_size(key, len(group), max_rows) if self._pace else max_rows
+            self._batch_sizer.best_size(key, len(group), max_rows)
+            if self._batch_sizer
+            else max_rows
         )
 
 

@@ -9,9 +9,11 @@ What the coroutine returns is the job's `JobResult`.
 from __future__ import annotations
 
 from collections.abc import Generator, Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from inference.api.notices import Notice
+from inference.images.metadata import encode_png
 from inference.model_files.files import DIFFUSION, Weights
 
 if TYPE_CHECKING:
@@ -133,6 +135,10 @@ class OutputImage:
     #: Ready-made file bytes with their media type, for what is no single picture (an animation).
     encoded_file: tuple[bytes, str] | None = None
 
+    def encode_file(self) -> tuple[bytes, str]:
+        """Give its file's bytes and media type: PNG, unless they are ready-made."""
+        return self.encoded_file or (encode_png(self.image, self.infotext), "image/png")
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class JobResult:
@@ -140,7 +146,7 @@ class JobResult:
 
     images: tuple[OutputImage, ...] = ()
     text: str = ""
-    notes: tuple[str, ...] = field(default_factory=tuple)
+    notes: tuple[Notice, ...] = ()
     #: The mask along whose edge the pictures show a seam, if they do.
     seams: tuple[OutputImage, ...] = ()
 

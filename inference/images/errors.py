@@ -21,60 +21,71 @@ from inference.api.errors import InferenceError
 class ImageError(InferenceError, ValueError):
     """The picture cannot be used."""
 
-    def __init__(self, message: str | None = None) -> None:
-        super().__init__(message or " ".join((type(self).__doc__ or "").split()))
+    default_code = "image.unusable"
+    error_kind = "input"
 
 
 class UnsupportedImage(ImageError):
-    """Such a picture cannot be read; send a PNG, JPEG, WebP or GIF."""
+    """Such a picture cannot be read."""
+
+    default_code = "image.unsupported"
 
 
 class ImageTooSmall(ImageError):
-    """The picture is smaller than 8 × 8 pixels; send a larger one."""
+    """The picture is smaller than 8 × 8 pixels."""
+
+    default_code = "image.too_small"
 
 
 class FullyTransparent(ImageError):
-    """The picture is fully transparent; send one with something visible in it."""
+    """The picture is fully transparent."""
+
+    default_code = "image.transparent"
 
 
 class BlankMask(ImageError):
-    """The mask has no white pixel, so nothing would change; paint the area to change white."""
+    """The mask has no white pixel, so nothing would change."""
+
+    default_code = "mask.blank"
 
 
 class UnreadableMask(ImageError):
-    """The mask's words cannot be read; write for example: left 30% + circle 50% 40% r20%."""
+    """The mask's words cannot be read."""
+
+    default_code = "mask.unreadable"
 
 
 class NothingFound(ImageError):
     """What the mask's words name is not in the picture."""
 
     def __init__(self, name: str = "such thing") -> None:
-        super().__init__(
-            f"No {name} was found in the picture. Mark it another way: pick cells of the grid, or "
-            "write a shape such as circle 50% 40% r20%."
-        )
+        super().__init__("mask.not_found", name=name)
 
 
 class NoStrokes(ImageError):
-    """That mask is the picture itself with nothing drawn on it; scribble over what shall change."""
+    """That mask is the picture itself with nothing drawn on it."""
+
+    default_code = "mask.no_strokes"
 
 
 class NothingToExtend(ImageError):
-    """Every direction is 0 pixels; give at least one side a number of pixels to grow by."""
+    """Every direction is 0 pixels."""
+
+    default_code = "canvas.nothing_to_extend"
 
 
 class CanvasTooLarge(ImageError):
-    """The canvas has more pixels than this host allows; extend by less.
+    """The canvas has more pixels than this host allows."""
 
-    `largest` is the number of pixels a side that still fits, None where not even the picture does.
-    """
+    default_code = "canvas.too_large"
 
-    def __init__(self, message: str | None = None, *, largest: int | None = None) -> None:
-        super().__init__(
-            message or "The canvas has more pixels than this host allows; extend by less."
-        )
-        self.largest = largest
+    @property
+    def largest(self) -> int | None:
+        """The pixels a side that still fit; None where not even the picture does."""
+        return self.notice.params.get("largest")
 
 
 class TextTooLong(ImageError):
-    """The parameters are too long for this file format; save as PNG."""
+    """The parameters are too long for this file format."""
+
+    default_code = "image.text_too_long"

@@ -10,15 +10,13 @@ import io
 from collections.abc import Mapping
 from typing import Literal
 
-from PIL import Image, PngImagePlugin
+from PIL import ExifTags, Image, PngImagePlugin
 
 from inference.images.errors import TextTooLong, UnsupportedImage
 
 FileFormat = Literal["png", "jpeg", "webp", "gif"]
 
 PNG_TEXT_KEYS = ("parameters", "postprocessing", "extras")
-EXIF_IFD = 0x8769
-USER_COMMENT = 0x9286
 #: An EXIF block lives in one JPEG segment of 65,535 bytes, and the comment has two bytes a sign.
 MAX_COMMENT_BYTES = 65_000  # bytes
 
@@ -60,9 +58,7 @@ def encode_image(
     """
     largest = MAX_SIDE_BY_FORMAT.get(file_format)
     if largest is not None and max(image.size) > largest:
-        raise UnsupportedImage(
-            f"{file_format.upper()} holds at most {largest} pixels a side; save as PNG."
-        )
+        raise UnsupportedImage("image.side_too_long", format=file_format.upper(), largest=largest)
     clean = _copy_pixels(image)
     text = (text or "").replace("\0", "").encode("utf-8", "replace").decode("utf-8")
     out = io.BytesIO()
@@ -79,7 +75,7 @@ def encode_image(
         case "gif":
             clean.save(out, "GIF", comment=gif_comment(text))
         case _:
-            raise UnsupportedImage(f"No such file format: {file_format}; use png, jpeg or webp.")
+            raise UnsupportedImage("image.unknown_format", format=file_format)
     return out.getvalue()
 
 
@@ -115,5 +111,5 @@ def _build_exif(text: str) -> bytes:
         raise TextTooLong
     exif = Image.Exif()
     exif.endian = ">"  # Readers take the two-byte signs to be in the order of the block.
-    exif.get_ifd(EXIF_IFD)[USER_COMMENT] = comment
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = comment
     return exif.tobytes()

@@ -112,9 +112,7 @@ def fit_image(
 
 def _require_resizable_mode(image: Image.Image) -> None:
     if image.mode not in RESIZABLE_MODES:
-        raise UnsupportedImage(
-            f"A picture of mode {image.mode} cannot be resized; convert it to RGB first."
-        )
+        raise UnsupportedImage("image.mode", mode=image.mode)
 
 
 def _cover_size(

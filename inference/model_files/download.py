@@ -9,8 +9,9 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from inference.model_files.errors import CorruptWeights, MissingWeights, UnsupportedWeights
@@ -20,10 +21,6 @@ CHUNK_BYTES = 2**20  # bytes
 SOCKET_TIMEOUT_SECONDS = 30.0
 #: Connections after the first, each going on where the last ended.
 MAX_RETRIES = 5
-HTTP_PARTIAL_CONTENT, HTTP_RANGE_NOT_SATISFIABLE = (
-    206,
-    416,
-)  # HTTP: a part follows; there is nothing behind what was asked for
 
 
 @dataclass(frozen=True)
@@ -45,7 +42,9 @@ def download_file(
         CorruptWeights: it is not the file described; nothing of it is kept.
         UnsupportedWeights: the address is not https.
     """
-    _check_address(file.url)
+    parts = urlsplit(file.url)
+    if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "::1", "localhost"):
+        raise UnsupportedWeights(f"{file.url} is not an https address.")
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".part")
     deadline = time.monotonic() + limit
@@ -71,29 +70,22 @@ def _resume_download(
     try:
         answer = opener.open(request, timeout=SOCKET_TIMEOUT_SECONDS)
     except urllib.error.HTTPError as error:
-        if error.code == HTTP_RANGE_NOT_SATISFIABLE and have:
+        if error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and have:
             return
         raise
-    with answer, part.open("ab" if answer.status == HTTP_PARTIAL_CONTENT else "wb") as out:
-        _copy_body(answer, out, file, deadline, tell)
-
-
-def _copy_body(
-    answer: Any, out: IO[bytes], file: RemoteFile, deadline: float, tell: Callable[[int], None]
-) -> None:
-    content_length = answer.headers.get("Content-Length")
-    begin = out.tell()
-    while chunk := answer.read(CHUNK_BYTES):
-        out.write(chunk)
-        tell(out.tell())
-        if file.size is not None and out.tell() > file.size:
-            return
-        if time.monotonic() > deadline:
-            raise MissingWeights(
-                f"{file.url} took too long; run the same command again to go on where it stopped."
-            )
-    if content_length is not None and out.tell() - begin < int(content_length):
-        raise http.client.IncompleteRead(b"", int(content_length) - (out.tell() - begin))
+    with answer, part.open("ab" if answer.status == HTTPStatus.PARTIAL_CONTENT else "wb") as out:
+        while chunk := answer.read(CHUNK_BYTES):
+            out.write(chunk)
+            tell(out.tell())
+            if file.size is not None and out.tell() > file.size:
+                return
+            if time.monotonic() > deadline:
+                raise MissingWeights(
+                    f"{file.url} took too long; run the same command again to go on where it "
+                    "stopped."
+                )
+    if answer.length:  # bytes that were announced and did not come
+        raise http.client.IncompleteRead(b"", answer.length)
 
 
 def _check_download(file: RemoteFile, part: Path) -> None:
@@ -107,12 +99,6 @@ def _check_download(file: RemoteFile, part: Path) -> None:
             f"expected {'any number of' if file.size is None else format(file.size, ',')} bytes "
             f"with {file.sha256}. It was thrown away."
         )
-
-
-def _check_address(url: str) -> None:
-    parts = urlsplit(url)
-    if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "::1", "localhost"):
-        raise UnsupportedWeights(f"{url} is not an https address.")
 
 
 class _SameScheme(urllib.request.HTTPRedirectHandler):

@@ -16,25 +16,35 @@ from inference.api.errors import InferenceError
 class ModelError(InferenceError):
     """Something is wrong with a model."""
 
-    def __init__(self, message: str | None = None) -> None:
-        super().__init__(message or self.__doc__)
+    default_code = "weights.wrong"
+    error_kind = "model"
 
 
 class UnknownModel(ModelError):
     """There is no model of that name."""
 
+    default_code = "weights.unknown"
+
 
 class MissingWeights(ModelError):
     """The model's weights are not on this machine."""
+
+    default_code = "weights.missing"
 
 
 class UnsupportedWeights(ModelError):
     """These weights are of a kind that Easel does not run."""
 
+    default_code = "weights.unsupported"
+
 
 class CorruptWeights(ModelError):
     """The weights are damaged or not the ones expected."""
 
+    default_code = "weights.corrupt"
+
 
 class BrokenOutput(ModelError):
     """The network gave numbers that are no picture."""
+
+    default_code = "model.broken"

@@ -66,12 +66,26 @@ def _whole_checkpoints(
 
 def find_files(models_dir: Path, kind: str) -> dict[str, Path]:
     """List the safetensors files of one folder by name; deeper folders count too."""
-    paths = (
-        sorted((models_dir / kind).rglob(f"*{SAFETENSORS_SUFFIX}"))
-        if (models_dir / kind).is_dir()
-        else []
-    )
-    return {path.stem: path for path in reversed(paths)}
+    paths = sorted((models_dir / kind).rglob(f"*{SAFETENSORS_SUFFIX}"), reverse=True)
+    return {path.stem: path for path in paths}
+
+
+class ModelFolder:
+    """The models folder with its files of each kind, listed once until they are to be forgotten."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._files_by_kind: dict[str, dict[str, Path]] = {}
+
+    def forget_files(self) -> None:
+        """Look again for files that are asked for from now on."""
+        self._files_by_kind.clear()
+
+    def list_files(self, kind: str) -> dict[str, Path]:
+        """List the safetensors files of one folder by name, as `find_files` does."""
+        if kind not in self._files_by_kind:
+            self._files_by_kind[kind] = find_files(self.path, kind)
+        return self._files_by_kind[kind]
 
 
 def find_pickle(models_dir: Path, name: str) -> Path | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
+from typing import Any
 
 from inference.model_files.header import LENGTH_BYTES
-from inference.runtime.autotune_cache import read_values, write_values
 
 #: Digits of the short hash, as the field prints it.
 SHORT_HASH_DIGITS = 10
@@ -20,7 +21,7 @@ class FileHashes:
     def __init__(self, store: Path) -> None:
         """Take the file that remembers; it need not exist yet."""
         self._store = store
-        self._known = {key: str(value) for key, value in read_values(store).items()}
+        self._hashes_by_file = {key: str(value) for key, value in read_values(store).items()}
 
     def sha256(self, path: Path) -> str:
         """Give a file's SHA-256 in hexadecimal digits; an unchanged file is not read again."""
@@ -31,21 +32,41 @@ class FileHashes:
         return self._cached_hash(f"weights|{_cache_key(path)}", path, whole=False)
 
     def _cached_hash(self, key: str, path: Path, *, whole: bool) -> str:
-        if key not in self._known:
+        if key not in self._hashes_by_file:
             with path.open("rb") as file:
                 if not whole:
                     file.seek(LENGTH_BYTES + int.from_bytes(file.read(LENGTH_BYTES), "little"))
-                self._known[key] = hashlib.file_digest(file, "sha256").hexdigest()
-            write_values(self._store, self._known)
-        return self._known[key]
+                self._hashes_by_file[key] = hashlib.file_digest(file, "sha256").hexdigest()
+            write_values(self._store, self._hashes_by_file)
+        return self._hashes_by_file[key]
 
     def known_short_hash(self, path: Path) -> str:
         """Give the short hash of an unchanged file that was read before; empty for others."""
-        return self._known.get(_cache_key(path), "")[:SHORT_HASH_DIGITS]
+        return self._hashes_by_file.get(_cache_key(path), "")[:SHORT_HASH_DIGITS]
 
     def short_hash(self, path: Path) -> str:
         """Give the first ten digits, the field's short model hash."""
         return self.sha256(path)[:SHORT_HASH_DIGITS]
+
+
+def read_values(store: Path) -> dict[str, Any]:
+    """Read a small file of values; what cannot be read is empty."""
+    try:
+        values = json.loads(store.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return values if isinstance(values, dict) else {}
+
+
+def write_values(store: Path, values: dict[str, Any]) -> None:
+    """Write all at once: what cannot be kept costs time, nothing else."""
+    try:
+        store.parent.mkdir(parents=True, exist_ok=True)
+        fresh = store.with_suffix(".new")
+        fresh.write_text(json.dumps(values, indent=1), encoding="utf-8")
+        fresh.replace(store)
+    except OSError:
+        return
 
 
 def _cache_key(path: Path) -> str:

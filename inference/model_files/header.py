@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,15 +24,11 @@ DTYPE_BYTES = {
 }
 #: What stands in a file's first bytes instead, and what to say then.
 LOOKALIKE_SIGNATURES = (
-    (b"PK\x03\x04", "is a PyTorch pickle under another name. {convert}"),
-    (b"\x80\x02", "is a PyTorch pickle under another name. {convert}"),
-    (b"version https://git-lfs", "is only a Git LFS pointer: fetch the file itself."),
-    (b"GGUF", "is a GGUF file, which Easel does not run."),
-    (b"<", "is a web page, not weights: download the file itself, signed in where its site asks."),
-)
-CONVERT_HINT = (
-    "Pickles can run code when they are opened; convert it once with "
-    "`python main.py models import FILE`."
+    (b"PK\x03\x04", "weights.hidden_pickle"),
+    (b"\x80\x02", "weights.hidden_pickle"),
+    (b"version https://git-lfs", "weights.lfs_pointer"),
+    (b"GGUF", "weights.gguf"),
+    (b"<", "weights.web_page"),
 )
 
 
@@ -54,11 +50,6 @@ class SafetensorsHeader:
     entries: Mapping[str, TensorEntry]
     metadata: Mapping[str, str] = field(default_factory=dict)
 
-    @property
-    def tensor_bytes(self) -> int:
-        """Bytes of all tensors together."""
-        return sum(entry.end - entry.begin for entry in self.entries.values())
-
 
 def read_header(path: Path) -> SafetensorsHeader:
     """Read and check a header; no byte of the tensors is touched.
@@ -69,7 +60,7 @@ def read_header(path: Path) -> SafetensorsHeader:
         CorruptWeights: it is damaged or shorter than its header says.
     """
     if path.suffix.lower() in PICKLE_SUFFIXES:
-        raise UnsupportedWeights(f"{path.name} is a PyTorch pickle. {CONVERT_HINT}")
+        raise UnsupportedWeights("weights.pickle", file=path.name)
     try:
         with path.open("rb") as file:
             start = file.read(LENGTH_BYTES + 16)
@@ -78,19 +69,30 @@ def read_header(path: Path) -> SafetensorsHeader:
             file.seek(LENGTH_BYTES)
             text = file.read(length)
     except (FileNotFoundError, IsADirectoryError) as error:
-        raise MissingWeights(f"There is no file {path.name}.") from error
+        raise MissingWeights("weights.no_file", file=path.name) from error
     size = path.stat().st_size
     if len(text) < length:
-        raise CorruptWeights(_truncation_message(path, size, LENGTH_BYTES + length))
+        raise _truncated_file(path, size, LENGTH_BYTES + length)
     return _parse_header(path, text, size - LENGTH_BYTES - length)
 
 
+def count_weights(files: Iterable[Path]) -> int:
+    """Count the numbers in files by their headers.
+
+    Raises:
+        ModelError: a file cannot be read.
+    """
+    return sum(
+        math.prod(entry.shape) for file in files for entry in read_header(file).entries.values()
+    )
+
+
 def _refuse_lookalike(path: Path, start: bytes, length: int) -> None:
-    for signature, message in LOOKALIKE_SIGNATURES:
+    for signature, code in LOOKALIKE_SIGNATURES:
         if start.startswith(signature):
-            raise UnsupportedWeights(f"{path.name} {message.format(convert=CONVERT_HINT)}")
+            raise UnsupportedWeights(code, file=path.name)
     if len(start) <= LENGTH_BYTES or not 2 <= length <= MAX_HEADER_BYTES or start[8:9] != b"{":
-        raise CorruptWeights(f"{path.name} is no safetensors file: it does not begin like one.")
+        raise CorruptWeights("weights.no_header", file=path.name)
 
 
 def _parse_header(path: Path, text: bytes, data_bytes: int) -> SafetensorsHeader:
@@ -100,18 +102,20 @@ def _parse_header(path: Path, text: bytes, data_bytes: int) -> SafetensorsHeader
         metadata = content.pop(METADATA_KEY, {})
         entries = {name: _parse_entry(value) for name, value in content.items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CorruptWeights(f"{path.name} has a damaged header: {error}.") from error
+        raise CorruptWeights("weights.bad_header", file=path.name, error=error) from error
     end = 0
     for name, entry in sorted(entries.items(), key=lambda item: item[1].begin):
-        if entry.begin != end or entry.end - entry.begin != _entry_bytes(entry):
-            raise CorruptWeights(f"{path.name} has a damaged header: {name} does not fit.")
+        # Packed formats of less than a byte are not in the table.
+        size = math.prod(entry.shape) * DTYPE_BYTES.get(entry.dtype, 0)
+        if entry.begin != end or (entry.dtype in DTYPE_BYTES and size != entry.end - entry.begin):
+            raise CorruptWeights("weights.bad_entry", file=path.name, name=name)
         end = entry.end
     data_start = LENGTH_BYTES + len(text)
     if data_bytes < end:
-        raise CorruptWeights(_truncation_message(path, data_start + data_bytes, data_start + end))
+        raise _truncated_file(path, data_start + data_bytes, data_start + end)
     if data_bytes > end:
         raise CorruptWeights(
-            f"{path.name} has {data_bytes - end:,} bytes too many behind its tensors."
+            "weights.too_many_bytes", file=path.name, count=f"{data_bytes - end:,}"
         )
     return SafetensorsHeader(
         path, entries, {str(name): str(value) for name, value in metadata.items()}
@@ -125,14 +129,7 @@ def _parse_entry(value: Any) -> TensorEntry:
     )
 
 
-def _entry_bytes(entry: TensorEntry) -> int:
-    if entry.dtype not in DTYPE_BYTES:  # packed formats of less than a byte
-        return entry.end - entry.begin
-    return math.prod(entry.shape) * DTYPE_BYTES[entry.dtype]
-
-
-def _truncation_message(path: Path, size: int, expected_size: int) -> str:
-    return (
-        f"{path.name} is cut short: it has {size:,} bytes, its header promises {expected_size:,}. "
-        "Download it again."
+def _truncated_file(path: Path, size: int, expected_size: int) -> CorruptWeights:
+    return CorruptWeights(
+        "weights.cut_short", file=path.name, size=f"{size:,}", expected=f"{expected_size:,}"
     )

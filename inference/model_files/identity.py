@@ -15,6 +15,7 @@ from inference.model_files.header import SafetensorsHeader, read_header
 
 FileKind = Literal["checkpoint", "lora", "vae", "embedding", "unet", "upscaler", "other"]
 ModelFamily = Literal["sd1", "sd2", "sdxl"]
+StatedPrediction = Literal["epsilon", "v_prediction"]
 
 UNET_PREFIX = "model.diffusion_model."
 VAE_PREFIX = "first_stage_model."
@@ -22,6 +23,8 @@ CONV_IN = f"{UNET_PREFIX}input_blocks.0.0.weight"
 FAMILY_TITLES = {"sd1": "Stable Diffusion 1", "sd2": "Stable Diffusion 2", "sdxl": "SDXL"}
 #: Width of the words that a family's network attends to.
 FAMILY_BY_TEXT_WIDTH: dict[int, ModelFamily] = {768: "sd1", 1024: "sd2", 2048: "sdxl"}
+#: Spellings of ModelSpec's metadata.
+PREDICTION_BY_MODELSPEC: dict[str, StatedPrediction] = {"v": "v_prediction", "epsilon": "epsilon"}
 #: Parts of names that only LoRA and LyCORIS files have.
 LORA_SIGNS = (
     ".lora_down.",
@@ -55,8 +58,8 @@ class FileType:
     family: ModelFamily | None = None
     #: Channels that the network takes: 4, or 9 for inpainting.
     channels: int = 4
-    #: `epsilon` or `v_prediction` where the file says so.
-    prediction: str | None = None
+    #: What its network predicts, where the file says so.
+    prediction: StatedPrediction | None = None
     #: Whether its noise table ends in pure noise.
     zero_terminal_snr: bool = False
     #: Whether it brings its own autoencoder.
@@ -109,8 +112,10 @@ def checkpoint_identity(path: Path) -> FileType:
         return file_type
     places = {"lora": "loras", "vae": "vae", "embedding": "embeddings", "upscaler": UPSCALERS_DIR}
     place = places.get(file_type.kind)
-    hint = f"lay it into the folder {place}" if place else "Easel does not run it as a checkpoint"
-    raise UnsupportedWeights(f"{path.name} is {file_type.title}, no checkpoint: {hint}.")
+    values = {"file": path.name, "title": file_type.title}
+    if place is None:
+        raise UnsupportedWeights("weights.no_checkpoint", **values)
+    raise UnsupportedWeights("weights.misplaced", **values, folder=place)
 
 
 def upscaler_architecture(header: SafetensorsHeader) -> str | None:
@@ -139,23 +144,17 @@ def _checkpoint_type(header: SafetensorsHeader, family: ModelFamily) -> FileType
     names = header.entries
     channels = names[CONV_IN].shape[1]
     title = FAMILY_TITLES[family] + (" inpainting" if channels == 9 else "")
+    stated = header.metadata.get("modelspec.prediction_type", "").lower()
+    spelling = "v" if "v_pred" in names else stated
     return FileType(
         "checkpoint",
         family,
         channels,
-        _stated_prediction(header),
+        PREDICTION_BY_MODELSPEC.get(spelling),
         "ztsnr" in names,
         f"{VAE_PREFIX}decoder.conv_in.weight" in names,
         title,
     )
-
-
-def _stated_prediction(header: SafetensorsHeader) -> str | None:
-    """Read what the network predicts: a marker key, ModelSpec metadata, or nothing."""
-    if "v_pred" in header.entries:
-        return "v_prediction"
-    prediction = header.metadata.get("modelspec.prediction_type", "").lower()
-    return {"v": "v_prediction", "epsilon": "epsilon"}.get(prediction)
 
 
 def _checkpoint_family(header: SafetensorsHeader) -> ModelFamily | None:

@@ -45,7 +45,7 @@ def open_tensors(path: Path) -> Iterator[TensorFile]:
         with safe_open(str(path), framework="pt", device="cpu") as file:
             yield TensorFile(path, file)
     except (SafetensorError, OSError) as error:
-        raise CorruptWeights(f"{path.name} cannot be read: {error}.") from error
+        raise CorruptWeights("weights.unreadable_file", name=path.name, error=error) from error
 
 
 def load_into(module: Any, find: Find, path: Path, device: torch.device, dtype: torch.dtype) -> Any:
@@ -60,11 +60,14 @@ def load_into(module: Any, find: Find, path: Path, device: torch.device, dtype: 
     for name, parameter in module.state_dict().items():
         weight = find(name)
         if weight is None:
-            raise CorruptWeights(f"{path.name} lacks the weight {name}: the file is not whole.")
+            raise CorruptWeights("weights.lacks_weight", file=path.name, name=name)
         if weight.squeeze().shape != parameter.squeeze().shape:
             raise CorruptWeights(
-                f"{path.name} holds {name} with shape {tuple(weight.shape)} where its family has "
-                f"{tuple(parameter.shape)}: it is a model of another kind."
+                "weights.wrong_shape",
+                file=path.name,
+                name=name,
+                shape=tuple(weight.shape),
+                wanted=tuple(parameter.shape),
             )
         state[name] = weight.reshape(parameter.shape).to(device, dtype).contiguous()
     module.load_state_dict(state, assign=True)

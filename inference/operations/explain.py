@@ -5,7 +5,7 @@ from __future__ import annotations
 from inference.api.jobs import ExplainJob
 from inference.diffusion.embeddings import count_vectors
 from inference.engine.work import JobResult, Operation, WorkRequest
-from inference.model_files.files import EMBEDDINGS_DIR, LORAS_DIR, find_files
+from inference.model_files.files import EMBEDDINGS_DIR, LORAS_DIR
 from inference.operations.context import Images, OperationContext
 from inference.prompts.linting import lint
 
@@ -13,15 +13,16 @@ from inference.prompts.linting import lint
 def run_explain(job: ExplainJob, images: Images, context: OperationContext) -> Operation:
     """Answer with the words drawn, weights, the step table, the chunks and what looks wrong."""
     library = context.library
+    model = library.resolve_name(job.model)
     explanation = lint.explain_prompts(
         job.prompt,
         job.negative_prompt,
         job.steps,
         seed=job.seed,
         lists=context.lists,
-        tokenizer=library.checkpoint_tokenizer(job.model),
-        embeddings=count_vectors(find_files(library.models_dir, EMBEDDINGS_DIR)),
-        known_loras=find_files(library.models_dir, LORAS_DIR),
+        tokenizer=library.checkpoint_tokenizer(model),
+        embeddings=count_vectors(library.folder.list_files(EMBEDDINGS_DIR)),
+        known_loras=library.folder.list_files(LORAS_DIR),
     )
     yield WorkRequest(works=())
     return JobResult(text=lint.render_explanation(explanation))

@@ -9,6 +9,7 @@ from typing import Any
 from PIL import Image
 
 from inference.api.jobs import InterrogateJob
+from inference.api.notices import Notice
 from inference.engine.work import AuxWork, JobResult, Operation, WorkRequest
 from inference.images.mask.fill import flatten_alpha
 from inference.model_files.errors import MissingWeights, ModelError
@@ -45,7 +46,7 @@ class Description:
     """The words for a picture."""
 
     text: str
-    notes: tuple[str, ...] = ()
+    notes: tuple[Notice, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,7 @@ def _without_ranks(caption: str | None, failure: RankingFailed) -> Description:
     if not caption:
         raise failure.reason
     text = caption if isinstance(failure.reason, MissingWeights) else f"{caption}, {ERROR_MARK}"
-    return Description(text, (f"No matches were added: {failure.reason}",))
+    return Description(text, (Notice("describe.no_matches", why=failure.reason.notice),))
 
 
 def _describe_with_tags(tags: tuple[Tag, ...], job: InterrogateJob) -> Description:
@@ -175,14 +176,24 @@ def _describe_with_tags(tags: tuple[Tag, ...], job: InterrogateJob) -> Descripti
         top=job.top,
     )
     ratings, plain_tags = rating_scores(tags), without_ratings(tags)
-    notes = []
+    notes: list[Notice] = []
     if ratings is not None:
         likeliest = ratings.likeliest_rating
-        notes.append(f"Rated {likeliest.name.lower()} ({ratings.chances[likeliest]:.2f}).")
+        notes.append(
+            Notice(
+                "describe.rated",
+                rating=likeliest.name.lower(),
+                share=f"{ratings.chances[likeliest]:.2f}",
+            )
+        )
     if not any(tag.probability >= job.threshold for tag in plain_tags) and plain_tags:
         best = max(plain_tags, key=lambda tag: tag.probability)
         notes.append(
-            f"No tag reaches {job.threshold:g}; the likeliest, {best.label.name}, has "
-            f"{best.probability:.2f}. Lower the threshold."
+            Notice(
+                "describe.no_tag",
+                threshold=f"{job.threshold:g}",
+                tag=best.label.name,
+                share=f"{best.probability:.2f}",
+            )
         )
     return Description(format_tags(tags, rules), tuple(notes))

@@ -10,6 +10,7 @@ from PIL import Image
 
 from inference.api.errors import JobError
 from inference.api.jobs import LoopbackJob
+from inference.api.notices import Notice
 from inference.diffusion.model import ModelTraits
 from inference.engine.work import (
     DenoiseWork,
@@ -96,9 +97,7 @@ def _image_describer(job: LoopbackJob, context: OperationContext) -> ImageDescri
     if job.append == "none":
         return None
     if context.describe is None:
-        raise JobError(
-            "append", "This server cannot put pictures into words: choose “none” to append."
-        )
+        raise JobError("append", "loopback.no_captioner")
     return context.describe
 
 
@@ -148,8 +147,8 @@ def _loopback_result(
     )
 
 
-def _stopped_note(job: LoopbackJob, loops: int) -> tuple[str, ...]:
-    return () if loops == job.loops else (f"Stopped after {loops} of {job.loops} loops.",)
+def _stopped_note(job: LoopbackJob, loops: int) -> tuple[Notice, ...]:
+    return () if loops == job.loops else (Notice("loopback.stopped", loops=loops, all=job.loops),)
 
 
 def _output_frames(job: LoopbackJob, chain: LoopChain, model: ModelTraits) -> list[OutputImage]:
@@ -183,19 +182,20 @@ def _make_sheet(sheet_frames: Sequence[OutputImage]) -> tuple[OutputImage, ...]:
 
 def _make_animations(
     job: LoopbackJob, chains: Sequence[LoopChain]
-) -> tuple[tuple[OutputImage, ...], tuple[str, ...]]:
+) -> tuple[tuple[OutputImage, ...], tuple[Notice, ...]]:
     """Make an animation of each chain where the job wants one, and notes on what it cost."""
     animations: list[OutputImage] = []
-    notes: list[str] = []
+    notes: list[Notice] = []
     for chain in chains if job.animate and len(chains[0].frames) > 1 else ():
         animation = encode_animation(chain.frames, "webp", ANIMATION_BYTES)
         if animation is None:
-            notes.append("The animation is too large to be sent, however small its frames.")
+            notes.append(Notice("loopback.animation_too_large"))
             continue
         if animation.size != chain.frames[0].size:
             notes.append(
-                f"The animation's frames were made {animation.size[0]} x {animation.size[1]}, "
-                "so that it can be sent."
+                Notice(
+                    "loopback.animation_shrunk", width=animation.size[0], height=animation.size[1]
+                )
             )
         animations.append(
             OutputImage(

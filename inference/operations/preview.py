@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from inference.api.jobs import InpaintJob, PreviewJob
+from inference.api.notices import Notice
 from inference.engine.work import JobResult, Operation, OutputImage, WorkRequest
 from inference.images.mask import grid_overlay
 from inference.images.mask import preview as overlay
 from inference.images.mask.fill import drop_alpha
 from inference.operations.context import Images, OperationContext
-from inference.operations.mask.mask_input import MaskedJob, resolve_mask
-from inference.operations.mask.segmentation import segment_named
+from inference.operations.mask.mask_input import resolve_mask
+from inference.operations.mask.masked_job import MaskedJob
 from inference.operations.mask.work_area import choose_work_area
 from inference.operations.shared import sizes
 
@@ -29,29 +30,24 @@ def run_preview(job: PreviewJob, images: Images, context: OperationContext) -> O
         )
         return JobResult(images=(OutputImage(image=grid_image, role=PREVIEW_ROLE),))
     inpaint_job = InpaintJob(mask_shape=job.mask_shape, mask_mode=job.mask_mode)
-    object_masks = yield from segment_named(images["image"], job.mask_shape)
-    return _preview_mask(inpaint_job, resolve_mask(inpaint_job, images, object_masks), context)
+    masked_job = yield from resolve_mask(inpaint_job, images)
+    return _preview_mask(masked_job, context)
 
 
-def _preview_mask(
-    inpaint_job: InpaintJob, masked_job: MaskedJob, context: OperationContext
-) -> JobResult:
+def _preview_mask(masked_job: MaskedJob, context: OperationContext) -> JobResult:
     natural = context.library.natural_size(context.library.resolve_name(""))
-    work_area = choose_work_area(inpaint_job, masked_job, natural)
-    mask_report = overlay.inspect_mask(masked_job.mask, work_area.size, blur=inpaint_job.mask_blur)
+    job, size = masked_job.job, choose_work_area(masked_job, natural).area.size
+    mask_report = overlay.inspect_mask(masked_job.mask, size, blur=job.mask_blur)
     only_masked_area = choose_work_area(
-        replace(inpaint_job, area="only masked"), masked_job, natural
-    )
+        replace(masked_job, job=replace(job, area="only masked")), natural
+    ).area
     is_partial = only_masked_area.box != (0, 0, *masked_job.source.size)
     overlay_image = overlay.draw_mask_preview(
         masked_job.source, masked_job.mask, only_masked_area.box if is_partial else None
     )
-    summary_notes = [f"{mask_report.share:.0%} of the picture would be repainted."]
+    summary_notes = [Notice("area.share", share=f"{mask_report.share:.0%}")]
     if is_partial:
-        summary_notes.append(
-            "With “only masked”, the dashed box is worked on and renders at "
-            f"{only_masked_area.resolution_gain}."
-        )
+        summary_notes.append(Notice("area.box", gain=only_masked_area.resolution_gain))
     notes = (
         *summary_notes,
         *masked_job.notes,

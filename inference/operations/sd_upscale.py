@@ -10,6 +10,7 @@ from PIL import Image
 from inference.api.errors import JobError
 from inference.api.jobs import Img2ImgJob, UpscaleJob
 from inference.api.jobs.sizes import LATENT_CELL_PIXELS, MIN_SIDE_PIXELS
+from inference.api.notices import Notice
 from inference.engine.work import JobResult, Operation, OutputImage, WorkRequest
 from inference.images.arrays import FloatArray
 from inference.images.mask.fill import flatten_alpha
@@ -90,8 +91,10 @@ def tile_grid(size: Size, tile: int, overlap: int) -> TileGrid:
     if min(size) < MIN_SIDE_PIXELS:
         raise JobError(
             "factor",
-            f"Enlarged, the picture has {size[0]} x {size[1]} pixels; redrawing needs "
-            f"{MIN_SIDE_PIXELS} a side. Ask for a larger factor.",
+            "upscale.too_small",
+            width=size[0],
+            height=size[1],
+            least=MIN_SIDE_PIXELS,
         )
     width, height = min(tile, size[0]), min(tile, size[1])
     return make_tile_grid(*size, width, height, min(overlap, width // 2, height // 2))
@@ -143,16 +146,15 @@ def _sd_upscale_values(job: UpscaleJob, grid: TileGrid) -> dict[str, object]:
     return {"SD upscale overlap": grid.overlap, "SD upscale upscaler": job.upscaler}
 
 
-def _sd_upscale_notes(job: UpscaleJob, grid: TileGrid) -> tuple[str, ...]:
+def _sd_upscale_notes(job: UpscaleJob, grid: TileGrid) -> tuple[Notice, ...]:
+    size = {"width": grid.tile_width, "height": grid.tile_height}
     notes = [
-        f"Redrawn in {len(grid)} tile{'s' if len(grid) > 1 else ''} of "
-        f"{grid.tile_width} x {grid.tile_height}."
+        Notice("upscale.redrawn", count=len(grid), **size)
+        if len(grid) > 1
+        else Notice("upscale.redrawn_whole", **size)
     ]
     if grid.overlap < job.overlap and len(grid) > 1:
-        notes.append(f"The overlap became {grid.overlap}: half a tile is the most.")
+        notes.append(Notice("upscale.overlap", overlap=grid.overlap))
     if job.strength > MAX_GENTLE_STRENGTH and len(grid) > 1:
-        notes.append(
-            f"Above a strength of {MAX_GENTLE_STRENGTH:g} each tile may show the whole prompt on "
-            "its own."
-        )
+        notes.append(Notice("upscale.strong", gentle=f"{MAX_GENTLE_STRENGTH:g}"))
     return tuple(notes)

@@ -57,18 +57,17 @@ def check_size(size: Size, plan: UpscalePlan, max_pixels: int) -> None:
     width, height = final_size(size, plan)
     if width * height > max_pixels:
         factor = math.floor(math.sqrt(max_pixels / pixels) * 100) / 100
-        refusal = (
-            f"{width} x {height} is more than the {max_pixels / 1e6:.1f} megapixels made here. "
-        )
+        values = {"width": width, "height": height, "most": f"{max_pixels / 1e6:.1f}"}
         if factor >= MIN_SCALE_FACTOR:
-            raise JobError("factor", f"{refusal}The largest factor for this picture is {factor:g}.")
-        raise JobError("image", f"{refusal}Scale the picture down first.")
+            raise JobError("factor", "upscale.too_large", **values, factor=f"{factor:g}")
+        raise JobError("image", "upscale.source_too_large", **values)
     width, height = largest_size(size, plan)
     if width * height > max_pixels * INTERMEDIATE_PIXELS_FACTOR:
         raise JobError(
             "upscaler",
-            f"The upscaler would make {width} x {height} pixels first, more than fit here. Take "
-            "one of a smaller scale, or lanczos, or scale the picture down first.",
+            "upscale.steps_too_large",
+            width=width,
+            height=height,
         )
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from inference.api.errors import JobError
 from inference.prompts.attention import ChunkBreak, WeightedText, parse_attention
 from inference.prompts.chunks import TokenChunk, Tokenizer, chunk_pieces
 from inference.prompts.conditioning import Conditioning
@@ -45,8 +46,7 @@ class TextEncoder:
         self._transformer: Any = getattr(model, "text_model", model)
         layers: int = self._transformer.config.num_hidden_layers
         if not 1 <= clip_skip <= layers:
-            message = f"Clip skip is {clip_skip}; this text encoder takes 1 to {layers}."
-            raise ValueError(message)
+            raise JobError("clip_skip", "prompt.clip_skip", clip_skip=clip_skip, layers=layers)
         self.tokenizer, self.model = tokenizer, model
         self.clip_skip, self.emphasis, self.final_norm = clip_skip, emphasis, final_norm
         self.chunk = tokenizer.chunk_size if chunk is None else chunk
@@ -132,11 +132,8 @@ class TextEncoder:
 
 def _check_width(name: str, vectors: Tensor, width: int) -> None:
     if vectors.ndim != 2 or vectors.shape[1] != width:
-        message = (
-            f"The embedding {name} has shape {tuple(vectors.shape)}, but this model's words are "
-            f"{width} wide: the embedding was made for another model family."
-        )
-        raise ValueError(message)
+        shape = tuple(vectors.shape)
+        raise JobError("prompt", "prompt.embedding_shape", name=name, shape=shape, width=width)
 
 
 def apply_emphasis(hidden_states: Tensor, weights: Tensor, *, keep_mean: bool) -> Tensor:

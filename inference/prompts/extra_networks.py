@@ -79,7 +79,7 @@ def read_lora(network: ExtraNetworkTag) -> LoraTag:
     Raises: JobError for a tag without a name or with a weight that is no number.
     """
     if not network.name:
-        raise JobError("prompt", f"{network} names no LoRA; write <lora:name:0.8>.")
+        raise JobError("prompt", "prompt.unnamed_lora", network=network)
     arguments = dict(zip(("te", "unet", "dyn"), network.arguments[1:], strict=False))
     arguments |= {
         name: value for name, value in network.named_arguments if name in ("te", "unet", "dyn")
@@ -93,6 +93,6 @@ def read_lora(network: ExtraNetworkTag) -> LoraTag:
 def _parse_number(network: ExtraNetworkTag, digits: str) -> float:
     weight = parse_weight(digits)
     if weight is None:
-        message = f"“{digits}” in {network} is not a number; write <lora:{network.name}:0.8>."
-        raise JobError("prompt", message)
+        values = {"digits": digits, "network": network, "name": network.name}
+        raise JobError("prompt", "prompt.lora_weight", **values)
     return weight

@@ -95,12 +95,12 @@ class _Padding:
         self.length = max(
             len(item.crossattn) for _, conditions in schedule for item, _ in conditions
         )
-        self._done: dict[int, Conditioning] = {}
+        self._padded_conditionings: dict[int, Conditioning] = {}
 
     def pad_conditioning(self, conditioning: Conditioning) -> Conditioning:
         if len(conditioning.crossattn) == self.length:
             return conditioning
-        if id(conditioning) not in self._done:
+        if id(conditioning) not in self._padded_conditionings:
             longer = pad_to_length(conditioning.crossattn, self.length, self.encoder.encode_empty())
-            self._done[id(conditioning)] = Conditioning(longer, conditioning.pooled)
-        return self._done[id(conditioning)]
+            self._padded_conditionings[id(conditioning)] = Conditioning(longer, conditioning.pooled)
+        return self._padded_conditionings[id(conditioning)]

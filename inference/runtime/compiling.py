@@ -13,7 +13,7 @@ import threading
 import warnings
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from types import CodeType
@@ -82,7 +82,7 @@ class CompiledNetwork:
         if not COMPILE_LOCK.acquire(blocking=False):
             return self._plain(*values, **named)
         try:
-            with warnings.catch_warnings(), _freeze_weights() if self._freezing else nullcontext():
+            with warnings.catch_warnings(), torch._inductor.config.patch(freezing=self._freezing):
                 warnings.simplefilter("ignore")
                 result = self._fast(*values, **named)
         except Exception as error:
@@ -143,14 +143,6 @@ def _unique_entry(network: Callable[..., Any]) -> Callable[..., Any]:
 
     entry.__code__ = entry.__code__.replace()
     return entry
-
-
-def _freeze_weights() -> AbstractContextManager[object]:
-    """Let the compiler take weights for constants while this lasts."""
-    from torch._inductor import config
-
-    config_patch: AbstractContextManager[object] = config.patch(freezing=True)
-    return config_patch
 
 
 def _drop_compiled_code(code: CodeType) -> None:

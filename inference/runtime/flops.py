@@ -7,15 +7,15 @@ torch's own counter does; text that was encoded before is charged as at the firs
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Hashable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Hashable
+from typing import TypeVar
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 from inference.api.errors import InferenceError
 from inference.runtime.compiling import COMPILE_LOCK, eager_mode
-from inference.runtime.out_of_memory import is_out_of_memory
+from inference.runtime.memory import is_out_of_memory
 
 log = logging.getLogger(__name__)
 
@@ -23,17 +23,11 @@ T = TypeVar("T")
 
 #: Kinds of call that are remembered; the oldest is forgotten, and counted again if it comes again.
 MAX_COUNTED_CALL_KINDS = 4096
-
-
-def _count_attention_flops(
-    query: Sequence[int], key: Sequence[int], value: Sequence[int], *_: Any, **__: Any
-) -> int:
-    return int(sdpa_flop_count(query, key, value))  # type: ignore[no-untyped-call]
-
-
 #: Attention as processors run it, which torch's counter leaves out.
 EXTRA_FLOP_FORMULAS = {
-    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _count_attention_flops
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: (
+        lambda query, key, value, *_, **__: sdpa_flop_count(query, key, value)  # type: ignore[no-untyped-call]
+    )
 }
 
 
@@ -41,7 +35,7 @@ class FlopCounter:
     """What calls cost."""
 
     def __init__(self) -> None:
-        self._known: dict[Hashable, float] = {}
+        self._counts: dict[Hashable, float] = {}
 
     def count_call(
         self, key: Hashable | None, rows: int, call: Callable[[], T]
@@ -56,8 +50,8 @@ class FlopCounter:
             rows: how many share the call.
             call: does it.
         """
-        if key is not None and key in self._known:
-            return call(), self._known[key]
+        if key is not None and key in self._counts:
+            return call(), self._counts[key]
         if not COMPILE_LOCK.acquire(blocking=False):
             return call(), None
         try:
@@ -76,7 +70,7 @@ class FlopCounter:
         finally:
             COMPILE_LOCK.release()
         if key is not None:
-            self._known[key] = row_flops
-            if len(self._known) > MAX_COUNTED_CALL_KINDS:
-                self._known.pop(next(iter(self._known)))
+            self._counts[key] = row_flops
+            if len(self._counts) > MAX_COUNTED_CALL_KINDS:
+                self._counts.pop(next(iter(self._counts)))
         return result, row_flops

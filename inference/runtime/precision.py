@@ -6,7 +6,7 @@ import time
 
 import torch
 
-from inference.model_files.errors import ModelError
+from inference.api.errors import EngineError
 
 DTYPES_BY_NAME = {
     "float32": torch.float32,
@@ -22,7 +22,7 @@ def choose_device(name: str) -> torch.device:
     """Resolve `auto` to the best device there is.
 
     Raises:
-        ModelError: the named device is not on this machine.
+        EngineError: the named device is not on this machine.
     """
     if name == "auto":
         if torch.cuda.is_available():
@@ -30,9 +30,7 @@ def choose_device(name: str) -> torch.device:
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     device = torch.device(name)
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise ModelError(
-            f"There is no CUDA device here; set the device to auto or cpu, not {name}."
-        )
+        raise EngineError("worker.no_cuda", name=name)
     return device
 
 
@@ -42,13 +40,11 @@ def choose_dtype(name: str, device: torch.device) -> torch.dtype:
     Graphics cards say what they support; a CPU is asked by timing one convolution in each format.
 
     Raises:
-        ModelError: the name is no format of ours.
+        EngineError: the name is no format of ours.
     """
     if name != "auto":
         if name not in DTYPES_BY_NAME:
-            raise ModelError(
-                f"There is no number format {name}; use auto or {', '.join(DTYPES_BY_NAME)}."
-            )
+            raise EngineError("worker.no_dtype", name=name, names=", ".join(DTYPES_BY_NAME))
         return DTYPES_BY_NAME[name]
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16

@@ -277,4 +277,4 @@ def upscaler_entry(key: str) -> UpscalerEntry:
         if entry.key == key:
             return entry
     known_keys = ", ".join(entry.key for entry in UPSCALER_ENTRIES)
-    raise UnknownModel(f"There is no upscaler {key!r}. Known are: {known_keys}.")
+    raise UnknownModel("weights.unknown_key", key=repr(key), names=known_keys)

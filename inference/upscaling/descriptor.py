@@ -28,7 +28,7 @@ def interpolate_states(
         raise ValueError(f"The share must be from 0 to 1, not {share:g}.")
     shapes = ({name: value.shape for name, value in state.items()} for state in (first, second))
     if next(shapes) != next(shapes):
-        raise UnsupportedWeights("Only two files of the same network can be blended.")
+        raise UnsupportedWeights("weights.unblendable")
     return {name: torch.lerp(first[name].float(), second[name].float(), share) for name in first}
 
 
@@ -39,18 +39,17 @@ def describe_network(
     try:
         descriptor = ModelLoader(device).load_from_state_dict(state)
     except UnsupportedModelError as error:
-        raise UnsupportedWeights(
-            f"{name} holds a network of no architecture that Easel knows. "
-            "See docs/models.md for those that it runs."
-        ) from error
+        raise UnsupportedWeights("weights.no_architecture", name=name) from error
     except (RuntimeError, KeyError, IndexError, ValueError) as error:
-        raise CorruptWeights(f"The arrays in {name} do not fit a network: {error}") from error
+        raise CorruptWeights("weights.arrays_misfit", name=name, error=error) from error
     if not isinstance(descriptor, ImageModelDescriptor):
-        raise UnsupportedWeights(f"{name} is an inpainting network, not an upscaler.")
+        raise UnsupportedWeights("weights.inpainting", name=name)
     if (descriptor.input_channels, descriptor.output_channels) != (3, 3):
         raise UnsupportedWeights(
-            f"{name} maps {descriptor.input_channels} channels to "
-            f"{descriptor.output_channels}; an upscaler here must map RGB to RGB."
+            "weights.channels",
+            name=name,
+            inputs=descriptor.input_channels,
+            outputs=descriptor.output_channels,
         )
     return descriptor
 
@@ -58,16 +57,13 @@ def describe_network(
 def read_state(path: Path) -> dict[str, Tensor]:
     """Read a state dict, refusing every format that could run code."""
     if path.suffix in PICKLE_SUFFIXES:
-        raise UnsupportedWeights(
-            f"{path.name} is a pickle, which can run code when opened. Convert it once with "
-            f"`python main.py models import {path.name}`, then use the .safetensors file."
-        )
+        raise UnsupportedWeights("weights.upscaler_pickle", file=path.name)
     if path.suffix != ".safetensors":
-        raise UnsupportedWeights(f"{path.name} is no .safetensors file.")
+        raise UnsupportedWeights("weights.no_safetensors", file=path.name)
     try:
         state: dict[str, Tensor] = load_file(path)
     except FileNotFoundError as error:
-        raise MissingWeights(f"There is no file {path.name}.") from error
+        raise MissingWeights("weights.no_file", file=path.name) from error
     except (SafetensorError, OSError) as error:
-        raise CorruptWeights(f"{path.name} is damaged: {error}. Fetch it again.") from error
+        raise CorruptWeights("weights.damaged", file=path.name, error=error) from error
     return state

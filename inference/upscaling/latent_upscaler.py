@@ -18,7 +18,7 @@ from diffusers import DDIMScheduler, UNet2DModel, VQModel
 from torch import Tensor
 
 from inference.model_files.errors import BrokenOutput, CorruptWeights, MissingWeights
-from inference.runtime.model_cache import weight_bytes
+from inference.runtime.memory import weight_bytes
 from inference.runtime.precision import choose_dtype
 from inference.upscaling.tiling.plan import NetworkTraits
 from inference.upscaling.tiling.tiles import TileWork
@@ -79,7 +79,7 @@ class LatentUpscaler:
             for part in (self.unet, self.vqvae):
                 part.to(self.dtype)
         if not bool(torch.isfinite(output).all()):
-            raise BrokenOutput("The upscaler gave numbers that are no picture; use another model.")
+            raise BrokenOutput("model.broken_upscaler")
         return output
 
     def _denoise_tiles(self, tiles: Tensor, dtype: torch.dtype) -> Tensor:
@@ -114,10 +114,8 @@ def weight_files(folder: Path) -> list[Path]:
     files = [folder / part / WEIGHTS_FILE for part in PART_CLASSES]
     for file in files:
         if not file.is_file():
-            raise MissingWeights(
-                f"{folder.name} lacks {file.parent.name}/{WEIGHTS_FILE}. Easel reads safetensors "
-                "only."
-            )
+            missing_file = f"{file.parent.name}/{WEIGHTS_FILE}"
+            raise MissingWeights("weights.lacks_file", folder=folder.name, file=missing_file)
     return files
 
 
@@ -148,7 +146,7 @@ def load_latent_upscaler(
             str(folder), subfolder="scheduler", local_files_only=True
         )
     except (OSError, ValueError, RuntimeError, KeyError) as error:
-        raise CorruptWeights(f"{folder.name} cannot be read: {error}") from error
+        raise CorruptWeights("weights.unreadable", name=folder.name, error=error) from error
     for part in (unet, vqvae):
         part.to(device).requires_grad_(False).eval()
     scale = 2 ** (len(vqvae.config.block_out_channels) - 1)

@@ -80,8 +80,7 @@ class WeightStream:
         size = count * np.dtype(dtype).itemsize
         if self._position + size > len(self._data):
             raise CorruptWeights(
-                f"The weight file ends inside layer {owner}: {size} bytes wanted, "
-                f"{len(self._data) - self._position} left. Fetch the file again."
+                "weights.layer_ends", layer=owner, size=size, left=len(self._data) - self._position
             )
         block = np.frombuffer(self._data, dtype, count, self._position)
         self._position += size + -size % 4
@@ -100,17 +99,14 @@ def read_graph(text: str) -> tuple[NcnnLayer, ...]:
     """
     lines = [line for line in text.splitlines() if line.strip()]
     if not lines or lines[0].strip() != str(NCNN_MAGIC):
-        raise CorruptWeights(f"This is no ncnn graph: its first line is not {NCNN_MAGIC}.")
+        raise CorruptWeights("weights.no_graph", magic=NCNN_MAGIC)
     try:
         layer_count = int(lines[1].split()[0])
         layers = tuple(_parse_layer(line) for line in lines[2:])
     except (IndexError, ValueError) as error:
-        raise CorruptWeights(f"The ncnn graph cannot be read: {error}.") from error
+        raise CorruptWeights("weights.bad_graph", error=error) from error
     if layer_count != len(layers):
-        raise CorruptWeights(
-            f"The ncnn graph promises {layer_count} layers and holds {len(layers)}. "
-            "Fetch the file again."
-        )
+        raise CorruptWeights("weights.graph_count", count=layer_count, other=len(layers))
     return layers
 
 
@@ -124,10 +120,7 @@ def read_weights(layers: tuple[NcnnLayer, ...], data: bytes) -> list[LayerWeight
     blocks = WeightStream(data)
     weights = list(_read_layer_weights(layers, blocks))
     if blocks.bytes_left():
-        raise CorruptWeights(
-            f"{blocks.bytes_left()} bytes are left over after the last layer: "
-            "the weights belong to another graph."
-        )
+        raise CorruptWeights("weights.graph_rest", count=blocks.bytes_left())
     return weights
 
 
@@ -143,9 +136,7 @@ def _read_layer_weights(
         elif layer.layer_type in ("Convolution", "Deconvolution", "InnerProduct"):
             yield _read_matrix_layer(layer, blocks)
         else:
-            raise UnsupportedWeights(
-                f"Layers of type {layer.layer_type} ({layer.name}) are not read from ncnn files."
-            )
+            raise UnsupportedWeights("weights.layer_type", type=layer.layer_type, layer=layer.name)
 
 
 def _read_matrix_layer(layer: NcnnLayer, blocks: WeightStream) -> LayerWeights:
@@ -156,7 +147,12 @@ def _read_matrix_layer(layer: NcnnLayer, blocks: WeightStream) -> LayerWeights:
     height = 1 if inner else layer.options.get(11, width)
     if count % (outputs * width * height):
         raise CorruptWeights(
-            f"Layer {layer.name} has {count} weights, no multiple of {outputs}×{height}×{width}."
+            "weights.layer_shape",
+            layer=layer.name,
+            count=count,
+            outputs=outputs,
+            height=height,
+            width=width,
         )
     shape = (outputs, count // (outputs * width * height), height, width)
     weight = _read_flagged_weights(count, layer.name, blocks).reshape(shape)
@@ -175,9 +171,7 @@ def _read_flagged_weights(count: int, owner: str, blocks: WeightStream) -> Array
     if flag in (0, FLOAT32_FLAG):
         return blocks.take_array(count, "<f4", owner)
     if flag == INT8_FLAG:
-        raise UnsupportedWeights(
-            f"Layer {owner} is stored in 8-bit integers; use the float16 or float32 file."
-        )
+        raise UnsupportedWeights("weights.layer_integers", layer=owner)
     table = blocks.take_array(TABLE_LENGTH, "<f4", owner)
     return table[blocks.take_array(count, "<u1", owner)]
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import torch
 
+from inference.api.did_you_mean import suggest_names
 from inference.api.messages import ModelInfo
-from inference.model_files.did_you_mean import did_you_mean
+from inference.api.notices import Notice
 from inference.model_files.errors import UnknownModel, UnsupportedWeights
 from inference.model_files.files import SAFETENSORS_SUFFIX
 from inference.model_files.files import UPSCALERS_DIR as UPSCALERS_FOLDER
 from inference.model_files.hashes import HASHES_FILE, FileHashes
-from inference.runtime.autotune_cache import AutotuneCache, machine_key
 from inference.upscaling.catalogue import UPSCALER_ENTRIES, UpscalerEntry, upscaler_entry
 from inference.upscaling.latent_upscaler import (
     LatentUpscaler,
@@ -22,6 +22,7 @@ from inference.upscaling.latent_upscaler import (
     load_latent_upscaler,
     weight_files,
 )
+from inference.upscaling.tiling.autotune_cache import AutotuneCache, machine_key
 from inference.upscaling.tiling.plan import Resampler
 from inference.upscaling.tiling.precision_probe import SHORT_DTYPES
 from inference.upscaling.upscaler import Upscaler, load_upscaler
@@ -77,8 +78,8 @@ class UpscalerRegistry:
         known_names = [info.name for info in self.list_upscalers()] + [
             method.value for method in Resampler
         ]
-        hint = did_you_mean(name, known_names) or f"There are: {', '.join(known_names)}."
-        raise UnknownModel(f"There is no upscaler “{name}” here. {hint}")
+        hint = suggest_names(name, known_names)
+        raise UnknownModel("model.unknown_upscaler", name=name, why=hint)
 
     def list_weight_files(self, key: str) -> list[Path]:
         """List an upscaler's weight files.
@@ -133,14 +134,14 @@ class UpscalerRegistry:
     def _partner_entry(self, name: str) -> UpscalerEntry:
         partner = next((entry.partner for entry in UPSCALER_ENTRIES if entry.key == name), None)
         if partner is None:
-            raise UnsupportedWeights(fixed_denoise_message(name))
+            raise UnsupportedWeights(fixed_denoise_notice(name))
         return upscaler_entry(partner)
 
 
-def fixed_denoise_message(name: str) -> str:
+def fixed_denoise_notice(name: str) -> Notice:
     """Say that a network leaves nothing to choose, and which do."""
     able = " or ".join(entry.key for entry in UPSCALER_ENTRIES if entry.partner)
-    return f"{name} denoises as it was trained to: leave denoise out, or use {able}."
+    return Notice("upscale.fixed_denoise", name=name, names=able)
 
 
 def key_with_denoise(name: str, denoise: float) -> str:
@@ -152,5 +153,5 @@ def key_with_denoise(name: str, denoise: float) -> str:
     if denoise == 1:
         return name
     if not any(entry.key == name and entry.partner for entry in UPSCALER_ENTRIES):
-        raise UnsupportedWeights(fixed_denoise_message(name))
+        raise UnsupportedWeights(fixed_denoise_notice(name))
     return f"{name}{DENOISE_SEPARATOR}{denoise:.2f}"

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from inference.model_files.errors import BrokenOutput
 from inference.runtime.compiling import Shape, compile_lazily, never_compile
-from inference.runtime.model_cache import weight_bytes
+from inference.runtime.memory import weight_bytes
 from inference.upscaling.attention import ChannelAttention, find_attention
 from inference.upscaling.dense_blocks import compile_dense_blocks, lighten_dense_blocks
 from inference.upscaling.descriptor import describe_network, interpolate_states, read_state
@@ -106,7 +106,7 @@ class Upscaler:
             output = forward_clamped(self.descriptor, batch, dtype)
             if _is_image(output):
                 return output
-        raise BrokenOutput("The upscaler gave numbers that are no picture; use another model.")
+        raise BrokenOutput("model.broken_upscaler")
 
 
 def load_upscaler(

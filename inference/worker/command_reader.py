@@ -102,9 +102,7 @@ def _load_image(name: str, path: Path) -> Image.Image:
             image.load()
             return image.convert("RGBA" if _has_alpha(image) else "RGB")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise JobError(name, f"The picture “{name}” cannot be read any more: send it again.") from (
-            error
-        )
+        raise JobError(name, "image.unreadable", name=name) from (error)
 
 
 def _has_alpha(image: Image.Image) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import math
 import time
@@ -15,17 +14,12 @@ from pathlib import Path
 from PIL import Image
 from torch import Tensor
 
-from inference.diffusion.model import to_image
 from inference.engine.task import JobRun
 from inference.engine.work import DenoiseResult, DenoiseWork
+from inference.operations.shared.preview_file import encode_preview
 
 log = logging.getLogger(__name__)
 
-#: Of the whole preview, in pixels: what a phone shows of a card.
-PREVIEW_SIDE_PIXELS = 320
-#: Of one file; few are half as large.
-MAX_PREVIEW_BYTES = 16 * 1024
-JPEG_QUALITIES = (80, 60, 40, 20)
 #: Pictures of a batch that are shown.
 MAX_PREVIEW_IMAGES = 4
 #: Between two previews of one job, in seconds: nobody's card changes more often.
@@ -59,7 +53,7 @@ class PreviewWriter:
     ) -> None:
         """Take who shows latents, where files go, and the steps between two (0 makes none)."""
         folder.mkdir(parents=True, exist_ok=True)
-        self._show, self._folder, self._every, self._pause = (
+        self._show, self._folder, self._step_interval, self._pause = (
             decode_latents,
             folder,
             every_steps,
@@ -73,10 +67,12 @@ class PreviewWriter:
 
         The file stays the worker's: it may be replaced or gone a moment later.
         """
-        if not self._every:
+        if not self._step_interval:
             return None
         key = (run.job_id, run.attempt)
-        step_interval = self._every * max(1, len(run.tasks))  # a step of each picture of a batch
+        step_interval = self._step_interval * max(
+            1, len(run.tasks)
+        )  # a step of each picture of a batch
         if key not in self._looks:
             self._looks[key] = _PreviewState(self._preview_path(key), due_step=step_interval)
         state = self._looks[key]
@@ -136,8 +132,7 @@ class PreviewWriter:
 def _write_preview(images: list[Tensor | Image.Image], path: Path) -> bool:
     """Write a preview in one piece; say whether there is one."""
     try:
-        rgb_images = [_as_rgb_image(image) for image in images]
-        data = encode_preview(make_preview_sheet(rgb_images))
+        data = encode_preview(images)
         fresh = path.with_suffix(".new")
         fresh.write_bytes(data)
         fresh.replace(path)
@@ -145,34 +140,3 @@ def _write_preview(images: list[Tensor | Image.Image], path: Path) -> bool:
         log.warning("The preview %s could not be written.", path.name, exc_info=True)
         return False
     return True
-
-
-def _as_rgb_image(image: Tensor | Image.Image) -> Image.Image:
-    if isinstance(image, Image.Image):
-        return image.convert("RGB")
-    return to_image(image)
-
-
-def make_preview_sheet(images: list[Image.Image]) -> Image.Image:
-    """Lay pictures of one shape side by side, `SIDE` pixels along the longer side of it all."""
-    columns = math.ceil(math.sqrt(len(images)))
-    rows = math.ceil(len(images) / columns)
-    width, height = images[0].size
-    scale = PREVIEW_SIDE_PIXELS / max(width * columns, height * rows)
-    cell = (max(1, round(width * scale)), max(1, round(height * scale)))
-    canvas = Image.new("RGB", (cell[0] * columns, cell[1] * rows))
-    for number, image in enumerate(images):
-        place = (number % columns * cell[0], number // columns * cell[1])
-        canvas.paste(image.resize(cell, Image.Resampling.BICUBIC), place)
-    return canvas
-
-
-def encode_preview(image: Image.Image) -> bytes:
-    """Encode a picture as JPEG of at most `MAX_BYTES` bytes, smaller where it must be."""
-    while True:
-        for quality in JPEG_QUALITIES:
-            out = io.BytesIO()
-            image.save(out, "JPEG", quality=quality, optimize=True)
-            if out.tell() <= MAX_PREVIEW_BYTES:
-                return out.getvalue()
-        image = image.resize((max(1, image.width // 2), max(1, image.height // 2)))

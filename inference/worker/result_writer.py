@@ -13,12 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from pathlib import Path
 
+from inference.api.errors import InferenceError
 from inference.api.messages import JobFailed, JobFinished, OutputFile, PartFinished
+from inference.api.notices import Notice
 from inference.engine.partial_results import PartialResult
 from inference.engine.task import JobRun
 from inference.engine.work import JobResult, OutputImage
-from inference.images.metadata import encode_png
-from inference.worker.failed_event import failed_event
 
 log = logging.getLogger(__name__)
 
@@ -86,10 +86,7 @@ class ResultWriter:
         )
 
     def _write_image(self, output: OutputImage) -> OutputFile:
-        data, media_type = output.encoded_file or (
-            encode_png(output.image, output.infotext),
-            "image/png",
-        )
+        data, media_type = output.encode_file()
         handle, name = tempfile.mkstemp(dir=self._folder, suffix="." + media_type.split("/")[1])
         with os.fdopen(handle, "wb") as file:
             file.write(data)
@@ -102,3 +99,13 @@ class ResultWriter:
             seed=output.seed,
             infotext=output.infotext,
         )
+
+
+def failed_event(job_id: str, attempt: int, error: BaseException) -> JobFailed:
+    """Make the event that tells of a failed job."""
+    kind, reason = "engine", Notice("job.broke", error=type(error).__name__)
+    if isinstance(error, InferenceError):
+        kind, reason = error.error_kind, error.notice
+    if kind == "engine":
+        log.error("Job %s failed.", job_id, exc_info=error, extra={"action": "job_failed"})
+    return JobFailed(job_id=job_id, attempt=attempt, reason=reason, error_kind=kind)

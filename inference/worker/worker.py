@@ -7,15 +7,12 @@ import time
 from pathlib import Path
 from typing import BinaryIO
 
-import torch
-
 from inference.api.commands import CancelJob, StopWorker
 from inference.api.config import EngineConfig
 from inference.api.errors import DeviceLost
 from inference.api.jobs.wordlists import WordLists
 from inference.api.log_relay import bind_jobs
 from inference.api.messages import JobCancelled, JobProgress, WorkerReady
-from inference.diffusion.latent_preview import LatentPreviewer
 from inference.engine.batch_size import BatchSizer
 from inference.engine.engine import (
     Engine,
@@ -34,21 +31,16 @@ from inference.model_library import ModelLibrary
 from inference.operations.context import OperationContext
 from inference.operations.interrogate import describe_image
 from inference.operations.registry import OPERATIONS
-from inference.runtime.compiling import prepare_compiling
-from inference.runtime.precision import choose_device, choose_dtype
 from inference.worker.command_reader import CommandReader, IncomingJob
 from inference.worker.executors import build_executors, tile_batch_rule
-from inference.worker.failed_event import failed_event
-from inference.worker.previews import PreviewDecoder, PreviewWriter
-from inference.worker.result_writer import ResultWriter
+from inference.worker.previews import PreviewWriter
+from inference.worker.result_writer import ResultWriter, failed_event
 from inference.worker.stdio import EventSender
 
 log = logging.getLogger(__name__)
 
 #: The exit code that says: the device needs a new process.
 EXIT_DEVICE_LOST = 4
-#: What compiled networks are kept in, within the cache folder.
-COMPILED_DIR_NAME = "compiled"
 #: Tiles and other small asides that share a call.
 MAX_AUX_BATCH = 4
 
@@ -65,11 +57,11 @@ class Worker:
         preview_writer: PreviewWriter,
     ) -> None:
         self._engine = engine
-        self._studio = context
-        self._outlet = sender
-        self._outbox = result_writer
+        self._context = context
+        self._event_sender = sender
+        self._result_writer = result_writer
         self._previews = preview_writer
-        self._begun: dict[tuple[str, int], float] = {}
+        self._start_times: dict[tuple[str, int], float] = {}
         self._told: dict[tuple[str, int], int] = {}
 
     @classmethod
@@ -77,16 +69,10 @@ class Worker:
         """Find the device, load the host's checkpoint and say that jobs may come.
 
         Raises:
-            ModelError: the checkpoint or the device is not there.
+            EngineError: the device is not there.
+            ModelError: the checkpoint is not there.
         """
-        if config.threads:
-            torch.set_num_threads(config.threads)
-        if config.compile:
-            prepare_compiling(Path(config.cache_dir) / COMPILED_DIR_NAME)
-        device = choose_device(config.device)
-        dtype = choose_dtype(config.dtype, device)
-        library = ModelLibrary(config, device, dtype)
-        library.get_checkpoint("")
+        library = ModelLibrary.open(config)
         max_rows = 1 if config.deterministic else config.max_batch
         batch_limit = aux_batch_limit(max_rows, MAX_AUX_BATCH, tile_batch_rule(library))
         if config.deterministic:
@@ -98,8 +84,8 @@ class Worker:
         result_writer = ResultWriter(Path(config.outbox), sender.send_event)
         sender.send_event(
             WorkerReady(
-                device=str(device),
-                dtype=str(dtype).removeprefix("torch."),
+                device=str(library.device),
+                dtype=str(library.dtype).removeprefix("torch."),
                 models=library.list_models(),
             )
         )
@@ -110,9 +96,7 @@ class Worker:
             ),
             sender,
             result_writer,
-            PreviewWriter(
-                _preview_decoder(library, config), Path(config.outbox), config.preview_every
-            ),
+            PreviewWriter(library.preview_latents, Path(config.outbox), config.preview_every),
         )
 
     def process_commands(self, stream: BinaryIO) -> int:
@@ -142,19 +126,19 @@ class Worker:
             except DeviceLost:
                 log.exception("The device is lost.")
                 return EXIT_DEVICE_LOST
-        self._outbox.finish_writing()
+        self._result_writer.finish_writing()
         self._previews.finish_writing()
         return 0
 
     def _start_job(self, incoming_job: IncomingJob) -> None:
         key = (incoming_job.submit.job_id, incoming_job.submit.attempt)
-        self._begun[key] = time.perf_counter()
+        self._start_times[key] = time.perf_counter()
         if incoming_job.job is None:
             error = incoming_job.error or ValueError("a job without a reason")
-            self._outlet.send_event(failed_event(*key, error))
+            self._event_sender.send_event(failed_event(*key, error))
             return
         operation = OPERATIONS[incoming_job.job.kind](
-            incoming_job.job, incoming_job.images, self._studio
+            incoming_job.job, incoming_job.images, self._context
         )
         self._handle_reports(self._engine.add_job(*key, operation, incoming_job.partial_results))
 
@@ -174,24 +158,24 @@ class Worker:
             case RunProgressed(run):
                 self._send_progress(run)
             case RunPartCompleted(run, part):
-                self._outbox.write_part(run, part)
+                self._result_writer.write_part(run, part)
             case RunCompleted(run, outcome):
-                seconds = time.perf_counter() - self._begun.get(key, time.perf_counter())
+                seconds = time.perf_counter() - self._start_times.get(key, time.perf_counter())
                 self._forget_attempt(key)
-                self._outbox.write_result(run, outcome, seconds)
+                self._result_writer.write_result(run, outcome, seconds)
             case RunFailed(_, error):
                 self._forget_attempt(key)
-                self._outlet.send_event(failed_event(*key, error))
+                self._event_sender.send_event(failed_event(*key, error))
             case RunCancelled():
                 self._forget_attempt(key)
-                self._outlet.send_event(JobCancelled(job_id=key[0], attempt=key[1]))
+                self._event_sender.send_event(JobCancelled(job_id=key[0], attempt=key[1]))
 
     def _send_progress(self, run: JobRun) -> None:
         """Tell of a step; asides that move nothing are worth no word."""
         key = run.attempt_key
         if self._told.get(key) != run.steps_done:
             self._told[key] = run.steps_done
-            self._outlet.send_event(
+            self._event_sender.send_event(
                 JobProgress(
                     job_id=run.job_id,
                     attempt=run.attempt,
@@ -204,14 +188,6 @@ class Worker:
             )
 
     def _forget_attempt(self, key: tuple[str, int]) -> None:
-        self._begun.pop(key, None)
+        self._start_times.pop(key, None)
         self._told.pop(key, None)
         self._previews.remove_preview(key)
-
-
-def _preview_decoder(library: ModelLibrary, config: EngineConfig) -> PreviewDecoder:
-    """Make what shows latents of the library's checkpoints."""
-    approximations = LatentPreviewer(Path(config.models_dir))
-    return lambda model, latents: approximations.preview_latents(
-        library.get_checkpoint(model), latents
-    )

@@ -1,4 +1,4 @@
-"""The job store, in parts: `queue` → `attempts` → `delivery`, with `reading` and `retention`."""
+"""The job store, in parts: `queue`, `reader`, `deliveries`, `retention`."""
 
 from storage.jobs.store import JobStore
 

@@ -1,8 +1,9 @@
-"""What every part of the job store stands on."""
+"""What the parts of the job store share: the table, its clocks, guarded statements."""
 
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
@@ -51,13 +52,13 @@ class JobTable:
         attempt: int,
         worker: str,
         values: Mapping[str, object],
-    ) -> bool:
+    ) -> sqlite3.Row | None:
         """Run a statement that only the job's present holder may; log it when it may not."""
         holder = {"id": id, "attempt": attempt, "worker": worker}
-        was_changed = await self._try_change(sql, {**values, **holder})
-        if not was_changed:
+        row = await self._database.fetch_one(sql, {**values, **holder})
+        if row is None:
             log_refusal(action, id, attempt, worker)
-        return was_changed
+        return row
 
 
 def log_refusal(action: str, id: str, attempt: int, worker: str) -> None:

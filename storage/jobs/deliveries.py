@@ -23,7 +23,9 @@ BEGIN_DELIVERY = """
 
 MARK_DELIVERED = """
     UPDATE job
-       SET delivery = 'sent', message = :message, delivery_note = NULL, delivery_at = :now
+       SET delivery = 'sent', message = :message, delivery_note = NULL, delivery_at = :now,
+           reply_to = coalesce(:lasting, reply_to),
+           address_since = CASE WHEN :lasting IS NULL THEN address_since END
      WHERE id = :id AND delivery = 'sending'
     RETURNING id
 """
@@ -86,11 +88,15 @@ class JobDeliveries(JobTable):
             BEGIN_DELIVERY, {"id": id, "route": route, "now": self._now_microseconds()}
         )
 
-    async def mark_delivered(self, id: str, message: str) -> bool:
-        """Note that it arrived as `message`; False when it was not being sent."""
-        return await self._try_change(
-            MARK_DELIVERED, {"id": id, "message": message, "now": self._now_microseconds()}
-        )
+    async def mark_delivered(
+        self, id: str, message: str, tokenless_reply_to: str | None = None
+    ) -> bool:
+        """Note that it arrived as `message`; False when it was not being sent.
+
+        `tokenless_reply_to` replaces the address, whose token nothing needs any more.
+        """
+        values = {"id": id, "message": message, "lasting": tokenless_reply_to}
+        return await self._try_change(MARK_DELIVERED, {**values, "now": self._now_microseconds()})
 
     async def mark_undeliverable(self, id: str, reason: str) -> bool:
         """Note that it cannot arrive, and why; False when there is nothing left to announce."""

@@ -1,4 +1,4 @@
-"""Questions about jobs that change nothing."""
+"""Read-only queries over jobs."""
 
 from __future__ import annotations
 
@@ -53,7 +53,13 @@ SELECT_QUEUE_POSITION = """
         FROM job JOIN line USING (owner) WHERE job.id = :id AND job.state = 'queued')
     SELECT count(job.id) + EXISTS (SELECT * FROM mine) AS position,
            total(job.cost) AS ahead_cost,
-           count(CASE WHEN line.owner = mine.owner THEN 1 END) AS own
+           count(CASE WHEN line.owner = mine.owner THEN 1 END) AS own_jobs_ahead,
+           (SELECT total(cost * (1 - CASE WHEN steps > 0
+                                          THEN min(step, steps) * 1.0 / steps ELSE 0 END))
+              FROM job WHERE state = 'running') AS running_cost,
+           (SELECT CAST(total(queued) AS INTEGER)
+              FROM member INDEXED BY member_waiting WHERE queued > 0) AS queued,
+           (SELECT count(*) FROM job WHERE state = 'running') AS running
       FROM mine CROSS JOIN line CROSS JOIN job INDEXED BY job_queued
         ON job.state = 'queued' AND job.owner = line.owner
      WHERE CASE WHEN line.owner = mine.owner
@@ -61,11 +67,12 @@ SELECT_QUEUE_POSITION = """
                 ELSE (line.origin + job.ahead, line.since) < (mine.start, mine.since) END
 """
 
-SUM_RUNNING_COST = """
-    SELECT total(cost * (1 - CASE WHEN steps > 0 THEN min(step, steps) * 1.0 / steps ELSE 0 END))
-      FROM job WHERE state = 'running'
+COUNT_ACTIVE_OF_GUILD = """
+    SELECT count(*) AS guild, count(CASE WHEN owner = :owner THEN 1 END) AS owner
+      FROM (SELECT owner FROM job WHERE state = 'queued' AND guild = :guild
+            UNION ALL
+            SELECT owner FROM job WHERE state = 'running' AND guild = :guild)
 """
-
 
 COUNT_ACTIVE_JOBS = """
     SELECT 'queued' AS state, total(queued) AS jobs
@@ -91,7 +98,7 @@ SELECT_FIRST_WAITING = """
 
 
 class JobReader(JobTable):
-    """What there is."""
+    """Read-only queries over jobs."""
 
     async def get_job(self, id: str) -> JobRecord:
         """Return the job.
@@ -103,12 +110,6 @@ class JobReader(JobTable):
         if record is None:
             raise UnknownJob(id)
         return record
-
-    async def find_by_request(self, idempotency_key: str) -> JobRecord | None:
-        """Return the job that a request made, or None."""
-        return await self._fetch_record(
-            "SELECT * FROM job WHERE idempotency_key = ?", (idempotency_key,)
-        )
 
     async def list_by_owner(
         self,
@@ -146,6 +147,13 @@ class JobReader(JobTable):
         """Return all queued and running jobs, oldest first."""
         return await self._fetch_records(SELECT_OUTSTANDING)
 
+    async def count_active(self, guild: str, owner: str) -> tuple[int, int]:
+        """Return how many jobs of a server are queued or running: all members', the owner's."""
+        (row,) = await self._database.fetch_all(
+            COUNT_ACTIVE_OF_GUILD, {"guild": guild, "owner": owner}
+        )
+        return row["guild"], row["owner"]
+
     async def count_by_state(self) -> dict[JobState, int]:
         """Return how many jobs there are in each state."""
         async with self._database.transaction() as transaction:
@@ -157,16 +165,5 @@ class JobReader(JobTable):
 
     async def queue_position(self, id: str) -> QueuePlace:
         """Return where the job stands in the order of service, as the queue is now."""
-        async with self._database.transaction() as transaction:
-            ahead = await transaction.fetch_all(SELECT_QUEUE_POSITION, {"id": id})
-            running = await transaction.fetch_all(SUM_RUNNING_COST)
-            counts = await transaction.fetch_all(COUNT_ACTIVE_JOBS)
-        jobs = {row["state"]: int(row["jobs"]) for row in counts}
-        return QueuePlace(
-            position=ahead[0]["position"],
-            ahead_cost=ahead[0]["ahead_cost"],
-            own_jobs_ahead=ahead[0]["own"],
-            running_cost=running[0][0],
-            queued=jobs["queued"],
-            running=jobs["running"],
-        )
+        (row,) = await self._database.fetch_all(SELECT_QUEUE_POSITION, {"id": id})
+        return QueuePlace(**dict(row))

@@ -1,4 +1,4 @@
-"""What is kept and what is forgotten."""
+"""Delete ended jobs and list the images that the remaining ones need."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ REFERENCED_QUERIES = {
 
 
 class JobRetention(JobTable):
-    """The end of records."""
+    """Delete jobs older than the retention period, and those of members who leave."""
 
     async def purge_ended(self, ended_before: datetime, guild: str | None = None) -> int:
         """Delete the jobs that ended before that time and owe no delivery; return how many.

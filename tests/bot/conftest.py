@@ -3,31 +3,36 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
+from bot.app import Core, build_services
 from bot.client import EaselBot
-from bot.dispatcher import Dispatcher, dispatcher
+from bot.dispatcher import DispatcherTiming
 from bot.messages.error_replies import USER_FACING_ERRORS, unwrap_error
+from bot.requests.image_sources import DISCORD_IMAGE_HOSTS
+from bot.services import Services
 from bot.settings import Settings
+from bot.support.metrics import MetricsSink
 from bot.uploads.validation import ImageLimits
 from inference.api.jobs import JOB_TYPES
+from inference.api.messages import WorkerReady
 from inference.api.workers.protocol import WorkerStatus
 from storage.blobs import BlobStore
 from storage.database import Database
-from storage.guilds import GuildStore
+from storage.guilds import GuildStore, UsageStore
 from storage.jobs import JobStore
 from storage.moderation import ModerationStore
-from storage.records import JobRecord, QueueLimits
-from storage.usage import UsageStore
+from storage.records import JobRecord
 from tests.doubles.detector import ScriptedDetector
 from tests.doubles.environment import Environment
+from tests.doubles.images import png
 from tests.doubles.intake import LentIntake
-from tests.doubles.pictures import png
 from tests.doubles.scenarios import (  # noqa: F401 - fixtures and a hook for every scenario
     discord_schema,
     hold_the_schema,
@@ -39,7 +44,6 @@ from tests.storage.factories import quick_folder
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 COMMANDS = {"preview": "mask preview"}  # kinds whose command has another name
-LIMITS = QueueLimits(per_owner=3, per_guild=5, total=6)
 
 
 class BotService(ScriptedService):
@@ -63,7 +67,14 @@ class House:
 
     def __init__(self, database: Database, root: Path, intake: LentIntake) -> None:
         self.settings = Settings(
-            _env_file=None, data_dir=root, max_upload_mb=1, max_pixels=1_000_000
+            _env_file=None,
+            data_dir=root,
+            max_upload_mb=1,
+            max_pixels=1_000_000,
+            max_queued_per_member=3,
+            max_queued_per_server=5,
+            max_queued_total=6,
+            lease_seconds=3600,
         )
         self.intake = intake
         self.jobs = JobStore(database)
@@ -73,37 +84,37 @@ class House:
         self.detector = ScriptedDetector()
         self.blobs = BlobStore(root / "blobs")
         self.service = BotService(root / "outbox")
+        self.core = Core(
+            self.settings, database, self.jobs, self.blobs, self.service, MetricsSink()
+        )
+        #: What else the services are built with.
+        self.options: dict[str, Any] = {}
         self.bot = self.build()
         self.env = Environment(self.bot, shard_count=1, check_errors=False, settle_timeout=60.0)
         self.adopt(self.bot)
         self.expected: list[BaseException] = []
 
+    @property
+    def services(self) -> Services:
+        return self.bot.services
+
     def build(self) -> EaselBot:
-        own = Dispatcher(
-            self.jobs,
-            self.blobs,
-            self.service,
-            limits=LIMITS,
-            lease=timedelta(hours=1),
-        )
-        return EaselBot(
-            settings=self.settings,
-            dispatcher=own,
-            jobs=self.jobs,
-            blobs=self.blobs,
-            service=self.service,
-            guilds=self.guilds,
-            usage=self.usage,
-            moderation=self.moderation,
+        build = partial(
+            build_services,
+            self.core,
             detector=self.detector,
-            intake=self.intake,
+            decoders=self.intake,
+            image_hosts=(*DISCORD_IMAGE_HOSTS, "simcord.invalid"),
+            # A quarter of an hour of simulated time holds 180 sweeps, which no test here is about.
+            timing=DispatcherTiming(sweep_seconds=3600.0),
+            clock=lambda: (self.env.now() - EPOCH).total_seconds(),
+            **self.options,
         )
+        return EaselBot(build, self.settings.dev_guild)
 
     def adopt(self, bot: EaselBot) -> None:
         self.bot = bot
         bot.idle_wait = self.env.external_wait  # type: ignore[method-assign]
-        bot.image_hosts = (*bot.image_hosts, "simcord.invalid")
-        bot.delivery.board.clock = lambda: (self.env.now() - EPOCH).total_seconds()
 
     def populate(self) -> None:
         self.guild = self.env.create_guild()
@@ -141,16 +152,22 @@ class House:
     def open_channel(self) -> None:
         self.env.backend.faults.clear()
 
+    async def take_up_work(self) -> None:
+        """A worker comes."""
+        self.service.ready = True
+        self.service.send_event(WorkerReady(device="cpu", dtype="float32", models=()))
+        await self.env.settle()
+
     async def finish(self, **how: Any) -> None:
         self.service.finish(**how)
         await self.env.settle()
 
     async def only_job(self, member: Any = None) -> JobRecord:
-        (record,) = await self.jobs.list_by_owner(str((member or self.alice).id))
+        (record,) = await self.jobs.reader.list_by_owner(str((member or self.alice).id))
         return record
 
     async def count(self) -> int:
-        return sum((await self.jobs.count_by_state()).values())
+        return sum((await self.jobs.reader.count_by_state()).values())
 
     def take_errors(self) -> list[BaseException]:
         """The errors that a test expected; they no longer fail it."""
@@ -184,11 +201,7 @@ def blank_database() -> Iterator[bytes]:
 
 
 @pytest_asyncio.fixture
-async def house(
-    monkeypatch: pytest.MonkeyPatch, intake: LentIntake, blank_database: bytes
-) -> AsyncIterator[House]:
-    # A quarter of an hour of simulated time holds 180 sweeps, which no test here is about.
-    monkeypatch.setattr(dispatcher, "SWEEP_INTERVAL", 3600.0)
+async def house(intake: LentIntake, blank_database: bytes) -> AsyncIterator[House]:
     with quick_folder() as folder:
         (folder / "easel.db").write_bytes(blank_database)
         async with (
@@ -206,7 +219,7 @@ async def _running(house: House) -> AsyncIterator[House]:
         yield house
     finally:
         await house.env.shutdown()
-        house.bot.reader.close()
+        house.services.decoders.close()
     errors = [unwrap_error(error) for error in house.env.errors]
     unexpected = [
         e for e in errors if not isinstance(e, USER_FACING_ERRORS) and e not in house.expected

@@ -48,7 +48,7 @@ def test_a_command_keeps_within_discords_limits(command):
     assert len(options) <= MAX_OPTIONS
     assert sum(map(len, texts)) <= MAX_CHARACTERS
     required = [option["required"] for option in options]
-    assert required == sorted(required, reverse=True)
+    assert sorted(required, reverse=True) == required
     assert len({option["name"] for option in options}) == len(options)
 
 
@@ -86,8 +86,8 @@ async def test_one_server_for_development(house):
 
 async def test_closing_hands_the_jobs_back(house):
     await house.ask()
-    await house.bot.dispatcher.stop(0.0)
-    await house.bot.delivery.stop(0.0)
+    await house.services.dispatcher.stop(0.0)
+    await house.services.delivery.stop(0.0)
     record = await house.only_job()
     assert (record.state, record.strikes) == ("queued", 0)
 

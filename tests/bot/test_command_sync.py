@@ -5,7 +5,7 @@ import aiohttp
 import discord
 import pytest
 
-from bot.command_sync import CommandSync
+from bot.client import CommandSync
 
 
 class Tree:
@@ -35,7 +35,7 @@ def refusal(status):
 async def test_commands_are_published_once_for_all():
     tree = Tree()
     await CommandSync(tree, None).sync_commands()
-    assert [None] == tree.synced
+    assert tree.synced == [None]
     assert not tree.copied
 
 
@@ -48,11 +48,10 @@ async def test_commands_of_one_server_are_copied_there():
 @pytest.mark.parametrize("trouble", [aiohttp.ServerDisconnectedError(), OSError(), refusal(503)])
 async def test_without_an_answer_it_is_tried_again(trouble):
     tree = Tree(trouble, trouble)
-    publisher = CommandSync(tree, None)
-    publisher.first_wait = 0.001
+    publisher = CommandSync(tree, None, 0.001)
     await publisher.sync_commands()
     await asyncio.wait_for(tree.done.wait(), 10)
-    assert 3 == len(tree.synced)
+    assert len(tree.synced) == 3
     publisher.stop_retrying()
 
 
@@ -63,9 +62,8 @@ async def test_a_refusal_is_told_at_once():
 
 async def test_after_the_end_nothing_is_tried():
     tree = Tree(OSError())
-    publisher = CommandSync(tree, None)
-    publisher.first_wait = 0.001
+    publisher = CommandSync(tree, None, 0.001)
     await publisher.sync_commands()
     publisher.stop_retrying()
     await asyncio.sleep(0.02)
-    assert 1 == len(tree.synced)
+    assert len(tree.synced) == 1

@@ -1,21 +1,23 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from bot.app import Core, build_services, image_limits
 from bot.cli import demo_server
 from bot.client import EaselBot
-from bot.dispatcher import Dispatcher
 from bot.settings import Settings
+from bot.support.metrics import MetricsSink
+from bot.uploads.pool import DecoderPool
 from inference.api.commands import SubmitJob
 from storage.blobs import BlobStore
 from storage.database import Database
 from storage.jobs import JobStore
-from storage.records import QueueLimits
+from tests.doubles.detector import ScriptedDetector
 from tests.doubles.service import ScriptedService
 
 
@@ -40,17 +42,13 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest_asyncio.fixture
 async def easel(tmp_path: Path) -> AsyncIterator[EaselBot]:
     async with Database(tmp_path / "easel.db") as database:
+        settings = Settings(_env_file=None, data_dir=tmp_path)
         jobs, blobs = JobStore(database), BlobStore(tmp_path / "blobs")
-        service = Eager(tmp_path / "outbox")
-        limits = QueueLimits(per_owner=9, per_guild=9, total=9)
-        dispatcher = Dispatcher(jobs, blobs, service, limits=limits, lease=timedelta(minutes=1))
-        yield EaselBot(
-            settings=Settings(_env_file=None, data_dir=tmp_path),
-            dispatcher=dispatcher,
-            jobs=jobs,
-            blobs=blobs,
-            service=service,
-        )
+        workers = Eager(tmp_path / "outbox")
+        core = Core(settings, database, jobs, blobs, workers, MetricsSink())
+        decoders = DecoderPool(image_limits(settings))
+        options = {"detector": ScriptedDetector(), "decoders": decoders}
+        yield EaselBot(partial(build_services, core, **options))
 
 
 async def test_it_saves_what_a_member_would_see(easel, tmp_path, capsys):
@@ -64,14 +62,14 @@ async def test_it_saves_what_a_member_would_see(easel, tmp_path, capsys):
 
 
 async def test_a_job_that_fails_ends_it(easel, tmp_path, capsys):
-    easel.service.refuses = True
+    easel.services.workers.refuses = True
     assert await demo_server.show_demo(easel, out=tmp_path / "out", port=None, once=True) == 1
     assert "The demo failed: img2img is failed: The paint is dry." in capsys.readouterr().out
 
 
 async def test_no_worker_ends_it(easel, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(demo_server, "WORKER_START_TIMEOUT_SECONDS", 0.05)
-    easel.service.ready = False
+    easel.services.workers.ready = False
     assert await demo_server.show_demo(easel, out=tmp_path / "out", port=None, once=True) == 1
     assert "no worker was ready" in capsys.readouterr().out
 

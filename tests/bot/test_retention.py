@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot import retention
-from bot.dispatcher import Dispatcher
 from bot.requests.reply_target import ReplyTarget
 from bot.retention import MaintenanceLoop, MaintenanceTask, default_tasks, run_task
 from storage.blobs import BlobStore
@@ -16,8 +15,6 @@ from storage.database import Database
 from storage.errors import DiskFull, UnknownJob
 from storage.guilds import GuildStore
 from storage.jobs import JobStore
-from storage.records import QueueLimits
-from tests.doubles.service import ScriptedService
 from tests.storage.factories import LEASE, ROOMY, FakeClock, make_job, quick_folder
 
 ADDRESS = ReplyTarget(
@@ -46,12 +43,12 @@ class Rooms:
     async def ended(self, days, guild="guild", **more):
         """A job that ended so many days ago, and the picture it came to."""
         self.clock.wall = datetime.now(UTC) - timedelta(days=days)
-        await self.jobs.enqueue(make_job(guild=guild, **more), ROOMY)
-        job = await self.jobs.claim("gpu-0", LEASE)
+        await self.jobs.queue.enqueue(make_job(guild=guild, **more), ROOMY)
+        job = await self.jobs.queue.claim("gpu-0", LEASE)
         key = await self.blobs.put(job.id.encode())
-        await self.jobs.finish_job(job.id, 1, "gpu-0", {"pictures": [{"key": key}]})
-        await self.jobs.begin_delivery(job.id)
-        await self.jobs.mark_delivered(job.id, "message")
+        await self.jobs.queue.finish_job(job.id, 1, "gpu-0", {"pictures": [{"key": key}]})
+        await self.jobs.deliveries.begin_delivery(job.id)
+        await self.jobs.deliveries.mark_delivered(job.id, "message")
         return job.id, key
 
     def age(self, key):
@@ -61,7 +58,7 @@ class Rooms:
 
     async def kept(self, id):
         try:
-            await self.jobs.get_job(id)
+            await self.jobs.reader.get_job(id)
         except UnknownJob:
             return False
         return True
@@ -79,16 +76,16 @@ async def test_what_was_kept_long_enough_goes_with_its_pictures(make_rooms):
     old, old_key = await rooms.ended(31)
     recent, recent_key = await rooms.ended(29)
 
-    assert 1 == await run_task(rooms.end_jobs)
+    assert await run_task(rooms.end_jobs) == 1
     for key in (old_key, recent_key):
         rooms.age(key)
-    assert 1 == await run_task(rooms.sweep)
+    assert await run_task(rooms.sweep) == 1
 
-    assert (False, True) == (await rooms.kept(old), await rooms.kept(recent))
-    assert (False, True) == (
+    assert (await rooms.kept(old), await rooms.kept(recent)) == (False, True)
+    assert (
         await rooms.blobs.exists(old_key),
         await rooms.blobs.exists(recent_key),
-    )
+    ) == (False, True)
 
 
 async def test_a_server_may_keep_less(make_rooms):
@@ -99,7 +96,7 @@ async def test_a_server_may_keep_less(make_rooms):
     elsewhere, _ = await rooms.ended(3, "other")
     direct, _ = await rooms.ended(3, None)
 
-    assert 1 == await run_task(rooms.end_jobs)
+    assert await run_task(rooms.end_jobs) == 1
 
     assert not await rooms.kept(gone)
     assert all([await rooms.kept(id) for id in (stays, elsewhere, direct)])
@@ -110,7 +107,7 @@ async def test_without_an_end_nothing_goes(make_rooms):
     id, key = await rooms.ended(9999)
     rooms.age(key)
 
-    assert (0, 0) == (await run_task(rooms.end_jobs), await run_task(rooms.sweep))
+    assert (await run_task(rooms.end_jobs), await run_task(rooms.sweep)) == (0, 0)
 
     assert await rooms.kept(id)
     assert await rooms.blobs.exists(key)
@@ -124,19 +121,19 @@ async def test_a_wall_clock_that_is_set_ends_nothing(make_rooms):
     own = default_tasks(rooms.jobs, rooms.blobs, rooms.guilds, 30, clock)
     for step in (timedelta(days=400), timedelta(days=-400)):
         clock.wall = datetime.now(UTC) + step
-        assert [0, 0, 0] == [await run_task(chore) for chore in own]
+        assert [await run_task(chore) for chore in own] == [0, 0, 0]
     assert await rooms.kept(id)
 
     clock.steady += timedelta(days=30)
 
-    assert 1 == await run_task(own[0])
+    assert await run_task(own[0]) == 1
 
 
 async def test_a_picture_just_stored_is_spared_though_no_job_names_it_yet(make_rooms):
     rooms = make_rooms()
     key = await rooms.blobs.put(b"a picture of a job that is only now being asked")
 
-    assert 0 == await run_task(rooms.sweep)
+    assert await run_task(rooms.sweep) == 0
 
     assert await rooms.blobs.exists(key)
 
@@ -145,27 +142,26 @@ async def test_a_token_goes_when_its_time_is_over(make_rooms):
     rooms = make_rooms()
     jobs = rooms.jobs
     rooms.clock.wall = datetime.now(UTC) - timedelta(minutes=16)
-    old, _ = await jobs.enqueue(make_job(reply_to=ADDRESS.to_json()), ROOMY)
-    plain, _ = await jobs.enqueue(make_job(reply_to="no address"), ROOMY)
-    asked_again, _ = await jobs.enqueue(make_job(reply_to=ADDRESS.to_json()), ROOMY)
+    old, _ = await jobs.queue.enqueue(make_job(reply_to=ADDRESS.to_json()), ROOMY)
+    plain, _ = await jobs.queue.enqueue(make_job(reply_to="no address"), ROOMY)
+    asked_again, _ = await jobs.queue.enqueue(make_job(reply_to=ADDRESS.to_json()), ROOMY)
     rooms.clock.wall = datetime.now(UTC) - timedelta(minutes=14)
-    recent, _ = await jobs.enqueue(make_job(reply_to=ADDRESS.to_json()), ROOMY)
-    await jobs.update_reply_to(asked_again.id, ADDRESS.to_json())
+    recent, _ = await jobs.queue.enqueue(make_job(reply_to=ADDRESS.to_json()), ROOMY)
+    await jobs.deliveries.update_reply_to(asked_again.id, ADDRESS.to_json())
 
-    assert 1 == await run_task(rooms.drop)
-    assert 0 == await run_task(rooms.drop)
+    assert await run_task(rooms.drop) == 1
+    assert await run_task(rooms.drop) == 0
 
     for id, token in ((old.id, ""), (recent.id, ADDRESS.token), (asked_again.id, ADDRESS.token)):
-        kept = ReplyTarget.from_json((await jobs.get_job(id)).reply_to)
+        kept = ReplyTarget.from_json((await jobs.reader.get_job(id)).reply_to)
         assert token == kept.token
         assert ADDRESS.channel_id == kept.channel_id
-    assert "no address" == (await jobs.get_job(plain.id)).reply_to
+    assert (await jobs.reader.get_job(plain.id)).reply_to == "no address"
 
 
-async def test_a_chore_that_fails_is_told_and_done_again(caplog, monkeypatch, make_rooms):
+async def test_a_chore_that_fails_is_told_and_done_again(caplog, monkeypatch):
     caplog.set_level("INFO")
     monkeypatch.setattr(retention, "FIRST_PAUSE", 0.0)
-    rooms = make_rooms()
     times = []
     enough = asyncio.Event()
 
@@ -177,14 +173,7 @@ async def test_a_chore_that_fails_is_told_and_done_again(caplog, monkeypatch, ma
             raise DiskFull
         return 1
 
-    dispatcher = Dispatcher(
-        rooms.jobs,
-        rooms.blobs,
-        ScriptedService(rooms.blobs.root.parent / "outbox"),
-        limits=QueueLimits(per_owner=1, per_guild=1, total=1),
-        lease=LEASE,
-    )
-    async with MaintenanceLoop((MaintenanceTask("try", 0.001, work),), dispatcher):
+    async with MaintenanceLoop((MaintenanceTask("try", 0.001, work),)):
         async with asyncio.timeout(30):
             await enough.wait()
 

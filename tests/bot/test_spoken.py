@@ -10,7 +10,7 @@ import pytest
 from bot.i18n.discord_translator import LANGUAGES_BY_LOCALE
 from bot.requests.reply_target import ReplyTarget
 from tests.bot.commands.mentions.test_listener import says
-from tests.doubles.pictures import png
+from tests.doubles.images import png
 
 CODES = {language: locale.value for locale, language in LANGUAGES_BY_LOCALE.items()} | {
     "en": "en-US"

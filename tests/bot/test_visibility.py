@@ -6,7 +6,7 @@ import pytest
 
 from bot.requests.reply_target import ReplyTarget
 from storage.records import DeliveryState
-from tests.doubles.pictures import png
+from tests.doubles.images import png
 
 
 @pytest.fixture(autouse=True)

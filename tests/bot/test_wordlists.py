@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from inference.api.jobs.wordlists import WordLists
-
 
 @pytest.fixture
-def lists(house, tmp_path):
-    (tmp_path / "colour.txt").write_text("red\nwhite\n")
-    house.bot.dispatcher.lists = WordLists(tmp_path)
+def lists(house):
+    house.settings.wordlists_path.mkdir()
+    (house.settings.wordlists_path / "colour.txt").write_text("red\nwhite\n")
 
 
 async def test_an_unknown_list_is_refused_at_once_with_the_nearest(house, lists):
@@ -19,17 +17,17 @@ async def test_an_unknown_list_is_refused_at_once_with_the_nearest(house, lists)
         result.response.content
     )
     assert result.ephemeral
-    assert 0 == await house.count()
+    assert await house.count() == 0
 
 
 @pytest.mark.parametrize("command", ["imagine", "explain"])
 async def test_known_lists_are_queued_as_they_were_written(house, lists, command):
     prompt = "a __colour__ fox" if command == "imagine" else "a __color__ fox"
     await house.ask(command, prompt=prompt)
-    assert prompt == (await house.only_job()).params["prompt"]
+    assert (await house.only_job()).params["prompt"] == prompt
 
 
 async def test_once_more_with_the_same_words_is_the_same_seed(house, lists):
     await house.ask("imagine", prompt="a __colour__ fox", seed=7)
     record = await house.only_job()
-    assert (7, "a __colour__ fox") == (record.params["seed"], record.params["prompt"])
+    assert (record.params["seed"], record.params["prompt"]) == (7, "a __colour__ fox")

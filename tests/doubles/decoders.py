@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bot.uploads import __main__ as real
-from tests.doubles.pictures import bomb, encoded, noise, png
+from tests.doubles.images import bomb, encoded, noise, png
 
 Answer = tuple[dict[str, Any], bytes]
 

@@ -2,7 +2,8 @@
 
 It serves the gateway and the routes that Easel uses, keeps what members would see, and does what
 Discord does where deliveries go wrong: answers lost after they were applied, repeated nonces,
-tokens that ran out.
+tokens that ran out. It is here only for what simcord cannot do, which lives in the bot's own
+process: tests that start the bot as a process, kill it, and start it again. All others use simcord.
 
 ```python
 async with DiscordServer() as discord:

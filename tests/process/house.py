@@ -11,7 +11,7 @@ from typing import Any
 from tests.doubles.bot_process import BotProcess
 from tests.doubles.discord_server import DiscordServer
 from tests.doubles.discord_state import Interaction, Message
-from tests.doubles.pictures import encoded, noise
+from tests.doubles.images import encoded, noise
 from tests.doubles.quick_bot import WORKER
 
 LONG = {"steps": 150, "width": 256, "height": 256, "batch": 2}

@@ -21,7 +21,7 @@ async def test_a_command_is_answered_with_a_picture_and_its_parameters(easel):
 
     (file,) = asked.answer.files
     with Image.open(io.BytesIO(file.data)) as image:
-        assert "PNG" == image.format
+        assert image.format == "PNG"
         assert "a red cat" in image.info["parameters"]
         assert "Seed: 7" in image.info["parameters"]
     assert "a red cat" in file.description
@@ -33,10 +33,10 @@ async def test_a_job_outlives_its_worker(easel):
     asked = await easel.img2img(**LONG)
     await easel.until_stepping(asked)
 
-    assert 1 == easel.bot.kill_workers()
+    assert easel.bot.kill_workers() == 1
     await easel.until_shown(asked)
 
-    assert [asked.answer] == easel.discord.results(job_of(asked))
+    assert easel.discord.results(job_of(asked)) == [asked.answer]
 
 
 async def test_a_job_outlives_the_bot(easel):
@@ -48,7 +48,7 @@ async def test_a_job_outlives_the_bot(easel):
     await easel.up()
     await easel.until_shown(asked)
 
-    assert [asked.answer] == easel.discord.results(job_of(asked))
+    assert easel.discord.results(job_of(asked)) == [asked.answer]
     again = await easel.discord.click("ada", asked.answer, "Again")
     await easel.until_shown(again)
     assert job_of(again) != job_of(asked)
@@ -59,14 +59,14 @@ async def test_a_result_whose_answer_was_lost_is_shown_once(easel):
     lost = easel.discord.faults.plan(Fault("PATCH", "/webhooks/", files=True))
     asked = await easel.img2img()
     await easel.discord.until(lambda: not lost.times)
-    assert 0 == await easel.bot.terminate()
+    assert await easel.bot.terminate() == 0
     edits = asked.answer.edits
 
     await easel.up()
     await easel.discord.until(lambda: asked.answer.edits > edits)
 
-    assert [asked.answer] == easel.discord.results(job_of(asked))
-    assert 1 == len(asked.answer.files)
+    assert easel.discord.results(job_of(asked)) == [asked.answer]
+    assert len(asked.answer.files) == 1
 
 
 async def test_a_result_posted_with_its_answer_lost_is_shown_once(easel):
@@ -76,16 +76,16 @@ async def test_a_result_posted_with_its_answer_lost_is_shown_once(easel):
     lost = easel.discord.faults.plan(Fault("POST", "/channels/", files=True))
     asked = await easel.img2img()
     await easel.discord.until(lambda: not lost.times)
-    assert 0 == await easel.bot.terminate()
+    assert await easel.bot.terminate() == 0
 
     await easel.up()
     await easel.discord.until(lambda: not refused.times)
-    assert 0 == await easel.bot.terminate()
+    assert await easel.bot.terminate() == 0
 
     (job,) = [job for job in easel.jobs() if job["idempotency_key"] == asked.id]
     (result,) = easel.discord.results(job["id"])
     assert ("sent", result.id) == (job["delivery"], job["message"])
-    assert 1 == len(result.files)
+    assert len(result.files) == 1
 
 
 async def test_a_stop_hands_the_jobs_back(easel):
@@ -93,10 +93,10 @@ async def test_a_stop_hands_the_jobs_back(easel):
     asked = await easel.img2img(**{**LONG, "batch": 8})
     await easel.until_stepping(asked)
 
-    assert 0 == await easel.bot.terminate()
+    assert await easel.bot.terminate() == 0
 
     states = {job["id"]: (job["state"], job["strikes"]) for job in easel.jobs()}
     assert states[job_of(asked)] in (("queued", 0), ("done", 0))
     await easel.up()
     await easel.until_shown(asked)
-    assert [asked.answer] == easel.discord.results(job_of(asked))
+    assert easel.discord.results(job_of(asked)) == [asked.answer]

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.doubles.pictures import encoded, noise
+from tests.doubles.images import encoded, noise
 from tests.process.house import job_of
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
@@ -34,12 +34,12 @@ async def test_a_loopback_goes_on_after_a_crash_as_if_there_had_been_none(easel)
         asked = await ask(easel)
         await easel.discord.until(lambda: easel.parts() >= 2)
         if victim == "worker":
-            assert 1 == easel.bot.kill_workers()
+            assert easel.bot.kill_workers() == 1
         else:
             await easel.bot.kill()
             await easel.up()
         await easel.until_shown(asked)
 
         assert made(easel, whole) == made(easel, asked)
-        assert 0 == easel.parts()
-    assert 2 == easel.bot.log.count(" goes on after ")
+        assert easel.parts() == 0
+    assert easel.bot.log.count(" goes on after ") == 2

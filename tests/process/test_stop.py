@@ -15,11 +15,11 @@ async def test_a_second_signal_is_immediate_and_safe(quick_easel):
     asked = await easel.img2img(steps=150)
     await easel.until_stepping(asked)
 
-    assert 1 == await easel.bot.terminate_twice()
+    assert await easel.bot.terminate_twice() == 1
 
     (job,) = easel.jobs()
     assert job["state"] == "running"
     await easel.up()
     await easel.until_shown(asked)
-    assert [asked.answer] == easel.discord.results(job_of(asked))
-    assert 0 == await easel.bot.terminate()
+    assert easel.discord.results(job_of(asked)) == [asked.answer]
+    assert await easel.bot.terminate() == 0

@@ -20,8 +20,8 @@ async def test_a_result_that_discord_would_not_take_at_first_is_shown_once(quick
     await easel.until_shown(asked)
 
     assert not refused.times
-    assert [asked.answer] == easel.discord.results(job_of(asked))
-    assert 1 == len(asked.answer.files)
+    assert easel.discord.results(job_of(asked)) == [asked.answer]
+    assert len(asked.answer.files) == 1
 
 
 async def test_a_lost_gateway_costs_no_result_and_comes_back(quick_easel):
@@ -34,7 +34,7 @@ async def test_a_lost_gateway_costs_no_result_and_comes_back(quick_easel):
     await easel.until_shown(asked)
     await easel.discord.until(lambda: easel.discord.connected)
 
-    assert [asked.answer] == easel.discord.results(job_of(asked))
+    assert easel.discord.results(job_of(asked)) == [asked.answer]
     again = await easel.img2img("bob")
     await easel.until_shown(again)
 

@@ -37,7 +37,7 @@ def jobs(database: Database, clock: FakeClock) -> JobStore:
 @pytest.fixture
 def enqueue(jobs: JobStore) -> Callable[..., Awaitable[JobRecord]]:
     async def add(**changes: Any) -> JobRecord:
-        record, created = await jobs.enqueue(make_job(**changes), ROOMY)
+        record, created = await jobs.queue.enqueue(make_job(**changes), ROOMY)
         assert created
         return record
 
@@ -47,7 +47,7 @@ def enqueue(jobs: JobStore) -> Callable[..., Awaitable[JobRecord]]:
 @pytest.fixture
 def claim(jobs: JobStore) -> Callable[..., Awaitable[JobRecord]]:
     async def take(worker: str = "gpu-0", **changes: Any) -> JobRecord:
-        record = await jobs.claim(worker, LEASE, **changes)
+        record = await jobs.queue.claim(worker, LEASE, **changes)
         assert record is not None
         return record
 

@@ -50,7 +50,7 @@ async def test_a_blob_lies_under_its_hash_and_comes_back(blobs):
     assert hashlib.sha256(IMAGE).hexdigest() == key
     assert IMAGE == await blobs.get(key) == blobs.path_of(key).read_bytes()
     assert await blobs.exists(key)
-    assert {key} == await blobs.list_keys()
+    assert await blobs.list_keys() == {key}
 
 
 async def test_the_same_bytes_are_kept_once(blobs):
@@ -60,8 +60,8 @@ async def test_the_same_bytes_are_kept_once(blobs):
 
 
 async def test_an_empty_store_has_no_keys(blobs):
-    assert set() == await blobs.list_keys()
-    assert [] == await blobs.sweep_unreferenced(set(), NOW)
+    assert await blobs.list_keys() == set()
+    assert await blobs.sweep_unreferenced(set(), NOW) == []
 
 
 async def test_a_missing_blob_says_which(blobs):
@@ -82,7 +82,7 @@ async def test_a_blob_that_changed_on_the_disk_is_not_returned_and_a_new_put_hea
         await blobs.get(key)
 
     await blobs.put(IMAGE)
-    assert IMAGE == await blobs.get(key)
+    assert await blobs.get(key) == IMAGE
 
 
 @given(key=st.text() | st.sampled_from(["../" * 20, "A" * 64, "a" * 63, "a" * 65, "a" * 64 + "\n"]))
@@ -100,7 +100,7 @@ async def test_a_bad_key_is_refused_whatever_is_asked(blobs, ask):
 async def test_deleting_says_whether_there_was_one(blobs):
     key = await blobs.put(IMAGE)
 
-    assert [True, False] == [await blobs.delete_blob(key) for _ in range(2)]
+    assert [await blobs.delete_blob(key) for _ in range(2)] == [True, False]
     assert not await blobs.exists(key)
 
 
@@ -110,7 +110,7 @@ async def test_a_workers_file_is_taken_over(blobs, folder):
 
     key = await blobs.adopt(made)
 
-    assert IMAGE == await blobs.get(key)
+    assert await blobs.get(key) == IMAGE
     assert not made.exists()
     assert [blobs.path_of(key)] == files_of(blobs)
 
@@ -120,7 +120,7 @@ async def test_a_workers_file_that_is_already_stored_is_only_removed(blobs, fold
     made = folder / "result.png"
     made.write_bytes(IMAGE)
 
-    assert key == await blobs.adopt(made)
+    assert await blobs.adopt(made) == key
     assert not made.exists()
     assert [blobs.path_of(key)] == files_of(blobs)
 
@@ -133,7 +133,7 @@ async def test_an_old_file_becomes_a_young_blob(blobs, folder):
     key = await blobs.adopt(made)
     blobs._stored_at.clear()
 
-    assert [] == await blobs.sweep_unreferenced(set(), HOUR)
+    assert await blobs.sweep_unreferenced(set(), HOUR) == []
     assert await blobs.exists(key)
 
 
@@ -149,7 +149,7 @@ async def test_only_plain_files_are_taken_over(blobs, folder):
     with pytest.raises(FileNotFoundError):
         await blobs.adopt(folder / "nothing")
 
-    assert b"token" == secret.read_bytes()
+    assert secret.read_bytes() == b"token"
 
 
 @pytest.mark.parametrize(("code", "expected"), [(errno.ENOSPC, DiskFull), (errno.EIO, OSError)])
@@ -159,8 +159,8 @@ async def test_what_cannot_be_stored_leaves_nothing_behind(blobs, monkeypatch, c
     with pytest.raises(expected):
         await blobs.put(IMAGE)
 
-    assert [] == files_of(blobs)
-    assert set() == await blobs.list_keys()
+    assert files_of(blobs) == []
+    assert await blobs.list_keys() == set()
 
 
 async def test_a_workers_file_that_cannot_be_stored_stays_the_workers(blobs, folder, monkeypatch):
@@ -171,8 +171,8 @@ async def test_a_workers_file_that_cannot_be_stored_stays_the_workers(blobs, fol
     with pytest.raises(DiskFull):
         await blobs.adopt(made)
 
-    assert IMAGE == made.read_bytes()
-    assert [] == files_of(blobs)
+    assert made.read_bytes() == IMAGE
+    assert files_of(blobs) == []
 
 
 async def test_bytes_are_flushed_before_they_have_a_name_and_the_name_after(blobs, monkeypatch):
@@ -206,8 +206,8 @@ async def test_a_sweep_takes_what_is_old_and_unnamed(blobs):
     make_old(blobs, live)
     make_old(blobs, old)
 
-    assert [old] == await blobs.sweep_unreferenced({live}, HOUR)
-    assert {live, young} == await blobs.list_keys()
+    assert await blobs.sweep_unreferenced({live}, HOUR) == [old]
+    assert await blobs.list_keys() == {live, young}
 
 
 async def test_a_sweep_spares_what_was_just_stored_again(blobs):
@@ -215,7 +215,7 @@ async def test_a_sweep_spares_what_was_just_stored_again(blobs):
     make_old(blobs, key)
     await blobs.put(IMAGE)
 
-    assert [] == await blobs.sweep_unreferenced(set(), HOUR)
+    assert await blobs.sweep_unreferenced(set(), HOUR) == []
 
 
 async def test_a_wall_clock_set_forward_makes_no_blob_old(blobs, monkeypatch):
@@ -223,7 +223,7 @@ async def test_a_wall_clock_set_forward_makes_no_blob_old(blobs, monkeypatch):
     real = time.time
     monkeypatch.setattr(blobs_module.time, "time", lambda: real() + 10**7)
 
-    assert [] == await blobs.sweep_unreferenced(set(), HOUR)
+    assert await blobs.sweep_unreferenced(set(), HOUR) == []
     assert await blobs.exists(key)
 
 
@@ -231,8 +231,8 @@ async def test_a_sweep_after_a_restart_goes_by_the_age_on_the_disk(blobs):
     old, young = [await blobs.put(content) for content in (b"old", b"young")]
     make_old(blobs, old)
 
-    assert [old] == await BlobStore(blobs.root).sweep_unreferenced(set(), HOUR)
-    assert {young} == await blobs.list_keys()
+    assert await BlobStore(blobs.root).sweep_unreferenced(set(), HOUR) == [old]
+    assert await blobs.list_keys() == {young}
 
 
 async def test_a_sweep_clears_what_a_crash_left_half_written_when_old(blobs):
@@ -244,15 +244,15 @@ async def test_a_sweep_clears_what_a_crash_left_half_written_when_old(blobs):
 
     await blobs.sweep_unreferenced(set(), HOUR)
 
-    assert ["young"] == [path.name for path in incoming.iterdir()]
+    assert [path.name for path in incoming.iterdir()] == ["young"]
 
 
 async def test_a_sweep_leaves_files_that_are_no_blobs(blobs):
     key = await blobs.put(IMAGE)
     (blobs.path_of(key).parent / "notes.txt").write_bytes(b"mine")
 
-    assert [key] == await blobs.sweep_unreferenced(set(), NOW)
-    assert {"notes.txt"} == {path.name for path in files_of(blobs)}
+    assert await blobs.sweep_unreferenced(set(), NOW) == [key]
+    assert {path.name for path in files_of(blobs)} == {"notes.txt"}
 
 
 def test_a_file_that_went_meanwhile_is_not_old(folder):

@@ -14,7 +14,7 @@ async def test_the_result_and_the_error_come_through():
     async def fail():
         raise LookupError("no")
 
-    assert 5 == await finish_even_if_cancelled(succeed())
+    assert await finish_even_if_cancelled(succeed()) == 5
     with pytest.raises(LookupError):
         await finish_even_if_cancelled(fail())
 
@@ -40,8 +40,8 @@ async def test_work_runs_to_its_end_however_often_the_caller_is_cancelled(fails)
 
     with pytest.raises(asyncio.CancelledError) as caught:
         await caller
-    assert [True] == ended
-    assert fails == isinstance(caught.value.__cause__, LookupError)
+    assert ended == [True]
+    assert isinstance(caught.value.__cause__, LookupError) == fails
 
 
 async def test_work_cancelled_from_outside_is_cancelled():

@@ -55,7 +55,7 @@ async def members(database):
     ],
 )
 async def test_the_connection_is_set_for_safety(database, pragma, value):
-    assert value == await database.fetch_value(f"PRAGMA {pragma}")
+    assert await database.fetch_value(f"PRAGMA {pragma}") == value
 
 
 async def test_a_second_process_refuses_to_start(database):
@@ -77,7 +77,7 @@ async def test_a_second_opener_in_one_process_is_refused_and_the_first_goes_on(d
             pass
 
     await database.execute(ADD, ("ada",))
-    assert ["ada"] == await members(database)
+    assert await members(database) == ["ada"]
 
 
 async def test_a_file_that_another_program_writes_is_refused_in_words(folder, monkeypatch):
@@ -93,19 +93,19 @@ async def test_a_file_that_another_program_writes_is_refused_in_words(folder, mo
         other.execute("ROLLBACK")
 
     async with Database(path) as database:
-        assert [] == await members(database)
+        assert await members(database) == []
 
 
 async def test_a_reader_of_another_process_needs_no_ownership_and_changes_nothing(database):
     await database.execute(ADD, ("ada",))
 
     async with Database(database.path, read_only=True) as reader:
-        assert ["ada"] == await members(reader)
+        assert await members(reader) == ["ada"]
         await reader.check_integrity()
         with pytest.raises(DatabaseFailed, match="readonly"):
             await reader.execute(ADD, ("bob",))
 
-    assert ["ada"] == await members(database)
+    assert await members(database) == ["ada"]
 
 
 async def test_a_reader_makes_no_database(folder):
@@ -113,7 +113,7 @@ async def test_a_reader_makes_no_database(folder):
         async with Database(folder / "none.db", read_only=True):
             pass
 
-    assert [] == list(folder.iterdir())
+    assert list(folder.iterdir()) == []
 
 
 async def test_a_file_that_is_no_database_is_refused_and_kept(folder):
@@ -126,7 +126,7 @@ async def test_a_file_that_is_no_database_is_refused_and_kept(folder):
             pass
 
     assert path == caught.value.path
-    assert before == path.read_bytes()
+    assert path.read_bytes() == before
 
 
 async def test_a_damaged_page_is_found_on_opening_and_the_file_is_kept(folder):
@@ -141,7 +141,7 @@ async def test_a_damaged_page_is_found_on_opening_and_the_file_is_kept(folder):
     with pytest.raises(DatabaseCorrupt):
         async with Database(path):
             pass
-    assert content == path.read_bytes()
+    assert path.read_bytes() == content
 
     with pytest.raises(DatabaseCorrupt):
         async with Database(path):
@@ -163,17 +163,17 @@ async def test_an_sqlite_that_can_damage_the_log_is_warned_of_once(
     async with Database(folder / "easel.db") as database:
         await database.execute(ADD, ("ada",))
 
-    assert warnings == len(caplog.records)
+    assert len(caplog.records) == warnings
 
 
 async def test_a_transaction_is_kept_as_a_whole(database):
     async with database.transaction() as transaction:
         await transaction.execute(ADD, ("ada",))
-        assert ("ada",) == tuple(await transaction.fetch_one("SELECT owner FROM member"))
+        assert tuple(await transaction.fetch_one("SELECT owner FROM member")) == ("ada",)
         assert await transaction.fetch_one("SELECT owner FROM member WHERE owner = 'x'") is None
         await transaction.execute(ADD, ("bob",))
 
-    assert ["ada", "bob"] == await members(database)
+    assert await members(database) == ["ada", "bob"]
 
 
 async def test_a_transaction_that_fails_leaves_nothing(database):
@@ -187,7 +187,7 @@ async def test_a_transaction_that_fails_leaves_nothing(database):
             await transaction.execute(ADD, ("ada",))
             await transaction.execute(ADD, ("ada",))
 
-    assert [] == await members(database)
+    assert await members(database) == []
 
 
 async def test_nobody_sees_another_tasks_half_transaction(database):
@@ -209,8 +209,8 @@ async def test_nobody_sees_another_tasks_half_transaction(database):
     may_end.set()
 
     await asyncio.gather(writing, adding)
-    assert ["ada", "bob"] == await reading
-    assert ["ada", "bob", "cyd"] == await members(database)
+    assert await reading == ["ada", "bob"]
+    assert await members(database) == ["ada", "bob", "cyd"]
 
 
 async def test_a_task_cancelled_in_its_transaction_rolls_back(database):
@@ -228,7 +228,7 @@ async def test_a_task_cancelled_in_its_transaction_rolls_back(database):
     with pytest.raises(asyncio.CancelledError):
         await writing
 
-    assert [] == await members(database)
+    assert await members(database) == []
     await database.execute(ADD, ("bob",))
 
 
@@ -277,7 +277,7 @@ async def test_a_commit_under_way_is_not_lost_and_is_waited_for(database):
 
     assert not ended_early
     assert writing.cancelled()
-    assert ["ada"] == await members(database)
+    assert await members(database) == ["ada"]
 
 
 async def test_asking_the_database_inside_a_transaction_is_refused_not_waited_for(database):
@@ -311,7 +311,7 @@ async def test_a_full_disk_is_said_to_be_full_and_what_was_stored_stays(database
             for number in range(500):
                 await transaction.execute(ADD, (f"{number:0500d}",))
 
-    assert ["ada"] == await members(database)
+    assert await members(database) == ["ada"]
     await database.check_integrity()
 
 
@@ -323,10 +323,10 @@ async def test_a_backup_taken_while_running_is_whole(database, folder):
 
     await database.execute(ADD, ("bob",))
     async with Database(target) as copy:
-        assert ["ada"] == await members(copy)
-    assert [target.name] == [
+        assert await members(copy) == ["ada"]
+    assert [
         path.name for path in target.parent.glob("*.db*") if path.suffix not in (".lock", ".pid")
-    ]
+    ] == [target.name]
 
 
 async def test_a_backup_may_be_taken_by_another_process(database, folder):
@@ -336,7 +336,7 @@ async def test_a_backup_may_be_taken_by_another_process(database, folder):
         await reader.write_copy(folder / "copy.db")
 
     async with Database(folder / "copy.db") as copy:
-        assert ["ada"] == await members(copy)
+        assert await members(copy) == ["ada"]
 
 
 async def test_a_backup_overwrites_nothing_but_its_own_remains(database, folder):
@@ -348,4 +348,4 @@ async def test_a_backup_overwrites_nothing_but_its_own_remains(database, folder)
     with pytest.raises(BackupExists, match=r"would overwrite .*copy\.db"):
         await database.write_copy(target)
 
-    assert before == target.read_bytes()
+    assert target.read_bytes() == before

@@ -32,10 +32,10 @@ def test_every_error_is_a_storage_error_with_a_sentence_of_its_own():
 
 
 def test_an_error_says_its_docstring_or_what_it_is_told():
-    assert "The database's schema does not fit this version of Easel." == str(MigrationError())
-    assert "Update Easel." == str(MigrationError("Update Easel."))
-    assert "The picture is no longer stored. Send it again." == str(BlobMissing("ab"))
-    assert "ab" == BlobMissing("ab").key
+    assert str(MigrationError()) == "The database's schema does not fit this version of Easel."
+    assert str(MigrationError("Update Easel.")) == "Update Easel."
+    assert str(BlobMissing("ab")) == "The picture is no longer stored. Send it again."
+    assert BlobMissing("ab").key == "ab"
 
 
 @pytest.mark.parametrize(("holder", "words"), [("42", "process 42"), ("", "another process")])

@@ -12,8 +12,8 @@ def guilds(database, clock):
 
 
 async def test_a_server_that_never_chose_has_no_settings(guilds):
-    assert {} == await guilds.get_settings("guild")
-    assert [] == await guilds.list_changes("guild")
+    assert await guilds.get_settings("guild") == {}
+    assert await guilds.list_changes("guild") == []
 
 
 async def test_settings_are_merged_and_none_removes(guilds):
@@ -22,7 +22,7 @@ async def test_settings_are_merged_and_none_removes(guilds):
     after = await guilds.change_settings("guild", "ada", {"model": None, "nsfw": "blur"})
 
     assert {"per_owner": 5, "nsfw": "blur"} == after == await guilds.get_settings("guild")
-    assert {} == await guilds.get_settings("another")
+    assert await guilds.get_settings("another") == {}
 
 
 async def test_each_change_leaves_a_row_and_no_change_leaves_none(guilds, clock):
@@ -38,8 +38,8 @@ async def test_each_change_leaves_a_row_and_no_change_leaves_none(guilds, clock)
         SettingsChange(actor="bob", subject="model", before="sdxl", after="sd15", at=clock.now())
         == newest
     )
-    assert ("ada", None, "sdxl") == (oldest.actor, oldest.before, oldest.after)
-    assert [newest] == await guilds.list_changes("guild", limit=1)
+    assert (oldest.actor, oldest.before, oldest.after) == ("ada", None, "sdxl")
+    assert await guilds.list_changes("guild", limit=1) == [newest]
 
 
 async def test_the_record_of_changes_cannot_be_rewritten(guilds, database):
@@ -50,14 +50,14 @@ async def test_the_record_of_changes_cannot_be_rewritten(guilds, database):
 
 
 async def test_a_members_defaults_are_replaced_as_a_whole_and_forgotten(guilds):
-    assert {} == await guilds.member_defaults("ada")
+    assert await guilds.member_defaults("ada") == {}
     await guilds.put_member_defaults("ada", {"steps": 30, "sampler": "euler"})
     await guilds.put_member_defaults("ada", {"steps": 20})
 
-    assert {"steps": 20} == await guilds.member_defaults("ada")
-    assert {} == await guilds.member_defaults("bob")
-    assert [True, False] == [await guilds.forget_member("ada") for _ in range(2)]
-    assert {} == await guilds.member_defaults("ada")
+    assert await guilds.member_defaults("ada") == {"steps": 20}
+    assert await guilds.member_defaults("bob") == {}
+    assert [await guilds.forget_member("ada") for _ in range(2)] == [True, False]
+    assert await guilds.member_defaults("ada") == {}
 
 
 async def test_styles_are_a_servers_own_and_named_in_any_case(guilds):
@@ -67,8 +67,8 @@ async def test_styles_are_a_servers_own_and_named_in_any_case(guilds):
     await guilds.put_style("guild", "ada", PromptStyle(name="anime", prompt="anime"))
     await guilds.put_style("another", "ada", PromptStyle(name="oil", prompt="oil"))
 
-    assert ["anime", "Ink"] == [style.name for style in await guilds.list_styles("guild")]
-    assert ink == await guilds.get_style("guild", "INK")
+    assert [style.name for style in await guilds.list_styles("guild")] == ["anime", "Ink"]
+    assert await guilds.get_style("guild", "INK") == ink
     assert await guilds.get_style("guild", "oil") is None
 
 
@@ -77,9 +77,9 @@ async def test_changes_of_styles_are_on_record_too(guilds):
     await guilds.put_style("guild", "ada", ink)
     await guilds.put_style("guild", "ada", ink)
 
-    assert [True, False] == [await guilds.delete_style("guild", "bob", "INK") for _ in range(2)]
+    assert [await guilds.delete_style("guild", "bob", "INK") for _ in range(2)] == [True, False]
 
     assert await guilds.get_style("guild", "ink") is None
     deleted, added = await guilds.list_changes("guild")
-    assert ("bob", "style ink", None) == (deleted.actor, deleted.subject, deleted.after)
-    assert ("ada", "ink drawing", None) == (added.actor, added.after["prompt"], added.before)
+    assert (deleted.actor, deleted.subject, deleted.after) == ("bob", "style ink", None)
+    assert (added.actor, added.after["prompt"], added.before) == ("ada", "ink drawing", None)

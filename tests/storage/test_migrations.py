@@ -33,14 +33,14 @@ async def test_a_new_database_gets_every_migration_once(database):
     assert [(each.number, each.name) for each in shipped_migrations()] == [
         tuple(row) for row in rows
     ]
-    assert [] == await apply_migrations(database)
+    assert await apply_migrations(database) == []
 
 
 async def test_a_database_is_opened_again_with_what_it_held(folder):
     async with Database(folder / "easel.db") as database:
         await database.execute("INSERT INTO member (owner) VALUES ('ada')")
     async with Database(folder / "easel.db") as database:
-        assert "ada" == await database.fetch_value("SELECT owner FROM member")
+        assert await database.fetch_value("SELECT owner FROM member") == "ada"
 
 
 async def test_a_later_migration_is_applied_to_an_old_database(database, files):
@@ -63,8 +63,8 @@ async def test_a_migration_that_fails_leaves_nothing_of_itself(database, files):
     with pytest.raises(DatabaseFailed):
         await apply_migrations(database, folder)
 
-    assert last == await database.fetch_value("SELECT max(number) FROM migration")
-    assert 0 == await database.fetch_value("SELECT count(*) FROM sqlite_schema WHERE name = 'half'")
+    assert await database.fetch_value("SELECT max(number) FROM migration") == last
+    assert await database.fetch_value("SELECT count(*) FROM sqlite_schema WHERE name = 'half'") == 0
 
 
 async def test_a_database_of_a_newer_version_is_refused(folder):
@@ -87,7 +87,7 @@ async def test_the_database_of_another_program_is_refused_and_left_alone(folder)
 
     with closing(sqlite3.connect(path)) as other:
         names = other.execute("SELECT name FROM sqlite_schema").fetchall()
-    assert [("theirs",)] == names
+    assert names == [("theirs",)]
 
 
 def test_files_with_a_gap_in_their_numbers_are_refused(files):
@@ -101,7 +101,7 @@ def test_statements_are_split_where_they_end_and_triggers_stay_whole():
     trigger = "CREATE TRIGGER t AFTER INSERT ON a\nBEGIN\n  SELECT 1;\n  SELECT 2;\nEND;\n"
     migration = Migration(number=1, name="x", sql=f"CREATE TABLE a (b);\n{trigger}-- the end\n")
 
-    assert ["CREATE TABLE a (b);\n", trigger] == list(migration.split_statements())
+    assert list(migration.split_statements()) == ["CREATE TABLE a (b);\n", trigger]
 
 
 async def test_every_table_is_strict(database):
@@ -110,7 +110,7 @@ async def test_every_table_is_strict(database):
     )
 
     loose = {row["name"] for row in rows if not row["strict"]}
-    assert {"sqlite_schema", "sqlite_sequence"} == loose
+    assert loose == {"sqlite_schema", "sqlite_sequence"}
 
 
 async def test_a_database_of_the_last_schema_before_the_release_is_opened_as_it_is(folder):

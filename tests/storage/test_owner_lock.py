@@ -6,14 +6,14 @@ import sys
 
 import pytest
 
+from storage.database import hold_owner_lock
 from storage.errors import DatabaseLocked
-from storage.owner_lock import hold_owner_lock
 
 TRY = """
 import sys
 from pathlib import Path
 from storage.errors import DatabaseLocked
-from storage.owner_lock import hold_owner_lock
+from storage.database import hold_owner_lock
 try:
     with hold_owner_lock(Path(sys.argv[1])):
         print("free")
@@ -34,7 +34,7 @@ def test_another_process_is_told_who_holds_the_lock(tmp_path):
 
     with hold_owner_lock(database):
         assert str(os.getpid()) == ask_from_another_process(database)
-    assert "free" == ask_from_another_process(database)
+    assert ask_from_another_process(database) == "free"
 
 
 def test_a_second_owner_in_one_process_is_refused_and_spoils_nothing(tmp_path):
@@ -57,7 +57,7 @@ def test_a_child_process_inherits_no_ownership(tmp_path):
             stdout=subprocess.PIPE,
             close_fds=False,
         )
-        assert b"up\n" == child.stdout.readline()
+        assert child.stdout.readline() == b"up\n"
 
     with child, hold_owner_lock(database):
         child.communicate(b"\n")

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from storage.usage import UsageStore
+from storage.guilds import UsageStore
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def done(jobs, enqueue, claim):
     async def run(charged, **changes):
         await enqueue(**changes)
         job = await claim()
-        assert await jobs.finish_job(job.id, job.attempt, job.worker, {"charged": charged})
+        assert await jobs.queue.finish_job(job.id, job.attempt, job.worker, {"charged": charged})
         return job
 
     return run
@@ -32,37 +32,37 @@ async def test_a_done_job_is_counted_once_and_for_its_own_member(usage, done, cl
     await done(9.0, guild=None)
     start = clock.now() - timedelta(hours=1)
 
-    assert [2.5, 1.0] == [use.seconds for use in await usage.usage_since(start, "guild", "ada")]
-    assert [1.0] == [
+    assert [use.seconds for use in await usage.usage_since(start, "guild", "ada")] == [2.5, 1.0]
+    assert [
         u.seconds
         for u in await usage.usage_since(clock.now() - timedelta(seconds=1), "guild", "ada")
-    ]
+    ] == [1.0]
 
 
 async def test_what_never_ended_well_is_not_counted(usage, jobs, enqueue, claim, clock):
     for end in ("fail_job", "release_job"):
         await enqueue()
         job = await claim()
-        await getattr(jobs, end)(job.id, job.attempt, job.worker, "broken")
-    await jobs.cancel_job((await claim()).id, None)
+        await getattr(jobs.queue, end)(job.id, job.attempt, job.worker, "broken")
+    await jobs.queue.cancel_job((await claim()).id, None)
 
-    assert [] == await usage.usage_since(clock.now() - timedelta(hours=1), "guild", "ada")
+    assert await usage.usage_since(clock.now() - timedelta(hours=1), "guild", "ada") == []
 
 
 async def test_a_result_without_a_measure_counts_nothing(usage, jobs, enqueue, claim, clock):
     await enqueue()
     job = await claim()
-    await jobs.finish_job(job.id, job.attempt, job.worker, {})
+    await jobs.queue.finish_job(job.id, job.attempt, job.worker, {})
 
     (use,) = await usage.usage_since(clock.now() - timedelta(hours=1), "guild", "ada")
-    assert 0.0 == use.seconds
+    assert use.seconds == 0.0
 
 
 async def test_who_deletes_their_jobs_has_still_used_the_gpu(usage, jobs, done, clock):
     await done(5.0)
-    await jobs.forget_owner("ada")
+    await jobs.retention.forget_owner("ada")
 
-    assert 1 == len(await usage.usage_since(clock.now() - timedelta(hours=1), "guild", "ada"))
+    assert len(await usage.usage_since(clock.now() - timedelta(hours=1), "guild", "ada")) == 1
 
 
 async def test_no_more_than_a_day_is_kept(usage, done, clock, database):
@@ -70,4 +70,4 @@ async def test_no_more_than_a_day_is_kept(usage, done, clock, database):
     clock.pass_time(24 * 3600 + 1)
     await done(6.0, owner="bob")
 
-    assert 1 == await database.fetch_value("SELECT count(*) FROM gpu_use")
+    assert await database.fetch_value("SELECT count(*) FROM gpu_use") == 1

@@ -17,7 +17,7 @@ def package(*weaknesses):
 
 
 def test_an_answer_is_read_though_the_program_says_no():
-    assert {"dependencies": []} == asked('{"dependencies": []}', 1)
+    assert asked('{"dependencies": []}', 1) == {"dependencies": []}
 
 
 def test_no_answer_is_none():
@@ -33,7 +33,7 @@ def test_a_list_that_cannot_be_reached_stops_nothing():
         {"dependencies": [{"name": "x", "skip_reason": "y"}]},
     ):
         code, (line,) = judge(found)
-        assert 0 == code
+        assert code == 0
         assert "could not be reached" in line
 
 
@@ -42,13 +42,14 @@ def test_known_weaknesses_stop_and_are_named():
 
     code, lines = judge(found)
 
-    assert 1 == code
-    assert ["pillow 9.0: CVE-1, mended in 9.1", "pillow 9.0: CVE-2, mended in no release yet"] == (
-        lines
-    )
+    assert code == 1
+    assert (lines) == [
+        "pillow 9.0: CVE-1, mended in 9.1",
+        "pillow 9.0: CVE-2, mended in no release yet",
+    ]
 
 
 def test_none_known_is_said_with_their_number():
     code, (line,) = judge({"dependencies": [package(), {"name": "torch", "skip_reason": "local"}]})
 
-    assert (0, "Weaknesses: none known in 1 packages; 1 are not listed there.") == (code, line)
+    assert (code, line) == (0, "Weaknesses: none known in 1 packages; 1 are not listed there.")

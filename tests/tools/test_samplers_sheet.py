@@ -16,10 +16,10 @@ def painted(names, library, **settings):
 def test_rows_are_samplers_and_columns_schedules():
     sheet = lay_out(painted(NAMES, None), ["Euler", "LMS"], ["Karras", "Beta"])
 
-    assert (LEFT + 2 * CELL, TOP + 2 * CELL) == sheet.size
+    assert sheet.size == (LEFT + 2 * CELL, TOP + 2 * CELL)
     middles = [(LEFT + CELL // 2, TOP + CELL // 2), (LEFT + CELL * 3 // 2, TOP + CELL // 2)]
-    assert [(255, 0, 0), (0, 0, 255)] == [sheet.getpixel(place) for place in middles]
-    assert (0, 128, 0) == sheet.getpixel((LEFT + CELL // 2, TOP + CELL * 3 // 2))
+    assert [sheet.getpixel(place) for place in middles] == [(255, 0, 0), (0, 0, 255)]
+    assert sheet.getpixel((LEFT + CELL // 2, TOP + CELL * 3 // 2)) == (0, 128, 0)
 
 
 def test_the_command_line_writes_one_file(tmp_path, monkeypatch):
@@ -29,4 +29,4 @@ def test_the_command_line_writes_one_file(tmp_path, monkeypatch):
     main(["--out", str(out), "--samplers", "Euler", "LMS", "--schedules", "Karras", "Beta"])
 
     with Image.open(out) as sheet:
-        assert ("PNG", LEFT + 2 * CELL) == (sheet.format, sheet.width)
+        assert (sheet.format, sheet.width) == ("PNG", LEFT + 2 * CELL)

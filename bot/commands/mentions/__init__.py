@@ -1,4 +1,4 @@
-"""Replies to pictures: `grammar` reads the words, `listener` finds the pictures and asks."""
+"""Replies to pictures: `intent_parser` reads the text, `listener` finds the images and submits."""
 
 from bot.commands.mentions.listener import MentionHandler
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-from typing import TYPE_CHECKING
 
 import discord
 
@@ -18,18 +17,24 @@ from bot.errors import (
     NoImageInMessage,
     NotJobOwner,
 )
+from bot.guilds.context import reply_language
+from bot.guilds.option_defaults import apply_guild_defaults
+from bot.guilds.settings import GuildSettings
 from bot.i18n import set_language, translate
 from bot.i18n.message import gettext_noop
 from bot.messages.error_replies import user_message
-from bot.requests.image_sources import ImageSource
-from bot.requests.message_request import MessageRequest
-from bot.requests.shown_images import first_image, images_in_message, job_id_of_message
-from bot.views.results import default_upscaler, with_new_seed
+from bot.requests.image_sources import (
+    ImageSource,
+    first_image,
+    images_in_message,
+    job_id_of_message,
+)
+from bot.requests.requester import MessageRequest
+from bot.services import Services
+from bot.views.base import with_new_seed
+from bot.views.results import default_upscaler
 from inference.api.jobs import JOB_TYPES, Job, UpscaleJob
 from storage.errors import UnknownJob
-
-if TYPE_CHECKING:
-    from bot.client import EaselBot
 
 log = logging.getLogger(__name__)
 
@@ -47,10 +52,11 @@ NO_IMAGE_MESSAGE = gettext_noop(
 
 
 class MentionHandler:
-    """Hears what is said to the bot; everything else it neither sees nor keeps."""
+    """Answer messages that mention the bot; all others are neither read nor stored."""
 
-    def __init__(self, bot: EaselBot) -> None:
-        self._bot = bot
+    def __init__(self, client: discord.Client, services: Services) -> None:
+        self._client = client
+        self._services = services
 
     async def handle_message(self, message: discord.Message) -> None:
         """Do what a message asks for, or leave it alone. Never raises."""
@@ -59,8 +65,9 @@ class MentionHandler:
             return
         request = MessageRequest(message)
         try:
-            set_language(await self._bot.gate.reply_language(request))
-            await self._execute_intent(request, message, intent)
+            settings = await self._services.policy.guild_settings(request.context.guild_id)
+            set_language(reply_language(settings, request.context))
+            await self._execute_intent(request, message, intent, settings)
         except discord.HTTPException as error:
             log.warning("A reply could not be answered: %s", error, extra={"action": "answer_lost"})
         except Exception as error:
@@ -73,7 +80,7 @@ class MentionHandler:
         for a wish only where they name one, since people also talk about pictures. A direct
         message is meant for the bot in any case.
         """
-        me = self._bot.user
+        me = self._client.user
         direct = message.guild is None
         if me is None or message.author.bot or not (direct or me in message.mentions):
             return None
@@ -94,27 +101,33 @@ class MentionHandler:
         return bool(self._images_in(message) and self._images_in(target))
 
     async def _execute_intent(
-        self, request: MessageRequest, message: discord.Message, intent: ReplyIntent
+        self,
+        request: MessageRequest,
+        message: discord.Message,
+        intent: ReplyIntent,
+        settings: GuildSettings,
     ) -> None:
         target = _find_target(message)
         if intent.kind == intent_parser.HELP_KIND:
             await message.reply(translate(HELP_MESSAGE), mention_author=False)
         elif intent.kind == intent_parser.AGAIN_KIND:
-            await self._rerun_job(request, target)
+            await self._rerun_job(request, target, settings)
         else:
-            job = await self._build_job(intent, request.guild)
+            job = self._build_job(intent, settings)
             sources, notes = self._choose_sources(message, target, intent.kind)
-            desk = self._bot.desk
-            await desk.submit_job(
-                request, job, sources, parent=self._parent_job(target), notes=notes
+            await self._services.submitter.submit_job(
+                request,
+                job,
+                sources,
+                settings=settings,
+                parent=self._parent_job(target),
+                notes=notes,
             )
 
-    async def _build_job(self, intent: ReplyIntent, guild: str | None) -> Job:
-        values = await self._bot.gate.fill_guild_defaults(
-            guild, JOB_TYPES[intent.kind], intent.values
-        )
+    def _build_job(self, intent: ReplyIntent, settings: GuildSettings) -> Job:
+        values = apply_guild_defaults(JOB_TYPES[intent.kind], intent.values, settings)
         if intent.kind == UpscaleJob.kind:
-            values["upscaler"] = default_upscaler(self._bot.service.worker_statuses)
+            values["upscaler"] = default_upscaler(self._services.workers.worker_statuses)
         return JOB_TYPES[intent.kind](**values)
 
     def _choose_sources(
@@ -134,32 +147,38 @@ class MentionHandler:
         return {"image": image}, notes
 
     def _images_in(self, message: discord.Message) -> list[ImageSource]:
-        return images_in_message(message, self._bot.http.get_from_cdn, self._bot.image_hosts)
+        return images_in_message(
+            message, self._client.http.get_from_cdn, self._services.image_hosts
+        )
 
     def _is_hidden(self, message: discord.Message) -> bool:
         """Whether Discord keeps a message's content from bots without the privileged intent."""
         visible_content = (
             message.content or message.attachments or message.embeds or message.components
         )
-        return not visible_content and message.author != self._bot.user
+        return not visible_content and message.author != self._client.user
 
     def _parent_job(self, target: discord.Message | None) -> str | None:
-        is_own = target is not None and target.author == self._bot.user
+        is_own = target is not None and target.author == self._client.user
         return job_id_of_message(target) if is_own and target is not None else None
 
-    async def _rerun_job(self, request: MessageRequest, target: discord.Message | None) -> None:
+    async def _rerun_job(
+        self, request: MessageRequest, target: discord.Message | None, settings: GuildSettings
+    ) -> None:
         parent = self._parent_job(target)
         if parent is None:
             raise JobNotFound("“again” repeats a result of mine: reply to one.")
         try:
-            record = await self._bot.jobs.get_job(parent)
+            record = await self._services.jobs.reader.get_job(parent)
         except UnknownJob as error:
             raise JobNotFound from error
-        if not guilds.may_use(request.owner, record.owner):
+        if not guilds.may_use(request.context.user_id, record.owner):
             raise NotJobOwner(
                 record.owner, "Say what to do instead, as in “make it a watercolour”."
             )
-        await self._bot.desk.submit_rerun(request, with_new_seed(record), record)
+        await self._services.submitter.submit_rerun(
+            request, with_new_seed(record), record, settings=settings
+        )
 
 
 def _find_target(message: discord.Message) -> discord.Message | None:

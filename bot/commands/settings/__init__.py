@@ -17,7 +17,7 @@ class SettingsCog(
     ImageCheckCommands,
     SettingsFileCommands,
 ):
-    """A server's own rules."""
+    """/settings: what a server's admins set."""
 
     settings = SETTINGS_GROUP
 

@@ -22,21 +22,23 @@ SETTINGS_GROUP = app_commands.Group(
 
 
 class SettingsCogBase(EaselCog):
-    """A part of the cog."""
+    """Base of the cog's parts: it changes settings and shows the result."""
 
     async def change_settings(
         self, interaction: discord.Interaction[Any], values: dict[str, Any]
     ) -> None:
         """Set what is given and show what holds now."""
-        rules = await self.bot.rulebook.apply_changes(*admin_of(interaction), values)
-        await reply_with_settings(interaction, rules)
+        settings = await self.services.settings_editor.apply_changes(*admin_of(interaction), values)
+        await reply_with_settings(interaction, settings)
 
     async def change_list(
         self, interaction: discord.Interaction[Any], name: str, entry: str, on: bool
     ) -> None:
         """Put an entry on a list, or take it off, and show what holds now."""
-        rules = await self.bot.rulebook.toggle_list_entry(*admin_of(interaction), name, entry, on)
-        await reply_with_settings(interaction, rules)
+        settings = await self.services.settings_editor.toggle_list_entry(
+            *admin_of(interaction), name, entry, on
+        )
+        await reply_with_settings(interaction, settings)
 
 
 def admin_of(interaction: discord.Interaction[Any]) -> tuple[str, str]:
@@ -44,6 +46,10 @@ def admin_of(interaction: discord.Interaction[Any]) -> tuple[str, str]:
     return str(interaction.guild_id), str(interaction.user.id)
 
 
-async def reply_with_settings(interaction: discord.Interaction[Any], rules: GuildSettings) -> None:
+async def reply_with_settings(
+    interaction: discord.Interaction[Any], settings: GuildSettings
+) -> None:
     """Show an admin alone what holds now."""
-    await interaction.response.send_message(messages.settings_overview(rules, ()), ephemeral=True)
+    await interaction.response.send_message(
+        messages.settings_overview(settings, ()), ephemeral=True
+    )

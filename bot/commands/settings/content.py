@@ -9,7 +9,7 @@ from discord import app_commands
 
 from bot.commands.base import autocomplete_models
 from bot.commands.settings.base import SETTINGS_GROUP, SettingsCogBase
-from bot.views import client_of
+from bot.services import services_of
 
 MAX_ENTRY_CHARS = 100  # characters of a word or a pattern
 MAX_CHOICES = 25
@@ -21,7 +21,9 @@ def current_entries(name: str) -> Any:
     async def complete_entry(
         interaction: discord.Interaction[Any], current: str
     ) -> list[app_commands.Choice[str]]:
-        settings = await client_of(interaction).rulebook.stored_settings(str(interaction.guild_id))
+        settings = await services_of(interaction).settings_editor.stored_settings(
+            str(interaction.guild_id)
+        )
         hits = [entry for entry in settings.get(name, ()) if current.casefold() in entry.casefold()]
         return [app_commands.Choice(name=entry, value=entry) for entry in hits[:MAX_CHOICES]]
 
@@ -46,7 +48,7 @@ async def complete_loras(
 
 
 class ContentCommands(SettingsCogBase):
-    """Lists of what may be used and said."""
+    """/settings: lists of allowed models and LoRAs, of banned words and patterns."""
 
     @SETTINGS_GROUP.command(
         description="Allow or no longer allow a model; with none listed, all are."

@@ -29,14 +29,16 @@ EXPORT_FILENAME = "easel-settings.yaml"
 
 
 class SettingsFileCommands(SettingsCogBase):
-    """Export and import."""
+    """/settings export and import."""
 
     @SETTINGS_GROUP.command(description="All settings of this server as one YAML file.")
     async def export(self, interaction: discord.Interaction[Any]) -> None:
         """Send the file to the admin alone."""
-        guild, book = str(interaction.guild_id), self.bot.rulebook
-        styles = {name: asdict(style) for name, style in (await book.styles_by_name(guild)).items()}
-        text = write_settings_file(await book.stored_settings(guild), styles)
+        guild, editor = str(interaction.guild_id), self.services.settings_editor
+        styles = {
+            name: asdict(style) for name, style in (await editor.styles_by_name(guild)).items()
+        }
+        text = write_settings_file(await editor.stored_settings(guild), styles)
         file = discord.File(io.BytesIO(text.encode()), EXPORT_FILENAME)
         await interaction.response.send_message(
             translate(
@@ -60,21 +62,21 @@ class SettingsFileCommands(SettingsCogBase):
         """Replace all settings, or say what is wrong and change nothing."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         guild, actor = admin_of(interaction)
-        book = self.bot.rulebook
+        editor = self.services.settings_editor
         settings_file = await asyncio.to_thread(read_settings_file, await _download_file(file))
         _check_ids(
             interaction.guild, GuildSettings.from_stored(_without_unset(settings_file.settings))
         )
         current_settings, current_styles = (
-            await book.stored_settings(guild),
-            await book.styles_by_name(guild),
+            await editor.stored_settings(guild),
+            await editor.styles_by_name(guild),
         )
         changed_settings = {
             name: v for name, v in settings_file.settings.items() if current_settings.get(name) != v
         }
         styles = _style_changes(current_styles, settings_file.styles)
         if (changed_settings or styles) and not only_check:
-            await book.apply_changes(guild, actor, changed_settings, styles)
+            await editor.apply_changes(guild, actor, changed_settings, styles)
         new_values = {
             **changed_settings,
             **{STYLE_SUBJECT_PREFIX + name: _style_texts(style) for name, style in styles.items()},
@@ -103,7 +105,7 @@ def _without_unset(values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _check_ids(guild: discord.Guild | None, rules: GuildSettings) -> None:
+def _check_ids(guild: discord.Guild | None, settings: GuildSettings) -> None:
     """Refuse channels and roles that this server does not have: nobody could use Easel then.
 
     Raises:
@@ -111,8 +113,8 @@ def _check_ids(guild: discord.Guild | None, rules: GuildSettings) -> None:
     """
     if guild is None:
         return
-    channels = {*rules.channels, *filter(None, [rules.log_channel])}
-    roles = {*rules.roles, *rules.role_quotas, *rules.role_shares}
+    channels = {*settings.channels, *filter(None, [settings.log_channel])}
+    roles = {*settings.roles, *settings.role_quotas, *settings.role_shares}
     problems = [
         TranslatableMessage("This server has no channel {id}", id=id)
         for id in sorted(channels)

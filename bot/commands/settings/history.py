@@ -15,8 +15,8 @@ from bot.commands.settings.base import (
     reply_with_settings,
 )
 from bot.errors import NotAllowed
+from bot.guilds.context import context_of
 from bot.i18n import translate
-from bot.requests.requester import context_of
 from bot.views.settings import PANEL_PAGES, build_panel
 from inference.api.jobs import ImagineJob
 
@@ -24,24 +24,25 @@ MAX_LISTED_CHANGES = 10  # changes shown
 
 
 class SettingsHistoryCommands(SettingsCogBase):
-    """Looking, trying and going back."""
+    """/settings show, panel, try and undo."""
 
     @SETTINGS_GROUP.command(description="Show what this server has set, and the last changes.")
     async def show(self, interaction: discord.Interaction[Any]) -> None:
-        """Show the rules and their history."""
-        book, guild = self.bot.rulebook, str(interaction.guild_id)
+        """Show the settings and their history."""
+        editor, guild = self.services.settings_editor, str(interaction.guild_id)
         message = messages.settings_overview(
-            await book.guild_settings(guild), await book.recent_changes(guild, MAX_LISTED_CHANGES)
+            await editor.guild_settings(guild),
+            await editor.recent_changes(guild, MAX_LISTED_CHANGES),
         )
         await interaction.response.send_message(message, ephemeral=True)
 
     @SETTINGS_GROUP.command(description="Set everything by selects and forms.")
     async def panel(self, interaction: discord.Interaction[Any]) -> None:
         """Show the panel to the admin alone."""
-        rules = await self.bot.rulebook.guild_settings(str(interaction.guild_id))
-        view = build_panel(interaction, rules, next(iter(PANEL_PAGES)))
+        settings = await self.services.settings_editor.guild_settings(str(interaction.guild_id))
+        view = build_panel(interaction, settings, next(iter(PANEL_PAGES)))
         await interaction.response.send_message(
-            messages.settings_overview(rules, ()), view=view, ephemeral=True
+            messages.settings_overview(settings, ()), view=view, ephemeral=True
         )
 
     @SETTINGS_GROUP.command(
@@ -58,15 +59,18 @@ class SettingsHistoryCommands(SettingsCogBase):
         prompt: app_commands.Range[str, 0, 6000] = "",
     ) -> None:
         """Say yes, or why not; nothing is queued."""
-        guild, owner = str(interaction.guild_id), str(member.id)
-        rules = await self.bot.gate.guild_settings(guild)
-        asker = context_of(member, channel or interaction.channel)
-        uses = await self.bot.gate.gpu_usage(guild, owner)
+        policy = self.services.policy
+        settings = await policy.guild_settings(interaction.guild_id)
+        context = context_of(
+            member,
+            channel or interaction.channel,
+            guild_id=interaction.guild_id,
+            user_id=member.id,
+        )
+        uses = await policy.gpu_usage(context)
         try:
-            await self.bot.gate.check_permissions(
-                rules, asker, guild, owner, ImagineJob(prompt=prompt)
-            )
-            remaining_text = messages.quota_message(guilds.quota_of(rules, asker), uses)
+            await policy.check_permissions(settings, context, ImagineJob(prompt=prompt))
+            remaining_text = messages.quota_message(guilds.quota_of(settings, context), uses)
             message = translate(
                 "Yes: {member} may use Easel there. {left}",
                 member=member.mention,
@@ -84,6 +88,6 @@ class SettingsHistoryCommands(SettingsCogBase):
         self, interaction: discord.Interaction[Any], what: Literal["last change", "everything"]
     ) -> None:
         """Go back; this is a change, too, and can be taken back."""
-        book = self.bot.rulebook
-        back = book.reset_settings if what == "everything" else book.undo_last
+        editor = self.services.settings_editor
+        back = editor.reset_settings if what == "everything" else editor.undo_last
         await reply_with_settings(interaction, await back(*admin_of(interaction)))

@@ -23,7 +23,7 @@ LIMIT_TEXTS = {
 
 
 class LimitCommands(SettingsCogBase):
-    """Numbers."""
+    """/settings limits: numeric caps of a server."""
 
     @SETTINGS_GROUP.command(description="Set ceilings; what you leave out stays as it is.")
     @app_commands.describe(**LIMIT_TEXTS)
@@ -115,7 +115,7 @@ class LimitCommands(SettingsCogBase):
     ) -> None:
         """Change what one role has of a setting by role; None takes it back."""
         guild, _ = admin_of(interaction)
-        amounts = dict((await self.bot.rulebook.stored_settings(guild)).get(name, {}))
+        amounts = dict((await self.services.settings_editor.stored_settings(guild)).get(name, {}))
         amounts.pop(str(role.id), None)
         if amount is not None:
             amounts[str(role.id)] = amount

@@ -14,7 +14,7 @@ RestrictedAction = Literal["unchecked", "spoiler", "hold", "block"]
 
 
 class ImageCheckCommands(SettingsCogBase):
-    """The picture check."""
+    """/settings nsfw and log."""
 
     @SETTINGS_GROUP.command(
         description="What to do with pictures that the check finds not for everybody."

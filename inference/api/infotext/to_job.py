@@ -15,6 +15,7 @@ from inference.api.infotext.text import READING_DEFAULTS, UNWRITTEN_VALUES
 from inference.api.jobs import ChoiceSpec, ImagineJob, Job, NumberSpec, TextSpec, list_job_options
 from inference.api.jobs.names import MAX_SEED
 from inference.api.messages import ModelInfo
+from inference.api.notices import Notice
 
 #: Keys whose values are numbers of ours, and the options they set.
 NUMBER_OPTIONS: Mapping[str, str] = {
@@ -68,7 +69,7 @@ class ImportedJob:
     """A job like the one that made a picture, and what is not as it was there."""
 
     job: Job
-    notes: tuple[str, ...]
+    notes: tuple[Notice, ...]
 
 
 def job_from_info(
@@ -97,7 +98,7 @@ class _JobBuilder:
         self.values: dict[str, Any] = {}
         self._options = {option.name: option for option in list_job_options(job_type)}
         #: What is not the same, by the option it concerns ("" for none).
-        self._notes: list[tuple[str, str]] = []
+        self._notes: list[tuple[str, Notice]] = []
 
     def read_info(self, models: list[ModelInfo]) -> None:
         """Read everything."""
@@ -115,14 +116,14 @@ class _JobBuilder:
         self._set_rng()
         self._note_unused_values()
 
-    def notes_without(self, overrides: Collection[str]) -> tuple[str, ...]:
+    def notes_without(self, overrides: Collection[str]) -> tuple[Notice, ...]:
         """Give what is not the same, without what somebody chose themselves."""
         notes = [note for name, note in self._notes if name not in overrides]
         if len(notes) > MAX_NOTES:
-            return (*notes[:MAX_NOTES], f"… and {len(notes) - MAX_NOTES} more differences.")
+            return (*notes[:MAX_NOTES], Notice("like.more", count=len(notes) - MAX_NOTES))
         return tuple(notes)
 
-    def _add_note(self, note: str, option: str = "") -> None:
+    def _add_note(self, note: Notice, option: str = "") -> None:
         self._notes.append((option, note))
 
     def _set_text(self, name: str, text: str) -> None:
@@ -130,9 +131,7 @@ class _JobBuilder:
         if not isinstance(spec, TextSpec):
             return
         if len(text) > spec.max_length:
-            self._add_note(
-                f"Its {_option_label(name)} was cut to {spec.max_length} characters.", name
-            )
+            self._add_note(Notice("like.cut", option=name, most=spec.max_length), name)
         self.values[name] = text[: spec.max_length]
 
     def _set_number(self, name: str, key: str, text: str) -> None:
@@ -141,24 +140,24 @@ class _JobBuilder:
             return
         value = _as_number(text)
         if value is None:
-            self._add_note(f"Its {key}, “{_shorten_value(text)}”, is no number.", name)
+            self._add_note(Notice("like.no_number", key=key, value=_shorten_value(text)), name)
             return
         low, high = option.spec.low, option.spec.high
         clamped_value = min(max(value, low), high)
         if clamped_value != value:
             self._add_note(
-                f"Its {key} is {value:g}; {clamped_value:g} is the nearest possible here.", name
+                Notice("like.clamped", key=key, value=f"{value:g}", kept=f"{clamped_value:g}"), name
             )
         self.values[name] = int(clamped_value) if option.type is int else float(clamped_value)
 
     def _set_seed(self) -> None:
         value = _as_number(self.told.values.get("Seed", ""))
         if value is None:
-            self._add_note("Its seed is not known: another one is drawn.", "seed")
+            self._add_note(Notice("like.no_seed"), "seed")
         elif 0 <= value <= MAX_SEED:
             self.values["seed"] = int(value)
         else:
-            self._add_note(f"Its seed is beyond {MAX_SEED}: another one is drawn.", "seed")
+            self._add_note(Notice("like.large_seed", most=MAX_SEED), "seed")
 
     def _set_size(self) -> None:
         size = _SIZE_PATTERN.fullmatch(self.told.values.get("Size", ""))
@@ -180,14 +179,14 @@ class _JobBuilder:
         elif sampler_name:
             default = self._options["sampler"].default
             self._add_note(
-                f"There is no sampler {_shorten_value(sampler_name)} here: {default} is taken.",
+                Notice("like.no_sampler", sampler=_shorten_value(sampler_name), default=default),
                 "sampler",
             )
         schedule_name = self.told.values.get("Schedule type", "")
         schedule = names.find_schedule(schedule_name)
         if schedule is None and schedule_name:
             self._add_note(
-                f"There is no schedule {_shorten_value(schedule_name)} here.", "schedule"
+                Notice("like.no_schedule", schedule=_shorten_value(schedule_name)), "schedule"
             )
         if schedule in (None, "Automatic") and ending:
             schedule = ending
@@ -204,11 +203,7 @@ class _JobBuilder:
         elif "strength" in self._options:
             self._set_number("strength", "Denoising strength", strength)
         else:
-            self._add_note(
-                f"It was made from another picture (strength {_shorten_value(strength)}), which "
-                "its file "
-                "does not hold: this one begins from noise."
-            )
+            self._add_note(Notice("like.from_picture", strength=_shorten_value(strength)))
 
     def _check_hires(self) -> bool:
         """Read which upscaler a hires fix used, if there was one."""
@@ -217,11 +212,10 @@ class _JobBuilder:
         if upscaler is None and "Hires upscale" not in values:
             return False
         if "hires_upscaler" not in self._options:
-            self._add_note("Its hires fix is left out.")
+            self._add_note(Notice("like.no_hires"))
         elif upscaler and not upscaler.lower().startswith("latent"):
             self._add_note(
-                f"Its hires fix used the upscaler {_shorten_value(upscaler)}: here the latent is "
-                "enlarged.",
+                Notice("like.hires_upscaler", upscaler=_shorten_value(upscaler)),
                 "hires_upscaler",
             )
         return True
@@ -233,7 +227,10 @@ class _JobBuilder:
         if value in option.spec.choices:
             self.values[name] = value
         else:
-            self._add_note(f"There is no {_option_label(name)} {_shorten_value(value)} here.", name)
+            self._add_note(
+                Notice("like.no_choice", option=name, value=_shorten_value(value)),
+                name,
+            )
 
     def _set_model(self, models: list[ModelInfo]) -> None:
         model_name, digest = (
@@ -251,11 +248,12 @@ class _JobBuilder:
             return
         stems = {_checkpoint_stem(model.name): model.name for model in checkpoints}
         near = get_close_matches(_checkpoint_stem(model_name), stems, n=1, cutoff=0.6)
-        hint = f" The nearest name here is {stems[near[0]]}." if near else ""
         description = " ".join(
             part for part in (_shorten_value(model_name), f"({digest[:12]})" * bool(digest)) if part
         )
-        note = f"Its checkpoint, {description}, is not here: the server's own is taken.{hint}"
+        note = Notice("like.no_checkpoint", name=description)
+        if near:
+            note = Notice("like.near_checkpoint", name=description, near=stems[near[0]])
         self._add_note(note, "model")
 
     def _set_rng(self) -> None:
@@ -271,7 +269,9 @@ class _JobBuilder:
             half = key.endswith(("-1", "-2")) and key[:-2] in self.told.values
             if key in UNREPORTED_KEYS or usual or half or value in EMPTY_VALUES:
                 continue
-            self._add_note(f"{_shorten_value(key)}: {_shorten_value(value)} is left out.")
+            self._add_note(
+                Notice("like.left_out", key=_shorten_value(key), value=_shorten_value(value))
+            )
 
 
 def _find_checkpoint(model_name: str, digest: str, checkpoints: list[ModelInfo]) -> str | None:
@@ -305,10 +305,6 @@ def _as_number(text: str) -> float | None:
     except ValueError:
         return None
     return value if math.isfinite(value) else None
-
-
-def _option_label(name: str) -> str:
-    return name.replace("_", " ")
 
 
 def _shorten_value(text: str) -> str:

@@ -46,7 +46,7 @@ class Job:
                 raise ImageMissing(self.kind, name)
         for name in given_images:
             if name not in self.required_images + self.optional_images:
-                raise JobError(name, f"{self.kind} has no use for a picture “{name}”.")
+                raise JobError(name, "image.unused", kind=self.kind, option=name)
 
     def to_params(self) -> dict[str, Any]:
         """Write the job's fields as plain JSON values."""
@@ -62,7 +62,7 @@ class Job:
         field_names = {item.name for item in dataclasses.fields(cls)}
         for name in params:
             if name not in field_names:
-                raise JobError(name, f"{cls.kind} has no option “{name}”.")
+                raise JobError(name, "option.not_of_kind", kind=cls.kind, name=name)
         return cls(**params)
 
     def with_seed(self, draw_seed: int) -> Self:

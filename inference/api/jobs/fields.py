@@ -17,6 +17,13 @@ from typing import Any
 from inference.api.errors import JobError, OutOfRange, UnknownChoice
 
 SPEC_KEY = "spec"
+#: What is said where a value is of another type.
+TYPE_CODES = {
+    int: "option.whole_number",
+    float: "option.number",
+    str: "option.text",
+    bool: "option.true_or_false",
+}
 
 
 @dataclass(frozen=True)
@@ -125,9 +132,7 @@ def _check_type(option: JobOption, value: Any) -> None:
     accepted_types = (int, float) if option.type is float else (option.type,)
     wrong_bool = isinstance(value, bool) and option.type is not bool
     if wrong_bool or not isinstance(value, accepted_types):
-        name = option.name.replace("_", " ")
-        article = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
-        raise JobError(option.name, f"{name} must be {article[option.type]}, not {value!r}.")
+        raise JobError(option.name, TYPE_CODES[option.type], option=option.name, value=repr(value))
 
 
 def _check_value(name: str, value: Any, spec: Spec) -> None:
@@ -138,9 +143,8 @@ def _check_value(name: str, value: Any, spec: Spec) -> None:
         case ChoiceSpec() if value not in spec.choices:
             raise UnknownChoice(name, value, spec.choices)
         case TextSpec() if len(value) > spec.max_length:
-            label = name.replace("_", " ")
             raise JobError(
-                name, f"{label} has {len(value)} characters; at most {spec.max_length} fit."
+                name, "option.too_long", option=name, count=len(value), most=spec.max_length
             )
         case _:
             pass

@@ -88,7 +88,7 @@ class OutpaintJob(EditingJob):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.preset == "custom" and not (self.left or self.right or self.up or self.down):
-            raise JobError("left", "Say how far: left, right, up or down in pixels, or a preset.")
+            raise JobError("left", "canvas.no_direction")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,7 +166,7 @@ class InterrogateJob(Job):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.min_length > self.max_length:
-            raise JobError("min_length", "min length is above max length: lower it.")
+            raise JobError("min_length", "option.lengths_crossed")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 from inference.api.errors import JobError
 from inference.api.jobs.base import Job
 from inference.api.jobs.kinds import ExplainJob
+from inference.api.notices import Notice
 
 #: A list's name between its marks, as a prompt writes it: `__animals/cat__`.
 MENTION_PATTERN = re.compile(r"__([A-Za-z0-9][\w/.-]*?)__")
@@ -71,7 +72,7 @@ class WordLists(Mapping[str, tuple[str, ...]]):
         for field in ("prompt", "negative_prompt"):
             for name in find_list_mentions(getattr(job, field, "")):
                 if name not in self._list_files():
-                    raise JobError(field, _missing_list_text(name, tuple(self)))
+                    raise JobError(field, _missing_list_notice(name, tuple(self)))
 
     def _list_files(self) -> Mapping[str, Path]:
         """List the files; only what lies in the folder has a name, so no name is a path."""
@@ -93,12 +94,15 @@ def _read_words(path: Path) -> tuple[str, ...]:
     return tuple(line for line in lines if line and not line.startswith("#"))
 
 
-def _missing_list_text(name: str, list_names: tuple[str, ...]) -> str:
+def _missing_list_notice(name: str, list_names: tuple[str, ...]) -> Notice:
     near = difflib.get_close_matches(name, list_names, n=3, cutoff=0.5)
     if near:
-        hint = f"Did you mean {' or '.join(f'__{near_name}__' for near_name in near)}?"
+        hint = Notice(
+            "names.did_you_mean", names=" or ".join(f"__{near_name}__" for near_name in near)
+        )
     elif list_names:
-        hint = f"There are: {', '.join(list_names[:20])}{' …' if len(list_names) > 20 else ''}."
+        names = ", ".join(list_names[:20]) + " …" * (len(list_names) > 20)
+        hint = Notice("names.all", names=names)
     else:
-        hint = "The host has none."
-    return f"There is no list “{name}” to draw from. {hint}"
+        hint = Notice("names.none")
+    return Notice("prompt.no_list", name=name, why=hint)

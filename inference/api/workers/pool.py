@@ -23,6 +23,7 @@ from inference.api.messages import (
     WorkerReady,
     WorkerRecovered,
 )
+from inference.api.notices import Notice
 from inference.api.workers.circuit_breaker import OPEN_SECONDS, CircuitBreaker
 from inference.api.workers.process import WORKER_COMMAND, WorkerProcess
 from inference.api.workers.protocol import WorkerStatus
@@ -38,7 +39,7 @@ class _WorkerSlot:
     config: EngineConfig
     process: WorkerProcess | None = None
     ready_event: WorkerReady | None = None
-    trouble: str = ""
+    trouble: Notice | None = None
     held_jobs: set[tuple[str, int]] = field(default_factory=set)
     breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
 
@@ -70,7 +71,7 @@ class LocalWorkerPool:
         command: tuple[str, ...] = WORKER_COMMAND,
         open_seconds: float = OPEN_SECONDS,
     ) -> None:
-        self._seats = [
+        self._slots = [
             _WorkerSlot(f"worker{number}", config, breaker=CircuitBreaker(open_seconds))
             for number, config in enumerate(configs)
         ]
@@ -82,12 +83,12 @@ class LocalWorkerPool:
     async def __aenter__(self) -> Self:
         self._tasks = [
             asyncio.create_task(self._supervise(slot), name=f"keep {slot.label}")
-            for slot in self._seats
+            for slot in self._slots
         ]
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        processes = [slot.process for slot in self._seats if slot.process]
+        processes = [slot.process for slot in self._slots if slot.process]
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -96,13 +97,13 @@ class LocalWorkerPool:
     @property
     def worker_statuses(self) -> tuple[WorkerStatus, ...]:
         """The workers that run now, ready or starting."""
-        return tuple(slot.worker_status() for slot in self._seats)
+        return tuple(slot.worker_status() for slot in self._slots)
 
     def free_worker(self) -> str | None:
         """Name the ready worker with most room, or None when all are full or none is ready."""
         free_slots = [
             slot
-            for slot in self._seats
+            for slot in self._slots
             if slot.ready_event and len(slot.held_jobs) < slot.config.max_jobs
         ]
         if not free_slots:
@@ -148,7 +149,7 @@ class LocalWorkerPool:
         return await self._events.get()
 
     def _find_slot(self, worker: str) -> _WorkerSlot | None:
-        for slot in self._seats:
+        for slot in self._slots:
             if slot.process is not None and slot.process.name == worker:
                 return slot
         return None
@@ -161,7 +162,7 @@ class LocalWorkerPool:
             except Exception as error:
                 # An empty seat nobody notices would be worse than any error seen here.
                 log.exception("Keeping %s failed.", slot.label)
-                reason = f"could not be kept: {error}"
+                reason = Notice("worker.not_kept", error=error)
             pause_seconds = slot.breaker.record_failure(time.monotonic())
             if pause_seconds is None:
                 pause_seconds = self._pause_slot(slot, reason)
@@ -174,21 +175,21 @@ class LocalWorkerPool:
             )
             await asyncio.sleep(pause_seconds)
 
-    def _pause_slot(self, slot: _WorkerSlot, reason: str) -> float:
+    def _pause_slot(self, slot: _WorkerSlot, reason: Notice) -> float:
         """Open the breaker of a seat; return how long it stays empty, in seconds."""
         open_seconds = slot.breaker.open_seconds
-        slot.trouble = slot.trouble or f"it keeps ending (the last time it {reason}) and rests"
+        slot.trouble = slot.trouble or Notice("worker.resting", why=reason)
         self._events.put_nowait(
             (slot.label, WorkerPaused(worker=slot.label, reason=slot.trouble, seconds=open_seconds))
         )
         return open_seconds
 
-    async def _run_once(self, slot: _WorkerSlot) -> str:
+    async def _run_once(self, slot: _WorkerSlot) -> Notice:
         """Run one worker to its end and say how it ended."""
         try:
             process = await WorkerProcess.start(slot.config, slot.label, self._command)
         except (OSError, InferenceError) as error:
-            slot.trouble = f"could not be started: {error}"
+            slot.trouble = Notice("worker.not_started", error=error)
             return slot.trouble
         slot.process = process
         try:
@@ -205,7 +206,7 @@ class LocalWorkerPool:
     def _handle_event(self, slot: _WorkerSlot, event: Event) -> None:
         match event:
             case WorkerReady():
-                slot.ready_event, slot.trouble = event, ""
+                slot.ready_event, slot.trouble = event, None
             case StartFailed():
                 slot.trouble = event.reason
             case JobFinished() | JobFailed() | JobCancelled():
@@ -215,9 +216,11 @@ class LocalWorkerPool:
             case _:
                 pass
 
-    def _mark_lost(self, slot: _WorkerSlot, name: str, reason: str) -> None:
+    def _mark_lost(self, slot: _WorkerSlot, name: str, reason: Notice) -> None:
         lost_event = WorkerLost(
-            worker=name, reason=f"The worker {reason}.", jobs=tuple(sorted(slot.held_jobs))
+            worker=name,
+            reason=Notice("worker.lost", why=reason),
+            jobs=tuple(sorted(slot.held_jobs)),
         )
         slot.process, slot.ready_event = None, None
         slot.held_jobs.clear()

@@ -17,6 +17,7 @@ from inference.api.commands import Command, ConfigureWorker, StopWorker
 from inference.api.config import EngineConfig
 from inference.api.errors import NoWorker, WireError
 from inference.api.messages import Event
+from inference.api.notices import Notice
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,9 @@ class WorkerProcess:
     def __init__(self, process: Process, name: str) -> None:
         self.name = name
         self._process = process
-        self._hearing = asyncio.create_task(_relay_logs(process.stderr, name), name=f"hear {name}")
+        self._log_relay_task = asyncio.create_task(
+            _relay_logs(process.stderr, name), name=f"hear {name}"
+        )
 
     @classmethod
     async def start(
@@ -50,7 +53,7 @@ class WorkerProcess:
             stdin=PIPE,
             stdout=PIPE,
             stderr=PIPE,
-            env=_worker_environment(os.environ),
+            env=child_environment(os.environ, TRANSFORMERS_VERBOSITY="error", TQDM_DISABLE="1"),
             start_new_session=True,
         )
         worker = cls(process, f"{label}-{process.pid}-{secrets.token_hex(3)}")
@@ -92,7 +95,7 @@ class WorkerProcess:
                     raise WireError(f"A worker sent a {type(message).__name__}.")
                 yield message
 
-    async def wait_ended(self) -> str:
+    async def wait_ended(self) -> Notice:
         """See it out once its events are over, and say how the end came."""
         try:
             code = await asyncio.wait_for(self._process.wait(), EXIT_TIMEOUT_SECONDS)
@@ -100,7 +103,9 @@ class WorkerProcess:
             self.kill()
             code = await self._process.wait()
         await self._finish_logs()
-        return f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
+        if code < 0:
+            return Notice("worker.killed", signal=-code)
+        return Notice("worker.ended", status=code)
 
     async def stop(self, grace_seconds: float) -> None:
         """Ask it to end, then make it end.
@@ -120,8 +125,8 @@ class WorkerProcess:
 
     async def _finish_logs(self) -> None:
         """Let its last lines be told."""
-        await asyncio.wait({self._hearing}, timeout=LOG_TIMEOUT_SECONDS)
-        self._hearing.cancel()
+        await asyncio.wait({self._log_relay_task}, timeout=LOG_TIMEOUT_SECONDS)
+        self._log_relay_task.cancel()
 
     def kill(self) -> None:
         """End it at once."""
@@ -142,8 +147,8 @@ async def _relay_logs(stream: asyncio.StreamReader | None, name: str) -> None:
     log_relay.relay_line(name, partial_line)
 
 
-def _worker_environment(bot_environment: Mapping[str, str]) -> dict[str, str]:
-    """Make the worker's environment: no token of ours, no network, our packages importable."""
+def child_environment(bot_environment: Mapping[str, str], **variables: str) -> dict[str, str]:
+    """Make a child's environment: no token of ours, no network, our packages importable."""
     environment = {
         name: value
         for name, value in bot_environment.items()
@@ -151,9 +156,9 @@ def _worker_environment(bot_environment: Mapping[str, str]) -> dict[str, str]:
     }
     root = str(Path(__file__).resolve().parents[3])
     paths = [root, *filter(None, bot_environment.get("PYTHONPATH", "").split(os.pathsep))]
-    return environment | {
+    return {
+        **environment,
         "PYTHONPATH": os.pathsep.join(paths),
         "HF_HUB_OFFLINE": "1",
-        "TRANSFORMERS_VERBOSITY": "error",
-        "TQDM_DISABLE": "1",
+        **variables,
     }

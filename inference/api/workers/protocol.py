@@ -7,6 +7,7 @@ from typing import Protocol
 
 from inference.api.commands import SubmitJob
 from inference.api.messages import Event, ModelInfo
+from inference.api.notices import Notice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,9 +24,9 @@ class WorkerStatus:
     capacity: int
     device: str = ""
     models: tuple[ModelInfo, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Notice, ...] = ()
     #: Why it is not ready, when it said so.
-    trouble: str = ""
+    trouble: Notice | None = None
 
 
 class WorkerPool(Protocol):

@@ -74,11 +74,11 @@ class LoraTextEncoder:
     def __init__(
         self, encoder: PromptEncoder, active_loras: ActiveLoras, texts: Sequence[Any]
     ) -> None:
-        self._encoder, self._side, self._texts = encoder, active_loras, texts
+        self._encoder, self._active_loras, self._texts = encoder, active_loras, texts
 
     def encode_pooled(self, text: str) -> Conditioning:
         """Encode a prompt of any length."""
-        with self._side.applied_to_text_encoders(self._texts):
+        with self._active_loras.applied_to_text_encoders(self._texts):
             return self._encoder.encode_pooled(text)
 
     def encode_empty(self) -> Tensor:

@@ -42,12 +42,14 @@ def load_lora(path: Path, unet: Any, texts: tuple[Any, ...]) -> LoraFile:
     """
     identity = identify_file(path)
     if identity.kind != "lora":
-        raise UnsupportedWeights(f"{path.name} is {identity.title}, no LoRA.")
+        raise UnsupportedWeights("weights.no_lora", file=path.name, title=identity.title)
     family = FAMILY_BY_TEXT_WIDTH.get(int(unet.config.cross_attention_dim))
     if identity.family and family and identity.family != family:
         raise UnsupportedWeights(
-            f"{path.stem} is {identity.title}, but this checkpoint is {FAMILY_TITLES[family]}: "
-            "choose a LoRA of its family."
+            "weights.other_family",
+            name=path.stem,
+            title=identity.title,
+            family=FAMILY_TITLES[family],
         )
     places_by_name = map_layer_names(unet, texts)
     branches: dict[Place, LoraBranch] = {}
@@ -62,9 +64,7 @@ def load_lora(path: Path, unet: Any, texts: tuple[Any, ...]) -> LoraFile:
         nbytes += sum(value.nbytes for value in tensors.values())
         branches[place] = _make_checked_branch(path, layer, tensors, weight.shape)
     if not branches:
-        raise UnsupportedWeights(
-            f"{path.stem} names no layer of this checkpoint: it was made for another family."
-        )
+        raise UnsupportedWeights("weights.no_layer", name=path.stem)
     return LoraFile(branches, nbytes)
 
 
@@ -82,20 +82,17 @@ def _read_layers(path: Path) -> dict[str, Fields]:
 def _make_checked_branch(path: Path, layer: str, fields: Fields, shape: torch.Size) -> LoraBranch:
     """Make a branch and see that it fits its layer."""
     if "dora_scale" in fields:
-        raise UnsupportedWeights(
-            f"{path.stem} is a DoRA, which Easel does not run: use a plain LoRA of it."
-        )
+        raise UnsupportedWeights("weights.dora", name=path.stem)
     try:
         branch = make_branch(fields)
     except KeyError as error:
-        raise CorruptWeights(f"{path.stem} lacks {error} of the layer {layer}.") from error
+        raise CorruptWeights(
+            "weights.layer_lacks", name=path.stem, part=error, layer=layer
+        ) from error
     try:
         make_branch(_to_meta(fields)).weight_delta(shape)
     except RuntimeError as error:
-        raise UnsupportedWeights(
-            f"{path.stem} does not fit the layer {layer} of this checkpoint: it was made for "
-            "another family."
-        ) from error
+        raise UnsupportedWeights("weights.layer_misfit", name=path.stem, layer=layer) from error
     return branch
 
 

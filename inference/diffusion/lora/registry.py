@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
+from inference.api.did_you_mean import suggest_names
 from inference.api.errors import JobError
 from inference.api.messages import ModelInfo
 from inference.diffusion.lora.active import ActiveLoras
 from inference.diffusion.lora.files import LoraFile, load_lora
 from inference.diffusion.model import DiffusionModel
-from inference.model_files.did_you_mean import did_you_mean
-from inference.model_files.files import LORAS_DIR, find_files
+from inference.model_files.files import LORAS_DIR, ModelFolder
 from inference.prompts.extra_networks import LoraTag
 from inference.runtime.model_cache import ModelCache
 
@@ -21,14 +21,15 @@ MAX_LISTED_LORAS = 2000  # names of at most 255 bytes: far below one frame to th
 class LoraRegistry:
     """The LoRAs of the models folder."""
 
-    def __init__(self, models_dir: Path, budget: int) -> None:
+    def __init__(self, folder: ModelFolder, budget: int) -> None:
         """Take the models folder and the bytes of LoRAs that may stay loaded."""
-        self._shelf = models_dir
-        self._resident: ModelCache[LoraFile] = ModelCache(budget)
+        self._folder = folder
+        self.model_cache: ModelCache[LoraFile] = ModelCache(budget)
 
     def list_loras(self) -> tuple[ModelInfo, ...]:
         """List the files that a tag can name, so that they can be searched; so many at most."""
-        names = [name for name in find_files(self._shelf, LORAS_DIR) if not set(name) & set(":<>")]
+        files = self._folder.list_files(LORAS_DIR)
+        names = [name for name in files if not set(name) & set(":<>")]
         names = sorted(names, key=str.casefold)[:MAX_LISTED_LORAS]
         return tuple(ModelInfo(name=name, kind="lora", size=0) for name in names)
 
@@ -38,10 +39,11 @@ class LoraRegistry:
         Raises:
             JobError: there is no LoRA of a name.
         """
-        files = find_files(self._shelf, LORAS_DIR)
+        files = self._folder.list_files(LORAS_DIR)
         for lora in loras:
             if lora.name not in files:
-                raise JobError("prompt", _missing_lora_message(lora.name, files))
+                hint = suggest_names(lora.name, files)
+                raise JobError("prompt", "prompt.no_lora", name=lora.name, why=hint)
 
     def active_loras(self, model: DiffusionModel, loras: Sequence[LoraTag]) -> ActiveLoras:
         """Give LoRAs to run beside a checkpoint.
@@ -51,25 +53,18 @@ class LoraRegistry:
             ModelError: a file cannot be read, or is of another family.
         """
         self.check_loras_exist(loras)
-        files = find_files(self._shelf, LORAS_DIR)
+        files = self._folder.list_files(LORAS_DIR)
         return ActiveLoras([(lora, self._load_lora(model, files[lora.name])) for lora in loras])
 
     def _load_lora(self, model: DiffusionModel, path: Path) -> LoraFile:
         """Give a LoRA's weights for a checkpoint; a file that was changed is read again."""
         key = f"{model.name}|{path}|{path.stat().st_mtime_ns}"
-        cached_lora = self._resident.get(key)
+        cached_lora = self.model_cache.get(key)
         if cached_lora is not None:
             return cached_lora
-        return self._resident.load_model(
+        return self.model_cache.load_model(
             key,
             path.stat().st_size,
             lambda: load_lora(path, model.unet, model.text_encoders.models),
             lambda file: file.nbytes,
         )
-
-
-def _missing_lora_message(name: str, files: Iterable[str]) -> str:
-    hint = did_you_mean(name, files) or (
-        f"There are: {', '.join(files)}." if files else "The host has none."
-    )
-    return f"There is no LoRA “{name}” here. {hint}"

@@ -79,7 +79,7 @@ def draw_mask(
             shape.paint_mask(mask, grey)
     if mask.getbbox() is None:
         raise UnreadableMask(
-            f"“{text.strip()}” marks no pixel of a picture of {size[0]} × {size[1]}: mark more."
+            "mask.marks_nothing", words=text.strip(), width=size[0], height=size[1]
         )
     return mask
 
@@ -110,7 +110,7 @@ def parse_mask_terms(text: str) -> list[tuple[bool, MaskShape | SegmentedObject]
     )
     normalised_text = " ".join(placeholder_text.lower().split())
     if not normalised_text:
-        raise UnreadableMask("The mask has no words. Write for example: left 30%.")
+        raise UnreadableMask("mask.no_words")
     terms: list[tuple[bool, MaskShape | SegmentedObject]] = []
     sign, begin = "+", 0
     if sign_match := re.match(r"[-+]\s*", normalised_text):
@@ -142,10 +142,7 @@ def _parse_shape(text: str) -> MaskShape:
         return _SHAPE_PARSERS[name](text, arguments)
     if match := _CELL_PATTERN.fullmatch(text.replace(" ", "")):
         return _parse_cells(text, match)
-    raise UnreadableMask(
-        f"There is no shape “{text}”. Write for example: left 30%, circle 50% 40% r20%, "
-        "B2-D4, subject, background, face or all; name other things in quotation marks."
-    )
+    raise UnreadableMask("mask.unknown_shape", words=text)
 
 
 def _parse_circle(text: str, arguments: str) -> MaskShape:
@@ -161,16 +158,13 @@ def _parse_rectangle(text: str, arguments: str) -> MaskShape:
     left, top, right, bottom = _parse_lengths(text, arguments, 4, "rect 10% 10% 60% 50%")
     for near, far in ((left, right), (top, bottom)):
         if near.percent == far.percent and near.value >= far.value:
-            raise UnreadableMask(
-                f"“{text}” ends before it begins: write left, top, right, bottom, "
-                "as in rect 10% 10% 60% 50%."
-            )
+            raise UnreadableMask("mask.ends_early", words=text)
     return Rectangle(left, top, right, bottom)
 
 
 def _parse_all(text: str, arguments: str) -> MaskShape:
     if arguments:
-        raise UnreadableMask(f"“{text}”: all stands alone; put + or - after it.")
+        raise UnreadableMask("mask.all_alone", words=text)
     none, whole = ShapeLength(0, True), ShapeLength(100, True)
     return Rectangle(none, none, whole, whole)
 
@@ -212,15 +206,14 @@ def _column_index(text: str, letter: str) -> int:
     column = COLUMN_LETTERS.find(letter.upper())
     if column < 0:
         raise UnreadableMask(
-            f"“{text}”: the grid has the columns {COLUMN_LETTERS[0]} to {COLUMN_LETTERS[-1]}, as "
-            "in B2-D4."
+            "mask.columns", words=text, first=COLUMN_LETTERS[0], last=COLUMN_LETTERS[-1]
         )
     return column
 
 
 def _row_index(text: str, digits: str) -> int:
     if not 1 <= int(digits) <= GRID_CELLS:
-        raise UnreadableMask(f"“{text}”: the grid has the rows 1 to {GRID_CELLS}, as in B2-D4.")
+        raise UnreadableMask("mask.rows", words=text, last=GRID_CELLS)
     return int(digits) - 1
 
 
@@ -228,18 +221,17 @@ def _parse_lengths(text: str, arguments: str, count: int, example: str) -> list[
     """Read exactly so many lengths."""
     parts = arguments.replace(" %", "%").replace(" px", "px").replace("r ", "r").split()
     if len(parts) != count:
-        number = "one length" if count == 1 else f"{count} lengths"
-        raise UnreadableMask(f"“{text}” needs {number}. Write for example: {example}.")
+        if count == 1:
+            raise UnreadableMask("mask.one_length", words=text, example=example)
+        raise UnreadableMask("mask.lengths", words=text, count=count, example=example)
     return [_parse_length(text, part, example) for part in parts]
 
 
 def _parse_length(text: str, part: str, example: str) -> ShapeLength:
     match = _LENGTH_PATTERN.fullmatch(part)
     if match is None:
-        raise UnreadableMask(
-            f"“{text}”: {part} is no length. Use % or px. Write for example: {example}."
-        )
+        raise UnreadableMask("mask.no_length", words=text, part=part, example=example)
     value, percent = float(match[1]), match[2] == "%"
     if percent and value > 100:
-        raise UnreadableMask(f"“{text}”: {part} is more than the whole picture.")
+        raise UnreadableMask("mask.more_than_whole", words=text, part=part)
     return ShapeLength(value, percent)

@@ -8,6 +8,7 @@ from enum import StrEnum
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw
 
+from inference.api.notices import Notice
 from inference.images import regions
 from inference.images.mask import masks
 from inference.images.regions import Box, ResolutionGain, Size
@@ -46,8 +47,8 @@ class MaskWarning:
     problem: MaskProblem
     #: Whether the job cannot run at all.
     is_error: bool
-    #: A sentence for the user: what is wrong and what to change.
-    message: str
+    #: What is wrong and what to change.
+    message: Notice
 
 
 @dataclass(frozen=True)
@@ -105,9 +106,7 @@ def draw_mask_preview(
 
 
 def _blank_warning() -> MaskWarning:
-    message = (
-        "The mask has no white pixel, so nothing would change; paint the area to change white."
-    )
+    message = Notice("mask.blank")
     return MaskWarning(MaskProblem.BLANK, True, message)
 
 
@@ -116,16 +115,13 @@ def _coverage_warning(
 ) -> MaskWarning | None:
     share = float(marked_pixels.mean())
     if share > NEARLY_FULL_SHARE:
-        message = f"The mask covers {share:.0%} of the picture; img2img repaints all of it as well."
+        message = Notice("mask.nearly_full", share=f"{share:.0%}")
         return MaskWarning(MaskProblem.NEARLY_FULL, False, message)
     border = np.concatenate(
         [marked_pixels[0], marked_pixels[-1], marked_pixels[:, 0], marked_pixels[:, -1]]
     )
     if share > 0.5 and border.mean() >= INVERTED_BORDER_SHARE:
-        message = (
-            f"The mask marks {share:.0%} of the picture and its border; if the black part was to "
-            "change, choose “not masked”."
-        )
+        message = Notice("mask.inverted", share=f"{share:.0%}")
         return MaskWarning(MaskProblem.INVERTED, False, message)
     return None
 
@@ -136,12 +132,14 @@ def _size_warning(mask: Image.Image, gain: ResolutionGain, only_masked: bool) ->
     height_in_cells = (lower - upper) * gain.scale_factor / masks.LATENT_SCALE
     if min(width_in_cells, height_in_cells) >= MIN_LATENT_CELLS:
         return None
-    change = "use less padding" if only_masked else "work on “only masked”"
-    message = (
-        f"The masked area of {right - left} × {lower - upper} pixels is worked on as "
-        f"{width_in_cells:.1f} × {height_in_cells:.1f} cells, fewer than {MIN_LATENT_CELLS} × "
-        f"{MIN_LATENT_CELLS}; "
-        f"mark more, or {change}."
+    message = Notice(
+        "mask.tiny_padded" if only_masked else "mask.tiny",
+        width=right - left,
+        height=lower - upper,
+        across=f"{width_in_cells:.1f}",
+        down=f"{height_in_cells:.1f}",
+        least=MIN_LATENT_CELLS,
+        few=MIN_LATENT_CELLS,
     )
     return MaskWarning(MaskProblem.TINY, False, message)
 

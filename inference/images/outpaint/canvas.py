@@ -79,14 +79,14 @@ def check_pixels(width: int, height: int, amounts: Margins, max_pixels: int) -> 
         candidate = grow_canvas(width, height, smaller)
         if candidate.width * candidate.height <= max_pixels:
             raise CanvasTooLarge(
-                f"A canvas of {grown_canvas.width} × {grown_canvas.height} is too large for this "
-                "host; "
-                f"at most {largest} pixels a side fit ({candidate.width} × {candidate.height}).",
+                "canvas.too_large_at",
+                width=grown_canvas.width,
+                height=grown_canvas.height,
+                across=candidate.width,
+                down=candidate.height,
                 largest=largest,
             )
-    raise CanvasTooLarge(
-        f"A picture of {width} × {height} cannot be extended on this host; make it smaller first."
-    )
+    raise CanvasTooLarge("canvas.source_too_large", width=width, height=height)
 
 
 def paste_source(image: Image.Image, grown_canvas: OutpaintCanvas) -> Image.Image:
@@ -107,9 +107,7 @@ def preset_amounts(name: str, width: int, height: int) -> Margins:
         raise ValueError(f"There is no direction “{name}”; use {', '.join(PRESET_MARGINS)}.")
     amounts = PRESET_MARGINS[name](width, height)
     if amounts == Margins():
-        raise NothingToExtend(
-            f"The picture is {width} × {height}: nothing to add for “{name}”. Choose another one."
-        )
+        raise NothingToExtend("canvas.nothing_to_add", width=width, height=height, preset=name)
     return amounts
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from PIL import Image
 
 from inference.diffusion.model import PIXELS_PER_CELL
@@ -33,6 +34,8 @@ class MaskedStart:
     latent_mask: FloatArray
     #: `picture`, `noise` or `nothing`.
     start: str
+    #: Begun from instead of the picture: [C, h, w] float32, or None.
+    latent: torch.Tensor | None = None
 
     @property
     def work_fields(self) -> dict[str, Any]:
@@ -42,6 +45,7 @@ class MaskedStart:
             "mask": self.latent_mask,
             "full_mask": self.mask,
             "masked_start": self.start,
+            "latent": self.latent,
         }
 
 
@@ -50,20 +54,19 @@ def prepare_masked_start(
     mask: Image.Image,
     content: str,
     *,
-    latent: Image.Image | None = None,
-    hole: Image.Image | None = None,
+    latent_area: Image.Image | None = None,
     soft: bool = False,
 ) -> MaskedStart:
     """Put the masked content under a mask.
 
-    Every content but the original begins with the fill. `latent` is where the latent may change,
-    `hole` what is filled; both are the mask unless given. All have one size.
+    Every content but the original begins with the fill. `latent_area` is where the latent may
+    change: the mask unless given. All have one size.
     """
-    start_image = image if content == "original" else fill_masked(image, hole or mask)
+    start_image = image if content == "original" else fill_masked(image, mask)
     cells = image.width // PIXELS_PER_CELL, image.height // PIXELS_PER_CELL
     return MaskedStart(
         image=start_image,
         mask=mask,
-        latent_mask=masks.latent_mask(latent or mask, *cells, soft=soft),
+        latent_mask=masks.latent_mask(latent_area or mask, *cells, soft=soft),
         start=MASKED_STARTS[content],
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
+from inference.api.notices import Notice
 from inference.engine.work import OutputImage
 from inference.images import seams
 from inference.images.seams import SeamMeasurement
@@ -52,16 +53,12 @@ def seam_values(report: SeamReport) -> dict[str, object]:
     return {"Seam score": f"{report.seam.seam_score:.2f}"}
 
 
-def seam_note(reports: Sequence[SeamReport]) -> tuple[str, ...]:
+def seam_note(reports: Sequence[SeamReport]) -> tuple[Notice, ...]:
     """Say that a border catches the eye, and what would help; nothing where none does."""
     seam = worst_seam(reports).seam
     if not seam.is_visible:
         return ()
-    return (
-        f"The border of the repaint shows (seam score {seam.seam_score:.2f} of 1). A larger mask "
-        "blur, "
-        "colour correction or soft inpainting hides it better; so does repainting the mask's edge.",
-    )
+    return (Notice("seam.visible", score=f"{seam.seam_score:.2f}"),)
 
 
 def seam_mask(reports: Sequence[SeamReport]) -> tuple[OutputImage, ...]:
@@ -72,11 +69,8 @@ def seam_mask(reports: Sequence[SeamReport]) -> tuple[OutputImage, ...]:
     )
 
 
-def repair_note(old_report: SeamReport, new_reports: Sequence[SeamReport]) -> tuple[str, ...]:
+def repair_note(old_report: SeamReport, new_reports: Sequence[SeamReport]) -> tuple[Notice, ...]:
     """Say what a coherence pass did for the border."""
     seam = worst_seam(new_reports).seam
-    remainder_hint = " What is left may be an edge that belongs there." if seam.is_visible else ""
-    return (
-        f"Seam score {old_report.seam.seam_score:.2f} before, {seam.seam_score:.2f} "
-        f"after.{remainder_hint}",
-    )
+    scores = {"before": f"{old_report.seam.seam_score:.2f}", "after": f"{seam.seam_score:.2f}"}
+    return (Notice("seam.left" if seam.is_visible else "seam.repaired", **scores),)

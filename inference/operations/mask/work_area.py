@@ -1,68 +1,27 @@
-"""What an inpainting works on: which part of the source, at which size, and the way back."""
+"""What an inpainting works on: which part of the source, and at which size."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import replace
 
 from PIL import Image
 
 from inference.api.errors import JobError
-from inference.api.jobs import InpaintJob
 from inference.images import regions, seams
-from inference.images.compositing import paste_back
 from inference.images.mask import masks
-from inference.images.regions import Box, ResolutionGain, Size
+from inference.images.regions import Box, Size
 from inference.images.resize import ResizeMode, fit_image
-from inference.operations.mask.mask_input import MaskedJob
+from inference.operations.mask.masked_job import MaskedJob, WorkArea
 from inference.operations.shared import sizes
-
-
-@dataclass(frozen=True, eq=False)
-class WorkArea:
-    """A part of a picture at the size it is worked on, and where its repaint goes."""
-
-    #: `RGB` and blurred mask `L`, both of the size worked on.
-    image: Image.Image
-    mask: Image.Image
-    #: What the repaint is laid into, `RGB`, and of its size: the overlay mask and the mask as it
-    #: was before blurring, `L`.
-    original: Image.Image
-    overlay_mask: Image.Image
-    hard_mask: Image.Image
-    #: The part of the original that is worked on.
-    box: Box
-
-    @property
-    def size(self) -> Size:
-        """The size worked on."""
-        return self.image.size
-
-    @property
-    def resolution_gain(self) -> ResolutionGain:
-        """How much larger it is worked on than it is in the original."""
-        return ResolutionGain(self.box, self.size)
-
-    def put_back(self, patch: Image.Image, overlay_mask: Image.Image | None = None) -> Image.Image:
-        """Lay a repaint into the original under the overlay mask; `RGB`, the original's size."""
-        return paste_back(patch, self.original, overlay_mask or self.overlay_mask, self.box)
-
-    def place_mask(self, mask: Image.Image) -> Image.Image:
-        """Scale a mask of the size worked on into its place, black around it; `L`."""
-        left, upper, right, lower = self.box
-        full_mask = Image.new("L", self.original.size, 0)
-        scaled_mask = fit_image(mask, right - left, lower - upper, ResizeMode.CROP_AND_RESIZE)
-        full_mask.paste(scaled_mask, (left, upper))
-        return full_mask
-
 
 #: How far a coherence pass reaches to each side of a mask's edge, in pixels of the source.
 EDGE_BAND_PIXELS = 16
 
 
 def choose_work_area(
-    job: InpaintJob, masked_job: MaskedJob, natural: int, max_pixels: int | None = None
-) -> WorkArea:
+    masked_job: MaskedJob, natural: int, max_pixels: int | None = None
+) -> MaskedJob:
     """Choose what to work on.
 
     Only the masked area: the mask's box, padded and grown to the ratio of the job's size. The whole
@@ -72,49 +31,39 @@ def choose_work_area(
     along it, at the size it has, or the model's own where that is larger.
 
     Args:
-        job: what is asked.
-        masked_job: the source and its mask.
+        masked_job: what is asked, the source and its mask.
         natural: side of the model's own pictures, in pixels.
         max_pixels: pixels of the largest picture that an edge may be worked on as.
 
     Raises:
         JobError: the edge is asked for and there is none.
     """
+    job, source = masked_job.job, masked_job.source
     if job.area == "mask edge":
-        return _edge_area(job, masked_job, natural, max_pixels)
-    size = sizes.target_size(job.width, job.height, masked_job.source.size, natural)
-    blurred_mask = masks.blur_mask(masked_job.mask, job.mask_blur)
+        return _cut_out_edge(masked_job, natural, max_pixels)
+    size = sizes.target_size(job.width, job.height, source.size, natural)
+    mask = masks.blur_mask(masked_job.mask, job.mask_blur)
     if job.area == "only masked":
-        return _cut_out_area(
-            masked_job,
-            blurred_mask,
-            blurred_mask,
-            regions.crop_region(blurred_mask, job.padding, size),
-            size,
-        )
+        return _cut_out(masked_job, mask, mask, regions.crop_region(mask, job.padding, size), size)
     if job.width is None and job.height is None:
-        whole_box = (0, 0, *masked_job.source.size)
-        return _cut_out_area(
-            masked_job, blurred_mask, masks.overlay_mask(blurred_mask), whole_box, size
-        )
-    return _resized_area(masked_job, blurred_mask, size, ResizeMode(job.resize_mode))
+        return _cut_out(masked_job, mask, masks.overlay_mask(mask), (0, 0, *source.size), size)
+    return _resize_whole(masked_job, mask, size)
 
 
-def _edge_area(
-    job: InpaintJob, masked_job: MaskedJob, natural: int, max_pixels: int | None
-) -> WorkArea:
+def _cut_out_edge(masked_job: MaskedJob, natural: int, max_pixels: int | None) -> MaskedJob:
     """Work on a band along the mask's edge, cut out with the padding around it."""
-    band = seams.seam_band(masked_job.mask, EDGE_BAND_PIXELS)
-    if masks.is_blank(band):
-        raise JobError("mask", "The mask covers the whole picture, so it has no edge to repaint.")
-    blurred_mask = masks.blur_mask(band, job.mask_blur)
-    box = regions.pad_box(regions.bounding_box(blurred_mask), job.padding, band.size)
+    job, source = masked_job.job, masked_job.source
+    mask = seams.seam_band(masked_job.mask, EDGE_BAND_PIXELS)
+    if masks.is_blank(mask):
+        raise JobError("mask", "mask.no_edge")
+    mask = masks.blur_mask(mask, job.mask_blur)
+    box = regions.pad_box(regions.bounding_box(mask), job.padding, source.size)
     if job.width is None and job.height is None:
         size = _work_size(box, natural, max_pixels)
     else:
-        size = sizes.target_size(job.width, job.height, masked_job.source.size, natural)
-        box = regions.expand_to_ratio(box, size, band.size)
-    return _cut_out_area(masked_job, blurred_mask, blurred_mask, box, size)
+        size = sizes.target_size(job.width, job.height, source.size, natural)
+        box = regions.expand_to_ratio(box, size, source.size)
+    return _cut_out(masked_job, mask, mask, box, size)
 
 
 def _work_size(box: Box, natural: int, max_pixels: int | None) -> Size:
@@ -126,37 +75,28 @@ def _work_size(box: Box, natural: int, max_pixels: int | None) -> Size:
     return sizes.round_length_down(width * scale), sizes.round_length_down(height * scale)
 
 
-def _cut_out_area(
-    masked_job: MaskedJob,
-    blurred_mask: Image.Image,
-    overlay_mask: Image.Image,
-    box: Box,
-    size: Size,
-) -> WorkArea:
+def _cut_out(
+    masked_job: MaskedJob, mask: Image.Image, overlay_mask: Image.Image, box: Box, size: Size
+) -> MaskedJob:
     """Work on a box of the source, filled up where its ratio is not that of the size."""
-    return WorkArea(
+    area = WorkArea(
         image=fit_image(masked_job.source.crop(box), *size, ResizeMode.RESIZE_AND_FILL),
-        mask=fit_image(blurred_mask.crop(box), *size, ResizeMode.RESIZE_AND_FILL),
+        mask=fit_image(mask.crop(box), *size, ResizeMode.RESIZE_AND_FILL),
         original=masked_job.source,
         overlay_mask=overlay_mask,
         hard_mask=masked_job.mask,
         box=box,
     )
+    return replace(masked_job, area=area)
 
 
-def _resized_area(
-    masked_job: MaskedJob, blurred_mask: Image.Image, size: Size, mode: ResizeMode
-) -> WorkArea:
+def _resize_whole(masked_job: MaskedJob, mask: Image.Image, size: Size) -> MaskedJob:
     """Work on the whole source as its resize mode brings it to the size; the mask follows."""
+    mode = ResizeMode(masked_job.job.resize_mode)
     if mode is ResizeMode.LATENT_UPSCALE:
         mode = ResizeMode.JUST_RESIZE
-    image = fit_image(masked_job.source, *size, mode)
-    mask = fit_image(blurred_mask, *size, mode)
-    return WorkArea(
-        image=image,
-        mask=mask,
-        original=image,
-        overlay_mask=masks.overlay_mask(mask),
-        hard_mask=fit_image(masked_job.mask, *size, mode),
-        box=(0, 0, *size),
+    image, mask, hard_mask = (
+        fit_image(layer, *size, mode) for layer in (masked_job.source, mask, masked_job.mask)
     )
+    area = WorkArea(image, mask, image, masks.overlay_mask(mask), hard_mask, (0, 0, *size))
+    return replace(masked_job, area=area)

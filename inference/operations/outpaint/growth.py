@@ -8,6 +8,7 @@ from PIL import Image
 
 from inference.api.jobs import OutpaintJob
 from inference.api.jobs.sizes import CANVAS_MULTIPLE, LATENT_CELL_PIXELS, Margins
+from inference.api.notices import Notice
 from inference.images.mask.fill import flatten_alpha
 from inference.images.outpaint import canvas as canvases
 from inference.images.outpaint.canvas import OutpaintCanvas
@@ -98,19 +99,22 @@ def plan_outpaint(
     return OutpaintPlan(source, canvas, amounts, has_preset, tile)
 
 
-def growth_notes(job: OutpaintJob, outpaint_plan: OutpaintPlan) -> tuple[str, ...]:
+def growth_notes(job: OutpaintJob, outpaint_plan: OutpaintPlan) -> tuple[Notice, ...]:
     """Say what became of the amounts that were asked for."""
     amounts_text = ", ".join(
         f"{side} {getattr(job, side)}" for side in OUTPAINT_SIDES if getattr(job, side)
     )
     if outpaint_plan.exact and amounts_text:
-        return (f"“{job.preset}” decides how far the picture grows; {amounts_text} was not used.",)
+        return (Notice("canvas.preset_decides", preset=job.preset, asked=amounts_text),)
     if outpaint_plan.exact or amounts_text == outpaint_plan.describe_growth():
         return ()
     return (
-        f"The picture grew by {outpaint_plan.describe_growth()} instead of {amounts_text}: a "
-        "canvas is a multiple of "
-        f"{CANVAS_MULTIPLE} pixels where it grows.",
+        Notice(
+            "canvas.grew",
+            grown=outpaint_plan.describe_growth(),
+            asked=amounts_text,
+            multiple=CANVAS_MULTIPLE,
+        ),
     )
 
 

@@ -84,7 +84,7 @@ def _prepare_pass(job: OutpaintJob, image: Image.Image, outpaint_pass: OutpaintP
         canvas.crop(outpaint_pass.crop),
         blurred_mask.crop(outpaint_pass.crop),
         "original",
-        latent=latent_area.crop(outpaint_pass.crop),
+        latent_area=latent_area.crop(outpaint_pass.crop),
     )
     return Mk2Input(canvas, masked_start)
 

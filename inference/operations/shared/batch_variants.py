@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from inference.api.jobs import DenoisingJob
+from inference.api.notices import Notice
 from inference.engine.work import DenoiseWork
 from inference.prompts.extra_networks import read_loras, take_networks
 from inference.prompts.wildcards import draw_wildcards
@@ -52,27 +53,24 @@ def resolve_wildcards(job: DenoisingJob, seed: int, lists: WildcardLists) -> dic
     }
 
 
-def work_notes(works: Sequence[DenoiseWork]) -> tuple[str, ...]:
+def work_notes(works: Sequence[DenoiseWork]) -> tuple[Notice, ...]:
     """Say which words were drawn, where any were, and what about the settings looks wrong."""
     return (*_drawn_prompts_note(works), *_guidance_warnings(works[:1]))
 
 
-def _guidance_warnings(works: Sequence[DenoiseWork]) -> Iterator[str]:
+def _guidance_warnings(works: Sequence[DenoiseWork]) -> Iterator[Notice]:
     """Warn of guidance for what, by its name, was distilled to do without."""
     for work in works:
         names = (work.model, *(lora.name for lora in read_loras(take_networks(work.prompt)[1])))
         distilled_name = next((name for name in names if DISTILLED_NAME_PATTERN.search(name)), None)
         if distilled_name is not None and work.guidance > MAX_DISTILLED_GUIDANCE:
-            yield (
-                f"{distilled_name} is by its name distilled for few steps: a guidance scale of "
-                f"{work.guidance:g} burns its pictures. Ask for 1 to 2."
-            )
+            yield (Notice("prompt.distilled", name=distilled_name, guidance=f"{work.guidance:g}"))
 
 
-def _drawn_prompts_note(works: Sequence[DenoiseWork]) -> tuple[str, ...]:
+def _drawn_prompts_note(works: Sequence[DenoiseWork]) -> tuple[Notice, ...]:
     drawn_prompts = dict.fromkeys(work.prompt for work in works if work.template)
     note_texts = (
         text if len(text) <= MAX_NOTE_PROMPT_CHARS else text[: MAX_NOTE_PROMPT_CHARS - 1] + "…"
         for text in drawn_prompts
     )
-    return (f"Drawn: {' · '.join(note_texts)}",) if drawn_prompts else ()
+    return (Notice("prompt.drawn", prompts=" · ".join(note_texts)),) if drawn_prompts else ()

@@ -10,6 +10,7 @@ from inference.api.errors import JobError
 from inference.api.jobs.sizes import LATENT_CELL_PIXELS, MIN_SIDE_PIXELS
 from inference.api.jobs.sizes import round_to_latent as round_to_latent
 from inference.api.jobs.sizes import target_size as target_size
+from inference.api.notices import Notice
 from inference.images.errors import ImageTooSmall
 
 
@@ -38,17 +39,18 @@ def check_pixels(width: int, height: int, limit: int) -> None:
         side = math.isqrt(limit) // LATENT_CELL_PIXELS * LATENT_CELL_PIXELS
         raise JobError(
             "width",
-            f"{width} x {height} is more than this server paints at once. "
-            f"The largest square is {side} x {side}.",
+            "size.too_large",
+            width=width,
+            height=height,
+            side=side,
+            other=side,
         )
 
 
 def rounded_note(
     requested_size: tuple[int | None, int | None], size: tuple[int, int]
-) -> tuple[str, ...]:
+) -> tuple[Notice, ...]:
     """Say that a size was rounded, when it was."""
     if all(want is None or want == got for want, got in zip(requested_size, size, strict=True)):
         return ()
-    return (
-        f"The size became {size[0]} x {size[1]}: sides must be multiples of {LATENT_CELL_PIXELS}.",
-    )
+    return (Notice("size.rounded", width=size[0], height=size[1], cell=LATENT_CELL_PIXELS),)

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from inference.api.did_you_mean import did_you_mean
 from inference.api.errors import JobError
 from inference.prompts.attention import (
     ATTENTION_TOKEN,
@@ -275,12 +276,8 @@ def _check_embeddings(
     ):
         close = get_close_matches(word.lower(), names_by_lower, n=1, cutoff=MIN_NAME_SIMILARITY)
         if mark and word.lower() not in names_by_lower:
-            near = [
-                names_by_lower[name]
-                for name in get_close_matches(word.lower(), names_by_lower, n=3)
-            ]
-            hint = f" Did you mean {' or '.join(near)}?" if near else ""
-            yield LintWarning("unknown-embedding", f"There is no embedding “{word}”.{hint}")
+            message = f"There is no embedding “{word}”.{_suggestion_for(word, names)}"
+            yield LintWarning("unknown-embedding", message)
         elif mark:
             yield LintWarning("embedding-mark", f"Write {word} alone: “{mark}” is plain text here.")
         elif close and word.lower() not in names_by_lower:
@@ -295,8 +292,7 @@ def _word_parts(word: str, vocabulary: Collection[str]) -> list[str]:
 
 
 def _suggestion_for(name: str, names: Collection[str]) -> str:
-    close = get_close_matches(name, names, n=3, cutoff=0.6)
-    return f" Did you mean {' or '.join(close)}?" if close else ""
+    return f" {did_you_mean(name, names, cutoff=0.6) or ''}".rstrip()
 
 
 def _excerpt_start(text: str) -> str:

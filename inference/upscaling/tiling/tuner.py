@@ -10,9 +10,8 @@ from dataclasses import asdict
 import torch
 
 from inference.model_files.errors import BrokenOutput
-from inference.runtime.autotune_cache import AutotuneCache, machine_key
-from inference.runtime.model_cache import release_memory
-from inference.runtime.out_of_memory import is_out_of_memory
+from inference.runtime.memory import is_out_of_memory, release_memory
+from inference.upscaling.tiling.autotune_cache import AutotuneCache, machine_key
 from inference.upscaling.tiling.precision_probe import probe_tile, wait_for
 from inference.upscaling.tiling.tile_config import (
     CANDIDATE_SIDES,
@@ -69,7 +68,7 @@ class TileAutotuner:
 
         With `compiles` the compiled networks are measured as well.
         """
-        self._kept = autotune_cache
+        self._cache = autotune_cache
         self._machine = machine_key(device)
         on_processor = device.type == "cpu"
         #: Tiles together pay on few processors; elsewhere a few always do.
@@ -87,7 +86,9 @@ class TileAutotuner:
     def on_network_loaded(self, name: str, network: Upscaler) -> None:
         """Take notice of a network that was just loaded."""
         stored_config = (
-            None if self._kept is None else _parse_config(self._kept.get(self._cache_key(network)))
+            None
+            if self._cache is None
+            else _parse_config(self._cache.get(self._cache_key(network)))
         )
         if stored_config is not None:
             self._tilings[name] = stored_config
@@ -95,7 +96,7 @@ class TileAutotuner:
 
     def is_tuned(self, name: str, network: Upscaler) -> bool:
         """Say whether nothing is left to be measured."""
-        return self._kept is None or name in self._tilings or not self._sides_of(network)
+        return self._cache is None or name in self._tilings or not self._sides_of(network)
 
     def run_next_trial(self, name: str, network: Upscaler) -> None:
         """Time the next call."""
@@ -119,8 +120,8 @@ class TileAutotuner:
         del self._searches[name]
         self._tilings[name] = tiling
         network.compile_for(_full_call_shape(tiling))
-        if self._kept is not None:
-            self._kept.put(self._cache_key(network), asdict(tiling))
+        if self._cache is not None:
+            self._cache.put(self._cache_key(network), asdict(tiling))
         log.info("Tiles of %s: %s", name, tiling)
 
     def _sides_of(self, network: Upscaler) -> tuple[int, ...]:

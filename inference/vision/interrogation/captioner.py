@@ -104,20 +104,16 @@ def load_captioner(folder: Path, device: torch.device, dtype: torch.dtype) -> Ca
     config = read_config(folder)
     family = CAPTIONER_FAMILIES[config.get("model_type", "blip")]
     if "auto_map" in config:
-        raise UnsupportedWeights(
-            f"The captioner {folder.name} wants to run code of its own, which Easel never does. "
-            "Take its conversion for transformers, as florence-community publishes them."
-        )
+        raise UnsupportedWeights("weights.captioner_code", name=folder.name)
     if not any((folder / name).is_file() for name in family.tokenizers):
         raise MissingWeights(
-            f"The captioner {folder.name} lacks its tokenizer: put {' or '.join(family.tokenizers)}"
-            " of the same model beside its weights."
+            "weights.captioner_tokenizer", name=folder.name, files=" or ".join(family.tokenizers)
         )
     model = load_pretrained(family.network, folder, device, dtype)
     try:
         processor = family.processor.from_pretrained(str(folder), local_files_only=True)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise CorruptWeights(
-            f"The captioner {folder.name} cannot prepare pictures or words: {error}"
+            "weights.captioner_processor", name=folder.name, error=error
         ) from error
     return Captioner(model, processor, device, dtype, family.task)

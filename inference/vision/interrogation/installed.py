@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from inference.api.did_you_mean import suggest_names
 from inference.model_files.errors import UnknownModel
 from inference.vision.interrogation.captioner import CAPTIONER_FAMILIES
 from inference.vision.interrogation.tagging.tag_files import DEEP_DANBOORU_FILE, WD_FILE
@@ -99,13 +99,6 @@ def _find_named(
         return folders_by_name[name]
     for method, paths in other_methods.items():
         if name in {path.name for path in paths}:
-            raise UnknownModel(f"“{name}” is no {kind}: set method to {method}.")
-    close = difflib.get_close_matches(name, folders_by_name, n=3, cutoff=0.5)
-    hint = (
-        f"Did you mean {' or '.join(close)}?"
-        if close
-        else f"There are: {', '.join(folders_by_name)}."
-    )
-    raise UnknownModel(
-        f"There is no {kind} “{name}” here. {hint if folders_by_name else ''}".rstrip()
-    )
+            raise UnknownModel("model.other_method", name=name, kind=kind, method=method)
+    hint = suggest_names(name, folders_by_name)
+    raise UnknownModel("model.unknown_describer", kind=kind, name=name, why=hint)

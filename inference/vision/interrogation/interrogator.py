@@ -14,7 +14,8 @@ from torch import Tensor
 from inference.api.messages import ModelInfo
 from inference.model_files.errors import MissingWeights, ModelError
 from inference.model_files.files import DESCRIBER, Weights
-from inference.runtime.model_cache import ModelCache, default_budget, folder_bytes
+from inference.runtime.memory import default_budget, folder_bytes
+from inference.runtime.model_cache import ModelCache
 from inference.vision.interrogation.captioner import Captioner, CaptionSettings, load_captioner
 from inference.vision.interrogation.installed import InstalledModels, find_installed
 from inference.vision.interrogation.ranking import starter_words
@@ -73,7 +74,7 @@ class Interrogator:
         self._dtype = dtype
         self._store = FeatureStore(cache)
         # An empty one counts as false.
-        self._resident = ModelCache[Any](default_budget(device)) if resident is None else resident
+        self.model_cache = ModelCache[Any](default_budget(device)) if resident is None else resident
         self._scenes: dict[tuple[str, str], Tensor] = {}
 
     def caption_images(
@@ -130,11 +131,7 @@ class Interrogator:
         """
         folder = self.installed_models.find_tagger(name)
         if folder is None:
-            raise MissingWeights(
-                "There is no tagger on this server. Ask for method caption, or have its host put "
-                "a tagger's folder (model.onnx or model.safetensors, with its selected_tags.csv or "
-                "tags.txt) among the models."
-            )
+            raise MissingWeights("model.no_tagger")
         tagger: Tagger = self._load_network(folder, lambda: load_tagger(folder, self._device))
         return tagger.tag_images(images)
 
@@ -195,11 +192,11 @@ class Interrogator:
     def _load_network(self, folder: Path, load: Callable[[], Any]) -> Any:
         """Give a loaded network; the longest unused of the worker make room for it."""
         key = (DESCRIBER, str(folder))
-        cached_network = self._resident.get(key)
+        cached_network = self.model_cache.get(key)
         if cached_network is not None:
             return cached_network
         size = folder_bytes(folder)
-        return self._resident.load_model(key, size, load, lambda _network: size)
+        return self.model_cache.load_model(key, size, load, lambda _network: size)
 
     def _display_name(self, folder: Path) -> str:
         """Name a folder as its host sees it; a part of the pack after the pack."""
@@ -208,10 +205,7 @@ class Interrogator:
     def _load_ranker(self, models: InstalledModels) -> ClipRanker:
         folder = models.clip_folder
         if folder is None:
-            raise MissingWeights(
-                "There is no CLIP on this server to rank with: its host can put one's folder "
-                "(config.json, model.safetensors, tokenizer) among the models."
-            )
+            raise MissingWeights("model.no_clip")
         spare = self._pack / "tokenizer" if models.starter else None
         ranker: ClipRanker = self._load_network(
             folder, lambda: load_clip_ranker(folder, self._device, spare)

@@ -45,11 +45,7 @@ def load_onnx(folder: Path, device: torch.device) -> TaggerNetwork:
     graph_input = session.get_inputs()[0]
     side = _input_side(graph_input.shape)
     if side is None:
-        raise UnsupportedWeights(
-            f"The network of the tagger {folder.name} takes {graph_input.shape}, not pictures as "
-            "the WD "
-            "taggers and DeepDanbooru do ([batch, side, side, 3])."
-        )
+        raise UnsupportedWeights("weights.tagger_shape", name=folder.name, shape=graph_input.shape)
     prepare = wd_pixels if (folder / WD_FILE).is_file() else deep_danbooru_pixels
     #: A graph whose first dimension is a number takes no other count of pictures.
     has_fixed_batch = isinstance(graph_input.shape[0], int)
@@ -82,10 +78,7 @@ def _open_session(folder: Path, device: torch.device) -> Any:
     try:
         import onnxruntime
     except ImportError as error:
-        raise UnsupportedWeights(
-            f"The tagger {folder.name} is an ONNX file: install what runs it beside Easel with "
-            "`pip install easel[tags]` and restart."
-        ) from error
+        raise UnsupportedWeights("weights.tagger_runtime", name=folder.name) from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     # Threads that spin while they wait would take the denoiser's cores.
@@ -102,9 +95,7 @@ def _open_session(folder: Path, device: torch.device) -> Any:
         )
     except Exception as error:  # onnxruntime's errors have no common class
         first = str(error).splitlines()[0]
-        raise CorruptWeights(
-            f"The ONNX file of the tagger {folder.name} cannot be read: {first}"
-        ) from error
+        raise CorruptWeights("weights.tagger_unreadable", name=folder.name, error=first) from error
 
 
 def _input_side(shape: Sequence[object]) -> int | None:

@@ -34,11 +34,7 @@ def load_pretrained(
         CorruptWeights: they cannot be read, or some are not there.
     """
     if not ((folder / WEIGHTS_FILE).is_file() or (folder / WEIGHTS_INDEX_FILE).is_file()):
-        raise MissingWeights(
-            f"{folder.name} lacks {WEIGHTS_FILE}. Easel reads safetensors only; convert pickled "
-            "weights "
-            "once with `python main.py models import`."
-        )
+        raise MissingWeights("weights.lacks_weights", folder=folder.name, file=WEIGHTS_FILE)
     try:
         model, report = model_class.from_pretrained(
             str(folder),
@@ -48,11 +44,13 @@ def load_pretrained(
             output_loading_info=True,
         )
     except (SafetensorError, OSError, ValueError, RuntimeError, KeyError) as error:
-        raise CorruptWeights(f"{folder.name} cannot be read: {error}") from error
+        raise CorruptWeights("weights.unreadable", name=folder.name, error=error) from error
     if report["missing_keys"]:
         first = sorted(report["missing_keys"])[0]
         raise CorruptWeights(
-            f"{folder.name} lacks {len(report['missing_keys'])} arrays of its network ({first} …): "
-            "fetch it again."
+            "weights.lacks_arrays",
+            folder=folder.name,
+            count=len(report["missing_keys"]),
+            first=first,
         )
     return model.to(device).requires_grad_(False).eval()

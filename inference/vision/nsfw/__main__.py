@@ -1,40 +1,39 @@
 """The checking process: `python -m inference.vision.nsfw MODELS_FOLDER`.
 
-On its standard output it first says `{"checkers": {name: about}}`. For every picture it then reads
-a line `{"bytes": n}` and n bytes, and answers with a line `{"score": 0.02}` or `{"error": words}`.
+It answers every frame with one. `{"work": "checkers"}` is answered with `{"checkers": {name:
+about}}`, `{"work": "score"}` and a picture's file with `{"score": 0.02}` or `{"error": words}`.
 It ends with its input.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from inference.api import frames
 from inference.model_files.errors import ModelError
 from inference.vision.nsfw.checker import NsfwChecker, find_checkers, highest_score
+
+MAX_IMAGE_BYTES = 1 << 30
 
 
 def serve_checks(source: BinaryIO, target: BinaryIO, checkers: Sequence[NsfwChecker]) -> None:
     """Answer until the input ends."""
-    _write_message(target, {"checkers": {checker.name: checker.about for checker in checkers}})
-    while line := source.readline():
-        count = int(json.loads(line)["bytes"])
-        data = source.read(count)
-        if len(data) < count:
-            return
-        try:
-            _write_message(target, {"score": highest_score(data, checkers)})
-        except (OSError, ValueError, SyntaxError, ModelError) as error:
-            _write_message(target, {"error": str(error)})
+    while (frame := frames.read_frame(source, MAX_IMAGE_BYTES)) is not None:
+        head, data = frame
+        frames.write_frame(target, _answer_frame(str(head["work"]), data, checkers))
 
 
-def _write_message(target: BinaryIO, message: dict[str, Any]) -> None:
-    target.write(json.dumps(message).encode() + b"\n")
-    target.flush()
+def _answer_frame(work: str, data: bytes, checkers: Sequence[NsfwChecker]) -> dict[str, Any]:
+    if work == "checkers":
+        return {"checkers": {checker.name: checker.about for checker in checkers}}
+    try:
+        return {"score": highest_score(data, checkers)}
+    except (OSError, ValueError, SyntaxError, ModelError) as error:
+        return {"error": str(error)}
 
 
 def main(models: str) -> None:

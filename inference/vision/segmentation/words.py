@@ -30,7 +30,9 @@ class WordFinder:
         try:
             self._processor = AutoProcessor.from_pretrained(str(folder), local_files_only=True)
         except (OSError, ValueError) as error:
-            raise CorruptWeights(f"{folder.name} lacks its processor's files: {error}") from error
+            raise CorruptWeights(
+                "weights.lacks_processor", folder=folder.name, error=error
+            ) from error
 
     def segment_text(self, image: Image.Image, text: str) -> Image.Image | None:
         """Mark what words name in an RGB picture; `L` 0 or 255 of its size, None if nothing."""
@@ -45,8 +47,4 @@ def _find_clipseg(models: Path) -> Path:
     for path in sorted(models.iterdir()) if models.is_dir() else ():
         if read_config(path).get("model_type") == "clipseg":
             return path
-    raise MissingWeights(
-        "This host has no network that finds things by name in pictures: its keeper puts a "
-        "CLIPSeg folder beside the other models. subject, background and face may work, and cells "
-        "and shapes always do."
-    )
+    raise MissingWeights("mask.no_clipseg")

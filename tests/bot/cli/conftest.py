@@ -11,7 +11,7 @@ import main
 from bot.settings import Settings
 from inference.api.config import EngineConfig
 from inference.api.workers.process import WorkerProcess
-from tests.doubles.pictures import png
+from tests.doubles.images import png
 from tests.inference.api.workers.conftest import COMMAND
 
 

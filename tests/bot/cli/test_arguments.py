@@ -54,7 +54,7 @@ def test_every_option_of_a_job_can_be_typed(kind, option):
 
     job = build_job(parse(kind, *BASE.get(kind, []), *words))
 
-    assert value == getattr(job, option.name)
+    assert getattr(job, option.name) == value
 
 
 @pytest.mark.parametrize("kind", JOB_TYPES)
@@ -71,7 +71,7 @@ def test_help_names_every_option_with_its_bounds(kind, capsys):
         parse(kind, "--help")
 
     shown = " ".join(capsys.readouterr().out.split())
-    assert 0 == end.value.code
+    assert end.value.code == 0
     for option in list_job_options(JOB_TYPES[kind]):
         assert "--" + option.name.replace("_", "-") in shown
     assert kind == "explain" or "default" in shown
@@ -86,7 +86,7 @@ def test_what_is_no_number_is_refused_by_the_parser(capsys):
     with pytest.raises(SystemExit) as end:
         parse("img2img", "--steps", "many")
 
-    assert 2 == end.value.code
+    assert end.value.code == 2
     assert "invalid int value: 'many'" in capsys.readouterr().err
 
 
@@ -94,20 +94,20 @@ def test_an_unknown_kind_is_refused_by_the_parser(capsys):
     with pytest.raises(SystemExit) as end:
         parse("img2vid")
 
-    assert 2 == end.value.code
+    assert end.value.code == 2
     assert "img2img" in capsys.readouterr().err
 
 
 def test_pictures_are_named_by_path():
     arguments = parse("inpaint", "--image", "a.png", "--mask", "b.png")
 
-    assert {"image": "a.png", "mask": "b.png"} == image_paths(arguments)
-    assert {} == image_paths(parse("imagine"))
+    assert image_paths(arguments) == {"image": "a.png", "mask": "b.png"}
+    assert image_paths(parse("imagine")) == {}
 
 
 def test_a_prompt_can_be_explained_instead_of_painted():
     arguments = parse("img2img", "--prompt", "a (fox:1.2)", "--steps", "9", "--explain")
 
-    assert ExplainJob(prompt="a (fox:1.2)", steps=9) == build_job(arguments)
-    assert {} == image_paths(arguments | {"image": "a.png"})
+    assert build_job(arguments) == ExplainJob(prompt="a (fox:1.2)", steps=9)
+    assert image_paths(arguments | {"image": "a.png"}) == {}
     assert isinstance(build_job(parse("img2img")), Img2ImgJob)

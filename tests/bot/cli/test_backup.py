@@ -12,9 +12,9 @@ async def test_all_that_is_kept_is_copied(call, photo, settings, tmp_path):
     async with Database(settings.data_dir / DATABASE_FILE):  # as by a running bot
         code, (line,) = await call("backup", str(target))
 
-    assert 0 == code
-    assert f"{target}: jobs: 1, pictures: 1, all checked." == line
-    assert 1 == len(await BlobStore(target / BLOBS_FOLDER).list_keys())
+    assert code == 0
+    assert line == f"{target}: jobs: 1, pictures: 1, all checked."
+    assert len(await BlobStore(target / BLOBS_FOLDER).list_keys()) == 1
 
 
 async def test_missing_pictures_are_named(call, photo, settings, tmp_path):
@@ -23,7 +23,7 @@ async def test_missing_pictures_are_named(call, photo, settings, tmp_path):
     await blobs.delete_blob(min(await blobs.list_keys()))
 
     code, _ = await call("backup", str(tmp_path / "copy"))
-    assert 1 == code
+    assert code == 1
 
     code, lines = await call("doctor")
     assert "FIX Pictures: 0 stored, 1 missing" in lines
@@ -32,7 +32,7 @@ async def test_missing_pictures_are_named(call, photo, settings, tmp_path):
 async def test_nothing_is_not_backed_up(call, tmp_path):
     code, _ = await call("backup", str(tmp_path / "copy"))
 
-    assert 2 == code
+    assert code == 2
     assert not (tmp_path / "copy").exists()
 
 
@@ -42,5 +42,5 @@ async def test_a_damaged_database_is_not_passed_off_as_a_backup(call, settings, 
 
     code, _ = await call("backup", str(tmp_path / "copy"))
 
-    assert 1 == code
+    assert code == 1
     assert not (tmp_path / "copy").exists()

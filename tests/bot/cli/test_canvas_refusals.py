@@ -24,7 +24,7 @@ START = WorkerProcess.start
 )
 async def test_what_is_impossible_is_refused_at_once(call, photo, words, reason):
     code, (event,) = await call("job", *words, "--image", str(photo), "--json")
-    assert (2, "refused") == (code, event["event"])
+    assert (code, event["event"]) == (2, "refused")
     assert reason in event["reason"]
 
 
@@ -58,9 +58,9 @@ async def test_a_real_worker_says_what_to_change(call, tiny_model, tmp_path, mon
         ("outpaint", "tiny", ("--left", "64"), None, "smaller than 8 × 8 pixels"),
     ):
         code, event = await ask(kind, image, *words, mask=mask)
-        assert (1, "failed") == (code, event["event"])
+        assert (code, event["event"]) == (1, "failed")
         assert reason in event["reason"]
     for mask, note in (("white", "covers 100%"), ("tall", "has another shape than the picture")):
         code, event = await ask("inpaint", "photo", "--steps", "1", mask=mask)
-        assert 0 == code
+        assert code == 0
         assert any(note in said for said in event["notes"])

@@ -9,8 +9,8 @@ TOKEN = {"discord_token": SecretStr("a.secret.token")}
 async def test_all_is_well(call):
     code, lines = await call("doctor", changed=TOKEN)
 
-    assert 0 == code
-    assert [] == [line for line in lines if line.startswith("FIX")]
+    assert code == 0
+    assert [line for line in lines if line.startswith("FIX")] == []
     assert "ok  Models: child (diffusion)" in lines
     assert "ok  Worker: starts on cpu in none" in lines
     assert "ok  Discord token: set" in lines
@@ -26,7 +26,7 @@ async def test_the_token_is_never_shown(call):
 async def test_a_missing_token_is_to_be_fixed(call):
     code, lines = await call("doctor")
 
-    assert 1 == code
+    assert code == 1
     fix = lines.index("FIX Discord token: not set")
     assert "DISCORD_TOKEN" in lines[fix + 1]
 
@@ -41,7 +41,7 @@ async def test_a_missing_token_is_to_be_fixed(call):
 async def test_a_worker_that_does_not_start_is_to_be_fixed(call, model, words):
     code, lines = await call("doctor", changed=TOKEN | {"model": model})
 
-    assert 1 == code
+    assert code == 1
     assert words in lines
 
 
@@ -51,7 +51,7 @@ async def test_a_damaged_database_is_to_be_fixed(call, settings):
 
     code, lines = await call("doctor", changed=TOKEN)
 
-    assert 1 == code
+    assert code == 1
     assert "FIX Database: cannot be opened" in lines
 
 
@@ -60,7 +60,7 @@ async def test_a_sound_database_is_said(call, photo, tmp_path):
 
     code, lines = await call("doctor", changed=TOKEN)
 
-    assert 0 == code
+    assert code == 0
     assert "ok  Database: sound; jobs: 1, unfinished: 0" in lines
     assert "ok  Pictures: 1 stored, 0 missing" in lines
 
@@ -68,12 +68,12 @@ async def test_a_sound_database_is_said(call, photo, tmp_path):
 async def test_models_are_listed(call):
     code, lines = await call("models", "list")
 
-    assert 0 == code
+    assert code == 0
     (line,) = lines
-    assert ["diffusion", "child", "64", "px"] == line.split()
+    assert line.split() == ["diffusion", "child", "64", "px"]
 
 
 async def test_models_of_a_worker_in_trouble(call, capsys):
     code, _ = await call("models", "list", changed={"model": "troubled"})
 
-    assert 1 == code
+    assert code == 1

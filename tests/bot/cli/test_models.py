@@ -12,18 +12,18 @@ def settings(tmp_path):
 
 
 async def test_a_sound_folder_passes(settings, capfd):
-    assert 0 == await manage_models(settings, "verify")
-    assert "" == capfd.readouterr().err
+    assert await manage_models(settings, "verify") == 0
+    assert capfd.readouterr().err == ""
 
 
 async def test_a_broken_file_fails(settings, tmp_path, capfd):
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "net.safetensors").write_bytes(b"<html>")
 
-    assert 1 == await manage_models(settings, "verify")
+    assert await manage_models(settings, "verify") == 1
     assert "BROKEN  net.safetensors: net.safetensors is a web page" in capfd.readouterr().out
 
 
 async def test_an_unknown_upscaler_is_refused(settings, capfd):
-    assert 1 == await manage_models(settings, "pull", "nothing")
+    assert await manage_models(settings, "pull", "nothing") == 1
     assert "There is no upscaler 'nothing'" in capfd.readouterr().err

@@ -9,7 +9,7 @@ from storage.database import Database
 async def test_without_a_token_it_says_where_to_put_one(settings, capsys):
     code = await main.run_command(main.build_parser().parse_args(["run"]), settings)
 
-    assert 2 == code
+    assert code == 2
     assert "put DISCORD_TOKEN=… into .env" in capsys.readouterr().err
     assert not settings.data_dir.exists()
 
@@ -20,7 +20,7 @@ async def test_a_second_bot_on_the_same_data_is_refused(settings, capsys):
     async with Database(settings.data_dir / "easel.sqlite3"):
         code = await main.run_command(main.build_parser().parse_args(["run"]), bot)
 
-    assert 1 == code
+    assert code == 1
     assert "Stop that one first" in capsys.readouterr().err
 
 
@@ -35,7 +35,7 @@ def test_impossible_settings_are_refused_by_name(monkeypatch, capsys, tmp_path):
     monkeypatch.setenv("EASEL_WORKERS", "many")
     monkeypatch.setattr("sys.argv", ["main.py", "doctor"])
 
-    assert 2 == main.main()
+    assert main.main() == 2
     assert "EASEL_WORKERS" in capsys.readouterr().err
 
 
@@ -45,7 +45,7 @@ def test_no_command_is_no_command(monkeypatch, capsys):
     with pytest.raises(SystemExit) as end:
         main.main()
 
-    assert 2 == end.value.code
+    assert end.value.code == 2
 
 
 async def test_a_damaged_database_is_said_and_kept(settings, capsys):
@@ -56,7 +56,7 @@ async def test_a_damaged_database_is_said_and_kept(settings, capsys):
 
     code = await main.run_command(main.build_parser().parse_args(["run"]), bot)
 
-    assert 1 == code
+    assert code == 1
     said = capsys.readouterr().err
     assert "is damaged" in said and "left as it is" in said
-    assert b"no database" * 100 == path.read_bytes()
+    assert path.read_bytes() == b"no database" * 100

@@ -9,7 +9,7 @@ from tests.bot.views.test_results import child_of, done
 
 async def made(house, **options):
     await done(house, **options)
-    return (await house.jobs.list_by_owner(str(house.alice.id), limit=1))[0]
+    return (await house.jobs.reader.list_by_owner(str(house.alice.id), limit=1))[0]
 
 
 async def test_once_more_with_a_new_seed(house):

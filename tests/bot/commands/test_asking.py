@@ -9,7 +9,7 @@ from bot.uploads.validation import FIRST_FRAME_NOTE
 from inference.api.jobs import JOB_TYPES
 from storage.errors import DiskFull
 from storage.records import JobState
-from tests.doubles.pictures import animation, bomb, encoded, noise, png
+from tests.doubles.images import animation, bomb, encoded, noise, png
 
 ASKED = {
     "imagine": {"prompt": "a red apple"},
@@ -28,12 +28,12 @@ ASKED = {
 async def test_a_command_becomes_a_job_and_its_card_the_result(house, kind):
     result = await house.ask(kind, **ASKED[kind])
     record = await house.only_job()
-    assert (record.kind, record.state, record.owner) == (
+    assert (
         kind,
         JobState.RUNNING,
         str(house.alice.id),
-    )
-    assert record.guild == str(house.guild.id)
+    ) == (record.kind, record.state, record.owner)
+    assert str(house.guild.id) == record.guild
     given = {name: value for name, value in ASKED[kind].items() if name != "mask"}
     assert given.items() <= dict(house.service.job.params).items()
     assert set(house.service.job.inputs) == {"image", "mask"} & {
@@ -256,9 +256,9 @@ async def test_a_full_disk_is_said_and_queues_nothing(house, monkeypatch):
 async def test_an_interaction_delivered_twice_makes_one_job(house):
     await house.ask("img2img")
     record = await house.only_job()
-    twice = await house.bot.dispatcher.submit_stored_job(
+    twice = await house.services.dispatcher.submit_job(
         job=JOB_TYPES["upscale"](),
-        inputs={"image": record.inputs["image"]},
+        images={"image": png()},
         owner=record.owner,
         guild=record.guild,
         reply_to=record.reply_to,
@@ -271,7 +271,7 @@ async def test_an_error_of_our_own_is_an_incident(house, monkeypatch, caplog):
     async def broken(*args, **kwargs):
         raise RuntimeError("the disk is on fire")
 
-    monkeypatch.setattr(house.bot.dispatcher, "submit_job", broken)
+    monkeypatch.setattr(house.services.dispatcher, "submit_job", broken)
     result = await house.ask("img2img")
     (answer,) = result.followups
     assert answer.ephemeral

@@ -28,7 +28,7 @@ async def test_which_of_several(house):
     choices = await house.alice.autocomplete(house.channel, "cancel", "job", "upsc")
     (choice,) = choices
     await house.ask_plain("cancel", job=choice["value"])
-    (left,) = await house.jobs.list_outstanding()
+    (left,) = await house.jobs.reader.list_outstanding()
     assert left.kind == "img2img"
 
 
@@ -37,8 +37,8 @@ async def test_all_of_them(house):
     await house.ask()
     await house.ask(member=house.bob)
     await house.ask_plain("cancel", job="all")
-    (left,) = await house.jobs.list_outstanding()
-    assert left.owner == str(house.bob.id)
+    (left,) = await house.jobs.reader.list_outstanding()
+    assert str(house.bob.id) == left.owner
 
 
 @pytest.mark.parametrize("job", ["nonsense", "0" * 20])
@@ -46,7 +46,7 @@ async def test_no_such_job(house, job):
     await house.ask()
     result = await house.ask_plain("cancel", job=job)
     assert result.response.content == "Nothing of yours is waiting or running."
-    assert len(await house.jobs.list_outstanding()) == 1
+    assert len(await house.jobs.reader.list_outstanding()) == 1
 
 
 async def test_somebody_elses_job_by_its_id(house):

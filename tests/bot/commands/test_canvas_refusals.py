@@ -7,8 +7,8 @@ from PIL import Image
 
 from inference.operations.registry import OPERATIONS
 from inference.worker import command_reader
-from inference.worker.failed_event import failed_event
-from tests.doubles.pictures import encoded, png
+from inference.worker.result_writer import failed_event
+from tests.doubles.images import encoded, png
 from tests.inference.conftest import (  # noqa: F401 - the tiny checkpoint and what runs jobs on it
     make_engine,
     run_operation,

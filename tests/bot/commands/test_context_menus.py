@@ -8,11 +8,11 @@ import discord
 import pytest
 
 from bot.commands.context_menus import MENU_CALLBACKS
-from tests.doubles.pictures import encoded, noise, png
+from tests.doubles.images import encoded, noise, png
 
 
 async def child(house):
-    return await house.jobs.get_job(house.service.job.job_id)
+    return await house.jobs.reader.get_job(house.service.job.job_id)
 
 
 async def says(house, **how):
@@ -32,7 +32,7 @@ async def test_one_click_is_enough(house, name, kind):
     message = await house.posted(("photo.png", png()))
     result = await house.menu(name, message)
     job = await child(house)
-    assert (job.kind, job.owner, job.parent) == (kind, str(house.alice.id), None)
+    assert (kind, str(house.alice.id), None) == (job.kind, job.owner, job.parent)
     await house.finish(text="a cat")
     assert not result.ephemeral
 

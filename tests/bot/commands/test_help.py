@@ -9,13 +9,13 @@ from bot.messages.help import START_TOPIC, help_page_text
 async def test_the_beginning(house):
     result = await house.ask_plain("help")
     assert result.ephemeral
-    assert result.response.content == help_page_text(START_TOPIC)
+    assert help_page_text(START_TOPIC) == result.response.content
 
 
 @pytest.mark.parametrize("topic", ["img2img", "buttons"])
 async def test_a_topic(house, topic):
     result = await house.ask_plain("help", topic=topic)
-    assert result.response.content == help_page_text(topic)
+    assert help_page_text(topic) == result.response.content
 
 
 def test_the_first_page_names_every_command(house):

@@ -24,7 +24,9 @@ async def test_my_jobs_newest_first_and_nobody_elses(house):
     _, again, second, first = shown.response.content.splitlines()
     assert "`first`" in first
     assert "`second`" in second
-    assert f"from …{(await house.jobs.list_by_owner(str(house.alice.id)))[1].id[-4:]}" in again
+    assert (
+        f"from …{(await house.jobs.reader.list_by_owner(str(house.alice.id)))[1].id[-4:]}" in again
+    )
 
 
 async def test_one_opens_again_with_its_picture_and_buttons(house):
@@ -45,7 +47,7 @@ async def test_one_that_was_forgotten_meanwhile(house):
     await made(house)
     record = await house.only_job()
     shown = await house.ask_plain("history")
-    await house.jobs.forget_owner(str(house.alice.id))
+    await house.jobs.retention.forget_owner(str(house.alice.id))
     opened = await house.alice.select(shown.response, [record.id])
     assert "no longer stored" in opened.response.content
 
@@ -57,7 +59,7 @@ async def test_one_by_its_id_with_what_came_of_it(house):
     await house.finish()
     await house.alice.click(first.response, label="Upscale 2×")
     await house.finish()
-    (upscaled, varied, _) = await house.jobs.list_by_owner(str(house.alice.id))
+    (upscaled, varied, _) = await house.jobs.reader.list_by_owner(str(house.alice.id))
     shown = await house.ask_plain("history", job=varied.id)
     card, (tree,) = shown.response, shown.followups
     assert card.ephemeral

@@ -120,7 +120,7 @@ async def test_a_reported_result_is_deleted_from_message_and_store(house, modera
     assert "🗑️ This result is gone" in house.messages()[-1].content
     assert house.messages()[-1].attachments == []
     assert not await house.blobs.exists(key)
-    outgoing = await house.bot.delivery.build_message(record, 10**6)
+    outgoing = await house.services.message_builder.build_message(record, 10**6)
     assert outgoing.uploads == ()
 
 
@@ -154,13 +154,13 @@ async def test_cases_are_completed(house, moderator, held):
 
 async def test_another_servers_case_is_not_there(house, held):
     with pytest.raises(Exception, match="no open case"):
-        await house.bot.bench.find_case("1", 1)
+        await house.services.cases.find_case("1", 1)
 
 
 async def test_results_in_direct_messages_have_no_report_button(house):
     await house.alice.user.slash("imagine", prompt="a cat")
     await house.finish()
-    (record,) = await house.jobs.list_by_owner(str(house.alice.id))
+    (record,) = await house.jobs.reader.list_by_owner(str(house.alice.id))
     assert "Report" not in [item.label for item in views.view_for_ended(record).children]
     elsewhere = dataclasses.replace(record, guild="10001")
     assert "Report" in [item.label for item in views.view_for_ended(elsewhere).children]
@@ -170,8 +170,3 @@ async def test_a_forgotten_member_leaves_no_report(house, moderator, shown):
     await report(house, shown)
     await house.ask_plain("privacy forget", house.bob, sure="yes, delete all of it")
     assert "Nothing waits" in said(await house.ask_plain("moderation list", moderator))
-
-
-async def test_a_host_without_a_place_for_cases(house, shown):
-    house.bot.bench._cases = None
-    assert "Nothing can be set here" in said(await report(house, shown))

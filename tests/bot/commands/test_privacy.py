@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from bot.commands.privacy import ERASE_CONFIRMATION, _retention_text
-from tests.doubles.pictures import png
+from tests.doubles.images import png
 
 
 async def test_what_is_stored_is_counted(house):
@@ -21,12 +21,12 @@ async def test_direct_messages_are_allowed_and_forbidden(house):
     assert "comes to your direct" in (await house.ask_plain("privacy show")).response.content
     assert "None" in (await house.ask_plain("defaults show")).response.content
     await house.ask_plain("defaults clear")
-    assert await house.bot.direct.is_dm_allowed(owner)
+    assert await house.services.dm_preferences.is_dm_allowed(owner)
     await house.ask_plain("privacy messages", allow="no")
-    assert not await house.bot.direct.is_dm_allowed(owner)
+    assert not await house.services.dm_preferences.is_dm_allowed(owner)
     await house.ask_plain("privacy messages", allow="yes")
     await house.ask_plain("privacy forget", sure=ERASE_CONFIRMATION)
-    assert not await house.bot.direct.is_dm_allowed(owner)
+    assert not await house.services.dm_preferences.is_dm_allowed(owner)
 
 
 async def test_forget_deletes_mine_and_keeps_what_others_need(house):
@@ -43,7 +43,7 @@ async def test_forget_deletes_mine_and_keeps_what_others_need(house):
 
     assert result.ephemeral
     assert "Deleted 1 job and 2 pictures" in result.response.content
-    assert await house.jobs.list_by_owner(str(house.alice.id)) == []
+    assert await house.jobs.reader.list_by_owner(str(house.alice.id)) == []
     assert await house.guilds.member_defaults(str(house.alice.id)) == {}
     assert not await house.blobs.exists(mine.result["pictures"][0]["key"])
     assert await house.blobs.exists(theirs.inputs["image"])

@@ -5,11 +5,11 @@ import io
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageChops
+from PIL import ExifTags, Image, ImageChops
 
 from bot.delivery import compression
 from bot.delivery.compression import CompressedFile, compress_to_limit
-from tests.doubles.pictures import encoded, noise
+from tests.doubles.images import encoded, noise
 
 INFOTEXT = "a red apple\nSteps: 20, Seed: 5"
 
@@ -36,8 +36,8 @@ def test_the_first_rung_loses_nothing_and_says_nothing():
 def test_parameters_are_kept_outside_png():
     png = encoded(noise((64, 64)))
     packed = compress_to_limit(png, len(png) // 2, INFOTEXT)
-    comment = opened(packed).getexif().get_ifd(compression.EXIF_IFD)[compression.USER_COMMENT]
-    assert comment == compression.UNICODE_MARK + INFOTEXT.encode("utf-16-be")
+    comment = opened(packed).getexif().get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment]
+    assert compression.UNICODE_MARK + INFOTEXT.encode("utf-16-be") == comment
 
 
 @settings(max_examples=20, deadline=None)

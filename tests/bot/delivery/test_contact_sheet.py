@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from bot.delivery.contact_sheet import GAP_PIXELS, MAX_SHEET_SIDE_PIXELS, make_contact_sheet
-from tests.doubles.pictures import png
+from tests.doubles.images import png
 
 COLOURS = ("red", "lime", "blue", "yellow", "cyan", "magenta", "orange", "white")
 

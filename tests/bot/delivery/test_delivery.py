@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -8,7 +9,7 @@ from bot.delivery import delivery as module
 from bot.delivery import message_builder
 from bot.requests.reply_target import ReplyTarget
 from storage.records import DeliveryState, JobState
-from tests.doubles.pictures import encoded, noise, png
+from tests.doubles.images import encoded, noise, png
 
 QUARTER_HOUR = 15 * 60 + 1
 
@@ -23,7 +24,7 @@ async def test_the_answer_becomes_the_result_and_the_token_is_forgotten(house):
     await house.finish()
     record = await house.only_job()
     assert (record.delivery, record.delivery_route) == (DeliveryState.SENT, "edit")
-    assert record.message == str(card.response.id)
+    assert str(card.response.id) == record.message
     assert token not in record.reply_to
 
 
@@ -38,7 +39,7 @@ async def test_after_a_quarter_of_an_hour_the_channel_gets_the_result(house):
     assert result.jump_url in house.messages()[0].content
     (sent,) = [r for r in house.env.http_requests if r.path.endswith("/messages")]
     assert (sent.json["nonce"], sent.json["enforce_nonce"]) == (record.id, True)
-    assert sent.json["allowed_mentions"] == {"parse": [], "users": [int(record.owner)]}
+    assert {"parse": [], "users": [int(record.owner)]} == sent.json["allowed_mentions"]
 
 
 async def test_progress_goes_on_after_a_quarter_of_an_hour(house):
@@ -84,7 +85,7 @@ async def test_a_closed_channel_leaves_the_result_in_the_outbox(house, code, wor
     record = await house.only_job()
     assert (record.state, record.delivery) == (JobState.DONE, DeliveryState.UNDELIVERED)
     assert words.lower() in record.delivery_note.lower()
-    assert await house.jobs.list_undelivered(record.owner) == [record]
+    assert await house.jobs.deliveries.list_undelivered(record.owner) == [record]
 
 
 async def test_a_sick_discord_is_tried_again(house):
@@ -93,13 +94,14 @@ async def test_a_sick_discord_is_tried_again(house):
     await house.finish()
     record = await house.only_job()
     assert (record.state, record.delivery) == (JobState.DONE, DeliveryState.PENDING)
-    await house.env.advance_time(module.SWEEP_INTERVAL + 1)
+    await house.env.advance_time(module.SWEEP_SECONDS + 1)
     assert len(card.response.attachments) == 1
     assert (await house.only_job()).deliveries == 2
 
 
-async def test_a_result_that_never_gets_through_is_given_up_after_a_day(house, monkeypatch):
-    monkeypatch.setattr(module, "GIVE_UP_AFTER", timedelta(days=-10_000))
+async def test_a_result_that_never_gets_through_is_given_up_after_a_day(house):
+    house.options["give_up_after"] = timedelta(days=-10_000)
+    await house.restart()
     await house.ask()
     house.env.inject_error("PATCH", "/webhooks/*", status=500)
     await house.finish()
@@ -129,9 +131,9 @@ async def test_a_job_finished_before_its_place_was_shown_keeps_its_result(house)
     await house.finish()
     shown = card.response.content
     record = await house.only_job()
-    place = await house.jobs.queue_position(record.id)
+    place = await house.jobs.reader.queue_position(record.id)
     submission = module.SubmitResult(record, place, True, 1)
-    await house.bot.delivery.show_queued(submission, ReplyTarget.from_json(record.reply_to))
+    await house.services.delivery.show_queued(submission, ReplyTarget.from_json(record.reply_to))
     assert card.response.content == shown
 
 
@@ -156,7 +158,7 @@ async def test_a_crash_between_sending_and_noting_leaves_one_result(house):
     await house.env.settle()
     record = await house.only_job()
     (result,) = results(house)
-    assert (record.delivery, record.message) == (DeliveryState.SENT, str(result.id))
+    assert (DeliveryState.SENT, str(result.id)) == (record.delivery, record.message)
 
 
 async def test_a_crash_before_sending_leaves_one_result(house, monkeypatch):
@@ -164,10 +166,9 @@ async def test_a_crash_before_sending_leaves_one_result(house, monkeypatch):
     await house.env.advance_time(QUARTER_HOUR)
 
     async def never(*args):
-        raise SystemError("killed")
+        raise asyncio.CancelledError
 
-    monkeypatch.setattr(house.bot.delivery, "_send_result", never)
-    monkeypatch.setattr(house.bot.delivery, "_postpone_delivery", nothing)
+    monkeypatch.setattr(house.services.delivery.sender, "post_result", never)
     await house.finish()
     assert (await house.only_job()).delivery is DeliveryState.SENDING
     assert results(house) == []
@@ -190,7 +191,7 @@ async def test_telling_twice_sends_once(house):
     await house.ask()
     await house.finish()
     before = len(house.env.http_requests)
-    house.bot.delivery.on_job_ended(await house.only_job())
+    house.services.delivery.on_job_ended(await house.only_job())
     await house.env.settle()
     assert len(house.env.http_requests) == before
 
@@ -198,7 +199,7 @@ async def test_telling_twice_sends_once(house):
 async def test_a_job_of_the_command_line_has_nobody_to_be_told(house):
     await house.ask()
     record = await house.only_job()
-    await house.jobs.update_reply_to(record.id, "cli")
+    await house.jobs.deliveries.update_reply_to(record.id, "cli")
     await house.finish()
     record = await house.only_job()
     assert (record.delivery, record.delivery_note) == (
@@ -218,7 +219,7 @@ async def test_a_failed_job_is_told_the_same_ways(house):
 async def test_a_cancelled_job_whose_card_is_gone_bothers_nobody(house):
     await house.ask()
     house.close_channel()
-    await house.bot.dispatcher.cancel_job((await house.only_job()).id, None)
+    await house.services.dispatcher.cancel_job((await house.only_job()).id, None)
     await house.env.settle()
     assert (await house.only_job()).state is JobState.CANCELLED
 
@@ -237,7 +238,7 @@ async def test_a_batch_swept_away_is_said(house):
     await house.finish(images=2)
     record = await house.only_job()
     await house.blobs.delete_blob(record.result["pictures"][1]["key"])
-    await house.env.advance_time(module.SWEEP_INTERVAL + 1)
+    await house.env.advance_time(module.SWEEP_SECONDS + 1)
     assert "no longer stored" in card.response.content
 
 
@@ -264,7 +265,7 @@ async def test_a_picture_swept_away_is_said(house):
     await house.finish()
     record = await house.only_job()
     await house.blobs.delete_blob(record.result["pictures"][0]["key"])
-    await house.env.advance_time(module.SWEEP_INTERVAL + 1)
+    await house.env.advance_time(module.SWEEP_SECONDS + 1)
     assert "Picture 1 is no longer stored." in card.response.content
 
 
@@ -273,7 +274,7 @@ async def test_a_result_too_large_for_the_channel_is_made_smaller_and_says_so(ho
     record = await house.only_job()
     place = ReplyTarget.from_json(record.reply_to)
     small = module.ReplyTarget(**{**vars(place), "file_limit": 40_000})
-    await house.jobs.update_reply_to(record.id, small.to_json())
+    await house.jobs.deliveries.update_reply_to(record.id, small.to_json())
     await house.finish(file=encoded(noise((200, 200))))
     (attachment,) = card.response.attachments
     assert attachment.filename.endswith(".webp")
@@ -298,7 +299,7 @@ async def test_a_posted_result_keeps_to_the_servers_tier(house, tier, limit):
     record = await house.only_job()
     house.bot.get_guild(house.guild.id).premium_tier = tier
     place = ReplyTarget.from_json(record.reply_to)
-    assert house.bot.delivery._routes.file_limit(place) == limit * 2**20
+    assert house.services.delivery.sender.file_limit(place) == limit * 2**20
 
 
 async def test_a_result_that_was_described_says_so_to_those_who_do_not_see_it(house):
@@ -317,7 +318,7 @@ async def test_a_command_in_a_direct_message_is_answered_there(house):
     result = await dm.slash("img2img", image=("photo.png", png()))
     await house.finish()
     assert len(result.response.attachments) == 1
-    record = (await house.jobs.list_by_owner(str(dm.id)))[0]
+    record = (await house.jobs.reader.list_by_owner(str(dm.id)))[0]
     assert (record.guild, record.delivery) == (None, DeliveryState.SENT)
 
 
@@ -327,8 +328,8 @@ async def test_after_a_quarter_of_an_hour_the_direct_message_gets_the_result(hou
     await house.env.advance_time(QUARTER_HOUR)
     await house.finish()
     (result,) = [message for message in dm.dm_channel.history() if message.attachments]
-    record = (await house.jobs.list_by_owner(str(dm.id)))[0]
-    assert (record.delivery_route, record.message) == ("post", str(result.id))
+    record = (await house.jobs.reader.list_by_owner(str(dm.id)))[0]
+    assert ("post", str(result.id)) == (record.delivery_route, record.message)
 
 
 async def test_direct_messages_that_were_closed_leave_the_outbox(house):
@@ -344,23 +345,11 @@ async def test_direct_messages_that_were_closed_leave_the_outbox(house):
 
 def crash(house) -> None:
     """Let the process die between a message's sending and its noting."""
+    deliveries = house.jobs.deliveries
+    mark_delivered = deliveries.mark_delivered
 
-    async def dead(*args):
-        raise SystemError("killed")
+    async def die(*args):
+        deliveries.mark_delivered = mark_delivered
+        raise asyncio.CancelledError
 
-    house.bot.delivery._jobs = Dying(house.jobs, dead)
-    house.bot.delivery._postpone_delivery = nothing
-
-
-async def nothing(*args) -> None:
-    return
-
-
-class Dying:
-    """A store whose process ends before a delivery is noted."""
-
-    def __init__(self, jobs, dead) -> None:
-        self._jobs, self.mark_delivered = jobs, dead
-
-    def __getattr__(self, name):
-        return getattr(self._jobs, name)
+    deliveries.mark_delivered = die

@@ -13,7 +13,7 @@ CLOSED = [50013, 50001, 10003]
 
 @pytest.fixture
 async def allowed(house):
-    await house.bot.direct.set_dm_allowed(str(house.alice.id), is_allowed=True)
+    await house.services.dm_preferences.set_dm_allowed(str(house.alice.id), is_allowed=True)
 
 
 def close(house, code: int = 50013) -> None:
@@ -38,7 +38,7 @@ async def test_a_closed_channel_leads_to_direct_messages_that_were_allowed(house
     await house.finish()
     record, (result,) = await house.only_job(), direct(house)
     assert (record.delivery, record.delivery_route) == (DeliveryState.SENT, "direct")
-    assert record.message == str(result.id)
+    assert str(result.id) == record.message
     assert len(result.attachments) == 1
     sent = [r for r in house.env.http_requests if r.path.endswith("/messages")][-1]
     assert (sent.json["nonce"], sent.json["enforce_nonce"]) == (record.id, True)
@@ -91,7 +91,7 @@ async def test_a_crash_between_writing_and_noting_leaves_one_result(house, allow
     await house.restart()
     await house.env.settle()
     record, (result,) = await house.only_job(), direct(house)
-    assert (record.delivery, record.message) == (DeliveryState.SENT, str(result.id))
+    assert (DeliveryState.SENT, str(result.id)) == (record.delivery, record.message)
     assert shown(house) == []
 
 
@@ -103,7 +103,7 @@ async def test_direct_messages_that_are_sick_are_tried_again(house, allowed):
     await house.finish()
     assert (await house.only_job()).delivery is DeliveryState.PENDING
     house.open_channel()
-    await house.env.advance_time(module.SWEEP_INTERVAL + 1)
+    await house.env.advance_time(module.SWEEP_SECONDS + 1)
     assert len(direct(house)) == 1
     assert shown(house) == []
 
@@ -113,7 +113,7 @@ async def test_what_may_have_arrived_unseen_is_not_sent_again(house, allowed):
     house.env.inject_error("PATCH", "/webhooks/*", status=500)
     await house.finish()
     close(house, 50001)
-    await house.env.advance_time(module.SWEEP_INTERVAL + 1)
+    await house.env.advance_time(module.SWEEP_SECONDS + 1)
     assert direct(house) == []
     assert (await house.only_job()).delivery is DeliveryState.UNDELIVERED
 
@@ -126,7 +126,7 @@ async def test_a_channel_that_can_be_read_is_looked_through_first(house, allowed
     house.env.inject_error(
         "POST", f"/channels/{house.channel.id}/*", status=403, code=50013, times=None
     )
-    await house.env.advance_time(module.SWEEP_INTERVAL + 1)
+    await house.env.advance_time(module.SWEEP_SECONDS + 1)
     assert len(direct(house)) == 1
     assert shown(house) == []
 
@@ -161,8 +161,8 @@ async def test_a_result_there_can_be_taken_away_and_shown_anew(house, allowed):
     await house.moderation.save_screening(
         record.id, ScreeningRecord(verdict=Verdict.BLOCKED, reason="no")
     )
-    await house.bot.delivery.refresh_message(record)
+    await house.services.delivery.refresh_message(record)
     (result,) = direct(house)
     assert result.attachments == []
-    assert await house.bot.delivery.delete_message(record)
+    assert await house.services.delivery.delete_message(record)
     assert direct(house) == []

@@ -12,7 +12,7 @@ from bot.errors import NothingToCancel
 from bot.messages.error_replies import answer_error
 from storage.records import DeliveryState, JobState
 from tests.bot.delivery.test_delivery import QUARTER_HOUR, results
-from tests.doubles.pictures import png
+from tests.doubles.images import png
 
 
 def lose_answers(monkeypatch, routes, name: str) -> None:
@@ -28,7 +28,7 @@ def lose_answers(monkeypatch, routes, name: str) -> None:
 
 async def test_a_result_in_its_card_is_not_posted_again_when_the_token_is_over(house, monkeypatch):
     card = await house.ask()
-    lose_answers(monkeypatch, house.bot.delivery._routes, "edit_original")
+    lose_answers(monkeypatch, house.services.delivery.sender, "edit_original")
     await house.finish()
     assert (await house.only_job()).delivery is DeliveryState.PENDING
 
@@ -36,13 +36,13 @@ async def test_a_result_in_its_card_is_not_posted_again_when_the_token_is_over(h
 
     record = await house.only_job()
     assert (DeliveryState.SENT, str(card.response.id)) == (record.delivery, record.message)
-    assert 1 == len(results(house))
+    assert len(results(house)) == 1
 
 
 async def test_a_posted_result_is_found_again(house, monkeypatch):
     card = await house.ask()
     await house.env.advance_time(QUARTER_HOUR)
-    routes = house.bot.delivery._routes
+    routes = house.services.delivery.sender
     with monkeypatch.context() as patch:
         lose_answers(patch, routes, "post_result")
         await house.finish()
@@ -108,37 +108,37 @@ async def test_a_first_answer_that_never_arrived_queues_nothing(house):
 
 async def test_a_place_whose_answer_was_lost_leaves_the_card(house, monkeypatch):
     with monkeypatch.context() as patch:
-        lose_answers(patch, house.bot.delivery._routes, "edit_status")
+        lose_answers(patch, house.services.delivery.sender, "edit_status")
         card = await house.ask()
-    assert JobState.RUNNING == (await house.only_job()).state
+    assert (await house.only_job()).state == JobState.RUNNING
 
     await house.finish()
 
-    assert [card.response.id] == [message.id for message in house.messages()]
-    assert 1 == len(card.response.attachments)
+    assert [message.id for message in house.messages()] == [card.response.id]
+    assert len(card.response.attachments) == 1
 
 
 async def test_progress_whose_answer_was_lost_is_dropped(house, monkeypatch):
     card = await house.ask()
     with monkeypatch.context() as patch:
-        lose_answers(patch, house.bot.delivery._routes, "edit_status")
+        lose_answers(patch, house.services.delivery.sender, "edit_status")
         house.service.progress(5, 20)
         await house.env.settle()
 
     await house.finish()
 
-    assert 1 == len(card.response.attachments)
+    assert len(card.response.attachments) == 1
 
 
 async def test_an_old_card_that_cannot_be_changed_repeats_no_result(house, monkeypatch):
     await house.ask()
     await house.env.advance_time(QUARTER_HOUR)
-    lose_answers(monkeypatch, house.bot.delivery._routes, "edit_status")
+    lose_answers(monkeypatch, house.services.delivery.sender, "edit_status")
 
     await house.finish()
 
     record = await house.only_job()
-    assert (DeliveryState.SENT, 1) == (record.delivery, record.deliveries)
+    assert (record.delivery, record.deliveries) == (DeliveryState.SENT, 1)
 
 
 @pytest.mark.parametrize(

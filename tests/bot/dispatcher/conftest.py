@@ -6,16 +6,18 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 import pytest_asyncio
 
-from bot.dispatcher import Dispatcher, SubmitResult
+from bot.dispatcher import Dispatcher, DispatcherTiming, SubmitResult
+from bot.support.metrics import MetricsSink
 from inference.api.jobs import Img2ImgJob
 from inference.api.messages import JobProgress
 from storage.blobs import BlobStore
 from storage.database import Database
 from storage.jobs import JobStore
 from storage.records import JobRecord, QueueLimits
-from tests.doubles.pictures import png
+from tests.doubles.images import png
 from tests.doubles.service import ScriptedService
 from tests.storage.factories import quick_folder
 
@@ -42,22 +44,43 @@ class Witness:
         return record
 
 
+class RecordedMetrics(MetricsSink):
+    """Keeps what was measured."""
+
+    def __init__(self) -> None:
+        self.waits: list[timedelta] = []
+        self.steps: list[int] = []
+
+    def record_claim(self, wait_time: timedelta) -> None:
+        self.waits.append(wait_time)
+
+    def record_steps(self, steps: int, rows: int) -> None:
+        self.steps.append(steps)
+
+
 class Line:
     """A dispatcher between a real store and a scripted worker."""
 
-    def __init__(self, database: Database, folder: Path, lease: timedelta) -> None:
+    def __init__(
+        self, database: Database, folder: Path, lease: timedelta, timing: DispatcherTiming
+    ) -> None:
         self.jobs = JobStore(database)
         self.blobs = BlobStore(folder / "blobs")
         self.service = ScriptedService(folder / "outbox", capacity=CAPACITY)
         self.witness = Witness()
+        self.metrics = RecordedMetrics()
+        self.alerts: list[str] = []
         self.dispatcher = Dispatcher(
             self.jobs,
             self.blobs,
             self.service,
             limits=LIMITS,
             lease=lease,
-            job_listener=self.witness,
+            host_alert=self.alerts.append,
+            metrics=self.metrics,
+            timing=timing,
         )
+        self.dispatcher.subscribe(self.witness)
         self.asked = 0
 
     async def submit(self, owner: str = "ada", key: str | None = None, **more: Any) -> SubmitResult:
@@ -83,6 +106,11 @@ class Line:
         return self.witness.settlements[-1]
 
 
+def at_pace(**options: Any) -> pytest.MarkDecorator:
+    """Run a test's dispatcher with another lease or `DispatcherTiming`."""
+    return pytest.mark.parametrize("idle_line", [options], indirect=True, ids=[""])
+
+
 async def until(test: Callable[[], Any]) -> None:
     async with asyncio.timeout(PATIENCE):
         while not test():  # noqa: ASYNC110 - the loops under test tell nobody
@@ -90,11 +118,13 @@ async def until(test: Callable[[], Any]) -> None:
 
 
 @pytest_asyncio.fixture
-async def idle_line() -> AsyncIterator[Line]:
-    """Give a line whose dispatcher has not been started."""
+async def idle_line(request: pytest.FixtureRequest) -> AsyncIterator[Line]:
+    """Give a line whose dispatcher has not been started; the parameter is its pace."""
+    options = dict(getattr(request, "param", {}))
+    lease = options.pop("lease", timedelta(hours=1))
     with quick_folder() as folder:
         async with Database(folder / "easel.db") as database:
-            yield Line(database, folder, timedelta(hours=1))
+            yield Line(database, folder, lease, DispatcherTiming(**options))
 
 
 @pytest_asyncio.fixture

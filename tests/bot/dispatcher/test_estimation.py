@@ -11,15 +11,18 @@ from bot.dispatcher.estimation import (
     INITIAL_ERROR_RATIOS,
     MAX_LEARNED_JOBS,
     MAX_PENDING_FORECASTS,
+    CostEstimator,
     EtaEstimator,
     TimeRange,
     format_range,
 )
-from inference.api.jobs import ImagineJob, Img2ImgJob, InpaintJob
+from inference.api.jobs import ImagineJob, Img2ImgJob, InpaintJob, OutpaintJob, estimate_cost
+from inference.api.messages import ModelInfo
 from inference.api.workers.protocol import WorkerStatus
 from storage.errors import QueueFull
 from storage.records import JobState, QueuePlace
 from tests.bot.dispatcher.conftest import CAPACITY, LIMITS, until
+from tests.doubles.images import png
 from tests.storage.factories import make_record
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -69,7 +72,7 @@ def test_without_a_worker_nothing_is_foretold(clock):
     forecast.learn_from(done(QUEUED, charged=10.0, seconds=2.0))
 
     assert forecast.expected_ready(QUEUED, FIRST) is None
-    assert 2.0 == forecast.gpu_seconds(10.0)
+    assert forecast.gpu_seconds(10.0) == 2.0
 
 
 def test_what_lies_ahead_is_done_at_the_rate_of_the_last_jobs(forecast):
@@ -79,12 +82,12 @@ def test_what_lies_ahead_is_done_at_the_rate_of_the_last_jobs(forecast):
 
     expected = 40.0 / 2.0
 
-    assert TimeRange(
+    assert forecast.expected_ready(QUEUED, place) == TimeRange(
         expected * INITIAL_ERROR_RATIOS[0], expected * INITIAL_ERROR_RATIOS[1]
-    ) == forecast.expected_ready(QUEUED, place)
-    assert TimeRange(
+    )
+    assert forecast.expected_free(place) == TimeRange(
         15.0 * INITIAL_ERROR_RATIOS[0], 15.0 * INITIAL_ERROR_RATIOS[1]
-    ) == forecast.expected_free(place)
+    )
 
 
 def test_workers_share_the_queue_but_not_a_job(clock):
@@ -92,8 +95,8 @@ def test_workers_share_the_queue_but_not_a_job(clock):
     forecast.learn_from(done(QUEUED, charged=10.0, seconds=10.0))
     busy = dataclasses.replace(FIRST, running_cost=50.0)
 
-    assert 10.0 * INITIAL_ERROR_RATIOS[0] == forecast.expected_ready(QUEUED, FIRST).low
-    assert 30.0 * INITIAL_ERROR_RATIOS[0] == forecast.expected_ready(QUEUED, busy).low
+    assert forecast.expected_ready(QUEUED, FIRST).low == 10.0 * INITIAL_ERROR_RATIOS[0]
+    assert forecast.expected_ready(QUEUED, busy).low == 30.0 * INITIAL_ERROR_RATIOS[0]
 
 
 def test_a_running_job_is_ready_when_what_runs_is_done(forecast):
@@ -104,7 +107,7 @@ def test_a_running_job_is_ready_when_what_runs_is_done(forecast):
         running, dataclasses.replace(FIRST, position=0, running_cost=5.0)
     )
 
-    assert 5.0 * INITIAL_ERROR_RATIOS[0] == span.low
+    assert span.low == 5.0 * INITIAL_ERROR_RATIOS[0]
 
 
 @pytest.mark.parametrize("spread", [0.02, 0.3, 0.8])
@@ -133,8 +136,8 @@ def test_other_kinds_and_models_say_nothing_of_a_job(forecast):
         assert forecast.job_gpu_seconds(unlike) is None
         assert forecast.forecast_new_job(unlike, FIRST) is None
     forecast.learn_from(done(other, charged=10.0, seconds=20.0))
-    assert 20.0 == forecast.job_gpu_seconds(other)
-    assert 20.0 * INITIAL_ERROR_RATIOS[0] == forecast.expected_ready(other, FIRST).low
+    assert forecast.job_gpu_seconds(other) == 20.0
+    assert forecast.expected_ready(other, FIRST).low == 20.0 * INITIAL_ERROR_RATIOS[0]
 
 
 def test_what_was_cut_short_teaches_nothing(forecast):
@@ -150,7 +153,7 @@ def test_foretellings_are_bounded(forecast):
     for number in range(MAX_PENDING_FORECASTS + 5):
         forecast.forecast_new_job(dataclasses.replace(QUEUED, id=f"{number:020d}"), FIRST)
 
-    assert MAX_PENDING_FORECASTS == len(forecast._foretold)
+    assert len(forecast._forecasts) == MAX_PENDING_FORECASTS
 
 
 @pytest.mark.parametrize(
@@ -165,34 +168,34 @@ def test_foretellings_are_bounded(forecast):
     ],
 )
 def test_a_range_is_said_no_more_exactly_than_it_is(low, high, words):
-    assert words == str(format_range(TimeRange(low, high)))
+    assert str(format_range(TimeRange(low, high))) == words
 
 
 async def test_jobs_like_one_that_ran_are_priced_by_what_it_came_to(line):
     id = await line.run()
-    cost = (await line.jobs.get_job(id)).cost
+    cost = (await line.jobs.reader.get_job(id)).cost
     line.service.finish(job_id=id, flops=3 * cost * 1e12)
     await until(lambda: line.witness.settlements)
-    await until(lambda: line.dispatcher.forecast.gpu_seconds(1.0))
+    await until(lambda: line.dispatcher.eta.gpu_seconds(1.0))
 
     like = (await line.submit()).record.cost
     other = (await line.submit(job=Img2ImgJob(prompt="a fox", model="sdxl"))).record.cost
 
-    assert pytest.approx(3 * cost) == like
-    assert pytest.approx(cost) == other
+    assert like == pytest.approx(3 * cost)
+    assert other == pytest.approx(cost)
 
 
 async def test_a_new_job_is_told_what_it_takes_and_when_it_is_ready(line):
     first = await line.submit()
-    assert (None, None) == (first.ready, first.price)
+    assert (first.ready, first.price) == (None, None)
     await until(lambda: line.service.held)
     line.service.finish(job_id=first.record.id, flops=5e12)  # in a second of the GPU
     await until(lambda: line.witness.settlements)
-    await until(lambda: line.dispatcher.forecast.gpu_seconds(1.0))
+    await until(lambda: line.dispatcher.eta.gpu_seconds(1.0))
 
     second = await line.submit()
 
-    assert pytest.approx(second.record.cost / 5.0) == second.price
+    assert second.price == pytest.approx(second.record.cost / 5.0)
     assert second.ready.low < second.price < second.ready.high
 
 
@@ -202,18 +205,18 @@ async def test_jobs_that_wait_are_put_right_by_the_first_of_their_model(line):
     waiting = (await line.submit()).record
     other = (await line.submit(job=Img2ImgJob(prompt="a fox", model="sdxl"))).record
     line.service.finish(job_id=id, flops=waiting.cost * 0.01e12)
-    await until(lambda: line.dispatcher.forecast.gpu_seconds(1.0))
+    await until(lambda: line.dispatcher.eta.gpu_seconds(1.0))
     new = (await line.submit(job=InpaintJob(mask_shape="left 30%"))).record
 
-    assert pytest.approx(0.01 * waiting.cost) == (await line.jobs.get_job(waiting.id)).cost
-    assert other.cost == (await line.jobs.get_job(other.id)).cost
+    assert (await line.jobs.reader.get_job(waiting.id)).cost == pytest.approx(0.01 * waiting.cost)
+    assert (await line.jobs.reader.get_job(other.id)).cost == other.cost
     assert new.cost < 0.05 * waiting.cost
 
 
 async def test_a_later_life_of_the_bot_remembers_the_last_jobs(line):
     job = ImagineJob(prompt="a fox")  # as large as the model's own pictures
     id = await line.run(job=job, images={})
-    cost = (await line.jobs.get_job(id)).cost
+    cost = (await line.jobs.reader.get_job(id)).cost
     line.service.finish(job_id=id, flops=3 * cost * 1e12)
     await until(lambda: line.witness.settlements)
     line.service.ready = False
@@ -225,15 +228,39 @@ async def test_a_later_life_of_the_bot_remembers_the_last_jobs(line):
     then = await later.submit_job(job=job, **asked, idempotency_key="then")
 
     assert early.price is None
-    assert pytest.approx(3 * cost) == then.record.cost
-    assert pytest.approx(1.0) == then.price
+    assert then.record.cost == pytest.approx(3 * cost)
+    assert then.price == pytest.approx(1.0)
 
 
 async def test_a_full_queue_is_refused_with_the_wait(line):
     id = await line.run()
     line.service.finish(job_id=id, flops=5e12)
-    await until(lambda: line.dispatcher.forecast.gpu_seconds(1.0))
+    await until(lambda: line.dispatcher.eta.gpu_seconds(1.0))
 
     with pytest.raises(QueueFull, match=r"Wait until one has started, in .* (s|min|moment)"):
         for _ in range(LIMITS.per_owner + CAPACITY + 1):
             await line.submit(job=Img2ImgJob(steps=150))
+
+
+def worker(*models):
+    infos = tuple(ModelInfo(name=name, kind=kind, size=size) for name, kind, size in models)
+    return WorkerStatus(name="w", ready=True, held=0, capacity=1, models=infos)
+
+
+def test_the_models_own_size_is_what_its_worker_said():
+    service = Workers(ready=0)
+    service.worker_statuses = ()
+    estimator = CostEstimator(None, service)
+    assert estimator.native_size(Img2ImgJob()) == 512
+    models = ("x4", "upscaler", 4), ("small", "diffusion", 128), ("xl", "diffusion", 1024)
+    service.worker_statuses = (worker(*models),)
+    assert estimator.native_size(Img2ImgJob(model="xl")) == 1024
+    assert estimator.native_size(Img2ImgJob()) == 128
+    service.worker_statuses = ()  # it is starting again
+    assert estimator.native_size(Img2ImgJob(model="xl")) == 1024
+
+
+async def test_a_job_is_charged_by_its_picture_and_its_model(line):
+    job = OutpaintJob(left=64, seed=1)
+    record = (await line.submit(job=job, images={"image": png(size=(100, 70))})).record
+    assert pytest.approx(estimate_cost(job, (100, 70), 128)) == record.cost

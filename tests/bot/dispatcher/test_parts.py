@@ -7,7 +7,7 @@ from tests.bot.dispatcher.conftest import until
 
 async def recorded(line, id, number):
     """Wait until so many parts of a job are recorded."""
-    while len(await line.jobs.finished_parts(id)) < number:
+    while len(await line.jobs.queue.finished_parts(id)) < number:
         await until(lambda: True)
 
 
@@ -16,20 +16,20 @@ async def test_a_later_attempt_is_given_what_an_earlier_one_finished(line):
     line.service.part(0, mark="first")
     line.service.part(2, mark="third")
     await recorded(line, id, 2)
-    assert () == line.service.job.parts
+    assert line.service.job.parts == ()
 
     line.service.lose_worker()
     await until(lambda: id in line.service.held)
 
     again = line.service.job
-    assert 2 == again.attempt
-    assert [(0, "first"), (2, "third")] == [(part.number, part.mark) for part in again.parts]
-    keys = [part["picture"] for part in (await line.jobs.finished_parts(id)).values()]
+    assert again.attempt == 2
+    assert [(part.number, part.mark) for part in again.parts] == [(0, "first"), (2, "third")]
+    keys = [part["picture"] for part in (await line.jobs.queue.finished_parts(id)).values()]
     assert [str(line.blobs.path_of(key)) for key in keys] == [part.path for part in again.parts]
     assert all([await line.blobs.exists(key) for key in keys])
     line.service.finish()
-    assert JobState.DONE == (await line.settled()).state
-    assert {} == await line.jobs.finished_parts(id)
+    assert (await line.settled()).state == JobState.DONE
+    assert await line.jobs.queue.finished_parts(id) == {}
 
 
 async def test_a_part_of_somebody_who_lost_the_job_is_thrown_away(line):
@@ -42,17 +42,17 @@ async def test_a_part_of_somebody_who_lost_the_job_is_thrown_away(line):
     late = OutputFile(path=str(path), width=1, height=1, media_type="image/png")
 
     event = PartFinished(job_id=id, attempt=1, part=0, mark="", image=late)
-    line.service._say(event, zombie)
+    line.service.send_event(event, zombie)
     await until(lambda: not path.exists())
 
-    assert {} == await line.jobs.finished_parts(id)
+    assert await line.jobs.queue.finished_parts(id) == {}
 
 
 async def test_a_part_whose_file_is_gone_harms_nothing(line):
     id = await line.run()
     gone = OutputFile(path="/nowhere/a.png", width=1, height=1, media_type="image/png")
 
-    line.service._say(PartFinished(job_id=id, attempt=1, part=0, mark="", image=gone))
+    line.service.send_event(PartFinished(job_id=id, attempt=1, part=0, mark="", image=gone))
     line.service.finish()
 
-    assert JobState.DONE == (await line.settled()).state
+    assert (await line.settled()).state == JobState.DONE

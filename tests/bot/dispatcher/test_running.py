@@ -7,21 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from bot.dispatcher import dispatcher as module
 from inference.api.jobs import Img2ImgJob, LoopbackJob
 from inference.api.messages import JobFinished, OutputFile
+from inference.api.notices import Notice, read_notice
 from storage.errors import DiskFull, UnknownJob
 from storage.records import JobState
-from tests.bot.dispatcher.conftest import CAPACITY, until
+from tests.bot.dispatcher.conftest import CAPACITY, at_pace, until
 
 
 async def test_a_job_reaches_the_worker_with_its_pictures(line):
     id = await line.run()
 
     job = line.service.job
-    record = await line.jobs.get_job(id)
+    record = await line.jobs.reader.get_job(id)
     assert (id, 1, "img2img") == (job.job_id, job.attempt, job.kind)
-    assert record.params == dict(job.params)
+    assert dict(job.params) == record.params
     assert str(line.blobs.path_of(record.inputs["image"])) == job.inputs["image"]
     assert (JobState.RUNNING, line.service.worker) == (record.state, record.worker)
 
@@ -30,13 +30,13 @@ async def test_a_worker_is_given_no_more_than_it_can_hold(line):
     for _ in range(CAPACITY + 2):
         await line.submit()
     await until(lambda: len(line.service.held) == CAPACITY)
-    assert CAPACITY == len(line.service.submitted)
+    assert len(line.service.submitted) == CAPACITY
 
     line.service.finish(next(iter(line.service.held)))
     await line.settled()
     await until(lambda: len(line.service.submitted) == CAPACITY + 1)
 
-    assert CAPACITY == len(line.service.held)
+    assert len(line.service.held) == CAPACITY
 
 
 async def test_jobs_wait_while_there_is_no_worker(line):
@@ -59,16 +59,16 @@ async def test_a_step_is_announced(line):
     assert [(id, 1), (id, 2)] == line.witness.steps
 
 
-async def test_a_step_renews_the_leases_of_all_its_worker_holds(line, monkeypatch):
-    monkeypatch.setattr("bot.dispatcher.in_flight.RENEW_INTERVAL", 0.0)
+@at_pace(renew_seconds=0.0)
+async def test_a_step_renews_the_leases_of_all_its_worker_holds(line):
     stepping, waiting = await line.run(), await line.run()
-    before = {id: (await line.jobs.get_job(id)).lease_until for id in (stepping, waiting)}
+    before = {id: (await line.jobs.reader.get_job(id)).lease_until for id in (stepping, waiting)}
 
     line.service.progress(7, 20, stepping)
     await until(lambda: line.witness.steps)
 
-    after = {id: await line.jobs.get_job(id) for id in (stepping, waiting)}
-    assert (7, 20) == (after[stepping].step, after[stepping].steps)
+    after = {id: await line.jobs.reader.get_job(id) for id in (stepping, waiting)}
+    assert (after[stepping].step, after[stepping].steps) == (7, 20)
     assert all(after[id].lease_until > before[id] for id in before)
 
 
@@ -80,12 +80,15 @@ async def test_a_result_is_recorded_before_it_is_announced(line):
 
     assert (id, JobState.DONE) == (record.id, record.state)
     (image,) = record.result["pictures"]
-    assert (16, 16, "image/png") == (image["width"], image["height"], image["media_type"])
+    assert (image["width"], image["height"], image["media_type"]) == (16, 16, "image/png")
     assert (await line.blobs.get(image["key"])).startswith(b"\x89PNG")
-    assert ("a fox", ["cropped"]) == (record.result["text"], record.result["notes"])
+    assert (record.result["text"], record.result["notes"]) == (
+        "a fox",
+        [Notice("cropped").to_json()],
+    )
     (seam,) = record.result["seams"]
     assert (await line.blobs.get(seam["key"])).startswith(b"\x89PNG")
-    assert [] == list(line.service.outbox.iterdir())
+    assert list(line.service.outbox.iterdir()) == []
 
 
 @pytest.mark.parametrize("fault", ["input", "model", "memory"])
@@ -95,8 +98,11 @@ async def test_what_cannot_be_done_is_not_tried_again(line, fault):
 
     record = await line.settled()
 
-    assert (JobState.FAILED, "The mask is empty.") == (record.state, record.error)
-    assert 1 == len(line.service.submitted)
+    assert (record.state, record.error) == (
+        JobState.FAILED,
+        Notice("The mask is empty.").to_text(),
+    )
+    assert len(line.service.submitted) == 1
 
 
 async def test_what_broke_inside_is_tried_three_times(line):
@@ -108,8 +114,8 @@ async def test_what_broke_inside_is_tried_three_times(line):
 
     record = await line.settled()
 
-    assert JobState.FAILED == record.state
-    assert "Given up after 3 attempts: Something broke" in record.error
+    assert record.state == JobState.FAILED
+    assert "Given up after 3 attempts: Something broke" in str(read_notice(record.error))
 
 
 async def test_the_jobs_of_a_lost_worker_run_again(line):
@@ -119,10 +125,10 @@ async def test_the_jobs_of_a_lost_worker_run_again(line):
     line.service.lose_worker()
     await until(lambda: len(line.service.submitted) == 4)
 
-    assert {first, second} == set(line.service.held)
-    assert {2} == {job.attempt for job in line.service.held.values()}
-    assert lost != (await line.jobs.get_job(first)).worker
-    assert [] == line.witness.settlements
+    assert set(line.service.held) == {first, second}
+    assert {job.attempt for job in line.service.held.values()} == {2}
+    assert lost != (await line.jobs.reader.get_job(first)).worker
+    assert line.witness.settlements == []
 
 
 async def test_a_worker_that_comes_back_from_the_dead_is_not_believed(line):
@@ -136,12 +142,12 @@ async def test_a_worker_that_comes_back_from_the_dead_is_not_believed(line):
 
     for worker, attempt in ((zombie, 1), (zombie, 2), (line.service.worker, 1)):
         event = JobFinished(job_id=id, attempt=attempt, images=(late,))
-        line.service._say(event, worker)
+        line.service.send_event(event, worker)
     await until(lambda: not path.exists())
 
-    assert JobState.RUNNING == (await line.jobs.get_job(id)).state
+    assert (await line.jobs.reader.get_job(id)).state == JobState.RUNNING
     line.service.finish(id)
-    assert JobState.DONE == (await line.settled()).state
+    assert (await line.settled()).state == JobState.DONE
 
 
 async def test_a_result_whose_file_is_gone_is_made_again(line):
@@ -149,16 +155,16 @@ async def test_a_result_whose_file_is_gone_is_made_again(line):
     missing = OutputFile(path="/nowhere/a.png", width=1, height=1, media_type="image/png")
 
     line.service.held.clear()
-    line.service._say(JobFinished(job_id=id, attempt=1, images=(missing,)))
+    line.service.send_event(JobFinished(job_id=id, attempt=1, images=(missing,)))
     await until(lambda: id in line.service.held)
 
-    assert 2 == line.service.job.attempt
+    assert line.service.job.attempt == 2
     line.service.finish()
-    assert JobState.DONE == (await line.settled()).state
+    assert (await line.settled()).state == JobState.DONE
 
 
+@at_pace(store_pause_seconds=0.0)
 async def test_a_full_disk_stops_nobody_from_listening(line, monkeypatch):
-    monkeypatch.setattr(module, "STORE_PAUSE", 0.0)
     first, second = await line.run(), await line.run()
 
     async def full(path: Path) -> str:
@@ -170,7 +176,7 @@ async def test_a_full_disk_stops_nobody_from_listening(line, monkeypatch):
         await asyncio.sleep(0.05)
     line.service.finish(second)
 
-    assert second == (await line.settled()).id
+    assert (await line.settled()).id == second
 
 
 async def test_a_waiting_job_is_cancelled_at_once(line):
@@ -179,8 +185,8 @@ async def test_a_waiting_job_is_cancelled_at_once(line):
 
     record = await line.dispatcher.cancel_job(id, "ada")
 
-    assert JobState.CANCELLED == record.state
-    assert id == line.witness.only().id
+    assert record.state == JobState.CANCELLED
+    assert line.witness.only().id == id
 
 
 async def test_a_running_job_is_taken_from_its_worker(line):
@@ -189,11 +195,11 @@ async def test_a_running_job_is_taken_from_its_worker(line):
     await line.dispatcher.cancel_job(id, None)
 
     assert [id] == line.service.cancelled
-    assert JobState.CANCELLED == (await line.jobs.get_job(id)).state
+    assert (await line.jobs.reader.get_job(id)).state == JobState.CANCELLED
     other = await line.run()
     line.service.finish(other)
     await line.settled(2)
-    assert JobState.CANCELLED == (await line.jobs.get_job(id)).state
+    assert (await line.jobs.reader.get_job(id)).state == JobState.CANCELLED
 
 
 async def test_a_job_that_is_over_stays_as_it_is(line):
@@ -203,8 +209,8 @@ async def test_a_job_that_is_over_stays_as_it_is(line):
 
     record = await line.dispatcher.cancel_job(id, "ada")
 
-    assert JobState.DONE == record.state
-    assert 1 == len(line.witness.settlements)
+    assert record.state == JobState.DONE
+    assert len(line.witness.settlements) == 1
 
 
 async def test_a_job_is_cancelled_by_its_owner_only(line):
@@ -225,8 +231,8 @@ async def test_a_stop_lets_jobs_in_hand_end(line):
     line.service.finish(id)
     await stopping
 
-    assert JobState.DONE == (await line.jobs.get_job(id)).state
-    assert JobState.QUEUED == (await line.jobs.get_job(waiting)).state
+    assert (await line.jobs.reader.get_job(id)).state == JobState.DONE
+    assert (await line.jobs.reader.get_job(waiting)).state == JobState.QUEUED
 
 
 async def test_a_stop_hands_back_what_does_not_end(line):
@@ -234,46 +240,38 @@ async def test_a_stop_hands_back_what_does_not_end(line):
 
     await line.dispatcher.stop(0.01)
 
-    record = await line.jobs.get_job(id)
-    assert (JobState.QUEUED, 0) == (record.state, record.strikes)
+    record = await line.jobs.reader.get_job(id)
+    assert (record.state, record.strikes) == (JobState.QUEUED, 0)
     assert [id] == line.service.cancelled
 
 
+@at_pace(sweep_seconds=0.01)
 async def test_a_silent_worker_loses_its_job(idle_line, monkeypatch):
-    monkeypatch.setattr(module, "SWEEP_INTERVAL", 0.01)
     line = idle_line
     line.dispatcher.start()
     id = await line.run()
-    expire = line.jobs.expire_leases
-    far = (await line.jobs.get_job(id)).lease_until
+    expire = line.jobs.queue.expire_leases
+    far = (await line.jobs.reader.get_job(id)).lease_until
 
-    monkeypatch.setattr(line.jobs, "expire_leases", lambda: expire(far))
+    monkeypatch.setattr(line.jobs.queue, "expire_leases", lambda: expire(far))
     await until(lambda: len(line.service.submitted) == 2)
     monkeypatch.undo()
     await line.dispatcher.stop(0)
 
     assert id in line.service.cancelled
-    assert 2 == line.service.submitted[-1].attempt
+    assert line.service.submitted[-1].attempt == 2
 
 
-async def test_a_worker_that_hangs_is_killed_with_the_lease(idle_line, monkeypatch):
-    monkeypatch.setattr(module, "SWEEP_INTERVAL", 0.01)
-    line = idle_line
-    line.dispatcher.start()
+@at_pace(sweep_seconds=0.01, lease=timedelta(seconds=0.4))
+async def test_a_worker_that_hangs_is_killed_with_the_lease(line):
     first, second = await line.run(), await line.run()
     hung = line.service.worker
-    for held in line.dispatcher._hands.held_by():
-        held.renewed_at -= 3600.0
-    expire = line.jobs.expire_leases
-    far = (await line.jobs.get_job(first)).lease_until
 
-    monkeypatch.setattr(line.jobs, "expire_leases", lambda: expire(far))
     await until(lambda: len(line.service.submitted) == 4)
-    monkeypatch.undo()
     await line.dispatcher.stop(0)
 
     assert hung != line.service.worker
-    assert {first, second} == {job.job_id for job in line.service.submitted[2:]}
+    assert {job.job_id for job in line.service.submitted[2:]} == {first, second}
 
 
 @pytest.mark.parametrize("end", ["cancelled", "failed", "given up"])
@@ -290,25 +288,25 @@ async def test_what_ends_without_a_result_is_charged_for_all_the_steps_it_ran(
     elif end == "failed":
         line.service.fail("The mask is blank.", job_id=id)
     else:
-        monkeypatch.setattr(line.jobs, "_max_attempts", 1)
+        monkeypatch.setattr(line.jobs.queue, "_max_attempts", 1)
         line.service.lose_worker()
     await until(lambda: id in {record.id for record in line.witness.settlements})
 
-    record = await line.jobs.get_job(id)
+    record = await line.jobs.reader.get_job(id)
 
     assert record.cost / 4 == pytest.approx(record.charged)
 
 
 async def test_a_job_is_charged_what_its_worker_counted(line):
     id = await line.run()
-    estimate = (await line.jobs.get_job(id)).charged
+    estimate = (await line.jobs.reader.get_job(id)).charged
 
     line.service.finish(job_id=id, flops=7.5e12)
     await until(lambda: line.witness.settlements)
 
-    record = await line.jobs.get_job(id)
+    record = await line.jobs.reader.get_job(id)
     assert estimate == record.cost
-    assert 7.5 == record.charged
+    assert record.charged == 7.5
 
 
 @pytest.mark.parametrize("end", ["cancelled", "failed", "given up"])
@@ -324,42 +322,43 @@ async def test_what_ends_without_a_result_is_charged_what_was_counted_by_then(
     elif end == "failed":
         line.service.fail("The mask is blank.", job_id=id)
     else:
-        monkeypatch.setattr(line.jobs, "_max_attempts", 1)
+        monkeypatch.setattr(line.jobs.queue, "_max_attempts", 1)
         line.service.lose_worker()
     await until(lambda: line.witness.settlements)
 
-    assert 2.5 == (await line.jobs.get_job(id)).charged
+    assert (await line.jobs.reader.get_job(id)).charged == 2.5
 
 
-async def test_a_job_that_steps_after_another_is_stored_as_far_as_it_is(line, monkeypatch):
+@at_pace(renew_seconds=0.3)
+async def test_a_job_that_steps_after_another_is_stored_as_far_as_it_is(line):
     first, second = await line.run(), await line.run()
     line.service.progress(3, 20, second)
     await until(lambda: (second, 3) in line.witness.steps)
-    monkeypatch.setattr("bot.dispatcher.in_flight.RENEW_INTERVAL", 0.0)
+    await asyncio.sleep(0.3)
     line.service.progress(4, 20, first)
     await until(lambda: (first, 4) in line.witness.steps)
-    assert (3, 20) == ((record := await line.jobs.get_job(second)).step, record.steps)
+    assert ((record := await line.jobs.reader.get_job(second)).step, record.steps) == (3, 20)
 
 
 async def stopped(line):
     """A loopback that ran a quarter of its steps and was stopped by its owner."""
     id = await line.run(job=LoopbackJob(prompt="a fox", loops=8))
-    record = await line.jobs.get_job(id)
-    await line.jobs.renew_lease(id, 1, record.worker, timedelta(hours=1), 40, 160)
+    record = await line.jobs.reader.get_job(id)
+    await line.jobs.queue.renew_lease(id, 1, record.worker, timedelta(hours=1), 40, 160)
     return await line.dispatcher.cancel_job(id, "ada", keep=True)
 
 
 async def test_a_stopped_loopback_is_done_with_what_it_made_and_charged_for_that(line):
     stopping = await stopped(line)
-    assert (JobState.RUNNING, True) == (stopping.state, stopping.stopping)
+    assert (stopping.state, stopping.stopping) == (JobState.RUNNING, True)
     assert [stopping.id] == line.service.stopped
-    assert [] == line.witness.settlements
+    assert line.witness.settlements == []
 
     line.service.finish(images=3, notes=("Stopped after 2 of 8 loops.",))
 
     record = await line.settled()
-    assert JobState.DONE == record.state
-    assert 3 == len(record.result["pictures"])
+    assert record.state == JobState.DONE
+    assert len(record.result["pictures"]) == 3
     assert record.cost / 4 == pytest.approx(record.charged)
 
 
@@ -381,7 +380,7 @@ async def test_a_stopped_loopback_without_an_answer_is_cancelled_and_not_tried_a
     after = await line.settled()
 
     assert (record.id, JobState.CANCELLED) == (after.id, after.state)
-    assert 1 == len(line.service.submitted)
+    assert len(line.service.submitted) == 1
 
 
 async def test_a_kind_that_has_nothing_to_show_half_way_is_cancelled_at_once(line):
@@ -389,7 +388,7 @@ async def test_a_kind_that_has_nothing_to_show_half_way_is_cancelled_at_once(lin
 
     record = await line.dispatcher.cancel_job(id, "ada", keep=True)
 
-    assert JobState.CANCELLED == record.state
+    assert record.state == JobState.CANCELLED
     assert ([], [id]) == (line.service.stopped, line.service.cancelled)
 
 
@@ -399,7 +398,7 @@ async def test_a_waiting_loopback_is_cancelled_at_once(line):
 
     after = await line.dispatcher.cancel_job(record.id, "ada", keep=True)
 
-    assert JobState.CANCELLED == after.state
+    assert after.state == JobState.CANCELLED
 
 
 async def test_a_worker_keeps_its_checkpoint_while_that_is_nearly_fair(idle_line):
@@ -419,7 +418,7 @@ async def test_a_worker_keeps_its_checkpoint_while_that_is_nearly_fair(idle_line
     await line.dispatcher.stop(0)
 
     changes = sum(one != other for one, other in pairwise(models))
-    assert 8 == len(models)
+    assert len(models) == 8
     assert changes < 7
 
 

@@ -7,7 +7,7 @@ from inference.api.jobs import Img2ImgJob
 from storage.errors import QueueFull
 from storage.records import JobState
 from tests.bot.dispatcher.conftest import LIMITS
-from tests.doubles.pictures import png
+from tests.doubles.images import png
 
 
 async def test_a_job_is_stored_with_its_pictures(idle_line):
@@ -15,8 +15,8 @@ async def test_a_job_is_stored_with_its_pictures(idle_line):
 
     record = submission.record
     assert submission.created
-    assert JobState.QUEUED == record.state
-    assert ("ada", "guild", "somewhere") == (record.owner, record.guild, record.reply_to)
+    assert record.state == JobState.QUEUED
+    assert (record.owner, record.guild, record.reply_to) == ("ada", "guild", "somewhere")
     assert png() == await idle_line.blobs.get(record.inputs["image"])
     assert record.cost > 0
 
@@ -26,7 +26,7 @@ async def test_a_seed_left_to_chance_is_drawn_before_it_is_stored(idle_line):
     given = (await idle_line.submit(job=Img2ImgJob(seed=11))).record
 
     assert drawn.params["seed"] >= 0
-    assert 11 == given.params["seed"]
+    assert given.params["seed"] == 11
 
 
 async def test_the_same_request_is_queued_once(idle_line):
@@ -34,8 +34,8 @@ async def test_the_same_request_is_queued_once(idle_line):
     second = await idle_line.submit(key="one")
 
     assert first.record.id == second.record.id
-    assert (True, False) == (first.created, second.created)
-    assert 1 == (await idle_line.jobs.count_by_state())[JobState.QUEUED]
+    assert (first.created, second.created) == (True, False)
+    assert (await idle_line.jobs.reader.count_by_state())[JobState.QUEUED] == 1
 
 
 async def test_a_submission_knows_its_place_and_whether_anyone_works(idle_line):
@@ -44,8 +44,8 @@ async def test_a_submission_knows_its_place_and_whether_anyone_works(idle_line):
     idle_line.service.ready = False
     third = await idle_line.submit()
 
-    assert (2, 1) == (second.place.position, second.workers_ready)
-    assert (3, 0) == (third.place.position, third.workers_ready)
+    assert (second.place.position, second.workers_ready) == (2, 1)
+    assert (third.place.position, third.workers_ready) == (3, 0)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ async def test_wrong_pictures_are_refused_before_anything_is_stored(idle_line, i
     with pytest.raises(refusal):
         await idle_line.submit(images=images)
 
-    assert set() == await idle_line.blobs.list_keys()
+    assert await idle_line.blobs.list_keys() == set()
 
 
 async def test_a_full_queue_refuses(idle_line):

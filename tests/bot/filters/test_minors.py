@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.filters.minors import load_word_list, sexualises_minors
+from bot.filters.prompt_filter import load_word_list, sexualises_minors
 
 REFUSED = [
     "a nude child",

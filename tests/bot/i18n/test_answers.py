@@ -9,7 +9,7 @@ import pytest
 
 from bot import errors
 from bot.guilds.yaml_file import FILE_HEADER
-from bot.i18n import translate_external, use_language
+from bot.i18n import translate, translate_notice, use_language
 from bot.i18n.catalog import LanguageCatalog, load_catalog
 from bot.i18n.command_names import (
     BOLD_PATTERN,
@@ -27,11 +27,8 @@ from bot.views.outpaint import OUTPAINT_DIRECTIONS
 from bot.views.settings import CHOICE_LABELS
 from bot.views.settings import PANEL_PAGES as PANEL_PAGES
 from bot.views.settings_forms import SETTINGS_FORMS
-from inference.api import errors as inference_errors
-from inference.api.jobs import Img2ImgJob, InterrogateJob, OutpaintJob
-from inference.images import errors as picture_errors
-from inference.images.mask.language import parse_mask_terms
-from inference.operations.mask.mask_input import NO_MASK_MESSAGE
+from inference.api.jobs import InterrogateJob
+from inference.api.notices import NOTICES, Notice
 from storage import errors as storage_errors
 from tests.bot.i18n.sentences import ERRORS, sentences, unmarked
 
@@ -51,6 +48,14 @@ ALLOWED = {
 NUMBERED = {"U1", "V1"}
 """Labels that are the same in every language."""
 BUTTON_LABEL, FORM_TITLE, INPUT_LABEL, CHOICE = 80, 45, 45, 100  # characters, by Discord's limits
+
+STORAGE_REFUSALS = (
+    storage_errors.BlobMissing,
+    storage_errors.BlobDamaged,
+    storage_errors.DiskFull,
+)
+PURPOSES = ("the host's own", "photo", "anime", "video", "restore", "captions", "rankings", "tags")
+"""What a model is for, as a worker lists it."""
 
 languages = pytest.mark.parametrize("language", LANGUAGES_BY_LOCALE.values())
 
@@ -138,58 +143,47 @@ def test_every_page_of_help_fits_one_message(language, topic):
         assert len(help_page_text(topic)) <= MAX_MESSAGE_CHARACTERS
 
 
-def real_refusals() -> list[str]:
-    """What inference and storage say themselves, made by their own code."""
-    made = [
-        str(storage_errors.UnknownJob("abc")),
-        str(storage_errors.BlobMissing("0" * 64)),
-        str(storage_errors.DiskFull()),
-        str(inference_errors.OutOfMemory()),
-        str(picture_errors.ImageTooSmall()),
-        str(picture_errors.FullyTransparent()),
-        str(picture_errors.BlankMask()),
-        str(picture_errors.NothingFound("hat")),
-        str(picture_errors.NoStrokes()),
-        str(picture_errors.NothingToExtend()),
-        NO_MASK_MESSAGE,
-    ]
-    shapes = ("", "hexagon 5", "left", "circle 5% 5%", "left 30", "left 300%", "Z9", "B9")
-    for attempt in (
-        lambda: Img2ImgJob(prompt="x" * 100_000),
-        lambda: OutpaintJob().check_images({"image": None, "hat": None}),
-        OutpaintJob,
-        lambda: Img2ImgJob().check_images({"image": None, "hat": None}),
-        *(lambda words=words: parse_mask_terms(words) for words in shapes),
-    ):
-        try:
-            attempt()
-        except (inference_errors.JobError, picture_errors.ImageError) as error:
-            made.append(str(error))
-    return made
+HOST_GROUPS = ("weights.", "worker.")
+"""Notices of what only a host can mend, in English like the log."""
 
 
 @languages
-def test_what_inference_says_is_recognised(language):
-    found = real_refusals()
-    assert len(found) > 15
-    with use_language(language):
-        assert [words for words in found if translate_external(words) == words] == []
+def test_every_notice_for_members_is_translated(language):
+    needed = {words for code, words in NOTICES.items() if not code.startswith(HOST_GROUPS)}
+    assert needed - set(everything(load_catalog(language))) == set()
 
 
 @languages
-def test_what_is_not_known_stays_english(language):
+def test_what_others_say_is_said_by_somebody(language):
+    said = {*NOTICES.values(), *(inspect.getdoc(kind) for kind in STORAGE_REFUSALS), *PURPOSES}
+    assert set(load_catalog(language).heard) - said == set()
+
+
+@languages
+def test_a_notice_is_said_in_the_language_of_the_task(language):
+    inner = Notice("names.did_you_mean", names="ink")
     with use_language(language):
-        assert translate_external("The moon is full.") == "The moon is full."
-        assert translate_external("x" * 5000) == "x" * 5000
+        words = translate_notice(Notice("prompt.no_lora", name="{why} /queue", why=inner))
+        assert "{why} /queue" in words
+        assert translate("Did you mean {names}?", names="ink") in words
+        assert translate_notice(Notice("mask.black").to_text()) == translate(NOTICES["mask.black"])
+        assert translate_notice(Notice("mask.black").to_json()) == translate(NOTICES["mask.black"])
+        for kind in STORAGE_REFUSALS:
+            assert translate_notice(inspect.getdoc(kind)) != inspect.getdoc(kind)
 
 
-def test_a_sentence_within_a_sentence_is_recognised_too():
-    lost = "It was its turn, but no longer allowed, and cost nothing. You are no longer on Ice."
-    with use_language("de"):
-        assert translate_external(lost).endswith("Du bist nicht mehr auf Ice.")
+@languages
+def test_what_an_older_version_stored_stays_as_it_is(language):
+    with use_language(language):
+        for words in ("The moon is full.", "x" * 5000, "{name} steps is 40.", '{"code": 1}'):
+            assert translate_notice(words) == words
+        assert translate_notice(Notice("moon.full", phase=1)) == "moon.full (phase: 1)"
+
+
+def test_options_within_notices_are_named_as_discord_does():
     with use_language("ja"):
-        assert "「ステップ数」が40" in translate_external(
-            "steps is 40, but this server allows 30. Ask for less."
+        assert "「ステップ数」が40" in translate_notice(
+            Notice("option.range", option="steps", value=40, low=1, high=30)
         )
 
 
@@ -222,9 +216,7 @@ def test_a_strangers_braces_and_names_stay():
     with use_language("de"):
         refusal = errors.NotAllowed("There is no style “{name}” here. /style list shows them.")
         assert "{name}" in str(refusal)
-        words = translate_external(
-            "There is no job “/queue **strength** {job}”. It may have been deleted since."
-        )
+        words = translate_notice(Notice("job.unknown", job="/queue **strength** {job}"))
         assert "„/queue **strength** {job}“" in words
 
 

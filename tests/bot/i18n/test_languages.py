@@ -138,7 +138,7 @@ def test_commands_are_within_discords_bounds(payloads):
         assert len(part.get("options") or ()) <= MOST, part["name"]
         assert len(part.get("choices") or ()) <= MOST, part["name"]
         required = [option.get("required", False) for option in part.get("options") or ()]
-        assert required == sorted(required, reverse=True), part["name"]
+        assert sorted(required, reverse=True) == required, part["name"]
         for option in part.get("options") or ():
             check(option)
 

@@ -17,7 +17,7 @@ from bot.i18n import (
     set_language,
     translate,
     translate_description,
-    translate_external,
+    translate_notice,
     translate_plural,
     use_language,
 )
@@ -67,7 +67,7 @@ def test_a_block_ends_as_it_began():
 def test_english_is_what_stands_in_the_code():
     assert translate("{count} jobs", count=3) == "3 jobs"
     assert translate_plural(1, "1 job", "{count} jobs") == "1 job"
-    assert (translate_external("photo"), option_name("mask_shape")) == ("photo", "mask shape")
+    assert (translate_notice("photo"), option_name("mask_shape")) == ("photo", "mask shape")
     assert (command_name("queue"), choice_name("block")) == ("queue", "block")
     assert translate_description("Denoising steps") == "Denoising steps"
 
@@ -98,7 +98,7 @@ ERRORS = [
     (QueueFull("owner", 3, 3), "Du hast schon 3 wartende Aufträge"),
     (QueueFull("guild", 3, 1), "Auf diesem Server gibt es schon 1 wartenden Auftrag"),
     (QueueFull("total", 3, 3), "Die Warteschlange enthält"),
-    (JobError("prompt", "prompt has 9 characters; at most 5 fit."), "„prompt“ hat 9 Zeichen"),
+    (JobError("prompt", "option.too_long", option="prompt", count=9, most=5), "„prompt“ hat 9 Z"),
     (JobError("prompt", "Something rare."), "Something rare."),
     (NotAllowed(), "Der Server erlaubt das nicht."),
     (BadSetting("max_steps", "{name} is no setting"), "max_steps ist keine Einstellung."),
@@ -106,7 +106,8 @@ ERRORS = [
     (BadSettingsFile([NO_TEXT] * 12), "… und 2 weitere."),
     (
         ImageRejected.from_message(
-            "a.pdf is not a picture but a PDF document. Attach a PNG, JPEG, WebP, AVIF or GIF."
+            "{name} is not a picture but {found}. Attach a PNG, JPEG, WebP, AVIF or GIF.",
+            {"name": "a.pdf", "found": "a PDF document"},
         ),
         "a.pdf ist kein Bild, sondern ein PDF-Dokument.",
     ),

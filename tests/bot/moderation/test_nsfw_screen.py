@@ -35,7 +35,7 @@ async def test_a_harmless_result_is_shown_and_looked_at_once(house, rules):
     await house.finish()
     assert len(house.messages()[-1].attachments) == 1
     assert house.detector.asked == 2  # what went in and what came out
-    await house.bot.delivery.build_message(await house.only_job(), 10**6)
+    await house.services.message_builder.build_message(await house.only_job(), 10**6)
     assert house.detector.asked == 2
 
 
@@ -120,7 +120,7 @@ async def test_without_a_detector_the_check_fails_closed(house, rules):
     await house.finish()
     assert "/history shows it when the check works again" in house.messages()[-1].content
     house.detector.present = True
-    outgoing = await house.bot.delivery.build_message(await house.only_job(), 10**6)
+    outgoing = await house.services.message_builder.build_message(await house.only_job(), 10**6)
     assert len(outgoing.uploads) == 1
 
 
@@ -148,25 +148,19 @@ async def test_in_age_restricted_channels_a_missing_detector_stops_nothing(
     assert len(result.response.attachments) == 1
 
 
-async def test_unfinished_pictures_are_not_shown_where_finished_ones_are_checked(house, rules):
-    await house.ask()
-    record = await house.only_job()
-    assert await house.bot.delivery.board.may_preview(record)
-    await rules(nsfw_ordinary="spoiler")
-    assert not await house.bot.delivery.board.may_preview(record)
-
-
 @pytest.mark.parametrize("where", ["channel", "direct message"])
 async def test_words_that_came_later_count_everywhere(house, where):
     """A wildcard or a caption may have added to the prompt what its member did not write."""
+    house.settings.wordlists_path.mkdir()
+    (house.settings.wordlists_path / "who.txt").write_text("a child\n")
     if where == "channel":
         await house.ask("imagine", prompt="nude, __who__")
     else:
         await house.alice.user.slash("imagine", prompt="nude, __who__")
     house.service.infotext = "nude, a child\nNegative prompt: hat\nSteps: 20"
     await house.finish()
-    (record,) = await house.jobs.list_by_owner(str(house.alice.id))
-    outgoing = await house.bot.delivery.build_message(record, 10**6)
+    (record,) = await house.jobs.reader.list_by_owner(str(house.alice.id))
+    outgoing = await house.services.message_builder.build_message(record, 10**6)
     assert "sexual picture of minors" in outgoing.content
     assert outgoing.uploads == ()
 
@@ -175,7 +169,7 @@ async def test_the_negative_prompt_of_a_result_is_free(house):
     await house.ask("imagine", prompt="a nude")
     house.service.infotext = "a nude\nNegative prompt: child\nSteps: 20"
     await house.finish()
-    outgoing = await house.bot.delivery.build_message(await house.only_job(), 10**6)
+    outgoing = await house.services.message_builder.build_message(await house.only_job(), 10**6)
     assert len(outgoing.uploads) == 1
 
 

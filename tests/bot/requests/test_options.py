@@ -55,7 +55,7 @@ def test_only_pictures_are_required(command):
     job_type = JOB_TYPES[command.name]
     required = [p.name for p in command.parameters if p.required]
     images = [p.name for p in command.parameters if p.type is Kind.attachment]
-    assert required == list(job_type.required_images)
+    assert list(job_type.required_images) == required
     assert images == [*job_type.required_images, *job_type.optional_images]
 
 

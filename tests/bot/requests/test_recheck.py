@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from bot.requests.recheck import PermissionRecheck
+
 
 @pytest.fixture
 async def waiting(house):
@@ -16,22 +18,15 @@ async def waiting(house):
     return role, artist
 
 
-async def begin(house):
-    """A worker comes."""
-    house.service.ready = True
-    house.bot.dispatcher._wake.set()
-    await house.env.settle()
-
-
 async def test_who_still_has_the_role_is_served(house, waiting):
-    await begin(house)
+    await house.take_up_work()
     assert len(house.service.submitted) == 1
 
 
 async def test_who_lost_the_role_reads_why_and_pays_nothing(house, waiting):
     role, artist = waiting
     house.env.backend.remove_member_role(house.guild.id, artist.id, role.id)
-    await begin(house)
+    await house.take_up_work()
     assert house.service.submitted == []
     record = await house.only_job(artist)
     assert (record.state, record.charged) == ("failed", 0.0)
@@ -42,7 +37,7 @@ async def test_who_lost_the_role_reads_why_and_pays_nothing(house, waiting):
 async def test_who_left_the_server_is_not_served(house, waiting):
     _, artist = waiting
     house.guild.remove_member(artist)
-    await begin(house)
+    await house.take_up_work()
     assert house.service.submitted == []
     assert "no longer on" in (await house.only_job(artist)).error
 
@@ -51,7 +46,7 @@ async def test_a_job_that_was_allowed_runs_where_discord_cannot_be_asked(house, 
     role, artist = waiting
     house.env.backend.remove_member_role(house.guild.id, artist.id, role.id)
     house.env.inject_error("GET", "/guilds/*/members/*", status=503, times=None)
-    await begin(house)
+    await house.take_up_work()
     assert len(house.service.submitted) == 1
 
 
@@ -59,7 +54,7 @@ async def test_a_ceiling_lowered_meanwhile_holds(house):
     house.service.ready = False
     await house.ask(steps=40)
     await house.guilds.change_settings(str(house.guild.id), "1", {"max_steps": 30})
-    await begin(house)
+    await house.take_up_work()
     assert "this server allows 30" in (await house.only_job()).error
 
 
@@ -67,21 +62,22 @@ async def test_a_channel_that_is_no_longer_allowed(house):
     house.service.ready = False
     await house.ask()
     await house.guilds.change_settings(str(house.guild.id), "1", {"channels": ["10001"]})
-    await begin(house)
+    await house.take_up_work()
     assert "Easel is used in <#10001>" in (await house.only_job()).error
 
 
-async def test_a_job_called_off_while_it_is_looked_at_is_not_handed_over(house, waiting):
+async def test_a_job_called_off_while_it_is_looked_at_is_not_handed_over(
+    house, waiting, monkeypatch
+):
     _, artist = waiting
     record = await house.only_job(artist)
-    look = house.bot.dispatcher.claim_guard
+    look = PermissionRecheck.denial_reason
 
-    class Slow:
-        async def denial_reason(self, record):
-            await house.bot.dispatcher.cancel_job(record.id, record.owner)
-            return await look.denial_reason(record)
+    async def look_slowly(self, record):
+        await house.services.dispatcher.cancel_job(record.id, record.owner)
+        return await look(self, record)
 
-    house.bot.dispatcher.claim_guard = Slow()
-    await begin(house)
+    monkeypatch.setattr(PermissionRecheck, "denial_reason", look_slowly)
+    await house.take_up_work()
     assert house.service.submitted == []
-    assert (await house.jobs.get_job(record.id)).state == "cancelled"
+    assert (await house.jobs.reader.get_job(record.id)).state == "cancelled"

@@ -33,7 +33,7 @@ def read(port, host=LOOPBACK_ADDRESS):
 
 
 async def test_what_is_measured_can_be_read_on_this_machine(jobs, port):
-    await jobs.enqueue(make_job(), ROOMY)
+    await jobs.queue.enqueue(make_job(), ROOMY)
     async with serve_metrics(port, jobs) as meter:
         meter.record_claim(timedelta(seconds=3))
         meter.record_steps(2, 4)

@@ -12,7 +12,7 @@ from bot.errors import ImageRejected
 from bot.uploads.metadata import read_image_generation_text
 from bot.uploads.validation import ImageLimits, check_image
 from tests.bot.uploads.hostile import CORPUS
-from tests.doubles.pictures import pixels
+from tests.doubles.images import pixels
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's, of odd EXIF
 

@@ -10,7 +10,7 @@ import pytest
 from bot.errors import ImageRejected
 from bot.uploads.pool import DecoderPool
 from tests.bot.uploads.hostile import CORPUS, cut_off
-from tests.doubles.pictures import pixels
+from tests.doubles.images import pixels
 
 MOST = 300 * 10**6  # bytes of memory for any file
 ADVICE = ("Attach", "Save", "Scale", "Choose")

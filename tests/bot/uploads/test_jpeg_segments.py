@@ -8,7 +8,7 @@ from PIL import Image
 from bot.uploads.jpeg_segments import MAX_SCANS, MAX_SEGMENTS, count_scans, strip_jpeg_metadata
 from tests.bot.uploads.hostile.jpeg_files import scans as painted
 from tests.bot.uploads.hostile.jpeg_files import segment
-from tests.doubles.pictures import encoded, noise
+from tests.doubles.images import encoded, noise
 
 PHOTO = encoded(noise((40, 30)), "JPEG", exif=b"Exif\0\0II*\0", icc_profile=b"x" * 500)
 

@@ -11,7 +11,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from bot.delivery.compression import compress_to_limit
 from bot.uploads.metadata import read_image_generation_text
-from tests.doubles.pictures import encoded, noise, png, text_bomb
+from tests.doubles.images import encoded, noise, png, text_bomb
 
 WORDS = "a red apple, 水彩\nNegative prompt: blur\nSteps: 20, Seed: 7"
 

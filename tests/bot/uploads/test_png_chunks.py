@@ -12,13 +12,15 @@ from PIL.PngImagePlugin import PngInfo
 from bot.uploads.png_chunks import (
     MAX_CHUNKS,
     MAX_TEXT_BYTES,
+    PNG_HEADER_BYTES,
     is_plain_png,
     iter_chunks,
+    png_size,
     read_png_texts,
     strip_png_metadata,
 )
 from tests.bot.uploads.hostile.png_files import IEND, header, of_chunks, rows, with_chunk
-from tests.doubles.pictures import bomb, chunk, encoded, noise, pixels, png, text_bomb
+from tests.doubles.images import bomb, chunk, encoded, noise, pixels, png, text_bomb
 
 WORDS = "a red apple, 水彩"
 
@@ -87,6 +89,15 @@ def test_no_bytes_upset_it(data):
     assert all(one.end_offset == two.start for one, two in itertools.pairwise(listed))
     read_png_texts(data)
     assert not is_plain_png(data, 1, 1)
+
+
+def test_a_size_is_read_from_the_first_bytes():
+    assert png_size(png(size=(70, 40))[:PNG_HEADER_BYTES]) == (70, 40)
+
+
+@pytest.mark.parametrize("data", [b"", b"\x89PNG", b"GIF89a" * 9, b"\x89PNG\r\n\x1a\n" + bytes(16)])
+def test_what_is_no_png_has_no_size(data):
+    assert png_size(data) is None
 
 
 def test_a_plain_picture_is_known():

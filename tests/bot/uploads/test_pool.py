@@ -15,10 +15,10 @@ from bot.errors import (
     NoDecoder,
     NotAnImage,
 )
-from bot.uploads import decoder, pool
+from bot.uploads import pool
 from bot.uploads.pool import MAX_NOTE_CHARS, DecoderPool
 from bot.uploads.validation import ImageLimits
-from tests.doubles.pictures import animation, png
+from tests.doubles.images import animation, png
 
 LIMITS = ImageLimits(max_bytes=1 << 20, max_pixels=1 << 20)
 confined = pytest.mark.skipif(sys.platform != "linux", reason="limits differ elsewhere")
@@ -35,7 +35,7 @@ def intake() -> Iterator[DecoderPool]:
 @pytest.fixture
 def evil(monkeypatch) -> Iterator[DecoderPool]:
     """One decoder that does what its files say."""
-    monkeypatch.setattr(decoder, "DECODER_MODULE", "tests.doubles.decoders")
+    monkeypatch.setattr(pool, "DECODER_MODULE", "tests.doubles.decoders")
     intake = DecoderPool(LIMITS, decoders=1, cpu_seconds=1)
     yield intake
     intake.close()
@@ -132,7 +132,7 @@ async def test_a_decoder_that_is_lost_is_replaced(evil, deed):
 
 
 async def test_a_decoder_that_sleeps_is_killed(evil):
-    evil._allowance = decoder.DecodeLimits(1 << 20, 1 << 20, 1, 0.2)
+    evil._timeout_seconds = 0.2
     with pytest.raises(DecodeLimitExceeded):
         await evil.check_image(b"sleep", "a.png")
 

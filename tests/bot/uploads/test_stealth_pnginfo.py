@@ -42,32 +42,32 @@ def hide(text: str, signature: bytes, size: tuple[int, int] = (40, 61), count: i
 
 @pytest.mark.parametrize("signature", [*ALPHA_SIGNATURES, *COLOUR_SIGNATURES])
 def test_hidden_text_is_found(signature):
-    assert WORDS == read_hidden_text(hide(WORDS, signature))
+    assert read_hidden_text(hide(WORDS, signature)) == WORDS
 
 
 def test_a_job_can_be_made_of_it():
     told = read_image_generation_info(hide(WORDS, b"stealth_pngcomp"))
     assert told is not None
-    assert ("a fox, 水彩", "7") == (told.prompt, told.values["Seed"])
+    assert (told.prompt, told.values["Seed"]) == ("a fox, 水彩", "7")
 
 
 @pytest.mark.parametrize("count", [0x7FFFFFFF, 8 * MAX_HIDDEN_TEXT_BYTES + 8])
 def test_a_length_beyond_all_bounds_is_none(count):
-    assert "" == read_hidden_text(hide(WORDS, b"stealth_pnginfo", count=count))
+    assert read_hidden_text(hide(WORDS, b"stealth_pnginfo", count=count)) == ""
 
 
 def test_a_text_that_unpacks_without_end_is_cut():
     packed = read_hidden_text(
         hide("a" * (2 * MAX_HIDDEN_TEXT_BYTES), b"stealth_pngcomp", (200, 200))
     )
-    assert MAX_HIDDEN_TEXT_BYTES == len(packed)
+    assert len(packed) == MAX_HIDDEN_TEXT_BYTES
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 5), (16, 16)])
 def test_small_pictures_have_no_room(size):
     out = io.BytesIO()
     Image.new("RGBA", size).save(out, "PNG")
-    assert "" == read_hidden_text(out.getvalue())
+    assert read_hidden_text(out.getvalue()) == ""
 
 
 @given(st.binary(max_size=200))

@@ -23,7 +23,7 @@ from bot.uploads.validation import (
     ImageLimits,
     check_image,
 )
-from tests.doubles.pictures import animation, bomb, encoded, noise, png, text_bomb
+from tests.doubles.images import animation, bomb, encoded, noise, png, text_bomb
 
 LIMITS = ImageLimits(max_bytes=4_000_000, max_pixels=1_000_000)
 ORIENTATION = 0x0112

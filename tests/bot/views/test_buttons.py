@@ -21,7 +21,7 @@ async def test_again_makes_a_child_with_a_new_seed_from_the_same_picture(house):
     result = await done(house, prompt="a red apple", seed=5, steps=9)
     parent = await house.only_job()
     pressed = await house.alice.click(result.response, label="Again")
-    child = await house.jobs.get_job(house.service.job.job_id)
+    child = await house.jobs.reader.get_job(house.service.job.job_id)
     assert (child.parent, child.inputs, child.params["steps"]) == (parent.id, parent.inputs, 9)
     assert child.params["seed"] not in (-1, 5)
     await house.finish(colour="green")
@@ -119,9 +119,9 @@ async def test_buttons_live_on_after_a_restart(house):
     waiting = await house.ask()
     await house.restart()
     await house.alice.click(result.response, label="Again")
-    assert len(await house.jobs.list_outstanding()) == 2
+    assert len(await house.jobs.reader.list_outstanding()) == 2
     await house.alice.click(waiting.response, label="Cancel")
-    assert len(await house.jobs.list_outstanding()) == 1
+    assert len(await house.jobs.reader.list_outstanding()) == 1
     await house.alice.click(result.response, label="Delete")
     with pytest.raises(simcord.SetupError):
         await house.alice.click(result.response, label="Delete")
@@ -129,7 +129,7 @@ async def test_buttons_live_on_after_a_restart(house):
 
 async def test_a_job_that_is_forgotten(house):
     result = await done(house)
-    await house.jobs.forget_owner(str(house.alice.id))
+    await house.jobs.retention.forget_owner(str(house.alice.id))
     pressed = await house.alice.click(result.response, label="Again")
     assert pressed.ephemeral
     assert "no longer stored" in pressed.response.content

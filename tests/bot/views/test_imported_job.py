@@ -9,7 +9,7 @@ from PIL.PngImagePlugin import PngInfo
 from bot.messages import imported_job_message
 from inference.api.infotext.readers import GenerationInfo
 from inference.api.infotext.to_job import job_from_info
-from tests.doubles.pictures import encoded
+from tests.doubles.images import encoded
 
 TEXT = (
     "a fox\nNegative prompt: blur\nSteps: 28, Sampler: DPM++ 2M Karras, CFG scale: 6.5, Seed: 77, "
@@ -35,7 +35,7 @@ async def test_the_menu_says_what_differs_and_runs_it(house, posted):
     )
     assert "Its checkpoint, elsewhere, is not here" in offer.content
     assert "Tiling: True is left out" in offer.content
-    assert 0 == await house.count()
+    assert await house.count() == 0
 
     run = await house.alice.click(offer, label="Run it here")
     record = await house.only_job()
@@ -43,7 +43,7 @@ async def test_the_menu_says_what_differs_and_runs_it(house, posted):
     expected = {"prompt": "a fox", "negative_prompt": "blur", "steps": 28, "seed": 77}
     expected |= {"sampler": "DPM++ 2M", "schedule": "Karras", "guidance": 6.5, "model": ""}
     assert expected.items() <= record.params.items()
-    assert ("imagine", 128, 64) == (record.kind, record.params["width"], record.params["height"])
+    assert (record.kind, record.params["width"], record.params["height"]) == ("imagine", 128, 64)
 
 
 async def test_what_a_server_forbids_is_forbidden_here_too(house, posted):
@@ -52,7 +52,7 @@ async def test_what_a_server_forbids_is_forbidden_here_too(house, posted):
     refused = await house.alice.click(offer, label="Run it here")
     assert "28" in refused.response.content
     assert refused.ephemeral
-    assert 0 == await house.count()
+    assert await house.count() == 0
 
 
 def test_a_strangers_words_are_shown_as_text():

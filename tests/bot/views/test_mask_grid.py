@@ -8,7 +8,7 @@ import discord
 import pytest
 
 from bot.views.mask_grid import CellSelect
-from tests.doubles.pictures import png
+from tests.doubles.images import png
 
 THINGS = ["Subject", "Background", "Face"]
 
@@ -25,7 +25,7 @@ def select_of(message) -> dict:
 
 
 async def job_of(house):
-    return await house.jobs.get_job(house.service.job.job_id)
+    return await house.jobs.reader.get_job(house.service.job.job_id)
 
 
 async def grid(house):
@@ -92,7 +92,7 @@ async def test_what_is_in_the_picture_is_one_click(house, thing):
     result = await grid(house)
     await house.alice.click(result.response, label=thing)
     job = await job_of(house)
-    assert (job.kind, job.params["mask_shape"]) == ("preview", thing.lower())
+    assert ("preview", thing.lower()) == (job.kind, job.params["mask_shape"])
     await house.finish()
     assert len(house.messages()) == 1
     others = [one for one in THINGS if one != thing]

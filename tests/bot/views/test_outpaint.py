@@ -22,7 +22,7 @@ async def test_all_ways_are_offered_to_the_member_alone(house):
 @pytest.mark.parametrize("name", OUTPAINT_DIRECTIONS)
 async def test_each_way_is_one_click(house, name):
     shown = await arrows(house, prompt="a red apple", seed=5)
-    (parent,) = await house.jobs.list_by_owner(str(house.alice.id))
+    (parent,) = await house.jobs.reader.list_by_owner(str(house.alice.id))
     card = await house.alice.click(shown.response, label=OUTPAINT_DIRECTIONS[name].label)
     assert not card.ephemeral
     job = await child_of(house)
@@ -38,7 +38,7 @@ async def test_a_picture_of_a_batch_is_the_one_continued(house):
     await house.restart()
     await house.alice.click(shown.response, label="Left")
     job = await child_of(house)
-    parent = await house.jobs.get_job(job.parent)
+    parent = await house.jobs.reader.get_job(job.parent)
     assert job.inputs == {"image": parent.result["pictures"][2]["key"]}
 
 

@@ -26,7 +26,7 @@ def inputs(modal) -> dict[str, dict]:
 
 
 async def child_of(house):
-    return await house.jobs.get_job(house.service.job.job_id)
+    return await house.jobs.reader.get_job(house.service.job.job_id)
 
 
 async def test_a_result_offers_all_that_can_be_done_with_it(house):
@@ -124,7 +124,7 @@ async def test_describe_then_use_as_prompt(house):
     assert inputs(shown.modal)["prompt"]["value"] == "a red apple"
     await house.bob.submit_modal(shown, {"prompt": "a red apple, watercolour"})
     child = await child_of(house)
-    assert (child.kind, child.owner) == ("imagine", str(house.bob.id))
+    assert ("imagine", str(house.bob.id)) == (child.kind, child.owner)
     assert child.params["prompt"] == "a red apple, watercolour"
 
 
@@ -166,7 +166,7 @@ async def test_they_live_on_after_a_restart(house):
     shown = await house.alice.click(result.response, label="Edit")
     await house.alice.submit_modal(shown, {"prompt": "a pear"})
     await house.alice.click(result.response, label="Upscale 2×")
-    jobs = await house.jobs.list_by_owner(str(house.alice.id))
+    jobs = await house.jobs.reader.list_by_owner(str(house.alice.id))
     assert [job.kind for job in jobs] == ["upscale", "img2img", "img2img"]
     assert jobs[-1].state is JobState.DONE
 

@@ -27,7 +27,7 @@ async def test_it_repaints_the_edge_of_the_mask_alone(house, kind, options):
 
     await house.alice.click(result.response, label="Mend the seam")
 
-    child = await house.jobs.get_job(house.service.job.job_id)
+    child = await house.jobs.reader.get_job(house.service.job.job_id)
     assert (child.kind, child.parent) == ("inpaint", parent.id)
     assert child.inputs == {
         "image": parent.result["pictures"][0]["key"],
@@ -56,7 +56,7 @@ async def test_each_picture_of_a_batch_is_mended_on_its_own(house):
     assert "Mend the seam" not in labels(result.response)
     single = await house.alice.click(result.response, label="U2")
     await house.alice.click(single.response, label="Mend the seam")
-    child = await house.jobs.get_job(house.service.job.job_id)
+    child = await house.jobs.reader.get_job(house.service.job.job_id)
     assert child.inputs["image"] == parent.result["pictures"][1]["key"]
     assert child.params["seed"] == 6
 

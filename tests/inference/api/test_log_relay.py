@@ -29,14 +29,14 @@ def test_what_is_logged_at_work_names_the_job_and_its_attempt(lines):
     log.warning("idle")
 
     first, last = map(json.loads, lines())
-    assert {
+    assert first == {
         "level": "WARNING",
         "logger": "inference.test",
         "event": "Memory ran out at 7.",
         "job": "a",
         "attempt": 2,
         "action": "climb",
-    } == first
+    }
     assert not {"job", "jobs", "attempt"} & set(last)
 
 
@@ -44,7 +44,7 @@ def test_a_call_that_several_jobs_share_names_them_all(lines):
     with bind_jobs(("a", 1)), bind_jobs(("a", 1), ("b", 3)):
         log.warning("together")
 
-    assert {"a": 1, "b": 3} == json.loads(lines()[0])["jobs"]
+    assert json.loads(lines()[0])["jobs"] == {"a": 1, "b": 3}
 
 
 def test_an_error_stays_on_its_line(lines):
@@ -67,17 +67,17 @@ def test_the_bot_tells_a_workers_lines_as_its_own(lines, caplog):
     relay_line("worker0-1-abc", line.encode())
 
     (record,) = caplog.records
-    assert ("inference.test", "ERROR", "It failed.") == (
+    assert (
         record.name,
         record.levelname,
         record.getMessage(),
-    )
-    assert ("worker0-1-abc", "a", 2, "job_failed") == (
+    ) == ("inference.test", "ERROR", "It failed.")
+    assert (
         record.worker,
         record.job,
         record.attempt,
         record.action,
-    )
+    ) == ("worker0-1-abc", "a", 2, "job_failed")
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_whatever_a_library_prints_is_told_and_harms_nothing(caplog, line):
     relay_line("worker0", line)
 
     (record,) = caplog.records
-    assert "worker0" == record.worker
+    assert record.worker == "worker0"
     assert isinstance(record.getMessage(), str)
 
 
@@ -106,7 +106,7 @@ def test_an_empty_line_is_nothing(caplog):
 
     relay_line("worker0", b"\n")
 
-    assert [] == caplog.records
+    assert caplog.records == []
 
 
 def test_a_person_who_looks_on_reads_words():
@@ -124,5 +124,5 @@ def test_a_person_who_looks_on_reads_words():
         root.handlers[:] = before[0]
         root.setLevel(before[1])
 
-    assert "INFO inference.test: It is ready.\n" == screen.getvalue()
-    assert log_relay.LOG_RECORD_FIELDS > {"message", "name", "args"}
+    assert screen.getvalue() == "INFO inference.test: It is ready.\n"
+    assert {"message", "name", "args"} < log_relay.LOG_RECORD_FIELDS

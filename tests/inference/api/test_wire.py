@@ -13,6 +13,7 @@ from inference.api import commands, wire
 from inference.api import messages as events
 from inference.api.config import EngineConfig
 from inference.api.errors import WireError
+from inference.api.notices import Notice
 
 WORDS = st.text(max_size=40)
 COUNT = st.integers(0, 10**6)
@@ -33,6 +34,11 @@ IMAGES = st.builds(
     infotext=WORDS,
 )
 MODELS = st.builds(events.ModelInfo, name=WORDS, kind=WORDS, size=COUNT, about=WORDS)
+NOTICES = st.builds(
+    lambda code, params: Notice(code, **params),
+    WORDS,
+    st.dictionaries(WORDS, JSON, max_size=3),
+)
 ONE = {"job_id": WORDS, "attempt": COUNT}
 MESSAGES = st.one_of(
     st.builds(
@@ -55,9 +61,9 @@ MESSAGES = st.one_of(
         device=WORDS,
         dtype=WORDS,
         models=st.lists(MODELS, max_size=3).map(tuple),
-        notes=st.lists(WORDS, max_size=3).map(tuple),
+        notes=st.lists(NOTICES, max_size=3).map(tuple),
     ),
-    st.builds(events.StartFailed, reason=WORDS),
+    st.builds(events.StartFailed, reason=NOTICES),
     st.builds(events.JobProgress, **ONE, step=COUNT, steps=COUNT, preview=st.none() | WORDS),
     st.builds(events.PartFinished, **ONE, part=COUNT, mark=WORDS, image=IMAGES),
     st.builds(
@@ -65,18 +71,18 @@ MESSAGES = st.one_of(
         **ONE,
         images=st.lists(IMAGES, max_size=3).map(tuple),
         text=WORDS,
-        notes=st.lists(WORDS, max_size=3).map(tuple),
+        notes=st.lists(NOTICES, max_size=3).map(tuple),
         seconds=SECONDS,
         gpu_seconds=SECONDS,
     ),
-    st.builds(events.JobFailed, **ONE, reason=WORDS, error_kind=WORDS),
+    st.builds(events.JobFailed, **ONE, reason=NOTICES, error_kind=WORDS),
     st.builds(events.JobCancelled, **ONE),
-    st.builds(events.WorkerPaused, worker=WORDS, reason=WORDS, seconds=SECONDS),
+    st.builds(events.WorkerPaused, worker=WORDS, reason=NOTICES, seconds=SECONDS),
     st.builds(events.WorkerRecovered, worker=WORDS),
     st.builds(
         events.WorkerLost,
         worker=WORDS,
-        reason=WORDS,
+        reason=NOTICES,
         jobs=st.lists(st.tuples(WORDS, COUNT), max_size=3).map(tuple),
     ),
 )
@@ -90,7 +96,7 @@ def frame(body: bytes) -> bytes:
 def test_what_is_written_is_read(message):
     stream = io.BytesIO(wire.encode_message(message))
 
-    assert message == wire.read_message(stream)
+    assert wire.read_message(stream) == message
     assert wire.read_message(stream) is None
 
 
@@ -110,7 +116,7 @@ def test_a_stream_that_breaks_off_ends_after_its_last_whole_frame(messages, data
     while (message := wire.read_message(stream)) is not None:
         found.append(message)
 
-    assert expected == found
+    assert found == expected
 
 
 class Dribble(io.RawIOBase):
@@ -129,9 +135,9 @@ class Dribble(io.RawIOBase):
 
 
 def test_an_unbuffered_pipe_is_read_to_the_end_of_each_frame():
-    message = events.JobFailed(job_id="ä", attempt=2, reason="σ × 2", error_kind="model")
+    message = events.JobFailed(job_id="ä", attempt=2, reason=Notice("σ × 2"), error_kind="model")
 
-    assert message == wire.read_message(Dribble(wire.encode_message(message)))
+    assert wire.read_message(Dribble(wire.encode_message(message))) == message
 
 
 def test_every_message_can_travel():
@@ -159,7 +165,11 @@ def test_every_message_can_travel():
         b'{"type": "Ready", "device": "cpu", "dtype": "f", "models": [7]}',
         b'{"type": "Ready", "device": "cpu", "dtype": "f", "models": 7}',
         b'{"type": "Configure", "config": {"model": "x", "colour": "red"}}',
-        b'{"type": "WorkerLost", "worker": "w", "reason": "r", "jobs": [["a", 1, 2]]}',
+        b'{"type": "WorkerRecovered", "worker": "w", "reason": "r"}',
+        b'{"type": "StartFailed", "reason": "The model is missing."}',
+        b'{"type": "StartFailed", "reason": {"code": 7, "params": {}}}',
+        b'{"type": "WorkerLost", "worker": "w", "reason": {"code": "r", "params": {}}, '
+        b'"jobs": [["a", 1, 2]]}',
     ],
 )
 def test_what_is_no_message_is_refused(body):
@@ -188,11 +198,11 @@ def test_a_length_beyond_any_message_is_refused_before_it_is_read():
 def test_the_longest_frame_is_the_same_for_both_sides():
     room = (
         wire.MAX_FRAME_BYTES
-        - len(wire.encode_message(events.StartFailed(reason="")))
+        - len(wire.encode_message(events.StartFailed(reason=Notice(""))))
         + wire.FRAME_HEADER.size
     )
-    longest = events.StartFailed(reason="x" * room)
+    longest = events.StartFailed(reason=Notice("x" * room))
 
-    assert longest == wire.read_message(io.BytesIO(wire.encode_message(longest)))
+    assert wire.read_message(io.BytesIO(wire.encode_message(longest))) == longest
     with pytest.raises(WireError, match="over the limit"):
-        wire.encode_message(events.StartFailed(reason="x" * (room + 1)))
+        wire.encode_message(events.StartFailed(reason=Notice("x" * (room + 1))))

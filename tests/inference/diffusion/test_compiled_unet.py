@@ -79,8 +79,8 @@ def call(count, cells=CELLS, tokens=TOKENS):
 
 
 def test_a_few_sizes_are_compiled_up_to_the_most_that_come(buckets, compiler):
-    assert [1, 2, 4, 8] == [shape[0] for shape in compiler.shapes]
-    assert {(4, CELLS, CELLS)} == {shape[1:] for shape in compiler.shapes}
+    assert [shape[0] for shape in compiler.shapes] == [1, 2, 4, 8]
+    assert {shape[1:] for shape in compiler.shapes} == {(4, CELLS, CELLS)}
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 8])
@@ -94,7 +94,7 @@ def test_calls_between_are_padded_and_cut(buckets, compiler, count):
 def test_a_call_that_is_counted_starts_no_compiler(buckets, compiler):
     with eager_mode():
         buckets(*call(2))
-    assert not buckets._wanted
+    assert not buckets._requested_sizes
 
 
 def test_nobody_waits_for_the_compiler(buckets, compiler):
@@ -106,7 +106,7 @@ def test_nobody_waits_for_the_compiler(buckets, compiler):
     assert not buckets.ready
     compiler.gate.set()
     torch.testing.assert_close(compiled(buckets, call(2)), expected)
-    assert [2, 2] == compiler.calls
+    assert compiler.calls == [2, 2]
 
 
 def test_the_compilers_thread_ends_with_its_size(buckets, compiler):
@@ -126,7 +126,7 @@ def test_other_sizes_run_as_without_it(buckets, compiler, other):
     inputs, timestep, text, added = other
     expected = Network()(inputs, timestep, text, added_cond_kwargs=added).sample
     torch.testing.assert_close(buckets(*other), expected)
-    assert [] == compiler.calls
+    assert compiler.calls == []
 
 
 def test_what_no_prompt_adds_is_not_padded(buckets, compiler):
@@ -144,7 +144,7 @@ def test_a_host_who_wants_it_gets_networks_compiled_for_full_batches(tiny_model,
         max_batch=4,
     )
     library = ModelLibrary(config, torch.device("cpu"), torch.float32)
-    assert 8 == library.get_checkpoint("tiny").fast.sizes[-1]
+    assert library.get_checkpoint("tiny").fast.sizes[-1] == 8
     assert (
         None
         is ModelLibrary(replace(config, compile=False), torch.device("cpu"), torch.float32)
@@ -174,4 +174,4 @@ def test_pictures_go_through_it_and_stay_the_same(tiny_model, tmp_path):
         time.sleep(0.01)
     for found in (first, fast.denoise(x, sigma, text)):
         torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
-    assert [4, 4] == compiler.calls
+    assert compiler.calls == [4, 4]

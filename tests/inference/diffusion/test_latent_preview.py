@@ -40,7 +40,7 @@ def test_a_map_gives_each_cell_a_colour():
 def test_published_families_have_a_map_of_four_channels(scaling, tmp_path):
     shown = LatentPreviewer(tmp_path).preview_latents(Latents(scaling), torch.randn(2, 4, 8, 8))
 
-    assert (2, 3, 8, 8) == shown.shape
+    assert shown.shape == (2, 3, 8, 8)
 
 
 def test_the_starter_model_shows_its_own_autoencoders_pictures(tmp_path):
@@ -82,7 +82,7 @@ def test_a_folder_may_bring_its_map(tmp_path):
     values = {"weight": [[1, 2], [3, 4], [5, 6]], "bias": [0, 1, 2]}
     (tmp_path / "vae" / "preview.json").write_text(json.dumps(values))
 
-    assert LinearMap(((1, 2), (3, 4), (5, 6)), (0, 1, 2)) == read_preview_map(tmp_path)
+    assert read_preview_map(tmp_path) == LinearMap(((1, 2), (3, 4), (5, 6)), (0, 1, 2))
     assert read_preview_map(tmp_path / "elsewhere") is None
 
 
@@ -102,13 +102,13 @@ def shelf(tmp_path):
 def test_a_tiny_autoencoder_of_the_hosts_goes_first(shelf):
     shown = LatentPreviewer(shelf).preview_latents(Latents(0.18215), torch.randn(1, 4, 8, 6))
 
-    assert (1, 3, 64, 48) == shown.shape
+    assert shown.shape == (1, 3, 64, 48)
 
 
 def test_a_tiny_autoencoder_is_given_no_more_than_it_takes_little_time_for(shelf):
     shown = LatentPreviewer(shelf).preview_latents(Latents(0.18215), torch.randn(1, 4, 96, 192))
 
-    assert (1, 3, TINY_CELLS * 4, TINY_CELLS * 8) == shown.shape
+    assert shown.shape == (1, 3, TINY_CELLS * 4, TINY_CELLS * 8)
 
 
 def test_a_broken_tiny_autoencoder_leaves_the_map(shelf):
@@ -116,7 +116,7 @@ def test_a_broken_tiny_autoencoder_leaves_the_map(shelf):
 
     shown = LatentPreviewer(shelf).preview_latents(Latents(0.18215), torch.randn(1, 4, 8, 8))
 
-    assert (1, 3, 8, 8) == shown.shape
+    assert shown.shape == (1, 3, 8, 8)
 
 
 def test_a_map_of_the_checkpoints_own_goes_before_its_familys(tmp_path):

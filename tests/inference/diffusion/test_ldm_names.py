@@ -44,14 +44,14 @@ def test_diffusers_reads_the_same_networks_back(make_parts, original_state, fami
 def test_published_names(family):
     names = UnetNames(read_config(family)["unet"])
 
-    assert SHIPPED[family] == {name: names.original_name(name) for name in SHIPPED[family]}
+    assert {name: names.original_name(name) for name in SHIPPED[family]} == SHIPPED[family]
 
 
 def test_the_autoencoder_counts_its_levels_downwards_when_decoding():
     name = "decoder.up_blocks.1.upsamplers.0.conv.weight"
 
-    assert "decoder.up.2.upsample.conv.weight" == vae_name(name, 4)
-    assert "quant_conv.weight" == vae_name("quant_conv.weight", 4)
+    assert vae_name(name, 4) == "decoder.up.2.upsample.conv.weight"
+    assert vae_name("quant_conv.weight", 4) == "quant_conv.weight"
 
 
 @pytest.mark.parametrize(
@@ -61,4 +61,4 @@ def test_shipped_configs_give_networks_of_the_published_size(family, weights):
     with torch.device("meta"):
         unet = UNet2DConditionModel.from_config(read_config(family)["unet"])
 
-    assert weights == sum(weight.numel() for weight in unet.parameters())
+    assert sum(weight.numel() for weight in unet.parameters()) == weights

@@ -52,8 +52,8 @@ def on_card(parts):
 def test_without_need_everything_stays(parts):
     spare = thrift(parts)
 
-    assert [0, 0, 0] == [spare.prepare_part(part, 100) for part in (TEXT, UNET, VAE)]
-    assert {UNET, VAE, TEXT} == on_card(parts)
+    assert [spare.prepare_part(part, 100) for part in (TEXT, UNET, VAE)] == [0, 0, 0]
+    assert on_card(parts) == {UNET, VAE, TEXT}
 
 
 def test_medvram_keeps_only_the_part_at_work(parts):
@@ -63,7 +63,7 @@ def test_medvram_keeps_only_the_part_at_work(parts):
         spare.prepare_part(part, 100)
         seen.append(on_card(parts))
 
-    assert [{TEXT}, {UNET}, {VAE}, {UNET}] == seen
+    assert seen == [{TEXT}, {UNET}, {VAE}, {UNET}]
 
 
 def test_lowvram_brings_one_block_at_a_time(parts):
@@ -72,7 +72,7 @@ def test_lowvram_brings_one_block_at_a_time(parts):
     spare.prepare_part(UNET, 100)
     network(torch.zeros(1, 3, device=CARD))
 
-    assert set() == on_card(parts)
+    assert on_card(parts) == set()
     alone = [["meta" if place == turn else "cpu" for place in range(3)] for turn in range(3)]
     assert alone == network.seen
 
@@ -83,19 +83,19 @@ def test_the_network_climbs_until_nothing_is_left(parts):
     while spare.escalate_level():
         rungs.append(spare.prepare_part(UNET, 100))
 
-    assert [0, 1, 2] == rungs
-    assert set() == on_card(parts)
+    assert rungs == [0, 1, 2]
+    assert on_card(parts) == set()
 
 
 def test_the_autoencoder_climbs_to_stripes_then_away_from_the_card(parts):
     spare = thrift(parts)
-    assert 0 == spare.prepare_part(VAE, 100)
+    assert spare.prepare_part(VAE, 100) == 0
     assert spare.escalate_level()
-    assert 1 == spare.prepare_part(VAE, 100)
-    assert {UNET, VAE, TEXT} == on_card(parts)
+    assert spare.prepare_part(VAE, 100) == 1
+    assert on_card(parts) == {UNET, VAE, TEXT}
     assert spare.escalate_level()
-    assert 2 == spare.prepare_part(VAE, 100)
-    assert {VAE} == on_card(parts)
+    assert spare.prepare_part(VAE, 100) == 2
+    assert on_card(parts) == {VAE}
     assert not spare.escalate_level()
 
 
@@ -104,15 +104,15 @@ def test_only_sizes_that_need_it_are_slowed(parts):
     spare.prepare_part(UNET, 100)
     spare.escalate_level()
 
-    assert [0, 1, 1] == [spare.prepare_part(UNET, size) for size in (99, 100, 101)]
-    assert 0 == spare.prepare_part(UNET, 50)
-    assert 0 == spare.prepare_part(VAE, 100)
+    assert [spare.prepare_part(UNET, size) for size in (99, 100, 101)] == [0, 1, 1]
+    assert spare.prepare_part(UNET, 50) == 0
+    assert spare.prepare_part(VAE, 100) == 0
 
 
 def test_large_pictures_are_striped_at_once(parts):
-    assert [0, 1] == [
+    assert [
         thrift(parts).prepare_part(VAE, size) for size in (MAX_WHOLE_PIXELS, MAX_WHOLE_PIXELS + 1)
-    ]
+    ] == [0, 1]
 
 
 def test_on_the_processor_there_is_nowhere_to_park(parts):
@@ -121,7 +121,7 @@ def test_on_the_processor_there_is_nowhere_to_park(parts):
     assert not spare.escalate_level()
     spare.prepare_part(VAE, 100)
     assert spare.escalate_level()
-    assert 1 == spare.prepare_part(VAE, 100)
+    assert spare.prepare_part(VAE, 100) == 1
     assert not spare.escalate_level()
 
 

@@ -25,7 +25,7 @@ class Answering(torch.nn.Module):
     ("share", "prediction"), [(3.0, "epsilon"), (0.07, "v_prediction"), (-0.5, "v_prediction")]
 )
 def test_what_a_network_does_to_noise_tells_what_it_predicts(share, prediction):
-    assert prediction == probe_prediction(Answering(share))
+    assert probe_prediction(Answering(share)) == prediction
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_what_a_network_does_to_noise_tells_what_it_predicts(share, prediction):
 def test_what_a_file_says(tmp_path, family, said, expected):
     identity = FileType("checkpoint", family, prediction=said)
 
-    assert expected == stated_prediction(tmp_path / "net.safetensors", identity)
+    assert stated_prediction(tmp_path / "net.safetensors", identity) == expected
 
 
 @pytest.mark.parametrize(("line", "expected"), [('"v"', "v_prediction"), ("eps", "epsilon")])
@@ -48,4 +48,4 @@ def test_a_config_beside_the_file_comes_first(tmp_path, line, expected):
     (tmp_path / "net.yaml").write_text(f"model:\n  params:\n    parameterization: {line}\n")
     identity = FileType("checkpoint", "sd2", prediction="epsilon")
 
-    assert expected == stated_prediction(tmp_path / "net.safetensors", identity)
+    assert stated_prediction(tmp_path / "net.safetensors", identity) == expected

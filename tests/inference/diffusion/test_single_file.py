@@ -37,7 +37,7 @@ def test_every_part_is_the_one_written(write_original, path, load, family, chann
 
     for written, read in pairs:
         wanted, found = written.state_dict(), read.state_dict()
-        assert set(wanted) == set(found)
+        assert set(found) == set(wanted)
         assert all(torch.equal(value, found[name]) for name, value in wanted.items())
     assert (channels == 9) == model.is_inpainting
 
@@ -57,7 +57,7 @@ def test_a_v_prediction_model_with_zero_terminal_noise(write_original, path, loa
     write_original(path, "sdxl", extra={"v_pred": one, "ztsnr": one})
     model = load()
 
-    assert "v_prediction" == model.prediction
+    assert model.prediction == "v_prediction"
     assert model.table.sigma_max > 4000
 
 
@@ -65,9 +65,9 @@ def test_weights_take_the_devices_format(write_original, path, load):
     write_original(path, "sd1")
     model = load(torch.bfloat16)
 
-    assert {torch.bfloat16} == {weight.dtype for weight in model.unet.parameters()}
-    assert {torch.float32} == {
-        weight.dtype for weight in model.text_encoders.models[0].parameters()
+    assert {weight.dtype for weight in model.unet.parameters()} == {torch.bfloat16}
+    assert {weight.dtype for weight in model.text_encoders.models[0].parameters()} == {
+        torch.float32
     }
 
 
@@ -76,7 +76,7 @@ def test_the_second_familys_noise_predictors_paint_smaller(write_original, path)
     small = natural_side(path)
     path.with_suffix(".yaml").write_text('model:\n  params:\n    parameterization: "v"\n')
 
-    assert (512, 768) == (small, natural_side(path))
+    assert (small, natural_side(path)) == (512, 768)
 
 
 def test_a_missing_weight_is_named(write_original, path, load):
@@ -120,14 +120,14 @@ def test_an_autoencoder_beside_it_takes_the_place_of_its_own(write_original, pat
 def test_the_shipped_vocabulary_is_clips():
     tokenizer = load_tokenizer(CONFIGS_DIR / "tokenizer")
 
-    assert [320, 1125, 539, 320, 2368] == tokenizer.ids("a photo of a cat")
-    assert (49406, 49407, 77, 267) == (
+    assert tokenizer.ids("a photo of a cat") == [320, 1125, 539, 320, 2368]
+    assert (
         tokenizer.bos,
         tokenizer.eos,
         tokenizer.length,
         tokenizer.comma,
-    )
-    assert [3306, 1002, 256] == tokenizer.ids("Hello World!")
+    ) == (49406, 49407, 77, 267)
+    assert tokenizer.ids("Hello World!") == [3306, 1002, 256]
 
 
 @pytest.mark.parametrize(
@@ -142,11 +142,11 @@ def test_shipped_text_encoders_have_the_published_size(family, number, kind, wei
     with torch.device("meta"):
         model = kind(CLIPTextConfig(**read_config(family)["text_encoders"][number]))
 
-    assert weights == sum(weight.numel() for weight in model.parameters())
+    assert sum(weight.numel() for weight in model.parameters()) == weights
 
 
 def test_the_shipped_autoencoder_has_the_published_size():
     with torch.device("meta"):
         vae = AutoencoderKL.from_config(read_config("sd1")["vae"])
 
-    assert 83_653_863 == sum(weight.numel() for weight in vae.parameters())
+    assert sum(weight.numel() for weight in vae.parameters()) == 83_653_863

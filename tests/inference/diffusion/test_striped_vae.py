@@ -58,8 +58,8 @@ def test_encoding_in_stripes_is_encoding(vae, size, pixels):
     expected = vae.encode(images).latent_dist.mean
 
     assert (
-        expected.shape == (actual := striped_vae.encode_striped(vae, images, stripes(pixels))).shape
-    )
+        actual := striped_vae.encode_striped(vae, images, stripes(pixels))
+    ).shape == expected.shape
     assert torch.allclose(expected, actual, atol=2e-5)
 
 

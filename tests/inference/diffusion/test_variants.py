@@ -10,7 +10,7 @@ from inference.api.config import EngineConfig
 from inference.diffusion.loader import CheckpointLoader, model_bytes
 from inference.diffusion.single_file import CONFIGS_DIR
 from inference.model_files.errors import CorruptWeights, MissingWeights
-from inference.model_files.files import UNET_FILE
+from inference.model_files.files import UNET_FILE, ModelFolder
 from inference.model_files.hashes import FileHashes
 from inference.model_library import ModelLibrary
 
@@ -67,7 +67,7 @@ def test_it_is_listed_after_its_checkpoint_with_a_hash_of_its_own(shelf):
 def test_the_guess_before_loading_counts_what_it_shares(shelf):
     library = make_library(shelf)
     loader = CheckpointLoader(
-        shelf, CONFIGS_DIR, FileHashes(shelf / "hashes.json"), CPU, torch.float32
+        ModelFolder(shelf), CONFIGS_DIR, FileHashes(shelf / "hashes.json"), CPU, torch.float32
     )
     needed = model_bytes(library.get_checkpoint("tiny-inpaint"))
     assert needed <= loader.expected_bytes(shelf / "tiny" / "inpaint") < 2 * needed
@@ -95,7 +95,7 @@ def test_a_variant_that_is_cut_off_is_refused(shelf):
 def test_a_checkpoint_that_is_called_inpaint_is_no_variant(tiny_model, tmp_path):
     shutil.copytree(tiny_model / "tiny-inpaint", tmp_path / "inpaint")
     library = make_library(tmp_path)
-    assert "inpaint" == library.resolve_name("inpaint")
+    assert library.resolve_name("inpaint") == "inpaint"
     assert library.get_checkpoint("inpaint").is_inpainting
     shutil.rmtree(tmp_path / "inpaint" / "vae")
     with pytest.raises(MissingWeights, match="inpaint lacks vae"):

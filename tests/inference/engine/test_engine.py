@@ -93,7 +93,7 @@ def test_a_newcomer_joins_between_steps_and_changes_nothing(make_engine, begin, 
     reports += engine.add_job("b", 1, begin(second, image=source))
     ends = drive(engine, reports)
     assert np.abs(pixels(expected) - pixels(ends["a"])).max() <= 1
-    assert {"a", "b"} == set(ends)
+    assert set(ends) == {"a", "b"}
 
 
 def test_jobs_of_one_key_share_network_calls(make_engine, begin, source, monkeypatch):
@@ -112,7 +112,7 @@ def test_jobs_of_one_key_share_network_calls(make_engine, begin, source, monkeyp
         reports += engine.add_job(str(number), 1, begin(job, image=source))
     drive(engine, reports)
     # Four jobs with guidance are eight rows of five calls, not twenty calls of two.
-    assert [8] * 5 == calls
+    assert calls == [8] * 5
 
 
 def test_guidance_one_runs_half_the_rows(make_engine, begin, monkeypatch):
@@ -126,7 +126,7 @@ def test_guidance_one_runs_half_the_rows(make_engine, begin, monkeypatch):
     monkeypatch.setattr(DiffusionModel, "denoise", count)
     engine = make_engine()
     drive(engine, engine.add_job("a", 1, begin(ImagineJob(seed=1, steps=3, guidance=1.0))))
-    assert [1, 1, 1] == calls
+    assert calls == [1, 1, 1]
 
 
 def test_a_cancelled_job_leaves_its_neighbours_alone(make_engine, begin, source):
@@ -142,7 +142,7 @@ def test_a_cancelled_job_leaves_its_neighbours_alone(make_engine, begin, source)
     assert isinstance(given_up, RunCancelled)
     assert engine.cancel_run("b", 1) == []
     ends = drive(engine, reports)
-    assert {"a"} == set(ends)
+    assert set(ends) == {"a"}
     assert np.abs(pixels(expected) - pixels(ends["a"])).max() <= 1
 
 
@@ -156,9 +156,9 @@ def test_progress_counts_every_step_once(make_engine, begin, source):
         seen += [
             (r.run.steps_done, r.run.steps_total) for r in reports if isinstance(r, RunProgressed)
         ]
-    assert (4, 4) == seen[-1]
+    assert seen[-1] == (4, 4)
     assert sorted(step for step, _ in seen) == [step for step, _ in seen]
-    assert {4} == {steps for _, steps in seen}
+    assert {steps for _, steps in seen} == {4}
 
 
 def test_strength_zero_gives_the_picture_back(make_engine, begin, source):
@@ -184,10 +184,13 @@ def test_memory_running_out_halves_the_batch_and_remembers(make_engine, begin, s
         job = Img2ImgJob(seed=number, steps=3, width=64, height=64, sampler="Euler")
         reports += engine.add_job(str(number), 1, begin(job, image=source))
     ends = drive(engine, reports)
-    assert {"0", "1", "2", "3"} == {
-        name for name, end in ends.items() if isinstance(end, JobResult)
+    assert {name for name, end in ends.items() if isinstance(end, JobResult)} == {
+        "0",
+        "1",
+        "2",
+        "3",
     }
-    assert 1 == sizes.count(8)
+    assert sizes.count(8) == 1
 
 
 def test_a_job_too_large_even_alone_fails_with_words(make_engine, begin, monkeypatch):
@@ -251,7 +254,7 @@ def test_results_come_back_in_the_order_of_the_ask(make_engine):
 
     engine = make_engine(hands={"echo": lambda lane, loads: loads})
     ends = drive(engine, engine.add_job("a", 1, asking()))
-    assert "[0, 1, 2, 3, 4] ['last']" == ends["a"].text
+    assert ends["a"].text == "[0, 1, 2, 3, 4] ['last']"
 
 
 def test_a_latent_is_handed_on_without_decoding(make_engine):
@@ -275,7 +278,7 @@ def test_a_latent_is_handed_on_without_decoding(make_engine):
         return JobResult(text=f"{first.image} {tuple(first.latent.shape)} {second.image.size}")
 
     engine = make_engine()
-    assert "None (4, 8, 8) (64, 64)" == drive(engine, engine.add_job("a", 1, asking()))["a"].text
+    assert drive(engine, engine.add_job("a", 1, asking()))["a"].text == "None (4, 8, 8) (64, 64)"
 
 
 def _catching(answer):

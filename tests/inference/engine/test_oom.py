@@ -60,7 +60,7 @@ def image(outcome):
     return np.asarray(outcome.images[0].image, dtype=np.int16)
 
 
-def too_much(*_arguments):
+def too_much(*_arguments, **_named):
     raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 9.00 GiB")
 
 
@@ -74,7 +74,7 @@ def test_an_autoencoder_that_does_not_fit_works_in_stripes(library, monkeypatch,
     assert np.abs(image(expected) - image(first)).max() <= 1
     assert np.array_equal(image(first), image(second))
     # The size that did not fit is not tried whole again.
-    assert [1] == tries
+    assert tries == [1]
 
 
 def test_stripes_that_do_not_fit_either_fail_with_words(library, monkeypatch):
@@ -98,7 +98,7 @@ def test_the_network_takes_rung_after_rung(library, monkeypatch):
     first, second = run(library, JOB, JOB)
 
     # Two jobs with guidance are four rows; halved, and then alone with less and less at hand.
-    assert [4, 2, 2, 2] == sizes[:4]
+    assert sizes[:4] == [4, 2, 2, 2]
     assert np.array_equal(image(expected), image(first))
     assert np.array_equal(image(expected), image(second))
 
@@ -109,12 +109,12 @@ def test_other_networks_leave_first(library, monkeypatch):
     real = DiffusionModel.denoise
 
     def scarce(self, x, *rest):
-        return real(self, x, *rest) if len(library._resident) == 1 else too_much()
+        return real(self, x, *rest) if len(library.model_cache) == 1 else too_much()
 
     monkeypatch.setattr(DiffusionModel, "denoise", scarce)
     (outcome,) = run(library, JOB)
 
-    assert [("diffusion", "tiny")] == list(library._resident)
+    assert list(library.model_cache) == [("diffusion", "tiny")]
     assert np.array_equal(image(expected), image(outcome))
 
 
@@ -128,17 +128,17 @@ def test_a_checkpoint_too_large_as_a_whole_is_laid_beside_the_device(library, mo
     monkeypatch.setattr(diffusers_folder, "load_folder", scarce)
     # A device without memory of its own stands for the card.
     card = torch.device("meta")
-    monkeypatch.setattr(library, "_device", card)
+    monkeypatch.setattr(library, "device", card)
     object.__setattr__(library._loader, "device", card)
     with pytest.raises(torch.cuda.OutOfMemoryError):
         library.get_checkpoint("tiny")
     assert library.free_memory(("diffusion", "tiny"))
     model = library.get_checkpoint("tiny")
 
-    assert ["meta", "cpu"] == places
+    assert places == ["meta", "cpu"]
     assert card == model.device
     model.offload.prepare_part("vae", 1)
-    assert ("meta", "cpu") == (model.vae.device.type, model.unet.device.type)
+    assert (model.vae.device.type, model.unet.device.type) == ("meta", "cpu")
 
 
 def test_nothing_left_to_relieve_is_said(library):

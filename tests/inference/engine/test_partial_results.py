@@ -87,7 +87,7 @@ def test_a_job_that_goes_on_from_its_parts_comes_to_the_same(run, calls, name):
     again, rest = run(JOBS[name], kept)
 
     same(whole, again)
-    assert [] == rest
+    assert rest == []
     assert len(calls) < alone
 
 
@@ -96,7 +96,7 @@ def test_what_is_laid_back_by_its_latent_is_no_part(run):
 
     _, kept = run(job)
 
-    assert [] == kept
+    assert kept == []
 
 
 def test_what_is_not_finished_is_painted(run, calls):
@@ -107,7 +107,7 @@ def test_what_is_not_finished_is_painted(run, calls):
     again, rest = run(job, kept[:2])
 
     same(whole, again)
-    assert [2, 3] == [part.number for part in rest]
+    assert [part.number for part in rest] == [2, 3]
 
 
 def test_a_part_of_another_work_is_not_believed(run):
@@ -117,7 +117,7 @@ def test_a_part_of_another_work_is_not_believed(run):
     again, rest = run(JOBS["loopback"], others)
 
     same(whole, again)
-    assert [0, 1, 2, 3] == [part.number for part in rest]
+    assert [part.number for part in rest] == [0, 1, 2, 3]
 
 
 def test_a_mark_tells_every_difference():
@@ -151,4 +151,4 @@ def test_a_mark_tells_every_difference():
     marks = [fingerprint_work(dataclasses.replace(work, **change)) for change in changes]
 
     assert len(changes) == len(set(marks))
-    assert marks[0] == fingerprint_work(dataclasses.replace(work, image=SOURCE.copy()))
+    assert fingerprint_work(dataclasses.replace(work, image=SOURCE.copy())) == marks[0]

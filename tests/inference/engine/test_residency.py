@@ -52,10 +52,10 @@ def test_jobs_of_two_checkpoints_load_each_once(tiny_model, tmp_path):
         reports += engine.add_job(str(number), 1, begin(library, job))
     ended = drive(engine, reports)
 
-    assert {"0", "2"} == {name for name, _ in ended[:2]}
+    assert {name for name, _ in ended[:2]} == {"0", "2"}
     assert all(isinstance(outcome, JobResult) for _, outcome in ended)
-    assert 4 == len(ended)
-    assert 2 == library._resident.loads
+    assert len(ended) == 4
+    assert library.model_cache.loads == 2
 
 
 def test_a_long_job_lets_the_other_checkpoint_in(tiny_model, tmp_path):
@@ -65,9 +65,9 @@ def test_a_long_job_lets_the_other_checkpoint_in(tiny_model, tmp_path):
         job = Img2ImgJob(seed=1, steps=steps, width=64, height=64, model=model, sampler="Euler")
         reports += engine.add_job(name, 1, begin(library, job))
 
-    assert ["short", "long"] == [name for name, _ in drive(engine, reports)]
+    assert [name for name, _ in drive(engine, reports)] == ["short", "long"]
     # The long one's at first, the short one's when its turn came, then the long one's again.
-    assert library._resident.loads <= 3
+    assert library.model_cache.loads <= 3
 
 
 def test_a_job_under_way_holds_no_weights(tiny_model, tmp_path):

@@ -64,7 +64,7 @@ def test_a_newcomer_takes_the_place_that_falls_free():
     for task in (first, second, third):
         room.add_task(task)
     room.remove_row(first)
-    assert (second, third) == room.schedule().batch
+    assert room.schedule().batch == (second, third)
 
 
 def test_a_place_that_falls_free_goes_to_the_job_that_had_the_fewest():
@@ -77,7 +77,7 @@ def test_a_place_that_falls_free_goes_to_the_job_that_had_the_fewest():
     single = row(SMALL, other)
     room.add_task(single)
     room.remove_row(tasks[0])
-    assert (tasks[1], single) == room.schedule().batch
+    assert room.schedule().batch == (tasks[1], single)
 
 
 def test_a_batch_is_as_large_as_the_measured_pace_makes_worth_while():
@@ -107,7 +107,7 @@ def test_who_has_begun_is_done_before_others_begin():
         batch = room.schedule().batch
         order.append(batch)
         room.remove_row(batch[0])
-    assert order[0] == tuple(tasks[:2])
+    assert tuple(tasks[:2]) == order[0]
     assert tasks[4] not in order[2]
 
 
@@ -118,7 +118,7 @@ def test_groups_of_different_keys_take_turns():
     rare = row(LARGE)
     room.add_task(rare)
     batches = [room.schedule().batch for _ in range(4)]
-    assert [SMALL, LARGE, SMALL, LARGE] == [batch[0].key for batch in batches]
+    assert [batch[0].key for batch in batches] == [SMALL, LARGE, SMALL, LARGE]
     assert (rare,) == batches[1]
 
 
@@ -128,7 +128,7 @@ def test_a_key_that_ran_out_of_memory_never_gets_as_many_rows_again():
         room.add_task(row(SMALL))
     room.set_max_rows(SMALL, 2)
     room.set_max_rows(SMALL, 3)
-    assert 2 == len(room.schedule().batch)
+    assert len(room.schedule().batch) == 2
 
 
 def test_one_turn_has_one_aside_and_one_batch():
@@ -138,12 +138,12 @@ def test_one_turn_has_one_aside_and_one_batch():
     denoising = row(SMALL)
     for task in (*tiles, denoising):
         room.add_task(task)
-    assert ((tiles[0],), (denoising,)) == (
+    assert (
         (turn := room.schedule()).aux,
         turn.batch,
-    )
-    assert (tiles[1],) == room.schedule().aux
-    assert () == room.schedule().aux
+    ) == ((tiles[0],), (denoising,))
+    assert room.schedule().aux == (tiles[1],)
+    assert room.schedule().aux == ()
 
 
 def test_tiles_of_several_jobs_mix_in_one_call():
@@ -153,7 +153,7 @@ def test_tiles_of_several_jobs_mix_in_one_call():
     few = [tile(little) for _ in range(2)]
     for task in (*many, *few):
         room.add_task(task)
-    assert (many[0], few[0], many[1], few[1]) == room.schedule().aux
+    assert room.schedule().aux == (many[0], few[0], many[1], few[1])
     assert tuple(many[2:]) == room.schedule().aux
 
 
@@ -164,8 +164,11 @@ def test_lanes_take_turns():
     caption = tile(run, lane=("interrogate",))
     for task in (*upscales, caption):
         room.add_task(task)
-    assert [upscales[0], caption, upscales[1], upscales[2]] == [
-        room.schedule().aux[0] for _ in range(4)
+    assert [room.schedule().aux[0] for _ in range(4)] == [
+        upscales[0],
+        caption,
+        upscales[1],
+        upscales[2],
     ]
 
 
@@ -177,12 +180,12 @@ def test_a_dropped_job_leaves_nothing_behind():
         room.add_task(task)
     room.drop_run(run)
     assert room.is_idle
-    assert ((), ()) == ((turn := room.schedule()).aux, turn.batch)
+    assert ((turn := room.schedule()).aux, turn.batch) == ((), ())
 
 
 def test_the_scheduler_needs_no_torch():
     code = "import sys, inference.engine.scheduler; sys.exit('torch' in sys.modules)"
-    assert 0 == subprocess.run([sys.executable, "-c", code], check=False).returncode
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 class Memory:
@@ -232,7 +235,7 @@ def test_what_is_loaded_stays_at_work_for_a_while():
         room.add_task(model_row(model))
     served = [names[0][1] for names in serve(room, memory, 24)]
 
-    assert "aaaaa" + "bbbbbb" + "aaaaaa" + "bbbbbb" + "a" == "".join(served)
+    assert "".join(served) == "aaaaa" + "bbbbbb" + "aaaaaa" + "bbbbbb" + "a"
 
 
 def test_models_that_fit_together_take_turns():
@@ -242,7 +245,7 @@ def test_models_that_fit_together_take_turns():
         room.add_task(model_row(model))
     served = [names[0][1] for names in serve(room, memory, 6)]
 
-    assert "ababab" == "".join(served)
+    assert "".join(served) == "ababab"
 
 
 def test_an_aside_never_pushes_out_the_model_of_the_batch():
@@ -254,8 +257,8 @@ def test_an_aside_never_pushes_out_the_model_of_the_batch():
     room.add_task(Task(make_run(), 0, work, TaskStage.AUX))
     loads = [len(names) for names in serve(room, memory, 6)]
 
-    assert [1] * 6 == loads
-    assert 2 == memory.loads
+    assert loads == [1] * 6
+    assert memory.loads == 2
 
 
 def test_work_without_weights_never_waits():
@@ -266,7 +269,7 @@ def test_work_without_weights_never_waits():
     plain = tile(make_run())
     room.add_task(plain)
 
-    assert (plain,) == room.schedule().aux
+    assert room.schedule().aux == (plain,)
 
 
 @settings(max_examples=60, deadline=None)

@@ -79,7 +79,7 @@ def test_source_is_not_touched():
     source = noise(20, 20)
     before = source.tobytes()
     paste_back(noise(8, 8, 3), source, Image.new("L", (20, 20), 255), (0, 0, 9, 9))
-    assert before == source.tobytes()
+    assert source.tobytes() == before
 
 
 def test_overlay_over_the_result_is_the_composite():

@@ -21,7 +21,7 @@ from tests.inference.images.samples import cat, noise
     ("count", "columns"), [(1, 1), (2, 2), (3, 2), (4, 2), (6, 3), (9, 3), (32, 6)]
 )
 def test_near_square(count, columns):
-    assert columns == near_square_columns(count)
+    assert near_square_columns(count) == columns
 
 
 @settings(deadline=None)

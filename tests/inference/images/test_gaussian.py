@@ -11,8 +11,8 @@ from inference.images.gaussian import blur_array, convolve_axis, gaussian_kernel
 
 @pytest.mark.parametrize(("sigma", "size"), [(0, 1), (1, 7), (4, 21), (8, 41), (16, 81), (64, 321)])
 def test_kernel_size(sigma, size):
-    assert size == kernel_size(sigma)
-    assert size == len(gaussian_kernel(sigma))
+    assert kernel_size(sigma) == size
+    assert len(gaussian_kernel(sigma)) == size
 
 
 def test_kernel_is_a_gaussian():

@@ -22,7 +22,7 @@ def noisy(mode="RGB", size=(24, 16)):
 @pytest.mark.parametrize("file_format", ["png", "jpeg", "webp", "gif"])
 @pytest.mark.parametrize("text", [TEXT, "plain ascii"])
 def test_text_survives(file_format, text):
-    assert text == read_infotext(encode_image(noisy(), file_format, text))
+    assert read_infotext(encode_image(noisy(), file_format, text)) == text
 
 
 @pytest.mark.parametrize("file_format", ["png", "jpeg", "webp", "gif"])

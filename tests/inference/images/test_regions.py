@@ -29,7 +29,7 @@ from tests.inference.images.samples import boxes, rectangle
     ],
 )
 def test_expand_to_ratio(box, render, size, expected):
-    assert expected == expand_to_ratio(box, render, size)
+    assert expand_to_ratio(box, render, size) == expected
 
 
 @settings(deadline=None)

@@ -31,7 +31,7 @@ SIDES = st.integers(1, 3000)
     ],
 )
 def test_crop_geometry(source, target, expected):
-    assert expected == crop_geometry(*source, *target)
+    assert crop_geometry(*source, *target) == expected
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_crop_geometry(source, target, expected):
     ],
 )
 def test_fill_geometry(source, target, expected):
-    assert expected == fill_geometry(*source, *target)
+    assert fill_geometry(*source, *target) == expected
 
 
 @settings(deadline=None)
@@ -135,7 +135,7 @@ def test_upscaler_is_asked_only_to_enlarge_pictures():
 
     image = Image.new("RGB", (40, 30))
     assert fit_image(image, 64, 64, ResizeMode.CROP_AND_RESIZE, upscale).size == (64, 64)
-    assert [pytest.approx(64 / 30)] == asked
+    assert asked == [pytest.approx(64 / 30)]
     fit_image(image, 20, 20, ResizeMode.JUST_RESIZE, upscale)
     fit_image(Image.new("L", (4, 4)), 20, 20, ResizeMode.JUST_RESIZE, upscale)
     assert len(asked) == 1
@@ -150,7 +150,7 @@ def test_latent_upscale_leaves_the_picture_alone():
 
 def test_mode_names_are_those_of_the_job_options():
     expected = ["just resize", "crop and resize", "resize and fill", "latent upscale"]
-    assert expected == [str(mode) for mode in ResizeMode]
+    assert [str(mode) for mode in ResizeMode] == expected
 
 
 def test_refusals():
@@ -176,10 +176,10 @@ def reference_placement(iw, ih, w, h, mode):
 @given(SIDES, SIDES, SIDES, SIDES)
 def test_geometry_is_that_of_the_formulas(iw, ih, w, h):
     crop = reference_placement(iw, ih, w, h, ResizeMode.CROP_AND_RESIZE)
-    assert crop == crop_geometry(iw, ih, w, h)
+    assert crop_geometry(iw, ih, w, h) == crop
     fill = reference_placement(iw, ih, w, h, ResizeMode.RESIZE_AND_FILL)
     if min(fill[:2]) >= 1:  # a strip may come out less than a pixel thick; one pixel shows it
-        assert fill == fill_geometry(iw, ih, w, h)
+        assert fill_geometry(iw, ih, w, h) == fill
 
 
 def reference_fill(image, w, h):

@@ -19,7 +19,7 @@ from inference.images.strength_curves import STRENGTH_CURVES, loop_strengths
     ],
 )
 def test_four_loops(curve, expected):
-    assert pytest.approx(expected, abs=5e-4) == loop_strengths(0.75, 0.5, 4, curve)
+    assert loop_strengths(0.75, 0.5, 4, curve) == pytest.approx(expected, abs=5e-4)
 
 
 def test_one_loop():
@@ -32,7 +32,7 @@ def test_one_loop():
 )
 def test_any_curve_goes_evenly_from_first_to_last(first, last, loops, curve):
     values = loop_strengths(first, last, loops, curve)
-    assert loops == len(values)
+    assert len(values) == loops
     assert (first, pytest.approx(last)) == (values[0], values[-1])
     steps = [(b - a) * (1 if last >= first else -1) for a, b in itertools.pairwise(values)]
     assert min(steps) >= -1e-12
@@ -57,4 +57,4 @@ def test_any_loop_has_the_strength_of_the_formula(first, last, loops, curve):
     expected = [first]
     for index in range(1, loops):
         expected.append(first + (last - first) * shape(index / (loops - 1)))
-    assert pytest.approx(expected) == loop_strengths(first, last, loops, curve)
+    assert loop_strengths(first, last, loops, curve) == pytest.approx(expected)

@@ -71,8 +71,8 @@ def test_a_file_arrives_whole(published, tmp_path):
     told = []
     download_file(published(), tmp_path / "net.pth", 60, told.append)
 
-    assert CONTENT == (tmp_path / "net.pth").read_bytes()
-    assert ["net.pth"] == [path.name for path in tmp_path.iterdir()]
+    assert (tmp_path / "net.pth").read_bytes() == CONTENT
+    assert [path.name for path in tmp_path.iterdir()] == ["net.pth"]
     assert len(CONTENT) == told[-1]
 
 
@@ -80,9 +80,9 @@ def test_a_broken_connection_is_taken_up_where_it_ended(server, published, tmp_p
     server.breaks = (2_000_000, 3_500_000)
     download_file(published(), tmp_path / "net.pth", 60)
 
-    assert CONTENT == (tmp_path / "net.pth").read_bytes()
-    assert 3 == len(server.asked)
-    assert (None, "bytes=2000000-", "bytes=3500000-") == server.asked
+    assert (tmp_path / "net.pth").read_bytes() == CONTENT
+    assert len(server.asked) == 3
+    assert server.asked == (None, "bytes=2000000-", "bytes=3500000-")
 
 
 def test_an_earlier_runs_part_is_used(server, published, tmp_path):
@@ -91,7 +91,7 @@ def test_an_earlier_runs_part_is_used(server, published, tmp_path):
     (tmp_path / "net.pth").rename(tmp_path / "net.pth.part")
     download_file(published(), tmp_path / "net.pth", 60)
 
-    assert CONTENT == (tmp_path / "net.pth").read_bytes()
+    assert (tmp_path / "net.pth").read_bytes() == CONTENT
     assert ("bytes=1000000-", f"bytes={len(CONTENT)}-") == server.asked
 
 
@@ -100,14 +100,14 @@ def test_another_file_is_thrown_away(published, tmp_path, wrong):
     with pytest.raises(CorruptWeights, match="not the file it should be"):
         download_file(published(**wrong), tmp_path / "net.pth", 60)
 
-    assert [] == list(tmp_path.iterdir())
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_time_for_all_of_it_is_bounded(published, tmp_path):
     with pytest.raises(MissingWeights, match="took too long"):
         download_file(published(), tmp_path / "net.pth", 0)
 
-    assert ["net.pth.part"] == [path.name for path in tmp_path.iterdir()]
+    assert [path.name for path in tmp_path.iterdir()] == ["net.pth.part"]
 
 
 def test_what_is_not_there_says_so(published, tmp_path):

@@ -14,11 +14,11 @@ def test_a_file_is_hashed_once_until_it_changes(tmp_path, monkeypatch):
     again = FileHashes(store)
 
     assert hashlib.sha256(b"weights").hexdigest() == first == again.sha256(path)
-    assert [] == reads
+    assert reads == []
     path.write_bytes(b"changed")
     os.utime(path, ns=(1, 1))
     assert hashlib.sha256(b"changed").hexdigest()[:10] == again.short_hash(path)
-    assert [1] == reads
+    assert reads == [1]
 
 
 def test_a_damaged_memory_is_forgotten(tmp_path):
@@ -34,7 +34,7 @@ def test_a_hash_is_known_only_of_a_file_that_was_read(tmp_path):
     path.write_bytes(b"weights")
     hashes = FileHashes(tmp_path / "hashes.json")
 
-    assert "" == hashes.known_short_hash(path)
+    assert hashes.known_short_hash(path) == ""
     assert hashes.short_hash(path) == hashes.known_short_hash(path)
     path.write_bytes(b"changed!")
-    assert "" == hashes.known_short_hash(path)
+    assert hashes.known_short_hash(path) == ""

@@ -22,10 +22,9 @@ def file(tmp_path):
 def test_names_shapes_and_metadata_are_read(file):
     header = read_header(file)
 
-    assert {"a", "b"} == set(header.entries)
-    assert ("F16", (2, 3)) == (header.entries["a"].dtype, header.entries["a"].shape)
-    assert 2 * 3 * 2 + 5 * 4 == header.tensor_bytes
-    assert {"modelspec.title": "net"} == header.metadata
+    assert set(header.entries) == {"a", "b"}
+    assert (header.entries["a"].dtype, header.entries["a"].shape) == ("F16", (2, 3))
+    assert header.metadata == {"modelspec.title": "net"}
 
 
 @given(keep=st.integers(0, len(save(TENSORS)) - 1))
@@ -103,4 +102,4 @@ def test_a_header_at_odds_with_itself_is_refused(tmp_path, entry):
 
 
 def test_an_entry_knows_its_bytes(file):
-    assert TensorEntry("F32", (5,), 0, 20) == read_header(file).entries["b"]
+    assert read_header(file).entries["b"] == TensorEntry("F32", (5,), 0, 20)

@@ -17,8 +17,9 @@ from inference.model_library import ModelLibrary
 
 #: Bytes from which a hub states a file's SHA-256.
 LARGE = 10_000
-TREE = "/api/models/owner/tiny/tree/main?recursive=true"
-RESOLVE = "/owner/tiny/resolve/main/"
+REVISION = "5" * 40
+INFO = "/api/models/owner/tiny?blobs=true"
+RESOLVE = f"/owner/tiny/resolve/{REVISION}/"
 VAE = "vae/diffusion_pytorch_model.safetensors"
 UNET = "unet/diffusion_pytorch_model.safetensors"
 
@@ -30,42 +31,50 @@ class Hub(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Answers)
         self.folder = folder
         self.fetched = []
+        self.headers = []
+        self.breaks = {}  # bytes of a file after which its next connections end
         self.changed = {}
         self.refusal = 0
+        self.gated = False
 
     @property
     def address(self):
         return f"http://127.0.0.1:{self.server_port}"
 
-    def tree(self):
+    def siblings(self):
         for path in sorted(self.folder.rglob("*")):
             if path.is_file():
                 data = path.read_bytes()
                 name = path.relative_to(self.folder).as_posix()
-                entry = {"type": "file", "path": name, "size": len(data)}
+                entry = {"rfilename": name, "size": len(data), "blobId": "b" * 40}
                 if len(data) > LARGE:
-                    entry["lfs"] = {"oid": hashlib.sha256(data).hexdigest()}
+                    sha256 = hashlib.sha256(data).hexdigest()
+                    entry["lfs"] = {"sha256": sha256, "size": len(data), "pointerSize": 133}
                 yield entry | self.changed.get(name, {})
 
 
 class Answers(BaseHTTPRequestHandler):
     def do_GET(self):
+        self.server.headers.append(self.headers)
         if self.server.refusal:
             self.send_error(self.server.refusal)
-        elif self.path == TREE:
-            self.give(json.dumps(list(self.server.tree())).encode())
+        elif self.path == INFO:
+            siblings = list(self.server.siblings())
+            info = {"id": "owner/tiny", "sha": REVISION, "gated": self.server.gated}
+            self.give(json.dumps(info | {"siblings": siblings}).encode())
         elif self.path.startswith(RESOLVE):
             name = self.path.removeprefix(RESOLVE)
             self.server.fetched.append(name)
-            self.give((self.server.folder / name).read_bytes())
+            self.give((self.server.folder / name).read_bytes(), self.server.breaks.get(name))
         else:
             self.send_error(404)
 
-    def give(self, data):
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(data)))
+    def give(self, data, end=None):
+        begin = int(self.headers.get("Range", "bytes=0-")[len("bytes=") : -1])
+        self.send_response(206 if begin else 200)
+        self.send_header("Content-Length", str(len(data) - begin))
         self.end_headers()
-        self.wfile.write(data)
+        self.wfile.write(data[begin:end])
 
     def log_message(self, *_words):
         pass
@@ -110,7 +119,7 @@ def test_a_checkpoint_is_fetched_without_what_nobody_needs_and_loads(pull, tmp_p
     models = str(tmp_path / "models")
     config = EngineConfig(model="tiny", models_dir=models, cache_dir=str(tmp_path))
     library = ModelLibrary(config, torch.device("cpu"), torch.float32)
-    assert 64 == library.get_checkpoint("tiny").size
+    assert library.get_checkpoint("tiny").size == 64
 
 
 def test_half_precision_is_taken_where_it_is_there(pull, hub):
@@ -123,14 +132,34 @@ def test_half_precision_is_taken_where_it_is_there(pull, hub):
 
 
 def test_what_an_earlier_try_fetched_is_not_fetched_again(pull, hub):
-    hub.changed[VAE] = {"lfs": {"oid": "f" * 64}}
+    hub.changed[VAE] = {"lfs": {"sha256": "f" * 64, "size": 1, "pointerSize": 133}}
     with pytest.raises(CorruptWeights, match="is not the file it should be"):
         pull()
     assert UNET in hub.fetched
     hub.changed.clear()
     hub.fetched.clear()
     pull()
-    assert ["model_index.json", VAE] == hub.fetched
+    assert hub.fetched == [VAE]
+
+
+def test_a_files_part_survives_an_interruption(pull, hub, tmp_path):
+    hub.breaks[UNET] = 20_000
+    with pytest.raises(MissingWeights, match="could not be fetched"):
+        pull()
+    assert not (tmp_path / "models").exists()
+    hub.breaks.clear()
+    hub.headers.clear()
+    made = pull()
+    assert "bytes=20000-" in [headers.get("Range") for headers in hub.headers]
+    assert (made / UNET).read_bytes() == (hub.folder / UNET).read_bytes()
+    assert not [path for path in made.rglob("*") if path.name.startswith(".") or path.is_symlink()]
+
+
+def test_the_hub_is_told_neither_tokens_nor_what_runs_here(pull, hub, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    pull()
+    assert not any("Authorization" in headers for headers in hub.headers)
+    assert "torch" not in " ".join(headers["User-Agent"] for headers in hub.headers)
 
 
 def test_a_file_that_is_no_safetensors_is_said(pull, hub):
@@ -143,7 +172,7 @@ def test_other_families_are_refused_before_anything_large_is_fetched(pull, hub):
     write_index(hub.folder, "FluxPipeline")
     with pytest.raises(UnsupportedWeights, match="is a FluxPipeline; Easel runs Stable"):
         pull()
-    assert ["model_index.json"] == hub.fetched
+    assert hub.fetched == ["model_index.json"]
 
 
 def test_split_weights_and_pickles_alone_are_refused(pull, hub):
@@ -165,6 +194,9 @@ def test_nothing_is_overwritten(pull, tmp_path):
 def test_what_the_hub_does_not_give_is_said(pull, hub):
     with pytest.raises(MissingWeights, match="The hub has no checkpoint owner/other"):
         pull("owner/other")
+    hub.gated = "manual"
+    with pytest.raises(MissingWeights, match="download it by hand"):
+        pull()
     hub.refusal = 403
     with pytest.raises(MissingWeights, match="download it by hand"):
         pull()
@@ -190,8 +222,8 @@ def test_the_command_line_lays_it_among_the_checkpoints(tmp_path, monkeypatch, c
 
     monkeypatch.setattr(manage_models, "pull_checkpoint", pulled)
     given = ["--models", str(tmp_path), "--cache", str(tmp_path / "cache"), "pull"]
-    assert 0 == manage_models.main([*given, "owner/name"])
-    assert 0 == manage_models.main([*given, "owner/name", "--name", "mine"])
+    assert manage_models.main([*given, "owner/name"]) == 0
+    assert manage_models.main([*given, "owner/name", "--name", "mine"]) == 0
     place = tmp_path / "checkpoints"
     assert [("owner/name", place / "name"), ("owner/name", place / "mine")] == asked
     assert "mine is there." in capsys.readouterr().out

@@ -27,7 +27,7 @@ def test_checkpoints_are_told_apart(write_original, tmp_path, family, channels):
     found = checkpoint_identity(path)
 
     assert ("checkpoint", family, channels) == (found.kind, found.family, found.channels)
-    assert (None, False, True) == (found.prediction, found.zero_terminal_snr, found.has_vae)
+    assert (found.prediction, found.zero_terminal_snr, found.has_vae) == (None, False, True)
 
 
 def test_marker_keys_and_metadata_are_read(write_original, tmp_path):
@@ -36,8 +36,8 @@ def test_marker_keys_and_metadata_are_read(write_original, tmp_path):
     marked = checkpoint_identity(path)
     write_original(path, "sd2", metadata={"modelspec.prediction_type": "v"})
 
-    assert ("v_prediction", True) == (marked.prediction, marked.zero_terminal_snr)
-    assert "v_prediction" == checkpoint_identity(path).prediction
+    assert (marked.prediction, marked.zero_terminal_snr) == ("v_prediction", True)
+    assert checkpoint_identity(path).prediction == "v_prediction"
 
 
 @pytest.mark.parametrize(
@@ -81,6 +81,6 @@ def test_an_upscaler_is_told_by_its_arrays_alone(tmp_path):
     path = tmp_path / "net.safetensors"
     save_file(Compact(num_feat=8, num_conv=2, upscale=2).state_dict(), path)
     found = identify_file(path)
-    assert ("upscaler", "an upscaler (RealESRGAN Compact)") == (found.kind, found.title)
+    assert (found.kind, found.title) == ("upscaler", "an upscaler (RealESRGAN Compact)")
     with pytest.raises(UnsupportedWeights, match="no checkpoint: lay it into the folder upscalers"):
         checkpoint_identity(path)

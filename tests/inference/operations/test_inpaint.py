@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 import torch
@@ -27,7 +29,7 @@ def only(outcome):
 
 
 def has_note(outcome, words):
-    return any(words in note for note in outcome.notes)
+    return any(words in str(note) for note in outcome.notes)
 
 
 def random_case(rng, area):
@@ -190,6 +192,24 @@ def test_only_masked_says_how_much_larger_it_works(run_job, photo, box_mask):
     assert has_note(run_job(settings, images), "renders at 4.0x")
 
 
+def test_a_job_lists_the_models_folder_once(run_job, tiny_library, square, box_mask, monkeypatch):
+    listed_folders = []
+
+    def count_calls(scan):
+        def scan_counted(folder="."):
+            listed_folders.append(str(folder))
+            return scan(folder)
+
+        return scan_counted
+
+    for name in ("listdir", "scandir"):
+        monkeypatch.setattr(os, name, count_calls(getattr(os, name)))
+    run_job(job(batch=2), {"image": square, "mask": box_mask(square.size, (0, 0, 32, 64))})
+
+    assert listed_folders.count(str(tiny_library.folder.path)) == 1
+    assert len(set(listed_folders)) == len(listed_folders)
+
+
 def test_masked_contents_differ(run_job, photo, box_mask):
     images = {"image": photo, "mask": box_mask(photo.size, (20, 10, 80, 60))}
     results = [
@@ -262,7 +282,7 @@ def test_the_parameters_say_what_was_done_to_the_mask(run_job, square):
         "Mask mode": "Inpaint not masked",
         "Denoising strength": "0.5",
     }
-    assert expected == {key: values[key] for key in expected}
+    assert {key: values[key] for key in expected} == expected
     assert 0 <= float(values["Seam score"]) <= 1
     assert "Conditional mask weight" not in values
 

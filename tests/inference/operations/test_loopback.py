@@ -8,6 +8,7 @@ from PIL import Image
 from inference.api.errors import JobError
 from inference.api.infotext.text import parse_infotext
 from inference.api.jobs import Img2ImgJob, LoopbackJob
+from inference.api.notices import Notice
 from inference.engine.engine import RunCancelled, RunProgressed
 from inference.engine.work import AuxWork, WorkRequest
 from inference.images.colour.correction import correct_colours
@@ -66,7 +67,7 @@ def test_strengths_follow_the_curve(run_job, square, curve, expected):
     made = [*with_role(outcome, "frame"), *with_role(outcome, "result")]
     values = [parse_infotext(one.infotext).values for one in made]
     found = [f"{float(one['Denoising strength']):.4g}" for one in values]
-    assert expected == found
+    assert found == expected
     assert {one["Denoising curve"] for one in values} == {curve.capitalize()}
     assert {one["Final denoising strength"] for one in values} == {"0.5"}
 
@@ -157,7 +158,7 @@ def test_stopped_it_answers_with_the_loops_that_are_whole(make_engine, studio, r
     outcome = ended.result
     roles = [made.role for made in outcome.images]
     assert roles == ["result", "animation", "sheet", "frame"]
-    assert outcome.notes == ("Stopped after 2 of 4 loops.",)
+    assert outcome.notes == (Notice("loopback.stopped", loops=2, all=4),)
     first, second = with_role(whole, "frame")[:2]
     assert same(first.image, with_role(outcome, "frame")[0].image)
     assert same(second.image, with_role(outcome, "result")[0].image)

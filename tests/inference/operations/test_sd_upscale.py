@@ -20,7 +20,7 @@ def job(**fields):
 
 
 def has_note(outcome, words):
-    return any(words in note for note in outcome.notes)
+    return any(words in str(note) for note in outcome.notes)
 
 
 def test_it_is_an_enlargement_and_an_img2img_of_every_tile(run_job, square):

@@ -45,7 +45,7 @@ def noise(*shape):
 
 @pytest.mark.parametrize("size", [(1, 1), (8, 5000), (33, 17)])
 def test_any_size_is_enlarged(enlarge, size):
-    assert (size[0] * 2, size[1] * 2) == enlarge(noise(size[1], size[0], 3)).size
+    assert enlarge(noise(size[1], size[0], 3)).size == (size[0] * 2, size[1] * 2)
 
 
 @pytest.mark.parametrize("crop", [False, True])
@@ -61,7 +61,7 @@ def test_one_side_alone_keeps_the_shape(enlarge, crop):
 def test_transparency_is_kept(enlarge):
     image = noise(20, 30, 4)
     found = enlarge(image, factor=2.5)
-    assert ("RGBA", (75, 50)) == (found.mode, found.size)
+    assert (found.mode, found.size) == ("RGBA", (75, 50))
 
 
 @pytest.mark.parametrize("factor", [0, 0.99, 8.01, 9, float("nan")])
@@ -74,7 +74,7 @@ def test_a_target_over_the_ceiling_names_the_largest_factor(enlarge):
     image = Image.new("RGB", (100, 50))
     with pytest.raises(JobError, match=r"800 x 400 is more than.*largest factor .* is 2\.82"):
         enlarge(image, max_pixels=10_000, factor=8)
-    assert (282, 141) == enlarge(image, max_pixels=10_000, factor=2.82).size
+    assert enlarge(image, max_pixels=10_000, factor=2.82).size == (282, 141)
 
 
 def test_a_picture_over_the_ceiling_is_to_be_scaled_down(enlarge):
@@ -86,7 +86,7 @@ def test_a_picture_too_large_on_its_way_is_refused(enlarge):
     image = Image.new("RGB", (100, 99))
     with pytest.raises(JobError, match="would make 400 x 396 pixels first"):
         enlarge(image, max_pixels=9000, upscaler="four", factor=1)
-    assert image.size == enlarge(image, max_pixels=9000, factor=1).size
+    assert enlarge(image, max_pixels=9000, factor=1).size == image.size
 
 
 def test_an_upscaler_that_is_none_names_those_there_are(enlarge):
@@ -105,6 +105,6 @@ def test_denoising_is_for_networks_made_for_it(enlarge):
 
 
 def test_no_side_is_longer_than_asked(enlarge):
-    assert (60, 30) == enlarge(noise(20, 40, 3), factor=4, max_side=60).size
-    assert (80, 40) == enlarge(noise(20, 40, 3), factor=2, max_side=100).size
-    assert (20, 10) == enlarge(noise(20, 40, 3), factor=2, max_side=20).size
+    assert enlarge(noise(20, 40, 3), factor=4, max_side=60).size == (60, 30)
+    assert enlarge(noise(20, 40, 3), factor=2, max_side=100).size == (80, 40)
+    assert enlarge(noise(20, 40, 3), factor=2, max_side=20).size == (20, 10)

@@ -81,7 +81,7 @@ def test_worked_pieces(text: str, expected: list[tuple[str, float]]) -> None:
 def test_break_keeps_its_place_and_the_weights_around_it(
     text: str, expected: tuple[WeightedText | ChunkBreak, ...]
 ) -> None:
-    assert expected == parse_attention(text)
+    assert parse_attention(text) == expected
 
 
 @settings(deadline=None)
@@ -92,7 +92,7 @@ def test_text_without_syntax_is_kept_whole(text: str) -> None:
     assert text.replace("BREAK", "") == "".join(
         p.text for p in pieces if isinstance(p, WeightedText)
     )
-    assert all(piece == WeightedText(text.replace("BREAK", "")) for piece in pieces)
+    assert all(WeightedText(text.replace("BREAK", "")) == piece for piece in pieces)
 
 
 @settings(deadline=None)
@@ -124,7 +124,7 @@ def test_escaped_text_comes_back(text: str) -> None:
     plain = text.replace("BREAK", "").replace(":", "")
     escaped = "".join("\\" + c if c in "()[]\\" else c for c in plain)
 
-    assert plain == "".join(p.text for p in parse_attention(escaped) if isinstance(p, WeightedText))
+    assert "".join(p.text for p in parse_attention(escaped) if isinstance(p, WeightedText)) == plain
 
 
 @pytest.mark.parametrize("unit", ["(", "[", "(a", "(a:1.1)", "a)", ":1)", "(a[b)c]", "BREAK "])

@@ -37,7 +37,7 @@ def words(count: int, start: int = 100) -> str:
 def test_no_text_is_one_empty_row() -> None:
     (chunk,) = chunk_pieces((), SMALL)
 
-    assert TokenChunk((BOS, EOS, PAD, PAD, PAD, PAD, PAD, PAD), (1.0,) * 8) == chunk
+    assert chunk == TokenChunk((BOS, EOS, PAD, PAD, PAD, PAD, PAD, PAD), (1.0,) * 8)
 
 
 def test_a_row_has_start_content_end_and_padding() -> None:
@@ -51,7 +51,7 @@ def test_a_row_has_start_content_end_and_padding() -> None:
 def test_rows_hold_seventy_five(count: int, rows: list[int]) -> None:
     chunks = chunk_pieces([WeightedText(words(count))], CLIP)
 
-    assert rows == [chunk.content for chunk in chunks]
+    assert [chunk.content for chunk in chunks] == rows
     assert all(len(chunk.tokens) == len(chunk.weights) == 77 for chunk in chunks)
 
 
@@ -66,7 +66,7 @@ def test_rows_hold_seventy_five(count: int, rows: list[int]) -> None:
     ],
 )
 def test_break_ends_a_row(text: str, rows: list[list[int]]) -> None:
-    assert rows == [content(chunk) for chunk in chunk_pieces(parse_attention(text), SMALL)]
+    assert [content(chunk) for chunk in chunk_pieces(parse_attention(text), SMALL)] == rows
 
 
 @pytest.mark.parametrize(("before", "after", "moved"), [(55, 19, 19), (54, 20, 0), (74, 0, 0)])
@@ -103,7 +103,7 @@ def test_weights_move_with_their_tokens() -> None:
 def test_embeddings_take_their_vectors_and_weight() -> None:
     (chunk,) = chunk_pieces([WeightedText("10 Inky 11", 1.2)], SMALL, embeddings={"inky": 3})
 
-    assert (EmbeddingPlacement("inky", 2, 3),) == chunk.placements
+    assert chunk.placements == (EmbeddingPlacement("inky", 2, 3),)
     assert chunk.tokens == (BOS, 10, 0, 0, 0, 11, EOS, PAD)
     assert (1.0, *(1.2,) * 5, 1.0, 1.0) == chunk.weights
 
@@ -114,7 +114,7 @@ def test_an_embedding_is_never_split() -> None:
     )
 
     assert (content(first), first.placements) == ([10, 11, 12, 13, 14], ())
-    assert (EmbeddingPlacement("inky", 1, 2),) == second.placements
+    assert second.placements == (EmbeddingPlacement("inky", 1, 2),)
 
 
 def test_an_embedding_and_a_tail_that_do_not_fit_together_part() -> None:
@@ -161,7 +161,7 @@ def test_nothing_is_lost_or_reordered(
 
     text = " ".join(piece.text for piece in pieces if isinstance(piece, WeightedText))
     expected = ids(text.replace("inky", "0 0 0"))
-    assert expected == [token for chunk in chunks for token in content(chunk)]
+    assert [token for chunk in chunks for token in content(chunk)] == expected
     assert all(len(chunk.tokens) == len(chunk.weights) == size + 2 for chunk in chunks)
     assert all(chunk.content <= size for chunk in chunks)
     assert text.count("inky") == sum(len(chunk.placements) for chunk in chunks)

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
+from inference.api.errors import JobError
 from inference.prompts.chunks import Tokenizer
 from inference.prompts.conditioning import pad_conditionings, pad_to_length
 from inference.prompts.encode import TextEncoder, sdxl_encoder
@@ -69,7 +70,7 @@ def test_a_plain_prompt_is_the_models_own_output(model: torch.nn.Module) -> None
     expected = forward(model, row(ids("red fox, white")))
 
     assert torch.equal(expected, encoder.encode_prompt("red fox, white"))
-    assert torch.float32 == encoder.encode_prompt("red fox").dtype
+    assert encoder.encode_prompt("red fox").dtype == torch.float32
 
 
 @pytest.mark.parametrize("skip", [1, 2, 3])
@@ -90,7 +91,7 @@ def test_clip_skip_reads_an_earlier_layer_through_the_final_norm(
 
 @pytest.mark.parametrize("skip", [0, -1, 4])
 def test_a_clip_skip_without_a_layer_is_refused(model: torch.nn.Module, skip: int) -> None:
-    with pytest.raises(ValueError, match="1 to 3"):
+    with pytest.raises(JobError, match="1 to 3"):
         TextEncoder(tokenizer(), model, clip_skip=skip)
 
 
@@ -153,14 +154,14 @@ def test_embeddings_lie_where_their_name_stood(model: torch.nn.Module) -> None:
 
 
 def test_an_embedding_of_another_width_is_refused(model: torch.nn.Module) -> None:
-    with pytest.raises(ValueError, match="another model family"):
+    with pytest.raises(JobError, match="another model family"):
         TextEncoder(tokenizer(), model, embeddings={"inky": torch.zeros(2, WIDTH + 1)})
 
 
 def test_a_float16_model_gives_float32() -> None:
     encoder = TextEncoder(tokenizer(), build(CLIPTextModel, 1).to(torch.bfloat16))
 
-    assert torch.float32 == encoder.encode_prompt("(cat:1.2)").dtype
+    assert encoder.encode_prompt("(cat:1.2)").dtype == torch.float32
 
 
 def test_sdxl_joins_penultimate_layers_and_pools_the_second() -> None:

@@ -25,7 +25,7 @@ from inference.prompts.extra_networks import ExtraNetworkTag, LoraTag, read_lora
     ],
 )
 def test_tags_are_taken_out(text: str, rest: str, networks: tuple[ExtraNetworkTag, ...]) -> None:
-    assert (rest, networks) == take_networks(text)
+    assert take_networks(text) == (rest, networks)
 
 
 @pytest.mark.parametrize(
@@ -43,13 +43,13 @@ def test_tags_are_taken_out(text: str, rest: str, networks: tuple[ExtraNetworkTa
     ],
 )
 def test_worked_loras(tag: str, expected: LoraTag) -> None:
-    assert (expected,) == read_loras(take_networks(tag)[1])
+    assert read_loras(take_networks(tag)[1]) == (expected,)
 
 
 def test_the_last_tag_of_a_name_holds_and_other_kinds_are_left() -> None:
     networks = take_networks("<lora:a:1><hypernet:b:1><lora:c:2><lora:a:0.5>")[1]
 
-    assert (LoraTag("a", 0.5, 0.5), LoraTag("c", 2.0, 2.0)) == read_loras(networks)
+    assert read_loras(networks) == (LoraTag("a", 0.5, 0.5), LoraTag("c", 2.0, 2.0))
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_a_tag_that_cannot_be_meant_says_so(tag: str, words: str) -> None:
 @settings(deadline=None)
 @given(st.text(alphabet=st.characters(exclude_characters="<"), max_size=60))
 def test_text_without_tags_is_kept(text: str) -> None:
-    assert (text, ()) == take_networks(text)
+    assert take_networks(text) == (text, ())
 
 
 WORD = st.text(alphabet="abc 0.5-", min_size=1, max_size=6)
@@ -86,4 +86,4 @@ def test_a_written_tag_is_read_back(
 ) -> None:
     network = ExtraNetworkTag("lora", tuple(arguments), tuple(named))
 
-    assert (text + text, (network,)) == take_networks(f"{text}{network}{text}")
+    assert take_networks(f"{text}{network}{text}") == (text + text, (network,))

@@ -67,7 +67,7 @@ def turns(*texts: str, steps: int = 10) -> list[tuple[int, str]]:
     ],
 )
 def test_worked_schedules(text: str, expected: list[tuple[int, str]]) -> None:
-    assert expected == entries(text)
+    assert entries(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_worked_schedules(text: str, expected: list[tuple[int, str]]) -> None:
     ],
 )
 def test_worked_turns(text: str, expected: list[tuple[int, str]]) -> None:
-    assert expected == entries(text)
+    assert entries(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -105,8 +105,8 @@ def test_worked_turns(text: str, expected: list[tuple[int, str]]) -> None:
 def test_the_second_pass_counts_on(
     text: str, base: list[tuple[int, str]], hires: list[tuple[int, str]]
 ) -> None:
-    assert base == entries(text, 10)
-    assert hires == entries(text, 6, base=10)
+    assert entries(text, 10) == base
+    assert entries(text, 6, base=10) == hires
 
 
 def test_each_step_finds_its_text() -> None:
@@ -126,7 +126,7 @@ def test_each_step_finds_its_text() -> None:
     ],
 )
 def test_a_reading_tells_when_things_change(text: str, expected: ScheduleSummary) -> None:
-    assert expected == describe_schedule(text, 10)
+    assert describe_schedule(text, 10) == expected
 
 
 @settings(deadline=None)

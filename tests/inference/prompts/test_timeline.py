@@ -87,8 +87,8 @@ def test_a_timeline_has_one_length_and_both_sides_changes() -> None:
     for condition in (first.conditions[0][0], last.conditions[0][0], last.unconditional):
         assert condition.crossattn.shape == (8, 2)
     assert torch.equal(first.conditions[0][0].crossattn[4:], torch.zeros(4, 2))
-    assert first.unconditional.crossattn[0, 0] == value("b")
-    assert last.unconditional.crossattn[0, 0] == value("c")
+    assert value("b") == first.unconditional.crossattn[0, 0]
+    assert value("c") == last.unconditional.crossattn[0, 0]
 
 
 @settings(deadline=None)

@@ -89,7 +89,7 @@ def test_spelled_out_special_tokens_are_not_content(clip: Tokenizer) -> None:
 
 def test_a_word_level_tokenizer_says_what_it_knows(words: Tokenizer) -> None:
     assert (words.bos, words.eos, words.pad, words.length, words.chunk_size) == (1, 2, 2, 16, 14)
-    assert frozenset({"red", "apple", "on", "white", "background"}) == words.vocabulary
+    assert words.vocabulary == frozenset({"red", "apple", "on", "white", "background"})
     assert words.comma is None
 
 
@@ -107,7 +107,7 @@ def test_a_word_level_tokenizer_says_what_it_knows(words: Tokenizer) -> None:
 def test_word_level_ids_ignore_punctuation(
     words: Tokenizer, text: str, expected: list[int]
 ) -> None:
-    assert expected == words.ids(text)
+    assert words.ids(text) == expected
 
 
 def test_a_folder_without_a_tokenizer_is_refused(tmp_path: Path) -> None:

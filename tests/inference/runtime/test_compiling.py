@@ -55,9 +55,9 @@ def test_while_operations_are_counted_the_network_runs_as_it_is():
 
     with eager_mode():
         network(torch.ones(SHAPE))
-    assert [] == compiler.shapes
+    assert compiler.shapes == []
     network(torch.ones(SHAPE))
-    assert [SHAPE] == compiler.shapes
+    assert compiler.shapes == [SHAPE]
 
 
 def test_two_threads_never_compile_at_once_and_nobody_waits():
@@ -74,11 +74,11 @@ def test_two_threads_never_compile_at_once_and_nobody_waits():
     beside.start()
     busy.wait()
     assert torch.equal(torch.full(SHAPE, 2.0), network(torch.ones(SHAPE)))
-    assert [] == compiler.shapes
+    assert compiler.shapes == []
     done.set()
     beside.join()
     network(torch.ones(SHAPE))
-    assert [SHAPE] == compiler.shapes
+    assert compiler.shapes == [SHAPE]
 
 
 def test_only_the_named_shapes_are_compiled():
@@ -89,7 +89,7 @@ def test_only_the_named_shapes_are_compiled():
     network(torch.ones(SHAPE))
     other = network(torch.ones(1, 3, 8, 16), plus=1.0)
 
-    assert [SHAPE, SHAPE] == compiler.shapes
+    assert compiler.shapes == [SHAPE, SHAPE]
     assert torch.equal(found, torch.full(SHAPE, 3.0))
     assert torch.equal(other, torch.full((1, 3, 8, 16), 3.0))
 
@@ -103,9 +103,9 @@ def test_what_cannot_be_compiled_runs_as_it_is_and_says_so_once(caplog):
         network(torch.ones(2, 3, 8, 8))
 
     assert all(torch.equal(each, torch.full(SHAPE, 2.0)) for each in found)
-    assert [SHAPE] == compiler.shapes
+    assert compiler.shapes == [SHAPE]
     [record] = caplog.records
-    assert "Doubling cannot be compiled and runs as it is: no compiler found" == record.message
+    assert record.message == "Doubling cannot be compiled and runs as it is: no compiler found"
 
 
 def test_an_error_of_the_network_itself_is_not_blamed_on_the_compiler(caplog):

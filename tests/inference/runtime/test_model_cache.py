@@ -12,8 +12,8 @@ def test_the_longest_unused_leaves_first():
     resident.get("a")
     load(resident, "c", 4)
 
-    assert ["a", "c"] == list(resident)
-    assert 8 == resident.held_bytes
+    assert list(resident) == ["a", "c"]
+    assert resident.held_bytes == 8
 
 
 def test_room_is_made_before_the_next_is_loaded():
@@ -22,15 +22,15 @@ def test_room_is_made_before_the_next_is_loaded():
     held = []
     resident.load_model("b", 8, lambda: held.extend(resident), lambda _model: 8)
 
-    assert [] == held
+    assert held == []
 
 
 def test_one_beyond_the_budget_is_held_alone():
     resident = ModelCache(10)
     load(resident, "a", 4)
 
-    assert "B" == load(resident, "b", 100)
-    assert ["b"] == list(resident)
+    assert load(resident, "b", 100) == "B"
+    assert list(resident) == ["b"]
 
 
 def test_a_wrong_guess_is_made_good_afterwards():
@@ -38,10 +38,10 @@ def test_a_wrong_guess_is_made_good_afterwards():
     load(resident, "a", 4)
     resident.load_model("b", 1, lambda: "B", lambda _model: 8)
 
-    assert ["b"] == list(resident)
-    assert (2, 1) == (resident.loads, resident.evictions)
-    resident.drop_model("b")
-    assert (0, None) == (len(resident), resident.get("b"))
+    assert list(resident) == ["b"]
+    assert (resident.loads, resident.evictions) == (2, 1)
+    resident.evict_down_to(0)
+    assert (len(resident), resident.get("b")) == (0, None)
 
 
 def test_what_was_loaded_once_is_guessed_no_more():
@@ -49,7 +49,7 @@ def test_what_was_loaded_once_is_guessed_no_more():
     load(resident, "a", 8)
     load(resident, "b", 8)
 
-    assert {"b"} == resident.fitting_keys(["a", "b", "c"], lambda _key: 3)
-    resident.drop_model("b")
-    assert {"c", "d"} == resident.fitting_keys(["c", "a", "d"], lambda _key: 3)
-    assert {"c"} == resident.fitting_keys(["c", "d"], lambda _key: 100)
+    assert resident.fitting_keys(["a", "b", "c"], lambda _key: 3) == {"b"}
+    resident.evict_down_to(0)
+    assert resident.fitting_keys(["c", "a", "d"], lambda _key: 3) == {"c", "d"}
+    assert resident.fitting_keys(["c", "d"], lambda _key: 100) == {"c"}

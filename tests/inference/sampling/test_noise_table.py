@@ -62,7 +62,7 @@ def test_zero_terminal_snr_keeps_the_first_step():
 @settings(max_examples=40, deadline=None)
 @given(st.floats(0, 999))
 def test_timesteps_survive_the_way_to_sigma_and_back(t):
-    assert t == pytest.approx(TABLE.sigma_to_t(TABLE.t_to_sigma(t)), abs=1e-6)
+    assert pytest.approx(TABLE.sigma_to_t(TABLE.t_to_sigma(t)), abs=1e-6) == t
 
 
 @settings(max_examples=40, deadline=None)
@@ -71,12 +71,12 @@ def test_sigma_to_t_stays_inside_the_training(sigma):
     t = TABLE.sigma_to_t(sigma)
     assert 0 <= t <= 999
     if TABLE.sigma_min <= sigma <= TABLE.sigma_max:
-        assert sigma == pytest.approx(TABLE.t_to_sigma(t), rel=1e-9)
+        assert pytest.approx(TABLE.t_to_sigma(t), rel=1e-9) == sigma
 
 
 @pytest.mark.parametrize(("t", "expected"), [(-5, 0), (2000, 999)])
 def test_timesteps_outside_are_clamped(t, expected):
-    assert TABLE.sigmas[expected] == TABLE.t_to_sigma(t)
+    assert TABLE.t_to_sigma(t) == TABLE.sigmas[expected]
 
 
 def test_linspace_of_one_is_its_start():

@@ -147,8 +147,8 @@ def test_every_sampler_has_its_facts():
 
 
 def test_jobs_may_ask_for_exactly_these():
-    assert jobs.SAMPLER_NAMES == sampler_names()
-    assert jobs.SCHEDULE_NAMES == tuple(SCHEDULE_FUNCTIONS)
+    assert sampler_names() == jobs.SAMPLER_NAMES
+    assert tuple(SCHEDULE_FUNCTIONS) == jobs.SCHEDULE_NAMES
 
 
 def test_a_spec_carries_its_own_name():

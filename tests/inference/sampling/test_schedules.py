@@ -26,7 +26,7 @@ ZERO_SNR = NoiseTable.from_config({"rescale_betas_zero_snr": True})
 @given(steps=st.integers(1, 300))
 def test_every_schedule_falls_to_zero_in_as_many_steps_as_asked(name, table, steps):
     levels = schedule_sigmas(name, steps, table)
-    assert steps + 1 == len(levels)
+    assert len(levels) == steps + 1
     assert levels[-1] == 0
     assert all(high > low for high, low in pairwise(levels))
 
@@ -34,12 +34,12 @@ def test_every_schedule_falls_to_zero_in_as_many_steps_as_asked(name, table, ste
 @pytest.mark.parametrize("name", sorted(set(SCHEDULE_FUNCTIONS) - {"DDIM", "Align Your Steps"}))
 @pytest.mark.parametrize("steps", [1, 2, 20, 150])
 def test_schedules_start_at_the_highest_trained_level(name, steps):
-    assert TABLE.sigma_max == pytest.approx(schedule_sigmas(name, steps, TABLE)[0])
+    assert pytest.approx(schedule_sigmas(name, steps, TABLE)[0]) == TABLE.sigma_max
 
 
 @pytest.mark.parametrize("name", ["Uniform", "Karras", "Exponential", "Normal", "Beta"])
 def test_some_schedules_end_at_the_lowest_trained_level(name):
-    assert TABLE.sigma_min == pytest.approx(schedule_sigmas(name, 10, TABLE)[-2])
+    assert pytest.approx(schedule_sigmas(name, 10, TABLE)[-2]) == TABLE.sigma_min
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_equals_diffusers_where_both_have_the_schedule(name, options, steps):
     ],
 )
 def test_three_steps(name, expected):
-    assert expected == pytest.approx(list(schedule_sigmas(name, 3, TABLE)), rel=1e-4)
+    assert pytest.approx(list(schedule_sigmas(name, 3, TABLE)), rel=1e-4) == expected
 
 
 def test_kl_optimal_is_even_in_the_arctangent():
@@ -101,7 +101,7 @@ def test_align_your_steps_interpolates_in_log_sigma():
 )
 def test_ddim_timesteps(steps, first, last):
     timesteps = ddim_timesteps(steps, TABLE)
-    assert (steps, first, last) == (len(timesteps), timesteps[0], timesteps[-1])
+    assert (len(timesteps), timesteps[0], timesteps[-1]) == (steps, first, last)
 
 
 def test_ddim_timesteps_of_more_steps_than_training_share_it():

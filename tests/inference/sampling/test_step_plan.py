@@ -23,7 +23,7 @@ SIGMA = [name for name in SAMPLER_TRAITS if name not in TIMESTEP]
 )
 def test_a_share_of_the_steps_runs(steps, strength, expected):
     actual = plan_noise_levels("Euler a", "Automatic", steps, strength, TABLE, exact=False)
-    assert expected == actual.step_count
+    assert actual.step_count == expected
     assert steps - expected == actual.start_index
     assert (
         schedule_sigmas("Uniform", steps, TABLE)[steps - expected :] == actual.sigmas
@@ -38,8 +38,8 @@ def test_a_share_of_the_steps_runs(steps, strength, expected):
 )
 def test_timestep_samplers_run_one_step_less_of_a_share(sampler, steps, strength, expected):
     actual = plan_noise_levels(sampler, "Karras", steps, strength, TABLE, exact=False)
-    assert expected == actual.step_count
-    assert expected == count_run_steps(steps, strength, False, sampler)
+    assert actual.step_count == expected
+    assert count_run_steps(steps, strength, False, sampler) == expected
     if expected:
         timesteps = ddim_timesteps(steps, TABLE)
         assert TABLE.t_to_sigma(timesteps[expected]) == actual.noise_sigma
@@ -76,7 +76,7 @@ def test_strength_zero_runs_nothing(sampler):
 
 def test_strengths_below_the_floor_are_the_floor():
     floor = plan_noise_levels("Euler", "Automatic", 150, MIN_STRENGTH, TABLE)
-    assert floor == plan_noise_levels("Euler", "Automatic", 150, 1e-9, TABLE)
+    assert plan_noise_levels("Euler", "Automatic", 150, 1e-9, TABLE) == floor
     assert floor.start_index == 15000 - 150
 
 
@@ -99,8 +99,8 @@ def test_pure_noise_takes_all_of_ddims_timesteps(sampler):
 def test_some_samplers_drop_the_last_but_one_level(sampler):
     longer = schedule_sigmas("Karras", 11, TABLE)
     expected = (*longer[:-2], 0.0)
-    assert expected == plan_noise_levels(sampler, "Karras", 10, None, TABLE).sigmas
-    assert expected[4:] == plan_noise_levels(sampler, "Karras", 10, 0.5, TABLE, exact=False).sigmas
+    assert plan_noise_levels(sampler, "Karras", 10, None, TABLE).sigmas == expected
+    assert plan_noise_levels(sampler, "Karras", 10, 0.5, TABLE, exact=False).sigmas == expected[4:]
     assert len([name for name in SAMPLER_TRAITS if SAMPLER_TRAITS[name].discard_penultimate]) == 3
 
 
@@ -110,7 +110,7 @@ def test_some_samplers_drop_the_last_but_one_level(sampler):
 )
 def test_automatic_is_the_samplers_own_schedule(sampler, schedule):
     automatic = plan_noise_levels(sampler, "Automatic", 12, None, TABLE)
-    assert automatic == plan_noise_levels(sampler, schedule, 12, None, TABLE)
+    assert plan_noise_levels(sampler, schedule, 12, None, TABLE) == automatic
     assert automatic != plan_noise_levels(sampler, "SGM Uniform", 12, None, TABLE)
 
 
@@ -123,8 +123,8 @@ def test_automatic_is_the_samplers_own_schedule(sampler, schedule):
 )
 def test_the_price_is_known_without_the_plan(sampler, steps, strength, exact):
     laid_out = plan_noise_levels(sampler, "Automatic", steps, strength, TABLE, exact)
-    assert laid_out.step_count == count_run_steps(steps, strength, exact, sampler)
-    assert laid_out.network_calls == count_network_calls(steps, strength, exact, sampler)
+    assert count_run_steps(steps, strength, exact, sampler) == laid_out.step_count
+    assert count_network_calls(steps, strength, exact, sampler) == laid_out.network_calls
     if exact and strength != 0:
         assert laid_out.step_count == steps
 

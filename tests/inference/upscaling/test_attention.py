@@ -76,7 +76,7 @@ def test_a_survey_stops_at_the_first_block_without_averages(network):
         mean = found[0] / found[1]
         widths.append(len(mean))
         known = mean if known is None else torch.cat([known, mean])
-    assert [64, 128, 128, 64] == widths
+    assert widths == [64, 128, 128, 64]
     with pytest.raises(ValueError, match="Every block has its averages"):
         network.process_tiles([TileWork("cugan", torch.rand(3, 32, 32), everywhere, known[:384])])
 
@@ -84,7 +84,7 @@ def test_a_survey_stops_at_the_first_block_without_averages(network):
 def test_surveys_are_counted_where_there_are_several_tiles(network):
     traits = network.network_traits("cugan")
     plan = UpscalePlan(traits, ScaleBy(traits.scale))
-    assert 1 == count_tiles((500, 500), plan)
+    assert count_tiles((500, 500), plan) == 1
     assert 5 * len(plan_tiles(1200, 600, traits.tile, traits.overlap)) == count_tiles(
         (1200, 600), plan
     )

@@ -63,7 +63,7 @@ def test_a_tile_is_what_diffusers_pipeline_makes_of_it(network, folder):
         output_type="pt",
     ).images
     found = network.enlarge_tiles(tiles)
-    assert (1, 3, 128, 256) == tuple(found.shape)
+    assert tuple(found.shape) == (1, 3, 128, 256)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
 
 
@@ -85,8 +85,8 @@ def test_a_picture_is_enlarged_in_tiles(network):
     found = drive_upscale(
         upscale_image(image, UpscalePlan(network.network_traits("ldsr"), ScaleBy(4))), run
     )
-    assert (520, 160) == found.size
-    assert {(3, 64, 96)} == set(asked)
+    assert found.size == (520, 160)
+    assert set(asked) == {(3, 64, 96)}
 
 
 def test_bfloat16_makes_a_picture_too(folder):
@@ -106,8 +106,8 @@ def test_numbers_that_are_no_picture_are_noticed(network):
 def test_the_shelf_finds_it_by_its_folders_name(folder, tmp_path):
     shelf = UpscalerRegistry(folder.parent.parent, tmp_path, torch.device("cpu"))
     assert "ldsr" in [info.name for info in shelf.list_upscalers()]
-    assert ["unet", "vqvae"] == [file.parent.name for file in shelf.list_weight_files("ldsr")]
-    assert 4 == shelf.load_network("ldsr").scale
+    assert [file.parent.name for file in shelf.list_weight_files("ldsr")] == ["unet", "vqvae"]
+    assert shelf.load_network("ldsr").scale == 4
 
 
 def test_missing_and_damaged_files_are_told(folder, tmp_path):

@@ -23,10 +23,10 @@ def shelf(tmp_path):
 
 
 def test_the_hosts_own_files_go_by_their_names(shelf):
-    assert 2 == shelf.load_network("mine").scale
+    assert shelf.load_network("mine").scale == 2
     found = {info.name: info.about for info in shelf.list_upscalers()}
-    assert "the host's own" == found["mine"]
-    assert "photo" == found["realesr-general-x4v3"]
+    assert found["mine"] == "the host's own"
+    assert found["realesr-general-x4v3"] == "photo"
 
 
 def test_a_name_that_is_none_is_told_the_nearest(shelf):
@@ -49,7 +49,7 @@ def test_how_much_is_denoised_blends_two_files(shelf, tmp_path):
     ).descriptor.model.state_dict()
     for name, value in blended.items():
         torch.testing.assert_close(value, 0.25 * strong[name] + 0.75 * weak[name])
-    assert "realesr-general-x4v3" == key_with_denoise("realesr-general-x4v3", 1.0)
+    assert key_with_denoise("realesr-general-x4v3", 1.0) == "realesr-general-x4v3"
 
 
 def test_other_networks_leave_nothing_to_choose(shelf):

@@ -73,7 +73,7 @@ def test_the_result_has_the_planned_size_and_mode(aim, mode, upscaler) -> None:
 
     found = drive_upscale(upscale_image(image, plan), run)
 
-    assert found.size == final_size(image.size, plan)
+    assert final_size(image.size, plan) == found.size
     assert found.mode == mode
 
 

@@ -260,6 +260,6 @@ def test_a_job_is_given_bytes_which_are_those_of_the_numbers(upscaler: Upscaler)
 
     found = upscaler.process_tiles([TileWork("net", tile) for tile in tiles])
 
-    assert {torch.uint8} == {each.dtype for each in found}
+    assert {each.dtype for each in found} == {torch.uint8}
     for each, exact in zip(found, upscaler.enlarge_tiles(tiles), strict=True):
         np.testing.assert_array_equal(to_bytes(each), to_bytes(exact))

@@ -13,6 +13,7 @@ from pathlib import Path
 from inference.api import wire
 from inference.api.commands import ConfigureWorker, StopWorker
 from inference.api.messages import JobFinished, JobProgress, StartFailed, WorkerReady
+from inference.api.notices import Notice
 from inference.worker.__main__ import EXIT_CANNOT_START
 from tests.inference.worker.conftest import submission
 
@@ -54,7 +55,7 @@ def test_a_job_goes_through_and_the_end_of_the_input_ends_all(config, photo):
         wire.write_message(running.stdin, submission("b", photo, steps=150))
         assert isinstance(wire.read_message(running.stdout), JobProgress)
         running.stdin.close()
-        assert 0 == running.wait(PATIENCE)
+        assert running.wait(PATIENCE) == 0
 
 
 def test_a_missing_checkpoint_is_told_and_ends_with_its_own_code(config):
@@ -65,36 +66,35 @@ def test_a_missing_checkpoint_is_told_and_ends_with_its_own_code(config):
         troubled = wire.read_message(running.stdout)
 
         assert isinstance(troubled, StartFailed)
-        assert "unheard-of" in troubled.reason
+        assert "unheard-of" in str(troubled.reason)
         assert wire.read_message(running.stdout) is None
-        assert EXIT_CANNOT_START == running.wait(PATIENCE)
+        assert running.wait(PATIENCE) == EXIT_CANNOT_START
 
 
 def test_a_first_frame_that_configures_nothing_is_refused():
     with worker() as running:
         wire.write_message(running.stdin, StopWorker())
 
-        assert StartFailed(reason="The first frame must be Configure.") == wire.read_message(
-            running.stdout
-        )
-        assert EXIT_CANNOT_START == running.wait(PATIENCE)
+        assert wire.read_message(running.stdout) == StartFailed(reason=Notice("worker.bad_frame"))
+        assert running.wait(PATIENCE) == EXIT_CANNOT_START
 
 
 def test_a_bot_that_is_gone_before_its_first_word_leaves_no_worker():
     with worker() as running:
         running.stdin.close()
 
-        assert EXIT_CANNOT_START == running.wait(PATIENCE)
+        assert running.wait(PATIENCE) == EXIT_CANNOT_START
 
 
 PRINTS = """
 import os, sys
 from inference.api.messages import StartFailed
+from inference.api.notices import Notice
 from inference.worker.stdio import EventSender, reserve_stdout
 outlet = EventSender(reserve_stdout())
 print("Loading pipeline components...")
 os.system("echo a child of the worker")
-outlet.send_event(StartFailed(reason="none"))
+outlet.send_event(StartFailed(reason=Notice("none")))
 print("Done", flush=True)
 """
 
@@ -103,7 +103,7 @@ def test_what_libraries_print_does_not_reach_the_frames():
     with process("-c", PRINTS) as running:
         out, errors = running.communicate(timeout=PATIENCE)
 
-    assert wire.encode_message(StartFailed(reason="none")) == out
+    assert wire.encode_message(StartFailed(reason=Notice("none"))) == out
     assert b"Loading pipeline components..." in errors
     assert b"a child of the worker" in errors
 
@@ -111,11 +111,12 @@ def test_what_libraries_print_does_not_reach_the_frames():
 ORPHAN = """
 import sys
 from inference.api.messages import StartFailed
+from inference.api.notices import Notice
 from inference.worker.stdio import EventSender, reserve_stdout
 outlet = EventSender(reserve_stdout())
 sys.stdin.read()
-outlet.send_event(StartFailed(reason="x" * 100_000))
-outlet.send_event(StartFailed(reason="again"))
+outlet.send_event(StartFailed(reason=Notice("x" * 100_000)))
+outlet.send_event(StartFailed(reason=Notice("again")))
 sys.stderr.write("still here")
 """
 

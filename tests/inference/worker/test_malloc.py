@@ -6,7 +6,7 @@ import pytest
 
 PROGRAM = """
 import ctypes, resource, sys
-from inference.worker.malloc import keep_freed_memory
+from inference.worker.__main__ import keep_freed_memory
 libc = ctypes.CDLL(None)
 libc.malloc.restype = ctypes.c_void_p
 if sys.argv[1] == "kept":
@@ -32,7 +32,7 @@ def test_a_large_block_is_used_again():
 
 
 def test_other_allocators_are_left_alone(monkeypatch):
-    from inference.worker import malloc
+    from inference.worker import __main__
 
-    monkeypatch.setattr(malloc.platform, "libc_ver", lambda: ("", ""))
-    assert not malloc.keep_freed_memory()
+    monkeypatch.setattr(__main__.platform, "libc_ver", lambda: ("", ""))
+    assert not __main__.keep_freed_memory()

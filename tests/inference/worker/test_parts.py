@@ -49,7 +49,7 @@ def digests(finished):
 def test_a_later_attempt_goes_on_where_the_parts_end(ready, photo):
     ready.tell(submit(photo))
     _, parts, whole = hear_all(ready)
-    assert [0, 1, 2, 3] == [part.part for part in parts]
+    assert [part.part for part in parts] == [0, 1, 2, 3]
 
     known = [
         FinishedPart(number=part.part, mark=part.mark, path=part.image.path) for part in parts[:3]
@@ -57,8 +57,8 @@ def test_a_later_attempt_goes_on_where_the_parts_end(ready, photo):
     ready.tell(submit(photo, *known, attempt=2))
     steps, rest, again = hear_all(ready)
 
-    assert 6 == min(steps)
-    assert [3] == [part.part for part in rest]
+    assert min(steps) == 6
+    assert [part.part for part in rest] == [3]
     assert digests(whole) == digests(again)
 
 
@@ -72,5 +72,5 @@ def test_a_part_that_cannot_be_read_is_done_again(ready, photo, tmp_path):
     ready.tell(submit(photo, known, attempt=2))
     _, rest, again = hear_all(ready)
 
-    assert [0, 1, 2, 3] == [part.part for part in rest]
+    assert [part.part for part in rest] == [0, 1, 2, 3]
     assert digests(whole) == digests(again)

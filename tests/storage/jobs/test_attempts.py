@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from inference.api.notices import read_notice
 from storage.errors import ConstraintBroken, UnknownJob
 from storage.jobs import JobStore
 from storage.records import DeliveryState, JobState
@@ -22,21 +23,21 @@ async def test_progress_renews_the_lease_and_is_kept(jobs, enqueue, claim, clock
     job = await claim()
     clock.pass_time(50)
 
-    assert await jobs.renew_lease(job.id, 1, "gpu-0", LEASE, step=3, steps=20)
+    assert await jobs.queue.renew_lease(job.id, 1, "gpu-0", LEASE, step=3, steps=20)
 
-    record = await jobs.get_job(job.id)
+    record = await jobs.reader.get_job(job.id)
     assert (clock.steady_time() + LEASE, 3, 20) == (record.lease_until, record.step, record.steps)
 
 
 async def test_a_renewal_without_progress_leaves_the_progress(jobs, enqueue, claim):
     await enqueue()
     job = await claim()
-    await jobs.renew_lease(job.id, 1, "gpu-0", LEASE, step=3, steps=20)
+    await jobs.queue.renew_lease(job.id, 1, "gpu-0", LEASE, step=3, steps=20)
 
-    assert await jobs.renew_lease(job.id, 1, "gpu-0", timedelta(seconds=5))
+    assert await jobs.queue.renew_lease(job.id, 1, "gpu-0", timedelta(seconds=5))
 
-    record = await jobs.get_job(job.id)
-    assert (3, 20) == (record.step, record.steps)
+    record = await jobs.reader.get_job(job.id)
+    assert (record.step, record.steps) == (3, 20)
 
 
 async def test_finishing_records_the_result_and_makes_the_delivery_pending(
@@ -46,30 +47,30 @@ async def test_finishing_records_the_result_and_makes_the_delivery_pending(
     job = await claim()
     clock.pass_time(8)
 
-    assert await jobs.finish_job(job.id, 1, "gpu-0", RESULT)
+    assert await jobs.queue.finish_job(job.id, 1, "gpu-0", RESULT)
 
-    record = await jobs.get_job(job.id)
-    assert (JobState.DONE, RESULT, None) == (record.state, record.result, record.error)
+    record = await jobs.reader.get_job(job.id)
+    assert (record.state, record.result, record.error) == (JobState.DONE, RESULT, None)
     assert (DeliveryState.PENDING, clock.now()) == (record.delivery, record.finished_at)
-    assert ("gpu-0", None) == (record.worker, record.lease_until)
+    assert (record.worker, record.lease_until) == ("gpu-0", None)
 
 
 async def test_the_measured_cost_replaces_the_estimate(jobs, enqueue, claim, database):
     await enqueue(cost=10.0, weight=2.0)
     job = await claim()
-    assert 5.0 == await vtime(database)
+    assert await vtime(database) == 5.0
 
-    await jobs.finish_job(job.id, 1, "gpu-0", RESULT, cost=4.0)
+    await jobs.queue.finish_job(job.id, 1, "gpu-0", RESULT, cost=4.0)
 
-    assert 4.0 == (await jobs.get_job(job.id)).charged
-    assert 2.0 == await vtime(database)
+    assert (await jobs.reader.get_job(job.id)).charged == 4.0
+    assert await vtime(database) == 2.0
 
 
 async def test_a_whole_cost_is_shared_by_a_whole_weight_without_rounding(enqueue, claim, database):
     await enqueue(cost=1.0, weight=2.0)
     await claim()
 
-    assert 0.5 == await vtime(database)
+    assert await vtime(database) == 0.5
 
 
 @pytest.mark.parametrize("cost", [-1.0, float("inf")])
@@ -78,9 +79,9 @@ async def test_an_impossible_cost_is_refused_and_changes_nothing(jobs, enqueue, 
     job = await claim()
 
     with pytest.raises(ConstraintBroken):
-        await jobs.finish_job(job.id, 1, "gpu-0", RESULT, cost=cost)
+        await jobs.queue.finish_job(job.id, 1, "gpu-0", RESULT, cost=cost)
 
-    assert JobState.RUNNING == (await jobs.get_job(job.id)).state
+    assert (await jobs.reader.get_job(job.id)).state == JobState.RUNNING
 
 
 async def test_failing_records_the_words_and_makes_the_delivery_pending(
@@ -89,10 +90,10 @@ async def test_failing_records_the_words_and_makes_the_delivery_pending(
     await enqueue()
     job = await claim()
 
-    assert await jobs.fail_job(job.id, 1, "gpu-0", "The picture is too large.")
+    assert await jobs.queue.fail_job(job.id, 1, "gpu-0", "The picture is too large.")
 
-    record = await jobs.get_job(job.id)
-    assert (JobState.FAILED, "The picture is too large.") == (record.state, record.error)
+    record = await jobs.reader.get_job(job.id)
+    assert (record.state, record.error) == (JobState.FAILED, "The picture is too large.")
     assert (DeliveryState.PENDING, clock.now()) == (record.delivery, record.finished_at)
 
 
@@ -103,47 +104,47 @@ async def test_an_attempt_called_off_is_charged_for_the_steps_it_ran(
     jobs, enqueue, claim, database, progress, charged
 ):
     for end in (
-        lambda job: jobs.fail_job(job.id, 1, "gpu-0", "no"),
-        lambda job: jobs.cancel_job(job.id, "ada"),
+        lambda job: jobs.queue.fail_job(job.id, 1, "gpu-0", "no"),
+        lambda job: jobs.queue.cancel_job(job.id, "ada"),
     ):
         before = await vtime(database) or 0.0
         await enqueue(cost=10.0)
         job = await claim()
         if progress is not None:
-            await jobs.renew_lease(job.id, 1, "gpu-0", LEASE, *progress)
+            await jobs.queue.renew_lease(job.id, 1, "gpu-0", LEASE, *progress)
         await end(job)
 
-        assert charged == (await jobs.get_job(job.id)).charged
-        assert charged == await vtime(database) - before
+        assert (await jobs.reader.get_job(job.id)).charged == charged
+        assert await vtime(database) - before == charged
 
 
 async def test_an_attempt_called_off_is_charged_what_was_measured_of_it_alone(jobs, enqueue, claim):
     await enqueue(cost=10.0)
     job = await claim()
-    await jobs.renew_lease(job.id, 1, "gpu-0", LEASE, 5, 20, 7.0)
-    await jobs.release_job(job.id, 1, "gpu-0", "its worker died")
+    await jobs.queue.renew_lease(job.id, 1, "gpu-0", LEASE, 5, 20, 7.0)
+    await jobs.queue.release_job(job.id, 1, "gpu-0", "its worker died")
     again = await claim()
-    await jobs.renew_lease(job.id, again.attempt, "gpu-0", LEASE, 5, 20)
-    await jobs.cancel_job(job.id, "ada")
-    assert 2.5 == (await jobs.get_job(job.id)).charged
+    await jobs.queue.renew_lease(job.id, again.attempt, "gpu-0", LEASE, 5, 20)
+    await jobs.queue.cancel_job(job.id, "ada")
+    assert (await jobs.reader.get_job(job.id)).charged == 2.5
 
     await enqueue(cost=10.0)
     other = await claim()
-    await jobs.renew_lease(other.id, 1, "gpu-0", LEASE, 5, 20, 7.0)
-    await jobs.renew_lease(other.id, 1, "gpu-0", LEASE)
-    await jobs.fail_job(other.id, 1, "gpu-0", "no")
-    assert 7.0 == (await jobs.get_job(other.id)).charged
+    await jobs.queue.renew_lease(other.id, 1, "gpu-0", LEASE, 5, 20, 7.0)
+    await jobs.queue.renew_lease(other.id, 1, "gpu-0", LEASE)
+    await jobs.queue.fail_job(other.id, 1, "gpu-0", "no")
+    assert (await jobs.reader.get_job(other.id)).charged == 7.0
 
 
 async def test_a_stopped_job_is_charged_what_was_measured(jobs, enqueue, claim):
     await enqueue(cost=10.0)
     job = await claim()
-    await jobs.renew_lease(job.id, 1, "gpu-0", LEASE, 6, 20, 4.0)
-    await jobs.stop_job(job.id, "ada")
+    await jobs.queue.renew_lease(job.id, 1, "gpu-0", LEASE, 6, 20, 4.0)
+    await jobs.queue.stop_job(job.id, "ada")
 
-    await jobs.finish_job(job.id, 1, "gpu-0", RESULT, cost=4.5)
+    await jobs.queue.finish_job(job.id, 1, "gpu-0", RESULT, cost=4.5)
 
-    assert 4.5 == (await jobs.get_job(job.id)).charged
+    assert (await jobs.reader.get_job(job.id)).charged == 4.5
 
 
 async def test_a_released_job_goes_back_to_its_place_and_its_charge_is_returned(
@@ -153,53 +154,53 @@ async def test_a_released_job_goes_back_to_its_place_and_its_charge_is_returned(
     second = await enqueue()
     job = await claim()
 
-    record = await jobs.release_job(job.id, 1, "gpu-0", "its worker died")
+    record = await jobs.queue.release_job(job.id, 1, "gpu-0", "its worker died")
 
-    assert record == await jobs.get_job(first.id)
-    assert (JobState.QUEUED, None, None, 1, 1) == (
+    assert await jobs.reader.get_job(first.id) == record
+    assert (
         record.state,
         record.worker,
         record.lease_until,
         record.attempt,
         record.strikes,
-    )
-    assert 0.0 == await vtime(database)
-    assert [first.id, second.id] == [(await claim()).id for _ in range(2)]
+    ) == (JobState.QUEUED, None, None, 1, 1)
+    assert await vtime(database) == 0.0
+    assert [(await claim()).id for _ in range(2)] == [first.id, second.id]
 
 
 async def test_the_third_lost_attempt_fails_the_job_with_words(jobs, enqueue, claim):
     await enqueue()
     for attempt in (1, 2):
         job = await claim()
-        record = await jobs.release_job(job.id, attempt, "gpu-0", "its worker died")
-        assert JobState.QUEUED == record.state
+        record = await jobs.queue.release_job(job.id, attempt, "gpu-0", "its worker died")
+        assert record.state == JobState.QUEUED
 
     job = await claim()
-    record = await jobs.release_job(job.id, 3, "gpu-0", "its worker died")
+    record = await jobs.queue.release_job(job.id, 3, "gpu-0", "its worker died")
 
-    assert (JobState.FAILED, 3, 3) == (record.state, record.attempt, record.strikes)
-    assert "Given up after 3 attempts: its worker died." == record.error
-    assert DeliveryState.PENDING == record.delivery
+    assert (record.state, record.attempt, record.strikes) == (JobState.FAILED, 3, 3)
+    assert str(read_notice(record.error)) == "Given up after 3 attempts: its worker died."
+    assert record.delivery == DeliveryState.PENDING
 
 
 async def test_how_many_attempts_there_are_is_a_choice(database, enqueue, clock):
     jobs = JobStore(database, clock, max_attempts=1)
     await enqueue()
-    job = await jobs.claim("gpu-0", LEASE)
+    job = await jobs.queue.claim("gpu-0", LEASE)
 
-    record = await jobs.release_job(job.id, 1, "gpu-0", "its worker died")
+    record = await jobs.queue.release_job(job.id, 1, "gpu-0", "its worker died")
 
-    assert (JobState.FAILED, "Given up after 1 attempt: its worker died.") == (
+    assert (
         record.state,
-        record.error,
-    )
+        str(read_notice(record.error)),
+    ) == (JobState.FAILED, "Given up after 1 attempt: its worker died.")
 
 
 async def test_handing_back_at_a_shutdown_is_no_lost_attempt(jobs, enqueue, claim):
     await enqueue()
     for attempt in range(1, 6):
         job = await claim()
-        record = await jobs.release_job(
+        record = await jobs.queue.release_job(
             job.id, attempt, "gpu-0", "Easel is stopping", count_attempt=False
         )
         assert (JobState.QUEUED, attempt, 0) == (record.state, record.attempt, record.strikes)
@@ -208,12 +209,12 @@ async def test_handing_back_at_a_shutdown_is_no_lost_attempt(jobs, enqueue, clai
 async def test_a_new_attempt_begins_its_progress_anew(jobs, enqueue, claim):
     await enqueue()
     job = await claim()
-    await jobs.renew_lease(job.id, 1, "gpu-0", LEASE, step=9, steps=20)
-    await jobs.release_job(job.id, 1, "gpu-0", "its worker died")
+    await jobs.queue.renew_lease(job.id, 1, "gpu-0", LEASE, step=9, steps=20)
+    await jobs.queue.release_job(job.id, 1, "gpu-0", "its worker died")
 
     again = await claim()
 
-    assert (2, 0, None) == (again.attempt, again.step, again.steps)
+    assert (again.attempt, again.step, again.steps) == (2, 0, None)
 
 
 @pytest.mark.parametrize(("attempt", "worker"), [(1, "gpu-0"), (2, "gpu-0"), (1, "gpu-1")])
@@ -222,75 +223,75 @@ async def test_a_worker_come_back_from_the_dead_is_refused_and_logged(
 ):
     await enqueue()
     job = await claim("gpu-0")
-    await jobs.release_job(job.id, 1, "gpu-0", "its worker died")
+    await jobs.queue.release_job(job.id, 1, "gpu-0", "its worker died")
     held = await claim("gpu-1")
     caplog.set_level(logging.WARNING, "storage")
 
-    assert not await jobs.renew_lease(job.id, attempt, worker, LEASE)
-    assert not await jobs.finish_job(job.id, attempt, worker, RESULT)
-    assert not await jobs.fail_job(job.id, attempt, worker, "no")
-    assert not await jobs.record_part(job.id, attempt, worker, 0, RESULT)
-    assert await jobs.release_job(job.id, attempt, worker, "no") is None
+    assert not await jobs.queue.renew_lease(job.id, attempt, worker, LEASE)
+    assert not await jobs.queue.finish_job(job.id, attempt, worker, RESULT)
+    assert not await jobs.queue.fail_job(job.id, attempt, worker, "no")
+    assert not await jobs.queue.record_part(job.id, attempt, worker, 0, RESULT)
+    assert await jobs.queue.release_job(job.id, attempt, worker, "no") is None
 
-    assert held == await jobs.get_job(job.id)
-    assert [
+    assert await jobs.reader.get_job(job.id) == held
+    assert [record.action for record in caplog.records] == [
         "refuse_renew",
         "refuse_finish",
         "refuse_fail",
         "refuse_record_part",
         "refuse_release",
-    ] == [record.action for record in caplog.records]
+    ]
 
 
 async def test_cancelling_a_queued_job_ends_it_at_once(jobs, enqueue, clock, database):
     job = await enqueue()
 
-    record = await jobs.cancel_job(job.id, "ada")
+    record = await jobs.queue.cancel_job(job.id, "ada")
 
-    assert record == await jobs.get_job(job.id)
+    assert await jobs.reader.get_job(job.id) == record
     assert (JobState.CANCELLED, clock.now()) == (record.state, record.finished_at)
-    assert DeliveryState.NONE == record.delivery
-    assert 0.0 == await vtime(database)
-    assert await jobs.claim("gpu-0", LEASE) is None
+    assert record.delivery == DeliveryState.NONE
+    assert await vtime(database) == 0.0
+    assert await jobs.queue.claim("gpu-0", LEASE) is None
 
 
 async def test_cancelling_a_running_job_refuses_what_its_worker_says_later(jobs, enqueue, claim):
     await enqueue()
     job = await claim()
 
-    record = await jobs.cancel_job(job.id, None, deliver=True)
+    record = await jobs.queue.cancel_job(job.id, None, deliver=True)
 
-    assert (JobState.CANCELLED, "gpu-0") == (record.state, record.worker)
-    assert DeliveryState.PENDING == record.delivery
-    assert not await jobs.finish_job(job.id, 1, "gpu-0", RESULT)
-    assert not await jobs.renew_lease(job.id, 1, "gpu-0", LEASE)
-    assert record == await jobs.get_job(job.id)
+    assert (record.state, record.worker) == (JobState.CANCELLED, "gpu-0")
+    assert record.delivery == DeliveryState.PENDING
+    assert not await jobs.queue.finish_job(job.id, 1, "gpu-0", RESULT)
+    assert not await jobs.queue.renew_lease(job.id, 1, "gpu-0", LEASE)
+    assert await jobs.reader.get_job(job.id) == record
 
 
 async def test_only_its_owner_cancels_a_job(jobs, enqueue):
     job = await enqueue(owner="ada")
 
     with pytest.raises(UnknownJob, match="There is no job"):
-        await jobs.cancel_job(job.id, "bob")
+        await jobs.queue.cancel_job(job.id, "bob")
 
-    assert job == await jobs.get_job(job.id)
+    assert await jobs.reader.get_job(job.id) == job
 
 
 async def test_cancelling_what_is_not_there_says_so(jobs):
     with pytest.raises(UnknownJob) as caught:
-        await jobs.cancel_job("nothing", None)
+        await jobs.queue.cancel_job("nothing", None)
 
-    assert "nothing" == caught.value.job
+    assert caught.value.job == "nothing"
 
 
 async def ended(jobs, job, state):
     if state is JobState.DONE:
-        await jobs.finish_job(job.id, 1, "gpu-0", RESULT)
+        await jobs.queue.finish_job(job.id, 1, "gpu-0", RESULT)
     elif state is JobState.FAILED:
-        await jobs.fail_job(job.id, 1, "gpu-0", "no")
+        await jobs.queue.fail_job(job.id, 1, "gpu-0", "no")
     else:
-        await jobs.cancel_job(job.id, None)
-    return await jobs.get_job(job.id)
+        await jobs.queue.cancel_job(job.id, None)
+    return await jobs.reader.get_job(job.id)
 
 
 @pytest.mark.parametrize("state", [JobState.DONE, JobState.FAILED, JobState.CANCELLED])
@@ -299,13 +300,13 @@ async def test_terminal_states_never_change(jobs, enqueue, claim, database, cloc
     job = await ended(jobs, await claim(), state)
     clock.pass_time(999)
 
-    assert job == await jobs.cancel_job(job.id, "ada", deliver=True)
-    assert not await jobs.finish_job(job.id, 1, "gpu-0", {})
-    assert not await jobs.fail_job(job.id, 1, "gpu-0", "no")
-    assert await jobs.release_job(job.id, 1, "gpu-0", "no") is None
-    assert [] == await jobs.expire_leases()
-    assert [] == await jobs.recover_jobs()
-    assert job == await jobs.get_job(job.id)
+    assert await jobs.queue.cancel_job(job.id, "ada", deliver=True) == job
+    assert not await jobs.queue.finish_job(job.id, 1, "gpu-0", {})
+    assert not await jobs.queue.fail_job(job.id, 1, "gpu-0", "no")
+    assert await jobs.queue.release_job(job.id, 1, "gpu-0", "no") is None
+    assert await jobs.queue.expire_leases() == []
+    assert await jobs.queue.recover_jobs() == []
+    assert await jobs.reader.get_job(job.id) == job
 
 
 @pytest.mark.parametrize("state", [JobState.DONE, JobState.FAILED, JobState.CANCELLED])
@@ -351,12 +352,12 @@ async def test_a_lease_that_ran_out_gives_the_job_back(jobs, enqueue, claim, clo
     await claim("gpu-1")
     clock.pass_time(30)
 
-    taken = await jobs.expire_leases()
+    taken = await jobs.queue.expire_leases()
 
-    assert [(late.id, JobState.QUEUED, 1)] == [
-        (each.id, each.state, each.strikes) for each in taken
+    assert [(each.id, each.state, each.strikes) for each in taken] == [
+        (late.id, JobState.QUEUED, 1)
     ]
-    assert [] == await jobs.expire_leases()
+    assert await jobs.queue.expire_leases() == []
 
 
 async def test_a_lease_that_ran_out_three_times_fails_the_job(jobs, enqueue, claim, clock):
@@ -364,18 +365,21 @@ async def test_a_lease_that_ran_out_three_times_fails_the_job(jobs, enqueue, cla
     for _ in range(3):
         await claim()
         clock.pass_time(60)
-        (taken,) = await jobs.expire_leases()
+        (taken,) = await jobs.queue.expire_leases()
 
     assert (job.id, JobState.FAILED) == (taken.id, taken.state)
-    assert "Given up after 3 attempts: its worker stopped making progress." == taken.error
+    assert (
+        str(read_notice(taken.error))
+        == "Given up after 3 attempts: its worker stopped making progress."
+    )
 
 
 async def test_expiry_can_be_asked_for_another_moment(jobs, enqueue, claim, clock):
     await enqueue()
     job = await claim()
 
-    assert [] == await jobs.expire_leases(job.lease_until - timedelta(microseconds=1))
-    assert [job.id] == [each.id for each in await jobs.expire_leases(job.lease_until)]
+    assert await jobs.queue.expire_leases(job.lease_until - timedelta(microseconds=1)) == []
+    assert [each.id for each in await jobs.queue.expire_leases(job.lease_until)] == [job.id]
 
 
 @pytest.mark.parametrize("step", [timedelta(days=30), timedelta(days=-30)])
@@ -387,10 +391,10 @@ async def test_a_step_of_the_wall_clock_ends_no_lease_and_prolongs_none(
 
     clock.wall += step
     clock.pass_time(59)
-    assert [] == await jobs.expire_leases()
+    assert await jobs.queue.expire_leases() == []
 
     clock.pass_time(1)
-    assert 1 == len(await jobs.expire_leases())
+    assert len(await jobs.queue.expire_leases()) == 1
 
 
 async def test_a_restart_takes_back_the_jobs_of_dead_workers_whatever_the_clock(
@@ -402,10 +406,10 @@ async def test_a_restart_takes_back_the_jobs_of_dead_workers_whatever_the_clock(
     alive = await claim("gpu-1")
     clock.steady -= timedelta(days=30)
 
-    taken = await jobs.recover_jobs(live_workers={"gpu-1"})
+    taken = await jobs.queue.recover_jobs(live_workers={"gpu-1"})
 
-    assert [(dead.id, JobState.QUEUED)] == [(each.id, each.state) for each in taken]
-    record = await jobs.get_job(alive.id)
+    assert [(each.id, each.state) for each in taken] == [(dead.id, JobState.QUEUED)]
+    record = await jobs.reader.get_job(alive.id)
     assert (JobState.RUNNING, clock.steady_time() + LEASE) == (record.state, record.lease_until)
 
 
@@ -413,9 +417,12 @@ async def test_a_job_that_ends_easel_three_times_is_given_up(jobs, enqueue, clai
     await enqueue()
     for _ in range(3):
         await claim()
-        (taken,) = await jobs.recover_jobs()
+        (taken,) = await jobs.queue.recover_jobs()
 
-    assert "Given up after 3 attempts: Easel stopped while it was running." == taken.error
+    assert (
+        str(read_notice(taken.error))
+        == "Given up after 3 attempts: Easel stopped while it was running."
+    )
 
 
 async def test_what_is_taken_back_comes_in_the_order_of_arrival(jobs, enqueue, claim):
@@ -423,7 +430,7 @@ async def test_what_is_taken_back_comes_in_the_order_of_arrival(jobs, enqueue, c
     for _ in asked:
         await claim()
 
-    assert [job.id for job in asked] == [job.id for job in await jobs.recover_jobs()]
+    assert [job.id for job in asked] == [job.id for job in await jobs.queue.recover_jobs()]
 
 
 async def test_a_stopped_job_is_done_with_what_it_made_and_charged_for_that(
@@ -431,16 +438,16 @@ async def test_a_stopped_job_is_done_with_what_it_made_and_charged_for_that(
 ):
     await enqueue(cost=10.0)
     job = await claim()
-    await jobs.renew_lease(job.id, 1, "gpu-0", LEASE, step=6, steps=20)
+    await jobs.queue.renew_lease(job.id, 1, "gpu-0", LEASE, step=6, steps=20)
 
-    assert await jobs.stop_job(job.id, "ada")
-    stopping = await jobs.get_job(job.id)
-    assert await jobs.finish_job(job.id, 1, "gpu-0", RESULT)
+    assert await jobs.queue.stop_job(job.id, "ada")
+    stopping = await jobs.reader.get_job(job.id)
+    assert await jobs.queue.finish_job(job.id, 1, "gpu-0", RESULT)
 
-    record = await jobs.get_job(job.id)
-    assert (JobState.RUNNING, True) == (stopping.state, stopping.stopping)
-    assert (JobState.DONE, RESULT, 3.0) == (record.state, record.result, record.charged)
-    assert 3.0 == await vtime(database)
+    record = await jobs.reader.get_job(job.id)
+    assert (stopping.state, stopping.stopping) == (JobState.RUNNING, True)
+    assert (record.state, record.result, record.charged) == (JobState.DONE, RESULT, 3.0)
+    assert await vtime(database) == 3.0
 
 
 @pytest.mark.parametrize("end", ["release_job", "expire_leases", "recover_jobs"])
@@ -449,28 +456,28 @@ async def test_a_stopped_job_that_made_nothing_is_called_off_and_not_tried_again
 ):
     await enqueue(cost=10.0)
     job = await claim()
-    await jobs.renew_lease(job.id, 1, "gpu-0", LEASE, step=1, steps=20)
-    await jobs.stop_job(job.id, None)
+    await jobs.queue.renew_lease(job.id, 1, "gpu-0", LEASE, step=1, steps=20)
+    await jobs.queue.stop_job(job.id, None)
     clock.pass_time(LEASE.total_seconds() + 1)
 
     if end == "release_job":
-        (record,) = [await jobs.release_job(job.id, 1, "gpu-0", "its worker died")]
+        (record,) = [await jobs.queue.release_job(job.id, 1, "gpu-0", "its worker died")]
     else:
-        (record,) = await getattr(jobs, end)()
+        (record,) = await getattr(jobs.queue, end)()
 
-    assert (JobState.CANCELLED, None, 0.5) == (record.state, record.result, record.charged)
-    assert DeliveryState.PENDING == record.delivery
-    assert await jobs.claim("gpu-0", LEASE) is None
+    assert (record.state, record.result, record.charged) == (JobState.CANCELLED, None, 0.5)
+    assert record.delivery == DeliveryState.PENDING
+    assert await jobs.queue.claim("gpu-0", LEASE) is None
 
 
 async def test_only_a_running_job_of_ones_own_is_stopped_and_only_once(jobs, enqueue, claim):
     waiting = await enqueue()
-    assert not await jobs.stop_job(waiting.id, "ada")
+    assert not await jobs.queue.stop_job(waiting.id, "ada")
     job = await claim()
 
-    assert not await jobs.stop_job(job.id, "bob")
-    assert await jobs.stop_job(job.id, "ada")
-    assert not await jobs.stop_job(job.id, "ada")
+    assert not await jobs.queue.stop_job(job.id, "bob")
+    assert await jobs.queue.stop_job(job.id, "ada")
+    assert not await jobs.queue.stop_job(job.id, "ada")
 
-    assert JobState.CANCELLED == (await jobs.cancel_job(job.id, "ada")).state
-    assert not await jobs.stop_job(job.id, "ada")
+    assert (await jobs.queue.cancel_job(job.id, "ada")).state == JobState.CANCELLED
+    assert not await jobs.queue.stop_job(job.id, "ada")

@@ -22,26 +22,26 @@ def finished(jobs, enqueue, claim):
     async def end(state=DeliveryState.PENDING, **changes):
         await enqueue(**changes)
         job = await claim()
-        await jobs.finish_job(job.id, job.attempt, "gpu-0", {})
+        await jobs.queue.finish_job(job.id, job.attempt, "gpu-0", {})
         if state in (DeliveryState.SENDING, DeliveryState.SENT):
-            assert await jobs.begin_delivery(job.id, "edit")
+            assert await jobs.deliveries.begin_delivery(job.id, "edit")
         if state is DeliveryState.SENT:
-            assert await jobs.mark_delivered(job.id, "message-1")
+            assert await jobs.deliveries.mark_delivered(job.id, "message-1")
         if state is DeliveryState.UNDELIVERED:
-            assert await jobs.mark_undeliverable(job.id, "no permission")
-        return await jobs.get_job(job.id)
+            assert await jobs.deliveries.mark_undeliverable(job.id, "no permission")
+        return await jobs.reader.get_job(job.id)
 
     return end
 
 
 async def test_a_delivery_goes_from_pending_by_sending_to_sent(jobs, finished, clock):
     job = await finished()
-    assert [job] == await jobs.pending_deliveries()
+    assert await jobs.deliveries.pending_deliveries() == [job]
     clock.pass_time(1)
 
-    assert await jobs.begin_delivery(job.id, "edit")
-    sending = await jobs.get_job(job.id)
-    assert [sending] == await jobs.interrupted_deliveries()
+    assert await jobs.deliveries.begin_delivery(job.id, "edit")
+    sending = await jobs.reader.get_job(job.id)
+    assert await jobs.deliveries.interrupted_deliveries() == [sending]
     assert (DeliveryState.SENDING, 1, "edit", clock.now()) == (
         sending.delivery,
         sending.deliveries,
@@ -49,20 +49,23 @@ async def test_a_delivery_goes_from_pending_by_sending_to_sent(jobs, finished, c
         sending.delivery_at,
     )
 
-    assert await jobs.mark_delivered(job.id, "message-1")
-    sent = await jobs.get_job(job.id)
-    assert (DeliveryState.SENT, "message-1") == (sent.delivery, sent.message)
-    assert [] == await jobs.pending_deliveries()
-    assert [] == await jobs.interrupted_deliveries()
+    assert await jobs.deliveries.mark_delivered(job.id, "message-1")
+    sent = await jobs.reader.get_job(job.id)
+    assert (sent.delivery, sent.message) == (DeliveryState.SENT, "message-1")
+    assert await jobs.deliveries.pending_deliveries() == []
+    assert await jobs.deliveries.interrupted_deliveries() == []
 
 
 @pytest.mark.parametrize(
     ("action", "allowed"),
     [
-        (lambda jobs, id: jobs.begin_delivery(id), {"pending"}),
-        (lambda jobs, id: jobs.mark_delivered(id, "message-2"), {"sending"}),
-        (lambda jobs, id: jobs.mark_undeliverable(id, "gone"), {"pending", "sending"}),
-        (lambda jobs, id: jobs.requeue_delivery(id, "later"), {"sending", "undelivered"}),
+        (lambda jobs, id: jobs.deliveries.begin_delivery(id), {"pending"}),
+        (lambda jobs, id: jobs.deliveries.mark_delivered(id, "message-2"), {"sending"}),
+        (lambda jobs, id: jobs.deliveries.mark_undeliverable(id, "gone"), {"pending", "sending"}),
+        (
+            lambda jobs, id: jobs.deliveries.requeue_delivery(id, "later"),
+            {"sending", "undelivered"},
+        ),
     ],
 )
 @pytest.mark.parametrize("state", ENDED)
@@ -74,53 +77,53 @@ async def test_each_step_is_taken_only_from_where_it_leads_on(
     done = await action(jobs, job.id)
 
     assert (state in allowed) == done
-    assert done or job == await jobs.get_job(job.id)
+    assert done or await jobs.reader.get_job(job.id) == job
 
 
 async def test_nothing_is_delivered_before_a_job_has_ended(jobs, enqueue, claim):
     queued = await enqueue()
 
     for _ in range(2):
-        assert not await jobs.begin_delivery(queued.id)
-        assert not await jobs.mark_undeliverable(queued.id, "gone")
-        assert not await jobs.requeue_delivery(queued.id)
-        await claim() if await jobs.list_outstanding() == [queued] else None
+        assert not await jobs.deliveries.begin_delivery(queued.id)
+        assert not await jobs.deliveries.mark_undeliverable(queued.id, "gone")
+        assert not await jobs.deliveries.requeue_delivery(queued.id)
+        await claim() if await jobs.reader.list_outstanding() == [queued] else None
 
 
 async def test_of_two_who_begin_at_once_one_does(jobs, finished):
     job = await finished()
 
-    assert [True, False] == [await jobs.begin_delivery(job.id) for _ in range(2)]
+    assert [await jobs.deliveries.begin_delivery(job.id) for _ in range(2)] == [True, False]
 
 
 async def test_what_cannot_be_delivered_waits_in_its_owners_outbox(jobs, finished):
     job = await finished(DeliveryState.UNDELIVERED, owner="ada")
     await finished(DeliveryState.UNDELIVERED, owner="bob")
 
-    assert [job] == await jobs.list_undelivered("ada")
-    assert "no permission" == job.delivery_note
+    assert await jobs.deliveries.list_undelivered("ada") == [job]
+    assert job.delivery_note == "no permission"
 
-    assert await jobs.requeue_delivery(job.id, "asked for again")
-    assert [] == await jobs.list_undelivered("ada")
-    assert [job.id] == [each.id for each in await jobs.pending_deliveries()]
+    assert await jobs.deliveries.requeue_delivery(job.id, "asked for again")
+    assert await jobs.deliveries.list_undelivered("ada") == []
+    assert [each.id for each in await jobs.deliveries.pending_deliveries()] == [job.id]
 
 
 async def test_a_failed_delivery_never_changes_what_the_job_came_to(jobs, finished):
     job = await finished(DeliveryState.UNDELIVERED)
 
-    assert ("done", {}, None) == (job.state, job.result, job.error)
+    assert (job.state, job.result, job.error) == ("done", {}, None)
 
 
 async def test_each_try_is_counted_and_a_success_clears_the_note(jobs, finished):
     job = await finished()
     for route in ("edit", "channel"):
-        await jobs.begin_delivery(job.id, route)
-        await jobs.requeue_delivery(job.id, "rate limited")
-    await jobs.begin_delivery(job.id, "dm")
-    await jobs.mark_delivered(job.id, "message-1")
+        await jobs.deliveries.begin_delivery(job.id, route)
+        await jobs.deliveries.requeue_delivery(job.id, "rate limited")
+    await jobs.deliveries.begin_delivery(job.id, "dm")
+    await jobs.deliveries.mark_delivered(job.id, "message-1")
 
-    record = await jobs.get_job(job.id)
-    assert (3, "dm", None) == (record.deliveries, record.delivery_route, record.delivery_note)
+    record = await jobs.reader.get_job(job.id)
+    assert (record.deliveries, record.delivery_route, record.delivery_note) == (3, "dm", None)
 
 
 async def test_the_longest_waiting_are_delivered_first(jobs, finished, clock):
@@ -129,7 +132,7 @@ async def test_the_longest_waiting_are_delivered_first(jobs, finished, clock):
         asked.append((await finished()).id)
         clock.pass_time(1)
 
-    assert asked[:3] == [each.id for each in await jobs.pending_deliveries(limit=3)]
+    assert [each.id for each in await jobs.deliveries.pending_deliveries(limit=3)] == asked[:3]
 
 
 @pytest.mark.parametrize("state", ENDED)
@@ -138,7 +141,7 @@ async def test_a_delivery_survives_a_restart_in_any_state(database, finished, st
     await database.__aexit__(None, None, None)
 
     async with Database(database.path) as reopened:
-        assert job == await JobStore(reopened).get_job(job.id)
+        assert await JobStore(reopened).reader.get_job(job.id) == job
 
 
 @pytest.mark.parametrize(
@@ -167,6 +170,6 @@ async def test_the_schema_itself_refuses_every_other_change(finished, database, 
 async def test_the_address_can_be_replaced(jobs, finished):
     job = await finished(reply_to="token")
 
-    assert await jobs.update_reply_to(job.id, "no token any more")
-    assert not await jobs.update_reply_to("nothing", "anywhere")
-    assert "no token any more" == (await jobs.get_job(job.id)).reply_to
+    assert await jobs.deliveries.update_reply_to(job.id, "no token any more")
+    assert not await jobs.deliveries.update_reply_to("nothing", "anywhere")
+    assert (await jobs.reader.get_job(job.id)).reply_to == "no token any more"

@@ -52,14 +52,14 @@ async def test_two_who_both_wait_differ_by_at_most_one_largest_job_each(history,
             jobs = JobStore(database)
             for event in history:
                 if event is None:
-                    job = await jobs.claim("gpu-0", LEASE, affinity="a", slack=slack)
+                    job = await jobs.queue.claim("gpu-0", LEASE, affinity="a", slack=slack)
                     if job is not None:
                         service.waiting[job.owner] -= 1
                         service.served[job.owner] += job.cost / job.weight
                 else:
                     owner, cost = event
                     job = make_job(owner=owner, cost=cost, weight=WEIGHTS[owner], affinity=owner)
-                    await jobs.enqueue(job, ROOMY)
+                    await jobs.queue.enqueue(job, ROOMY)
                     service.waiting[owner] += 1
                 for difference, bound in service.differences():
                     assert difference <= bound + slack + 1e-9
@@ -76,7 +76,7 @@ async def test_in_the_long_run_the_measured_cost_decides(jobs, enqueue, claim):
     served = Counter()
     for _ in range(60):
         job = await claim()
-        await jobs.finish_job(job.id, job.attempt, "gpu-0", {}, cost=measured[job.owner])
+        await jobs.queue.finish_job(job.id, job.attempt, "gpu-0", {}, cost=measured[job.owner])
         served[job.owner] += measured[job.owner]
 
     assert abs(served["ada"] - served["bob"]) <= 4.0
@@ -97,11 +97,11 @@ async def test_jobs_whose_estimate_is_wrong_are_corrected(estimates, costs):
             for owner in "ab":
                 for cost in costs:
                     job = make_job(owner=owner, cost=cost * factors[owner])
-                    measured[(await jobs.enqueue(job, ROOMY))[0].id] = float(cost)
+                    measured[(await jobs.queue.enqueue(job, ROOMY))[0].id] = float(cost)
             served = Counter()
             for _ in costs:
-                job = await jobs.claim("gpu-0", LEASE)
-                await jobs.finish_job(job.id, job.attempt, "gpu-0", {}, cost=measured[job.id])
+                job = await jobs.queue.claim("gpu-0", LEASE)
+                await jobs.queue.finish_job(job.id, job.attempt, "gpu-0", {}, cost=measured[job.id])
                 served[job.owner] += measured[job.id]
                 assert abs(served["a"] - served["b"]) <= LARGEST
 

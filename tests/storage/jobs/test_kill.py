@@ -21,26 +21,26 @@ from tests.storage.factories import LEASE, ROOMY, make_job
 async def member(jobs, name):
     for number in range(10**6):
         job = make_job(owner=name, idempotency_key=f"{sys.argv[2]}-{name}-{number}")
-        queued, _ = await jobs.enqueue(job, ROOMY)
+        queued, _ = await jobs.queue.enqueue(job, ROOMY)
         print("queued", queued.id, flush=True)
 
 async def worker(jobs, name):
     while True:
-        job = await jobs.claim(name, LEASE)
+        job = await jobs.queue.claim(name, LEASE)
         if job is None:
             await asyncio.sleep(0)
             continue
         print("running", job.id, flush=True)
-        if await jobs.finish_job(job.id, job.attempt, name, {"by": name}):
+        if await jobs.queue.finish_job(job.id, job.attempt, name, {"by": name}):
             print("done", job.id, flush=True)
-        if await jobs.begin_delivery(job.id):
-            await jobs.mark_delivered(job.id, name)
+        if await jobs.deliveries.begin_delivery(job.id):
+            await jobs.deliveries.mark_delivered(job.id, name)
             print("sent", job.id, flush=True)
 
 async def main():
     async with Database(sys.argv[1]) as database, asyncio.TaskGroup() as group:
         jobs = JobStore(database)
-        await jobs.recover_jobs()
+        await jobs.queue.recover_jobs()
         for name in ("ada", "bob"):
             group.create_task(member(jobs, name))
             group.create_task(worker(jobs, f"gpu-{name}"))
@@ -77,16 +77,16 @@ async def kill_and_look(tmp_path, rounds):
 
 
 async def check(jobs, database, known):
-    await jobs.recover_jobs()
+    await jobs.queue.recover_jobs()
     rows = {row["id"]: row for row in await database.fetch_all("SELECT * FROM job")}
     for id, event in known.items():
         row = rows[id]
         if event in ("done", "sent"):
-            assert JobState.DONE == row["state"]
+            assert row["state"] == JobState.DONE
         if event == "sent":
-            assert DeliveryState.SENT == row["delivery"]
+            assert row["delivery"] == DeliveryState.SENT
     states = [row["state"] for row in rows.values()]
-    assert {state: states.count(state) for state in JobState} == await jobs.count_by_state()
+    assert {state: states.count(state) for state in JobState} == await jobs.reader.count_by_state()
     assert JobState.RUNNING not in states
 
 

@@ -6,21 +6,23 @@ import re
 
 import pytest
 
-from storage.jobs import attempts, deliveries, queue, reader, retention
+from storage.jobs import deliveries, queue, reader, retention
 
 HOT = {
     "claim": (queue.CLAIM_NEXT, ["member_waiting", "job_queued"]),
-    "expire": (attempts.SELECT_EXPIRED, ["job_running"]),
-    "recover": (attempts.SELECT_RUNNING, ["job_running"]),
-    "renew": (attempts.RENEW_LEASE, ["sqlite_autoindex_job_1"]),
-    "finish": (attempts.FINISH_JOB, ["sqlite_autoindex_job_1"]),
+    "expire": (queue.SELECT_EXPIRED, ["job_running"]),
+    "recover": (queue.SELECT_RUNNING, ["job_running"]),
+    "renew": (queue.RENEW_LEASE, ["sqlite_autoindex_job_1"]),
+    "finish": (queue.FINISH_JOB, ["sqlite_autoindex_job_1"]),
     "pending": (deliveries.SELECT_PENDING, ["job_delivery_pending"]),
     "interrupted": (deliveries.SELECT_INTERRUPTED, ["job_delivery_sending"]),
     "undelivered": (deliveries.SELECT_UNDELIVERED, ["job_undelivered"]),
     "begin": (deliveries.BEGIN_DELIVERY, ["sqlite_autoindex_job_1"]),
-    "limits": (queue.COUNT_WAITING, ["job_queued_guild"]),
+    "limits": (queue.CHECK_NEW_JOB, ["job_queued_guild", "sqlite_autoindex_job_1"]),
+    "claimable": (queue.COUNT_CLAIMABLE, ["job_queued"]),
     "list": (reader.SELECT_BY_OWNER, ["job_of_owner"]),
     "place": (reader.SELECT_QUEUE_POSITION, ["job_queued", "member_waiting"]),
+    "of a server": (reader.COUNT_ACTIVE_OF_GUILD, ["job_queued_guild", "job_running"]),
     "counts": (reader.COUNT_ACTIVE_JOBS, ["member_waiting", "job_running"]),
     "lately done": (reader.SELECT_RECENTLY_FINISHED, ["job_finished"]),
     "first waiting": (reader.SELECT_FIRST_WAITING, ["job_queued", "member_waiting"]),

@@ -11,46 +11,51 @@ from tests.storage.factories import IMAGE, LEASE, ROOMY, make_job
 
 
 async def test_an_enqueued_job_is_queued_and_keeps_what_it_was_asked_with(jobs, clock):
-    parent, _ = await jobs.enqueue(make_job(), ROOMY)
+    parent, _ = await jobs.queue.enqueue(make_job(), ROOMY)
 
     asked = make_job(
         guild=None, cost=2.5, priority=3, weight=2.0, parent=parent.id, affinity="sdxl"
     )
-    record, created = await jobs.enqueue(asked, ROOMY)
+    record, created = await jobs.queue.enqueue(asked, ROOMY)
 
     assert created
-    assert record == await jobs.get_job(record.id)
+    assert await jobs.reader.get_job(record.id) == record
     for name in asked.__dataclass_fields__:
         assert getattr(asked, name) == getattr(record, name), name
-    assert JobState.QUEUED == record.state
-    assert DeliveryState.NONE == record.delivery
-    assert (0, 0, None, None) == (record.attempt, record.strikes, record.worker, record.started_at)
+    assert record.state == JobState.QUEUED
+    assert record.delivery == DeliveryState.NONE
+    assert (record.attempt, record.strikes, record.worker, record.started_at) == (0, 0, None, None)
     assert clock.now() == record.created_at
 
 
 async def test_the_same_request_twice_is_the_same_job(jobs):
-    first, _ = await jobs.enqueue(make_job(idempotency_key="interaction"), ROOMY)
+    first, _ = await jobs.queue.enqueue(make_job(idempotency_key="interaction"), ROOMY)
 
-    again, created = await jobs.enqueue(make_job(idempotency_key="interaction", cost=9), ROOMY)
+    again, created = await jobs.queue.enqueue(
+        make_job(idempotency_key="interaction", cost=9), ROOMY
+    )
 
     assert (first, False) == (again, created)
-    assert 1 == (await jobs.count_by_state())[JobState.QUEUED]
+    assert (await jobs.reader.count_by_state())[JobState.QUEUED] == 1
 
 
 async def test_the_same_request_twice_is_the_same_job_even_when_the_queue_is_full(jobs):
     limits = QueueLimits(per_owner=1, per_guild=1, total=1)
-    first, _ = await jobs.enqueue(make_job(idempotency_key="interaction"), limits)
+    first, _ = await jobs.queue.enqueue(make_job(idempotency_key="interaction"), limits)
 
-    assert (first, False) == await jobs.enqueue(make_job(idempotency_key="interaction"), limits)
+    assert await jobs.queue.enqueue(make_job(idempotency_key="interaction"), limits) == (
+        first,
+        False,
+    )
 
 
 async def test_requests_at_once_with_one_key_make_one_job(jobs):
     answers = await asyncio.gather(
-        *(jobs.enqueue(make_job(idempotency_key="interaction"), ROOMY) for _ in range(8))
+        *(jobs.queue.enqueue(make_job(idempotency_key="interaction"), ROOMY) for _ in range(8))
     )
 
-    assert 1 == len({record.id for record, _ in answers})
-    assert 1 == sum(created for _, created in answers)
+    assert len({record.id for record, _ in answers}) == 1
+    assert sum(created for _, created in answers) == 1
 
 
 @pytest.mark.parametrize(
@@ -66,28 +71,28 @@ async def test_a_full_queue_refuses_with_words(jobs, enqueue, scope, limits, wor
     await enqueue()
 
     with pytest.raises(QueueFull, match=words) as caught:
-        await jobs.enqueue(make_job(), limits)
+        await jobs.queue.enqueue(make_job(), limits)
 
     assert (scope, 2, 2) == (caught.value.scope, caught.value.limit, caught.value.queued)
-    assert 2 == (await jobs.count_by_state())[JobState.QUEUED]
+    assert (await jobs.reader.count_by_state())[JobState.QUEUED] == 2
 
 
 async def test_limits_count_each_owner_and_guild_alone_and_only_who_waits(jobs, enqueue, claim):
     limits = QueueLimits(per_owner=1, per_guild=2, total=9)
     await enqueue(owner="ada", guild="here")
-    await jobs.enqueue(make_job(owner="bob", guild="here"), limits)
-    await jobs.enqueue(make_job(owner="cyd", guild="there"), limits)
+    await jobs.queue.enqueue(make_job(owner="bob", guild="here"), limits)
+    await jobs.queue.enqueue(make_job(owner="cyd", guild="there"), limits)
     running = await claim()
 
-    await jobs.enqueue(make_job(owner=running.owner, guild=running.guild), limits)
+    await jobs.queue.enqueue(make_job(owner=running.owner, guild=running.guild), limits)
 
-    assert 3 == (await jobs.count_by_state())[JobState.QUEUED]
+    assert (await jobs.reader.count_by_state())[JobState.QUEUED] == 3
 
 
 async def test_direct_messages_have_no_guild_limit(jobs):
     limits = QueueLimits(per_owner=9, per_guild=0, total=9)
 
-    record, created = await jobs.enqueue(make_job(guild=None), limits)
+    record, created = await jobs.queue.enqueue(make_job(guild=None), limits)
 
     assert created
     assert record.guild is None
@@ -113,33 +118,33 @@ async def test_a_claim_gives_a_lease_an_attempt_and_a_worker(jobs, enqueue, cloc
     queued = await enqueue(cost=4.0)
     clock.pass_time(5)
 
-    record = await jobs.claim("gpu-0", LEASE)
+    record = await jobs.queue.claim("gpu-0", LEASE)
 
-    assert record == await jobs.get_job(queued.id)
-    assert JobState.RUNNING == record.state
-    assert (1, "gpu-0", 0, None, 4.0) == (
+    assert await jobs.reader.get_job(queued.id) == record
+    assert record.state == JobState.RUNNING
+    assert (
         record.attempt,
         record.worker,
         record.step,
         record.steps,
         record.charged,
-    )
+    ) == (1, "gpu-0", 0, None, 4.0)
     assert clock.steady_time() + LEASE == record.lease_until
     assert clock.now() == record.started_at
 
 
 async def test_an_empty_queue_gives_nothing(jobs, enqueue, claim):
-    assert await jobs.claim("gpu-0", LEASE) is None
+    assert await jobs.queue.claim("gpu-0", LEASE) is None
 
     await enqueue()
     await claim()
 
-    assert await jobs.claim("gpu-0", LEASE) is None
+    assert await jobs.queue.claim("gpu-0", LEASE) is None
 
 
 async def test_a_lease_has_a_length(jobs):
     with pytest.raises(ValueError, match="longer than nothing"):
-        await jobs.claim("gpu-0", timedelta(0))
+        await jobs.queue.claim("gpu-0", timedelta(0))
 
 
 async def test_one_owners_jobs_go_by_priority_and_then_by_arrival(enqueue, claim):
@@ -161,7 +166,7 @@ async def test_owners_take_turns_however_many_jobs_one_has(enqueue, claim):
 
     order = [(await claim()).owner for _ in range(7)]
 
-    assert ["ada", "bob", "ada", "bob", "ada", "ada", "ada"] == order
+    assert order == ["ada", "bob", "ada", "bob", "ada", "ada", "ada"]
 
 
 async def test_turns_are_counted_in_cost_not_in_jobs(enqueue, claim):
@@ -172,7 +177,7 @@ async def test_turns_are_counted_in_cost_not_in_jobs(enqueue, claim):
 
     order = [(await claim()).owner for _ in range(6)]
 
-    assert ["ada", "bob", "ada", "ada", "ada", "bob"] == order
+    assert order == ["ada", "bob", "ada", "ada", "ada", "bob"]
 
 
 async def test_twice_the_weight_is_served_twice_as_much(enqueue, claim):
@@ -182,7 +187,7 @@ async def test_twice_the_weight_is_served_twice_as_much(enqueue, claim):
 
     order = [(await claim()).owner for _ in range(6)]
 
-    assert (4, 2) == (order.count("ada"), order.count("bob"))
+    assert (order.count("ada"), order.count("bob")) == (4, 2)
 
 
 async def test_who_returns_starts_at_the_smallest_virtual_time(enqueue, claim):
@@ -195,7 +200,7 @@ async def test_who_returns_starts_at_the_smallest_virtual_time(enqueue, claim):
         await enqueue(owner="bob")
     order = [(await claim()).owner for _ in range(6)]
 
-    assert (3, 3) == (order.count("ada"), order.count("bob"))
+    assert (order.count("ada"), order.count("bob")) == (3, 3)
 
 
 async def test_who_comes_to_an_empty_queue_starts_where_it_stands(enqueue, claim):
@@ -209,8 +214,8 @@ async def test_who_comes_to_an_empty_queue_starts_where_it_stands(enqueue, claim
         await enqueue(owner="ada")
     order = [(await claim()).owner for _ in range(8)]
 
-    assert "bob" == order[0]
-    assert {"ada", "bob"} == set(order[:3])
+    assert order[0] == "bob"
+    assert set(order[:3]) == {"ada", "bob"}
 
 
 async def test_an_owner_whose_job_came_back_late_is_lifted_too(jobs, enqueue, claim):
@@ -221,12 +226,12 @@ async def test_an_owner_whose_job_came_back_late_is_lifted_too(jobs, enqueue, cl
     for _ in range(10):
         await claim()
 
-    await jobs.release_job(lost.id, lost.attempt, "gpu-0", "the worker died")
+    await jobs.queue.release_job(lost.id, lost.attempt, "gpu-0", "the worker died")
     for _ in range(5):
         await enqueue(owner="ada")
     order = [(await claim()).owner for _ in range(6)]
 
-    assert (3, 3) == (order.count("ada"), order.count("bob"))
+    assert (order.count("ada"), order.count("bob")) == (3, 3)
 
 
 async def test_a_worker_may_keep_its_model_within_the_slack_and_no_further(enqueue, claim):
@@ -236,7 +241,7 @@ async def test_a_worker_may_keep_its_model_within_the_slack_and_no_further(enque
 
     order = [(await claim(affinity="sd15", slack=2.0)).owner for _ in range(7)]
 
-    assert ["bob", "bob", "bob", "ada", "bob", "ada", "bob"] == order
+    assert order == ["bob", "bob", "bob", "ada", "bob", "ada", "bob"]
 
 
 async def test_a_worker_takes_any_model_when_none_fits(enqueue, claim):
@@ -245,7 +250,7 @@ async def test_a_worker_takes_any_model_when_none_fits(enqueue, claim):
 
     order = [(await claim(affinity="sd15", slack=2.0)).owner for _ in range(2)]
 
-    assert ["ada", "bob"] == order
+    assert order == ["ada", "bob"]
 
 
 async def test_keeping_the_model_never_changes_one_owners_order(enqueue, claim):
@@ -261,7 +266,7 @@ async def test_without_slack_the_model_does_not_count(enqueue, claim):
     await enqueue(owner="ada", affinity="sdxl")
     await enqueue(owner="bob", affinity="sd15")
 
-    assert "ada" == (await claim(affinity="sd15")).owner
+    assert (await claim(affinity="sd15")).owner == "ada"
 
 
 @pytest.mark.parametrize("moment", range(6))
@@ -270,7 +275,7 @@ async def test_a_claim_cancelled_on_its_way_gives_the_job_back(jobs, enqueue, cl
         await enqueue()
     held = await claim()
 
-    claiming = asyncio.create_task(jobs.claim("gpu-0", LEASE))
+    claiming = asyncio.create_task(jobs.queue.claim("gpu-0", LEASE))
     for _ in range(moment):
         await asyncio.sleep(0)
     claiming.cancel()
@@ -279,9 +284,9 @@ async def test_a_claim_cancelled_on_its_way_gives_the_job_back(jobs, enqueue, cl
     except asyncio.CancelledError:
         taken = []
 
-    running = [job for job in await jobs.list_outstanding() if job.state is JobState.RUNNING]
+    running = [job for job in await jobs.reader.list_outstanding() if job.state is JobState.RUNNING]
     assert {job.id for job in (held, *taken)} == {job.id for job in running}
-    assert [0, 0] == [job.strikes for job in await jobs.list_outstanding()][1:]
+    assert [job.strikes for job in await jobs.reader.list_outstanding()][1:] == [0, 0]
 
 
 async def test_two_claims_of_one_moment_are_told_apart(jobs, enqueue, claim):
@@ -295,7 +300,7 @@ async def test_two_claims_of_one_moment_are_told_apart(jobs, enqueue, claim):
 
 
 async def test_a_claim_cancelled_over_an_empty_queue_is_only_cancelled(jobs):
-    claiming = asyncio.create_task(jobs.claim("gpu-0", LEASE))
+    claiming = asyncio.create_task(jobs.queue.claim("gpu-0", LEASE))
     await asyncio.sleep(0)
     claiming.cancel()
 
@@ -307,10 +312,10 @@ async def test_two_workers_never_get_the_same_job(jobs, enqueue):
     for _ in range(20):
         await enqueue()
 
-    records = await asyncio.gather(*(jobs.claim(f"gpu-{n % 4}", LEASE) for n in range(25)))
+    records = await asyncio.gather(*(jobs.queue.claim(f"gpu-{n % 4}", LEASE) for n in range(25)))
 
     taken = [record.id for record in records if record is not None]
-    assert (20, 20) == (len(taken), len(set(taken)))
+    assert (len(taken), len(set(taken))) == (20, 20)
 
 
 async def test_inputs_and_params_come_back_as_they_were(enqueue):
@@ -319,27 +324,27 @@ async def test_inputs_and_params_come_back_as_they_were(enqueue):
     record = await enqueue(params=params, inputs={"image": IMAGE, "mask": IMAGE})
 
     assert params == record.params
-    assert {"image": IMAGE, "mask": IMAGE} == record.inputs
+    assert record.inputs == {"image": IMAGE, "mask": IMAGE}
 
 
 async def test_several_claims_with_one_commit_are_the_claims_one_by_one(jobs, enqueue):
     members = (("a", 5), ("b", 1), ("c", 2), ("a", 1), ("b", 1))
     asked = [(await enqueue(owner=owner, cost=cost)).id for owner, cost in members]
 
-    claimed = await jobs.claim_several("gpu-0", LEASE, 4)
+    claimed = await jobs.queue.claim_several("gpu-0", LEASE, 4)
 
-    assert [asked[0], asked[1], asked[2], asked[4]] == [job.id for job in claimed]
-    assert all((1, "gpu-0", JobState.RUNNING) == (j.attempt, j.worker, j.state) for j in claimed)
-    (last,) = await jobs.claim_several("gpu-1", LEASE, 4)
+    assert [job.id for job in claimed] == [asked[0], asked[1], asked[2], asked[4]]
+    assert all((j.attempt, j.worker, j.state) == (1, "gpu-0", JobState.RUNNING) for j in claimed)
+    (last,) = await jobs.queue.claim_several("gpu-1", LEASE, 4)
     assert asked[3] == last.id
-    assert [] == await jobs.claim_several("gpu-1", LEASE, 4)
+    assert await jobs.queue.claim_several("gpu-1", LEASE, 4) == []
 
 
 async def test_claims_at_once_give_no_job_twice(jobs, enqueue):
     for number in range(40):
         await enqueue(owner="abcd"[number % 4])
 
-    rounds = [jobs.claim_several(f"gpu-{number}", LEASE, 3) for number in range(20)]
+    rounds = [jobs.queue.claim_several(f"gpu-{number}", LEASE, 3) for number in range(20)]
     claimed = [job.id for batch in await asyncio.gather(*rounds) for job in batch]
 
     assert 40 == len(claimed) == len(set(claimed))
@@ -348,10 +353,10 @@ async def test_claims_at_once_give_no_job_twice(jobs, enqueue):
 async def test_several_claims_cancelled_give_all_jobs_back(jobs, enqueue):
     for _ in range(3):
         await enqueue()
-    claiming = asyncio.create_task(jobs.claim_several("gpu-0", LEASE, 3))
+    claiming = asyncio.create_task(jobs.queue.claim_several("gpu-0", LEASE, 3))
     await asyncio.sleep(0)
     claiming.cancel()
     with pytest.raises(asyncio.CancelledError):
         await claiming
 
-    assert 3 == (await jobs.count_by_state())[JobState.QUEUED]
+    assert (await jobs.reader.count_by_state())[JobState.QUEUED] == 3

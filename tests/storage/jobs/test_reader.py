@@ -13,22 +13,17 @@ from tests.storage.factories import LEASE, ROOMY, make_job, quick_folder
 
 async def test_an_unknown_job_is_said_to_be_unknown(jobs):
     with pytest.raises(UnknownJob, match="no job “nothing”"):
-        await jobs.get_job("nothing")
-
-
-async def test_a_job_is_found_by_the_request_that_made_it(jobs, enqueue):
-    job = await enqueue(idempotency_key="interaction")
-
-    assert job == await jobs.find_by_request("interaction")
-    assert await jobs.find_by_request("another") is None
+        await jobs.reader.get_job("nothing")
 
 
 async def test_an_owners_jobs_are_listed_newest_first_by_pages(jobs, enqueue):
     asked = [(await enqueue(owner="ada")).id for _ in range(5)]
     await enqueue(owner="bob")
 
-    first = [job.id for job in await jobs.list_by_owner("ada", limit=3)]
-    second = [job.id for job in await jobs.list_by_owner("ada", limit=3, before_id=first[-1])]
+    first = [job.id for job in await jobs.reader.list_by_owner("ada", limit=3)]
+    second = [
+        job.id for job in await jobs.reader.list_by_owner("ada", limit=3, before_id=first[-1])
+    ]
 
     assert asked[::-1] == first + second
 
@@ -37,12 +32,12 @@ async def test_an_owners_jobs_are_listed_by_state(jobs, enqueue, claim):
     await enqueue()
     waiting = await enqueue()
     running = await claim()
-    await jobs.cancel_job((await enqueue()).id, "ada")
+    await jobs.queue.cancel_job((await enqueue()).id, "ada")
 
-    listed = await jobs.list_by_owner("ada", states=[JobState.QUEUED, JobState.RUNNING])
+    listed = await jobs.reader.list_by_owner("ada", states=[JobState.QUEUED, JobState.RUNNING])
 
-    assert [waiting.id, running.id] == [job.id for job in listed]
-    assert [] == await jobs.list_by_owner("ada", states=[])
+    assert [job.id for job in listed] == [waiting.id, running.id]
+    assert await jobs.reader.list_by_owner("ada", states=[]) == []
 
 
 async def test_a_family_is_what_came_of_the_same_job(jobs, enqueue):
@@ -56,48 +51,48 @@ async def test_a_family_is_what_came_of_the_same_job(jobs, enqueue):
     expected = [job.id for job in (root, child, sibling, grandchild)]
 
     for member in (root, child, sibling, grandchild):
-        assert expected == [job.id for job in await jobs.list_lineage(member.id, "ada")]
-    assert [] == await jobs.list_lineage(root.id, "bob")
-    assert [] == await jobs.list_lineage("nothing", "ada")
+        assert [job.id for job in await jobs.reader.list_lineage(member.id, "ada")] == expected
+    assert await jobs.reader.list_lineage(root.id, "bob") == []
+    assert await jobs.reader.list_lineage("nothing", "ada") == []
 
 
 async def test_outstanding_are_the_queued_and_the_running_in_order(jobs, enqueue, claim):
     asked = [(await enqueue()).id for _ in range(4)]
     done = await claim()
-    await jobs.finish_job(done.id, 1, "gpu-0", {})
+    await jobs.queue.finish_job(done.id, 1, "gpu-0", {})
     await claim()
 
-    assert asked[1:] == [job.id for job in await jobs.list_outstanding()]
+    assert [job.id for job in await jobs.reader.list_outstanding()] == asked[1:]
 
 
 async def test_every_state_is_counted(jobs, enqueue, claim):
     for _ in range(6):
         await enqueue()
     done, failed, _ = [await claim() for _ in range(3)]
-    await jobs.finish_job(done.id, 1, "gpu-0", {})
-    await jobs.fail_job(failed.id, 1, "gpu-0", "no")
-    await jobs.cancel_job((await jobs.list_outstanding())[-1].id, None)
+    await jobs.queue.finish_job(done.id, 1, "gpu-0", {})
+    await jobs.queue.fail_job(failed.id, 1, "gpu-0", "no")
+    await jobs.queue.cancel_job((await jobs.reader.list_outstanding())[-1].id, None)
 
-    assert {
+    assert await jobs.reader.count_by_state() == {
         JobState.QUEUED: 2,
         JobState.RUNNING: 1,
         JobState.DONE: 1,
         JobState.FAILED: 1,
         JobState.CANCELLED: 1,
-    } == await jobs.count_by_state()
+    }
 
 
 async def test_a_place_says_what_is_ahead(jobs, enqueue, claim):
     await enqueue(owner="ada", cost=4.0)
     running = await claim()
-    await jobs.renew_lease(running.id, 1, "gpu-0", LEASE, step=5, steps=20)
+    await jobs.queue.renew_lease(running.id, 1, "gpu-0", LEASE, step=5, steps=20)
     for cost in (1.0, 2.0):
         await enqueue(owner="bob", cost=cost)
     mine = await enqueue(owner="bob", cost=9.0)
 
-    assert QueuePlace(
+    assert await jobs.reader.queue_position(mine.id) == QueuePlace(
         position=3, ahead_cost=3.0, running_cost=3.0, queued=3, running=1, own_jobs_ahead=2
-    ) == await jobs.queue_position(mine.id)
+    )
 
 
 async def test_waiting_jobs_that_were_thought_wrong_are_put_right(jobs, enqueue):
@@ -106,11 +101,14 @@ async def test_waiting_jobs_that_were_thought_wrong_are_put_right(jobs, enqueue)
     mine = await enqueue(owner="ada", cost=8.0, affinity="sd15")
     other = await enqueue(owner="bob", cost=4.0, affinity="sd15", kind="upscale")
 
-    await jobs.reprice_waiting(["img2img"], "sd15", 0.25)
+    await jobs.queue.reprice_waiting(["img2img"], "sd15", 0.25)
 
-    assert [2.0, 8.0, 2.0, 4.0] == [job.cost for job in await jobs.list_outstanding()]
-    assert (4, 14.0) == ((place := await jobs.queue_position(mine.id)).position, place.ahead_cost)
-    assert 2 == (await jobs.queue_position(other.id)).position
+    assert [job.cost for job in await jobs.reader.list_outstanding()] == [2.0, 8.0, 2.0, 4.0]
+    assert (
+        (place := await jobs.reader.queue_position(mine.id)).position,
+        place.ahead_cost,
+    ) == (4, 14.0)
+    assert (await jobs.reader.queue_position(other.id)).position == 2
 
 
 async def test_the_last_jobs_that_were_done_are_told_newest_first(jobs, enqueue, claim, clock):
@@ -119,28 +117,31 @@ async def test_the_last_jobs_that_were_done_are_told_newest_first(jobs, enqueue,
         job = await claim()
         clock.pass_time(1)
         if end == "done":
-            await jobs.finish_job(job.id, 1, "gpu-0", {"text": "x"})
+            await jobs.queue.finish_job(job.id, 1, "gpu-0", {"text": "x"})
         else:
-            await jobs.fail_job(job.id, 1, "gpu-0", "no")
+            await jobs.queue.fail_job(job.id, 1, "gpu-0", "no")
 
-    found = await jobs.recently_finished(2)
+    found = await jobs.reader.recently_finished(2)
 
-    assert 2 == len(found)
+    assert len(found) == 2
     assert found[0].finished_at > found[1].finished_at
-    assert {JobState.DONE} == {job.state for job in found}
+    assert {job.state for job in found} == {JobState.DONE}
 
 
 async def test_who_waits_first_is_the_one_that_is_claimed_next(jobs, enqueue, claim):
-    assert await jobs.first_waiting() is None
+    assert await jobs.reader.first_waiting() is None
     await enqueue(owner="ada", cost=5.0)
     await claim()
     second = await enqueue(owner="ada")
     other = await enqueue(owner="bob")
 
-    assert (second.id, other.id) == tuple([await jobs.first_waiting(one) for one in ("ada", "bob")])
+    assert tuple([await jobs.reader.first_waiting(one) for one in ("ada", "bob")]) == (
+        second.id,
+        other.id,
+    )
     for _ in range(2):
-        first = await jobs.first_waiting()
-        assert first == (await claim()).id
+        first = await jobs.reader.first_waiting()
+        assert (await claim()).id == first
 
 
 async def test_who_does_not_wait_has_no_place(jobs, enqueue, claim):
@@ -148,10 +149,10 @@ async def test_who_does_not_wait_has_no_place(jobs, enqueue, claim):
     await enqueue(owner="bob")
     running = await claim()
 
-    assert QueuePlace(
+    assert await jobs.reader.queue_position(running.id) == QueuePlace(
         position=0, ahead_cost=0.0, running_cost=1.0, queued=1, running=1
-    ) == await jobs.queue_position(running.id)
-    assert 0 == (await jobs.queue_position("nothing")).position
+    )
+    assert (await jobs.reader.queue_position("nothing")).position == 0
 
 
 @settings(max_examples=60, deadline=None)
@@ -177,18 +178,20 @@ async def test_a_place_is_the_order_in_which_jobs_are_then_claimed(asked, served
             jobs = JobStore(database)
             for owner, cost, priority, weight in asked:
                 job = make_job(owner=owner, cost=cost, priority=priority, weight=weight)
-                await jobs.enqueue(job, ROOMY)
-            claimed = [await jobs.claim("gpu-0", LEASE) for _ in range(served)]
+                await jobs.queue.enqueue(job, ROOMY)
+            claimed = [await jobs.queue.claim("gpu-0", LEASE) for _ in range(served)]
             for number, job in enumerate(claimed):
                 if job is not None and number in back:
-                    await jobs.release_job(job.id, 1, "gpu-0", "its worker died")
-            for number, job in enumerate(await jobs.list_outstanding()):
+                    await jobs.queue.release_job(job.id, 1, "gpu-0", "its worker died")
+            for number, job in enumerate(await jobs.reader.list_outstanding()):
                 if number in gone and job.state is JobState.QUEUED:
-                    await jobs.cancel_job(job.id, None)
-            waiting = [job for job in await jobs.list_outstanding() if job.state is JobState.QUEUED]
-            places = {job.id: await jobs.queue_position(job.id) for job in waiting}
+                    await jobs.queue.cancel_job(job.id, None)
+            waiting = [
+                job for job in await jobs.reader.list_outstanding() if job.state is JobState.QUEUED
+            ]
+            places = {job.id: await jobs.reader.queue_position(job.id) for job in waiting}
             ahead = 0.0
             for position in range(1, len(waiting) + 1):
-                job = await jobs.claim("gpu-0", LEASE)
+                job = await jobs.queue.claim("gpu-0", LEASE)
                 assert (position, ahead) == (places[job.id].position, places[job.id].ahead_cost)
                 ahead += job.cost

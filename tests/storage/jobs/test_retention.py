@@ -13,10 +13,10 @@ from tests.storage.factories import ROOMY, make_job
 
 async def end(jobs, claim, *, sent=True, result=None):
     job = await claim()
-    await jobs.finish_job(job.id, job.attempt, "gpu-0", result or {})
+    await jobs.queue.finish_job(job.id, job.attempt, "gpu-0", result or {})
     if sent:
-        await jobs.begin_delivery(job.id)
-        await jobs.mark_delivered(job.id, "message")
+        await jobs.deliveries.begin_delivery(job.id)
+        await jobs.deliveries.mark_delivered(job.id, "message")
     return job.id
 
 
@@ -32,14 +32,14 @@ async def test_a_purge_takes_what_ended_before_and_owes_nothing(
     clock.pass_time(60)
     recent = await end(jobs, claim)
 
-    assert 5 == await jobs.purge_ended(clock.now() - timedelta(seconds=30))
-    assert 0 == await jobs.purge_ended(clock.now() - timedelta(seconds=30))
+    assert await jobs.retention.purge_ended(clock.now() - timedelta(seconds=30)) == 5
+    assert await jobs.retention.purge_ended(clock.now() - timedelta(seconds=30)) == 0
 
-    left = {job.id for job in await jobs.list_by_owner("ada")}
+    left = {job.id for job in await jobs.reader.list_by_owner("ada")}
     assert {owing, recent} < left
-    assert 3 == len(left)
-    counts = await jobs.count_by_state()
-    assert (2, 1) == (counts[JobState.DONE], counts[JobState.QUEUED])
+    assert len(left) == 3
+    counts = await jobs.reader.count_by_state()
+    assert (counts[JobState.DONE], counts[JobState.QUEUED]) == (2, 1)
 
 
 async def test_a_child_outlives_its_parent(jobs, enqueue, claim, clock):
@@ -47,9 +47,9 @@ async def test_a_child_outlives_its_parent(jobs, enqueue, claim, clock):
     child = await enqueue(parent=parent.id, owner="bob")
     assert parent.id == child.parent
 
-    await jobs.forget_owner("ada")
+    await jobs.retention.forget_owner("ada")
 
-    assert (await jobs.get_job(child.id)).parent is None
+    assert (await jobs.reader.get_job(child.id)).parent is None
 
 
 async def test_forgetting_a_member_leaves_nothing_of_theirs(jobs, enqueue, claim, database):
@@ -58,16 +58,16 @@ async def test_forgetting_a_member_leaves_nothing_of_theirs(jobs, enqueue, claim
     running = [await claim() for _ in range(2)]
     job = next(each for each in running if each.owner == "ada")
 
-    assert 3 == await jobs.forget_owner("ada")
+    assert await jobs.retention.forget_owner("ada") == 3
 
     for each in mine:
         with pytest.raises(UnknownJob):
-            await jobs.get_job(each.id)
-    assert not await jobs.finish_job(job.id, 1, "gpu-0", {})
-    assert 0 == await jobs.forget_owner("ada")
-    assert ["bob"] == [row["owner"] for row in await database.fetch_all("SELECT * FROM member")]
-    counts = await jobs.count_by_state()
-    assert (0, 1) == (counts[JobState.QUEUED], counts[JobState.RUNNING])
+            await jobs.reader.get_job(each.id)
+    assert not await jobs.queue.finish_job(job.id, 1, "gpu-0", {})
+    assert await jobs.retention.forget_owner("ada") == 0
+    assert [row["owner"] for row in await database.fetch_all("SELECT * FROM member")] == ["bob"]
+    counts = await jobs.reader.count_by_state()
+    assert (counts[JobState.QUEUED], counts[JobState.RUNNING]) == (0, 1)
 
 
 async def test_what_was_forgotten_is_in_no_file_any_more(folder):
@@ -75,11 +75,11 @@ async def test_what_was_forgotten_is_in_no_file_any_more(folder):
     path = folder / "private.db"
     async with Database(path) as database:
         jobs = JobStore(database)
-        await jobs.enqueue(make_job(params={"prompt": secret}), ROOMY)
+        await jobs.queue.enqueue(make_job(params={"prompt": secret}), ROOMY)
     assert secret.encode() in path.read_bytes()
 
     async with Database(path) as database:
-        assert 1 == await JobStore(database).forget_owner("ada")
+        assert await JobStore(database).retention.forget_owner("ada") == 1
 
     assert not [each for each in folder.glob("private*") if secret.encode() in each.read_bytes()]
 
@@ -88,13 +88,13 @@ async def test_a_purge_of_one_server_leaves_the_others(jobs, enqueue, claim, clo
     for guild in ("one", "two", None, "one"):
         await enqueue(guild=guild)
         await end(jobs, claim)
-    assert ["one", "two"] == await jobs.list_guilds()
+    assert await jobs.retention.list_guilds() == ["one", "two"]
     clock.pass_time(60)
 
-    assert 2 == await jobs.purge_ended(clock.now(), "one")
+    assert await jobs.retention.purge_ended(clock.now(), "one") == 2
 
-    assert ["two"] == await jobs.list_guilds()
-    assert 2 == len(await jobs.list_by_owner("ada"))
+    assert await jobs.retention.list_guilds() == ["two"]
+    assert len(await jobs.reader.list_by_owner("ada")) == 2
 
 
 async def test_an_old_address_is_retired_once_and_only_as_it_was(jobs, enqueue, clock):
@@ -102,18 +102,18 @@ async def test_an_old_address_is_retired_once_and_only_as_it_was(jobs, enqueue, 
     clock.pass_time(60)
     await enqueue(reply_to="token 3")
     old = [(first.id, "token 1"), (second.id, "token 2")]
-    assert old == await jobs.expired_reply_targets(clock.now())
-    assert old[:1] == await jobs.expired_reply_targets(clock.now(), 1)
+    assert await jobs.deliveries.expired_reply_targets(clock.now()) == old
+    assert await jobs.deliveries.expired_reply_targets(clock.now(), 1) == old[:1]
 
-    assert await jobs.drop_reply_token(first.id, "token 1", "without")
-    assert await jobs.update_reply_to(second.id, "token 4")
-    assert not await jobs.drop_reply_token(second.id, "token 2", "without")
+    assert await jobs.deliveries.drop_reply_token(first.id, "token 1", "without")
+    assert await jobs.deliveries.update_reply_to(second.id, "token 4")
+    assert not await jobs.deliveries.drop_reply_token(second.id, "token 2", "without")
 
-    assert [] == await jobs.expired_reply_targets(clock.now())
-    assert ("without", "token 4") == (
-        (await jobs.get_job(first.id)).reply_to,
-        (await jobs.get_job(second.id)).reply_to,
-    )
+    assert await jobs.deliveries.expired_reply_targets(clock.now()) == []
+    assert (
+        (await jobs.reader.get_job(first.id)).reply_to,
+        (await jobs.reader.get_job(second.id)).reply_to,
+    ) == ("without", "token 4")
 
 
 async def test_the_pictures_of_one_member_are_told_apart(jobs, enqueue):
@@ -121,7 +121,7 @@ async def test_the_pictures_of_one_member_are_told_apart(jobs, enqueue):
     for key, owner in zip(keys, ("ada", "bob", "ada"), strict=True):
         await enqueue(inputs={"image": key}, owner=owner)
 
-    assert {keys[0], keys[2]} == await jobs.referenced_blobs("ada")
+    assert await jobs.retention.referenced_blobs("ada") == {keys[0], keys[2]}
 
 
 async def test_every_picture_that_a_job_names_is_referenced(jobs, enqueue, claim, monkeypatch):
@@ -131,12 +131,12 @@ async def test_every_picture_that_a_job_names_is_referenced(jobs, enqueue, claim
     await end(jobs, claim, result={"pictures": [keys[1], {"thumb": keys[2]}], "seed": 3})
     await enqueue(inputs={"image": keys[3], "mask": keys[4]})
     running = await claim()
-    await jobs.record_part(running.id, 1, "gpu-0", 0, {"picture": keys[5]})
+    await jobs.queue.record_part(running.id, 1, "gpu-0", 0, {"picture": keys[5]})
     for key in (keys[6], "not a key", keys[7].upper()[:63] + "G"):
         await enqueue(inputs={"image": key})
 
-    assert set(keys[:7]) == await jobs.referenced_blobs()
+    assert set(keys[:7]) == await jobs.retention.referenced_blobs()
 
 
 async def test_without_jobs_nothing_is_referenced(jobs):
-    assert set() == await jobs.referenced_blobs()
+    assert await jobs.retention.referenced_blobs() == set()

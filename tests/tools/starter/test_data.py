@@ -36,10 +36,10 @@ def test_icons_take_their_box_from_icon_or_set():
 def test_build_rasterises_and_leaves_out_empty_and_toned_icons(icons, tmp_path):
     pytest.importorskip("resvg_py")
     dataset = data.build(icons, tmp_path / "data")
-    assert (7, 128, 128, 4) == dataset.images.shape
-    assert {"red square thing"} == set(dataset.names)
-    assert [255, 0, 0, 255] == dataset.images[0, 64, 64].tolist()
-    assert 0 == dataset.images[0, 1, 1, 3]
+    assert dataset.images.shape == (7, 128, 128, 4)
+    assert set(dataset.names) == {"red square thing"}
+    assert dataset.images[0, 64, 64].tolist() == [255, 0, 0, 255]
+    assert dataset.images[0, 1, 1, 3] == 0
 
 
 def test_load_names_the_missing_file(tmp_path):
@@ -57,5 +57,5 @@ def test_training_rows_leave_out_held_back_names_and_set(dataset):
 
 def test_rows_can_be_chosen_by_style(dataset):
     rows = dataset.rows(styles=("emojione",), names=frozenset({"dog", "fish"}))
-    assert 2 == len(rows)
+    assert len(rows) == 2
     assert np.int64 == rows.dtype

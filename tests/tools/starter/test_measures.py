@@ -26,11 +26,11 @@ def test_the_ring_tells_the_background_whatever_stands_inside():
     ],
 )
 def test_head_words(name, head):
-    assert head == measures.head_word(name)
+    assert measures.head_word(name) == head
 
 
 def test_share():
-    assert 0.25 == measures.share([True, False, False, False])
+    assert measures.share([True, False, False, False]) == 0.25
 
 
 def test_a_pasted_patch_shows_its_seam():
@@ -38,7 +38,7 @@ def test_a_pasted_patch_shows_its_seam():
     image = torch.rand(1, 3, 64, 64, generator=generator) * 0.1
     mask = torch.zeros(1, 1, 64, 64)
     mask[..., 20:40, 20:40] = 1
-    assert 1.0 == pytest.approx(measures.seam_score(image, mask), abs=0.15)
+    assert pytest.approx(measures.seam_score(image, mask), abs=0.15) == 1.0
     assert measures.seam_score(image + mask, mask) > 5
 
 
@@ -48,10 +48,10 @@ def test_masks_are_binary_and_cover_something(kind):
 
     for seed in range(20):
         mask = kind(128, np.random.default_rng(seed))
-        assert (1, 128, 128) == mask.shape
+        assert mask.shape == (1, 128, 128)
         assert {0.0, 1.0} >= set(mask.unique().tolist())
         assert mask.mean() > 0.05
 
 
 def test_latent_masks_are_an_eighth():
-    assert (2, 1, 16, 16) == latent_mask(torch.ones(2, 1, 128, 128)).shape
+    assert latent_mask(torch.ones(2, 1, 128, 128)).shape == (2, 1, 16, 16)

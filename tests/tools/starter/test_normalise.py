@@ -23,7 +23,7 @@ def test_normalising_moves_latents_and_keeps_pictures(vae):
     torch.testing.assert_close(after.mean, wanted)
     torch.testing.assert_close(after.std, before.std / spread[:, None, None])
     torch.testing.assert_close(vae.decode(after.mean).sample, made, atol=1e-4, rtol=1e-4)
-    assert 1.0 == vae.config.scaling_factor
+    assert vae.config.scaling_factor == 1.0
 
 
 def test_the_preview_map_is_found_where_there_is_one():

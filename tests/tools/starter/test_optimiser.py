@@ -10,7 +10,7 @@ from tools.starter.optimiser import Muon, is_matrix, orthogonalised
 def test_orthogonalised_matrices_have_even_singular_values(rows, columns):
     matrix = torch.randn(rows, columns, generator=torch.Generator().manual_seed(0))
     values = torch.linalg.svdvals(orthogonalised(matrix))
-    assert (rows, columns) == orthogonalised(matrix).shape
+    assert orthogonalised(matrix).shape == (rows, columns)
     assert values.max() < 1.3
     assert values.median() > 0.6
 

@@ -27,7 +27,7 @@ def test_recoloured_icons_carry_the_colour_in_their_name(dataset):
         dataset, rows[0], rows, np.random.default_rng(1), Chances(recoloured=1.0, pair=0.0)
     )
     colour, name = drawn.name.split()
-    assert "dog" == name
+    assert name == "dog"
     assert colour in COLOURS
 
 
@@ -36,7 +36,7 @@ def test_named_colours_are_never_contradicted(dataset):
     drawn = scene(
         dataset, rows[0], rows, np.random.default_rng(1), Chances(recoloured=1.0, pair=0.0)
     )
-    assert "blue heart" == drawn.name
+    assert drawn.name == "blue heart"
 
 
 def test_the_same_generator_draws_the_same_scene(dataset):

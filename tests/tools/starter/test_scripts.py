@@ -60,7 +60,7 @@ def test_the_pack_opens_as_a_published_pipeline(work):
     pipeline = StableDiffusionPipeline.from_pretrained(work / "pack", dtype=torch.float32)
     pipeline.set_progress_bar_config(disable=True)
     image = pipeline("dog blob style", height=64, width=64, num_inference_steps=2).images[0]
-    assert (64, 64) == image.size
+    assert image.size == (64, 64)
 
 
 @pytest.mark.slow
@@ -97,7 +97,7 @@ def test_weights_are_float16_and_know_no_folder_of_their_maker(work):
     from safetensors.torch import load_file
 
     for path in (work / "pack").rglob("*.safetensors"):
-        assert {torch.float16} == {value.dtype for value in load_file(path).values()}, path
+        assert {value.dtype for value in load_file(path).values()} == {torch.float16}, path
     for path in (work / "pack").rglob("config.json"):
         assert str(work) not in path.read_text()
 
@@ -109,7 +109,7 @@ def test_training_the_decoder_alone_leaves_the_latents(work):
     before = AutoencoderKL.from_pretrained(work / "vae" / "normalised").state_dict()
     after = AutoencoderKL.from_pretrained(work / "decoder").state_dict()
     changed = {key.split(".")[0] for key in before if not before[key].equal(after[key])}
-    assert {"decoder", "post_quant_conv"} == changed
+    assert changed == {"decoder", "post_quant_conv"}
 
 
 @pytest.mark.slow
@@ -136,6 +136,6 @@ def test_the_inpainting_network_shares_what_it_did_not_train(work):
     changed = {
         key for key in before if key.startswith("conv_in") or not before[key].equal(after[key])
     }
-    assert changed == {key for key in before if train_inpaint.is_own(key)}
+    assert {key for key in before if train_inpaint.is_own(key)} == changed
     kept = load_file(work / "pack" / "inpaint" / "unet" / "diffusion_pytorch_model.safetensors")
-    assert changed == set(kept)
+    assert set(kept) == changed

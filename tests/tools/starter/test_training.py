@@ -33,10 +33,10 @@ class Stretched(Plan):
 
 def test_ten_steps_are_ten_steps_in_one_sitting_or_two(tmp_path):
     done, whole = regress(tmp_path / "whole", 10)
-    assert 10 == done
-    assert 4 == regress(tmp_path / "parts", 4)[0]
+    assert done == 10
+    assert regress(tmp_path / "parts", 4)[0] == 4
     done, parts = regress(tmp_path / "parts", 10)
-    assert 10 == done
+    assert done == 10
     for key, value in whole.items():
         if not key.endswith("num_batches_tracked"):
             torch.testing.assert_close(parts[key], value, msg=key)
@@ -64,24 +64,24 @@ def test_the_moving_average_lags_and_comes_off_again():
     average.update(1)
     with average.applied():
         assert 0 < module.weight.item() < 1
-    assert 1 == module.weight.item()
+    assert module.weight.item() == 1
 
 
 def test_the_schedule_warms_up_and_falls():
-    assert 0.01 == pytest.approx(training.learning_rate_factor(0, 0.0))
-    assert 1.0 == pytest.approx(training.learning_rate_factor(100, 0.0))
-    assert 0.02 == pytest.approx(training.learning_rate_factor(100, 1.0))
+    assert pytest.approx(training.learning_rate_factor(0, 0.0)) == 0.01
+    assert pytest.approx(training.learning_rate_factor(100, 0.0)) == 1.0
+    assert pytest.approx(training.learning_rate_factor(100, 1.0)) == 0.02
 
 
 @pytest.mark.parametrize(("step", "elapsed", "progress"), [(5, 0, 0.5), (0, 30, 0.25), (20, 0, 1)])
 def test_progress_is_the_farther_of_steps_and_minutes(tmp_path, step, elapsed, progress):
-    assert progress == Plan(tmp_path, minutes=2, steps=10).progress(step, elapsed)
+    assert Plan(tmp_path, minutes=2, steps=10).progress(step, elapsed) == progress
 
 
 def test_draws_differ_by_step_and_repeat_by_seed():
     numbers = [Draw.of(seed, step).choice.random() for seed, step in [(0, 1), (0, 2), (1, 1)]]
-    assert 3 == len(set(numbers))
-    assert numbers[0] == Draw.of(0, 1).choice.random()
+    assert len(set(numbers)) == 3
+    assert Draw.of(0, 1).choice.random() == numbers[0]
 
 
 def test_waiting_ends_when_the_pause_file_goes(tmp_path, monkeypatch):
@@ -90,12 +90,12 @@ def test_waiting_ends_when_the_pause_file_goes(tmp_path, monkeypatch):
     monkeypatch.setattr(training.time, "sleep", lambda seconds: pause.unlink())
     clock = iter([0.0, 7.0])
     monkeypatch.setattr(training.time, "monotonic", lambda: next(clock))
-    assert 7.0 == training.wait_while_paused(pause)
+    assert training.wait_while_paused(pause) == 7.0
 
 
 def test_no_pause_costs_nothing(tmp_path):
-    assert 0.0 == training.wait_while_paused(None)
-    assert 0.0 == training.wait_while_paused(tmp_path / "absent")
+    assert training.wait_while_paused(None) == 0.0
+    assert training.wait_while_paused(tmp_path / "absent") == 0.0
 
 
 def test_a_run_without_an_end_is_refused(tmp_path):

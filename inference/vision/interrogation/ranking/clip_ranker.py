@@ -107,10 +107,7 @@ def _load_tokenizer(folder: Path, fallback_folder: Path | None) -> tuple[Path, T
                 return place, load_tokenizer(place)
         except FileNotFoundError:
             continue
-    raise MissingWeights(
-        f"{folder.name} lacks its tokenizer: put tokenizer.json, or vocab.json and merges.txt, "
-        "beside its weights."
-    )
+    raise MissingWeights("weights.lacks_tokenizer", folder=folder.name)
 
 
 def _load_processor(folder: Path, side: int, tokenizer: Tokenizer) -> Any:
@@ -138,5 +135,5 @@ def _hash_files(files: Sequence[Path]) -> str:
 
 def _normalise_finite(features: Tensor) -> Tensor:
     if not torch.isfinite(features).all():
-        raise BrokenOutput("CLIP gave numbers that are no features; its weights may be damaged.")
+        raise BrokenOutput("model.broken_clip")
     return normalise_rows(features).cpu()

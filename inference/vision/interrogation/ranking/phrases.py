@@ -15,6 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from inference.api.errors import JobError
+from inference.api.notices import Notice
 from inference.model_files.errors import CorruptWeights
 
 SHIPPED_LISTS_FOLDER = Path(__file__).parent / "lists"
@@ -67,7 +68,10 @@ def select_lists(lists: Sequence[PhraseList], options: RankingOptions) -> list[P
     for name in options.lists:
         if name not in lists_by_name:
             raise JobError(
-                "lists", f"There is no list “{name}”. There are: {', '.join(lists_by_name)}."
+                "lists",
+                "describe.no_list",
+                name=name,
+                why=Notice("names.all", names=", ".join(lists_by_name)),
             )
     selected_lists = [
         phrases for phrases in lists if not options.lists or phrases.name in options.lists
@@ -113,13 +117,11 @@ def read_list(path: Path, lines: int = MAX_LIST_LINES) -> PhraseList:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise CorruptWeights(f"{path.name} is no list of phrases in UTF-8: {error}") from error
+        raise CorruptWeights("weights.list_encoding", file=path.name, error=error) from error
     counted_lines = text.splitlines()[: lines or None]
     phrases = tuple(dict.fromkeys(line.strip() for line in counted_lines if line.strip()))
     if not phrases:
-        raise CorruptWeights(
-            f"The list {path.name} is empty: write one phrase a line, or remove the file."
-        )
+        raise CorruptWeights("weights.empty_list", file=path.name)
     return PhraseList(name, phrases, top)
 
 

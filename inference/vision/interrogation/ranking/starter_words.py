@@ -30,9 +30,9 @@ def read_subject_names(pack: Path) -> PhraseList:
     try:
         names = json.loads((pack / "concepts.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise CorruptWeights(f"The starter pack's concepts.json cannot be read: {error}") from error
+        raise CorruptWeights("weights.concepts_unreadable", error=error) from error
     if not isinstance(names, list) or not names:
-        raise CorruptWeights("The starter pack's concepts.json lists no names.")
+        raise CorruptWeights("weights.no_concepts")
     return PhraseList(SUBJECT_LIST, tuple(str(name) for name in names))
 
 

@@ -32,8 +32,7 @@ def read_labels(folder: Path, config: Mapping[str, Any]) -> tuple[TagLabel, ...]
         labels = tuple(_parse_label(label_names[key]) for key in sorted(label_names, key=int))
     if not labels:
         raise CorruptWeights(
-            f"The tagger {folder.name} lists no tags: fetch its {WD_FILE} or {DEEP_DANBOORU_FILE} "
-            "again and put it beside its weights."
+            "weights.tagger_no_tags", name=folder.name, file=WD_FILE, other=DEEP_DANBOORU_FILE
         )
     return labels
 
@@ -47,7 +46,7 @@ def _from_csv(path: Path) -> tuple[TagLabel, ...]:
             )
     except (KeyError, UnicodeDecodeError, csv.Error) as error:
         raise CorruptWeights(
-            f"{path.parent.name}/{path.name} is damaged: it needs columns name and category."
+            "weights.tag_columns", folder=path.parent.name, file=path.name
         ) from error
 
 
@@ -55,7 +54,9 @@ def _from_lines(path: Path) -> tuple[TagLabel, ...]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError as error:
-        raise CorruptWeights(f"{path.parent.name}/{path.name} is no text in UTF-8.") from error
+        raise CorruptWeights(
+            "weights.tag_encoding", folder=path.parent.name, file=path.name
+        ) from error
     return tuple(_parse_label(line.strip()) for line in lines if line.strip())
 
 

@@ -60,9 +60,7 @@ class Tagger:
             and probabilities.min() >= 0
             and probabilities.max() <= 1
         ):
-            raise BrokenOutput(
-                f"The tagger {self.name} gave numbers that are no probabilities; use another one."
-            )
+            raise BrokenOutput("model.broken_tagger", name=self.name)
         return [
             tuple(
                 Tag(label, probability) for label, probability in zip(self.labels, row, strict=True)
@@ -84,10 +82,7 @@ def load_tagger(folder: Path, device: torch.device) -> Tagger:
     if _runs_as_onnx(folder, config):
         return Tagger(load_onnx(folder, device), labels, folder.name)
     if is_timm(config) and not _has_timm():
-        raise UnsupportedWeights(
-            f"The tagger {folder.name} is in timm's layout: install it beside Easel with "
-            "`pip install timm` and restart, or put its model.onnx into the folder."
-        )
+        raise UnsupportedWeights("weights.tagger_timm", name=folder.name)
     return Tagger(_load_classifier(folder, device, len(labels)), labels, folder.name)
 
 
@@ -117,10 +112,7 @@ def _load_classifier(folder: Path, device: torch.device, labels: int) -> TaggerN
     try:
         processor = AutoImageProcessor.from_pretrained(str(folder), local_files_only=True)
     except (OSError, ValueError) as error:
-        raise MissingWeights(
-            f"The tagger {folder.name} lacks preprocessor_config.json, which says how it wants "
-            "its pictures: put it beside the weights."
-        ) from error
+        raise MissingWeights("weights.tagger_processor", name=folder.name) from error
 
     @torch.inference_mode()
     def predict_probabilities(images: Sequence[Image.Image]) -> npt.NDArray[np.float32]:
@@ -133,7 +125,4 @@ def _load_classifier(folder: Path, device: torch.device, labels: int) -> TaggerN
 
 
 def _of_different_models(name: str, outputs: int, labels: int) -> CorruptWeights:
-    return CorruptWeights(
-        f"The tagger {name} gives {outputs} numbers, but its tag file names {labels}: they belong "
-        "to different models."
-    )
+    return CorruptWeights("weights.tagger_misfit", name=name, outputs=outputs, labels=labels)

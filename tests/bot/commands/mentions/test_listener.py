@@ -5,7 +5,7 @@ from __future__ import annotations
 import discord
 import pytest
 
-from tests.doubles.pictures import png
+from tests.doubles.images import png
 
 
 async def says(house, words, to=None, files=(), member=None, named=True):
@@ -78,7 +78,7 @@ async def test_the_file_of_a_reply_is_the_mask(house):
 async def test_a_scribbled_copy_and_words_are_an_inpainting(house):
     parent = await result_of(house)
     await says(house, "a red hat, strength 0.9", to=parent, files=[("copy.jpg", png())])
-    job = await house.jobs.get_job(house.service.job.job_id)
+    job = await house.jobs.reader.get_job(house.service.job.job_id)
     told = (job.kind, set(job.inputs), job.params["prompt"], job.params["strength"])
     assert told == ("inpaint", {"image", "mask"}, "a red hat", 0.9)
 

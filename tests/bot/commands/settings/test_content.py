@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.doubles.pictures import png
+from tests.doubles.images import png
 
 
 async def test_a_word_is_forbidden_for_commands_buttons_forms_and_replies(house, admin, said):
@@ -108,9 +108,7 @@ async def test_a_model_no_longer_allowed_when_its_turn_comes(house):
     house.service.ready = False
     await house.ask(model="starter")
     await house.guilds.change_settings(str(house.guild.id), "1", {"models": ["sdxl"]})
-    house.service.ready = True
-    house.bot.dispatcher._wake.set()
-    await house.env.settle()
+    await house.take_up_work()
     record = await house.only_job()
     assert (record.state, record.charged) == ("failed", 0.0)
     assert "does not allow the model “starter”" in record.error

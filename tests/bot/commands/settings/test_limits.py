@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot import retention
 from storage.records import JobState
-from tests.doubles.pictures import png
+from tests.doubles.images import png
 
 
 async def test_the_whole_servers_queue(house, admin, said):
@@ -81,7 +81,7 @@ async def test_a_role_has_a_larger_share_of_the_queue(house, admin, said):
         await house.finish()
 
     ran = [
-        len(await house.jobs.list_by_owner(str(who.id), states=[JobState.DONE]))
+        len(await house.jobs.reader.list_by_owner(str(who.id), states=[JobState.DONE]))
         for who in (patron, house.bob)
     ]
     assert ran == [3, 1]

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 import simcord
 
-from bot.guilds.editor import GuildSettingsEditor
-from tests.doubles.pictures import png
+from tests.doubles.images import png
 
 
 async def test_members_do_not_see_it(house):
@@ -109,9 +108,3 @@ async def test_direct_messages_have_no_server_rules(house, admin):
     await house.ask_plain("settings limits", admin, max_steps=5)
     await house.alice.user.slash("img2img", image=("a.png", png()))
     assert await house.count() == 1
-
-
-async def test_a_host_without_a_place_for_settings(house, admin):
-    house.bot.rulebook = GuildSettingsEditor(None)
-    result = await house.ask_plain("settings show", admin)
-    assert "Nothing can be set here" in result.response.content

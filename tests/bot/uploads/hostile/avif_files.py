@@ -12,7 +12,7 @@ from bot.errors import (
     BrokenImage,
 )
 from tests.bot.uploads.hostile.corpus import EITHER, IMAGE, enter
-from tests.doubles.pictures import animation, encoded
+from tests.doubles.images import animation, encoded
 
 
 @functools.cache

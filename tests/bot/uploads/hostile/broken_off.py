@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from PIL import Image
 
 from tests.bot.uploads.hostile.png_files import IEND, header, of_chunks, rows
-from tests.doubles.pictures import encoded, noise
+from tests.doubles.images import encoded, noise
 
 
 def cut_off() -> Iterator[tuple[str, bytes]]:

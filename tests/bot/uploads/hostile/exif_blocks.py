@@ -10,7 +10,7 @@ from collections.abc import Callable
 from PIL import Image
 
 from tests.bot.uploads.hostile.corpus import IMAGE, enter
-from tests.doubles.pictures import encoded
+from tests.doubles.images import encoded
 
 
 def tiff(*entries: tuple[int, int, int, int], following: int = 0) -> bytes:

@@ -10,7 +10,7 @@ from bot.errors import (
     TooManyPixels,
 )
 from tests.bot.uploads.hostile.corpus import EITHER, IMAGE, enter
-from tests.doubles.pictures import animation
+from tests.doubles.images import animation
 
 CANVAS = b"GIF89a" + struct.pack("<HHBBB", 8, 8, 0x80, 0, 0) + b"\0\0\0\xff\xff\xff"
 FRAME = b"\x2c" + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\x02\x02\x4c\x01\0"

@@ -14,7 +14,7 @@ from bot.errors import (
 )
 from tests.bot.uploads.hostile.corpus import EITHER, IMAGE, enter
 from tests.bot.uploads.hostile.exif_blocks import tiff
-from tests.doubles.pictures import encoded, noise
+from tests.doubles.images import encoded, noise
 
 
 @functools.cache

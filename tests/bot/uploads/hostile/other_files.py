@@ -15,7 +15,7 @@ from bot.errors import (
 )
 from tests.bot.uploads.hostile.corpus import enter
 from tests.bot.uploads.hostile.exif_blocks import tiff
-from tests.doubles.pictures import encoded
+from tests.doubles.images import encoded
 
 SVG = b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0" * 500

@@ -13,7 +13,7 @@ from bot.errors import (
     TooManyPixels,
 )
 from tests.bot.uploads.hostile.corpus import EITHER, IMAGE, enter
-from tests.doubles.pictures import animation, bomb, chunk, encoded, png
+from tests.doubles.images import animation, bomb, chunk, encoded, png
 
 MARK = b"\x89PNG\r\n\x1a\n"
 IEND = chunk(b"IEND", b"")

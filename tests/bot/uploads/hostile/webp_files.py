@@ -13,7 +13,7 @@ from bot.errors import (
     TooManyPixels,
 )
 from tests.bot.uploads.hostile.corpus import EITHER, IMAGE, enter
-from tests.doubles.pictures import animation, encoded, noise
+from tests.doubles.images import animation, encoded, noise
 
 
 def riff(*parts: tuple[bytes, bytes], length: int | None = None) -> bytes:

@@ -8,12 +8,12 @@ from inference.api.jobs.names import SAMPLER_NAMES, SCHEDULE_NAMES
 
 @pytest.mark.parametrize("name", SAMPLER_NAMES)
 def test_our_own_names_are_themselves(name):
-    assert (name, None) == names.find_sampler(name)
+    assert names.find_sampler(name) == (name, None)
 
 
 @pytest.mark.parametrize("name", SCHEDULE_NAMES)
 def test_our_own_schedules_are_themselves(name):
-    assert name == names.find_schedule(name)
+    assert names.find_schedule(name) == name
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_our_own_schedules_are_themselves(name):
     ],
 )
 def test_other_programs_names(other, expected):
-    assert expected == names.find_sampler(other)
+    assert names.find_sampler(other) == expected
 
 
 @pytest.mark.parametrize(
@@ -58,4 +58,4 @@ def test_other_programs_names(other, expected):
     ],
 )
 def test_other_programs_schedules(other, expected):
-    assert expected == names.find_schedule(other)
+    assert names.find_schedule(other) == expected

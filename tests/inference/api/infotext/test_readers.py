@@ -27,9 +27,11 @@ def told(**texts) -> GenerationInfo:
 
 def test_the_web_uis():
     found = told(parameters=WEB_UI)
-    assert ("a fox, <lora:ink:0.7>", "blur") == (found.prompt, found.negative)
-    assert ("28", "DPM++ 2M Karras", "768x512") == tuple(
-        found.values[key] for key in ("Steps", "Sampler", "Size")
+    assert (found.prompt, found.negative) == ("a fox, <lora:ink:0.7>", "blur")
+    assert tuple(found.values[key] for key in ("Steps", "Sampler", "Size")) == (
+        "28",
+        "DPM++ 2M Karras",
+        "768x512",
     )
 
 
@@ -85,9 +87,9 @@ COMFY = {
 
 def test_comfyui_from_the_sampler_back():
     found = told(prompt=COMFY, workflow={"nodes": []})
-    assert "ComfyUI" == found.tool
-    assert "a fox <lora:ink:te=0.5:unet=0.7> <lora:line:te=0:unet=1>" == found.prompt
-    assert "blur" == found.negative
+    assert found.tool == "ComfyUI"
+    assert found.prompt == "a fox <lora:ink:te=0.5:unet=0.7> <lora:line:te=0:unet=1>"
+    assert found.negative == "blur"
     expected = {
         "Steps": "20",
         "Sampler": "euler_ancestral",
@@ -100,7 +102,7 @@ def test_comfyui_from_the_sampler_back():
         "RNG": "CPU",
         "Other nodes": "PrimitiveString",
     }
-    assert expected == dict(found.values)
+    assert dict(found.values) == expected
 
 
 def change(graph, **nodes):
@@ -117,7 +119,7 @@ def test_comfyui_from_a_picture():
         },
     )
     values = told(prompt=graph).values
-    assert "0.4" == values["Denoising strength"]
+    assert values["Denoising strength"] == "0.4"
     assert "Size" not in values
 
 
@@ -150,9 +152,11 @@ def test_comfyui_advanced_and_a_second_pass():
         },
     )
     values = told(prompt=graph).values
-    assert ("5", "512x768") == (values["Seed"], values["Size"])
-    assert ("10", "0.5", "1024x1536") == tuple(
-        values[key] for key in ("Hires steps", "Denoising strength", "Hires resize")
+    assert (values["Seed"], values["Size"]) == ("5", "512x768")
+    assert tuple(values[key] for key in ("Hires steps", "Denoising strength", "Hires resize")) == (
+        "10",
+        "0.5",
+        "1024x1536",
     )
 
 
@@ -174,7 +178,7 @@ def test_comfyuis_links_may_go_round_in_circles():
             "inputs": {"text": ["2", 0], "conditioning": ["2", 0]},
         },
     }
-    assert "" == told(prompt=graph).prompt
+    assert told(prompt=graph).prompt == ""
 
 
 INVOKE = {
@@ -198,11 +202,11 @@ INVOKE = {
 
 def test_invokeai():
     found = told(invokeai_metadata=INVOKE, invokeai_graph="{}")
-    assert ("InvokeAI", "a fox <lora:ink:0.75>", "blur") == (
+    assert (
         found.tool,
         found.prompt,
         found.negative,
-    )
+    ) == ("InvokeAI", "a fox <lora:ink:0.75>", "blur")
     expected = {"Sampler": "dpmpp_2m_k", "Model": "base15", "Clip skip": "2", "controlnets": "1"}
     assert expected.items() <= found.values.items()
 
@@ -211,8 +215,8 @@ def test_invokeais_third_version():
     old = {**INVOKE, "model": {"model_name": "base15"}, "strength": 0.6, "init_image": "x.png"}
     old["loras"] = [{"lora": {"model_name": "ink"}, "weight": 0.5}]
     found = told(invokeai_metadata=old)
-    assert "a fox <lora:ink:0.5>" == found.prompt
-    assert ("base15", "0.6") == (found.values["Model"], found.values["Denoising strength"])
+    assert found.prompt == "a fox <lora:ink:0.5>"
+    assert (found.values["Model"], found.values["Denoising strength"]) == ("base15", "0.6")
 
 
 @pytest.mark.parametrize(
@@ -222,8 +226,8 @@ def test_invokeais_second_version(prompt):
     image = {"prompt": prompt, "steps": 50, "cfg_scale": 7.5, "width": 512, "height": 512}
     image |= {"seed": 3, "sampler": "k_euler_a", "type": "txt2img", "seamless": False}
     found = told(**{"sd-metadata": {"model_weights": "stable-diffusion-1.5", "image": image}})
-    assert ("a fox  here", "blur, fog") == (found.prompt, found.negative)
-    assert ("k_euler_a", "stable-diffusion-1.5") == (found.values["Sampler"], found.values["Model"])
+    assert (found.prompt, found.negative) == ("a fox  here", "blur, fog")
+    assert (found.values["Sampler"], found.values["Model"]) == ("k_euler_a", "stable-diffusion-1.5")
 
 
 FOOOCUS = {
@@ -253,10 +257,13 @@ FOOOCUS = {
 
 def test_fooocus_own_json():
     found = told(parameters=FOOOCUS, fooocus_scheme="fooocus")
-    assert "cinematic still a fox, film grain <lora:sd_xl_offset:0.1>" == found.prompt
-    assert "blur" == found.negative
-    assert ("1152x896", "karras", "juggernautXL", "2.0") == tuple(
-        found.values[key] for key in ("Size", "Schedule type", "Model", "Sharpness")
+    assert found.prompt == "cinematic still a fox, film grain <lora:sd_xl_offset:0.1>"
+    assert found.negative == "blur"
+    assert tuple(found.values[key] for key in ("Size", "Schedule type", "Model", "Sharpness")) == (
+        "1152x896",
+        "karras",
+        "juggernautXL",
+        "2.0",
     )
     assert "VAE" not in found.values
 
@@ -275,7 +282,7 @@ def test_fooocus_first_version():
         "LoRA [ink.safetensors] weight": 0.5,
     }
     found = told(parameters=labels)
-    assert ("Fooocus", "a fox", "60") == (found.tool, found.prompt, found.values["Steps"])
+    assert (found.tool, found.prompt, found.values["Steps"]) == ("Fooocus", "a fox", "60")
 
 
 def test_fooocus_in_the_web_uis_layout():
@@ -287,8 +294,8 @@ def test_fooocus_in_the_web_uis_layout():
         'Lora weights: "ink: 0.1", Version: Fooocus v2.5.5'
     )
     found = told(parameters=text, fooocus_scheme="a1111")
-    assert ("Fooocus", "cinematic still a fox <lora:ink:0.1>") == (found.tool, found.prompt)
-    assert ("karras", "CPU") == (found.values["Schedule type"], found.values["RNG"])
+    assert (found.tool, found.prompt) == ("Fooocus", "cinematic still a fox <lora:ink:0.1>")
+    assert (found.values["Schedule type"], found.values["RNG"]) == ("karras", "CPU")
     assert "Raw prompt" not in found.values
 
 
@@ -308,7 +315,7 @@ NOVELAI = {
 
 def test_novelai():
     found = told(Software="NovelAI", Description="a fox", Comment=NOVELAI)
-    assert ("NovelAI", "a fox", "blur") == (found.tool, found.prompt, found.negative)
+    assert (found.tool, found.prompt, found.negative) == ("NovelAI", "a fox", "blur")
     assert {"Size": "832x1216", "Schedule type": "karras", "sm": "True"}.items() <= (
         found.values.items()
     )
@@ -316,8 +323,8 @@ def test_novelai():
 
 def test_novelai_hidden_in_the_pixels():
     hidden = json.dumps({"Software": "NovelAI", "Comment": json.dumps(NOVELAI)})
-    assert "12" == told(stealth=hidden).values["Seed"]
-    assert "77" == told(stealth=WEB_UI).values["Seed"]
+    assert told(stealth=hidden).values["Seed"] == "12"
+    assert told(stealth=WEB_UI).values["Seed"] == "77"
 
 
 @pytest.mark.parametrize(
@@ -360,7 +367,7 @@ def test_nobodys_json_does_harm(key, content):
     found = read_generation_info({key: json.dumps(content), "Software": "NovelAI"})
     if found is not None:
         assert all(isinstance(value, str) for value in found.values.values())
-        assert found == GenerationInfo.from_dict(json.loads(json.dumps(found.to_dict())))
+        assert GenerationInfo.from_dict(json.loads(json.dumps(found.to_dict()))) == found
 
 
 def test_what_comes_from_another_process_is_bounded():
@@ -368,6 +375,6 @@ def test_what_comes_from_another_process_is_bounded():
         {"tool": "x" * 99, "prompt": "a" * 99_999, "values": {1: math.inf, "b": [2]}}
     )
     assert found is not None
-    assert (40, MAX_PROMPT_CHARS, {}) == (len(found.tool), len(found.prompt), dict(found.values))
+    assert (len(found.tool), len(found.prompt), dict(found.values)) == (40, MAX_PROMPT_CHARS, {})
     assert GenerationInfo.from_dict(None) is None
     assert GenerationInfo.from_dict({"values": 3}) is None

@@ -71,7 +71,7 @@ def test_missing_values_are_restored():
         "RNG": "GPU",
         "Schedule type": "Automatic",
     }
-    assert expected == info.values
+    assert info.values == expected
     assert info.image_size is None
 
 
@@ -84,12 +84,12 @@ def test_prompts_of_many_lines():
 def test_fewer_than_three_pairs_are_prompt():
     text = "a photo\nSteps: 20, Seed: 4"
     assert Infotext(text, "", {}) == parse_infotext(text)
-    assert Infotext("x", "Steps: 1", {}) == parse_infotext("x\nNegative prompt: Steps: 1")
+    assert parse_infotext("x\nNegative prompt: Steps: 1") == Infotext("x", "Steps: 1", {})
 
 
 def test_settings_alone():
     assert parse_infotext("Steps: 1, Seed: 2, Model: x").prompt == ""
-    assert Infotext() == parse_infotext("")
+    assert parse_infotext("") == Infotext()
 
 
 @pytest.mark.parametrize(
@@ -107,13 +107,13 @@ def test_settings_alone():
     ],
 )
 def test_quoting(value, written):
-    assert written == quote_value(value)
-    assert value == unquote_value(written)
+    assert quote_value(value) == written
+    assert unquote_value(written) == value
 
 
 @pytest.mark.parametrize("text", ['"', '"open', '"bad \\x"', 'plain "x"'])
 def test_unquote_leaves_other_text(text):
-    assert text == unquote_value(text)
+    assert unquote_value(text) == text
 
 
 def test_words_alone():
@@ -131,7 +131,7 @@ def test_silent_values_and_padding():
     assert format_infotext("", "", values) == "Seed: 1"
     values["Inpaint area"] = "Only masked"
     expected = "Seed: 1, Inpaint area: Only masked, Masked area padding: 32"
-    assert expected == format_infotext("", "", values)
+    assert format_infotext("", "", values) == expected
 
 
 WORDS = st.text(
@@ -145,7 +145,7 @@ KEYS = st.from_regex(r"[A-Z][a-z]{2,8}( [a-z]{1,6})?", fullmatch=True)
 def test_any_values_survive(values):
     info = parse_infotext(format_infotext("a cat", "dog", values))
     assert (info.prompt, info.negative) == ("a cat", "dog")
-    assert values == {key: info.values[key] for key in values}
+    assert {key: info.values[key] for key in values} == values
 
 
 @settings(deadline=None)

@@ -34,7 +34,7 @@ def build(kind, **given):
 def test_every_field_of_a_job_says_what_it_may_be(kind):
     fields = [field.name for field in dataclasses.fields(JOB_TYPES[kind])]
 
-    assert fields == [option.name for option in list_job_options(JOB_TYPES[kind])]
+    assert [option.name for option in list_job_options(JOB_TYPES[kind])] == fields
 
 
 @pytest.mark.parametrize(("kind", "option"), EVERY)
@@ -43,7 +43,7 @@ def test_every_option_has_words_and_a_possible_default(kind, option):
 
     assert text == text.strip() != ""
     assert len(text) <= 100  # Discord's limit for an option's description
-    assert option.default == getattr(build(kind, **{option.name: option.default}), option.name)
+    assert getattr(build(kind, **{option.name: option.default}), option.name) == option.default
 
 
 @pytest.mark.parametrize(("kind", "option"), EVERY)
@@ -60,7 +60,7 @@ def test_bounds_hold_on_both_sides(kind, option):
         case BooleanSpec():
             inside, outside, refusal = [True, False], [1, "yes"], JobError
     for value in inside:
-        assert value == getattr(build(kind, **{option.name: value}), option.name)
+        assert getattr(build(kind, **{option.name: value}), option.name) == value
     for value in outside:
         with pytest.raises(refusal) as caught:
             build(kind, **{option.name: option.type(value) if refusal is OutOfRange else value})
@@ -89,7 +89,7 @@ def test_true_is_no_number(field):
 
 
 def test_a_whole_number_will_do_for_a_decimal_one():
-    assert 1 == Img2ImgJob(strength=1).strength
+    assert Img2ImgJob(strength=1).strength == 1
 
 
 def test_only_options_without_a_default_may_be_empty():
@@ -106,6 +106,6 @@ def test_a_refusal_says_what_to_change():
     with pytest.raises(JobError) as direction:
         OutpaintJob()
 
-    assert "steps is 0, but must lie between 1 and 150." == str(number.value)
+    assert str(number.value) == "steps is 0, but must lie between 1 and 150."
     assert "Did you mean Euler a" in str(name.value)
     assert "left, right, up or down" in str(direction.value)

@@ -22,10 +22,10 @@ def lists(tmp_path, monkeypatch):
 
 
 def test_files_are_lists_by_their_path(lists):
-    assert ["animals/cat", "colour"] == sorted(lists)
-    assert ("red", "white") == lists["colour"]
-    assert ("siamese", "manx") == lists["animals/cat"]
-    assert 2 == len(lists)
+    assert sorted(lists) == ["animals/cat", "colour"]
+    assert lists["colour"] == ("red", "white")
+    assert lists["animals/cat"] == ("siamese", "manx")
+    assert len(lists) == 2
 
 
 @pytest.mark.parametrize(
@@ -36,11 +36,11 @@ def test_a_name_is_never_a_path(lists, name):
 
 
 def test_a_changed_list_is_read_again(lists, tmp_path):
-    assert 2 == len(lists["colour"])
+    assert len(lists["colour"]) == 2
     (tmp_path / "colour.txt").write_text("blue\n")
     os.utime(tmp_path / "colour.txt", ns=(1, 1))
 
-    assert ("blue",) == lists["colour"]
+    assert lists["colour"] == ("blue",)
 
 
 def test_a_list_that_went_away_is_none(lists, tmp_path, monkeypatch):
@@ -58,7 +58,7 @@ def test_bytes_that_are_no_text_and_endless_files_do_no_harm(lists, tmp_path):
 
 
 def test_without_the_folder_there_are_none(tmp_path):
-    assert [] == list(WordLists(tmp_path / "nowhere"))
+    assert list(WordLists(tmp_path / "nowhere")) == []
 
 
 @pytest.mark.parametrize(

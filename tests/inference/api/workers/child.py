@@ -27,6 +27,7 @@ from inference.api.messages import (
     StartFailed,
     WorkerReady,
 )
+from inference.api.notices import Notice
 
 LOOK = 0.005  # seconds
 STEP = 0.01  # seconds that a step of an unhurried one takes
@@ -49,7 +50,7 @@ class Child:
     def begin(self) -> None:
         """Be what the configuration says."""
         if self.nature == "troubled":
-            self.say(StartFailed(reason="There is no such checkpoint."))
+            self.say(StartFailed(reason=Notice("There is no such checkpoint.")))
             sys.exit(3)
         if self.nature == "noisy":
             sys.stdout.buffer.write(b"Loading pipeline components...")
@@ -75,7 +76,10 @@ class Child:
         model = ModelInfo(name="child", kind="diffusion", size=64)
         self.say(
             WorkerReady(
-                device="cpu", dtype="none", models=(model,), notes=tuple(sorted(os.environ))
+                device="cpu",
+                dtype="none",
+                models=(model,),
+                notes=tuple(map(Notice, sorted(os.environ))),
             )
         )
         threading.Thread(target=self.watch, daemon=True).start()
@@ -95,7 +99,11 @@ class Child:
             self.say(JobProgress(job_id=job_id, attempt=job.attempt, step=1, steps=1))
             self.say(JobFinished(job_id=job_id, attempt=job.attempt, images=(), text="done"))
         elif deed == ".fail":
-            self.say(JobFailed(job_id=job_id, attempt=job.attempt, reason="no", error_kind="input"))
+            self.say(
+                JobFailed(
+                    job_id=job_id, attempt=job.attempt, reason=Notice("no"), error_kind="input"
+                )
+            )
 
     def paint(self, job: SubmitJob) -> None:
         """Answer with the picture that came in, after two steps."""
@@ -109,7 +117,7 @@ class Child:
                 job_id=job.job_id,
                 attempt=job.attempt,
                 images=(image,),
-                notes=("as it was",),
+                notes=(Notice("as it was"),),
                 seconds=0.5,
             )
         )
@@ -135,7 +143,7 @@ class Child:
                     self.held[job.job_id] = job
                     threading.Thread(target=self.step, args=(job,), daemon=True).start()
                 case SubmitJob() as job if self.nature == "refusing":
-                    reason = "The picture is too dark."
+                    reason = Notice("The picture is too dark.")
                     self.say(
                         JobFailed(
                             job_id=job.job_id,

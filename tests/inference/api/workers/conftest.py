@@ -58,7 +58,7 @@ class Stage:
         if isinstance(self.service, ScriptedService):
             self.service.lose_worker()
         else:
-            self.service._seats[0].process.kill()
+            self.service._slots[0].process.kill()
 
 
 async def until(look: Callable[[], str | None]) -> str:

@@ -11,8 +11,9 @@ from inference.api.workers.circuit_breaker import (
 def test_pauses_grow_until_the_breaker_opens():
     breaker = CircuitBreaker()
 
-    assert [*RESTART_DELAYS_SECONDS, None] == [
-        breaker.record_failure(float(second)) for second in range(MAX_RECENT_FAILURES)
+    assert [breaker.record_failure(float(second)) for second in range(MAX_RECENT_FAILURES)] == [
+        *RESTART_DELAYS_SECONDS,
+        None,
     ]
 
 
@@ -33,4 +34,4 @@ def test_the_one_try_is_trusted_only_after_a_job():
     assert breaker.record_success()
     assert not breaker.record_success()
 
-    assert RESTART_DELAYS_SECONDS[0] == breaker.record_failure(2 * FAILURE_WINDOW_SECONDS + 1)
+    assert breaker.record_failure(2 * FAILURE_WINDOW_SECONDS + 1) == RESTART_DELAYS_SECONDS[0]

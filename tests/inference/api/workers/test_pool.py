@@ -20,6 +20,7 @@ from inference.api.messages import (
     WorkerReady,
     WorkerRecovered,
 )
+from inference.api.notices import Notice
 from inference.api.workers.process import WorkerProcess
 from tests.inference.api.workers.conftest import COMMAND, PATIENCE, Stage, submission, until
 
@@ -35,7 +36,7 @@ async def next_of(service, kind):
 
 async def test_a_worker_is_free_only_once_it_has_said_so(make_service):
     async with make_service("silent", grace_seconds=0) as service:
-        await until(lambda: service._seats[0].process)
+        await until(lambda: service._slots[0].process)
 
         (status,) = service.worker_statuses
         assert not status.ready
@@ -51,9 +52,9 @@ async def test_the_emptiest_worker_is_named_first(make_service):
 
         second = service.free_worker()
 
-        assert {first, second} == {status.name for status in service.worker_statuses}
+        assert {status.name for status in service.worker_statuses} == {first, second}
         await service.submit_job(second, submission("b"))
-        assert [1, 1] == [status.held for status in service.worker_statuses]
+        assert [status.held for status in service.worker_statuses] == [1, 1]
 
 
 async def test_a_worker_knows_no_secret_of_the_bot(make_service, monkeypatch):
@@ -63,9 +64,9 @@ async def test_a_worker_knows_no_secret_of_the_bot(make_service, monkeypatch):
     async with make_service("good", grace_seconds=0) as service:
         _, ready = await next_of(service, WorkerReady)
 
-    assert [] == [name for name in ready.notes if name.startswith(("DISCORD", "EASEL"))]
-    assert "PATH" in ready.notes
-    assert "HF_HUB_OFFLINE" in ready.notes
+    assert [name for name in map(str, ready.notes) if name.startswith(("DISCORD", "EASEL"))] == []
+    assert Notice("PATH") in ready.notes
+    assert Notice("HF_HUB_OFFLINE") in ready.notes
 
 
 async def test_what_a_worker_says_beside_its_frames_is_logged_as_the_bots_own(
@@ -86,8 +87,8 @@ async def test_what_a_worker_says_beside_its_frames_is_logged_as_the_bots_own(
 
     lines = [json.loads(line) for line in stream.getvalue().splitlines()]
     own = [line for line in lines if line.get("worker") == worker][:3]
-    assert ["Loading with [redacted]", "It broke.", "last words"] == [one["event"] for one in own]
-    assert ("error", "a", 2) == (own[1]["level"], own[1]["job"], own[1]["attempt"])
+    assert [one["event"] for one in own] == ["Loading with [redacted]", "It broke.", "last words"]
+    assert (own[1]["level"], own[1]["job"], own[1]["attempt"]) == ("error", "a", 2)
     assert token not in stream.getvalue()
 
 
@@ -98,14 +99,14 @@ async def test_a_worker_that_speaks_nonsense_is_replaced(make_service, nature):
         second, _ = await next_of(service, WorkerLost)
 
     assert first != second
-    assert "was killed by signal 9" in lost.reason
+    assert "was killed by signal 9" in str(lost.reason)
 
 
 async def test_a_worker_that_keeps_dying_is_started_again_and_again(make_service):
     async with make_service("dies", grace_seconds=0) as service:
         names = {(await next_of(service, WorkerLost))[0] for _ in range(3)}
 
-    assert 3 == len(names)
+    assert len(names) == 3
 
 
 async def test_a_worker_in_trouble_says_why(make_service):
@@ -113,9 +114,9 @@ async def test_a_worker_in_trouble_says_why(make_service):
         _, troubled = await next_of(service, StartFailed)
         _, lost = await next_of(service, WorkerLost)
 
-        assert "There is no such checkpoint." == troubled.reason
-        assert "The worker ended with code 3." == lost.reason
-        assert "There is no such checkpoint." == service.worker_statuses[0].trouble
+        assert str(troubled.reason) == "There is no such checkpoint."
+        assert str(lost.reason) == "The worker ended with code 3."
+        assert str(service.worker_statuses[0].trouble) == "There is no such checkpoint."
         assert not service.worker_statuses[0].ready
 
 
@@ -125,28 +126,28 @@ async def test_a_program_that_is_not_there_is_told_and_tried_again(make_service,
     ) as service:
         trouble = await until(lambda: service.worker_statuses[0].trouble or None)
 
-        assert "could not be started" in trouble
-        await until(lambda: len(service._seats[0].breaker._failure_times) > 1 or None)
+        assert "could not be started" in str(trouble)
+        await until(lambda: len(service._slots[0].breaker._failure_times) > 1 or None)
 
 
 async def test_the_end_of_a_service_lets_jobs_in_hand_end(make_service, tmp_path):
     async with make_service("good") as service:
         await next_of(service, WorkerReady)
 
-    assert "drained" == (tmp_path / "stopped").read_text()
+    assert (tmp_path / "stopped").read_text() == "drained"
 
 
 async def test_a_service_in_a_hurry_says_so(make_service, tmp_path):
     async with make_service("good", grace_seconds=0) as service:
         await next_of(service, WorkerReady)
 
-    assert "at once" == (tmp_path / "stopped").read_text()
+    assert (tmp_path / "stopped").read_text() == "at once"
 
 
 async def test_a_worker_that_will_not_end_is_killed(make_service):
     async with make_service("stubborn", grace_seconds=0) as service:
         await next_of(service, WorkerReady)
-        pid = service._seats[0].process.pid
+        pid = service._slots[0].process.pid
 
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
@@ -164,7 +165,7 @@ async def test_what_a_worker_said_before_it_died_is_heard(make_service, tmp_path
         stage.kill()
         _, lost = await next_of(service, WorkerLost)
 
-    assert (("b", 1),) == lost.jobs
+    assert lost.jobs == (("b", 1),)
 
 
 async def test_a_dead_process_takes_no_command(tmp_path):
@@ -182,8 +183,8 @@ async def test_a_process_that_ends_at_once_has_nothing_to_say(tmp_path):
     command = (sys.executable, "-c", "import sys; sys.stdin.buffer.read(1); sys.exit(7)")
     process = await WorkerProcess.start(EngineConfig(), "worker", command)
 
-    assert [] == [event async for event in process.read_events()]
-    assert "ended with code 7" == await process.wait_ended()
+    assert [event async for event in process.read_events()] == []
+    assert await process.wait_ended() == Notice("worker.ended", status=7)
 
 
 async def test_a_worker_that_keeps_dying_rests_is_tried_once_and_trusted_again(
@@ -192,8 +193,8 @@ async def test_a_worker_that_keeps_dying_rests_is_tried_once_and_trusted_again(
     async with make_service("dies four times", grace_seconds=0, open_seconds=0.05) as service:
         for _ in range(2):  # after the third death, and after the fourth, which was the one try
             name, resting = await next_of(service, WorkerPaused)
-            assert ("worker0", 0.05) == (name, resting.seconds)
-            assert "was killed by signal 9" in resting.reason
+            assert (name, resting.seconds) == ("worker0", 0.05)
+            assert "was killed by signal 9" in str(resting.reason)
         await next_of(service, WorkerReady)
         stage = Stage(service, tmp_path)
         await service.submit_job(await stage.free(), submission("a"))
@@ -201,8 +202,8 @@ async def test_a_worker_that_keeps_dying_rests_is_tried_once_and_trusted_again(
 
         recovered, _ = await next_of(service, WorkerRecovered)
 
-        assert "worker0" == recovered
-        assert "" == service.worker_statuses[0].trouble
+        assert recovered == "worker0"
+        assert service.worker_statuses[0].trouble is None
 
 
 async def test_a_worker_that_rests_is_not_free_and_says_why(make_service):
@@ -211,4 +212,4 @@ async def test_a_worker_that_rests_is_not_free_and_says_why(make_service):
 
         (status,) = service.worker_statuses
         assert service.free_worker() is None
-        assert "keeps ending" in status.trouble
+        assert "keeps ending" in str(status.trouble)

@@ -6,6 +6,7 @@ import pytest
 
 from inference.api.errors import NoWorker
 from inference.api.messages import JobCancelled, JobFailed, JobFinished, JobProgress, WorkerLost
+from inference.api.notices import Notice
 from tests.inference.api.workers.conftest import submission
 
 
@@ -15,13 +16,13 @@ async def test_a_ready_worker_is_named_and_described(stage):
     (status,) = stage.service.worker_statuses
     assert (worker, True, 0, 2) == (status.name, status.ready, status.held, status.capacity)
     assert status.models
-    assert "" == status.trouble
+    assert status.trouble is None
 
 
 async def test_a_job_is_held_until_its_end(stage):
     worker = await stage.free()
     await stage.service.submit_job(worker, submission("a", attempt=3))
-    assert 1 == stage.service.worker_statuses[0].held
+    assert stage.service.worker_statuses[0].held == 1
 
     stage.finish("a")
     first, second = await stage.event(), await stage.event()
@@ -30,7 +31,7 @@ async def test_a_job_is_held_until_its_end(stage):
     name, finished = second
     assert isinstance(finished, JobFinished)
     assert (worker, "a", 3, "done") == (name, finished.job_id, finished.attempt, finished.text)
-    assert 0 == stage.service.worker_statuses[0].held
+    assert stage.service.worker_statuses[0].held == 0
 
 
 async def test_a_failed_job_frees_its_place(stage):
@@ -39,10 +40,10 @@ async def test_a_failed_job_frees_its_place(stage):
 
     stage.fail("a")
 
-    assert (worker, JobFailed(job_id="a", attempt=1, reason="no", error_kind="input")) == (
+    assert (worker, JobFailed(job_id="a", attempt=1, reason=Notice("no"), error_kind="input")) == (
         await stage.event()
     )
-    assert 0 == stage.service.worker_statuses[0].held
+    assert stage.service.worker_statuses[0].held == 0
 
 
 async def test_a_full_worker_is_not_free(stage):
@@ -53,7 +54,7 @@ async def test_a_full_worker_is_not_free(stage):
     assert stage.service.free_worker() is None
     stage.fail("b")
     await stage.event()
-    assert worker == stage.service.free_worker()
+    assert stage.service.free_worker() == worker
 
 
 async def test_a_cancelled_job_is_dropped(stage):
@@ -62,8 +63,8 @@ async def test_a_cancelled_job_is_dropped(stage):
 
     await stage.service.cancel_job(worker, "a", 1)
 
-    assert (worker, JobCancelled(job_id="a", attempt=1)) == await stage.event()
-    assert 0 == stage.service.worker_statuses[0].held
+    assert await stage.event() == (worker, JobCancelled(job_id="a", attempt=1))
+    assert stage.service.worker_statuses[0].held == 0
 
 
 async def test_cancelling_what_is_not_there_says_nothing(stage):
@@ -109,6 +110,6 @@ async def test_a_lost_worker_names_its_jobs_and_another_takes_its_place(stage):
     assert (worker, worker, (("a", 1), ("b", 2))) == (name, lost.worker, lost.jobs)
     other = await stage.free()
     assert other != worker
-    assert 0 == stage.service.worker_statuses[0].held
+    assert stage.service.worker_statuses[0].held == 0
     with pytest.raises(NoWorker):
         await stage.service.submit_job(worker, submission())

@@ -205,7 +205,7 @@ def test_every_way_of_naming_a_layer_is_read(make_parts, random, save, family, n
     spelled = {"down": "A", "up": "B"} if peft else {"down": "down", "up": "up"}
     state = {name.format(word): fields[f"lora_{key}.weight"] for key, word in spelled.items()}
 
-    assert {("unet", layer)} == set(load_lora(save(state), unet, ()).branches)
+    assert set(load_lora(save(state), unet, ()).branches) == {("unet", layer)}
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,7 @@ def test_no_two_layers_share_a_name(make_parts, family):
         for module in part.modules()
     )
 
-    assert layers == len(set(found.values()))
+    assert len(set(found.values())) == layers
 
 
 def test_a_lora_of_another_family_is_refused(make_parts, random, save):

@@ -28,7 +28,7 @@ def test_every_eight_bit_colour_survives():
     rgb = np.random.default_rng(0).integers(0, 256, (128, 128, 3)).astype(np.float32) / 255
     back = np.rint(to_rgb(to_lab(rgb)) * 255)
     assert np.array_equal(np.rint(rgb * 255), back)
-    assert np.float32 == to_lab(rgb).dtype
+    assert to_lab(rgb).dtype == np.float32
 
 
 def test_out_of_gamut_is_clipped():

@@ -20,7 +20,7 @@ def test_blank_is_an_error():
     assert problems(report) == [MaskProblem.BLANK]
     assert report.is_error
     assert report.box is None
-    assert "paint the area" in report.warnings[0].message
+    assert "paint the area" in str(report.warnings[0].message)
 
 
 def test_a_good_mask():
@@ -49,21 +49,21 @@ def test_nearly_full():
 def test_looks_inverted():
     report = inspect_mask(invert_mask(rectangle(SIZE, (100, 100, 300, 300))), SIZE)
     assert problems(report) == [MaskProblem.INVERTED]
-    assert "not masked" in report.warnings[0].message
+    assert "not masked" in str(report.warnings[0].message)
 
 
 def test_tiny():
     mask = rectangle(SIZE, (100, 100, 130, 300))
     report = inspect_mask(mask, SIZE)
     assert problems(report) == [MaskProblem.TINY]
-    assert "3.8 × 25.0 cells" in report.warnings[0].message
-    assert "only masked" in report.warnings[0].message
+    assert "3.8 × 25.0 cells" in str(report.warnings[0].message)
+    assert "only masked" in str(report.warnings[0].message)
     closer = inspect_mask(rectangle(SIZE, (100, 100, 130, 130)), SIZE, only_masked=True)
     assert closer.warnings == ()
     padded = inspect_mask(
         rectangle(SIZE, (200, 200, 210, 210)), SIZE, padding=256, only_masked=True
     )
-    assert "less padding" in padded.warnings[0].message
+    assert "less padding" in str(padded.warnings[0].message)
 
 
 def test_blur_widens_the_box():

@@ -32,7 +32,7 @@ SIDES = st.integers(0, 512)
     ],
 )
 def test_worked_numbers(size, amounts, expected):
-    assert expected == grow_canvas(*size, amounts)
+    assert grow_canvas(*size, amounts) == expected
 
 
 @settings(deadline=None)
@@ -104,13 +104,13 @@ def test_paste_source():
 
 def test_presets():
     assert set(OUTPAINT_PRESETS) - {"custom"} == set(PRESET_MARGINS)
-    assert Margins(128, 128, 128, 128) == preset_amounts("zoom out 1.5x", 512, 512)
-    assert Margins(256, 256, 200, 200) == preset_amounts("zoom out 2x", 512, 400)
-    assert Margins(0, 0, 106, 106) == preset_amounts("make square", 512, 300)
-    assert Margins(right=128) == preset_amounts("pan right", 512, 300)
-    assert Margins(down=75) == preset_amounts("pan down", 512, 300)
-    assert Margins(199, 200) == preset_amounts("to 16:9", 512, 512)
-    assert Margins(0, 0, 199, 200) == preset_amounts("to 9:16", 512, 512)
+    assert preset_amounts("zoom out 1.5x", 512, 512) == Margins(128, 128, 128, 128)
+    assert preset_amounts("zoom out 2x", 512, 400) == Margins(256, 256, 200, 200)
+    assert preset_amounts("make square", 512, 300) == Margins(0, 0, 106, 106)
+    assert preset_amounts("pan right", 512, 300) == Margins(right=128)
+    assert preset_amounts("pan down", 512, 300) == Margins(down=75)
+    assert preset_amounts("to 16:9", 512, 512) == Margins(199, 200)
+    assert preset_amounts("to 9:16", 512, 512) == Margins(0, 0, 199, 200)
 
 
 @settings(deadline=None)

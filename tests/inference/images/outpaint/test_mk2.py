@@ -94,11 +94,13 @@ def test_prepare_and_finish():
 def test_a_side_that_grows_far_takes_several_passes():
     grown = grow_canvas(512, 512, Margins(left=512, down=256))
     steps = plan_passes((512, 512), grown, JOB, 0)
-    assert [OutpaintEdge.LEFT, OutpaintEdge.LEFT, OutpaintEdge.DOWN] == [
-        step.edge for step in steps
+    assert [step.edge for step in steps] == [
+        OutpaintEdge.LEFT,
+        OutpaintEdge.LEFT,
+        OutpaintEdge.DOWN,
     ]
     expected = [(768, 512), (1024, 512), (1024, 768)]
-    assert expected == [step.size_after for step in steps]
+    assert [step.size_after for step in steps] == expected
     for step in steps:
         white = mk2.kept_box_mask(step.canvas, step.kept_box).crop(step.crop)
         assert np.mean(np.asarray(white) == 0) >= 0.5

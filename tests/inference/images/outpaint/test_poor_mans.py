@@ -106,4 +106,4 @@ def test_the_canvas_black_is_no_colour_of_the_picture():
 def test_a_wide_overlap_counts_as_half_a_tile():
     grown = grow_canvas(512, 512, Margins(512, 512, 512, 512))
     made = plan_tiled_outpaint(noise(512, 512), grown, (512, 512), 512, 0)
-    assert ((0, 256, 512, 768, 1024),) * 2 == (made.grid.xs, made.grid.ys)
+    assert (made.grid.xs, made.grid.ys) == ((0, 256, 512, 768, 1024),) * 2

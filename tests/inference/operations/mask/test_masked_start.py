@@ -41,8 +41,8 @@ def test_the_latent_mask_is_cut_unless_soft(square, mask):
     assert soft[0, 7] == pytest.approx(200 / 255)
 
 
-def test_latent_mask_and_hole_may_differ_from_the_mask(square, mask):
+def test_latent_mask_may_differ_from_the_mask(square, mask):
     white = Image.new("L", (64, 64), 255)
-    ground = prepare_masked_start(square, mask, "original", latent=white)
+    ground = prepare_masked_start(square, mask, "original", latent_area=white)
     assert ground.latent_mask.min() == 1
     assert ground.mask is mask

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from inference.api.notices import Notice
 from inference.images.seams import SeamMeasurement
 from inference.operations.mask import seam_report
 from inference.operations.mask.seam_report import (
@@ -41,7 +42,7 @@ def test_the_worst_of_several_borders_counts():
     elsewhere = halves((80, 40), 0, 0)[1].transpose(Image.Transpose.ROTATE_90).resize((80, 40))
     found = measure_seam(image, elsewhere, mask)
     assert found.mask is mask
-    assert found.seam == measure_seam(image, mask).seam
+    assert measure_seam(image, mask).seam == found.seam
 
 
 def test_large_masks_are_measured_smaller(monkeypatch):
@@ -60,7 +61,7 @@ def test_large_masks_are_measured_smaller(monkeypatch):
 def test_only_a_visible_seam_is_worth_a_note():
     assert seam_note([of(0.1, 0.2)]) == ()
     (note,) = seam_note([of(0.1, 0.2), of(0.0, 20.0)])
-    assert "0.94" in note
+    assert note.params == {"score": "0.94"}
 
 
 def test_only_a_visible_seam_gives_its_mask():
@@ -72,10 +73,10 @@ def test_only_a_visible_seam_gives_its_mask():
 
 
 def test_a_coherence_pass_says_what_it_did():
-    assert repair_note(of(0.0, 20.0), [of(0.0, 1.0), of(0.0, 5.0)]) == (
-        "Seam score 0.94 before, 0.50 after. What is left may be an edge that belongs there.",
-    )
-    assert repair_note(of(0.0, 20.0), [of(0.0, 1.0)]) == ("Seam score 0.94 before, 0.13 after.",)
+    (better,) = repair_note(of(0.0, 20.0), [of(0.0, 1.0), of(0.0, 5.0)])
+    assert (better.code, better.params["before"]) == ("seam.left", "0.94")
+    repaired = Notice("seam.repaired", before="0.94", after="0.13")
+    assert repair_note(of(0.0, 20.0), [of(0.0, 1.0)]) == (repaired,)
 
 
 def test_the_parameters_have_two_decimals():

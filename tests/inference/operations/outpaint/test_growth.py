@@ -32,7 +32,7 @@ def test_growth_is_described_side_by_side(plan):
     growth = plan(left=10, right=10, down=64)
     assert growth.describe_growth() == "left 32, right 32, down 64"
     (note,) = growth_notes(OutpaintJob(left=10, right=10, down=64), growth)
-    assert "instead of left 10, right 10, down 64" in note
+    assert "instead of left 10, right 10, down 64" in str(note)
 
 
 def test_nothing_is_said_where_everything_went_as_asked(plan):

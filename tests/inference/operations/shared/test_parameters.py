@@ -16,7 +16,7 @@ def test_networks_and_emphasis_are_written_as_the_field_writes_them():
     )
     text = build_infotext(work, ModelTraits("tiny", "", False, networks))
     assert 'Emphasis: Ignore, Lora hashes: "a: 1, b: 2", TI hashes: "c: 3", Version:' in text
-    assert "a: 1, b: 2" == parse_infotext(text).values["Lora hashes"]
+    assert parse_infotext(text).values["Lora hashes"] == "a: 1, b: 2"
 
 
 def test_the_usual_emphasis_needs_no_word():

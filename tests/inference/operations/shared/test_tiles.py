@@ -59,28 +59,28 @@ def test_the_first_picture_of_several_tiles_lets_them_be_measured(make_library, 
 
     first = lanes(library, (300, 40))
 
-    assert {TUNE_QUEUE, UPSCALE_QUEUE} == set(first)
+    assert set(first) == {TUNE_QUEUE, UPSCALE_QUEUE}
     assert sorted(first, key=UPSCALE_QUEUE.__eq__) == first
-    assert [UPSCALE_QUEUE] == lanes(library, (300, 40))
-    assert [UPSCALE_QUEUE] == lanes(make_library(), (300, 40))
+    assert lanes(library, (300, 40)) == [UPSCALE_QUEUE]
+    assert lanes(make_library(), (300, 40)) == [UPSCALE_QUEUE]
     kept = json.loads((host / "cache" / "measured.json").read_text("utf-8"))
-    assert {"precision", "tiling"} == {key.partition("|")[0] for key in kept}
+    assert {key.partition("|")[0] for key in kept} == {"precision", "tiling"}
 
 
 def test_a_single_tile_waits_for_nothing(make_library):
-    assert [UPSCALE_QUEUE] == lanes(make_library(), (200, 40))
+    assert lanes(make_library(), (200, 40)) == [UPSCALE_QUEUE]
 
 
 def test_where_results_are_to_be_the_same_again_nothing_is_measured(make_library):
-    assert [UPSCALE_QUEUE] == lanes(make_library(deterministic=True), (300, 40))
+    assert lanes(make_library(deterministic=True), (300, 40)) == [UPSCALE_QUEUE]
 
 
 def test_the_tiling_says_how_many_tiles_share_a_call(make_library):
     library = make_library()
     rule = tile_batch_rule(library)[UPSCALE_QUEUE]
 
-    assert 1 == rule((UPSCALE_QUEUE, "net", ((3, 128, 128), False, 0)))
-    assert 1 == rule(UPSCALE_QUEUE)
+    assert rule((UPSCALE_QUEUE, "net", ((3, 128, 128), False, 0))) == 1
+    assert rule(UPSCALE_QUEUE) == 1
 
 
 def test_every_call_that_is_timed_is_a_step_that_keeps_the_job_alive(make_library, run_operation):

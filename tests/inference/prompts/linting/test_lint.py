@@ -41,7 +41,7 @@ def test_a_plain_prompt_is_one_text_for_all_steps() -> None:
 
     ((row,),) = (part.rows for part in explanation.prompt)
     assert (row.text, row.pieces) == ("red fox", (WeightedText("red fox"),))
-    assert row.steps == tuple(range(1, 21))
+    assert tuple(range(1, 21)) == row.steps
     assert explanation.negative.rows[0].text == "cat"
     assert (explanation.remarks, row.chunks) == ((), ())
 
@@ -286,6 +286,6 @@ def test_what_was_drawn_of_both_prompts_is_told() -> None:
     lists = {"sky": ("red sky",)}
     found = explain_prompts("a __sky__", "{fog|mist}", seed=3, lists=lists)
     assert found.resolved_wildcards is not None
-    assert ("a red sky", 3) == (found.resolved_wildcards.prompt, found.resolved_wildcards.seed)
+    assert (found.resolved_wildcards.prompt, found.resolved_wildcards.seed) == ("a red sky", 3)
     assert found.resolved_wildcards.negative in {"fog", "mist"}
     assert explain_prompts("a fox", lists=lists).resolved_wildcards is None

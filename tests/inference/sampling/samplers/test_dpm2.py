@@ -54,4 +54,4 @@ def test_dpm2_ancestral_equals_diffusers(tiny_network, run_sampler, exploding_or
 @pytest.mark.parametrize("function", [sample_dpm2, sample_dpm2_ancestral])
 def test_the_data_keeps_its_mean_and_spread(keeps_the_data, function):
     actual, expected = keeps_the_data(function)
-    assert expected == actual
+    assert actual == expected

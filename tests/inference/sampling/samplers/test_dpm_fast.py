@@ -18,13 +18,13 @@ from inference.sampling.samplers.dpm_fast import dpm_fast_orders, sample_dpm_fas
     ],
 )
 def test_calls_split_into_orders(calls, expected):
-    assert expected == dpm_fast_orders(calls)
+    assert dpm_fast_orders(calls) == expected
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, 200))
 def test_orders_sum_to_the_calls(calls):
-    assert calls == sum(dpm_fast_orders(calls))
+    assert sum(dpm_fast_orders(calls)) == calls
 
 
 def test_third_order_where_the_last_step_is_of_second(order_of):
@@ -36,9 +36,9 @@ def test_third_order_where_the_last_step_is_of_second(order_of):
 def test_calls_as_often_as_there_are_steps(tiny_network, run_sampler, noise_latent, ramp, steps):
     levels = [*ramp(steps, low=0.03)[:steps], 0.0]
     _, seen = run_sampler(sample_dpm_fast, noise_latent * 10, levels, tiny_network)
-    assert steps == len(seen)
+    assert len(seen) == steps
 
 
 def test_the_data_keeps_its_mean_and_spread(keeps_the_data):
     actual, expected = keeps_the_data(sample_dpm_fast)
-    assert expected == actual
+    assert actual == expected

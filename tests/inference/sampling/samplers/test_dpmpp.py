@@ -11,7 +11,7 @@ def test_without_noise_both_are_of_second_order(order_of, function):
 @pytest.mark.parametrize("function", [sample_dpmpp_2s_ancestral, sample_dpmpp_sde])
 def test_the_data_keeps_its_mean_and_spread(keeps_the_data, function):
     actual, expected = keeps_the_data(function)
-    assert expected == actual
+    assert actual == expected
 
 
 @pytest.mark.parametrize("function", [sample_dpmpp_2s_ancestral, sample_dpmpp_sde])
@@ -51,4 +51,4 @@ def test_both_noises_of_an_sde_step_lie_on_one_path(tiny_network, run_sampler, n
             x, sigma = sampler.send(tiny_network(x, sigma))
     except StopIteration:
         pass
-    assert [(8.0, pytest.approx(4.0)), (8.0, 2.0)] == asked
+    assert asked == [(8.0, pytest.approx(4.0)), (8.0, 2.0)]

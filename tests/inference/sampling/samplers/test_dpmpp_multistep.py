@@ -87,4 +87,4 @@ def test_3m_without_noise_equals_diffusers(
 )
 def test_the_data_keeps_its_mean_and_spread(keeps_the_data, function):
     actual, expected = keeps_the_data(function)
-    assert expected == actual
+    assert actual == expected

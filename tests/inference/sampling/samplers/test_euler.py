@@ -80,7 +80,7 @@ def test_ddim_equals_diffusers(tiny_network, run_sampler, steps, eta):
 @pytest.mark.parametrize("function", [sample_euler_ancestral, sample_euler])
 def test_the_data_keeps_its_mean_and_spread(keeps_the_data, function):
     actual, expected = keeps_the_data(function)
-    assert expected == actual
+    assert actual == expected
 
 
 def test_ancestral_step_splits_the_variance():

@@ -33,14 +33,14 @@ def test_heun_equals_diffusers(tiny_network, run_sampler, exploding_oracle, nois
 
 def test_restart_keeps_the_data(keeps_the_data):
     actual, expected = keeps_the_data(sample_restart)
-    assert expected == actual
+    assert actual == expected
 
 
 @pytest.mark.parametrize("name", ["Karras", "Uniform", "SGM Uniform", "KL Optimal", "Beta"])
 @pytest.mark.parametrize("steps", [1, 19, 20, 35, 36, 100])
 def test_restart_takes_as_many_steps_as_asked(table, steps, name):
     walked = list(restart_steps(schedule_sigmas(name, steps, table)))
-    assert steps == len(walked)
+    assert len(walked) == steps
     assert sum(end == 0 for _, end in walked) == 1
     assert walked[-1][1] == 0
 
@@ -49,7 +49,7 @@ def test_restart_takes_as_many_steps_as_asked(table, steps, name):
 def test_restart_climbs_from_a_tenth_to_two(table, steps, climbs):
     walked = list(restart_steps(schedule_sigmas("Karras", steps, table)))
     jumps = [(a[1], b[0]) for a, b in pairwise(walked) if b[0] != a[1]]
-    assert climbs == len(jumps)
+    assert len(jumps) == climbs
     for low, high in jumps:
         assert pytest.approx(low, abs=0.06) == 0.1
         assert pytest.approx(high, abs=1.1) == 2.0

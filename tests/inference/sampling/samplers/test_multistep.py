@@ -63,4 +63,4 @@ def test_plms_equals_diffusers(tiny_network, run_sampler, noise_latent, steps):
         output = (exploding - tiny_network(exploding, sigma)) / sigma
         x = scheduler.step(output, int(t), x).prev_sample
     torch.testing.assert_close(x, actual, rtol=0, atol=1e-4)
-    assert steps + 1 == len(seen)
+    assert len(seen) == steps + 1

@@ -55,4 +55,4 @@ def test_unipc_equals_diffusers(
     expected = preserving_oracle(scheduler, x, levels, tiny_network)
     actual, seen = run_sampler(run, x, levels, tiny_network)
     torch.testing.assert_close(expected, actual, rtol=0, atol=2e-4)
-    assert steps == len(seen)
+    assert len(seen) == steps

@@ -41,7 +41,7 @@ def test_covers_every_pixel_with_whole_shares(
     image = stitcher.finished_image()
 
     assert (boxes[-1].down.tail[1] * scale, boxes[-1].across.tail[1] * scale, 3) == image.shape
-    assert {level} == set(np.unique(image).tolist())
+    assert set(np.unique(image).tolist()) == {level}
 
 
 @settings(deadline=None, max_examples=50)

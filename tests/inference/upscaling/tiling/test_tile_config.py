@@ -36,7 +36,7 @@ def per_pixel(seconds: float):
 def test_a_fast_device_takes_the_largest_tile():
     found, _, _ = run(search_tile_config(CANDIDATE_SIDES, 32), per_pixel(1e-8))
 
-    assert 512 == found.side
+    assert found.side == 512
 
 
 def test_a_slow_one_keeps_its_calls_short():
@@ -45,13 +45,13 @@ def test_a_slow_one_keeps_its_calls_short():
         for cost in (1e-6, 2e-4)
     )
 
-    assert (256, 192) == (quick.side, slow.side)
+    assert (quick.side, slow.side) == (256, 192)
 
 
 def test_tiles_that_do_not_gain_by_it_run_one_by_one():
     found, _, _ = run(search_tile_config(CANDIDATE_SIDES, 32), per_pixel(1e-8))
 
-    assert [1, 1] == [found.tiles_per_call(side, side) for side in (128, 256)]
+    assert [found.tiles_per_call(side, side) for side in (128, 256)] == [1, 1]
 
 
 def test_small_tiles_share_a_call_where_that_pays():
@@ -60,9 +60,9 @@ def test_small_tiles_share_a_call_where_that_pays():
         lambda trial: 0.01 + 1e-9 * trial.count * trial.side**2,
     )
 
-    assert MAX_CALL_TILES == found.tiles_per_call(128, 128)
-    assert 2 == found.tiles_per_call(256, 256)
-    assert 1 == found.tiles_per_call(512, 512)
+    assert found.tiles_per_call(128, 128) == MAX_CALL_TILES
+    assert found.tiles_per_call(256, 256) == 2
+    assert found.tiles_per_call(512, 512) == 1
 
 
 @pytest.mark.parametrize("cost", [1e-8, 1e-5, 1e-4, 1e-3])
@@ -80,9 +80,9 @@ def test_what_does_not_fit_is_not_taken():
 
     found, asked, _ = run(search_tile_config(CANDIDATE_SIDES, 32), cost)
 
-    assert 256 == found.side
+    assert found.side == 256
     assert TimingTrial(512) not in asked
-    assert 128**2 * 4 == found.pixels
+    assert found.pixels == 128**2 * 4
 
 
 def test_without_memory_for_any_it_is_the_smallest():
@@ -100,7 +100,7 @@ def test_a_compiled_network_is_taken_where_it_is_faster(factor, compiled):
     found, asked, _ = run(search_tile_config(CANDIDATE_SIDES, 32, compiles=True), cost)
 
     assert compiled == found.compiled
-    assert 2 == sum(trial.compiled for trial in asked)
+    assert sum(trial.compiled for trial in asked) == 2
     assert not any(
         trial.compiled for trial in run(search_tile_config(CANDIDATE_SIDES, 32), cost)[1]
     )

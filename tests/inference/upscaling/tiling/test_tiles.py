@@ -62,7 +62,7 @@ def test_tiles_spread_evenly() -> None:
     boxes = plan_tiles(512, 512, 256, 32)
 
     assert [box.across.start for box in boxes] == [0, 224, 0, 224]
-    assert {288} == {box.across.padded for box in boxes}
+    assert {box.across.padded for box in boxes} == {288}
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_a_tile_is_rgb_in_0_to_1() -> None:
 
     assert torch.float32 == tile.dtype
     assert tuple(tile.shape) == (3, 64, 64)
-    assert [0.0, pytest.approx(0.2), 1.0] == tile[:, 63, 63].tolist()
+    assert tile[:, 63, 63].tolist() == [0.0, pytest.approx(0.2), 1.0]
 
 
 def test_a_small_picture_is_mirrored_into_its_tile() -> None:
@@ -90,4 +90,4 @@ def test_a_small_picture_is_mirrored_into_its_tile() -> None:
     [box] = plan_tiles(3, 1, 256, 18)
     row = cut_tile(image, box)[0, 0]
 
-    assert pytest.approx([0, 0.2, 0.4, 0.2, 0, 0.2]) == row[:6].tolist()
+    assert row[:6].tolist() == pytest.approx([0, 0.2, 0.4, 0.2, 0, 0.2])

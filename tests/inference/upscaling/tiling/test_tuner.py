@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from spandrel.architectures.Compact import Compact
 
 from inference.model_files.errors import BrokenOutput
-from inference.runtime.autotune_cache import AutotuneCache, machine_key
+from inference.upscaling.tiling.autotune_cache import AutotuneCache, machine_key
 from inference.upscaling.tiling.tile_config import TileConfig, TimingTrial
 from inference.upscaling.tiling.tuner import TileAutotuner, time_trial
 from inference.upscaling.upscaler import load_upscaler
@@ -83,10 +83,13 @@ def test_a_damaged_memory_is_measured_anew(store, text):
 
 
 def test_before_that_a_processor_runs_tiles_one_by_one_and_a_card_some_together():
-    assert 1 == TileAutotuner(CPU, AutotuneCache()).tile_config("net").tiles_per_call(64, 64)
-    assert 4 == TileAutotuner(torch.device("meta"), AutotuneCache()).tile_config(
-        "net"
-    ).tiles_per_call(256, 256)
+    assert TileAutotuner(CPU, AutotuneCache()).tile_config("net").tiles_per_call(64, 64) == 1
+    assert (
+        TileAutotuner(torch.device("meta"), AutotuneCache())
+        .tile_config("net")
+        .tiles_per_call(256, 256)
+        == 4
+    )
 
 
 def test_without_a_memory_nothing_is_measured():
@@ -107,8 +110,8 @@ def test_a_compiled_one_is_compiled_again_for_its_tiles_when_it_is_loaded(store)
     TileAutotuner(CPU, AutotuneCache(store), compiles=True).on_network_loaded("net", network)
     TileAutotuner(CPU, AutotuneCache(store)).on_network_loaded("net", plain)
 
-    assert [(1, 3, 256, 256)] == network.shapes
-    assert [None] == plain.shapes
+    assert network.shapes == [(1, 3, 256, 256)]
+    assert plain.shapes == [None]
 
 
 def test_a_network_that_gives_no_picture_keeps_the_default(store):
@@ -117,8 +120,8 @@ def test_a_network_that_gives_no_picture_keeps_the_default(store):
 
     tuner = TileAutotuner(CPU, AutotuneCache(store), measure=broken)
 
-    assert 1 == tune(tuner, Network())
-    assert TileConfig(pixels=1) == tuner.tile_config("net")
+    assert tune(tuner, Network()) == 1
+    assert tuner.tile_config("net") == TileConfig(pixels=1)
 
 
 @pytest.mark.parametrize(

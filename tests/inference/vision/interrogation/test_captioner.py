@@ -38,7 +38,7 @@ def test_captions_are_those_of_transformers_generate(captioner, models, noise, s
             do_sample=False,
         )
         expected.append(processor.decode(ids[0], skip_special_tokens=True))
-    assert expected == captioner.caption_images(noise, settings)
+    assert captioner.caption_images(noise, settings) == expected
     assert len(set(expected)) > 1
 
 
@@ -52,7 +52,7 @@ def test_captions_are_those_of_transformers_pipeline(captioner, models, noise):
     lengths = {"min_length": 6, "max_length": 12, "num_beams": 2}
     answer = say(images=noise[0], text="", generate_kwargs=lengths)
     assert (
-        answer[0]["generated_text"] == captioner.caption_images(noise, CaptionSettings(2, 6, 12))[0]
+        captioner.caption_images(noise, CaptionSettings(2, 6, 12))[0] == answer[0]["generated_text"]
     )
 
 
@@ -79,7 +79,7 @@ def test_florence_captions_are_those_of_transformers_generate(florence, cpu, noi
         (text,) = processor.post_process_image_text_to_text(ids, skip_special_tokens=True)
         expected.append(text.strip())
     captioner = load_captioner(florence, cpu, torch.float32)
-    assert expected == captioner.caption_images(noise, settings)
+    assert captioner.caption_images(noise, settings) == expected
     assert len(set(expected)) > 1
 
 
@@ -100,15 +100,15 @@ def test_a_captioner_that_brings_code_is_refused(florence, cpu, tmp_path):
 
 def test_pictures_are_squashed_to_the_networks_square(captioner):
     pixels = captioner.processor(images=[Image.new("RGB", (90, 7))], return_tensors="pt")
-    assert (1, 3, 16, 16) == tuple(pixels.pixel_values.shape)
+    assert tuple(pixels.pixel_values.shape) == (1, 3, 16, 16)
 
 
 def test_a_captioner_of_short_captions_ends_when_it_wants_to(cpu, tmp_path, noise):
     save_blip(tmp_path, positions=10)
     captioner = load_captioner(tmp_path, cpu, torch.float32)
-    assert CaptionSettings(2, 0, 10) == captioner.fit_settings(CaptionSettings(2, 24, 48))
-    assert CaptionSettings(2, 4, 9) == captioner.fit_settings(CaptionSettings(2, 4, 9))
-    assert 3 == len(captioner.caption_images(noise, CaptionSettings()))
+    assert captioner.fit_settings(CaptionSettings(2, 24, 48)) == CaptionSettings(2, 0, 10)
+    assert captioner.fit_settings(CaptionSettings(2, 4, 9)) == CaptionSettings(2, 4, 9)
+    assert len(captioner.caption_images(noise, CaptionSettings())) == 3
 
 
 def test_without_a_tokenizer_it_says_what_to_add(models, cpu, tmp_path):

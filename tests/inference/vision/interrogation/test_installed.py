@@ -46,25 +46,25 @@ def test_the_packs_clip_never_ranks_a_hosts_captions(tmp_path):
 def test_a_tagger_is_known_by_its_tag_file_too(tmp_path):
     tagger = folder(tmp_path / "models" / "onnx")
     (tagger / "selected_tags.csv").write_text("")
-    assert tagger == find_installed(tmp_path / "models", tmp_path / "pack").find_tagger()
+    assert find_installed(tmp_path / "models", tmp_path / "pack").find_tagger() == tagger
 
 
 def test_a_damaged_config_is_no_model(tmp_path):
     broken = folder(tmp_path / "models" / "x")
     (broken / "config.json").write_text("{")
-    assert InstalledModels(starter=True) == find_installed(tmp_path / "models", tmp_path)
+    assert find_installed(tmp_path / "models", tmp_path) == InstalledModels(starter=True)
 
 
 def test_a_name_finds_its_model_and_no_other(tmp_path):
     base, large = Path("blip"), Path("blip-large")
     shelf = InstalledModels((base, large), (), (Path("wd"),))
-    assert (base, large) == (shelf.find_captioner(), shelf.find_captioner("blip-large"))
+    assert (shelf.find_captioner(), shelf.find_captioner("blip-large")) == (base, large)
     assert InstalledModels().find_captioner() is None
     with pytest.raises(UnknownModel, match=r"Did you mean blip-large or blip\?"):
         shelf.find_captioner("blip-larg")
     with pytest.raises(UnknownModel, match=r"no tagger “deep” here\. There are: wd\."):
         shelf.find_tagger("deep")
-    with pytest.raises(UnknownModel, match=r"no tagger “deep” here\.$"):
+    with pytest.raises(UnknownModel, match=r"no tagger “deep” here\. The host has none\.$"):
         InstalledModels().find_tagger("deep")
     with pytest.raises(UnknownModel, match="“wd” is no captioner: set method to tags"):
         shelf.find_captioner("wd")

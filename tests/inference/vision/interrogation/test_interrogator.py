@@ -33,7 +33,7 @@ def ranked(describers, images):
 def test_a_host_without_models_has_nothing_to_say(make, tmp_path, noise):
     describers = make(tmp_path / "empty")
     assert describers.caption_images(noise, CaptionSettings()) is None
-    assert () == describers.model_infos()
+    assert describers.model_infos() == ()
     with pytest.raises(MissingWeights, match="no CLIP on this server"):
         describers.rank_lists(noise)
     with pytest.raises(MissingWeights, match="method caption"):
@@ -42,10 +42,10 @@ def test_a_host_without_models_has_nothing_to_say(make, tmp_path, noise):
 
 def test_phrases_are_encoded_once_and_announced(make, models, noise):
     answer, left = ranked(make(models), noise)
-    assert left == sorted(left, reverse=True)
-    assert 0 == left[-1]
-    assert (3, 4) == (len(answer), len(answer[0]))
-    assert answer == make(models).rank_lists(noise)
+    assert sorted(left, reverse=True) == left
+    assert left[-1] == 0
+    assert (len(answer), len(answer[0])) == (3, 4)
+    assert make(models).rank_lists(noise) == answer
 
 
 def test_a_batch_ranks_as_each_picture_alone(make, models, noise):
@@ -72,13 +72,13 @@ def test_networks_leave_and_come_back(make, models, noise):
     describers = make(models)
     expected, _ = ranked(describers, noise)
     describers.release_features()
-    assert expected == describers.rank_lists(noise)
+    assert describers.rank_lists(noise) == expected
 
 
 def test_what_describes_is_listed(make, models):
     found = [(info.name, info.kind, info.size) for info in make(models).model_infos()]
     expected = [("blip", "captioner", 16), ("clip", "ranker", 16), ("vit", "tagger", 16)]
-    assert expected == found
+    assert found == expected
 
 
 def test_the_starter_pack_names_an_emoji(make, small_pack, tmp_path):
@@ -86,10 +86,10 @@ def test_the_starter_pack_names_an_emoji(make, small_pack, tmp_path):
         apple = image.convert("RGB")
     describers = make(tmp_path / "empty", small_pack)
     (answer,), _ = ranked(describers, [apple])
-    assert "red apple" == answer[0].phrase
+    assert answer[0].phrase == "red apple"
     assert answer[1].phrase in STYLE_PHRASES
     assert answer[2].phrase in BACKGROUND_PHRASES
-    assert ["pack/clip"] == [info.name for info in describers.model_infos()]
+    assert [info.name for info in describers.model_infos()] == ["pack/clip"]
 
 
 def test_the_packs_captioner_speaks_as_soon_as_it_is_there(make, tmp_path, small_pack, noise):
@@ -99,8 +99,8 @@ def test_the_packs_captioner_speaks_as_soon_as_it_is_there(make, tmp_path, small
 
     save_blip(small_pack / "captioner", positions=20)
 
-    assert ["captioner", "ranker"] == [info.kind for info in describers.model_infos()]
+    assert [info.kind for info in describers.model_infos()] == ["captioner", "ranker"]
     said = describers.caption_images(noise, CaptionSettings())
-    assert [str] * 3 == [type(sentence) for sentence in said]
-    assert [()] * 3 == describers.rank_lists(noise)
+    assert [type(sentence) for sentence in said] == [str] * 3
+    assert describers.rank_lists(noise) == [()] * 3
     assert all(describers.rank_lists(noise, RankingOptions(("subjects",), 2)))

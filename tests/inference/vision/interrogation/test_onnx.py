@@ -44,9 +44,9 @@ def test_the_wd_taggers_see_blue_green_red_on_a_white_square(wd, cpu):
     # Bicubic rings at the edge of the white bars; the mean moves a little.
     assert np.abs(chances(load_tagger(wd, cpu), [image])[0] - expected).max() < 0.02
     pixels = wd_pixels(image, 16)
-    assert (16, 16, 3) == pixels.shape
-    assert [255, 255, 255] == pixels[0, 0].tolist()
-    assert [1, 2, 10] == pixels[8, 8].tolist()
+    assert pixels.shape == (16, 16, 3)
+    assert pixels[0, 0].tolist() == [255, 255, 255]
+    assert pixels[8, 8].tolist() == [1, 2, 10]
 
 
 def test_deep_danbooru_sees_red_green_blue_with_its_edges_continued(deep, cpu):
@@ -54,29 +54,32 @@ def test_deep_danbooru_sees_red_green_blue_with_its_edges_continued(deep, cpu):
     expected = sigmoid(np.array([0.2, 0.4, 0.8]) @ doubles.WEIGHTS)
     tagger = load_tagger(deep, cpu)
     np.testing.assert_allclose([expected] * 3, chances(tagger, [image] * 3), atol=1e-6)
-    assert ["apple", "hat", "safe", "explicit"] == [
-        t.label.name for t in tagger.tag_images([image])[0]
+    assert [t.label.name for t in tagger.tag_images([image])[0]] == [
+        "apple",
+        "hat",
+        "safe",
+        "explicit",
     ]
-    assert (1.0, 0.0) == (
+    assert (
         deep_danbooru_pixels(Image.new("L", (4, 4), 255).convert("RGB"), 4).max(),
         deep_danbooru_pixels(Image.new("RGB", (4, 4)), 4).max(),
-    )
+    ) == (1.0, 0.0)
 
 
 def test_many_pictures_of_any_shape_are_tagged_as_one_by_one(wd, deep, cpu, noise):
     for folder in (wd, deep):
         tagger = load_tagger(folder, cpu)
         alone = [tagger.tag_images([image])[0] for image in noise]
-        assert alone == tagger.tag_images(noise)
+        assert tagger.tag_images(noise) == alone
 
 
 def test_model_onnx_comes_first(tmp_path):
     assert find_onnx(tmp_path) is None
     for name in ("b.onnx", "a.onnx"):
         (tmp_path / name).touch()
-    assert "a.onnx" == find_onnx(tmp_path).name
+    assert find_onnx(tmp_path).name == "a.onnx"
     (tmp_path / "model.onnx").touch()
-    assert "model.onnx" == find_onnx(tmp_path).name
+    assert find_onnx(tmp_path).name == "model.onnx"
 
 
 def test_a_network_of_other_pictures_is_refused(wd, cpu):

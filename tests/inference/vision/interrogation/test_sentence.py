@@ -22,10 +22,10 @@ MATCHES = (
     ],
 )
 def test_matches_follow_the_caption(caption, matches, expected):
-    assert expected == format_caption(caption, matches)
+    assert format_caption(caption, matches) == expected
 
 
 def test_ranks_are_written_as_weights():
     expected = "a red apple, (red apple:0.900), (noto style:0.123)"
-    assert expected == format_caption("a red apple", MATCHES[:2], show_ranks=True)
-    assert "(red apple:0.900)" == format_caption(None, MATCHES[:1], show_ranks=True)
+    assert format_caption("a red apple", MATCHES[:2], show_ranks=True) == expected
+    assert format_caption(None, MATCHES[:1], show_ranks=True) == "(red apple:0.900)"

@@ -154,8 +154,8 @@ def test_a_tagger_scores_by_its_ratings(tmp_path):
     (checker,) = own(tmp_path)
 
     chances = {tag.label.name: tag.probability for tag in tags}
-    assert "wd" == checker.name
-    assert chances["explicit"] == checker.nsfw_score(plain("white"))
+    assert checker.name == "wd"
+    assert checker.nsfw_score(plain("white")) == chances["explicit"]
 
 
 def test_a_tagger_without_ratings_is_left_out_and_said(tmp_path, caplog):

@@ -56,7 +56,7 @@ def test_several_pictures_at_once(tmp_path):
     first, _ = disc()
     second, _ = disc(size=(120, 320), middle=(60, 220), radius=40)
     masks = ImageSegmenter(tmp_path).segment_images("subject", [first, second])
-    assert [first.size, second.size] == [mask.size for mask in masks]
+    assert [mask.size for mask in masks] == [first.size, second.size]
 
 
 @needs_faces
@@ -78,7 +78,7 @@ def test_a_face_is_marked_where_it_is(tmp_path):
 def test_a_plain_picture_has_no_face(tmp_path):
     image, _ = disc()
     tiny = Image.new("RGB", (8, 8), "white")
-    assert [None, None] == ImageSegmenter(tmp_path).segment_images("face", [image, tiny])
+    assert ImageSegmenter(tmp_path).segment_images("face", [image, tiny]) == [None, None]
 
 
 def clipseg(folder: Path) -> None:

@@ -24,7 +24,7 @@ def filled(store, ranker, phrases=LIST):
 def test_a_list_is_encoded_in_slices(ranker, tmp_path):
     store = FeatureStore(tmp_path, chunk=3)
     left = [store.encode_next(ranker, LIST) for _ in range(3)]
-    assert [2, 1, 0] == left
+    assert left == [2, 1, 0]
     torch.testing.assert_close(store.get(ranker, LIST).rows, ranker.encode_phrases(LIST.phrases))
 
 

@@ -49,8 +49,9 @@ def test_a_list_is_read_in_bytes_from_a_length_on():
 
 @bytes_only
 def test_all_of_a_long_list_can_be_asked_for():
-    assert COUNT == len(
-        build_features(vectors(0), long=1).rank_phrases(vectors(1)[0], PHRASES, COUNT + 3)
+    assert (
+        len(build_features(vectors(0), long=1).rank_phrases(vectors(1)[0], PHRASES, COUNT + 3))
+        == COUNT
     )
 
 

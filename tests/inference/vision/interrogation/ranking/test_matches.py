@@ -22,7 +22,7 @@ def test_shares_are_the_softmax_of_a_hundred_times_the_cosine():
 def test_the_likeliest_come_first():
     share = torch.tensor([0.25, 0.5, 0.125, 0.125])
     expected = (PhraseMatch("b", 0.5), PhraseMatch("a", 0.25))
-    assert expected == top_matches(share, ("a", "b", "c", "d"), 2)
+    assert top_matches(share, ("a", "b", "c", "d"), 2) == expected
 
 
 @given(st.integers(1, 40), st.integers(1, 60), st.integers(0, 2**31))
@@ -40,4 +40,4 @@ def test_a_list_answers_with_as_many_as_it_has(count, top, seed):
 def test_the_layout_changes_no_value():
     features = torch.arange(12.0).view(4, 3)
     assert torch.equal(features, to_column_major(features))
-    assert (1, 4) == to_column_major(features).stride()
+    assert to_column_major(features).stride() == (1, 4)

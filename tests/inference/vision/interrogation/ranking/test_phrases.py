@@ -17,14 +17,14 @@ from inference.vision.interrogation.ranking.phrases import (
 def test_a_file_name_says_how_many_are_answered(tmp_path):
     path = tmp_path / "artists.top3.txt"
     path.write_text("a\n\n  b \na\n", encoding="utf-8")
-    assert PhraseList("artists", ("a", "b"), 3) == read_list(path)
+    assert read_list(path) == PhraseList("artists", ("a", "b"), 3)
 
 
 def test_only_the_first_lines_count(tmp_path):
     path = tmp_path / "flavors.txt"
     path.write_text("\n".join(map(str, range(MAX_LIST_LINES + 9))), encoding="utf-8")
-    assert MAX_LIST_LINES == len(read_list(path).phrases)
-    assert MAX_LIST_LINES + 9 == len(read_list(path, lines=0).phrases)
+    assert len(read_list(path).phrases) == MAX_LIST_LINES
+    assert len(read_list(path, lines=0).phrases) == MAX_LIST_LINES + 9
 
 
 def test_an_empty_list_is_refused(tmp_path):
@@ -44,7 +44,7 @@ def test_a_list_that_is_no_text_is_refused(tmp_path):
 def test_the_shipped_lists_have_no_double_and_no_blank():
     paths = sorted(SHIPPED_LISTS_FOLDER.glob("*.txt"))
     names = [path.stem for path in paths]
-    assert ["flavors", "mediums", "movements", "subjects"] == names
+    assert names == ["flavors", "mediums", "movements", "subjects"]
     for path in paths:
         lines = path.read_text(encoding="utf-8").splitlines()
         assert list(read_list(path).phrases) == lines
@@ -56,7 +56,7 @@ def test_a_hosts_list_hides_the_shipped_one(tmp_path):
         (tmp_path / name).write_text("x\n")
     names = [path.name for path in find_lists(tmp_path)]
     expected = ["subjects.txt", "animals.txt", "flavors.txt", "mediums.top2.txt", "movements.txt"]
-    assert expected == names
+    assert names == expected
 
 
 def test_clip_interrogators_files_are_taken_where_it_is_installed(tmp_path, monkeypatch):
@@ -68,8 +68,8 @@ def test_clip_interrogators_files_are_taken_where_it_is_installed(tmp_path, monk
     monkeypatch.syspath_prepend(str(tmp_path))
     found = find_lists(tmp_path / "none")
     assert "clip_interrogator" not in sys.modules
-    assert ["subjects", "artists", "flavors", "mediums", "movements"] == [p.stem for p in found]
-    assert [data / "artists.txt", data / "flavors.txt"] == list(found[1:3])
+    assert [p.stem for p in found] == ["subjects", "artists", "flavors", "mediums", "movements"]
+    assert list(found[1:3]) == [data / "artists.txt", data / "flavors.txt"]
 
 
 def test_the_digest_follows_the_phrases_alone():
@@ -88,12 +88,12 @@ def test_a_file_is_read_again_when_it_changes(tmp_path, monkeypatch):
     def mediums() -> PhraseList:
         return next(one for one in lists.read_all() if one.name == "mediums")
 
-    assert ("a pencil drawing", "an etching") == mediums().phrases
+    assert mediums().phrases == ("a pencil drawing", "an etching")
     before = len(read)
     assert mediums() is mediums()
-    assert before == len(read)
+    assert len(read) == before
     path.write_text("a fresco\n")
-    assert ("a fresco",) == mediums().phrases
+    assert mediums().phrases == ("a fresco",)
 
 
 def test_all_lines_count_where_that_is_wanted(tmp_path):
@@ -108,4 +108,4 @@ def test_all_lines_count_where_that_is_wanted(tmp_path):
         for lines in (MAX_LIST_LINES, 0)
     }
 
-    assert {1500: 1500, 0: 2000} == counts
+    assert counts == {1500: 1500, 0: 2000}

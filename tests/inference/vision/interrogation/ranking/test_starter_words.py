@@ -37,5 +37,5 @@ def test_the_shares_of_scenes_are_summed():
     ):
         share[scene_captions("cat").index(scene)] = value
     style, ground = style_and_background(share)
-    assert PhraseMatch("flat style", pytest.approx(0.6)) == style
-    assert PhraseMatch("on red background", pytest.approx(0.4)) == ground
+    assert style == PhraseMatch("flat style", pytest.approx(0.6))
+    assert ground == PhraseMatch("on red background", pytest.approx(0.4))

@@ -14,17 +14,17 @@ def test_the_wd_file_names_kinds_by_number(tmp_path):
         TagLabel("a,b"),
         TagLabel("miku", TagKind.CHARACTER),
     )
-    assert expected == read_labels(tmp_path, {})
+    assert read_labels(tmp_path, {}) == expected
 
 
 def test_deep_danboorus_file_marks_ratings_by_their_names(tmp_path):
     (tmp_path / "tags.txt").write_text("1girl\nrating:safe\n\n")
-    assert (TagLabel("1girl"), TagLabel("safe", TagKind.RATING)) == read_labels(tmp_path, {})
+    assert read_labels(tmp_path, {}) == (TagLabel("1girl"), TagLabel("safe", TagKind.RATING))
 
 
 def test_without_a_file_the_config_names_them_in_the_order_of_outputs(tmp_path):
     config = {"id2label": {"10": "k", "2": "c", "1": "b"}}
-    assert ["b", "c", "k"] == [label.name for label in read_labels(tmp_path, config)]
+    assert [label.name for label in read_labels(tmp_path, config)] == ["b", "c", "k"]
 
 
 @pytest.mark.parametrize("name", ["selected_tags.csv", "tags.txt"])

@@ -18,7 +18,7 @@ def test_chances_are_the_networks_own(models, cpu, noise):
     found = load_tagger(models / "vit", cpu).tag_images(noise)
     chances = [[tag.probability for tag in tags] for tags in found]
     torch.testing.assert_close(torch.tensor(chances), expected)
-    assert ["general", "explicit", "red_apple", "miku_(v)"] == [t.label.name for t in found[0]]
+    assert [t.label.name for t in found[0]] == ["general", "explicit", "red_apple", "miku_(v)"]
 
 
 def test_another_models_tag_file_is_refused(cpu, tmp_path):
@@ -49,10 +49,10 @@ def test_timms_layout_without_timm_runs_as_its_onnx_file(cpu, tmp_path, monkeypa
     (tmp_path / "selected_tags.csv").write_text(TAGS)
     for name in ("model.safetensors", "model.onnx"):
         (tmp_path / name).touch()
-    assert (tmp_path.name, cpu) == load_tagger(tmp_path, cpu).network
+    assert load_tagger(tmp_path, cpu).network == (tmp_path.name, cpu)
 
 
 def test_a_network_in_transformers_layout_comes_before_its_onnx_file(cpu, tmp_path, noise):
     save_tagger(tmp_path)
     (tmp_path / "model.onnx").write_bytes(b"not looked at")
-    assert 3 == len(load_tagger(tmp_path, cpu).tag_images(noise))
+    assert len(load_tagger(tmp_path, cpu).tag_images(noise)) == 3

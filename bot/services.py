@@ -1,0 +1,55 @@
+"""What commands and buttons work with, and how they reach it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import discord
+
+from bot.delivery import MessageBuilder, ResultDelivery
+from bot.dispatcher import Dispatcher
+from bot.guilds.editor import GuildSettingsEditor
+from bot.guilds.member_preferences import DmPreferences, StyleStore
+from bot.guilds.policy import GuildPolicy
+from bot.moderation.cases import CaseService
+from bot.moderation.nsfw_process import NsfwDetector
+from bot.submission import JobSubmitter
+from bot.uploads.pool import DecoderPool
+from inference.api.workers import WorkerPool
+from storage.blobs import BlobStore
+from storage.guilds import GuildStore
+from storage.jobs import JobStore
+from storage.moderation import ModerationStore
+
+
+@dataclass(frozen=True)
+class Services:
+    """All that a running bot consists of, the Discord client aside."""
+
+    jobs: JobStore
+    blobs: BlobStore
+    guild_store: GuildStore
+    moderation_store: ModerationStore
+    workers: WorkerPool
+    policy: GuildPolicy
+    settings_editor: GuildSettingsEditor
+    styles: StyleStore
+    dm_preferences: DmPreferences
+    dispatcher: Dispatcher
+    message_builder: MessageBuilder
+    delivery: ResultDelivery
+    submitter: JobSubmitter
+    cases: CaseService
+    decoders: DecoderPool
+    detector: NsfwDetector
+    #: Hosts that images in messages may be fetched from.
+    image_hosts: tuple[str, ...]
+    #: How long ended jobs are kept; 0 keeps them until somebody deletes them.
+    keep_days: float
+
+
+def services_of(interaction: discord.Interaction[Any]) -> Services:
+    """Return the services of the bot that an interaction came to."""
+    services: Services = interaction.client.services
+    return services

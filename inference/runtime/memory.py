@@ -1,0 +1,73 @@
+"""How much memory there is, how much of it weights take, and how its lack shows."""
+
+from __future__ import annotations
+
+import gc
+from pathlib import Path
+from typing import Any
+
+import torch
+
+#: Share of a graphics card's memory that weights may fill; the rest is for working.
+DEVICE_SHARE = 0.7
+#: Share of the machine's memory that weights may fill where the processor runs them.
+HOST_SHARE = 0.5
+#: Where the machine's memory cannot be asked.
+FALLBACK_MEMORY_BYTES = 4 * 2**30
+#: How libraries spell it when they do not raise torch's own class.
+OUT_OF_MEMORY_MESSAGES = (
+    "out of memory",
+    "can't allocate memory",
+    "alloc_failed",
+    "not enough memory",
+)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell an allocation failure from other errors, however it is spelled."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(
+        message in str(error).lower() for message in OUT_OF_MEMORY_MESSAGES
+    )
+
+
+def release_memory() -> None:
+    """Give back memory that nothing refers to any more; modules refer to themselves in rings."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def weight_bytes(*modules: Any) -> int:
+    """Count the bytes of modules' weights and buffers."""
+    tensors = (tensor for module in modules for tensor in (*module.parameters(), *module.buffers()))
+    return sum(tensor.nbytes for tensor in tensors)
+
+
+def folder_bytes(folder: Path) -> int:
+    """Count the bytes of a folder's weight files: about what they take once loaded."""
+    kinds = (".safetensors", ".onnx")
+    return sum(path.stat().st_size for path in folder.glob("*") if path.suffix in kinds)
+
+
+def default_budget(device: torch.device) -> int:
+    """Choose how many bytes of weights may stay, by the memory of the device."""
+    if device.type == "cuda":
+        _, total = torch.cuda.mem_get_info(device)
+        return int(total * DEVICE_SHARE)
+    return int(_host_memory() * HOST_SHARE)
+
+
+def _host_memory() -> int:
+    """Read the machine's memory in bytes, or its container's where that is less."""
+    limits = [FALLBACK_MEMORY_BYTES]
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        limits = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemTotal:")]
+        container = Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii").strip()
+        if container.isdigit():
+            limits.append(int(container))
+    except (OSError, ValueError):
+        pass
+    return min(limits or [FALLBACK_MEMORY_BYTES])

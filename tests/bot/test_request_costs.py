@@ -1,0 +1,49 @@
+"""What one request costs the database, from the command to its delivered answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import aiosqlite
+import pytest
+
+MAX_SETTINGS_READS = 3  # when asked, when its turn comes, before its image is shown
+LIMITS = {"max_steps": 50, "max_jobs": 2, "quota": 100, "language": "de"}
+
+
+@contextmanager
+def recorded_statements(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """List the statements that are given to the database's connection meanwhile."""
+    statements: list[str] = []
+    execute = aiosqlite.Connection.execute_fetchall
+
+    def record(connection: aiosqlite.Connection, sql: str, *arguments: Any) -> Any:
+        statements.append(" ".join(sql.split()))
+        return execute(connection, sql, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(aiosqlite.Connection, "execute_fetchall", record)
+        yield statements
+
+
+@pytest.mark.parametrize(("settings", "max_statements"), [({}, 20), (LIMITS, 25)])
+@pytest.mark.parametrize("is_first", [True, False])
+async def test_a_request_reads_its_settings_thrice_and_asks_few_statements(
+    house, monkeypatch, is_first, settings, max_statements
+):
+    """BEGIN and COMMIT are counted; what triggers run inside SQLite is not."""
+    await house.guilds.change_settings(str(house.guild.id), "1", settings)
+    if not is_first:
+        await house.ask(prompt="a cat")
+        await house.finish()
+
+    with recorded_statements(monkeypatch) as statements:
+        answer = await house.ask(prompt="a dog", steps=20)
+        await house.finish()
+
+    assert len(answer.response.attachments) == 1
+    settings_reads = [sql for sql in statements if "FROM guild WHERE" in sql]
+    assert len(settings_reads) == MAX_SETTINGS_READS
+    assert len(statements) <= max_statements, "\n".join(statements)
