@@ -20,11 +20,10 @@ from bot import messages
 from bot.delivery import ResultDelivery
 from bot.dispatcher import Dispatcher
 from bot.errors import JobNotFound, NoModel, ProhibitedContent
+from bot.guilds.checks import share_of
 from bot.guilds.context import RequestContext, reply_language
 from bot.guilds.member_preferences import StyleStore, apply_style
-from bot.guilds.option_defaults import apply_guild_defaults, apply_member_defaults
-from bot.guilds.policy import GuildPolicy
-from bot.guilds.quota import share_of
+from bot.guilds.policy import GuildPolicy, apply_guild_defaults, apply_member_defaults
 from bot.guilds.settings import GuildSettings
 from bot.i18n import use_language
 from bot.moderation.nsfw_screen import NsfwScreen

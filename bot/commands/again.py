@@ -13,7 +13,7 @@ from bot.commands.base import EaselCog, ended_jobs
 from bot.errors import NotJobOwner, UserError
 from bot.i18n import translate
 from bot.i18n.message import gettext_noop
-from bot.requests.job_result import result_images
+from bot.requests.image_sources import result_images
 from bot.requests.options import with_job_options
 from bot.requests.requester import InteractionRequest
 from bot.support.discord_errors import TRANSPORT_ERRORS

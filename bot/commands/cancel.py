@@ -13,7 +13,7 @@ from bot.commands.queue import ACTIVE_STATES
 from bot.errors import NothingToCancel, UserError
 from bot.i18n import translate
 from bot.i18n.message import TranslatableMessage, gettext_noop
-from bot.messages.job_details import STATE_LABELS
+from bot.messages.job_status import STATE_LABELS
 from bot.services import services_of
 from storage.records import JobRecord, JobState
 

@@ -11,7 +11,7 @@ from bot import messages
 from bot.commands.base import OPTION_AUTOCOMPLETES, EaselCog
 from bot.errors import UserError
 from bot.guilds.member_preferences import DM_PREFERENCE_KEY, MEMBER_STYLES_KEY
-from bot.guilds.option_defaults import MEMBER_DEFAULT_OPTIONS, check_defaults
+from bot.guilds.policy import MEMBER_DEFAULT_OPTIONS, check_defaults
 from bot.requests.options import with_job_options
 from inference.api.jobs import EditingJob
 

@@ -17,8 +17,8 @@ from bot import messages
 from bot.delivery.compression import MAX_REQUEST_BYTES, CompressedFile, compress_to_limit
 from bot.delivery.contact_sheet import make_contact_sheet
 from bot.i18n import translate, translate_value
-from bot.messages.job_details import original_kept_note, sheet_alt_text, sheet_help
-from bot.requests.job_result import RESULT_ROLE, is_batch, result_images
+from bot.messages.job_status import original_kept_note, sheet_alt_text, sheet_help
+from bot.requests.image_sources import RESULT_ROLE, is_batch, result_images
 from bot.requests.reply_target import DEFAULT_FILE_LIMIT_BYTES, ReplyTarget
 from inference.api.jobs import InterrogateJob
 from storage.blobs import BlobStore

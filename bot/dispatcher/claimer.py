@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
-from bot.dispatcher.event_handler import WorkerEventHandler
-from bot.dispatcher.in_flight import InFlightJob, InFlightJobs
+from bot.dispatcher.event_handler import InFlightJob, InFlightJobs, WorkerEventHandler
 from bot.dispatcher.protocols import ClaimGuard
 from bot.support.logging import job_log_context
 from bot.support.metrics import MetricsSink

@@ -11,8 +11,7 @@ from datetime import timedelta
 
 from bot.dispatcher.claimer import JobClaimer
 from bot.dispatcher.estimation import MAX_LEARNED_JOBS, CostEstimator, EtaEstimator, format_range
-from bot.dispatcher.event_handler import WorkerEventHandler
-from bot.dispatcher.in_flight import InFlightJobs
+from bot.dispatcher.event_handler import InFlightJobs, WorkerEventHandler
 from bot.dispatcher.protocols import (
     ClaimGuard,
     DispatcherTiming,

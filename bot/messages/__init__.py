@@ -10,27 +10,25 @@ from bot.messages.guild_settings import (
     settings_changes,
     settings_overview,
 )
-from bot.messages.job_details import (
-    MAX_ALT_TEXT_CHARACTERS,
-    alt_text,
-    imported_job_message,
-    kind_title,
-    parameters_text,
-    summary_line,
-)
 from bot.messages.job_status import (
+    MAX_ALT_TEXT_CHARACTERS,
     MAX_ANSWER_CHARACTERS,
+    alt_text,
     cancelled_card,
     cancelled_message,
     exceeds_card,
     failed_card,
+    imported_job_message,
     internal_error_message,
+    kind_title,
     not_cancelled_message,
+    parameters_text,
     preview_alt_text,
     progress_card,
     received_message,
     result_card,
     shown_below_note,
+    summary_line,
     waiting_card,
 )
 from bot.messages.listings import (

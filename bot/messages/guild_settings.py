@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from bot.guilds import GpuUsage, GuildSettings, remaining_quota
-from bot.guilds.quota import QUOTA_WINDOW
+from bot.guilds.checks import QUOTA_WINDOW
 from bot.guilds.settings import AUTOMATIC_LANGUAGE
 from bot.i18n import choice_name, translate
 from bot.i18n.message import gettext_noop

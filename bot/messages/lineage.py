@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from bot.i18n import translate
 from bot.messages.escaping import join_limited
-from bot.messages.job_details import STATE_LABELS, kind_title, prompt_suffix, summary_line
+from bot.messages.job_status import STATE_LABELS, kind_title, prompt_suffix, summary_line
 from storage.records import JobRecord, JobState
 
 MAX_TREE_CHARACTERS = 1800  # characters

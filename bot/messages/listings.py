@@ -14,7 +14,7 @@ from bot.messages.escaping import (
     inline_code,
     join_limited,
 )
-from bot.messages.job_details import STATE_LABELS, kind_title, prompt_suffix, summary_line
+from bot.messages.job_status import STATE_LABELS, kind_title, prompt_suffix, summary_line
 from inference.api.messages import ModelInfo
 from storage.guilds import PromptStyle
 from storage.records import JobRecord, JobState, QueuePlace

@@ -12,7 +12,7 @@ from bot.messages.escaping import (
     inline_code,
     join_limited,
 )
-from bot.messages.job_details import kind_title, summary_line
+from bot.messages.job_status import kind_title, summary_line
 from storage.moderation import ModerationCase, ScreeningRecord, Verdict
 from storage.records import JobRecord
 

@@ -12,7 +12,7 @@ from bot.errors import JobNotFound, NotJobOwner
 from bot.i18n import translate
 from bot.i18n.message import gettext_noop
 from bot.messages.error_replies import handle_errors
-from bot.requests.job_result import result_images
+from bot.requests.image_sources import result_images
 from bot.requests.requester import InteractionRequest
 from bot.services import services_of
 from inference.api.jobs import Job, decode_job

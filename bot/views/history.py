@@ -11,7 +11,7 @@ import discord
 from bot.i18n import translate
 from bot.messages.error_replies import handle_errors
 from bot.messages.lineage import job_label, lineage_tree
-from bot.requests.job_result import is_batch, result_images
+from bot.requests.image_sources import is_batch, result_images
 from bot.services import services_of
 from bot.views.base import fetch_record, require_owner
 from storage.records import JobRecord

@@ -10,7 +10,7 @@ import discord
 
 from bot.i18n import translate
 from bot.messages import kind_title
-from bot.requests.job_result import is_batch, result_images, seam_mask_key
+from bot.requests.image_sources import is_batch, result_images, seam_mask_key
 from bot.views.base import CancelButton, DeleteButton, RedeliverButton, RerunButton
 from bot.views.history import JobSelect
 from bot.views.mask_grid import (

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import discord
 
-from bot.guilds.option_defaults import apply_guild_defaults
+from bot.guilds.policy import apply_guild_defaults
 from bot.i18n import translate
 from bot.i18n.message import gettext_noop
 from bot.services import services_of

@@ -13,8 +13,7 @@ from bot.errors import JobNotFound
 from bot.guilds.settings import GuildSettings
 from bot.i18n import current_language, translate, use_language
 from bot.i18n.message import gettext_noop
-from bot.requests.image_sources import BlobSource
-from bot.requests.job_result import result_images, seam_mask_key
+from bot.requests.image_sources import BlobSource, result_images, seam_mask_key
 from bot.requests.reply_target import stored_reply_language
 from bot.requests.requester import InteractionRequest
 from bot.services import services_of

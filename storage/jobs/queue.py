@@ -16,9 +16,8 @@ from datetime import datetime, timedelta
 from storage.cancellation import finish_even_if_cancelled
 from storage.database import SqlExecutor
 from storage.errors import QueueFull, UnknownJob
-from storage.ids import next_id
 from storage.jobs.base import JobTable, lease_microseconds, log_refusal, sorted_by_id
-from storage.records import JobRecord, Json, NewJob, QueueLimits, encode_json
+from storage.records import JobRecord, Json, NewJob, QueueLimits, encode_json, next_id
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.clock import from_microseconds
-from storage.ids import ID_LENGTH, next_id
+from storage.records import ID_LENGTH, next_id
 
 moments = st.integers(0, 30_000_000_000).map(lambda seconds: from_microseconds(seconds * 10**6))
 

@@ -18,7 +18,7 @@ from bot.errors import (
     NotJobOwner,
 )
 from bot.guilds.context import reply_language
-from bot.guilds.option_defaults import apply_guild_defaults
+from bot.guilds.policy import apply_guild_defaults
 from bot.guilds.settings import GuildSettings
 from bot.i18n import set_language, translate
 from bot.i18n.message import gettext_noop

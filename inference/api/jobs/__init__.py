@@ -1,9 +1,11 @@
 """Job types: what can be asked of the GPU, in inference's own language (standard library only)."""
 
-from inference.api.jobs.base import DenoisingJob, EditingJob, Job
-from inference.api.jobs.fields import (
+from inference.api.jobs.base import (
     BooleanSpec,
     ChoiceSpec,
+    DenoisingJob,
+    EditingJob,
+    Job,
     JobOption,
     NumberSpec,
     TextSpec,

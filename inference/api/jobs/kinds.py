@@ -8,8 +8,15 @@ from typing import Any, ClassVar
 
 from inference.api.errors import JobError, UnknownChoice
 from inference.api.jobs import names
-from inference.api.jobs.base import DenoisingJob, EditingJob, Job
-from inference.api.jobs.fields import boolean_field, choice_field, number_field, text_field
+from inference.api.jobs.base import (
+    DenoisingJob,
+    EditingJob,
+    Job,
+    boolean_field,
+    choice_field,
+    number_field,
+    text_field,
+)
 
 
 @dataclass(frozen=True, kw_only=True)

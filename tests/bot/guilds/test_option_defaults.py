@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from bot.guilds import GuildSettings
-from bot.guilds.option_defaults import (
+from bot.guilds.policy import (
     MEMBER_DEFAULT_OPTIONS,
     apply_guild_defaults,
     apply_member_defaults,
