@@ -1,4 +1,4 @@
-"""What every job and its options are: a frozen value, written as JSON and read back, bounds checked.
+"""What every job and its options are: a frozen value, checked, written as JSON and read back.
 
 One declaration of an option bounds the slash command, the command line and the check itself.
 """
