@@ -20,20 +20,20 @@ from benchmarks.table import show
 from tests.doubles.discord_server import DiscordServer
 from tests.inference.conftest import save_checkpoint
 from tests.process.chaos import Chaos, Outcome
-from tests.process.house import ProcessHouse
+from tests.process.easel import EaselProcess
 
 
 async def drive(arguments: argparse.Namespace) -> Outcome:
-    """Make a house of its own and drive it."""
+    """Make an Easel of its own and drive it."""
     with tempfile.TemporaryDirectory() as folder:
         torch.manual_seed(4)
         save_checkpoint(Path(folder) / "models" / "tiny", 4)
         async with DiscordServer() as discord:
-            house = ProcessHouse(
+            easel = EaselProcess(
                 discord, Path(folder), Path(folder) / "models", quick=arguments.quick
             )
             chaos = Chaos(
-                house,
+                easel,
                 kills=arguments.kills,
                 seed=arguments.seed,
                 pause=arguments.pause,
@@ -42,9 +42,9 @@ async def drive(arguments: argparse.Namespace) -> Outcome:
             try:
                 return await chaos.run()
             finally:
-                await house.bot.close()
+                await easel.bot.close()
                 if arguments.log:
-                    arguments.log.write_text(house.bot.log, encoding="utf-8")
+                    arguments.log.write_text(easel.bot.log, encoding="utf-8")
 
 
 def main() -> None:

@@ -96,7 +96,7 @@ def default_tasks(
     keep_days: float,
     clock: Clock | None = None,
 ) -> tuple[MaintenanceTask, ...]:
-    """List the house's chores.
+    """List what is to be done from time to time.
 
     Args:
         jobs: the jobs, whose records end.

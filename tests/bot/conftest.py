@@ -62,7 +62,7 @@ class BotService(ScriptedService):
         return super().worker_statuses
 
 
-class House:
+class SimulatedEasel:
     """A bot against a simulated Discord, with real storage and a scripted worker."""
 
     def __init__(self, database: Database, root: Path, intake: LentIntake) -> None:
@@ -181,7 +181,7 @@ class House:
 
 @pytest.fixture(scope="session")
 def intake() -> Iterator[LentIntake]:
-    """Decoders under the bounds of every house."""
+    """Decoders under the bounds of every easel."""
     intake = LentIntake(ImageLimits(max_bytes=2**20, max_pixels=1_000_000))
     yield intake
     intake.really_close()
@@ -189,7 +189,7 @@ def intake() -> Iterator[LentIntake]:
 
 @pytest.fixture(scope="session")
 def blank_database() -> Iterator[bytes]:
-    """A database with its schema and nothing in it: migrating anew for each house takes longer."""
+    """A database with its schema and nothing in it: migrating anew for each easel takes longer."""
 
     async def migrated(path: Path) -> None:
         async with Database(path):
@@ -201,27 +201,27 @@ def blank_database() -> Iterator[bytes]:
 
 
 @pytest_asyncio.fixture
-async def house(intake: LentIntake, blank_database: bytes) -> AsyncIterator[House]:
+async def easel(intake: LentIntake, blank_database: bytes) -> AsyncIterator[SimulatedEasel]:
     with quick_folder() as folder:
         (folder / "easel.db").write_bytes(blank_database)
         async with (
             Database(folder / "easel.db") as database,
-            _running(House(database, folder, intake)) as house,
+            _running(SimulatedEasel(database, folder, intake)) as easel,
         ):
-            yield house
+            yield easel
 
 
 @asynccontextmanager
-async def _running(house: House) -> AsyncIterator[House]:
-    await house.env.start()
-    house.populate()
+async def _running(easel: SimulatedEasel) -> AsyncIterator[SimulatedEasel]:
+    await easel.env.start()
+    easel.populate()
     try:
-        yield house
+        yield easel
     finally:
-        await house.env.shutdown()
-        house.services.decoders.close()
-    errors = [unwrap_error(error) for error in house.env.errors]
+        await easel.env.shutdown()
+        easel.services.decoders.close()
+    errors = [unwrap_error(error) for error in easel.env.errors]
     unexpected = [
-        e for e in errors if not isinstance(e, USER_FACING_ERRORS) and e not in house.expected
+        e for e in errors if not isinstance(e, USER_FACING_ERRORS) and e not in easel.expected
     ]
     assert unexpected == []

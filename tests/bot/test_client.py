@@ -65,30 +65,30 @@ def test_custom_ids_fit_and_name_their_button():
     assert all(len(custom_id) <= 100 for custom_id in ids)
 
 
-def test_the_bot_asks_for_nothing_privileged(house):
+def test_the_bot_asks_for_nothing_privileged(easel):
     asked = discord.Intents(guilds=True, guild_messages=True, dm_messages=True)
-    assert house.bot.intents.value == asked.value
-    assert not house.bot.intents.message_content
-    assert house.bot.allowed_mentions.to_dict() == {"parse": []}
+    assert easel.bot.intents.value == asked.value
+    assert not easel.bot.intents.message_content
+    assert easel.bot.allowed_mentions.to_dict() == {"parse": []}
 
 
-def test_the_double_is_a_service(house):
-    service: WorkerPool = house.service
-    assert [worker.name for worker in service.worker_statuses] == [house.service.worker]
+def test_the_double_is_a_service(easel):
+    service: WorkerPool = easel.service
+    assert [worker.name for worker in service.worker_statuses] == [easel.service.worker]
 
 
-async def test_one_server_for_development(house):
-    house.settings = house.settings.model_copy(update={"dev_guild": house.guild.id})
-    await house.restart()
-    puts = [r.path for r in house.env.http_requests if r.method == "PUT"]
-    assert puts[-1].endswith(f"/guilds/{house.guild.id}/commands")
+async def test_one_server_for_development(easel):
+    easel.settings = easel.settings.model_copy(update={"dev_guild": easel.guild.id})
+    await easel.restart()
+    puts = [r.path for r in easel.env.http_requests if r.method == "PUT"]
+    assert puts[-1].endswith(f"/guilds/{easel.guild.id}/commands")
 
 
-async def test_closing_hands_the_jobs_back(house):
-    await house.ask()
-    await house.services.dispatcher.stop(0.0)
-    await house.services.delivery.stop(0.0)
-    record = await house.only_job()
+async def test_closing_hands_the_jobs_back(easel):
+    await easel.ask()
+    await easel.services.dispatcher.stop(0.0)
+    await easel.services.delivery.stop(0.0)
+    record = await easel.only_job()
     assert (record.state, record.strikes) == ("queued", 0)
 
 

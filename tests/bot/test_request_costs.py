@@ -31,17 +31,17 @@ def recorded_statements(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 @pytest.mark.parametrize(("settings", "max_statements"), [({}, 20), (LIMITS, 25)])
 @pytest.mark.parametrize("is_first", [True, False])
 async def test_a_request_reads_its_settings_thrice_and_asks_few_statements(
-    house, monkeypatch, is_first, settings, max_statements
+    easel, monkeypatch, is_first, settings, max_statements
 ):
     """BEGIN and COMMIT are counted; what triggers run inside SQLite is not."""
-    await house.guilds.change_settings(str(house.guild.id), "1", settings)
+    await easel.guilds.change_settings(str(easel.guild.id), "1", settings)
     if not is_first:
-        await house.ask(prompt="a cat")
-        await house.finish()
+        await easel.ask(prompt="a cat")
+        await easel.finish()
 
     with recorded_statements(monkeypatch) as statements:
-        answer = await house.ask(prompt="a dog", steps=20)
-        await house.finish()
+        answer = await easel.ask(prompt="a dog", steps=20)
+        await easel.finish()
 
     assert len(answer.response.attachments) == 1
     settings_reads = [sql for sql in statements if "FROM guild WHERE" in sql]

@@ -37,13 +37,13 @@ class CallTrace:
         return sum(a != b for a, b in zip(self.modules, self.modules[1:], strict=False))
 
 
-async def test_an_image_asked_for_passes_through_few_modules(house):
-    await house.ask(prompt="a lighthouse")  # what is loaded or cached once is no part of a request
-    await house.finish()
+async def test_an_image_asked_for_passes_through_few_modules(easel):
+    await easel.ask(prompt="a lighthouse")  # what is loaded or cached once is no part of a request
+    await easel.finish()
 
     with CallTrace() as trace:
-        result = await house.ask(prompt="a harbour at dawn")
-        await house.finish()
+        result = await easel.ask(prompt="a harbour at dawn")
+        await easel.finish()
 
     assert len(result.response.attachments) == 1
     assert len(set(trace.modules)) <= MAX_MODULES

@@ -38,9 +38,9 @@ def speaks(monkeypatch):
 
 
 @pytest.fixture
-def admin(house):
-    role = house.guild.create_role("admin", permissions=discord.Permissions(manage_guild=True))
-    return house.guild.add_member(house.env.create_user("carol"), roles=[role])
+def admin(easel):
+    role = easel.guild.create_role("admin", permissions=discord.Permissions(manage_guild=True))
+    return easel.guild.add_member(easel.env.create_user("carol"), roles=[role])
 
 
 def labels(message) -> list[str]:
@@ -56,121 +56,121 @@ def labels(message) -> list[str]:
     ],
 )
 async def test_a_card_speaks_the_servers_language_to_its_end(
-    house, speaks, language, running, button
+    easel, speaks, language, running, button
 ):
-    speaks(house.guild, language)
-    speaks(house.alice, "en")
-    result = await house.ask("img2img", prompt="a red apple")
+    speaks(easel.guild, language)
+    speaks(easel.alice, "en")
+    result = await easel.ask("img2img", prompt="a red apple")
     assert running in result.response.content
-    await house.finish()
+    await easel.finish()
     assert button in labels(result.response.message)
 
 
-async def test_a_refusal_speaks_the_members_language(house, speaks):
-    speaks(house.alice, "de")
-    result = await house.ask_plain("cancel")
+async def test_a_refusal_speaks_the_members_language(easel, speaks):
+    speaks(easel.alice, "de")
+    result = await easel.ask_plain("cancel")
     assert result.ephemeral
     assert result.response.content == "Von dir wartet oder läuft nichts."
-    result = await house.ask("img2img", image=("a.pdf", b"%PDF-1.7"))
+    result = await easel.ask("img2img", image=("a.pdf", b"%PDF-1.7"))
     assert "a.pdf ist kein Bild, sondern ein PDF-Dokument." in result.followups[-1].content
 
 
-async def test_the_language_is_the_same_after_a_restart(house, speaks):
-    speaks(house.guild, "ja")
-    result = await house.ask("img2img", prompt="a red apple")
-    record = await house.only_job()
+async def test_the_language_is_the_same_after_a_restart(easel, speaks):
+    speaks(easel.guild, "ja")
+    result = await easel.ask("img2img", prompt="a red apple")
+    record = await easel.only_job()
     assert ReplyTarget.from_json(record.reply_to).language == "ja"
-    house.env.inject_error("PATCH", "/webhooks/*", status=500)
-    await house.finish()
-    await house.restart()
-    await house.env.settle()
+    easel.env.inject_error("PATCH", "/webhooks/*", status=500)
+    await easel.finish()
+    await easel.restart()
+    await easel.env.settle()
     assert "シード" in result.response.content
 
 
-async def test_a_failure_is_told_in_the_cards_language(house, speaks):
-    speaks(house.guild, "de")
-    result = await house.ask("img2img", prompt="a red apple")
-    house.service.fail("The mask has no white pixel, so nothing would change: paint the area to "
+async def test_a_failure_is_told_in_the_cards_language(easel, speaks):
+    speaks(easel.guild, "de")
+    result = await easel.ask("img2img", prompt="a red apple")
+    easel.service.fail("The mask has no white pixel, so nothing would change: paint the area to "
                        "change white, or choose “not masked”.")  # fmt: skip
-    await house.env.settle()
+    await easel.env.settle()
     assert "Die Maske hat kein weißes Pixel" in result.response.content
     assert "Noch einmal versuchen" in labels(result.response.message)
 
 
-async def test_a_server_may_choose(house, speaks, admin):
+async def test_a_server_may_choose(easel, speaks, admin):
     speaks(admin, "de")
-    result = await house.ask_plain("settings language", admin, language="ja")
+    result = await easel.ask_plain("settings language", admin, language="ja")
     assert "Sprache: 日本語" in result.response.content
-    shown = await house.ask("img2img", prompt="a red apple")
+    shown = await easel.ask("img2img", prompt="a red apple")
     assert "さんの **img2img**" in shown.response.content
-    await house.ask_plain("settings language", admin, language="automatic")
-    shown = await house.ask("img2img", member=house.bob)
+    await easel.ask_plain("settings language", admin, language="automatic")
+    shown = await easel.ask("img2img", member=easel.bob)
     assert "**img2img** for" in shown.response.content
 
 
-async def test_the_panel_chooses_it_too(house, speaks, admin):
+async def test_the_panel_chooses_it_too(easel, speaks, admin):
     speaks(admin, "zh-CN")
-    panel = await house.ask_plain("settings panel", admin)
+    panel = await easel.ask_plain("settings panel", admin)
     await admin.select(panel.response, ["answers"], custom_id="easel:panel")
     await admin.select(panel.response, ["de"], custom_id="easel:setting:answers:language")
-    assert await house.guilds.get_settings(str(house.guild.id)) == {"language": "de"}
+    assert await easel.guilds.get_settings(str(easel.guild.id)) == {"language": "de"}
     assert "语言：Deutsch" in panel.response.content
 
 
-async def test_private_results_speak_the_members_language(house, speaks):
-    speaks(house.guild, "ja")
-    speaks(house.alice, "de")
-    await house.guilds.change_settings(str(house.guild.id), "1", {"visibility": "private"})
-    result = await house.ask("img2img", prompt="a red apple")
+async def test_private_results_speak_the_members_language(easel, speaks):
+    speaks(easel.guild, "ja")
+    speaks(easel.alice, "de")
+    await easel.guilds.change_settings(str(easel.guild.id), "1", {"visibility": "private"})
+    result = await easel.ask("img2img", prompt="a red apple")
     assert result.ephemeral
     assert "**img2img** für" in result.response.content
-    await house.finish()
+    await easel.finish()
     assert "Nochmal" in labels(result.response.message)
 
 
-async def test_buttons_and_forms_speak_the_language_of_who_presses(house, speaks):
-    speaks(house.alice, "de")
-    result = await house.ask("img2img", prompt="a red apple")
-    await house.finish()
+async def test_buttons_and_forms_speak_the_language_of_who_presses(easel, speaks):
+    speaks(easel.alice, "de")
+    result = await easel.ask("img2img", prompt="a red apple")
+    await easel.finish()
     message = result.response.message
-    shown = await house.alice.click(message, label="Edit")
+    shown = await easel.alice.click(message, label="Edit")
     assert shown.modal["title"] == "Bearbeiten: img2img"
     named = [item["label"] for item in shown.modal["components"]]
     assert named[:3] == ["Prompt", "Negativer Prompt", "Denoising-Stärke"]
-    wrong = await house.alice.submit_modal(shown, {"steps": "viele"})
+    wrong = await easel.alice.submit_modal(shown, {"steps": "viele"})
     assert wrong.response.content == "„schritte“ muss eine ganze Zahl sein, nicht „viele“."
-    speaks(house.bob, "ja")
-    other = await house.bob.click(message, label="Again")
-    assert f"それは <@{house.alice.id}> さんのものです。" in other.response.content
+    speaks(easel.bob, "ja")
+    other = await easel.bob.click(message, label="Again")
+    assert f"それは <@{easel.alice.id}> さんのものです。" in other.response.content
 
 
-async def test_completions_speak_the_members_language(house, speaks):
-    speaks(house.alice, "de")
-    found = await house.alice.autocomplete(house.channel, "inpaint", "mask_shape", "subject")
+async def test_completions_speak_the_members_language(easel, speaks):
+    speaks(easel.alice, "de")
+    found = await easel.alice.autocomplete(easel.channel, "inpaint", "mask_shape", "subject")
     assert found[0]["name"] == "subject – das Motiv"
 
 
 @pytest.mark.parametrize("topic", ["start", "buttons"])
-async def test_help_speaks_the_members_language(house, speaks, topic):
-    speaks(house.alice, "zh-CN")
-    result = await house.ask_plain("help", topic=topic)
+async def test_help_speaks_the_members_language(easel, speaks, topic):
+    speaks(easel.alice, "zh-CN")
+    result = await easel.ask_plain("help", topic=topic)
     assert "`/队列`" in result.response.content
 
 
-async def test_direct_messages_speak_the_members_language(house, speaks):
-    user = house.users["alice"]
+async def test_direct_messages_speak_the_members_language(easel, speaks):
+    user = easel.users["alice"]
     speaks(user, "ja")
     result = await user.slash("img2img", image=("photo.png", png()))
     assert "さんの **img2img**" in result.response.content
 
 
-async def test_replies_and_the_log_speak_the_servers_language(house, speaks, admin):
-    log = house.guild.create_text_channel("log")
+async def test_replies_and_the_log_speak_the_servers_language(easel, speaks, admin):
+    log = easel.guild.create_text_channel("log")
     settings = {"language": "de", "log_channel": str(log.id)}
-    await house.guilds.change_settings(str(house.guild.id), "1", settings)
-    await says(house, "help")
-    assert house.messages()[-1].content.startswith("Antworte auf ein Bild")
-    await says(house, "describe")
-    assert house.messages()[-1].content.startswith("Es gibt kein Bild")
-    await house.ask("imagine", prompt="a nude child")
-    assert log.history()[-1].content.startswith(f"<@{house.alice.id}> wurde abgewiesen")
+    await easel.guilds.change_settings(str(easel.guild.id), "1", settings)
+    await says(easel, "help")
+    assert easel.messages()[-1].content.startswith("Antworte auf ein Bild")
+    await says(easel, "describe")
+    assert easel.messages()[-1].content.startswith("Es gibt kein Bild")
+    await easel.ask("imagine", prompt="a nude child")
+    assert log.history()[-1].content.startswith(f"<@{easel.alice.id}> wurde abgewiesen")

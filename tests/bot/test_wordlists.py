@@ -6,28 +6,28 @@ import pytest
 
 
 @pytest.fixture
-def lists(house):
-    house.settings.wordlists_path.mkdir()
-    (house.settings.wordlists_path / "colour.txt").write_text("red\nwhite\n")
+def lists(easel):
+    easel.settings.wordlists_path.mkdir()
+    (easel.settings.wordlists_path / "colour.txt").write_text("red\nwhite\n")
 
 
-async def test_an_unknown_list_is_refused_at_once_with_the_nearest(house, lists):
-    result = await house.ask("imagine", prompt="a __color__ fox")
+async def test_an_unknown_list_is_refused_at_once_with_the_nearest(easel, lists):
+    result = await easel.ask("imagine", prompt="a __color__ fox")
     assert "There is no list “color” to draw from. Did you mean __colour__?" in (
         result.response.content
     )
     assert result.ephemeral
-    assert await house.count() == 0
+    assert await easel.count() == 0
 
 
 @pytest.mark.parametrize("command", ["imagine", "explain"])
-async def test_known_lists_are_queued_as_they_were_written(house, lists, command):
+async def test_known_lists_are_queued_as_they_were_written(easel, lists, command):
     prompt = "a __colour__ fox" if command == "imagine" else "a __color__ fox"
-    await house.ask(command, prompt=prompt)
-    assert (await house.only_job()).params["prompt"] == prompt
+    await easel.ask(command, prompt=prompt)
+    assert (await easel.only_job()).params["prompt"] == prompt
 
 
-async def test_once_more_with_the_same_words_is_the_same_seed(house, lists):
-    await house.ask("imagine", prompt="a __colour__ fox", seed=7)
-    record = await house.only_job()
+async def test_once_more_with_the_same_words_is_the_same_seed(easel, lists):
+    await easel.ask("imagine", prompt="a __colour__ fox", seed=7)
+    record = await easel.only_job()
     assert (record.params["seed"], record.params["prompt"]) == (7, "a __colour__ fox")

@@ -129,7 +129,7 @@ def _once(translated: Any) -> Any:
         if name not in kept:
             kept[name] = await translated(command, tree, *how)
             return kept[name]
-        if not isinstance(tree.client, EaselBot):  # no house: whoever looks at the words themselves
+        if not isinstance(tree.client, EaselBot):  # no easel: whoever looks at the words themselves
             return kept[name]
         if name not in in_english:
             in_english[name] = _in_english(kept[name])

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.doubles.discord_state import Interaction, Message
-from tests.process.house import ProcessHouse
+from tests.process.easel import EaselProcess
 
 MEMBERS = ("ada", "bob", "cem", "dee")
 AHEAD = 6  # jobs that the members have outstanding
@@ -52,12 +52,12 @@ class Outcome:
 
 
 class Chaos:
-    """Drives one house through so many kills."""
+    """Drives one Easel through so many kills."""
 
     def __init__(
-        self, house: ProcessHouse, *, kills: int, seed: int, pause: float, drop_share: float
+        self, easel: EaselProcess, *, kills: int, seed: int, pause: float, drop_share: float
     ) -> None:
-        self.house = house
+        self.easel = easel
         self.outcome = Outcome()
         self._kills = kills
         self._pause = pause
@@ -69,9 +69,9 @@ class Chaos:
 
     async def run(self) -> Outcome:
         """Ask and kill, then let everything settle, and judge."""
-        faults = self.house.discord.faults
+        faults = self.easel.discord.faults
         faults.chance = random.Random(self._chance.random())
-        await self.house.up()
+        await self.easel.up()
         asking = asyncio.create_task(self._ask(), name="members")
         faults.drop_share = self._drop_share
         for _ in range(self._kills):
@@ -82,17 +82,17 @@ class Chaos:
         await asyncio.gather(asking, return_exceptions=True)
         self.outcome.dropped = faults.dropped
         await self._settle()
-        self._judge(self.house.jobs())
+        self._judge(self.easel.jobs())
         return self.outcome
 
     async def _ask(self) -> None:
         """Keep some jobs outstanding, whatever happens to the bot."""
         while True:
             self._note()
-            if len(self._asked) - len(self._over()) < AHEAD and self.house.discord.connected:
+            if len(self._asked) - len(self._over()) < AHEAD and self.easel.discord.connected:
                 member = self._chance.choice(MEMBERS)
                 with contextlib.suppress(ConnectionError):
-                    asked = await self.house.img2img(member, steps=self._chance.choice(STEPS))
+                    asked = await self.easel.img2img(member, steps=self._chance.choice(STEPS))
                     self._asked.append(asked)
                     self.outcome.asked += 1
             await asyncio.sleep(LOOK)
@@ -106,7 +106,7 @@ class Chaos:
 
     def _over(self) -> list[Interaction]:
         """List what no longer counts as outstanding: shown, or never promised and old."""
-        ended = {mark for message in self.house.discord.results() for mark in jobs_of(message)}
+        ended = {mark for message in self.easel.discord.results() for mark in jobs_of(message)}
         return [
             asked
             for number, asked in enumerate(self._asked)
@@ -119,32 +119,32 @@ class Chaos:
         if self._chance.random() < 0.5:
             await asyncio.sleep(self._chance.uniform(0, self._pause))
             return
-        requests = self.house.discord.state.requests
+        requests = self.easel.discord.state.requests
         upon = len(requests) + self._chance.randint(1, 12)
         with contextlib.suppress(TimeoutError):
-            await self.house.discord.until(lambda: len(requests) >= upon, 2 * self._pause)
+            await self.easel.discord.until(lambda: len(requests) >= upon, 2 * self._pause)
 
     async def _kill(self) -> None:
-        if self._chance.random() < 0.5 and self.house.bot.kill_workers():
+        if self._chance.random() < 0.5 and self.easel.bot.kill_workers():
             self.outcome.kills["worker"] += 1
             return
-        await self.house.bot.kill()
+        await self.easel.bot.kill()
         self.outcome.kills["bot"] += 1
-        await self.house.up()
+        await self.easel.up()
 
     async def _settle(self) -> None:
         """Wait until all jobs are over, start once more, and wait until all were told."""
-        await self.house.up()
+        await self.easel.up()
         await self._until(lambda job: job["state"] in TERMINAL)
         # A new life takes up at once what did not get through.
-        await self.house.bot.terminate()
-        await self.house.up()
+        await self.easel.bot.terminate()
+        await self.easel.up()
         await self._until(lambda job: job["delivery"] in ("sent", "undelivered"))
-        await self.house.bot.terminate()
+        await self.easel.bot.terminate()
 
     async def _until(self, test: Any) -> None:
         with contextlib.suppress(TimeoutError):
-            await self.house.discord.until(lambda: all(map(test, self.house.jobs())), SETTLE)
+            await self.easel.discord.until(lambda: all(map(test, self.easel.jobs())), SETTLE)
 
     def _judge(self, jobs: list[dict[str, Any]]) -> None:
         self._note()
@@ -155,7 +155,7 @@ class Chaos:
             if request not in by_request:
                 outcome.lost.append(f"{id} was promised and is not in the queue")
         for job in jobs:
-            self._judge_job(job, self.house.discord.results(job["id"]))
+            self._judge_job(job, self.easel.discord.results(job["id"]))
 
     def _judge_job(self, job: dict[str, Any], shown: list[Message]) -> None:
         outcome, id = self.outcome, job["id"]

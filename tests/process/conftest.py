@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 
 from tests.doubles.discord_server import DiscordServer
-from tests.process.house import ProcessHouse
+from tests.process.easel import EaselProcess
 
 
 @pytest.fixture(scope="session")
@@ -25,22 +25,22 @@ def models(tmp_path_factory) -> Path:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def easel(tmp_path_factory, models) -> AsyncIterator[ProcessHouse]:
+async def easel(tmp_path_factory, models) -> AsyncIterator[EaselProcess]:
     """Give one Easel to all tests of a file, since a worker takes seconds to start."""
     async with DiscordServer() as discord:
-        house = ProcessHouse(discord, tmp_path_factory.mktemp("easel"), models)
+        easel = EaselProcess(discord, tmp_path_factory.mktemp("easel"), models)
         try:
-            yield house
+            yield easel
         finally:
-            await house.bot.close()
+            await easel.bot.close()
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def quick_easel(tmp_path) -> AsyncIterator[ProcessHouse]:
+async def quick_easel(tmp_path) -> AsyncIterator[EaselProcess]:
     """Give an Easel whose worker is scripted, so that its lives are short."""
     async with DiscordServer() as discord:
-        house = ProcessHouse(discord, tmp_path, tmp_path, quick=True)
+        easel = EaselProcess(discord, tmp_path, tmp_path, quick=True)
         try:
-            yield house
+            yield easel
         finally:
-            await house.bot.close()
+            await easel.bot.close()

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from tests.doubles.discord_faults import Fault
-from tests.process.house import LONG, job_of
+from tests.process.easel import LONG, job_of
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.doubles.images import encoded, noise
-from tests.process.house import job_of
+from tests.process.easel import job_of
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 

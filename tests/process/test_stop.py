@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.process.house import job_of
+from tests.process.easel import job_of
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 

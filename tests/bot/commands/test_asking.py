@@ -25,147 +25,147 @@ ASKED = {
 
 
 @pytest.mark.parametrize("kind", JOB_TYPES)
-async def test_a_command_becomes_a_job_and_its_card_the_result(house, kind):
-    result = await house.ask(kind, **ASKED[kind])
-    record = await house.only_job()
+async def test_a_command_becomes_a_job_and_its_card_the_result(easel, kind):
+    result = await easel.ask(kind, **ASKED[kind])
+    record = await easel.only_job()
     assert (
         kind,
         JobState.RUNNING,
-        str(house.alice.id),
+        str(easel.alice.id),
     ) == (record.kind, record.state, record.owner)
-    assert str(house.guild.id) == record.guild
+    assert str(easel.guild.id) == record.guild
     given = {name: value for name, value in ASKED[kind].items() if name != "mask"}
-    assert given.items() <= dict(house.service.job.params).items()
-    assert set(house.service.job.inputs) == {"image", "mask"} & {
+    assert given.items() <= dict(easel.service.job.params).items()
+    assert set(easel.service.job.inputs) == {"image", "mask"} & {
         *ASKED[kind],
         *JOB_TYPES[kind].required_images,
     }
     assert not result.ephemeral
-    await house.finish(text="a cat")
-    assert len(house.messages()) == 1
+    await easel.finish(text="a cat")
+    assert len(easel.messages()) == 1
     assert "a cat" in result.response.content
     (attachment,) = result.response.attachments
     assert (await attachment.read()).startswith(b"\x89PNG")
 
 
-async def test_a_picture_alone_is_enough(house):
-    await house.ask("img2img")
-    params = house.service.job.params
+async def test_a_picture_alone_is_enough(easel):
+    await easel.ask("img2img")
+    params = easel.service.job.params
     assert (params["strength"], params["steps"], params["guidance"]) == (0.75, 20, 7.0)
     assert params["seed"] >= 0
 
 
-async def test_outpaint_alone_grows_on_all_sides(house):
-    await house.ask("outpaint")
-    params = house.service.job.params
+async def test_outpaint_alone_grows_on_all_sides(easel):
+    await easel.ask("outpaint")
+    params = easel.service.job.params
     assert [params[side] for side in ("left", "right", "up", "down")] == [128] * 4
 
 
-async def test_inpaint_alone_asks_where(house):
-    result = await house.ask("inpaint")
-    assert (house.service.job.kind, house.service.job.params["show"]) == ("preview", "grid")
-    await house.finish(role="preview")
+async def test_inpaint_alone_asks_where(easel):
+    result = await easel.ask("inpaint")
+    assert (easel.service.job.kind, easel.service.job.params["show"]) == ("preview", "grid")
+    await easel.finish(role="preview")
     (select, *_) = [item for row in result.response.message.components for item in row.children]
     assert select.custom_id.startswith("easel:cells:")
 
 
-async def test_the_first_answer_comes_before_anything_is_read(house):
-    await house.ask("img2img")
-    requests = [entry.path for entry in house.env.http_requests]
+async def test_the_first_answer_comes_before_anything_is_read(easel):
+    await easel.ask("img2img")
+    requests = [entry.path for entry in easel.env.http_requests]
     callback = next(n for n, path in enumerate(requests) if path.endswith("/callback"))
     assert not any("attachments" in path for path in requests[:callback])
-    assert house.env.http_requests[callback].json["data"]["content"].startswith("**img2img**")
+    assert easel.env.http_requests[callback].json["data"]["content"].startswith("**img2img**")
 
 
-async def test_a_result_carries_its_parameters_and_alt_text(house):
-    result = await house.ask("img2img", prompt="a red apple")
-    await house.finish()
+async def test_a_result_carries_its_parameters_and_alt_text(easel):
+    result = await easel.ask("img2img", prompt="a red apple")
+    await easel.finish()
     (attachment,) = result.response.attachments
     assert attachment.description == "img2img: a red apple"
     assert b"parameters" in await attachment.read()
 
 
-async def test_nobody_is_pinged(house):
-    await house.ask("img2img", prompt="@everyone <@1>")
-    await house.finish()
-    for entry in house.env.http_requests:
+async def test_nobody_is_pinged(easel):
+    await easel.ask("img2img", prompt="@everyone <@1>")
+    await easel.finish()
+    for entry in easel.env.http_requests:
         body = entry.json if isinstance(entry.json, dict) else {}
         data = body.get("data", body)
         if isinstance(data, dict) and "content" in data:
             assert data["allowed_mentions"] == {"parse": []}
 
 
-async def test_what_was_done_to_the_picture_is_said(house):
-    result = await house.ask("img2img", image=("film.gif", animation("GIF")))
+async def test_what_was_done_to_the_picture_is_said(easel):
+    result = await easel.ask("img2img", image=("film.gif", animation("GIF")))
     assert FIRST_FRAME_NOTE in result.response.content
 
 
-async def test_progress_is_shown_at_most_every_two_and_a_half_seconds(house):
-    result = await house.ask("img2img")
+async def test_progress_is_shown_at_most_every_two_and_a_half_seconds(easel):
+    result = await easel.ask("img2img")
     for step in range(1, 5):
-        house.service.progress(step, 20)
-        await house.env.settle()
+        easel.service.progress(step, 20)
+        await easel.env.settle()
     assert "step 1 of 20" in result.response.content
-    await house.env.advance_time(2.6)
-    house.service.progress(9, 20)
-    await house.env.settle()
+    await easel.env.advance_time(2.6)
+    easel.service.progress(9, 20)
+    await easel.env.settle()
     assert "step 9 of 20" in result.response.content
-    house.service.progress(20, 20)
-    await house.finish()
+    easel.service.progress(20, 20)
+    await easel.finish()
     assert "Euler a" in result.response.content
 
 
-async def test_a_job_that_waits_says_behind_how_many(house):
-    house.service.capacity = 1
-    await house.ask("img2img")
-    await house.ask("img2img", member=house.bob)
-    result = await house.ask("img2img", member=house.bob)
+async def test_a_job_that_waits_says_behind_how_many(easel):
+    easel.service.capacity = 1
+    await easel.ask("img2img")
+    await easel.ask("img2img", member=easel.bob)
+    result = await easel.ask("img2img", member=easel.bob)
     assert "Number 2 in the queue, behind 1." in result.response.content
 
 
-async def test_without_a_worker_jobs_wait_and_say_so(house):
-    house.service.ready = False
-    result = await house.ask("img2img")
+async def test_without_a_worker_jobs_wait_and_say_so(easel):
+    easel.service.ready = False
+    result = await easel.ask("img2img")
     assert "No worker is running now" in result.response.content
-    assert (await house.only_job()).state is JobState.QUEUED
+    assert (await easel.only_job()).state is JobState.QUEUED
 
 
-async def test_while_no_worker_can_start_nothing_is_queued(house):
-    house.service.trouble = "There is no checkpoint at /srv/models/nothing."
-    result = await house.ask("img2img")
+async def test_while_no_worker_can_start_nothing_is_queued(easel):
+    easel.service.trouble = "There is no checkpoint at /srv/models/nothing."
+    result = await easel.ask("img2img")
     assert result.ephemeral
     assert result.response.content.startswith("No model is loaded")
     assert "/srv" not in result.response.content
-    assert await house.count() == 0
-    house.service.trouble = ""
-    await house.ask("img2img")
-    assert await house.count() == 1
+    assert await easel.count() == 0
+    easel.service.trouble = ""
+    await easel.ask("img2img")
+    assert await easel.count() == 1
 
 
-async def test_a_job_the_worker_refuses_says_why_and_can_be_tried_again(house):
-    result = await house.ask("inpaint", mask_shape="left 30%")
-    house.service.fail("The mask is blank: mark what is to be repainted.")
-    await house.env.settle()
+async def test_a_job_the_worker_refuses_says_why_and_can_be_tried_again(easel):
+    result = await easel.ask("inpaint", mask_shape="left 30%")
+    easel.service.fail("The mask is blank: mark what is to be repainted.")
+    await easel.env.settle()
     assert "The mask is blank" in result.response.content
-    again = await house.alice.click(result.response, label="Try again")
-    assert (await house.count(), again.acknowledged) == (2, True)
+    again = await easel.alice.click(result.response, label="Try again")
+    assert (await easel.count(), again.acknowledged) == (2, True)
 
 
-async def test_a_worker_that_dies_is_not_the_members_business(house):
-    result = await house.ask("img2img")
-    house.service.lose_worker()
-    await house.env.settle()
-    assert house.service.job.attempt == 2
-    await house.finish()
+async def test_a_worker_that_dies_is_not_the_members_business(easel):
+    result = await easel.ask("img2img")
+    easel.service.lose_worker()
+    await easel.env.settle()
+    assert easel.service.job.attempt == 2
+    await easel.finish()
     assert len(result.response.attachments) == 1
-    assert len(house.messages()) == 1
+    assert len(easel.messages()) == 1
 
 
-async def test_three_dead_workers_end_a_job_with_words(house):
-    result = await house.ask("img2img")
+async def test_three_dead_workers_end_a_job_with_words(easel):
+    result = await easel.ask("img2img")
     for _ in range(3):
-        house.service.lose_worker("it ran out of memory")
-        await house.env.settle()
+        easel.service.lose_worker("it ran out of memory")
+        await easel.env.settle()
     assert "Given up after 3 attempts: it ran out of memory" in result.response.content
 
 
@@ -182,14 +182,14 @@ BAD_IMAGES = {
 
 
 @pytest.mark.parametrize("case", BAD_IMAGES)
-async def test_a_bad_picture_is_refused_for_the_member_alone(house, case):
+async def test_a_bad_picture_is_refused_for_the_member_alone(easel, case):
     image, words = BAD_IMAGES[case]
-    result = await house.ask("img2img", image=image)
+    result = await easel.ask("img2img", image=image)
     refusals = [m for m in (result.response, *result.followups) if m is not None]
     assert [message.ephemeral for message in refusals] == [True]
     assert words in refusals[0].content
-    assert house.messages() == []
-    assert await house.count() == 0
+    assert easel.messages() == []
+    assert await easel.count() == 0
 
 
 GOOD_IMAGES = {
@@ -202,9 +202,9 @@ GOOD_IMAGES = {
 
 
 @pytest.mark.parametrize("case", GOOD_IMAGES)
-async def test_an_odd_picture_is_taken(house, case):
-    await house.ask("img2img", image=GOOD_IMAGES[case])
-    assert await house.count() == 1
+async def test_an_odd_picture_is_taken(easel, case):
+    await easel.ask("img2img", image=GOOD_IMAGES[case])
+    assert await easel.count() == 1
 
 
 @pytest.mark.parametrize(
@@ -213,50 +213,50 @@ async def test_an_odd_picture_is_taken(house, case):
         ({"left": 0}, "Say how far"),
     ],
 )
-async def test_an_impossible_job_is_refused_before_anything_is_shown(house, options, words):
-    result = await house.ask("outpaint", **options)
+async def test_an_impossible_job_is_refused_before_anything_is_shown(easel, options, words):
+    result = await easel.ask("outpaint", **options)
     assert result.ephemeral
     assert words in result.response.content
-    assert len(house.env.http_requests) == 3  # login, commands, this one answer
+    assert len(easel.env.http_requests) == 3  # login, commands, this one answer
 
 
 @pytest.mark.parametrize(
     "options",
     [{"strength": 1.5}, {"steps": 0}, {"steps": 151}, {"sampler": "Eulerr"}, {"width": 4096}],
 )
-async def test_discord_itself_keeps_values_in_their_range(house, options):
+async def test_discord_itself_keeps_values_in_their_range(easel, options):
     with pytest.raises(simcord.SetupError):
-        await house.ask("img2img", **options)
+        await easel.ask("img2img", **options)
 
 
-async def test_a_full_queue_is_said_to_the_member_alone(house):
-    house.service.ready = False
+async def test_a_full_queue_is_said_to_the_member_alone(easel):
+    easel.service.ready = False
     for _ in range(3):
-        await house.ask("img2img")
-    result = await house.ask("img2img")
+        await easel.ask("img2img")
+    result = await easel.ask("img2img")
     (refusal,) = result.followups
     assert refusal.ephemeral
     assert "You already have 3 waiting jobs, and the limit is 3." in refusal.content
-    assert len(house.messages()) == 3
-    assert await house.count() == 3
+    assert len(easel.messages()) == 3
+    assert await easel.count() == 3
 
 
-async def test_a_full_disk_is_said_and_queues_nothing(house, monkeypatch):
+async def test_a_full_disk_is_said_and_queues_nothing(easel, monkeypatch):
     async def full(content):
         raise DiskFull
 
-    monkeypatch.setattr(house.blobs, "put", full)
-    result = await house.ask("img2img")
+    monkeypatch.setattr(easel.blobs, "put", full)
+    result = await easel.ask("img2img")
     (refusal,) = result.followups
     assert refusal.ephemeral
     assert "The disk is full" in refusal.content
-    assert await house.count() == 0
+    assert await easel.count() == 0
 
 
-async def test_an_interaction_delivered_twice_makes_one_job(house):
-    await house.ask("img2img")
-    record = await house.only_job()
-    twice = await house.services.dispatcher.submit_job(
+async def test_an_interaction_delivered_twice_makes_one_job(easel):
+    await easel.ask("img2img")
+    record = await easel.only_job()
+    twice = await easel.services.dispatcher.submit_job(
         job=JOB_TYPES["upscale"](),
         images={"image": png()},
         owner=record.owner,
@@ -267,33 +267,33 @@ async def test_an_interaction_delivered_twice_makes_one_job(house):
     assert (twice.created, twice.record.id) == (False, record.id)
 
 
-async def test_an_error_of_our_own_is_an_incident(house, monkeypatch, caplog):
+async def test_an_error_of_our_own_is_an_incident(easel, monkeypatch, caplog):
     async def broken(*args, **kwargs):
         raise RuntimeError("the disk is on fire")
 
-    monkeypatch.setattr(house.services.dispatcher, "submit_job", broken)
-    result = await house.ask("img2img")
+    monkeypatch.setattr(easel.services.dispatcher, "submit_job", broken)
+    result = await easel.ask("img2img")
     (answer,) = result.followups
     assert answer.ephemeral
     assert "Something went wrong on Easel's side" in answer.content
     assert "fire" not in answer.content
     assert "the disk is on fire" in caplog.text
-    assert house.messages() == []
-    assert any("on fire" in str(error) for error in house.take_errors())
+    assert easel.messages() == []
+    assert any("on fire" in str(error) for error in easel.take_errors())
 
 
-async def test_models_and_upscalers_are_completed(house):
-    complete = house.alice.autocomplete
-    models = await complete(house.channel, "img2img", "model", "sta")
-    upscalers = await complete(house.channel, "upscale", "upscaler", "")
+async def test_models_and_upscalers_are_completed(easel):
+    complete = easel.alice.autocomplete
+    models = await complete(easel.channel, "img2img", "model", "sta")
+    upscalers = await complete(easel.channel, "upscale", "upscaler", "")
     assert [choice["value"] for choice in models] == ["starter"]
     assert [choice["name"] for choice in upscalers] == ["animevideov3 – fast"]
-    assert await complete(house.channel, "img2img", "model", "nothing like it") == []
+    assert await complete(easel.channel, "img2img", "model", "nothing like it") == []
 
 
-async def test_a_direct_message_works_too(house):
-    user = house.alice.user
+async def test_a_direct_message_works_too(easel):
+    user = easel.alice.user
     result = await user.slash("img2img", image=("a.png", png()))
-    await house.finish()
+    await easel.finish()
     assert len(result.response.attachments) == 1
-    assert (await house.only_job()).guild is None
+    assert (await easel.only_job()).guild is None

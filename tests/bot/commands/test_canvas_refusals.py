@@ -21,20 +21,20 @@ PHOTO = ("photo.png", png(size=(64, 48)))
 
 
 @pytest.fixture
-def answer(house, run_operation, studio):  # noqa: F811
+def answer(easel, run_operation, studio):  # noqa: F811
     """Let the real intake and engine do what the worker was given, and tell what came of it."""
 
     async def tell():
-        arrival = command_reader._open_job(house.service.job)
+        arrival = command_reader._open_job(easel.service.job)
         try:
             job = arrival.job
             outcome = run_operation(OPERATIONS[job.kind](job, arrival.images, studio))
         except Exception as error:
             event = failed_event("", 0, error)
-            house.service.fail(event.reason, event.error_kind)
-            await house.env.settle()
+            easel.service.fail(event.reason, event.error_kind)
+            await easel.env.settle()
         else:
-            await house.finish(notes=outcome.notes)
+            await easel.finish(notes=outcome.notes)
 
     return tell
 
@@ -67,9 +67,9 @@ REFUSED = [
 
 @pytest.mark.parametrize(("command", "options", "words"), REFUSED)
 async def test_it_says_what_to_change_and_offers_to_try_again(
-    house, answer, command, options, words
+    easel, answer, command, options, words
 ):
-    card = await house.ask(command, **{"image": PHOTO, "steps": 1, **options})
+    card = await easel.ask(command, **{"image": PHOTO, "steps": 1, **options})
     await answer()
     assert words in card.response.content.replace("\\", "")
     assert card.response.attachments == []
@@ -84,17 +84,17 @@ async def test_it_says_what_to_change_and_offers_to_try_again(
         ({"mask": mask("white", (20, 60)), "padding": 0}, "has another shape than the picture"),
     ],
 )
-async def test_what_is_only_odd_is_done_and_said(house, answer, options, words):
-    card = await house.ask("inpaint", image=PHOTO, steps=1, **options)
+async def test_what_is_only_odd_is_done_and_said(easel, answer, options, words):
+    card = await easel.ask("inpaint", image=PHOTO, steps=1, **options)
     await answer()
     assert len(card.response.attachments) == 1
     assert words in card.response.content
 
 
-async def test_no_direction_is_refused_before_anything_is_read(house):
-    refused = await house.ask("outpaint", image=PHOTO, left=0)
+async def test_no_direction_is_refused_before_anything_is_read(easel):
+    refused = await easel.ask("outpaint", image=PHOTO, left=0)
     assert refused.ephemeral
     assert (
         "Say how far: left, right, up or down in pixels, or a preset." in refused.response.content
     )
-    assert await house.count() == 0
+    assert await easel.count() == 0

@@ -1,66 +1,66 @@
 from __future__ import annotations
 
 
-async def made(house, member=None, **options):
-    result = await house.ask(member=member, **options)
-    await house.finish()
+async def made(easel, member=None, **options):
+    result = await easel.ask(member=member, **options)
+    await easel.finish()
     return result
 
 
-async def test_nothing_yet(house):
-    result = await house.ask_plain("history")
+async def test_nothing_yet(easel):
+    result = await easel.ask_plain("history")
     assert result.ephemeral
     assert "You have made nothing yet" in result.response.content
 
 
-async def test_my_jobs_newest_first_and_nobody_elses(house):
-    await made(house, prompt="first")
-    result = await made(house, prompt="second")
-    await house.alice.click(result.response, label="Again")
-    await house.finish()
-    await made(house, house.bob, prompt="private")
-    shown = await house.ask_plain("history")
+async def test_my_jobs_newest_first_and_nobody_elses(easel):
+    await made(easel, prompt="first")
+    result = await made(easel, prompt="second")
+    await easel.alice.click(result.response, label="Again")
+    await easel.finish()
+    await made(easel, easel.bob, prompt="private")
+    shown = await easel.ask_plain("history")
     assert shown.ephemeral
     _, again, second, first = shown.response.content.splitlines()
     assert "`first`" in first
     assert "`second`" in second
     assert (
-        f"from …{(await house.jobs.reader.list_by_owner(str(house.alice.id)))[1].id[-4:]}" in again
+        f"from …{(await easel.jobs.reader.list_by_owner(str(easel.alice.id)))[1].id[-4:]}" in again
     )
 
 
-async def test_one_opens_again_with_its_picture_and_buttons(house):
-    await made(house, prompt="a red apple", seed=5)
-    record = await house.only_job()
-    shown = await house.ask_plain("history")
-    await house.restart()
-    opened = await house.alice.select(shown.response, [record.id])
+async def test_one_opens_again_with_its_picture_and_buttons(easel):
+    await made(easel, prompt="a red apple", seed=5)
+    record = await easel.only_job()
+    shown = await easel.ask_plain("history")
+    await easel.restart()
+    opened = await easel.alice.select(shown.response, [record.id])
     assert opened.ephemeral
     assert len(opened.response.attachments) == 1
     assert "seed `5`" in opened.response.content
-    again = await house.alice.click(opened.response, label="Again")
+    again = await easel.alice.click(opened.response, label="Again")
     assert not again.ephemeral
-    assert house.service.job.params["prompt"] == "a red apple"
+    assert easel.service.job.params["prompt"] == "a red apple"
 
 
-async def test_one_that_was_forgotten_meanwhile(house):
-    await made(house)
-    record = await house.only_job()
-    shown = await house.ask_plain("history")
-    await house.jobs.retention.forget_owner(str(house.alice.id))
-    opened = await house.alice.select(shown.response, [record.id])
+async def test_one_that_was_forgotten_meanwhile(easel):
+    await made(easel)
+    record = await easel.only_job()
+    shown = await easel.ask_plain("history")
+    await easel.jobs.retention.forget_owner(str(easel.alice.id))
+    opened = await easel.alice.select(shown.response, [record.id])
     assert "no longer stored" in opened.response.content
 
 
-async def test_one_by_its_id_with_what_came_of_it(house):
-    first = await made(house, prompt="a red apple")
-    root = await house.only_job()
-    await house.alice.click(first.response, label="Vary (subtle)")
-    await house.finish()
-    await house.alice.click(first.response, label="Upscale 2×")
-    await house.finish()
-    (upscaled, varied, _) = await house.jobs.reader.list_by_owner(str(house.alice.id))
-    shown = await house.ask_plain("history", job=varied.id)
+async def test_one_by_its_id_with_what_came_of_it(easel):
+    first = await made(easel, prompt="a red apple")
+    root = await easel.only_job()
+    await easel.alice.click(first.response, label="Vary (subtle)")
+    await easel.finish()
+    await easel.alice.click(first.response, label="Upscale 2×")
+    await easel.finish()
+    (upscaled, varied, _) = await easel.jobs.reader.list_by_owner(str(easel.alice.id))
+    shown = await easel.ask_plain("history", job=varied.id)
     card, (tree,) = shown.response, shown.followups
     assert card.ephemeral
     assert tree.ephemeral
@@ -74,28 +74,28 @@ async def test_one_by_its_id_with_what_came_of_it(house):
     assert [line.endswith("this one") for line in lines] == [False, True, False]
 
 
-async def test_one_picture_of_a_batch(house):
-    await house.ask(batch=3, seed=5)
-    await house.finish(images=3)
-    record = await house.only_job()
-    shown = await house.ask_plain("history", job=record.id, picture=2)
+async def test_one_picture_of_a_batch(easel):
+    await easel.ask(batch=3, seed=5)
+    await easel.finish(images=3)
+    record = await easel.only_job()
+    shown = await easel.ask_plain("history", job=record.id, picture=2)
     card = shown.response
     (file,) = card.attachments
-    assert await file.read() == await house.blobs.get(record.result["pictures"][1]["key"])
+    assert await file.read() == await easel.blobs.get(record.result["pictures"][1]["key"])
     assert "Picture 2 of 3." in card.content
 
 
-async def test_the_parameters_of_one(house):
-    await made(house, prompt="a red apple")
-    record = await house.only_job()
-    shown = await house.ask_plain("history", job=record.id, parameters=True)
+async def test_the_parameters_of_one(easel):
+    await made(easel, prompt="a red apple")
+    record = await easel.only_job()
+    shown = await easel.ask_plain("history", job=record.id, parameters=True)
     assert shown.ephemeral
     assert "strength: 0.75" in shown.response.content
 
 
-async def test_somebody_elses_is_not_shown(house):
-    await made(house)
-    record = await house.only_job()
-    shown = await house.ask_plain("history", house.bob, job=record.id)
+async def test_somebody_elses_is_not_shown(easel):
+    await made(easel)
+    record = await easel.only_job()
+    shown = await easel.ask_plain("history", easel.bob, job=record.id)
     assert shown.ephemeral
     assert "Ask for one of your own" in shown.response.content

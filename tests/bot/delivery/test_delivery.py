@@ -14,58 +14,58 @@ from tests.doubles.images import encoded, noise, png
 QUARTER_HOUR = 15 * 60 + 1
 
 
-def results(house) -> list:
-    return [message for message in house.messages() if message.attachments]
+def results(easel) -> list:
+    return [message for message in easel.messages() if message.attachments]
 
 
-async def test_the_answer_becomes_the_result_and_the_token_is_forgotten(house):
-    card = await house.ask()
-    token = ReplyTarget.from_json((await house.only_job()).reply_to).token
-    await house.finish()
-    record = await house.only_job()
+async def test_the_answer_becomes_the_result_and_the_token_is_forgotten(easel):
+    card = await easel.ask()
+    token = ReplyTarget.from_json((await easel.only_job()).reply_to).token
+    await easel.finish()
+    record = await easel.only_job()
     assert (record.delivery, record.delivery_route) == (DeliveryState.SENT, "edit")
     assert str(card.response.id) == record.message
     assert token not in record.reply_to
 
 
-async def test_after_a_quarter_of_an_hour_the_channel_gets_the_result(house):
-    card = await house.ask()
-    await house.env.advance_time(QUARTER_HOUR)
-    await house.finish()
-    record = await house.only_job()
-    (result,) = results(house)
+async def test_after_a_quarter_of_an_hour_the_channel_gets_the_result(easel):
+    card = await easel.ask()
+    await easel.env.advance_time(QUARTER_HOUR)
+    await easel.finish()
+    record = await easel.only_job()
+    (result,) = results(easel)
     assert (record.delivery, record.delivery_route) == (DeliveryState.SENT, "post")
     assert record.message == str(result.id) != str(card.response.id)
-    assert result.jump_url in house.messages()[0].content
-    (sent,) = [r for r in house.env.http_requests if r.path.endswith("/messages")]
+    assert result.jump_url in easel.messages()[0].content
+    (sent,) = [r for r in easel.env.http_requests if r.path.endswith("/messages")]
     assert (sent.json["nonce"], sent.json["enforce_nonce"]) == (record.id, True)
     assert {"parse": [], "users": [int(record.owner)]} == sent.json["allowed_mentions"]
 
 
-async def test_progress_goes_on_after_a_quarter_of_an_hour(house):
-    card = await house.ask()
-    await house.env.advance_time(QUARTER_HOUR)
-    house.service.progress(3, 20)
-    await house.env.settle()
+async def test_progress_goes_on_after_a_quarter_of_an_hour(easel):
+    card = await easel.ask()
+    await easel.env.advance_time(QUARTER_HOUR)
+    easel.service.progress(3, 20)
+    await easel.env.settle()
     assert "step 3 of 20" in card.response.content
 
 
 @pytest.mark.parametrize(
     ("status", "code"), [(401, 50027), (404, 10015), (404, 10008), (403, 50001)]
 )
-async def test_a_token_that_ends_early_leads_to_the_channel(house, status, code):
-    await house.ask()
-    house.env.inject_error("PATCH", "/webhooks/*", status=status, code=code)
-    await house.finish()
-    assert len(results(house)) == 1
-    assert (await house.only_job()).delivery is DeliveryState.SENT
+async def test_a_token_that_ends_early_leads_to_the_channel(easel, status, code):
+    await easel.ask()
+    easel.env.inject_error("PATCH", "/webhooks/*", status=status, code=code)
+    await easel.finish()
+    assert len(results(easel)) == 1
+    assert (await easel.only_job()).delivery is DeliveryState.SENT
 
 
-async def test_a_card_deleted_while_the_job_ran(house):
-    card = await house.ask()
-    house.env.backend.delete_message(house.channel.id, card.response.id)
-    await house.finish()
-    assert len(results(house)) == 1
+async def test_a_card_deleted_while_the_job_ran(easel):
+    card = await easel.ask()
+    easel.env.backend.delete_message(easel.channel.id, card.response.id)
+    await easel.finish()
+    assert len(results(easel)) == 1
 
 
 @pytest.mark.parametrize(
@@ -78,204 +78,204 @@ async def test_a_card_deleted_while_the_job_ran(house):
         (1, "Injected"),
     ],
 )
-async def test_a_closed_channel_leaves_the_result_in_the_outbox(house, code, words):
-    await house.ask()
-    house.close_channel(code)
-    await house.finish()
-    record = await house.only_job()
+async def test_a_closed_channel_leaves_the_result_in_the_outbox(easel, code, words):
+    await easel.ask()
+    easel.close_channel(code)
+    await easel.finish()
+    record = await easel.only_job()
     assert (record.state, record.delivery) == (JobState.DONE, DeliveryState.UNDELIVERED)
     assert words.lower() in record.delivery_note.lower()
-    assert await house.jobs.deliveries.list_undelivered(record.owner) == [record]
+    assert await easel.jobs.deliveries.list_undelivered(record.owner) == [record]
 
 
-async def test_a_sick_discord_is_tried_again(house):
-    card = await house.ask()
-    house.env.inject_error("PATCH", "/webhooks/*", status=500)
-    await house.finish()
-    record = await house.only_job()
+async def test_a_sick_discord_is_tried_again(easel):
+    card = await easel.ask()
+    easel.env.inject_error("PATCH", "/webhooks/*", status=500)
+    await easel.finish()
+    record = await easel.only_job()
     assert (record.state, record.delivery) == (JobState.DONE, DeliveryState.PENDING)
-    await house.env.advance_time(module.SWEEP_SECONDS + 1)
+    await easel.env.advance_time(module.SWEEP_SECONDS + 1)
     assert len(card.response.attachments) == 1
-    assert (await house.only_job()).deliveries == 2
+    assert (await easel.only_job()).deliveries == 2
 
 
-async def test_a_result_that_never_gets_through_is_given_up_after_a_day(house):
-    house.options["give_up_after"] = timedelta(days=-10_000)
-    await house.restart()
-    await house.ask()
-    house.env.inject_error("PATCH", "/webhooks/*", status=500)
-    await house.finish()
-    record = await house.only_job()
+async def test_a_result_that_never_gets_through_is_given_up_after_a_day(easel):
+    easel.options["give_up_after"] = timedelta(days=-10_000)
+    await easel.restart()
+    await easel.ask()
+    easel.env.inject_error("PATCH", "/webhooks/*", status=500)
+    await easel.finish()
+    record = await easel.only_job()
     assert (record.state, record.delivery) == (JobState.DONE, DeliveryState.UNDELIVERED)
 
 
-async def test_progress_that_fails_is_dropped(house):
-    card = await house.ask()
-    house.env.inject_error("PATCH", "/webhooks/*", status=500)
-    house.service.progress(5, 20)
-    await house.env.settle()
-    await house.finish()
+async def test_progress_that_fails_is_dropped(easel):
+    card = await easel.ask()
+    easel.env.inject_error("PATCH", "/webhooks/*", status=500)
+    easel.service.progress(5, 20)
+    await easel.env.settle()
+    await easel.finish()
     assert len(card.response.attachments) == 1
 
 
-async def test_the_place_that_cannot_be_shown_is_no_refusal(house):
-    house.env.inject_error("PATCH", "/webhooks/*", status=500)
-    card = await house.ask()
+async def test_the_place_that_cannot_be_shown_is_no_refusal(easel):
+    easel.env.inject_error("PATCH", "/webhooks/*", status=500)
+    card = await easel.ask()
     assert card.followups == []
-    await house.finish()
+    await easel.finish()
     assert len(card.response.attachments) == 1
 
 
-async def test_a_job_finished_before_its_place_was_shown_keeps_its_result(house):
-    card = await house.ask()
-    await house.finish()
+async def test_a_job_finished_before_its_place_was_shown_keeps_its_result(easel):
+    card = await easel.ask()
+    await easel.finish()
     shown = card.response.content
-    record = await house.only_job()
-    place = await house.jobs.reader.queue_position(record.id)
+    record = await easel.only_job()
+    place = await easel.jobs.reader.queue_position(record.id)
     submission = module.SubmitResult(record, place, True, 1)
-    await house.services.delivery.show_queued(submission, ReplyTarget.from_json(record.reply_to))
+    await easel.services.delivery.show_queued(submission, ReplyTarget.from_json(record.reply_to))
     assert card.response.content == shown
 
 
-async def test_results_waiting_at_a_restart_are_delivered(house):
-    card = await house.ask()
-    house.env.inject_error("PATCH", "/webhooks/*", status=500)
-    await house.finish()
-    await house.restart()
-    await house.env.settle()
+async def test_results_waiting_at_a_restart_are_delivered(easel):
+    card = await easel.ask()
+    easel.env.inject_error("PATCH", "/webhooks/*", status=500)
+    await easel.finish()
+    await easel.restart()
+    await easel.env.settle()
     assert len(card.response.attachments) == 1
-    assert (await house.only_job()).delivery is DeliveryState.SENT
+    assert (await easel.only_job()).delivery is DeliveryState.SENT
 
 
-async def test_a_crash_between_sending_and_noting_leaves_one_result(house):
-    await house.ask()
-    await house.env.advance_time(QUARTER_HOUR)
-    crash(house)
-    await house.finish()
-    assert (await house.only_job()).delivery is DeliveryState.SENDING
-    assert len(results(house)) == 1
-    await house.restart()
-    await house.env.settle()
-    record = await house.only_job()
-    (result,) = results(house)
+async def test_a_crash_between_sending_and_noting_leaves_one_result(easel):
+    await easel.ask()
+    await easel.env.advance_time(QUARTER_HOUR)
+    crash(easel)
+    await easel.finish()
+    assert (await easel.only_job()).delivery is DeliveryState.SENDING
+    assert len(results(easel)) == 1
+    await easel.restart()
+    await easel.env.settle()
+    record = await easel.only_job()
+    (result,) = results(easel)
     assert (DeliveryState.SENT, str(result.id)) == (record.delivery, record.message)
 
 
-async def test_a_crash_before_sending_leaves_one_result(house, monkeypatch):
-    await house.ask()
-    await house.env.advance_time(QUARTER_HOUR)
+async def test_a_crash_before_sending_leaves_one_result(easel, monkeypatch):
+    await easel.ask()
+    await easel.env.advance_time(QUARTER_HOUR)
 
     async def never(*args):
         raise asyncio.CancelledError
 
-    monkeypatch.setattr(house.services.delivery.sender, "post_result", never)
-    await house.finish()
-    assert (await house.only_job()).delivery is DeliveryState.SENDING
-    assert results(house) == []
-    await house.restart()
-    await house.env.settle()
-    assert len(results(house)) == 1
+    monkeypatch.setattr(easel.services.delivery.sender, "post_result", never)
+    await easel.finish()
+    assert (await easel.only_job()).delivery is DeliveryState.SENDING
+    assert results(easel) == []
+    await easel.restart()
+    await easel.env.settle()
+    assert len(results(easel)) == 1
 
 
-async def test_a_restart_edits_the_same_answer_again(house):
-    card = await house.ask()
-    crash(house)
-    await house.finish()
-    await house.restart()
-    await house.env.settle()
+async def test_a_restart_edits_the_same_answer_again(easel):
+    card = await easel.ask()
+    crash(easel)
+    await easel.finish()
+    await easel.restart()
+    await easel.env.settle()
     assert len(card.response.attachments) == 1
-    assert len(house.messages()) == 1
+    assert len(easel.messages()) == 1
 
 
-async def test_telling_twice_sends_once(house):
-    await house.ask()
-    await house.finish()
-    before = len(house.env.http_requests)
-    house.services.delivery.on_job_ended(await house.only_job())
-    await house.env.settle()
-    assert len(house.env.http_requests) == before
+async def test_telling_twice_sends_once(easel):
+    await easel.ask()
+    await easel.finish()
+    before = len(easel.env.http_requests)
+    easel.services.delivery.on_job_ended(await easel.only_job())
+    await easel.env.settle()
+    assert len(easel.env.http_requests) == before
 
 
-async def test_a_job_of_the_command_line_has_nobody_to_be_told(house):
-    await house.ask()
-    record = await house.only_job()
-    await house.jobs.deliveries.update_reply_to(record.id, "cli")
-    await house.finish()
-    record = await house.only_job()
+async def test_a_job_of_the_command_line_has_nobody_to_be_told(easel):
+    await easel.ask()
+    record = await easel.only_job()
+    await easel.jobs.deliveries.update_reply_to(record.id, "cli")
+    await easel.finish()
+    record = await easel.only_job()
     assert (record.delivery, record.delivery_note) == (
         DeliveryState.UNDELIVERED,
         "it was not asked in Discord",
     )
 
 
-async def test_a_failed_job_is_told_the_same_ways(house):
-    await house.ask()
-    await house.env.advance_time(QUARTER_HOUR)
-    house.service.fail("The mask is blank.")
-    await house.env.settle()
-    assert "The mask is blank." in house.messages()[-1].content
+async def test_a_failed_job_is_told_the_same_ways(easel):
+    await easel.ask()
+    await easel.env.advance_time(QUARTER_HOUR)
+    easel.service.fail("The mask is blank.")
+    await easel.env.settle()
+    assert "The mask is blank." in easel.messages()[-1].content
 
 
-async def test_a_cancelled_job_whose_card_is_gone_bothers_nobody(house):
-    await house.ask()
-    house.close_channel()
-    await house.services.dispatcher.cancel_job((await house.only_job()).id, None)
-    await house.env.settle()
-    assert (await house.only_job()).state is JobState.CANCELLED
+async def test_a_cancelled_job_whose_card_is_gone_bothers_nobody(easel):
+    await easel.ask()
+    easel.close_channel()
+    await easel.services.dispatcher.cancel_job((await easel.only_job()).id, None)
+    await easel.env.settle()
+    assert (await easel.only_job()).state is JobState.CANCELLED
 
 
-async def test_a_batch_is_one_contact_sheet(house):
-    card = await house.ask(batch=4, prompt="a red apple")
-    await house.finish(images=4)
+async def test_a_batch_is_one_contact_sheet(easel):
+    card = await easel.ask(batch=4, prompt="a red apple")
+    await easel.finish(images=4)
     (sheet,) = card.response.attachments
     assert sheet.description == "4 pictures on one sheet, numbered. img2img: a red apple"
     assert "U1 to U4 show one picture in full" in card.response.content
 
 
-async def test_a_batch_swept_away_is_said(house):
-    card = await house.ask(batch=2)
-    house.env.inject_error("PATCH", "/webhooks/*", status=500)
-    await house.finish(images=2)
-    record = await house.only_job()
-    await house.blobs.delete_blob(record.result["pictures"][1]["key"])
-    await house.env.advance_time(module.SWEEP_SECONDS + 1)
+async def test_a_batch_swept_away_is_said(easel):
+    card = await easel.ask(batch=2)
+    easel.env.inject_error("PATCH", "/webhooks/*", status=500)
+    await easel.finish(images=2)
+    record = await easel.only_job()
+    await easel.blobs.delete_blob(record.result["pictures"][1]["key"])
+    await easel.env.advance_time(module.SWEEP_SECONDS + 1)
     assert "no longer stored" in card.response.content
 
 
-async def test_more_pictures_than_a_message_holds(house):
-    card = await house.ask("loopback", loops=12)
-    await house.finish(images=12, role="frame")
+async def test_more_pictures_than_a_message_holds(easel):
+    card = await easel.ask("loopback", loops=12)
+    await easel.finish(images=12, role="frame")
     assert len(card.response.attachments) == 10
     assert "2 more pictures do not fit" in card.response.content
 
 
-async def test_words_too_long_for_a_message_come_as_a_file_as_well(house):
-    card = await house.ask("explain", prompt="a red apple")
+async def test_words_too_long_for_a_message_come_as_a_file_as_well(easel):
+    card = await easel.ask("explain", prompt="a red apple")
     words = "\n".join(f"  1.00  word{n}" for n in range(300))
-    await house.finish(text=words, images=0)
+    await easel.finish(text=words, images=0)
     (attachment,) = card.response.attachments
     assert attachment.filename.endswith(".txt")
     assert await attachment.read() == words.encode()
     assert "word1\n" in card.response.content
 
 
-async def test_a_picture_swept_away_is_said(house):
-    card = await house.ask()
-    house.env.inject_error("PATCH", "/webhooks/*", status=500)
-    await house.finish()
-    record = await house.only_job()
-    await house.blobs.delete_blob(record.result["pictures"][0]["key"])
-    await house.env.advance_time(module.SWEEP_SECONDS + 1)
+async def test_a_picture_swept_away_is_said(easel):
+    card = await easel.ask()
+    easel.env.inject_error("PATCH", "/webhooks/*", status=500)
+    await easel.finish()
+    record = await easel.only_job()
+    await easel.blobs.delete_blob(record.result["pictures"][0]["key"])
+    await easel.env.advance_time(module.SWEEP_SECONDS + 1)
     assert "Picture 1 is no longer stored." in card.response.content
 
 
-async def test_a_result_too_large_for_the_channel_is_made_smaller_and_says_so(house):
-    card = await house.ask("upscale")
-    record = await house.only_job()
+async def test_a_result_too_large_for_the_channel_is_made_smaller_and_says_so(easel):
+    card = await easel.ask("upscale")
+    record = await easel.only_job()
     place = ReplyTarget.from_json(record.reply_to)
     small = module.ReplyTarget(**{**vars(place), "file_limit": 40_000})
-    await house.jobs.deliveries.update_reply_to(record.id, small.to_json())
-    await house.finish(file=encoded(noise((200, 200))))
+    await easel.jobs.deliveries.update_reply_to(record.id, small.to_json())
+    await easel.finish(file=encoded(noise((200, 200))))
     (attachment,) = card.response.attachments
     assert attachment.filename.endswith(".webp")
     assert attachment.size <= 40_000
@@ -283,69 +283,69 @@ async def test_a_result_too_large_for_the_channel_is_made_smaller_and_says_so(ho
     assert f"The original is kept: `/history job:{record.id}`" in card.response.content
 
 
-async def test_files_that_are_refused_are_sent_smaller(house, monkeypatch):
+async def test_files_that_are_refused_are_sent_smaller(easel, monkeypatch):
     monkeypatch.setattr(message_builder, "RETRY_FILE_LIMITS", (60_000, 30_000))
-    card = await house.ask("upscale")
-    house.env.inject_error("PATCH", "/webhooks/*", status=413, code=40005, times=2)
-    await house.finish(file=encoded(noise((200, 200))))
+    card = await easel.ask("upscale")
+    easel.env.inject_error("PATCH", "/webhooks/*", status=413, code=40005, times=2)
+    await easel.finish(file=encoded(noise((200, 200))))
     (attachment,) = card.response.attachments
     assert attachment.size <= 30_000
-    assert (await house.only_job()).delivery is DeliveryState.SENT
+    assert (await easel.only_job()).delivery is DeliveryState.SENT
 
 
 @pytest.mark.parametrize(("tier", "limit"), [(0, 10), (2, 50), (3, 100)])
-async def test_a_posted_result_keeps_to_the_servers_tier(house, tier, limit):
-    await house.ask()
-    record = await house.only_job()
-    house.bot.get_guild(house.guild.id).premium_tier = tier
+async def test_a_posted_result_keeps_to_the_servers_tier(easel, tier, limit):
+    await easel.ask()
+    record = await easel.only_job()
+    easel.bot.get_guild(easel.guild.id).premium_tier = tier
     place = ReplyTarget.from_json(record.reply_to)
-    assert house.services.delivery.sender.file_limit(place) == limit * 2**20
+    assert easel.services.delivery.sender.file_limit(place) == limit * 2**20
 
 
-async def test_a_result_that_was_described_says_so_to_those_who_do_not_see_it(house):
-    result = await house.ask(prompt="a red apple")
-    await house.finish()
-    record = await house.only_job()
-    await house.alice.click(result.response, label="Describe")
-    await house.finish(images=0, text="an apple on a table")
-    shown = await house.ask_plain("history", job=record.id)
+async def test_a_result_that_was_described_says_so_to_those_who_do_not_see_it(easel):
+    result = await easel.ask(prompt="a red apple")
+    await easel.finish()
+    record = await easel.only_job()
+    await easel.alice.click(result.response, label="Describe")
+    await easel.finish(images=0, text="an apple on a table")
+    shown = await easel.ask_plain("history", job=record.id)
     (file,) = shown.response.attachments
     assert file.description == "img2img: an apple on a table"
 
 
-async def test_a_command_in_a_direct_message_is_answered_there(house):
-    dm = house.users["alice"]
+async def test_a_command_in_a_direct_message_is_answered_there(easel):
+    dm = easel.users["alice"]
     result = await dm.slash("img2img", image=("photo.png", png()))
-    await house.finish()
+    await easel.finish()
     assert len(result.response.attachments) == 1
-    record = (await house.jobs.reader.list_by_owner(str(dm.id)))[0]
+    record = (await easel.jobs.reader.list_by_owner(str(dm.id)))[0]
     assert (record.guild, record.delivery) == (None, DeliveryState.SENT)
 
 
-async def test_after_a_quarter_of_an_hour_the_direct_message_gets_the_result(house):
-    dm = house.users["alice"]
+async def test_after_a_quarter_of_an_hour_the_direct_message_gets_the_result(easel):
+    dm = easel.users["alice"]
     await dm.slash("img2img", image=("photo.png", png()))
-    await house.env.advance_time(QUARTER_HOUR)
-    await house.finish()
+    await easel.env.advance_time(QUARTER_HOUR)
+    await easel.finish()
     (result,) = [message for message in dm.dm_channel.history() if message.attachments]
-    record = (await house.jobs.reader.list_by_owner(str(dm.id)))[0]
+    record = (await easel.jobs.reader.list_by_owner(str(dm.id)))[0]
     assert ("post", str(result.id)) == (record.delivery_route, record.message)
 
 
-async def test_direct_messages_that_were_closed_leave_the_outbox(house):
-    dm = house.users["alice"]
+async def test_direct_messages_that_were_closed_leave_the_outbox(easel):
+    dm = easel.users["alice"]
     await dm.slash("img2img", image=("photo.png", png()))
-    house.close_channel(50007)
-    await house.finish()
-    house.open_channel()
+    easel.close_channel(50007)
+    await easel.finish()
+    easel.open_channel()
     shown = await dm.slash("queue")
     assert "your direct messages are closed" in shown.response.content
     assert shown.ephemeral
 
 
-def crash(house) -> None:
+def crash(easel) -> None:
     """Let the process die between a message's sending and its noting."""
-    deliveries = house.jobs.deliveries
+    deliveries = easel.jobs.deliveries
     mark_delivered = deliveries.mark_delivered
 
     async def die(*args):

@@ -26,32 +26,32 @@ def lose_answers(monkeypatch, routes, name: str) -> None:
     monkeypatch.setattr(routes, name, lossy)
 
 
-async def test_a_result_in_its_card_is_not_posted_again_when_the_token_is_over(house, monkeypatch):
-    card = await house.ask()
-    lose_answers(monkeypatch, house.services.delivery.sender, "edit_original")
-    await house.finish()
-    assert (await house.only_job()).delivery is DeliveryState.PENDING
+async def test_a_result_in_its_card_is_not_posted_again_when_the_token_is_over(easel, monkeypatch):
+    card = await easel.ask()
+    lose_answers(monkeypatch, easel.services.delivery.sender, "edit_original")
+    await easel.finish()
+    assert (await easel.only_job()).delivery is DeliveryState.PENDING
 
-    await house.env.advance_time(QUARTER_HOUR)
+    await easel.env.advance_time(QUARTER_HOUR)
 
-    record = await house.only_job()
+    record = await easel.only_job()
     assert (DeliveryState.SENT, str(card.response.id)) == (record.delivery, record.message)
-    assert len(results(house)) == 1
+    assert len(results(easel)) == 1
 
 
-async def test_a_posted_result_is_found_again(house, monkeypatch):
-    card = await house.ask()
-    await house.env.advance_time(QUARTER_HOUR)
-    routes = house.services.delivery.sender
+async def test_a_posted_result_is_found_again(easel, monkeypatch):
+    card = await easel.ask()
+    await easel.env.advance_time(QUARTER_HOUR)
+    routes = easel.services.delivery.sender
     with monkeypatch.context() as patch:
         lose_answers(patch, routes, "post_result")
-        await house.finish()
-    assert (await house.only_job()).delivery is DeliveryState.PENDING
+        await easel.finish()
+    assert (await easel.only_job()).delivery is DeliveryState.PENDING
 
-    await house.env.advance_time(QUARTER_HOUR)
+    await easel.env.advance_time(QUARTER_HOUR)
 
-    (result,) = results(house)
-    record = await house.only_job()
+    (result,) = results(easel)
+    record = await easel.only_job()
     assert (DeliveryState.SENT, str(result.id)) == (record.delivery, record.message)
     assert result.jump_url in card.response.content
     assert not card.response.components
@@ -69,75 +69,75 @@ def lose_first_answers(monkeypatch, name: str) -> None:
     monkeypatch.setattr(discord.InteractionResponse, name, lossy)
 
 
-async def test_a_first_answer_that_arrived_unseen_becomes_the_result(house, monkeypatch):
+async def test_a_first_answer_that_arrived_unseen_becomes_the_result(easel, monkeypatch):
     with monkeypatch.context() as patch:
         lose_first_answers(patch, "send_message")
-        await house.ask()
-    await house.finish()
-    (message,) = results(house)
-    record = await house.only_job()
+        await easel.ask()
+    await easel.finish()
+    (message,) = results(easel)
+    record = await easel.only_job()
     assert (DeliveryState.SENT, str(message.id)) == (record.delivery, record.message)
-    assert len(house.messages()) == 1
+    assert len(easel.messages()) == 1
 
 
-async def test_a_refusal_after_an_answer_that_arrived_unseen(house, monkeypatch):
+async def test_a_refusal_after_an_answer_that_arrived_unseen(easel, monkeypatch):
     with monkeypatch.context() as patch:
         lose_first_answers(patch, "send_message")
-        await house.ask(image=("a.png", b"no picture at all"))
-    assert house.messages() == []
-    assert await house.count() == 0
+        await easel.ask(image=("a.png", b"no picture at all"))
+    assert easel.messages() == []
+    assert await easel.count() == 0
 
 
-async def test_a_deferral_that_arrived_unseen(house, monkeypatch):
-    grid = await house.ask_plain("mask grid", image=("a.png", png()))
-    await house.finish()
+async def test_a_deferral_that_arrived_unseen(easel, monkeypatch):
+    grid = await easel.ask_plain("mask grid", image=("a.png", png()))
+    await easel.finish()
     with monkeypatch.context() as patch:
         lose_first_answers(patch, "defer")
-        await house.alice.select(grid.response, ["A1"])
-    assert house.service.job.params["mask_shape"] == "A1"
+        await easel.alice.select(grid.response, ["A1"])
+    assert easel.service.job.params["mask_shape"] == "A1"
 
 
-async def test_a_first_answer_that_never_arrived_queues_nothing(house):
-    house.env.inject_error("POST", "/interactions/*", status=500)
-    house.env.inject_error("GET", "/webhooks/*", status=404, code=10015)
-    await house.ask()
-    house.take_errors()
-    assert await house.count() == 0
-    assert not [message for message in house.messages() if "reading" in message.content]
+async def test_a_first_answer_that_never_arrived_queues_nothing(easel):
+    easel.env.inject_error("POST", "/interactions/*", status=500)
+    easel.env.inject_error("GET", "/webhooks/*", status=404, code=10015)
+    await easel.ask()
+    easel.take_errors()
+    assert await easel.count() == 0
+    assert not [message for message in easel.messages() if "reading" in message.content]
 
 
-async def test_a_place_whose_answer_was_lost_leaves_the_card(house, monkeypatch):
+async def test_a_place_whose_answer_was_lost_leaves_the_card(easel, monkeypatch):
     with monkeypatch.context() as patch:
-        lose_answers(patch, house.services.delivery.sender, "edit_status")
-        card = await house.ask()
-    assert (await house.only_job()).state == JobState.RUNNING
+        lose_answers(patch, easel.services.delivery.sender, "edit_status")
+        card = await easel.ask()
+    assert (await easel.only_job()).state == JobState.RUNNING
 
-    await house.finish()
+    await easel.finish()
 
-    assert [message.id for message in house.messages()] == [card.response.id]
+    assert [message.id for message in easel.messages()] == [card.response.id]
     assert len(card.response.attachments) == 1
 
 
-async def test_progress_whose_answer_was_lost_is_dropped(house, monkeypatch):
-    card = await house.ask()
+async def test_progress_whose_answer_was_lost_is_dropped(easel, monkeypatch):
+    card = await easel.ask()
     with monkeypatch.context() as patch:
-        lose_answers(patch, house.services.delivery.sender, "edit_status")
-        house.service.progress(5, 20)
-        await house.env.settle()
+        lose_answers(patch, easel.services.delivery.sender, "edit_status")
+        easel.service.progress(5, 20)
+        await easel.env.settle()
 
-    await house.finish()
+    await easel.finish()
 
     assert len(card.response.attachments) == 1
 
 
-async def test_an_old_card_that_cannot_be_changed_repeats_no_result(house, monkeypatch):
-    await house.ask()
-    await house.env.advance_time(QUARTER_HOUR)
-    lose_answers(monkeypatch, house.services.delivery.sender, "edit_status")
+async def test_an_old_card_that_cannot_be_changed_repeats_no_result(easel, monkeypatch):
+    await easel.ask()
+    await easel.env.advance_time(QUARTER_HOUR)
+    lose_answers(monkeypatch, easel.services.delivery.sender, "edit_status")
 
-    await house.finish()
+    await easel.finish()
 
-    record = await house.only_job()
+    record = await easel.only_job()
     assert (record.delivery, record.deliveries) == (DeliveryState.SENT, 1)
 
 

@@ -96,10 +96,10 @@ async def test_what_is_done_for_a_job_says_so(lines, database_jobs):
     assert "job" not in outside
 
 
-async def test_one_trace_leads_from_the_interaction_to_the_message(lines, house):
-    await house.ask()
-    await house.finish()
-    record = await house.only_job()
+async def test_one_trace_leads_from_the_interaction_to_the_message(lines, easel):
+    await easel.ask()
+    await easel.finish()
+    record = await easel.only_job()
 
     told = {line["event"]: line["trace"] for line in lines() if line.get("job") == record.id}
     assert set(told.values()) == {record.idempotency_key}

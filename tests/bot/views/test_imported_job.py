@@ -18,15 +18,15 @@ TEXT = (
 
 
 @pytest.fixture
-async def posted(house):
+async def posted(easel):
     info = PngInfo()
     info.add_text("parameters", TEXT)
     file = encoded(Image.new("RGB", (8, 8)), "PNG", pnginfo=info)
-    return await house.posted(("fox.png", file))
+    return await easel.posted(("fox.png", file))
 
 
-async def test_the_menu_says_what_differs_and_runs_it(house, posted):
-    shown = await house.menu("Parameters", posted)
+async def test_the_menu_says_what_differs_and_runs_it(easel, posted):
+    shown = await easel.menu("Parameters", posted)
     assert "Sampler: DPM++ 2M Karras" in shown.response.content
     (offer,) = shown.followups
     assert offer.ephemeral
@@ -35,10 +35,10 @@ async def test_the_menu_says_what_differs_and_runs_it(house, posted):
     )
     assert "Its checkpoint, elsewhere, is not here" in offer.content
     assert "Tiling: True is left out" in offer.content
-    assert await house.count() == 0
+    assert await easel.count() == 0
 
-    run = await house.alice.click(offer, label="Run it here")
-    record = await house.only_job()
+    run = await easel.alice.click(offer, label="Run it here")
+    record = await easel.only_job()
     assert not run.ephemeral
     expected = {"prompt": "a fox", "negative_prompt": "blur", "steps": 28, "seed": 77}
     expected |= {"sampler": "DPM++ 2M", "schedule": "Karras", "guidance": 6.5, "model": ""}
@@ -46,13 +46,13 @@ async def test_the_menu_says_what_differs_and_runs_it(house, posted):
     assert (record.kind, record.params["width"], record.params["height"]) == ("imagine", 128, 64)
 
 
-async def test_what_a_server_forbids_is_forbidden_here_too(house, posted):
-    await house.guilds.change_settings(str(house.guild.id), "1", {"max_steps": 10})
-    (offer,) = (await house.menu("Parameters", posted)).followups
-    refused = await house.alice.click(offer, label="Run it here")
+async def test_what_a_server_forbids_is_forbidden_here_too(easel, posted):
+    await easel.guilds.change_settings(str(easel.guild.id), "1", {"max_steps": 10})
+    (offer,) = (await easel.menu("Parameters", posted)).followups
+    refused = await easel.alice.click(offer, label="Run it here")
     assert "28" in refused.response.content
     assert refused.ephemeral
-    assert await house.count() == 0
+    assert await easel.count() == 0
 
 
 def test_a_strangers_words_are_shown_as_text():

@@ -7,9 +7,9 @@ import pytest
 from storage.records import JobState
 
 
-async def seen(house, kind="inpaint", images=1, **options):
-    result = await house.ask(kind, **{"prompt": "a window", "seed": 5, **options})
-    await house.finish(images=images, seam=True)
+async def seen(easel, kind="inpaint", images=1, **options):
+    result = await easel.ask(kind, **{"prompt": "a window", "seed": 5, **options})
+    await easel.finish(images=images, seam=True)
     return result
 
 
@@ -20,14 +20,14 @@ def labels(message) -> list[str]:
 @pytest.mark.parametrize(
     ("kind", "options"), [("inpaint", {"mask_shape": "left 30%"}), ("outpaint", {"right": 64})]
 )
-async def test_it_repaints_the_edge_of_the_mask_alone(house, kind, options):
-    result = await seen(house, kind, guidance=4.0, steps=9, **options)
-    parent = await house.only_job()
+async def test_it_repaints_the_edge_of_the_mask_alone(easel, kind, options):
+    result = await seen(easel, kind, guidance=4.0, steps=9, **options)
+    parent = await easel.only_job()
     assert len(result.response.attachments) == 1
 
-    await house.alice.click(result.response, label="Mend the seam")
+    await easel.alice.click(result.response, label="Mend the seam")
 
-    child = await house.jobs.reader.get_job(house.service.job.job_id)
+    child = await easel.jobs.reader.get_job(easel.service.job.job_id)
     assert (child.kind, child.parent) == ("inpaint", parent.id)
     assert child.inputs == {
         "image": parent.result["pictures"][0]["key"],
@@ -37,32 +37,32 @@ async def test_it_repaints_the_edge_of_the_mask_alone(house, kind, options):
     assert [child.params[name] for name in told] == ["a window", 5, 4.0, 9, "mask edge", 0.3]
 
 
-async def test_it_works_after_a_restart(house):
-    result = await seen(house, mask_shape="left 30%")
-    await house.restart()
-    await house.alice.click(result.response, label="Mend the seam")
-    assert house.service.job.params["area"] == "mask edge"
+async def test_it_works_after_a_restart(easel):
+    result = await seen(easel, mask_shape="left 30%")
+    await easel.restart()
+    await easel.alice.click(result.response, label="Mend the seam")
+    assert easel.service.job.params["area"] == "mask edge"
 
 
-async def test_a_result_without_a_seam_offers_none(house):
-    result = await house.ask("inpaint", mask_shape="left 30%")
-    await house.finish()
+async def test_a_result_without_a_seam_offers_none(easel):
+    result = await easel.ask("inpaint", mask_shape="left 30%")
+    await easel.finish()
     assert "Mend the seam" not in labels(result.response)
 
 
-async def test_each_picture_of_a_batch_is_mended_on_its_own(house):
-    result = await seen(house, images=2, mask_shape="left 30%", batch=2)
-    parent = await house.only_job()
+async def test_each_picture_of_a_batch_is_mended_on_its_own(easel):
+    result = await seen(easel, images=2, mask_shape="left 30%", batch=2)
+    parent = await easel.only_job()
     assert "Mend the seam" not in labels(result.response)
-    single = await house.alice.click(result.response, label="U2")
-    await house.alice.click(single.response, label="Mend the seam")
-    child = await house.jobs.reader.get_job(house.service.job.job_id)
+    single = await easel.alice.click(result.response, label="U2")
+    await easel.alice.click(single.response, label="Mend the seam")
+    child = await easel.jobs.reader.get_job(easel.service.job.job_id)
     assert child.inputs["image"] == parent.result["pictures"][1]["key"]
     assert child.params["seed"] == 6
 
 
-async def test_somebody_elses_result(house):
-    result = await seen(house, mask_shape="left 30%")
-    pressed = await house.bob.click(result.response, label="Mend the seam")
+async def test_somebody_elses_result(easel):
+    result = await seen(easel, mask_shape="left 30%")
+    pressed = await easel.bob.click(result.response, label="Mend the seam")
     assert pressed.ephemeral
-    assert (await house.only_job()).state is JobState.DONE
+    assert (await easel.only_job()).state is JobState.DONE

@@ -7,15 +7,15 @@ import pytest
 
 
 @pytest.fixture
-def admin(house):
-    role = house.guild.create_role("admin", permissions=discord.Permissions(manage_guild=True))
-    return house.guild.add_member(house.env.create_user("carol"), roles=[role])
+def admin(easel):
+    role = easel.guild.create_role("admin", permissions=discord.Permissions(manage_guild=True))
+    return easel.guild.add_member(easel.env.create_user("carol"), roles=[role])
 
 
 @pytest.fixture
-async def panel(house, admin):
+async def panel(easel, admin):
     """The panel's message, and a way to turn to a page of it."""
-    result = await house.ask_plain("settings panel", admin)
+    result = await easel.ask_plain("settings panel", admin)
     assert result.ephemeral
 
     async def turn(page):
@@ -29,8 +29,8 @@ def ids(message) -> list[str]:
     return [item["custom_id"] for row in message.components for item in row["components"]]
 
 
-async def settings(house) -> dict:
-    return await house.guilds.get_settings(str(house.guild.id))
+async def settings(easel) -> dict:
+    return await easel.guilds.get_settings(str(easel.guild.id))
 
 
 async def fill(admin, message, form, values):
@@ -53,52 +53,52 @@ async def test_each_page_has_its_settings(panel, page):
     assert [one.rpartition(":")[2] for one in ids(message)] == ["panel", *PAGES[page]]
 
 
-async def test_channels_and_roles(house, admin, panel):
-    role = house.guild.create_role("artists")
-    log = house.guild.create_text_channel("log")
+async def test_channels_and_roles(easel, admin, panel):
+    role = easel.guild.create_role("artists")
+    log = easel.guild.create_text_channel("log")
     message = await panel("access")
-    await admin.select(message, [house.channel], custom_id="easel:setting:access:channels")
+    await admin.select(message, [easel.channel], custom_id="easel:setting:access:channels")
     await admin.select(message, [role], custom_id="easel:setting:access:roles")
     await admin.select(message, [log], custom_id="easel:setting:access:log_channel")
-    assert await settings(house) == {
-        "channels": [str(house.channel.id)],
+    assert await settings(easel) == {
+        "channels": [str(easel.channel.id)],
         "roles": [str(role.id)],
         "log_channel": str(log.id),
     }
-    assert f"Channels: <#{house.channel.id}>" in message.content
+    assert f"Channels: <#{easel.channel.id}>" in message.content
     await admin.select(message, [], custom_id="easel:setting:access:channels")
     await admin.select(message, [], custom_id="easel:setting:access:log_channel")
-    assert await settings(house) == {"roles": [str(role.id)]}
+    assert await settings(easel) == {"roles": [str(role.id)]}
 
 
-async def test_models(house, admin, panel):
+async def test_models(easel, admin, panel):
     message = await panel("content")
     await admin.select(message, ["starter"], custom_id="easel:setting:content:models")
-    assert (await settings(house))["models"] == ["starter"]
+    assert (await settings(easel))["models"] == ["starter"]
 
 
-async def test_pictures(house, admin, panel):
+async def test_pictures(easel, admin, panel):
     message = await panel("pictures")
     await admin.select(message, ["block"], custom_id="easel:setting:pictures:nsfw_ordinary")
     await admin.select(message, ["spoiler"], custom_id="easel:setting:pictures:nsfw_restricted")
     await fill(admin, message, "threshold", {"nsfw_threshold": "0,6"})
-    assert await settings(house) == {
+    assert await settings(easel) == {
         "nsfw_ordinary": "block",
         "nsfw_restricted": "spoiler",
         "nsfw_threshold": 0.6,
     }
     await admin.select(message, ["unchecked"], custom_id="easel:setting:pictures:nsfw_ordinary")
-    assert "nsfw_ordinary" not in await settings(house)
+    assert "nsfw_ordinary" not in await settings(easel)
 
 
-async def test_numbers_are_set_and_taken_back_by_a_form(house, admin, panel):
+async def test_numbers_are_set_and_taken_back_by_a_form(easel, admin, panel):
     message = await panel("amounts")
     await fill(admin, message, "ceilings", {"max_steps": "30", "max_megapixels": "1.5"})
     await fill(admin, message, "queue", {"quota": "600"})
-    assert await settings(house) == {"max_steps": 30, "max_megapixels": 1.5, "quota": 600.0}
+    assert await settings(easel) == {"max_steps": 30, "max_megapixels": 1.5, "quota": 600.0}
     assert "Steps: at most 30" in message.content
     await fill(admin, message, "ceilings", {"max_steps": "", "max_megapixels": "1.5"})
-    assert "max_steps" not in await settings(house)
+    assert "max_steps" not in await settings(easel)
 
 
 @pytest.mark.parametrize(
@@ -110,37 +110,37 @@ async def test_numbers_are_set_and_taken_back_by_a_form(house, admin, panel):
         ({"max_steps": "30", "max_loops": "-1"}, "1 to 32"),
     ],
 )
-async def test_a_wrong_number_changes_nothing(house, admin, panel, values, words):
+async def test_a_wrong_number_changes_nothing(easel, admin, panel, values, words):
     refused = await fill(admin, await panel("amounts"), "ceilings", values)
     assert words in refused.response.content
     assert refused.response.ephemeral
-    assert await settings(house) == {}
+    assert await settings(easel) == {}
 
 
-async def test_a_roles_quota(house, admin, panel):
-    role = house.guild.create_role("patrons")
+async def test_a_roles_quota(easel, admin, panel):
+    role = easel.guild.create_role("patrons")
     message = await panel("amounts")
     shown = await admin.select(message, [role], custom_id="easel:setting:amounts:role_quotas")
     await admin.submit_modal(shown, {"role_quotas": "3600"})
-    assert await settings(house) == {"role_quotas": {str(role.id): 3600.0}}
+    assert await settings(easel) == {"role_quotas": {str(role.id): 3600.0}}
     shown = await admin.select(message, [role], custom_id="easel:setting:amounts:role_quotas")
     await admin.submit_modal(shown, {"role_quotas": ""})
-    assert await settings(house) == {}
+    assert await settings(easel) == {}
 
 
-async def test_a_roles_share(house, admin, panel):
-    role = house.guild.create_role("patrons")
+async def test_a_roles_share(easel, admin, panel):
+    role = easel.guild.create_role("patrons")
     message = await panel("amounts")
     shown = await admin.select(message, [role], custom_id="easel:setting:amounts:role_shares")
     await admin.submit_modal(shown, {"role_shares": "2"})
-    assert await settings(house) == {"role_shares": {str(role.id): 2.0}}
+    assert await settings(easel) == {"role_shares": {str(role.id): 2.0}}
 
 
-async def test_lists_have_one_entry_a_line(house, admin, panel):
+async def test_lists_have_one_entry_a_line(easel, admin, panel):
     message = await panel("content")
     words = {"banned_words": "gore\n\n blood* ", "banned_patterns": r"\bgun", "loras": "ink"}
     await fill(admin, message, "words", words)
-    assert await settings(house) == {
+    assert await settings(easel) == {
         "banned_words": ["gore", "blood*"],
         "banned_patterns": [r"\bgun"],
         "loras": ["ink"],
@@ -149,17 +149,17 @@ async def test_lists_have_one_entry_a_line(house, admin, panel):
     assert "RE2 cannot run" in refused.response.content
 
 
-async def test_it_works_after_a_restart(house, admin, panel):
+async def test_it_works_after_a_restart(easel, admin, panel):
     message = await panel("pictures")
-    await house.restart()
+    await easel.restart()
     await admin.select(message, ["hold"], custom_id="easel:setting:pictures:nsfw_ordinary")
-    assert await settings(house) == {"nsfw_ordinary": "hold"}
+    assert await settings(easel) == {"nsfw_ordinary": "hold"}
 
 
-async def test_who_no_longer_manages_the_server_changes_nothing(house, admin, panel):
+async def test_who_no_longer_manages_the_server_changes_nothing(easel, admin, panel):
     message = await panel("pictures")
-    (role,) = house.env.backend.get_member(house.guild.id, admin.id).role_ids
-    house.env.backend.remove_member_role(house.guild.id, admin.id, role)
+    (role,) = easel.env.backend.get_member(easel.guild.id, admin.id).role_ids
+    easel.env.backend.remove_member_role(easel.guild.id, admin.id, role)
     for press in (
         admin.select(message, ["block"], custom_id="easel:setting:pictures:nsfw_ordinary"),
         admin.select(message, ["access"], custom_id="easel:panel"),
@@ -167,10 +167,10 @@ async def test_who_no_longer_manages_the_server_changes_nothing(house, admin, pa
     ):
         refused = await press
         assert "Only who may manage this server" in refused.response.content
-    assert await settings(house) == {}
+    assert await settings(easel) == {}
 
 
-async def test_a_list_too_long_for_a_select_is_left_to_the_commands(house, panel):
+async def test_a_list_too_long_for_a_select_is_left_to_the_commands(easel, panel):
     many = [str(10_000 + n) for n in range(26)]
-    await house.guilds.change_settings(str(house.guild.id), "1", {"channels": many})
+    await easel.guilds.change_settings(str(easel.guild.id), "1", {"channels": many})
     assert "easel:setting:access:channels" not in ids(await panel("access"))

@@ -23,9 +23,9 @@ SINGLE = [
 ]
 
 
-async def sheet(house, images=4, kind="img2img", **options):
-    result = await house.ask(kind, batch=images, **options)
-    await house.finish(images=images, size=(64, 48))
+async def sheet(easel, images=4, kind="img2img", **options):
+    result = await easel.ask(kind, batch=images, **options)
+    await easel.finish(images=images, size=(64, 48))
     return result
 
 
@@ -36,101 +36,101 @@ def rows(message) -> list[list[str]]:
 @pytest.mark.parametrize(
     ("images", "wide"), [(2, [2]), (4, [4]), (5, [5]), (6, [3, 3]), (7, [4, 3]), (8, [4, 4])]
 )
-async def test_each_picture_has_a_u_and_a_v(house, images, wide):
-    message = (await sheet(house, images)).response
+async def test_each_picture_has_a_u_and_a_v(easel, images, wide):
+    message = (await sheet(easel, images)).response
     assert [len(row) for row in rows(message)] == [*wide, *wide, 5]
     numbered = [f"{letter}{n}" for letter in "UV" for n in range(1, images + 1)]
     assert labels(message) == [*numbered, "Again", "Edit", "Parameters", "Delete", "Report"]
 
 
-async def test_u_posts_the_picture_as_it_was_made(house):
-    result = await sheet(house, seed=5, prompt="a red apple")
-    record = await house.only_job()
-    shown = await house.alice.click(result.response, label="U3")
+async def test_u_posts_the_picture_as_it_was_made(easel):
+    result = await sheet(easel, seed=5, prompt="a red apple")
+    record = await easel.only_job()
+    shown = await easel.alice.click(result.response, label="U3")
     message = shown.response
     (file,) = message.attachments
-    assert await file.read() == await house.blobs.get(record.result["pictures"][2]["key"])
+    assert await file.read() == await easel.blobs.get(record.result["pictures"][2]["key"])
     assert file.description == "img2img, picture 3 of 4: a red apple"
     assert "seed `7`" in message.content
     assert "Picture 3 of 4." in message.content
     assert f"/{result.response.id})" in message.content
     assert labels(message) == SINGLE
-    assert await house.count() == 1
+    assert await easel.count() == 1
 
 
-async def test_of_a_sheet_that_one_member_sees_only_they_see_the_picture(house):
-    await sheet(house)
-    record = await house.only_job()
-    opened = await house.ask_plain("history", job=record.id)
-    shown = await house.alice.click(opened.response, label="U1")
+async def test_of_a_sheet_that_one_member_sees_only_they_see_the_picture(easel):
+    await sheet(easel)
+    record = await easel.only_job()
+    opened = await easel.ask_plain("history", job=record.id)
+    shown = await easel.alice.click(opened.response, label="U1")
     assert shown.ephemeral
-    assert len(house.messages()) == 1
+    assert len(easel.messages()) == 1
 
 
-async def test_v_varies_that_picture(house):
-    result = await sheet(house, seed=5)
-    parent = await house.only_job()
-    await house.alice.click(result.response, label="V3")
-    child = await child_of(house)
+async def test_v_varies_that_picture(easel):
+    result = await sheet(easel, seed=5)
+    parent = await easel.only_job()
+    await easel.alice.click(result.response, label="V3")
+    child = await child_of(easel)
     varied = {name: child.params[name] for name in ("seed", "variation_strength", "batch")}
     assert varied == {"seed": 7, "variation_strength": 0.15, "batch": 4}
     assert child.parent == parent.id
 
 
-async def test_a_single_picture_leads_on_from_itself(house):
-    result = await sheet(house, seed=5)
-    record = await house.only_job()
-    shown = await house.alice.click(result.response, label="U2")
-    await house.restart()
-    await house.alice.click(shown.response, label="Upscale 2×")
-    assert (await child_of(house)).inputs == {"image": record.result["pictures"][1]["key"]}
+async def test_a_single_picture_leads_on_from_itself(easel):
+    result = await sheet(easel, seed=5)
+    record = await easel.only_job()
+    shown = await easel.alice.click(result.response, label="U2")
+    await easel.restart()
+    await easel.alice.click(shown.response, label="Upscale 2×")
+    assert (await child_of(easel)).inputs == {"image": record.result["pictures"][1]["key"]}
 
 
-async def test_editing_a_single_picture_keeps_its_seed_and_makes_one(house):
-    result = await sheet(house, seed=5)
-    single = await house.alice.click(result.response, label="U4")
-    form = await house.alice.click(single.response, label="Edit")
+async def test_editing_a_single_picture_keeps_its_seed_and_makes_one(easel):
+    result = await sheet(easel, seed=5)
+    single = await easel.alice.click(result.response, label="U4")
+    form = await easel.alice.click(single.response, label="Edit")
     assert "strength" in inputs(form.modal)
-    await house.alice.submit_modal(form, {"prompt": "a pear"})
-    child = await child_of(house)
+    await easel.alice.submit_modal(form, {"prompt": "a pear"})
+    child = await child_of(easel)
     assert (child.params["seed"], child.params["batch"]) == (8, 1)
 
 
-async def test_the_parameters_are_those_of_the_picture(house):
-    result = await sheet(house, seed=5)
-    single = await house.alice.click(result.response, label="U2")
-    pressed = await house.bob.click(single.response, label="Parameters")
+async def test_the_parameters_are_those_of_the_picture(easel):
+    result = await sheet(easel, seed=5)
+    single = await easel.alice.click(result.response, label="U2")
+    pressed = await easel.bob.click(single.response, label="Parameters")
     assert "Seed: 1" in pressed.response.content
 
 
-async def test_u_and_v_live_on_after_a_restart(house):
-    result = await sheet(house)
-    await house.restart()
-    shown = await house.alice.click(result.response, label="U1")
+async def test_u_and_v_live_on_after_a_restart(easel):
+    result = await sheet(easel)
+    await easel.restart()
+    shown = await easel.alice.click(result.response, label="U1")
     assert len(shown.response.attachments) == 1
-    await house.alice.click(result.response, label="V1")
-    assert await house.count() == 2
+    await easel.alice.click(result.response, label="V1")
+    assert await easel.count() == 2
 
 
 @pytest.mark.parametrize("label", ["U1", "V1"])
-async def test_somebody_elses_sheet_is_not_for_me(house, label):
-    result = await sheet(house)
-    pressed = await house.bob.click(result.response, label=label)
+async def test_somebody_elses_sheet_is_not_for_me(easel, label):
+    result = await sheet(easel)
+    pressed = await easel.bob.click(result.response, label=label)
     assert pressed.ephemeral
     assert "Ask for one of your own" in pressed.response.content
 
 
-async def test_a_picture_that_is_swept_away(house):
-    result = await sheet(house)
-    record = await house.only_job()
-    await house.blobs.delete_blob(record.result["pictures"][1]["key"])
-    pressed = await house.alice.click(result.response, label="U2")
+async def test_a_picture_that_is_swept_away(easel):
+    result = await sheet(easel)
+    record = await easel.only_job()
+    await easel.blobs.delete_blob(record.result["pictures"][1]["key"])
+    pressed = await easel.alice.click(result.response, label="U2")
     assert pressed.ephemeral
     assert "no longer stored" in pressed.response.content
 
 
-async def test_one_picture_is_no_sheet(house):
-    result = await sheet(house, 1)
+async def test_one_picture_is_no_sheet(easel):
+    result = await sheet(easel, 1)
     (file,) = result.response.attachments
     with Image.open(io.BytesIO(await file.read())) as image:
         assert image.size == (64, 48)

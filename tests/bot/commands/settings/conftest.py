@@ -5,9 +5,9 @@ import pytest
 
 
 @pytest.fixture
-def admin(house):
-    role = house.guild.create_role("admin", permissions=discord.Permissions(manage_guild=True))
-    return house.guild.add_member(house.env.create_user("carol"), roles=[role])
+def admin(easel):
+    role = easel.guild.create_role("admin", permissions=discord.Permissions(manage_guild=True))
+    return easel.guild.add_member(easel.env.create_user("carol"), roles=[role])
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ def environment(data: Path, models: Path) -> dict[str, str]:
     }
 
 
-class ProcessHouse:
+class EaselProcess:
     """The bot on its data, against a Discord that outlives it."""
 
     def __init__(
