@@ -64,10 +64,12 @@ class Stage:
 
     async def done(self) -> None:
         """Wait until no job is under way and every result is shown."""
-        jobs = self.bot.jobs
+        jobs = self.bot.services.jobs
         for _ in range(int(JOB_PATIENCE / POLL_INTERVAL_SECONDS)):
             await self.env.advance_time(POLL_INTERVAL_SECONDS)
-            waiting = await jobs.outstanding() or await jobs.deliveries.pending_deliveries()
+            waiting = (
+                await jobs.reader.list_outstanding() or await jobs.deliveries.pending_deliveries()
+            )
             if not waiting and not await jobs.deliveries.interrupted_deliveries():
                 return
             await asyncio.sleep(POLL_INTERVAL_SECONDS)

@@ -54,7 +54,7 @@ class Scheduler:
         """Take the most rows of a batch, and how many asides of a lane share a call.
 
         `fitting` says which weights fit into memory together, `patience` for how many turns the
-        others wait. Without a `pace` every batch is as large as it may be.
+        others wait. Without a `batch_sizer` every batch is as large as it may be.
         """
         self._max_batch = max_batch
         self._limit = aux_limit
