@@ -6,20 +6,20 @@ import re
 
 import pytest
 
-from storage.jobs import deliveries, queue, reader, retention
+from storage.jobs import attempts, claims, deliveries, queue, reader, retention
 
 HOT = {
-    "claim": (queue.CLAIM_NEXT, ["member_waiting", "job_queued"]),
-    "expire": (queue.SELECT_EXPIRED, ["job_running"]),
-    "recover": (queue.SELECT_RUNNING, ["job_running"]),
-    "renew": (queue.RENEW_LEASE, ["sqlite_autoindex_job_1"]),
-    "finish": (queue.FINISH_JOB, ["sqlite_autoindex_job_1"]),
+    "claim": (claims.CLAIM_NEXT, ["member_waiting", "job_queued"]),
+    "expire": (attempts.SELECT_EXPIRED, ["job_running"]),
+    "recover": (attempts.SELECT_RUNNING, ["job_running"]),
+    "renew": (attempts.RENEW_LEASE, ["sqlite_autoindex_job_1"]),
+    "finish": (attempts.FINISH_JOB, ["sqlite_autoindex_job_1"]),
     "pending": (deliveries.SELECT_PENDING, ["job_delivery_pending"]),
     "interrupted": (deliveries.SELECT_INTERRUPTED, ["job_delivery_sending"]),
     "undelivered": (deliveries.SELECT_UNDELIVERED, ["job_undelivered"]),
     "begin": (deliveries.BEGIN_DELIVERY, ["sqlite_autoindex_job_1"]),
     "limits": (queue.CHECK_NEW_JOB, ["job_queued_guild", "sqlite_autoindex_job_1"]),
-    "claimable": (queue.COUNT_CLAIMABLE, ["job_queued"]),
+    "claimable": (claims.COUNT_CLAIMABLE, ["job_queued"]),
     "list": (reader.SELECT_BY_OWNER, ["job_of_owner"]),
     "place": (reader.SELECT_QUEUE_POSITION, ["job_queued", "member_waiting"]),
     "of a server": (reader.COUNT_ACTIVE_OF_GUILD, ["job_queued_guild", "job_running"]),
@@ -45,7 +45,7 @@ async def plan_of(database, sql):
 
 PARAMETERS = frozenset(
     name
-    for sql in (*(sql for sql, _ in HOT.values()), queue.CLAIM_WITH_AFFINITY)
+    for sql in (*(sql for sql, _ in HOT.values()), claims.CLAIM_WITH_AFFINITY)
     for name in re.findall(r":(\w+)", sql)
 )
 
@@ -62,12 +62,12 @@ async def test_a_hot_question_uses_its_index_and_sorts_nothing(database, name):
 
 
 async def test_a_claim_that_keeps_the_model_looks_at_few_members_by_their_index(database):
-    plan = await plan_of(database, queue.CLAIM_WITH_AFFINITY)
+    plan = await plan_of(database, claims.CLAIM_WITH_AFFINITY)
 
     for index in ("member_waiting", "job_queued"):
         assert any(index in line for line in plan), plan
     assert not [line for line in plan if line in ("SCAN job", "SCAN member")], plan
-    assert "LIMIT 16" in queue.CLAIM_WITH_AFFINITY
+    assert "LIMIT 16" in claims.CLAIM_WITH_AFFINITY
 
 
 async def test_a_member_who_returns_is_lifted_without_a_scan(database):
