@@ -49,7 +49,7 @@ from storage.records import QueueLimits
 log = logging.getLogger(__name__)
 
 #: In the data directory.
-DATABASE_FILE, BLOBS_FOLDER = "easel.sqlite3", "blobs"
+DATABASE_FILE, BLOBS_FOLDER, OUTBOX_FOLDER = "easel.sqlite3", "blobs", "outbox"
 
 
 @dataclass(frozen=True)
@@ -64,15 +64,15 @@ class Core:
     metrics: MetricsSink
 
 
-def engine_config(settings: Settings) -> EngineConfig:
-    """Make a worker's configuration of the host's settings."""
+def engine_config(settings: Settings, folder: Path | None = None) -> EngineConfig:
+    """Make a worker's configuration of the host's settings; `folder` is as in `open_core`."""
     data = settings.data_dir
     return EngineConfig(
         model=settings.model,
         models_dir=str(settings.models_path.resolve()),
         wordlists_dir=str(settings.wordlists_path.resolve()),
         cache_dir=str((data / "cache").resolve()),
-        outbox=str((data / "outbox").resolve()),
+        outbox=str(((folder or data) / OUTBOX_FOLDER).resolve()),
         device=settings.device,
         dtype=settings.dtype,
         low_memory=settings.low_memory,
@@ -84,19 +84,24 @@ def engine_config(settings: Settings) -> EngineConfig:
 
 
 @asynccontextmanager
-async def open_core(settings: Settings) -> AsyncIterator[Core]:
+async def open_core(settings: Settings, folder: Path | None = None) -> AsyncIterator[Core]:
     """Open the store, start the workers and the housekeeping; all end with the block.
 
+    Args:
+        settings: the host's.
+        folder: where the jobs and their pictures lie; by default the data directory.
+
     Raises:
-        StorageError: another process owns the data directory, or its database is damaged.
+        StorageError: another process owns the folder, or its database is damaged.
         SettingsError: what the host asked for is not installed, or a port is taken.
     """
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    configs = (engine_config(settings),) * settings.workers
-    async with Database(settings.data_dir / DATABASE_FILE) as database:
-        jobs, blobs = JobStore(database), BlobStore(settings.data_dir / BLOBS_FOLDER)
+    configs = (engine_config(settings, folder),) * settings.workers
+    folder = folder or settings.data_dir
+    folder.mkdir(parents=True, exist_ok=True)
+    async with Database(folder / DATABASE_FILE) as database:
+        jobs, blobs = JobStore(database), BlobStore(folder / BLOBS_FOLDER)
         await jobs.queue.recover_jobs()
-        _empty_outbox(settings.data_dir / "outbox")
+        _empty_outbox(folder / OUTBOX_FOLDER)
         tasks = default_tasks(jobs, blobs, GuildStore(database), settings.keep_days)
         async with (
             LocalWorkerPool(configs, open_seconds=settings.worker_rest_seconds) as workers,

@@ -1,4 +1,8 @@
-"""`job`: one job without Discord, through the same store, service and worker."""
+"""`job`: one job without Discord, with the same engine, in a store of its own.
+
+The members' queue is never touched: the job and its pictures lie in a folder beside it, which one
+run owns at a time and leaves empty.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ import mimetypes
 import sys
 import uuid
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +31,9 @@ from storage.errors import StorageError
 from storage.records import JobRecord, JobState
 
 EXIT_DONE, EXIT_FAILED, EXIT_REFUSED = 0, 1, 2
+#: In the data directory: the store of a run.
+STORE_FOLDER = "command-line"
+OWNER = "command line"
 #: Between two looks at workers that have not come up yet.
 POLL_INTERVAL_SECONDS = 0.2  # seconds
 
@@ -35,6 +43,8 @@ class ConsoleListener:
 
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
+        #: The one job; what is told of another is not its.
+        self.job_id: str | None = None
         self.end: asyncio.Future[JobRecord] = asyncio.get_running_loop().create_future()
 
     def print_event(self, event: str, message: str, **facts: Any) -> None:
@@ -45,12 +55,14 @@ class ConsoleListener:
 
     def on_progress(self, record: JobRecord, progress: JobProgress) -> None:
         """Print a step."""
+        if record.id != self.job_id:
+            return
         step, steps = progress.step, progress.steps
         self.print_event("progress", f"{step}/{steps}", job=record.id, step=step, steps=steps)
 
     def on_job_ended(self, record: JobRecord) -> None:
         """Keep the end."""
-        if not self.end.done():
+        if record.id == self.job_id and not self.end.done():
             self.end.set_result(record)
 
 
@@ -74,7 +86,11 @@ async def run_job(
     for note in notes:
         listener.print_event("note", note, note=note)
     try:
-        async with open_core(settings) as core:
+        own_settings = settings.model_copy(update={"metrics_port": None})
+        async with open_core(own_settings, settings.data_dir / STORE_FOLDER) as core:
+            for record in await _clear_store(core):
+                note = f"An earlier run left {record.kind} {record.id} unfinished: called off."
+                listener.print_event("note", note, note=note)
             if generation_info is not None:
                 imported_job = build_job_like(
                     arguments, generation_info, await _wait_for_models(core)
@@ -137,35 +153,46 @@ def _read_images(
     return images, notes
 
 
+async def _clear_store(core: Core) -> list[JobRecord]:
+    """Delete all that runs have left in their store; return the jobs that had not ended."""
+    unfinished_records = await core.jobs.reader.list_outstanding()
+    await core.jobs.retention.forget_owner(OWNER)
+    await core.blobs.sweep_unreferenced(set(), timedelta(0))
+    return unfinished_records
+
+
 async def _submit_and_wait(
     core: Core, job: Job, images: Mapping[str, bytes], listener: ConsoleListener, out: Path
 ) -> int:
     dispatcher = build_dispatcher(core)
-    dispatcher.subscribe(listener)
-    dispatcher.start()
     submission = await dispatcher.submit_job(
         job=job,
         images=images,
-        owner="command line",
+        owner=OWNER,
         guild=None,
         reply_to="",
         idempotency_key=uuid.uuid4().hex,
     )
     record = submission.record
+    listener.job_id = record.id
+    dispatcher.subscribe(listener)
     listener.print_event(
         "queued", f"queued as {record.id}", job=record.id, params=dict(record.params)
     )
     watch = asyncio.create_task(_wait_for_failed_workers(core), name="watch workers")
-    awaited_futures: set[asyncio.Future[Any]] = {listener.end, watch}
-    await asyncio.wait(awaited_futures, return_when=asyncio.FIRST_COMPLETED)
-    if not listener.end.done():
-        await dispatcher.cancel_job(record.id, None)
-        await dispatcher.stop(0)
+    dispatcher.start()
+    try:
+        awaited_futures: set[asyncio.Future[Any]] = {listener.end, watch}
+        await asyncio.wait(awaited_futures, return_when=asyncio.FIRST_COMPLETED)
+        if listener.end.done():
+            return await _report_end(core, listener, listener.end.result(), out)
         listener.print_event("failed", watch.result(), job=record.id, reason=watch.result())
         return EXIT_FAILED
-    watch.cancel()
-    await dispatcher.stop(0)
-    return await _report_end(core, listener, listener.end.result(), out)
+    finally:
+        watch.cancel()
+        await dispatcher.cancel_job(record.id, None)
+        await dispatcher.stop(0)
+        await _clear_store(core)
 
 
 async def _wait_for_failed_workers(core: Core) -> str:

@@ -4,9 +4,11 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from bot.app import BLOBS_FOLDER, DATABASE_FILE
+from bot.cli.job import OWNER, STORE_FOLDER, ConsoleListener
 from storage.database import Database
 from storage.jobs import JobStore
-from storage.records import JobState
+from tests.storage.factories import LEASE, ROOMY, make_job, make_record
 
 
 async def test_a_job_prints_its_way_as_json_and_saves_its_picture(call, photo, tmp_path):
@@ -40,11 +42,67 @@ async def test_a_job_prints_its_way_in_words(call, photo, tmp_path):
     assert path.endswith("-0.png")
 
 
-async def test_a_job_stays_in_the_store_like_any_other(call, photo, settings, tmp_path):
-    await call("job", "img2img", "--image", str(photo), "--out", str(tmp_path / "out"))
+async def leave_job(folder, owner="ada", *, attempts=0):
+    """A job that nobody finished, as a process that was killed leaves it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    async with Database(folder / DATABASE_FILE) as database:
+        queue = JobStore(database).queue
+        job = make_job(owner=owner, params={"prompt": "of another time"})
+        record, _ = await queue.enqueue(job, ROOMY)
+        for _ in range(attempts):
+            await queue.claim("a worker of another life", LEASE)
+    return record
 
-    async with Database(settings.data_dir / "easel.sqlite3") as database:
-        assert (await JobStore(database).reader.count_by_state())[JobState.DONE] == 1
+
+async def stored_jobs(folder):
+    async with Database(folder / DATABASE_FILE, read_only=True) as database:
+        return await JobStore(database).reader.list_outstanding()
+
+
+@pytest.mark.parametrize("attempts", [0, 1])
+async def test_a_jobs_own_end_is_told_and_what_an_earlier_run_left_is_called_off(
+    call, photo, settings, tmp_path, attempts
+):
+    earlier = await leave_job(settings.data_dir / STORE_FOLDER, OWNER, attempts=attempts)
+    command = ("job", "img2img", "--image", str(photo), "--json", "--out", str(tmp_path / "out"))
+
+    for expected_notes in ([f"{earlier.kind} {earlier.id}"], []):
+        code, events = await call(*command)
+
+        notes = [event["note"] for event in events if event["event"] == "note"]
+        (queued,) = [event for event in events if event["event"] == "queued"]
+        assert (code, len(notes)) == (0, len(expected_notes))
+        assert all(name in note for name, note in zip(expected_notes, notes, strict=True))
+        assert {event["job"] for event in events if "job" in event} == {queued["job"]}
+        assert queued["job"] in events[-1]["files"][0]["path"]
+    assert await stored_jobs(settings.data_dir / STORE_FOLDER) == []
+
+
+@pytest.mark.parametrize("attempts", [0, 1])
+async def test_a_job_touches_no_member_s_and_leaves_nothing_of_its_own(
+    call, photo, settings, tmp_path, attempts
+):
+    await leave_job(settings.data_dir, attempts=attempts)
+    before = await stored_jobs(settings.data_dir)
+
+    code, _ = await call("job", "img2img", "--image", str(photo), "--out", str(tmp_path / "out"))
+
+    assert code == 0
+    assert await stored_jobs(settings.data_dir) == before
+    own = settings.data_dir / STORE_FOLDER
+    assert await stored_jobs(own) == []
+    assert [path for path in (own / BLOBS_FOLDER).rglob("*") if path.is_file()] == []
+
+
+async def test_the_end_of_another_job_is_not_taken_for_ones_own():
+    listener = ConsoleListener(as_json=True)
+    listener.job_id = "b" * 20
+
+    listener.on_job_ended(make_record(id="a" * 20))
+    assert not listener.end.done()
+    listener.on_job_ended(make_record(id="b" * 20))
+
+    assert listener.end.result().id == "b" * 20
 
 
 @pytest.mark.parametrize(
@@ -120,9 +178,10 @@ async def test_a_job_without_a_worker_does_not_wait_for_ever(call, photo, change
     assert ("failed", reason) == (events[-1]["event"], events[-1]["reason"])
 
 
-async def test_a_data_directory_in_use_is_said(call, photo, settings):
-    settings.data_dir.mkdir()
-    async with Database(settings.data_dir / "easel.sqlite3"):
+async def test_a_run_beside_another_is_refused(call, photo, settings):
+    folder = settings.data_dir / STORE_FOLDER
+    folder.mkdir(parents=True)
+    async with Database(folder / DATABASE_FILE):
         code, (event,) = await call("job", "img2img", "--image", str(photo), "--json")
 
     assert (code, event["event"]) == (1, "failed")
