@@ -13,6 +13,7 @@ import torch
 from inference.api.config import EngineConfig
 from inference.api.did_you_mean import suggest_names
 from inference.api.messages import ModelInfo
+from inference.api.prompts.extra_networks import LoraTag
 from inference.diffusion.latent_preview import LatentPreviewer
 from inference.diffusion.loader import CheckpointLoader, model_bytes
 from inference.diffusion.lora.active import ActiveLoras
@@ -33,7 +34,6 @@ from inference.model_files.files import (
 from inference.model_files.hashes import HASHES_FILE, FileHashes
 from inference.model_files.header import read_header
 from inference.prompts.chunks import Tokenizer
-from inference.prompts.extra_networks import LoraTag
 from inference.runtime.compiling import prepare_compiling
 from inference.runtime.memory import default_budget, folder_bytes
 from inference.runtime.model_cache import ModelCache

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from inference.api.prompts.extra_networks import LoraTag, read_loras, take_networks
 from inference.diffusion.lora.active import ActiveLoras
 from inference.diffusion.model import PIXELS_PER_CELL, DiffusionModel, to_tensor
 from inference.diffusion.offload import TEXT
@@ -17,7 +18,6 @@ from inference.engine.row import DenoiseRow
 from inference.engine.task import BatchKey
 from inference.engine.work import DenoiseWork
 from inference.images.mask.soft_inpainting import SoftSettings
-from inference.prompts.extra_networks import LoraTag, read_loras, take_networks
 from inference.prompts.timeline import ConditioningInterval, encode_timeline
 from inference.sampling import initial_latent, step_plan
 from inference.sampling.noise import NoiseSource, SeedVariation

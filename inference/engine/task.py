@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from inference.api.prompts.extra_networks import LoraTag
 from inference.engine.partial_results import PartialResults
 from inference.engine.work import AuxWork, DenoiseWork, Operation, WorkRequest
 from inference.model_files.files import Weights
-from inference.prompts.extra_networks import LoraTag
 
 if TYPE_CHECKING:
     from inference.engine.row import DenoiseRow

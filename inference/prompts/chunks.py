@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from inference.prompts.attention import ChunkBreak, WeightedText
+from inference.api.prompts.attention import ChunkBreak, WeightedText
 
 COMMA_REACH_TOKENS = 20  # tokens: how far back a full chunk looks for a comma to end at
 #: Stands where vectors will lie; never an end token, which pooling looks for.

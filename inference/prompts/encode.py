@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from inference.api.errors import JobError
-from inference.prompts.attention import ChunkBreak, WeightedText, parse_attention
+from inference.api.prompts.attention import ChunkBreak, WeightedText, parse_attention
 from inference.prompts.chunks import TokenChunk, Tokenizer, chunk_pieces
 from inference.prompts.conditioning import Conditioning
 from inference.prompts.tokenizer import load_tokenizer

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from inference.api.prompts.conjunction import split_and
+from inference.api.prompts.extra_networks import take_networks
+from inference.api.prompts.schedule import expand_schedule, text_at
 from inference.prompts.conditioning import Conditioning, PromptEncoder, pad_to_length
-from inference.prompts.conjunction import split_and
-from inference.prompts.extra_networks import take_networks
-from inference.prompts.schedule import expand_schedule, text_at
 
 WeightedConditions = tuple[tuple[Conditioning, float], ...]
 ConditioningSchedule = tuple[

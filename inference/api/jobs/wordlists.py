@@ -12,19 +12,13 @@ from inference.api.errors import JobError
 from inference.api.jobs.base import Job
 from inference.api.jobs.kinds import ExplainJob
 from inference.api.notices import Notice
+from inference.api.prompts.wildcards import find_list_mentions
 
-#: A list's name between its marks, as a prompt writes it: `__animals/cat__`.
-MENTION_PATTERN = re.compile(r"__([A-Za-z0-9][\w/.-]*?)__")
 LIST_NAME_PATTERN = re.compile(r"[A-Za-z0-9][\w/.-]*")
 MAX_LISTS = 5000
 MAX_LIST_BYTES = 4 * 2**20  # of one file; what lies behind is not read
 #: For so long the folder is taken to be as it was, in seconds.
 RESCAN_SECONDS = 2.0
-
-
-def find_list_mentions(text: str) -> tuple[str, ...]:
-    """List the names that a prompt draws from, each once, in order."""
-    return tuple(dict.fromkeys(MENTION_PATTERN.findall(text)))
 
 
 class WordLists(Mapping[str, tuple[str, ...]]):

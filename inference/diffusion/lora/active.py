@@ -9,11 +9,11 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from inference.api.prompts.extra_networks import LoraTag
 from inference.diffusion.lora.files import LoraFile
 from inference.diffusion.lora.layers import LoraBranch
 from inference.diffusion.lora.names import UNET_PART
 from inference.prompts.conditioning import Conditioning, PromptEncoder
-from inference.prompts.extra_networks import LoraTag
 
 
 @dataclass(frozen=True, eq=False)

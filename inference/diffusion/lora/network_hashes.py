@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from inference.api.errors import JobError
+from inference.api.prompts.extra_networks import read_loras, take_networks
 from inference.model_files.errors import ModelError
 from inference.model_files.files import EMBEDDINGS_DIR, LORAS_DIR, ModelFolder
 from inference.model_files.hashes import SHORT_HASH_DIGITS, FileHashes
 from inference.model_files.header import read_header
-from inference.prompts.extra_networks import read_loras, take_networks
 
 log = logging.getLogger(__name__)
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from inference.api.did_you_mean import suggest_names
 from inference.api.errors import JobError
 from inference.api.messages import ModelInfo
+from inference.api.prompts.extra_networks import LoraTag
 from inference.diffusion.lora.active import ActiveLoras
 from inference.diffusion.lora.files import LoraFile, load_lora
 from inference.diffusion.model import DiffusionModel
 from inference.model_files.files import LORAS_DIR, ModelFolder
-from inference.prompts.extra_networks import LoraTag
 from inference.runtime.model_cache import ModelCache
 
 MAX_LISTED_LORAS = 2000  # names of at most 255 bytes: far below one frame to the bot

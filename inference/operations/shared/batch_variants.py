@@ -8,9 +8,9 @@ from typing import Any
 
 from inference.api.jobs import DenoisingJob
 from inference.api.notices import Notice
+from inference.api.prompts.extra_networks import read_loras, take_networks
+from inference.api.prompts.wildcards import draw_wildcards
 from inference.engine.work import DenoiseWork
-from inference.prompts.extra_networks import read_loras, take_networks
-from inference.prompts.wildcards import draw_wildcards
 
 WildcardLists = Mapping[str, Sequence[str]]
 

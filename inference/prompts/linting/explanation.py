@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from inference.prompts.attention import ChunkBreak, WeightedText
+from inference.api.prompts.attention import ChunkBreak, WeightedText
+from inference.api.prompts.extra_networks import ExtraNetworkTag
 from inference.prompts.chunks import ChunkText
-from inference.prompts.extra_networks import ExtraNetworkTag
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,17 @@ from dataclasses import replace
 from functools import lru_cache
 
 from inference.api.errors import JobError
-from inference.api.jobs.wordlists import find_list_mentions
-from inference.prompts.attention import ChunkBreak, WeightedText, parse_attention
+from inference.api.prompts.attention import ChunkBreak, WeightedText, parse_attention
+from inference.api.prompts.conjunction import PromptTerm, split_and
+from inference.api.prompts.extra_networks import (
+    LORA_KINDS,
+    ExtraNetworkTag,
+    read_lora,
+    take_networks,
+)
+from inference.api.prompts.schedule import expand_schedule
+from inference.api.prompts.wildcards import draw_wildcards, find_list_mentions
 from inference.prompts.chunks import Tokenizer, chunk_texts
-from inference.prompts.conjunction import PromptTerm, split_and
-from inference.prompts.extra_networks import LORA_KINDS, ExtraNetworkTag, read_lora, take_networks
 from inference.prompts.linting import lint_rules
 from inference.prompts.linting.explanation import (
     PromptExplanation,
@@ -20,8 +26,6 @@ from inference.prompts.linting.explanation import (
     TermTable,
 )
 from inference.prompts.linting.lint_rules import AvailableNames
-from inference.prompts.schedule import expand_schedule
-from inference.prompts.wildcards import draw_wildcards
 
 MAX_PRINTED_TEXTS = 12  # texts of a part that are printed before the rest is only counted
 

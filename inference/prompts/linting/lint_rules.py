@@ -9,22 +9,22 @@ from difflib import get_close_matches
 
 from inference.api.did_you_mean import did_you_mean
 from inference.api.errors import JobError
-from inference.prompts.attention import (
+from inference.api.prompts.attention import (
     ATTENTION_TOKEN,
     ROUND_WEIGHT,
     ChunkBreak,
     WeightedText,
     parse_weight,
 )
-from inference.prompts.conjunction import split_and
-from inference.prompts.extra_networks import LORA_KINDS, ExtraNetworkTag, read_lora
+from inference.api.prompts.conjunction import split_and
+from inference.api.prompts.extra_networks import LORA_KINDS, ExtraNetworkTag, read_lora
+from inference.api.prompts.schedule import describe_schedule
 from inference.prompts.linting.explanation import (
     LintWarning,
     PromptExplanation,
     ScheduleRow,
     TermTable,
 )
-from inference.prompts.schedule import describe_schedule
 
 STRONG_WEIGHT = 2.0  # above it words usually burn into the picture
 MAX_UNKNOWN_WORDS = 8  # unknown words named one by one

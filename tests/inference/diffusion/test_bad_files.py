@@ -9,6 +9,7 @@ import torch
 
 from inference.api.config import EngineConfig
 from inference.api.errors import JobError
+from inference.api.prompts.extra_networks import LoraTag
 from inference.model_files.errors import (
     CorruptWeights,
     MissingWeights,
@@ -17,7 +18,6 @@ from inference.model_files.errors import (
     UnsupportedWeights,
 )
 from inference.model_library import ModelLibrary
-from inference.prompts.extra_networks import LoraTag
 
 UNET = "unet/diffusion_pytorch_model.safetensors"
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.prompts.attention import ChunkBreak, WeightedText, parse_attention
+from inference.api.prompts.attention import ChunkBreak, WeightedText, parse_attention
 from inference.prompts.chunks import (
     ChunkText,
     EmbeddingPlacement,

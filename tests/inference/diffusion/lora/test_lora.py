@@ -7,11 +7,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from inference.api.prompts.extra_networks import LoraTag
 from inference.diffusion.lora.active import ActiveLoras
 from inference.diffusion.lora.files import load_lora
 from inference.diffusion.lora.names import map_layer_names
 from inference.model_files.errors import CorruptWeights, UnsupportedWeights
-from inference.prompts.extra_networks import LoraTag
 
 RANK, ALPHA = 4, 2.0
 LINEAR = "down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k"

@@ -15,10 +15,10 @@ from inference.api.jobs import (
     OutpaintJob,
     UpscaleJob,
 )
+from inference.api.prompts.wildcards import draw_wildcards
 from inference.operations.registry import OPERATIONS
 from inference.operations.shared.batch_variants import batch_variants, resolve_wildcards, work_notes
 from inference.operations.shared.parameters import build_denoise_work
-from inference.prompts.wildcards import draw_wildcards
 from tests.inference.images.samples import noise
 
 LISTS = {"sky": ("a red sky", "a white sky", "a cat", "an apple")}

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.prompts.attention import ChunkBreak, WeightedText
+from inference.api.prompts.attention import ChunkBreak, WeightedText
+from inference.api.prompts.extra_networks import ExtraNetworkTag
 from inference.prompts.chunks import ChunkText, Tokenizer
-from inference.prompts.extra_networks import ExtraNetworkTag
 from inference.prompts.linting.explanation import PromptExplanation
 from inference.prompts.linting.lint import explain_prompts, render_explanation
 

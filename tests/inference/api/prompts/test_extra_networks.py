@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference.api.errors import JobError
-from inference.prompts.extra_networks import ExtraNetworkTag, LoraTag, read_loras, take_networks
+from inference.api.prompts.extra_networks import ExtraNetworkTag, LoraTag, read_loras, take_networks
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import islice, pairwise, product
 from random import Random
 
-from inference.api.jobs.wordlists import MENTION_PATTERN
-
+#: A list's name between its marks, as a prompt writes it: `__animals/cat__`.
+MENTION_PATTERN = re.compile(r"__([A-Za-z0-9][\w/.-]*?)__")
 MAX_LIST_DEPTH = 64  # lists inside lists
 #: Characters: lists that name themselves twice would double without end.
 MAX_PROMPT_CHARACTERS = 20_000
@@ -17,6 +17,11 @@ MAX_PROMPT_CHARACTERS = 20_000
 _CHOICE_COUNT = re.compile(r"\s*(\d{1,3})(?:-(\d{1,3}))?\$\$")
 _WILDCARD_SIGNS = re.compile(r"\\.|[{}\[\]|]", re.DOTALL)
 _PROMPT_ARRAY = re.compile(r"\[\[([^\[\]]*)\]\]")
+
+
+def find_list_mentions(text: str) -> tuple[str, ...]:
+    """List the names that a prompt draws from, each once, in order."""
+    return tuple(dict.fromkeys(MENTION_PATTERN.findall(text)))
 
 
 def draw_wildcards(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.prompts.schedule import (
+from inference.api.prompts.schedule import (
     ScheduleEntry,
     ScheduleSummary,
     describe_schedule,

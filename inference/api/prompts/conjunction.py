@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from inference.prompts.attention import parse_weight
+from inference.api.prompts.attention import parse_weight
 
 _AND_WORD = re.compile(r"\bAND\b")
 _TRAILING_WEIGHT = re.compile(r"[+-]?(?:\d+\.?|\d*\.\d+)")

@@ -6,8 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.api.jobs.wordlists import find_list_mentions
-from inference.prompts.wildcards import MAX_PROMPT_CHARACTERS, draw_wildcards, expand_prompt_arrays
+from inference.api.prompts.wildcards import (
+    MAX_PROMPT_CHARACTERS,
+    draw_wildcards,
+    expand_prompt_arrays,
+    find_list_mentions,
+)
 
 LISTS = {
     "animal": ["fox", "cat", "dog"],

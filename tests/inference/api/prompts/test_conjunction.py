@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.prompts.conjunction import PromptTerm, split_and
+from inference.api.prompts.conjunction import PromptTerm, split_and
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from inference.api.errors import JobError
-from inference.prompts.attention import parse_weight
+from inference.api.prompts.attention import parse_weight
 
 LORA_KINDS = frozenset({"lora", "lyco"})  # the web UI's two names for one mechanism
 
