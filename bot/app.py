@@ -41,6 +41,8 @@ from inference.api.jobs.wordlists import WordLists
 from inference.api.workers import LocalWorkerPool, WorkerPool
 from storage.blobs import BlobStore
 from storage.database import Database
+from storage.disk.permissions import make_private_folder
+from storage.error_translation import translate_disk_errors
 from storage.guilds import GuildStore, UsageStore
 from storage.jobs import JobStore
 from storage.moderation import ModerationStore
@@ -97,7 +99,7 @@ async def open_core(settings: Settings, folder: Path | None = None) -> AsyncIter
     """
     configs = (engine_config(settings, folder),) * settings.workers
     folder = folder or settings.data_dir
-    folder.mkdir(parents=True, exist_ok=True)
+    _make_private_folders(folder)
     async with Database(folder / DATABASE_FILE) as database:
         jobs, blobs = JobStore(database), BlobStore(folder / BLOBS_FOLDER)
         await jobs.queue.recover_jobs()
@@ -227,6 +229,17 @@ def queue_limits(settings: Settings) -> QueueLimits:
 def image_limits(settings: Settings) -> ImageLimits:
     """Read the bounds of attachments off the settings."""
     return ImageLimits(max_bytes=settings.max_upload_bytes, max_pixels=settings.max_pixels)
+
+
+def _make_private_folders(root: Path) -> None:
+    """Make what members' words and pictures are kept in; nobody else on the machine may look in.
+
+    Raises:
+        StorageError: the disk is full or read-only.
+    """
+    with translate_disk_errors():
+        for folder in (root, root / BLOBS_FOLDER, root / OUTBOX_FOLDER):
+            make_private_folder(folder)
 
 
 def _empty_outbox(outbox: Path) -> None:

@@ -29,6 +29,7 @@ FIRST_PAUSE = 60.0  # seconds: a start has better things to do
 KEEP_DAYS_SETTING = "keep_days"
 TOKENS_PER_PAGE = 500  # addresses rewritten before others have a turn
 JOBS_PER_PAGE = 100  # jobs read at a time
+LOG_TRIES, LOG_RETRY_SECONDS = 10, 0.2
 
 
 @dataclass(frozen=True)
@@ -121,10 +122,15 @@ def default_tasks(
     async def drop_tokens() -> int:
         return await _drop_tokens(jobs, steady_now())
 
+    async def empty_log() -> int:
+        await jobs.retention.empty_log()  # a reader that is in the way now is gone next time
+        return 0
+
     return (
         MaintenanceTask("jobs that were kept long enough", 3600.0, end_jobs),
         MaintenanceTask("pictures of no job", 3600.0, sweep_images),
         MaintenanceTask("tokens that no longer work", 60.0, drop_tokens),
+        MaintenanceTask("what was deleted, in the database's log", 60.0, empty_log),
     )
 
 
@@ -199,7 +205,16 @@ async def erase_user_data(
     await moderation.forget_member(owner)
     for key in stored_data.images - await jobs.retention.referenced_blobs():
         await blobs.delete_blob(key)
+    await _empty_log(jobs)
     return stored_data
+
+
+async def _empty_log(jobs: JobStore) -> None:
+    """Empty the database's log now, or leave it to the housekeeping where a reader stays long."""
+    for _ in range(LOG_TRIES):
+        if await jobs.retention.empty_log():
+            return
+        await asyncio.sleep(LOG_RETRY_SECONDS)
 
 
 async def _list_all_jobs(owner: str, jobs: JobStore) -> list[JobRecord]:

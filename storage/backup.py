@@ -11,6 +11,7 @@ from pathlib import Path
 
 from storage.blobs import BlobStore
 from storage.database import Database
+from storage.disk.permissions import make_private_folder
 from storage.error_translation import translate_disk_errors
 from storage.errors import BackupExists, BlobMissing
 from storage.jobs import JobStore
@@ -64,7 +65,7 @@ def _prepare_folder(partial: Path, target: Path) -> None:
         raise BackupExists(target)
     if partial.exists():
         shutil.rmtree(partial)
-    partial.mkdir(parents=True)
+    make_private_folder(partial)
 
 
 def _copy_blobs(keys: Collection[str], source: BlobStore, target: BlobStore) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from collections.abc import Collection, Iterator
 from datetime import timedelta
 from pathlib import Path
 
+from storage.disk.permissions import make_private_folder
 from storage.error_translation import translate_disk_errors
 from storage.errors import BadBlobKey, BlobDamaged, BlobMissing
 
@@ -36,6 +37,7 @@ class BlobStore:
     Raises:
         BadBlobKey: a key that is not 64 hexadecimal digits, whatever is asked of it.
         DiskFull: there is no room; nothing of the new blob is left behind.
+        DiskReadOnly: nothing can be stored or deleted.
     """
 
     def __init__(self, root: Path | str) -> None:
@@ -130,9 +132,8 @@ class BlobStore:
             shutil.move(path, temporary)
             os.utime(temporary)
             try:
+                key, size = hash_file(temporary), temporary.stat().st_size
                 with temporary.open("rb") as file:
-                    key = hashlib.file_digest(file, "sha256").hexdigest()
-                    size = os.fstat(file.fileno()).st_size
                     _flush_file(file.fileno())
                 if not self._refresh_if_stored(key, size):
                     self._move_into_place(temporary, key)
@@ -145,17 +146,19 @@ class BlobStore:
 
     def _delete_sync(self, key: str) -> bool:
         try:
-            self.path_of(key).unlink()
+            with translate_disk_errors():
+                self.path_of(key).unlink()
         except FileNotFoundError:
             return False
         return True
 
     def _sweep_sync(self, live: frozenset[str], age: float) -> list[str]:
-        for path in self._half_written():
-            if _is_older(path, age):
-                path.unlink(missing_ok=True)
-        unreferenced_paths = [path for path in self._blob_paths() if path.name not in live]
-        return sorted(path.name for path in unreferenced_paths if self._discard_if_old(path, age))
+        with translate_disk_errors():
+            for path in self._half_written():
+                if _is_older(path, age):
+                    path.unlink(missing_ok=True)
+            unreferenced = [path for path in self._blob_paths() if path.name not in live]
+            return sorted(path.name for path in unreferenced if self._discard_if_old(path, age))
 
     def _discard_if_old(self, path: Path, age: float) -> bool:
         with self._lock:
@@ -169,14 +172,14 @@ class BlobStore:
     def _refresh_if_stored(self, key: str, size: int) -> bool:
         """Make a blob that is already whole young again; False when it has to be written."""
         path = self.path_of(key)
-        with self._lock:
-            try:
-                if path.stat().st_size != size:
-                    return False
-                os.utime(path)
-            except FileNotFoundError:
+        try:
+            if path.stat().st_size != size or hash_file(path) != key:
                 return False
-            self._stored_at[key] = time.monotonic()
+            with self._lock:
+                os.utime(path)
+                self._stored_at[key] = time.monotonic()
+        except OSError:  # gone meanwhile, or not to be read: it is written anew
+            return False
         return True
 
     def _move_into_place(self, temporary: Path, key: str) -> None:
@@ -190,7 +193,9 @@ class BlobStore:
         _flush_folder(target.parent)
 
     def _temporary_path(self) -> Path:
-        self._incoming.mkdir(parents=True, exist_ok=True)
+        if not self._incoming.is_dir():
+            make_private_folder(self.root)
+            self._incoming.mkdir(exist_ok=True)
         return self._incoming / secrets.token_hex(16)
 
     def _blob_paths(self) -> Iterator[Path]:
@@ -200,6 +205,12 @@ class BlobStore:
 
     def _half_written(self) -> list[Path]:
         return list(self._incoming.glob("*"))
+
+
+def hash_file(path: Path) -> str:
+    """Return the key that a file's bytes have as a blob."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _is_older(path: Path, age: float) -> bool:

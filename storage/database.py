@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import sqlite3
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
 import aiosqlite
-from filelock import FileLock, Timeout
 
 from storage.cancellation import finish_even_if_cancelled
+from storage.disk.owner_lock import hold_owner_lock
+from storage.disk.permissions import make_private_folder, restrict_to_owner
 from storage.error_translation import (
     to_storage_error,
     translate_disk_errors,
@@ -25,7 +25,7 @@ from storage.errors import (
     BackupExists,
     DatabaseClosed,
     DatabaseCorrupt,
-    DatabaseLocked,
+    DatabaseFailed,
     StorageError,
 )
 from storage.migrations import apply_migrations
@@ -124,6 +124,7 @@ class Database:
     Raises:
         DatabaseLocked: another process owns the file.
         DatabaseCorrupt: the file is damaged; it is left as it is.
+        DiskReadOnly: the disk takes no writing.
         MigrationError: the file belongs to another program or a newer version.
     """
 
@@ -138,15 +139,28 @@ class Database:
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
             if not self.read_only:
-                with translate_disk_errors():
-                    self.path.parent.mkdir(parents=True, exist_ok=True)
-                    stack.enter_context(hold_owner_lock(self.path))
+                self._take_ownership(stack)
             with translate_sqlite_errors(self.path):
                 self._connection = await self._connect()
+                if not self.read_only:  # a log that is made later gets the file's own rights
+                    for path in self.path.parent.glob(f"{self.path.name}*"):
+                        restrict_to_owner(path)
             stack.push_async_callback(self._disconnect)
             await self._prepare_connection()
             self._on_exit = stack.pop_all()
         return self
+
+    def _take_ownership(self, stack: AsyncExitStack) -> None:
+        folder = self.path.parent
+        try:
+            with translate_disk_errors():
+                make_private_folder(folder)
+                stack.enter_context(hold_owner_lock(self.path))
+        except PermissionError as error:
+            raise DatabaseFailed(
+                f"This user may not write into the folder {folder}: change its owner, or choose "
+                "another folder."
+            ) from error
 
     async def __aexit__(
         self,
@@ -204,7 +218,21 @@ class Database:
         with translate_disk_errors():
             await asyncio.to_thread(_make_room, target, partial)
             await self.execute("VACUUM INTO ?", (str(partial),))
+            restrict_to_owner(partial)
             await asyncio.to_thread(partial.replace, target)
+
+    async def truncate_log(self) -> bool:
+        """Write the log's pages into the file and empty it; False while a reader needs it still.
+
+        What was deleted stands in the log until then. Nothing waits for a reader.
+        """
+        async with self._exclusive_access() as plain:
+            await plain.execute("PRAGMA busy_timeout = 0")
+            try:
+                row = await plain.fetch_one("PRAGMA wal_checkpoint(TRUNCATE)")
+            finally:
+                await plain.execute(f"PRAGMA busy_timeout = {int(1000 * BUSY_TIMEOUT_SECONDS)}")
+        return row is not None and not row["busy"]
 
     async def check_integrity(self) -> None:
         """Read every page.
@@ -274,28 +302,3 @@ def _make_room(target: Path, partial: Path) -> None:
         raise BackupExists(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     partial.unlink(missing_ok=True)
-
-
-@contextmanager
-def hold_owner_lock(database: Path) -> Iterator[None]:
-    """Hold an exclusive lock on `<database>.lock` until the block or the process ends.
-
-    Who holds it is written to `<database>.pid`: another process may read that file while the lock
-    is held, on every system. Child processes do not inherit the lock, so a worker that outlives
-    the bot holds nothing.
-
-    Raises:
-        DatabaseLocked: another process (or another opener in this one) holds it.
-    """
-    holder_file = database.with_name(database.name + ".pid")
-    lock = FileLock(database.with_name(database.name + ".lock"), mode=0o600, thread_local=False)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        holder = holder_file.read_text(encoding="ascii") if holder_file.exists() else ""
-        raise DatabaseLocked(database, holder.strip()) from error
-    try:
-        holder_file.write_text(f"{os.getpid()}\n", encoding="ascii")
-        yield
-    finally:
-        lock.release()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +16,7 @@ from storage.errors import (
     DatabaseFailed,
     DatabaseLocked,
     DiskFull,
+    DiskReadOnly,
     StorageError,
 )
 
@@ -29,9 +32,22 @@ def to_storage_error(error: sqlite3.Error, path: Path) -> StorageError:
         return DatabaseCorrupt(path, str(error))
     if code == sqlite3.SQLITE_FULL:
         return DiskFull()
+    if code == sqlite3.SQLITE_READONLY or (
+        # A disk that became read-only meanwhile fails in the middle of things.
+        code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN) and lies_on_read_only_disk(path)
+    ):
+        return DiskReadOnly()
     if code == sqlite3.SQLITE_CONSTRAINT:
         return ConstraintBroken(f"The statement would have broken a rule of the schema: {error}.")
     return DatabaseFailed(f"The database {path} refused a statement: {error}.")
+
+
+def lies_on_read_only_disk(path: Path) -> bool:
+    """Whether the file system that a path lies on takes no writing; False where it cannot say."""
+    if sys.platform == "win32":
+        return False
+    existing = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    return bool(os.statvfs(existing).f_flag & os.ST_RDONLY)
 
 
 @contextmanager
@@ -45,10 +61,12 @@ def translate_sqlite_errors(path: Path) -> Iterator[None]:
 
 @contextmanager
 def translate_disk_errors() -> Iterator[None]:
-    """Raise DiskFull where the system says that there is no room left; let the rest pass."""
+    """Raise DiskFull and DiskReadOnly where the system says so; let the rest pass."""
     try:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise DiskFull from error
+        if error.errno == errno.EROFS:
+            raise DiskReadOnly from error
         raise

@@ -9,6 +9,7 @@ StorageError
 ├── MigrationError        the schema and this version do not fit
 ├── BackupExists          the backup would overwrite a file
 ├── DiskFull              no room on the disk; what was stored before is whole
+├── DiskReadOnly          the disk takes no writing; what was stored before is whole
 ├── QueueFull             a limit of the queue is reached
 ├── UnknownJob            no such job, or not this member's
 └── BlobError             a picture
@@ -78,6 +79,10 @@ class BackupExists(StorageError):
 
 class DiskFull(StorageError):
     """The disk is full. Free some space; everything stored before is whole."""
+
+
+class DiskReadOnly(StorageError):
+    """The disk is read-only, so nothing can be stored. The host has to make it writable again."""
 
 
 class QueueFull(StorageError):

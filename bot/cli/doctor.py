@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import sqlite3
 import sys
@@ -16,6 +17,7 @@ from inference.api.messages import StartFailed, WorkerReady
 from inference.api.workers.process import WorkerProcess
 from storage.blobs import BlobStore
 from storage.database import Database
+from storage.error_translation import lies_on_read_only_disk
 from storage.errors import StorageError
 from storage.jobs import JobStore
 from storage.records import JobState
@@ -109,12 +111,17 @@ def _check_host(settings: Settings) -> list[CheckResult]:
         if path.exists()
     )
     free = shutil.disk_usage(existing).free / 2**30
+    directory_fix = "" if free > 1 else "Free some disk space: pictures and models need it."
+    if lies_on_read_only_disk(existing):
+        directory_fix = "Its disk is read-only: make it writable, or set EASEL_DATA_DIR to another."
+    elif not os.access(existing, os.W_OK | os.X_OK):
+        directory_fix = "This user may not write there: change its owner, or set EASEL_DATA_DIR."
     token = settings.discord_token
     return [
         CheckResult(
             "Data directory",
             f"{settings.data_dir}, {free:.1f} GiB free",
-            "" if free > 1 else "Free some disk space: pictures and models need it.",
+            directory_fix,
         ),
         CheckResult(
             "Discord token",

@@ -35,12 +35,20 @@ from bot.support.discord_errors import TRANSPORT_ERRORS
 from bot.support.logging import bind_request
 from inference.api.errors import ImageMissing, JobError, UnknownChoice
 from inference.api.notices import Notice
-from storage.errors import BlobMissing, DiskFull, QueueFull, UnknownJob
+from storage.errors import BlobMissing, DiskFull, DiskReadOnly, QueueFull, UnknownJob
 
 log = logging.getLogger(__name__)
 
 ALREADY_ANSWERED = 40060  # Discord's code
-USER_FACING_ERRORS = (UserError, JobError, QueueFull, UnknownJob, BlobMissing, DiskFull)
+USER_FACING_ERRORS = (
+    UserError,
+    JobError,
+    QueueFull,
+    UnknownJob,
+    BlobMissing,
+    DiskFull,
+    DiskReadOnly,
+)
 """Errors whose message was written for members."""
 
 QUEUE_FULL_TEXTS = {

@@ -36,7 +36,7 @@ class Rooms:
         self.jobs = JobStore(database, self.clock)
         self.blobs = BlobStore(folder / "blobs")
         self.guilds = GuildStore(database)
-        self.end_jobs, self.sweep, self.drop = default_tasks(
+        self.end_jobs, self.sweep, self.drop, self.empty_log = default_tasks(
             self.jobs, self.blobs, self.guilds, keep_days
         )
 
@@ -121,7 +121,7 @@ async def test_a_wall_clock_that_is_set_ends_nothing(make_rooms):
     own = default_tasks(rooms.jobs, rooms.blobs, rooms.guilds, 30, clock)
     for step in (timedelta(days=400), timedelta(days=-400)):
         clock.wall = datetime.now(UTC) + step
-        assert [await run_task(chore) for chore in own] == [0, 0, 0]
+        assert [await run_task(chore) for chore in own] == [0, 0, 0, 0]
     assert await rooms.kept(id)
 
     clock.steady += timedelta(days=30)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from storage import blobs as blobs_module
 from storage.blobs import BlobStore
-from storage.errors import BadBlobKey, BlobDamaged, BlobMissing, DiskFull
+from storage.errors import BadBlobKey, BlobDamaged, BlobMissing, DiskFull, DiskReadOnly
 
 IMAGE = b"\x89PNG and so on"
 NOW = timedelta(0)
@@ -74,14 +74,22 @@ async def test_a_missing_blob_says_which(blobs):
     assert not await blobs.exists(key)
 
 
-async def test_a_blob_that_changed_on_the_disk_is_not_returned_and_a_new_put_heals_it(blobs):
+@pytest.mark.parametrize(
+    "damaged", [IMAGE[:-1], IMAGE[:-1] + b"?", bytes(len(IMAGE)), b"", IMAGE + b"?"]
+)
+@pytest.mark.parametrize("way", ["put", "adopt"])
+async def test_a_blob_that_changed_on_the_disk_is_not_returned_and_storing_it_again_heals_it(
+    blobs, folder, damaged, way
+):
     key = await blobs.put(IMAGE)
-    blobs.path_of(key).write_bytes(IMAGE[:-1])
+    blobs.path_of(key).write_bytes(damaged)
 
     with pytest.raises(BlobDamaged):
         await blobs.get(key)
 
-    await blobs.put(IMAGE)
+    made = folder / "result.png"
+    made.write_bytes(IMAGE)
+    await (blobs.put(IMAGE) if way == "put" else blobs.adopt(made))
     assert await blobs.get(key) == IMAGE
 
 
@@ -152,7 +160,10 @@ async def test_only_plain_files_are_taken_over(blobs, folder):
     assert secret.read_bytes() == b"token"
 
 
-@pytest.mark.parametrize(("code", "expected"), [(errno.ENOSPC, DiskFull), (errno.EIO, OSError)])
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [(errno.ENOSPC, DiskFull), (errno.EROFS, DiskReadOnly), (errno.EIO, OSError)],
+)
 async def test_what_cannot_be_stored_leaves_nothing_behind(blobs, monkeypatch, code, expected):
     monkeypatch.setattr(blobs_module, "_flush_file", fail_with(code))
 
@@ -161,6 +172,23 @@ async def test_what_cannot_be_stored_leaves_nothing_behind(blobs, monkeypatch, c
 
     assert files_of(blobs) == []
     assert await blobs.list_keys() == set()
+
+
+async def test_what_cannot_be_deleted_from_a_read_only_disk_is_said(blobs, monkeypatch):
+    key = await blobs.put(IMAGE)
+    make_old(blobs, key)
+
+    def refuse(path, missing_ok=False):
+        raise OSError(errno.EROFS, "words of the system")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", refuse)
+        with pytest.raises(DiskReadOnly):
+            await blobs.delete_blob(key)
+        with pytest.raises(DiskReadOnly):
+            await blobs.sweep_unreferenced(set(), HOUR)
+
+    assert await blobs.get(key) == IMAGE
 
 
 async def test_a_workers_file_that_cannot_be_stored_stays_the_workers(blobs, folder, monkeypatch):

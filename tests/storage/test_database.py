@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
+import os
 import sqlite3
 import subprocess
 import sys
@@ -20,6 +22,7 @@ from storage.errors import (
     DatabaseFailed,
     DatabaseLocked,
     DiskFull,
+    DiskReadOnly,
     StorageError,
 )
 
@@ -102,7 +105,7 @@ async def test_a_reader_of_another_process_needs_no_ownership_and_changes_nothin
     async with Database(database.path, read_only=True) as reader:
         assert await members(reader) == ["ada"]
         await reader.check_integrity()
-        with pytest.raises(DatabaseFailed, match="readonly"):
+        with pytest.raises(DiskReadOnly, match="read-only"):
             await reader.execute(ADD, ("bob",))
 
     assert await members(database) == ["ada"]
@@ -145,6 +148,63 @@ async def test_a_damaged_page_is_found_on_opening_and_the_file_is_kept(folder):
 
     with pytest.raises(DatabaseCorrupt):
         async with Database(path):
+            pass
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there are no such rights")
+async def test_the_file_and_its_folder_are_for_the_owner_alone(folder):
+    path = folder / "data" / "easel.db"
+    path.parent.mkdir()
+    for name in ("easel.db", "easel.db-wal", "easel.db.lock"):
+        (path.parent / name).touch()
+        (path.parent / name).chmod(0o644)
+    path.parent.chmod(0o755)
+
+    async with Database(path) as database:
+        await database.execute(ADD, ("ada",))
+        await database.write_copy(folder / "copy" / "easel.db")
+
+        assert rights_of(path.parent, folder / "copy" / "easel.db") == {
+            "data": "700",
+            "easel.db": "600",
+            "easel.db-shm": "600",
+            "easel.db-wal": "600",
+            "easel.db.lock": "600",
+            "easel.db.pid": "600",
+        }
+
+
+def rights_of(*paths):
+    every = [each for path in paths for each in (path, *path.rglob("*"))]
+    return {path.name: f"{path.stat().st_mode & 0o777:o}" for path in every}
+
+
+async def test_a_folder_that_everybody_writes_into_stays_everybodys(folder):
+    shared = folder / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+
+    async with Database(shared / "easel.db"):
+        assert shared.stat().st_mode & 0o7777 == 0o1777
+
+
+async def test_a_read_only_disk_is_said_on_opening(folder, monkeypatch):
+    def refuse(folder):
+        raise OSError(errno.EROFS, "words of the system")
+
+    monkeypatch.setattr(database_module, "make_private_folder", refuse)
+    with pytest.raises(DiskReadOnly, match="make it writable"):
+        async with Database(folder / "easel.db"):
+            pass
+
+
+async def test_a_folder_of_somebody_else_is_said_on_opening(folder, monkeypatch):
+    def refuse(folder):
+        raise PermissionError(errno.EACCES, "words of the system")
+
+    monkeypatch.setattr(database_module, "make_private_folder", refuse)
+    with pytest.raises(DatabaseFailed, match="may not write into the folder"):
+        async with Database(folder / "easel.db"):
             pass
 
 
@@ -333,9 +393,9 @@ async def test_a_backup_may_be_taken_by_another_process(database, folder):
     await database.execute(ADD, ("ada",))
 
     async with Database(database.path, read_only=True) as reader:
-        await reader.write_copy(folder / "copy.db")
+        await reader.write_copy(folder / "copy" / "easel.db")
 
-    async with Database(folder / "copy.db") as copy:
+    async with Database(folder / "copy" / "easel.db") as copy:
         assert await members(copy) == ["ada"]
 
 

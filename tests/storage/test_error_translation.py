@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from storage import error_translation
 from storage.error_translation import translate_disk_errors, translate_sqlite_errors
 from storage.errors import (
     ConstraintBroken,
@@ -13,6 +14,7 @@ from storage.errors import (
     DatabaseFailed,
     DatabaseLocked,
     DiskFull,
+    DiskReadOnly,
 )
 
 PATH = Path("easel.db")
@@ -37,7 +39,9 @@ def sqlite_error(code):
         (sqlite3.SQLITE_FULL, DiskFull),
         (sqlite3.SQLITE_CONSTRAINT_CHECK, ConstraintBroken),
         (sqlite3.SQLITE_IOERR, DatabaseFailed),
-        (sqlite3.SQLITE_READONLY, DatabaseFailed),
+        (sqlite3.SQLITE_READONLY, DiskReadOnly),
+        (sqlite3.SQLITE_READONLY_DBMOVED, DiskReadOnly),
+        (sqlite3.SQLITE_CANTOPEN, DatabaseFailed),
         (None, DatabaseFailed),
     ],
 )
@@ -65,6 +69,27 @@ def test_no_error_of_sqlite_passes_the_border():
 def test_a_full_disk_is_said_to_be_full(code):
     with pytest.raises(DiskFull), translate_disk_errors():
         raise OSError(code, "words of the system")
+
+
+def test_a_read_only_disk_is_said_to_be_read_only():
+    with pytest.raises(DiskReadOnly, match="read-only"), translate_disk_errors():
+        raise OSError(errno.EROFS, "words of the system")
+
+
+@pytest.mark.parametrize(
+    "code", [sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_CANTOPEN]
+)
+def test_a_disk_that_became_read_only_is_told_from_a_broken_one(monkeypatch, code):
+    for is_read_only, expected in ((True, DiskReadOnly), (False, DatabaseFailed)):
+        monkeypatch.setattr(
+            error_translation, "lies_on_read_only_disk", lambda path, answer=is_read_only: answer
+        )
+        with pytest.raises(expected), translate_sqlite_errors(PATH):
+            raise sqlite_error(code)
+
+
+def test_a_disk_that_is_written_to_is_not_read_only(tmp_path):
+    assert not error_translation.lies_on_read_only_disk(tmp_path / "not" / "there")
 
 
 def test_other_errors_of_the_system_pass():

@@ -3,6 +3,8 @@ from __future__ import annotations
 import pytest
 from pydantic import SecretStr
 
+from bot.cli import doctor
+
 TOKEN = {"discord_token": SecretStr("a.secret.token")}
 
 
@@ -43,6 +45,21 @@ async def test_a_worker_that_does_not_start_is_to_be_fixed(call, model, words):
 
     assert code == 1
     assert words in lines
+
+
+@pytest.mark.parametrize(
+    ("read_only", "writable", "fix"),
+    [(True, False, "Its disk is read-only"), (False, False, "This user may not write there")],
+)
+def test_a_data_directory_that_takes_no_writing_is_to_be_fixed(
+    settings, monkeypatch, read_only, writable, fix
+):
+    monkeypatch.setattr(doctor, "lies_on_read_only_disk", lambda path: read_only)
+    monkeypatch.setattr(doctor.os, "access", lambda path, mode: writable)
+
+    results = doctor._check_host(settings)
+
+    assert fix in results[0].fix
 
 
 async def test_a_damaged_database_is_to_be_fixed(call, settings):

@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+import errno
+import os
+
 import pytest
 
 import main
+from bot.app import open_core
+from bot.cli.backup import write_backup
 from storage.database import Database
 
 
@@ -60,3 +65,35 @@ async def test_a_damaged_database_is_said_and_kept(settings, capsys):
     said = capsys.readouterr().err
     assert "is damaged" in said and "left as it is" in said
     assert path.read_bytes() == b"no database" * 100
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there are no such rights")
+async def test_what_is_kept_is_for_its_owner_alone(settings):
+    folders = [settings.data_dir, settings.data_dir / "blobs", settings.data_dir / "outbox"]
+    for folder in folders:
+        folder.mkdir(mode=0o755)
+
+    async with open_core(settings.model_copy(update={"workers": 0})) as core:
+        await core.blobs.put(b"a picture")
+        await write_backup(settings, settings.data_dir.with_name("backup"))
+
+    backup = settings.data_dir.with_name("backup")
+    assert {path.name: path.stat().st_mode & 0o077 for path in (*folders, backup)} == {
+        "data": 0,
+        "blobs": 0,
+        "outbox": 0,
+        "backup": 0,
+    }
+
+
+async def test_a_read_only_disk_is_said_at_the_start(settings, capsys, monkeypatch):
+    def refuse(*arguments, **more):
+        raise OSError(errno.EROFS, "words of the system")
+
+    monkeypatch.setattr(type(settings.data_dir), "mkdir", refuse)
+    bot = settings.model_copy(update={"discord_token": main_token()})
+
+    code = await main.run_command(main.build_parser().parse_args(["run"]), bot)
+
+    assert code == 1
+    assert "The disk is read-only" in capsys.readouterr().err

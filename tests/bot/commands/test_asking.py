@@ -7,7 +7,7 @@ import simcord
 
 from bot.uploads.validation import FIRST_FRAME_NOTE
 from inference.api.jobs import JOB_TYPES
-from storage.errors import DiskFull
+from storage.errors import DiskFull, DiskReadOnly
 from storage.records import JobState
 from tests.doubles.images import animation, bomb, encoded, noise, png
 
@@ -241,15 +241,18 @@ async def test_a_full_queue_is_said_to_the_member_alone(easel):
     assert await easel.count() == 3
 
 
-async def test_a_full_disk_is_said_and_queues_nothing(easel, monkeypatch):
+@pytest.mark.parametrize(
+    ("error", "words"), [(DiskFull, "The disk is full"), (DiskReadOnly, "The disk is read-only")]
+)
+async def test_a_full_disk_is_said_and_queues_nothing(easel, monkeypatch, error, words):
     async def full(content):
-        raise DiskFull
+        raise error
 
     monkeypatch.setattr(easel.blobs, "put", full)
     result = await easel.ask("img2img")
     (refusal,) = result.followups
     assert refusal.ephemeral
-    assert "The disk is full" in refusal.content
+    assert words in refusal.content
     assert await easel.count() == 0
 
 

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import contextlib
+import sqlite3
+
+from bot import retention
 from bot.commands.privacy import ERASE_CONFIRMATION, _retention_text
 from tests.doubles.images import png
 
@@ -48,6 +52,42 @@ async def test_forget_deletes_mine_and_keeps_what_others_need(easel):
     assert not await easel.blobs.exists(mine.result["pictures"][0]["key"])
     assert await easel.blobs.exists(theirs.inputs["image"])
     assert await easel.blobs.exists(theirs.result["pictures"][0]["key"])
+
+
+async def test_what_was_forgotten_is_in_no_file_of_the_running_bot(easel):
+    prompt = "words that nobody else would write"
+    folder = easel.blobs.root.parent
+    await easel.ask(prompt=prompt)
+    assert files_with(prompt, folder) != set()
+
+    await easel.ask_plain("privacy forget", sure=ERASE_CONFIRMATION)
+    assert files_with(prompt, folder) == set()
+
+
+async def test_a_reader_that_is_in_the_way_is_waited_for_by_the_housekeeping(easel, monkeypatch):
+    monkeypatch.setattr(retention, "LOG_RETRY_SECONDS", 0.0)
+    prompt = "words that nobody else would write"
+    folder = easel.blobs.root.parent
+    await easel.ask(prompt=prompt)
+    with contextlib.closing(sqlite3.connect(folder / "easel.db", isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM job").fetchall()
+        result = await easel.ask_plain("privacy forget", sure=ERASE_CONFIRMATION)
+        assert "Deleted 1 job" in result.response.content
+        assert files_with(prompt, folder) == {"easel.db-wal"}
+
+    tasks = retention.default_tasks(easel.jobs, easel.blobs, easel.guilds, 30)
+    (empty_log,) = [task for task in tasks if "log" in task.name]
+    await retention.run_task(empty_log)
+    assert files_with(prompt, folder) == set()
+
+
+def files_with(words, folder):
+    return {path.name for path in folder.rglob("*") if words.encode() in file_content(path)}
+
+
+def file_content(path):
+    return path.read_bytes() if path.is_file() else b""
 
 
 async def test_forget_calls_off_what_runs(easel):

@@ -53,6 +53,7 @@ STORAGE_REFUSALS = (
     storage_errors.BlobMissing,
     storage_errors.BlobDamaged,
     storage_errors.DiskFull,
+    storage_errors.DiskReadOnly,
 )
 PURPOSES = ("the host's own", "photo", "anime", "video", "restore", "captions", "rankings", "tags")
 """What a model is for, as a worker lists it."""

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from datetime import timedelta
 
 import pytest
@@ -82,6 +84,30 @@ async def test_what_was_forgotten_is_in_no_file_any_more(folder):
         assert await JobStore(database).retention.forget_owner("ada") == 1
 
     assert not [each for each in folder.glob("private*") if secret.encode() in each.read_bytes()]
+
+
+async def test_what_was_forgotten_leaves_the_log_as_well_once_no_reader_needs_it(folder):
+    secret = "a prompt that nobody else would write"
+    path = folder / "private.db"
+    async with Database(path) as database:
+        jobs = JobStore(database)
+        await jobs.queue.enqueue(make_job(params={"prompt": secret}), ROOMY)
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT * FROM job").fetchall()
+            await jobs.retention.forget_owner("ada")
+
+            assert not await jobs.retention.empty_log()
+            assert files_with(secret, folder) == {"private.db-wal"}
+            await jobs.queue.enqueue(make_job(), ROOMY)  # nobody waits for that reader
+
+        assert await jobs.retention.empty_log()
+        assert files_with(secret, folder) == set()
+        assert await database.fetch_value("PRAGMA busy_timeout") == 5000
+
+
+def files_with(words, folder):
+    return {path.name for path in folder.iterdir() if words.encode() in path.read_bytes()}
 
 
 async def test_a_purge_of_one_server_leaves_the_others(jobs, enqueue, claim, clock):
