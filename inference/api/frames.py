@@ -7,6 +7,8 @@ import struct
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
+from inference.api.strict_json import decode_json
+
 LENGTHS_HEADER = struct.Struct(">II")  # of the head and of the body, in bytes
 MAX_HEAD_BYTES = 1 << 20
 
@@ -42,8 +44,8 @@ def read_frame(stream: BinaryIO, max_body_bytes: int) -> tuple[dict[str, Any], b
     if len(head_data) < head_length or len(body) < body_length:
         raise FrameError("a frame broke off")
     try:
-        head = json.loads(head_data)
-    except (ValueError, RecursionError) as error:
+        head = decode_json(head_data)
+    except ValueError as error:
         raise FrameError("a head that is no JSON") from error
     if not isinstance(head, dict):
         raise FrameError("a head that is no object")

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TextIO
 
+from inference.api.strict_json import decode_json
+
 log = logging.getLogger(__name__)
 
 #: What every record has, whoever makes it: no name for anything of ours.
@@ -72,13 +74,17 @@ def relay_line(worker: str, line: bytes) -> None:
     logger = logging.getLogger(str(entry.pop("logger")))
     level = logging.getLevelNamesMapping().get(str(entry.pop("level")), logging.WARNING)
     event = entry.pop("event")
-    facts = {name: value for name, value in entry.items() if name not in LOG_RECORD_FIELDS}
+    facts = {
+        name: value
+        for name, value in entry.items()
+        if name not in LOG_RECORD_FIELDS and not name.startswith("_")
+    }
     logger.log(level, "%s", event, extra={"worker": worker} | facts)
 
 
 def _parse_line(text: str) -> dict[str, Any] | None:
     try:
-        entry = json.loads(text)
+        entry = decode_json(text)
     except ValueError:
         return None
     ours = isinstance(entry, dict) and {"level", "logger", "event"} <= set(entry)

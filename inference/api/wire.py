@@ -18,6 +18,7 @@ from inference.api import commands, messages
 from inference.api.config import EngineConfig
 from inference.api.errors import WireError
 from inference.api.notices import Notice
+from inference.api.strict_json import decode_json
 
 FRAME_HEADER = struct.Struct(">I")
 #: No message of ours comes near this; a longer one is noise on the pipe.
@@ -47,7 +48,7 @@ def decode_message(body: bytes) -> Message:
         WireError: the bytes are not a message of ours.
     """
     try:
-        fields = json.loads(body)
+        fields = decode_json(body)
         message_type = MESSAGE_TYPES[fields.pop("type")]
         return typing.cast(Message, _build_message(message_type, fields))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -103,19 +104,38 @@ def _build_message(message_type: type, fields: Mapping[str, Any]) -> Any:
 
 
 def _convert_value(hint: Any, value: Any) -> Any:
-    """Turn a JSON value into what the field's type says: tuples and nested messages."""
-    if isinstance(hint, types.UnionType):
+    """Turn a JSON value into what the field's type says, and refuse any other.
+
+    Raises:
+        TypeError: it is of another type.
+    """
+    if hint is Any:
         return value
     if hint is Notice:
         return Notice.from_json(value)
-    if typing.get_origin(hint) is tuple:
-        inner = typing.get_args(hint)
-        if len(inner) == 2 and inner[1] is Ellipsis:
-            return tuple(_convert_value(inner[0], item) for item in value)
-        return tuple(_convert_value(kind, item) for kind, item in zip(inner, value, strict=True))
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         return _build_message(hint, value)
-    return value
+    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if isinstance(hint, types.UnionType):
+        if not any(_is_of_type(kind, value) for kind in inner):
+            raise TypeError(f"{value!r} is no {hint}")
+        return value
+    if not _is_of_type(origin or hint, value):
+        raise TypeError(f"{value!r} is no {hint}")
+    if origin is tuple:
+        kinds = [inner[0]] * len(value) if inner[-1] is Ellipsis else inner
+        return tuple(_convert_value(kind, item) for kind, item in zip(kinds, value, strict=True))
+    if origin is Mapping:
+        return {name: _convert_value(inner[1], item) for name, item in value.items()}
+    return float(value) if hint is float else value
+
+
+def _is_of_type(kind: Any, value: Any) -> bool:
+    """Say whether a JSON value can stand for a plain type: a whole number for a float, too."""
+    json_types: Mapping[Any, Any] = {float: (int, float), tuple: list, Mapping: dict}
+    return isinstance(value, json_types.get(kind, kind)) and (
+        kind is bool or not isinstance(value, bool)
+    )
 
 
 __all__ = [

@@ -79,7 +79,8 @@ def _open_job(submit: SubmitJob) -> IncomingJob:
         job = jobs.decode_job(submit.kind, submit.params)
         job.check_images(submit.inputs)
         images = {name: _load_image(name, Path(path)) for name, path in submit.inputs.items()}
-    except JobError as error:
+    except Exception as error:
+        # Of whatever kind: the thread that reads must live on, or the worker hears nothing more.
         return IncomingJob(submit, None, {}, error)
     return IncomingJob(submit, job, images, partial_results=PartialResults(_open_parts(submit)))
 

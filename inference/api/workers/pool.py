@@ -43,11 +43,15 @@ class _WorkerSlot:
     held_jobs: set[tuple[str, int]] = field(default_factory=set)
     breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
 
+    @property
+    def is_ready(self) -> bool:
+        return self.ready_event is not None and not (self.process and self.process.is_killed)
+
     def worker_status(self) -> WorkerStatus:
         ready_event = self.ready_event
         return WorkerStatus(
             name=self.process.name if self.process else self.label,
-            ready=ready_event is not None,
+            ready=self.is_ready,
             held=len(self.held_jobs),
             capacity=self.config.max_jobs,
             device=ready_event.device if ready_event else "",
@@ -104,7 +108,7 @@ class LocalWorkerPool:
         free_slots = [
             slot
             for slot in self._slots
-            if slot.ready_event and len(slot.held_jobs) < slot.config.max_jobs
+            if slot.is_ready and len(slot.held_jobs) < slot.config.max_jobs
         ]
         if not free_slots:
             return None
@@ -123,7 +127,7 @@ class LocalWorkerPool:
         slot.held_jobs.add(key)
         try:
             await slot.process.send_command(submission)
-        except NoWorker:
+        except (NoWorker, WireError):
             slot.held_jobs.discard(key)
             raise
 
@@ -196,8 +200,14 @@ class LocalWorkerPool:
             async for event in process.read_events():
                 self._handle_event(slot, event)
                 self._events.put_nowait((process.name, event))
-        except WireError as error:
-            log.warning("Worker %s spoke nonsense: %s", slot.label, error)
+        except Exception as error:
+            # Whatever it is: nobody hears this worker any more, so it may not live on.
+            log.warning(
+                "Worker %s spoke nonsense: %s",
+                slot.label,
+                error,
+                exc_info=None if isinstance(error, WireError) else error,
+            )
             process.kill()
         reason = await process.wait_ended()
         self._mark_lost(slot, process.name, reason)

@@ -7,6 +7,7 @@ import contextlib
 import logging
 import os
 import secrets
+import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Mapping
@@ -29,6 +30,8 @@ WRITE_TIMEOUT_SECONDS = 10.0  # seconds
 EXIT_TIMEOUT_SECONDS = 5.0  # seconds
 #: For its last lines after that; a child of its own may hold the pipe open for ever.
 LOG_TIMEOUT_SECONDS = 1.0  # seconds
+#: What is reported of a process that was killed and cannot be seen to end.
+KILLED_EXIT_CODE = -9
 #: A longer line is told in pieces.
 MAX_LINE_BYTES = 2**20  # bytes
 
@@ -38,6 +41,8 @@ class WorkerProcess:
 
     def __init__(self, process: Process, name: str) -> None:
         self.name = name
+        #: Whether it was made to end: it takes no job any more.
+        self.is_killed = False
         self._process = process
         self._log_relay_task = asyncio.create_task(
             _relay_logs(process.stderr, name), name=f"hear {name}"
@@ -72,12 +77,17 @@ class WorkerProcess:
             NoWorker: the process is gone or does not read.
         """
         stdin = self._process.stdin
-        if stdin is None or stdin.is_closing() or self._process.returncode is not None:
+        is_gone = self.is_killed or self._process.returncode is not None
+        if stdin is None or stdin.is_closing() or is_gone:
             raise NoWorker
         try:
             stdin.write(wire.encode_message(command))
             await asyncio.wait_for(stdin.drain(), WRITE_TIMEOUT_SECONDS)
-        except (ConnectionError, TimeoutError) as error:
+        except TimeoutError as error:
+            # It may still take it from the pipe one day: nobody would know what it does.
+            self.kill()
+            raise NoWorker from error
+        except ConnectionError as error:
             raise NoWorker from error
 
     async def read_events(self) -> AsyncIterator[Event]:
@@ -97,11 +107,7 @@ class WorkerProcess:
 
     async def wait_ended(self) -> Notice:
         """See it out once its events are over, and say how the end came."""
-        try:
-            code = await asyncio.wait_for(self._process.wait(), EXIT_TIMEOUT_SECONDS)
-        except TimeoutError:
-            self.kill()
-            code = await self._process.wait()
+        code = await self._wait_exit(EXIT_TIMEOUT_SECONDS)
         await self._finish_logs()
         if code < 0:
             return Notice("worker.killed", signal=-code)
@@ -114,14 +120,37 @@ class WorkerProcess:
             grace_seconds: seconds for the jobs in hand; 0 ends it at once.
         """
         if self._process.returncode is None:
-            with contextlib.suppress(NoWorker):
-                await self.send_command(StopWorker(drain=grace_seconds > 0))
-            try:
-                await asyncio.wait_for(self._process.wait(), max(grace_seconds, 1.0))
-            except TimeoutError:
-                self.kill()
-                await self._process.wait()
+            grace_seconds, drain = max(grace_seconds, 1.0), grace_seconds > 0
+            asking = asyncio.create_task(self._ask_to_stop(drain), name=f"stop {self.name}")
+            await self._wait_exit(grace_seconds)
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
         await self._finish_logs()
+
+    async def _ask_to_stop(self, drain: bool) -> None:
+        with contextlib.suppress(NoWorker):
+            await self.send_command(StopWorker(drain=drain))
+
+    async def _wait_exit(self, timeout_seconds: float) -> int:
+        """Wait for its end, and after that time make it end; return the exit code.
+
+        What it still says is let go: with a full pipe it could not end, nor be seen to.
+        """
+        draining = asyncio.create_task(_discard_output(self._process.stdout))
+        try:
+            for seconds in (timeout_seconds, EXIT_TIMEOUT_SECONDS):
+                with contextlib.suppress(TimeoutError):
+                    return await asyncio.wait_for(self._process.wait(), seconds)
+                self.kill()
+        finally:
+            if self._process.stdin is not None:
+                self._process.stdin.close()
+            await asyncio.wait({draining}, timeout=LOG_TIMEOUT_SECONDS)
+            draining.cancel()
+            await asyncio.gather(draining, return_exceptions=True)
+        # Something else holds its pipes open, or the kernel holds the process.
+        log.warning("%s was killed and does not go.", self.name)
+        return KILLED_EXIT_CODE if self._process.returncode is None else self._process.returncode
 
     async def _finish_logs(self) -> None:
         """Let its last lines be told."""
@@ -129,9 +158,18 @@ class WorkerProcess:
         self._log_relay_task.cancel()
 
     def kill(self) -> None:
-        """End it at once."""
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
+        """End it at once, and what it has started: a child of its own would hold its pipes."""
+        self.is_killed = True
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if hasattr(os, "killpg"):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            else:
+                self._process.kill()
+
+
+async def _discard_output(stream: asyncio.StreamReader | None) -> None:
+    while stream is not None and await stream.read(MAX_LINE_BYTES):
+        pass
 
 
 async def _relay_logs(stream: asyncio.StreamReader | None, name: str) -> None:
@@ -139,12 +177,19 @@ async def _relay_logs(stream: asyncio.StreamReader | None, name: str) -> None:
     partial_line = b""
     while stream is not None and (chunk := await stream.read(MAX_LINE_BYTES)):
         *lines, partial_line = (partial_line + chunk).split(b"\n")
-        for line in lines:
-            log_relay.relay_line(name, line)
         if len(partial_line) > MAX_LINE_BYTES:
-            log_relay.relay_line(name, partial_line)
-            partial_line = b""
-    log_relay.relay_line(name, partial_line)
+            lines, partial_line = [*lines, partial_line], b""
+        for line in lines:
+            _relay_line(name, line)
+    _relay_line(name, partial_line)
+
+
+def _relay_line(name: str, line: bytes) -> None:
+    """Log a line; who stopped reading at one would hold the worker at its full pipe for ever."""
+    try:
+        log_relay.relay_line(name, line)
+    except Exception:
+        log.exception("A line of %s could not be told.", name)
 
 
 def child_environment(bot_environment: Mapping[str, str], **variables: str) -> dict[str, str]:

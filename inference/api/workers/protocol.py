@@ -45,7 +45,8 @@ class WorkerPool(Protocol):
         """Hand a job to a worker.
 
         Raises:
-            NoWorker: that worker is gone.
+            NoWorker: that worker is gone, or is being ended.
+            WireError: the job fits no frame.
         """
         ...
 
@@ -59,7 +60,10 @@ class WorkerPool(Protocol):
         ...
 
     async def kill_worker(self, worker: str) -> None:
-        """End a worker that does nothing any more; what it held is told as lost with it."""
+        """End a worker that does nothing any more; what it held is told as lost with it.
+
+        From now on it is not ready and takes no job.
+        """
         ...
 
     async def next_event(self) -> tuple[str, Event]:

@@ -15,7 +15,10 @@ def framed(head: dict[str, object], body: bytes = b"") -> bytes:
     return out.getvalue()
 
 
-@given(st.dictionaries(st.text(), st.integers() | st.text()), st.binary(max_size=50))
+@given(
+    st.dictionaries(st.text(), st.integers(-(2**63) + 1, 2**63 - 1) | st.text()),
+    st.binary(max_size=50),
+)
 def test_what_is_written_is_read(head, body):
     stream = io.BytesIO(framed(head, body) * 2)
     assert [read_frame(stream, 50), read_frame(stream, 50), read_frame(stream, 50)] == [
@@ -42,6 +45,9 @@ def test_noise_is_no_frame(data):
         LENGTHS_HEADER.pack(2, 0) + b"{,",
         LENGTHS_HEADER.pack(1 << 30, 0),
         LENGTHS_HEADER.pack(100_000, 0) + b"[" * 100_000,
+        framed({"a": [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]}),
+        framed({"a": float("nan")}),
+        framed({"a": 2**64}),
     ],
 )
 def test_a_frame_that_breaks_off_or_is_none(data):

@@ -89,6 +89,10 @@ def test_the_bot_tells_a_workers_lines_as_its_own(lines, caplog):
         b"7",
         b'{"level": "INFO"}',
         b'{"level": 3, "logger": [], "event": null, "args": 1, "msg": "%s", "name": "x"}',
+        b"[" * 100_000,
+        b'{"level": "INFO", "logger": "x", "event": ' + b"[" * 500 + b"]" * 500 + b"}",
+        b'{"level": "INFO", "logger": "x", "event": "e", "a": ' + b"9" * 5000 + b"}",
+        b'{"level": "INFO", "logger": "x", "event": "e", "_record": 1, "_logger": NaN}',
     ],
 )
 def test_whatever_a_library_prints_is_told_and_harms_nothing(caplog, line):

@@ -149,6 +149,23 @@ def test_every_message_can_travel():
         assert kind.__dataclass_params__.frozen
 
 
+READY = {"type": "WorkerReady", "device": "cpu", "dtype": "f", "models": []}
+STEP = {"type": "JobProgress", "job_id": "a", "attempt": 1, "step": 1, "steps": 2}
+END = {"type": "JobFinished", "job_id": "a", "attempt": 1, "images": []}
+ERROR = {"type": "StartFailed", "reason": {"code": "r", "params": {}}}
+LOST = {"type": "WorkerLost", "worker": "w", "reason": ERROR["reason"], "jobs": [["a", 1]]}
+WHOLE = {"type": "ConfigureWorker", "config": {"model": "x"}}
+
+
+@pytest.mark.parametrize("message", [READY, STEP, END, ERROR, LOST, WHOLE])
+def test_these_are_messages_before_they_are_spoilt(message):
+    assert wire.decode_message(json.dumps(message).encode())
+
+
+def nested(depth):
+    return json.loads("[" * depth + "]" * depth)
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -159,22 +176,64 @@ def test_every_message_can_travel():
         b"7",
         b"{}",
         b'{"type": "Pickle"}',
-        b'{"type": ["Stop"]}',
-        b'{"type": "Stop", "drain": true, "hurry": true}',
-        b'{"type": "Cancel", "job_id": "a"}',
-        b'{"type": "Ready", "device": "cpu", "dtype": "f", "models": [7]}',
-        b'{"type": "Ready", "device": "cpu", "dtype": "f", "models": 7}',
-        b'{"type": "Configure", "config": {"model": "x", "colour": "red"}}',
-        b'{"type": "WorkerRecovered", "worker": "w", "reason": "r"}',
-        b'{"type": "StartFailed", "reason": "The model is missing."}',
-        b'{"type": "StartFailed", "reason": {"code": 7, "params": {}}}',
-        b'{"type": "WorkerLost", "worker": "w", "reason": {"code": "r", "params": {}}, '
-        b'"jobs": [["a", 1, 2]]}',
+        b'{"type": ["StopWorker"]}',
+        b'{"type": "CancelJob", "job_id": "a"}',
+        b'{"type": "StopWorker", "drain": NaN}',
+        b'{"type": "StopWorker", "drain": ' + b"[" * 100_000,
+        b'{"a":' * 50_000,
+        *(
+            json.dumps(message | fields).encode()
+            for message, fields in [
+                (READY, {"models": [7]}),
+                (READY, {"models": 7}),
+                (READY, {"models": "starter"}),
+                (READY, {"device": None}),
+                (WHOLE, {"config": {"model": "x", "colour": "red"}}),
+                (WHOLE, {"config": {"max_jobs": "16"}}),
+                (WHOLE, {"config": []}),
+                (ERROR, {"reason": "The model is missing."}),
+                (ERROR, {"reason": {"code": 7, "params": {}}}),
+                (ERROR, {"reason": {"code": "r", "params": {"deep": nested(40)}}}),
+                (LOST, {"jobs": [["a", 1, 2]]}),
+                (LOST, {"jobs": [["a", "1"]]}),
+                (LOST, {"hurry": 1}),
+                (STEP, {"attempt": "1"}),
+                (STEP, {"attempt": True}),
+                (STEP, {"attempt": 1.5}),
+                (STEP, {"attempt": 2**63}),
+                (STEP, {"attempt": 10**4000}),
+                (STEP, {"job_id": ["a"]}),
+                (STEP, {"preview": 7}),
+                (STEP, {"flops": "many"}),
+                (STEP, {"flops": float("inf")}),
+                (END, {"seconds": float("nan")}),
+                (END, {"images": {"path": "a"}}),
+                (END, {"notes": [{"code": "r"}]}),
+                (END, {"text": None}),
+            ]
+        ),
+        json.dumps(STEP).replace('"steps": 2', '"flops": 1e999, "steps": 2').encode(),
     ],
 )
 def test_what_is_no_message_is_refused(body):
     with pytest.raises(WireError):
         wire.decode_message(body)
+
+
+@given(
+    st.sampled_from([READY, STEP, END, ERROR, LOST, WHOLE]),
+    st.data(),
+)
+def test_a_message_with_a_field_of_any_kind_is_refused_or_of_the_declared_types(message, data):
+    field = data.draw(st.sampled_from(sorted(set(message) - {"type"})))
+    values = JSON | st.floats() | st.integers() | st.lists(JSON)
+    body = json.dumps(message | {field: data.draw(values)}).encode()
+    try:
+        read = wire.decode_message(body)
+    except WireError:
+        return
+
+    assert wire.decode_message(wire.encode_message(read)[wire.FRAME_HEADER.size :]) == read
 
 
 @given(st.binary(max_size=60))
@@ -184,7 +243,7 @@ def test_noise_is_refused_and_never_worse(body):
 
 
 def test_an_unknown_field_is_named():
-    body = json.dumps({"type": "Stop", "drain": True, "hurry": 1}).encode()
+    body = json.dumps({"type": "StopWorker", "drain": True, "hurry": 1}).encode()
 
     with pytest.raises(WireError, match="hurry"):
         wire.decode_message(body)

@@ -100,6 +100,18 @@ def test_a_stopped_loopback_shows_the_loops_it_made(ready, photo):
     assert set(roles[2:]) == {"frame"}
 
 
+def test_a_job_that_cannot_be_opened_for_whatever_reason_fails_alone(ready, photo, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("inference.api.jobs.decode_job", lambda kind, params: [][0])
+        ready.tell(submission("odd", photo))
+        failed = ready.hear()
+    ready.tell(submission("next", photo))
+
+    assert isinstance(failed, JobFailed)
+    assert (failed.job_id, failed.error_kind) == ("odd", "engine")
+    assert ready.hear().job_id == "next"
+
+
 def test_another_attempt_is_not_cancelled(ready, photo):
     ready.tell(submission("a", photo))
     ready.tell(CancelJob(job_id="a", attempt=1))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -55,6 +56,15 @@ class Child:
         if self.nature == "noisy":
             sys.stdout.buffer.write(b"Loading pipeline components...")
             sys.stdout.buffer.flush()
+        if self.nature == "deep":
+            body = b"[" * 100_000
+            sys.stdout.buffer.write(wire.FRAME_HEADER.pack(len(body)) + body)
+            sys.stdout.buffer.flush()
+        if self.nature == "deep lines":
+            sys.stderr.write("[" * 500_000 + "\n" + "x" * 500_000 + "\nlast words\n")
+            sys.stderr.flush()
+        if self.nature == "leaves a child":
+            subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
         if self.nature == "talks back":
             self.say(StopWorker())
         if self.nature == "talkative":
@@ -83,6 +93,8 @@ class Child:
             )
         )
         threading.Thread(target=self.watch, daemon=True).start()
+        while self.nature == "floods":
+            self.say(JobProgress(job_id="a", attempt=1, step=1, steps=1))
 
     def watch(self) -> None:
         """Do with the jobs in hand what the files say."""

@@ -6,12 +6,13 @@ import json
 import logging
 import os
 import sys
+from dataclasses import replace
 
 import pytest
 
 from bot.support import logging as logs
 from inference.api.config import EngineConfig
-from inference.api.errors import NoWorker
+from inference.api.errors import NoWorker, WireError
 from inference.api.messages import (
     JobFinished,
     StartFailed,
@@ -92,7 +93,7 @@ async def test_what_a_worker_says_beside_its_frames_is_logged_as_the_bots_own(
     assert token not in stream.getvalue()
 
 
-@pytest.mark.parametrize("nature", ["noisy", "talks back"])
+@pytest.mark.parametrize("nature", ["noisy", "talks back", "deep"])
 async def test_a_worker_that_speaks_nonsense_is_replaced(make_service, nature):
     async with make_service(nature, grace_seconds=0) as service:
         first, lost = await next_of(service, WorkerLost)
@@ -100,6 +101,103 @@ async def test_a_worker_that_speaks_nonsense_is_replaced(make_service, nature):
 
     assert first != second
     assert "was killed by signal 9" in str(lost.reason)
+
+
+@pytest.mark.parametrize("broken", [WireError("nonsense"), RecursionError(), ValueError("odd")])
+async def test_a_worker_that_cannot_be_understood_ends_and_its_jobs_are_lost(
+    make_service, tmp_path, monkeypatch, broken
+):
+    async with make_service("good", grace_seconds=0) as service:
+        stage = Stage(service, tmp_path)
+        worker = await stage.free()
+        process = service._slots[0].process
+        await service.submit_job(worker, submission("a"))
+        await service.submit_job(worker, submission("b"))
+
+        with monkeypatch.context() as patch:
+            patch.setattr("inference.api.wire.decode_message", raise_error(broken))
+            stage.finish("a")
+            name, lost = await next_of(service, WorkerLost)
+
+        assert (name, lost.jobs) == (worker, (("a", 1), ("b", 1)))
+        assert process.is_killed
+        assert await stage.free() != worker
+
+
+def raise_error(error):
+    def raise_it(*arguments):
+        raise error
+
+    return raise_it
+
+
+async def test_lines_of_any_shape_are_told_and_the_worker_goes_on(make_service, tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    async with make_service("deep lines", grace_seconds=0) as service:
+        stage = Stage(service, tmp_path)
+        await service.submit_job(await stage.free(), submission("a"))
+        stage.finish("a")
+        await next_of(service, JobFinished)
+
+    lines = [record.getMessage() for record in caplog.records if hasattr(record, "worker")]
+    assert lines == ["[" * 500_000, "x" * 500_000, "last words"]
+
+
+async def test_a_line_that_cannot_be_told_does_not_stop_the_worker(
+    make_service, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("inference.api.log_relay.relay_line", raise_error(RecursionError()))
+    async with make_service("deep lines", grace_seconds=0) as service:
+        stage = Stage(service, tmp_path)
+        await service.submit_job(await stage.free(), submission("a"))
+        stage.finish("a")
+
+        await next_of(service, JobFinished)
+
+
+@pytest.mark.parametrize("nature", ["floods", "leaves a child", "stubborn"])
+@pytest.mark.parametrize("grace_seconds", [0, 1.5])
+async def test_a_stop_with_output_that_nobody_reads_comes_to_its_end(
+    tmp_path, nature, grace_seconds
+):
+    config = EngineConfig(model=nature, outbox=str(tmp_path))
+    process = await WorkerProcess.start(config, "worker", COMMAND)
+    events = process.read_events()
+    assert isinstance(await anext(events), WorkerReady)
+
+    async with asyncio.timeout(PATIENCE):
+        await process.stop(grace_seconds)
+
+    with pytest.raises(ProcessLookupError):
+        os.kill(process.pid, 0)
+    await events.aclose()
+
+
+async def test_a_worker_that_ends_with_much_unsaid_is_seen_to_end(tmp_path):
+    config = EngineConfig(model="floods", outbox=str(tmp_path))
+    process = await WorkerProcess.start(config, "worker", COMMAND)
+    await asyncio.sleep(0.5)  # until nothing more fits the pipe
+    process.kill()
+
+    async with asyncio.timeout(PATIENCE):
+        assert await process.wait_ended() == Notice("worker.killed", signal=9)
+
+
+async def test_a_worker_that_reads_nothing_is_ended_and_offered_nothing(
+    make_service, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("inference.api.workers.process.WRITE_TIMEOUT_SECONDS", 0.05)
+    async with make_service("floods", grace_seconds=0) as service:
+        worker = await Stage(service, tmp_path).free()
+        much = {"prompt": "x" * 2**21}
+
+        with pytest.raises(NoWorker):
+            for number in range(4):
+                await service.submit_job(worker, replace(submission(f"{number}"), params=much))
+
+        assert service.free_worker() is None
+        with pytest.raises(NoWorker):
+            await service.submit_job(worker, submission("next"))
 
 
 async def test_a_worker_that_keeps_dying_is_started_again_and_again(make_service):

@@ -91,6 +91,9 @@ async def test_a_worker_that_is_killed_is_lost_with_its_jobs_and_replaced(stage)
 
     await stage.service.kill_worker("long gone")
     await stage.service.kill_worker(worker)
+    assert worker not in [status.name for status in stage.service.worker_statuses if status.ready]
+    with pytest.raises(NoWorker):
+        await stage.service.submit_job(worker, submission("b"))
     name, lost = await stage.event()
 
     assert isinstance(lost, WorkerLost)

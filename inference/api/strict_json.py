@@ -1,0 +1,61 @@
+"""JSON as it comes over a pipe: read within bounds, whatever wrote it."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any, NoReturn
+
+#: Objects and lists within each other; a job's parameters and a notice within a notice need few.
+MAX_NESTING = 32
+#: What every integer column and field holds.
+MAX_INTEGER = 2**63 - 1
+
+
+def decode_json(data: str | bytes) -> Any:
+    """Read a JSON value: finite numbers, integers of 64 bits, nested no deeper than the bound.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        value = json.loads(
+            data, parse_int=_read_integer, parse_float=_read_float, parse_constant=_refuse_constant
+        )
+    except RecursionError as error:
+        raise ValueError("This JSON is nested too deeply.") from error
+    _check_nesting(value)
+    return value
+
+
+def _read_integer(digits: str) -> int:
+    # No number of so many digits is converted: that takes a time that grows with their square.
+    if len(digits) > len(str(-MAX_INTEGER)) or abs(number := int(digits)) > MAX_INTEGER:
+        raise ValueError("This JSON has an integer of more than 64 bits.")
+    return number
+
+
+def _read_float(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError("This JSON has a number beyond all bounds.")
+    return number
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON.")
+
+
+def _check_nesting(value: Any) -> None:
+    """Look at each level in turn, with no recursion of our own."""
+    level = [value]
+    for _ in range(MAX_NESTING + 1):
+        level = [
+            item
+            for container in level
+            if isinstance(container, dict | list)
+            for item in (container.values() if isinstance(container, dict) else container)
+        ]
+        if not level:
+            return
+    raise ValueError("This JSON is nested too deeply.")
