@@ -110,10 +110,9 @@ class JobSubmitter:
         """Queue a job on pictures from wherever they come; `settings` are read where not given.
 
         Raises:
-            JobError: an option is impossible, a picture is missing or of no use, or a prompt names
-                a list that is not here.
+            JobError: an option, a picture or a named list is missing or impossible.
             NotAllowed: the server's admins did not allow it.
-            NoModel: no worker can start, so nothing would ever come of it.
+            NoModel: no worker can start.
             ImageRejected: a picture cannot be used.
             StorageError: a picture is gone, the queue is full, or the disk or database refused.
         """
@@ -138,12 +137,13 @@ class JobSubmitter:
         submission = await self._dispatcher.submit_job(
             job=job,
             images={name: image.data for name, image in images.items()},
-            owner=context.user_id,
-            guild=context.guild_id,
             reply_to=reply_to.to_json(),
             idempotency_key=request.key,
             parent=parent,
+            owner=context.user_id,
+            guild=context.guild_id,
             weight=share_of(settings, context),
+            check_load=self._policy.load_check(settings, context),
         )
         request_notes = [*notes, *(note for image in images.values() for note in image.notes)]
         await self._delivery.show_queued(submission, reply_to, request_notes)

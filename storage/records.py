@@ -112,6 +112,8 @@ class JobRequest:
     weight: float = 1.0
     #: What a worker would have to load for it; jobs that share it are cheaper after one another.
     affinity: str | None = None
+    #: GPU-seconds that it is thought to take; None where nothing is known yet.
+    forecast_seconds: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,7 +197,9 @@ class JobRecord(JobRequest):
         return cls(**values)
 
 
-_INTERNAL_COLUMNS = frozenset({"lease_length", "address_since", "ahead", "spent"})
+_INTERNAL_COLUMNS = frozenset(
+    {"lease_length", "address_since", "ahead", "spent", "spent_seconds", "share"}
+)
 
 
 @dataclass(frozen=True, kw_only=True)

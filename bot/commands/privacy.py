@@ -19,7 +19,8 @@ STORED_DATA_TEXT = gettext_noop(
     "the pictures that went in and came out, without place, time and camera. Your messages are not "
     "kept. They serve the buttons, `/history` and deliveries, and nothing else; nothing is used "
     "for training. They stay {until}. What you used of the GPU on a server is kept for a day, also "
-    "beyond `/privacy forget`, since quotas count it.\n"
+    "beyond `/privacy forget`, since quotas count it; and while you owe the queue more than your "
+    "share, how much.\n"
     "A result whose channel is closed {direct}: `/privacy messages` changes that.\n"
     "Results in channels are Discord's: 🗑️ *Delete* takes each away."
 )

@@ -7,6 +7,7 @@ import contextlib
 import logging
 import random
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 from bot.dispatcher.claimer import JobClaimer
@@ -31,6 +32,7 @@ from inference.api.workers import WorkerPool
 from storage.blobs import BlobStore
 from storage.errors import QueueFull, StorageError
 from storage.jobs import JobStore
+from storage.jobs.guild_load import LoadCheck
 from storage.records import JobRecord, JobState, NewJob, QueueLimits
 
 log = logging.getLogger(__name__)
@@ -154,6 +156,7 @@ class Dispatcher:
         idempotency_key: str,
         parent: str | None = None,
         weight: float = 1.0,
+        check_load: LoadCheck | None = None,
     ) -> SubmitResult:
         """Store a job's pictures and queue it, once for each idempotency key.
 
@@ -161,6 +164,7 @@ class Dispatcher:
             JobError: a picture is missing or of no use, or a prompt names no list of the host's.
             QueueFull: the member's, the server's or the bot's queue is full.
             StorageError: the disk or the database refused.
+            Exception: whatever `check_load` raises, which sees the queue as it is then.
         """
         self.check_wordlists(job)
         job.check_images(images)
@@ -182,8 +186,11 @@ class Dispatcher:
             affinity=getattr(job, "model", None),
         )
         with request_log_context(idempotency_key):
-            record, was_created = await self._enqueue_job(new_job)
+            record, was_created = await self._enqueue_job(new_job, check_load)
         self._wake.set()
+        return await self._describe_submission(record, was_created)
+
+    async def _describe_submission(self, record: JobRecord, was_created: bool) -> SubmitResult:
         place = await self._jobs.reader.queue_position(record.id)
         return SubmitResult(
             record,
@@ -194,14 +201,17 @@ class Dispatcher:
             self.eta.job_gpu_seconds(record),
         )
 
-    async def _enqueue_job(self, job: NewJob) -> tuple[JobRecord, bool]:
+    async def _enqueue_job(
+        self, job: NewJob, check_load: LoadCheck | None
+    ) -> tuple[JobRecord, bool]:
         """Queue a job.
 
         Raises:
             QueueFull: says when there is room again, as far as that can be foretold.
         """
         try:
-            return await self._jobs.queue.enqueue(job, self._limits)
+            job = replace(job, forecast_seconds=self.eta.job_forecast(job))
+            return await self._jobs.queue.enqueue(job, self._limits, check_load)
         except QueueFull as full:
             first_job_id = await self._jobs.reader.first_waiting(
                 job.owner if full.scope == "owner" else None

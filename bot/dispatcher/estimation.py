@@ -24,7 +24,7 @@ from inference.api.jobs import DenoisingJob, Job, decode_job, estimate_cost
 from inference.api.jobs.price import DEFAULT_NATIVE_SIDE
 from inference.api.workers import WorkerPool
 from storage.blobs import BlobStore
-from storage.records import JobRecord, JobState, QueuePlace
+from storage.records import JobRecord, JobRequest, JobState, QueuePlace
 
 #: Jobs that count.
 MAX_LEARNED_JOBS = 32
@@ -113,6 +113,11 @@ class EtaEstimator:
         """Give the GPU-seconds that a job takes; None before one of its kind and model has run."""
         return self._own_seconds(record, record.cost)
 
+    def job_forecast(self, job: JobRequest) -> float | None:
+        """Give the GPU-seconds that a job is thought to take; None before anything has run."""
+        own_seconds = self._own_seconds(job, job.cost)
+        return self.gpu_seconds(job.cost) if own_seconds is None else own_seconds
+
     def forecast_new_job(self, record: JobRecord, place: QueuePlace) -> TimeRange | None:
         """Foretell when a new job is ready, and remember that."""
         expected_seconds = self._expected_seconds(record, place)
@@ -142,7 +147,7 @@ class EtaEstimator:
     def _ready_workers(self) -> int:
         return sum(worker.ready for worker in self._service.worker_statuses)
 
-    def _own_seconds(self, record: JobRecord, cost: float) -> float | None:
+    def _own_seconds(self, record: JobRequest, cost: float) -> float | None:
         return _seconds_at_rate(self._runs_by_kind.get((record.kind, record.affinity), ()), cost)
 
     def _expected_seconds(self, record: JobRecord, place: QueuePlace) -> float | None:

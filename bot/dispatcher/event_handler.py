@@ -50,6 +50,8 @@ class InFlightJob:
     steps: int | None = None
     #: What it was measured to have spent, in TFLOP; None where nothing was counted.
     spent_tflop: float | None = None
+    #: The same in seconds of the GPU; None before the first step.
+    spent_seconds: float | None = None
     renewed_at: float = field(default_factory=monotonic)
 
     @property
@@ -224,6 +226,7 @@ class WorkerEventHandler:
             event.steps,
             _to_tflop(event.flops),
         )
+        in_flight_job.spent_seconds = event.gpu_seconds
         worker = in_flight_job.worker
         for other_job in self._in_flight.held_by(worker):
             if other_job.lease_renewal_due(self._renew_seconds):
@@ -250,6 +253,7 @@ class WorkerEventHandler:
             step,
             in_flight_job.steps,
             in_flight_job.spent_tflop,
+            in_flight_job.spent_seconds,
         )
 
     async def _renew_lease(self, in_flight_job: InFlightJob) -> None:

@@ -1,7 +1,6 @@
 """What a server allows: its settings, the checks that follow from them, members' choices."""
 
 from bot.guilds.checks import (
-    GpuUsage,
     check_job,
     check_models,
     check_place,
@@ -21,7 +20,6 @@ from bot.guilds.context import RequestContext
 from bot.guilds.settings import GuildSettings, list_setting_types, validate_changes
 
 __all__ = [
-    "GpuUsage",
     "GuildSettings",
     "RequestContext",
     "check_job",

@@ -5,8 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from bot.errors import NotAllowed
@@ -14,18 +13,8 @@ from bot.guilds.context import RequestContext
 from bot.guilds.settings import GuildSettings
 from bot.i18n.message import OptionName, TranslatableMessage
 from inference.api.jobs import DenoisingJob, ExplainJob, Job, UpscaleJob
-
-QUOTA_WINDOW = timedelta(hours=24)
-
-
-@dataclass(frozen=True)
-class GpuUsage:
-    """What one job used of the GPU."""
-
-    #: When the job ended: an aware time.
-    at: datetime
-    #: Seconds of the GPU.
-    seconds: float
+from storage.guilds import GpuUse
+from storage.jobs.guild_load import QUOTA_WINDOW, GuildLoad
 
 
 def quota_of(settings: GuildSettings, context: RequestContext) -> float | None:
@@ -42,23 +31,50 @@ def share_of(settings: GuildSettings, context: RequestContext) -> float:
     return max(member_shares, default=1.0)
 
 
-def remaining_quota(quota: float, uses: Sequence[GpuUsage]) -> float:
+def remaining_quota(quota: float, uses: Sequence[GpuUse]) -> float:
     """Return the seconds left of a quota, never below 0; `uses` are those of the window."""
     return max(0.0, quota - sum(use.seconds for use in uses))
 
 
-def check_quota(settings: GuildSettings, context: RequestContext, uses: Sequence[GpuUsage]) -> None:
-    """Refuse a member who has used up their quota; `uses` are those of the window, oldest first.
+def check_load(settings: GuildSettings, context: RequestContext, load: GuildLoad) -> None:
+    """Refuse a job that is too much beside what the member and the server have under way.
+
+    Raises:
+        NotAllowed: says the limit, and what to wait for.
+    """
+    check_queue(settings, load.owner_jobs)
+    check_server_queue(settings, load.guild_jobs)
+    check_quota(settings, context, load.uses, load.expected_seconds)
+
+
+def check_quota(
+    settings: GuildSettings,
+    context: RequestContext,
+    uses: Sequence[GpuUse],
+    expected_seconds: float = 0.0,
+) -> None:
+    """Refuse a member who has used up their quota, or will have with the jobs under way.
+
+    `uses` are those of the window, oldest first; `expected_seconds` is what the jobs under way are
+    thought to take, infinite where one of them cannot be foretold.
 
     Raises:
         NotAllowed: says how much it is and when some of it comes back.
     """
     quota = quota_of(settings, context)
-    if quota is None or (quota > 0 and remaining_quota(quota, uses) > 0):
+    if quota is None or (quota > 0 and remaining_quota(quota, uses) > expected_seconds):
         return
     if quota == 0:
         raise NotAllowed("Your roles have no GPU time on this server. Its admins can change that.")
     used_seconds = sum(use.seconds for use in uses)
+    if used_seconds < quota:
+        raise NotAllowed(
+            "You have used {used} of the {quota} GPU-seconds that this server allows you in "
+            "24 hours, and your jobs under way are thought to take the rest. Ask again when one "
+            "has ended, or /cancel one.",
+            used=f"{used_seconds:.0f}",
+            quota=f"{quota:.0f}",
+        )
     release_time = next_quota_release(quota, uses)
     stamp = int(release_time.timestamp())
     raise NotAllowed(
@@ -70,7 +86,7 @@ def check_quota(settings: GuildSettings, context: RequestContext, uses: Sequence
     )
 
 
-def next_quota_release(quota: float, uses: Sequence[GpuUsage]) -> datetime:
+def next_quota_release(quota: float, uses: Sequence[GpuUse]) -> datetime:
     """Return when the first seconds are free again; `uses` must be more than the quota holds."""
     counted_seconds = sum(use.seconds for use in uses)
     for use in uses:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,14 @@ import discord
 
 from bot.filters.prompt_filter import check_prompt
 from bot.guilds import checks
-from bot.guilds.checks import QUOTA_WINDOW, GpuUsage, check_quota, quota_of
+from bot.guilds.checks import check_quota, quota_of
 from bot.guilds.context import RequestContext
 from bot.guilds.settings import GuildSettings
 from inference.api.errors import JobError
 from inference.api.jobs import DenoisingJob, EditingJob, Job, list_job_options
-from storage.guilds import GuildStore, UsageStore
+from storage.guilds import GpuUse, GuildStore, UsageStore
 from storage.jobs import JobStore
+from storage.jobs.guild_load import QUOTA_WINDOW, LoadCheck
 
 MEMBER_DEFAULT_OPTIONS = (
     "negative_prompt",
@@ -135,17 +137,23 @@ class GuildPolicy:
         """Fill in what the server takes where nothing was said."""
         return apply_guild_defaults(job_type, values, await self.guild_settings(guild))
 
-    async def gpu_usage(self, context: RequestContext) -> list[GpuUsage]:
+    async def gpu_usage(self, context: RequestContext) -> list[GpuUse]:
         """Return what the member's jobs on that server used of the GPU in the last 24 hours."""
         if context.guild_id is None:
             return []
         since = discord.utils.utcnow() - QUOTA_WINDOW
-        uses = await self._usage.usage_since(since, context.guild_id, context.user_id)
-        return [GpuUsage(use.at, use.seconds) for use in uses]
+        return await self._usage.usage_since(since, context.guild_id, context.user_id)
 
     def with_allowed_model(self, settings: GuildSettings, job: Job) -> Job:
         """Give a job that names no checkpoint one that the server allows."""
         return checks.with_allowed_model(settings, job, self._default_model)
+
+    def load_check(self, settings: GuildSettings, context: RequestContext) -> LoadCheck | None:
+        """Return what refuses a job beside others; None where nothing there is bounded."""
+        is_bounded = settings.max_jobs or settings.max_server_jobs
+        if context.guild_id is None or not (is_bounded or quota_of(settings, context) is not None):
+            return None
+        return partial(checks.check_load, settings, context)
 
     async def check_request(
         self,
@@ -159,31 +167,40 @@ class GuildPolicy:
         Raises:
             NotAllowed: says what is allowed.
         """
-        await self.check_permissions(settings, context, job, sizes)
-        if context.guild_id and (settings.max_jobs or settings.max_server_jobs):
-            in_guild, of_member = await self._jobs.reader.count_active(
-                context.guild_id, context.user_id
-            )
-            checks.check_queue(settings, of_member)
-            checks.check_server_queue(settings, in_guild)
+        self._check_rules(settings, context, job, sizes)
+        check_load = self.load_check(settings, context)
+        if check_load is not None and context.guild_id is not None:
+            check_load(await self._jobs.reader.guild_load(context.guild_id, context.user_id))
 
     async def check_permissions(
         self,
         settings: GuildSettings,
         context: RequestContext,
         job: Job,
-        sizes: Collection[tuple[int, int]] = (),
+        claimed: str | None = None,
     ) -> None:
         """Refuse what may not be asked, and may not run either, whatever else is waiting.
+
+        Of a job that was `claimed`, the quota is held against what was used and what runs.
 
         Raises:
             NotAllowed: says what is allowed.
         """
+        self._check_rules(settings, context, job)
+        if context.guild_id is not None and quota_of(settings, context) is not None:
+            load = await self._jobs.reader.guild_load(context.guild_id, context.user_id, claimed)
+            check_quota(settings, context, load.uses, load.expected_seconds)
+
+    def _check_rules(
+        self,
+        settings: GuildSettings,
+        context: RequestContext,
+        job: Job,
+        sizes: Collection[tuple[int, int]] = (),
+    ) -> None:
         checks.check_place(settings, context)
         checks.check_job(settings, job, sizes)
         check_prompt(
             str(getattr(job, "prompt", "")), settings.banned_words, settings.banned_patterns
         )
         checks.check_models(settings, job, self._default_model)
-        if quota_of(settings, context) is not None:
-            check_quota(settings, context, await self.gpu_usage(context))

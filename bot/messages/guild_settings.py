@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from bot.guilds import GpuUsage, GuildSettings, remaining_quota
-from bot.guilds.checks import QUOTA_WINDOW
+from bot.guilds import GuildSettings, remaining_quota
 from bot.guilds.settings import AUTOMATIC_LANGUAGE
 from bot.i18n import choice_name, translate
 from bot.i18n.message import gettext_noop
 from bot.messages.escaping import MAX_MESSAGE_CHARACTERS, inline_code, join_limited
-from storage.guilds import SettingsChange
+from storage.guilds import GpuUse, SettingsChange
+from storage.jobs.guild_load import QUOTA_WINDOW
 
 LANGUAGE_NAMES = {"en": "English", "de": "Deutsch", "ja": "日本語", "zh-CN": "简体中文"}
 """Languages by their own names, the same in every language."""
@@ -132,7 +132,7 @@ def settings_changes(
     return join_limited(MAX_MESSAGE_CHARACTERS, [f"**{head}**", *lines])
 
 
-def quota_message(seconds: float | None, uses: Sequence[GpuUsage]) -> str:
+def quota_message(seconds: float | None, uses: Sequence[GpuUse]) -> str:
     """Say how much of a member's GPU time is left, and when the first of the rest comes back."""
     if seconds is None:
         return ""

@@ -52,7 +52,7 @@ class PermissionRecheck:
                 return None
             settings, context = await self._resolve_context(record, settings)
             job = decode_job(record.kind, record.params)
-            await self._policy.check_permissions(settings, context, job)
+            await self._policy.check_permissions(settings, context, job, record.id)
         except NotAllowed as error:
             with use_language(stored_reply_language(record.reply_to)):
                 return translate(NO_LONGER_ALLOWED_TEXT, why=error.sentence)

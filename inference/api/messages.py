@@ -76,6 +76,8 @@ class JobProgress:
     rows: int = 0
     #: As in `JobFinished`, so far.
     flops: float = 0.0
+    #: As in `JobFinished`, so far.
+    gpu_seconds: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

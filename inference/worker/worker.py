@@ -184,6 +184,7 @@ class Worker:
                     preview=self._previews.update_preview(run),
                     rows=run.batch_rows,
                     flops=run.flops,
+                    gpu_seconds=run.charged_seconds,
                 )
             )
 

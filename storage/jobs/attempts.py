@@ -19,7 +19,8 @@ RENEW_LEASE = """
     UPDATE job
        SET lease_until = :until, lease_length = :length,
            step = coalesce(:step, step), steps = coalesce(:steps, steps),
-           spent = coalesce(:spent, spent)
+           spent = coalesce(:spent, spent),
+           spent_seconds = coalesce(:spent_seconds, spent_seconds)
      WHERE id = :id AND attempt = :attempt AND worker = :worker AND state = 'running'
     RETURNING id
 """
@@ -111,14 +112,22 @@ class JobAttempts(JobTable):
         step: int | None = None,
         steps: int | None = None,
         spent: float | None = None,
+        spent_seconds: float | None = None,
     ) -> bool:
         """Let the lease run from now, noting the progress; False when the job was lost.
 
-        `spent` is the work that was measured of this attempt so far.
+        `spent` is the work that was measured of this attempt so far, `spent_seconds` the time of
+        the GPU.
         """
         length = lease_microseconds(lease)
-        progress = {"step": step, "steps": steps, "spent": spent}
-        values = {"until": self._steady_microseconds() + length, "length": length, **progress}
+        values = {
+            "until": self._steady_microseconds() + length,
+            "length": length,
+            "step": step,
+            "steps": steps,
+            "spent": spent,
+            "spent_seconds": spent_seconds,
+        }
         row = await self._change_as_holder(RENEW_LEASE, "renew", id, attempt, worker, values)
         return row is not None
 

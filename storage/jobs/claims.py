@@ -16,7 +16,7 @@ CLAIM_NEXT = """
     UPDATE job
        SET state = 'running', attempt = attempt + 1, worker = :worker, lease_until = :until,
            lease_length = :length, started_at = :now, step = 0, steps = NULL, spent = NULL,
-           charged = cost
+           spent_seconds = NULL, charged = cost
      WHERE id = (
        SELECT id FROM job
         WHERE state = 'queued'
@@ -37,7 +37,7 @@ CLAIM_WITH_AFFINITY = """
     UPDATE job
        SET state = 'running', attempt = attempt + 1, worker = :worker, lease_until = :until,
            lease_length = :length, started_at = :now, step = 0, steps = NULL, spent = NULL,
-           charged = cost
+           spent_seconds = NULL, charged = cost
      WHERE id = (
        SELECT first.id FROM first JOIN job USING (id)
         ORDER BY job.affinity IS NOT :affinity, first.vtime, first.since LIMIT 1)

@@ -10,9 +10,13 @@ from collections.abc import Collection
 from storage.database import SqlExecutor
 from storage.errors import QueueFull, UnknownJob
 from storage.jobs.claims import JobClaims
+from storage.jobs.guild_load import LoadCheck, read_guild_load
 from storage.records import JobRecord, NewJob, QueueLimits, encode_json, next_id
 
 logger = logging.getLogger(__name__)
+
+#: What the shares above 1 of one server's members add up to at most, while they have jobs.
+MAX_GUILD_SHARE = 4.0
 
 CHECK_NEW_JOB = """
     SELECT (SELECT id FROM job WHERE idempotency_key = :key) AS existing,
@@ -24,14 +28,16 @@ CHECK_NEW_JOB = """
 
 INSERT_JOB = """
     INSERT INTO job (id, kind, params, inputs, owner, guild, reply_to, idempotency_key, cost,
-                     priority, parent, weight, affinity, created_at, address_since)
+                     priority, parent, weight, share, affinity, forecast_seconds, created_at,
+                     address_since)
     VALUES (:id, :kind, :params, :inputs, :owner, :guild, :reply_to, :idempotency_key, :cost,
-            :priority, (SELECT id FROM job WHERE id = :parent), :weight, :affinity, :now, :now)
+            :priority, (SELECT id FROM job WHERE id = :parent), :weight, :weight, :affinity,
+            :forecast_seconds, :now, :now)
     RETURNING *
 """
 
 REPRICE_WAITING = """
-    UPDATE job SET cost = cost * :factor
+    UPDATE job SET cost = cost * :factor, forecast_seconds = forecast_seconds * :factor
      WHERE state = 'queued' AND affinity IS :affinity
        AND kind IN (SELECT value FROM json_each(:kinds))
 """
@@ -43,6 +49,21 @@ RECOMPUTE_AHEAD = """
                      ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS ahead
               FROM job WHERE state = 'queued') AS line
      WHERE job.id = line.id
+"""
+
+# Of one server, shares above 1 add up to at most `:bound` over the members who have jobs under way,
+# and none falls below 1 for that. Only jobs that wait change: what runs is charged as it began.
+BOUND_SHARES = """
+    WITH active AS (
+      SELECT owner, share FROM job WHERE state = 'queued' AND guild = :guild
+       UNION ALL
+      SELECT owner, share FROM job WHERE state = 'running' AND guild = :guild),
+    raised AS (SELECT max(share) AS share FROM active WHERE share > 1 GROUP BY owner),
+    bounded AS (SELECT min(1.0, :bound / total(share)) AS factor FROM raised)
+    UPDATE job SET weight = max(1.0, share * factor) FROM bounded
+     WHERE state = 'queued' AND guild = :guild AND share > 1
+       AND weight <> max(1.0, share * factor)
+    RETURNING id
 """
 
 CANCEL_JOB = """
@@ -66,8 +87,13 @@ STOP_JOB = """
 class JobQueue(JobClaims):
     """Enqueue jobs and call them off, claim them, and end those that run."""
 
-    async def enqueue(self, job: NewJob, limits: QueueLimits) -> tuple[JobRecord, bool]:
+    async def enqueue(
+        self, job: NewJob, limits: QueueLimits, check_load: LoadCheck | None = None
+    ) -> tuple[JobRecord, bool]:
         """Add a job, or return the one that this request made before, and whether it is new.
+
+        `check_load` is shown what the job's server has under way, in the same transaction, and
+        refuses by raising: of jobs asked for at once none slips past a limit that another filled.
 
         Raises:
             QueueFull: the member, the server or the bot has as many jobs waiting as it may.
@@ -80,6 +106,12 @@ class JobQueue(JobClaims):
                 (row,) = await transaction.fetch_all(sql, (row["existing"],))
                 return JobRecord.from_row(row), False
             _check_limits(row, job, limits)
+            if check_load is not None and job.guild is not None:
+                check_load(
+                    await read_guild_load(
+                        transaction, job.guild, job.owner, self._now_microseconds()
+                    )
+                )
             if row["owner"] is None:
                 await transaction.execute("INSERT INTO member (owner) VALUES (?)", (job.owner,))
             record = await self._insert_job(transaction, job, row["newest"])
@@ -101,6 +133,11 @@ class JobQueue(JobClaims):
             "inputs": encode_json(job.inputs),
         }
         (row,) = await transaction.fetch_all(INSERT_JOB, values)
+        if job.guild is not None and await transaction.fetch_all(
+            BOUND_SHARES, {"guild": job.guild, "bound": MAX_GUILD_SHARE}
+        ):
+            await transaction.execute(RECOMPUTE_AHEAD)
+            (row,) = await transaction.fetch_all("SELECT * FROM job WHERE id = ?", (row["id"],))
         return JobRecord.from_row(row)
 
     async def reprice_waiting(

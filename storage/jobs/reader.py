@@ -7,6 +7,7 @@ from collections.abc import Collection
 
 from storage.errors import UnknownJob
 from storage.jobs.base import JobTable
+from storage.jobs.guild_load import GuildLoad, read_guild_load
 from storage.records import JobRecord, JobState, QueuePlace
 
 SELECT_OUTSTANDING = """
@@ -65,13 +66,6 @@ SELECT_QUEUE_POSITION = """
      WHERE CASE WHEN line.owner = mine.owner
                 THEN (-job.priority, job.id) < (-mine.priority, mine.id)
                 ELSE (line.origin + job.ahead, line.since) < (mine.start, mine.since) END
-"""
-
-COUNT_ACTIVE_OF_GUILD = """
-    SELECT count(*) AS guild, count(CASE WHEN owner = :owner THEN 1 END) AS owner
-      FROM (SELECT owner FROM job WHERE state = 'queued' AND guild = :guild
-            UNION ALL
-            SELECT owner FROM job WHERE state = 'running' AND guild = :guild)
 """
 
 COUNT_ACTIVE_JOBS = """
@@ -147,12 +141,14 @@ class JobReader(JobTable):
         """Return all queued and running jobs, oldest first."""
         return await self._fetch_records(SELECT_OUTSTANDING)
 
-    async def count_active(self, guild: str, owner: str) -> tuple[int, int]:
-        """Return how many jobs of a server are queued or running: all members', the owner's."""
-        (row,) = await self._database.fetch_all(
-            COUNT_ACTIVE_OF_GUILD, {"guild": guild, "owner": owner}
+    async def guild_load(self, guild: str, owner: str, claimed: str | None = None) -> GuildLoad:
+        """Return what a server has under way and what the member used of the GPU in a day.
+
+        For a job that was `claimed`, only what runs beside it counts.
+        """
+        return await read_guild_load(
+            self._database, guild, owner, self._now_microseconds(), claimed
         )
-        return row["guild"], row["owner"]
 
     async def count_by_state(self) -> dict[JobState, int]:
         """Return how many jobs there are in each state."""

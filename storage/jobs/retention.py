@@ -11,6 +11,16 @@ JOBS_PER_PAGE = 500  # jobs read at a time, so that a claim never waits long beh
 
 DELETE_OWNER_JOBS = "DELETE FROM job WHERE owner = ? RETURNING id"
 
+# A member without jobs who owes nothing: who comes back would start no later. What is owed, an id
+# and a number, stays until others were served as much.
+FORGET_MEMBERS = """
+    DELETE FROM member
+     WHERE (:owner IS NULL OR owner = :owner) AND queued = 0
+       AND vtime <= (SELECT vtime FROM fair_clock)
+       AND vtime <= coalesce((SELECT min(vtime) FROM member WHERE queued > 0), vtime)
+       AND NOT EXISTS (SELECT * FROM job WHERE job.owner = member.owner)
+"""
+
 _PURGE_TEMPLATE = """
     DELETE FROM job
      WHERE id IN (
@@ -68,13 +78,14 @@ class JobRetention(JobTable):
     async def purge_ended(self, ended_before: datetime, guild: str | None = None) -> int:
         """Delete the jobs that ended before that time and owe no delivery; return how many.
 
-        With `guild`, only those of that server.
+        With `guild`, only those of that server. Members of whom nothing is left go, too.
         """
         values = {"before": to_microseconds(ended_before), "guild": guild, "limit": JOBS_PER_PAGE}
         sql = PURGE_ENDED if guild is None else PURGE_GUILD
         purged_count = 0
         while page := await self._database.fetch_all(sql, values):
             purged_count += len(page)
+        await self._database.execute(FORGET_MEMBERS, {"owner": None})
         return purged_count
 
     async def list_guilds(self) -> list[str]:
@@ -84,11 +95,13 @@ class JobRetention(JobTable):
     async def forget_owner(self, owner: str) -> int:
         """Delete all jobs of a member, running ones too; return how many.
 
+        What the member owes in the fair queue stays, until others were served as much.
+
         The member's pictures go with the next sweep of the blobs, unless another job needs them.
         """
         async with self._database.transaction() as transaction:
             rows = await transaction.fetch_all(DELETE_OWNER_JOBS, (owner,))
-            await transaction.execute("DELETE FROM member WHERE owner = ?", (owner,))
+            await transaction.execute(FORGET_MEMBERS, {"owner": owner})
         return len(rows)
 
     async def empty_log(self) -> bool:

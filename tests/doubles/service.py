@@ -108,6 +108,7 @@ class ScriptedService:
         job_id: str | None = None,
         preview: Path | None = None,
         flops: float = 0.0,
+        gpu_seconds: float = 0.0,
     ) -> None:
         job = self.held[job_id] if job_id else self.job
         self.send_event(
@@ -118,6 +119,7 @@ class ScriptedService:
                 steps=steps,
                 preview=None if preview is None else str(preview),
                 flops=flops,
+                gpu_seconds=gpu_seconds,
             )
         )
 

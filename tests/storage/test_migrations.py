@@ -127,7 +127,8 @@ async def test_a_database_of_the_last_schema_before_the_release_is_opened_as_it_
 async def test_a_database_of_an_earlier_schema_is_refused_and_left_alone(folder):
     path = folder / "easel.db"
     async with Database(path) as database:
-        await database.execute("UPDATE migration SET number = 9")
+        await database.execute("DELETE FROM migration")
+        await database.execute("INSERT INTO migration VALUES (9, 'earlier', 0)")
 
     with pytest.raises(MigrationError, match="before the first release"):
         async with Database(path):

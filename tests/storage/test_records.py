@@ -50,6 +50,8 @@ async def test_the_record_has_a_field_for_every_column(database):
         "address_since",
         "ahead",
         "spent",
+        "spent_seconds",
+        "share",
     }
 
 

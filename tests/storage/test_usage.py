@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from storage.guilds import UsageStore
+from tests.storage.factories import LEASE
 
 
 @pytest.fixture
@@ -39,7 +40,30 @@ async def test_a_done_job_is_counted_once_and_for_its_own_member(usage, done, cl
     ] == [1.0]
 
 
-async def test_what_never_ended_well_is_not_counted(usage, jobs, enqueue, claim, clock):
+async def test_a_job_that_was_called_off_is_counted_as_far_as_it_ran(
+    usage, jobs, enqueue, claim, clock
+):
+    await enqueue()
+    job = await claim()
+    await jobs.queue.renew_lease(job.id, 1, job.worker, LEASE, 4, 20, spent_seconds=3.5)
+    await jobs.queue.cancel_job(job.id, None)
+
+    (use,) = await usage.usage_since(clock.now() - timedelta(hours=1), "guild", "ada")
+    assert use.seconds == 3.5
+
+
+async def test_an_attempt_that_was_lost_is_not_counted(usage, jobs, enqueue, claim, clock):
+    await enqueue()
+    job = await claim()
+    await jobs.queue.renew_lease(job.id, 1, job.worker, LEASE, 4, 20, spent_seconds=3.5)
+    await jobs.queue.release_job(job.id, 1, job.worker, "its worker died")
+    await claim()
+    await jobs.queue.cancel_job(job.id, None)
+
+    assert await usage.usage_since(clock.now() - timedelta(hours=1), "guild", "ada") == []
+
+
+async def test_what_failed_is_not_counted(usage, jobs, enqueue, claim, clock):
     for end in ("fail_job", "release_job"):
         await enqueue()
         job = await claim()

@@ -6,7 +6,6 @@ import pytest
 
 from bot.errors import NotAllowed
 from bot.guilds import (
-    GpuUsage,
     GuildSettings,
     RequestContext,
     check_quota,
@@ -14,15 +13,16 @@ from bot.guilds import (
     remaining_quota,
     share_of,
 )
+from storage.guilds import GpuUse
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 MEMBER = RequestContext(roles=frozenset({"10001", "10002"}))
 ROLES = {"10001": 60.0, "10002": 300.0, "10003": 900.0}
 
 
-def uses(*seconds: float) -> list[GpuUsage]:
+def uses(*seconds: float) -> list[GpuUse]:
     """Jobs that ended an hour apart, from noon on."""
-    return [GpuUsage(NOON + timedelta(hours=n), s) for n, s in enumerate(seconds)]
+    return [GpuUse(NOON + timedelta(hours=n), s) for n, s in enumerate(seconds)]
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,7 @@ def test_a_job_becomes_a_picture_in_the_outbox(ready, photo, config):
 
     *steps, finished = heard
     assert [(one.step, one.steps) for one in steps] == [(0, 2), (1, 2), (2, 2)]
+    assert 0 < steps[1].gpu_seconds < steps[2].gpu_seconds <= finished.gpu_seconds
     assert isinstance(finished, JobFinished)
     assert (finished.job_id, finished.attempt) == ("a", 2)
     (image,) = finished.images

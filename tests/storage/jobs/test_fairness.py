@@ -106,6 +106,38 @@ async def test_jobs_whose_estimate_is_wrong_are_corrected(estimates, costs):
                 assert abs(served["a"] - served["b"]) <= LARGEST
 
 
+@settings(max_examples=20, deadline=None)
+@given(shares=st.lists(st.sampled_from([2.0, 3.0, 4.0]), min_size=1, max_size=6))
+async def test_many_members_with_a_large_share_on_one_server_take_no_more_than_one(shares):
+    """Together as much as one with a share of 4, or one each; the rest goes elsewhere."""
+    jobs_each, together = 40, max(4.0, len(shares))
+    with quick_folder() as folder:
+        async with Database(folder / "easel.db") as database:
+            jobs = JobStore(database)
+            for _ in range(jobs_each):
+                for number, share in enumerate(shares):
+                    job = make_job(owner=f"patron-{number}", guild="theirs", weight=share)
+                    await jobs.queue.enqueue(job, ROOMY)
+                await jobs.queue.enqueue(make_job(owner="elsewhere", guild="other"), ROOMY)
+
+            served = Counter()
+            for _ in range(jobs_each):
+                served[(await jobs.queue.claim("gpu-0", LEASE)).guild] += 1
+
+    assert served["theirs"] <= together * (served["other"] + 1) + len(shares)
+
+
+async def test_a_share_is_whole_again_when_the_others_of_the_server_have_no_jobs(enqueue, jobs):
+    first = await enqueue(owner="ada", weight=4.0)
+    second = await enqueue(owner="bob", weight=4.0)
+    shared = [(await jobs.reader.get_job(job.id)).weight for job in (first, second)]
+    await jobs.queue.cancel_job(second.id, None)
+    third = await enqueue(owner="ada", weight=4.0)
+
+    assert shared == [2.0, 2.0]
+    assert [(await jobs.reader.get_job(job.id)).weight for job in (first, third)] == [4.0, 4.0]
+
+
 async def test_keeping_the_model_costs_a_waiting_member_no_more_than_the_slack(enqueue, claim):
     slack, cost = 6.0, 2.0
     for _ in range(40):

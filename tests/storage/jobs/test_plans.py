@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from storage.jobs import attempts, claims, deliveries, queue, reader, retention
+from storage.jobs import attempts, claims, deliveries, guild_load, queue, reader, retention
 
 HOT = {
     "claim": (claims.CLAIM_NEXT, ["member_waiting", "job_queued"]),
@@ -22,7 +22,7 @@ HOT = {
     "claimable": (claims.COUNT_CLAIMABLE, ["job_queued"]),
     "list": (reader.SELECT_BY_OWNER, ["job_of_owner"]),
     "place": (reader.SELECT_QUEUE_POSITION, ["job_queued", "member_waiting"]),
-    "of a server": (reader.COUNT_ACTIVE_OF_GUILD, ["job_queued_guild", "job_running"]),
+    "of a server": (guild_load.SELECT_GUILD_LOAD, ["job_queued_guild", "job_running"]),
     "counts": (reader.COUNT_ACTIVE_JOBS, ["member_waiting", "job_running"]),
     "lately done": (reader.SELECT_RECENTLY_FINISHED, ["job_finished"]),
     "first waiting": (reader.SELECT_FIRST_WAITING, ["job_queued", "member_waiting"]),

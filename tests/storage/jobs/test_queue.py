@@ -1,13 +1,56 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from datetime import timedelta
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from storage.database import Database
 from storage.errors import QueueFull
+from storage.jobs import JobStore
 from storage.records import DeliveryState, JobState, QueueLimits
-from tests.storage.factories import IMAGE, LEASE, ROOMY, make_job
+from tests.storage.factories import IMAGE, LEASE, ROOMY, make_job, quick_folder
+
+
+class Full(Exception):
+    """A server's own bound."""
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    most=st.integers(1, 4),
+    forecasts=st.lists(st.sampled_from([None, 1.0, 30.0, 61.0]), min_size=2, max_size=8),
+    quota=st.sampled_from([1.0, 60.0, 1e6]),
+)
+async def test_of_jobs_asked_for_at_once_none_slips_past_a_servers_bounds(most, forecasts, quota):
+    """Every one was let in beside what had been let in before, and was told all of that."""
+    loads = []
+
+    def check_load(load):
+        if load.owner_jobs >= most or load.expected_seconds >= quota:
+            raise Full
+        loads.append(load)
+
+    with quick_folder() as folder:
+        async with Database(folder / "easel.db") as database:
+            jobs = JobStore(database)
+            asked = [make_job(forecast_seconds=seconds) for seconds in forecasts]
+            answers = await asyncio.gather(
+                *(jobs.queue.enqueue(job, ROOMY, check_load) for job in asked),
+                return_exceptions=True,
+            )
+
+    admitted = [answer[0].forecast_seconds for answer in answers if isinstance(answer, tuple)]
+    assert [load.owner_jobs for load in loads] == list(range(len(admitted)))
+    assert [load.expected_seconds for load in loads] == [
+        math.inf if None in admitted[:n] else sum(admitted[:n]) for n in range(len(admitted))
+    ]
+    assert 1 <= len(admitted) <= most
+    assert None not in admitted[:-1]
+    assert sum(seconds or 0 for seconds in admitted[:-1]) < quota
 
 
 async def test_an_enqueued_job_is_queued_and_keeps_what_it_was_asked_with(jobs, clock):

@@ -67,9 +67,38 @@ async def test_forgetting_a_member_leaves_nothing_of_theirs(jobs, enqueue, claim
             await jobs.reader.get_job(each.id)
     assert not await jobs.queue.finish_job(job.id, 1, "gpu-0", {})
     assert await jobs.retention.forget_owner("ada") == 0
-    assert [row["owner"] for row in await database.fetch_all("SELECT * FROM member")] == ["bob"]
+    owners = [row["owner"] for row in await database.fetch_all("SELECT * FROM member")]
+    assert owners == ["ada", "bob"]  # an id and what is owed, of which the next test is
     counts = await jobs.reader.count_by_state()
     assert (counts[JobState.QUEUED], counts[JobState.RUNNING]) == (0, 1)
+
+
+async def test_forgetting_does_not_erase_what_is_owed_in_the_queue(jobs, enqueue, claim):
+    await enqueue(owner="ada")
+    for _ in range(8):
+        await enqueue(owner="bob")
+    job = await claim()
+    await jobs.queue.finish_job(job.id, 1, "gpu-0", {}, cost=5.0)
+    await jobs.retention.forget_owner("ada")
+    await enqueue(owner="ada")
+
+    served = [(await claim()).owner for _ in range(7)]
+
+    assert (job.owner, served) == ("ada", ["bob"] * 6 + ["ada"])
+
+
+async def test_who_owes_nothing_and_has_no_jobs_is_forgotten(jobs, enqueue, claim, database, clock):
+    await enqueue(owner="ada")
+    await end(jobs, claim)
+    await jobs.retention.forget_owner("ada")
+    await enqueue(owner="bob")  # comes when ada has been served 1
+    await end(jobs, claim)
+    await enqueue(owner="bob")
+    await end(jobs, claim)
+    clock.pass_time(60)
+    await jobs.retention.purge_ended(clock.now())
+
+    assert [row["owner"] for row in await database.fetch_all("SELECT * FROM member")] == ["bob"]
 
 
 async def test_what_was_forgotten_is_in_no_file_any_more(folder):

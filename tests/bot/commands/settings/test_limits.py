@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from bot import retention
+from bot.errors import NotAllowed
+from bot.guilds import RequestContext
+from bot.requests.reply_target import ReplyTarget
+from inference.api.jobs import decode_job
 from storage.records import JobState
 from tests.doubles.images import png
+
+
+class AnsweredRequest:
+    """A request whose answer is the card of another job, so that many can come at once."""
+
+    def __init__(self, record, key):
+        self.key = key
+        self.context = RequestContext(guild_id=record.guild, user_id=record.owner)
+        self.reply_to = ReplyTarget.from_json(record.reply_to)
+
+    async def send_answer(self, words, *, private=False):
+        return self.reply_to
 
 
 async def test_the_whole_servers_queue(easel, admin, said):
@@ -40,11 +58,50 @@ async def test_a_job_that_failed_costs_nothing(easel, admin):
     assert await easel.count() == 2
 
 
+async def test_a_job_that_was_called_off_costs_what_it_ran(easel, admin, said):
+    await easel.ask_plain("settings quota", admin, seconds=3)
+    await easel.ask()
+    easel.service.progress(1, 20, gpu_seconds=0.2)
+    easel.service.progress(9, 20, gpu_seconds=4.0)
+    await easel.env.settle()
+    record = await easel.only_job()
+    await easel.services.dispatcher.cancel_job(record.id, record.owner)
+    assert "used 4 of the 3 GPU-seconds" in said(await easel.ask())
+
+
+async def test_jobs_under_way_count_with_what_they_are_thought_to_take(easel, admin, said):
+    await easel.ask_plain("settings quota", admin, seconds=2.5)
+    await easel.ask()
+    refused = await easel.ask()  # nothing was measured yet: one at a time
+    assert "your jobs under way are thought to take the rest" in said(refused)
+    await easel.finish()  # one second
+    for _ in range(3):
+        refused = await easel.ask()
+    assert "used 1 of the 2 GPU-seconds" in said(refused)
+    assert len(easel.service.held) == 2  # two of a second each, the last beyond what is left
+
+
+async def test_of_several_asked_for_at_once_no_more_get_in_than_may(easel, admin):
+    await easel.ask_plain("settings limits", admin, max_jobs=2)
+    await easel.ask()
+    record = await easel.only_job()
+    requests = [AnsweredRequest(record, f"at-once-{n}") for n in range(5)]
+    job = decode_job(record.kind, record.params)
+
+    answers = await asyncio.gather(
+        *(easel.services.submitter.submit_rerun(each, job, record) for each in requests),
+        return_exceptions=True,
+    )
+
+    assert await easel.count() == 2
+    assert [type(each) for each in answers if each is not None] == [NotAllowed] * 4
+
+
 async def test_jobs_that_waited_are_refused_when_the_quota_is_used_up(easel, admin, said):
     easel.service.capacity = 1
+    await easel.ask()
+    await easel.ask()
     await easel.ask_plain("settings quota", admin, seconds=1)
-    await easel.ask()
-    await easel.ask()
     await easel.finish()
     assert len(easel.service.submitted) == 1
     newest = easel.messages()[-1].content
