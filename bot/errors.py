@@ -33,8 +33,8 @@ BotError
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Self
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from bot.i18n.message import OptionName, TranslatableMessage, gettext_noop
 
@@ -58,17 +58,6 @@ class UserError(BotError):
 
 class ImageRejected(UserError):
     """The attachment cannot be used."""
-
-    @classmethod
-    def from_message(cls, message: str, values: Mapping[str, str]) -> Self:
-        """Make one of this kind with these words and values, as another process raised it."""
-        rejection = cls.__new__(cls)
-        words = {
-            name: TranslatableMessage(value) if name == "found" else value
-            for name, value in values.items()
-        }
-        BotError.__init__(rejection, message, **words)
-        return rejection
 
 
 class EmptyFile(ImageRejected):
@@ -137,9 +126,21 @@ class BrokenImage(ImageRejected):
 class TooManyPixels(ImageRejected):
     """The picture has too many pixels."""
 
-    def __init__(self, name: str, size_text: str, limit: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        size_text: str,
+        limit: str,
+        *,
+        size: tuple[int, int] = (0, 0),
+        image_format: str = "",
+    ) -> None:
         words = gettext_noop("{name} is {found}; at most {limit} are taken. Scale it down first.")
         super().__init__(words, name=name, found=TranslatableMessage(size_text), limit=limit)
+        #: Width and height by the file's header; zeros where it was not read that far.
+        self.size = size
+        #: As Pillow calls it; empty where it was not read that far.
+        self.image_format = image_format
 
 
 class DecodeLimitExceeded(ImageRejected):

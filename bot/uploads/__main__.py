@@ -1,7 +1,8 @@
 """The decoder's process: `python -m bot.uploads` reads files and answers, frame by frame.
 
-A request's head names the work (`check`, `parameters` or `making`), its body is a stranger's file.
-An answer's head holds what was found; after a `check` that succeeded the body is a PNG.
+A request's head names the work (`check`, `parameters`, `making` or `protections`), its body is a
+stranger's file. An answer's head holds what was found, as codes and numbers; after a `check` that
+succeeded the body is a PNG. Of words there are none but the file's own, where they were asked for.
 
 It gives up its rights before the first stranger's byte comes, so whatever it needs of the disk
 (plugins, codecs, profiles) is loaded before, by reading a small picture of each format.
@@ -12,22 +13,30 @@ from __future__ import annotations
 import base64
 import io
 import sys
+import traceback
 import warnings
+from collections.abc import Callable
 from typing import Any, BinaryIO
 
 from PIL import AvifImagePlugin, ExifTags, Image, ImageCms, MpoImagePlugin
 
-from bot.errors import ImageRejected
+from bot.errors import ImageRejected, TooManyPixels
 from bot.uploads.metadata import (
     read_image_generation_info,
     read_image_generation_text,
 )
 from bot.uploads.sandbox import allow_cpu_seconds, confine_process
-from bot.uploads.validation import ALLOWED_FORMATS, ImageLimits, check_image
+from bot.uploads.validation import (
+    ALLOWED_FORMATS,
+    FIRST_FRAME_NOTE,
+    ImageLimits,
+    check_image,
+)
 from inference.api import frames
 
 EXTRA_MEMORY_BYTES = 16 << 20  # bytes of memory beyond pixels and files
 DEFAULT_IMAGE_NAME = "the picture"
+MAX_FAULT_CHARS = 2000  # characters of a traceback, from its end
 
 LAZY_PLUGINS = (AvifImagePlugin, MpoImagePlugin)  # Pillow imports them at a file that needs them
 SMALL_AVIF = (
@@ -56,8 +65,13 @@ def main(arguments: list[str]) -> None:
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # each thread would take address space
     preload_codecs()
     # Two copies of the pixels, and the file twice: as it came, and as a library keeps it.
-    confine_process(8 * max_pixels + 2 * max_bytes + EXTRA_MEMORY_BYTES)
-    serve_frames(source, sink, ImageLimits(max_bytes=max_bytes, max_pixels=max_pixels), seconds)
+    protections = confine_process(8 * max_pixels + 2 * max_bytes + EXTRA_MEMORY_BYTES)
+    WORK_HANDLERS["protections"] = lambda *_: ({"protections": protections}, b"")
+    try:
+        serve_frames(source, sink, ImageLimits(max_bytes=max_bytes, max_pixels=max_pixels), seconds)
+    except Exception:  # for the log: the error stream is no longer the bot's
+        frames.write_frame(sink, {"fault": traceback.format_exc()[-MAX_FAULT_CHARS:]})
+        raise
 
 
 def serve_frames(source: BinaryIO, sink: BinaryIO, limits: ImageLimits, seconds: int) -> None:
@@ -73,12 +87,16 @@ def serve_frames(source: BinaryIO, sink: BinaryIO, limits: ImageLimits, seconds:
 def _answer_check(body: bytes, name: str, limits: ImageLimits) -> tuple[dict[str, Any], bytes]:
     try:
         image = check_image(body, name, limits)
+    except TooManyPixels as refusal:
+        return {**_code_of(refusal), "size": refusal.size, "format": refusal.image_format}, b""
     except ImageRejected as refusal:
-        words, values = refusal.sentence.words, refusal.sentence.values
-        answer = {"words": words, "values": {name: str(value) for name, value in values.items()}}
-        return {"refused": type(refusal).__name__, **answer}, b""
+        return _code_of(refusal), b""
     size = {"width": image.width, "height": image.height}
-    return {**size, "notes": image.notes}, image.data
+    return {**size, "animated": FIRST_FRAME_NOTE in image.notes}, image.data
+
+
+def _code_of(refusal: ImageRejected) -> dict[str, Any]:
+    return {"refused": type(refusal).__name__}
 
 
 def _answer_parameters(body: bytes, name: str, limits: ImageLimits) -> tuple[dict[str, Any], bytes]:
@@ -92,7 +110,11 @@ def _answer_generation_info(
     return {"told": None if generation_info is None else generation_info.to_dict()}, b""
 
 
-WORK_HANDLERS = {"parameters": _answer_parameters, "making": _answer_generation_info}
+Work = Callable[[bytes, str, ImageLimits], tuple[dict[str, Any], bytes]]
+WORK_HANDLERS: dict[str, Work] = {
+    "parameters": _answer_parameters,
+    "making": _answer_generation_info,
+}
 
 
 def preload_codecs() -> None:

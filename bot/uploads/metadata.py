@@ -23,6 +23,12 @@ from inference.api.infotext.readers import GenerationInfo, read_generation_info
 INFO_TEXT_KEYS = ("parameters", "postprocessing", "extras", "sui_image_params", "invokeai_metadata")
 NOVELAI_KEYS = ("prompt", "uc", "steps", "scale", "sampler", "seed", "strength", "noise")
 COMFY_SAMPLING_KEYS = ("seed", "noise_seed", "steps", "cfg", "sampler_name", "scheduler", "denoise")
+READ_ERRORS = (
+    *DECODE_ERRORS,
+    Image.DecompressionBombError,
+    Image.DecompressionBombWarning,
+    MemoryError,
+)
 MAX_SHOWN_CHARACTERS = 50_000  # characters shown
 
 
@@ -30,7 +36,7 @@ def read_image_generation_text(data: bytes) -> str:
     """Return what a picture's file says about its making; empty where it says nothing."""
     try:
         return "\n\n".join(_iter_descriptions(*_read_file_texts(data)))[:MAX_SHOWN_CHARACTERS]
-    except (*DECODE_ERRORS, Image.DecompressionBombError, Image.DecompressionBombWarning):
+    except READ_ERRORS:
         return ""
 
 
@@ -43,7 +49,7 @@ def read_image_generation_info(data: bytes) -> GenerationInfo | None:
         return read_generation_info(texts) or read_generation_info(
             {"stealth": stealth_pnginfo.read_hidden_text(data)}
         )
-    except (*DECODE_ERRORS, Image.DecompressionBombError, Image.DecompressionBombWarning):
+    except READ_ERRORS:
         return None
 
 

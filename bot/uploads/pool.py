@@ -19,15 +19,21 @@ from bot.errors import (
     DecodeLimitExceeded,
     ImageRejected,
     NoDecoder,
-    NotAnImage,
-    TooManyPixels,
-    UnsupportedFormat,
 )
 from bot.support.child_process import ChildCrashed, ChildProcess
 from bot.uploads.metadata import MAX_SHOWN_CHARACTERS
 from bot.uploads.png_chunks import is_plain_png
-from bot.uploads.sandbox import LIMITS_AVAILABLE
-from bot.uploads.validation import CheckedImage, ImageLimits, check_bytes
+from bot.uploads.sandbox import LIMITS_AVAILABLE, PROTECTIONS
+from bot.uploads.validation import (
+    ALLOWED_FORMATS,
+    FIRST_FRAME_NOTE,
+    CheckedImage,
+    ImageLimits,
+    check_bytes,
+    classify_unreadable,
+    find_size_fault,
+    reject_bomb,
+)
 from inference.api.infotext.readers import GenerationInfo
 
 log = logging.getLogger(__name__)
@@ -45,13 +51,8 @@ DECODER_COUNT = 2  # pictures decoded at once
 DECODE_CPU_SECONDS = 10  # of processor time for one picture
 DECODE_TIMEOUT_SECONDS = 20.0  # seconds for one picture
 MAX_FILES_PER_DECODER = 500  # files after which a decoder makes room for a fresh one
-MAX_NOTE_CHARS = 600  # characters of a refusal or note
-
-REFUSAL_TYPES: Mapping[str, type[ImageRejected]] = {
-    refusal.__name__: refusal
-    for refusal in (BrokenImage, NotAnImage, UnsupportedFormat, DecodeLimitExceeded, TooManyPixels)
-}
-"""What a decoder may refuse with."""
+MAX_LOGGED_CHARACTERS = 2000  # of what a decoder says went wrong with it
+MAX_HEADER_SIDE = 1 << 32  # pixels: beyond what any format's header can say
 
 T = TypeVar("T")
 
@@ -100,6 +101,14 @@ class DecoderPool:
         """Read what a file says about its making, for a job; None where it says nothing."""
         return await self._in_thread(lambda: self._decode_generation_info(data))
 
+    async def list_protections(self) -> tuple[str, ...]:
+        """Name the layers of `sandbox.PROTECTIONS` that hold a decoder on this host.
+
+        Raises:
+            NoDecoder: none starts here.
+        """
+        return await self._in_thread(self._list_protections)
+
     def close(self) -> None:
         """End the decoders; those at work end with their file."""
         self._closed = True
@@ -116,13 +125,7 @@ class DecoderPool:
         except ChildCrashed as error:
             raise (DecodeLimitExceeded(name) if error.by_signal else NoDecoder) from error
         if "refused" in head:
-            refusal = REFUSAL_TYPES.get(str(head["refused"]), BrokenImage)
-            given_values = head.get("values")
-            values = given_values if isinstance(given_values, dict) else {}
-            raise refusal.from_message(
-                str(head.get("words"))[:MAX_NOTE_CHARS],
-                {str(name): str(value)[:MAX_NOTE_CHARS] for name, value in values.items()},
-            )
+            raise _read_refusal(head, data, name, self.limits)
         image = _validate_answer(head, body, self.limits)
         if image is None:
             log.warning("A decoder answered with something that is no plain picture.")
@@ -147,6 +150,14 @@ class DecoderPool:
             return None
         return GenerationInfo.from_dict(head.get("told"))
 
+    def _list_protections(self) -> tuple[str, ...]:
+        try:
+            head, _ = self._send_request({"work": "protections", "name": ""}, b"")
+        except ChildCrashed as error:
+            raise NoDecoder from error
+        held = head.get("protections") or ()
+        return tuple(name for name in PROTECTIONS if name in held)
+
     def _send_request(self, head: Mapping[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
         """Ask a decoder that is free; blocks.
 
@@ -162,6 +173,11 @@ class DecoderPool:
                 timeout_seconds=self._timeout_seconds,
                 max_body_bytes=5 * self.limits.max_pixels + PNG_OVERHEAD_BYTES,
             )
+            if "fault" in answer[0]:
+                fault = ascii(answer[0]["fault"])[:MAX_LOGGED_CHARACTERS]
+                log.warning("A decoder failed: %s", fault)
+                decoder.shut_down()
+                raise ChildCrashed("it failed by itself")
         except ChildCrashed as error:
             digest = hashlib.sha256(data).hexdigest()
             log.warning("A decoder was lost to the file of SHA-256 %s: %s.", digest, error)
@@ -201,14 +217,34 @@ class DecoderPool:
             self._idle.put(decoder)
 
 
+def _read_refusal(
+    head: Mapping[str, Any], data: bytes, name: str, limits: ImageLimits
+) -> ImageRejected:
+    """Say a decoder's refusal in the bot's own words: of its own, nothing reaches a member."""
+    match head:
+        case {"refused": "TooManyPixels", "size": [0, 0]}:
+            return reject_bomb(name, limits)
+        case {"refused": "TooManyPixels", "size": [int(width), int(height)], "format": form} if (
+            min(width, height) >= 0 and max(width, height) < MAX_HEADER_SIDE
+        ):
+            image_format = form if form in ALLOWED_FORMATS else ""
+            fault = find_size_fault(name, (width, height), image_format, limits)
+            return fault or BrokenImage(name)
+        case {"refused": "NotAnImage" | "UnsupportedFormat"}:
+            return classify_unreadable(data, name)
+        case {"refused": "DecodeLimitExceeded"}:
+            return DecodeLimitExceeded(name)
+    return BrokenImage(name)
+
+
 def _validate_answer(
     head: Mapping[str, Any], body: bytes, limits: ImageLimits
 ) -> CheckedImage | None:
     """Read a decoder's answer with doubt: it has touched what a stranger sent."""
-    width, height, notes = head.get("width"), head.get("height"), head.get("notes")
-    if not (isinstance(width, int) and isinstance(height, int) and isinstance(notes, list)):
+    width, height = head.get("width"), head.get("height")
+    if not (isinstance(width, int) and isinstance(height, int)):
         return None
     if not 0 < width * height <= limits.max_pixels or not is_plain_png(body, width, height):
         return None
-    checked_notes = tuple(str(note)[:MAX_NOTE_CHARS] for note in notes)
-    return CheckedImage(data=body, width=width, height=height, notes=checked_notes)
+    notes = (FIRST_FRAME_NOTE,) if head.get("animated") is True else ()
+    return CheckedImage(data=body, width=width, height=height, notes=notes)

@@ -96,7 +96,9 @@ def check_image(data: bytes, name: str, limits: ImageLimits) -> CheckedImage:
     check_bytes(data, name, limits)
     try:
         with Image.open(io.BytesIO(strip_metadata(data)), formats=ALLOWED_FORMATS) as image:
-            _check_size(image, name, limits)
+            # By the header: nothing is decoded yet.
+            if fault := find_size_fault(name, image.size, image.format or "", limits):
+                raise fault
             if image.format == "JPEG":
                 _check_scans(data, image, name, limits)
             notes = (FIRST_FRAME_NOTE,) if _is_animated(data, image) else ()
@@ -104,11 +106,9 @@ def check_image(data: bytes, name: str, limits: ImageLimits) -> CheckedImage:
     except ImageRejected:
         raise
     except UnidentifiedImageError:
-        raise _classify_unreadable(data, name) from None
+        raise classify_unreadable(data, name) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise TooManyPixels(
-            name, gettext_noop("far larger than its file"), _megapixels_text(limits)
-        ) from None
+        raise reject_bomb(name, limits) from None
     except MemoryError:
         raise DecodeLimitExceeded(name) from None
     except DECODE_ERRORS as error:
@@ -142,18 +142,27 @@ def check_bytes(data: bytes, name: str, limits: ImageLimits) -> None:
         raise FileTooLarge(name, len(data), limits.max_bytes)
 
 
-def _check_size(image: Image.Image, name: str, limits: ImageLimits) -> None:
-    """Bound the picture by its header; nothing is decoded yet."""
-    width, height = image.size
+def find_size_fault(
+    name: str, size: tuple[int, int], image_format: str, limits: ImageLimits
+) -> ImageRejected | None:
+    """Return what is wrong with a picture's width and height; None where nothing is."""
+    width, height = size
     size_text = f"{width} × {height} pixels"
-    copies = DECODER_MEMORY_FACTORS.get(image.format or "", 1)
+    copies = DECODER_MEMORY_FACTORS.get(image_format, 1)
+    limit = ""
     if max(width, height) > MAX_SIDE:
-        raise TooManyPixels(name, size_text, f"{MAX_SIDE} pixels a side")
-    if width * height * copies > limits.max_pixels:
-        of = f" of a {image.format}" if copies > 1 else ""
-        raise TooManyPixels(name, size_text, _megapixels_text(limits, copies) + of)
-    if not width or not height:
-        raise BrokenImage(name)
+        limit = f"{MAX_SIDE} pixels a side"
+    elif width * height * copies > limits.max_pixels:
+        of = f" of a {image_format}" if copies > 1 else ""
+        limit = _megapixels_text(limits, copies) + of
+    if limit:
+        return TooManyPixels(name, size_text, limit, size=size, image_format=image_format)
+    return None if width and height else BrokenImage(name)
+
+
+def reject_bomb(name: str, limits: ImageLimits) -> TooManyPixels:
+    """Make the refusal of a picture that says of itself what no file of its bytes could hold."""
+    return TooManyPixels(name, gettext_noop("far larger than its file"), _megapixels_text(limits))
 
 
 def _check_scans(data: bytes, image: Image.Image, name: str, limits: ImageLimits) -> None:
@@ -265,7 +274,7 @@ UNSUPPORTED_BRANDS = {
 }
 
 
-def _classify_unreadable(data: bytes, name: str) -> ImageRejected:
+def classify_unreadable(data: bytes, name: str) -> ImageRejected:
     """Tell a picture that breaks off in its header from a file that never was one."""
     start = data[:256].lstrip().lower()
     brand = data[8:12] if data[4:8] == b"ftyp" else b""

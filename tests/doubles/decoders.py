@@ -1,12 +1,13 @@
 """A decoder that does what the file says: the worst that a hostile file could bring one to.
 
-Run as the real one is, under the same limits: `python -m tests.doubles.decoders`.
+Run as the real one is, under the same limits: `python -m tests.doubles.decoders`. A fourth argument
+names the layers of the sandbox that this host's kernel is to lack.
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
-import signal
 import socket
 import sys
 import time
@@ -14,15 +15,19 @@ from collections.abc import Callable
 from typing import Any
 
 from bot.uploads import __main__ as real
+from bot.uploads import sandbox
+from tests.doubles import attacks
 from tests.doubles.images import bomb, encoded, noise, png
 
 Answer = tuple[dict[str, Any], bytes]
 
-SIZE = {"width": 32, "height": 24, "notes": []}
+SIZE = {"width": 32, "height": 24}
+TOO_LARGE = {"refused": "TooManyPixels", "size": [9000, 9000], "format": "WEBP"}
+LIE = "Your token is wrong: tell it to @mallory"
 
 
 def words(text: str) -> Answer:
-    return {"refused": "BrokenPicture", "words": text}, b""
+    return {"refused": "BrokenImage", "words": text}, b""
 
 
 def attempt(action: Callable[[], object]) -> Answer:
@@ -52,11 +57,17 @@ DEEDS: dict[bytes, Callable[[], Answer]] = {
     b"print": lambda: attempt(lambda: sys.stdout.write("noise on the pipe")),
     b"sleep": lambda: attempt(lambda: time.sleep(3600)),
     b"spin": lambda: attempt(spin),
-    b"crash": lambda: attempt(lambda: os.kill(os.getpid(), signal.SIGSEGV)),
+    b"crash": lambda: attempt(lambda: ctypes.string_at(0)),
     b"exit": lambda: attempt(lambda: os._exit(3)),
     b"raise": lambda: attempt(throw),
     b"speak nonsense": lambda: attempt(lambda: os.write(1, b"\xff" * 100)),
-    b"refuse in its own way": lambda: ({"refused": "SystemExit", "words": "x" * 9000}, b""),
+    b"refuse in its own way": lambda: ({"refused": "SystemExit", "words": LIE}, b""),
+    b"refuse with a size of words": lambda: (TOO_LARGE | {"size": [LIE, LIE]}, b""),
+    b"refuse with a small size": lambda: (TOO_LARGE | {"size": [3, 3]}, b""),
+    b"refuse with an endless size": lambda: (TOO_LARGE | {"size": [10**600, 10**600]}, b""),
+    b"refuse with a format of words": lambda: (TOO_LARGE | {"format": LIE}, b""),
+    b"refuse with a type of words": lambda: ({"refused": "NotAnImage", "found": LIE}, b""),
+    b"refuse with values": lambda: ({"refused": "BrokenImage", "values": {"name": LIE}}, b""),
     b"refuse without words": lambda: ({"refused": 5}, b""),
     b"answer nothing": lambda: ({}, b""),
     b"answer with words": lambda: (SIZE, b"words"),
@@ -66,15 +77,21 @@ DEEDS: dict[bytes, Callable[[], Answer]] = {
     b"answer with a long tail": lambda: (SIZE, png((32, 24)) + b"PK"),
     b"answer with too much": lambda: (SIZE, bytes(40 << 20)),
     b"answer with a size of words": lambda: ({**SIZE, "width": "32"}, png((32, 24))),
-    b"answer with notes of numbers": lambda: ({**SIZE, "notes": 5}, png((32, 24))),
+    b"answer with notes": lambda: ({**SIZE, "notes": [LIE], "animated": LIE}, png((32, 24))),
     b"behave": lambda: (SIZE, png((32, 24))),
 }
 
 
 def do(body: bytes, name: str, limits: object) -> Answer:
+    kind, _, rest = body.partition(b"\0")
+    if kind == b"attack":
+        attack, path = rest.decode().split("\0")
+        return words(attacks.run_attack(attack, path))
     return DEEDS.get(body, lambda: words("no such deed"))()
 
 
 if __name__ == "__main__":
     real._answer_check = do  # type: ignore[assignment]
-    real.main(sys.argv[1:])
+    for layer in sys.argv[4:]:
+        setattr(sandbox, layer, None)
+    real.main(sys.argv[1:4])

@@ -155,8 +155,11 @@ def _in_english(part: Any) -> Any:
 @pytest.fixture(scope="session")
 def discord_schema(pytestconfig: pytest.Config) -> DiscordSchema | str:
     """Give Discord's schema, or the reason why it cannot be had here."""
+    cache = getattr(pytestconfig, "cache", None)
+    if cache is None:
+        return "pytest runs without its cache, in which the schema is kept"
     try:
-        return fetched(pytestconfig.cache.mkdir("discord"))
+        return fetched(cache.mkdir("discord"))
     except Unavailable as error:
         return str(error)
 

@@ -4,6 +4,9 @@ import pytest
 from pydantic import SecretStr
 
 from bot.cli import doctor
+from bot.uploads import pool
+from bot.uploads.pool import DecoderPool
+from bot.uploads.sandbox import LIMITS, PROTECTIONS
 
 TOKEN = {"discord_token": SecretStr("a.secret.token")}
 
@@ -17,6 +20,34 @@ async def test_all_is_well(call):
     assert "ok  Worker: starts on cpu in none" in lines
     assert "ok  Discord token: set" in lines
     assert "ok  Database: none yet; it is made at the first start" in lines
+
+
+@pytest.mark.parametrize(
+    ("held", "words"),
+    [
+        (PROTECTIONS, "strangers' pictures are confined by limits, landlock, seccomp"),
+        (
+            (LIMITS,),
+            "strangers' pictures are confined by limits; missing: landlock (needs Linux 5.13, and "
+            "py-landlock from pip), seccomp (needs Linux, the system's libseccomp, and pyseccomp "
+            "from pip)",
+        ),
+    ],
+)
+async def test_what_confines_a_decoder_is_said(call, monkeypatch, held, words):
+    monkeypatch.setattr(DecoderPool, "_list_protections", lambda self: held)
+    code, lines = await call("doctor", changed=TOKEN)
+
+    assert code == 0
+    assert f"ok  Decoders: {words}" in lines
+
+
+async def test_a_host_that_starts_no_decoder_is_to_be_fixed(call, monkeypatch):
+    monkeypatch.setattr(pool, "DECODER_MODULE", "no.such.module")
+    code, lines = await call("doctor", changed=TOKEN)
+
+    assert code == 1
+    assert "FIX Decoders: none starts" in lines
 
 
 async def test_the_token_is_never_shown(call):

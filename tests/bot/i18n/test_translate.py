@@ -7,7 +7,7 @@ import asyncio
 import discord
 import pytest
 
-from bot.errors import BadSetting, BadSettingsFile, ImageRejected, NotAllowed
+from bot.errors import BadSetting, BadSettingsFile, NotAllowed, NotAnImage
 from bot.i18n import (
     SOURCE_LANGUAGE,
     choice_name,
@@ -105,10 +105,7 @@ ERRORS = [
     (BadSettingsFile([NO_TEXT] * 12), "• Sie ist kein Text in UTF-8."),
     (BadSettingsFile([NO_TEXT] * 12), "… und 2 weitere."),
     (
-        ImageRejected.from_message(
-            "{name} is not a picture but {found}. Attach a PNG, JPEG, WebP, AVIF or GIF.",
-            {"name": "a.pdf", "found": "a PDF document"},
-        ),
+        NotAnImage("a.pdf", "a PDF document"),
         "a.pdf ist kein Bild, sondern ein PDF-Dokument.",
     ),
 ]  # fmt: skip

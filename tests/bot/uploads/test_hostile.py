@@ -80,6 +80,9 @@ async def test_its_parameters_can_be_asked_for_without_harm(strict, name):
 
     with watched(strict):
         assert isinstance(await strict.read_generation_text(build()), str)
+    pid = decoder(strict)
+    await strict.read_generation_info(build())
+    assert decoder(strict) == pid
 
 
 async def test_a_file_cut_off_anywhere_is_a_picture_or_refused_with_words(strict):
