@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,7 +46,8 @@ class TextEncoders:
             JobError: these text models have fewer layers than clip skip asks for; or, when it
                 encodes, a prompt names an embedding of another family.
         """
-        plain = self._build_plain_encoder(clip_skip, emphasis)
+        bundled = active_loras.embeddings if active_loras else {}
+        plain = self._build_plain_encoder(clip_skip, emphasis, bundled)
         lora_key = active_loras.text_key if active_loras else ()
         if active_loras and lora_key:
             plain = LoraTextEncoder(plain, active_loras, self.models)
@@ -66,17 +68,25 @@ class TextEncoders:
             None if pooled_embeds is None else torch.zeros_like(pooled_embeds),
         )
 
-    def _build_plain_encoder(self, clip_skip: int, emphasis: Any) -> PromptEncoder:
+    def _build_plain_encoder(
+        self, clip_skip: int, emphasis: Any, bundled: Mapping[str, tuple[torch.Tensor, ...]]
+    ) -> PromptEncoder:
+        """Make the encoder itself; words that a LoRA brings along go before the host's."""
+        vectors = [
+            {**own_vectors, **{name: parts[number] for name, parts in bundled.items()}}
+            for number, own_vectors in enumerate(
+                self.embeddings.vectors or ({},) * len(self.models)
+            )
+        ]
         if len(self.models) == 1:
             return TextEncoder(
                 self.tokenizers[0],
                 self.models[0],
                 clip_skip=clip_skip,
                 emphasis=emphasis,
-                embeddings=self.embeddings.vectors[0] if self.embeddings.vectors else {},
+                embeddings=vectors[0],
             )
         (first, second), (first_model, second_model) = self.tokenizers, self.models
-        vectors = self.embeddings.vectors or ({}, {})
         return sdxl_encoder(
             (first, second),
             (first_model, second_model),

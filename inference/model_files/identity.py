@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -25,15 +26,18 @@ FAMILY_TITLES = {"sd1": "Stable Diffusion 1", "sd2": "Stable Diffusion 2", "sdxl
 FAMILY_BY_TEXT_WIDTH: dict[int, ModelFamily] = {768: "sd1", 1024: "sd2", 2048: "sdxl"}
 #: Spellings of ModelSpec's metadata.
 PREDICTION_BY_MODELSPEC: dict[str, StatedPrediction] = {"v": "v_prediction", "epsilon": "epsilon"}
-#: Parts of names that only LoRA and LyCORIS files have.
-LORA_SIGNS = (
-    ".lora_down.",
-    ".lora_up.",
-    ".lora_A.",
-    ".lora_B.",
-    "_lora.down.",
-    ".hada_w1_",
-    ".lokr_w",
+#: Names that only LoRA and LyCORIS files have.
+LORA_NAME_PATTERN = re.compile(
+    r"^(?:lora_(?:unet|te\d?|prior)|lycoris)_"
+    r"|^bundle_emb\."
+    r"|\.lora_(?:down|up|mid|A|B|E|magnitude_vector)(?:\.|$)"
+    r"|(?:\.lora|_lora|\.lora_linear_layer)\.(?:down|up)\."
+    r"|\.(?:hada_w[12]_[ab]|lokr_w[12](?:_[ab])?|diff|diff_b|w_norm|b_norm|oft_blocks|oft_diag)$"
+    r"|\.(?:oft_[rR]|boft_[Rs]|ia3_l|vera_lambda_[bd]|hra_u)(?:\.|$)"
+)
+#: A layer that reads words, and the weight of it whose second side is their width.
+CROSS_ATTENTION_PATTERN = re.compile(
+    r"attn2(?:_|\.|\.processor\.)to_[kv].*(?:\.lora_A(?:\.|$)|down\.weight$|\.hada_w[12]_b$|\.diff$)"
 )
 #: Families that Easel does not run, by a part of a name that only they have.
 UNSUPPORTED_MODEL_SIGNS = (
@@ -80,7 +84,7 @@ def identify_file(path: Path) -> FileType:
 def identify_header(header: SafetensorsHeader) -> FileType:
     """Say what a file is by its header."""
     names = header.entries
-    if any(sign in name for name in names for sign in LORA_SIGNS):
+    if any(LORA_NAME_PATTERN.search(name) for name in names):
         family = _lora_family(header)
         return FileType("lora", family, title=_title_with_family("LoRA", family))
     if CONV_IN in names and (family := _checkpoint_family(header)):
@@ -175,8 +179,7 @@ def _lora_family(header: SafetensorsHeader) -> ModelFamily | None:
     if any(name.startswith(("lora_te2_", "text_encoder_2.")) for name in header.entries):
         return "sdxl"
     for name, entry in header.entries.items():
-        crossing = "attn2_to_k" in name or "attn2.to_k" in name or "attn2.processor.to_k" in name
-        if crossing and (".lora_down." in name or ".lora_A." in name or ".down." in name):
+        if CROSS_ATTENTION_PATTERN.search(name) and len(entry.shape) > 1:
             return FAMILY_BY_TEXT_WIDTH.get(entry.shape[1])
     return None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -26,8 +26,20 @@ class ActiveLoras:
     def text_key(self) -> tuple[tuple[str, float, int | None, int], ...]:
         """Name what encoded prompts depend on: the files themselves, and how strongly."""
         return tuple(
-            (lora.name, lora.te, lora.dyn, id(file)) for lora, file in self.lora_files if lora.te
+            (lora.name, lora.te, lora.dyn, id(file))
+            for lora, file in self.lora_files
+            if lora.te or file.embeddings
         )
+
+    @property
+    def embeddings(self) -> Mapping[str, tuple[Tensor, ...]]:
+        """The words that the files bring along, unless their weight is nothing."""
+        return {
+            name: vectors
+            for lora, file in self.lora_files
+            if lora.te or lora.unet
+            for name, vectors in file.embeddings.items()
+        }
 
     @contextmanager
     def applied_to_unet(self, unet: Any) -> Iterator[None]:
@@ -59,8 +71,8 @@ class ActiveLoras:
         layers: dict[str, list[tuple[float, LoraBranch]]] = {}
         for lora, file in self.lora_files:
             strength = lora.unet if part == UNET_PART else lora.te
-            for (place, layer), branch in file.branches.items():
-                if place == part and strength:
+            for (place, layer), branches in file.branches.items():
+                for branch in branches if place == part and strength else ():
                     truncated_branch = (
                         branch if lora.dyn is None else branch.truncate_rank(lora.dyn)
                     )

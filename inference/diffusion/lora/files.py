@@ -2,45 +2,65 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
-from inference.diffusion.lora.layers import (
-    FullDeltaBranch,
-    HadamardBranch,
-    KroneckerBranch,
-    LoraBranch,
-    LowRankBranch,
-)
+from inference.diffusion.lora.adapter_settings import AdapterSettings, read_adapter_settings
+from inference.diffusion.lora.branches import SCALAR_FIELDS, BranchWeights, make_branches
+from inference.diffusion.lora.bundled_embeddings import read_bundled_embeddings
+from inference.diffusion.lora.layers import LoraBranch
 from inference.diffusion.lora.names import UNET_PART, Place, map_layer_names, split_name
 from inference.model_files.errors import CorruptWeights, UnsupportedWeights
-from inference.model_files.identity import FAMILY_BY_TEXT_WIDTH, FAMILY_TITLES, identify_file
+from inference.model_files.header import read_header
+from inference.model_files.identity import FAMILY_BY_TEXT_WIDTH, FAMILY_TITLES, identify_header
 from inference.model_files.reader import open_tensors
 
 Fields = dict[str, Tensor]
+
+#: Methods that are not run, by how their weights' names end.
+UNSUPPORTED_METHODS = (
+    (re.compile(r"\.oft_[rR](\.|$)"), "OFT as peft writes it"),
+    (re.compile(r"\.boft_[Rs](\.|$)"), "BOFT as peft writes it"),
+    (re.compile(r"\.ia3_l(\.|$)"), "(IA)³ as peft writes it"),
+    (re.compile(r"\.lora_E(\.|$)"), "AdaLoRA"),
+    (re.compile(r"\.vera_lambda_[bd](\.|$)"), "VeRA"),
+    (re.compile(r"\.lambda_layer$"), "T-LoRA"),
+    (re.compile(r"\.hra_u(\.|$)"), "HRA"),
+    (re.compile(r"\.fourierft_spectrum(\.|$)"), "FourierFT"),
+)
+#: Channels of the first layer as LoRAs know it, and of an inpainting network's: the same first.
+IMAGE_CHANNELS, INPAINT_CHANNELS = 4, 9
 
 
 @dataclass(frozen=True, eq=False)
 class LoraFile:
     """What one file adds to one model."""
 
-    branches: Mapping[Place, LoraBranch]
+    branches: Mapping[Place, tuple[LoraBranch, ...]]
     nbytes: int
+    #: Words that it brings along: for each, [vectors, width] of every text encoder.
+    embeddings: Mapping[str, tuple[Tensor, ...]] = field(default_factory=dict)
+    #: Names of weights that nothing here uses.
+    unused_names: tuple[str, ...] = ()
 
 
 def load_lora(path: Path, unet: Any, texts: tuple[Any, ...]) -> LoraFile:
-    """Read a LoRA, LoCon, LoHa or LoKr for the parts of a model.
+    """Read a LoRA or LyCORIS file for the parts of a model.
 
     Raises:
         UnsupportedWeights: it is for another family, of another method, or no LoRA at all.
         CorruptWeights: it is damaged, or a layer's weights do not belong together.
     """
-    identity = identify_file(path)
+    header = read_header(path)
+    identity = identify_header(header)
     if identity.kind != "lora":
         raise UnsupportedWeights("weights.no_lora", file=path.name, title=identity.title)
     family = FAMILY_BY_TEXT_WIDTH.get(int(unet.config.cross_attention_dim))
@@ -51,89 +71,104 @@ def load_lora(path: Path, unet: Any, texts: tuple[Any, ...]) -> LoraFile:
             title=identity.title,
             family=FAMILY_TITLES[family],
         )
-    places_by_name = map_layer_names(unet, texts)
-    branches: dict[Place, LoraBranch] = {}
-    nbytes = 0
-    for layer, fields in _read_layers(path).items():
-        place = places_by_name.get(layer)
-        if place is None:
-            continue
-        part = unet if place[0] == UNET_PART else texts[int(place[0])]
-        weight = part.get_submodule(place[1]).weight
-        tensors = {name: value.to(weight.device) for name, value in fields.items()}
-        nbytes += sum(value.nbytes for value in tensors.values())
-        branches[place] = _make_checked_branch(path, layer, tensors, weight.shape)
-    if not branches:
-        raise UnsupportedWeights("weights.no_layer", name=path.stem)
-    return LoraFile(branches, nbytes)
-
-
-def _read_layers(path: Path) -> dict[str, Fields]:
-    layers: dict[str, Fields] = {}
+    _refuse_unsupported_method(path, header.entries)
     with open_tensors(path) as reader:
-        for name in sorted(reader.names):
-            name_parts = split_name(name)
-            tensor = reader.get_tensor(name)
-            if name_parts is not None and tensor is not None:
-                layers.setdefault(name_parts[0], {})[name_parts[1]] = tensor
-    return layers
-
-
-def _make_checked_branch(path: Path, layer: str, fields: Fields, shape: torch.Size) -> LoraBranch:
-    """Make a branch and see that it fits its layer."""
-    if "dora_scale" in fields:
-        raise UnsupportedWeights("weights.dora", name=path.stem)
-    try:
-        branch = make_branch(fields)
-    except KeyError as error:
-        raise CorruptWeights(
-            "weights.layer_lacks", name=path.stem, part=error, layer=layer
-        ) from error
-    try:
-        make_branch(_to_meta(fields)).weight_delta(shape)
-    except RuntimeError as error:
-        raise UnsupportedWeights("weights.layer_misfit", name=path.stem, layer=layer) from error
-    return branch
-
-
-def _to_meta(fields: Fields) -> Fields:
-    """Keep of the weights their shapes alone, with which a product costs nothing."""
-    return {name: value if name == "alpha" else value.to("meta") for name, value in fields.items()}
-
-
-def make_branch(fields: Mapping[str, Tensor]) -> LoraBranch:
-    """Make a branch of a layer's weights.
-
-    Raises:
-        KeyError: a weight is missing.
-    """
-    alpha = float(fields["alpha"]) if "alpha" in fields else None
-    if "hada_w1_a" in fields:
-        cores = (fields["hada_t1"], fields["hada_t2"]) if "hada_t1" in fields else None
-        return HadamardBranch(
-            (fields["hada_w1_a"], fields["hada_w1_b"]),
-            (fields["hada_w2_a"], fields["hada_w2_b"]),
-            _alpha_scale(alpha, len(fields["hada_w1_b"])),
-            cores,
-        )
-    if any(name.startswith("lokr_") for name in fields):
-        return _make_kronecker(fields, alpha)
-    if "diff" in fields:
-        return FullDeltaBranch(fields["diff"])
-    down, up = fields["down"], fields["up"]
-    return LowRankBranch(down, up, _alpha_scale(alpha, len(down)), fields.get("mid"))
-
-
-def _make_kronecker(fields: Mapping[str, Tensor], alpha: float | None) -> KroneckerBranch:
-    first, second = (
-        (fields[name],) if name in fields else (fields[f"{name}_a"], fields[f"{name}_b"])
-        for name in ("lokr_w1", "lokr_w2")
+        tensors = {name: reader.get_tensor(name) for name in sorted(reader.names)}
+    loader = _LoraLoader(path, unet, texts, read_adapter_settings(path, header.metadata))
+    return loader.load_tensors(
+        {name: value for name, value in tensors.items() if value is not None}
     )
-    ranks = [len(parts[1]) for parts in (second, first) if len(parts) == 2]
-    # Where both are whole there is no rank to set alpha against.
-    scale = _alpha_scale(alpha, ranks[0]) if ranks else 1.0
-    return KroneckerBranch(first, second, scale, fields.get("lokr_t2"))
 
 
-def _alpha_scale(alpha: float | None, rank: int) -> float:
-    return 1.0 if alpha is None else alpha / rank
+def _refuse_unsupported_method(path: Path, names: Mapping[str, object]) -> None:
+    for sign, method in UNSUPPORTED_METHODS:
+        if any(sign.search(name) for name in names):
+            raise UnsupportedWeights("weights.lora_method", name=path.stem, method=method)
+
+
+class _LoraLoader:
+    """One file on its way to the layers of one model."""
+
+    def __init__(
+        self, path: Path, unet: Any, texts: tuple[Any, ...], settings: AdapterSettings
+    ) -> None:
+        self._path, self._settings = path, settings
+        self._unet, self._texts = unet, texts
+        self._places = map_layer_names(unet, texts)
+
+    def load_tensors(self, tensors: Fields) -> LoraFile:
+        """Make the branches of every layer that is there, and list what nothing uses."""
+        widths = [int(text.config.hidden_size) for text in self._texts]
+        embeddings, used_names = read_bundled_embeddings(tensors, widths)
+        names_by_place: dict[Place, dict[str, str]] = {}
+        for name in tensors:
+            layer, what = split_name(name) or ("", "")
+            if layer in self._places:
+                names_by_place.setdefault(self._places[layer], {}).setdefault(what, name)
+        branches: dict[Place, tuple[LoraBranch, ...]] = {}
+        nbytes = 0
+        for place, names in names_by_place.items():
+            fields = {what: tensors[name] for what, name in names.items()}
+            layer_branches, used_fields = self._make_checked_branches(place, names, fields)
+            if layer_branches:
+                branches[place] = layer_branches
+                used_names |= {names[what] for what in used_fields}
+                nbytes += sum(fields[what].nbytes for what in used_fields)
+        if not branches and not embeddings:
+            raise self._nothing_acts_error(tensors)
+        unused_names = tuple(name for name in tensors if name not in used_names)
+        return LoraFile(branches, nbytes, embeddings, unused_names)
+
+    def _nothing_acts_error(self, tensors: Fields) -> UnsupportedWeights:
+        """Say whether the layers are unknown, or what the file does to them."""
+        for name in tensors:
+            layer, _, ending = name.partition(".")
+            if layer in self._places:
+                values = {"name": self._path.stem, "method": f"“{ending}”"}
+                return UnsupportedWeights("weights.lora_method", **values)
+        return UnsupportedWeights("weights.no_layer", name=self._path.stem)
+
+    def _make_checked_branches(
+        self, place: Place, names: Mapping[str, str], fields: Fields
+    ) -> tuple[tuple[LoraBranch, ...], set[str]]:
+        """Make a layer's branches and see that they fit it; give the weights they use too."""
+        part = self._unet if place[0] == UNET_PART else self._texts[int(place[0])]
+        layer = part.get_submodule(place[1])
+        layer_name = next(iter(names.values()))
+        fields = _pad_channels(fields, layer.weight.shape)
+        shapes = {what: _to_meta(what, value) for what, value in fields.items()}
+        default_scale = partial(self._settings.rank_scale, place)
+        try:
+            for branch in make_branches(BranchWeights(shapes, default_scale), layer):
+                branch.check_fit(layer.weight.to("meta"))
+            device = layer.weight.device
+            weights = BranchWeights(
+                {what: value.to(device) for what, value in fields.items()}, default_scale
+            )
+            return make_branches(weights, layer), weights.used_names
+        except KeyError as error:
+            raise CorruptWeights(
+                "weights.layer_lacks", name=self._path.stem, part=error, layer=layer_name
+            ) from error
+        except RuntimeError as error:
+            raise UnsupportedWeights(
+                "weights.layer_misfit", name=self._path.stem, layer=layer_name
+            ) from error
+
+
+def _to_meta(what: str, value: Tensor) -> Tensor:
+    """Keep of a weight its shape alone, with which a product costs nothing."""
+    return value if what in SCALAR_FIELDS else value.to("meta")
+
+
+def _pad_channels(fields: Fields, shape: torch.Size) -> Fields:
+    """Let what was made for a network's first layer fit that of its inpainting variant."""
+    if shape[1:2] != (INPAINT_CHANNELS,):
+        return fields
+    missing = INPAINT_CHANNELS - IMAGE_CHANNELS
+    return {
+        what: pad(value.float(), (0, 0, 0, 0, 0, missing))
+        if what in ("down", "diff") and value.shape[1:2] == (IMAGE_CHANNELS,) and value.ndim == 4
+        else value
+        for what, value in fields.items()
+    }

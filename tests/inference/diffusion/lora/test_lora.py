@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from inference.api.prompts.extra_networks import LoraTag
 from inference.diffusion.lora.active import ActiveLoras
 from inference.diffusion.lora.files import load_lora
-from inference.diffusion.lora.names import map_layer_names
+from inference.diffusion.lora.names import LAYER_TYPES, map_layer_names
 from inference.model_files.errors import CorruptWeights, UnsupportedWeights
 
 RANK, ALPHA = 4, 2.0
@@ -135,9 +135,7 @@ def merged(unet, deltas, strength):
 def test_beside_the_network_equals_merged_into_it(make_parts, random, save, make, layer):
     unet = make_parts("sd1").unet
     fields, delta = make(random, unet.get_submodule(layer).weight)
-    # A file that only LyCORIS writes tells what it is by the rest of its names.
-    extra = {} if make is not difference else low_rank_extra(random, unet)
-    path = save({f"{kohya(layer)}.{name}": value for name, value in fields.items()} | extra)
+    path = save({f"{kohya(layer)}.{name}": value for name, value in fields.items()})
     side = ActiveLoras([(LoraTag("style", 1.0, 0.7), load_lora(path, unet, ()))])
     before = call(unet)
     with side.applied_to_unet(unet):
@@ -147,13 +145,6 @@ def test_beside_the_network_equals_merged_into_it(make_parts, random, save, make
     assert torch.allclose(expected, beside, atol=2e-5)
     assert (beside - before).abs().max() > 1e-3
     assert torch.equal(before, call(unet))
-
-
-def low_rank_extra(random, unet):
-    """A LoRA of nothing, so that a file of whole differences counts as one."""
-    fields, _ = low_rank(random, unet.get_submodule(LINEAR).weight)
-    fields["lora_up.weight"] = fields["lora_up.weight"] * 0
-    return {f"{kohya(LINEAR)}.{name}": value for name, value in fields.items()}
 
 
 def test_several_are_summed_and_nothing_stays_behind(make_parts, random, save):
@@ -178,10 +169,10 @@ def test_a_rank_to_cut_to_keeps_the_first_ranks(make_parts, random, save):
     weight = unet.get_submodule(LINEAR).weight
     fields, _ = low_rank(random, weight)
     file = load_lora(save({f"{kohya(LINEAR)}.{n}": v for n, v in fields.items()}), unet, ())
-    branch = file.branches["unet", LINEAR].truncate_rank(2)
+    (branch,) = file.branches["unet", LINEAR]
     expected = fields["lora_up.weight"][:, :2] @ fields["lora_down.weight"][:2] * ALPHA / RANK
 
-    assert torch.allclose(expected, branch.weight_delta(weight.shape), atol=1e-6)
+    assert torch.allclose(expected, branch.truncate_rank(2).weight_delta(weight), atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -228,7 +219,7 @@ def test_no_two_layers_share_a_name(make_parts, family):
     parts = make_parts(family)
     found = map_layer_names(parts.unet, tuple(parts.texts))
     layers = sum(
-        isinstance(module, torch.nn.Linear | torch.nn.Conv2d)
+        isinstance(module, LAYER_TYPES)
         for part in (parts.unet, *parts.texts)
         for module in part.modules()
     )
@@ -250,7 +241,8 @@ def test_a_lora_of_another_family_is_refused(make_parts, random, save):
 @pytest.mark.parametrize(
     ("more", "less", "error", "words"),
     [
-        ({"dora_scale": torch.ones(1)}, None, UnsupportedWeights, "DoRA"),
+        ({"dora_scale": torch.ones(7)}, None, UnsupportedWeights, "does not fit the layer"),
+        ({"lora_E.ink": torch.ones(1)}, None, UnsupportedWeights, "AdaLoRA"),
         ({}, "lora_up.weight", CorruptWeights, "lacks 'up'"),
     ],
 )
