@@ -129,7 +129,7 @@ def _build_pass(side: OutpaintEdge, size: Size, amount: int, job: Size, blur: in
         grown_size,
         canvas,
         origin,
-        _crop_box(side, canvas, min(job[axis], canvas[axis])),
+        _crop_box(side, grown_size, canvas, min(job[axis], canvas[axis])),
         BLUR_FACTOR * blur if side.is_horizontal else 0,
         0 if side.is_horizontal else BLUR_FACTOR * blur,
         _inset_kept_box(side, size, origin, blur),
@@ -137,18 +137,17 @@ def _build_pass(side: OutpaintEdge, size: Size, amount: int, job: Size, blur: in
     )
 
 
-def _crop_box(side: OutpaintEdge, canvas: Size, length: int) -> Box:
-    """Return the part of the canvas, `length` long, that lies against the growing side."""
-    width, height = canvas
-    match side:
-        case OutpaintEdge.LEFT:
-            return 0, 0, length, height
-        case OutpaintEdge.RIGHT:
-            return width - length, 0, width, height
-        case OutpaintEdge.UP:
-            return 0, 0, width, length
-        case _:
-            return 0, height - length, width, height
+def _crop_box(side: OutpaintEdge, grown_size: Size, canvas: Size, length: int) -> Box:
+    """Return the part of the canvas, `length` long, that ends where the new area does.
+
+    Not where the canvas does: the surplus of the rounding would take the place of what the pass
+    is to see of the picture.
+    """
+    axis = 0 if side.is_horizontal else 1
+    start = 0 if side.precedes_source else max(0, grown_size[axis] - length)
+    if side.is_horizontal:
+        return start, 0, start + length, canvas[1]
+    return 0, start, canvas[0], start + length
 
 
 def _inset_kept_box(side: OutpaintEdge, size: Size, origin: tuple[int, int], inset: int) -> Box:

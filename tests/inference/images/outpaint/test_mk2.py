@@ -71,10 +71,55 @@ def test_any_passes(width, height, sides, blur):
         assert 0 == (right - left) % 64 == (lower - upper) % 64
         along = right - left if step.edge.is_horizontal else lower - upper
         assert along <= 512
-        # The crop lies against the growing side.
-        assert (
-            step.crop[:2] == (0, 0) if step.edge.precedes_source else step.crop[2:] == step.canvas
-        )
+        assert covers(step.crop, new_area(step))
+        seen, added = seen_of_picture(step)
+        assert seen >= min(added, step.size_after[0 if step.edge.is_horizontal else 1] - added)
+
+
+def covers(box, inner):
+    return box[0] <= inner[0] and box[1] <= inner[1] and box[2] >= inner[2] and box[3] >= inner[3]
+
+
+def new_area(step):
+    """Return the box that a pass adds."""
+    x, y = step.origin
+    width, height = step.size_after
+    return {
+        OutpaintEdge.LEFT: (0, 0, x, height),
+        OutpaintEdge.RIGHT: (step.size_before[0], 0, width, height),
+        OutpaintEdge.UP: (0, 0, width, y),
+        OutpaintEdge.DOWN: (0, step.size_before[1], width, height),
+    }[step.edge]
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.integers(8, 900),
+    st.integers(64, 600),
+    st.integers(1, 512),
+    st.sampled_from([128, 256, 512, 1024]),
+    st.integers(0, 32),
+)
+def test_opposite_sides_see_alike(along, across, amount, tile, blur):
+    for before, after, size in (
+        ("left", "right", (along, across)),
+        ("up", "down", (across, along)),
+    ):
+        passes = [
+            plan_passes(size, grow_canvas(*size, Margins(**{side: amount})), (tile, tile), blur)
+            for side in (before, after)
+        ]
+        assert [seen_of_picture(step) for step in passes[0]] == [
+            seen_of_picture(step) for step in passes[1]
+        ]
+
+
+def seen_of_picture(step):
+    """Return how many pixels a pass sees of its picture, and how many it adds."""
+    axis = 0 if step.edge.is_horizontal else 1
+    old_end = step.origin[axis] + step.size_before[axis]
+    seen = min(step.crop[axis + 2], old_end) - max(step.crop[axis], step.origin[axis])
+    return seen, step.size_after[axis] - step.size_before[axis]
 
 
 def test_prepare_and_finish():
