@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from typing import Any
-
+import numpy as np
 from PIL import Image
 
 from inference.api.errors import JobError
 from inference.api.jobs import Img2ImgJob, UpscaleJob
-from inference.api.jobs.sizes import LATENT_CELL_PIXELS, MIN_SIDE_PIXELS
+from inference.api.jobs.sizes import LATENT_CELL_PIXELS, MIN_SIDE_PIXELS, round_up
 from inference.api.notices import Notice
 from inference.engine.work import JobResult, Operation, OutputImage, WorkRequest
 from inference.images.arrays import FloatArray
 from inference.images.mask.fill import flatten_alpha
 from inference.images.regions import Size
-from inference.images.resize import scale_to
 from inference.images.tiles import (
     TileGrid,
     combine_tiles,
@@ -54,7 +51,10 @@ def sd_upscale(
         _repaint_size(source.size, plan), context.library.natural_size(model), job.overlap
     )
     plan = yield from with_tuned_tiling(plan, source.size, context.library.upscalers)
-    large = yield from _enlarge_source(source, plan, grid, later_units=len(grid) * job.steps)
+    tile_source = enlarge(source, plan, MAX_REQUESTED_TILES)
+    count = count_tiles(source.size, plan)
+    large = yield from run_tiles(tile_source, count, later_units=len(grid) * job.steps)
+    padded = _extend_edges(large, (grid.width, grid.height))
     prompt_fields = resolve_wildcards(img2img_job, job.seed, context.lists)
     works = tuple(
         build_denoise_work(
@@ -66,15 +66,15 @@ def sd_upscale(
             mask=_tile_latent_mask(grid, number),
             part=number,
         )
-        for number, tile in enumerate(cut_tiles(large, grid))
+        for number, tile in enumerate(cut_tiles(padded, grid))
     )
-    results = yield WorkRequest(works=works)
-    tiles = [result.image for result in results]
+    tiles = [result.image for result in (yield WorkRequest(works=works))]
     text = build_infotext(
         works[0], context.library.model_traits(model), **_sd_upscale_values(job, grid)
     )
+    redrawn = combine_tiles(grid, tiles).crop((0, 0, *large.size))
     return JobResult(
-        images=(OutputImage(image=combine_tiles(grid, tiles), seed=job.seed, infotext=text),),
+        images=(OutputImage(image=redrawn, seed=job.seed, infotext=text),),
         notes=(*work_notes(works[:1]), *_sd_upscale_notes(job, grid)),
     )
 
@@ -110,20 +110,15 @@ def _tile_latent_mask(grid: TileGrid, number: int) -> FloatArray | None:
 
 
 def _repaint_size(size: Size, plan: UpscalePlan) -> Size:
-    """Return the size that is repainted: enlarged, rounded down to whole latent cells."""
+    """Return the size that is repainted: enlarged, rounded up to whole latent cells."""
     width, height = final_size(size, plan)
-    return (
-        width // LATENT_CELL_PIXELS * LATENT_CELL_PIXELS,
-        height // LATENT_CELL_PIXELS * LATENT_CELL_PIXELS,
-    )
+    return round_up(width, LATENT_CELL_PIXELS), round_up(height, LATENT_CELL_PIXELS)
 
 
-def _enlarge_source(
-    source: Image.Image, plan: UpscalePlan, grid: TileGrid, later_units: int
-) -> Generator[WorkRequest, list[Any], Image.Image]:
-    count = count_tiles(source.size, plan)
-    large = yield from run_tiles(enlarge(source, plan, MAX_REQUESTED_TILES), count, later_units)
-    return scale_to(large, grid.width, grid.height)
+def _extend_edges(image: Image.Image, size: Size) -> Image.Image:
+    """Repeat a picture's last column and row up to a size that is not smaller; `RGB`."""
+    missing = ((0, size[1] - image.height), (0, size[0] - image.width), (0, 0))
+    return Image.fromarray(np.pad(np.asarray(image), missing, mode="edge"))
 
 
 def _as_img2img(job: UpscaleJob) -> Img2ImgJob:

@@ -186,9 +186,8 @@ def _poor_mans_sizes(source: Size, amounts: Margins, tile: Size) -> Iterator[Siz
 def _redraw_passes(job: UpscaleJob, source: Size, natural: int) -> Iterator[DenoisePass]:
     if job.mode != "redraw":
         return
-    large = _upscaled_size(job, source)
     width, height = (
-        max(LATENT_CELL_PIXELS, side // LATENT_CELL_PIXELS * LATENT_CELL_PIXELS) for side in large
+        canvases.round_up(side, LATENT_CELL_PIXELS) for side in _upscaled_size(job, source)
     )
     tile = (min(natural, width), min(natural, height))
     overlap = min(job.overlap, tile[0] // 2, tile[1] // 2)

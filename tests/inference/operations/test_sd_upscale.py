@@ -38,9 +38,27 @@ def test_it_is_an_enlargement_and_an_img2img_of_every_tile(run_job, square):
     assert np.abs(expected - np.asarray(made.image, int)).max() <= 1
 
 
-def test_sides_become_whole_cells(run_job, photo):
-    outcome = run_job(job(), {"image": photo})
-    assert outcome.images[0].image.size == (200, 136)
+@pytest.mark.parametrize(
+    ("size", "factor", "expected"),
+    [
+        ((100, 70), 2.0, (200, 140)),
+        ((100, 100), 1.0, (100, 100)),
+        ((100, 37), 2.0, (200, 74)),
+        ((65, 64), 1.01, (66, 65)),
+        ((60, 60), 1.0, (60, 60)),
+    ],
+)
+def test_the_size_is_the_one_asked_for(run_job, photo, size, factor, expected):
+    image = photo.resize(size)
+    (made,) = run_job(job(factor=factor, strength=0.0), {"image": image}).images
+    assert made.image.size == expected
+    large = np.asarray(image.resize(expected, Image.Resampling.LANCZOS), int)
+    assert np.abs(large - np.asarray(made.image, int)).max() <= 1
+
+
+def test_a_size_to_reach_is_reached(run_job, photo):
+    (made,) = run_job(job(width=150, height=131, crop=True), {"image": photo}).images
+    assert made.image.size == (150, 131)
 
 
 def test_strength_0_is_the_enlargement_alone(run_job, square):
@@ -67,7 +85,7 @@ def test_it_says_how_it_was_done(run_job, square):
 
 def test_bad_input_is_refused(run_job, square):
     with pytest.raises(JobError, match="larger factor"):
-        run_job(job(), {"image": Image.new("RGB", (30, 64))})
+        run_job(job(), {"image": Image.new("RGB", (28, 64))})
     with pytest.raises(FullyTransparent):
         run_job(job(), {"image": Image.new("RGBA", (64, 64))})
     with pytest.raises(JobError, match="largest factor for this picture is 4"):
