@@ -16,6 +16,8 @@ from inference.images.arrays import FloatArray
 
 #: A grey above this counts as painted.
 PAINTED_THRESHOLD = 128
+#: Alpha from here on looks opaque: what a crop, a rotation or a lossy format leaves of 255.
+OPAQUE_ALPHA = 250
 #: Pixels of a picture behind one cell of its latent, along each axis.
 LATENT_SCALE = 8
 #: Two aspect ratios closer than this are the same picture scaled.
@@ -36,24 +38,17 @@ def from_luminance(image: Image.Image) -> Image.Image:
     return image.convert("RGB").convert("L") if image.mode != "L" else image.copy()
 
 
-def from_upload(image: Image.Image, *, soft: bool = False) -> Image.Image:
-    """Take an uploaded mask: its alpha where it has any that is not opaque, else its luminance.
+def from_transparency(image: Image.Image) -> Image.Image:
+    """Mark every pixel of the source that is not fully opaque; black where it has no alpha.
 
-    Alpha is cut at `PAINTED` to black and white unless `soft`.
+    A picture whose alpha is nowhere below `OPAQUE_ALPHA` shows no transparency and has none.
     """
     if not image.has_transparency_data:
-        return from_luminance(image)
-    alpha = image.convert("RGBA").getchannel("A")
-    if alpha.getextrema() == (255, 255):
-        return from_luminance(image)
-    return alpha if soft else threshold_mask(alpha)
-
-
-def from_transparency(image: Image.Image) -> Image.Image:
-    """Mark every pixel of the source that is not fully opaque; black where it has no alpha."""
-    if not image.has_transparency_data:
         return Image.new("L", image.size, 0)
-    return image.convert("RGBA").getchannel("A").point([255] * 255 + [0])
+    alpha = image.convert("RGBA").getchannel("A")
+    if alpha.getextrema()[0] >= OPAQUE_ALPHA:
+        return Image.new("L", image.size, 0)
+    return alpha.point([255] * 255 + [0])
 
 
 def from_source(image: Image.Image, painted_mask: Image.Image | None = None) -> Image.Image:

@@ -15,6 +15,7 @@ from inference.images.errors import FullyTransparent, NoStrokes
 from inference.images.mask import language, masks, scribble
 from inference.images.mask.fill import drop_alpha
 from inference.images.mask.masks import MaskFit
+from inference.images.mask.upload import MaskReading, read_uploaded_mask
 from inference.operations.context import Images
 from inference.operations.mask.masked_job import MaskedJob, make_masked_job
 from inference.operations.mask.segmentation import segment_named
@@ -74,10 +75,11 @@ def _read_uploaded_mask(
         if masks.is_blank(mask):
             raise NoStrokes
         return mask, (Notice("mask.drawn"),)
-    mask = masks.from_upload(upload, soft=soft)
+    mask, reading = read_uploaded_mask(upload, soft=soft)
+    notes = (Notice("mask.hole"),) if reading is MaskReading.HOLE else ()
     size = mask.size
     mask, fit = masks.lay_over(mask, image.size)
-    return mask, _fit_note(size, image.size, fit)
+    return mask, (*notes, *_fit_note(size, image.size, fit))
 
 
 def _add_transparent_area(

@@ -29,26 +29,18 @@ def test_luminance_keeps_greys():
     assert values(masks.from_luminance(hidden)) == [255]
 
 
-def test_upload_takes_alpha_where_it_says_something():
-    image = Image.new("RGBA", (4, 1), (255, 255, 255, 255))
-    image.putalpha(row(0, 128, 129, 255))
-    assert values(masks.from_upload(image)) == [0, 0, 255, 255]
-    assert values(masks.from_upload(image, soft=True)) == [0, 128, 129, 255]
-    opaque = Image.new("RGBA", (1, 1), (90, 90, 90, 255))
-    assert values(masks.from_upload(opaque)) == [90]
-    assert values(masks.from_upload(Image.new("RGB", (1, 1), (90, 90, 90)))) == [90]
-
-
 def test_transparency_is_anything_below_opaque():
     image = Image.new("RGBA", (4, 1))
     image.putalpha(row(0, 128, 254, 255))
     assert values(masks.from_transparency(image)) == [255, 255, 255, 0]
     assert values(masks.from_transparency(Image.new("RGB", (1, 1)))) == [0]
+    image.putalpha(row(254, 250, 255, 252))
+    assert values(masks.from_transparency(image)) == [0, 0, 0, 0]
 
 
 def test_source_unites_transparency_and_paint():
     image = Image.new("RGBA", (3, 1))
-    image.putalpha(row(254, 255, 255))
+    image.putalpha(row(240, 255, 255))
     assert values(masks.from_source(image)) == [255, 0, 0]
     assert values(masks.from_source(image, row(0, 128, 129))) == [255, 0, 255]
 
