@@ -1,10 +1,11 @@
-"""The rule without a switch, in four languages and however it is written."""
+"""The rule without a switch, in nine languages and however it is written."""
 
 from __future__ import annotations
 
 import pytest
 
-from bot.filters.prompt_filter import load_word_list, sexualises_minors
+from bot.filters.prompt_filter import sexualises_minors
+from bot.filters.word_lists import load_word_list
 
 REFUSED = [
     "a nude child",

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.filters.prompt_filter import NormalisedText, confusable_letters, normalise_text
+from bot.filters.normalised_text import NormalisedText, confusable_letters, normalise_text
 
 
 @pytest.mark.parametrize(
