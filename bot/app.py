@@ -20,8 +20,10 @@ from bot.delivery.delivery import GIVE_UP_AFTER
 from bot.dispatcher import ClaimGuard, Dispatcher, DispatcherTiming, HostAlert
 from bot.errors import SettingsError
 from bot.guilds.editor import GuildSettingsEditor
+from bot.guilds.host_access import HostAccess, HostRules
 from bot.guilds.member_preferences import DmPreferences, StyleStore
 from bot.guilds.policy import GuildPolicy
+from bot.guilds.settings import GuildSettings
 from bot.moderation.cases import CaseService
 from bot.moderation.log_channel import LogChannel
 from bot.moderation.nsfw_process import NsfwDetector, SubprocessDetector
@@ -30,7 +32,7 @@ from bot.requests.image_sources import DISCORD_IMAGE_HOSTS
 from bot.requests.recheck import PermissionRecheck
 from bot.retention import MaintenanceLoop, default_tasks
 from bot.services import Services
-from bot.settings import Settings
+from bot.settings import Settings, id_set, split_list
 from bot.submission import JobSubmitter
 from bot.support.metrics import MetricsSink
 from bot.support.owner_alerts import OwnerNotifier
@@ -43,7 +45,7 @@ from storage.blobs import BlobStore
 from storage.database import Database
 from storage.disk.permissions import make_private_folder
 from storage.error_translation import translate_disk_errors
-from storage.guilds import GuildStore, UsageStore
+from storage.guilds import AccessStore, GuildStore, UsageStore
 from storage.jobs import JobStore
 from storage.moderation import ModerationStore
 from storage.records import QueueLimits
@@ -159,17 +161,17 @@ def build_services(
     """Build what a client serves its members with; what may be replaced has its own argument."""
     settings, jobs, blobs, workers = core.settings, core.jobs, core.blobs, core.workers
     guild_store, moderation_store = GuildStore(core.database), ModerationStore(core.database)
-    policy = GuildPolicy(jobs, guild_store, UsageStore(core.database), settings.model)
+    access = HostAccess(AccessStore(core.database), host_rules(settings))
+    policy = GuildPolicy(jobs, guild_store, UsageStore(core.database), access, settings.model)
     styles, dm_preferences = StyleStore(guild_store), DmPreferences(guild_store)
     recheck, host_alert = PermissionRecheck(client, policy), OwnerNotifier(client).notify_owners
     dispatcher = build_dispatcher(core, recheck, host_alert, timing)
     log_channel = LogChannel(client, policy)
     screen = NsfwScreen(client, policy, blobs, detector, moderation_store, log_channel)
     message_builder, sender = MessageBuilder(jobs, blobs, screen, views), MessageSender(client)
-    progress = ProgressUpdater(sender, screen, views, clock)
-    is_dm_allowed = dm_preferences.is_dm_allowed
+    progress, may_dm = ProgressUpdater(sender, screen, views, clock), dm_preferences.is_dm_allowed
     delivery = ResultDelivery(
-        jobs, message_builder, sender, progress, views, is_dm_allowed, core.metrics, give_up_after
+        jobs, message_builder, sender, progress, views, may_dm, core.metrics, give_up_after
     )
     dispatcher.subscribe(delivery)
     submitter = JobSubmitter(
@@ -223,6 +225,24 @@ def queue_limits(settings: Settings) -> QueueLimits:
         per_owner=settings.max_queued_per_member,
         per_guild=settings.max_queued_per_server,
         total=settings.max_queued_total,
+    )
+
+
+def host_rules(settings: Settings) -> HostRules:
+    """Read off the settings whom the host serves, and what holds in direct messages."""
+    return HostRules(
+        listed_ids={
+            ("member", "allow"): id_set(settings.allowed_members),
+            ("member", "block"): id_set(settings.blocked_members),
+            ("server", "allow"): id_set(settings.allowed_servers),
+            ("server", "block"): id_set(settings.blocked_servers),
+        },
+        allows_direct=settings.direct_messages == "on",
+        direct_members=id_set(settings.direct_message_members),
+        direct_settings=GuildSettings(
+            banned_words=split_list(settings.direct_message_words),
+            nsfw_ordinary=settings.direct_message_nsfw,
+        ),
     )
 
 

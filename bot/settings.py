@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -15,6 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from bot.errors import SettingsError
 
 ENV_PREFIX = "EASEL_"
+DISCORD_ID_PATTERN = re.compile(r"[1-9][0-9]{4,19}")
 
 
 class Settings(BaseSettings):
@@ -93,6 +95,32 @@ class Settings(BaseSettings):
         ge=1,
         description="How long a worker that died three times within ten minutes is left alone.",
     )
+    allowed_members: str = Field(
+        "",
+        description="Ids of the members who are served, with commas between; empty for everyone. "
+        "/access adds to this and to the next three while the bot runs.",
+    )
+    blocked_members: str = Field("", description="Ids of members who are not served anywhere.")
+    allowed_servers: str = Field(
+        "", description="Ids of the servers that are served; empty for every one."
+    )
+    blocked_servers: str = Field("", description="Ids of servers that are not served.")
+    direct_messages: Literal["on", "off"] = Field(
+        "on", description="off takes no jobs in direct messages."
+    )
+    direct_message_members: str = Field(
+        "", description="Ids of the members who may ask in direct messages; empty for everyone."
+    )
+    direct_message_words: str = Field(
+        "",
+        description="Words and phrases that no prompt in a direct message may say, with commas "
+        "between, as in /settings word.",
+    )
+    direct_message_nsfw: Literal["unchecked", "spoiler", "block"] = Field(
+        "unchecked",
+        description="What is done in direct messages with pictures that the check finds not for "
+        "everybody: unchecked, spoiler or block.",
+    )
     max_queued_per_member: int = Field(
         10, ge=1, description="Jobs one member may have waiting at once."
     )
@@ -141,6 +169,20 @@ class Settings(BaseSettings):
         description="Another address for Discord's gateway; plain ws only on this machine.",
     )
 
+    @field_validator(
+        "allowed_members",
+        "blocked_members",
+        "allowed_servers",
+        "blocked_servers",
+        "direct_message_members",
+    )
+    @classmethod
+    def _check_ids(cls, value: str) -> str:
+        for entry in split_list(value):
+            if not DISCORD_ID_PATTERN.fullmatch(entry):
+                raise ValueError(f"{entry!r} is no Discord id, which is a long number")
+        return value
+
     @field_validator("discord_api_base")
     @classmethod
     def _check_api(cls, value: str | None) -> str | None:
@@ -165,6 +207,16 @@ class Settings(BaseSettings):
     def max_upload_bytes(self) -> int:
         """The largest attachment that is read, in bytes."""
         return int(self.max_upload_mb * 2**20)
+
+
+def split_list(text: str) -> tuple[str, ...]:
+    """Split a list with commas; what is empty is left out."""
+    return tuple(entry.strip() for entry in text.split(",") if entry.strip())
+
+
+def id_set(text: str) -> frozenset[str]:
+    """Split a list of ids."""
+    return frozenset(split_list(text))
 
 
 def read_settings(env_file: Path | None = Path(".env")) -> Settings:

@@ -59,6 +59,13 @@ SELECT_GPU_USE = """
 """
 
 
+SAVE_ACCESS = """
+    INSERT INTO host_access (kind, id, rule, actor, changed_at) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (kind, id) DO UPDATE
+       SET rule = excluded.rule, actor = excluded.actor, changed_at = excluded.changed_at
+"""
+
+
 @dataclass(frozen=True, kw_only=True)
 class PromptStyle:
     """Words that a server adds to prompts under a name."""
@@ -278,3 +285,37 @@ class UsageStore:
             SELECT_GPU_USE, (guild, owner, to_microseconds(moment))
         )
         return [GpuUse(from_microseconds(row["at"]), row["seconds"]) for row in rows]
+
+
+@dataclass(frozen=True)
+class AccessEntry:
+    """One member or server that the host blocks or allows."""
+
+    #: `member` or `server`.
+    kind: str
+    id: str
+    #: `allow` or `block`.
+    rule: str
+
+
+class AccessStore:
+    """Whom the host blocks and allows, as its owners said while the bot ran."""
+
+    def __init__(self, database: Database, clock: Clock | None = None) -> None:
+        self._database = database
+        self._clock = clock or SystemClock()
+
+    async def list_entries(self) -> list[AccessEntry]:
+        """Return all entries, by kind and id."""
+        sql = "SELECT kind, id, rule FROM host_access ORDER BY kind, id"
+        return [AccessEntry(**dict(row)) for row in await self._database.fetch_all(sql)]
+
+    async def put_entry(self, entry: AccessEntry, actor: str) -> None:
+        """Keep an entry in place of the one of that member or server."""
+        values = (entry.kind, entry.id, entry.rule, actor, to_microseconds(self._clock.now()))
+        await self._database.execute(SAVE_ACCESS, values)
+
+    async def delete_entry(self, kind: str, id: str) -> bool:
+        """Delete the entry of a member or a server and return whether there was one."""
+        sql = "DELETE FROM host_access WHERE kind = ? AND id = ? RETURNING id"
+        return await self._database.fetch_one(sql, (kind, id)) is not None

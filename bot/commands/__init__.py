@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.commands.access import AccessCog
 from bot.commands.again import AgainCog
 from bot.commands.cancel import CancelCog
 from bot.commands.defaults import DefaultsCog
@@ -43,6 +44,7 @@ COG_CLASSES = (
     PrivacyCog,
     SettingsCog,
     ModerationCog,
+    AccessCog,
     HelpCog,
 )
 """Every cog."""

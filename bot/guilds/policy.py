@@ -13,6 +13,7 @@ from bot.filters.prompt_filter import check_prompt
 from bot.guilds import checks
 from bot.guilds.checks import check_quota, quota_of
 from bot.guilds.context import RequestContext
+from bot.guilds.host_access import HostAccess
 from bot.guilds.settings import GuildSettings
 from inference.api.errors import JobError
 from inference.api.jobs import DenoisingJob, EditingJob, Job, list_job_options
@@ -110,26 +111,39 @@ class GuildPolicy:
         jobs: JobStore,
         guilds: GuildStore,
         usage: UsageStore,
+        access: HostAccess,
         model: str = "",
     ) -> None:
         self._jobs = jobs
         self._guilds = guilds
         self._usage = usage
+        #: Whom the host serves.
+        self.access = access
         #: What a job without a checkpoint takes: the name of the host's own, which may be a path.
         self._default_model = Path(model).name.removesuffix(".safetensors")
 
     async def guild_settings(self, guild: str | int | None) -> GuildSettings:
-        """Return a server's settings; the defaults where there is no server."""
+        """Return a server's settings; where there is no server, the host's for direct messages."""
         if guild is None:
-            return GuildSettings()
+            return self.access.rules.direct_settings
         return GuildSettings.from_stored(await self._guilds.get_settings(str(guild)))
 
     async def request_settings(
         self, context: RequestContext
     ) -> tuple[GuildSettings, dict[str, Any]]:
         """Return the settings of the server and the defaults of the member who ask."""
-        settings, defaults = await self._guilds.get_choices(context.guild_id, context.user_id)
-        return GuildSettings.from_stored(settings), defaults
+        stored, defaults = await self._guilds.get_choices(context.guild_id, context.user_id)
+        if context.guild_id is None:
+            return self.access.rules.direct_settings, defaults
+        return GuildSettings.from_stored(stored), defaults
+
+    async def check_access(self, context: RequestContext) -> None:
+        """Refuse whom the host does not serve.
+
+        Raises:
+            NotAllowed: says by whom it was decided.
+        """
+        await self.access.check_access(context)
 
     async def fill_guild_defaults(
         self, guild: str | int | None, job_type: type[Job], values: Mapping[str, Any]
@@ -167,6 +181,7 @@ class GuildPolicy:
         Raises:
             NotAllowed: says what is allowed.
         """
+        await self.check_access(context)
         self._check_rules(settings, context, job, sizes)
         check_load = self.load_check(settings, context)
         if check_load is not None and context.guild_id is not None:
@@ -186,6 +201,7 @@ class GuildPolicy:
         Raises:
             NotAllowed: says what is allowed.
         """
+        await self.check_access(context)
         self._check_rules(settings, context, job)
         if context.guild_id is not None and quota_of(settings, context) is not None:
             load = await self._jobs.reader.guild_load(context.guild_id, context.user_id, claimed)

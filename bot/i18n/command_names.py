@@ -12,7 +12,9 @@ from functools import cache
 
 from bot.i18n.catalog import LanguageCatalog, load_catalog
 
-COMMAND_GROUPS = frozenset({"mask", "style", "defaults", "privacy", "settings", "moderation"})
+COMMAND_GROUPS = frozenset(
+    {"mask", "style", "defaults", "privacy", "settings", "moderation", "access"}
+)
 """Commands whose second word is a command, too."""
 
 COMMAND_PATTERN = re.compile(

@@ -6,6 +6,7 @@ Pure beside that: no Discord, no storage calls, no clock.
 from bot.messages.escaping import MAX_MESSAGE_CHARACTERS, code_block, escape_untrusted, inline_code
 from bot.messages.guild_settings import (
     LANGUAGE_NAMES,
+    access_lists,
     quota_message,
     settings_changes,
     settings_overview,
@@ -55,6 +56,7 @@ __all__ = [
     "MAX_ALT_TEXT_CHARACTERS",
     "MAX_ANSWER_CHARACTERS",
     "MAX_MESSAGE_CHARACTERS",
+    "access_lists",
     "alt_text",
     "cancelled_card",
     "cancelled_message",

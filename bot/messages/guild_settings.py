@@ -132,6 +132,27 @@ def settings_changes(
     return join_limited(MAX_MESSAGE_CHARACTERS, [f"**{head}**", *lines])
 
 
+ACCESS_LABELS = {
+    ("member", "allow"): gettext_noop("Members served (none listed: all)"),
+    ("member", "block"): gettext_noop("Members blocked"),
+    ("server", "allow"): gettext_noop("Servers served (none listed: all)"),
+    ("server", "block"): gettext_noop("Servers blocked"),
+}
+
+
+def access_lists(listed_ids: Mapping[tuple[str, str], Iterable[str]]) -> str:
+    """Show the host's owner who is blocked and who is allowed."""
+    lines = [
+        _label_line(
+            label,
+            _cut_list(_mention_list("<@{}>" if key[0] == "member" else "`{}`", listed_ids[key]))
+            or translate("nobody listed"),
+        )
+        for key, label in ACCESS_LABELS.items()
+    ]
+    return join_limited(MAX_MESSAGE_CHARACTERS, [translate("**Whom this Easel serves**"), *lines])
+
+
 def quota_message(seconds: float | None, uses: Sequence[GpuUse]) -> str:
     """Say how much of a member's GPU time is left, and when the first of the rest comes back."""
     if seconds is None:

@@ -33,7 +33,9 @@ HELP_PAGES: Mapping[str, tuple[str, ...]] = {
             "• `/defaults` are what you take unless you say so, `/models` lists what can be run"
         ),
         gettext_noop("• `/privacy` shows or deletes what is stored of you"),
-        gettext_noop("• Admins have `/settings`, moderators `/moderation`"),
+        gettext_noop(
+            "• Admins have `/settings`, moderators `/moderation`, Easel's keeper `/access`"
+        ),
         gettext_noop("Replies that mention me and the Apps menu of any picture work, too."),
         gettext_noop(
             "Every option has a default: a picture alone is enough. `/help topic:` tells more "

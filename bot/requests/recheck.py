@@ -48,6 +48,9 @@ class PermissionRecheck:
         """
         try:
             settings = await self._policy.guild_settings(record.guild)
+            await self._policy.check_access(
+                RequestContext(guild_id=record.guild, user_id=record.owner)
+            )
             if settings == GuildSettings():
                 return None
             settings, context = await self._resolve_context(record, settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from datetime import timedelta
 
 from storage.clock import ONE_MICROSECOND, from_microseconds
 from storage.database import Database, SqlExecutor
-from storage.guilds import SELECT_GPU_USE, GpuUse
+from storage.guilds import GpuUse
 
 #: For how long a used second counts; the schema keeps it no longer.
 QUOTA_WINDOW = timedelta(hours=24)
@@ -27,7 +28,10 @@ SELECT_GUILD_LOAD = """
            (SELECT count(*) FROM own) AS owner_jobs,
            (SELECT total(max(coalesce(forecast_seconds, 0), coalesce(spent_seconds, 0)))
               FROM own) AS seconds,
-           (SELECT count(*) FROM own WHERE forecast_seconds IS NULL) AS unforeseen
+           (SELECT count(*) FROM own WHERE forecast_seconds IS NULL) AS unforeseen,
+           (SELECT json_group_array(json_array(at, seconds))
+              FROM (SELECT at, seconds FROM gpu_use
+                     WHERE guild = :guild AND owner = :owner AND at > :since ORDER BY at)) AS uses
 """
 
 
@@ -57,14 +61,15 @@ async def read_guild_load(
     claimed: str | None = None,
 ) -> GuildLoad:
     """Read a server's load; for a job whose turn has come, what runs beside it and was foretold."""
-    values = {"guild": guild, "owner": owner, "claimed": claimed}
-    (row,) = await queries.fetch_all(SELECT_GUILD_LOAD, values)
     since = now_microseconds - QUOTA_WINDOW // ONE_MICROSECOND
-    uses = await queries.fetch_all(SELECT_GPU_USE, (guild, owner, since))
+    values = {"guild": guild, "owner": owner, "claimed": claimed, "since": since}
+    (row,) = await queries.fetch_all(SELECT_GUILD_LOAD, values)
     is_unforeseen = claimed is None and row["unforeseen"] > 0
     return GuildLoad(
         guild_jobs=row["guild_jobs"],
         owner_jobs=row["owner_jobs"],
         expected_seconds=math.inf if is_unforeseen else row["seconds"],
-        uses=tuple(GpuUse(from_microseconds(use["at"]), use["seconds"]) for use in uses),
+        uses=tuple(
+            GpuUse(from_microseconds(at), seconds) for at, seconds in json.loads(row["uses"])
+        ),
     )

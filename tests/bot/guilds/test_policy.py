@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from unittest.mock import Mock
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 
@@ -14,7 +14,7 @@ SETTINGS = GuildSettings(banned_words=("gore",), banned_patterns=(r"\bguns?\b",)
 
 @pytest.fixture
 def policy() -> GuildPolicy:
-    return GuildPolicy(jobs=Mock(), guilds=Mock(), usage=Mock())
+    return GuildPolicy(jobs=Mock(), guilds=Mock(), usage=Mock(), access=AsyncMock())
 
 
 @pytest.mark.parametrize("job_type", [ImagineJob, Img2ImgJob, ExplainJob, UpscaleJob])
