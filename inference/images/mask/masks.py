@@ -46,7 +46,7 @@ def from_transparency(image: Image.Image) -> Image.Image:
     if not image.has_transparency_data:
         return Image.new("L", image.size, 0)
     alpha = image.convert("RGBA").getchannel("A")
-    if alpha.getextrema()[0] >= OPAQUE_ALPHA:
+    if np.asarray(alpha).min() >= OPAQUE_ALPHA:
         return Image.new("L", image.size, 0)
     return alpha.point([255] * 255 + [0])
 

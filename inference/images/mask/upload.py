@@ -92,7 +92,8 @@ def _is_drawing(visible: npt.NDArray[np.uint8], luminance: npt.NDArray[np.uint8]
 
 def _cut_to_two_levels(mask: Image.Image) -> Image.Image:
     """Cut a mask to black and white: at the middle, or between the two tones it has."""
-    lowest, highest = mask.getextrema()
+    levels = np.asarray(mask)
+    lowest, highest = int(levels.min()), int(levels.max())
     threshold = PAINTED_THRESHOLD
     is_one_sided = lowest > threshold or highest <= threshold
     if is_one_sided and highest - lowest >= ONE_TONE_LEVELS:
