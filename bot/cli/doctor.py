@@ -13,7 +13,7 @@ from importlib import metadata
 from bot.app import BLOBS_FOLDER, DATABASE_FILE, engine_config, image_limits
 from bot.errors import NoDecoder
 from bot.settings import Settings
-from bot.support.logging import redact_secrets
+from bot.support.redaction import redact_secrets
 from bot.uploads.pool import DecoderPool
 from bot.uploads.sandbox import LANDLOCK, LIMITS, SECCOMP
 from inference.api.messages import StartFailed, WorkerReady

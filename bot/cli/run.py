@@ -19,7 +19,7 @@ from bot.app import open_app
 from bot.client import EaselBot
 from bot.errors import SettingsError
 from bot.settings import Settings
-from bot.support.logging import redact_secrets
+from bot.support.redaction import redact_secrets
 from storage.errors import StorageError
 
 log = logging.getLogger(__name__)

@@ -1,13 +1,12 @@
 """Logs: one line an event, as words or as JSON, with the job it is about and without secrets.
 
-Secrets are taken out by their shape, wherever they come from: a list of places where they may be
-would always lack one, as tokens sit in addresses, addresses in exceptions, exceptions in logs.
+What members and files say is written with its control characters escaped: it can begin no line of
+its own, colour nothing, and turn no direction of writing.
 """
 
 from __future__ import annotations
 
 import logging
-import re
 import sys
 from contextlib import AbstractContextManager
 from types import TracebackType
@@ -15,42 +14,14 @@ from typing import Any, TextIO
 
 import structlog
 
+from bot.support.redaction import redact_values
 from storage.records import JobRecord
 
 log = logging.getLogger(__name__)
 
-REDACTED_TEXT = "[redacted]"
-
-#: Each shape, and what stays of it.
-SECRET_PATTERNS = (
-    # Webhooks and interactions carry their token in the path.
-    (re.compile(r"(/webhooks/\d+/)[\w.-]{8,}"), rf"\1{REDACTED_TEXT}"),
-    (re.compile(r"(/interactions/\d+/)[\w.-]{8,}"), rf"\1{REDACTED_TEXT}"),
-    # An interaction's token is "interaction:…" in base 64.
-    (re.compile(r"aW50ZXJhY3Rpb246[\w-]{20,}={0,2}"), REDACTED_TEXT),
-    # A bot's token: its id in base 64, a time, a signature.
-    (re.compile(r"\b[\w-]{23,28}\.[\w-]{6,7}\.[\w-]{27,}"), REDACTED_TEXT),
-    (re.compile(r"\bmfa\.[\w-]{20,}"), REDACTED_TEXT),
-    (re.compile(r"\bhf_[A-Za-z0-9]{20,}"), REDACTED_TEXT),
-    (
-        re.compile(
-            r"""(authorization['"]?\s*[:=,]\s*['"]?)(?:(?:bot|bearer|basic)\s+)?[^\s'",}]+""", re.I
-        ),
-        rf"\1{REDACTED_TEXT}",
-    ),
-    (re.compile(r"\b((?:bot|bearer)\s+)[\w-]{10,}\.[\w.-]{10,}", re.I), rf"\1{REDACTED_TEXT}"),
-    # A name that says so, with its value.
-    (
-        re.compile(
-            r"""((?:token|secret|password|api_key)['"]?\s*[:=]\s*['"]?)(?!\[redacted\])"""
-            r"""[^\s'",;&}<>()]{6,}""",
-            re.I,
-        ),
-        rf"\1{REDACTED_TEXT}",
-    ),
-    # Signatures of Discord's attachment addresses.
-    (re.compile(r"\b(hm=)[0-9a-f]{16,}"), rf"\1{REDACTED_TEXT}"),
-)
+TRACEBACK_KEYS = ("exception", "stack")  # whose lines stay lines, each set in from the margin
+TRACEBACK_INDENT = "    "
+KEPT_FORMAT_CHARACTERS = "\u200c\u200d"  # joiners, which scripts and emoji are written with
 
 
 def configure_logging(level: str, form: str, stream: TextIO | None = None) -> None:
@@ -61,9 +32,10 @@ def configure_logging(level: str, form: str, stream: TextIO | None = None) -> No
         form: `console` for people, `json` for programs.
         stream: by default the standard error.
     """
-    renderer: Any = structlog.processors.JSONRenderer(ensure_ascii=False)
+    renderers: list[Any] = [structlog.processors.JSONRenderer(ensure_ascii=False), _escape_json]
     if form == "console":
-        renderer = structlog.dev.ConsoleRenderer(colors=False, sort_keys=False, pad_event_to=0)
+        console = structlog.dev.ConsoleRenderer(colors=False, sort_keys=False, pad_event_to=0)
+        renderers = [_escape_event, console]
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=[
             structlog.contextvars.merge_contextvars,
@@ -77,7 +49,7 @@ def configure_logging(level: str, form: str, stream: TextIO | None = None) -> No
             structlog.processors.format_exc_info,
             structlog.processors.StackInfoRenderer(),
             _without_secrets,
-            renderer,
+            *renderers,
         ],
     )
     handler = logging.StreamHandler(stream or sys.stderr)
@@ -105,30 +77,65 @@ def bind_request(key: str) -> None:
     structlog.contextvars.bind_contextvars(trace=key)
 
 
-def redact_secrets(text: str) -> str:
-    """Return the text without what looks like a secret."""
-    for shape, replacement in SECRET_PATTERNS:
-        text = shape.sub(replacement, text)
-    return text
-
-
-def redact_values(value: Any) -> Any:
-    """Do so to every text in a structure; what is neither text nor structure becomes text."""
-    match value:
-        case None | bool() | int() | float():
-            return value
-        case dict():
-            return {redact_secrets(str(key)): redact_values(item) for key, item in value.items()}
-        case list() | tuple() | set() | frozenset():
-            return [redact_values(item) for item in value]
-        case _:
-            return redact_secrets(str(value))
-
-
 def _without_secrets(
     logger: Any, method: str, event: structlog.typing.EventDict
 ) -> structlog.typing.EventDict:
     return {key: redact_values(value) for key, value in event.items()}
+
+
+def escape_controls(text: str) -> str:
+    r"""Write what is no visible character as Python does: `\n`, `\x1b`, `\u202e`."""
+    if text.isprintable():
+        return text
+    return "".join(
+        character
+        if character.isprintable() or character in KEPT_FORMAT_CHARACTERS
+        else character.encode("unicode_escape").decode("ascii")
+        for character in text
+    )
+
+
+def _escape_event(
+    logger: Any, method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    return {
+        escape_controls(key): _escape_traceback(str(value))
+        if key in TRACEBACK_KEYS
+        else _escape_value(value)
+        for key, value in event.items()
+    }
+
+
+def _escape_value(value: Any) -> Any:
+    match value:
+        case str():
+            return escape_controls(value)
+        case dict():
+            return {escape_controls(key): _escape_value(item) for key, item in value.items()}
+        case list():
+            return [_escape_value(item) for item in value]
+        case _:
+            return value
+
+
+def _escape_traceback(text: str) -> str:
+    return "\n".join(TRACEBACK_INDENT + escape_controls(line) for line in text.split("\n"))
+
+
+def _escape_json(logger: Any, method: str, line: str) -> str:
+    """Escape what JSON lets through; to a reader of JSON it stays the same."""
+    if line.isprintable():
+        return line
+    return "".join(
+        character
+        if character.isprintable() or character in KEPT_FORMAT_CHARACTERS
+        else "".join(f"\\u{unit:04x}" for unit in _utf16_units(character))
+        for character in line
+    )
+
+
+def _utf16_units(character: str) -> memoryview:
+    return memoryview(character.encode("utf-16", "surrogatepass")[2:]).cast("H")
 
 
 def _log_uncaught(

@@ -64,6 +64,46 @@ def test_no_secret_is_logged_however_it_comes(stream, form, name):
     assert stream.getvalue().count("\n") >= 4
 
 
+FORGED = "2026-03-01T12:00:00Z [info     ] All is well."
+CONTROLS = [chr(number) for number in range(0x20)] + list(
+    "\x7f\x85\x9b\xad\u061c\u200b\u200e\u2028\u2029\u202e\u2066\ufeff\ud800\U000e0041"
+)
+
+
+@pytest.mark.parametrize("form", ["console", "json"])
+@pytest.mark.parametrize("control", [*CONTROLS, "\r\n", "\x1b[2K\x1b[1A"])
+def test_nothing_that_is_logged_begins_a_line_or_moves_the_cursor(stream, form, control):
+    logs.configure_logging("DEBUG", form, stream)
+    text = f"a red{control}{FORGED}"
+
+    log.error("%s", text)
+    log.error("it failed", extra={"words": text, "parts": [text, {text: text}]})
+    try:
+        raise ValueError(text)
+    except ValueError:
+        log.exception("it failed: %s", text)
+
+    written = stream.getvalue()
+    written.encode("utf-8")
+    lines = written.removesuffix("\n").split("\n")
+    assert all(line.isprintable() for line in lines)
+    assert not any(line.startswith((FORGED, "[")) for line in lines)
+    if form == "json":
+        assert [json.loads(line)["event"] for line in lines] == [
+            text,
+            "it failed",
+            f"it failed: {text}",
+        ]
+
+
+def test_what_is_written_with_joiners_is_logged_as_it_is(stream):
+    logs.configure_logging("DEBUG", "console", stream)
+
+    log.info("a family 👩‍👧, naïve, 猫, نامه‌ای")
+
+    assert "a family 👩‍👧, naïve, 猫, نامه‌ای" in stream.getvalue()
+
+
 async def test_a_request_that_fails_tells_no_token(lines):
     """The HTTP client writes whole addresses into its errors."""
     async with aiohttp.ClientSession() as session:
