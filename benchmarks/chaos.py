@@ -1,8 +1,9 @@
 """The long run of killing the bot and its worker at random moments.
 
-`python -m benchmarks chaos [--kills N] [--seed N] [--pause SECONDS] [--drop SHARE] [--quick]`. The
-checkpoint is a tiny one with random weights: what is tried here is the way of the jobs, not their
-pictures. With `--quick` the worker is a scripted one, which is ready at once.
+`python -m benchmarks chaos [--kills N] [--seed N] [--pause SECONDS] [--drop SHARE] [--chatter N]
+[--quick]`. The checkpoint is a tiny one with random weights: what is tried here is the way of the
+jobs, not their pictures. With `--quick` the worker is a scripted one, which is ready at once; with
+`--chatter` results have to be found between so many messages of others.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ async def drive(arguments: argparse.Namespace) -> Outcome:
                 seed=arguments.seed,
                 pause=arguments.pause,
                 drop_share=arguments.drop,
+                chatter=arguments.chatter,
             )
             try:
                 return await chaos.run()
@@ -54,6 +56,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=random.randrange(2**32))
     parser.add_argument("--pause", type=float, default=6.0, help="longest pause before a kill")
     parser.add_argument("--drop", type=float, default=0.1, help="share of answers that are lost")
+    parser.add_argument(
+        "--chatter", type=int, default=0, help="messages of others while the bot is down"
+    )
     parser.add_argument("--quick", action="store_true", help="with a scripted worker")
     parser.add_argument("--log", type=Path, help="where to keep what the bot wrote")
     arguments = parser.parse_args()
@@ -70,6 +75,8 @@ def main() -> None:
             ("jobs done", outcome.done),
             ("jobs failed with words after three lost attempts", outcome.failed),
             ("jobs delivered", outcome.delivered),
+            ("jobs shown as a message of their own", outcome.posted),
+            ("messages of others in the channel", outcome.chatter),
             ("jobs recorded as undelivered", outcome.undelivered),
             ("jobs lost", len(outcome.lost)),
             ("jobs shown twice", len(outcome.twice)),

@@ -241,7 +241,7 @@ class ResultDelivery:
             if reply_to.private and not reply_to.direct:
                 raise NoDeliveryRoute(PRIVATE_REPLY_ENDED) from error
         if record.deliveries:
-            posted_id = await self.sender.find_delivered(reply_to, record.id)
+            posted_id = await self.sender.find_delivered(reply_to, record)
             if posted_id is not None:
                 if posted_id != reply_to.message_id:
                     await self.sender.link_to_result(reply_to, reply_to.message_url(posted_id))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from datetime import datetime, timedelta
 from typing import Any
 
 import discord
@@ -14,11 +15,12 @@ from bot.errors import NoDeliveryRoute
 from bot.i18n.message import gettext_noop
 from bot.requests.reply_target import DEFAULT_FILE_LIMIT_BYTES, ReplyTarget
 from bot.support.discord_errors import TRANSPORT_ERRORS
+from storage.records import JobRecord
 
 log = logging.getLogger(__name__)
 
-#: Messages of a channel looked through for a result posted before a crash.
-MAX_SEARCHED_MESSAGES = 100
+#: How much earlier than a result can have been sent its search goes on, for clocks that differ.
+SEARCH_MARGIN = timedelta(minutes=2)
 
 INVALID_TOKEN = 50027
 UNKNOWN_CHANNEL, UNKNOWN_GUILD, UNKNOWN_MESSAGE, UNKNOWN_USER = 10003, 10004, 10008, 10013
@@ -34,6 +36,9 @@ WHY_UNREACHABLE = {
 }
 PRIVATE_REPLY_ENDED = gettext_noop(
     "it was for you alone, and Discord ends such answers after a quarter of an hour"
+)
+HISTORY_CLOSED = gettext_noop(
+    "it may be in the channel already, and Easel may not read the channel's history to look for it"
 )
 NOT_DISCORD = gettext_noop("it was not asked in Discord")
 
@@ -143,23 +148,52 @@ class MessageSender:
         """
         await self._target_channel(reply_to).get_partial_message(message_id).delete()
 
-    async def find_delivered(self, reply_to: ReplyTarget, job_id: str) -> int | None:
+    async def find_delivered(self, reply_to: ReplyTarget, record: JobRecord) -> int | None:
         """Look for a result that arrived though its arrival was never noted.
 
-        It may be the card, when the answer to its last edit was lost, or a message posted later.
+        It may be the card, when the answer to its last edit was lost, or a message posted later:
+        all are looked through that are younger than the result can be.
+
+        Raises:
+            NoDeliveryRoute: it may stand where the bot may not look, so it must not be sent again.
         """
         channel = self._target_channel(reply_to)
         try:
             with contextlib.suppress(discord.NotFound):
                 status_message = await channel.get_partial_message(reply_to.message_id).fetch()
-                if _shows_end(status_message, job_id):
+                if _shows_end(status_message, record.id):
                     return status_message.id
-            async for message in channel.history(limit=MAX_SEARCHED_MESSAGES):
-                if _shows_end(message, job_id):
-                    return message.id
-        except (discord.NotFound, discord.Forbidden):
-            log.info("The channel of job %s cannot be searched.", job_id)
+            return await self._find_in_history(channel, reply_to, record)
+        except discord.NotFound:  # and all that was in it
+            log.info("The channel of job %s is gone.", record.id)
+        except discord.Forbidden as error:
+            raise NoDeliveryRoute(HISTORY_CLOSED) from error
         return None
+
+    async def _find_in_history(
+        self, channel: discord.PartialMessageable, reply_to: ReplyTarget, record: JobRecord
+    ) -> int | None:
+        earliest: datetime | None = None
+        # Every page is one request, for which discord.py keeps to Discord's rates.
+        async for message in channel.history(limit=None):
+            if _shows_end(message, record.id):
+                return message.id
+            earliest = earliest or _earliest_sending(reply_to, record, message.created_at)
+            if message.created_at < earliest:
+                return None
+        if earliest is None and not self._knows_history_open(reply_to):
+            raise NoDeliveryRoute(HISTORY_CLOSED)  # Discord shows an empty channel instead
+        return None
+
+    def _knows_history_open(self, reply_to: ReplyTarget) -> bool:
+        """Whether the bot is known to be allowed to read the target's history."""
+        if reply_to.direct is not None or reply_to.guild_id is None:
+            return True
+        channel = self._client.get_channel(reply_to.channel_id)
+        if not isinstance(channel, discord.abc.GuildChannel | discord.Thread):
+            return False
+        permissions = channel.permissions_for(channel.guild.me)
+        return permissions.view_channel and permissions.read_message_history
 
     async def open_dm(self, owner: str) -> int | None:
         """Open direct messages with a member and return their channel; None if that is refused."""
@@ -175,10 +209,10 @@ class MessageSender:
             return False
         try:
             async for _ in self._target_channel(reply_to).history(limit=1):
-                pass
+                return True
         except TRANSPORT_ERRORS as error:
             return getattr(error, "code", None) == UNKNOWN_CHANNEL
-        return True
+        return self._knows_history_open(reply_to)
 
     async def link_to_result(self, reply_to: ReplyTarget, link: str) -> None:
         """Let the old card say where the result is, if it is still there."""
@@ -198,6 +232,21 @@ class MessageSender:
 
     def _source_channel(self, reply_to: ReplyTarget) -> discord.PartialMessageable:
         return self._client.get_partial_messageable(reply_to.channel_id, guild_id=reply_to.guild_id)
+
+
+def _earliest_sending(reply_to: ReplyTarget, record: JobRecord, newest: datetime) -> datetime:
+    """Return the earliest time, by Discord's clock, at which a result can have been sent.
+
+    Args:
+        reply_to: where it was asked; its times are Discord's.
+        record: the ended job; its times are this machine's, whose clock may have been set since.
+        newest: when the channel's newest message was sent, by Discord's clock.
+    """
+    ended_at = record.finished_at or record.created_at
+    earliest = reply_to.asked_at
+    if abs(record.created_at - earliest) < SEARCH_MARGIN:  # the clocks agreed
+        earliest = max(earliest, ended_at)
+    return min(earliest, newest - (discord.utils.utcnow() - ended_at)) - SEARCH_MARGIN
 
 
 def _shows_end(message: discord.Message, job_id: str) -> bool:

@@ -15,6 +15,7 @@ from tests.doubles.discord_state import APPLICATION, BOT_USER, CHANNEL, GUILD, D
 DISPATCH, HEARTBEAT, IDENTIFY, RESUME, INVALID_SESSION, HELLO, ACK = 0, 1, 2, 6, 9, 10, 11
 BAD_TOKEN = 4004  # the websocket's close code
 HEARTBEAT_INTERVAL = 40_000  # milliseconds
+JOINED = "2026-01-01T00:00:00+00:00"
 
 TEXT_CHANNEL = {
     "id": CHANNEL,
@@ -115,7 +116,7 @@ def _guild() -> dict[str, Any]:
         "colors": {"primary_color": 0, "secondary_color": None, "tertiary_color": None},
         "hoist": False,
         "position": 0,
-        "permissions": str(1 << 11 | 1 << 10 | 1 << 15),
+        "permissions": str(1 << 11 | 1 << 10 | 1 << 15 | 1 << 16),
         "managed": False,
         "mentionable": False,
         "flags": 0,
@@ -127,7 +128,7 @@ def _guild() -> dict[str, Any]:
         "unavailable": False,
         "roles": [everyone],
         "channels": [TEXT_CHANNEL],
-        "members": [],
+        "members": [{"user": BOT_USER, "roles": [], "joined_at": JOINED, "flags": 0}],
         "emojis": [],
         "features": [],
         "threads": [],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from typing import Any
@@ -202,10 +203,14 @@ class Rest:
         return message
 
     async def _history(self, request: web.Request) -> web.Response:
-        newest = [message.payload(self.origin) for message in reversed(self.state.visible())]
         before = int(request.query.get("before", 2**63))
-        older = [item for item in newest if int(item["id"]) < before]
-        return _json(older[: int(request.query.get("limit", 50))])
+        older = (
+            message
+            for message in reversed(self.state.messages.values())
+            if message.visible and int(message.id) < before
+        )
+        page = itertools.islice(older, int(request.query.get("limit", 50)))
+        return _json([message.payload(self.origin) for message in page])
 
     async def _send(self, request: web.Request) -> web.Response:
         if request.match_info["channel"] != CHANNEL:

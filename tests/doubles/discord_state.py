@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import Any
 
 TOKEN_LIFE = 15 * 60.0  # seconds
 NONCE_LIFE = 3 * 60.0  # seconds; Discord says "the past few minutes"
+EPOCH = 1_420_070_400  # Discord's own, in seconds since 1970
 EPHEMERAL = 1 << 6
 UPLOAD_LIMIT = 10 * 2**20  # bytes
 
@@ -23,6 +23,14 @@ BOT_USER = {
     "avatar": None,
     "global_name": None,
     "bot": True,
+}
+
+MEMBER_USER = {
+    "id": "500",
+    "username": "eve",
+    "discriminator": "0000",
+    "avatar": None,
+    "global_name": None,
 }
 
 
@@ -51,7 +59,7 @@ class StoredFile:
 
 @dataclass
 class Message:
-    """A message that the bot sent."""
+    """A message of the channel, by default one that the bot sent."""
 
     id: str
     channel: str
@@ -62,6 +70,7 @@ class Message:
     nonce: str | None = None
     deleted: bool = False
     edits: int = 0
+    author: Mapping[str, Any] = field(default_factory=lambda: BOT_USER)
 
     @property
     def visible(self) -> bool:
@@ -83,7 +92,7 @@ class Message:
             "id": self.id,
             "type": 0,
             "channel_id": self.channel,
-            "author": BOT_USER,
+            "author": self.author,
             "content": self.content,
             "timestamp": datetime.now(UTC).isoformat(),
             "edited_timestamp": datetime.now(UTC).isoformat() if self.edits else None,
@@ -96,7 +105,7 @@ class Message:
             "pinned": False,
             "flags": self.flags,
             "components": self.components,
-            "application_id": APPLICATION,
+            **({"application_id": APPLICATION} if self.author is BOT_USER else {}),
             **({"nonce": self.nonce} if self.nonce else {}),
         }
 
@@ -114,6 +123,10 @@ class Interaction:
     #: When the first answer came, on the same clock as `born`.
     answered: float | None = None
     follow_ups: list[Message] = field(default_factory=list)
+
+    def expire(self) -> None:
+        """Let its token end before its time."""
+        self.born = -TOKEN_LIFE
 
     @property
     def expired(self) -> bool:
@@ -144,10 +157,13 @@ class DiscordState:
         self.requests: list[tuple[str, str, int]] = []
         self.changed = asyncio.Condition()
         self._nonces: dict[str, tuple[float, Message]] = {}
-        self._ids = itertools.count(int((time.time() - 1_420_070_400) * 1000) << 22)
+        self._last_id = 0
 
     def next_id(self) -> str:
-        return str(next(self._ids))
+        """Return an id that tells the time, as Discord's do, and is larger than all before."""
+        born = int((time.time() - EPOCH) * 1000) << 22
+        self._last_id = max(self._last_id + 1, born)
+        return str(self._last_id)
 
     async def notify(self) -> None:
         """Wake those who wait for something to become true."""
@@ -194,6 +210,16 @@ class DiscordState:
     def remember(self, nonce: str, message: Message) -> None:
         message.nonce = nonce
         self._nonces[nonce] = (time.monotonic(), message)
+
+    def forget_nonces(self) -> None:
+        """Let the minutes pass for which a nonce is known."""
+        self._nonces.clear()
+
+    def chat(self, count: int) -> None:
+        """Let members write so many messages that have nothing to do with the bot."""
+        for _ in range(count):
+            message = Message(self.next_id(), CHANNEL, content="a nice day", author=MEMBER_USER)
+            self.messages[message.id] = message
 
     def publish(self, commands: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Replace the application's commands."""

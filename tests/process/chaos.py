@@ -1,8 +1,10 @@
 """Kill the bot and its worker at random moments, and see what members are left with.
 
 Members keep asking; now and then the bot's process or its worker is killed, and a share of
-Discord's answers is lost after what was asked had been done. At the end every job must be over and
-either shown once or recorded as undelivered.
+Discord's answers is lost after what was asked had been done. Where others use the channel, results
+are messages of their own, since the answers' tokens have ended; the others write while the bot is
+down, and Discord has then forgotten what it was sent: only the channel's history tells what
+arrived. At the end every job must be over and either shown once or recorded as undelivered.
 """
 
 from __future__ import annotations
@@ -41,6 +43,10 @@ class Outcome:
     #: Jobs by how their end was told.
     delivered: int = 0
     undelivered: int = 0
+    #: Jobs whose result is a message of its own, not the answer to the command.
+    posted: int = 0
+    #: Messages of others in the channel.
+    chatter: int = 0
     #: What must not be; a line for each.
     lost: list[str] = field(default_factory=list)
     twice: list[str] = field(default_factory=list)
@@ -55,13 +61,22 @@ class Chaos:
     """Drives one Easel through so many kills."""
 
     def __init__(
-        self, easel: EaselProcess, *, kills: int, seed: int, pause: float, drop_share: float
+        self,
+        easel: EaselProcess,
+        *,
+        kills: int,
+        seed: int,
+        pause: float,
+        drop_share: float,
+        chatter: int = 0,
     ) -> None:
+        """With `chatter`, others write so many messages while the bot is down."""
         self.easel = easel
         self.outcome = Outcome()
         self._kills = kills
         self._pause = pause
         self._drop_share = drop_share
+        self._chatter = chatter
         self._chance = random.Random(seed)
         self._asked: list[Interaction] = []
         #: What the bot told each member it had taken: job id by interaction.
@@ -103,6 +118,8 @@ class Chaos:
             if asked.acknowledged and asked.original is not None and asked.answer.buttons:
                 job = next(iter(asked.answer.buttons.values())).rpartition(":")[2]
                 self._promised[asked.id] = job
+                if self._chatter:
+                    asked.expire()
 
     def _over(self) -> list[Interaction]:
         """List what no longer counts as outstanding: shown, or never promised and old."""
@@ -130,7 +147,15 @@ class Chaos:
             return
         await self.easel.bot.kill()
         self.outcome.kills["bot"] += 1
+        if self._chatter:
+            self._let_time_pass()
         await self.easel.up()
+
+    def _let_time_pass(self) -> None:
+        state = self.easel.discord.state
+        state.chat(self._chatter)
+        self.outcome.chatter += self._chatter
+        state.forget_nonces()
 
     async def _settle(self) -> None:
         """Wait until all jobs are over, start once more, and wait until all were told."""
@@ -163,6 +188,8 @@ class Chaos:
         outcome.failed += job["state"] == "failed"
         outcome.delivered += job["delivery"] == "sent"
         outcome.undelivered += job["delivery"] == "undelivered"
+        cards = {asked.original.id for asked in self._asked if asked.original is not None}
+        outcome.posted += any(message.id not in cards for message in shown)
         if job["state"] not in TERMINAL:
             outcome.lost.append(f"{id} is still {job['state']}")
         elif job["delivery"] not in ("sent", "undelivered"):

@@ -11,6 +11,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 KILLS = 6
 #: With a scripted worker a life of the bot begins in seconds, so there can be more of them.
 MANY = 25
+CROWDED = 10
 
 
 async def test_no_kill_loses_a_job_or_shows_one_twice(easel):
@@ -33,3 +34,17 @@ async def test_no_one_of_many_kills_loses_a_job_or_shows_one_twice(quick_easel):
     assert sum(outcome.kills.values()) == MANY
     assert outcome.delivered > 0
     assert outcome.dropped > 0
+
+
+async def test_what_others_write_meanwhile_hides_no_result(quick_easel):
+    """Tokens have ended when the bot comes back, and only the channel tells what arrived."""
+    seed = random.randrange(2**32)
+
+    outcome = await Chaos(
+        quick_easel, kills=CROWDED, seed=seed, pause=1.0, drop_share=0.15, chatter=200
+    ).run()
+
+    assert outcome.sound, f"seed {seed}: {outcome}"
+    assert outcome.undelivered == 0
+    assert sum(outcome.kills.values()) == CROWDED
+    assert outcome.posted > 0

@@ -3,7 +3,10 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
+import discord
 import pytest
+from simcord.backend.models import Overwrite
+from simcord.enums import OverwriteType
 
 from bot.delivery import delivery as module
 from bot.delivery import message_builder
@@ -159,6 +162,112 @@ async def test_a_crash_between_sending_and_noting_leaves_one_result(easel):
     record = await easel.only_job()
     (result,) = results(easel)
     assert (DeliveryState.SENT, str(result.id)) == (record.delivery, record.message)
+
+
+@pytest.mark.parametrize("between", [101, 250])
+async def test_messages_between_hide_no_result(easel, between):
+    """Discord's pages of history have 100 messages."""
+    await easel.ask()
+    await easel.env.advance_time(QUARTER_HOUR)
+    crash(easel)
+    await easel.finish()
+    (result,) = results(easel)
+    await chat(easel, between)
+
+    await easel.restart()
+    await easel.env.settle()
+
+    assert results(easel) == [result]
+    record = await easel.only_job()
+    assert (record.delivery, record.message) == (DeliveryState.SENT, str(result.id))
+
+
+async def test_the_search_ends_where_no_result_can_be(easel, monkeypatch):
+    await chat(easel, 101)
+    await easel.env.advance_time(3600)
+    await easel.ask()
+    await easel.env.advance_time(QUARTER_HOUR)
+    await chat(easel, 101)
+    fail_to_send(easel, monkeypatch)
+    await easel.finish()
+    easel.env.http_requests.clear()
+
+    await easel.restart()
+    await easel.env.settle()
+
+    assert len(results(easel)) == 1
+    looks = [r for r in easel.env.http_requests if r.method == "GET" and "/messages" in r.path]
+    assert len([look for look in looks if look.path.endswith("/messages")]) == 2
+
+
+@pytest.mark.parametrize("arrived", [True, False])
+@pytest.mark.parametrize("answer", [50001, 50013, "an empty channel"])
+async def test_where_history_may_not_be_read_the_outbox_has_it(easel, monkeypatch, arrived, answer):
+    await easel.ask()
+    await easel.env.advance_time(QUARTER_HOUR)
+    if arrived:
+        crash(easel)
+    else:
+        fail_to_send(easel, monkeypatch)
+    await easel.finish()
+    forbid_history(easel, answer)
+
+    await easel.restart()
+    await easel.env.settle()
+
+    assert len(results(easel)) == arrived
+    record = await easel.only_job()
+    assert record.delivery is DeliveryState.UNDELIVERED
+    assert "may not read the channel's history" in record.delivery_note
+    easel.open_channel()
+    shown = await easel.ask_plain("queue")
+    assert "may not read the channel's history" in shown.response.content
+
+
+async def test_an_empty_channel_that_may_be_read_gets_the_result(easel, monkeypatch):
+    card = await easel.ask()
+    await easel.env.advance_time(QUARTER_HOUR)
+    fail_to_send(easel, monkeypatch)
+    await easel.finish()
+    easel.env.backend.delete_message(easel.channel.id, card.response.id)
+    assert easel.messages() == []
+
+    await easel.restart()
+    await easel.env.settle()
+
+    assert len(results(easel)) == 1
+
+
+def fail_to_send(easel, monkeypatch) -> None:
+    """Let the process die before its first message gets out."""
+
+    async def never(*args):
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(easel.services.delivery.sender, "post_result", never)
+
+
+async def chat(easel, count: int) -> None:
+    for number in range(count):
+        await easel.bob.send(easel.channel, f"nothing to do with it, {number}")
+
+
+def forbid_history(easel, answer: int | str) -> None:
+    """Take the right to read the history; Discord then shows an empty channel or refuses."""
+    easel.env.backend.set_overwrite(
+        easel.channel.id,
+        Overwrite(
+            target_id=easel.bot.user.id,
+            type=OverwriteType.MEMBER,
+            allow=0,
+            deny=discord.Permissions.read_message_history.flag,
+        ),
+    )
+    path = f"/channels/{easel.channel.id}/messages*"
+    if isinstance(answer, int):
+        easel.env.inject_error("GET", path, status=403, code=answer, times=None)
+    else:
+        easel.env.inject_error("GET", path.replace("*", "/*"), status=404, code=10008, times=None)
 
 
 async def test_a_crash_before_sending_leaves_one_result(easel, monkeypatch):
