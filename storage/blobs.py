@@ -157,8 +157,8 @@ class BlobStore:
             for path in self._half_written():
                 if _is_older(path, age):
                     path.unlink(missing_ok=True)
-            unreferenced = [path for path in self._blob_paths() if path.name not in live]
-            return sorted(path.name for path in unreferenced if self._discard_if_old(path, age))
+            orphans = [path for path in self._blob_paths() if path.name not in live]
+            return sorted(path.name for path in orphans if self._discard_if_old(path, age))
 
     def _discard_if_old(self, path: Path, age: float) -> bool:
         with self._lock:

@@ -129,5 +129,5 @@ def _redact_plain(text: str) -> str:
 
 
 def _unescape_character(escape: re.Match[str]) -> str:
-    percent, long, short, quoted = escape.groups()
-    return quoted or chr(int(percent or long or short, 16))
+    percent, long, short, character = escape.groups()
+    return character or chr(int(percent or long or short, 16))
