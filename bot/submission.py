@@ -26,7 +26,7 @@ from bot.guilds.member_preferences import StyleStore, apply_style
 from bot.guilds.policy import GuildPolicy, apply_guild_defaults, apply_member_defaults
 from bot.guilds.settings import GuildSettings
 from bot.i18n import use_language
-from bot.moderation.nsfw_screen import NsfwScreen
+from bot.moderation.nsfw_screen import NsfwScreen, final_prompts
 from bot.requests.image_sources import AttachmentSource, BlobSource, ImageSource
 from bot.requests.options import split_attachments
 from bot.requests.reply_target import ReplyTarget
@@ -182,14 +182,13 @@ class JobSubmitter:
 
         Raises:
             JobNotFound: it was delivered, or deleted, meanwhile.
+            NotAllowed: the place does not let it be shown there; it stays where it was.
         """
+        request = InteractionRequest(interaction)
+        settings = await self.check_showing(request.context, record)
         if not await self._jobs.deliveries.requeue_delivery(record.id, "asked for"):
             raise JobNotFound("That result was shown already, or is no longer stored.")
-        request, previous_target = (
-            InteractionRequest(interaction),
-            ReplyTarget.from_json(record.reply_to),
-        )
-        settings = await self._policy.guild_settings(request.context.guild_id)
+        previous_target = ReplyTarget.from_json(record.reply_to)
         private = settings.has_private_results or bool(previous_target and previous_target.private)
         reply_to = await self._acknowledge_request(request, record.kind, settings, private=private)
         await self._jobs.deliveries.update_reply_to(record.id, reply_to.to_json())
@@ -197,6 +196,18 @@ class JobSubmitter:
             self._delivery.on_job_ended(await self._jobs.reader.get_job(record.id))
         except UnknownJob as error:
             raise JobNotFound from error
+
+    async def check_showing(self, context: RequestContext, record: JobRecord) -> GuildSettings:
+        """Refuse to show a job to others where it could not have been asked for; return the rules.
+
+        Raises:
+            NotAllowed: the host, the place, its words or its picture check do not allow it.
+        """
+        settings = await self._policy.guild_settings(context.guild_id)
+        prompts = [str(record.params.get("prompt") or ""), *final_prompts(record)]
+        await self._policy.check_showing(settings, context, prompts)
+        await self._screen.check_result(settings, context, record)
+        return settings
 
     def _refuse_without_model(self) -> None:
         """Refuse while no worker can start; one that is starting, or was lost, will come."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -206,6 +206,19 @@ class GuildPolicy:
         if context.guild_id is not None and quota_of(settings, context) is not None:
             load = await self._jobs.reader.guild_load(context.guild_id, context.user_id, claimed)
             check_quota(settings, context, load.uses, load.expected_seconds)
+
+    async def check_showing(
+        self, settings: GuildSettings, context: RequestContext, prompts: Iterable[str]
+    ) -> None:
+        """Refuse a place, or words, that a result made elsewhere may not be shown in or with.
+
+        Raises:
+            NotAllowed: says what is allowed.
+        """
+        await self.check_access(context)
+        checks.check_place(settings, context)
+        for prompt in prompts:
+            check_prompt(prompt, settings.banned_words, settings.banned_patterns)
 
     def _check_rules(
         self,

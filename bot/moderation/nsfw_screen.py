@@ -33,6 +33,10 @@ MINORS_REASON = gettext_noop(
     "its words, as they were in the end, can be read as a sexual picture of minors"
 )
 NSFW_REASON = gettext_noop("the picture check takes it for something that is not for everybody")
+CHECK_UNAVAILABLE_TEXT = gettext_noop(
+    "This server has pictures checked, and the check does not work at the moment. "
+    "Ask again later, or in an age-restricted channel."
+)
 UNAVAILABLE_REASON = gettext_noop(
     "this server has pictures checked, and the check does not work at the moment. The result is "
     "kept: /history shows it when the check works again"
@@ -76,15 +80,52 @@ class NsfwScreen:
                 log.warning("A picture was not checked: %s", error)
                 if context.age_restricted:
                     continue
-                raise NotAllowed(
-                    "This server has pictures checked, and the check does not work at the moment. "
-                    "Ask again later, or in an age-restricted channel."
-                ) from error
+                raise NotAllowed(CHECK_UNAVAILABLE_TEXT) from error
             if action == "block" and score >= settings.nsfw_threshold:
                 raise NotAllowed(
                     "That picture is not worked on here: the check takes it for something that is "
                     "not for everybody. It errs at times; a moderator can tell you where to ask."
                 )
+
+    async def check_result(
+        self, settings: GuildSettings, context: RequestContext, record: JobRecord
+    ) -> None:
+        """Refuse to show a result in a place that would not have let it be shown there.
+
+        What its own server withholds is withheld by `screen`, wherever it turns up.
+
+        Raises:
+            NotAllowed: the place shows nothing of the kind, or cannot have it checked.
+        """
+        stored_screening = await self._store.get_screening(record.id)
+        verdict = Verdict.CLEAN if stored_screening is None else stored_screening.verdict
+        action = nsfw_action(settings, age_restricted=context.age_restricted)
+        is_own_server = context.guild_id == record.guild
+        if (
+            action == UNCHECKED_ACTION
+            or not _result_images(record)
+            or verdict not in (Verdict.CLEAN, Verdict.SPOILER)
+            or (is_own_server and verdict is Verdict.CLEAN)  # `screen` decides, or a moderator did
+        ):
+            return
+        if not is_own_server:
+            try:
+                score = await self._highest_score(record)
+            except DetectorUnavailable as error:
+                log.warning("The result of %s was not checked: %s", record.id, error)
+                if context.age_restricted:
+                    return
+                raise NotAllowed(CHECK_UNAVAILABLE_TEXT) from error
+            if score < settings.nsfw_threshold:
+                return
+        if action != SPOILER_ACTION:
+            raise NotAllowed(
+                "That result is not shown here: the check takes it for something that is not for "
+                "everybody. It is kept; `/history` shows it to you alone."
+            )
+        await self._store.save_screening(
+            record.id, ScreeningRecord(verdict=Verdict.SPOILER, reason=NSFW_REASON)
+        )
 
     async def report_refusal(self, guild: str | None, owner: str) -> None:
         """Tell moderators that somebody asked for what no server can allow."""
@@ -162,6 +203,11 @@ def nsfw_action(rules: GuildSettings, *, age_restricted: bool) -> str:
 
 def _result_images(record: JobRecord) -> tuple[Mapping[str, Any], ...]:
     return tuple((record.result or {}).get("pictures") or ())
+
+
+def final_prompts(record: JobRecord) -> list[str]:
+    """Return the prompts that made a result's pictures in the end."""
+    return [_image_prompt(image) for image in _result_images(record)]
 
 
 def _image_prompt(image: Mapping[str, Any]) -> str:

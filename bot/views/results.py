@@ -72,6 +72,10 @@ class ShowOneButton(ImageButton, template=rf"easel:single(?:\.(?P<number>\d))?:{
         await services.submitter.stored_source(image["key"]).check_available(services.decoders)
         sheet = interaction.message
         private = sheet is not None and sheet.flags.ephemeral
+        if not private:
+            context = InteractionRequest(interaction).context
+            settings = await services.submitter.check_showing(context, record)
+            private = settings.has_private_results
         await interaction.response.defer(thinking=True, ephemeral=private)
         number = min(self.number or 1, len(result_images(record)))
         limit = interaction.filesize_limit
