@@ -39,7 +39,7 @@ from bot.support.owner_alerts import OwnerNotifier
 from bot.uploads.pool import DecoderPool
 from bot.uploads.validation import ImageLimits
 from inference.api.config import EngineConfig
-from inference.api.jobs.wordlists import WordLists
+from inference.api.jobs.wordlists import EMBEDDINGS_FOLDER, WordLists
 from inference.api.workers import LocalWorkerPool, WorkerPool
 from storage.blobs import BlobStore
 from storage.database import Database
@@ -66,6 +66,11 @@ class Core:
     blobs: BlobStore
     workers: WorkerPool
     metrics: MetricsSink
+
+
+def open_wordlists(settings: Settings) -> WordLists:
+    """Open the host's lists of words; the names of its embeddings are no choices."""
+    return WordLists(settings.wordlists_path, settings.models_path / EMBEDDINGS_FOLDER)
 
 
 def engine_config(settings: Settings, folder: Path | None = None) -> EngineConfig:
@@ -139,7 +144,7 @@ def build_dispatcher(
         core.workers,
         limits=queue_limits(settings),
         lease=timedelta(seconds=settings.lease_seconds),
-        wordlists=WordLists(settings.wordlists_path),
+        wordlists=open_wordlists(settings),
         claim_guard=claim_guard,
         host_alert=host_alert,
         metrics=core.metrics,

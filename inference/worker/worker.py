@@ -10,7 +10,7 @@ from typing import BinaryIO
 from inference.api.commands import CancelJob, StopWorker
 from inference.api.config import EngineConfig
 from inference.api.errors import DeviceLost
-from inference.api.jobs.wordlists import WordLists
+from inference.api.jobs.wordlists import EMBEDDINGS_FOLDER, WordLists
 from inference.api.log_relay import bind_jobs
 from inference.api.messages import JobCancelled, JobProgress, WorkerReady
 from inference.engine.batch_size import BatchSizer
@@ -92,7 +92,11 @@ class Worker:
         return cls(
             engine,
             OperationContext(
-                library, describe=describe_image, lists=WordLists(Path(config.wordlists_dir))
+                library,
+                describe=describe_image,
+                lists=WordLists(
+                    Path(config.wordlists_dir), Path(config.models_dir) / EMBEDDINGS_FOLDER
+                ),
             ),
             sender,
             result_writer,

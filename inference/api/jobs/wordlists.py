@@ -15,6 +15,9 @@ from inference.api.notices import Notice
 from inference.api.prompts.wildcards import find_list_mentions
 
 LIST_NAME_PATTERN = re.compile(r"[A-Za-z0-9][\w/.-]*")
+EMBEDDINGS_FOLDER = "embeddings"  # within the models folder
+EMBEDDING_SUFFIX = ".safetensors"
+CHOICE_MARKS = ("__", "{", "}", "|")
 MAX_LISTS = 5000
 MAX_LIST_BYTES = 4 * 2**20  # of one file; what lies behind is not read
 #: For so long the folder is taken to be as it was, in seconds.
@@ -27,9 +30,14 @@ class WordLists(Mapping[str, tuple[str, ...]]):
     Files may change while this runs. Empty lines and lines that begin with `#` are no words.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Take the folder; it need not exist."""
+    def __init__(self, folder: Path, embeddings: Path | None = None) -> None:
+        """Take the folder, and that of the embeddings, whose names stand for themselves.
+
+        Neither need exist.
+        """
         self._folder = folder
+        self._embeddings = embeddings
+        self._reserved_names: frozenset[str] = frozenset()
         self._files: dict[str, Path] = {}
         self._looked = float("-inf")
         self._read: dict[str, tuple[int, tuple[str, ...]]] = {}
@@ -55,6 +63,12 @@ class WordLists(Mapping[str, tuple[str, ...]]):
     def __len__(self) -> int:
         return len(self._list_files())
 
+    @property
+    def reserved_names(self) -> frozenset[str]:
+        """Names of embeddings that would be read as choices."""
+        self._list_files()
+        return self._reserved_names
+
     def check_mentions(self, job: Job) -> None:
         """See that there is a list for every name in a job's prompts; explanations say it.
 
@@ -63,9 +77,10 @@ class WordLists(Mapping[str, tuple[str, ...]]):
         """
         if isinstance(job, ExplainJob):
             return
+        list_names = self._list_files()
         for field in ("prompt", "negative_prompt"):
-            for name in find_list_mentions(getattr(job, field, "")):
-                if name not in self._list_files():
+            for name in find_list_mentions(getattr(job, field, ""), self):
+                if name not in list_names:
                     raise JobError(field, _missing_list_notice(name, tuple(self)))
 
     def _list_files(self) -> Mapping[str, Path]:
@@ -78,7 +93,14 @@ class WordLists(Mapping[str, tuple[str, ...]]):
                 if LIST_NAME_PATTERN.fullmatch(name) and path.is_file():
                     files[name] = path
             self._files, self._looked = files, monotonic_now
+            self._reserved_names = self._list_reserved_names()
         return self._files
+
+    def _list_reserved_names(self) -> frozenset[str]:
+        paths = self._embeddings.rglob(f"*{EMBEDDING_SUFFIX}") if self._embeddings else ()
+        return frozenset(
+            path.stem for path in paths if any(mark in path.stem for mark in CHOICE_MARKS)
+        )
 
 
 def _read_words(path: Path) -> tuple[str, ...]:

@@ -84,3 +84,13 @@ def test_known_names_and_explanations_pass(lists):
 def test_a_host_without_lists_says_so(tmp_path):
     with pytest.raises(JobError, match="The host has none"):
         WordLists(tmp_path).check_mentions(ImagineJob(prompt="__colour__"))
+
+
+def test_names_of_loras_and_embeddings_are_no_lists(tmp_path):
+    (tmp_path / "embeddings").mkdir()
+    (tmp_path / "embeddings" / "bad__hands__v5.safetensors").touch()
+    lists = WordLists(tmp_path / "lists", tmp_path / "embeddings")
+
+    lists.check_mentions(ImagineJob(prompt="<lora:my__cool__style:1>, Bad__Hands__v5"))
+    with pytest.raises(JobError, match="no list “hands”"):
+        lists.check_mentions(ImagineJob(prompt="worse__hands__v5"))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import permutations
 
 import pytest
 from hypothesis import given, settings
@@ -21,6 +22,7 @@ LISTS = {
     "twins": ["__twins__ __twins__ and more"],
     "my_list/part-2": ["found"],
     "empty": [],
+    "tagged": ["<lora:x__animal__:1>"],
 }
 
 
@@ -34,6 +36,20 @@ LISTS = {
         ("{5$$a|b}", {"a, b", "b, a"}),
         ("{1-2$$a|b}", {"a", "b", "a, b", "b, a"}),
         ("{0-1$$a}", {"", "a"}),
+        ("{-1$$a|b}", {"", "a", "b"}),
+        ("{2-$$a|b|c}", {", ".join(some) for n in (2, 3) for some in permutations("abc", n)}),
+        ("{2$$ and $$a|b}", {"a and b", "b and a"}),
+        ("{2$$__animal__}", {", ".join(pair) for pair in permutations(("fox", "cat", "dog"), 2)}),
+        ("{3::blue|red}", {"blue", "red"}),
+        ("{0::blue|red}", {"red"}),
+        ("{0::blue|0::red}", {"blue", "red"}),
+        ("{2$$0::a|b|2.5::c}", {"b, c", "c, b"}),
+        ("{a::b|x:y}", {"a::b", "x:y"}),
+        ("{<lora:a:1>|<lora:b:1>}", {"<lora:a:1>", "<lora:b:1>"}),
+        ("<lora:my__animal__style:1> a cat", {"<lora:my__animal__style:1> a cat"}),
+        ("<lora:{a|b}:1>", {"<lora:{a|b}:1>"}),
+        ("{<lora:a|b:1>|c}", {"<lora:a|b:1>", "c"}),
+        ("__tagged__", {"<lora:x__animal__:1>"}),
         ("{[a|b]|c}", {"[a|b]", "c"}),
         ("{x {a|b} y}", {"{x a y}", "{x b y}"}),
         ("{ {a|b}", {"{ a", "{ b"}),
@@ -51,6 +67,27 @@ LISTS = {
 )
 def test_every_choice_is_drawn(text: str, choices: set[str]) -> None:
     assert {draw_wildcards(text, seed, LISTS) for seed in range(200)} == choices
+
+
+def test_weights_say_how_often() -> None:
+    counts = Counter(draw_wildcards("{3::a|b}", seed, {}) for seed in range(4000))
+
+    assert 2850 < counts["a"] < 3150
+
+
+class NamedLists(dict[str, list[str]]):
+    """Lists beside embeddings with the marks of choices in their names."""
+
+    reserved_names = frozenset({"bad__animal__v5", "odd{a|b}"})
+
+
+def test_names_of_embeddings_are_no_choices() -> None:
+    prompt = "bad__animal__v5, Odd{a|b}, __animal__"
+    drawn = {draw_wildcards(prompt, seed, NamedLists(LISTS)) for seed in range(50)}
+
+    assert drawn == {f"bad__animal__v5, Odd{{a|b}}, {word}" for word in LISTS["animal"]}
+    assert find_list_mentions(prompt, NamedLists(LISTS)) == ("animal",)
+    assert find_list_mentions("<lora:my__cool__style:1>") == ()
 
 
 def test_choices_are_about_even() -> None:

@@ -259,7 +259,7 @@ def test_the_examples_of_the_page_for_members_can_be_meant() -> None:
     page = (ROOT / "docs" / "prompts.md").read_text(encoding="utf-8")
     examples = re.findall(r"^\| `([^`]+)` \|", page, re.MULTILINE)
 
-    assert len(examples) == 18
+    assert len(examples) == 21
     for example in examples:
         prompt = example.replace("\\|", "|")
         assert kinds(explain_prompts(prompt, steps=10, lists={"colour": ["red"]})) == [], prompt
