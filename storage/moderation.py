@@ -144,6 +144,17 @@ class ModerationStore:
             await transaction.execute(SAVE_SCREENING, (job, screening.verdict, screening.reason))
             await transaction.execute(CLOSE_CASES, values)
 
+    async def add_post(self, job: str, channel: int, message: int) -> None:
+        """Note one more message that shows pictures of a job's result."""
+        sql = "INSERT OR IGNORE INTO post (job, channel, message) VALUES (?, ?, ?)"
+        await self._database.execute(sql, (job, str(channel), str(message)))
+
+    async def list_posts(self, job: str) -> list[tuple[int, int]]:
+        """Return channel and message of those that were noted."""
+        sql = "SELECT channel, message FROM post WHERE job = ?"
+        rows = await self._database.fetch_all(sql, (job,))
+        return [(int(row["channel"]), int(row["message"])) for row in rows]
+
     async def forget_member(self, owner: str) -> None:
         """Delete the member's reports."""
         await self._database.execute("DELETE FROM moderation_case WHERE by = ?", (owner,))

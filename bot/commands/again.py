@@ -17,7 +17,7 @@ from bot.requests.image_sources import result_images
 from bot.requests.options import with_job_options
 from bot.requests.requester import InteractionRequest
 from bot.support.discord_errors import TRANSPORT_ERRORS
-from bot.views.base import fetch_record, require_owner, with_new_seed
+from bot.views.base import fetch_record, manages_channel_of, require_owner, with_new_seed
 from bot.views.layouts import can_reseed
 from bot.views.results import (
     EDITABLE_OPTIONS,
@@ -75,10 +75,10 @@ class AgainCog(EaselCog):
     ) -> None:
         """Delete the message that shows it."""
         record = await fetch_record(interaction, job.strip())
-        manages = interaction.permissions.manage_messages and record.guild is not None
-        is_moderator = manages and record.guild == str(interaction.guild_id)
         if not guilds.may_delete(
-            str(interaction.user.id), record.owner, manages_messages=is_moderator
+            str(interaction.user.id),
+            record.owner,
+            manages_messages=manages_channel_of(interaction, record),
         ):
             raise NotJobOwner(record.owner, "Only they and moderators may delete it.")
         try:

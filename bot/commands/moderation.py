@@ -12,7 +12,8 @@ from bot.commands.base import MAX_CHOICE_CHARS, EaselCog
 from bot.i18n import translate
 from bot.i18n.message import gettext_noop
 from bot.services import services_of
-from bot.views.moderation import ReleaseButton, RemoveButton, view_for_case
+from bot.views.base import manages_channel_of
+from bot.views.moderation import ReleaseButton, RemoveButton, find_managed_case, view_for_case
 from storage.moderation import ModerationCase
 from storage.records import JobRecord
 
@@ -24,13 +25,21 @@ async def open_cases(
     interaction: discord.Interaction[Any], current: str
 ) -> list[app_commands.Choice[int]]:
     """Complete the server's open cases."""
-    cases = await services_of(interaction).cases.open_cases(str(interaction.guild_id))
+    cases = await _managed_cases(interaction)
     numbered_labels = [(_case_label(case, record), case.number) for case, record in cases]
     return [
         app_commands.Choice(name=name[:MAX_CHOICE_CHARS], value=number)
         for name, number in numbered_labels[:25]
         if current.casefold() in name
     ]
+
+
+async def _managed_cases(
+    interaction: discord.Interaction[Any],
+) -> list[tuple[ModerationCase, JobRecord]]:
+    """List the server's open cases whose results are shown where the moderator moderates."""
+    cases = await services_of(interaction).cases.open_cases(str(interaction.guild_id))
+    return [(case, record) for case, record in cases if manages_channel_of(interaction, record)]
 
 
 class ModerationCog(EaselCog):
@@ -46,7 +55,7 @@ class ModerationCog(EaselCog):
     @moderation.command(name="list", description="List what was reported or held, oldest first.")
     async def list_cases(self, interaction: discord.Interaction[Any]) -> None:
         """List them for the moderator alone."""
-        cases = await self.services.cases.open_cases(str(interaction.guild_id))
+        cases = await _managed_cases(interaction)
         await interaction.response.send_message(messages.case_list(cases), ephemeral=True)
 
     @moderation.command(description="Look at a case: its pictures, hidden, and its words.")
@@ -54,7 +63,7 @@ class ModerationCog(EaselCog):
     @app_commands.autocomplete(case=open_cases)
     async def show(self, interaction: discord.Interaction[Any], case: int) -> None:
         """Show it to the moderator alone, with the buttons that decide it."""
-        open_case, record = await self.services.cases.find_case(str(interaction.guild_id), case)
+        open_case, record = await find_managed_case(interaction, case)
         await interaction.response.defer(ephemeral=True, thinking=True)
         uploads = await self.services.message_builder.uploads_of(record, interaction.filesize_limit)
         await interaction.followup.send(

@@ -282,6 +282,13 @@ class ResultDelivery:
         await self.sender.delete_message(reply_to, int(record.message))
         return True
 
+    async def delete_post(self, channel: int, message: int) -> None:
+        """Delete one more message that shows a result. Never raises for Discord's sake."""
+        try:
+            await self.sender.delete_post(channel, message)
+        except TRANSPORT_ERRORS as error:
+            log.info("The message %d was not deleted: %s", message, error)
+
     async def _say_cancelled(self, record: JobRecord, reply_to: ReplyTarget | None) -> None:
         if reply_to is None:
             return

@@ -148,6 +148,15 @@ class MessageSender:
         """
         await self._target_channel(reply_to).get_partial_message(message_id).delete()
 
+    async def delete_post(self, channel_id: int, message_id: int) -> None:
+        """Delete a message of the bot's own in a channel by its id.
+
+        Raises:
+            HTTPException: it is gone, or the bot is shut out.
+        """
+        channel = self._client.get_partial_messageable(channel_id)
+        await channel.get_partial_message(message_id).delete()
+
     async def find_delivered(self, reply_to: ReplyTarget, record: JobRecord) -> int | None:
         """Look for a result that arrived though its arrival was never noted.
 

@@ -74,10 +74,16 @@ class CaseService:
         return record
 
     async def delete_result(self, guild: str, number: int, actor: str) -> JobRecord:
-        """Take a result away for good: from its message and from the store."""
+        """Take a result away for good: from all messages that show it, and from the store.
+
+        A picture that another job started from, or came to as well, stays for that one.
+        """
         _, record = await self.find_case(guild, number)
         await self._store.close_cases(record.id, actor, DELETED_SCREENING)
         await self._delivery.refresh_message(record)
-        for image in (record.result or {}).get("pictures") or ():
-            await self._blobs.delete_blob(image["key"])
+        for channel, message in await self._store.list_posts(record.id):
+            await self._delivery.delete_post(channel, message)
+        keys = {image["key"] for image in (record.result or {}).get("pictures") or ()}
+        for key in keys - await self._jobs.retention.blobs_of_others(record.id):
+            await self._blobs.delete_blob(key)
         return record

@@ -8,11 +8,12 @@ from typing import Any, ClassVar, Self
 import discord
 
 from bot import guilds, messages
-from bot.errors import JobNotFound, NotJobOwner
+from bot.errors import JobNotFound, NotAllowed, NotJobOwner
 from bot.i18n import translate
 from bot.i18n.message import gettext_noop
 from bot.messages.error_replies import handle_errors
 from bot.requests.image_sources import result_images
+from bot.requests.reply_target import ReplyTarget
 from bot.requests.requester import InteractionRequest
 from bot.services import services_of
 from inference.api.jobs import Job, decode_job
@@ -111,6 +112,35 @@ def require_owner(
         raise NotJobOwner(record.owner, instead)
 
 
+def require_own_server(interaction: discord.Interaction[Any], record: JobRecord) -> None:
+    """Let others go on with a job only on the server that it was asked for on.
+
+    Raises:
+        NotAllowed: it belongs to another one, or to direct messages.
+    """
+    is_owner = guilds.may_use(str(interaction.user.id), record.owner)
+    if not is_owner and (interaction.guild_id is None or record.guild != str(interaction.guild_id)):
+        raise NotAllowed("That job belongs to another server, or to direct messages.")
+
+
+def manages_channel_of(interaction: discord.Interaction[Any], record: JobRecord) -> bool:
+    """Whether who asks may manage messages in the channel that shows a job, as Discord has it now.
+
+    Where the channel is gone, or not known, that is asked of the server that the job belongs to.
+    """
+    guild, member = interaction.guild, interaction.user
+    reply_to = ReplyTarget.from_json(record.reply_to)
+    if guild is None or not isinstance(member, discord.Member):
+        return False
+    if reply_to is None or reply_to.direct or reply_to.guild_id != guild.id:
+        return record.guild == str(guild.id) and member.guild_permissions.manage_messages
+    channel = guild.get_channel_or_thread(reply_to.channel_id)
+    if channel is None:
+        return member.guild_permissions.manage_messages
+    permissions = channel.permissions_for(member)
+    return permissions.view_channel and permissions.manage_messages
+
+
 def with_new_seed(record: JobRecord) -> Job:
     """Return the same job with a new seed, where a seed decides it."""
     params = dict(record.params)
@@ -166,7 +196,8 @@ class CancelButton(JobButton, template=rf"easel:cancel:{JOB_ID_PATTERN}"):
         if not guilds.may_cancel(
             str(interaction.user.id),
             record.owner,
-            manages_messages=_can_manage_messages(interaction),
+            manages_messages=_can_manage_messages(interaction)
+            and record.guild == str(interaction.guild_id),
         ):
             raise NotJobOwner(record.owner, "Only they and moderators may cancel it.")
         if record.state.is_terminal:

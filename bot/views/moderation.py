@@ -13,7 +13,8 @@ from bot.i18n import translate
 from bot.i18n.message import gettext_noop
 from bot.messages.error_replies import LocalisedModal, handle_errors
 from bot.services import services_of
-from bot.views.base import JOB_ID_PATTERN, JobButton
+from bot.views.base import JOB_ID_PATTERN, JobButton, manages_channel_of
+from storage.moderation import ModerationCase
 from storage.records import JobRecord
 
 MAX_REASON_CHARACTERS = 300  # characters
@@ -62,6 +63,24 @@ class ReportButton(JobButton, template=rf"easel:report:{JOB_ID_PATTERN}"):
         await interaction.response.send_modal(ReportModal(record))
 
 
+async def find_managed_case(
+    interaction: discord.Interaction[Any], number: int
+) -> tuple[ModerationCase, JobRecord]:
+    """Return an open case of the server with its job, to who moderates where the job is shown.
+
+    Raises:
+        CaseNotFound: it was decided meanwhile, or never was.
+        NotAllowed: they may not manage messages there.
+    """
+    cases = services_of(interaction).cases
+    open_case, record = await cases.find_case(str(interaction.guild_id), number)
+    if not manages_channel_of(interaction, record):
+        raise NotAllowed(
+            "Only who may manage messages in the channel of a result decides about its case."
+        )
+    return open_case, record
+
+
 class CaseButton(
     discord.ui.DynamicItem[discord.ui.Button[Any]], template=rf"easel:none:{CASE_NUMBER_PATTERN}"
 ):
@@ -91,8 +110,7 @@ class CaseButton(
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         """Decide, say so, and leave no button to decide again."""
         async with handle_errors(interaction):
-            if not interaction.permissions.manage_messages:
-                raise NotAllowed("Only who may manage messages here decides about cases.")
+            await find_managed_case(interaction, self.number)
             await interaction.response.defer()
             words = await self.on_decision(interaction)
             await interaction.edit_original_response(content=words, attachments=[], view=None)
@@ -109,6 +127,7 @@ class ReleaseButton(CaseButton, template=rf"easel:release:{CASE_NUMBER_PATTERN}"
 
     async def on_decision(self, interaction: discord.Interaction[Any]) -> str:
         """Release it."""
+        await find_managed_case(interaction, self.number)
         guild, actor = str(interaction.guild_id), str(interaction.user.id)
         record = await services_of(interaction).cases.release_result(guild, self.number, actor)
         return messages.released_message(record)
@@ -121,6 +140,7 @@ class RemoveButton(CaseButton, template=rf"easel:remove:{CASE_NUMBER_PATTERN}"):
 
     async def on_decision(self, interaction: discord.Interaction[Any]) -> str:
         """Delete it."""
+        await find_managed_case(interaction, self.number)
         guild, actor = str(interaction.guild_id), str(interaction.user.id)
         record = await services_of(interaction).cases.delete_result(guild, self.number, actor)
         return messages.deleted_message(record)

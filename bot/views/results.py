@@ -17,7 +17,13 @@ from bot.requests.image_sources import BlobSource, result_images, seam_mask_key
 from bot.requests.reply_target import stored_reply_language
 from bot.requests.requester import InteractionRequest
 from bot.services import services_of
-from bot.views.base import JOB_ID_PATTERN, JobButton, NumberedButton, require_owner
+from bot.views.base import (
+    JOB_ID_PATTERN,
+    JobButton,
+    NumberedButton,
+    require_own_server,
+    require_owner,
+)
 from bot.views.forms import MAX_INPUT_CHARACTERS, FormValues, JobModal
 from inference.api.jobs import ImagineJob, InpaintJob, InterrogateJob, Job, UpscaleJob, decode_job
 from inference.api.jobs.names import MAX_SEED
@@ -83,12 +89,15 @@ class ShowOneButton(ImageButton, template=rf"easel:single(?:\.(?P<number>\d))?:{
             current_language() if private else stored_reply_language(record.reply_to)
         ):
             outgoing = await services.message_builder.build_image_message(record, number, limit)
-            await interaction.followup.send(
+            post = await interaction.followup.send(
                 outgoing.content,
                 files=outgoing.discord_files(),
                 view=outgoing.button_view(),
                 ephemeral=private,
+                wait=True,
             )
+        if not private and interaction.channel_id is not None:
+            await services.moderation_store.add_post(record.id, interaction.channel_id, post.id)
 
 
 class VaryButton(ImageButton, template=rf"easel:none(?:\.(?P<number>\d))?:{JOB_ID_PATTERN}"):
@@ -196,6 +205,7 @@ class ShowParametersButton(
 
     async def on_click(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
         """Show them to who pressed alone."""
+        require_own_server(interaction, record)
         words = messages.parameters_text(record, (self.number or 1) - 1)
         await send_text(interaction, words, f"{record.kind}-{record.id}.txt")
 
@@ -208,7 +218,8 @@ class UseAsPromptButton(JobButton, template=rf"easel:prompt:{JOB_ID_PATTERN}"):
     emoji = "🖌️"
 
     async def on_click(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
-        """Show a form with the words filled in; anyone may draw from them."""
+        """Show a form with the words filled in; anyone of the server may draw from them."""
+        require_own_server(interaction, record)
         words = str((record.result or {}).get("text") or "").strip()[:MAX_INPUT_CHARACTERS]
 
         async def submit_prompt(answer: discord.Interaction[Any], form_values: FormValues) -> None:

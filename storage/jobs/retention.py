@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from storage.clock import to_microseconds
@@ -63,12 +64,13 @@ _PAGE_END_TEMPLATE = (
 
 # Of everyone, or of one owner.
 EVERYONE_CONDITION, OWNER_CONDITION = "id > :after", "owner = :owner AND id > :after"
+OTHERS_CONDITION = "id <> :job AND id > :after"
 REFERENCED_QUERIES = {
     condition: (
         _PAGE_END_TEMPLATE.format(condition=condition),
         _REFERENCED_TEMPLATE.format(condition=condition),
     )
-    for condition in (EVERYONE_CONDITION, OWNER_CONDITION)
+    for condition in (EVERYONE_CONDITION, OWNER_CONDITION, OTHERS_CONDITION)
 }
 
 
@@ -113,11 +115,17 @@ class JobRetention(JobTable):
 
         With `owner`, only those of that member's jobs.
         """
-        page_end, keys_query = REFERENCED_QUERIES[
-            EVERYONE_CONDITION if owner is None else OWNER_CONDITION
-        ]
+        condition = EVERYONE_CONDITION if owner is None else OWNER_CONDITION
+        return await self._list_references(condition, {"owner": owner})
+
+    async def blobs_of_others(self, job: str) -> set[str]:
+        """Return the keys of all pictures that some other job started from or came to."""
+        return await self._list_references(OTHERS_CONDITION, {"job": job})
+
+    async def _list_references(self, condition: str, identity: Mapping[str, object]) -> set[str]:
+        page_end, keys_query = REFERENCED_QUERIES[condition]
         keys: set[str] = set()
-        values = {"owner": owner, "after": "", "page": JOBS_PER_PAGE}
+        values = {**identity, "after": "", "page": JOBS_PER_PAGE}
         while end := await self._database.fetch_value(page_end, values):
             keys.update(row["key"] for row in await self._database.fetch_all(keys_query, values))
             values["after"] = end

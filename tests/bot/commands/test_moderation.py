@@ -67,6 +67,63 @@ async def test_a_report_comes_to_the_queue_once(easel, moderator, shown):
     assert len(shown.response.attachments) == 1
 
 
+@pytest.fixture
+async def hidden(easel):
+    """A result in a channel that only some members see, reported."""
+    role = easel.guild.create_role("inner circle")
+    for name in ("frank", "gina"):
+        setattr(easel, name, easel.guild.add_member(easel.env.create_user(name), roles=[role]))
+    easel.channel = easel.guild.create_text_channel(
+        "hidden",
+        overwrites={
+            easel.guild.default_role: discord.PermissionOverwrite(view_channel=False),
+            role: discord.PermissionOverwrite(view_channel=True),
+        },
+    )
+    result = await easel.ask(prompt="a secret cat", member=easel.frank)
+    await easel.finish()
+    await report(easel, result, member=easel.gina)
+    return result
+
+
+async def test_a_moderator_of_another_channel_decides_nothing(easel, hidden, moderator):
+    open_channel = easel.guild.create_text_channel("open")
+    listed = await moderator.slash(open_channel, "moderation list")
+    assert said(listed) == "Nothing waits for a moderator."
+    for verb in ("show", "release", "delete"):
+        refused = await moderator.slash(open_channel, f"moderation {verb}", case=1)
+        assert "in the channel of a result" in said(refused), verb
+    (record,) = await easel.jobs.reader.list_by_owner(str(easel.frank.id))
+    refused = await moderator.slash(open_channel, "delete", job=record.id)
+    assert "Only they and moderators may delete it" in said(refused)
+    assert len(hidden.response.attachments) == 1
+    assert await easel.blobs.exists(record.result["pictures"][0]["key"])
+
+
+async def test_a_picture_that_another_job_needs_stays(easel, moderator, shown):
+    record = await easel.only_job()
+    await report(easel, shown)
+    await easel.alice.click(shown.response, label="Upscale 2×")
+    await easel.ask_plain("moderation delete", moderator, case=1)
+    assert shown.response.attachments == []
+    assert await easel.blobs.exists(record.result["pictures"][0]["key"])
+
+
+async def test_every_post_made_from_a_result_goes_with_it(easel, moderator):
+    result = await easel.ask(prompt="a cat", batch=2)
+    await easel.finish(images=2)
+    await report(easel, result)
+    singles = [await easel.alice.click(result.response, label=label) for label in ("U1", "U2")]
+    posts = [(single.followups or [single.response])[-1].id for single in singles]
+    assert set(posts) <= {message.id for message in easel.messages()}
+    await easel.restart()
+
+    await easel.ask_plain("moderation delete", moderator, case=1)
+
+    assert not {message.id for message in easel.messages()} & set(posts)
+    assert result.response.attachments == []
+
+
 async def test_a_report_is_told_to_the_log_channel(easel, shown):
     log = easel.guild.create_text_channel("log")
     await easel.guilds.change_settings(str(easel.guild.id), "1", {"log_channel": str(log.id)})

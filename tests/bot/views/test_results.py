@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import discord
 import pytest
 
 from storage.records import JobState
@@ -27,6 +28,27 @@ def inputs(modal) -> dict[str, dict]:
 
 async def child_of(easel):
     return await easel.jobs.reader.get_job(easel.service.job.job_id)
+
+
+async def test_what_belongs_to_another_server_is_for_its_owner_alone(easel):
+    role = easel.guild.create_role("mod", permissions=discord.Permissions(manage_messages=True))
+    moderator = easel.guild.add_member(easel.env.create_user("erin"), roles=[role])
+    described = await easel.ask("interrogate")
+    await easel.finish(text="a red apple")
+    painted = await easel.ask("img2img")
+    await easel.finish()
+    running = await easel.ask("img2img")
+    await easel.core.database.execute("UPDATE job SET guild = '12345'")
+
+    for message, label in ((described, "Use as prompt"), (painted, "Parameters")):
+        refused = await easel.bob.click(message.response, label=label)
+        assert "belongs to another server" in refused.response.content, label
+        assert refused.ephemeral
+    refused = await moderator.click(running.response, label="Cancel")
+    assert "Only they and moderators may cancel it" in refused.response.content
+    assert (
+        "Steps" in (await easel.alice.click(painted.response, label="Parameters")).response.content
+    )
 
 
 async def test_a_result_offers_all_that_can_be_done_with_it(easel):
