@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bot.errors import NotAllowed, ProhibitedContent
 from bot.filters.ages import names_minor_age
 from bot.filters.normalised_text import NormalisedText
-from bot.filters.patterns import find_match
+from bot.filters.patterns import PatternError, PatternsTooCostly, find_match
 from bot.filters.word_lists import compile_word_list, leave_out_innocent
 
 MAX_QUOTED_CHARACTERS = 60  # characters of a stranger's text that are given back
@@ -30,11 +30,15 @@ def check_prompt(
     for word in banned_words:
         if reading.contains_word(word):
             raise _forbidden_text_error(word.removesuffix("*"))
-    for pattern in banned_patterns:
-        for text in (reading.text, *(form.strip() for form in reading.forms)):
-            part = find_match(pattern, text)
-            if part is not None:
-                raise _forbidden_text_error(part)
+    try:
+        part = find_match(banned_patterns, [reading.text, *map(str.strip, reading.forms)])
+    except (PatternError, PatternsTooCostly) as error:
+        raise NotAllowed(
+            "Your prompt cannot be checked against this server's patterns, which cost too much "
+            "together. Shorten it, or ask the server's admins for simpler patterns."
+        ) from error
+    if part is not None:
+        raise _forbidden_text_error(part)
 
 
 def sexualises_minors(text: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 import discord
 
+from bot.filters.patterns import run_beside_loop
 from bot.filters.prompt_filter import check_prompt
 from bot.guilds import checks
 from bot.guilds.checks import check_quota, quota_of
@@ -182,7 +183,7 @@ class GuildPolicy:
             NotAllowed: says what is allowed.
         """
         await self.check_access(context)
-        self._check_rules(settings, context, job, sizes)
+        await self._check_rules(settings, context, job, sizes)
         check_load = self.load_check(settings, context)
         if check_load is not None and context.guild_id is not None:
             check_load(await self._jobs.reader.guild_load(context.guild_id, context.user_id))
@@ -202,7 +203,7 @@ class GuildPolicy:
             NotAllowed: says what is allowed.
         """
         await self.check_access(context)
-        self._check_rules(settings, context, job)
+        await self._check_rules(settings, context, job)
         if context.guild_id is not None and quota_of(settings, context) is not None:
             load = await self._jobs.reader.guild_load(context.guild_id, context.user_id, claimed)
             check_quota(settings, context, load.uses, load.expected_seconds)
@@ -218,9 +219,9 @@ class GuildPolicy:
         await self.check_access(context)
         checks.check_place(settings, context)
         for prompt in prompts:
-            check_prompt(prompt, settings.banned_words, settings.banned_patterns)
+            await self._check_words(settings, prompt)
 
-    def _check_rules(
+    async def _check_rules(
         self,
         settings: GuildSettings,
         context: RequestContext,
@@ -229,7 +230,8 @@ class GuildPolicy:
     ) -> None:
         checks.check_place(settings, context)
         checks.check_job(settings, job, sizes)
-        check_prompt(
-            str(getattr(job, "prompt", "")), settings.banned_words, settings.banned_patterns
-        )
+        await self._check_words(settings, str(getattr(job, "prompt", "")))
         checks.check_models(settings, job, self._default_model)
+
+    async def _check_words(self, settings: GuildSettings, prompt: str) -> None:
+        await run_beside_loop(check_prompt, prompt, settings.banned_words, settings.banned_patterns)

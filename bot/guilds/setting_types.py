@@ -14,7 +14,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from bot.errors import BadSetting
-from bot.filters.patterns import PatternError, compile_pattern
+from bot.filters.patterns import (
+    PatternError,
+    PatternsTooCostly,
+    compile_pattern,
+    compile_patterns,
+)
 from bot.i18n.message import TranslatableMessage, gettext_noop
 
 SNOWFLAKE_PATTERN = re.compile(r"[1-9][0-9]{4,19}")
@@ -154,18 +159,33 @@ class PatternList(TextList):
     max_entries: int = 50
 
     def parse_value(self, name: str, value: Any) -> Any:
-        """Check that all can be compiled."""
+        """Check that all can be compiled, and what they cost alone and together."""
         patterns = super().parse_value(name, value)
         for pattern in patterns or ():
             try:
                 compile_pattern(pattern)
             except PatternError as error:
+                words = gettext_noop("{name} has {pattern}, which RE2 cannot run: {error}")
+                raise BadSetting(name, words, pattern=_shorten_repr(pattern), error=error) from None
+            except PatternsTooCostly as error:
                 raise BadSetting(
                     name,
-                    "{name} has {pattern}, which RE2 cannot run: {error}",
+                    "{name} has {pattern}, whose program has {count} instructions; at most {most} "
+                    "are run. Repeat less in it",
                     pattern=_shorten_repr(pattern),
-                    error=error,
+                    count=error.instructions,
+                    most=error.limit,
                 ) from None
+        try:
+            compile_patterns(patterns or ())
+        except PatternsTooCostly as error:
+            raise BadSetting(
+                name,
+                "{name} has programs of {count} instructions together; at most {most} are run. "
+                "Take out or shorten some",
+                count=error.instructions,
+                most=error.limit,
+            ) from None
         return patterns
 
 

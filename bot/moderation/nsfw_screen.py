@@ -9,6 +9,7 @@ from typing import Any
 import discord
 
 from bot.errors import NotAllowed
+from bot.filters.patterns import run_beside_loop
 from bot.filters.prompt_filter import sexualises_minors
 from bot.guilds import GuildSettings, RequestContext
 from bot.guilds.context import is_age_restricted
@@ -151,7 +152,7 @@ class NsfwScreen:
 
     async def _screen_result(self, record: JobRecord) -> tuple[ScreeningRecord, bool]:
         """Return what may be shown, and whether that should be remembered."""
-        if any(sexualises_minors(_image_prompt(image)) for image in _result_images(record)):
+        if await run_beside_loop(_any_sexualises_minors, final_prompts(record)):
             return ScreeningRecord(verdict=Verdict.BLOCKED, reason=MINORS_REASON), True
         rules, is_restricted = (
             await self._policy.guild_settings(record.guild),
@@ -208,6 +209,10 @@ def _result_images(record: JobRecord) -> tuple[Mapping[str, Any], ...]:
 def final_prompts(record: JobRecord) -> list[str]:
     """Return the prompts that made a result's pictures in the end."""
     return [_image_prompt(image) for image in _result_images(record)]
+
+
+def _any_sexualises_minors(prompts: Iterable[str]) -> bool:
+    return any(map(sexualises_minors, set(prompts)))
 
 
 def _image_prompt(image: Mapping[str, Any]) -> str:
