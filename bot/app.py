@@ -39,6 +39,7 @@ from bot.support.owner_alerts import OwnerNotifier
 from bot.uploads.pool import DecoderPool
 from bot.uploads.validation import ImageLimits
 from inference.api.config import EngineConfig
+from inference.api.jobs.limits import JobLimits
 from inference.api.jobs.wordlists import EMBEDDINGS_FOLDER, WordLists
 from inference.api.workers import LocalWorkerPool, WorkerPool
 from storage.blobs import BlobStore
@@ -89,6 +90,7 @@ def engine_config(settings: Settings, folder: Path | None = None) -> EngineConfi
         list_lines=settings.list_lines,
         weights_budget=int(settings.weights_gb * 2**30),
         preview_every=settings.preview_steps,
+        max_prompt_parts=settings.max_prompt_parts,
     )
 
 
@@ -145,6 +147,7 @@ def build_dispatcher(
         limits=queue_limits(settings),
         lease=timedelta(seconds=settings.lease_seconds),
         wordlists=open_wordlists(settings),
+        job_limits=JobLimits(settings.max_prompt_parts, settings.max_job_pictures),
         claim_guard=claim_guard,
         host_alert=host_alert,
         metrics=core.metrics,

@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot.errors import SettingsError
+from inference.api.jobs.limits import MAX_JOB_PICTURES, MAX_PROMPT_PARTS
 
 ENV_PREFIX = "EASEL_"
 DISCORD_ID_PATTERN = re.compile(r"[1-9][0-9]{4,19}")
@@ -128,6 +129,18 @@ class Settings(BaseSettings):
         100, ge=1, description="Jobs one server may have waiting at once."
     )
     max_queued_total: int = Field(1000, ge=1, description="Jobs that may wait at once in all.")
+    max_prompt_parts: int = Field(
+        MAX_PROMPT_PARTS,
+        ge=1,
+        le=64,
+        description="Prompts joined by AND in one prompt; each costs every step one more pass "
+        "through the network.",
+    )
+    max_job_pictures: float = Field(
+        MAX_JOB_PICTURES,
+        gt=0,
+        description="Work of one job, in ordinary pictures (512 x 512 in 20 steps).",
+    )
     max_upload_mb: float = Field(
         25, gt=0, le=500, description="Largest attachment that is read, in MiB."
     )

@@ -120,7 +120,7 @@ class JobSubmitter:
         settings = settings or await self._policy.guild_settings(context.guild_id)
         job = self._policy.with_allowed_model(settings, job)
         job.check_images(sources)
-        self._dispatcher.check_wordlists(job)
+        self._dispatcher.check_prompts(job)
         self._refuse_without_model()
         await self._check_allowed(settings, context, job)
         for source in sources.values():

@@ -12,6 +12,7 @@ import torch
 
 from inference.api.config import EngineConfig
 from inference.api.did_you_mean import suggest_names
+from inference.api.jobs.limits import JobLimits
 from inference.api.messages import ModelInfo
 from inference.api.prompts.extra_networks import LoraTag
 from inference.diffusion.latent_preview import LatentPreviewer
@@ -65,6 +66,8 @@ class ModelLibrary:
     ) -> None:
         """Take the host's choices; `budget` is the bytes of checkpoints that may stay loaded."""
         self._config = config
+        #: What a prompt may come to once its words are drawn.
+        self.job_limits = JobLimits(config.max_prompt_parts)
         self.folder = ModelFolder(Path(config.models_dir))
         #: What marks parts of pictures; small, and loaded beside the budget.
         self.segmenters = ImageSegmenter(self.folder.path)

@@ -25,6 +25,7 @@ from bot.dispatcher.protocols import (
 from bot.support.logging import request_log_context
 from bot.support.metrics import MetricsSink
 from inference.api.jobs import JOB_TYPES, DenoisingJob, Job
+from inference.api.jobs.limits import JobLimits
 from inference.api.jobs.names import MAX_SEED
 from inference.api.jobs.wordlists import WordLists
 from inference.api.notices import Notice
@@ -51,6 +52,7 @@ class Dispatcher:
         limits: bounds of the queue.
         lease: how long a job may go without a step.
         wordlists: the lists that prompts may draw from; None where that is not checked.
+        job_limits: how much one job may ask for.
         claim_guard: looks at a job once more before it runs.
         host_alert: tells the host what a person should look at.
         metrics: measures, where the host asked for it.
@@ -66,6 +68,7 @@ class Dispatcher:
         limits: QueueLimits,
         lease: timedelta,
         wordlists: WordLists | None = None,
+        job_limits: JobLimits = JobLimits(),  # noqa: B008 - frozen
         claim_guard: ClaimGuard | None = None,
         host_alert: HostAlert = log.error,
         metrics: MetricsSink | None = None,
@@ -79,6 +82,7 @@ class Dispatcher:
         self._limits = limits
         self._lease = lease
         self._wordlists = wordlists
+        self._job_limits = job_limits
         self._timing = timing
         self._costs = CostEstimator(blobs, service)
         self._has_history = False
@@ -136,12 +140,13 @@ class Dispatcher:
             log.exception("Nothing was learnt from job %s.", record.id)
             return False
 
-    def check_wordlists(self, job: Job) -> None:
+    def check_prompts(self, job: Job) -> None:
         """Refuse what can be told of a job before its pictures are read.
 
         Raises:
-            JobError: a prompt names a list that the host does not have.
+            JobError: a prompt names a list that the host does not have, or is too dear.
         """
+        self._job_limits.check_job(job)
         if self._wordlists is not None:
             self._wordlists.check_mentions(job)
 
@@ -161,17 +166,17 @@ class Dispatcher:
         """Store a job's pictures and queue it, once for each idempotency key.
 
         Raises:
-            JobError: a picture is missing or of no use, or a prompt names no list of the host's.
+            JobError: a picture is missing or of no use, a prompt or all of it more than may be.
             QueueFull: the member's, the server's or the bot's queue is full.
             StorageError: the disk or the database refused.
             Exception: whatever `check_load` raises, which sees the queue as it is then.
         """
-        self.check_wordlists(job)
+        self.check_prompts(job)
         job.check_images(images)
         job = job.with_seed(random.randrange(MAX_SEED))
-        inputs = {name: await self._blobs.put(data) for name, data in images.items()}
         await self._learn_from_history()
-        cost = await self._costs.job_cost(job, inputs)
+        cost = self._price_job(job, images.get("image"))
+        inputs = {name: await self._blobs.put(data) for name, data in images.items()}
         new_job = NewJob(
             kind=job.kind,
             params=job.to_params(),
@@ -200,6 +205,16 @@ class Dispatcher:
             self.eta.forecast_new_job(record, place),
             self.eta.job_gpu_seconds(record),
         )
+
+    def _price_job(self, job: Job, image: bytes | None) -> float:
+        """Price a job, in TFLOP.
+
+        Raises:
+            JobError: it is more work than the host allows.
+        """
+        cost = self._costs.job_cost(job, image)
+        self._job_limits.check_cost(cost)
+        return cost
 
     async def _enqueue_job(
         self, job: NewJob, check_load: LoadCheck | None

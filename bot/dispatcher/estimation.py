@@ -198,12 +198,13 @@ class CostEstimator:
         #: What came by what was thought, for each kind of work, and for a model's jobs in general.
         self._cost_ratios: dict[tuple[str, ...], float] = {}
 
-    async def job_cost(self, job: Job, inputs: Mapping[str, str]) -> float:
-        """Price a job whose pictures are stored under these keys, in TFLOP."""
+    def job_cost(self, job: Job, image: bytes | None) -> float:
+        """Price a job with its PNG, in TFLOP."""
         known_ratios = (
             self._cost_ratios[name] for name in _ratio_keys(job) if name in self._cost_ratios
         )
-        return await self._predicted_cost(job, inputs) * next(known_ratios, 1.0)
+        source = None if image is None else png_size(image[:PNG_HEADER_BYTES])
+        return estimate_cost(job, source, self.native_size(job)) * next(known_ratios, 1.0)
 
     async def learn_from(self, record: JobRecord) -> bool:
         """Learn from a job that is done, not from one that ran only in part.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from inference.api.jobs.limits import MAX_PROMPT_PARTS
+
 #: Rows of one network call; more stop paying on every device measured so far.
 MAX_BATCH = 8
 #: Jobs a worker holds at once: one batch running, one being prepared.
@@ -36,6 +38,8 @@ class EngineConfig:
     compile: bool = False
     #: Phrases of a list that pictures are compared with; 0 for all.
     list_lines: int = 1500
+    #: Prompts joined by AND in one prompt at most.
+    max_prompt_parts: int = MAX_PROMPT_PARTS
     #: Rows of one network call at most.
     max_batch: int = MAX_BATCH
     #: Jobs in hand at most.

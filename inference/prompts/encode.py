@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from inference.api.errors import JobError
+from inference.api.jobs.limits import check_chunk_count
 from inference.api.prompts.attention import ChunkBreak, WeightedText, parse_attention
 from inference.prompts.chunks import TokenChunk, Tokenizer, chunk_pieces
 from inference.prompts.conditioning import Conditioning
@@ -77,8 +78,12 @@ class TextEncoder:
 
         The pooled vector is the model's projected one, [projection] float32, and None for a model
         without a projection.
+
+        Raises:
+            JobError: the prompt takes too many chunks.
         """
         chunks = self.chunk_prompt(text)
+        check_chunk_count(len(chunks))
         device = next(self.model.parameters()).device
         tokens = torch.tensor([chunk.tokens for chunk in chunks], device=device)
         with self._with_embeddings(chunks):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from inference.api.errors import JobError
+from inference.api.jobs.limits import MAX_TIMELINE_CHUNKS
 from inference.api.prompts.conjunction import split_and
 from inference.api.prompts.extra_networks import take_networks
 from inference.api.prompts.schedule import expand_schedule, text_at
@@ -32,6 +34,9 @@ def encode_schedule(
 
     Network tags are taken out first. `steps` are those the prompt is spread over, `base_steps`
     those of the first pass when this is the second of a hires fix. Equal texts are encoded once.
+
+    Raises:
+        JobError: its texts come to too many chunks.
     """
     terms = split_and(take_networks(text)[0])
     texts = [expand_schedule(term.text, steps, base_steps=base_steps) for term in terms]
@@ -59,17 +64,33 @@ def encode_negative(
 
 
 def _encode_texts(encoder: PromptEncoder, texts: Iterable[str]) -> dict[str, Conditioning]:
-    return {text: encoder.encode_pooled(text) for text in dict.fromkeys(texts)}
+    encodings: dict[str, Conditioning] = {}
+    empty_tokens, longest = len(encoder.encode_empty()), 0
+    for text in dict.fromkeys(texts):
+        encodings[text] = encoder.encode_pooled(text)
+        longest = max(longest, len(encodings[text].crossattn))
+        _check_timeline(len(encodings) * longest // empty_tokens)
+    return encodings
+
+
+def _check_timeline(chunks: int) -> None:
+    if chunks > MAX_TIMELINE_CHUNKS:
+        raise JobError("prompt", "prompt.too_many_texts", count=chunks, most=MAX_TIMELINE_CHUNKS)
 
 
 def encode_timeline(
     encoder: PromptEncoder, prompt: str, negative: str, steps: int, *, base_steps: int | None = None
 ) -> tuple[ConditioningInterval, ...]:
-    """Encode both prompts of a job, padded to one length so that its steps may share batches."""
+    """Encode both prompts of a job, padded to one length so that its steps may share batches.
+
+    Raises:
+        JobError: their texts come to too many chunks.
+    """
     positive = encode_schedule(encoder, prompt, steps, base_steps=base_steps)
     unconditional = encode_negative(encoder, negative, steps, base_steps=base_steps)
     ends = sorted({end for end, _ in positive + unconditional})
     padding = _Padding(encoder, positive + unconditional)
+    _check_timeline(padding.count_chunks())
     return tuple(
         ConditioningInterval(
             end,
@@ -92,10 +113,15 @@ class _Padding:
 
     def __init__(self, encoder: PromptEncoder, schedule: ConditioningSchedule) -> None:
         self.encoder = encoder
-        self.length = max(
-            len(item.crossattn) for _, conditions in schedule for item, _ in conditions
-        )
+        self._encodings = {
+            id(item): item.crossattn for _, conditions in schedule for item, _ in conditions
+        }
+        self.length = max(len(crossattn) for crossattn in self._encodings.values())
         self._padded_conditionings: dict[int, Conditioning] = {}
+
+    def count_chunks(self) -> int:
+        """Count the chunks that all encodings come to once they are of one length."""
+        return len(self._encodings) * self.length // len(self.encoder.encode_empty())
 
     def pad_conditioning(self, conditioning: Conditioning) -> Conditioning:
         if len(conditioning.crossattn) == self.length:

@@ -1,10 +1,8 @@
 """What a job costs: the floating point operations its networks run, thought before it runs.
 
 The unit is a TFLOP: 10^12 operations, a multiply-add being two. What a worker counts replaces the
-thought (see `inference.runtime.flops`). For that, work is first added up in *megapixel-passes*, one
-being a row of the denoising network over a million pixels, at the ratios of Stable Diffusion 1's
-networks and RRDBNet over 512 x 512: 0.80 TFLOP a row, 1.12 an encoding, 2.51 a decoding, 9.40 an
-enlargement. How far a checkpoint is from that, the bot learns from its jobs that ran.
+thought (see `inference.runtime.flops`). The figures are those counted of Stable Diffusion 1's
+networks and RRDBNet; how far a checkpoint is from them, the bot learns from its jobs that ran.
 """
 
 from __future__ import annotations
@@ -13,6 +11,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from inference.api.jobs import sizes as canvases
 from inference.api.jobs.base import DenoisingJob, EditingJob, Job
@@ -22,44 +21,96 @@ from inference.api.jobs.kinds import (
     InterrogateJob,
     LoopbackJob,
     OutpaintJob,
+    PreviewJob,
     UpscaleJob,
 )
 from inference.api.jobs.names import TIMESTEP_SAMPLERS, TWO_CALL_SAMPLERS
 from inference.api.jobs.sizes import LATENT_CELL_PIXELS, Margins, Size
+from inference.api.prompts.conjunction import split_and
+from inference.api.prompts.extra_networks import LORA_KINDS, take_networks
 
 #: Side of a model's own pictures where nobody knows the model: the common 512.
 DEFAULT_NATIVE_SIDE = 512
-#: TFLOP of a megapixel-pass of Stable Diffusion 1, as counted at 512 x 512.
-TFLOP_PER_PASS = 3.06
 #: Operations of a TFLOP.
 OPERATIONS_PER_TFLOP = 1e12
-#: VAE encode and decode, in network rows over the same pixels.
-VAE_ENCODE_ROWS, VAE_DECODE_ROWS = 1.39, 3.13
-#: One pass of a heavy upscaler (RRDBNet) over its input, in network rows over the same pixels.
-UPSCALE_PASSES = 11.7
+#: TFLOP of a network by megapixels and by their square, which attention over all pixels asks for:
+#: an entry of the denoising network with one chunk of words, an encoding, a decoding.
+NETWORK_TFLOP = (2.60, 1.77)
+ENCODE_TFLOP = (4.13, 0.50)
+DECODE_TFLOP = (9.46, 0.50)
+#: TFLOP that each further chunk of words adds to an entry: whatever the size, and by megapixels.
+CHUNK_TFLOP = (0.003, 0.0136)
+#: TFLOP of reading one chunk of words.
+TEXT_CHUNK_TFLOP = 0.0132
+#: Share of the denoising network's work that a LoRA beside it adds, at a common rank.
+LORA_SHARE = 0.05
+#: TFLOP of a heavy upscaler (RRDBNet) by megapixels of its input.
+UPSCALE_TFLOP = 35.9
 #: Enlarging without a network.
 PLAIN_RESAMPLERS = ("lanczos", "nearest", "latent")
-#: One caption and ranking, in megapixel-passes.
-INTERROGATE_COST = 1.0
-#: What asks nothing of a network.
-TEXT_COST = 0.001
+#: TFLOP of one caption and ranking.
+INTERROGATE_TFLOP = 3.06
+#: TFLOP that a device could run while a processor draws a preview of a megapixel.
+PREVIEW_TFLOP = 0.3
+#: TFLOP of what asks nothing of a network.
+MIN_TFLOP = 0.003
 
-CONJUNCTION_PATTERN = re.compile(r"\bAND\b")
+#: Content tokens of a chunk.
+CHUNK_TOKENS = 75
+BREAK_PATTERN = re.compile(r"\bBREAK\b")
+#: What splits a text into about as many tokens as a vocabulary of 49,408 does, and characters of
+#: eastern Asia with how many more than one each of them takes.
+_TOKEN_PATTERN = re.compile(r"[A-Za-z]{1,7}|[^\sA-Za-z]")
+_EASTERN_PATTERN = re.compile(r"[\u2e80-\uffff]")
+EASTERN_EXTRA_TOKENS = 1.6
+#: What makes another text of a prompt from one step to another: `:when]` and `|`.
+_CHANGE_PATTERN = re.compile(r":\s*[+-]?[\d.]+(?:[eE][+-]?\d+)?\s*\]|\|")
+
+
+@dataclass(frozen=True)
+class PromptSize:
+    """What the prompts of a picture come to, as far as can be told without a tokenizer."""
+
+    #: Prompts joined by AND.
+    parts: int
+    #: Chunks of the longest of them and the negative prompt: all are brought to that length.
+    chunks: int
+    #: Of each part, chunks; and the texts that its schedule may come to.
+    texts: tuple[tuple[int, int], ...]
+    loras: int
+
+    def entries(self, guidance: float) -> int:
+        """Count the entries of a network call: one for each part, one more that guides away."""
+        return self.parts + (guidance > 1 or self.parts > 1)
+
+    def text_tflop(self, calls: int) -> float:
+        """Price reading all texts of a picture of so many network calls."""
+        return TEXT_CHUNK_TFLOP * sum(chunks * min(calls, texts) for chunks, texts in self.texts)
 
 
 @dataclass(frozen=True)
 class DenoisePass:
-    """A denoising of one picture: its size, and rows of the network."""
+    """A denoising of one picture: its size, and entries of the network in all calls."""
 
     size: Size
     rows: int
-    #: Encodings and decodings of the VAE beside it, in network rows.
-    vae: float = VAE_ENCODE_ROWS + VAE_DECODE_ROWS
+    encodes: bool = True
+    decodes: bool = True
 
     @property
     def megapixels(self) -> float:
         """Millions of pixels."""
         return self.size[0] * self.size[1] / 1e6
+
+    def price(self, prompt: PromptSize) -> float:
+        """Price it, in TFLOP."""
+        chunk_tflop = CHUNK_TFLOP[0] + CHUNK_TFLOP[1] * self.megapixels
+        entry_tflop = _price_pixels(NETWORK_TFLOP, self.megapixels)
+        entry_tflop += chunk_tflop * (prompt.chunks - 1)
+        vae_tflop = self.encodes * _price_pixels(ENCODE_TFLOP, self.megapixels)
+        vae_tflop += self.decodes * _price_pixels(DECODE_TFLOP, self.megapixels)
+        text_tflop = prompt.text_tflop(self.rows // prompt.parts)
+        return self.rows * entry_tflop * (1 + LORA_SHARE * prompt.loras) + vae_tflop + text_tflop
 
 
 def estimate_cost(
@@ -72,13 +123,45 @@ def estimate_cost(
         source: size of its picture in pixels; a square of the model's own size unless known.
         natural: side of the model's own pictures, in pixels.
     """
-    if isinstance(job, InterrogateJob):
-        return TFLOP_PER_PASS * INTERROGATE_COST
     size = source or (natural, natural)
-    cost = sum(
-        run.megapixels * (run.rows + run.vae) for run in list_denoise_passes(job, size, natural)
+    cost = _auxiliary_cost(job, size, natural)
+    if isinstance(job, DenoisingJob | UpscaleJob):
+        prompt = measure_prompts(job.prompt, job.negative_prompt)
+        cost += sum(run.price(prompt) for run in list_denoise_passes(job, size, natural))
+    return max(MIN_TFLOP, cost)
+
+
+@lru_cache(maxsize=16)
+def measure_prompts(prompt: str, negative_prompt: str) -> PromptSize:
+    """Look at the prompts of a job, of whose passes each asks."""
+    parts = [term.text for term in split_and(take_networks(prompt)[0])]
+    texts = tuple(
+        (_count_chunks(text), 1 + len(_CHANGE_PATTERN.findall(text)))
+        for text in (*parts, negative_prompt)
     )
-    return TFLOP_PER_PASS * max(TEXT_COST, cost + _auxiliary_cost(job, size, natural))
+    chunks = max(chunks for chunks, _ in texts)
+    return PromptSize(len(parts), chunks, texts, count_loras(prompt))
+
+
+def count_loras(prompt: str) -> int:
+    """Count the LoRAs that a prompt's tags name."""
+    return len({tag.name for tag in take_networks(prompt)[1] if tag.kind in LORA_KINDS})
+
+
+def _count_chunks(text: str) -> int:
+    """Count the chunks of a text, by about as many tokens as its words come to."""
+    return sum(
+        max(1, math.ceil(_count_tokens(part) / CHUNK_TOKENS)) for part in BREAK_PATTERN.split(text)
+    )
+
+
+def _count_tokens(text: str) -> float:
+    extra_tokens = EASTERN_EXTRA_TOKENS * len(_EASTERN_PATTERN.findall(text))
+    return len(_TOKEN_PATTERN.findall(text)) + extra_tokens
+
+
+def _price_pixels(tflop: tuple[float, float], megapixels: float) -> float:
+    return tflop[0] * megapixels + tflop[1] * megapixels**2
 
 
 def list_denoise_passes(job: Job, source: Size, natural: int) -> Iterator[DenoisePass]:
@@ -114,15 +197,12 @@ def _imagine_passes(job: ImagineJob, natural: int) -> Iterator[DenoisePass]:
     yield DenoisePass(
         size,
         _network_rows(job, _executed_steps(job.sampler, job.steps, None)),
-        VAE_DECODE_ROWS if is_decoded else 0.0,
+        encodes=False,
+        decodes=is_decoded,
     )
     if hires:
         steps = _executed_steps(job.sampler, job.hires_steps or job.steps, job.hires_strength)
-        yield DenoisePass(
-            large,
-            _network_rows(job, steps),
-            VAE_DECODE_ROWS + (VAE_ENCODE_ROWS if is_decoded else 0.0),
-        )
+        yield DenoisePass(large, _network_rows(job, steps), encodes=is_decoded)
 
 
 def _working_size(job: EditingJob, source: Size, natural: int) -> Size:
@@ -192,7 +272,7 @@ def _redraw_passes(job: UpscaleJob, source: Size, natural: int) -> Iterator[Deno
     tile = (min(natural, width), min(natural, height))
     overlap = min(job.overlap, tile[0] // 2, tile[1] // 2)
     rows = _network_calls(job.sampler, _executed_steps(job.sampler, job.steps, job.strength))
-    rows *= _rows_per_call(job.prompt, job.guidance)
+    rows *= measure_prompts(job.prompt, job.negative_prompt).entries(job.guidance)
     for _ in canvases.compute_tile_offsets(height, tile[1], overlap):
         for _ in canvases.compute_tile_offsets(width, tile[0], overlap):
             yield DenoisePass(tile, rows)
@@ -214,19 +294,23 @@ def _requested_size(job: UpscaleJob, source: Size) -> Size:
 
 
 def _auxiliary_cost(job: Job, source: Size, natural: int) -> float:
-    """Price what is no denoising, in megapixel-passes: networks that enlarge, words of a loop."""
+    """Price what is no denoising, in TFLOP: networks that enlarge, words of a loop, looks."""
     area = source[0] * source[1] / 1e6
+    if isinstance(job, InterrogateJob):
+        return INTERROGATE_TFLOP
+    if isinstance(job, PreviewJob):
+        return area * PREVIEW_TFLOP
     if isinstance(job, UpscaleJob):
         upscalers = [name for name in (job.upscaler, job.second) if name]
         return (
-            area * UPSCALE_PASSES * sum(name.lower() not in PLAIN_RESAMPLERS for name in upscalers)
+            area * UPSCALE_TFLOP * sum(name.lower() not in PLAIN_RESAMPLERS for name in upscalers)
         )
     if isinstance(job, LoopbackJob) and job.append != "none":
-        return INTERROGATE_COST * job.loops * job.batch
+        return INTERROGATE_TFLOP * job.loops * job.batch
     if isinstance(job, ImagineJob) and job.hires_upscaler.lower() not in PLAIN_RESAMPLERS:
         size = canvases.target_size(job.width, job.height, None, natural)
         is_enlarged = job.hires_scale > 1
-        return size[0] * size[1] / 1e6 * UPSCALE_PASSES * job.batch * is_enlarged
+        return size[0] * size[1] / 1e6 * UPSCALE_TFLOP * job.batch * is_enlarged
     return 0.0
 
 
@@ -237,12 +321,8 @@ def _edit_rows(job: EditingJob, strength: float) -> int:
 
 
 def _network_rows(job: DenoisingJob, steps: int) -> int:
-    return _network_calls(job.sampler, steps) * _rows_per_call(job.prompt, job.guidance)
-
-
-def _rows_per_call(prompt: str, guidance: float) -> int:
-    """Count the rows of a call: one for each part of the prompt, one more that guides away."""
-    return len(CONJUNCTION_PATTERN.findall(prompt)) + 1 + (guidance > 1)
+    entries = measure_prompts(job.prompt, job.negative_prompt).entries(job.guidance)
+    return _network_calls(job.sampler, steps) * entries
 
 
 def _executed_steps(sampler: str, steps: int, strength: float | None, *, exact: bool = True) -> int:

@@ -176,7 +176,7 @@ async def test_jobs_like_one_that_ran_are_priced_by_what_it_came_to(line):
     cost = (await line.jobs.reader.get_job(id)).cost
     line.service.finish(job_id=id, flops=3 * cost * 1e12)
     await until(lambda: line.witness.settlements)
-    await until(lambda: line.dispatcher.eta.gpu_seconds(1.0))
+    await until(lambda: line.dispatcher._costs._cost_ratios)
 
     like = (await line.submit()).record.cost
     other = (await line.submit(job=Img2ImgJob(prompt="a fox", model="sdxl"))).record.cost

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from inference.api.errors import ImageMissing, JobError
-from inference.api.jobs import Img2ImgJob
+from inference.api.jobs import Img2ImgJob, LoopbackJob
 from storage.errors import QueueFull
 from storage.records import JobState
 from tests.bot.dispatcher.conftest import LIMITS
@@ -46,6 +46,23 @@ async def test_a_submission_knows_its_place_and_whether_anyone_works(idle_line):
 
     assert (second.place.position, second.workers_ready) == (2, 1)
     assert (third.place.position, third.workers_ready) == (3, 0)
+
+
+@pytest.mark.parametrize(
+    ("job", "code"),
+    [
+        (Img2ImgJob(prompt="a AND " * 1000), "prompt.too_many_parts"),
+        (Img2ImgJob(prompt="a BREAK " * 700), "prompt.too_many_chunks"),
+        (LoopbackJob(loops=32, batch=8, steps=150, width=2048, height=2048), "job.too_dear"),
+    ],
+)
+async def test_what_is_too_dear_is_refused_before_anything_is_stored(idle_line, job, code):
+    with pytest.raises(JobError) as refusal:
+        await idle_line.submit(job=job)
+
+    assert refusal.value.notice.code == code
+    assert await idle_line.blobs.list_keys() == set()
+    assert (await idle_line.jobs.reader.count_by_state())[JobState.QUEUED] == 0
 
 
 @pytest.mark.parametrize(
