@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -14,7 +14,7 @@ from inference.sampling.denoiser import combine_guidance
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """One network call: every row's conditions, then every guided row's unconditional half.
+    """Inputs of the network: every row's conditions, then every guided row's unconditional half.
 
     x [N, C, h, w], sigma [N], text [N, tokens, width], extra [N, C + 1, h, w] or None; all float32.
     """
@@ -60,6 +60,24 @@ class Batch:
             scale=torch.tensor([row.guidance for row in rows], device=device),
             is_guided=is_guided,
         )
+
+    def split_entries(self, max_entries: int) -> list[Batch]:
+        """Give the inputs of as few calls as possible, each of at most so many entries."""
+        calls = -(-len(self.x) // max_entries)
+        if calls == 1:
+            return [self]
+        inputs = (self.x, self.sigma, self.text, self.inpaint_channels, self.pooled)
+        parts = zip(
+            *(
+                [None] * calls if values is None else values.tensor_split(calls)
+                for values in inputs
+            ),
+            strict=True,
+        )
+        return [
+            replace(self, x=x, sigma=sigma, text=text, inpaint_channels=extra, pooled=pooled)
+            for x, sigma, text, extra, pooled in parts
+        ]
 
     def scatter(self, denoised: Tensor) -> Tensor:
         """Guide each row by its conditions: [N, C, h, w] of the call becomes [B, C, h, w]."""

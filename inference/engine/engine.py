@@ -129,13 +129,14 @@ class Engine:
         return reports + self._postprocess_step(step)
 
     def _update_batch_limits(self, step: ScheduledStep, result: StepResult) -> None:
-        """Tell the scheduler how many rows fitted, and how long they took when all did."""
+        """Tell the scheduler how many entries fitted, and how long they took when all did."""
         if not step.batch or step.batch[0].key is None:
             return
-        if result.fitted_rows < len(step.batch):
-            self._scheduler.set_max_rows(step.batch[0].key, result.fitted_rows)
-        elif not result.failures:
-            self._scheduler.record_time(step.batch[0].key, len(step.batch), result.seconds)
+        key = step.batch[0].key
+        if result.fitted_entries < min(result.batch_entries, step.max_entries):
+            self._scheduler.set_max_entries(key, result.fitted_entries)
+        elif not result.failures and result.fitted_entries == result.batch_entries:
+            self._scheduler.record_time(key, result.batch_entries, result.seconds)
 
     def _postprocess_step(self, step: ScheduledStep) -> list[RunReport]:
         """Move tasks to where they wait next and let answered operations go on."""

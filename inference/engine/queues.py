@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict, deque
+from collections.abc import Sequence
+from itertools import accumulate
 
 from inference.engine.task import JobRun, Task
 from inference.model_files.files import Weights
@@ -62,14 +64,25 @@ class DenoiseGroup:
         """Let a row wait for a place."""
         self._waiting.append(task)
 
-    def select_rows(self, places: int) -> tuple[Task, ...]:
-        """Name the rows that have the places of the next call; they stay here."""
-        while self._waiting and len(self._active_tasks) < places:
-            task = min(self._waiting, key=lambda waiting: self._started_by_run[id(waiting.run)])
-            self._started_by_run[id(task.run)] += 1
-            self._waiting.remove(task)
-            self._active_tasks.append(task)
-        return tuple(self._active_tasks[:places])
+    def next_rows(self, max_rows: int, max_entries: int) -> list[Task]:
+        """List the rows that the next call could have, at least one, in the order of places."""
+        rows = self._active_tasks[:max_rows]
+        started_by_run, waiting_tasks = self._started_by_run.copy(), list(self._waiting)
+        while waiting_tasks and len(rows) < max_rows:
+            task = min(waiting_tasks, key=lambda waiting: started_by_run[id(waiting.run)])
+            started_by_run[id(task.run)] += 1
+            waiting_tasks.remove(task)
+            rows.append(task)
+        sizes = accumulate(task.entries for task in rows)
+        return rows[: max(1, sum(size <= max_entries for size in sizes))]
+
+    def start_rows(self, rows: Sequence[Task]) -> None:
+        """Give rows the places of the next call; they stay here until they are done."""
+        for task in rows:
+            if task in self._waiting:
+                self._started_by_run[id(task.run)] += 1
+                self._waiting.remove(task)
+                self._active_tasks.append(task)
 
     def remove_row(self, task: Task) -> None:
         """Let a row go, if it is here."""

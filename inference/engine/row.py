@@ -46,6 +46,11 @@ class DenoiseRow:
         """Whether the unconditional half is needed: at guidance 1 it cancels out."""
         return self.guidance != 1.0 or len(self.conditioning[0].conditions) > 1
 
+    @property
+    def entries(self) -> int:
+        """Count its entries in a network call, the same in all of them."""
+        return len(self.conditioning[0].conditions) + self.is_guided
+
     def current_conditioning(self) -> ConditioningInterval:
         """Return the conditioning of the call about to be made."""
         for entry in self.conditioning:

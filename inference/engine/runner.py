@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
@@ -12,7 +13,7 @@ from PIL import Image
 from inference.api.log_relay import bind_jobs
 from inference.diffusion.model import DiffusionModel
 from inference.engine.batch import Batch
-from inference.engine.oom import BatchAttempt, Failures, run_with_oom_retry
+from inference.engine.oom import BatchAttempt, Failures, TaskWork, run_with_oom_retry
 from inference.engine.prepare import batch_key, plan_sigmas, prepare_rows, wanted_loras
 from inference.engine.row import DenoiseRow
 from inference.engine.scheduler import ScheduledStep
@@ -34,8 +35,9 @@ class StepResult(NamedTuple):
     """What came of a turn."""
 
     failures: Failures
-    #: The most rows of the batch that went through one call together.
-    fitted_rows: int
+    #: Entries of the batch, and the most of them that went through one call together.
+    batch_entries: int
+    fitted_entries: int
     #: What the batch took.
     seconds: float
 
@@ -55,49 +57,51 @@ class Runner:
             DeviceLost: the process must end.
         """
         failures: Failures = []
-        fitted_rows, seconds = 0, 0.0
+        batch_entries, fitted_entries, seconds = 0, 0, 0.0
         if step.aux:
-            failures += self._run_timed(self._run_aux_tasks, step.aux)[0].failures
+            work = self._aux_work(step.aux[0].stage)
+            failures += self._run_timed(work, step.aux, sys.maxsize)[0].failures
         if step.batch:
-            result, seconds = self._run_timed(self._denoise_batch, step.batch)
-            fitted_rows = result.fitted_tasks
+            batch_entries = sum(task.entries for task in step.batch)
+            result, seconds = self._run_timed(self._denoise_batch, step.batch, step.max_entries)
+            fitted_entries = result.fitted_entries
             failures += result.failures
             failures += [(task, task.error) for task in step.batch if task.error is not None]
-        return StepResult(failures, fitted_rows, seconds)
+        return StepResult(failures, batch_entries, fitted_entries, seconds)
 
     def _run_timed(
-        self, work: Callable[[Sequence[Task]], None], tasks: Sequence[Task]
+        self, work: TaskWork, tasks: Sequence[Task], max_entries: int
     ) -> tuple[BatchAttempt, float]:
-        """Do a piece of work and charge each job its share of the time, in seconds."""
-        begin = time.perf_counter()
-        """Do a piece of work and charge each job its share of the time, in seconds."""
+        """Do a piece of work and charge each job its share of the time, by its entries."""
+        entries_by_task = {task: task.entries for task in tasks}
         begin = time.perf_counter()
         with bind_jobs(*dict.fromkeys(task.run.attempt_key for task in tasks)):
             result = run_with_oom_retry(
-                work, tasks, lambda task: self._library.free_memory(task.weights)
+                work, tasks, lambda task: self._library.free_memory(task.weights), max_entries
             )
         seconds = time.perf_counter() - begin
-        share = seconds / len(tasks)
-        for task in tasks:
-            task.run.charged_seconds += (
-                0 if isinstance(task.work, AuxWork) and task.work.is_uncharged else share
-            )
+        entry_seconds = seconds / sum(entries_by_task.values())
+        for task, entries in entries_by_task.items():
+            is_uncharged = isinstance(task.work, AuxWork) and task.work.is_uncharged
+            task.run.charged_seconds += 0 if is_uncharged else entry_seconds * entries
         return result, seconds
 
-    def _run_aux_tasks(self, tasks: Sequence[Task]) -> None:
-        match tasks[0].stage:
+    def _aux_work(self, stage: TaskStage) -> TaskWork:
+        match stage:
             case TaskStage.PREPARE:
-                self._prepare_tasks(tasks)
+                return lambda tasks, _: self._prepare_tasks(tasks)
             case TaskStage.DECODE:
-                self._decode_latents(tasks)
+                return lambda tasks, _: self._decode_latents(tasks)
             case _:
-                self._execute_aux_work(tasks)
+                return lambda tasks, _: self._execute_aux_work(tasks)
 
     def _prepare_tasks(self, tasks: Sequence[Task]) -> None:
         """Make tasks ready to denoise; one that needs no step keeps its picture."""
         moving = []
-        for task in tasks:
+        # After another's error the rest comes again, and some of it may be ready.
+        for task in (task for task in tasks if task.stage is TaskStage.PREPARE):
             work = _as_denoise_work(task)
+            self._library.job_limits.check_prompts(work.prompt, work.negative_prompt)
             model = self._library.get_checkpoint(work.model)
             if plan_sigmas(work, model).sigmas:
                 moving.append(task)
@@ -137,28 +141,30 @@ class Runner:
             task.run.add_flops(task_flops)
         return result
 
-    def _denoise_batch(self, tasks: Sequence[Task]) -> None:
-        """Call the network once for all rows, then let each row's sampler step."""
+    def _denoise_batch(self, tasks: Sequence[Task], max_entries: int) -> None:
+        """Call the network for all rows, then let each row's sampler step."""
         model = self._library.get_checkpoint(_as_denoise_work(tasks[0]).model)
         rows = [_prepared_row(task) for task in tasks]
         batch = Batch.gather(rows, model.device)
-        entries = [len(row.current_conditioning().conditions) + row.is_guided for row in rows]
-        output, row_flops = self._flops.count_call(
-            tasks[0].key,
-            len(batch.x),
-            lambda: model.denoise(
-                batch.x,
-                batch.sigma,
-                batch.text,
-                batch.inpaint_channels,
-                batch.pooled,
-                rows[0].active_loras,
-            ),
-        )
-        for task, count in zip(tasks, entries, strict=True):
-            task.run.add_flops(None if row_flops is None else row_flops * count)
+        outputs = []
+        for part in batch.split_entries(max_entries):
+            output, entry_flops = self._flops.count_call(
+                tasks[0].key,
+                len(part.x),
+                lambda part=part: model.denoise(  # type: ignore[misc]
+                    part.x,
+                    part.sigma,
+                    part.text,
+                    part.inpaint_channels,
+                    part.pooled,
+                    rows[0].active_loras,
+                ),
+            )
+            outputs.append(output)
+        for task, row in zip(tasks, rows, strict=True):
+            task.run.add_flops(None if entry_flops is None else entry_flops * row.entries)
         with torch.inference_mode():
-            denoised = batch.scatter(output)
+            denoised = batch.scatter(torch.cat(outputs))
             for task, row, clean in zip(tasks, rows, denoised, strict=True):
                 self._step_row(task, row, clean)
         _synchronize_device(model.device)

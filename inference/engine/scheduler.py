@@ -18,11 +18,14 @@ from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from inference.api.config import MAX_BATCH
 from inference.engine.batch_size import BatchSizer
 from inference.engine.queues import AuxQueue, DenoiseGroup
 from inference.engine.task import BatchKey, JobRun, Task, TaskStage
 from inference.model_files.files import Weights
 
+#: Entries of a common row in a network call: its prompt's, and the one that guides away.
+ENTRIES_PER_ROW = 2
 #: Turns that loaded weights may keep others waiting: two or three jobs of common length.
 MODEL_SWITCH_TURNS = 64
 
@@ -38,6 +41,8 @@ class ScheduledStep:
 
     aux: tuple[Task, ...] = ()
     batch: tuple[Task, ...] = ()
+    #: The most entries of one network call; a row of more takes several.
+    max_entries: int = ENTRIES_PER_ROW * MAX_BATCH
 
 
 class Scheduler:
@@ -50,19 +55,23 @@ class Scheduler:
         fitting_weights: FittingWeights = set,
         model_switch_turns: int = MODEL_SWITCH_TURNS,
         batch_sizer: BatchSizer | None = None,
+        max_entries: int = 0,
     ) -> None:
         """Take the most rows of a batch, and how many asides of a lane share a call.
 
         `fitting` says which weights fit into memory together, `patience` for how many turns the
-        others wait. Without a `batch_sizer` every batch is as large as it may be.
+        others wait. Without a `batch_sizer` every batch is as large as it may be. `max_entries` are
+        those of one call; 0 for as many as guided rows of one prompt have.
         """
         self._max_batch = max_batch
+        self._max_entries = max_entries or ENTRIES_PER_ROW * max_batch
         self._limit = aux_limit
         self._fitting = fitting_weights
         self._patience = model_switch_turns
         #: Rooms in the order in which they were last served.
         self._lanes: OrderedDict[Hashable, AuxQueue] = OrderedDict()
         self._groups: OrderedDict[BatchKey, DenoiseGroup] = OrderedDict()
+        #: Entries that fitted where memory once ran out.
         self._caps: dict[BatchKey, int] = {}
         self._batch_sizer = batch_sizer
         self._turn = 0
@@ -89,18 +98,19 @@ class Scheduler:
         """Choose what runs now; a denoising row keeps its place, an aside leaves its lane."""
         self._turn += 1
         allowed_weights = self._allowed_weights()
-        return ScheduledStep(
-            aux=self._next_aux(allowed_weights), batch=self._next_batch(allowed_weights)
-        )
+        batch = self._next_batch(allowed_weights)
+        key = batch[0].key if batch else None
+        max_entries = self._max_entries if key is None else self._entries_limit(key)
+        return ScheduledStep(self._next_aux(allowed_weights), batch, max_entries)
 
-    def set_max_rows(self, key: BatchKey, rows: int) -> None:
-        """Never again put more rows of this key into a call: memory ran out above that."""
-        self._caps[key] = max(1, min(rows, self._caps.get(key, self._max_batch)))
+    def set_max_entries(self, key: BatchKey, entries: int) -> None:
+        """Never again put more entries of this key into a call: memory ran out above that."""
+        self._caps[key] = max(1, min(entries, self._caps.get(key, self._max_entries)))
 
-    def record_time(self, key: BatchKey, rows: int, seconds: float) -> None:
-        """Learn how long a call of so many rows took."""
+    def record_time(self, key: BatchKey, entries: int, seconds: float) -> None:
+        """Learn how long a call of so many entries took."""
         if self._batch_sizer is not None:
-            self._batch_sizer.record_time(key, rows, seconds)
+            self._batch_sizer.record_time(key, entries, seconds)
 
     def remove_row(self, task: Task) -> None:
         """Take a denoising row out of its group."""
@@ -157,12 +167,15 @@ class Scheduler:
         self._groups.move_to_end(key)
         group = self._groups[key]
         group.since = self._turn
-        max_rows = self._caps.get(key, self._max_batch)
-        return group.select_rows(
-            self._batch_sizer.best_size(key, len(group), max_rows)
-            if self._batch_sizer
-            else max_rows
-        )
+        rows = group.next_rows(self._max_batch, self._entries_limit(key))
+        if self._batch_sizer is not None:
+            row_entries = [task.entries for task in rows]
+            rows = rows[: self._batch_sizer.best_size(key, row_entries, len(group))]
+        group.start_rows(rows)
+        return tuple(rows)
+
+    def _entries_limit(self, key: BatchKey) -> int:
+        return self._caps.get(key, self._max_entries)
 
 
 def _longest_unserved(

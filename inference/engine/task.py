@@ -73,6 +73,12 @@ class Task:
         """Name the network it needs in memory."""
         return self.work.weights
 
+    @property
+    def entries(self) -> int:
+        """Count the entries of a network call that it takes: a row's conditions, else one."""
+        is_row = self.stage is TaskStage.DENOISE and self.row is not None
+        return self.row.entries if is_row and self.row is not None else 1
+
     def count_step(self) -> None:
         """Count a step, never beyond what the work stands for."""
         self.units = min(self.units + 1, self.work.units)

@@ -97,8 +97,9 @@ def test_the_network_takes_rung_after_rung(library, monkeypatch):
     monkeypatch.setattr(DiffusionModel, "denoise", scarce)
     first, second = run(library, JOB, JOB)
 
-    # Two jobs with guidance are four rows; halved, and then alone with less and less at hand.
-    assert sizes[:4] == [4, 2, 2, 2]
+    # Two jobs with guidance are four entries; halved, then alone and entry by entry, and the same
+    # with less and less at hand.
+    assert sizes[:6] == [4, 2, 1, 2, 1, 2]
     assert np.array_equal(image(expected), image(first))
     assert np.array_equal(image(expected), image(second))
 

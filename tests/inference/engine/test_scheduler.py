@@ -126,8 +126,8 @@ def test_a_key_that_ran_out_of_memory_never_gets_as_many_rows_again():
     room = scheduler(rows=4)
     for _ in range(4):
         room.add_task(row(SMALL))
-    room.set_max_rows(SMALL, 2)
-    room.set_max_rows(SMALL, 3)
+    room.set_max_entries(SMALL, 2)
+    room.set_max_entries(SMALL, 3)
     assert len(room.schedule().batch) == 2
 
 
