@@ -32,10 +32,15 @@ MESSAGE_TYPES: Mapping[str, type] = {
 
 
 def encode_message(message: Message) -> bytes:
-    """Write a message as one frame."""
-    body = json.dumps(
-        {"type": type(message).__name__, **dataclasses.asdict(message)}, separators=(",", ":")
-    ).encode()
+    """Write a message as one frame.
+
+    Raises:
+        WireError: it is too large.
+    """
+    fields = {"type": type(message).__name__, **dataclasses.asdict(message)}
+    # Letters as themselves: an escape takes six bytes, and half a surrogate pair is told, too.
+    text = json.dumps(fields, separators=(",", ":"), ensure_ascii=False)
+    body = text.encode("utf-8", "surrogatepass")
     if len(body) > MAX_FRAME_BYTES:
         raise WireError(f"A {type(message).__name__} of {len(body)} bytes is over the limit.")
     return FRAME_HEADER.pack(len(body)) + body

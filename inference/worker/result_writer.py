@@ -11,9 +11,11 @@ import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from dataclasses import replace
 from pathlib import Path
 
-from inference.api.errors import InferenceError
+from inference.api import wire
+from inference.api.errors import InferenceError, WireError
 from inference.api.messages import JobFailed, JobFinished, OutputFile, PartFinished
 from inference.api.notices import Notice
 from inference.engine.partial_results import PartialResult
@@ -55,16 +57,18 @@ class ResultWriter:
             self._tell(failed_event(run.job_id, run.attempt, error))
             return
         self._tell(
-            JobFinished(
-                job_id=run.job_id,
-                attempt=run.attempt,
-                images=images,
-                text=result.text,
-                notes=result.notes,
-                seams=seams,
-                seconds=seconds,
-                gpu_seconds=run.charged_seconds,
-                flops=run.flops,
+            _fit_event(
+                JobFinished(
+                    job_id=run.job_id,
+                    attempt=run.attempt,
+                    images=images,
+                    text=result.text,
+                    notes=result.notes,
+                    seams=seams,
+                    seconds=seconds,
+                    gpu_seconds=run.charged_seconds,
+                    flops=run.flops,
+                )
             )
         )
 
@@ -99,6 +103,20 @@ class ResultWriter:
             seed=output.seed,
             infotext=output.infotext,
         )
+
+
+def _fit_event(event: JobFinished) -> JobFinished:
+    """Leave the parameters of all pictures but the first to their files where they are too long."""
+    try:
+        wire.encode_message(event)
+    except WireError:
+        bare_images = tuple(replace(image, infotext="") for image in event.images[1:])
+        return replace(
+            event,
+            images=event.images[:1] + bare_images,
+            notes=(*event.notes, Notice("result.parameters_in_files")),
+        )
+    return event
 
 
 def failed_event(job_id: str, attempt: int, error: BaseException) -> JobFailed:

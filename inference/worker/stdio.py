@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import threading
 from typing import BinaryIO
 
 from inference.api import wire
+from inference.api.errors import WireError
+from inference.api.messages import JobFailed, JobFinished
+from inference.api.notices import Notice
+
+log = logging.getLogger(__name__)
 
 
 def reserve_stdout() -> BinaryIO:
@@ -31,9 +37,28 @@ class EventSender:
         self._lock = threading.Lock()
 
     def send_event(self, event: wire.Message) -> None:
-        """Send one event."""
+        """Send one event; in place of one that is too large, say so of its job."""
+        frame = _encode_event(event)
         with self._lock:
             try:
-                wire.write_message(self._stream, event)
+                self._stream.write(frame)
+                self._stream.flush()
             except BrokenPipeError:
                 return
+
+
+def _encode_event(event: wire.Message) -> bytes:
+    try:
+        return wire.encode_message(event)
+    except WireError:
+        if not isinstance(event, JobFinished | JobFailed):
+            raise
+        log.exception("Job %s: its end is too long to be told.", event.job_id)
+        return wire.encode_message(
+            JobFailed(
+                job_id=event.job_id,
+                attempt=event.attempt,
+                reason=Notice("job.result_too_long"),
+                error_kind="input",
+            )
+        )

@@ -205,7 +205,7 @@ async def test_jobs_that_wait_are_put_right_by_the_first_of_their_model(line):
     waiting = (await line.submit()).record
     other = (await line.submit(job=Img2ImgJob(prompt="a fox", model="sdxl"))).record
     line.service.finish(job_id=id, flops=waiting.cost * 0.01e12)
-    await until(lambda: line.dispatcher.eta.gpu_seconds(1.0))
+    await until(lambda: line.dispatcher._costs._cost_ratios)
     new = (await line.submit(job=InpaintJob(mask_shape="left 30%"))).record
 
     assert (await line.jobs.reader.get_job(waiting.id)).cost == pytest.approx(0.01 * waiting.cost)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +14,7 @@ from inference.api.errors import JobError
 from inference.api.jobs import ImagineJob, Img2ImgJob
 from inference.api.jobs.limits import JobLimits
 from inference.diffusion.model import DiffusionModel
+from inference.engine import runner
 from inference.engine.engine import Engine, RunCompleted, RunFailed, aux_batch_limit
 from inference.engine.runner import Runner
 from inference.engine.scheduler import Scheduler
@@ -121,10 +125,14 @@ def test_a_neighbour_is_not_failed_by_what_does_not_fit(run, calls):
     assert difference(ends[1], alone) <= 1
 
 
-def test_a_job_pays_for_its_entries(run):
+def test_a_job_pays_for_its_entries(run, monkeypatch):
+    seconds = itertools.count()  # each piece of work takes one of them
+    monkeypatch.setattr(runner, "time", SimpleNamespace(perf_counter=lambda: next(seconds)))
     dear, common = run(EIGHT_PARTS, ONE_PART)
     assert dear.run.flops > 2 * common.run.flops
-    assert dear.run.charged_seconds > 2 * common.run.charged_seconds
+    # Prepared and decoded together, and three steps of 9 and 2 entries.
+    assert dear.run.charged_seconds == pytest.approx(1 + 3 * 9 / 11)
+    assert common.run.charged_seconds == pytest.approx(1 + 3 * 2 / 11)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,74 @@
+"""Whatever a job came to can be told, or its end says why not."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from PIL import Image
+
+from inference.api import wire
+from inference.api.messages import JobFailed, JobFinished
+from inference.api.notices import Notice
+from inference.engine.task import JobRun
+from inference.engine.work import JobResult, OutputImage
+from inference.worker.result_writer import ResultWriter
+from inference.worker.stdio import EventSender
+
+PIXEL = Image.new("RGB", (1, 1))
+#: Letters that JSON escapes, or that UTF-8 spends the most bytes on, or none at all.
+LETTERS = ("a", '"', "\\", "\x01", "é", "美", "🎉", "\ud83d")
+
+
+def tell(folder, result):
+    """Write a result; read what the bot reads."""
+    stream = io.BytesIO()
+    writer = ResultWriter(folder, EventSender(stream).send_event)
+    writer.write_result(JobRun("a", 1, iter(())), result, 1.0)
+    writer.finish_writing()
+    stream.seek(0)
+    events = list(iter(lambda: wire.read_message(stream), None))
+    (event,) = events
+    return event
+
+
+def frames(count, infotext):
+    return JobResult(
+        images=tuple(
+            OutputImage(image=PIXEL, role="frame", encoded_file=(b"x", "image/png"), infotext=text)
+            for text in [infotext] * count
+        )
+    )
+
+
+@pytest.mark.parametrize("letter", LETTERS)
+def test_thirty_two_loops_of_the_longest_prompts_fit(tmp_path, letter):
+    event = tell(tmp_path, frames(34, letter * 2 * 6000))
+
+    assert isinstance(event, JobFinished)
+    assert {image.infotext for image in event.images} == {letter * 2 * 6000}
+
+
+def test_what_is_still_too_long_stays_in_the_files(tmp_path):
+    event = tell(tmp_path, frames(34, "🎉" * 100_000))
+
+    assert isinstance(event, JobFinished)
+    assert event.images[0].infotext == "🎉" * 100_000
+    assert {image.infotext for image in event.images[1:]} == {""}
+    assert event.notes == (Notice("result.parameters_in_files"),)
+
+
+@example("🎉", 0, 3_000_000)
+@example("🎉", 4, 3_000_000)
+@given(st.sampled_from(LETTERS), st.integers(0, 40), st.sampled_from([0, 1, 10_000, 3_000_000]))
+def test_every_result_is_told_or_ends_with_words(tmp_path_factory, letter, count, length):
+    folder = tmp_path_factory.mktemp("outbox")
+    result = JobResult(images=frames(min(count, 4), letter * length).images, text=letter * length)
+
+    event = tell(folder, result)
+
+    assert isinstance(event, JobFinished | JobFailed)
+    if isinstance(event, JobFailed):
+        assert (event.reason, event.error_kind) == (Notice("job.result_too_long"), "input")
