@@ -75,8 +75,8 @@ class Batch:
             strict=True,
         )
         return [
-            replace(self, x=x, sigma=sigma, text=text, inpaint_channels=extra, pooled=pooled)
-            for x, sigma, text, extra, pooled in parts
+            replace(self, x=x, sigma=sigma, text=text, inpaint_channels=extra, pooled=pooled_embeds)
+            for x, sigma, text, extra, pooled_embeds in parts
         ]
 
     def scatter(self, denoised: Tensor) -> Tensor:

@@ -54,12 +54,12 @@ class JobLimits:
             JobError: says what there is too much of, and how much is allowed.
         """
         parts = split_and(take_networks(prompt)[0])
-        for code, count, most in (
+        for code, count, bound in (
             ("prompt.too_many_parts", len(parts), self.prompt_parts),
             ("prompt.too_many_loras", count_loras(prompt), MAX_PROMPT_LORAS),
         ):
-            if count > most:
-                raise JobError("prompt", code, count=count, most=most)
+            if count > bound:
+                raise JobError("prompt", code, count=count, most=bound)
         for text in (*(part.text for part in parts), negative_prompt):
             check_chunk_count(len(BREAK_PATTERN.findall(text)) + 1)
 
