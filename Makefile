@@ -35,6 +35,7 @@ demo: $(STAMP)
 # The bot's scenarios run in one process, which sees that nothing goes without one.
 test: $(STAMP)
 ifeq ($(ARGS),)
+	@echo "The bot's scenarios first, in one process; then everything else, in two."
 	$(BIN)/python -m pytest tests/bot
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/bot
 else

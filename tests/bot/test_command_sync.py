@@ -6,6 +6,7 @@ import discord
 import pytest
 
 from bot.client import CommandSync
+from tests.patience import PATIENCE
 
 
 class Tree:
@@ -50,7 +51,7 @@ async def test_without_an_answer_it_is_tried_again(trouble):
     tree = Tree(trouble, trouble)
     publisher = CommandSync(tree, None, 0.001)
     await publisher.sync_commands()
-    await asyncio.wait_for(tree.done.wait(), 10)
+    await asyncio.wait_for(tree.done.wait(), PATIENCE)
     assert len(tree.synced) == 3
     publisher.stop_retrying()
 

@@ -15,6 +15,7 @@ from storage.database import Database
 from storage.errors import DiskFull, UnknownJob
 from storage.guilds import GuildStore
 from storage.jobs import JobStore
+from tests.patience import PATIENCE
 from tests.storage.factories import LEASE, ROOMY, FakeClock, make_job, quick_folder
 
 ADDRESS = ReplyTarget(
@@ -174,7 +175,7 @@ async def test_a_chore_that_fails_is_told_and_done_again(caplog, monkeypatch):
         return 1
 
     async with MaintenanceLoop((MaintenanceTask("try", 0.001, work),)):
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             await enough.wait()
 
     assert "The chore “try” failed." in caplog.text

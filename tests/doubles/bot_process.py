@@ -9,9 +9,10 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.patience import PATIENCE
+
 ROOT = Path(__file__).parent.parent.parent
 PROC = Path("/proc")
-END_PATIENCE = 120.0  # seconds
 
 
 class BotProcess:
@@ -92,7 +93,7 @@ class BotProcess:
     async def terminate(self) -> int:
         """Ask the bot to stop and return its exit code."""
         self._running.send_signal(signal.SIGTERM)
-        return await asyncio.wait_for(self._running.wait(), END_PATIENCE)
+        return await asyncio.wait_for(self._running.wait(), PATIENCE)
 
     async def terminate_twice(self) -> int:
         """Ask it to stop, and do not wait; return its exit code."""
@@ -101,7 +102,7 @@ class BotProcess:
         while "Stopping" not in self.log.rpartition("is ready")[2]:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         self._running.send_signal(signal.SIGTERM)
-        return await asyncio.wait_for(self._running.wait(), END_PATIENCE)
+        return await asyncio.wait_for(self._running.wait(), PATIENCE)
 
     async def close(self) -> None:
         """Leave nothing running."""

@@ -35,9 +35,9 @@ from tests.doubles.discord_state import (
     Message,
     StoredFile,
 )
+from tests.patience import PATIENCE
 
 TOKEN = "stand-in.token"
-PATIENCE = 240.0  # seconds; a machine under load takes its time
 COMMAND, COMPONENT = 2, 3
 BUTTON = 2
 ATTACHMENT = 11

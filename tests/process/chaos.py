@@ -16,12 +16,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.doubles.discord_state import Interaction, Message
+from tests.patience import PATIENCE
 from tests.process.easel import EaselProcess
 
 MEMBERS = ("ada", "bob", "cem", "dee")
 AHEAD = 6  # jobs that the members have outstanding
 LOOK = 0.1  # seconds between two looks at what has become true
-SETTLE = 600.0  # seconds for everything to come to its end after the last kill
 TERMINAL = ("done", "failed", "cancelled")
 STEPS = (2, 10, 40, 120)
 
@@ -92,6 +92,7 @@ class Chaos:
         for _ in range(self._kills):
             await self._wait()
             await self._kill()
+        await self._until_fruitful()
         faults.drop_share = 0.0
         asking.cancel()
         await asyncio.gather(asking, return_exceptions=True)
@@ -157,6 +158,16 @@ class Chaos:
         self.outcome.chatter += self._chatter
         state.forget_nonces()
 
+    async def _until_fruitful(self) -> None:
+        """Go on until something was shown and an answer lost, if any is to be.
+
+        On a busy machine the kills can come before anything had the time to.
+        """
+        discord = self.easel.discord
+        await discord.until(
+            lambda: discord.results() and (discord.faults.dropped or not self._drop_share)
+        )
+
     async def _settle(self) -> None:
         """Wait until all jobs are over, start once more, and wait until all were told."""
         await self.easel.up()
@@ -169,7 +180,7 @@ class Chaos:
 
     async def _until(self, test: Any) -> None:
         with contextlib.suppress(TimeoutError):
-            await self.easel.discord.until(lambda: all(map(test, self.easel.jobs())), SETTLE)
+            await self.easel.discord.until(lambda: all(map(test, self.easel.jobs())), 3 * PATIENCE)
 
     def _judge(self, jobs: list[dict[str, Any]]) -> None:
         self._note()

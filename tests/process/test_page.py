@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE
+
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium")
 FLAGS = (
@@ -22,7 +24,6 @@ FLAGS = (
     "--no-first-run",
     "--virtual-time-budget=8000",
 )
-PATIENCE = 600  # seconds, for a machine that is busy with other things
 
 
 @pytest.fixture

@@ -19,10 +19,10 @@ from storage.jobs import JobStore
 from storage.records import JobRecord, QueueLimits
 from tests.doubles.images import png
 from tests.doubles.service import ScriptedService
+from tests.patience import PATIENCE
 from tests.storage.factories import quick_folder
 
 LIMITS = QueueLimits(per_owner=20, per_guild=30, total=40)
-PATIENCE = 60.0  # seconds
 CAPACITY = 2
 
 

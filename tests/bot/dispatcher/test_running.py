@@ -167,13 +167,16 @@ async def test_a_result_whose_file_is_gone_is_made_again(line):
 async def test_a_full_disk_stops_nobody_from_listening(line, monkeypatch):
     first, second = await line.run(), await line.run()
 
+    refused = asyncio.Event()
+
     async def full(path: Path) -> str:
+        refused.set()
         raise DiskFull
 
     with monkeypatch.context() as patch:
         patch.setattr(line.blobs, "adopt", full)
         line.service.finish(first)
-        await asyncio.sleep(0.05)
+        await refused.wait()
     line.service.finish(second)
 
     assert (await line.settled()).id == second

@@ -13,6 +13,7 @@ from inference.api.config import EngineConfig
 from inference.diffusion.compiled_unet import CompiledUnet
 from inference.model_library import ModelLibrary
 from inference.runtime.compiling import eager_mode
+from tests.patience import PATIENCE
 
 CELLS, TOKENS = 8, 4
 
@@ -49,7 +50,7 @@ class Compiler:
 
 def compiled(buckets, call):
     """Ask for a size until it is compiled; give what comes of it then."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE
     size = next(size for size in buckets.sizes if size >= len(call[0]))
     while size not in buckets.ready:
         assert time.monotonic() < deadline
@@ -169,7 +170,7 @@ def test_pictures_go_through_it_and_stay_the_same(tiny_model, tmp_path):
     expected = model.denoise(x, sigma, text)
     fast = replace(model, fast=buckets)
     first = fast.denoise(x, sigma, text)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE
     while not buckets.ready and time.monotonic() < deadline:
         time.sleep(0.01)
     for found in (first, fast.denoise(x, sigma, text)):

@@ -16,9 +16,9 @@ from inference.api.messages import JobFinished, JobProgress, StartFailed, Worker
 from inference.api.notices import Notice
 from inference.worker.__main__ import EXIT_CANNOT_START
 from tests.inference.worker.conftest import submission
+from tests.patience import PATIENCE
 
 ROOT = Path(__file__).parents[3]
-PATIENCE = 240.0  # seconds
 
 
 @contextmanager

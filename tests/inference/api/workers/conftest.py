@@ -13,9 +13,9 @@ from inference.api.config import EngineConfig
 from inference.api.messages import Event, WorkerReady
 from inference.api.workers import LocalWorkerPool, WorkerPool
 from tests.doubles.service import ScriptedService
+from tests.patience import PATIENCE
 
 COMMAND = (sys.executable, str(Path(__file__).with_name("child.py")))
-PATIENCE = 60.0  # seconds
 CAPACITY = 2
 
 
