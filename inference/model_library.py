@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,11 +15,14 @@ from inference.api.config import EngineConfig
 from inference.api.did_you_mean import suggest_names
 from inference.api.jobs.limits import JobLimits
 from inference.api.messages import ModelInfo
+from inference.api.notices import Notice
 from inference.api.prompts.extra_networks import LoraTag
 from inference.diffusion.latent_preview import LatentPreviewer
 from inference.diffusion.loader import CheckpointLoader, model_bytes
 from inference.diffusion.lora.active import ActiveLoras
+from inference.diffusion.lora.catalog import CATALOG_FILE, LoraCatalog
 from inference.diffusion.lora.network_hashes import NetworkHashes
+from inference.diffusion.lora.network_notes import list_network_notes
 from inference.diffusion.lora.registry import LoraRegistry
 from inference.diffusion.model import DiffusionModel, ModelTraits
 from inference.diffusion.single_file import CONFIGS_DIR
@@ -77,14 +81,18 @@ class ModelLibrary:
             budget or config.weights_budget or default_budget(device)
         )
         self._checkpoints: dict[str, Path] = {}
-        self._loras = LoraRegistry(self.folder, self.model_cache.budget // LORA_BUDGET_DIVISOR)
         self._traits: dict[str, ModelTraits] = {}
         #: Checkpoints that ran out of memory while they were loaded.
         self._sparing: set[str] = set()
         self._hashes = FileHashes(Path(config.cache_dir) / HASHES_FILE)
         #: What enlarges pictures; its networks lie within the same budget.
         self.upscalers = UpscalerLibrary(config, device, self._hashes, self.model_cache)
-        self._networks = NetworkHashes(self.folder, self._hashes)
+        catalog_file = Path(config.cache_dir) / CATALOG_FILE
+        #: The host's LoRAs, by the names that prompts give them.
+        self.lora_catalog = LoraCatalog(self.folder, self._hashes, catalog_file)
+        lora_budget = self.model_cache.budget // LORA_BUDGET_DIVISOR
+        self._loras = LoraRegistry(self.lora_catalog, lora_budget)
+        self._networks = NetworkHashes(self.folder, self._hashes, self.lora_catalog)
         # Guidance doubles the rows of a call.
         max_compiled_entries = 2 * config.max_batch if config.compile else 0
         self._loader = CheckpointLoader(
@@ -160,7 +168,9 @@ class ModelLibrary:
             lambda: self._loader.build_model(path, key, self._memory_level(key)),
             model_bytes,
         )
-        self._traits[key] = replace(model.model_traits, networks=self._networks.infotext_hashes)
+        foreign_words = frozenset(model.text_encoders.embeddings.foreign)
+        networks = partial(self._networks.infotext_hashes, unused_words=foreign_words)
+        self._traits[key] = replace(model.model_traits, networks=networks)
         return model
 
     def model_traits(self, name: str) -> ModelTraits:
@@ -218,6 +228,10 @@ class ModelLibrary:
         self._loras.check_loras_exist(loras)
         return self._loras.active_loras(self.get_checkpoint(name), loras)
 
+    def list_prompt_notes(self, name: str, prompt: str, negative: str) -> list[Notice]:
+        """Say what of a loaded checkpoint's prompts was read otherwise than it may be meant."""
+        return list_network_notes(self.get_checkpoint(name), self._loras, prompt, negative)
+
     def preview_latents(self, name: str, latents: torch.Tensor) -> torch.Tensor | None:
         """Show latents [B, C, h, w] of a checkpoint as [B, 3, H, W] in −1..1, if that is known."""
         return self._previewer.preview_latents(self.get_checkpoint(name), latents)
@@ -238,7 +252,7 @@ class ModelLibrary:
             *self.upscalers.shelf.list_upscalers(),
             *self.describers.model_infos(),
         )
-        return (*runnable, *self._loras.list_loras())
+        return (*runnable, *self.lora_catalog.list_loras())
 
     def _list_checkpoints(self) -> Iterator[ModelInfo]:
         """List the checkpoints whose files can be read."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -13,6 +12,7 @@ from bot.guilds.context import RequestContext
 from bot.guilds.settings import GuildSettings
 from bot.i18n.message import OptionName, TranslatableMessage
 from inference.api.jobs import DenoisingJob, ExplainJob, Job, UpscaleJob
+from inference.api.prompts.extra_networks import take_networks
 from storage.guilds import GpuUse
 from storage.jobs.guild_load import QUOTA_WINDOW, GuildLoad
 
@@ -96,8 +96,6 @@ def next_quota_release(quota: float, uses: Sequence[GpuUse]) -> datetime:
     return use.at + QUOTA_WINDOW
 
 
-EXTRA_NETWORK_TAG = re.compile(r"<(\w+):([^<>]+)>")
-LORA_KINDS = ("lora", "lyco")
 MAX_LISTED_NAMES = 10  # names in one refusal
 
 
@@ -220,15 +218,9 @@ def is_model_allowed(settings: GuildSettings, kind: str, name: str) -> bool:
 
 def lora_names_in(prompt: str) -> Iterator[str]:
     """Yield the names of the LoRAs that a prompt's tags ask for."""
-    for kind, tag_body in EXTRA_NETWORK_TAG.findall(prompt):
-        if kind.casefold() not in LORA_KINDS:
-            continue
-        parts = tag_body.split(":")
-        plain = [part for part in parts if "=" not in part]
-        name_arguments = [
-            part.partition("=")[2] for part in parts if part.strip().startswith("name=")
-        ]
-        yield from (part.strip() for part in plain[:1] or name_arguments)
+    for network in take_networks(prompt)[1]:
+        if network.is_lora:
+            yield network.name.strip()
 
 
 def checkpoint_of(job: Job) -> str | None:

@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 #: SDXL's files hold the vectors of both text encoders under these names.
 SDXL_TENSOR_NAMES = ("clip_l", "clip_g")
+#: What ComfyUI's prompts write before an embedding's name.
+EMBEDDING_MARK = "embedding:"
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,14 +33,18 @@ class CheckpointEmbeddings:
     #: Names of those made for other families, and how wide they are.
     foreign: Mapping[str, int] = field(default_factory=dict)
 
+    def foreign_words(self, text: str) -> list[str]:
+        """List the words of a text that name one of another family; they stay words."""
+        return [name for name in self.foreign if _names_pattern(name).search(text)]
+
     def check_prompt(self, text: str, width: int) -> None:
-        """See that a prompt names none of another family.
+        """See that a prompt names none of another family in a way that can mean nothing else.
 
         Raises:
-            JobError: it does.
+            JobError: it says `embedding:` before its name.
         """
         for name, foreign_width in self.foreign.items():
-            if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE):
+            if _names_pattern(name, EMBEDDING_MARK).search(text):
                 raise JobError(
                     "prompt",
                     "prompt.foreign_embedding",
@@ -49,7 +55,7 @@ class CheckpointEmbeddings:
 
 
 class EmbeddingGuard:
-    """An encoder that refuses embeddings of another family before it encodes."""
+    """An encoder that refuses embeddings that can only be of another family."""
 
     def __init__(self, encoder: PromptEncoder, embeddings: CheckpointEmbeddings) -> None:
         self._encoder, self._embeddings = encoder, embeddings
@@ -66,6 +72,11 @@ class EmbeddingGuard:
     def encode_empty(self) -> Tensor:
         """Encode the empty prompt to [chunk + 2, width] float32."""
         return self._encoder.encode_empty()
+
+
+def _names_pattern(name: str, mark: str = "") -> re.Pattern[str]:
+    """Match a name as a whole word in any case."""
+    return re.compile(rf"(?<!\w){mark}{re.escape(name)}(?!\w)", re.IGNORECASE)
 
 
 def load_embeddings(files: Mapping[str, Path], widths: Sequence[int]) -> CheckpointEmbeddings:

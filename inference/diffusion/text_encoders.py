@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -44,19 +44,22 @@ class TextEncoders:
 
         Raises:
             JobError: these text models have fewer layers than clip skip asks for; or, when it
-                encodes, a prompt names an embedding of another family.
+                encodes, a prompt can only mean an embedding of another family.
         """
-        bundled = active_loras.embeddings if active_loras else {}
-        plain = self._build_plain_encoder(clip_skip, emphasis, bundled)
+        bundled_embeddings = active_loras.embeddings if active_loras else {}
+        plain = self._build_plain_encoder(clip_skip, emphasis, bundled_embeddings)
         lora_key = active_loras.text_key if active_loras else ()
         if active_loras and lora_key:
             plain = LoraTextEncoder(plain, active_loras, self.models)
         cached_encoder = CachedEncoder(plain, self.cache, (clip_skip, emphasis, lora_key))
-        return (
-            EmbeddingGuard(cached_encoder, self.embeddings)
-            if self.embeddings.foreign
-            else cached_encoder
-        )
+        foreign = {
+            word: width
+            for word, width in self.embeddings.foreign.items()
+            if word not in bundled_embeddings
+        }
+        if not foreign:
+            return cached_encoder
+        return EmbeddingGuard(cached_encoder, replace(self.embeddings, foreign=foreign))
 
     def null_conditioning(self, conditioning: Conditioning) -> Conditioning:
         """Give what stands for an empty negative prompt, shaped like `conditioning`."""
@@ -69,11 +72,14 @@ class TextEncoders:
         )
 
     def _build_plain_encoder(
-        self, clip_skip: int, emphasis: Any, bundled: Mapping[str, tuple[torch.Tensor, ...]]
+        self,
+        clip_skip: int,
+        emphasis: Any,
+        bundled_embeddings: Mapping[str, tuple[torch.Tensor, ...]],
     ) -> PromptEncoder:
         """Make the encoder itself; words that a LoRA brings along go before the host's."""
         vectors = [
-            {**own_vectors, **{name: parts[number] for name, parts in bundled.items()}}
+            {**own_vectors, **{name: parts[number] for name, parts in bundled_embeddings.items()}}
             for number, own_vectors in enumerate(
                 self.embeddings.vectors or ({},) * len(self.models)
             )

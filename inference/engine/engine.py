@@ -178,7 +178,7 @@ class Engine:
                         self._scheduler.add_task(task)
         except StopIteration as finished:
             del self._runs[run.job_id, run.attempt]
-            return [RunCompleted(run, finished.value)]
+            return [RunCompleted(run, run.complete_result(finished.value))]
         except Exception as error:
             return self._fail_run(run, error)
         return []
@@ -199,7 +199,7 @@ def _stop_operation(run: JobRun) -> RunReport:
     try:
         run.operation.throw(StopRequested())
     except StopIteration as finished:
-        return RunCompleted(run, finished.value)
+        return RunCompleted(run, run.complete_result(finished.value))
     except StopRequested:
         return RunCancelled(run)
     except Exception as error:

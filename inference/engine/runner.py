@@ -129,7 +129,10 @@ class Runner:
         rows = self._run_counted(
             (encoding, tasks[0].queue_key), tasks, lambda: prepare_rows(works, model, work_loras)
         )
-        for task, row in zip(tasks, rows, strict=True):
+        for task, work, row in zip(tasks, works, rows, strict=True):
+            task.run.notes += self._library.list_prompt_notes(
+                work.model, work.prompt, work.negative_prompt
+            )
             task.row = row
             task.key = batch_key(_as_denoise_work(task), row)
             task.stage = TaskStage.DENOISE

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from inference.api.notices import Notice
 from inference.api.prompts.extra_networks import LoraTag
 from inference.engine.partial_results import PartialResults
-from inference.engine.work import AuxWork, DenoiseWork, Operation, WorkRequest
+from inference.engine.work import AuxWork, DenoiseWork, JobResult, Operation, WorkRequest
 from inference.model_files.files import Weights
 
 if TYPE_CHECKING:
@@ -113,6 +114,8 @@ class JobRun:
     flops_are_complete: bool = True
     #: Rows of the network call that its last step sat in.
     batch_rows: int = 0
+    #: What its owner is to know about how its prompts were read.
+    notes: list[Notice] = field(default_factory=list)
 
     @property
     def attempt_key(self) -> tuple[str, int]:
@@ -123,6 +126,12 @@ class JobRun:
         """Charge operations; None were not counted, and a part of the sum would mislead."""
         self.flops_are_complete = self.flops_are_complete and flops is not None
         self.flops = self.flops + (flops or 0.0) if self.flops_are_complete else 0.0
+
+    def complete_result(self, result: JobResult) -> JobResult:
+        """Give what the operation came to with the notes of the way there, each once."""
+        if not self.notes:
+            return result
+        return replace(result, notes=tuple(dict.fromkeys((*result.notes, *self.notes))))
 
     def create_tasks(self, request: WorkRequest) -> list[Task]:
         """Turn what the operation asks for into tasks."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 #: Names a network that must be in memory for some work: its kind and its registry key.
@@ -66,8 +67,20 @@ def _whole_checkpoints(
 
 def find_files(models_dir: Path, kind: str) -> dict[str, Path]:
     """List the safetensors files of one folder by name; deeper folders count too."""
-    paths = sorted((models_dir / kind).rglob(f"*{SAFETENSORS_SUFFIX}"), reverse=True)
-    return {path.stem: path for path in paths}
+    return {path.stem: path for path in reversed(find_paths(models_dir, kind))}
+
+
+def find_paths(models_dir: Path, kind: str) -> list[Path]:
+    """List the safetensors files of one folder in order; deeper and linked folders count too."""
+    paths: list[Path] = []
+    seen_folders: set[str] = set()
+    for folder, subfolders, names in os.walk(models_dir / kind, followlinks=True):
+        if os.path.realpath(folder) in seen_folders:
+            subfolders.clear()
+            continue
+        seen_folders.add(os.path.realpath(folder))
+        paths += [Path(folder, name) for name in names]
+    return sorted(path for path in paths if path.suffix.lower() == SAFETENSORS_SUFFIX)
 
 
 class ModelFolder:
@@ -75,17 +88,21 @@ class ModelFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._files_by_kind: dict[str, dict[str, Path]] = {}
+        self._paths_by_kind: dict[str, list[Path]] = {}
 
     def forget_files(self) -> None:
         """Look again for files that are asked for from now on."""
-        self._files_by_kind.clear()
+        self._paths_by_kind.clear()
 
     def list_files(self, kind: str) -> dict[str, Path]:
-        """List the safetensors files of one folder by name, as `find_files` does."""
-        if kind not in self._files_by_kind:
-            self._files_by_kind[kind] = find_files(self.path, kind)
-        return self._files_by_kind[kind]
+        """List the safetensors files of one folder by name; of equal names the first counts."""
+        return {path.stem: path for path in reversed(self.list_paths(kind))}
+
+    def list_paths(self, kind: str) -> list[Path]:
+        """List the safetensors files of one folder, as `find_paths` does."""
+        if kind not in self._paths_by_kind:
+            self._paths_by_kind[kind] = find_paths(self.path, kind)
+        return self._paths_by_kind[kind]
 
 
 def find_pickle(models_dir: Path, name: str) -> Path | None:

@@ -25,11 +25,15 @@ class FileHashes:
 
     def sha256(self, path: Path) -> str:
         """Give a file's SHA-256 in hexadecimal digits; an unchanged file is not read again."""
-        return self._cached_hash(_cache_key(path), path, whole=True)
+        return self._cached_hash(file_key(path), path, whole=True)
 
     def weights_sha256(self, path: Path) -> str:
         """Give the SHA-256 of a safetensors file without its header, in hexadecimal digits."""
-        return self._cached_hash(f"weights|{_cache_key(path)}", path, whole=False)
+        return self._cached_hash(f"weights|{file_key(path)}", path, whole=False)
+
+    def known_weights_sha256(self, path: Path) -> str:
+        """Give what `weights_sha256` gave of an unchanged file before; empty for others."""
+        return self._hashes_by_file.get(f"weights|{file_key(path)}", "")
 
     def _cached_hash(self, key: str, path: Path, *, whole: bool) -> str:
         if key not in self._hashes_by_file:
@@ -42,7 +46,7 @@ class FileHashes:
 
     def known_short_hash(self, path: Path) -> str:
         """Give the short hash of an unchanged file that was read before; empty for others."""
-        return self._hashes_by_file.get(_cache_key(path), "")[:SHORT_HASH_DIGITS]
+        return self._hashes_by_file.get(file_key(path), "")[:SHORT_HASH_DIGITS]
 
     def short_hash(self, path: Path) -> str:
         """Give the first ten digits, the field's short model hash."""
@@ -69,6 +73,7 @@ def write_values(store: Path, values: dict[str, Any]) -> None:
         return
 
 
-def _cache_key(path: Path) -> str:
+def file_key(path: Path) -> str:
+    """Name a file as it is now, by path, size and time."""
     status = path.stat()
     return f"{path.resolve()}|{status.st_size}|{status.st_mtime_ns}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from inference.api.jobs import ExplainJob
 from inference.diffusion.embeddings import count_vectors
 from inference.engine.work import JobResult, Operation, WorkRequest
-from inference.model_files.files import EMBEDDINGS_DIR, LORAS_DIR
+from inference.model_files.files import EMBEDDINGS_DIR
 from inference.operations.context import Images, OperationContext
 from inference.prompts.linting import lint
 
@@ -22,7 +22,7 @@ def run_explain(job: ExplainJob, images: Images, context: OperationContext) -> O
         lists=context.lists,
         tokenizer=library.checkpoint_tokenizer(model),
         embeddings=count_vectors(library.folder.list_files(EMBEDDINGS_DIR)),
-        known_loras=library.folder.list_files(LORAS_DIR),
+        known_loras=library.lora_catalog,
     )
     yield WorkRequest(works=())
     return JobResult(text=lint.render_explanation(explanation))

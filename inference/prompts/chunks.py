@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from inference.api.errors import JobError
 from inference.api.prompts.attention import ChunkBreak, WeightedText
 
 COMMA_REACH_TOKENS = 20  # tokens: how far back a full chunk looks for a comma to end at
@@ -97,7 +98,7 @@ def chunk_pieces(
     there, and what followed the comma opens the next row. `embeddings` maps the names of learned
     embeddings to their number of vectors; one is never split over two rows.
 
-    Raises: ValueError for an embedding longer than a row.
+    Raises: JobError for an embedding longer than a row.
     """
     room = tokenizer.chunk_size if size is None else size
     rows = [_ChunkDraft()]
@@ -117,8 +118,8 @@ def chunk_pieces(
 def _start_row(rows: list[_ChunkDraft], unit: _TokenUnit, reach: int, room: int) -> None:
     """Begin a row that has room for `unit`, carrying over what follows a near comma."""
     if unit.vectors > room:
-        message = f"The embedding {unit.name} has {unit.vectors} vectors; {room} fit in a chunk."
-        raise ValueError(message)
+        values = {"name": unit.name, "vectors": unit.vectors, "room": room}
+        raise JobError("prompt", "prompt.long_embedding", **values)
     tail = rows[-1].pop_tail(reach) if rows[-1].token_count == room else []
     rows.append(_ChunkDraft(tail, sum(tail_unit.vectors for tail_unit in tail)))
     if rows[-1].token_count + unit.vectors > room:

@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from inference.api.infotext import names
+from inference.api.infotext.lora_hashes import with_local_loras
 from inference.api.infotext.readers import GenerationInfo
 from inference.api.infotext.text import READING_DEFAULTS, UNWRITTEN_VALUES
 from inference.api.jobs import ChoiceSpec, ImagineJob, Job, NumberSpec, TextSpec, list_job_options
@@ -83,11 +84,14 @@ def job_from_info(
     Raises:
         JobError: something given is impossible.
     """
+    model_infos = list(models)
+    info, lora_notes = with_local_loras(info, model_infos)
     builder = _JobBuilder(info, job_type)
-    builder.read_info(list(models))
+    builder.read_info(model_infos)
     overrides = dict(overrides or {})
     job = job_type(**{**builder.values, **overrides})
-    return ImportedJob(job, builder.notes_without(overrides))
+    kept_notes = () if "prompt" in overrides else lora_notes
+    return ImportedJob(job, (*kept_notes, *builder.notes_without(overrides)))
 
 
 class _JobBuilder:

@@ -11,6 +11,10 @@ from inference.api.prompts.attention import parse_weight
 
 LORA_KINDS = frozenset({"lora", "lyco"})  # the web UI's two names for one mechanism
 
+#: What a LoRA's tag can set behind its name: by place, or by these names.
+LORA_ARGUMENTS = ("te", "unet", "dyn")
+_ARGUMENT_NAMES = ("name", *LORA_ARGUMENTS)
+
 _NETWORK_TAG = re.compile(r"<(\w+):([^<>]+)>")
 
 
@@ -24,12 +28,22 @@ class ExtraNetworkTag:
 
     @property
     def name(self) -> str:
-        """The file's name as the tag gives it; empty where it gives none."""
-        return (
-            self.arguments[0].strip()
-            if self.arguments
-            else dict(self.named_arguments).get("name", "")
+        """The file's name as the tag gives it, spaces too; empty where it gives none."""
+        name = self.arguments[0] if self.arguments else dict(self.named_arguments).get("name", "")
+        return name if name.strip() else ""
+
+    @property
+    def is_lora(self) -> bool:
+        """Whether it names a LoRA; telephones write a capital letter."""
+        return self.kind.lower() in LORA_KINDS
+
+    @property
+    def unknown_arguments(self) -> tuple[str, ...]:
+        """What stands in a LoRA's tag and means nothing here."""
+        unknown_names = (
+            f"{name}={value}" for name, value in self.named_arguments if name not in _ARGUMENT_NAMES
         )
+        return (*self.arguments[len(_ARGUMENT_NAMES) :], *unknown_names)
 
     def __str__(self) -> str:
         keyword_texts = (f"{name}={value}" for name, value in self.named_arguments)
@@ -54,12 +68,16 @@ def take_networks(text: str) -> tuple[str, tuple[ExtraNetworkTag, ...]]:
 
 
 def _parse_tag(match: re.Match[str]) -> ExtraNetworkTag:
-    parts = match[2].split(":")
-    keyword_pairs = [tuple(part.split("=", 1)) for part in parts if "=" in part]
-    arguments = tuple(part for part in parts if "=" not in part)
-    return ExtraNetworkTag(
-        match[1], arguments, tuple((name.strip(), value) for name, value in keyword_pairs)
-    )
+    """Take a tag apart; what stands first is a file's name, an equals sign in it or not."""
+    arguments: list[str] = []
+    named_arguments: list[tuple[str, str]] = []
+    for number, part in enumerate(match[2].split(":")):
+        name, equals, value = part.partition("=")
+        if equals and (number or name.strip() in _ARGUMENT_NAMES):
+            named_arguments.append((name.strip(), value))
+        else:
+            arguments.append(part)
+    return ExtraNetworkTag(match[1], tuple(arguments), tuple(named_arguments))
 
 
 def read_loras(networks: Iterable[ExtraNetworkTag]) -> tuple[LoraTag, ...]:
@@ -69,7 +87,7 @@ def read_loras(networks: Iterable[ExtraNetworkTag]) -> tuple[LoraTag, ...]:
 
     Raises: JobError for a tag without a name or with a weight that is no number.
     """
-    lora_tags = [read_lora(network) for network in networks if network.kind in LORA_KINDS]
+    lora_tags = [read_lora(network) for network in networks if network.is_lora]
     return tuple({lora.name: lora for lora in lora_tags}.values())
 
 
@@ -80,10 +98,8 @@ def read_lora(network: ExtraNetworkTag) -> LoraTag:
     """
     if not network.name:
         raise JobError("prompt", "prompt.unnamed_lora", network=network)
-    arguments = dict(zip(("te", "unet", "dyn"), network.arguments[1:], strict=False))
-    arguments |= {
-        name: value for name, value in network.named_arguments if name in ("te", "unet", "dyn")
-    }
+    arguments = dict(zip(LORA_ARGUMENTS, network.arguments[1:], strict=False))
+    arguments |= {name: value for name, value in network.named_arguments if name in LORA_ARGUMENTS}
     te = _parse_number(network, arguments.get("te", "1"))
     unet = _parse_number(network, arguments["unet"]) if "unet" in arguments else te
     dyn = int(_parse_number(network, arguments["dyn"])) if "dyn" in arguments else None
@@ -96,3 +112,8 @@ def _parse_number(network: ExtraNetworkTag, digits: str) -> float:
         values = {"digits": digits, "network": network, "name": network.name}
         raise JobError("prompt", "prompt.lora_weight", **values)
     return weight
+
+
+def plain_lora_name(name: str) -> str:
+    """Give a name as the field writes it into lists of hashes, which colons and commas part."""
+    return name.replace(":", "").replace(",", "").strip()

@@ -1,37 +1,33 @@
-"""The host's LoRA files by name, and those kept loaded."""
+"""The host's LoRAs as prompts ask for them, and those kept loaded."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from inference.api.did_you_mean import suggest_names
 from inference.api.errors import JobError
-from inference.api.messages import ModelInfo
+from inference.api.notices import Notice
 from inference.api.prompts.extra_networks import LoraTag
 from inference.diffusion.lora.active import ActiveLoras
+from inference.diffusion.lora.catalog import FoundLora, LoraCatalog
 from inference.diffusion.lora.files import LoraFile, load_lora
 from inference.diffusion.model import DiffusionModel
-from inference.model_files.files import LORAS_DIR, ModelFolder
 from inference.runtime.model_cache import ModelCache
 
-MAX_LISTED_LORAS = 2000  # names of at most 255 bytes: far below one frame to the bot
+#: Names in one note.
+MAX_NOTE_NAMES = 5
 
 
 class LoraRegistry:
-    """The LoRAs of the models folder."""
+    """The LoRAs of the models folder, loaded for checkpoints."""
 
-    def __init__(self, folder: ModelFolder, budget: int) -> None:
-        """Take the models folder and the bytes of LoRAs that may stay loaded."""
-        self._folder = folder
+    def __init__(self, catalog: LoraCatalog, budget: int) -> None:
+        """Take the files and the bytes of LoRAs that may stay loaded."""
+        self._catalog = catalog
         self.model_cache: ModelCache[LoraFile] = ModelCache(budget)
-
-    def list_loras(self) -> tuple[ModelInfo, ...]:
-        """List the files that a tag can name, so that they can be searched; so many at most."""
-        files = self._folder.list_files(LORAS_DIR)
-        names = [name for name in files if not set(name) & set(":<>")]
-        names = sorted(names, key=str.casefold)[:MAX_LISTED_LORAS]
-        return tuple(ModelInfo(name=name, kind="lora", size=0) for name in names)
+        #: Names of the weights that a checkpoint has no place for, of files loaded so far.
+        self._unused_names: dict[str, tuple[str, ...]] = {}
 
     def check_loras_exist(self, loras: Sequence[LoraTag]) -> None:
         """See that there is a file for each.
@@ -39,11 +35,8 @@ class LoraRegistry:
         Raises:
             JobError: there is no LoRA of a name.
         """
-        files = self._folder.list_files(LORAS_DIR)
         for lora in loras:
-            if lora.name not in files:
-                hint = suggest_names(lora.name, files)
-                raise JobError("prompt", "prompt.no_lora", name=lora.name, why=hint)
+            self._find_lora(lora)
 
     def active_loras(self, model: DiffusionModel, loras: Sequence[LoraTag]) -> ActiveLoras:
         """Give LoRAs to run beside a checkpoint.
@@ -52,19 +45,44 @@ class LoraRegistry:
             JobError: there is no LoRA of a name.
             ModelError: a file cannot be read, or is of another family.
         """
-        self.check_loras_exist(loras)
-        files = self._folder.list_files(LORAS_DIR)
-        return ActiveLoras([(lora, self._load_lora(model, files[lora.name])) for lora in loras])
+        files = [(lora, self._load_lora(model, self._find_lora(lora).path)) for lora in loras]
+        return ActiveLoras(files)
+
+    def list_notes(self, model: DiffusionModel, loras: Sequence[LoraTag]) -> Iterator[Notice]:
+        """Say of loaded LoRAs which file was taken, and what of it does not act."""
+        for lora in loras:
+            found_lora = self._find_lora(lora)
+            if found_lora.others:
+                other_names = ", ".join(found_lora.others[:MAX_NOTE_NAMES])
+                name = found_lora.name
+                yield Notice("prompt.lora_chosen", name=lora.name, chosen=name, others=other_names)
+            unused_names = self._unused_names.get(_cache_key(model, found_lora.path), ())
+            if unused_names:
+                count, first = len(unused_names), unused_names[0]
+                yield Notice("prompt.lora_unused", name=found_lora.name, count=count, first=first)
+
+    def _find_lora(self, lora: LoraTag) -> FoundLora:
+        found_lora = self._catalog.find_lora(lora.name)
+        if found_lora is None:
+            hint = suggest_names(lora.name, self._catalog)
+            raise JobError("prompt", "prompt.no_lora", name=lora.name, why=hint)
+        return found_lora
 
     def _load_lora(self, model: DiffusionModel, path: Path) -> LoraFile:
         """Give a LoRA's weights for a checkpoint; a file that was changed is read again."""
-        key = f"{model.name}|{path}|{path.stat().st_mtime_ns}"
+        key = _cache_key(model, path)
         cached_lora = self.model_cache.get(key)
         if cached_lora is not None:
             return cached_lora
-        return self.model_cache.load_model(
+        lora_file = self.model_cache.load_model(
             key,
             path.stat().st_size,
             lambda: load_lora(path, model.unet, model.text_encoders.models),
             lambda file: file.nbytes,
         )
+        self._unused_names[key] = lora_file.unused_names
+        return lora_file
+
+
+def _cache_key(model: DiffusionModel, path: Path) -> str:
+    return f"{model.name}|{path}|{path.stat().st_mtime_ns}"

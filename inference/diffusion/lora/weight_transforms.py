@@ -26,12 +26,14 @@ class DecomposedBranch(WeightBranch):
 
     def weight_delta(self, weight: Tensor) -> Tensor:
         """Give W' − W of a layer's weight [out, in, …], float32."""
-        merged = weight.float() + self.branch.weight_delta(weight)
+        merged_weight = weight.float() + self.branch.weight_delta(weight)
         own_dim = 1 if self.is_on_input else 0
         other_dims = [dim for dim in range(weight.ndim) if dim != own_dim]
-        norm = torch.linalg.vector_norm(merged, dim=other_dims, keepdim=True).clamp_min(MIN_NORM)
-        decomposed: Tensor = merged * self.magnitude.float().reshape(norm.shape) / norm
-        return decomposed - weight.float()
+        norm = torch.linalg.vector_norm(merged_weight, dim=other_dims, keepdim=True).clamp_min(
+            MIN_NORM
+        )
+        new_weight: Tensor = merged_weight * self.magnitude.float().reshape(norm.shape) / norm
+        return new_weight - weight.float()
 
     def truncate_rank(self, rank: int) -> DecomposedBranch:
         """Keep only the first so many ranks of what is taken apart."""
@@ -52,8 +54,8 @@ class RotationBranch(WeightBranch):
         """Give W' − W of a layer's weight [out, in, …], float32."""
         rows = weight.float().flatten(1)
         parts = rows.reshape(*self.blocks.shape[:2], -1)
-        rotated = torch.einsum("knm,kni->kmi", self.blocks, parts).flatten(0, 1)
-        return (_rescale_rows(rotated, self.rescale) - rows).reshape(weight.shape)
+        rotated_rows = torch.einsum("knm,kni->kmi", self.blocks, parts).flatten(0, 1)
+        return (_rescale_rows(rotated_rows, self.rescale) - rows).reshape(weight.shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,14 +70,18 @@ class ButterflyBranch(WeightBranch):
 
     def weight_delta(self, weight: Tensor) -> Tensor:
         """Give W' − W of a layer's weight [out, in, …], float32."""
-        rows = rotated = weight.float().flatten(1)
+        rows = rotated_rows = weight.float().flatten(1)
         size, columns = self.stages.shape[-1], rows.shape[1]
         for number, blocks in enumerate(self.stages):
             half = 2**number * size // 2
-            shuffled = rotated.reshape(-1, 2, half, columns).transpose(1, 2)
-            mixed = torch.einsum("kij,kjc->kic", blocks, shuffled.reshape(-1, size, columns))
-            rotated = mixed.reshape(-1, half, 2, columns).transpose(1, 2).reshape(-1, columns)
-        return (_rescale_rows(rotated, self.rescale) - rows).reshape(weight.shape)
+            paired_rows = rotated_rows.reshape(-1, 2, half, columns).transpose(1, 2)
+            mixed_rows = torch.einsum(
+                "kij,kjc->kic", blocks, paired_rows.reshape(-1, size, columns)
+            )
+            rotated_rows = (
+                mixed_rows.reshape(-1, half, 2, columns).transpose(1, 2).reshape(-1, columns)
+            )
+        return (_rescale_rows(rotated_rows, self.rescale) - rows).reshape(weight.shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,8 +100,8 @@ class GeneralizedBranch(WeightBranch):
         a1, a2, b1, b2 = (part.float().flatten(1) for part in (*self.a, *self.b))
         if len(b1) != len(weight):
             a1, a2, b1, b2 = a2, a1, b2, b1
-        mixed = torch.einsum("oi...,ir,rj->oj...", weight.float(), a1, a2)
-        return self.scale * (mixed + (b1 @ b2).reshape(weight.shape))
+        mixed_rows = torch.einsum("oi...,ir,rj->oj...", weight.float(), a1, a2)
+        return self.scale * (mixed_rows + (b1 @ b2).reshape(weight.shape))
 
 
 @dataclass(frozen=True, eq=False)

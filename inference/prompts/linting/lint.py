@@ -10,7 +10,6 @@ from inference.api.errors import JobError
 from inference.api.prompts.attention import ChunkBreak, WeightedText, parse_attention
 from inference.api.prompts.conjunction import PromptTerm, split_and
 from inference.api.prompts.extra_networks import (
-    LORA_KINDS,
     ExtraNetworkTag,
     read_lora,
     take_networks,
@@ -179,7 +178,7 @@ def _network_line(network: ExtraNetworkTag) -> str:
         lora = read_lora(network)
     except JobError:
         return str(network)
-    if network.kind not in LORA_KINDS:
+    if not network.is_lora:
         return str(network)
     rank_note = "" if lora.dyn is None else f", cut to rank {lora.dyn}"
     return f"LoRA {lora.name}: text encoder {lora.te:g}, network {lora.unet:g}{rank_note}"

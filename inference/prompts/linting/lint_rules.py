@@ -17,7 +17,7 @@ from inference.api.prompts.attention import (
     parse_weight,
 )
 from inference.api.prompts.conjunction import split_and
-from inference.api.prompts.extra_networks import LORA_KINDS, ExtraNetworkTag, read_lora
+from inference.api.prompts.extra_networks import ExtraNetworkTag, read_lora
 from inference.api.prompts.schedule import describe_schedule
 from inference.prompts.linting.explanation import (
     LintWarning,
@@ -93,7 +93,7 @@ def check_networks(
 ) -> Iterator[LintWarning]:
     """Check that each tag names something that exists, with numbers that are some."""
     for network in networks:
-        if network.kind not in LORA_KINDS:
+        if not network.is_lora:
             yield LintWarning("unknown-tag", f"{network} is left out: only <lora:…> is understood.")
             continue
         try:
@@ -101,6 +101,9 @@ def check_networks(
         except JobError as error:
             yield LintWarning("bad-tag", str(error))
             continue
+        for argument in network.unknown_arguments:
+            message = f"“{argument}” in {network} means nothing here."
+            yield LintWarning("unknown-argument", message)
         if available.loras is not None and lora.name not in available.loras:
             message = (
                 f"There is no LoRA “{lora.name}”.{_suggestion_for(lora.name, available.loras)}"

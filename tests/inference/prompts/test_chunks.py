@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inference.api.errors import JobError
 from inference.api.prompts.attention import ChunkBreak, WeightedText, parse_attention
 from inference.prompts.chunks import (
     ChunkText,
@@ -133,7 +134,7 @@ def test_the_longest_embedding_name_wins_and_only_whole_words_count() -> None:
 
 
 def test_an_embedding_longer_than_a_row_is_refused() -> None:
-    with pytest.raises(ValueError, match="inky has 7 vectors; 6 fit"):
+    with pytest.raises(JobError, match="inky has 7 vectors, but a chunk of the prompt holds 6"):
         chunk_pieces([WeightedText("inky")], SMALL, embeddings={"inky": 7})
 
 

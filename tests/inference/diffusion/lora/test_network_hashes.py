@@ -6,6 +6,7 @@ import pytest
 import torch
 from safetensors.torch import save, save_file
 
+from inference.diffusion.lora.catalog import LoraCatalog
 from inference.diffusion.lora.network_hashes import NetworkHashes
 from inference.model_files.files import ModelFolder
 from inference.model_files.hashes import FileHashes
@@ -25,11 +26,16 @@ def shelf(tmp_path):
     return tmp_path
 
 
+def make_hashes(shelf):
+    folder, hashes = ModelFolder(shelf), FileHashes(shelf / "hashes.json")
+    return NetworkHashes(folder, hashes, LoraCatalog(folder, hashes, shelf / "loras.json"))
+
+
 def test_hashes_are_those_that_the_field_prints(shelf):
     data = save(WEIGHTS)
     body = data[8 + int.from_bytes(data[:8], "little") :]
     file = (shelf / "embeddings" / "Easy.safetensors").read_bytes()
-    networks = NetworkHashes(ModelFolder(shelf), FileHashes(shelf / "hashes.json"))
+    networks = make_hashes(shelf)
 
     expected = {
         "Lora hashes": f"ink: {hashlib.sha256(body).hexdigest()[:12]}, line: abcdef012345",
@@ -39,12 +45,22 @@ def test_hashes_are_those_that_the_field_prints(shelf):
 
 
 @pytest.mark.parametrize(
-    "prompt", ["a fox", "uneasy", "<lora:broken:1>", "<lora:gone:1>", "<lora:ink:x>", "<lora:>"]
+    "prompt",
+    [
+        "a fox",
+        "uneasy",
+        "<lora:broken:1>",
+        "<lora:gone:1>",
+        "<lora:ink:x>",
+        "<lora:>",
+        "<hypernet:Easy:1>",
+    ],
 )
 def test_what_is_not_used_or_not_here_is_not_named(shelf, prompt):
-    assert (
-        NetworkHashes(ModelFolder(shelf), FileHashes(shelf / "hashes.json")).infotext_hashes(
-            prompt, "<lora:ink:1>"
-        )
-        == {}
-    )
+    assert make_hashes(shelf).infotext_hashes(prompt, "<lora:ink:1>") == {}
+
+
+def test_an_embedding_that_stays_a_word_is_not_named(shelf):
+    hashes = make_hashes(shelf).infotext_hashes("easy", "", unused_words={"Easy"})
+
+    assert hashes == {}
