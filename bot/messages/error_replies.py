@@ -31,6 +31,7 @@ from bot.i18n import (
 )
 from bot.i18n.discord_translator import language_of
 from bot.i18n.message import OptionName, TranslatableMessage, gettext_noop
+from bot.messages.escaping import escape_notice, escape_sentence, escape_value
 from bot.support.discord_errors import TRANSPORT_ERRORS
 from bot.support.logging import bind_request
 from inference.api.errors import ImageMissing, JobError, UnknownChoice
@@ -140,7 +141,7 @@ def user_message(error: BaseException) -> str:
     if isinstance(cause, app_commands.TransformerError):
         return translate(
             "{value} is not possible there. Pick one of the offered values.",
-            value=repr(cause.value),
+            value=escape_value(repr(cause.value)),
         )
     if isinstance(cause, app_commands.CheckFailure):
         return str(cause) or translate("You may not use this command here.")
@@ -152,14 +153,20 @@ def user_message(error: BaseException) -> str:
 
 
 def _translated_message(error: BaseException) -> str:
-    """Say an error that was written for members, by its class and data where it has some."""
-    if current_language() == SOURCE_LANGUAGE:
-        return str(error)
+    """Say an error that was written for members; what strangers chose in it is made harmless."""
     match error:
         case BadSettingsFile():
-            return "\n".join(error.message_lines(translate_value))
+            return "\n".join(
+                error.message_lines(lambda line: str(translate_value(escape_sentence(line))))
+            )
         case UserError():
-            return str(translate_value(error.sentence))
+            return str(translate_value(escape_sentence(error.sentence)))
+        case UnknownJob():
+            return translate_notice(Notice("job.unknown", job=escape_value(error.job)))
+        case JobError() if current_language() == SOURCE_LANGUAGE:
+            return str(escape_notice(error.notice))
+        case _ if current_language() == SOURCE_LANGUAGE:
+            return str(error)
         case UnknownChoice():
             return _unknown_choice_message(error)
         case ImageMissing():
@@ -177,9 +184,7 @@ def _translated_message(error: BaseException) -> str:
                 )
             return translate(QUEUE_FULL_TEXTS[error.scope], jobs=jobs, limit=error.limit, wait=wait)
         case JobError():
-            return translate_notice(error.notice)
-        case UnknownJob():
-            return translate_notice(Notice("job.unknown", job=error.job))
+            return translate_notice(escape_notice(error.notice))
         case _:
             return translate_notice(str(error))
 
@@ -190,7 +195,7 @@ def _unknown_choice_message(error: UnknownChoice) -> str:
     return translate(
         "There is no {option} “{value}”. {hint}",
         option=OptionName(error.field),
-        value=error.value,
+        value=escape_value(error.value),
         hint=TranslatableMessage(hint, names=names),
     )
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from typing import Any
+
+from bot.i18n.message import OptionName, TranslatableMessage
+from inference.api.notices import Notice
 
 MAX_MESSAGE_CHARACTERS = 2000  # characters of a message
 MENTION_PATTERN = re.compile(r"(<t:\d+(?::[tTdDfFR])?>|<(?:#|@&?)\d+>)")
@@ -23,6 +27,32 @@ def escape_error_text(text: str, limit: int) -> str:
     """Make a refusal of ours harmless, which may quote a stranger; times and channels stay."""
     parts = MENTION_PATTERN.split(strip_control_chars(text)[:limit])
     return "".join(part if n % 2 else escape_untrusted(part, limit) for n, part in enumerate(parts))
+
+
+def escape_sentence(sentence: TranslatableMessage) -> TranslatableMessage:
+    """Make all that strangers chose in a sentence of ours harmless; its own markdown stays."""
+    values = {name: escape_value(value) for name, value in sentence.values.items()}
+    return TranslatableMessage(sentence.words, **values)
+
+
+def escape_value(value: Any) -> Any:
+    """Make what fills a hole of a sentence harmless: a text, or the texts within a sentence."""
+    if isinstance(value, TranslatableMessage):
+        return escape_sentence(value)
+    if isinstance(value, str) and not isinstance(value, OptionName):
+        return escape_error_text(value, MAX_MESSAGE_CHARACTERS)
+    return value
+
+
+def escape_notice(notice: Notice) -> Notice:
+    """Make all that strangers chose in a notice harmless; options keep their names."""
+    params = {
+        name: escape_notice(Notice.from_json(value)).to_json()
+        if isinstance(value, dict)
+        else (value if name == "option" else escape_value(value))
+        for name, value in notice.params.items()
+    }
+    return Notice(notice.code, **params)
 
 
 def inline_code(text: str, limit: int) -> str:

@@ -13,7 +13,7 @@ def lists(easel):
 
 async def test_an_unknown_list_is_refused_at_once_with_the_nearest(easel, lists):
     result = await easel.ask("imagine", prompt="a __color__ fox")
-    assert "There is no list “color” to draw from. Did you mean __colour__?" in (
+    assert "There is no list “color” to draw from. Did you mean \\_\\_colour\\_\\_?" in (
         result.response.content
     )
     assert result.ephemeral

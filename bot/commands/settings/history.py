@@ -17,6 +17,7 @@ from bot.commands.settings.base import (
 from bot.errors import NotAllowed
 from bot.guilds.context import context_of
 from bot.i18n import translate
+from bot.messages.escaping import escape_sentence
 from bot.views.settings import PANEL_PAGES, build_panel
 from inference.api.jobs import ImagineJob
 
@@ -78,7 +79,9 @@ class SettingsHistoryCommands(SettingsCogBase):
             )
         except NotAllowed as error:
             message = translate(
-                "No. {member} would read: {why}", member=member.mention, why=error.sentence
+                "No. {member} would read: {why}",
+                member=member.mention,
+                why=escape_sentence(error.sentence),
             )
         await interaction.response.send_message(message, ephemeral=True)
 

@@ -113,6 +113,6 @@ ERRORS = [
 
 @pytest.mark.parametrize(("error", "words"), ERRORS, ids=lambda one: type(one).__name__)
 def test_errors_are_said_by_their_class_and_data(error, words):
-    assert user_message(error) == str(error)
+    assert user_message(error).replace("\\", "") == str(error)
     with use_language("de"):
-        assert words in user_message(error)
+        assert words in user_message(error).replace("\\", "")

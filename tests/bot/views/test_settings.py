@@ -112,7 +112,7 @@ async def test_numbers_are_set_and_taken_back_by_a_form(easel, admin, panel):
 )
 async def test_a_wrong_number_changes_nothing(easel, admin, panel, values, words):
     refused = await fill(admin, await panel("amounts"), "ceilings", values)
-    assert words in refused.response.content
+    assert words in refused.response.content.replace("\\", "")
     assert refused.response.ephemeral
     assert await settings(easel) == {}
 

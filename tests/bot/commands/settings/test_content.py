@@ -42,7 +42,7 @@ async def test_a_pattern(easel, admin, said):
     await easel.ask_plain("settings pattern", admin, pattern=r"\bguns?\b")
     assert "“guns”" in said(await easel.ask(prompt="two Guns"))
     bad = await easel.ask_plain("settings pattern", admin, pattern="(?=x)")
-    assert "banned_patterns has '(?=x)', which RE2 cannot run" in said(bad)
+    assert "banned_patterns has '(?=x)', which RE2 cannot run" in said(bad).replace("\\", "")
 
 
 async def test_lists_are_completed(easel, admin):
