@@ -10,6 +10,7 @@ import discord
 from discord import app_commands
 
 from bot.i18n import translate
+from bot.requests.fetching import fetcher_of
 from bot.requests.image_sources import (
     AttachmentSource,
     ImageSource,
@@ -47,7 +48,7 @@ class ImageTarget:
             NoImageInMessage: the message shows none.
         """
         client, image_hosts = interaction.client, services_of(interaction).image_hosts
-        sources = images_in_message(message, client.http.get_from_cdn, image_hosts)
+        sources = images_in_message(message, fetcher_of(client), image_hosts)
         image, notes = first_image(sources)
         is_own_message = client.user is not None and message.author.id == client.user.id
         return cls(image, notes, job_id_of_message(message) if is_own_message else None)

@@ -47,11 +47,11 @@ class HostAccess:
         await self._refuse_unlisted(
             MEMBER_KIND,
             context.user_id,
-            blocked=gettext_noop(
+            blocked_text=gettext_noop(
                 "Easel's keeper has blocked you, so nothing can be asked for. `/privacy show` and "
                 "`/privacy forget` still work."
             ),
-            unlisted=gettext_noop(
+            unlisted_text=gettext_noop(
                 "This Easel is for members whom its keeper has listed. Ask its keeper to add you."
             ),
         )
@@ -59,10 +59,10 @@ class HostAccess:
             await self._refuse_unlisted(
                 SERVER_KIND,
                 context.guild_id,
-                blocked=gettext_noop(
+                blocked_text=gettext_noop(
                     "Easel's keeper has blocked this server, so nothing can be asked for here."
                 ),
-                unlisted=gettext_noop(
+                unlisted_text=gettext_noop(
                     "This Easel is for servers that its keeper has listed. Ask its keeper to add "
                     "this one."
                 ),
@@ -98,12 +98,14 @@ class HostAccess:
         entries.pop((kind, id), None)
         return was_stored
 
-    async def _refuse_unlisted(self, kind: str, id: str, *, blocked: str, unlisted: str) -> None:
+    async def _refuse_unlisted(
+        self, kind: str, id: str, *, blocked_text: str, unlisted_text: str
+    ) -> None:
         if id in await self.listed_ids(kind, BLOCK_RULE):
-            raise NotAllowed(blocked)
+            raise NotAllowed(blocked_text)
         allowed_ids = await self.listed_ids(kind, ALLOW_RULE)
         if allowed_ids and id not in allowed_ids:
-            raise NotAllowed(unlisted)
+            raise NotAllowed(unlisted_text)
 
     async def _stored_entries(self) -> dict[tuple[str, str], str]:
         if self._entries is None:

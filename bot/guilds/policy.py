@@ -193,11 +193,12 @@ class GuildPolicy:
         settings: GuildSettings,
         context: RequestContext,
         job: Job,
-        claimed: str | None = None,
+        claimed_id: str | None = None,
     ) -> None:
         """Refuse what may not be asked, and may not run either, whatever else is waiting.
 
-        Of a job that was `claimed`, the quota is held against what was used and what runs.
+        Of the job `claimed_id`, whose turn has come, the quota is held against what was used and
+        what runs.
 
         Raises:
             NotAllowed: says what is allowed.
@@ -205,7 +206,7 @@ class GuildPolicy:
         await self.check_access(context)
         await self._check_rules(settings, context, job)
         if context.guild_id is not None and quota_of(settings, context) is not None:
-            load = await self._jobs.reader.guild_load(context.guild_id, context.user_id, claimed)
+            load = await self._jobs.reader.guild_load(context.guild_id, context.user_id, claimed_id)
             check_quota(settings, context, load.uses, load.expected_seconds)
 
     async def check_showing(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -12,6 +12,8 @@ import discord
 
 from bot.errors import AttachmentDeleted, EmptyFile, FileTooLarge, NoImageInMessage, NotAnImage
 from bot.i18n.message import TranslatableMessage
+from bot.requests.fetching import Fetch, FetchedTooMuch
+from bot.support.discord_errors import TRANSPORT_ERRORS
 from bot.uploads.png_chunks import png_size
 from bot.uploads.pool import DecoderPool
 from bot.uploads.validation import CheckedImage
@@ -48,8 +50,7 @@ def seam_mask_key(record: JobRecord) -> str:
     return str(seams[0]["key"]) if seams else ""
 
 
-Fetch = Callable[[str], Awaitable[bytes]]
-
+MEDIUM_PATTERN = re.compile(r"[\w.+-]+/[\w.+-]+")
 REJECTED_MEDIA_PREFIXES = ("text/", "video/", "audio/", "font/", "model/")
 DISCORD_IMAGE_HOSTS = ("discordapp.com", "discordapp.net", "discord.com")
 """Where pictures are fetched from: never from an address that a stranger chose."""
@@ -104,7 +105,8 @@ class AttachmentSource:
             raise FileTooLarge(name, size, decoders.limits.max_bytes)
         medium = self.attachment.content_type or ""
         if medium.startswith(REJECTED_MEDIA_PREFIXES):
-            raise NotAnImage(name, file_type=medium.partition(";")[0])
+            named_medium = MEDIUM_PATTERN.match(medium)
+            raise NotAnImage(name, file_type="" if named_medium is None else named_medium[0])
 
     async def load_image(self, decoders: DecoderPool) -> CheckedImage:
         """Fetch it from Discord and check it."""
@@ -140,10 +142,14 @@ class LinkSource:
 
         Raises:
             AttachmentDeleted: Discord does not have it.
+            FileTooLarge: it has more bytes than may be read, which is found out on the way.
         """
+        max_bytes = decoders.limits.max_bytes
         try:
-            return await self.fetch(self.url)
-        except discord.HTTPException as error:
+            return await self.fetch(self.url, max_bytes)
+        except FetchedTooMuch as error:
+            raise FileTooLarge(self.name, error.size, max_bytes) from error
+        except TRANSPORT_ERRORS as error:
             raise AttachmentDeleted(self.name) from error
 
 

@@ -58,13 +58,13 @@ async def read_guild_load(
     guild: str,
     owner: str,
     now_microseconds: int,
-    claimed: str | None = None,
+    claimed_id: str | None = None,
 ) -> GuildLoad:
     """Read a server's load; for a job whose turn has come, what runs beside it and was foretold."""
     since = now_microseconds - QUOTA_WINDOW // ONE_MICROSECOND
-    values = {"guild": guild, "owner": owner, "claimed": claimed, "since": since}
+    values = {"guild": guild, "owner": owner, "claimed": claimed_id, "since": since}
     (row,) = await queries.fetch_all(SELECT_GUILD_LOAD, values)
-    is_unforeseen = claimed is None and row["unforeseen"] > 0
+    is_unforeseen = claimed_id is None and row["unforeseen"] > 0
     return GuildLoad(
         guild_jobs=row["guild_jobs"],
         owner_jobs=row["owner_jobs"],

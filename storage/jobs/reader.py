@@ -141,13 +141,13 @@ class JobReader(JobTable):
         """Return all queued and running jobs, oldest first."""
         return await self._fetch_records(SELECT_OUTSTANDING)
 
-    async def guild_load(self, guild: str, owner: str, claimed: str | None = None) -> GuildLoad:
+    async def guild_load(self, guild: str, owner: str, claimed_id: str | None = None) -> GuildLoad:
         """Return what a server has under way and what the member used of the GPU in a day.
 
-        For a job that was `claimed`, only what runs beside it counts.
+        For a job of `claimed_id`, only what runs beside it counts.
         """
         return await read_guild_load(
-            self._database, guild, owner, self._now_microseconds(), claimed
+            self._database, guild, owner, self._now_microseconds(), claimed_id
         )
 
     async def count_by_state(self) -> dict[JobState, int]:

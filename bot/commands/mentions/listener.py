@@ -23,6 +23,7 @@ from bot.guilds.settings import GuildSettings
 from bot.i18n import set_language, translate
 from bot.i18n.message import gettext_noop
 from bot.messages.error_replies import user_message
+from bot.requests.fetching import fetcher_of
 from bot.requests.image_sources import (
     ImageSource,
     first_image,
@@ -147,9 +148,7 @@ class MentionHandler:
         return {"image": image}, notes
 
     def _images_in(self, message: discord.Message) -> list[ImageSource]:
-        return images_in_message(
-            message, self._client.http.get_from_cdn, self._services.image_hosts
-        )
+        return images_in_message(message, fetcher_of(self._client), self._services.image_hosts)
 
     def _is_hidden(self, message: discord.Message) -> bool:
         """Whether Discord keeps a message's content from bots without the privileged intent."""
