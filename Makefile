@@ -6,11 +6,12 @@ STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 ARGS ?=
 
-.PHONY: help install demo test check audit format bench clean
+.PHONY: help install demo test prove check audit format bench clean
 
 help:
 	@echo "make demo    try Easel in the browser, without Discord (ARGS=--once: show and end)"
 	@echo "make test    run every test"
+	@echo "make prove   run the slow proofs in full, which takes hours"
 	@echo "make check   format, lint and types: says yes or no"
 	@echo "make audit   look for known weaknesses of what is installed"
 	@echo "make format  put the format right"
@@ -41,6 +42,10 @@ ifeq ($(ARGS),)
 else
 	$(BIN)/python -m pytest $(ARGS)
 endif
+
+# What the tests run a part of: every kill, arrangement and broken version.
+prove: $(STAMP)
+	EASEL_PROVE=1 $(BIN)/python -m pytest -m proof $(ARGS)
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .
