@@ -20,7 +20,13 @@ from dataclasses import dataclass
 
 from bot.i18n.message import TranslatableMessage, gettext_noop
 from bot.uploads.png_chunks import PNG_HEADER_BYTES, png_size
-from inference.api.jobs import DenoisingJob, Job, decode_job, estimate_cost
+from inference.api.jobs import (
+    DenoisingJob,
+    Job,
+    PreviewJob,
+    decode_job,
+    estimate_cost,
+)
 from inference.api.jobs.price import DEFAULT_NATIVE_SIDE
 from inference.api.workers import WorkerPool
 from storage.blobs import BlobStore
@@ -94,7 +100,8 @@ class EtaEstimator:
         seconds = float((record.result or {}).get("charged", 0.0))
         if record.state is not JobState.DONE or record.stopping or seconds <= 0:
             return
-        self._measured_runs.append((record.charged, seconds))
+        if record.kind != PreviewJob.kind:  # whose seconds are a processor's
+            self._measured_runs.append((record.charged, seconds))
         similar_runs = self._runs_by_kind.setdefault(
             (record.kind, record.affinity), deque(maxlen=MAX_LEARNED_JOBS)
         )

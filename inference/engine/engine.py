@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 
+from inference.api.log_relay import bind_jobs
 from inference.engine.partial_results import PartialResult, PartialResults, make_partial_result
 from inference.engine.runner import Runner, StepResult
 from inference.engine.scheduler import ScheduledStep, Scheduler
 from inference.engine.task import JobRun, Task, TaskStage
-from inference.engine.work import DenoiseWork, JobResult, Operation, StopRequested
+from inference.engine.work import DenoiseWork, JobResult, Operation, SideWork, StopRequested
+from inference.runtime.side_work import SideThread
 
 #: Pixels that go through the autoencoder together between two steps.
 MAX_VAE_PIXELS = 512 * 512
+#: How long a step waits for work beside the steps where there is no other, in seconds.
+SIDE_WAIT_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
@@ -86,12 +90,13 @@ class Engine:
     def __init__(self, runner: Runner, scheduler: Scheduler) -> None:
         self._runner = runner
         self._scheduler = scheduler
+        self._side_thread: SideThread[Task] = SideThread()
         self._runs: dict[tuple[str, int], JobRun] = {}
 
     @property
     def is_idle(self) -> bool:
         """Whether there is nothing to do."""
-        return self._scheduler.is_idle
+        return self._scheduler.is_idle and self._side_thread.is_idle
 
     def add_job(
         self, job_id: str, attempt: int, operation: Operation, parts: PartialResults | None = None
@@ -119,14 +124,31 @@ class Engine:
         return [report]
 
     def step(self) -> list[RunReport]:
-        """Schedule, run, postprocess."""
+        """Schedule, run, postprocess; take what was done beside the steps."""
+        side_reports = self._take_side_results()
         step = self._scheduler.schedule()
         result = self._runner.run_step(step)
         self._update_batch_limits(step, result)
-        reports: list[RunReport] = []
+        reports = side_reports
         for task, error in result.failures:
             reports += self._fail_run(task.run, error)
         return reports + self._postprocess_step(step)
+
+    def _take_side_results(self) -> list[RunReport]:
+        reports: list[RunReport] = []
+        has_only_side_work = self._scheduler.is_idle and not self._side_thread.is_idle
+        wait_seconds = SIDE_WAIT_SECONDS if has_only_side_work else 0.0
+        while (outcome := self._side_thread.next_outcome(wait_seconds)) is not None:
+            wait_seconds, task = 0.0, outcome.owner
+            task.run.charged_seconds += outcome.seconds
+            if outcome.error is not None:
+                reports += self._fail_run(task.run, outcome.error)
+                continue
+            task.set_result(outcome.result)
+            reports.append(RunProgressed(task.run))
+            if task.run.has_all_results:
+                reports += self._resume_operation(task.run)
+        return reports
 
     def _update_batch_limits(self, step: ScheduledStep, result: StepResult) -> None:
         """Tell the scheduler how many entries fitted, and how long they took when all did."""
@@ -174,7 +196,10 @@ class Engine:
                 first = False
                 request = run.operation.send(results)  # type: ignore[arg-type]
                 for task in run.create_tasks(request):
-                    if not run.restore_task(task):
+                    if isinstance(task.work, SideWork):
+                        with bind_jobs(run.attempt_key):
+                            self._side_thread.start_call(task, task.work.call)
+                    elif not run.restore_task(task):
                         self._scheduler.add_task(task)
         except StopIteration as finished:
             del self._runs[run.job_id, run.attempt]
@@ -191,6 +216,8 @@ class Engine:
 
     def _discard_run(self, run: JobRun) -> None:
         self._scheduler.drop_run(run)
+        for task in run.tasks:
+            self._side_thread.cancel_call(task)
         run.operation.close()
 
 

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 from inference.api.notices import Notice
 from inference.api.prompts.extra_networks import LoraTag
 from inference.engine.partial_results import PartialResults
-from inference.engine.work import AuxWork, DenoiseWork, JobResult, Operation, WorkRequest
+from inference.engine.work import (
+    AuxWork,
+    DenoiseWork,
+    JobResult,
+    Operation,
+    SideWork,
+    Work,
+    WorkRequest,
+)
 from inference.model_files.files import Weights
 
 if TYPE_CHECKING:
@@ -50,7 +58,7 @@ class Task:
     run: JobRun
     #: Its place among the works asked for together.
     index: int
-    work: DenoiseWork | AuxWork
+    work: Work
     stage: TaskStage
     #: Set once the conditioning is known.
     key: BatchKey | None = None
@@ -67,6 +75,8 @@ class Task:
         """Name what it waits for when it is not denoising; equal lanes may share a call."""
         if isinstance(self.work, AuxWork):
             return self.work.queue_key
+        if isinstance(self.work, SideWork):
+            raise TypeError("work beside the steps waits in no queue of theirs")
         return (self.stage.value, self.work.model, self.work.width, self.work.height)
 
     @property

@@ -8,7 +8,7 @@ What the coroutine returns is the job's `JobResult`.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Hashable
+from collections.abc import Callable, Generator, Hashable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -111,7 +111,21 @@ class AuxWork:
     is_uncharged: bool = False
 
 
-Work = DenoiseWork | AuxWork
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SideWork:
+    """Work for the processor alone, done in a thread beside the steps: no torch in it."""
+
+    call: Callable[[], Any]
+    #: Steps of progress it stands for.
+    units: int = 0
+
+    @property
+    def weights(self) -> None:
+        """No network."""
+        return None
+
+
+Work = DenoiseWork | AuxWork | SideWork
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from typing import cast
+
+from PIL import Image
 
 from inference.api.jobs import InpaintJob, PreviewJob
 from inference.api.notices import Notice
-from inference.engine.work import JobResult, Operation, OutputImage, WorkRequest
+from inference.engine.work import JobResult, Operation, OutputImage, SideWork, WorkRequest
 from inference.images.mask import grid_overlay
 from inference.images.mask import preview as overlay
 from inference.images.mask.fill import drop_alpha
@@ -21,21 +26,26 @@ PREVIEW_ROLE = "preview"
 
 def run_preview(job: PreviewJob, images: Images, context: OperationContext) -> Operation:
     """Draw the mask, or a lettered grid, over the picture; say what looks wrong with the mask."""
-    yield WorkRequest(works=())
-    if job.show == "grid":
-        image = images["image"]
-        sizes.check_source(image)
-        grid_image = grid_overlay.draw_lettered_grid(
-            image if image.mode == "RGB" else drop_alpha(image)
-        )
-        return JobResult(images=(OutputImage(image=grid_image, role=PREVIEW_ROLE),))
-    inpaint_job = InpaintJob(mask_shape=job.mask_shape, mask_mode=job.mask_mode)
-    masked_job = yield from resolve_mask(inpaint_job, images)
-    return _preview_mask(masked_job, context)
-
-
-def _preview_mask(masked_job: MaskedJob, context: OperationContext) -> JobResult:
     natural = context.library.natural_size(context.library.resolve_name(""))
+    if job.show == "grid":
+        call: Callable[[], JobResult] = partial(_preview_grid, images["image"])
+    else:
+        inpaint_job = InpaintJob(mask_shape=job.mask_shape, mask_mode=job.mask_mode)
+        masked_job = yield from resolve_mask(inpaint_job, images)
+        call = partial(_preview_mask, masked_job, natural)
+    (result,) = yield WorkRequest(works=(SideWork(call=call),))
+    return cast("JobResult", result)
+
+
+def _preview_grid(image: Image.Image) -> JobResult:
+    sizes.check_source(image)
+    grid_image = grid_overlay.draw_lettered_grid(
+        image if image.mode == "RGB" else drop_alpha(image)
+    )
+    return JobResult(images=(OutputImage(image=grid_image, role=PREVIEW_ROLE),))
+
+
+def _preview_mask(masked_job: MaskedJob, natural: int) -> JobResult:
     job, size = masked_job.job, choose_work_area(masked_job, natural).area.size
     mask_report = overlay.inspect_mask(masked_job.mask, size, blur=job.mask_blur)
     only_masked_area = choose_work_area(

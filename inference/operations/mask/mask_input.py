@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 from PIL import Image
 
 from inference.api.errors import JobError
 from inference.api.jobs import InpaintJob
 from inference.api.notices import Notice
-from inference.engine.work import WorkRequest
+from inference.engine.work import SideWork, WorkRequest
 from inference.images.errors import FullyTransparent, NoStrokes
 from inference.images.mask import language, masks, scribble
 from inference.images.mask.fill import drop_alpha
@@ -26,12 +27,25 @@ def resolve_mask(job: InpaintJob, images: Images) -> Generator[WorkRequest, list
     """Find a job's mask: what was uploaded, described in words or left transparent, united.
 
     Raises:
-        JobError: there is no mask, or it leaves nothing to change.
-        ImageError: the picture is too small or fully transparent, or the words cannot be read.
+        ImageError: the picture shows no such thing as the words name, or they cannot be read.
         ModelError: a network for what the words name is not there.
     """
+    object_masks = yield from segment_named(images["image"], job.mask_shape)
+    call = partial(_find_mask, job, images, object_masks)
+    (masked_job,) = yield WorkRequest(works=(SideWork(call=call),))
+    return cast("MaskedJob", masked_job)
+
+
+def _find_mask(
+    job: InpaintJob, images: Images, object_masks: Mapping[str, Image.Image]
+) -> MaskedJob:
+    """Unite the sources of a job's mask.
+
+    Raises:
+        JobError: there is no mask, or it leaves nothing to change.
+        ImageError: the picture is too small or fully transparent, or the words cannot be read.
+    """
     image = images["image"]
-    object_masks = yield from segment_named(image, job.mask_shape)
     sizes.check_source(image)
     mask, notes = _unite_user_masks(job, images, object_masks)
     mask = _add_transparent_area(image, mask, soft=job.soft)

@@ -67,6 +67,15 @@ def test_before_anything_was_measured_nothing_is_foretold(forecast):
     assert forecast.gpu_seconds(10.0) is None
 
 
+def test_what_a_processor_draws_says_nothing_of_networks(forecast):
+    forecast.learn_from(done(QUEUED, charged=10.0, seconds=2.0))
+    drawn = dataclasses.replace(QUEUED, kind="preview")
+    forecast.learn_from(done(drawn, charged=10.0, seconds=50.0))
+
+    assert forecast.gpu_seconds(10.0) == 2.0
+    assert forecast.job_gpu_seconds(dataclasses.replace(drawn, cost=10.0)) == 50.0
+
+
 def test_without_a_worker_nothing_is_foretold(clock):
     forecast = EtaEstimator(Workers(ready=0), clock)
     forecast.learn_from(done(QUEUED, charged=10.0, seconds=2.0))

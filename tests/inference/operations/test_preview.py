@@ -26,11 +26,13 @@ class Room:
 
 
 def outcome(job, **images):
-    operation = run_preview(job, images, Room())
-    assert next(operation).works == ()
-    with pytest.raises(StopIteration) as stopped:
-        operation.send([])
-    return stopped.value.value
+    operation, results = run_preview(job, images, Room()), None
+    while True:
+        try:
+            request = operation.send(results)
+        except StopIteration as stopped:
+            return stopped.value
+        results = [work.call() for work in request.works]
 
 
 def test_a_mask_is_striped_over_its_side_alone(photo):
@@ -79,10 +81,8 @@ def test_transparency_is_drawn_on(photo):
     [(PreviewJob(), JobError), (PreviewJob(mask_shape="the hat"), UnreadableMask)],
 )
 def test_what_marks_nothing_is_refused_with_words(photo, job, error):
-    operation = run_preview(job, {"image": photo}, Room())
-    next(operation)
     with pytest.raises(error):
-        operation.send([])
+        outcome(job, image=photo)
 
 
 def test_a_mask_that_looks_wrong_is_said(photo):

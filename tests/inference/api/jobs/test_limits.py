@@ -45,7 +45,7 @@ def refusal(check, *arguments):
         ("{a AND b AND c AND d}", "prompt.too_many_parts"),
         ("{ a AND b AND c AND d", "prompt.too_many_parts"),
         (LORAS, None),
-        (LORAS + "<lora:more>", "prompt.too_many_loras"),
+        (LORAS + "<Lora:more>", "prompt.too_many_loras"),
         (LORAS + "<lyco:name=more:te=1>", "prompt.too_many_loras"),
         (LORAS + LORAS, None),
         ("<lora:x:1>" + "a BREAK " * (MAX_PROMPT_CHUNKS - 1), None),

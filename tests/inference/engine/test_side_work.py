@@ -1,0 +1,117 @@
+"""What a processor draws is drawn beside the steps of other jobs, and is paid for."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from PIL import Image
+
+from inference.api.errors import JobError
+from inference.api.jobs import ImagineJob, InpaintJob, PreviewJob
+from inference.engine.engine import RunCancelled, RunCompleted, RunFailed, RunProgressed
+from inference.engine.work import JobResult, SideWork, WorkRequest
+from inference.images.mask import grid_overlay, masks
+from inference.images.mask import preview as overlay
+from inference.operations.registry import OPERATIONS
+
+PAINTING = ImagineJob(prompt="a cat", seed=1, steps=6, width=64, height=64)
+#: Jobs, and what takes them the longest.
+DRAWN = [
+    (PreviewJob(mask_shape="left 30%"), overlay, "draw_mask_preview"),
+    (PreviewJob(mask_shape="left 30%"), masks, "is_blank"),
+    (PreviewJob(show="grid"), grid_overlay, "draw_lettered_grid"),
+    (InpaintJob(mask_shape="left 30%", seed=1, steps=2), masks, "is_blank"),
+]
+
+
+@pytest.fixture
+def begin(studio):
+    def start(job):
+        images = {"image": Image.new("RGB", (96, 64), "red")} if job.required_images else {}
+        return OPERATIONS[job.kind](job, images, studio)
+
+    return start
+
+
+def drive(engine, reports, job_id):
+    """Step until a job has come to its end; give its last report and all its steps."""
+    steps, reports = [], list(reports)
+    while True:
+        for report in reports:
+            if report.run.job_id == job_id:
+                if not isinstance(report, RunProgressed):
+                    return report, steps
+                steps.append(report.run.steps_done)
+        reports = engine.step()
+
+
+@pytest.mark.parametrize(("job", "module", "slow"), DRAWN)
+def test_other_jobs_step_on_while_something_is_drawn(
+    make_engine, begin, monkeypatch, job, module, slow
+):
+    real, may_end, has_begun = getattr(module, slow), threading.Event(), threading.Event()
+
+    def wait(*arguments, **named):
+        has_begun.set()
+        may_end.wait()
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(module, slow, wait)
+    engine = make_engine()
+    try:
+        drawn = engine.add_job("drawn", 1, begin(job))
+        while not has_begun.is_set():
+            drawn += engine.step()
+        end, steps = drive(engine, engine.add_job("painted", 1, begin(PAINTING)), "painted")
+        assert isinstance(end, RunCompleted)
+        assert steps[-1] == 6
+        assert not any(isinstance(report, RunCompleted) for report in drawn)
+        assert not engine.is_idle
+    finally:
+        may_end.set()
+    end, _ = drive(engine, drawn, "drawn")
+    assert isinstance(end, RunCompleted)
+    assert engine.is_idle
+
+
+def ask_side(call):
+    (result,) = yield WorkRequest(works=(SideWork(call=call),))
+    return JobResult(text=result)
+
+
+def spin():
+    return str(sum(range(3_000_000)))
+
+
+def test_what_is_drawn_is_charged_the_time_of_its_thread(make_engine):
+    engine = make_engine()
+    end, _ = drive(engine, engine.add_job("a", 1, ask_side(spin)), "a")
+    assert end.result.text == spin()
+    assert end.run.charged_seconds > 0
+
+
+def test_an_error_beside_the_steps_is_that_jobs_own(make_engine, begin):
+    def fail():
+        raise JobError("mask", "mask.missing")
+
+    engine = make_engine()
+    reports = engine.add_job("bad", 1, ask_side(fail))
+    reports += engine.add_job("good", 1, begin(PAINTING))
+    end, _ = drive(engine, reports, "bad")
+    assert isinstance(end, RunFailed)
+    assert end.error.notice.code == "mask.missing"
+    assert isinstance(drive(engine, [], "good")[0], RunCompleted)
+
+
+def test_what_was_cancelled_comes_to_nothing(make_engine):
+    engine, may_end, calls = make_engine(), threading.Event(), []
+    engine.add_job("running", 1, ask_side(may_end.wait))
+    engine.add_job("waiting", 1, ask_side(lambda: calls.append(1)))
+    reports = engine.cancel_run("waiting", 1) + engine.cancel_run("running", 1)
+    assert all(isinstance(report, RunCancelled) for report in reports)
+    assert engine.is_idle
+    may_end.set()
+    end, _ = drive(engine, engine.add_job("later", 1, ask_side(lambda: "done")), "later")
+    assert end.result.text == "done"
+    assert calls == []
