@@ -42,7 +42,7 @@ from inference.api.config import EngineConfig
 from inference.api.jobs.limits import JobLimits
 from inference.api.jobs.wordlists import EMBEDDINGS_FOLDER, WordLists
 from inference.api.workers import LocalWorkerPool, WorkerPool
-from storage.blobs import BlobStore
+from storage.blobs import OUTBOX_FOLDER, BlobStore
 from storage.database import Database
 from storage.disk.permissions import make_private_folder
 from storage.error_translation import translate_disk_errors
@@ -54,7 +54,7 @@ from storage.records import QueueLimits
 log = logging.getLogger(__name__)
 
 #: In the data directory.
-DATABASE_FILE, BLOBS_FOLDER, OUTBOX_FOLDER = "easel.sqlite3", "blobs", "outbox"
+DATABASE_FILE, BLOBS_FOLDER = "easel.sqlite3", "blobs"
 
 
 @dataclass(frozen=True)
@@ -174,10 +174,10 @@ def build_services(
     styles, dm_preferences = StyleStore(guild_store), DmPreferences(guild_store)
     recheck, host_alert = PermissionRecheck(client, policy), OwnerNotifier(client).notify_owners
     dispatcher = build_dispatcher(core, recheck, host_alert, timing)
-    log_channel = LogChannel(client, policy)
+    log_channel, may_dm = LogChannel(client, policy), dm_preferences.is_dm_allowed
     screen = NsfwScreen(client, policy, blobs, detector, moderation_store, log_channel)
     message_builder, sender = MessageBuilder(jobs, blobs, screen, views), MessageSender(client)
-    progress, may_dm = ProgressUpdater(sender, screen, views, clock), dm_preferences.is_dm_allowed
+    progress = ProgressUpdater(sender, screen, views, blobs.outbox.read_file, clock)
     delivery = ResultDelivery(
         jobs, message_builder, sender, progress, views, may_dm, core.metrics, give_up_after
     )

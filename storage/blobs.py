@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
 import hashlib
 import math
 import os
@@ -15,6 +17,7 @@ import time
 from collections.abc import Collection, Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import BinaryIO
 
 from storage.disk.permissions import make_private_folder
 from storage.error_translation import translate_disk_errors
@@ -24,6 +27,8 @@ BLOB_KEY_PATTERN = re.compile(r"[0-9a-f]{64}")
 #: Leading digits that name a blob's folder, so that none grows beyond what tools can list.
 SHARD_DIGITS = 2
 CAN_SYNC_FOLDERS = os.name == "posix"
+OUTBOX_FOLDER = "outbox"  # where workers leave finished files, beside the blobs
+MAX_RESULT_BYTES = 1 << 30  # bytes of a worker's file; as many as the pixels of the largest picture
 INCOMING_FOLDER = "incoming"  # where files are written before they have a name
 
 
@@ -42,6 +47,8 @@ class BlobStore:
 
     def __init__(self, root: Path | str) -> None:
         self.root = Path(root)
+        #: Where `adopt` takes files from.
+        self.outbox = Outbox(self.root.parent / OUTBOX_FOLDER)
         self._incoming = self.root / INCOMING_FOLDER
         #: When this process last stored a key, by the monotonic clock: a wall clock that is set
         #: forward must not make a blob look old that no job has had time to name.
@@ -83,7 +90,7 @@ class BlobStore:
 
         Raises:
             FileNotFoundError: there is no such file.
-            ValueError: it is not a plain file.
+            ValueError: it is not a plain file of its own in the outbox; nothing was opened outside.
         """
         return await asyncio.to_thread(self._adopt_sync, path)
 
@@ -124,14 +131,16 @@ class BlobStore:
         return key
 
     def _adopt_sync(self, path: Path) -> str:
-        if not stat.S_ISREG(path.lstat().st_mode):
-            raise ValueError(f"{path} is not a plain file, so it cannot become a blob.")
+        with self.outbox.open_file(path, MAX_RESULT_BYTES) as file:
+            status = os.fstat(file.fileno())
         with translate_disk_errors():
             temporary = self._temporary_path()
             # Moved first, so that what is hashed is what is kept, whoever still knows the old name.
-            shutil.move(path, temporary)
-            os.utime(temporary)
+            moved = self._move_in(path, temporary)
             try:
+                if moved and not _is_same_plain_file(status, temporary.lstat()):
+                    raise ValueError(f"{path} was exchanged while it was taken over.")
+                os.utime(temporary)
                 key, size = hash_file(temporary), temporary.stat().st_size
                 with temporary.open("rb") as file:
                     _flush_file(file.fileno())
@@ -143,6 +152,19 @@ class BlobStore:
             finally:
                 temporary.unlink(missing_ok=True)
         return key
+
+    def _move_in(self, path: Path, temporary: Path) -> bool:
+        """Move a worker's file in; False where the disks are two, and it was copied."""
+        try:
+            path.rename(temporary)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            with self.outbox.open_file(path, MAX_RESULT_BYTES) as file:
+                temporary.write_bytes(file.read())
+            path.unlink()
+            return False
+        return True
 
     def _delete_sync(self, key: str) -> bool:
         try:
@@ -205,6 +227,72 @@ class BlobStore:
 
     def _half_written(self) -> list[Path]:
         return list(self._incoming.glob("*"))
+
+
+class Outbox:
+    """The folder in which workers leave files: a path of theirs is followed nowhere else."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.resolve()
+
+    def open_file(self, path: Path, max_bytes: int) -> BinaryIO:
+        """Open a worker's file to read it.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: it lies elsewhere, is a link, has another name besides, is no plain file or
+                has more bytes than `max_bytes`.
+        """
+        descriptor = self._open_name(self._name_of(path))
+        try:
+            status = os.fstat(descriptor)
+            if not _is_same_plain_file(status, status):
+                raise ValueError(f"{path} is not a plain file of its own.")
+            if status.st_size > max_bytes:
+                raise ValueError(f"{path} has {status.st_size} bytes, more than {max_bytes}.")
+            return os.fdopen(descriptor, "rb")
+        except BaseException:
+            os.close(descriptor)
+            raise
+
+    def read_file(self, path: Path, max_bytes: int) -> bytes:
+        """Read a worker's file, which it may replace at any time; raises as `open_file` does."""
+        with self.open_file(path, max_bytes) as file:
+            return file.read(max_bytes)
+
+    def discard_file(self, path: Path) -> None:
+        """Remove a worker's file that nobody waits for; what lies elsewhere is left alone."""
+        with contextlib.suppress(OSError, ValueError):
+            (self._folder / self._name_of(path)).unlink()
+
+    def _name_of(self, path: Path) -> str:
+        """Return the name of a path directly in the folder, written as workers write it."""
+        if path.name in ("", "..") or path != self._folder / path.name:
+            raise ValueError(f"{path} does not lie in the outbox.")
+        return path.name
+
+    def _open_name(self, name: str) -> int:
+        """Open a name in the folder itself, whatever its path may lead to; never through a link."""
+        flags = os.O_RDONLY | getattr(os, "O_BINARY", 0)
+        if os.open not in os.supports_dir_fd:  # Windows, where making a link takes rights
+            if (self._folder / name).is_symlink():
+                raise ValueError(f"{name} is a link.")
+            return os.open(self._folder / name, flags)
+        folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            return os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+        except OSError as error:
+            if error.errno in (errno.ELOOP, errno.EMLINK, errno.ENXIO):
+                raise ValueError(f"{name} is not a plain file of its own.") from error
+            raise
+        finally:
+            os.close(folder)
+
+
+def _is_same_plain_file(before: os.stat_result, now: os.stat_result) -> bool:
+    """Whether it is the file that it was, of no other name; a number alone is soon used again."""
+    is_plain = stat.S_ISREG(now.st_mode) and now.st_nlink == 1
+    return is_plain and os.path.samestat(before, now)
 
 
 def hash_file(path: Path) -> str:

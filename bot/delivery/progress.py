@@ -50,11 +50,14 @@ class ProgressUpdater:
         sender: MessageSender,
         screener: ResultScreener,
         views: JobViews,
+        read_preview: Callable[[Path, int], bytes],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._sender = sender
         self._screener = screener
         self._views = views
+        #: Reads a worker's file of at most so many bytes.
+        self._read_preview = read_preview
         self._clock = clock
         self._states: dict[str, JobMessageState] = {}
 
@@ -113,15 +116,10 @@ class ProgressUpdater:
         if path is None or not await self._screener.may_preview(record):
             return None
         try:
-            data = await asyncio.to_thread(_read_preview, path)
+            data = await asyncio.to_thread(self._read_preview, path, MAX_PREVIEW_BYTES)
         except OSError:  # the worker has replaced it, or the job is over
             return None
+        except ValueError as error:
+            log.warning("A preview of %s was refused: %s", record.id, error)
+            return None
         return [discord.File(io.BytesIO(data), PREVIEW_NAME, description=alt)]
-
-
-def _read_preview(path: Path) -> bytes:
-    with path.open("rb") as file:
-        data = file.read(MAX_PREVIEW_BYTES + 1)
-    if len(data) > MAX_PREVIEW_BYTES:
-        raise OSError(f"{path.name} is no preview")
-    return data

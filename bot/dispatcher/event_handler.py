@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -186,9 +186,9 @@ class WorkerEventHandler:
         """Leave an event about a job that the worker no longer holds, and the files it brings."""
         match event:
             case JobFinished():
-                await asyncio.to_thread(_discard_files, event.images + event.seams)
+                await asyncio.to_thread(self._discard_files, event.images + event.seams)
             case PartFinished():
-                await asyncio.to_thread(_discard_files, (event.image,))
+                await asyncio.to_thread(self._discard_files, (event.image,))
         if not isinstance(event, JobProgress | PartFinished):
             log.info("%s spoke of job %s, which it does not hold.", worker, event.job_id)
 
@@ -290,6 +290,7 @@ class WorkerEventHandler:
                 seams = [await self._adopt_output_file(image) for image in event.seams]
             except (OSError, ValueError):
                 log.exception("The result of job %s cannot be taken over.", event.job_id)
+                await asyncio.to_thread(self._discard_files, event.images + event.seams)
                 await self.requeue_job(in_flight_job, Notice("job.result_unreadable"))
                 return
             result = {
@@ -320,6 +321,11 @@ class WorkerEventHandler:
         stored_image["key"] = await self._blobs.adopt(Path(stored_image.pop("path")))
         return stored_image
 
+    def _discard_files(self, images: Iterable[OutputFile]) -> None:
+        """Remove the files of a result that nobody waits for any more."""
+        for image in images:
+            self._blobs.outbox.discard_file(Path(image.path))
+
     async def _on_job_failed(self, in_flight_job: InFlightJob, event: JobFailed) -> None:
         if event.error_kind == "engine":
             await self.requeue_job(in_flight_job, event.reason)
@@ -341,10 +347,3 @@ class WorkerEventHandler:
 def _to_tflop(flops: float) -> float | None:
     """Give counted operations in the unit of costs; None where nothing was counted."""
     return flops / OPERATIONS_PER_TFLOP if flops > 0 else None
-
-
-def _discard_files(images: tuple[OutputFile, ...]) -> None:
-    """Remove the files of a result that nobody waits for any more."""
-    for image in images:
-        with contextlib.suppress(OSError):
-            Path(image.path).unlink()

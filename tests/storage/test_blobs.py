@@ -4,6 +4,7 @@ import asyncio
 import errno
 import hashlib
 import os
+import socket
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage import blobs as blobs_module
-from storage.blobs import BlobStore
+from storage.blobs import OUTBOX_FOLDER, BlobStore
 from storage.errors import BadBlobKey, BlobDamaged, BlobMissing, DiskFull, DiskReadOnly
 
 IMAGE = b"\x89PNG and so on"
@@ -24,6 +25,13 @@ HOUR = timedelta(hours=1)
 @pytest.fixture
 def blobs(folder):
     return BlobStore(folder / "blobs")
+
+
+@pytest.fixture
+def outbox(folder):
+    """Where workers leave their files."""
+    (folder / OUTBOX_FOLDER).mkdir()
+    return (folder / OUTBOX_FOLDER).resolve()
 
 
 def files_of(blobs):
@@ -79,7 +87,7 @@ async def test_a_missing_blob_says_which(blobs):
 )
 @pytest.mark.parametrize("way", ["put", "adopt"])
 async def test_a_blob_that_changed_on_the_disk_is_not_returned_and_storing_it_again_heals_it(
-    blobs, folder, damaged, way
+    blobs, outbox, damaged, way
 ):
     key = await blobs.put(IMAGE)
     blobs.path_of(key).write_bytes(damaged)
@@ -87,7 +95,7 @@ async def test_a_blob_that_changed_on_the_disk_is_not_returned_and_storing_it_ag
     with pytest.raises(BlobDamaged):
         await blobs.get(key)
 
-    made = folder / "result.png"
+    made = outbox / "result.png"
     made.write_bytes(IMAGE)
     await (blobs.put(IMAGE) if way == "put" else blobs.adopt(made))
     assert await blobs.get(key) == IMAGE
@@ -112,8 +120,8 @@ async def test_deleting_says_whether_there_was_one(blobs):
     assert not await blobs.exists(key)
 
 
-async def test_a_workers_file_is_taken_over(blobs, folder):
-    made = folder / "result.png"
+async def test_a_workers_file_is_taken_over(blobs, outbox):
+    made = outbox / "result.png"
     made.write_bytes(IMAGE)
 
     key = await blobs.adopt(made)
@@ -123,9 +131,9 @@ async def test_a_workers_file_is_taken_over(blobs, folder):
     assert [blobs.path_of(key)] == files_of(blobs)
 
 
-async def test_a_workers_file_that_is_already_stored_is_only_removed(blobs, folder):
+async def test_a_workers_file_that_is_already_stored_is_only_removed(blobs, outbox):
     key = await blobs.put(IMAGE)
-    made = folder / "result.png"
+    made = outbox / "result.png"
     made.write_bytes(IMAGE)
 
     assert await blobs.adopt(made) == key
@@ -133,8 +141,8 @@ async def test_a_workers_file_that_is_already_stored_is_only_removed(blobs, fold
     assert [blobs.path_of(key)] == files_of(blobs)
 
 
-async def test_an_old_file_becomes_a_young_blob(blobs, folder):
-    made = folder / "result.png"
+async def test_an_old_file_becomes_a_young_blob(blobs, outbox):
+    made = outbox / "result.png"
     made.write_bytes(IMAGE)
     os.utime(made, (0, 0))
 
@@ -145,19 +153,111 @@ async def test_an_old_file_becomes_a_young_blob(blobs, folder):
     assert await blobs.exists(key)
 
 
-async def test_only_plain_files_are_taken_over(blobs, folder):
-    secret = folder / "secret"
-    secret.write_bytes(b"token")
-    link = folder / "result.png"
-    link.symlink_to(secret)
-
-    for path in (link, folder):
-        with pytest.raises(ValueError, match="not a plain file"):
-            await blobs.adopt(path)
+async def test_what_is_not_there_is_not_taken_over(blobs, outbox):
     with pytest.raises(FileNotFoundError):
-        await blobs.adopt(folder / "nothing")
+        await blobs.adopt(outbox / "nothing")
+
+
+PATHS = {
+    "elsewhere": lambda folder, outbox: folder / ".env",
+    "by way of ..": lambda folder, outbox: outbox / ".." / ".env",
+    "relative": lambda folder, outbox: Path(os.path.relpath(folder / ".env")),
+    "a link": lambda folder, outbox: link(outbox / "link.png", folder / ".env"),
+    "a hard link": lambda folder, outbox: hard_link(outbox / "hard.png", folder / ".env"),
+    "in a linked folder": lambda folder, outbox: link(outbox / "sub", folder) / ".env",
+    "the outbox by another name": lambda folder, outbox: (
+        link(folder / "other", outbox) / whole(outbox / "result.png").name
+    ),
+    "the outbox": lambda folder, outbox: outbox,
+    "a folder": lambda folder, outbox: made(outbox / "folder.png", Path.mkdir),
+    "a pipe": lambda folder, outbox: made(outbox / "pipe.png", os.mkfifo),
+    "a socket": lambda folder, outbox: made(outbox / "socket.png", bind),
+    "a device": lambda folder, outbox: Path("/dev/zero"),
+    "no path": lambda folder, outbox: Path(),
+    "another's folder": lambda folder, outbox: whole(made(outbox / "sub", Path.mkdir) / "a.png"),
+    "a name with a zero": lambda folder, outbox: outbox / "a\0.png",
+    "too large": lambda folder, outbox: whole(outbox / "large.png", IMAGE * 9),
+}
+"""What a worker that a picture or a model has taken over might name as its result."""
+
+
+def link(path, target):
+    path.symlink_to(target)
+    return path
+
+
+def hard_link(path, target):
+    path.hardlink_to(target)
+    return path
+
+
+def made(path, make):
+    make(path)
+    return path
+
+
+def whole(path, content=IMAGE):
+    path.write_bytes(content)
+    return path
+
+
+def bind(path):
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(os.path.relpath(path))  # paths of sockets are short
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links and pipes differ elsewhere")
+@pytest.mark.parametrize("way", PATHS)
+async def test_a_workers_path_is_followed_into_the_outbox_alone(
+    blobs, folder, outbox, monkeypatch, way
+):
+    monkeypatch.setattr(blobs_module, "MAX_RESULT_BYTES", len(IMAGE))
+    secret = folder / ".env"
+    secret.write_bytes(b"token")
+    path = PATHS[way](folder, outbox)
+
+    with pytest.raises(ValueError):
+        await blobs.adopt(path)
+    with pytest.raises(ValueError):
+        blobs.outbox.read_file(path, len(IMAGE))
+    blobs.outbox.discard_file(path)
 
     assert secret.read_bytes() == b"token"
+    assert await blobs.list_keys() == set()
+    assert files_of(blobs) == []
+
+
+@pytest.mark.parametrize("other", [link, hard_link])
+async def test_a_file_exchanged_while_it_is_taken_over_is_refused(
+    blobs, folder, outbox, monkeypatch, other
+):
+    secret = whole(folder / ".env", b"token")
+    result, temporary_path = whole(outbox / "result.png"), blobs._temporary_path
+
+    def exchange():
+        result.unlink()
+        other(result, secret)
+        return temporary_path()
+
+    monkeypatch.setattr(blobs, "_temporary_path", exchange)
+    with pytest.raises(ValueError, match="exchanged"):
+        await blobs.adopt(result)
+
+    assert secret.read_bytes() == b"token"
+    assert files_of(blobs) == []
+
+
+async def test_an_outbox_on_another_disk_is_copied_from(blobs, outbox, monkeypatch):
+    result = whole(outbox / "result.png")
+
+    def refuse(path, target):
+        raise OSError(errno.EXDEV, "words of the system")
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    key = await blobs.adopt(result)
+
+    assert await blobs.get(key) == IMAGE
+    assert not result.exists()
 
 
 @pytest.mark.parametrize(
@@ -191,8 +291,8 @@ async def test_what_cannot_be_deleted_from_a_read_only_disk_is_said(blobs, monke
     assert await blobs.get(key) == IMAGE
 
 
-async def test_a_workers_file_that_cannot_be_stored_stays_the_workers(blobs, folder, monkeypatch):
-    made = folder / "result.png"
+async def test_a_workers_file_that_cannot_be_stored_stays_the_workers(blobs, outbox, monkeypatch):
+    made = outbox / "result.png"
     made.write_bytes(IMAGE)
     monkeypatch.setattr(blobs_module, "_flush_file", fail_with(errno.ENOSPC))
 

@@ -11,8 +11,8 @@ LOOK = b"\xff\xd8 a small picture"
 
 
 @pytest.fixture
-def look(tmp_path):
-    path = tmp_path / "tmp-preview.jpg"
+def look(easel):
+    path = easel.service.outbox.resolve() / "tmp-preview.jpg"
     path.write_bytes(LOOK)
     return path
 
@@ -93,3 +93,14 @@ async def test_an_upload_that_fails_costs_nothing_but_the_look(easel, look):
     await easel.finish()
     assert JobState.DONE is (await easel.only_job()).state
     assert len(attached(card)) == 1
+
+
+async def test_a_preview_is_read_in_the_outbox_alone(easel, tmp_path):
+    secret = tmp_path / ".env"
+    secret.write_bytes(LOOK)
+    link = easel.service.outbox.resolve() / "tmp-preview.jpg"
+    link.symlink_to(secret)
+    card = await easel.ask()
+    for preview in (secret, link):
+        await step(easel, 5, preview)
+        assert attached(card) == []

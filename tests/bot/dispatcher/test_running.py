@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -433,3 +434,23 @@ async def test_one_worker_is_given_what_it_has_room_for(idle_line):
     await line.dispatcher.stop(0)
 
     assert set(ids[:CAPACITY]) == {submission.job_id for submission in line.service.submitted}
+
+
+@pytest.mark.parametrize("is_held", [True, False], ids=["of its job", "of a job it lost"])
+async def test_a_result_elsewhere_is_neither_taken_nor_deleted(line, tmp_path, is_held):
+    secret = tmp_path / ".env"
+    secret.write_bytes(b"token")
+    elsewhere = OutputFile(path=str(secret), width=1, height=1, media_type="image/png")
+    id, worker = await line.run(), line.service.worker
+    if is_held:
+        line.service.held.clear()
+    else:
+        line.service.lose_worker()
+
+    line.service.send_event(JobFinished(job_id=id, attempt=1, images=(elsewhere,)), worker)
+    await until(lambda: line.service.held.get(id) and line.service.job.attempt == 2)
+    line.service.finish()
+
+    assert (await line.settled()).state == JobState.DONE
+    assert secret.read_bytes() == b"token"
+    assert hashlib.sha256(b"token").hexdigest() not in await line.blobs.list_keys()
