@@ -155,6 +155,13 @@ def build_dispatcher(
     )
 
 
+def open_policy(core: Core, guilds: GuildStore, access: HostAccess) -> GuildPolicy:
+    """Build what says what a server allows, with what prompts may draw from."""
+    settings, usage = core.settings, UsageStore(core.database)
+    lists = open_wordlists(settings)
+    return GuildPolicy(core.jobs, guilds, usage, access, settings.model, lists)
+
+
 def build_services(
     core: Core,
     client: discord.Client,
@@ -170,7 +177,7 @@ def build_services(
     settings, jobs, blobs, workers = core.settings, core.jobs, core.blobs, core.workers
     guild_store, moderation_store = GuildStore(core.database), ModerationStore(core.database)
     access = HostAccess(AccessStore(core.database), host_rules(settings))
-    policy = GuildPolicy(jobs, guild_store, UsageStore(core.database), access, settings.model)
+    policy = open_policy(core, guild_store, access)
     styles, dm_preferences = StyleStore(guild_store), DmPreferences(guild_store)
     recheck, host_alert = PermissionRecheck(client, policy), OwnerNotifier(client).notify_owners
     dispatcher = build_dispatcher(core, recheck, host_alert, timing)

@@ -11,6 +11,7 @@ The server's settings are read once, at the beginning, and hold for the whole re
 
 from __future__ import annotations
 
+import random
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
@@ -33,6 +34,7 @@ from bot.requests.reply_target import ReplyTarget
 from bot.requests.requester import InteractionRequest, MemberRequest
 from bot.uploads.pool import DecoderPool
 from inference.api.jobs import Job
+from inference.api.jobs.names import MAX_SEED
 from inference.api.workers import WorkerPool
 from storage.blobs import BlobStore
 from storage.errors import UnknownJob
@@ -118,9 +120,9 @@ class JobSubmitter:
         """
         context = request.context
         settings = settings or await self._policy.guild_settings(context.guild_id)
-        job = self._policy.with_allowed_model(settings, job)
+        job = self._policy.with_allowed_model(settings, job).with_seed(random.randrange(MAX_SEED))
         job.check_images(sources)
-        self._dispatcher.check_prompts(job)
+        self._dispatcher.check_prompts(job)  # and the words that its seed, drawn by now, draws
         self._refuse_without_model()
         await self._check_allowed(settings, context, job)
         for source in sources.values():
@@ -132,7 +134,7 @@ class JobSubmitter:
         # Once more: reading took its time, and only now is it known how large the pictures are.
         sizes = [(image.width, image.height) for image in images.values()]
         await self._check_allowed(settings, context, job, sizes)
-        input_images = [image.data for name, image in images.items() if name != "mask"]
+        input_images = (image.data for name, image in images.items() if name != "mask")
         await self._screen.check_input(settings, context, input_images)
         submission = await self._dispatcher.submit_job(
             job=job,

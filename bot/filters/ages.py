@@ -77,8 +77,8 @@ _IT_IS = (
 )
 AgeContext = tuple[re.Pattern[str] | None, re.Pattern[str]]
 AGE_CONTEXTS: tuple[AgeContext, ...] = tuple(
-    (re.compile(f"(?:{before})$") if before else None, re.compile(after))
-    for before, after in (
+    (re.compile(f"(?:{start})$") if start else None, re.compile(end))
+    for start, end in (
         ("", r"[ -]*(?:years?|yrs?|yr|y)[ -]*(?:olds?|young|of age)\b"),
         ("", r" ?(?:y[ ./]?o\b|yos\b|y ?old)|[ -]*months?[ -]olds?\b"),
         (r"\bage[ds]?\b(?: ?[:=]| is| was| of)? ?" + _ADVERB, _YEARS_OR_ALONE),
@@ -173,13 +173,13 @@ def _names_age_in_words(text: str, contexts: Sequence[AgeContext]) -> bool:
     if UNDER_AGE_PATTERN.search(text):
         return True
     for match in NUMBER_PATTERN.finditer(text):
-        before = text[max(0, match.start() - CONTEXT_CHARACTERS) : match.start()]
-        if int(match["digits"] or 0) >= ADULT_AGE_YEARS or TENS_BEFORE.search(before):
+        context = text[max(0, match.start() - CONTEXT_CHARACTERS) : match.start()]
+        if int(match["digits"] or 0) >= ADULT_AGE_YEARS or TENS_BEFORE.search(context):
             continue
         if match[0] in PRONOUNS and not ANNUAL_PATTERN.match(text, match.end()):
             continue
         if any(
-            behind.match(text, match.end()) and (ahead is None or ahead.search(before))
+            behind.match(text, match.end()) and (ahead is None or ahead.search(context))
             for ahead, behind in contexts
         ):
             return True

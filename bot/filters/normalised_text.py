@@ -274,8 +274,9 @@ def _plain_forms(source: str, normalised_text: str) -> Iterator[str]:
 def _text_forms(text: str) -> Iterator[str]:
     """Yield the words as written, with what stands inside them left out, and put together again."""
     plain = _keep_letters(text, " ")
-    joined = " ".join(filter(None, (_keep_letters(run, "") for run in GAP_PATTERN.split(text))))
-    for form in dict.fromkeys((plain, joined)):
+    runs = (_keep_letters(run, "") for run in GAP_PATTERN.split(text))
+    joined_form = " ".join(filter(None, runs))
+    for form in dict.fromkeys((plain, joined_form)):
         unspaced_form = SPELLED_OUT_PATTERN.sub(lambda match: match[0].replace(" ", ""), form)
         for variant in dict.fromkeys((form, unspaced_form)):
             yield variant

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import discord
 
+from bot.filters.job_words import check_job_words
 from bot.filters.patterns import run_beside_loop
 from bot.filters.prompt_filter import check_prompt
 from bot.guilds import checks
@@ -114,12 +116,15 @@ class GuildPolicy:
         usage: UsageStore,
         access: HostAccess,
         model: str = "",
+        wordlists: Mapping[str, Sequence[str]] = MappingProxyType({}),
     ) -> None:
         self._jobs = jobs
         self._guilds = guilds
         self._usage = usage
         #: Whom the host serves.
         self.access = access
+        #: What prompts draw from: what is drawn is read, too.
+        self._wordlists = wordlists
         #: What a job without a checkpoint takes: the name of the host's own, which may be a path.
         self._default_model = Path(model).name.removesuffix(".safetensors")
 
@@ -220,7 +225,20 @@ class GuildPolicy:
         await self.check_access(context)
         checks.check_place(settings, context)
         for prompt in prompts:
-            await self._check_words(settings, prompt)
+            await run_beside_loop(
+                check_prompt, prompt, settings.banned_words, settings.banned_patterns
+            )
+
+    async def check_words(self, settings: GuildSettings, job: Job) -> None:
+        """Refuse a job by its words, as `check_job_words` does; long ones do not hold the loop.
+
+        Raises:
+            NotAllowed: says which.
+            JobError: its weights leave nothing but the negative prompt, or it changes too often.
+        """
+        await run_beside_loop(
+            check_job_words, job, self._wordlists, settings.banned_words, settings.banned_patterns
+        )
 
     async def _check_rules(
         self,
@@ -231,8 +249,5 @@ class GuildPolicy:
     ) -> None:
         checks.check_place(settings, context)
         checks.check_job(settings, job, sizes)
-        await self._check_words(settings, str(getattr(job, "prompt", "")))
+        await self.check_words(settings, job)
         checks.check_models(settings, job, self._default_model)
-
-    async def _check_words(self, settings: GuildSettings, prompt: str) -> None:
-        await run_beside_loop(check_prompt, prompt, settings.banned_words, settings.banned_patterns)

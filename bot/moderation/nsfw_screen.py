@@ -18,6 +18,9 @@ from bot.i18n.message import gettext_noop
 from bot.moderation.log_channel import LogChannel
 from bot.moderation.nsfw_process import DetectorUnavailable, NsfwDetector
 from bot.requests.reply_target import ReplyTarget
+from inference.api.errors import JobError
+from inference.api.jobs import decode_job
+from inference.api.jobs.drawn_prompts import DrawnPrompts, read_pulled_texts
 from storage.blobs import BlobStore
 from storage.errors import BlobMissing
 from storage.moderation import ModerationStore, ScreeningRecord, Verdict
@@ -152,7 +155,7 @@ class NsfwScreen:
 
     async def _screen_result(self, record: JobRecord) -> tuple[ScreeningRecord, bool]:
         """Return what may be shown, and whether that should be remembered."""
-        if await run_beside_loop(_any_sexualises_minors, final_prompts(record)):
+        if await run_beside_loop(_sexualises_minors, record):
             return ScreeningRecord(verdict=Verdict.BLOCKED, reason=MINORS_REASON), True
         rules, is_restricted = (
             await self._policy.guild_settings(record.guild),
@@ -207,16 +210,23 @@ def _result_images(record: JobRecord) -> tuple[Mapping[str, Any], ...]:
 
 
 def final_prompts(record: JobRecord) -> list[str]:
-    """Return the prompts that made a result's pictures in the end."""
-    return [_image_prompt(image) for image in _result_images(record)]
+    """Return the words that a result's pictures followed in the end."""
+    return [_image_words(record, image) for image in _result_images(record)]
 
 
-def _any_sexualises_minors(prompts: Iterable[str]) -> bool:
-    return any(map(sexualises_minors, set(prompts)))
+def _sexualises_minors(record: JobRecord) -> bool:
+    return any(map(sexualises_minors, set(final_prompts(record))))
 
 
-def _image_prompt(image: Mapping[str, Any]) -> str:
-    """Return the prompt that made a picture in the end: wildcards drawn, captions added."""
-    infotext = str(image.get("infotext") or "")
-    prompt, mark, _ = infotext.rpartition(NEGATIVE_PROMPT_MARK)
-    return prompt if mark else infotext.rpartition("\n")[0]
+def _image_words(record: JobRecord, image: Mapping[str, Any]) -> str:
+    """Return what a picture followed in the end: wildcards drawn, captions added.
+
+    That is its prompt, and its negative prompt where the weights turned it into one.
+    """
+    texts, _, _ = f"\n{image.get('infotext') or ''}".rpartition("\n")
+    prompt, mark, negative = texts.rpartition(NEGATIVE_PROMPT_MARK)
+    drawn_prompts = DrawnPrompts(prompt if mark else texts, negative if mark else "")
+    try:
+        return read_pulled_texts(decode_job(record.kind, record.params), drawn_prompts)
+    except JobError:
+        return f"{drawn_prompts.prompt}\n{drawn_prompts.negative}"

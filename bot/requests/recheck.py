@@ -51,10 +51,11 @@ class PermissionRecheck:
             await self._policy.check_access(
                 RequestContext(guild_id=record.guild, user_id=record.owner)
             )
+            job = decode_job(record.kind, record.params)
             if settings == GuildSettings():
+                await self._policy.check_words(settings, job)
                 return None
             settings, context = await self._resolve_context(record, settings)
-            job = decode_job(record.kind, record.params)
             await self._policy.check_permissions(settings, context, job, record.id)
         except NotAllowed as error:
             with use_language(stored_reply_language(record.reply_to)):

@@ -43,8 +43,12 @@ class DenoiseRow:
 
     @property
     def is_guided(self) -> bool:
-        """Whether the unconditional half is needed: at guidance 1 it cancels out."""
-        return self.guidance != 1.0 or len(self.conditioning[0].conditions) > 1
+        """Whether the unconditional half is needed: at guidance 1 it cancels out.
+
+        That is so of one part that weighs 1; what else a prompt weighs is drawn as it says.
+        """
+        weights = [weight for _, weight in self.conditioning[0].conditions]
+        return self.guidance != 1.0 or weights != [1.0]
 
     @property
     def entries(self) -> int:

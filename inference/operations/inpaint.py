@@ -9,6 +9,7 @@ from typing import Any
 from PIL import Image
 
 from inference.api.jobs import InpaintJob
+from inference.api.jobs.drawn_prompts import WildcardLists
 from inference.api.notices import Notice
 from inference.diffusion.model import ModelTraits
 from inference.engine.work import (
@@ -37,7 +38,7 @@ from inference.operations.mask.seam_report import (
 )
 from inference.operations.mask.work_area import choose_work_area
 from inference.operations.shared import sizes
-from inference.operations.shared.batch_variants import WildcardLists, batch_variants, work_notes
+from inference.operations.shared.batch_variants import batch_variants, work_notes
 from inference.operations.shared.latents import encode_latent, encode_only_work, upscale_latent
 from inference.operations.shared.parameters import build_denoise_work, build_infotext
 

@@ -10,6 +10,7 @@ from PIL import Image
 
 from inference.api.errors import JobError
 from inference.api.jobs import LoopbackJob
+from inference.api.jobs.drawn_prompts import WildcardLists
 from inference.api.notices import Notice
 from inference.diffusion.model import ModelTraits
 from inference.engine.work import (
@@ -26,7 +27,7 @@ from inference.images.strength_curves import loop_strengths
 from inference.operations.context import ImageDescriber, Images, OperationContext
 from inference.operations.img2img import InitImage, finish_image, open_source, prepare_init_image
 from inference.operations.shared import sizes
-from inference.operations.shared.batch_variants import WildcardLists, resolve_wildcards, work_notes
+from inference.operations.shared.batch_variants import resolve_wildcards, work_notes
 from inference.operations.shared.parameters import build_denoise_work, build_infotext
 
 #: Pictures beside each other on a sheet, and the sheet's longest side in pixels.

@@ -17,12 +17,13 @@ is found by a network beforehand.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from types import MappingProxyType
 
 from PIL import Image
 
+from inference.api.prompts.mask_words import QUOTED_WORDS_PATTERN, find_quoted_words
 from inference.images.errors import UnreadableMask
 from inference.images.mask.shapes import (
     EdgeStrip,
@@ -41,7 +42,6 @@ COLUMN_LETTERS = "ABCDE"
 _SIGN_PATTERN = re.compile(r"\s*[+,;]\s*|\s+-\s*|-\s+")
 _LENGTH_PATTERN = re.compile(r"r?(\d+(?:\.\d+)?)\s*(%|px)")
 _CELL_PATTERN = re.compile(r"([a-z])(\d+)(?:-([a-z])(\d+))?")
-_QUOTED_PATTERN = re.compile(r"[\"“”„«»]\s*([^\"“”„«»]+?)\s*[\"“”„«»]")
 _PLACEHOLDER_PATTERN = re.compile(r"\x00(\d+)\x00")
 """What stands for quoted words while signs are looked for."""
 SUBJECT, FACE = "subject", "face"
@@ -103,9 +103,9 @@ def parse_mask_terms(text: str) -> list[tuple[bool, MaskShape | SegmentedObject]
     Raises:
         UnreadableMask: the words cannot be read; says which and what to write.
     """
-    quoted_texts = [match[1].lower() for match in _QUOTED_PATTERN.finditer(text)]
+    quoted_texts = find_quoted_words(text)
     numbers = count()
-    placeholder_text = _QUOTED_PATTERN.sub(
+    placeholder_text = QUOTED_WORDS_PATTERN.sub(
         lambda _: f"\x00{next(numbers)}\x00", text.replace("\x00", " ")
     )
     normalised_text = " ".join(placeholder_text.lower().split())
@@ -124,7 +124,7 @@ def parse_mask_terms(text: str) -> list[tuple[bool, MaskShape | SegmentedObject]
     return terms
 
 
-def _parse_term(text: str, quoted_texts: list[str]) -> MaskShape | SegmentedObject:
+def _parse_term(text: str, quoted_texts: Sequence[str]) -> MaskShape | SegmentedObject:
     """Read one term; quoted words, which were taken out, are found by their number."""
     if match := _PLACEHOLDER_PATTERN.fullmatch(text):
         return SegmentedObject(" ".join(quoted_texts[int(match[1])].split()))

@@ -9,6 +9,7 @@ from typing import Any
 from PIL import Image
 
 from inference.api.jobs import OutpaintJob
+from inference.api.jobs.drawn_prompts import WildcardLists
 from inference.engine.work import DenoiseResult, DenoiseWork, WorkRequest
 from inference.images.compositing import composite_under_mask
 from inference.images.mask import masks
@@ -18,7 +19,7 @@ from inference.operations.img2img import finish_image
 from inference.operations.mask.masked_start import MaskedStart, prepare_masked_start
 from inference.operations.outpaint.growth import OutpaintPlan
 from inference.operations.outpaint.poor_mans import PaintedCanvas
-from inference.operations.shared.batch_variants import WildcardLists, resolve_wildcards
+from inference.operations.shared.batch_variants import resolve_wildcards
 from inference.operations.shared.parameters import build_denoise_work
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from PIL import Image
 
 from inference.api.jobs import OutpaintJob
+from inference.api.jobs.drawn_prompts import WildcardLists
 from inference.diffusion.model import PIXELS_PER_CELL
 from inference.engine.work import DenoiseResult, DenoiseWork, WorkRequest
 from inference.images.compositing import composite_under_mask
@@ -19,7 +20,7 @@ from inference.images.regions import Box, Size
 from inference.operations.img2img import finish_image
 from inference.operations.mask.masked_start import MASKED_STARTS, MaskedStart
 from inference.operations.outpaint.growth import OutpaintPlan
-from inference.operations.shared.batch_variants import WildcardLists, resolve_wildcards
+from inference.operations.shared.batch_variants import resolve_wildcards
 from inference.operations.shared.parameters import build_denoise_work
 
 #: A painted canvas and the first of the works that made it.

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from inference.api.jobs import DenoisingJob
+from inference.api.jobs.drawn_prompts import WildcardLists, draw_prompts
 from inference.api.notices import Notice
 from inference.api.prompts.extra_networks import read_loras, take_networks
-from inference.api.prompts.wildcards import draw_wildcards
 from inference.engine.work import DenoiseWork
-
-WildcardLists = Mapping[str, Sequence[str]]
 
 #: Names of the field's distillations, which guidance above 2 or so burns.
 DISTILLED_NAME_PATTERN = re.compile(
@@ -40,10 +38,13 @@ def batch_variants(job: DenoisingJob, lists: WildcardLists) -> list[dict[str, An
 
 
 def resolve_wildcards(job: DenoisingJob, seed: int, lists: WildcardLists) -> dict[str, Any]:
-    """Draw one picture's words by its seed, and keep what they were drawn from, if they were."""
-    prompt, negative = (
-        draw_wildcards(text, seed, lists) for text in (job.prompt, job.negative_prompt)
-    )
+    """Draw one picture's words by its seed, and keep what they were drawn from, if they were.
+
+    Raises:
+        JobError: the weights drawn leave nothing but the negative prompt.
+    """
+    drawn_prompts = draw_prompts(job, seed, lists)
+    prompt, negative = drawn_prompts.prompt, drawn_prompts.negative
     return {
         "seed": seed,
         "prompt": prompt,

@@ -148,7 +148,7 @@ async def test_words_are_read_beside_the_loop(monkeypatch):
     def note_thread(*_):
         threads.append(threading.current_thread())
 
-    monkeypatch.setattr(policy_module, "check_prompt", note_thread)
+    monkeypatch.setattr(policy_module, "check_job_words", note_thread)
     policy = GuildPolicy(jobs=Mock(), guilds=Mock(), usage=Mock(), access=AsyncMock())
     job = ImagineJob(prompt="a cat")
     await policy.check_permissions(GuildSettings(), RequestContext(), job)

@@ -150,13 +150,11 @@ async def test_in_age_restricted_channels_a_missing_detector_stops_nothing(
 
 @pytest.mark.parametrize("where", ["channel", "direct message"])
 async def test_words_that_came_later_count_everywhere(easel, where):
-    """A wildcard or a caption may have added to the prompt what its member did not write."""
-    easel.settings.wordlists_path.mkdir()
-    (easel.settings.wordlists_path / "who.txt").write_text("a child\n")
+    """A caption may have added to the prompt what its member did not write."""
     if where == "channel":
-        await easel.ask("imagine", prompt="nude, __who__")
+        await easel.ask("imagine", prompt="nude")
     else:
-        await easel.alice.user.slash("imagine", prompt="nude, __who__")
+        await easel.alice.user.slash("imagine", prompt="nude")
     easel.service.infotext = "nude, a child\nNegative prompt: hat\nSteps: 20"
     await easel.finish()
     (record,) = await easel.jobs.reader.list_by_owner(str(easel.alice.id))
@@ -171,6 +169,23 @@ async def test_the_negative_prompt_of_a_result_is_free(easel):
     await easel.finish()
     outgoing = await easel.services.message_builder.build_message(await easel.only_job(), 10**6)
     assert len(outgoing.uploads) == 1
+
+
+@pytest.mark.parametrize(
+    ("infotext", "images"),
+    [
+        ("a nude :0.1\nNegative prompt: child\nSteps: 20", 0),
+        ("a hat :0.1\nNegative prompt: nude, child\nSteps: 20", 0),
+        ("Negative prompt: nude, child\nSteps: 20", 1),
+        ("a [hat:nude:5]\nNegative prompt: (child:1.4)\nSteps: 20", 1),
+    ],
+)
+async def test_a_negative_prompt_that_was_drawn_counts(easel, infotext, images):
+    await easel.ask("imagine", prompt="a hat")
+    easel.service.infotext = infotext
+    await easel.finish()
+    outgoing = await easel.services.message_builder.build_message(await easel.only_job(), 10**6)
+    assert len(outgoing.uploads) == images
 
 
 async def test_the_log_channel_is_told(easel, rules):

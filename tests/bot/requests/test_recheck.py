@@ -66,6 +66,17 @@ async def test_a_channel_that_is_no_longer_allowed(easel):
     assert "Easel is used in <#10001>" in (await easel.only_job()).error
 
 
+async def test_words_that_a_list_has_gained_are_read_without_any_setting(easel):
+    easel.settings.wordlists_path.mkdir()
+    (easel.settings.wordlists_path / "who.txt").write_text("a cat\n")
+    easel.service.ready = False
+    await easel.ask(prompt="nude, __who__")
+    (easel.settings.wordlists_path / "who.txt").write_text("child\n")
+    await easel.take_up_work()
+    assert easel.service.submitted == []
+    assert "sexual picture of minors" in (await easel.only_job()).error
+
+
 async def test_a_job_called_off_while_it_is_looked_at_is_not_handed_over(
     easel, waiting, monkeypatch
 ):

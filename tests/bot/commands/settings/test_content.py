@@ -31,6 +31,23 @@ async def test_a_word_is_forbidden_for_commands_buttons_forms_and_replies(easel,
     assert await easel.count() == 3
 
 
+async def test_a_negative_prompt_that_would_be_drawn_is_read(easel, admin, said):
+    await easel.ask_plain("settings word", admin, word="gore")
+    asked = await easel.ask("imagine", prompt="a cat :0.1", negative_prompt="gore")
+    assert "Your prompt says “gore”" in said(asked)
+    asked = await easel.ask("imagine", prompt="a cat :0", negative_prompt="hat")
+    assert "leaves nothing but the negative prompt" in said(asked)
+    assert await easel.count() == 0
+
+
+async def test_words_that_a_seed_draws_are_read_before_they_are_queued(easel, admin, said):
+    easel.settings.wordlists_path.mkdir()
+    (easel.settings.wordlists_path / "what.txt").write_text("gore\n")
+    await easel.ask_plain("settings word", admin, word="gore")
+    assert "Your prompt says “gore”" in said(await easel.ask(prompt="a cat, __what__"))
+    assert await easel.count() == 0
+
+
 async def test_a_style_is_read_with_the_prompt(easel, admin, said):
     await easel.ask_plain("settings word", admin, word="gore")
     await easel.ask_plain("style save", name="dark", prompt="{prompt}, gore")

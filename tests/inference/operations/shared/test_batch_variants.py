@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
+from inference.api.errors import JobError
 from inference.api.infotext.text import parse_infotext
 from inference.api.jobs import (
     ExplainJob,
@@ -123,3 +124,8 @@ def test_a_size_between_cells_is_rounded_and_said(run_drawing):
     assert any("67 x 90" in str(note) or "multiple" in str(note) for note in outcome.notes), (
         outcome.notes
     )
+
+
+def test_weights_that_leave_only_the_negative_prompt_end_the_job_with_words():
+    with pytest.raises(JobError, match="nothing but the negative prompt"):
+        batch_variants(ImagineJob(prompt="a cat {:0|:-1}", seed=1), LISTS)
