@@ -58,7 +58,7 @@ class ActiveLoras:
     @contextmanager
     def _hook_layers(self, part: str, module: Any) -> Iterator[None]:
         handles = [
-            module.get_submodule(layer).register_forward_hook(_branch_hook(branches))
+            module.get_submodule(layer).register_forward_hook(_branch_hook(branches), prepend=True)
             for layer, branches in self._branches_by_layer(part).items()
         ]
         try:

@@ -18,12 +18,15 @@ from inference.diffusion.lora.branches import SCALAR_FIELDS, BranchWeights, make
 from inference.diffusion.lora.bundled_embeddings import read_bundled_embeddings
 from inference.diffusion.lora.layers import LoraBranch
 from inference.diffusion.lora.names import UNET_PART, Place, map_layer_names, split_name
+from inference.diffusion.offload import CPU_DEVICE
 from inference.model_files.errors import CorruptWeights, UnsupportedWeights
 from inference.model_files.header import read_header
 from inference.model_files.identity import FAMILY_BY_TEXT_WIDTH, FAMILY_TITLES, identify_header
 from inference.model_files.reader import open_tensors
 
 Fields = dict[str, Tensor]
+
+META_DEVICE = torch.device("meta")
 
 #: Methods that are not run, by how their weights' names end.
 UNSUPPORTED_METHODS = (
@@ -52,8 +55,10 @@ class LoraFile:
     unused_names: tuple[str, ...] = ()
 
 
-def load_lora(path: Path, unet: Any, texts: tuple[Any, ...]) -> LoraFile:
-    """Read a LoRA or LyCORIS file for the parts of a model.
+def load_lora(
+    path: Path, unet: Any, texts: tuple[Any, ...], device: torch.device = CPU_DEVICE
+) -> LoraFile:
+    """Read a LoRA or LyCORIS file for the parts of a model, onto the device where they work.
 
     Raises:
         UnsupportedWeights: it is for another family, of another method, or no LoRA at all.
@@ -74,10 +79,9 @@ def load_lora(path: Path, unet: Any, texts: tuple[Any, ...]) -> LoraFile:
     _refuse_unsupported_method(path, header.entries)
     with open_tensors(path) as reader:
         tensors = {name: reader.get_tensor(name) for name in sorted(reader.names)}
-    loader = _LoraLoader(path, unet, texts, read_adapter_settings(path, header.metadata))
-    return loader.load_tensors(
-        {name: value for name, value in tensors.items() if value is not None}
-    )
+    settings = read_adapter_settings(path, header.metadata)
+    found_tensors = {name: value for name, value in tensors.items() if value is not None}
+    return _LoraLoader(path, unet, texts, settings, device).load_tensors(found_tensors)
 
 
 def _refuse_unsupported_method(path: Path, names: Mapping[str, object]) -> None:
@@ -90,9 +94,14 @@ class _LoraLoader:
     """One file on its way to the layers of one model."""
 
     def __init__(
-        self, path: Path, unet: Any, texts: tuple[Any, ...], settings: AdapterSettings
+        self,
+        path: Path,
+        unet: Any,
+        texts: tuple[Any, ...],
+        settings: AdapterSettings,
+        device: torch.device,
     ) -> None:
-        self._path, self._settings = path, settings
+        self._path, self._settings, self._device = path, settings, device
         self._unet, self._texts = unet, texts
         self._places = map_layer_names(unet, texts)
 
@@ -109,7 +118,7 @@ class _LoraLoader:
         nbytes = 0
         for place, names in names_by_place.items():
             fields = {what: tensors[name] for what, name in names.items()}
-            layer_branches, used_fields = self._make_checked_branches(place, names, fields)
+            layer_branches, used_fields = self._make_checked_branches(place, fields)
             if layer_branches:
                 branches[place] = layer_branches
                 used_names |= {names[what] for what in used_fields}
@@ -129,36 +138,35 @@ class _LoraLoader:
         return UnsupportedWeights("weights.no_layer", name=self._path.stem)
 
     def _make_checked_branches(
-        self, place: Place, names: Mapping[str, str], fields: Fields
+        self, place: Place, fields: Fields
     ) -> tuple[tuple[LoraBranch, ...], set[str]]:
         """Make a layer's branches and see that they fit it; give the weights they use too."""
         part = self._unet if place[0] == UNET_PART else self._texts[int(place[0])]
         layer = part.get_submodule(place[1])
-        layer_name = next(iter(names.values()))
         fields = _pad_channels(fields, layer.weight.shape)
-        shapes = {what: _to_meta(what, value) for what, value in fields.items()}
         default_scale = partial(self._settings.rank_scale, place)
         try:
-            for branch in make_branches(BranchWeights(shapes, default_scale), layer):
-                branch.check_fit(layer.weight.to("meta"))
-            device = layer.weight.device
-            weights = BranchWeights(
-                {what: value.to(device) for what, value in fields.items()}, default_scale
-            )
+            # Shapes alone say whether it fits: a product of them costs nothing.
+            shapes = BranchWeights(_move_weights(fields, META_DEVICE), default_scale)
+            for branch in make_branches(shapes, layer):
+                branch.check_fit(layer.weight.to(META_DEVICE))
+            weights = BranchWeights(_move_weights(fields, self._device), default_scale)
             return make_branches(weights, layer), weights.used_names
         except KeyError as error:
             raise CorruptWeights(
-                "weights.layer_lacks", name=self._path.stem, part=error, layer=layer_name
+                "weights.layer_lacks", name=self._path.stem, part=error, layer=place[1]
             ) from error
-        except RuntimeError as error:
+        except (RuntimeError, TypeError, ValueError, IndexError) as error:
             raise UnsupportedWeights(
-                "weights.layer_misfit", name=self._path.stem, layer=layer_name
+                "weights.layer_misfit", name=self._path.stem, layer=place[1]
             ) from error
 
 
-def _to_meta(what: str, value: Tensor) -> Tensor:
-    """Keep of a weight its shape alone, with which a product costs nothing."""
-    return value if what in SCALAR_FIELDS else value.to("meta")
+def _move_weights(fields: Fields, device: torch.device) -> Fields:
+    """Bring weights to a device; what is one number each is read where it is."""
+    return {
+        what: value if what in SCALAR_FIELDS else value.to(device) for what, value in fields.items()
+    }
 
 
 def _pad_channels(fields: Fields, shape: torch.Size) -> Fields:

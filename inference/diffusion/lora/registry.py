@@ -77,7 +77,7 @@ class LoraRegistry:
         lora_file = self.model_cache.load_model(
             key,
             path.stat().st_size,
-            lambda: load_lora(path, model.unet, model.text_encoders.models),
+            lambda: load_lora(path, model.unet, model.text_encoders.models, model.device),
             lambda file: file.nbytes,
         )
         self._unused_names[key] = lora_file.unused_names

@@ -9,7 +9,8 @@ from safetensors.torch import save_file
 from inference.api.prompts.extra_networks import LoraTag
 from inference.diffusion.lora.active import ActiveLoras
 from inference.diffusion.lora.files import load_lora
-from inference.model_files.errors import UnsupportedWeights
+from inference.diffusion.offload import UNET, OffloadManager
+from inference.model_files.errors import ModelError, UnsupportedWeights
 
 RANK, ALPHA = 4, 2.0
 LINEAR = "down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k"
@@ -231,6 +232,45 @@ def test_beside_the_network_equals_merged_into_it(make_parts, random, save, make
     assert (beside - before).abs().max() > 1e-4
     assert load_lora(path, unet, ()).unused_names == ()
     assert torch.equal(call(unet), before)
+
+
+@pytest.mark.parametrize("make", [low_rank, *METHODS])
+def test_methods_run_beside_a_network_that_comes_block_by_block(make_parts, random, save, make):
+    """The meta device stands for a graphics card, the processor for where weights are parked."""
+    unet, card = make_parts("sd1").unet, torch.device("meta")
+    layers = ("conv_in", LINEAR, "time_embedding.linear_1")
+    named = {
+        f"{kohya(layer)}.{name}": value
+        for layer in layers
+        for name, value in make(random, unet.get_submodule(layer).weight.detach())[0].items()
+    }
+    norm = {f"{kohya('conv_norm_out')}.w_norm": random(16)}
+    offload = OffloadManager({UNET: [unet]}, card, park=torch.device("cpu"), level="lowvram")
+    file = load_lora(save(named | norm), unet, (), card)
+    offload.prepare_part(UNET, 1)
+    inputs = (torch.zeros(2, 4, 8, 8), torch.zeros(2), torch.zeros(2, 16, 32))
+    side = ActiveLoras([(LoraTag("style", 1.0, 0.7), file)])
+    with torch.inference_mode(), side.applied_to_unet(unet):
+        output = unet(*(value.to(card) for value in inputs)).sample
+
+    assert (output.shape, output.device) == ((2, 4, 8, 8), card)
+    assert {weight.device.type for weight in unet.parameters()} == {"cpu"}
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (0,), (3, 5), (2, 3, 5), (2, 3, 5, 7)])
+@pytest.mark.parametrize("make", [low_rank, *METHODS])
+def test_weights_of_any_other_shape_are_refused_in_words(make_parts, random, save, make, shape):
+    unet = make_parts("sd1").unet
+    fields, _ = make(random, unet.get_submodule(CONV).weight.detach())
+    for changed in fields:
+        state = fields | {changed: torch.ones(shape)}
+        path = save({f"{kohya(CONV)}.{name}": value for name, value in state.items()})
+        try:
+            beside = call_beside(unet, path, 1.0)
+        except ModelError as error:
+            assert error.notice.code in ("weights.layer_misfit", "weights.layer_lacks")
+        else:  # one number may stand for many
+            assert beside.shape == (2, 4, 8, 8)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float8_e4m3fn])
