@@ -17,6 +17,7 @@ from inference.api.jobs.limits import JobLimits
 from inference.api.messages import ModelInfo
 from inference.api.notices import Notice
 from inference.api.prompts.extra_networks import LoraTag
+from inference.diffusion.embeddings import count_vectors
 from inference.diffusion.latent_preview import LatentPreviewer
 from inference.diffusion.loader import CheckpointLoader, model_bytes
 from inference.diffusion.lora.active import ActiveLoras
@@ -30,6 +31,7 @@ from inference.model_files.errors import ModelError, UnknownModel
 from inference.model_files.files import (
     DESCRIBER,
     DIFFUSION,
+    EMBEDDINGS_DIR,
     ModelFolder,
     Weights,
     find_checkpoints,
@@ -191,6 +193,15 @@ class ModelLibrary:
             ModelError: it is unknown or cannot be read.
         """
         return self._loader.checkpoint_tokenizer(self._checkpoint_path(name))
+
+    def count_embedding_vectors(self, name: str) -> dict[str, int]:
+        """Tell how many tokens the embeddings that fit a checkpoint take, without loading it.
+
+        Raises:
+            ModelError: it is unknown or cannot be read.
+        """
+        width = self._loader.text_width(self._checkpoint_path(name))
+        return count_vectors(self.folder.list_files(EMBEDDINGS_DIR), width)
 
     def loadable_together(self, requested_weights: Sequence[Weights]) -> set[Weights]:
         """Say which weights can be loaded together: those loaded now, then the first named."""

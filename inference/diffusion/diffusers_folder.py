@@ -105,6 +105,13 @@ def natural_size(folder: Path) -> int:
     return int(cells) * PIXELS_PER_CELL
 
 
+def text_width(folder: Path) -> int:
+    """Read how wide the words of a checkpoint's text encoders are together, without loading it."""
+    parts = ("text_encoder", "text_encoder_2")
+    configs = [part_folder(folder, part) / "config.json" for part in parts]
+    return sum(int(_read_config(path)["hidden_size"]) for path in configs if path.is_file())
+
+
 def _check_parts(folder: Path) -> None:
     if not folder.is_dir():
         raise MissingWeights("weights.no_folder", folder=folder.name)

@@ -13,7 +13,7 @@ from torch import Tensor
 from inference.api.errors import JobError
 from inference.model_files.errors import ModelError
 from inference.model_files.header import read_header
-from inference.model_files.identity import identify_header
+from inference.model_files.identity import embedding_width, identify_header
 from inference.model_files.reader import open_tensors
 from inference.prompts.conditioning import Conditioning, PromptEncoder
 
@@ -97,17 +97,21 @@ def load_embeddings(files: Mapping[str, Path], widths: Sequence[int]) -> Checkpo
     return CheckpointEmbeddings(fitting, foreign)
 
 
-def count_vectors(files: Mapping[str, Path]) -> dict[str, int]:
-    """Tell how many tokens each embedding takes, by the files' headers alone."""
+def count_vectors(files: Mapping[str, Path], width: int) -> dict[str, int]:
+    """Tell how many tokens each embedding takes, by the files' headers alone.
+
+    Those that do not fit text encoders of this width, all together, are left out: they stay words.
+    """
     counts: dict[str, int] = {}
     for name, path in files.items():
         try:
-            entries = read_header(path).entries
+            header = read_header(path)
         except ModelError:
             continue
-        shapes = [entry.shape for entry in entries.values() if entry.shape]
-        if shapes:
-            counts[name] = shapes[0][0] if len(shapes[0]) > 1 else 1
+        if embedding_width(header) == width:
+            entries = header.entries
+            shape = entries.get("emb_params", next(iter(entries.values()))).shape
+            counts[name] = shape[0] if len(shape) > 1 else 1
     return counts
 
 

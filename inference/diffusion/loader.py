@@ -12,7 +12,7 @@ from inference.diffusion.compiled_unet import CompiledUnet
 from inference.diffusion.embeddings import CheckpointEmbeddings, load_embeddings
 from inference.diffusion.model import PIXELS_PER_CELL, DiffusionModel
 from inference.diffusion.offload import CPU_DEVICE, TEXT, UNET, VAE, OffloadManager
-from inference.diffusion.single_file import load_checkpoint, natural_side, read_vae
+from inference.diffusion.single_file import load_checkpoint, natural_side, read_config, read_vae
 from inference.model_files.files import (
     EMBEDDINGS_DIR,
     ModelFolder,
@@ -23,6 +23,7 @@ from inference.model_files.files import (
 )
 from inference.model_files.hashes import FileHashes
 from inference.model_files.header import count_weights
+from inference.model_files.identity import checkpoint_identity
 from inference.prompts.chunks import Tokenizer
 from inference.prompts.tokenizer import load_tokenizer
 from inference.runtime.compiling import compile_frozen, compile_lazily
@@ -98,6 +99,13 @@ class CheckpointLoader:
         if path.is_dir():
             return diffusers_folder.natural_size(path)
         return natural_side(path, self.configs)
+
+    def text_width(self, path: Path) -> int:
+        """Give how wide a checkpoint's words are, of both encoders together, without loading it."""
+        if path.is_dir():
+            return diffusers_folder.text_width(path)
+        config = read_config(str(checkpoint_identity(path).family), self.configs)
+        return sum(int(text["hidden_size"]) for text in config["text_encoders"])
 
     def checkpoint_tokenizer(self, path: Path) -> Tokenizer:
         """Give the tokenizer by which a checkpoint's prompts are split, without loading it."""

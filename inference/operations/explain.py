@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from inference.api.jobs import ExplainJob
-from inference.diffusion.embeddings import count_vectors
 from inference.engine.work import JobResult, Operation, WorkRequest
-from inference.model_files.files import EMBEDDINGS_DIR
 from inference.operations.context import Images, OperationContext
 from inference.prompts.linting import lint
 
@@ -21,7 +19,7 @@ def run_explain(job: ExplainJob, images: Images, context: OperationContext) -> O
         seed=job.seed,
         lists=context.lists,
         tokenizer=library.checkpoint_tokenizer(model),
-        embeddings=count_vectors(library.folder.list_files(EMBEDDINGS_DIR)),
+        embeddings=library.count_embedding_vectors(model),
         known_loras=library.lora_catalog,
     )
     yield WorkRequest(works=())

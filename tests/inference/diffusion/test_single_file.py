@@ -6,8 +6,11 @@ from diffusers import AutoencoderKL
 from safetensors.torch import load_file, save_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
+from inference.diffusion.loader import CheckpointLoader
 from inference.diffusion.single_file import CONFIGS_DIR, load_checkpoint, natural_side, read_config
 from inference.model_files.errors import CorruptWeights, UnsupportedWeights
+from inference.model_files.files import ModelFolder
+from inference.model_files.hashes import FileHashes
 from inference.prompts.tokenizer import load_tokenizer
 
 CPU = torch.device("cpu")
@@ -77,6 +80,20 @@ def test_the_second_familys_noise_predictors_paint_smaller(write_original, path)
     path.with_suffix(".yaml").write_text('model:\n  params:\n    parameterization: "v"\n')
 
     assert (small, natural_side(path)) == (512, 768)
+
+
+@pytest.mark.parametrize(("family", "width"), [("sd1", 768), ("sd2", 1024), ("sdxl", 2048)])
+def test_the_width_of_words_is_told_without_loading(write_original, path, family, width):
+    write_original(path, family)
+    loader = CheckpointLoader(
+        ModelFolder(path.parent),
+        CONFIGS_DIR,
+        FileHashes(path.parent / "h.json"),
+        CPU,
+        torch.float32,
+    )
+
+    assert loader.text_width(path) == width
 
 
 def test_a_missing_weight_is_named(write_original, path, load):

@@ -183,6 +183,10 @@ def test_an_embedding_of_another_family_leaves_a_word_alone(library, bare_librar
     assert none == ()
 
 
+def test_an_explanation_counts_the_embeddings_that_fit(library):
+    assert library.count_embedding_vectors("tiny") == {"moodful": 2, "full": 14, "long": 15}
+
+
 def test_a_mark_that_means_an_embedding_alone_is_refused(library):
     good, bad = run(library, ["cat", "cat, embedding:wide, sky"])
 
