@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import discord
@@ -24,6 +24,7 @@ from bot.guilds.host_access import HostAccess, HostRules
 from bot.guilds.member_preferences import DmPreferences, StyleStore
 from bot.guilds.policy import GuildPolicy
 from bot.guilds.settings import GuildSettings
+from bot.member_storage import MemberStorage
 from bot.moderation.cases import CaseService
 from bot.moderation.log_channel import LogChannel
 from bot.moderation.nsfw_process import NsfwDetector, SubprocessDetector
@@ -67,6 +68,11 @@ class Core:
     blobs: BlobStore
     workers: WorkerPool
     metrics: MetricsSink
+
+    @cached_property
+    def member_storage(self) -> MemberStorage:
+        """What bounds each member's pictures on the disk."""
+        return MemberStorage(self.jobs, self.blobs, self.settings.member_storage_bytes)
 
 
 def open_wordlists(settings: Settings) -> WordLists:
@@ -113,7 +119,13 @@ async def open_core(settings: Settings, folder: Path | None = None) -> AsyncIter
         jobs, blobs = JobStore(database), BlobStore(folder / BLOBS_FOLDER)
         await jobs.queue.recover_jobs()
         _empty_outbox(folder / OUTBOX_FOLDER)
-        tasks = default_tasks(jobs, blobs, GuildStore(database), settings.keep_days)
+        tasks = default_tasks(
+            jobs,
+            blobs,
+            GuildStore(database),
+            settings.keep_days,
+            max_member_bytes=settings.member_storage_bytes,
+        )
         async with (
             LocalWorkerPool(configs, open_seconds=settings.worker_rest_seconds) as workers,
             MaintenanceLoop(tasks),
@@ -177,7 +189,7 @@ def build_services(
     settings, jobs, blobs, workers = core.settings, core.jobs, core.blobs, core.workers
     guild_store, moderation_store = GuildStore(core.database), ModerationStore(core.database)
     access = HostAccess(AccessStore(core.database), host_rules(settings))
-    policy = open_policy(core, guild_store, access)
+    policy, storage = open_policy(core, guild_store, access), core.member_storage
     styles, dm_preferences = StyleStore(guild_store), DmPreferences(guild_store)
     recheck, host_alert = PermissionRecheck(client, policy), OwnerNotifier(client).notify_owners
     dispatcher = build_dispatcher(core, recheck, host_alert, timing)
@@ -190,7 +202,7 @@ def build_services(
     )
     dispatcher.subscribe(delivery)
     submitter = JobSubmitter(
-        dispatcher, jobs, blobs, decoders, delivery, workers, policy, styles, screen
+        dispatcher, jobs, blobs, decoders, delivery, workers, policy, styles, screen, storage
     )
     return Services(
         jobs=jobs,

@@ -26,6 +26,7 @@ BotError
 │   ├── MessageDeleted        the message replied to was deleted
 │   ├── TextTooLongForForm    a text that an input of a form cannot hold
 │   ├── NotANumber         a text where a form asks for a number
+│   ├── MemberStorageFull  the member keeps as much as the host allows, all of it under way
 │   └── NoModel            no worker can start, so nothing could ever run
 └── NoDeliveryRoute            a result has no place where it could be shown
 """
@@ -288,6 +289,10 @@ class NotANumber(UserError):
         if whole:
             words = gettext_noop("{option} must be a whole number, not “{written}”.")
         super().__init__(words, option=OptionName(option), written=entered_text)
+
+
+class MemberStorageFull(UserError):
+    """Your pictures may take {limit} here, which your unfinished jobs need. Wait until one ends."""
 
 
 class NoModel(UserError):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.dispatcher import Dispatcher
+from bot.member_storage import MemberStorage
 from bot.requests.reply_target import TOKEN_LIFE, ReplyTarget
 from storage.blobs import BlobStore
 from storage.clock import Clock, SystemClock
@@ -27,6 +28,9 @@ PAUSE_JITTER_RATIO = 0.2
 FIRST_PAUSE = 60.0  # seconds: a start has better things to do
 #: The setting by which a server keeps its ended jobs for less time than the host does.
 KEEP_DAYS_SETTING = "keep_days"
+CANCELLED_LIFE = timedelta(days=1)  # that a cancelled job and its pictures are kept
+MAX_CLOCK_LEAP = timedelta(days=1)  # that the clock may be ahead of when it was last believed
+DOUBT_LENGTH = timedelta(days=1)  # of running, after which the clock is believed all the same
 TOKENS_PER_PAGE = 500  # addresses rewritten before others have a turn
 JOBS_PER_PAGE = 100  # jobs read at a time
 LOG_TRIES, LOG_RETRY_SECONDS = 10, 0.2
@@ -96,6 +100,8 @@ def default_tasks(
     guilds: GuildStore,
     keep_days: float,
     clock: Clock | None = None,
+    *,
+    max_member_bytes: int = 0,
 ) -> tuple[MaintenanceTask, ...]:
     """List what is to be done from time to time.
 
@@ -105,12 +111,15 @@ def default_tasks(
         guilds: what servers have set; a server may keep things for less time than the host.
         keep_days: how long ended jobs are kept; 0 keeps them until somebody deletes them.
         clock: by default the machine's. Its steady side is what counts: a wall clock that is set
-            forward must not end what is kept.
+            forward must not end what is kept, and neither must one that is ahead at the start.
+        max_member_bytes: what one member's pictures may take; 0 for no bound.
     """
-    steady_now = (clock or SystemClock()).steady_time
+    clock = clock or SystemClock()
+    retention_clock = RetentionClock(jobs, clock)
+    member_storage = MemberStorage(jobs, blobs, max_member_bytes)
 
     async def end_jobs() -> int:
-        return await _end_jobs(jobs, guilds, keep_days, steady_now())
+        return await _end_jobs(jobs, guilds, keep_days, await retention_clock.read())
 
     async def sweep_images() -> int:
         return len(
@@ -120,7 +129,7 @@ def default_tasks(
         )
 
     async def drop_tokens() -> int:
-        return await _drop_tokens(jobs, steady_now())
+        return await _drop_tokens(jobs, clock.steady_time())
 
     async def empty_log() -> int:
         await jobs.retention.empty_log()  # a reader that is in the way now is gone next time
@@ -128,20 +137,69 @@ def default_tasks(
 
     return (
         MaintenanceTask("jobs that were kept long enough", 3600.0, end_jobs),
+        MaintenanceTask("jobs beyond what a member may keep", 3600.0, member_storage.trim_all),
         MaintenanceTask("pictures of no job", 3600.0, sweep_images),
         MaintenanceTask("tokens that no longer work", 60.0, drop_tokens),
         MaintenanceTask("what was deleted, in the database's log", 60.0, empty_log),
     )
 
 
+class RetentionClock:
+    """Tells the time by which kept jobs end, however wrong the machine's clock is at a start.
+
+    The time that was last believed is kept in the database. Where the clock is further ahead of it
+    than the bot can have been off for, time goes on from there at the speed of seconds, until the
+    bot has run for a day with that clock: its host had a day to read the log and set it.
+    """
+
+    def __init__(self, jobs: JobStore, clock: Clock) -> None:
+        self._jobs = jobs
+        self._clock = clock
+        #: The steady time when it was last read; None before the first time.
+        self._read_at: datetime | None = None
+
+    async def read(self) -> datetime:
+        """Return the time, and note it."""
+        steady = self._clock.steady_time()
+        elapsed = timedelta(0) if self._read_at is None else steady - self._read_at
+        self._read_at = steady
+        trusted = await self._jobs.retention.trusted_time()
+        if trusted is None:
+            return await self._trust(steady)
+        expected = trusted[0] + elapsed
+        # A clock that was wrong at the start and was set since is right now.
+        claimed_time = steady if _is_plausible(steady, expected) else self._earlier_time(steady)
+        doubted_for = trusted[1] + elapsed
+        if _is_plausible(claimed_time, expected) or doubted_for >= DOUBT_LENGTH:
+            return await self._trust(claimed_time)
+        await self._jobs.retention.save_trusted_time(expected, doubted_for)
+        log.warning(
+            "The clock says %s, which is %d days after it was last believed. Nothing that is kept "
+            "ends by it before the bot has run for a day: if it is wrong, set it.",
+            claimed_time.isoformat(timespec="seconds"),
+            (claimed_time - expected).days,
+            extra={"action": "clock_doubted"},
+        )
+        return expected
+
+    def _earlier_time(self, steady: datetime) -> datetime:
+        return min(steady, self._clock.now())
+
+    async def _trust(self, moment: datetime) -> datetime:
+        await self._jobs.retention.save_trusted_time(moment, timedelta(0))
+        return moment
+
+
+def _is_plausible(moment: datetime, expected: datetime) -> bool:
+    return moment - expected <= MAX_CLOCK_LEAP
+
+
 async def _end_jobs(
     jobs: JobStore, guilds: GuildStore, keep_days: float, current_time: datetime
 ) -> int:
-    purged_count = (
-        await jobs.retention.purge_ended(current_time - timedelta(days=keep_days))
-        if keep_days
-        else 0
-    )
+    purged_count = await jobs.retention.purge_cancelled(current_time - CANCELLED_LIFE)
+    if keep_days:
+        purged_count += await jobs.retention.purge_ended(current_time - timedelta(days=keep_days))
     for guild in await jobs.retention.list_guilds():
         guild_keep_days = (await guilds.get_settings(guild)).get(KEEP_DAYS_SETTING)
         if guild_keep_days is not None:

@@ -50,6 +50,12 @@ class Settings(BaseSettings):
         description="Days that ended jobs and their pictures are kept; 0 keeps them until somebody "
         "deletes them.",
     )
+    member_storage_gb: float = Field(
+        1,
+        ge=0,
+        description="GiB that one member's pictures may take on the disk; the oldest ended jobs go "
+        "first. 0 for no bound.",
+    )
     model: str = Field(
         "starter",
         description="The checkpoint: `starter`, a registry name, a folder or a .safetensors file.",
@@ -215,6 +221,11 @@ class Settings(BaseSettings):
     def wordlists_path(self) -> Path:
         """Where the lists of words lie that prompts draw from."""
         return self.wordlists_dir or self.data_dir / "wildcards"
+
+    @property
+    def member_storage_bytes(self) -> int:
+        """What one member's pictures may take on the disk, in bytes; 0 for no bound."""
+        return int(self.member_storage_gb * 2**30)
 
     @property
     def max_upload_bytes(self) -> int:

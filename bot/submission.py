@@ -27,6 +27,7 @@ from bot.guilds.member_preferences import StyleStore, apply_style
 from bot.guilds.policy import GuildPolicy, apply_guild_defaults, apply_member_defaults
 from bot.guilds.settings import GuildSettings
 from bot.i18n import use_language
+from bot.member_storage import MemberStorage
 from bot.moderation.nsfw_screen import NsfwScreen, final_prompts
 from bot.requests.image_sources import AttachmentSource, BlobSource, ImageSource
 from bot.requests.options import split_attachments
@@ -56,6 +57,7 @@ class JobSubmitter:
         policy: GuildPolicy,
         styles: StyleStore,
         screen: NsfwScreen,
+        member_storage: MemberStorage,
     ) -> None:
         self._dispatcher = dispatcher
         self._jobs = jobs
@@ -66,6 +68,8 @@ class JobSubmitter:
         self._policy = policy
         self._styles = styles
         self._screen = screen
+        #: What bounds each member's pictures on the disk.
+        self.member_storage = member_storage
 
     async def submit_command(
         self,
@@ -125,20 +129,20 @@ class JobSubmitter:
         self._dispatcher.check_prompts(job)  # and the words that its seed, drawn by now, draws
         self._refuse_without_model()
         await self._check_allowed(settings, context, job)
-        for source in sources.values():
-            await source.check_available(self._decoders)
+        await self._check_available(sources)
         reply_to = await self._acknowledge_request(
             request, job.kind, settings, private=settings.has_private_results
         )
         images = {name: await source.load_image(self._decoders) for name, source in sources.items()}
-        # Once more: reading took its time, and only now is it known how large the pictures are.
-        sizes = [(image.width, image.height) for image in images.values()]
-        await self._check_allowed(settings, context, job, sizes)
-        input_images = (image.data for name, image in images.items() if name != "mask")
-        await self._screen.check_input(settings, context, input_images)
+        # Once more: reading took its time, and only now are the pictures' sizes known.
+        await self._check_allowed(settings, context, job, [image.size for image in images.values()])
+        files = {name: image.data for name, image in images.items()}
+        shown_files = [data for name, data in files.items() if name != "mask"]
+        await self._screen.check_input(settings, context, shown_files)
+        await self.member_storage.make_room(context.user_id, sum(map(len, files.values())))
         submission = await self._dispatcher.submit_job(
             job=job,
-            images={name: image.data for name, image in images.items()},
+            images=files,
             reply_to=reply_to.to_json(),
             idempotency_key=request.key,
             parent=parent,
@@ -149,6 +153,10 @@ class JobSubmitter:
         )
         request_notes = [*notes, *(note for image in images.values() for note in image.notes)]
         await self._delivery.show_queued(submission, reply_to, request_notes)
+
+    async def _check_available(self, sources: Mapping[str, ImageSource]) -> None:
+        for source in sources.values():
+            await source.check_available(self._decoders)
 
     async def _acknowledge_request(
         self, request: MemberRequest, kind: str, settings: GuildSettings, *, private: bool

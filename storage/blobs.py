@@ -14,7 +14,9 @@ import shutil
 import stat
 import threading
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO
@@ -30,6 +32,15 @@ CAN_SYNC_FOLDERS = os.name == "posix"
 OUTBOX_FOLDER = "outbox"  # where workers leave finished files, beside the blobs
 MAX_RESULT_BYTES = 1 << 30  # bytes of a worker's file; as many as the pixels of the largest picture
 INCOMING_FOLDER = "incoming"  # where files are written before they have a name
+
+
+@dataclass(frozen=True)
+class StoredBlob:
+    """A blob, and whether storing it made it."""
+
+    key: str
+    #: When it was stored, by this process's monotonic clock; NaN where it was there already.
+    stored_at: float
 
 
 class BlobStore:
@@ -65,6 +76,31 @@ class BlobStore:
     async def put(self, content: bytes) -> str:
         """Store the bytes and return their key."""
         return await asyncio.to_thread(self._put_sync, content)
+
+    @asynccontextmanager
+    async def put_all(self, contents: Mapping[str, bytes]) -> AsyncIterator[dict[str, str]]:
+        """Store some blobs and give their keys by name; an error within the block takes them back.
+
+        What was there before, or was stored again meanwhile, stays, and so does all after a
+        cancellation: what was cancelled may have happened.
+        """
+        stored_blobs: dict[str, StoredBlob] = {}
+        try:
+            for name, content in contents.items():
+                stored_blobs[name] = await asyncio.to_thread(self._put_new_sync, content)
+            yield {name: blob.key for name, blob in stored_blobs.items()}
+        except Exception:
+            for blob in stored_blobs.values():
+                await asyncio.to_thread(self._take_back_sync, blob)
+            raise
+
+    async def discard(self, keys: Collection[str], older_than: timedelta) -> int:
+        """Delete those of the blobs that were last stored longer ago than that; return how many."""
+        return await asyncio.to_thread(self._discard_sync, keys, older_than.total_seconds())
+
+    async def sizes_of(self, keys: Collection[str]) -> dict[str, int]:
+        """Return the bytes of each blob, 0 for one that is gone."""
+        return await asyncio.to_thread(lambda: {key: self._size_of(key) for key in keys})
 
     async def get(self, key: str) -> bytes:
         """Return the bytes, checked against their key.
@@ -117,18 +153,39 @@ class BlobStore:
         )
 
     def _put_sync(self, content: bytes) -> str:
+        return self._put_new_sync(content).key
+
+    def _put_new_sync(self, content: bytes) -> StoredBlob:
         key = hashlib.sha256(content).hexdigest()
         with translate_disk_errors():
+            stored_at = math.nan
             if not self._refresh_if_stored(key, len(content)):
                 temporary = self._temporary_path()
                 try:
                     with temporary.open("xb") as file:
                         file.write(content)
                         _flush_file(file.fileno())
-                    self._move_into_place(temporary, key)
+                    stored_at = self._move_into_place(temporary, key)
                 finally:
                     temporary.unlink(missing_ok=True)
-        return key
+        return StoredBlob(key, stored_at)
+
+    def _take_back_sync(self, blob: StoredBlob) -> None:
+        with self._lock:
+            if self._stored_at.get(blob.key) == blob.stored_at:
+                del self._stored_at[blob.key]
+                self.path_of(blob.key).unlink(missing_ok=True)
+
+    def _discard_sync(self, keys: Collection[str], age: float) -> int:
+        with translate_disk_errors():
+            paths = [path for path in map(self.path_of, keys) if path.is_file()]
+            return sum(self._discard_if_old(path, age) for path in paths)
+
+    def _size_of(self, key: str) -> int:
+        try:
+            return self.path_of(key).stat().st_size
+        except FileNotFoundError:
+            return 0
 
     def _adopt_sync(self, path: Path) -> str:
         with self.outbox.open_file(path, MAX_RESULT_BYTES) as file:
@@ -204,15 +261,16 @@ class BlobStore:
             return False
         return True
 
-    def _move_into_place(self, temporary: Path, key: str) -> None:
+    def _move_into_place(self, temporary: Path, key: str) -> float:
         target = self.path_of(key)
         if not target.parent.is_dir():
             target.parent.mkdir(parents=True, exist_ok=True)
             _flush_folder(self.root)
         with self._lock:
             temporary.replace(target)
-            self._stored_at[key] = time.monotonic()
+            self._stored_at[key] = stored_at = time.monotonic()
         _flush_folder(target.parent)
+        return stored_at
 
     def _temporary_path(self) -> Path:
         if not self._incoming.is_dir():

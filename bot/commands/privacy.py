@@ -25,6 +25,12 @@ STORED_DATA_TEXT = gettext_noop(
     "Results in channels are Discord's: 🗑️ *Delete* takes each away."
 )
 
+STORAGE_TEXT = gettext_noop(
+    "They take {used} of the {limit} that one member may keep; beyond that, your oldest ended jobs "
+    "go first. What you cancel goes after a day."
+)
+UNBOUNDED_STORAGE_TEXT = gettext_noop("They take {used}. What you cancel goes after a day.")
+
 SENT_BY_DM_TEXT = gettext_noop("comes to your direct messages")
 KEPT_IN_QUEUE_TEXT = gettext_noop("waits for you in `/queue`")
 
@@ -45,7 +51,14 @@ class PrivacyCog(EaselCog):
             until=_retention_text(self.services.keep_days),
             direct=translate(SENT_BY_DM_TEXT if allows_dm else KEPT_IN_QUEUE_TEXT),
         )
-        await interaction.response.send_message(message, ephemeral=True)
+        storage = self.services.submitter.member_storage
+        used_bytes = await storage.measure(str(interaction.user.id))
+        storage_message = translate(
+            STORAGE_TEXT if storage.max_bytes else UNBOUNDED_STORAGE_TEXT,
+            used=_size_text(used_bytes),
+            limit=_size_text(storage.max_bytes),
+        )
+        await interaction.response.send_message(f"{message}\n{storage_message}", ephemeral=True)
 
     @privacy.command(
         description="Say whether results whose channel is closed come to you directly."
@@ -104,6 +117,10 @@ def _retention_text(days: float) -> str:
         "`/privacy forget`",
         days=f"{days:g}",
     )
+
+
+def _size_text(size: int) -> str:
+    return f"{size / 2**30:.3g} GiB" if size >= 2**30 else f"{size / 2**20:.3g} MiB"
 
 
 def _count_texts(stored_data: StoredUserData) -> dict[str, str]:

@@ -176,22 +176,22 @@ class Dispatcher:
         job = job.with_seed(random.randrange(MAX_SEED))
         await self._learn_from_history()
         cost = self._price_job(job, images.get("image"))
-        inputs = {name: await self._blobs.put(data) for name, data in images.items()}
-        new_job = NewJob(
-            kind=job.kind,
-            params=job.to_params(),
-            inputs=inputs,
-            owner=owner,
-            guild=guild,
-            reply_to=reply_to,
-            idempotency_key=idempotency_key,
-            cost=cost,
-            parent=parent,
-            weight=weight,
-            affinity=getattr(job, "model", None),
-        )
-        with request_log_context(idempotency_key):
-            record, was_created = await self._enqueue_job(new_job, check_load)
+        async with self._blobs.put_all(images) as inputs:
+            new_job = NewJob(
+                kind=job.kind,
+                params=job.to_params(),
+                inputs=inputs,
+                owner=owner,
+                guild=guild,
+                reply_to=reply_to,
+                idempotency_key=idempotency_key,
+                cost=cost,
+                parent=parent,
+                weight=weight,
+                affinity=getattr(job, "model", None),
+            )
+            with request_log_context(idempotency_key):
+                record, was_created = await self._enqueue_job(new_job, check_load)
         self._wake.set()
         return await self._describe_submission(record, was_created)
 

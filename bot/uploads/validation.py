@@ -86,6 +86,11 @@ class CheckedImage:
     #: What was done to it that its sender should know, as sentences.
     notes: tuple[str, ...] = ()
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        return self.width, self.height
+
 
 def check_image(data: bytes, name: str, limits: ImageLimits) -> CheckedImage:
     """Check a picture's bytes and re-encode its pixels.

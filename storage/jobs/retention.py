@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from storage.clock import to_microseconds
+from storage.clock import ONE_MICROSECOND, from_microseconds, to_microseconds
 from storage.jobs.base import JobTable
 
 JOBS_PER_PAGE = 500  # jobs read at a time, so that a claim never waits long behind a sweep
@@ -33,6 +35,7 @@ _PURGE_TEMPLATE = """
 """
 PURGE_ENDED = _PURGE_TEMPLATE.format(condition="")
 PURGE_GUILD = _PURGE_TEMPLATE.format(condition="AND guild = :guild")
+PURGE_CANCELLED = _PURGE_TEMPLATE.format(condition="AND state = 'cancelled'")
 
 # Each step goes to the next server's first row in the index, however many jobs lie between.
 SELECT_GUILDS = """
@@ -74,6 +77,60 @@ REFERENCED_QUERIES = {
 }
 
 
+# What a member's jobs keep, a row a picture. A job that owes a delivery, or about which moderators
+# have not decided, does not go to make room.
+SELECT_KEPT = """
+    WITH page AS MATERIALIZED (
+      SELECT id, finished_at, inputs, result,
+             finished_at IS NOT NULL AND delivery NOT IN ('pending', 'sending')
+               AND NOT EXISTS (SELECT * FROM moderation_case
+                                WHERE job = job.id AND closed_at IS NULL) AS may_go
+        FROM job WHERE owner = :owner AND id > :after ORDER BY id LIMIT :page),
+    document AS (
+      SELECT id, finished_at, may_go, inputs AS content FROM page
+      UNION ALL SELECT id, finished_at, may_go, result FROM page WHERE result IS NOT NULL
+      UNION ALL SELECT id, finished_at, may_go, output
+                  FROM job_part JOIN page ON page.id = job_part.job)
+    SELECT document.id, finished_at, may_go, tree.atom AS key
+      FROM document, json_tree(document.content) AS tree
+     WHERE tree.type = 'text' AND length(tree.atom) = 64 AND tree.atom NOT GLOB '*[^0-9a-f]*'
+"""
+
+DELETE_KEPT = """
+    DELETE FROM job
+     WHERE id IN (SELECT value FROM json_each(:ids))
+       AND finished_at IS NOT NULL AND delivery NOT IN ('pending', 'sending')
+    RETURNING id
+"""
+
+# Each step goes to the next owner's first row in the index, however many jobs lie between.
+SELECT_OWNERS = """
+    WITH RECURSIVE found (owner) AS (
+      SELECT min(owner) FROM job
+      UNION ALL
+      SELECT (SELECT min(owner) FROM job WHERE owner > found.owner)
+        FROM found WHERE found.owner IS NOT NULL)
+    SELECT owner FROM found WHERE owner IS NOT NULL
+"""
+
+SAVE_TRUSTED_TIME = """
+    INSERT INTO trusted_time (only_row, at, doubted_for) VALUES (1, :at, :doubted_for)
+    ON CONFLICT (only_row) DO UPDATE SET at = excluded.at, doubted_for = excluded.doubted_for
+"""
+
+
+@dataclass
+class KeptJob:
+    """A job and the keys of the pictures that it keeps."""
+
+    id: str
+    #: Microseconds since 1970; None while it waits or runs.
+    finished_at: int | None
+    #: Whether it may be deleted to make room.
+    may_go: bool
+    keys: set[str]
+
+
 class JobRetention(JobTable):
     """Delete jobs older than the retention period, and those of members who leave."""
 
@@ -89,6 +146,53 @@ class JobRetention(JobTable):
             purged_count += len(page)
         await self._database.execute(FORGET_MEMBERS, {"owner": None})
         return purged_count
+
+    async def purge_cancelled(self, ended_before: datetime) -> int:
+        """Delete the jobs that were cancelled before that time; return how many."""
+        values = {"before": to_microseconds(ended_before), "limit": JOBS_PER_PAGE}
+        purged_count = 0
+        while page := await self._database.fetch_all(PURGE_CANCELLED, values):
+            purged_count += len(page)
+        return purged_count
+
+    async def trusted_time(self) -> tuple[datetime, timedelta] | None:
+        """Return when the clock was last believed, and for how long it was doubted since."""
+        row = await self._database.fetch_one("SELECT at, doubted_for FROM trusted_time")
+        if row is None:
+            return None
+        return from_microseconds(row["at"]), row["doubted_for"] * ONE_MICROSECOND
+
+    async def save_trusted_time(self, moment: datetime, doubted_for: timedelta) -> None:
+        """Note what `trusted_time` returns."""
+        values = {"at": to_microseconds(moment), "doubted_for": doubted_for // ONE_MICROSECOND}
+        await self._database.execute(SAVE_TRUSTED_TIME, values)
+
+    async def list_owners(self) -> list[str]:
+        """Return the members of whom jobs are kept."""
+        return [row["owner"] for row in await self._database.fetch_all(SELECT_OWNERS)]
+
+    async def list_kept(self, owner: str) -> list[KeptJob]:
+        """Return a member's jobs that keep pictures, those that ended first before the others."""
+        kept_jobs: dict[str, KeptJob] = {}
+        page_end, _ = REFERENCED_QUERIES[OWNER_CONDITION]
+        values = {"owner": owner, "after": "", "page": JOBS_PER_PAGE}
+        while end := await self._database.fetch_value(page_end, values):
+            for row in await self._database.fetch_all(SELECT_KEPT, values):
+                job = kept_jobs.setdefault(
+                    row["id"],
+                    KeptJob(row["id"], row["finished_at"], bool(row["may_go"]), set()),
+                )
+                job.keys.add(row["key"])
+            values["after"] = end
+        return sorted(
+            kept_jobs.values(),
+            key=lambda job: (job.finished_at is None, job.finished_at or 0, job.id),
+        )
+
+    async def delete_kept(self, ids: Collection[str]) -> int:
+        """Delete those of the jobs that have ended and owe no delivery; return how many."""
+        rows = await self._database.fetch_all(DELETE_KEPT, {"ids": json.dumps(list(ids))})
+        return len(rows)
 
     async def list_guilds(self) -> list[str]:
         """Return the servers of which ended jobs are kept."""

@@ -46,4 +46,5 @@ async def test_a_request_reads_its_settings_thrice_and_asks_few_statements(
     assert len(answer.response.attachments) == 1
     settings_reads = [sql for sql in statements if "FROM guild WHERE" in sql]
     assert len(settings_reads) == MAX_SETTINGS_READS
-    assert len(statements) <= max_statements, "\n".join(statements)
+    # The first picture for a while has what its member keeps measured.
+    assert len(statements) <= max_statements + is_first, "\n".join(statements)

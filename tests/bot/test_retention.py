@@ -15,6 +15,7 @@ from storage.database import Database
 from storage.errors import DiskFull, UnknownJob
 from storage.guilds import GuildStore
 from storage.jobs import JobStore
+from storage.migrations import MIGRATIONS_FOLDER, Migration
 from tests.patience import PATIENCE
 from tests.storage.factories import LEASE, ROOMY, FakeClock, make_job, quick_folder
 
@@ -32,12 +33,13 @@ class Rooms:
     """A store whose clock is set by hand, and the chores over it."""
 
     def __init__(self, database, folder, keep_days):
+        self.database = database
         self.clock = FakeClock()
         self.clock.wall = datetime.now(UTC)
         self.jobs = JobStore(database, self.clock)
         self.blobs = BlobStore(folder / "blobs")
         self.guilds = GuildStore(database)
-        self.end_jobs, self.sweep, self.drop, self.empty_log = default_tasks(
+        self.end_jobs, self.trim, self.sweep, self.drop, self.empty_log = default_tasks(
             self.jobs, self.blobs, self.guilds, keep_days
         )
 
@@ -122,12 +124,104 @@ async def test_a_wall_clock_that_is_set_ends_nothing(make_rooms):
     own = default_tasks(rooms.jobs, rooms.blobs, rooms.guilds, 30, clock)
     for step in (timedelta(days=400), timedelta(days=-400)):
         clock.wall = datetime.now(UTC) + step
-        assert [await run_task(chore) for chore in own] == [0, 0, 0, 0]
+        assert [await run_task(chore) for chore in own] == [0, 0, 0, 0, 0]
     assert await rooms.kept(id)
 
     clock.steady += timedelta(days=30)
 
     assert await run_task(own[0]) == 1
+
+
+def life_of(rooms, clock):
+    """The task that ends jobs, in a life of the bot that begins with this clock."""
+    return default_tasks(rooms.jobs, rooms.blobs, rooms.guilds, 90, clock)[0]
+
+
+def clock_at(moment):
+    clock = FakeClock()
+    clock.wall = clock.steady = moment
+    return clock
+
+
+async def test_a_clock_far_ahead_at_the_start_ends_nothing_at_once(make_rooms, caplog):
+    rooms, now = make_rooms(), datetime.now(UTC)
+    id, _ = await rooms.ended(1)
+    assert await run_task(life_of(rooms, clock_at(now))) == 0
+
+    # In several lives, none of which lasts for a day.
+    for _ in range(5):
+        clock = clock_at(now + timedelta(days=91))
+        task = life_of(rooms, clock)
+        for _ in range(4):
+            assert await run_task(task) == 0
+            clock.pass_time(3600)
+    assert "91 days after it was last believed" in caplog.text
+    assert await rooms.kept(id)
+
+    right = life_of(rooms, clock_at(now + timedelta(days=1)))
+    assert [await run_task(right) for _ in range(3)] == [0, 0, 0]
+    assert await rooms.kept(id)
+
+
+async def test_a_bot_that_was_off_for_long_ends_what_is_due_after_a_day(make_rooms):
+    rooms, now = make_rooms(), datetime.now(UTC)
+    id, _ = await rooms.ended(1)
+    assert await run_task(life_of(rooms, clock_at(now))) == 0
+    clock = clock_at(now + timedelta(days=91))
+    task = life_of(rooms, clock)
+
+    ends = []
+    for _ in range(30):
+        ends.append(await run_task(task))
+        clock.pass_time(3600)
+
+    assert ends == [0] * 24 + [1] + [0] * 5
+    assert not await rooms.kept(id)
+
+
+async def test_a_clock_that_is_set_right_after_the_start_ends_nothing_either(make_rooms):
+    rooms, now = make_rooms(), datetime.now(UTC)
+    id, _ = await rooms.ended(1)
+    await run_task(life_of(rooms, clock_at(now)))
+    clock = clock_at(now + timedelta(days=91))
+    task = life_of(rooms, clock)
+    await run_task(task)
+    clock.wall = now
+
+    for _ in range(50):
+        clock.pass_time(3600)
+        assert await run_task(task) == 0
+
+    assert await rooms.kept(id)
+
+
+async def test_a_database_of_before_knows_its_last_time_by_its_jobs(make_rooms):
+    rooms = make_rooms()
+    id, _ = await rooms.ended(1)
+    (path,) = MIGRATIONS_FOLDER.glob("*_retention.sql")
+    (fill,) = [
+        statement
+        for statement in Migration.from_file(path).split_statements()
+        if statement.startswith("INSERT INTO trusted_time")
+    ]
+    await rooms.database.execute(fill)
+
+    assert await run_task(life_of(rooms, clock_at(datetime.now(UTC) + timedelta(days=91)))) == 0
+    assert await rooms.kept(id)
+
+
+async def test_what_was_cancelled_goes_after_a_day_with_its_pictures(make_rooms):
+    rooms = make_rooms(30)
+    keys = []
+    for hours in (25, 23):
+        rooms.clock.wall = datetime.now(UTC) - timedelta(hours=hours)
+        keys.append(await rooms.blobs.put(b"%d" % hours))
+        job, _ = await rooms.jobs.queue.enqueue(make_job(inputs={"image": keys[-1]}), ROOMY)
+        await rooms.jobs.queue.cancel_job(job.id, "ada")
+        rooms.age(keys[-1])
+
+    assert (await run_task(rooms.end_jobs), await run_task(rooms.sweep)) == (1, 1)
+    assert await rooms.blobs.list_keys() == {keys[1]}
 
 
 async def test_a_picture_just_stored_is_spared_though_no_job_names_it_yet(make_rooms):

@@ -101,6 +101,60 @@ async def test_a_blob_that_changed_on_the_disk_is_not_returned_and_storing_it_ag
     assert await blobs.get(key) == IMAGE
 
 
+async def test_what_an_error_made_useless_is_taken_back(blobs):
+    old = await blobs.put(b"was there before")
+
+    with pytest.raises(LookupError):
+        async with blobs.put_all({"image": IMAGE, "mask": b"was there before"}) as keys:
+            assert keys == {"image": hashlib.sha256(IMAGE).hexdigest(), "mask": old}
+            raise LookupError
+
+    assert await blobs.list_keys() == {old}
+
+
+async def test_what_another_stored_meanwhile_is_not_taken_back(blobs):
+    with pytest.raises(LookupError):
+        async with blobs.put_all({"image": IMAGE}) as keys:
+            await blobs.put(IMAGE)
+            raise LookupError
+
+    assert await blobs.list_keys() == set(keys.values())
+
+
+async def test_what_was_cancelled_may_have_happened_and_stays(blobs):
+    with pytest.raises(asyncio.CancelledError):
+        async with blobs.put_all({"image": IMAGE}) as keys:
+            raise asyncio.CancelledError
+
+    assert await blobs.list_keys() == set(keys.values())
+
+
+async def test_without_room_for_the_second_the_first_is_taken_back(blobs, monkeypatch):
+    flushes = []
+
+    def fill(descriptor):
+        flushes.append(descriptor)
+        if len(flushes) == 2:
+            raise OSError(errno.ENOSPC, "words of the system")
+
+    monkeypatch.setattr(blobs_module, "_flush_file", fill)
+    with pytest.raises(DiskFull):
+        async with blobs.put_all({"image": IMAGE, "mask": b"a mask"}):
+            pass
+
+    assert files_of(blobs) == []
+
+
+async def test_sizes_are_told_and_only_old_blobs_discarded(blobs):
+    old, young = await blobs.put(IMAGE), await blobs.put(b"young")
+    gone = "ab" * 32
+    make_old(blobs, old)
+
+    assert await blobs.sizes_of({old, young, gone}) == {old: len(IMAGE), young: 5, gone: 0}
+    assert await blobs.discard({old, young, gone}, HOUR) == 1
+    assert await blobs.list_keys() == {young}
+
+
 @given(key=st.text() | st.sampled_from(["../" * 20, "A" * 64, "a" * 63, "a" * 65, "a" * 64 + "\n"]))
 def test_no_path_can_be_smuggled_in_as_a_key(key):
     with pytest.raises(BadBlobKey, match="64 hexadecimal digits"):

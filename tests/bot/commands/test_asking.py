@@ -245,15 +245,37 @@ async def test_a_full_queue_is_said_to_the_member_alone(easel):
     ("error", "words"), [(DiskFull, "The disk is full"), (DiskReadOnly, "The disk is read-only")]
 )
 async def test_a_full_disk_is_said_and_queues_nothing(easel, monkeypatch, error, words):
-    async def full(content):
+    def full(content):
         raise error
 
-    monkeypatch.setattr(easel.blobs, "put", full)
+    monkeypatch.setattr(easel.blobs, "_put_new_sync", full)
     result = await easel.ask("img2img")
     (refusal,) = result.followups
     assert refusal.ephemeral
     assert words in refusal.content
     assert await easel.count() == 0
+
+
+async def test_a_refused_upload_leaves_nothing(easel):
+    easel.service.ready = False
+    for _ in range(3):
+        await easel.ask("img2img")
+    keys = await easel.blobs.list_keys()
+
+    result = await easel.ask("img2img", image=("other.png", png(colour="purple")))
+
+    assert "the limit is 3" in result.followups[0].content
+    assert await easel.blobs.list_keys() == keys
+
+
+async def test_a_member_who_keeps_too_much_is_told_and_leaves_nothing(easel):
+    easel.services.submitter.member_storage.max_bytes = 100
+    result = await easel.ask("img2img")
+    (refusal,) = result.followups
+    assert refusal.ephemeral
+    assert "which your unfinished jobs need" in refusal.content
+    assert await easel.count() == 0
+    assert await easel.blobs.list_keys() == set()
 
 
 async def test_an_interaction_delivered_twice_makes_one_job(easel):

@@ -16,6 +16,18 @@ async def test_what_is_stored_is_counted(easel):
     assert "stores 1 job and 2 pictures" in result.response.content
 
 
+async def test_what_may_be_kept_is_said(easel):
+    storage = easel.services.submitter.member_storage
+    storage.max_bytes = 2**30
+    await easel.ask()
+    size = await storage.measure(str(easel.alice.id))
+    shown = (await easel.ask_plain("privacy show")).response.content
+    assert f"They take {size / 2**20:.3g} MiB of the 1 GiB that one member may keep" in shown
+    storage.max_bytes = 0
+    shown = (await easel.ask_plain("privacy show")).response.content
+    assert "MiB. What you cancel goes after a day." in shown
+
+
 async def test_direct_messages_are_allowed_and_forbidden(easel):
     owner = str(easel.alice.id)
     assert "waits for you in `/queue`" in (await easel.ask_plain("privacy show")).response.content

@@ -28,6 +28,8 @@ HOT = {
     "first waiting": (reader.SELECT_FIRST_WAITING, ["job_queued", "member_waiting"]),
     "purge": (retention.PURGE_ENDED, ["job_finished"]),
     "purge of a server": (retention.PURGE_GUILD, ["job_finished_in_guild"]),
+    "purge of the cancelled": (retention.PURGE_CANCELLED, ["job_cancelled"]),
+    "owners": (retention.SELECT_OWNERS, ["job_of_owner"]),
     "servers": (retention.SELECT_GUILDS, ["job_finished_in_guild"]),
     "old addresses": (deliveries.SELECT_EXPIRED_REPLY_TARGETS, ["job_address"]),
     "pictures of a member": (

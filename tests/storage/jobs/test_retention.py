@@ -9,6 +9,7 @@ import pytest
 from storage.database import Database
 from storage.errors import UnknownJob
 from storage.jobs import JobStore, retention
+from storage.moderation import ModerationStore, ScreeningRecord, Verdict
 from storage.records import JobState
 from tests.storage.factories import ROOMY, make_job
 
@@ -42,6 +43,68 @@ async def test_a_purge_takes_what_ended_before_and_owes_nothing(
     assert len(left) == 3
     counts = await jobs.reader.count_by_state()
     assert (counts[JobState.DONE], counts[JobState.QUEUED]) == (2, 1)
+
+
+async def test_what_a_member_keeps_is_listed_with_what_ended_first_before_all(
+    jobs, enqueue, claim, clock, monkeypatch
+):
+    monkeypatch.setattr(retention, "JOBS_PER_PAGE", 2)
+    image, mask, result, part = (f"{number:064x}" for number in range(4))
+    waits = await enqueue(inputs={"image": image, "mask": mask})
+    first = await claim()
+    await jobs.queue.record_part(first.id, 1, "gpu-0", 0, {"picture": part})
+    second = await enqueue(inputs={"image": image})
+    await enqueue(owner="bob")
+    await claim()
+    clock.pass_time(1)
+    await jobs.queue.cancel_job(second.id, "ada")
+    third = await enqueue(inputs={"image": image})
+    fourth = await enqueue(inputs={})
+
+    assert waits.id == first.id
+    assert await jobs.retention.list_owners() == ["ada", "bob"]
+    kept = await jobs.retention.list_kept("ada")
+    assert [(job.id, job.may_go, job.keys) for job in kept] == [
+        (second.id, True, {image}),
+        (first.id, False, {image, mask, part}),
+        (third.id, False, {image}),
+    ]
+    assert await jobs.retention.delete_kept([job.id for job in kept] + [fourth.id]) == 1
+    assert result not in await jobs.retention.referenced_blobs()
+
+
+async def test_what_moderators_have_to_decide_about_does_not_make_room(
+    jobs, enqueue, claim, database
+):
+    cases = ModerationStore(database)
+    await enqueue()
+    job = await end(jobs, claim, result={"pictures": ["ab" * 32]})
+    await cases.open_case("guild", job, "reported", "bob", "ugly")
+    assert [each.may_go for each in await jobs.retention.list_kept("ada")] == [False]
+
+    await cases.close_cases(job, "cyd", ScreeningRecord(verdict=Verdict.CLEAN))
+
+    assert [each.may_go for each in await jobs.retention.list_kept("ada")] == [True]
+
+
+async def test_only_cancelled_jobs_go_as_such(jobs, enqueue, claim, clock):
+    await enqueue()
+    await end(jobs, claim)
+    cancelled = await enqueue()
+    await jobs.queue.cancel_job(cancelled.id, "ada")
+    clock.pass_time(60)
+    recent = await enqueue()
+    await jobs.queue.cancel_job(recent.id, "ada")
+
+    assert await jobs.retention.purge_cancelled(clock.now() - timedelta(seconds=30)) == 1
+    assert len(await jobs.reader.list_by_owner("ada")) == 2
+
+
+async def test_the_trusted_time_is_kept(jobs, clock):
+    assert await jobs.retention.trusted_time() is None
+    for doubted_for in (timedelta(hours=3), timedelta(0)):
+        await jobs.retention.save_trusted_time(clock.now(), doubted_for)
+        assert await jobs.retention.trusted_time() == (clock.now(), doubted_for)
 
 
 async def test_a_child_outlives_its_parent(jobs, enqueue, claim, clock):
