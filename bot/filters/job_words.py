@@ -37,8 +37,9 @@ def check_job_words(
     prompt = str(getattr(job, "prompt", ""))
     check_prompt(prompt, banned_words, banned_patterns)
     length = 0
-    for drawn_prompts in list_drawn_prompts(job, lists):
-        texts = [read_pulled_texts(job, drawn_prompts), *_read_names(drawn_prompts.prompt)]
+    for drawn_passes in list_drawn_prompts(job, lists):
+        texts = [read_pulled_texts(job, drawn_passes)]
+        texts += (name for drawn in drawn_passes for name in _read_names(drawn.prompt))
         texts += find_quoted_words(str(getattr(job, "mask_shape", "")))
         text = "\n".join(filter(None, texts))
         length += len(text)

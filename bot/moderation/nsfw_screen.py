@@ -19,6 +19,7 @@ from bot.moderation.log_channel import LogChannel
 from bot.moderation.nsfw_process import DetectorUnavailable, NsfwDetector
 from bot.requests.reply_target import ReplyTarget
 from inference.api.errors import JobError
+from inference.api.infotext.text import parse_infotext
 from inference.api.jobs import decode_job
 from inference.api.jobs.drawn_prompts import DrawnPrompts, read_pulled_texts
 from storage.blobs import BlobStore
@@ -221,12 +222,22 @@ def _sexualises_minors(record: JobRecord) -> bool:
 def _image_words(record: JobRecord, image: Mapping[str, Any]) -> str:
     """Return what a picture followed in the end: wildcards drawn, captions added.
 
-    That is its prompt, and its negative prompt where the weights turned it into one.
+    That is its prompt, its hires fix's, and the negative ones where the weights turned them into
+    such.
     """
-    texts, _, _ = f"\n{image.get('infotext') or ''}".rpartition("\n")
+    infotext = str(image.get("infotext") or "")
+    texts, _, _ = f"\n{infotext}".rpartition("\n")
     prompt, mark, negative = texts.rpartition(NEGATIVE_PROMPT_MARK)
-    drawn_prompts = DrawnPrompts(prompt if mark else texts, negative if mark else "")
+    guidance = float(record.params.get("guidance") or 1.0)
+    first = DrawnPrompts(prompt if mark else texts, negative if mark else "", guidance)
+    values = parse_infotext(infotext).values
+    second = DrawnPrompts(
+        values.get("Hires prompt", first.prompt),
+        values.get("Hires negative prompt", first.negative),
+        float(record.params.get("hires_guidance") or guidance),
+    )
+    passes = tuple(dict.fromkeys((first, second)))
     try:
-        return read_pulled_texts(decode_job(record.kind, record.params), drawn_prompts)
+        return read_pulled_texts(decode_job(record.kind, record.params), passes)
     except JobError:
-        return f"{drawn_prompts.prompt}\n{drawn_prompts.negative}"
+        return "\n".join(f"{drawn.prompt}\n{drawn.negative}" for drawn in passes)

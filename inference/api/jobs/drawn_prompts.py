@@ -20,14 +20,15 @@ MAX_OUTPAINT_RUNS = 8
 
 @dataclass(frozen=True)
 class DrawnPrompts:
-    """A pair of prompts as one seed draws them."""
+    """A pair of prompts as one seed draws them, and the guidance by which one pass follows them."""
 
     prompt: str
     negative: str
+    guidance: float = 1.0
 
 
 def draw_prompts(job: Job, seed: int, lists: WildcardLists) -> DrawnPrompts:
-    """Draw the words of one picture of a job.
+    """Draw the words of one picture's first pass.
 
     Raises:
         JobError: the weights drawn leave nothing but the negative prompt.
@@ -38,33 +39,45 @@ def draw_prompts(job: Job, seed: int, lists: WildcardLists) -> DrawnPrompts:
     )
     if _paints(job):
         check_weights(prompt)
-    return DrawnPrompts(prompt, negative)
+    return DrawnPrompts(prompt, negative, float(getattr(job, "guidance", 1.0)))
 
 
-def list_drawn_prompts(job: Job, lists: WildcardLists) -> tuple[DrawnPrompts, ...]:
-    """List what the pictures of a job may be drawn from, each once.
+def list_drawn_prompts(job: Job, lists: WildcardLists) -> tuple[tuple[DrawnPrompts, ...], ...]:
+    """List what the pictures of a job may be drawn from, pass by pass, each once.
 
     Raises:
         JobError: the weights drawn leave nothing but the negative prompt.
     """
+    passes = _list_passes(job)
+    written = "".join(
+        str(getattr(part, name, "")) for part in passes for name in ("prompt", "negative_prompt")
+    )
     first, *other_seeds = _word_seeds(job)
-    written = f"{getattr(job, 'prompt', '')}{getattr(job, 'negative_prompt', '')}"
     seeds = (first, *other_seeds) if any(mark in written for mark in CHOICE_MARKS) else (first,)
-    return tuple(dict.fromkeys(draw_prompts(job, seed, lists) for seed in seeds))
+    return tuple(
+        dict.fromkeys(tuple(draw_prompts(part, seed, lists) for part in passes) for seed in seeds)
+    )
 
 
-def read_pulled_texts(job: Job, drawn_prompts: DrawnPrompts) -> str:
+def read_pulled_texts(job: Job, drawn_passes: Sequence[DrawnPrompts]) -> str:
     """Write down all that a picture is drawn towards, as the text encoder reads it.
 
     Raises:
         JobError: from step to step a prompt says too much.
     """
-    prompt, negative = drawn_prompts.prompt, drawn_prompts.negative
     steps = tuple(_step_counts(job))
-    texts = [prompt, render_texts(prompt, steps)]
-    if _paints(job) and draws_negative(prompt, negative, getattr(job, "guidance", 1.0), steps):
-        texts += [negative, render_texts(negative, steps)]
+    texts: list[str] = []
+    for drawn in drawn_passes:
+        texts += [drawn.prompt, render_texts(drawn.prompt, steps)]
+        if _paints(job) and draws_negative(drawn.prompt, drawn.negative, drawn.guidance, steps):
+            texts += [drawn.negative, render_texts(drawn.negative, steps)]
     return "\n".join(dict.fromkeys(filter(None, texts)))
+
+
+def _list_passes(job: Job) -> tuple[Job, ...]:
+    """List a job as each of its passes takes it: a hires fix may have words of its own."""
+    has_second_pass = isinstance(job, ImagineJob) and getattr(job, "has_hires_fix", False)
+    return (job, getattr(job, "second_pass", job)) if has_second_pass else (job,)
 
 
 def _paints(job: Job) -> bool:

@@ -154,7 +154,9 @@ def test_every_text_that_a_network_reads_is_checked():
         for option in list_job_options(job_type)
         if isinstance(option.spec, TextSpec)
     }
-    assert fields - names == {"prompt", "negative_prompt", "mask_shape"}
+    read_fields = {"prompt", "negative_prompt", "mask_shape"}
+    read_fields |= {"hires_prompt", "hires_negative_prompt"}  # by way of the second pass
+    assert fields - names <= read_fields
 
 
 @pytest.mark.parametrize(
@@ -183,6 +185,31 @@ def test_all_kinds_are_read(job):
 )
 def test_what_no_picture_follows_is_free(job):
     check(job)
+
+
+def test_a_second_pass_is_read_with_the_first(monkeypatch):
+    """Its own words, guidance and steps count, and what it adds to the first pass's words."""
+
+    def second_pass(job):
+        return replace(job, prompt="child", negative_prompt="gore", guidance=5.0)
+
+    monkeypatch.setattr(ImagineJob, "has_hires_fix", True, raising=False)
+    monkeypatch.setattr(ImagineJob, "second_pass", property(second_pass), raising=False)
+    check(ImagineJob(prompt="fox", hires_scale=2.0, seed=1))
+    with pytest.raises(ProhibitedContent):
+        check(ImagineJob(prompt="nude", hires_scale=2.0, seed=1))
+
+
+@pytest.mark.parametrize(
+    ("steps", "hires_steps", "prompt"),
+    [(4, 6, "nude [x:child:5]"), (4, 6, "nude [x:child:1.5]"), (10, 2, "nude [x:child:11]")],
+)
+def test_the_second_pass_counts_on(steps, hires_steps, prompt):
+    prompt = prompt.replace("child", "ch[i|i]ld")
+    with pytest.raises(ProhibitedContent):
+        check(
+            ImagineJob(prompt=prompt, steps=steps, hires_steps=hires_steps, hires_scale=2.0, seed=1)
+        )
 
 
 def test_a_prompt_that_changes_without_end_is_refused_in_words():
