@@ -123,6 +123,10 @@ class Engine:
         self._discard_run(run)
         return [report]
 
+    def close(self) -> None:
+        """Begin no more work beside the steps."""
+        self._side_thread.close()
+
     def step(self) -> list[RunReport]:
         """Schedule, run, postprocess; take what was done beside the steps."""
         side_reports = self._take_side_results()

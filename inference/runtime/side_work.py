@@ -57,6 +57,10 @@ class SideThread(Generic[Owner]):
             if self._calls.pop(outcome.owner, None) is not None:
                 return outcome
 
+    def close(self) -> None:
+        """Forget the calls that wait, which would else be made before the process ends."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
     def _make_call(self, owner: Owner, call: Callable[[], Any]) -> None:
         result, error, begin = None, None, time.thread_time()
         try:

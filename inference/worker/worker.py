@@ -129,7 +129,9 @@ class Worker:
                 self._handle_reports(self._engine.step())
             except DeviceLost:
                 log.exception("The device is lost.")
+                self._engine.close()
                 return EXIT_DEVICE_LOST
+        self._engine.close()
         self._result_writer.finish_writing()
         self._previews.finish_writing()
         return 0

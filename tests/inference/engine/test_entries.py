@@ -158,7 +158,10 @@ def test_drawn_words_are_bounded_too(run, calls, tiny_library, prompt):
 @pytest.mark.parametrize("field", ["prompt", "negative_prompt"])
 def test_words_that_would_fill_the_memory_are_refused(run, calls, words, code, field):
     job = ImagineJob(**COMMON | {"steps": 60, field: words})
+    (alone,) = run(ONE_PART)
     refused, common = run(job, ONE_PART)
     assert isinstance(refused, JobError)
     assert refused.notice.code == code
     assert isinstance(common, RunCompleted)
+    # Prepared beside one that cannot be, and once.
+    assert common.run.flops == pytest.approx(alone.run.flops, rel=0.01)

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from types import SimpleNamespace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -129,6 +130,26 @@ def test_a_key_that_ran_out_of_memory_never_gets_as_many_rows_again():
     room.set_max_entries(SMALL, 2)
     room.set_max_entries(SMALL, 3)
     assert len(room.schedule().batch) == 2
+
+
+@given(st.lists(st.integers(1, 33), min_size=1, max_size=12))
+def test_a_batch_has_no_more_entries_than_a_call_unless_one_row_has(entries):
+    room = Scheduler(8, lambda lane: 1, max_entries=16)
+    tasks = [row(SMALL) for _ in entries]
+    for task, count in zip(tasks, entries, strict=True):
+        task.row = SimpleNamespace(entries=count)
+        room.add_task(task)
+    served = []
+    while not room.is_idle:
+        step = room.schedule()
+        counts = [task.entries for task in step.batch]
+        assert len(counts) == 1 or (sum(counts) <= 16 and len(counts) <= 8)
+        assert step.max_entries == 16
+        served += step.batch
+        for task in step.batch:
+            room.remove_row(task)
+    # Nobody is passed over for being large.
+    assert served == tasks
 
 
 def test_one_turn_has_one_aside_and_one_batch():

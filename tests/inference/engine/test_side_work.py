@@ -104,6 +104,19 @@ def test_an_error_beside_the_steps_is_that_jobs_own(make_engine, begin):
     assert isinstance(drive(engine, [], "good")[0], RunCompleted)
 
 
+def test_a_worker_that_ends_begins_nothing_more(make_engine):
+    engine, may_end, calls = make_engine(), threading.Event(), []
+    engine.add_job("running", 1, ask_side(may_end.wait))
+    for number in range(9):
+        engine.add_job(f"waiting {number}", 1, ask_side(lambda: calls.append(1)))
+    engine.close()
+    may_end.set()
+    for thread in threading.enumerate():
+        if thread.name.startswith("side"):
+            thread.join(timeout=5)
+    assert calls == []
+
+
 def test_what_was_cancelled_comes_to_nothing(make_engine):
     engine, may_end, calls = make_engine(), threading.Event(), []
     engine.add_job("running", 1, ask_side(may_end.wait))

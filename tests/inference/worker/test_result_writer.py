@@ -45,10 +45,11 @@ def frames(count, infotext):
 
 @pytest.mark.parametrize("letter", LETTERS)
 def test_thirty_two_loops_of_the_longest_prompts_fit(tmp_path, letter):
-    event = tell(tmp_path, frames(34, letter * 2 * 6000))
+    prompts_and_templates = letter * 4 * 6000
+    event = tell(tmp_path, frames(34, prompts_and_templates))
 
     assert isinstance(event, JobFinished)
-    assert {image.infotext for image in event.images} == {letter * 2 * 6000}
+    assert {image.infotext for image in event.images} == {prompts_and_templates}
 
 
 def test_what_is_still_too_long_stays_in_the_files(tmp_path):
