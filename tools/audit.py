@@ -1,7 +1,8 @@
 """Look for known weaknesses of what is installed: `python tools/audit.py [--seconds N]`.
 
-Exits with 1 when there are any. Where the list of weaknesses cannot be reached in time, it says so
-and exits with 0: a machine without a network is no reason to stop.
+Exits with 1 when there are any. What could not be looked at is named, whatever else was found.
+Where the list of weaknesses cannot be reached in time, that is everything, and the exit is 0: a
+machine without a network is no reason to stop.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ def judge(found: dict[str, Any] | None) -> tuple[int, list[str]]:
     """Return the exit code and what to print."""
     packages = (found or {}).get("dependencies", [])
     looked_at = [package for package in packages if "vulns" in package]
+    unseen = [package for package in packages if "vulns" not in package]
     if not looked_at:
         return 0, ["Weaknesses: their list could not be reached, so nothing was looked at."]
     lines = [
@@ -47,18 +49,18 @@ def judge(found: dict[str, Any] | None) -> tuple[int, list[str]]:
         for package in looked_at
         for weakness in package["vulns"]
     ]
-    if lines:
-        return 1, lines
-    skipped = len(packages) - len(looked_at)
-    more = f"; {skipped} are not listed there" if skipped else ""
-    return 0, [f"Weaknesses: none known in {len(looked_at)} packages{more}."]
+    code = 1 if lines else 0
+    if not lines:
+        lines = [f"Weaknesses: none known in {len(looked_at)} packages."]
+    lines += [f"Not looked at: {package['name']}: {package['skip_reason']}" for package in unseen]
+    return code, lines
 
 
 def main() -> int:
     """Audit and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=120.0)
-    code, lines = judge(audit(parser.parse_args().seconds))
+    code, lines = judge(audit(parser.parse_args().seconds, COMMAND))
     print("\n".join(lines))
     return code
 

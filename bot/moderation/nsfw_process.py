@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 DETECTOR_COMMAND = (sys.executable, "-m", "inference.vision.nsfw")
 START_TIMEOUT_SECONDS = 120.0  # seconds: a host's own checkpoint may come with the whole of torch
 CHECK_TIMEOUT_SECONDS = 30.0  # seconds for one picture
+WAIT_TIMEOUT_SECONDS = 180.0  # seconds for one picture with those before it, and a start
 
 
 class DetectorUnavailable(BotError):
@@ -56,9 +57,11 @@ class SubprocessDetector:
 
     async def score_image(self, data: bytes) -> float:
         """Ask; where there is no checker at all, that is found out once."""
-        return await asyncio.get_running_loop().run_in_executor(
-            self._thread, self._score_blocking, data
-        )
+        work = asyncio.wrap_future(self._thread.submit(self._score_blocking, data))
+        try:
+            return await asyncio.wait_for(work, WAIT_TIMEOUT_SECONDS)
+        except TimeoutError as error:
+            raise DetectorUnavailable("The picture check is too busy.") from error
 
     def stop_detector(self) -> None:
         """End the process when it has answered what it was asked."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -29,7 +32,7 @@ class ChildProcess:
     Args:
         command: what to run; it reads frames and writes one for each.
         environment: all that it gets of the bot's.
-        detached: whether it runs in no folder of ours and hears no Ctrl-C.
+        detached: whether it runs in no folder of ours.
 
     Raises:
         ChildCrashed: the system starts no process.
@@ -40,6 +43,7 @@ class ChildProcess:
     ) -> None:
         #: How many requests it was sent.
         self.served = 0
+        self._was_killed = False
         try:
             self._process = subprocess.Popen(  # noqa: S603 - our own module
                 command,
@@ -47,7 +51,7 @@ class ChildProcess:
                 stdout=subprocess.PIPE,
                 cwd=Path(__file__).anchor if detached else None,
                 env=environment,
-                start_new_session=detached,
+                start_new_session=True,  # it hears no Ctrl-C, and is killed with all its own
             )
         except OSError as error:
             raise ChildCrashed(f"it does not start: {error}") from error
@@ -67,13 +71,13 @@ class ChildProcess:
         timeout_seconds: float,
         max_body_bytes: int = 0,
     ) -> tuple[dict[str, Any], bytes]:
-        """Send a frame and wait for the answer; blocks.
+        """Send a frame and wait for the answer; blocks, for `timeout_seconds` at most in all.
 
         Raises:
             ChildCrashed: no answer came; the process is of no more use and ended.
         """
         self.served += 1
-        watchdog = threading.Timer(timeout_seconds, self._process.kill)
+        watchdog = threading.Timer(timeout_seconds, self._kill)
         watchdog.start()
         try:
             frames.write_frame(self._input, head, body)
@@ -82,9 +86,18 @@ class ChildProcess:
             raise self._crash_error() from error
         finally:
             watchdog.cancel()
-        if answer is None:
+            watchdog.join()
+        if answer is None or self._was_killed:
             raise self._crash_error()
         return answer
+
+    def _kill(self) -> None:
+        """End it and what it started, which would else hold its pipes open."""
+        self._was_killed = True
+        with contextlib.suppress(OSError):
+            if sys.platform != "win32":
+                os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.kill()
 
     def _crash_error(self) -> ChildCrashed:
         exit_code = self.shut_down()
@@ -99,7 +112,7 @@ class ChildProcess:
         try:
             exit_code = self._process.wait(EXIT_TIMEOUT_SECONDS)
         except subprocess.TimeoutExpired:
-            self._process.kill()
+            self._kill()
             exit_code = self._process.wait()
         self._output.close()
         return exit_code

@@ -50,6 +50,7 @@ PNG_OVERHEAD_BYTES = 1 << 16  # bytes of a PNG beyond its pixels
 DECODER_COUNT = 2  # pictures decoded at once
 DECODE_CPU_SECONDS = 10  # of processor time for one picture
 DECODE_TIMEOUT_SECONDS = 20.0  # seconds for one picture
+WAIT_TIMEOUT_SECONDS = 120.0  # seconds for one picture with those before it
 MAX_FILES_PER_DECODER = 500  # files after which a decoder makes room for a fresh one
 MAX_LOGGED_CHARACTERS = 2000  # of what a decoder says went wrong with it
 MAX_HEADER_SIDE = 1 << 32  # pixels: beyond what any format's header can say
@@ -95,11 +96,17 @@ class DecoderPool:
 
     async def read_generation_text(self, data: bytes) -> str:
         """Read what a file says about its making; empty where it says nothing."""
-        return await self._in_thread(lambda: self._decode_generation_text(data))
+        try:
+            return await self._in_thread(lambda: self._decode_generation_text(data))
+        except NoDecoder:
+            return ""
 
     async def read_generation_info(self, data: bytes) -> GenerationInfo | None:
         """Read what a file says about its making, for a job; None where it says nothing."""
-        return await self._in_thread(lambda: self._decode_generation_info(data))
+        try:
+            return await self._in_thread(lambda: self._decode_generation_info(data))
+        except NoDecoder:
+            return None
 
     async def list_protections(self) -> tuple[str, ...]:
         """Name the layers of `sandbox.PROTECTIONS` that hold a decoder on this host.
@@ -117,7 +124,17 @@ class DecoderPool:
             self._idle.get_nowait().shut_down()
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        """Have a decoder's work done when its turn comes.
+
+        Raises:
+            NoDecoder: its turn did not come in time; what waits is called off.
+        """
+        try:
+            return await asyncio.wait_for(
+                asyncio.wrap_future(self._threads.submit(work)), WAIT_TIMEOUT_SECONDS
+            )
+        except TimeoutError as error:
+            raise NoDecoder from error
 
     def _decode_image(self, data: bytes, name: str) -> CheckedImage:
         try:

@@ -10,7 +10,6 @@ import ctypes
 import os
 import socket
 import sys
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -55,7 +54,7 @@ DEEDS: dict[bytes, Callable[[], Answer]] = {
     b"tell the environment": lambda: words(" ".join(os.environ)),
     b"tell the folder": lambda: words(os.getcwd()),  # noqa: PTH109
     b"print": lambda: attempt(lambda: sys.stdout.write("noise on the pipe")),
-    b"sleep": lambda: attempt(lambda: time.sleep(3600)),
+    b"sleep": lambda: attempt(lambda: os.read(0, 1)),  # the filter refuses to sleep otherwise
     b"spin": lambda: attempt(spin),
     b"crash": lambda: attempt(lambda: ctypes.string_at(0)),
     b"exit": lambda: attempt(lambda: os._exit(3)),

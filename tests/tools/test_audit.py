@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import json
+import subprocess
 import sys
+from pathlib import Path
 
 from tools.audit import audit, judge
 
+ROOT = Path(__file__).parents[2]
 WRITER = "import sys; open(sys.argv[-1], 'w').write({text!r}); sys.exit({code})"
 
 
@@ -49,7 +53,30 @@ def test_known_weaknesses_stop_and_are_named():
     ]
 
 
-def test_none_known_is_said_with_their_number():
-    code, (line,) = judge({"dependencies": [package(), {"name": "torch", "skip_reason": "local"}]})
+UNSEEN = {"name": "torch", "skip_reason": "not found on PyPI: torch (2.14.1+cpu)"}
 
-    assert (code, line) == (0, "Weaknesses: none known in 1 packages; 1 are not listed there.")
+
+def test_none_known_is_said_with_their_number():
+    assert judge({"dependencies": [package()]}) == (0, ["Weaknesses: none known in 1 packages."])
+
+
+def test_what_could_not_be_looked_at_is_named_beside_what_was_found():
+    not_seen = "Not looked at: torch: not found on PyPI: torch (2.14.1+cpu)"
+
+    assert judge({"dependencies": [package(), UNSEEN]})[1][1:] == [not_seen]
+    assert judge({"dependencies": [package(("CVE-1", ["9.1"])), UNSEEN]}) == (
+        1,
+        ["pillow 9.0: CVE-1, mended in 9.1", not_seen],
+    )
+
+
+def test_a_weakness_ends_the_command_and_what_could_not_be_seen_does_not():
+    def exit_code(*packages):
+        text = json.dumps({"dependencies": list(packages)})
+        script = "from tools import audit; audit.COMMAND = {!r}; raise SystemExit(audit.main())"
+        command = (sys.executable, "-c", WRITER.format(text=text, code=0))
+        return subprocess.run([sys.executable, "-c", script.format(command)], cwd=ROOT).returncode
+
+    assert exit_code(package(("CVE-1", [])), UNSEEN) == 1
+    assert exit_code(package(), UNSEEN) == 0
+    assert exit_code(UNSEEN) == 0

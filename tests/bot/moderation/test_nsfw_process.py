@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 
 import pytest
@@ -58,6 +59,17 @@ async def test_one_that_fails_is_replaced(child, last):
     with pytest.raises(DetectorUnavailable, match="does not answer"):
         await asked.score_image(last)
     assert await asked.score_image(b"xx") == 0.2
+
+
+async def test_a_turn_that_does_not_come_is_called_off(child, monkeypatch):
+    monkeypatch.setattr(nsfw_process, "WAIT_TIMEOUT_SECONDS", 0.05)
+    asked = child()
+    hanging = asyncio.ensure_future(asked.score_image(b"hang"))
+    await asyncio.sleep(0)  # it is the first in the line
+    with pytest.raises(DetectorUnavailable, match="too busy"):
+        await asked.score_image(b"x")
+    with pytest.raises(DetectorUnavailable, match="too busy"):
+        await hanging
 
 
 async def test_a_file_that_it_cannot_read_costs_no_process(child):

@@ -135,9 +135,23 @@ async def test_a_decoder_that_is_lost_is_replaced(evil, deed):
 
 
 async def test_a_decoder_that_sleeps_is_killed(evil):
+    await evil.check_image(b"behave", "a.png")
     evil._timeout_seconds = 0.2
     with pytest.raises(DecodeLimitExceeded):
         await evil.check_image(b"sleep", "a.png")
+
+
+async def test_a_turn_that_does_not_come_is_called_off_with_words(evil, monkeypatch):
+    evil._timeout_seconds = 2.0
+    monkeypatch.setattr(pool, "WAIT_TIMEOUT_SECONDS", 0.05)
+    sleeping = asyncio.ensure_future(evil.check_image(b"sleep", "a.png"))
+    await asyncio.sleep(0)  # it is the first in the line
+    with pytest.raises(NoDecoder, match="Ask again later"):
+        await evil.check_image(b"behave", "a.png")
+    assert await evil.read_generation_text(b"behave") == ""
+    assert await evil.read_generation_info(b"behave") is None
+    with pytest.raises(NoDecoder):
+        await sleeping
 
 
 @pytest.mark.parametrize("deed", [b"exit", b"raise", b"speak nonsense"])
