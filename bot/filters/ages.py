@@ -60,7 +60,7 @@ _AGO = _either(
 _MEASURE = (
     "of|in|into|out|to|on|feet|foot|ft|inch|cm|mm|m|meters?|metres?|km|k|kg|lb|g|percent|x|oclock|"
     "am|pm|thousand|hundred|million|stone|dimensional|people|children|men|women|or|different|"
-    "other|more|months?|weeks?|days?|hours?|minutes?"
+    "other|more|s|secs?|ms|mins?|months?|weeks?|days?|hours?|minutes?"
 )
 #: A number that nothing is counted by.
 _ALONE = rf"(?!\w|-\w| ?(?:{_MEASURE})\b| [a-z]+s\b|'\d)"
@@ -71,8 +71,9 @@ _PERSON = (
     "(?:girls?|boys?|daughters?|sons?|sisters?|brothers?|lads?|lass|lasses|pupils?|nieces?|"
     "nephews?|females?|males?|students?)"
 )
+_SUBJECT = "(?:she|he|they|who|girl|boy|daughter|son|sister|brother|model|child|kid)"
 _IT_IS = (
-    r"(?:'?s|'re|'m| is| was| are| were| am| being)?(?: turned| turning| turns| becoming| looks"
+    r"(?:'re| is| was| are| were| being)?(?: turned| turning| turns| becoming| looks"
     r"| looking| looks like)?"
 )
 AgeContext = tuple[re.Pattern[str] | None, re.Pattern[str]]
@@ -83,8 +84,8 @@ AGE_CONTEXTS: tuple[AgeContext, ...] = tuple(
         ("", r" ?(?:y[ ./]?o\b|yos\b|y ?old)|[ -]*months?[ -]olds?\b"),
         (r"\bage[ds]?\b(?: ?[:=]| is| was| of)? ?" + _ADVERB, _YEARS_OR_ALONE),
         (
-            rf"\b(?:she|he|they|who|i|girl|boy|daughter|son|sister|brother|model|child|kid){_IT_IS}"
-            rf" {_ADVERB}(?<!\bshe )(?<!\bhe )(?<!\bthey )(?<!\bwho )(?<!\bi )",
+            rf"\b(?:i'?m|i am|(?:she|he|who)'?s|{_SUBJECT}(?:'s)?{_IT_IS}) {_ADVERB}"
+            r"(?<!\bshe )(?<!\bhe )(?<!\bthey )(?<!\bwho )",
             _YEARS_OR_ALONE,
         ),
         (
@@ -93,7 +94,7 @@ AGE_CONTEXTS: tuple[AgeContext, ...] = tuple(
         ),
         (rf"\b{_PERSON} of {_ADVERB}", _ALONE),
         (rf"\b{_PERSON}(?:,| ?\()? ?", _ENDS_THERE),
-        (r"\(|\b(?:female|male|f|m)[ ,/]", r"(?: ?/ ?)?[fm]?\)|(?=\))"),
+        (r"\(", r" ?/? ?[fm]\)"),
         # German
         ("", r"[ -]*(?:jahre? alt\b|jahrig|jaehrig)"),
         (
@@ -130,7 +131,7 @@ AGE_CONTEXTS: tuple[AgeContext, ...] = tuple(
 )
 """What stands before a number that is an age, and what behind it."""
 PLAIN_AGE_CONTEXTS = tuple(context for context in AGE_CONTEXTS if context[0] is None)
-PRONOUNS = ("one", "ein", "eins", "un", "uno", "один")
+PRONOUNS = ("once", "one", "ein", "eins", "un", "uno", "один")
 ANNUAL_PATTERN = re.compile(rf"[ -]?(?:{_ANNUAL})")
 UNDER_AGE_PATTERN = re.compile(
     rf"\b(?:under|below|younger than|not yet|unter|menor de|menos de|moins de) (?:the age of )?"
@@ -158,7 +159,8 @@ def names_minor_age(reading: NormalisedText) -> bool:
     """Whether a text names an age below eighteen."""
     text = " ".join(reading.text.replace("_", " ").split())
     return (
-        _names_age_in_words(text, AGE_CONTEXTS)
+        UNDER_AGE_PATTERN.search(text) is not None
+        or _names_age_in_words(text, AGE_CONTEXTS)
         or any(_names_age_in_words(form.strip(), PLAIN_AGE_CONTEXTS) for form in reading.forms)
         or any(
             int(match.groupdict().get("digits") or 0) < ADULT_AGE_YEARS
@@ -170,8 +172,6 @@ def names_minor_age(reading: NormalisedText) -> bool:
 
 def _names_age_in_words(text: str, contexts: Sequence[AgeContext]) -> bool:
     """Look at a text whose words are parted by spaces."""
-    if UNDER_AGE_PATTERN.search(text):
-        return True
     for match in NUMBER_PATTERN.finditer(text):
         context = text[max(0, match.start() - CONTEXT_CHARACTERS) : match.start()]
         if int(match["digits"] or 0) >= ADULT_AGE_YEARS or TENS_BEFORE.search(context):

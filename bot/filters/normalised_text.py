@@ -280,7 +280,9 @@ def _text_forms(text: str) -> Iterator[str]:
         unspaced_form = SPELLED_OUT_PATTERN.sub(lambda match: match[0].replace(" ", ""), form)
         for variant in dict.fromkeys((form, unspaced_form)):
             yield variant
-            yield STRETCHED_LETTER_PATTERN.sub(r"\1", variant)
+            if STRETCHED_LETTER_PATTERN.search(variant):
+                yield STRETCHED_LETTER_PATTERN.sub(r"\1", variant)
+                yield STRETCHED_LETTER_PATTERN.sub(r"\1\1", variant)
 
 
 def _keep_letters(text: str, between: str) -> str:
