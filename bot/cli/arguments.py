@@ -20,6 +20,7 @@ from inference.api.jobs import (
     list_job_options,
 )
 from inference.api.messages import ModelInfo
+from inference.api.notices import format_number
 
 
 def add_kinds(parser: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:
@@ -99,7 +100,8 @@ def _add_option(command: argparse.ArgumentParser, option: JobOption) -> None:
 def _bounds_text(option: JobOption) -> str:
     match option.spec:
         case NumberSpec(low=low, high=high, unit=unit):
-            return f" ({low:g} to {high:g}{' ' + unit if unit else ''}; default {option.default})"
+            bounds = f"{format_number(low)} to {format_number(high)}{' ' + unit if unit else ''}"
+            return f" ({bounds}; default {option.default})"
         case ChoiceSpec(choices=choices):
             return f" ({', '.join(choices)}; default {option.default})"
         case _:

@@ -52,7 +52,7 @@ DEMO_STEPS = (
             "strength": 0.8,
             "steps": 25,
             "guidance": 4.0,
-            "seed": 7,
+            "seed": "7",
         },
     ),
     DemoStep("upscale", "chelsea.jpg", {"factor": 2.0}),

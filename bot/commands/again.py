@@ -26,7 +26,7 @@ from bot.views.results import (
     image_seed,
 )
 from inference.api.jobs import Img2ImgJob, decode_job
-from inference.api.jobs.names import MAX_SEED
+from inference.api.jobs.names import DRAWN_SEEDS
 from storage.records import JobRecord
 
 VARIATION_STRENGTHS = {"subtle": SUBTLE_VARIATION_SHARE, "strong": STRONG_VARIATION_SHARE}
@@ -103,7 +103,7 @@ def _fixed_seed_params(record: JobRecord, vary: str | None, image: int | None) -
     chosen_image = images[min(image or 1, len(images)) - 1] if images else {}
     seed_params: dict[str, Any] = {"seed": image_seed(record, chosen_image)}
     if vary:
-        seed_params["variation_seed"] = random.randrange(MAX_SEED)
+        seed_params["variation_seed"] = random.randrange(DRAWN_SEEDS)
         seed_params["variation_strength"] = VARIATION_STRENGTHS[vary]
     elif image:
         seed_params["batch"] = 1

@@ -32,6 +32,10 @@ IMAGINE_OPTIONS = (
     "clip_skip",
     "emphasis",
     "rng",
+    "guidance_rescale",
+    "seed_delta",
+    "seed_resize_width",
+    "seed_resize_height",
 )
 
 

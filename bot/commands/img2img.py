@@ -33,6 +33,8 @@ IMG2IMG_OPTIONS = (
     "noise_multiplier",
     "emphasis",
     "rng",
+    "extra_noise",
+    "guidance_rescale",
 )
 
 

@@ -30,6 +30,9 @@ LOOPBACK_OPTIONS = (
     "model",
     "schedule",
     "colour_correction",
+    "extra_noise",
+    "guidance_rescale",
+    "seed_delta",
 )
 
 

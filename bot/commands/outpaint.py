@@ -33,6 +33,9 @@ OUTPAINT_OPTIONS = (
     "mask_blur",
     "fall_off",
     "colour_variation",
+    "extra_noise",
+    "guidance_rescale",
+    "seed_delta",
 )
 
 OUTPAINT_SIDES = ("left", "right", "up", "down")

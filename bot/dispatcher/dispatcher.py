@@ -26,7 +26,7 @@ from bot.support.logging import request_log_context
 from bot.support.metrics import MetricsSink
 from inference.api.jobs import JOB_TYPES, DenoisingJob, Job
 from inference.api.jobs.limits import JobLimits
-from inference.api.jobs.names import MAX_SEED
+from inference.api.jobs.names import DRAWN_SEEDS
 from inference.api.jobs.wordlists import WordLists
 from inference.api.notices import Notice
 from inference.api.workers import WorkerPool
@@ -173,7 +173,7 @@ class Dispatcher:
         """
         self.check_prompts(job)
         job.check_images(images)
-        job = job.with_seed(random.randrange(MAX_SEED))
+        job = job.with_seed(random.randrange(DRAWN_SEEDS))
         await self._learn_from_history()
         cost = self._price_job(job, images.get("image"))
         async with self._blobs.put_all(images) as inputs:

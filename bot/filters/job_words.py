@@ -34,7 +34,7 @@ def check_job_words(
         NotAllowed: it holds one of the words, or fits one of the patterns.
         JobError: its weights leave nothing but the negative prompt, or it changes too often.
     """
-    prompt = str(getattr(job, "prompt", ""))
+    prompt = job.positive_prompts
     check_prompt(prompt, banned_words, banned_patterns)
     length = 0
     for drawn_passes in list_drawn_prompts(job, lists):

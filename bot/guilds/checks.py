@@ -11,7 +11,8 @@ from bot.errors import NotAllowed
 from bot.guilds.context import RequestContext
 from bot.guilds.settings import GuildSettings
 from bot.i18n.message import OptionName, TranslatableMessage
-from inference.api.jobs import DenoisingJob, ExplainJob, Job, UpscaleJob
+from inference.api.jobs import DenoisingJob, ExplainJob, ImagineJob, Job, UpscaleJob
+from inference.api.jobs.sizes import hires_sizes
 from inference.api.prompts.extra_networks import take_networks
 from storage.guilds import GpuUse
 from storage.jobs.guild_load import QUOTA_WINDOW, GuildLoad
@@ -201,7 +202,7 @@ def check_models(settings: GuildSettings, job: Job, default: str) -> None:
                 settings.models,
             )
     if settings.loras:
-        for name in lora_names_in(str(getattr(job, "prompt", ""))):
+        for name in lora_names_in(job.positive_prompts):
             if name not in settings.loras:
                 raise _not_allowed(
                     "This server does not allow the LoRA “{name}”. It allows {allowed}.",
@@ -250,9 +251,14 @@ def may_cancel(presser: str, owner: str, *, manages_messages: bool) -> bool:
 def _result_megapixels(job: Job, sizes: Collection[tuple[int, int]]) -> float:
     """Tell how large a job's result is, as far as it can be told; 0 where it cannot."""
     width, height = getattr(job, "width", None), getattr(job, "height", None)
+    if isinstance(job, ImagineJob) and job.hires_width and job.hires_height:
+        width, height = job.hires_width, job.hires_height
+    elif isinstance(job, ImagineJob) and width and height:
+        _, (width, height) = hires_sizes(
+            (width, height), job.hires_scale, job.hires_width, job.hires_height
+        )
     if width and height:
-        scale = float(getattr(job, "hires_scale", 1.0)) ** 2
-        return float(width * height) * scale / 1e6
+        return float(width * height) / 1e6
     if isinstance(job, UpscaleJob):
         return max((w * h for w, h in sizes), default=0) * job.factor**2 / 1e6
     return 0.0

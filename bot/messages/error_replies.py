@@ -206,4 +206,6 @@ def unwrap_error(error: BaseException) -> BaseException:
         inner = error.original  # type: ignore[attr-defined]
         if isinstance(inner, BaseException):
             return inner
+    if isinstance(error, app_commands.TransformerError) and isinstance(error.__cause__, UserError):
+        return error.__cause__
     return error

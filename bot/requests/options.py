@@ -14,6 +14,7 @@ from typing import Any, Literal, Optional, TypeVar
 import discord
 from discord import app_commands
 
+from bot.errors import NotANumber
 from inference.api.jobs import (
     BooleanSpec,
     ChoiceSpec,
@@ -24,6 +25,8 @@ from inference.api.jobs import (
     list_job_options,
 )
 
+MAX_DISCORD_INTEGER = 2**53
+MAX_NUMBER_CHARACTERS = 24
 MAX_DESCRIPTION_LENGTH = 100  # characters of an option's or command's description
 IMAGE_TEXTS = {
     "image": "The picture to work on: PNG, JPEG, WebP or GIF",
@@ -34,6 +37,29 @@ Callback = TypeVar("Callback", bound=Callable[..., Awaitable[Any]])
 Autocomplete = Callable[
     [discord.Interaction[Any], str], Coroutine[Any, Any, list[app_commands.Choice[str]]]
 ]
+
+
+class WholeNumberText(app_commands.Transformer):
+    """A whole number that is written as text, for it may be larger than Discord's own."""
+
+    def __init__(self, option: str) -> None:
+        self._option = option
+
+    @property
+    def max_value(self) -> int:
+        """Characters that may be written."""
+        return MAX_NUMBER_CHARACTERS
+
+    async def transform(self, _interaction: discord.Interaction[Any], value: Any, /) -> int:
+        """Read the number; the job checks its bounds.
+
+        Raises:
+            NotANumber: it is none.
+        """
+        try:
+            return int(value)
+        except ValueError:
+            raise NotANumber(self._option, str(value), whole=True) from None
 
 
 def with_job_options(
@@ -121,8 +147,10 @@ def _keyword_parameter(
 def option_annotation(option: JobOption) -> Any:
     """Return the annotation that makes discord.py declare and check the option."""
     match option.spec:
+        case NumberSpec(high=high) if high > MAX_DISCORD_INTEGER:
+            plain: Any = app_commands.Transform[int, WholeNumberText(option.name)]
         case NumberSpec(low=low, high=high):
-            plain: Any = app_commands.Range[option.type, option.type(low), option.type(high)]
+            plain = app_commands.Range[option.type, option.type(low), option.type(high)]
         case ChoiceSpec(choices=choices):
             plain = Literal[choices]
         case TextSpec(max_length=longest):

@@ -12,6 +12,7 @@ from bot.i18n import option_name, translate, translate_description
 from bot.i18n.message import gettext_noop
 from bot.messages.error_replies import LocalisedModal
 from inference.api.jobs import Job, JobOption, NumberSpec, TextSpec, list_job_options
+from inference.api.notices import format_number
 
 MAX_INPUT_CHARACTERS = 4000  # characters of one input of a form
 MAX_LABEL_CHARACTERS = 45  # characters
@@ -132,7 +133,7 @@ def _text_style(option: JobOption) -> discord.TextStyle:
 def _input_hint(option: JobOption) -> str:
     text = translate_description(option.spec.text)
     if isinstance(option.spec, NumberSpec):
-        bounds = {"low": f"{option.spec.low:g}", "high": f"{option.spec.high:g}"}
+        bounds = {"low": format_number(option.spec.low), "high": format_number(option.spec.high)}
         return translate("{text} ({low} to {high})", text=text, **bounds)
     return text
 

@@ -26,7 +26,7 @@ from bot.views.base import (
 )
 from bot.views.forms import MAX_INPUT_CHARACTERS, FormValues, JobModal
 from inference.api.jobs import ImagineJob, InpaintJob, InterrogateJob, Job, UpscaleJob, decode_job
-from inference.api.jobs.names import MAX_SEED
+from inference.api.jobs.names import DRAWN_SEEDS
 from storage.records import JobRecord
 
 EDITABLE_OPTIONS = ("prompt", "negative_prompt", "strength", "steps", "guidance")
@@ -112,7 +112,7 @@ class VaryButton(ImageButton, template=rf"easel:none(?:\.(?P<number>\d))?:{JOB_I
         """Queue the same job between its seed and another one."""
         variation_params = {
             "seed": image_seed(record, image),
-            "variation_seed": random.randrange(MAX_SEED),
+            "variation_seed": random.randrange(DRAWN_SEEDS),
             "variation_strength": self.share,
         }
         job = decode_job(record.kind, {**record.params, **variation_params})

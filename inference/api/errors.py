@@ -21,7 +21,7 @@ import difflib
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from inference.api.notices import Notice
+from inference.api.notices import Notice, format_number
 
 
 class InferenceError(Exception):
@@ -56,8 +56,8 @@ class OutOfRange(JobError):
     """A number lies beyond its bounds."""
 
     def __init__(self, field: str, value: float, low: float, high: float) -> None:
-        values = {"value": f"{value:g}", "low": f"{low:g}", "high": f"{high:g}"}
-        super().__init__(field, "option.range", option=field, **values)
+        bounds = {"low": format_number(low), "high": format_number(high)}
+        super().__init__(field, "option.range", option=field, value=format_number(value), **bounds)
 
 
 class UnknownChoice(JobError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -73,6 +74,11 @@ def read_notice(stored: Mapping[str, Any] | str) -> Notice:
         return Notice.from_json(stored)
     except (ValueError, TypeError):
         return Notice(str(stored))
+
+
+def format_number(value: float) -> str:
+    """Write a number out: a whole one with all of its digits, another one short."""
+    return str(int(value)) if math.isfinite(value) and value == int(value) else f"{value:g}"
 
 
 def fill_placeholders(words: str, values: Mapping[str, Any]) -> str:

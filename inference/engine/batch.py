@@ -9,7 +9,13 @@ import torch
 from torch import Tensor
 
 from inference.engine.row import DenoiseRow
-from inference.sampling.denoiser import combine_guidance
+from inference.sampling.denoiser import (
+    Prediction,
+    combine_guidance,
+    from_x0,
+    rescale_guidance,
+    to_x0,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,10 +36,19 @@ class Batch:
     weights: Tensor
     #: [B] guidance scale of each row.
     scale: Tensor
+    #: [B] how far each row's spread goes back to its condition's.
+    rescale: Tensor
     is_guided: bool
+    #: What the network predicts, in terms of which spreads are compared.
+    prediction: Prediction = "epsilon"
 
     @classmethod
-    def gather(cls, rows: Sequence[DenoiseRow], device: torch.device) -> Batch:
+    def gather(
+        cls,
+        rows: Sequence[DenoiseRow],
+        device: torch.device,
+        prediction: Prediction = "epsilon",
+    ) -> Batch:
         """Lay the rows' latents, noise levels and conditions side by side."""
         entries = [
             (number, condition, weight)
@@ -58,7 +73,9 @@ class Batch:
             owners=torch.tensor(sources[: len(entries)], device=device),
             weights=torch.tensor([weight for _, _, weight in entries], device=device),
             scale=torch.tensor([row.guidance for row in rows], device=device),
+            rescale=torch.tensor([row.guidance_rescale for row in rows], device=device),
             is_guided=is_guided,
+            prediction=prediction,
         )
 
     def split_entries(self, max_entries: int) -> list[Batch]:
@@ -80,10 +97,28 @@ class Batch:
         ]
 
     def scatter(self, denoised: Tensor) -> Tensor:
-        """Guide each row by its conditions: [N, C, h, w] of the call becomes [B, C, h, w]."""
+        """Guide each row by its conditions: [N, C, h, w] of the call becomes [B, C, h, w].
+
+        A row that asks for it has its spread brought back, in terms of what the network predicts.
+        """
         if not self.is_guided:
             return denoised
         count = len(self.owners)
-        return combine_guidance(
-            denoised[count:], denoised[:count], self.owners, self.weights, self.scale
+        unconditional, conditional = denoised[count:], denoised[:count]
+        guided_x0 = combine_guidance(
+            unconditional, conditional, self.owners, self.weights, self.scale
         )
+        if not self.rescale.any():
+            return guided_x0
+        plain = combine_guidance(
+            unconditional, conditional, self.owners, self.weights, torch.ones_like(self.scale)
+        )
+        x, sigma = self.x[count:], self.sigma[count:]
+        rescaled_output = rescale_guidance(
+            from_x0(guided_x0, x, sigma, self.prediction),
+            from_x0(plain, x, sigma, self.prediction),
+            self.rescale,
+        )
+        # A row that asks for nothing keeps its numbers to the bit.
+        is_kept = (self.rescale == 0).reshape(-1, 1, 1, 1)
+        return torch.where(is_kept, guided_x0, to_x0(rescaled_output, x, sigma, self.prediction))

@@ -18,6 +18,7 @@ from inference.engine.row import DenoiseRow
 from inference.engine.task import BatchKey
 from inference.engine.work import DenoiseWork
 from inference.images.mask.soft_inpainting import SoftSettings
+from inference.images.regions import Size
 from inference.prompts.timeline import ConditioningInterval, encode_timeline
 from inference.sampling import initial_latent, step_plan
 from inference.sampling.noise import NoiseSource, SeedVariation
@@ -103,7 +104,11 @@ def _prepare_row(
         start = initial_latent.from_noise(plan, noise.initial_noise())
     else:
         start = initial_latent.from_latent(
-            plan, original, noise.initial_noise(), multiplier=work.noise_multiplier
+            plan,
+            original,
+            noise.initial_noise(),
+            multiplier=work.noise_multiplier,
+            extra=work.extra_noise,
         )
     sampler = SAMPLER_SPECS[work.sampler].run(start, plan.sigmas, noise)
     x, sigma = next(sampler)
@@ -112,6 +117,7 @@ def _prepare_row(
         x=x,
         sigma=sigma,
         guidance=work.guidance,
+        guidance_rescale=work.guidance_rescale,
         conditioning=_encode_conditioning(work, model, plan.network_calls, active_loras),
         mask=mask,
         original=original,
@@ -126,7 +132,20 @@ def _noise_source(work: DenoiseWork, model: DiffusionModel) -> NoiseSource:
     if work.variation_strength > 0:
         variation = SeedVariation(work.variation_seed, work.variation_strength)
     shape = (model.latent_channels, work.height // PIXELS_PER_CELL, work.width // PIXELS_PER_CELL)
-    return NoiseSource(work.seed, shape, variation=variation, rng=work.rng, device=model.device)
+    return NoiseSource(
+        work.seed,
+        shape,
+        variation=variation,
+        resize_from=_cell_counts(work.seed_size),
+        seed_delta=work.seed_delta,
+        rng=work.rng,
+        device=model.device,
+    )
+
+
+def _cell_counts(size: Size | None) -> tuple[int, int] | None:
+    """Give a picture's height and width in latent cells."""
+    return size and (size[1] // PIXELS_PER_CELL, size[0] // PIXELS_PER_CELL)
 
 
 def _apply_masked_start(
@@ -168,7 +187,9 @@ def _encode_conditioning(
     """Encode both prompts for every call of the run."""
     model.offload.prepare_part(TEXT, 1)
     encoder = model.text_encoders.build_encoder(work.clip_skip, work.emphasis, active_loras)
-    timeline = encode_timeline(encoder, work.prompt, work.negative_prompt, calls)
+    timeline = encode_timeline(
+        encoder, work.prompt, work.negative_prompt, calls, base_steps=work.base_steps
+    )
     if work.negative_prompt.strip():
         return timeline
     return tuple(

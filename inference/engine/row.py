@@ -25,6 +25,8 @@ class DenoiseRow:
     sigma: float
     guidance: float
     conditioning: tuple[ConditioningInterval, ...]
+    #: How far the guided prediction's spread goes back to the condition's, 0 to 1.
+    guidance_rescale: float = 0.0
     #: Network calls made so far.
     calls: int = 0
     #: Where to change, [1, h, w] float32 in 0..1, and what stays elsewhere, [C, h, w].

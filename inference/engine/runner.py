@@ -112,13 +112,24 @@ class Runner:
             self._make_rows([task for task in moving if _needs_encode(task) is encoding], encoding)
 
     def _finish_without_steps(self, task: Task, work: DenoiseWork, model: DiffusionModel) -> None:
-        latent = work.latent
-        if work.image is not None:
+        image, latent = work.image, work.latent
+        if latent is not None:
+            image = self._decode_start(task, latent, model) if work.decode else None
+        elif image is not None:
             latents = self._run_counted(
                 ("still", task.queue_key), (task,), lambda: _encode_init(work, model)
             )
             latent = latents[0]
-        task.set_result(DenoiseResult(image=work.image, latent=_on_cpu(latent)))
+        task.set_result(DenoiseResult(image=image, latent=_on_cpu(latent)))
+
+    def _decode_start(self, task: Task, latent: torch.Tensor, model: DiffusionModel) -> Image.Image:
+        """Decode the latent that a work without steps begins and ends with."""
+        (image,) = self._run_counted(
+            ("enlarged", task.queue_key),
+            (task,),
+            lambda: model.decode_latents(latent.to(model.device)[None]),
+        )
+        return image
 
     def _make_rows(self, tasks: Sequence[Task], encoding: bool) -> None:
         if not tasks:
@@ -148,7 +159,7 @@ class Runner:
         """Call the network for all rows, then let each row's sampler step."""
         model = self._library.get_checkpoint(_as_denoise_work(tasks[0]).model)
         rows = [_prepared_row(task) for task in tasks]
-        batch = Batch.gather(rows, model.device)
+        batch = Batch.gather(rows, model.device, model.prediction)
         outputs = []
         for part in batch.split_entries(max_entries):
             output, entry_flops = self._flops.count_call(

@@ -42,6 +42,12 @@ class DenoiseWork:
     rng: str = "CPU"
     variation_seed: int = 0
     variation_strength: float = 0.0
+    #: Added to the seed for all noise but the first (ENSD).
+    seed_delta: int = 0
+    #: Size in pixels of the picture whose first noise fills the centre of this one's.
+    seed_size: tuple[int, int] | None = None
+    guidance_rescale: float = 0.0
+    extra_noise: float = 0.0
     #: What the prompts were drawn from; empty where nothing was to be drawn.
     template: str = ""
     negative_template: str = ""
@@ -53,6 +59,8 @@ class DenoiseWork:
     latent: torch.Tensor | None = None
     strength: float | None = None
     exact_steps: bool = True
+    #: Steps of the first pass, where this is the second of a hires fix: prompts count on from it.
+    base_steps: int | None = None
     noise_multiplier: float = 1.0
     #: Where to change, [height/8, width/8] float32 in 0..1; None changes everything.
     mask: np.ndarray | None = None

@@ -6,7 +6,9 @@ from collections.abc import Generator
 from dataclasses import replace
 from typing import Any
 
+from inference.api.infotext.job_values import job_values
 from inference.api.jobs import ImagineJob, UpscaleJob
+from inference.api.jobs.sizes import Size, hires_sizes
 from inference.engine.work import (
     DenoiseResult,
     DenoiseWork,
@@ -19,7 +21,7 @@ from inference.images.resize import scale_to
 from inference.operations.context import Images, OperationContext
 from inference.operations.shared import sizes
 from inference.operations.shared.batch_variants import batch_variants, work_notes
-from inference.operations.shared.latents import upscale_latent
+from inference.operations.shared.latents import crop_latent, crop_to_cells, upscale_latent
 from inference.operations.shared.parameters import build_denoise_work, build_infotext
 from inference.operations.shared.tiles import MAX_REQUESTED_TILES, run_tiles, with_tuned_tiling
 from inference.operations.upscale import plan_upscale
@@ -34,12 +36,10 @@ def run_imagine(job: ImagineJob, images: Images, context: OperationContext) -> O
     model = context.library.resolve_name(job.model)
     natural = context.library.natural_size(model)
     size = sizes.target_size(job.width, job.height, None, natural)
-    large = (
-        sizes.round_to_latent(size[0] * job.hires_scale),
-        sizes.round_to_latent(size[1] * job.hires_scale),
-    )
-    sizes.check_pixels(*large, context.max_pixels)
-    hires = large != size
+    covering_size, large = hires_sizes(size, job.hires_scale, job.hires_width, job.hires_height)
+    hires = job.has_hires_fix
+    for pixels in (size, covering_size) if hires else (size,):
+        sizes.check_pixels(*pixels, context.max_pixels)
     works = tuple(
         build_denoise_work(
             job,
@@ -51,22 +51,22 @@ def run_imagine(job: ImagineJob, images: Images, context: OperationContext) -> O
         )
         for number, variant in enumerate(batch_variants(job, context.lists))
     )
-    later_units = (job.hires_steps or job.steps) * len(works) if hires else 0
+    later_units = job.second_pass.steps * len(works) if hires else 0
     results = yield WorkRequest(works=works, later_units=later_units)
-    values: dict[str, object] = {}
+    drawn_prompts: list[dict[str, object]] = [{} for _ in works]
     if hires:
-        works = yield from _hires_works(job, context, works, results, large)
-        results = yield WorkRequest(works=works)
-        values = _hires_values(job)
+        second = yield from _hires_works(job, context, works, results, (covering_size, large))
+        results = yield WorkRequest(works=second)
+        drawn_prompts = [_hires_prompts(job, work) for work in second]
     traits = context.library.model_traits(model)
     return JobResult(
         images=tuple(
             OutputImage(
                 image=result.image,
                 seed=work.seed,
-                infotext=build_infotext(work, traits, **values),
+                infotext=build_infotext(work, traits, **job_values(job) | prompts),
             )
-            for work, result in zip(works, results, strict=True)
+            for work, result, prompts in zip(works, results, drawn_prompts, strict=True)
         ),
         notes=(*work_notes(works), *sizes.rounded_note((job.width, job.height), size)),
     )
@@ -77,25 +77,29 @@ def _hires_works(
     context: OperationContext,
     works: tuple[DenoiseWork, ...],
     results: list[DenoiseResult],
-    size: tuple[int, int],
+    hires: tuple[Size, Size],
 ) -> Generator[WorkRequest, list[Any], tuple[DenoiseWork, ...]]:
     """Make the second pass's works: each first result enlarged, as a latent or as a picture."""
-    common: dict[str, Any] = {
-        "width": size[0],
-        "height": size[1],
-        "steps": job.hires_steps or job.steps,
-        "strength": job.hires_strength,
-        "exact_steps": True,
-        "decode": True,
-    }
+    covering_size, large = hires
+    second = job.second_pass
+    variants = batch_variants(second, context.lists)
     hires_works = []
     for number, (work, result) in enumerate(zip(works, results, strict=True)):
         if job.hires_upscaler == LATENT_UPSCALER:
-            start: dict[str, Any] = {"latent": upscale_latent(result.latent, size)}
+            latent = upscale_latent(result.latent, covering_size)
+            start: dict[str, Any] = {"latent": crop_latent(latent, large)}
         else:
-            start = {"image": (yield from _upscale_first_pass(job, context, result, size))}
-        part = number if job.batch > 1 else None
-        hires_works.append(replace(work, **common, **start, part=part))
+            image = yield from _upscale_first_pass(job, context, result, covering_size)
+            start = {"image": crop_to_cells(image, large)}
+        hires_works.append(
+            replace(
+                build_denoise_work(second, model=work.model, size=large, **variants[number]),
+                base_steps=job.steps,
+                strength=job.hires_strength,
+                part=number if job.batch > 1 else None,
+                **start,
+            )
+        )
     return tuple(hires_works)
 
 
@@ -105,7 +109,10 @@ def _upscale_first_pass(
     image = result.image
     if image is None:
         raise ValueError("a first pass that is enlarged as a picture must be decoded")
-    plan = plan_upscale(UpscaleJob(upscaler=job.hires_upscaler, factor=job.hires_scale), context)
+    if image.size == size:
+        return image
+    target = UpscaleJob(upscaler=job.hires_upscaler, width=size[0], height=size[1])
+    plan = plan_upscale(target, context)
     plan = yield from with_tuned_tiling(plan, image.size, context.library.upscalers)
     large = yield from run_tiles(
         enlarge(image, plan, MAX_REQUESTED_TILES), count_tiles(image.size, plan)
@@ -113,10 +120,9 @@ def _upscale_first_pass(
     return scale_to(large, *size)
 
 
-def _hires_values(job: ImagineJob) -> dict[str, object]:
-    """Write what the field writes about a hires fix."""
+def _hires_prompts(job: ImagineJob, work: DenoiseWork) -> dict[str, object]:
+    """Write a second pass's prompts as they were drawn, where it has its own."""
     return {
-        "Hires upscale": job.hires_scale,
-        "Hires steps": job.hires_steps or None,
-        "Hires upscaler": "Latent" if job.hires_upscaler == LATENT_UPSCALER else job.hires_upscaler,
+        "Hires prompt": work.prompt if job.hires_prompt else None,
+        "Hires negative prompt": work.negative_prompt if job.hires_negative_prompt else None,
     }

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from PIL import Image
 
+from inference.api.infotext.job_values import job_values
 from inference.api.jobs import EditingJob, Img2ImgJob
 from inference.engine.work import DenoiseResult, JobResult, Operation, OutputImage, WorkRequest
 from inference.images.colour.correction import correct_colours
@@ -62,9 +63,7 @@ def run_img2img(job: Img2ImgJob, images: Images, context: OperationContext) -> O
             OutputImage(
                 image=finish_image(job, result, init_image.image),
                 seed=work.seed,
-                infotext=build_infotext(
-                    work, traits, **{"Color correction": job.colour_correction}
-                ),
+                infotext=build_infotext(work, traits, **job_values(job)),
             )
             for work, result in zip(works, results, strict=True)
         ),

@@ -8,6 +8,7 @@ from typing import Any
 
 from PIL import Image
 
+from inference.api.infotext.job_values import job_values
 from inference.api.jobs import InpaintJob
 from inference.api.jobs.drawn_prompts import WildcardLists
 from inference.api.notices import Notice
@@ -194,20 +195,13 @@ def _work_area_notes(masked_job: MaskedJob) -> tuple[Notice, ...]:
 
 
 def _inpaint_values(job: InpaintJob, model: ModelTraits) -> dict[str, object]:
-    """Write what the field writes about a mask."""
+    """Write the job's own options, and what the field writes about soft inpainting."""
     settings = soft_inpainting.SoftSettings()
-    values: dict[str, object] = {
-        "Conditional mask weight": job.mask_weight if model.is_inpainting else None,
-        "Mask blur": job.mask_blur,
-        "Inpaint area": job.area.capitalize(),
-        "Masked area padding": job.padding,
-        "Masked content": job.masked_content,
-        "Mask mode": f"Inpaint {job.mask_mode}",
-        "Color correction": job.colour_correction,
-    }
+    values = job_values(job)
+    if model.is_inpainting:
+        values["Conditional mask weight"] = job.mask_weight
     if job.soft:
         values |= {
-            "Soft inpainting enabled": True,
             "Soft inpainting schedule bias": settings.blend_power,
             "Soft inpainting preservation strength": settings.blend_scale,
             "Soft inpainting transition contrast boost": settings.detail,

@@ -9,8 +9,10 @@ from typing import Any
 from PIL import Image
 
 from inference.api.errors import JobError
+from inference.api.infotext.job_values import job_values
 from inference.api.jobs import LoopbackJob
 from inference.api.jobs.drawn_prompts import WildcardLists
+from inference.api.jobs.names import count_seed
 from inference.api.notices import Notice
 from inference.diffusion.model import ModelTraits
 from inference.engine.work import (
@@ -41,6 +43,8 @@ ANIMATION_BYTES = 8 * 2**20
 class LoopChain:
     """One picture of the batch on its way through the loops."""
 
+    #: Its place in the batch, from 0.
+    number: int
     #: Seed of its first loop; each loop adds one.
     seed: int
     init_image: InitImage
@@ -90,8 +94,8 @@ def run_loopback(job: LoopbackJob, images: Images, context: OperationContext) ->
 def _start_chain(
     job: LoopbackJob, number: int, init_image: InitImage, lists: WildcardLists
 ) -> LoopChain:
-    seed = job.seed + number * job.loops
-    return LoopChain(seed, init_image, resolve_wildcards(job, seed, lists))
+    seed = count_seed(job.seed, number * job.loops)
+    return LoopChain(number, seed, init_image, resolve_wildcards(job, seed, lists))
 
 
 def _image_describer(job: LoopbackJob, context: OperationContext) -> ImageDescriber | None:
@@ -119,9 +123,10 @@ def _loop_work(
         job,
         model,
         size,
-        **chain.prompt_fields | {"prompt": prompt, "seed": chain.seed + len(chain.frames)},
+        **chain.prompt_fields
+        | {"prompt": prompt, "seed": count_seed(chain.seed, len(chain.frames))},
         strength=strength,
-        part=chain.seed - job.seed + len(chain.frames),
+        part=chain.number * job.loops + len(chain.frames),
         **chain.init_image.work_fields,
     )
 
@@ -153,15 +158,27 @@ def _stopped_note(job: LoopbackJob, loops: int) -> tuple[Notice, ...]:
 
 
 def _output_frames(job: LoopbackJob, chain: LoopChain, model: ModelTraits) -> list[OutputImage]:
-    extras: dict[str, Any] = {
-        "Final denoising strength": job.final_strength,
-        "Denoising curve": job.curve.capitalize(),
-        "Color correction": job.colour_correction,
-    }
     return [
-        OutputImage(image=frame, seed=work.seed, infotext=build_infotext(work, model, **extras))
-        for frame, work in zip(chain.frames, chain.works, strict=True)
+        OutputImage(
+            image=frame,
+            seed=work.seed,
+            infotext=build_infotext(work, model, **_loop_values(job, chain, work, number)),
+        )
+        for number, (frame, work) in enumerate(zip(chain.frames, chain.works, strict=True), 1)
     ]
+
+
+def _loop_values(
+    job: LoopbackJob, chain: LoopChain, work: DenoiseWork, number: int
+) -> dict[str, object]:
+    """Write which loop a frame is of, and what the first began with."""
+    prompt = str(chain.prompt_fields["prompt"])
+    description = work.prompt.removeprefix(prompt).removeprefix(", ")
+    return job_values(job) | {
+        "Loop": number,
+        "Initial denoising strength": job.strength,
+        "Appended interrogation": description or None,
+    }
 
 
 def _as_frame(output: OutputImage) -> OutputImage:

@@ -6,7 +6,9 @@ import numpy as np
 from PIL import Image
 
 from inference.api.errors import JobError
+from inference.api.infotext.job_values import job_values
 from inference.api.jobs import Img2ImgJob, UpscaleJob
+from inference.api.jobs.names import count_seed
 from inference.api.jobs.sizes import LATENT_CELL_PIXELS, MIN_SIDE_PIXELS, round_up
 from inference.api.notices import Notice
 from inference.engine.work import JobResult, Operation, OutputImage, WorkRequest
@@ -61,7 +63,7 @@ def sd_upscale(
             img2img_job,
             model,
             tile.size,
-            **prompt_fields | {"seed": job.seed + number},
+            **prompt_fields | {"seed": count_seed(job.seed, number)},
             image=tile,
             mask=_tile_latent_mask(grid, number),
             part=number,
@@ -69,9 +71,7 @@ def sd_upscale(
         for number, tile in enumerate(cut_tiles(padded, grid))
     )
     tiles = [result.image for result in (yield WorkRequest(works=works))]
-    text = build_infotext(
-        works[0], context.library.model_traits(model), **_sd_upscale_values(job, grid)
-    )
+    text = build_infotext(works[0], context.library.model_traits(model), **job_values(job))
     redrawn = combine_tiles(grid, tiles).crop((0, 0, *large.size))
     return JobResult(
         images=(OutputImage(image=redrawn, seed=job.seed, infotext=text),),
@@ -134,11 +134,6 @@ def _as_img2img(job: UpscaleJob) -> Img2ImgJob:
         schedule=job.schedule,
         seed=job.seed,
     )
-
-
-def _sd_upscale_values(job: UpscaleJob, grid: TileGrid) -> dict[str, object]:
-    """Write what the field writes about an SD upscale."""
-    return {"SD upscale overlap": grid.overlap, "SD upscale upscaler": job.upscaler}
 
 
 def _sd_upscale_notes(job: UpscaleJob, grid: TileGrid) -> tuple[Notice, ...]:

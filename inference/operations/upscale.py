@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 
 from inference.api.errors import JobError
+from inference.api.infotext.job_values import job_values
 from inference.api.infotext.text import format_infotext
 from inference.api.jobs import UpscaleJob
 from inference.engine.work import JobResult, Operation, OutputImage
 from inference.operations.context import Images, OperationContext
 from inference.operations.sd_upscale import sd_upscale
+from inference.operations.shared.parameters import SOFTWARE_VERSION
 from inference.operations.shared.tiles import MAX_REQUESTED_TILES, run_tiles, with_tuned_tiling
 from inference.upscaling.registry import key_with_denoise
 from inference.upscaling.tiling.plan import (
@@ -98,15 +100,4 @@ def _find_method(name: str, context: OperationContext) -> Method:
 
 
 def _upscale_infotext(job: UpscaleJob) -> str:
-    values: dict[str, object] = {
-        "Postprocess upscale by": job.factor if not (job.width or job.height) else None,
-        "Postprocess upscale to": f"{job.width or 0}x{job.height or 0}"
-        if job.width or job.height
-        else None,
-        "Postprocess max side length": job.max_side,
-        "Postprocess upscaler": job.upscaler,
-        "Postprocess upscaler 2": job.second or None,
-        "Postprocess visibility": job.visibility if job.second else None,
-        "Postprocess denoise": job.denoise if job.denoise < 1 else None,
-    }
-    return format_infotext("", "", values)
+    return format_infotext("", "", job_values(job) | {"Version": SOFTWARE_VERSION})

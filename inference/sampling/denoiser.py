@@ -39,6 +39,25 @@ def to_x0(output: Tensor, x: Tensor, sigma: Tensor, prediction: Prediction) -> T
             raise ValueError(f"no network predicts {prediction!r}")
 
 
+def from_x0(x0: Tensor, x: Tensor, sigma: Tensor, prediction: Prediction) -> Tensor:
+    """Give what the network would have to predict for a clean latent: `to_x0` backwards.
+
+    Raises:
+        ValueError: the prediction is none of these.
+    """
+    level = _broadcast_rows(x, sigma)
+    match prediction:
+        case "epsilon" | "flow":
+            return (x - x0) / level
+        case "v_prediction":
+            total = level**2 + 1
+            return (x / total - x0) * (total.sqrt() / level)
+        case "sample":
+            return x0
+        case _:
+            raise ValueError(f"no network predicts {prediction!r}")
+
+
 def apply_guidance(uncond: Tensor, cond: Tensor, scale: Tensor) -> Tensor:
     """Move from the unconditional towards the conditional x0 by the row's guidance scale.
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from inference.api.jobs.names import count_seed
 from inference.sampling.brownian import BrownianTree
 from inference.sampling.philox import PhiloxGenerator
 
@@ -69,7 +70,8 @@ class NoiseSource:
 
         ``rng`` is `CPU` for torch's own generator, or `NV` for the one of Nvidia's cards.
 
-        ``resize_from`` is another latent's (H, W): its noise for this seed fills the centre.
+        ``resize_from`` is another latent's (H, W): its noise for this seed fills the centre of this
+        one's, each drawn anew from the seed.
         ``seed_delta`` (the field's ENSD) re-seeds the ancestral noise with seed + delta.
         """
         self._seed = seed
@@ -79,7 +81,7 @@ class NoiseSource:
         self._generator = self._make(seed)
         self._initial = self._draw_initial_noise(variation, resize_from)
         if seed_delta:
-            self._generator.manual_seed(seed + seed_delta)
+            self._generator.manual_seed(count_seed(seed, seed_delta))
         self._path: BrownianTree | None = None
 
     def initial_noise(self) -> Tensor:
@@ -103,13 +105,14 @@ class NoiseSource:
         self, variation: SeedVariation | None, resize_from: tuple[int, int] | None
     ) -> Tensor:
         shape = self._shape if resize_from is None else (*self._shape[:-2], *resize_from)
-        noise = self._generator.randn(shape)
+        canvas = noise = self._generator.randn(self._shape)
+        if shape != self._shape:
+            noise = self._make(self._seed).randn(shape)
         if variation is not None and variation.strength > 0:
             variation_noise = self._make(variation.seed).randn(shape)
             noise = slerp(noise, variation_noise, variation.strength)
         if shape == self._shape:
             return noise
-        canvas = self._generator.randn(self._shape)
         return paste_centre(canvas, noise)
 
 
@@ -139,8 +142,12 @@ def paste_centre(canvas: Tensor, patch: Tensor) -> Tensor:
 
 
 def _centred_overlap(canvas: int, patch: int) -> tuple[slice, slice]:
-    """Return the centred stretch common to both lengths, as slices of the canvas and the patch."""
-    gap = abs(canvas - patch) // 2
-    length = min(canvas, patch)
-    inner, whole = slice(gap, gap + length), slice(0, length)
-    return (inner, whole) if canvas >= patch else (whole, inner)
+    """Return the centred stretch common to both lengths, as slices of the canvas and the patch.
+
+    An odd remainder of a larger patch is cut off on both sides, as the field's programs do.
+    """
+    if canvas >= patch:
+        gap = (canvas - patch) // 2
+        return slice(gap, gap + patch), slice(0, patch)
+    gap = (patch - canvas + 1) // 2
+    return slice(0, patch - 2 * gap), slice(gap, patch - gap)

@@ -43,6 +43,7 @@ from tests.doubles.service import ScriptedService
 from tests.storage.factories import quick_folder
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+TEXT_NUMBERS = ("seed", "variation_seed", "seed_delta")  # which Discord's integers cannot hold
 COMMANDS = {"preview": "mask preview"}  # kinds whose command has another name
 
 
@@ -135,7 +136,8 @@ class SimulatedEasel:
         return await self.ask_plain(COMMANDS.get(command, command), member, **options)
 
     async def ask_plain(self, command: str, member: Any = None, **options: Any) -> Any:
-        return await (member or self.alice).slash(self.channel, command, **options)
+        written = {name: str(options[name]) for name in TEXT_NUMBERS if name in options}
+        return await (member or self.alice).slash(self.channel, command, **options | written)
 
     async def menu(self, name: str, message: Any, member: Any = None) -> Any:
         return await (member or self.alice).context_menu(self.channel, name, message)

@@ -29,7 +29,7 @@ OUTPAINT_STEP_PIXELS = 128  # pixels where a direction has no number
 
 _SETTING_PATTERN = re.compile(
     r"(?:^|\s)(?:--)?(?P<name>strength|steps|guidance|cfg|seed|batch)\s?[:= ]\s?"
-    r"(?P<value>\d{1,10}(?:[.,]\d{1,4})?)(?=[\s,;.]|$)",
+    r"(?P<value>\d{1,20}(?:[.,]\d{1,4})?)(?=[\s,;.]|$)",
     re.IGNORECASE,
 )
 _INTEGER_SETTINGS = frozenset({"steps", "seed", "batch"})

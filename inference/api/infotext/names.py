@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from inference.api.jobs import names
 
@@ -33,6 +33,28 @@ OTHER_SCHEDULES: Mapping[str, str] = {
     "ays": "Align Your Steps",
     "quadratic": "Polyexponential",
 }
+#: The web UIs' latent upscalers that do what ours does: bilinear between cells.
+LATENT_UPSCALERS: Mapping[str, str] = {"latent": "latent"}
+PLAIN_UPSCALERS: Mapping[str, str] = {"none": "lanczos", "lanczos": "lanczos", "nearest": "nearest"}
+#: Other names of upscalers, as they are compared: the web UIs' and those of the published files.
+OTHER_UPSCALERS: Mapping[str, str] = {
+    "resrgan4x+": "realesrganx4plus",
+    "realesrganx4plus": "realesrganx4plus",
+    "resrgan4x+anime6b": "realesrganx4plusanime",
+    "realesrganx4plusanime6b": "realesrganx4plusanime",
+    "resrgan2x+": "realesrganx2plus",
+    "realesrganx2plus": "realesrganx2plus",
+    "resrgananimevideo": "realesranimevideov3",
+    "resrgangeneral4xv3": "realesrgeneralx4v3",
+    "resrgangeneralwdn4xv3": "realesrgeneralwdnx4v3",
+    "esrgan4x": "esrganx4",
+    "esrgan": "esrganx4",
+    "bsrgan": "bsrganx4",
+    "bsrgan4x": "bsrganx4",
+    "swinir4x": "swinirlargex4",
+    "scunet": "scunetgan",
+}
+_FILE_SUFFIX = re.compile(r"\.(?:safetensors|pth|pt|onnx|bin)$", re.IGNORECASE)
 #: Which implementation ran says nothing about the numbers.
 _IMPLEMENTATION_SUFFIX = re.compile(r"(?:gpu|cfgpp)$")
 _SIGNS_PATTERN = re.compile(r"[^a-z0-9+]+")
@@ -66,6 +88,17 @@ def find_sampler(name: str) -> tuple[str | None, str | None]:
     if plain.startswith("k"):  # NovelAI, and InvokeAI once: of k-diffusion
         return _SAMPLER_NAMES.get(plain[1:]), None
     return None, None
+
+
+def find_upscaler(name: str, upscalers: Collection[str]) -> str | None:
+    """Give our name of a hires fix's upscaler: `latent`, a resampler, or one that is installed."""
+    plain = _normalise_name(_FILE_SUFFIX.sub("", name))
+    if plain.startswith("latent"):
+        return LATENT_UPSCALERS.get(plain)
+    if plain in PLAIN_UPSCALERS:
+        return PLAIN_UPSCALERS[plain]
+    names_by_plain = {_normalise_name(key): key for key in upscalers}
+    return names_by_plain.get(OTHER_UPSCALERS.get(plain, plain))
 
 
 def find_schedule(name: str) -> str | None:

@@ -10,9 +10,14 @@ from typing import Any, Self
 
 from inference.api.infotext.text import parse_infotext
 
+WEB_UI_NAME = "web UI"
 MAX_PROMPT_CHARS = 20_000  # characters of a prompt; jobs take fewer
 MAX_VALUE_CHARS = 2_000  # characters
 MAX_VALUES = 200
+#: Values that are prompts themselves.
+LONG_VALUES = dict.fromkeys(
+    ("Hires prompt", "Hires negative prompt", "Appended interrogation"), MAX_PROMPT_CHARS
+)
 #: Bytes of a text that is taken apart at all: graphs of hundreds of nodes have fewer.
 MAX_SOURCE_BYTES = 2**20
 
@@ -51,7 +56,7 @@ def clamp_fields(
 ) -> dict[str, Any]:
     """Give a `GenerationInfo`'s fields, none of them longer than anything a program writes."""
     clamped_values = {
-        str(key)[:80]: str(value).strip()[:MAX_VALUE_CHARS]
+        str(key)[:80]: str(value).strip()[: LONG_VALUES.get(str(key), MAX_VALUE_CHARS)]
         for key, value in list(values.items())[:MAX_VALUES]
         if _has_content(value)
     }
@@ -79,10 +84,10 @@ def read_json(text: object) -> Any:
         return None
 
 
-def parse_web_ui(text: str, tool: str = "web UI") -> GenerationInfo | None:
+def parse_web_ui(text: str, tool: str = WEB_UI_NAME) -> GenerationInfo | None:
     """Read a `parameters` text; None where it has no line of settings."""
     infotext = parse_infotext(text[:MAX_SOURCE_BYTES])
-    if "Steps" not in infotext.values and "Seed" not in infotext.values:
+    if not infotext.values.keys() & {"Steps", "Seed", "Postprocess upscaler"}:
         return None
     return GenerationInfo(**clamp_fields(tool, infotext.prompt, infotext.negative, infotext.values))
 

@@ -40,6 +40,7 @@ KEY_ORDER = (
     "Init image hash",
     "RNG",
     "Tiling",
+    "Pad conds",
     "Mask blur",
     "Inpaint area",
     "Masked area padding",
@@ -176,8 +177,10 @@ def _values_to_write(values: Mapping[str, str | None]) -> dict[str, str]:
         for key, value in values.items()
         if value is not None and UNWRITTEN_VALUES.get(key) != value and not _is_half(key, values)
     }
-    if written_values.get("Inpaint area") != "Only masked":
-        written_values.pop("Masked area padding", None)
+    padding = written_values.get("Masked area padding")
+    is_whole = written_values.get("Inpaint area", "Whole picture") == "Whole picture"
+    if is_whole and padding == READING_DEFAULTS["Masked area padding"]:
+        del written_values["Masked area padding"]
     return written_values
 
 

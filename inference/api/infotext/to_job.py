@@ -10,13 +10,29 @@ from difflib import get_close_matches
 from typing import Any
 
 from inference.api.infotext import names
+from inference.api.infotext.job_values import (
+    KEEPS_SIZE_KEY,
+    TARGET_SIZE_KEYS,
+    read_job_values,
+)
 from inference.api.infotext.lora_hashes import with_local_loras
-from inference.api.infotext.readers import GenerationInfo
+from inference.api.infotext.readers import WEB_UI_NAME, GenerationInfo
 from inference.api.infotext.text import READING_DEFAULTS, UNWRITTEN_VALUES
-from inference.api.jobs import ChoiceSpec, ImagineJob, Job, NumberSpec, TextSpec, list_job_options
-from inference.api.jobs.names import MAX_SEED
+from inference.api.jobs import (
+    BooleanSpec,
+    ChoiceSpec,
+    ExplainJob,
+    ImagineJob,
+    InpaintJob,
+    Job,
+    LoopbackJob,
+    NumberSpec,
+    TextSpec,
+    list_job_options,
+)
+from inference.api.jobs.names import MAX_SEED, count_seed
 from inference.api.messages import ModelInfo
-from inference.api.notices import Notice
+from inference.api.notices import Notice, format_number
 
 #: Keys whose values are numbers of ours, and the options they set.
 NUMBER_OPTIONS: Mapping[str, str] = {
@@ -25,9 +41,6 @@ NUMBER_OPTIONS: Mapping[str, str] = {
     "Clip skip": "clip_skip",
     "Variation seed": "variation_seed",
     "Variation seed strength": "variation_strength",
-    "Noise multiplier": "noise_multiplier",
-    "Hires steps": "hires_steps",
-    "Hires upscale": "hires_scale",
 }
 #: Keys that need no word: read elsewhere, or about the file rather than the picture.
 UNREPORTED_KEYS = frozenset(
@@ -40,10 +53,9 @@ UNREPORTED_KEYS = frozenset(
         "Model",
         "Model hash",
         "Denoising strength",
-        "Hires upscaler",
-        "Hires resize",
         "Emphasis",
         "RNG",
+        "Pad conds",
         "Lora hashes",
         "TI hashes",
         "Hashes",
@@ -52,14 +64,46 @@ UNREPORTED_KEYS = frozenset(
         "Version",
         "User",
         "Created Date",
+        "Seam score",
         "Seam visibility",
+        "Loop",
+        "Appended interrogation",
+        "Initial denoising strength",
+        "Keeps source size",
+        "Soft inpainting schedule bias",
+        "Soft inpainting preservation strength",
+        "Soft inpainting transition contrast boost",
+        "Soft inpainting mask influence",
+        "Soft inpainting difference threshold",
+        "Soft inpainting difference contrast",
     }
 )
 #: Values that say that nothing was used.
-EMPTY_VALUES = ("None", "none", "Automatic", "False", "0", "0.0")
+EMPTY_VALUES = (
+    "None",
+    "none",
+    "Automatic",
+    "False",
+    "0",
+    "0.0",
+    "Use same checkpoint",
+    "Use same choices",
+    "Use same sampler",
+    "Use same scheduler",
+)
+MAX_HIRES_SCALE = 4
+TRUE_VALUES = ("true", "yes", "1")
+#: Keys that tell of a hires fix, and those of them that are not done here.
+HIRES_SIDES = {"hires_width", "hires_height"}
+HIRES_SIZE_KEYS = ("Hires upscale", "Hires resize")
+HIRES_KEYS = (*HIRES_SIZE_KEYS, "Hires upscaler")
+UNKNOWN_HIRES_KEYS = ("Hires checkpoint", "Hires Module 1", "Hires Distilled CFG Scale")
+#: Programs that run a share of the steps over a picture, where they do not say otherwise.
+SHARE_OF_STEPS_TOOLS = (WEB_UI_NAME, "InvokeAI", "NovelAI")
 MAX_NOTES = 12  # things listed one by one
 MAX_SHOWN_CHARS = 60  # characters of a stranger's value in a note
 
+_TOKEN_PATTERN = re.compile(r"\w+|[^\w\s]")
 _SIZE_PATTERN = re.compile(r"(\d{1,6})x(\d{1,6})")
 _HASH_SUFFIX = re.compile(r"\s*\[([0-9a-fA-F]{6,64})\]$")
 _FILE_SUFFIX = re.compile(r"\.(?:safetensors|ckpt|pt|pth|bin)$", re.IGNORECASE)
@@ -99,6 +143,7 @@ class _JobBuilder:
 
     def __init__(self, info: GenerationInfo, job_type: type[Job]) -> None:
         self.told = info
+        self._type = job_type
         self.values: dict[str, Any] = {}
         self._options = {option.name: option for option in list_job_options(job_type)}
         #: What is not the same, by the option it concerns ("" for none).
@@ -115,10 +160,14 @@ class _JobBuilder:
         self._set_size()
         self._set_sampler()
         self._set_strength()
-        self._set_choice("emphasis", self.told.values.get("Emphasis"))
+        self._note_padding()
+        self._set_option("emphasis", "Emphasis", self.told.values.get("Emphasis"))
         self._set_model(models)
         self._set_rng()
-        self._note_unused_values()
+        used_keys = self._set_job_values()
+        self._set_hires(models)
+        self._set_loopback()
+        self._note_unused_values(used_keys)
 
     def notes_without(self, overrides: Collection[str]) -> tuple[Notice, ...]:
         """Give what is not the same, without what somebody chose themselves."""
@@ -138,6 +187,21 @@ class _JobBuilder:
             self._add_note(Notice("like.cut", option=name, most=spec.max_length), name)
         self.values[name] = text[: spec.max_length]
 
+    def _set_option(self, name: str, key: str, text: str | None) -> None:
+        """Set an option from a key's text, as far as the kind has it and the text fits it."""
+        option = self._options.get(name)
+        if option is None or text is None:
+            return
+        match option.spec:
+            case NumberSpec():
+                self._set_number(name, key, text)
+            case ChoiceSpec():
+                self._set_choice(name, text)
+            case TextSpec():
+                self._set_text(name, text)
+            case BooleanSpec():
+                self.values[name] = text.strip().casefold() in TRUE_VALUES
+
     def _set_number(self, name: str, key: str, text: str) -> None:
         option = self._options.get(name)
         if option is None or not isinstance(option.spec, NumberSpec):
@@ -146,95 +210,141 @@ class _JobBuilder:
         if value is None:
             self._add_note(Notice("like.no_number", key=key, value=_shorten_value(text)), name)
             return
-        low, high = option.spec.low, option.spec.high
-        clamped_value = min(max(value, low), high)
+        clamped_value = min(max(value, option.spec.low), option.spec.high)
         if clamped_value != value:
-            self._add_note(
-                Notice("like.clamped", key=key, value=f"{value:g}", kept=f"{clamped_value:g}"), name
-            )
+            texts = format_number(value), format_number(clamped_value)
+            self._add_note(Notice("like.clamped", key=key, value=texts[0], kept=texts[1]), name)
         self.values[name] = int(clamped_value) if option.type is int else float(clamped_value)
 
     def _set_seed(self) -> None:
+        if "seed" not in self._options or self.told.values.keys().isdisjoint({"Steps", "Seed"}):
+            return
         value = _as_number(self.told.values.get("Seed", ""))
-        if value is None:
+        if value is None or value < 0:
             self._add_note(Notice("like.no_seed"), "seed")
-        elif 0 <= value <= MAX_SEED:
-            self.values["seed"] = int(value)
-        else:
+        elif value > MAX_SEED:
             self._add_note(Notice("like.large_seed", most=MAX_SEED), "seed")
+        else:
+            self.values["seed"] = int(value)
 
     def _set_size(self) -> None:
         size = _SIZE_PATTERN.fullmatch(self.told.values.get("Size", ""))
-        if size:
-            self._set_number("width", "width", size[1])
-            self._set_number("height", "height", size[2])
-        larger = _SIZE_PATTERN.fullmatch(self.told.values.get("Hires resize", ""))
-        if size and larger and "hires_scale" in self._options:
-            factor = max(
-                int(larger[1]) / max(1, int(size[1])), int(larger[2]) / max(1, int(size[2]))
-            )
-            self._set_number("hires_scale", "Hires resize", f"{factor:.4g}")
+        keeps_size = KEEPS_SIZE_KEY in self.told.values and issubclass(self._type, InpaintJob)
+        if size and not keeps_size and not issubclass(self._type, tuple(TARGET_SIZE_KEYS)):
+            self._set_number("width", "Size", size[1])
+            self._set_number("height", "Size", size[2])
+
+    def _set_job_values(self) -> set[str]:
+        """Read what the kind's own options were; return the keys that say it."""
+        job_values, used_keys = read_job_values(self.told.values, self._type)
+        for name, (key, text) in job_values.items():
+            if name not in ("hires_upscaler", "hires_sampler", "hires_schedule"):
+                self._set_option(name, key, text)
+        return used_keys
+
+    def _set_loopback(self) -> None:
+        """Go back from a loop's frame to what the first loop began with."""
+        if not issubclass(self._type, LoopbackJob) or "Loop" not in self.told.values:
+            return
+        values = self.told.values
+        key = "Initial denoising strength"
+        if key in values:
+            self._set_number("strength", key, values[key])
+        description = values.get("Appended interrogation", "")
+        self._set_text("prompt", self.told.prompt.removesuffix(description).removesuffix(", "))
+        loop = _as_number(values["Loop"])
+        if loop is not None and "seed" in self.values:
+            self.values["seed"] = count_seed(self.values["seed"], 1 - int(loop))
 
     def _set_sampler(self) -> None:
-        sampler_name = self.told.values.get("Sampler", "")
-        sampler, ending = names.find_sampler(sampler_name)
-        if sampler is not None:
-            self.values["sampler"] = sampler
-        elif sampler_name:
+        if "sampler" not in self._options:
+            return
+        sampler = self._read_sampler("sampler", "Sampler")
+        schedule = self._read_schedule("schedule", "Schedule type")
+        self.values |= _with_schedule(sampler, schedule, "sampler", "schedule")
+
+    def _read_sampler(self, option: str, key: str) -> tuple[str | None, str | None]:
+        """Read a sampler and the schedule that its name may end in, or note that it is not here."""
+        name = self.told.values.get(key, "")
+        sampler, ending = names.find_sampler(name)
+        if sampler is None and name:
             default = self._options["sampler"].default
-            self._add_note(
-                Notice("like.no_sampler", sampler=_shorten_value(sampler_name), default=default),
-                "sampler",
-            )
-        schedule_name = self.told.values.get("Schedule type", "")
-        schedule = names.find_schedule(schedule_name)
-        if schedule is None and schedule_name:
-            self._add_note(
-                Notice("like.no_schedule", schedule=_shorten_value(schedule_name)), "schedule"
-            )
-        if schedule in (None, "Automatic") and ending:
-            schedule = ending
-        if schedule is not None:
-            self.values["schedule"] = schedule
+            note = Notice("like.no_sampler", sampler=_shorten_value(name), default=default)
+            self._add_note(note, option)
+        return sampler, ending
+
+    def _read_schedule(self, option: str, key: str) -> str | None:
+        name = self.told.values.get(key, "")
+        schedule = names.find_schedule(name)
+        if schedule is None and name:
+            self._add_note(Notice("like.no_schedule", schedule=_shorten_value(name)), option)
+        return schedule
 
     def _set_strength(self) -> None:
         strength = self.told.values.get("Denoising strength")
-        hires = self._check_hires()
+        if "exact_steps" in self._options and not _is_own(self.told):
+            self.values["exact_steps"] = self.told.tool not in SHARE_OF_STEPS_TOOLS
         if strength is None:
             return
-        if hires and "hires_strength" in self._options:
+        if self._has_hires and "hires_strength" in self._options:
             self._set_number("hires_strength", "Denoising strength", strength)
         elif "strength" in self._options:
             self._set_number("strength", "Denoising strength", strength)
-        else:
+        elif "prompt" in self._options and self._type is not ExplainJob:
             self._add_note(Notice("like.from_picture", strength=_shorten_value(strength)))
 
-    def _check_hires(self) -> bool:
-        """Read which upscaler a hires fix used, if there was one."""
-        values = self.told.values
-        upscaler = values.get("Hires upscaler")
-        if upscaler is None and "Hires upscale" not in values:
-            return False
-        if "hires_upscaler" not in self._options:
-            self._add_note(Notice("like.no_hires"))
-        elif upscaler and not upscaler.lower().startswith("latent"):
-            self._add_note(
-                Notice("like.hires_upscaler", upscaler=_shorten_value(upscaler)),
-                "hires_upscaler",
-            )
-        return True
+    @property
+    def _has_hires(self) -> bool:
+        keys = HIRES_SIZE_KEYS if _is_own(self.told) else HIRES_KEYS
+        return any(key in self.told.values for key in keys)
 
-    def _set_choice(self, name: str, value: str | None) -> None:
+    def _set_hires(self, models: list[ModelInfo]) -> None:
+        """Read the second pass of a hires fix, if there was one."""
+        if "hires_upscaler" not in self._options:
+            if self._has_hires and "prompt" in self._options:
+                self._add_note(Notice("like.no_hires"))
+            return
+        self._set_hires_upscaler([model.name for model in models if model.kind == "upscaler"])
+        sampler = self._read_sampler("hires_sampler", "Hires sampler")
+        schedule = self._read_schedule("hires_schedule", "Hires schedule type")
+        self.values |= _with_schedule(sampler, schedule, "hires_sampler", "hires_schedule")
+        if not _is_own(self.told):
+            self._prefer_hires_scale()
+        # One that was as large as the first has no scale to tell it by.
+        is_enlarged = self.values.get("hires_scale", 1) > 1 or self.values.keys() & HIRES_SIDES
+        if self._has_hires and not is_enlarged:
+            self.values |= {
+                f"hires_{side}": self.values[side]
+                for side in ("width", "height")
+                if side in self.values
+            }
+
+    def _prefer_hires_scale(self) -> None:
+        """Say a second pass's size as a scale, where that comes to the same."""
+        sides = [self.values.get(name, 0) for name in ("width", "height")]
+        large = [self.values.get(name, 0) for name in ("hires_width", "hires_height")]
+        scale = large[0] / sides[0] if sides[0] else 0
+        if 1 < scale <= MAX_HIRES_SCALE and large[1] == sides[1] * scale:
+            self.values["hires_scale"] = scale
+            del self.values["hires_width"], self.values["hires_height"]
+
+    def _set_hires_upscaler(self, upscalers: list[str]) -> None:
+        name = self.told.values.get("Hires upscaler", "Latent")
+        upscaler = names.find_upscaler(name, upscalers)
+        self.values["hires_upscaler"] = upscaler or "latent"
+        if upscaler is None:
+            note = Notice("like.hires_upscaler", upscaler=_shorten_value(name))
+            self._add_note(note, "hires_upscaler")
+
+    def _set_choice(self, name: str, value: str) -> None:
         option = self._options.get(name)
-        if option is None or value is None or not isinstance(option.spec, ChoiceSpec):
+        if option is None or not isinstance(option.spec, ChoiceSpec):
             return
         if value in option.spec.choices:
             self.values[name] = value
         else:
-            self._add_note(
-                Notice("like.no_choice", option=name, value=_shorten_value(value)),
-                name,
-            )
+            note = Notice("like.no_choice", option=name, value=_shorten_value(value))
+            self._add_note(note, name)
 
     def _set_model(self, models: list[ModelInfo]) -> None:
         model_name, digest = (
@@ -243,7 +353,7 @@ class _JobBuilder:
         )
         if hash_match := _HASH_SUFFIX.search(model_name):
             model_name, digest = model_name[: hash_match.start()], digest or hash_match[1]
-        if not model_name and not digest:
+        if "model" not in self._options or not (model_name or digest):
             return
         checkpoints = [model for model in models if model.kind == "diffusion"]
         checkpoint = _find_checkpoint(model_name, digest, checkpoints)
@@ -264,18 +374,55 @@ class _JobBuilder:
         source = self.told.values.get("RNG", "CPU")
         if source == "GPU":
             source = "NV"  # the same numbers, where the card was Nvidia's
-        self._set_choice("rng", source)
+        self._set_option("rng", "RNG", source)
 
-    def _note_unused_values(self) -> None:
+    def _note_padding(self) -> None:
+        """Say that the web UI left prompts of different length as they were, where it did."""
+        is_web_ui = self.told.tool == WEB_UI_NAME and not _is_own(self.told)
+        if not is_web_ui or "guidance" not in self._options or "Pad conds" in self.told.values:
+            return
+        lengths = [_guess_chunks(text) for text in (self.told.prompt, self.told.negative)]
+        if lengths[0] != lengths[1]:
+            self._add_note(Notice("like.padded"))
+
+    def _note_unused_values(self, used_keys: Collection[str]) -> None:
         """List whatever else was told."""
         for key, value in self.told.values.items():
             usual = READING_DEFAULTS.get(key) == value or UNWRITTEN_VALUES.get(key) == value
             half = key.endswith(("-1", "-2")) and key[:-2] in self.told.values
-            if key in UNREPORTED_KEYS or usual or half or value in EMPTY_VALUES:
+            is_hires = key.startswith("Hires ") and key not in UNKNOWN_HIRES_KEYS
+            is_known = is_hires or key in UNREPORTED_KEYS or key in used_keys
+            if is_known or usual or half or value in EMPTY_VALUES:
                 continue
             self._add_note(
                 Notice("like.left_out", key=_shorten_value(key), value=_shorten_value(value))
             )
+
+
+def _with_schedule(
+    sampler: tuple[str | None, str | None],
+    schedule: str | None,
+    sampler_option: str,
+    schedule_option: str,
+) -> dict[str, str]:
+    """Give a sampler's and a schedule's options; a schedule in the sampler's name stands in."""
+    name, ending = sampler
+    if schedule in (None, "Automatic") and ending:
+        schedule = ending
+    values = {sampler_option: name, schedule_option: schedule}
+    return {option: value for option, value in values.items() if value is not None}
+
+
+def _is_own(info: GenerationInfo) -> bool:
+    """Whether Easel itself wrote a text."""
+    return info.values.get("Version", "").startswith("Easel")
+
+
+def _guess_chunks(prompt: str) -> int:
+    """Guess how many chunks of 75 tokens a prompt fills, without its checkpoint's tokenizer."""
+    return sum(
+        max(1, math.ceil(len(_TOKEN_PATTERN.findall(part)) / 75)) for part in prompt.split("BREAK")
+    )
 
 
 def _find_checkpoint(model_name: str, digest: str, checkpoints: list[ModelInfo]) -> str | None:
@@ -303,7 +450,12 @@ def _checkpoint_stem(name: str) -> str:
     return _FILE_SUFFIX.sub("", name.replace("\\", "/").rpartition("/")[2]).strip().casefold()
 
 
-def _as_number(text: str) -> float | None:
+def _as_number(text: str) -> int | float | None:
+    """Read a number; a whole one of any length exactly."""
+    try:
+        return int(text[:40])
+    except ValueError:
+        pass
     try:
         value = float(text[:40])
     except ValueError:

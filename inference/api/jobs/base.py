@@ -180,6 +180,12 @@ class Job:
             if name not in self.required_images + self.optional_images:
                 raise JobError(name, "image.unused", kind=self.kind, option=name)
 
+    @property
+    def positive_prompts(self) -> str:
+        """Every prompt that says what shall be shown, one below the other."""
+        prompts = (getattr(self, name, "") for name in ("prompt", "hires_prompt"))
+        return "\n".join(prompt for prompt in prompts if prompt)
+
     def to_params(self) -> dict[str, Any]:
         """Write the job's fields as plain JSON values."""
         return dataclasses.asdict(self)
@@ -222,6 +228,21 @@ class DenoisingJob(Job):
     variation_seed: int = number_field(0, 0, names.MAX_SEED, "Variation seed")
     variation_strength: float = number_field(
         0.0, 0.0, 1.0, "How much of the variation seed's noise"
+    )
+    seed_delta: int = number_field(
+        0, 0, names.MAX_SEED, "ENSD: added to the seed for the noise of later steps"
+    )
+    seed_resize_width: int | None = number_field(
+        None, 64, 8192, "Take the seed's noise from a picture of this width", "px"
+    )
+    seed_resize_height: int | None = number_field(
+        None, 64, 8192, "Take the seed's noise from a picture of this height", "px"
+    )
+    guidance_rescale: float = number_field(
+        0.0, 0.0, 1.0, "How much to bring guided colours back to the prompt's own spread"
+    )
+    extra_noise: float = number_field(
+        0.0, 0.0, 1.0, "Extra noise over a picture, or over a hires fix's first pass"
     )
     clip_skip: int = number_field(1, 1, 12, "Which of the text encoder's last layers to read")
     emphasis: str = choice_field("Original", names.EMPHASIS_MODES, "How weights in brackets act")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from inference.api.jobs.base import DenoisingJob, EditingJob, Job
 from inference.api.jobs.kinds import ImagineJob, LoopbackJob, OutpaintJob, UpscaleJob
+from inference.api.jobs.names import count_seed
 from inference.api.prompts.pulls import StepCount, check_weights, draws_negative, render_texts
 from inference.api.prompts.wildcards import draw_wildcards
 
@@ -76,8 +77,9 @@ def read_pulled_texts(job: Job, drawn_passes: Sequence[DrawnPrompts]) -> str:
 
 def _list_passes(job: Job) -> tuple[Job, ...]:
     """List a job as each of its passes takes it: a hires fix may have words of its own."""
-    has_second_pass = isinstance(job, ImagineJob) and getattr(job, "has_hires_fix", False)
-    return (job, getattr(job, "second_pass", job)) if has_second_pass else (job,)
+    if isinstance(job, ImagineJob) and job.has_hires_fix:
+        return job, job.second_pass
+    return (job,)
 
 
 def _paints(job: Job) -> bool:
@@ -96,7 +98,7 @@ def _word_seeds(job: Job) -> Iterator[int]:
     if isinstance(job, OutpaintJob):
         strides = range(1, MAX_OUTPAINT_RUNS + 1)
     for stride in strides:
-        yield from (seed + number * stride for number in range(1, job.batch))
+        yield from (count_seed(seed, number * stride) for number in range(1, job.batch))
 
 
 def _step_counts(job: Job) -> Iterator[StepCount]:
@@ -110,7 +112,7 @@ def _step_counts(job: Job) -> Iterator[StepCount]:
         counts.add(int(job.strength * steps))
     for count in sorted(counts):
         yield from ((run, None) for run in _run_lengths(count))
-    if isinstance(job, ImagineJob) and job.hires_scale > 1:
+    if isinstance(job, ImagineJob) and job.has_hires_fix:
         for run, first in zip(
             _run_lengths(job.hires_steps or steps), _run_lengths(steps), strict=True
         ):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -33,6 +34,48 @@ class ImagineJob(DenoisingJob):
     hires_strength: float = number_field(0.5, 0.0, 1.0, "Hires fix: denoising strength")
     hires_steps: int = number_field(0, 0, 150, "Hires fix: steps; 0 takes the first pass's")
     hires_upscaler: str = text_field("latent", 100, "Hires fix: latent, or an upscaler's name")
+    hires_width: int | None = number_field(
+        None, 64, 8192, "Hires fix: the width, whatever the scale", "px"
+    )
+    hires_height: int | None = number_field(
+        None, 64, 8192, "Hires fix: the height, whatever the scale", "px"
+    )
+    hires_sampler: str = choice_field(
+        names.FIRST_PASS_CHOICE,
+        (names.FIRST_PASS_CHOICE, *names.SAMPLER_NAMES),
+        "Hires fix: sampler",
+    )
+    hires_schedule: str = choice_field(
+        names.FIRST_PASS_CHOICE,
+        (names.FIRST_PASS_CHOICE, *names.SCHEDULE_NAMES),
+        "Hires fix: noise schedule",
+    )
+    hires_guidance: float | None = number_field(
+        None, 1.0, 30.0, "Hires fix: guidance scale; empty takes the first pass's"
+    )
+    hires_prompt: str = text_field("", 6000, "Hires fix: prompt; empty takes the first pass's")
+    hires_negative_prompt: str = text_field(
+        "", 6000, "Hires fix: negative prompt; empty takes the first pass's"
+    )
+
+    @property
+    def has_hires_fix(self) -> bool:
+        """Whether a second pass follows the first."""
+        return self.hires_scale > 1 or bool(self.hires_width or self.hires_height)
+
+    @property
+    def second_pass(self) -> ImagineJob:
+        """The same job, with the second pass's settings in the place of the first one's."""
+        same_choice = names.FIRST_PASS_CHOICE
+        return dataclasses.replace(
+            self,
+            steps=self.hires_steps or self.steps,
+            sampler=self.sampler if self.hires_sampler == same_choice else self.hires_sampler,
+            schedule=self.schedule if self.hires_schedule == same_choice else self.hires_schedule,
+            guidance=self.guidance if self.hires_guidance is None else self.hires_guidance,
+            prompt=self.hires_prompt or self.prompt,
+            negative_prompt=self.hires_negative_prompt or self.negative_prompt,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

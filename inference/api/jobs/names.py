@@ -44,6 +44,9 @@ SCHEDULE_NAMES = (
     "Beta",
 )
 
+#: What a hires fix does where its second pass is not to differ from the first.
+FIRST_PASS_CHOICE = "same"  # noqa: S105 - no password
+
 RESIZE_MODES = ("just resize", "crop and resize", "resize and fill", "latent upscale")
 MASKED_CONTENT = ("fill", "original", "latent noise", "latent nothing")
 MASK_MODES = ("masked", "not masked")
@@ -69,5 +72,13 @@ APPEND_CHOICES = ("none", "caption", "tags")
 RNG_NAMES = ("CPU", "NV")
 EMPHASIS_MODES = ("Original", "No norm", "Ignore", "None")
 
-MAX_SEED = 4294967294
-"""Seeds lie in [0, 2**32 - 2), as the web UIs of the field draw them; -1 asks for a random one."""
+MAX_SEED = 2**64 - 1
+"""Seeds have 64 bits, as the generators take them and ComfyUI draws them; -1 asks for one."""
+
+DRAWN_SEEDS = 4294967294
+"""How many seeds a random one is drawn from, as the web UIs draw theirs: 0 is the first."""
+
+
+def count_seed(seed: int, steps: int = 1) -> int:
+    """Count a seed up; behind the last one comes 0."""
+    return (seed + steps) % (MAX_SEED + 1)

@@ -190,19 +190,18 @@ def list_denoise_passes(job: Job, source: Size, natural: int) -> Iterator[Denois
 
 def _imagine_passes(job: ImagineJob, natural: int) -> Iterator[DenoisePass]:
     size = canvases.target_size(job.width, job.height, None, natural)
-    scaled_size = (job.hires_scale * size[0], job.hires_scale * size[1])
-    large = (canvases.round_to_latent(scaled_size[0]), canvases.round_to_latent(scaled_size[1]))
-    hires = large != size
-    is_decoded = not hires or job.hires_upscaler != "latent"
+    is_decoded = not job.has_hires_fix or job.hires_upscaler != "latent"
     yield DenoisePass(
         size,
         _network_rows(job, _executed_steps(job.sampler, job.steps, None)),
         encodes=False,
         decodes=is_decoded,
     )
-    if hires:
-        steps = _executed_steps(job.sampler, job.hires_steps or job.steps, job.hires_strength)
-        yield DenoisePass(large, _network_rows(job, steps), encodes=is_decoded)
+    if job.has_hires_fix:
+        second = job.second_pass
+        steps = _executed_steps(second.sampler, second.steps, job.hires_strength)
+        _, large = canvases.hires_sizes(size, job.hires_scale, job.hires_width, job.hires_height)
+        yield DenoisePass(large, _network_rows(second, steps), encodes=is_decoded)
 
 
 def _working_size(job: EditingJob, source: Size, natural: int) -> Size:
@@ -309,8 +308,7 @@ def _auxiliary_cost(job: Job, source: Size, natural: int) -> float:
         return INTERROGATE_TFLOP * job.loops * job.batch
     if isinstance(job, ImagineJob) and job.hires_upscaler.lower() not in PLAIN_RESAMPLERS:
         size = canvases.target_size(job.width, job.height, None, natural)
-        is_enlarged = job.hires_scale > 1
-        return size[0] * size[1] / 1e6 * UPSCALE_TFLOP * job.batch * is_enlarged
+        return size[0] * size[1] / 1e6 * UPSCALE_TFLOP * job.batch * job.has_hires_fix
     return 0.0
 
 

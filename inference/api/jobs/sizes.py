@@ -46,6 +46,43 @@ def target_size(width: int | None, height: int | None, source: Size | None, natu
     return round_to_latent(natural * math.sqrt(ratio)), round_to_latent(natural / math.sqrt(ratio))
 
 
+def floor_to_cells(length: float) -> int:
+    """Cut a length in pixels down to whole latent cells."""
+    return int(length) // LATENT_CELL_PIXELS * LATENT_CELL_PIXELS
+
+
+def floor_to_latent(length: float) -> int:
+    """Cut a length in pixels down to what latents can hold, never below the smallest."""
+    return max(MIN_SIDE_PIXELS, floor_to_cells(length))
+
+
+def hires_sizes(
+    size: Size, scale: float, width: int | None = None, height: int | None = None
+) -> tuple[Size, Size]:
+    """Decide what a hires fix enlarges to, in pixels, and what is left of that.
+
+    One side alone keeps the first pass's shape; both are covered, and what is too much is cut off
+    in whole cells. Without either the scale decides. All sides are cut down to multiples of 8.
+    """
+    if width and height:
+        if width * size[1] > height * size[0]:
+            exact = width, width * size[1] // size[0]
+        else:
+            exact = height * size[0] // size[1], height
+        covering = floor_to_latent(exact[0]), floor_to_latent(exact[1])
+        return covering, (
+            covering[0] - floor_to_cells(exact[0] - width),
+            covering[1] - floor_to_cells(exact[1] - height),
+        )
+    large_size: tuple[float, float] = size[0] * scale, size[1] * scale
+    if width:
+        large_size = width, width * size[1] // size[0]
+    elif height:
+        large_size = height * size[0] // size[1], height
+    whole = floor_to_latent(large_size[0]), floor_to_latent(large_size[1])
+    return whole, whole
+
+
 def compute_tile_offsets(length: int, tile: int, overlap: int) -> tuple[int, ...]:
     """Spread tiles evenly over a length, neighbours sharing at least `overlap` pixels.
 

@@ -72,7 +72,7 @@ def _work_size(box: Box, natural: int, max_pixels: int | None) -> Size:
     scale = max(1.0, natural / math.sqrt(width * height))
     if max_pixels is not None:
         scale = min(scale, math.sqrt(max_pixels / (width * height)))
-    return sizes.round_length_down(width * scale), sizes.round_length_down(height * scale)
+    return sizes.floor_to_latent(width * scale), sizes.floor_to_latent(height * scale)
 
 
 def _cut_out(

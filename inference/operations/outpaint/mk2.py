@@ -10,6 +10,7 @@ from PIL import Image
 
 from inference.api.jobs import OutpaintJob
 from inference.api.jobs.drawn_prompts import WildcardLists
+from inference.api.jobs.names import count_seed
 from inference.engine.work import DenoiseResult, DenoiseWork, WorkRequest
 from inference.images.compositing import composite_under_mask
 from inference.images.mask import masks
@@ -44,9 +45,8 @@ def outpaint_mk2(
         outpaint_plan.source.size, outpaint_plan.canvas, outpaint_plan.tile, job.mask_blur
     )
     images = [outpaint_plan.source] * job.batch
-    prompt_fields = [
-        resolve_wildcards(job, job.seed + index * len(passes), lists) for index in range(job.batch)
-    ]
+    first_seeds = [count_seed(job.seed, index * len(passes)) for index in range(job.batch)]
+    prompt_fields = [resolve_wildcards(job, seed, lists) for seed in first_seeds]
     first_works: list[DenoiseWork] = []
     for number, outpaint_pass in enumerate(passes):
         pass_inputs = [_prepare_pass(job, image, outpaint_pass) for image in images]
@@ -55,7 +55,7 @@ def outpaint_mk2(
                 job,
                 model,
                 pass_input.masked_start.image.size,
-                **prompt_fields[index] | {"seed": job.seed + index * len(passes) + number},
+                **prompt_fields[index] | {"seed": count_seed(first_seeds[index], number)},
                 **pass_input.masked_start.work_fields,
             )
             for index, pass_input in enumerate(pass_inputs)

@@ -8,6 +8,7 @@ from typing import Any
 
 from PIL import Image
 
+from inference.api.infotext.job_values import job_values
 from inference.api.jobs import OutpaintJob
 from inference.diffusion.model import ModelTraits
 from inference.engine.work import DenoiseWork, JobResult, Operation, OutputImage, WorkRequest
@@ -62,26 +63,13 @@ def _crop_output(
     """Cut one picture of the answer out of its canvas and measure its border."""
     image = canvas.crop(outpaint_plan.result_box)
     seam_report = measure_seam(image, *outpaint_plan.seam_masks(_latent_inset(job)))
-    values = _outpaint_values(job, outpaint_plan) | seam_values(seam_report)
     return OutputImage(
-        image=image, seed=work.seed, infotext=build_infotext(work, model, **values)
+        image=image,
+        seed=work.seed,
+        infotext=build_infotext(work, model, **job_values(job), **seam_values(seam_report)),
     ), seam_report
 
 
 def _latent_inset(job: OutpaintJob) -> int:
     """Return how far inside the source the latent mask ends, in pixels."""
     return job.mask_blur // 2 if job.method == "poor man's" else 2 * job.mask_blur
-
-
-def _outpaint_values(job: OutpaintJob, outpaint_plan: OutpaintPlan) -> dict[str, object]:
-    """Write how the picture grew."""
-    is_poor_mans = job.method == "poor man's"
-    return {
-        "Mask blur": job.mask_blur,
-        "Masked content": job.masked_content if is_poor_mans else None,
-        "Outpainting": job.method,
-        "Outpainting pixels": outpaint_plan.describe_growth(),
-        "Outpainting fall-off exponent": None if is_poor_mans else job.fall_off,
-        "Outpainting color variation": None if is_poor_mans else job.colour_variation,
-        "Color correction": job.colour_correction,
-    }

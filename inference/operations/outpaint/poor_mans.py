@@ -9,6 +9,7 @@ from PIL import Image
 
 from inference.api.jobs import OutpaintJob
 from inference.api.jobs.drawn_prompts import WildcardLists
+from inference.api.jobs.names import count_seed
 from inference.diffusion.model import PIXELS_PER_CELL
 from inference.engine.work import DenoiseResult, DenoiseWork, WorkRequest
 from inference.images.compositing import composite_under_mask
@@ -42,13 +43,13 @@ def outpaint_poor_mans(
     )
     masked_starts = _tile_starts(job, plan)
     runs = len(masked_starts)
-    first_seeds = [job.seed + number * runs for number in range(job.batch)]
+    first_seeds = [count_seed(job.seed, number * runs) for number in range(job.batch)]
     works = tuple(
         build_denoise_work(
             job,
             model,
             masked_start.image.size,
-            **prompt_fields | {"seed": first + index},
+            **prompt_fields | {"seed": count_seed(first, index)},
             **masked_start.work_fields,
         )
         for first in first_seeds

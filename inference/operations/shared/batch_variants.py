@@ -8,6 +8,7 @@ from typing import Any
 
 from inference.api.jobs import DenoisingJob
 from inference.api.jobs.drawn_prompts import WildcardLists, draw_prompts
+from inference.api.jobs.names import count_seed
 from inference.api.notices import Notice
 from inference.api.prompts.extra_networks import read_loras, take_networks
 from inference.engine.work import DenoiseWork
@@ -30,8 +31,8 @@ def batch_variants(job: DenoisingJob, lists: WildcardLists) -> list[dict[str, An
     has_variation = job.variation_strength > 0
     return [
         {
-            **resolve_wildcards(job, job.seed if has_variation else job.seed + number, lists),
-            "variation_seed": job.variation_seed + number * has_variation,
+            **resolve_wildcards(job, count_seed(job.seed, number * (not has_variation)), lists),
+            "variation_seed": count_seed(job.variation_seed, number * has_variation),
         }
         for number in range(job.batch)
     ]

@@ -42,3 +42,25 @@ def upscale_latent(latent: torch.Tensor, size: Size) -> torch.Tensor:
     """Interpolate a latent [C, h, w] bilinearly to a picture's size in pixels."""
     cells = (size[1] // PIXELS_PER_CELL, size[0] // PIXELS_PER_CELL)
     return torch.nn.functional.interpolate(latent[None], size=cells, mode="bilinear")[0]
+
+
+def crop_latent(latent: torch.Tensor, size: Size) -> torch.Tensor:
+    """Cut a latent [C, h, w] down to a picture's size in pixels, evenly on both sides."""
+    left, top = _cropped_cells((latent.shape[-1], latent.shape[-2]), size)
+    return latent[
+        :, top : top + size[1] // PIXELS_PER_CELL, left : left + size[0] // PIXELS_PER_CELL
+    ]
+
+
+def crop_to_cells(image: Image.Image, size: Size) -> Image.Image:
+    """Cut a picture down to a size as `crop_latent` cuts its latent: at the same cells."""
+    cells = image.width // PIXELS_PER_CELL, image.height // PIXELS_PER_CELL
+    left, top = (cell * PIXELS_PER_CELL for cell in _cropped_cells(cells, size))
+    return image.crop((left, top, left + size[0], top + size[1]))
+
+
+def _cropped_cells(cells: Size, size: Size) -> tuple[int, int]:
+    """Count the cells cut off at the left and at the top; an odd one goes at the far side."""
+    return (cells[0] - size[0] // PIXELS_PER_CELL) // 2, (
+        cells[1] - size[1] // PIXELS_PER_CELL
+    ) // 2

@@ -33,6 +33,10 @@ def build_denoise_work(
         "variation_strength": job.variation_strength,
         "clip_skip": job.clip_skip,
         "emphasis": job.emphasis,
+        "seed_delta": job.seed_delta,
+        "seed_size": _seed_size(job),
+        "guidance_rescale": job.guidance_rescale,
+        "extra_noise": job.extra_noise,
     }
     names = {field.name for field in dataclasses.fields(DenoiseWork)}
     shared_fields = {
@@ -43,8 +47,18 @@ def build_denoise_work(
     return DenoiseWork(**(settings | shared_fields | overrides))
 
 
+def _seed_size(job: DenoisingJob) -> tuple[int, int] | None:
+    """Give the size in pixels of the picture whose noise a seed stands for, if that is another."""
+    if job.seed_resize_width and job.seed_resize_height:
+        return job.seed_resize_width, job.seed_resize_height
+    return None
+
+
 def build_infotext(work: DenoiseWork, model: ModelTraits, **extra_values: object) -> str:
-    """Write the `parameters` text of one finished work."""
+    """Write the `parameters` text of one finished work; the job's own `job_values` come besides.
+
+    Of a hires fix it is the first pass's work, as everywhere in the field.
+    """
     has_variation = work.variation_strength > 0
     values: dict[str, object] = {
         "Steps": work.steps,
@@ -55,7 +69,7 @@ def build_infotext(work: DenoiseWork, model: ModelTraits, **extra_values: object
         "Size": f"{work.width}x{work.height}",
         "Model hash": model.digest or None,
         "Model": model.name,
-        "Variation seed": work.variation_seed if has_variation else None,
+        "Variation seed": work.variation_seed if has_variation or work.variation_seed else None,
         "Variation seed strength": work.variation_strength if has_variation else None,
         "Denoising strength": work.strength if work.image or work.latent is not None else None,
         "Clip skip": work.clip_skip,
@@ -63,10 +77,9 @@ def build_infotext(work: DenoiseWork, model: ModelTraits, **extra_values: object
         "RNG": work.rng,
         "Template": work.template or None,
         "Negative Template": work.negative_template or None,
+        "Pad conds": True,
         **extra_values,
         **model.networks(work.prompt, work.negative_prompt),
         "Version": SOFTWARE_VERSION,
     }
-    if work.noise_multiplier != 1:
-        values["Noise multiplier"] = work.noise_multiplier
     return format_infotext(work.prompt, work.negative_prompt, values)

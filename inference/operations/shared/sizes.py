@@ -7,16 +7,12 @@ import math
 from PIL import Image
 
 from inference.api.errors import JobError
-from inference.api.jobs.sizes import LATENT_CELL_PIXELS, MIN_SIDE_PIXELS
+from inference.api.jobs.sizes import LATENT_CELL_PIXELS
+from inference.api.jobs.sizes import floor_to_latent as floor_to_latent
 from inference.api.jobs.sizes import round_to_latent as round_to_latent
 from inference.api.jobs.sizes import target_size as target_size
 from inference.api.notices import Notice
 from inference.images.errors import ImageTooSmall
-
-
-def round_length_down(length: float) -> int:
-    """Round a length in pixels down to what latents can hold, never below the smallest."""
-    return max(MIN_SIDE_PIXELS, int(length) // LATENT_CELL_PIXELS * LATENT_CELL_PIXELS)
 
 
 def check_source(image: Image.Image) -> None:

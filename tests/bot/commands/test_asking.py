@@ -322,3 +322,18 @@ async def test_a_direct_message_works_too(easel):
     await easel.finish()
     assert len(result.response.attachments) == 1
     assert (await easel.only_job()).guild is None
+
+
+@pytest.mark.parametrize("seed", [5, 2**53 + 1, 2**64 - 1])
+async def test_a_seed_of_64_bits_is_written_as_text(easel, seed):
+    await easel.ask("imagine", prompt="a fox", seed=seed)
+    assert easel.service.job.params["seed"] == seed
+
+
+@pytest.mark.parametrize(
+    ("seed", "words"),
+    [("lucky", "seed must be a whole number, not “lucky”"), (2**64, "18446744073709551615")],
+)
+async def test_an_impossible_seed_is_refused_with_what_is_possible(easel, seed, words):
+    refused = await easel.ask("imagine", prompt="a fox", seed=seed)
+    assert words in refused.response.content

@@ -154,9 +154,8 @@ def test_every_text_that_a_network_reads_is_checked():
         for option in list_job_options(job_type)
         if isinstance(option.spec, TextSpec)
     }
-    read_fields = {"prompt", "negative_prompt", "mask_shape"}
-    read_fields |= {"hires_prompt", "hires_negative_prompt"}  # by way of the second pass
-    assert fields - names <= read_fields
+    prompts = {"prompt", "negative_prompt", "hires_prompt", "hires_negative_prompt"}
+    assert fields - names == {*prompts, "mask_shape"}
 
 
 @pytest.mark.parametrize(
@@ -362,3 +361,21 @@ def test_what_the_negative_prompt_pushes_away_is_free_whatever_it_weighs():
             assert not {"gore", "nude", "child"} & words, job
         tried += 1
     assert tried > 500
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"hires_prompt": "nude, child"}, ProhibitedContent),
+        ({"hires_prompt": "nu[x::0]de ch[x::0]ild"}, ProhibitedContent),
+        ({"hires_prompt": "g[x::0]ore"}, NotAllowed),
+        ({"hires_prompt": "__who__", "batch": 8}, NotAllowed),
+        ({"hires_prompt": "photo :0.1", "negative_prompt": "nude child"}, ProhibitedContent),
+        ({"hires_prompt": "photo", "hires_negative_prompt": "(gore:-1)"}, NotAllowed),
+        ({"hires_prompt": "photo :-1"}, JobError),
+    ],
+)
+def test_the_prompts_of_a_hires_fix_are_read(options, error):
+    with pytest.raises(error):
+        for seed in range(12):
+            check(ImagineJob(**{"prompt": "a fox", "hires_scale": 2.0, "seed": seed} | options))

@@ -77,7 +77,7 @@ def test_it_says_how_it_was_done(run_job, square):
     outcome = run_job(job(strength=0.6, overlap=64), {"image": square})
     values = parse_infotext(outcome.images[0].infotext).values
     assert values["SD upscale upscaler"] == "lanczos"
-    assert values["SD upscale overlap"] == "32"
+    assert values["SD upscale overlap"] == "64"
     assert has_note(outcome, "tiles of 64 x 64")
     assert has_note(outcome, "overlap became 32")
     assert has_note(outcome, "whole prompt on its own")

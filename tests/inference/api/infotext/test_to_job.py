@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from inference.api.errors import JobError
 from inference.api.infotext.readers import GenerationInfo, parse_web_ui
 from inference.api.infotext.to_job import MAX_NOTES, job_from_info
-from inference.api.jobs import ImagineJob, Img2ImgJob
+from inference.api.jobs import ImagineJob, Img2ImgJob, InpaintJob
 from inference.api.messages import ModelInfo
 
 MODELS = (
@@ -70,7 +70,8 @@ def test_our_own_pictures_come_back_as_they_were(run_job):
             "Its checkpoint, base16 (ffff000011), is not here",
         ),
         ("Model: base16", "The nearest name here is base15."),
-        ("Seed: 18446744073709551615", "another one is drawn"),
+        ("Seed: 18446744073709551616", "another one is drawn"),
+        ("Seed: unknown", "another one is drawn"),
         ("Steps: 500", "Its Steps is 500; 150 is the nearest possible here."),
         ("CFG scale: nan", "Its CFG scale, “nan”, is no number."),
         ("Denoising strength: 0.4", "It was made from another picture (strength 0.4)"),
@@ -78,6 +79,12 @@ def test_our_own_pictures_come_back_as_they_were(run_job):
         ("Tiling: True", "Tiling: True is left out."),
         ("VAE: mse.pt", "VAE: mse.pt is left out."),
         ("Hires upscale: 2, Hires upscaler: R-ESRGAN 4x+", "used the upscaler R-ESRGAN 4x+"),
+        (
+            "Hires upscale: 2, Hires upscaler: Latent (nearest)",
+            "the upscaler Latent (nearest)",
+        ),
+        ("Hires upscale: 2, Hires checkpoint: other", "Hires checkpoint: other is left out."),
+        ("Hires upscale: 2, Hires sampler: DEIS", "There is no sampler DEIS here"),
         ("Emphasis: Loud", "There is no emphasis Loud here."),
     ],
 )
@@ -133,3 +140,111 @@ WILD = st.text(max_size=30) | st.from_regex(
 def test_any_values_make_a_possible_job(prompt, values):
     for job_type in (ImagineJob, Img2ImgJob):
         job_from_info(GenerationInfo("x", prompt, "", values), MODELS, {}, job_type)
+
+
+@pytest.mark.parametrize("seed", [0, 4294967295, 1102676403634909, 2**53 + 1, 2**64 - 1])
+def test_a_seed_of_64_bits_is_read_exactly(seed):
+    found = recalled(f"a fox\nSteps: 20, CFG scale: 7, Seed: {seed}, RNG: CPU")
+    assert (found.job.seed, found.notes) == (seed, ())
+
+
+HIRES = "Steps: 20, Sampler: Euler, CFG scale: 7, Seed: 1, Size: 512x768, RNG: CPU, "
+
+
+@pytest.mark.parametrize(
+    ("told", "options"),
+    [
+        ("Hires upscale: 2, Hires upscaler: Latent", {"hires_scale": 2.0}),
+        ("Hires resize: 1024x1536, Hires upscaler: Latent", {"hires_scale": 2.0}),
+        ("Hires resize: 1024x1024", {"hires_width": 1024, "hires_height": 1024}),
+        ("Hires resize: 0x1536", {"hires_height": 1536}),
+        ("Hires upscale: 1", {"hires_width": 512, "hires_height": 768}),
+        ("Hires upscale: 2, Hires upscaler: Lanczos", {"hires_upscaler": "lanczos"}),
+        ("Hires upscale: 2, Hires upscaler: Nearest", {"hires_upscaler": "nearest"}),
+        ("Hires upscale: 2, Hires upscaler: None", {"hires_upscaler": "lanczos"}),
+        ("Hires upscale: 2, Hires upscaler: R-ESRGAN 4x+", {"hires_upscaler": "realesrgan-x4plus"}),
+        (
+            "Hires upscale: 2, Hires upscaler: R-ESRGAN 4x+ Anime6B",
+            {"hires_upscaler": "realesrgan-x4plus-anime"},
+        ),
+        ("Hires upscale: 2, Hires upscaler: ESRGAN_4x", {"hires_upscaler": "esrgan-x4"}),
+        ("Hires upscale: 2, Hires upscaler: 4x_foolhardy_Remacri.pth", {"hires_upscaler": "own"}),
+        ("Hires upscale: 2, Hires steps: 9", {"hires_steps": 9}),
+        (
+            "Hires upscale: 2, Hires sampler: DPM++ 2M Karras",
+            {"hires_sampler": "DPM++ 2M", "hires_schedule": "Karras"},
+        ),
+        ('Hires upscale: 2, Hires prompt: "a cat, red"', {"hires_prompt": "a cat, red"}),
+        ("Hires upscale: 2, Hires CFG Scale: 5.5", {"hires_guidance": 5.5}),
+        ("Hires upscale: 2, Hires checkpoint: Use same checkpoint", {"hires_scale": 2.0}),
+    ],
+)
+def test_hires_texts_of_the_web_uis(told, options):
+    upscalers = ["realesrgan-x4plus", "realesrgan-x4plus-anime", "esrgan-x4"]
+    upscalers.append("4x_foolhardy_Remacri")
+    models = [ModelInfo(name=name, kind="upscaler", size=4) for name in upscalers]
+    options = {
+        name: "4x_foolhardy_Remacri" if value == "own" else value for name, value in options.items()
+    }
+    found = job_from_info(parse_web_ui("a fox\n" + HIRES + told), models)
+    assert {name: getattr(found.job, name) for name in options} == options
+    assert (found.job.steps, found.job.width, found.job.height) == (20, 512, 768)
+    assert found.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("tool", "told", "is_exact"),
+    [
+        ("web UI", {}, False),
+        ("web UI", {"Version": "v1.10.1"}, False),
+        ("web UI", {"Version": "Easel 0.1.0"}, True),
+        ("web UI", {"Version": "Easel 0.1.0", "Exact steps": "False"}, False),
+        ("ComfyUI", {}, True),
+        ("InvokeAI", {}, False),
+    ],
+)
+def test_a_strength_runs_as_many_steps_as_there(tool, told, is_exact):
+    values = {"Steps": "20", "Seed": "1", "Denoising strength": "0.5", "RNG": "CPU", **told}
+    found = job_from_info(GenerationInfo(tool, "a", "", values), MODELS, {}, Img2ImgJob)
+    assert (found.job.exact_steps, found.notes) == (is_exact, ())
+
+
+def test_an_inpainting_of_the_web_ui_as_a_job():
+    found = recalled(
+        "a fox\nSteps: 20, CFG scale: 7, Seed: 1, Size: 512x512, RNG: CPU, Mask blur: 8, "
+        "Denoising strength: 0.6, Inpaint area: Only masked, Masked area padding: 48, "
+        "Masked content: latent noise, Mask mode: Inpaint not masked, Noise multiplier: 0.9, "
+        "Conditional mask weight: 0.5, Soft inpainting enabled: True, Extra noise: 0.1, "
+        "Soft inpainting schedule bias: 1, ENSD: 31337, Seed resize from: 256x384",
+        InpaintJob,
+    )
+    expected = InpaintJob(
+        prompt="a fox",
+        seed=1,
+        width=512,
+        height=512,
+        strength=0.6,
+        exact_steps=False,
+        mask_blur=8,
+        area="only masked",
+        padding=48,
+        masked_content="latent noise",
+        mask_mode="not masked",
+        noise_multiplier=0.9,
+        mask_weight=0.5,
+        soft=True,
+        extra_noise=0.1,
+        seed_delta=31337,
+        seed_resize_width=256,
+        seed_resize_height=384,
+    )
+    assert (found.job, found.notes) == (expected, ())
+
+
+@pytest.mark.parametrize(
+    ("negative", "pad", "count"), [("", "", 1), ("", "Pad conds: True, ", 0), (", b" * 60, "", 0)]
+)
+def test_prompts_that_were_not_padded_are_told(negative, pad, count):
+    text = "a" + ", b" * 60 + f"\nNegative prompt: a{negative}\nSteps: 20, {pad}CFG scale: 7, "
+    notes = recalled(text + "Seed: 1, RNG: CPU").notes
+    assert sum("not padded" in str(note) for note in notes) == count

@@ -16,6 +16,7 @@ from inference.api.jobs import (
     TextSpec,
     list_job_options,
 )
+from inference.api.jobs.names import count_seed
 
 EVERY = [
     pytest.param(kind, option, id=f"{kind}-{option.name}")
@@ -109,3 +110,31 @@ def test_a_refusal_says_what_to_change():
     assert str(number.value) == "steps is 0, but must lie between 1 and 150."
     assert "Did you mean Euler a" in str(name.value)
     assert "left, right, up or down" in str(direction.value)
+
+
+@pytest.mark.parametrize("seed", [4294967295, 112358132141, 2**53 + 1, 2**64 - 1])
+def test_seeds_have_64_bits(seed):
+    assert Img2ImgJob(seed=seed).seed == seed
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"seed": 2**64}, "18446744073709551616, but must lie between -1 and 18446744073709551615"),
+        ({"steps": 1000000}, "1000000, but must lie between 1 and 150"),
+        ({"guidance": 1234567.0}, "1234567, but must lie between 1 and 30"),
+        ({"strength": 1.25}, "1.25, but must lie between 0 and 1"),
+        ({"strength": math.nan}, "nan, but must lie between 0 and 1"),
+    ],
+)
+def test_bounds_are_written_out(options, words):
+    with pytest.raises(OutOfRange, match=words):
+        Img2ImgJob(**options)
+
+
+@pytest.mark.parametrize(
+    ("seed", "steps", "expected"),
+    [(5, 1, 6), (2**64 - 1, 1, 0), (2**64 - 1, 3, 2), (0, -1, 2**64 - 1)],
+)
+def test_seeds_count_round(seed, steps, expected):
+    assert count_seed(seed, steps) == expected

@@ -129,3 +129,11 @@ def test_a_size_between_cells_is_rounded_and_said(run_drawing):
 def test_weights_that_leave_only_the_negative_prompt_end_the_job_with_words():
     with pytest.raises(JobError, match="nothing but the negative prompt"):
         batch_variants(ImagineJob(prompt="a cat {:0|:-1}", seed=1), LISTS)
+
+
+def test_the_last_seed_is_followed_by_the_first():
+    last = 2**64 - 1
+    seeds = [take["seed"] for take in batch_variants(ImagineJob(seed=last, batch=3), {})]
+    varied = ImagineJob(seed=last, batch=2, variation_seed=last, variation_strength=0.5)
+    assert seeds == [last, 0, 1]
+    assert [take["variation_seed"] for take in batch_variants(varied, {})] == [last, 0]

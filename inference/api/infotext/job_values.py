@@ -1,0 +1,191 @@
+"""A job's own options under the keys of the `parameters` text, written and read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from inference.api.infotext.text import READING_DEFAULTS
+from inference.api.jobs import (
+    BooleanSpec,
+    ChoiceSpec,
+    ImagineJob,
+    InpaintJob,
+    Job,
+    JobOption,
+    OutpaintJob,
+    UpscaleJob,
+    list_job_options,
+)
+
+#: Options and the keys they stand under: the web UIs' own where they have one.
+OPTION_KEYS: Mapping[str, str] = {
+    "seed_delta": "ENSD",
+    "guidance_rescale": "CFG rescale",
+    "extra_noise": "Extra noise",
+    "exact_steps": "Exact steps",
+    "noise_multiplier": "Noise multiplier",
+    "resize_mode": "Resize mode",
+    "colour_correction": "Color correction",
+    "mask_shape": "Mask shape",
+    "mask_mode": "Mask mode",
+    "mask_blur": "Mask blur",
+    "masked_content": "Masked content",
+    "area": "Inpaint area",
+    "padding": "Masked area padding",
+    "mask_weight": "Conditional mask weight",
+    "soft": "Soft inpainting enabled",
+    "method": "Outpainting",
+    "preset": "Outpainting preset",
+    "fall_off": "Outpainting fall-off exponent",
+    "colour_variation": "Outpainting color variation",
+    "loops": "Loops",
+    "final_strength": "Final denoising strength",
+    "curve": "Denoising curve",
+    "append": "Append interrogation",
+    "animate": "Animate",
+    "hires_scale": "Hires upscale",
+    "hires_steps": "Hires steps",
+    "hires_upscaler": "Hires upscaler",
+    "hires_sampler": "Hires sampler",
+    "hires_schedule": "Hires schedule type",
+    "hires_guidance": "Hires CFG Scale",
+    "hires_prompt": "Hires prompt",
+    "hires_negative_prompt": "Hires negative prompt",
+    "mode": "Postprocess mode",
+    "upscaler": "Postprocess upscaler",
+    "factor": "Postprocess upscale by",
+    "crop": "Postprocess crop",
+    "max_side": "Postprocess max side length",
+    "second": "Postprocess upscaler 2",
+    "visibility": "Postprocess visibility",
+    "denoise": "Postprocess denoise",
+    "overlap": "SD upscale overlap",
+}
+#: Keys of two lengths, and the options they join, 0 for one that is not set.
+SIZE_KEYS: Mapping[str, tuple[str, str]] = {
+    "Seed resize from": ("seed_resize_width", "seed_resize_height"),
+    "Hires resize": ("hires_width", "hires_height"),
+}
+#: Where `width` and `height` stand of kinds whose `Size` is that of a part painted at once.
+TARGET_SIZE_KEYS: Mapping[type[Job], str] = {
+    UpscaleJob: "Postprocess upscale to",
+    OutpaintJob: "Outpainting tile",
+}
+#: Options that stand in every text of a kind, whatever their value.
+ALWAYS_WRITTEN = {
+    "inpaint": ("mask_blur",),
+    "outpaint": ("mask_blur", "method"),
+    "loopback": ("final_strength", "curve", "loops"),
+    "upscale": ("upscaler",),
+}
+GROWTH_KEY = "Outpainting pixels"
+GROWN_SIDES = ("left", "right", "up", "down")
+SD_UPSCALER_KEY = "SD upscale upscaler"
+KEEPS_SIZE_KEY = "Keeps source size"
+MASK_MODE_PREFIX = "Inpaint "
+#: Choices that the web UIs begin with a capital letter.
+CAPITALISED_CHOICES = ("area", "curve", "resize_mode")
+
+
+def job_values(job: Job) -> dict[str, object]:
+    """Give what a text must say of a job besides what every picture says of itself."""
+    values: dict[str, object] = {}
+    always = ALWAYS_WRITTEN.get(job.kind, ())
+    for option in list_job_options(type(job)):
+        value, key = getattr(job, option.name), OPTION_KEYS.get(option.name)
+        if key is None or value is None:
+            continue
+        if option.name in always or value != _restored_value(option, key):
+            values[key] = _write_value(option, value)
+    for key, (width, height) in _size_options(type(job)).items():
+        if getattr(job, width) or getattr(job, height):
+            values[key] = f"{getattr(job, width) or 0}x{getattr(job, height) or 0}"
+    match job:
+        case ImagineJob(has_hires_fix=True):
+            values.setdefault(OPTION_KEYS["hires_upscaler"], "Latent")
+            values["Denoising strength"] = job.hires_strength
+            if not (job.hires_width or job.hires_height):
+                values[OPTION_KEYS["hires_scale"]] = job.hires_scale
+        case ImagineJob() if job.hires_strength != ImagineJob.hires_strength:
+            values["Hires strength"] = job.hires_strength
+        case InpaintJob():
+            if job.area != "whole picture":
+                values[OPTION_KEYS["padding"]] = job.padding
+            if job.width is None and job.height is None:
+                values[KEEPS_SIZE_KEY] = True
+        case UpscaleJob():
+            if not (job.width or job.height):
+                values[OPTION_KEYS["factor"]] = job.factor
+            if job.mode == "redraw":
+                values[OPTION_KEYS["overlap"]] = job.overlap
+                values[SD_UPSCALER_KEY] = job.upscaler
+        case OutpaintJob():
+            sides = ((side, getattr(job, side)) for side in GROWN_SIDES)
+            values[GROWTH_KEY] = ", ".join(f"{side} {pixels}" for side, pixels in sides if pixels)
+        case _:
+            pass
+    return values
+
+
+def read_job_values(
+    values: Mapping[str, str], job_type: type[Job]
+) -> tuple[dict[str, tuple[str, str]], set[str]]:
+    """Find the options that a text sets: name to key and text, and the keys that were looked at.
+
+    Numbers and choices are not checked yet.
+    """
+    option_texts: dict[str, tuple[str, str]] = {}
+    for option in list_job_options(job_type):
+        key = OPTION_KEYS.get(option.name, "")
+        if key in values:
+            option_texts[option.name] = key, _read_choice(option, values[key])
+    for key, names in _size_options(job_type).items():
+        for name, side in zip(names, values.get(key, "").split("x"), strict=False):
+            if side.strip().strip("0").isdigit():
+                option_texts[name] = key, side
+    if issubclass(job_type, OutpaintJob):
+        if OPTION_KEYS["method"] not in values:  # another kind's mask says nothing of this one's
+            for name in ("mask_blur", "masked_content"):
+                option_texts.pop(name, None)
+        for part in values.get(GROWTH_KEY, "").split(","):
+            side, _, pixels = part.strip().partition(" ")
+            if side in GROWN_SIDES:
+                option_texts[side] = GROWTH_KEY, pixels
+    if issubclass(job_type, ImagineJob) and "Hires strength" in values:
+        option_texts["hires_strength"] = "Hires strength", values["Hires strength"]
+    if issubclass(job_type, UpscaleJob) and SD_UPSCALER_KEY in values:
+        option_texts.setdefault("upscaler", (SD_UPSCALER_KEY, values[SD_UPSCALER_KEY]))
+        option_texts.setdefault("mode", (SD_UPSCALER_KEY, "redraw"))
+    used_keys = {key for key, _ in option_texts.values()} | set(_size_options(job_type))
+    return option_texts, used_keys | {GROWTH_KEY, SD_UPSCALER_KEY}
+
+
+def _size_options(job_type: type[Job]) -> dict[str, tuple[str, str]]:
+    names = {option.name for option in list_job_options(job_type)}
+    keys = {key: pair for key, pair in SIZE_KEYS.items() if pair[0] in names}
+    target = next((key for kind, key in TARGET_SIZE_KEYS.items() if issubclass(job_type, kind)), "")
+    return keys | ({target: ("width", "height")} if target else {})
+
+
+def _restored_value(option: JobOption, key: str) -> object:
+    """Give what an option is read as where its key is missing."""
+    if option.name == "masked_content":
+        return READING_DEFAULTS[key]
+    return option.default
+
+
+def _write_value(option: JobOption, value: Any) -> object:
+    if option.name == "mask_mode":
+        return MASK_MODE_PREFIX + value
+    if isinstance(value, str) and option.name in CAPITALISED_CHOICES:
+        return value.capitalize()
+    return str(value) if isinstance(option.spec, BooleanSpec) else value
+
+
+def _read_choice(option: JobOption, text: str) -> str:
+    """Give a choice as the job spells it; other text as it is."""
+    if not isinstance(option.spec, ChoiceSpec):
+        return text
+    plain = text.removeprefix(MASK_MODE_PREFIX).casefold()
+    return next((choice for choice in option.spec.choices if choice.casefold() == plain), text)
