@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property, partial
 from pathlib import Path
@@ -35,6 +35,7 @@ from bot.retention import MaintenanceLoop, default_tasks
 from bot.services import Services
 from bot.settings import Settings, id_set, split_list
 from bot.submission import JobSubmitter
+from bot.support.loops import HEALTH_FILE, LoopHealth
 from bot.support.metrics import MetricsSink
 from bot.support.owner_alerts import OwnerNotifier
 from bot.uploads.pool import DecoderPool
@@ -68,6 +69,7 @@ class Core:
     blobs: BlobStore
     workers: WorkerPool
     metrics: MetricsSink
+    health: LoopHealth = field(default_factory=LoopHealth)
 
     @cached_property
     def member_storage(self) -> MemberStorage:
@@ -131,7 +133,8 @@ async def open_core(settings: Settings, folder: Path | None = None) -> AsyncIter
             MaintenanceLoop(tasks),
             _open_metrics(settings.metrics_port, jobs) as metrics,
         ):
-            yield Core(settings, database, jobs, blobs, workers, metrics)
+            health = LoopHealth(folder / HEALTH_FILE)
+            yield Core(settings, database, jobs, blobs, workers, metrics, health)
 
 
 @asynccontextmanager
@@ -163,6 +166,7 @@ def build_dispatcher(
         claim_guard=claim_guard,
         host_alert=host_alert,
         metrics=core.metrics,
+        health=core.health,
         timing=timing,
     )
 
@@ -195,10 +199,10 @@ def build_services(
     dispatcher = build_dispatcher(core, recheck, host_alert, timing)
     log_channel, may_dm = LogChannel(client, policy), dm_preferences.is_dm_allowed
     screen = NsfwScreen(client, policy, blobs, detector, moderation_store, log_channel)
-    message_builder, sender = MessageBuilder(jobs, blobs, screen, views), MessageSender(client)
+    builder, sender = MessageBuilder(jobs, blobs, screen, views), MessageSender(client)
     progress = ProgressUpdater(sender, screen, views, blobs.outbox.read_file, clock)
     delivery = ResultDelivery(
-        jobs, message_builder, sender, progress, views, may_dm, core.metrics, give_up_after
+        jobs, builder, sender, progress, views, may_dm, core.metrics, give_up_after, core.health
     )
     dispatcher.subscribe(delivery)
     submitter = JobSubmitter(
@@ -215,7 +219,7 @@ def build_services(
         styles=styles,
         dm_preferences=dm_preferences,
         dispatcher=dispatcher,
-        message_builder=message_builder,
+        message_builder=builder,
         delivery=delivery,
         submitter=submitter,
         cases=CaseService(jobs, blobs, delivery, moderation_store, log_channel),

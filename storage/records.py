@@ -176,6 +176,9 @@ class JobRecord(JobRequest):
     message: str | None
     #: Whether its owner stopped it while it ran, to keep what it had made.
     stopping: bool = False
+    #: The group in which it is tried, apart from all other jobs; None where nothing speaks
+    #: against it.
+    quarantine: int | None = None
 
     @classmethod
     def from_row(cls, row: sqlite3.Row) -> Self:
@@ -200,6 +203,16 @@ class JobRecord(JobRequest):
 _INTERNAL_COLUMNS = frozenset(
     {"lease_length", "address_since", "ahead", "spent", "spent_seconds", "share"}
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuarantineTurn:
+    """Which of the jobs that must be tried apart comes first."""
+
+    #: Its group; None where all of them run already.
+    group: int | None
+    #: Whether it comes before all other jobs too.
+    is_next: bool
 
 
 @dataclass(frozen=True, kw_only=True)

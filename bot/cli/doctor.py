@@ -13,6 +13,7 @@ from importlib import metadata
 from bot.app import BLOBS_FOLDER, DATABASE_FILE, engine_config, image_limits
 from bot.errors import NoDecoder
 from bot.settings import Settings
+from bot.support.loops import HEALTH_FILE, read_failing_loops
 from bot.support.redaction import redact_secrets
 from bot.uploads.pool import DecoderPool
 from bot.uploads.sandbox import LANDLOCK, LIMITS, SECCOMP
@@ -71,6 +72,7 @@ async def run_checks(settings: Settings) -> int:
         *_check_host(settings),
         *await _check_storage(settings),
         await _check_decoders(settings),
+        _check_loops(settings),
     ]
     results += await _check_worker(settings)
     for result in results:
@@ -143,6 +145,23 @@ def _check_host(settings: Settings) -> list[CheckResult]:
             f"server, {settings.max_queued_total} in all",
         ),
     ]
+
+
+def _check_loops(settings: Settings) -> CheckResult:
+    """Look at what a running bot says of its loops."""
+    failing_loops = read_failing_loops(settings.data_dir / HEALTH_FILE)
+    if not failing_loops:
+        return CheckResult("Loops", "none is known to fail")
+    words = "; ".join(
+        f"{name} failed {failure.failures} times since {failure.since} ({failure.error})"
+        for name, failure in failing_loops.items()
+    )
+    return CheckResult(
+        "Loops",
+        words,
+        "The bot goes on trying: mend what the error names, and look at its log; a bot that was "
+        "killed leaves this until its next start.",
+    )
 
 
 async def _check_storage(settings: Settings) -> list[CheckResult]:

@@ -23,6 +23,7 @@ from bot.i18n import use_language
 from bot.requests.reply_target import ReplyTarget
 from bot.support.discord_errors import TRANSPORT_ERRORS
 from bot.support.logging import job_log_context
+from bot.support.loops import LoopHealth
 from bot.support.metrics import MetricsSink
 from inference.api.messages import JobProgress
 from storage.errors import StorageError
@@ -48,6 +49,7 @@ class ResultDelivery:
         is_dm_allowed: says whether a member allowed direct messages.
         metrics: measures.
         give_up_after: how long after a job's end its result is tried to be shown.
+        health: keeps the sweep going and says when it fails.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class ResultDelivery:
         is_dm_allowed: Callable[[str], Awaitable[bool]],
         metrics: MetricsSink,
         give_up_after: timedelta = GIVE_UP_AFTER,
+        health: LoopHealth | None = None,
     ) -> None:
         self._jobs = jobs
         self._builder = builder
@@ -70,6 +73,7 @@ class ResultDelivery:
         self._is_dm_allowed = is_dm_allowed
         self._metrics = metrics
         self._give_up_after = give_up_after
+        self._health = health or LoopHealth()
         self._tasks: set[asyncio.Task[None]] = set()
         self._under_way: set[str] = set()
         self._sweeper: asyncio.Task[None] | None = None
@@ -150,13 +154,17 @@ class ResultDelivery:
 
     async def _sweep_pending(self, idle_wait: WaitHook) -> None:
         include_interrupted = True
-        while True:
-            try:
-                await self._resume_deliveries(include_interrupted=include_interrupted)
-                include_interrupted = False
-            except StorageError:
-                log.exception("Looking for undelivered results failed.")
+
+        async def pause() -> None:
             await idle_wait(asyncio.sleep(SWEEP_SECONDS), reason="between delivery sweeps")
+
+        async def sweep_once() -> None:
+            nonlocal include_interrupted
+            await self._resume_deliveries(include_interrupted=include_interrupted)
+            include_interrupted = False
+            await pause()
+
+        await self._health.run_loop("delivery", sweep_once, pause)
 
     async def _resume_deliveries(self, *, include_interrupted: bool) -> None:
         """Deliver what waits; at the start, first decide about what a crash left half sent."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import timedelta
 
 from bot.dispatcher.event_handler import InFlightJob, InFlightJobs, WorkerEventHandler
@@ -14,8 +15,9 @@ from inference.api.errors import NoWorker
 from inference.api.notices import Notice
 from inference.api.workers import WorkerPool
 from storage.blobs import BlobStore
+from storage.errors import StorageError
 from storage.jobs import JobStore
-from storage.records import JobRecord
+from storage.records import JobRecord, QuarantineTurn
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +53,8 @@ class JobClaimer:
         self._metrics = metrics
         #: What each worker was last given to load.
         self._last_affinity: dict[str, str | None] = {}
+        #: Who is given nothing more until it can take a group of suspects alone.
+        self._reserved_worker: str | None = None
 
     async def claim_jobs(self) -> bool:
         """Give jobs to a worker; False when no worker or no further job waits.
@@ -58,6 +62,11 @@ class JobClaimer:
         Raises:
             StorageError: the queue cannot be asked.
         """
+        if self._in_flight.may_have_suspects:
+            turn = await self._jobs.queue.quarantine_turn()
+            if turn is not None:
+                return await self._claim_beside_suspects(turn)
+            self._in_flight.may_have_suspects, self._reserved_worker = False, None
         worker = self._service.free_worker()
         if worker is None:
             return False
@@ -69,17 +78,59 @@ class JobClaimer:
             affinity=self._last_affinity.get(worker),
             slack=AFFINITY_SLACK_TFLOP,
         )
+        all_taken = await self._hand_over_all(records, worker)
+        return len(records) == claim_size or not all_taken
+
+    async def _claim_beside_suspects(self, turn: QuarantineTurn) -> bool:
+        """Try a group of suspects on a worker of its own, one at a time; others go past them."""
+        workers = {
+            status.name: max(status.held, len(self._in_flight.held_by(status.name)))
+            for status in sorted(self._service.worker_statuses, key=lambda status: status.held)
+            if status.ready and status.held < status.capacity
+        }
+        tried_job = next(
+            (job for job in self._in_flight.held_by() if job.record.quarantine is not None), None
+        )
+        if self._reserved_worker not in self._worker_names():
+            self._reserved_worker = next(iter(workers), None) if turn.is_next else None
+        reserved_worker = self._reserved_worker if tried_job is None else tried_job.worker
+        can_try = tried_job is None and reserved_worker and workers.get(reserved_worker) == 0
+        if can_try and reserved_worker and turn.group is not None:
+            self._reserved_worker = None
+            records = await self._jobs.queue.claim_quarantine(
+                reserved_worker, self._lease, turn.group
+            )
+            await self._hand_over_all(records, reserved_worker)
+            return bool(records)
+        worker = next((name for name in workers if name != reserved_worker), "")
+        record = await self._jobs.queue.claim_unsuspected(worker, self._lease) if worker else None
+        await self._hand_over_all([] if record is None else [record], worker)
+        return record is not None
+
+    async def _hand_over_all(self, records: Sequence[JobRecord], worker: str) -> bool:
+        """Hand jobs over; False when some were not taken, which may be claimed again.
+
+        Raises:
+            StorageError: some could not be handed over since the store failed.
+        """
         # All are held before the first is handed over: should that fail, the others are known.
-        for in_flight_job in [self._in_flight.add_job(record, worker) for record in records]:
+        failure: StorageError | None = None
+        jobs = [self._in_flight.add_job(record, worker) for record in records]
+        for in_flight_job in jobs:
             with job_log_context(in_flight_job.record):
-                await self._hand_over(in_flight_job)
+                try:
+                    await self._hand_over(in_flight_job)
+                except StorageError as error:
+                    failure = error
+        if failure is not None:
+            raise failure
         if records:
             self._last_affinity = {
                 worker: self._last_affinity[worker]
                 for worker in self._worker_names() & set(self._last_affinity)
             }
             self._last_affinity[worker] = records[-1].affinity
-        return len(records) == claim_size
+        return all(map(self._is_held, jobs))
 
     def _worker_names(self) -> set[str]:
         return {status.name for status in self._service.worker_statuses}
@@ -92,33 +143,47 @@ class JobClaimer:
         return max(1, min(MAX_CLAIMED_JOBS, ready_workers[0].capacity - ready_workers[0].held))
 
     async def _hand_over(self, in_flight_job: InFlightJob) -> None:
+        """Hand over a job, or give it back; what goes wrong with it is no other's matter."""
+        try:
+            await self._submit_or_reject(in_flight_job)
+        except NoWorker:
+            if self._is_held(in_flight_job):
+                reason = Notice("job.worker_gone")
+                await self._event_handler.requeue_job(in_flight_job, reason, count_attempt=False)
+        except StorageError:
+            reason = Notice("job.unclaimed")
+            await self._event_handler.requeue_job(in_flight_job, reason, count_attempt=False)
+            raise
+        except Exception as error:
+            log.exception("Job %s could not be handed over.", in_flight_job.record.id)
+            reason = Notice("job.broke", error=type(error).__name__)
+            await self._event_handler.requeue_job(in_flight_job, reason)
+
+    async def _submit_or_reject(self, in_flight_job: InFlightJob) -> None:
         record, worker = in_flight_job.record, in_flight_job.worker
         if record.started_at is not None and record.attempt == 1:
             self._metrics.record_claim(record.started_at - record.created_at)
         guard = self._claim_guard
         denial_reason = None if guard is None else await guard.denial_reason(record)
-        if self._in_flight.find_job(worker, record.id, record.attempt) is not in_flight_job:
-            return  # called off meanwhile
-        if denial_reason is not None:
+        if denial_reason is not None and self._is_held(in_flight_job):
             await self._event_handler.reject_job(in_flight_job, denial_reason)
             return
-        try:
-            inputs = {name: str(self._blobs.path_of(key)) for name, key in record.inputs.items()}
-            await self._service.submit_job(
-                worker,
-                SubmitJob(
-                    job_id=record.id,
-                    attempt=record.attempt,
-                    kind=record.kind,
-                    params=dict(record.params),
-                    inputs=inputs,
-                    parts=await self._finished_parts(record),
-                ),
-            )
-        except NoWorker:
-            await self._event_handler.requeue_job(
-                in_flight_job, Notice("job.worker_gone"), count_attempt=False
-            )
+        inputs = {name: str(self._blobs.path_of(key)) for name, key in record.inputs.items()}
+        submission = SubmitJob(
+            job_id=record.id,
+            attempt=record.attempt,
+            kind=record.kind,
+            params=dict(record.params),
+            inputs=inputs,
+            parts=await self._finished_parts(record),
+        )
+        if self._is_held(in_flight_job):  # not called off meanwhile
+            await self._service.submit_job(worker, submission)
+
+    def _is_held(self, in_flight_job: InFlightJob) -> bool:
+        record = in_flight_job.record
+        found_job = self._in_flight.find_job(in_flight_job.worker, record.id, record.attempt)
+        return found_job is in_flight_job
 
     async def _finished_parts(self, record: JobRecord) -> tuple[FinishedPart, ...]:
         """List what earlier attempts at a job have finished."""

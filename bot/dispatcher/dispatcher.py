@@ -6,13 +6,13 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 
 from bot.dispatcher.claimer import JobClaimer
 from bot.dispatcher.estimation import MAX_LEARNED_JOBS, CostEstimator, EtaEstimator, format_range
-from bot.dispatcher.event_handler import InFlightJobs, WorkerEventHandler
+from bot.dispatcher.event_handler import InFlightJob, InFlightJobs, WorkerEventHandler
 from bot.dispatcher.protocols import (
     ClaimGuard,
     DispatcherTiming,
@@ -23,6 +23,7 @@ from bot.dispatcher.protocols import (
     plain_wait,
 )
 from bot.support.logging import request_log_context
+from bot.support.loops import LoopHealth
 from bot.support.metrics import MetricsSink
 from inference.api.jobs import JOB_TYPES, DenoisingJob, Job
 from inference.api.jobs.limits import JobLimits
@@ -40,6 +41,7 @@ log = logging.getLogger(__name__)
 
 #: Kinds of job whose cost is mostly their checkpoint's.
 DENOISING_KINDS = tuple(kind for kind, job in JOB_TYPES.items() if issubclass(job, DenoisingJob))
+LEASE_EXPIRED = {"action": "lease_expired"}
 
 
 class Dispatcher:
@@ -56,6 +58,7 @@ class Dispatcher:
         claim_guard: looks at a job once more before it runs.
         host_alert: tells the host what a person should look at.
         metrics: measures, where the host asked for it.
+        health: keeps the loops going and says which of them fail.
         timing: how often it looks and writes.
     """
 
@@ -72,18 +75,18 @@ class Dispatcher:
         claim_guard: ClaimGuard | None = None,
         host_alert: HostAlert = log.error,
         metrics: MetricsSink | None = None,
+        health: LoopHealth | None = None,
         timing: DispatcherTiming = DispatcherTiming(),  # noqa: B008 - frozen
     ) -> None:
         #: When jobs will be ready.
         self.eta = EtaEstimator(service)
-        self._jobs = jobs
-        self._blobs = blobs
-        self._service = service
-        self._limits = limits
-        self._lease = lease
+        self._jobs, self._blobs, self._service = jobs, blobs, service
+        self._limits, self._lease = limits, lease
         self._wordlists = wordlists
         self._job_limits = job_limits
         self._timing = timing
+        self._health = health or LoopHealth()
+        self._host_alert = host_alert
         self._costs = CostEstimator(blobs, service)
         self._has_history = False
         self._listeners: list[JobListener] = []
@@ -285,13 +288,23 @@ class Dispatcher:
         self._idle_wait = idle_wait
         self._claiming = True
         loops = {
-            "claim": self._claim_loop,
-            "listen": self._event_loop,
-            "sweep": self._lease_sweep_loop,
+            "claim": self._claim_jobs,
+            "event": self._handle_events,
+            "sweep": self._sweep_round,
         }
         self._tasks = [
-            asyncio.create_task(loop(), name=f"dispatcher {name}") for name, loop in loops.items()
+            asyncio.create_task(self._run_loop(name, work), name=f"dispatcher {name}")
+            for name, work in loops.items()
         ]
+
+    async def _run_loop(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        await self._health.run_loop(
+            name,
+            work,
+            lambda: self._pause_for(self._timing.store_pause_seconds),
+            goes_on=lambda: self._claiming or name != "claim",
+            alert=self._host_alert,
+        )
 
     async def stop(self, grace: float) -> None:
         """Stop claiming, let the jobs in hand end, hand the others back.
@@ -307,26 +320,30 @@ class Dispatcher:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for in_flight_job in self._in_flight.held_by():
-            record = in_flight_job.record
+            await self._hand_back(in_flight_job)
+
+    async def _hand_back(self, in_flight_job: InFlightJob) -> None:
+        """Give a job back at a stop; one that cannot be comes back at the next start."""
+        record = in_flight_job.record
+        try:
             await self._service.cancel_job(in_flight_job.worker, record.id, record.attempt)
             await self._event_handler.requeue_job(
                 in_flight_job, Notice("job.bot_stopped"), count_attempt=False
             )
+        except Exception:
+            log.exception("Job %s could not be handed back.", record.id)
 
-    async def _claim_loop(self) -> None:
-        """Give work to workers for as long as there is both."""
+    async def _claim_jobs(self) -> None:
+        """Give work to workers for as long as there is both, and wait for more."""
         while self._claiming:
             self._wake.clear()
-            try:
-                while self._claiming and await self._claimer.claim_jobs():
-                    pass
-            except StorageError:
-                log.exception("Claiming failed.", extra={"action": "claim_failed"})
-                await self._pause_for(self._timing.store_pause_seconds)
-                continue
+            while self._claiming and await self._claimer.claim_jobs():
+                pass
+            if not self._claiming or "claim" in self._health.failing:
+                return
             await self._idle_wait(self._wake.wait(), reason="queue idle")
 
-    async def _event_loop(self) -> None:
+    async def _handle_events(self) -> None:
         """Take what the workers say, one event after the other."""
         while True:
             worker, event = await self._idle_wait(
@@ -334,36 +351,56 @@ class Dispatcher:
             )
             try:
                 await self._event_handler.handle_event(worker, event)
-            except Exception:
-                # Whatever it was: a loop that ended here would leave every worker unheard.
-                log.exception("An event could not be recorded.", extra={"action": "event_failed"})
-                await self._pause_for(self._timing.store_pause_seconds)
-            self._wake.set()
+            finally:
+                self._wake.set()
+            if "event" in self._health.failing:
+                return
 
-    async def _lease_sweep_loop(self) -> None:
-        """Take back the jobs of workers that fell silent."""
-        while True:
-            await self._pause_for(self._timing.sweep_seconds)
-            try:
-                expired_records = await self._jobs.queue.expire_leases()
-            except StorageError:
-                log.exception("Sweeping failed.", extra={"action": "sweep_failed"})
+    async def _sweep_round(self) -> None:
+        """Look once, after a while, for jobs that no worker says anything of."""
+        await self._pause_for(self._timing.sweep_seconds)
+        await self._sweep_leases()
+
+    async def _sweep_leases(self) -> None:
+        """Take back the jobs that no worker has said anything of for the length of a lease."""
+        silent_workers: set[str] = set()
+        for job_id, attempt, worker in await self._jobs.queue.list_expired():
+            in_flight_job = self._in_flight.find_job(worker, job_id, attempt)
+            if in_flight_job is None:
                 continue
-            for record in expired_records:
-                await self._handle_expired_lease(record)
+            if in_flight_job.silent_seconds < self._lease.total_seconds():
+                # Its worker works; what failed were the renewals, as on a full disk.
+                await self._event_handler.renew_lease(in_flight_job)
+            elif self._in_flight.is_silent(worker, self._lease.total_seconds() / 2):
+                silent_workers.add(worker)
+            else:
+                await self._take_from_worker(in_flight_job)
+        for worker in silent_workers:
+            await self._end_silent_worker(worker)
+        spared = {job.attempt_key for job in self._in_flight.held_by()}
+        for record in await self._jobs.queue.expire_leases(spared=spared):
+            self._handle_expired_lease(record)
 
-    async def _handle_expired_lease(self, record: JobRecord) -> None:
-        log.warning("Job %s fell silent.", record.id, extra={"action": "lease_expired"})
-        in_flight_job = self._in_flight.remove_job(record.id, record.attempt)
-        if (
-            in_flight_job is not None
-            and in_flight_job.seconds_since_step > self._lease.total_seconds() / 2
-        ):
-            # Its steps renew all that it holds: it hangs, and would keep the next jobs as well.
-            await self._service.kill_worker(in_flight_job.worker)
-        elif in_flight_job is not None:
-            # It works; what failed were the renewals, as on a full disk.
-            await self._service.cancel_job(in_flight_job.worker, record.id, record.attempt)
+    async def _end_silent_worker(self, worker: str) -> None:
+        """End a worker that hangs: it would keep its jobs, and the next ones as well."""
+        jobs = [job.attempt_key for job in self._in_flight.held_by(worker)]
+        log.warning("%s fell silent with %d jobs.", worker, len(jobs), extra=LEASE_EXPIRED)
+        await self._service.kill_worker(worker)
+        await self._event_handler.take_back_jobs(worker, jobs, Notice("job.stalled"))
+        self._wake.set()
+
+    async def _take_from_worker(self, in_flight_job: InFlightJob) -> None:
+        """Take a job from a worker that works, but says nothing of it."""
+        record = in_flight_job.record
+        log.warning("Job %s fell silent.", record.id, extra=LEASE_EXPIRED)
+        await self._event_handler.requeue_job(in_flight_job, Notice("job.stalled"))
+        await self._service.cancel_job(in_flight_job.worker, record.id, record.attempt)
+        self._wake.set()
+
+    def _handle_expired_lease(self, record: JobRecord) -> None:
+        """Note that a job was taken back of which nobody here knew any more."""
+        log.warning("Job %s fell silent.", record.id, extra=LEASE_EXPIRED)
+        self._in_flight.may_have_suspects = True
         if record.state.is_terminal:
             self._event_handler.announce_end(record)
         self._wake.set()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -22,6 +22,7 @@ from inference.api.messages import (
     JobFailed,
     JobFinished,
     JobProgress,
+    JobsWaiting,
     OutputFile,
     PartFinished,
     StartFailed,
@@ -52,12 +53,19 @@ class InFlightJob:
     spent_tflop: float | None = None
     #: The same in seconds of the GPU; None before the first step.
     spent_seconds: float | None = None
+    #: When its worker last said something of it, by the monotonic clock.
+    heard_at: float = field(default_factory=monotonic)
     renewed_at: float = field(default_factory=monotonic)
 
     @property
-    def seconds_since_step(self) -> float:
-        """Seconds since its worker last made a step of any job, give or take a renewal's."""
-        return monotonic() - self.renewed_at
+    def attempt_key(self) -> tuple[str, int]:
+        """Its job's id and the attempt."""
+        return self.record.id, self.record.attempt
+
+    @property
+    def silent_seconds(self) -> float:
+        """Seconds since its worker last said something of it."""
+        return monotonic() - self.heard_at
 
     def lease_renewal_due(self, interval_seconds: float) -> bool:
         """Whether its lease should be renewed; asking counts as renewing."""
@@ -72,6 +80,10 @@ class InFlightJobs:
     """Held jobs by id and attempt; a stranger's word about one counts for nothing."""
 
     def __init__(self) -> None:
+        #: Whether jobs may be under suspicion of having ended a worker.
+        self.may_have_suspects = True
+        #: When each worker last said something of any job, by the monotonic clock.
+        self._heard_at: dict[str, float] = {}
         self._held: dict[tuple[str, int], InFlightJob] = {}
         self.empty = asyncio.Event()
         self.empty.set()
@@ -79,8 +91,21 @@ class InFlightJobs:
     def add_job(self, record: JobRecord, worker: str) -> InFlightJob:
         """Note that a worker takes a job."""
         in_flight_job = self._held[record.id, record.attempt] = InFlightJob(record, worker)
+        self._heard_at.setdefault(worker, monotonic())
         self.empty.clear()
         return in_flight_job
+
+    def note_word(self, in_flight_job: InFlightJob) -> None:
+        """Note that a worker said something of a job."""
+        in_flight_job.heard_at = self._heard_at[in_flight_job.worker] = monotonic()
+
+    def is_silent(self, worker: str, seconds: float) -> bool:
+        """Whether a worker has said nothing for so long of any job."""
+        return monotonic() - self._heard_at.get(worker, 0.0) > seconds
+
+    def forget_worker(self, worker: str) -> None:
+        """Forget when a worker that is gone was last heard."""
+        self._heard_at.pop(worker, None)
 
     def find_job(self, worker: str, job_id: str, attempt: int) -> InFlightJob | None:
         """Find a job, if that worker holds that attempt of it."""
@@ -153,12 +178,16 @@ class WorkerEventHandler:
                     return
                 with job_log_context(in_flight_job.record):
                     await self._handle_job_event(in_flight_job, event)
+            case JobsWaiting():
+                await self._on_jobs_waiting(worker, event)
             case WorkerReady():
                 log.info("%s is ready on %s (%s).", worker, event.device, event.dtype)
             case StartFailed():
                 log.error("%s cannot start: %s", worker, event.reason)
             case WorkerLost():
-                await self._on_worker_lost(event)
+                log.warning("%s: %s", event.worker, event.reason, extra={"action": "worker_lost"})
+                await self.take_back_jobs(event.worker, event.jobs, event.reason)
+                self._in_flight.forget_worker(event.worker)
             case WorkerPaused():
                 minutes = max(1, round(event.seconds / 60))
                 self._host_alert(
@@ -227,13 +256,27 @@ class WorkerEventHandler:
             _to_tflop(event.flops),
         )
         in_flight_job.spent_seconds = event.gpu_seconds
+        await self._keep_job(in_flight_job)
         worker = in_flight_job.worker
-        for other_job in self._in_flight.held_by(worker):
-            if other_job.lease_renewal_due(self._renew_seconds):
-                await self._renew_lease(other_job)
         if self._in_flight.find_job(worker, event.job_id, event.attempt) is in_flight_job:
             for listener in self._listeners:
                 listener.on_progress(in_flight_job.record, event)
+
+    async def _on_jobs_waiting(self, worker: str, event: JobsWaiting) -> None:
+        for job_id, attempt in event.jobs:
+            in_flight_job = self._in_flight.find_job(worker, job_id, attempt)
+            if in_flight_job is not None:
+                await self._keep_job(in_flight_job)
+
+    async def _keep_job(self, in_flight_job: InFlightJob) -> None:
+        """Note that a worker said something of a job, and renew its lease when that is due."""
+        self._in_flight.note_word(in_flight_job)
+        if in_flight_job.lease_renewal_due(self._renew_seconds):
+            try:
+                await self.renew_lease(in_flight_job)
+            except StorageError as error:
+                # A sweep renews it again before it loses anything by this.
+                log.warning("A lease could not be renewed: %s", error)
 
     async def save_progress(self, in_flight_job: InFlightJob) -> None:
         """Store how far a job is: one that ends without a result is charged for that much."""
@@ -256,8 +299,8 @@ class WorkerEventHandler:
             in_flight_job.spent_seconds,
         )
 
-    async def _renew_lease(self, in_flight_job: InFlightJob) -> None:
-        """Renew a lease: a worker that steps at all is alive for the jobs that wait in it too."""
+    async def renew_lease(self, in_flight_job: InFlightJob) -> None:
+        """Renew a lease; a job that is no longer its worker's is taken from it."""
         record = in_flight_job.record
         if not await self._store_progress(in_flight_job):
             self._in_flight.remove_job(record.id, record.attempt)
@@ -338,10 +381,29 @@ class WorkerEventHandler:
         if failed_record is not None:
             await self._announce_and_learn(failed_record)
 
-    async def _on_worker_lost(self, event: WorkerLost) -> None:
-        log.warning("%s: %s", event.worker, event.reason, extra={"action": "worker_lost"})
-        for in_flight_job in self._in_flight.held_by(event.worker):
-            await self.requeue_job(in_flight_job, event.reason)
+    async def take_back_jobs(
+        self, worker: str, attempts: Collection[tuple[str, int]], reason: Notice
+    ) -> None:
+        """Take back what a worker held when it ended or hung; see `release_lost` of the queue.
+
+        What it was only being handed goes back as if never claimed.
+        """
+        held_jobs = self._in_flight.held_by(worker)
+        self._in_flight.may_have_suspects = True
+        try:
+            for in_flight_job in held_jobs:
+                await self.save_progress(in_flight_job)
+            records = await self._jobs.queue.release_lost(worker, attempts, reason.to_json())
+        finally:
+            for in_flight_job in held_jobs:
+                if in_flight_job.attempt_key in attempts:
+                    self._in_flight.remove_job(*in_flight_job.attempt_key)
+        for in_flight_job in held_jobs:
+            if in_flight_job.attempt_key not in attempts:
+                await self.requeue_job(in_flight_job, reason, count_attempt=False)
+        for record in records:
+            if record.state.is_terminal:
+                self.announce_end(record)
 
 
 def _to_tflop(flops: float) -> float | None:

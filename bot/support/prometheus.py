@@ -12,7 +12,6 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, star
 
 from bot.errors import SettingsError
 from bot.support.metrics import MetricsSink
-from storage.errors import StorageError
 from storage.jobs import JobStore
 
 log = logging.getLogger(__name__)
@@ -109,7 +108,7 @@ async def _measure_repeatedly(metrics: MetricsSink, jobs: JobStore) -> None:
             try:
                 counts = await jobs.reader.count_by_state()
                 metrics.record_job_counts({str(state): number for state, number in counts.items()})
-            except StorageError:
+            except Exception:
                 log.warning("The jobs could not be counted.", exc_info=True)
         check_count += 1
         due = loop.time() + LAG_CHECK_SECONDS

@@ -63,7 +63,7 @@ class StartFailed:
 
 @dataclass(frozen=True, kw_only=True)
 class JobProgress:
-    """A job came one step further; it renews the lease."""
+    """A job came one step further; it renews that job's lease."""
 
     job_id: str
     attempt: int
@@ -78,6 +78,18 @@ class JobProgress:
     flops: float = 0.0
     #: As in `JobFinished`, so far.
     gpu_seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobsWaiting:
+    """Jobs wait for their next step, or for being written, in a worker that works.
+
+    It renews their leases. A worker says it between two pieces of work, never by a clock alone: one
+    that hangs is silent.
+    """
+
+    #: Job id and attempt of each.
+    jobs: tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,6 +177,7 @@ Event = (
     WorkerReady
     | StartFailed
     | JobProgress
+    | JobsWaiting
     | PartFinished
     | JobFinished
     | JobFailed

@@ -98,6 +98,11 @@ class Engine:
         """Whether there is nothing to do."""
         return self._scheduler.is_idle and self._side_thread.is_idle
 
+    def waiting_jobs(self) -> list[tuple[str, int]]:
+        """List id and attempt of the jobs that wait for a step, or are between two of them."""
+        waiting_runs = self._scheduler.waiting_runs()
+        return [key for key, run in self._runs.items() if run in waiting_runs]
+
     def add_job(
         self, job_id: str, attempt: int, operation: Operation, parts: PartialResults | None = None
     ) -> list[RunReport]:

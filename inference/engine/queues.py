@@ -36,6 +36,10 @@ class AuxQueue:
                 self._waiting[run] = tasks
         return tuple(popped_tasks)
 
+    def list_runs(self) -> set[JobRun]:
+        """Give the jobs of the tasks that wait here."""
+        return {tasks[0].run for tasks in self._waiting.values()}
+
     def drop_run(self, run: JobRun) -> None:
         """Forget a job's tasks."""
         self._waiting.pop(id(run), None)
@@ -63,6 +67,10 @@ class DenoiseGroup:
     def add_task(self, task: Task) -> None:
         """Let a row wait for a place."""
         self._waiting.append(task)
+
+    def list_runs(self) -> set[JobRun]:
+        """Give the jobs of the rows that are here."""
+        return {task.run for task in (*self._active_tasks, *self._waiting)}
 
     def next_rows(self, max_rows: int, max_entries: int) -> list[Task]:
         """List the rows that the next call could have, at least one, in the order of places."""

@@ -83,6 +83,11 @@ class Scheduler:
         """Whether nothing waits."""
         return not self._lanes and not self._groups
 
+    def waiting_runs(self) -> set[JobRun]:
+        """Give the runs of which a task waits or is being denoised."""
+        queues: list[AuxQueue | DenoiseGroup] = [*self._lanes.values(), *self._groups.values()]
+        return {run for queue in queues for run in queue.list_runs()}
+
     def add_task(self, task: Task) -> None:
         """Let a task wait where its stage says."""
         if task.stage is TaskStage.DENOISE and task.key is not None:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from inference.api import wire
 from inference.api.errors import InferenceError, WireError
-from inference.api.messages import JobFailed, JobFinished, OutputFile, PartFinished
+from inference.api.messages import JobFailed, JobFinished, JobsWaiting, OutputFile, PartFinished
 from inference.api.notices import Notice
 from inference.engine.partial_results import PartialResult
 from inference.engine.task import JobRun
@@ -29,15 +29,20 @@ class ResultWriter:
     """Writes outcomes to files and tells of them."""
 
     def __init__(
-        self, folder: Path, send_event: Callable[[JobFinished | JobFailed | PartFinished], None]
+        self,
+        folder: Path,
+        send_event: Callable[[JobFinished | JobFailed | PartFinished | JobsWaiting], None],
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._tell = send_event
+        #: Whose results are to be written, in order.
+        self._waiting_keys: dict[tuple[str, int], None] = {}
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="outbox")
 
     def write_result(self, run: JobRun, result: JobResult, seconds: float) -> None:
         """Save an outcome's pictures and send the event that names them."""
+        self._waiting_keys[run.attempt_key] = None
         self._pool.submit(copy_context().run, self._save_result, run, result, seconds)
 
     def write_part(self, run: JobRun, part: PartialResult) -> None:
@@ -53,9 +58,11 @@ class ResultWriter:
             images = tuple(self._write_image(output) for output in result.images)
             seams = tuple(self._write_image(output) for output in result.seams)
         except Exception as error:
+            self._waiting_keys.pop(run.attempt_key, None)
             log.exception("Job %s: its pictures could not be saved.", run.job_id)
             self._tell(failed_event(run.job_id, run.attempt, error))
             return
+        self._waiting_keys.pop(run.attempt_key, None)
         self._tell(
             _fit_event(
                 JobFinished(
@@ -90,6 +97,9 @@ class ResultWriter:
         )
 
     def _write_image(self, output: OutputImage) -> OutputFile:
+        if waiting_keys := tuple(self._waiting_keys):
+            # Before each file: who waits behind large ones is not forgotten, unless this hangs.
+            self._tell(JobsWaiting(jobs=waiting_keys))
         data, media_type = output.encode_file()
         handle, name = tempfile.mkstemp(dir=self._folder, suffix="." + media_type.split("/")[1])
         with os.fdopen(handle, "wb") as file:

@@ -12,7 +12,7 @@ from inference.api.config import EngineConfig
 from inference.api.errors import DeviceLost
 from inference.api.jobs.wordlists import EMBEDDINGS_FOLDER, WordLists
 from inference.api.log_relay import bind_jobs
-from inference.api.messages import JobCancelled, JobProgress, WorkerReady
+from inference.api.messages import JobCancelled, JobProgress, JobsWaiting, WorkerReady
 from inference.engine.batch_size import BatchSizer
 from inference.engine.engine import (
     Engine,
@@ -41,6 +41,8 @@ log = logging.getLogger(__name__)
 
 #: The exit code that says: the device needs a new process.
 EXIT_DEVICE_LOST = 4
+#: Between two words, at most, of jobs that wait for their next step: far below any lease.
+WAITING_WORD_SECONDS = 2.0  # seconds
 #: Tiles and other small asides that share a call.
 MAX_AUX_BATCH = 4
 
@@ -63,6 +65,7 @@ class Worker:
         self._previews = preview_writer
         self._start_times: dict[tuple[str, int], float] = {}
         self._told: dict[tuple[str, int], int] = {}
+        self._waiting_told_at = time.monotonic()
 
     @classmethod
     def open(cls, config: EngineConfig, sender: EventSender) -> Worker:
@@ -127,6 +130,7 @@ class Worker:
                     pass
             try:
                 self._handle_reports(self._engine.step())
+                self._send_waiting()
             except DeviceLost:
                 log.exception("The device is lost.")
                 self._engine.close()
@@ -193,6 +197,14 @@ class Worker:
                     gpu_seconds=run.charged_seconds,
                 )
             )
+
+    def _send_waiting(self) -> None:
+        """Tell, now and then and only after a step, of the jobs that the engine has still to do."""
+        current_time = time.monotonic()
+        if current_time - self._waiting_told_at >= WAITING_WORD_SECONDS:
+            self._waiting_told_at = current_time
+            if waiting_jobs := tuple(self._engine.waiting_jobs()):
+                self._event_sender.send_event(JobsWaiting(jobs=waiting_jobs))
 
     def _forget_attempt(self, key: tuple[str, int]) -> None:
         self._start_times.pop(key, None)

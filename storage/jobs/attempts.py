@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from storage.database import SqlExecutor
@@ -89,6 +90,13 @@ SELECT_EXPIRED = """
      WHERE state = 'running' AND lease_until <= ? ORDER BY lease_until
 """
 
+# A group of its own for each half of the jobs that a worker held, by their number.
+QUARANTINE = """
+    UPDATE job SET quarantine = :group WHERE id = :id AND state = 'queued' RETURNING *
+"""
+
+SELECT_LAST_QUARANTINE = "SELECT coalesce(max(quarantine), 0) FROM job WHERE quarantine IS NOT NULL"
+
 SELECT_RUNNING = "SELECT id, attempt, worker FROM job WHERE state = 'running'"
 
 SAVE_PART = """
@@ -165,20 +173,44 @@ class JobAttempts(JobTable):
             log_refusal("release", id, attempt, worker)
         return record
 
-    async def expire_leases(self, current_time: datetime | None = None) -> list[JobRecord]:
-        """Take back the jobs whose lease has run out, queued or failed, and return them.
+    async def release_lost(
+        self, worker: str, attempts: Collection[tuple[str, int]], reason: Json
+    ) -> list[JobRecord]:
+        """Put back what a worker held when it ended, and return what was still its.
 
-        `now` is a time of the steady clock, by default its present one.
+        `attempts` are the id and attempt of all that it held. A job that was alone with it loses an
+        attempt, as by `release_job`. Several are no proof against any: none loses one, and each
+        half of them is tried apart from all other jobs, until one that ends workers is alone.
+        """
+        async with self._database.transaction() as transaction:
+            return await self._return_lost(transaction, worker, attempts, reason)
+
+    async def list_expired(self) -> list[tuple[str, int, str]]:
+        """Return id, attempt and worker of the jobs whose lease has run out."""
+        rows = await self._database.fetch_all(SELECT_EXPIRED, (self._steady_microseconds(),))
+        return [(row["id"], row["attempt"], row["worker"]) for row in rows]
+
+    async def expire_leases(
+        self,
+        current_time: datetime | None = None,
+        *,
+        spared: Collection[tuple[str, int]] = (),
+    ) -> list[JobRecord]:
+        """Take back the jobs whose lease has run out, by `release_lost`, and return them.
+
+        `current_time` is a time of the steady clock, by default its present one; `spared` are the
+        id and attempt of those that somebody else decides about.
         """
         # Looked up and taken back in one transaction, lest a renewal come between.
         async with self._database.transaction() as transaction:
             late = await transaction.fetch_all(
                 SELECT_EXPIRED, (self._steady_microseconds(current_time),)
             )
-            return await self._reclaim_rows(transaction, late, "job.stalled")
+            lost_rows = [row for row in late if (row["id"], row["attempt"]) not in spared]
+            return await self._reclaim_rows(transaction, lost_rows, "job.stalled")
 
     async def recover_jobs(self, live_workers: Collection[str] = ()) -> list[JobRecord]:
-        """Take back, after a restart, the jobs of all workers but the live ones; return them.
+        """Take back, after a restart, the jobs of all workers but the live ones, by `release_lost`.
 
         The leases of live workers begin anew, since the steady clock has a new beginning.
         """
@@ -195,18 +227,40 @@ class JobAttempts(JobTable):
     async def _reclaim_rows(
         self, transaction: SqlExecutor, rows: list[sqlite3.Row], code: str
     ) -> list[JobRecord]:
-        reclaimed_records = [
-            await self._return_job(
-                transaction,
-                row["id"],
-                row["attempt"],
-                row["worker"],
-                {"code": code, "params": {}},
-                True,
-            )
-            for row in rows
+        attempts_by_worker: dict[str, list[tuple[str, int]]] = {}
+        for row in rows:
+            attempts_by_worker.setdefault(row["worker"], []).append((row["id"], row["attempt"]))
+        reason = {"code": code, "params": {}}
+        return sorted_by_id(
+            [
+                record
+                for worker, attempts in attempts_by_worker.items()
+                for record in await self._return_lost(transaction, worker, attempts, reason)
+            ]
+        )
+
+    async def _return_lost(
+        self,
+        transaction: SqlExecutor,
+        worker: str,
+        attempts: Collection[tuple[str, int]],
+        reason: Json,
+    ) -> list[JobRecord]:
+        strikes = len(attempts) == 1
+        returned_records = [
+            record
+            for id, attempt in sorted(attempts)
+            if (record := await self._return_job(transaction, id, attempt, worker, reason, strikes))
         ]
-        return sorted_by_id(record for record in reclaimed_records if record is not None)
+        waiting_ids = [record.id for record in returned_records if not record.state.is_terminal]
+        (last_row,) = await transaction.fetch_all(SELECT_LAST_QUARANTINE)
+        middle = (len(waiting_ids) + 1) // 2
+        groups = {
+            id: last_row[0] + (1 if number < middle else 2) for number, id in enumerate(waiting_ids)
+        }
+        for id, group in groups.items():
+            await transaction.execute(QUARANTINE, {"id": id, "group": group})
+        return [replace(record, quarantine=groups.get(record.id)) for record in returned_records]
 
     async def _return_job(
         self,

@@ -3,29 +3,48 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from datetime import timedelta
 
 from storage.cancellation import finish_even_if_cancelled
 from storage.jobs.attempts import JobAttempts
-from storage.jobs.base import lease_microseconds
-from storage.records import JobRecord
+from storage.jobs.base import lease_microseconds, sorted_by_id
+from storage.records import JobRecord, QuarantineTurn
 
 COUNT_CLAIMABLE = "SELECT count(*) FROM (SELECT 1 FROM job WHERE state = 'queued' LIMIT :max_jobs)"
 
-CLAIM_NEXT = """
+_CLAIM_TEMPLATE = """
     UPDATE job
        SET state = 'running', attempt = attempt + 1, worker = :worker, lease_until = :until,
            lease_length = :length, started_at = :now, step = 0, steps = NULL, spent = NULL,
            spent_seconds = NULL, charged = cost
-     WHERE id = (
-       SELECT id FROM job
-        WHERE state = 'queued'
-          AND owner = (SELECT owner FROM member WHERE queued > 0 ORDER BY vtime, since LIMIT 1)
-        ORDER BY priority DESC, id LIMIT 1)
+     WHERE {condition}
     RETURNING *
 """
 
-CLAIM_WITH_AFFINITY = """
+FIRST_WAITING = """
+       SELECT id FROM job
+        WHERE state = 'queued'
+          AND owner = (SELECT owner FROM member WHERE queued > 0 ORDER BY vtime, since LIMIT 1)
+        ORDER BY priority DESC, id LIMIT 1
+"""
+
+# Past the jobs that must be tried apart.
+FIRST_UNSUSPECTED = """
+       SELECT (SELECT id FROM job
+                WHERE state = 'queued' AND owner = member.owner AND quarantine IS NULL
+                ORDER BY priority DESC, id LIMIT 1) AS first
+         FROM member
+        WHERE queued > 0 AND first IS NOT NULL
+        ORDER BY vtime, since LIMIT 1
+"""
+
+FIRST_BY_AFFINITY = """
+       SELECT first.id FROM first JOIN job USING (id)
+        ORDER BY job.affinity IS NOT :affinity, first.vtime, first.since LIMIT 1
+"""
+
+FIRST_OF_MEMBERS = """
     WITH first AS (
       SELECT member.vtime, member.since,
              (SELECT id FROM job WHERE state = 'queued' AND owner = member.owner
@@ -34,15 +53,24 @@ CLAIM_WITH_AFFINITY = """
        WHERE queued > 0
          AND vtime <= (SELECT min(vtime) FROM member WHERE queued > 0) + :slack
        ORDER BY vtime, since LIMIT 16)
-    UPDATE job
-       SET state = 'running', attempt = attempt + 1, worker = :worker, lease_until = :until,
-           lease_length = :length, started_at = :now, step = 0, steps = NULL, spent = NULL,
-           spent_seconds = NULL, charged = cost
-     WHERE id = (
-       SELECT first.id FROM first JOIN job USING (id)
-        ORDER BY job.affinity IS NOT :affinity, first.vtime, first.since LIMIT 1)
-    RETURNING *
 """
+
+CLAIM_NEXT = _CLAIM_TEMPLATE.format(condition=f"id = ({FIRST_WAITING})")
+CLAIM_UNSUSPECTED = _CLAIM_TEMPLATE.format(condition=f"id = ({FIRST_UNSUSPECTED})")
+CLAIM_WITH_AFFINITY = FIRST_OF_MEMBERS + _CLAIM_TEMPLATE.format(
+    condition=f"id = ({FIRST_BY_AFFINITY})"
+)
+CLAIM_QUARANTINE = _CLAIM_TEMPLATE.format(condition="quarantine = :group AND state = 'queued'")
+
+_QUARANTINE_TURN_TEMPLATE = """
+    SELECT CASE job.state WHEN 'queued' THEN job.quarantine END AS quarantine,
+           job.id IS ({first_waiting}) AS is_next
+      FROM job INDEXED BY job_quarantined JOIN member USING (owner)
+     WHERE job.quarantine IS NOT NULL
+     ORDER BY job.state <> 'queued', member.vtime, member.since, job.priority DESC, job.id
+     LIMIT 1
+"""
+SELECT_QUARANTINE_TURN = _QUARANTINE_TURN_TEMPLATE.format(first_waiting=FIRST_WAITING)
 
 SELECT_CLAIMED = """
     SELECT id, attempt, worker FROM job
@@ -86,17 +114,50 @@ class JobClaims(JobAttempts):
         slack: float = 0.0,
     ) -> list[JobRecord]:
         """Do `claim` up to `max_jobs` times, each by its own guarded statement, with one commit."""
+        values = self._claim_values(worker, lease)
+        return await self._claim_or_return(
+            values, self._claim_jobs(values, max_jobs, affinity, slack)
+        )
+
+    async def claim_unsuspected(self, worker: str, lease: timedelta) -> JobRecord | None:
+        """Do `claim`, leaving out the jobs that must be tried apart."""
+        values = self._claim_values(worker, lease)
+        records = await self._claim_or_return(
+            values, self._fetch_records(CLAIM_UNSUSPECTED, values)
+        )
+        return records[0] if records else None
+
+    async def claim_quarantine(self, worker: str, lease: timedelta, group: int) -> list[JobRecord]:
+        """Give a worker that holds no other job a whole group that must be tried apart."""
+        values = {**self._claim_values(worker, lease), "group": group}
+        return sorted_by_id(
+            await self._claim_or_return(values, self._fetch_records(CLAIM_QUARANTINE, values))
+        )
+
+    async def quarantine_turn(self) -> QuarantineTurn | None:
+        """Return which group must be tried apart next; None where nothing is under suspicion."""
+        row = await self._database.fetch_one(SELECT_QUARANTINE_TURN)
+        if row is None:
+            return None
+        return QuarantineTurn(group=row["quarantine"], is_next=bool(row["is_next"]))
+
+    def _claim_values(self, worker: str, lease: timedelta) -> dict[str, object]:
         length = lease_microseconds(lease)
         # No two claims end at the same microsecond, so that each knows its own jobs again.
         self._last_lease_end = max(self._steady_microseconds() + length, self._last_lease_end + 1)
-        values: dict[str, object] = {
+        return {
             "worker": worker,
             "until": self._last_lease_end,
             "length": length,
             "now": self._now_microseconds(),
         }
+
+    async def _claim_or_return(
+        self, values: dict[str, object], claiming: Awaitable[list[JobRecord]]
+    ) -> list[JobRecord]:
+        """Await a claim; cancelled meanwhile, give its jobs back."""
         try:
-            return await self._claim_jobs(values, max_jobs, affinity, slack)
+            return await claiming
         except asyncio.CancelledError:
             await finish_even_if_cancelled(self._return_claimed(values))
             raise

@@ -17,6 +17,7 @@ from inference.api.messages import (
     JobFailed,
     JobFinished,
     JobProgress,
+    JobsWaiting,
     ModelInfo,
     OutputFile,
     PartFinished,
@@ -122,6 +123,11 @@ class ScriptedService:
                 gpu_seconds=gpu_seconds,
             )
         )
+
+    def waiting(self, *job_ids: str) -> None:
+        """The worker says that jobs wait in it."""
+        jobs = tuple((job_id, self.held[job_id].attempt) for job_id in job_ids)
+        self.send_event(JobsWaiting(jobs=jobs))
 
     def part(self, number: int, job_id: str | None = None, mark: str = "mark") -> None:
         """The worker finishes one part of a job."""

@@ -30,6 +30,9 @@ from inference.api.workers.protocol import WorkerStatus
 
 log = logging.getLogger(__name__)
 
+#: For so long a job that was called off counts as held where the worker does not confirm it.
+CANCEL_CONFIRM_SECONDS = 60.0  # seconds
+
 
 @dataclass
 class _WorkerSlot:
@@ -41,18 +44,38 @@ class _WorkerSlot:
     ready_event: WorkerReady | None = None
     trouble: Notice | None = None
     held_jobs: set[tuple[str, int]] = field(default_factory=set)
+    #: Those of them that were called off, which it has not confirmed yet, and when, by the
+    #: monotonic clock: they take no place, but may still be what ends it.
+    cancelled_jobs: dict[tuple[str, int], float] = field(default_factory=dict)
+    #: What the worker before this one held when it ended.
+    lost_jobs: tuple[tuple[str, int], ...] = ()
     breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
 
     @property
     def is_ready(self) -> bool:
-        return self.ready_event is not None and not (self.process and self.process.is_killed)
+        return self.ready_event is not None and not (self.process and self.process.is_gone)
+
+    @property
+    def held_count(self) -> int:
+        return len(self.held_jobs - set(self.cancelled_jobs))
+
+    def forget_job(self, key: tuple[str, int]) -> None:
+        self.held_jobs.discard(key)
+        self.cancelled_jobs.pop(key, None)
+
+    def forget_unconfirmed(self) -> None:
+        """Forget what was called off long ago: the worker knows nothing of it."""
+        called_off_before = time.monotonic() - CANCEL_CONFIRM_SECONDS
+        for key, cancelled_at in list(self.cancelled_jobs.items()):
+            if cancelled_at < called_off_before:
+                self.forget_job(key)
 
     def worker_status(self) -> WorkerStatus:
         ready_event = self.ready_event
         return WorkerStatus(
             name=self.process.name if self.process else self.label,
             ready=self.is_ready,
-            held=len(self.held_jobs),
+            held=self.held_count,
             capacity=self.config.max_jobs,
             device=ready_event.device if ready_event else "",
             models=ready_event.models if ready_event else (),
@@ -106,13 +129,11 @@ class LocalWorkerPool:
     def free_worker(self) -> str | None:
         """Name the ready worker with most room, or None when all are full or none is ready."""
         free_slots = [
-            slot
-            for slot in self._slots
-            if slot.is_ready and len(slot.held_jobs) < slot.config.max_jobs
+            slot for slot in self._slots if slot.is_ready and slot.held_count < slot.config.max_jobs
         ]
         if not free_slots:
             return None
-        return min(free_slots, key=lambda slot: len(slot.held_jobs)).worker_status().name
+        return min(free_slots, key=lambda slot: slot.held_count).worker_status().name
 
     async def submit_job(self, worker: str, submission: SubmitJob) -> None:
         """Hand a job to a worker.
@@ -137,6 +158,8 @@ class LocalWorkerPool:
         """Ask a worker to give a job up, or with `keep` to end it with what it has made."""
         slot = self._find_slot(worker)
         if slot is not None and slot.process is not None:
+            if not keep and (job_id, attempt) in slot.held_jobs:
+                slot.cancelled_jobs[job_id, attempt] = time.monotonic()
             with contextlib.suppress(NoWorker):
                 await slot.process.send_command(
                     CancelJob(job_id=job_id, attempt=attempt, keep=keep)
@@ -167,7 +190,8 @@ class LocalWorkerPool:
                 # An empty seat nobody notices would be worse than any error seen here.
                 log.exception("Keeping %s failed.", slot.label)
                 reason = Notice("worker.not_kept", error=error)
-            pause_seconds = slot.breaker.record_failure(time.monotonic())
+            lost_ids = [job_id for job_id, _ in slot.lost_jobs]
+            pause_seconds = slot.breaker.record_failure(time.monotonic(), lost_ids)
             if pause_seconds is None:
                 pause_seconds = self._pause_slot(slot, reason)
             log.warning(
@@ -190,6 +214,7 @@ class LocalWorkerPool:
 
     async def _run_once(self, slot: _WorkerSlot) -> Notice:
         """Run one worker to its end and say how it ended."""
+        slot.lost_jobs = ()
         try:
             process = await WorkerProcess.start(slot.config, slot.label, self._command)
         except (OSError, InferenceError) as error:
@@ -220,18 +245,21 @@ class LocalWorkerPool:
             case StartFailed():
                 slot.trouble = event.reason
             case JobFinished() | JobFailed() | JobCancelled():
-                slot.held_jobs.discard((event.job_id, event.attempt))
+                slot.forget_job((event.job_id, event.attempt))
                 if isinstance(event, JobFinished) and slot.breaker.record_success():
                     self._events.put_nowait((slot.label, WorkerRecovered(worker=slot.label)))
             case _:
                 pass
 
     def _mark_lost(self, slot: _WorkerSlot, name: str, reason: Notice) -> None:
+        slot.forget_unconfirmed()
+        slot.lost_jobs = tuple(sorted(slot.held_jobs))
         lost_event = WorkerLost(
             worker=name,
             reason=Notice("worker.lost", why=reason),
-            jobs=tuple(sorted(slot.held_jobs)),
+            jobs=slot.lost_jobs,
         )
         slot.process, slot.ready_event = None, None
         slot.held_jobs.clear()
+        slot.cancelled_jobs.clear()
         self._events.put_nowait((name, lost_event))

@@ -41,8 +41,7 @@ class WorkerProcess:
 
     def __init__(self, process: Process, name: str) -> None:
         self.name = name
-        #: Whether it was made to end: it takes no job any more.
-        self.is_killed = False
+        self._is_killed = False
         self._process = process
         self._log_relay_task = asyncio.create_task(
             _relay_logs(process.stderr, name), name=f"hear {name}"
@@ -70,6 +69,11 @@ class WorkerProcess:
         """The process id."""
         return self._process.pid
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether it has ended, or was made to end: it takes no job any more."""
+        return self._is_killed or self._process.returncode is not None
+
     async def send_command(self, command: Command) -> None:
         """Send one command.
 
@@ -77,17 +81,14 @@ class WorkerProcess:
             NoWorker: the process is gone or does not read.
         """
         stdin = self._process.stdin
-        is_gone = self.is_killed or self._process.returncode is not None
-        if stdin is None or stdin.is_closing() or is_gone:
+        if stdin is None or stdin.is_closing() or self.is_gone:
             raise NoWorker
         try:
             stdin.write(wire.encode_message(command))
             await asyncio.wait_for(stdin.drain(), WRITE_TIMEOUT_SECONDS)
-        except TimeoutError as error:
+        except (ConnectionError, TimeoutError) as error:
             # It may still take it from the pipe one day: nobody would know what it does.
             self.kill()
-            raise NoWorker from error
-        except ConnectionError as error:
             raise NoWorker from error
 
     async def read_events(self) -> AsyncIterator[Event]:
@@ -159,7 +160,7 @@ class WorkerProcess:
 
     def kill(self) -> None:
         """End it at once, and what it has started: a child of its own would hold its pipes."""
-        self.is_killed = True
+        self._is_killed = True
         with contextlib.suppress(ProcessLookupError, PermissionError):
             if hasattr(os, "killpg"):
                 os.killpg(self._process.pid, signal.SIGKILL)

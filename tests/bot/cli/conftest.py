@@ -8,11 +8,17 @@ from typing import Any
 import pytest
 
 import main
+from bot.app import BLOBS_FOLDER, DATABASE_FILE
 from bot.settings import Settings
 from inference.api.config import EngineConfig
 from inference.api.workers.process import WorkerProcess
+from storage.blobs import BlobStore
+from storage.database import Database
+from storage.jobs import JobStore
+from storage.records import JobRecord
 from tests.doubles.images import png
 from tests.inference.api.workers.conftest import COMMAND
+from tests.storage.factories import LEASE, ROOMY, make_job
 
 
 @pytest.fixture
@@ -37,6 +43,22 @@ def photo(tmp_path) -> Path:
     path = tmp_path / "photo.png"
     path.write_bytes(png())
     return path
+
+
+@pytest.fixture
+async def finished_job(settings) -> JobRecord:
+    """Leave a member's job that is done, with its one picture, in the bot's store."""
+    settings.data_dir.mkdir()
+    async with Database(settings.data_dir / DATABASE_FILE) as database:
+        key = await BlobStore(settings.data_dir / BLOBS_FOLDER).put(png())
+        queue = JobStore(database).queue
+        await queue.enqueue(make_job(inputs={"image": key}), ROOMY)
+        job = await queue.claim("gpu-0", LEASE)
+        assert job is not None
+        result = {"pictures": [{"key": key}], "charged": 1.0}
+        done = await queue.finish_job(job.id, job.attempt, "gpu-0", result)
+        assert done is not None
+    return done
 
 
 @pytest.fixture

@@ -5,8 +5,7 @@ from storage.blobs import BlobStore
 from storage.database import Database
 
 
-async def test_all_that_is_kept_is_copied(call, photo, settings, tmp_path):
-    await call("job", "img2img", "--image", str(photo), "--out", str(tmp_path / "out"))
+async def test_all_that_is_kept_is_copied(call, finished_job, settings, tmp_path):
     target = tmp_path / "copy"
 
     async with Database(settings.data_dir / DATABASE_FILE):  # as by a running bot
@@ -17,8 +16,7 @@ async def test_all_that_is_kept_is_copied(call, photo, settings, tmp_path):
     assert len(await BlobStore(target / BLOBS_FOLDER).list_keys()) == 1
 
 
-async def test_missing_pictures_are_named(call, photo, settings, tmp_path):
-    await call("job", "img2img", "--image", str(photo), "--out", str(tmp_path / "out"))
+async def test_missing_pictures_are_named(call, finished_job, settings, tmp_path):
     blobs = BlobStore(settings.data_dir / BLOBS_FOLDER)
     await blobs.delete_blob(min(await blobs.list_keys()))
 

@@ -103,9 +103,7 @@ async def test_a_damaged_database_is_to_be_fixed(call, settings):
     assert "FIX Database: cannot be opened" in lines
 
 
-async def test_a_sound_database_is_said(call, photo, tmp_path):
-    await call("job", "img2img", "--image", str(photo), "--out", str(tmp_path / "out"))
-
+async def test_a_sound_database_is_said(call, finished_job):
     code, lines = await call("doctor", changed=TOKEN)
 
     assert code == 0

@@ -10,9 +10,11 @@ import pytest
 import pytest_asyncio
 
 from bot.dispatcher import Dispatcher, DispatcherTiming, SubmitResult
+from bot.support.loops import LoopHealth
 from bot.support.metrics import MetricsSink
 from inference.api.jobs import Img2ImgJob
 from inference.api.messages import JobProgress
+from inference.api.workers import WorkerPool
 from storage.blobs import BlobStore
 from storage.database import Database
 from storage.jobs import JobStore
@@ -62,22 +64,33 @@ class Line:
     """A dispatcher between a real store and a scripted worker."""
 
     def __init__(
-        self, database: Database, folder: Path, lease: timedelta, timing: DispatcherTiming
+        self,
+        database: Database,
+        folder: Path,
+        lease: timedelta,
+        timing: DispatcherTiming,
+        service: WorkerPool | None = None,
     ) -> None:
+        self.database = database
+        self.folder = folder
+        self.lease = lease
+        self.timing = timing
         self.jobs = JobStore(database)
         self.blobs = BlobStore(folder / "blobs")
         self.service = ScriptedService(folder / "outbox", capacity=CAPACITY)
         self.witness = Witness()
         self.metrics = RecordedMetrics()
         self.alerts: list[str] = []
+        self.health = LoopHealth()
         self.dispatcher = Dispatcher(
             self.jobs,
             self.blobs,
-            self.service,
+            service or self.service,
             limits=LIMITS,
             lease=lease,
             host_alert=self.alerts.append,
             metrics=self.metrics,
+            health=self.health,
             timing=timing,
         )
         self.dispatcher.subscribe(self.witness)

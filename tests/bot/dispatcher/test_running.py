@@ -13,7 +13,7 @@ from inference.api.messages import JobFinished, OutputFile
 from inference.api.notices import Notice, read_notice
 from storage.errors import DiskFull, UnknownJob
 from storage.records import JobState
-from tests.bot.dispatcher.conftest import CAPACITY, at_pace, until
+from tests.bot.dispatcher.conftest import CAPACITY, PATIENCE, at_pace, until
 
 
 async def test_a_job_reaches_the_worker_with_its_pictures(line):
@@ -61,16 +61,89 @@ async def test_a_step_is_announced(line):
 
 
 @at_pace(renew_seconds=0.0)
-async def test_a_step_renews_the_leases_of_all_its_worker_holds(line):
-    stepping, waiting = await line.run(), await line.run()
-    before = {id: (await line.jobs.reader.get_job(id)).lease_until for id in (stepping, waiting)}
+@pytest.mark.parametrize("word", ["step", "waiting"])
+async def test_a_word_of_a_job_renews_its_own_lease_and_no_other(line, word):
+    named, unnamed = await line.run(), await line.run()
+    before = {id: (await line.jobs.reader.get_job(id)).lease_until for id in (named, unnamed)}
 
-    line.service.progress(7, 20, stepping)
+    if word == "waiting":
+        line.service.waiting(named)
+    line.service.progress(7, 20, named)
     await until(lambda: line.witness.steps)
 
-    after = {id: await line.jobs.reader.get_job(id) for id in (stepping, waiting)}
-    assert (after[stepping].step, after[stepping].steps) == (7, 20)
-    assert all(after[id].lease_until > before[id] for id in before)
+    after = {id: await line.jobs.reader.get_job(id) for id in (named, unnamed)}
+    assert (after[named].step, after[named].steps) == (7, 20)
+    assert after[named].lease_until > before[named]
+    assert after[unnamed].lease_until == before[unnamed]
+
+
+async def keep_saying(line, *ids, waiting=()):
+    """Be a worker that steps some jobs, for ever."""
+    step = 0
+    while True:
+        step += 1
+        for id in ids:
+            if id in line.service.held:
+                line.service.progress(step, 10**6, id)
+        line.service.waiting(*(id for id in waiting if id in line.service.held))
+        await asyncio.sleep(0.01)
+
+
+@at_pace(sweep_seconds=0.01, renew_seconds=0.0, lease=timedelta(seconds=0.5))
+async def test_a_job_that_its_worker_says_nothing_of_expires_though_others_step(line):
+    stepping, forgotten = await line.run(), await line.run()
+    worker = line.service.worker
+    saying = asyncio.create_task(keep_saying(line, stepping))
+
+    await until(lambda: len(line.service.submitted) > 2)
+    saying.cancel()
+
+    assert [job.job_id for job in line.service.submitted[2:]] == [forgotten]
+    assert forgotten in line.service.cancelled
+    assert worker == line.service.worker
+    records = [await line.jobs.reader.get_job(id) for id in (stepping, forgotten)]
+    assert [(record.attempt, record.strikes) for record in records] == [(1, 0), (2, 1)]
+
+
+@at_pace(sweep_seconds=0.01, renew_seconds=0.0, lease=timedelta(seconds=0.3))
+async def test_a_job_that_waits_in_a_worker_that_works_keeps_its_lease(line):
+    stepping, waiting = await line.run(), await line.run()
+    saying = asyncio.create_task(keep_saying(line, stepping, waiting=[waiting]))
+
+    await asyncio.sleep(1.5)
+    saying.cancel()
+
+    assert len(line.service.submitted) == 2
+    assert (await line.jobs.reader.get_job(waiting)).attempt == 1
+
+
+@at_pace(sweep_seconds=0.01, renew_seconds=0.0, lease=timedelta(seconds=0.3))
+async def test_renewals_that_fail_for_a_while_cost_no_job_its_attempt(line, monkeypatch):
+    id = await line.run()
+    saying = asyncio.create_task(keep_saying(line, id))
+
+    async def full(*arguments):
+        raise DiskFull
+
+    with monkeypatch.context() as patch:
+        patch.setattr(line.jobs.queue, "renew_lease", full)
+        await asyncio.sleep(1.0)
+    renewed = (await line.jobs.reader.get_job(id)).lease_until
+    await until_async(lambda: later_lease(line, id, renewed))
+    saying.cancel()
+
+    record = await line.jobs.reader.get_job(id)
+    assert (record.state, record.attempt, record.strikes) == (JobState.RUNNING, 1, 0)
+
+
+async def later_lease(line, id, lease_until):
+    return (await line.jobs.reader.get_job(id)).lease_until > lease_until
+
+
+async def until_async(test):
+    async with asyncio.timeout(PATIENCE):
+        while not await test():  # noqa: ASYNC110 - the loops under test tell nobody
+            await asyncio.sleep(0.01)
 
 
 async def test_a_result_is_recorded_before_it_is_announced(line):
@@ -124,12 +197,14 @@ async def test_the_jobs_of_a_lost_worker_run_again(line):
     lost = line.service.worker
 
     line.service.lose_worker()
-    await until(lambda: len(line.service.submitted) == 4)
-
-    assert set(line.service.held) == {first, second}
-    assert {job.attempt for job in line.service.held.values()} == {2}
-    assert lost != (await line.jobs.reader.get_job(first)).worker
-    assert line.witness.settlements == []
+    for number, id in enumerate((first, second)):
+        await until(lambda id=id: id in line.service.held)
+        assert (line.service.job.job_id, line.service.job.attempt) == (id, 2)
+        assert len(line.witness.settlements) == number
+        assert lost != (await line.jobs.reader.get_job(id)).worker
+        line.service.finish()
+        record = await line.settled(number + 1)
+        assert (record.id, record.state, record.strikes) == (id, JobState.DONE, 0)
 
 
 async def test_a_worker_that_comes_back_from_the_dead_is_not_believed(line):
@@ -249,21 +324,21 @@ async def test_a_stop_hands_back_what_does_not_end(line):
     assert [id] == line.service.cancelled
 
 
-@at_pace(sweep_seconds=0.01)
-async def test_a_silent_worker_loses_its_job(idle_line, monkeypatch):
-    line = idle_line
-    line.dispatcher.start()
+@at_pace(sweep_seconds=0.01, store_pause_seconds=0.0, lease=timedelta(seconds=0.4))
+async def test_a_job_whose_end_could_not_be_stored_comes_back_with_its_lease(line, monkeypatch):
     id = await line.run()
-    expire = line.jobs.queue.expire_leases
-    far = (await line.jobs.reader.get_job(id)).lease_until
 
-    monkeypatch.setattr(line.jobs.queue, "expire_leases", lambda: expire(far))
-    await until(lambda: len(line.service.submitted) == 2)
-    monkeypatch.undo()
-    await line.dispatcher.stop(0)
+    async def full(path: Path) -> str:
+        raise DiskFull
 
-    assert id in line.service.cancelled
-    assert line.service.submitted[-1].attempt == 2
+    with monkeypatch.context() as patch:
+        patch.setattr(line.blobs, "adopt", full)
+        line.service.finish()
+        await until(lambda: id in line.service.held)
+
+    assert line.service.job.attempt == 2
+    line.service.finish()
+    assert (await line.settled()).state == JobState.DONE
 
 
 @at_pace(sweep_seconds=0.01, lease=timedelta(seconds=0.4))
@@ -271,11 +346,15 @@ async def test_a_worker_that_hangs_is_killed_with_the_lease(line):
     first, second = await line.run(), await line.run()
     hung = line.service.worker
 
-    await until(lambda: len(line.service.submitted) == 4)
-    await line.dispatcher.stop(0)
-
+    await until(lambda: len(line.service.submitted) == 3)
     assert hung != line.service.worker
-    assert {job.job_id for job in line.service.submitted[2:]} == {first, second}
+    assert (line.service.job.job_id, line.service.job.attempt) == (first, 2)
+    line.service.finish()
+    await until(lambda: second in line.service.held)
+    line.service.finish()
+    record = await line.settled(2)
+
+    assert (record.id, record.strikes) == (second, 0)
 
 
 @pytest.mark.parametrize("end", ["cancelled", "failed", "given up"])
@@ -293,6 +372,8 @@ async def test_what_ends_without_a_result_is_charged_for_all_the_steps_it_ran(
         line.service.fail("The mask is blank.", job_id=id)
     else:
         monkeypatch.setattr(line.jobs.queue, "_max_attempts", 1)
+        line.service.finish(other)
+        await line.settled()
         line.service.lose_worker()
     await until(lambda: id in {record.id for record in line.witness.settlements})
 
@@ -339,6 +420,7 @@ async def test_a_job_that_steps_after_another_is_stored_as_far_as_it_is(line):
     line.service.progress(3, 20, second)
     await until(lambda: (second, 3) in line.witness.steps)
     await asyncio.sleep(0.3)
+    line.service.waiting(second)
     line.service.progress(4, 20, first)
     await until(lambda: (first, 4) in line.witness.steps)
     assert ((record := await line.jobs.reader.get_job(second)).step, record.steps) == (3, 20)

@@ -77,6 +77,7 @@ MESSAGES = st.one_of(
     ),
     st.builds(events.JobFailed, **ONE, reason=NOTICES, error_kind=WORDS),
     st.builds(events.JobCancelled, **ONE),
+    st.builds(events.JobsWaiting, jobs=st.lists(st.tuples(WORDS, COUNT), max_size=3).map(tuple)),
     st.builds(events.WorkerPaused, worker=WORDS, reason=NOTICES, seconds=SECONDS),
     st.builds(events.WorkerRecovered, worker=WORDS),
     st.builds(

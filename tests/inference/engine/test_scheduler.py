@@ -204,6 +204,21 @@ def test_a_dropped_job_leaves_nothing_behind():
     assert ((turn := room.schedule()).aux, turn.batch) == ((), ())
 
 
+def test_a_run_waits_as_long_as_one_of_its_tasks_is_here():
+    room = scheduler()
+    runs = [make_run("rows"), make_run("tiles")]
+    tasks = [row(SMALL, runs[0]), tile(runs[1])]
+    for run, task in zip(runs, tasks, strict=True):
+        run.tasks = [task]
+        room.add_task(task)
+    assert room.waiting_runs() == set(runs)
+
+    room.schedule()
+    assert room.waiting_runs() == {runs[0]}  # the tile is at work, and comes back or is done
+    room.drop_run(runs[0])
+    assert room.waiting_runs() == set()
+
+
 def test_the_scheduler_needs_no_torch():
     code = "import sys, inference.engine.scheduler; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -12,7 +12,7 @@ from inference.api import wire
 from inference.api.commands import SubmitJob
 from inference.api.config import EngineConfig
 from inference.api.jobs import Img2ImgJob
-from inference.api.messages import JobProgress, PartFinished
+from inference.api.messages import JobProgress, JobsWaiting, PartFinished
 from inference.worker.stdio import EventSender
 from inference.worker.worker import Worker
 
@@ -40,7 +40,7 @@ class Desk:
         while True:
             event = wire.read_message(self.events)
             assert event is not None
-            if isinstance(event, JobProgress) and not progress:
+            if isinstance(event, JobsWaiting) or (isinstance(event, JobProgress) and not progress):
                 continue
             if isinstance(event, PartFinished) and not parts:
                 continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 
 import pytest
 from hypothesis import example, given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from inference.api import wire
-from inference.api.messages import JobFailed, JobFinished
+from inference.api.messages import JobFailed, JobFinished, JobsWaiting
 from inference.api.notices import Notice
 from inference.engine.task import JobRun
 from inference.engine.work import JobResult, OutputImage
@@ -30,7 +31,7 @@ def tell(folder, result):
     writer.finish_writing()
     stream.seek(0)
     events = list(iter(lambda: wire.read_message(stream), None))
-    (event,) = events
+    (event,) = [event for event in events if not isinstance(event, JobsWaiting)]
     return event
 
 
@@ -73,3 +74,24 @@ def test_every_result_is_told_or_ends_with_words(tmp_path_factory, letter, count
     assert isinstance(event, JobFinished | JobFailed)
     if isinstance(event, JobFailed):
         assert (event.reason, event.error_kind) == (Notice("job.result_too_long"), "input")
+
+
+def test_who_waits_to_be_written_is_told_as_waiting_before_each_file(tmp_path):
+    stream = io.BytesIO()
+    writer = ResultWriter(tmp_path, EventSender(stream).send_event)
+    runs = [JobRun("a", 1, iter(())), JobRun("b", 2, iter(()))]
+    held = threading.Event()
+    writer._pool.submit(held.wait)
+    for run in runs:
+        writer.write_result(run, frames(1, ""), 1.0)
+    held.set()
+    writer.finish_writing()
+    stream.seek(0)
+
+    events = list(iter(lambda: wire.read_message(stream), None))
+
+    assert [event.jobs for event in events if isinstance(event, JobsWaiting)] == [
+        (("a", 1), ("b", 2)),
+        (("b", 2),),
+    ]
+    assert [event.job_id for event in events if isinstance(event, JobFinished)] == ["a", "b"]

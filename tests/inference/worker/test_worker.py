@@ -9,12 +9,20 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from inference.api import wire
 from inference.api.commands import CancelJob, ConfigureWorker, StopWorker, SubmitJob
 from inference.api.config import EngineConfig
 from inference.api.errors import DeviceLost
 from inference.api.jobs import LoopbackJob
 from inference.api.log_relay import JsonLineFormatter
-from inference.api.messages import JobCancelled, JobFailed, JobFinished, JobProgress, WorkerReady
+from inference.api.messages import (
+    JobCancelled,
+    JobFailed,
+    JobFinished,
+    JobProgress,
+    JobsWaiting,
+    WorkerReady,
+)
 from inference.diffusion.model import DiffusionModel
 from inference.worker.worker import EXIT_DEVICE_LOST
 from tests.inference.worker.conftest import Desk, submission
@@ -111,6 +119,21 @@ def test_a_job_that_cannot_be_opened_for_whatever_reason_fails_alone(ready, phot
     assert isinstance(failed, JobFailed)
     assert (failed.job_id, failed.error_kind) == ("odd", "engine")
     assert ready.hear().job_id == "next"
+
+
+def test_jobs_that_wait_behind_others_are_told_as_waiting(ready, photo, monkeypatch):
+    monkeypatch.setattr("inference.worker.worker.WAITING_WORD_SECONDS", 0.0)
+    ready.tell(submission("long", photo, steps=20))
+    ready.tell(submission("other", photo, steps=20))
+
+    heard = []
+    while len([event for event in heard if isinstance(event, JobFinished)]) < 2:
+        heard.append(wire.read_message(ready.events))
+
+    told = {job for event in heard if isinstance(event, JobsWaiting) for job in event.jobs}
+    assert told == {("long", 2), ("other", 2)}
+    last_word = max(number for number, event in enumerate(heard) if isinstance(event, JobsWaiting))
+    assert all(not isinstance(event, JobProgress) for event in heard[last_word + 1 :])
 
 
 def test_another_attempt_is_not_cancelled(ready, photo):

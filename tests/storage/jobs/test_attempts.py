@@ -481,3 +481,103 @@ async def test_only_a_running_job_of_ones_own_is_stopped_and_only_once(jobs, enq
 
     assert (await jobs.queue.cancel_job(job.id, "ada")).state == JobState.CANCELLED
     assert not await jobs.queue.stop_job(job.id, "ada")
+
+
+async def claim_all(enqueue, claim, count, worker="gpu-0", **changes):
+    for _ in range(count):
+        await enqueue(**changes)
+    return [await claim(worker) for _ in range(count)]
+
+
+async def test_several_that_a_worker_held_lose_no_attempt_and_are_tried_in_halves(
+    jobs, enqueue, claim
+):
+    held = await claim_all(enqueue, claim, 5)
+
+    lost = await jobs.queue.release_lost("gpu-0", [(job.id, 1) for job in held], "it died")
+
+    assert [(job.id, job.state, job.strikes) for job in lost] == [
+        (job.id, JobState.QUEUED, 0) for job in held
+    ]
+    assert [job.quarantine for job in lost] == [1, 1, 1, 2, 2]
+    assert [await jobs.reader.get_job(job.id) for job in lost] == lost
+
+
+async def test_one_that_was_alone_loses_an_attempt_and_stays_alone(jobs, enqueue, claim):
+    (job,) = await claim_all(enqueue, claim, 1)
+
+    (lost,) = await jobs.queue.release_lost("gpu-0", [(job.id, 1)], "it died")
+
+    assert (lost.state, lost.strikes, lost.quarantine) == (JobState.QUEUED, 1, 1)
+
+
+async def test_who_is_gone_already_was_company_all_the_same(jobs, enqueue, claim):
+    cancelled, job = await claim_all(enqueue, claim, 2)
+    await jobs.queue.cancel_job(cancelled.id, None)
+
+    (lost,) = await jobs.queue.release_lost(
+        "gpu-0", [(cancelled.id, 1), (job.id, 1), (job.id, 7)], "it died"
+    )
+
+    assert (lost.id, lost.strikes, lost.quarantine) == (job.id, 0, 1)
+
+
+async def test_a_loss_told_twice_counts_once(jobs, enqueue, claim):
+    (job,) = await claim_all(enqueue, claim, 1)
+    await jobs.queue.release_lost("gpu-0", [(job.id, 1)], "it fell silent")
+    again = await claim("gpu-1")
+
+    assert await jobs.queue.release_lost("gpu-0", [(job.id, 1)], "it died") == []
+    assert await jobs.reader.get_job(job.id) == again
+
+
+async def test_a_group_is_claimed_as_a_whole_and_others_go_past_it(jobs, enqueue, claim):
+    held = await claim_all(enqueue, claim, 4)
+    innocent = await enqueue(owner="bob")
+    await jobs.queue.release_lost("gpu-0", [(job.id, 1) for job in held], "it died")
+
+    passing = await jobs.queue.claim_unsuspected("gpu-1", LEASE)
+    turn = await jobs.queue.quarantine_turn()
+    first = await jobs.queue.claim_quarantine("gpu-0", LEASE, turn.group)
+
+    assert passing.id == innocent.id
+    assert await jobs.queue.claim_unsuspected("gpu-1", LEASE) is None
+    assert turn.is_next
+    assert [job.id for job in first] == [job.id for job in held[:2]]
+    assert (await jobs.queue.quarantine_turn()).group == 2
+    await jobs.queue.claim_quarantine("gpu-1", LEASE, 2)
+    assert (await jobs.queue.quarantine_turn()).group is None
+
+
+async def test_suspicion_outlives_a_restart_and_ends_with_the_job(
+    jobs, enqueue, claim, folder, database, clock
+):
+    held = await claim_all(enqueue, claim, 2)
+    await jobs.queue.recover_jobs()
+
+    turn = await JobStore(database, clock).queue.quarantine_turn()
+    (job,) = await jobs.queue.claim_quarantine("gpu-0", LEASE, turn.group)
+    await jobs.queue.finish_job(job.id, job.attempt, "gpu-0", RESULT)
+    await jobs.queue.cancel_job(held[1].id, None)
+
+    assert job.id == held[0].id
+    assert await jobs.queue.quarantine_turn() is None
+    assert {(await jobs.reader.get_job(each.id)).quarantine for each in held} == {None}
+
+
+@pytest.mark.parametrize("take_back", ["expire", "recover"])
+async def test_jobs_taken_back_together_lose_no_attempt_and_one_alone_does(
+    jobs, enqueue, claim, clock, take_back
+):
+    together = await claim_all(enqueue, claim, 2)
+    (alone,) = await claim_all(enqueue, claim, 1, "gpu-1")
+    clock.pass_time(61)
+
+    queue = jobs.queue
+    taken = await (queue.expire_leases() if take_back == "expire" else queue.recover_jobs())
+
+    assert {job.id: job.strikes for job in taken} == {
+        together[0].id: 0,
+        together[1].id: 0,
+        alone.id: 1,
+    }

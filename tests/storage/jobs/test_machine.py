@@ -212,8 +212,7 @@ class QueueMachine(RuleBasedStateMachine):
         late = [
             id for id, job in self.model.items() if job.state == "running" and job.deadline <= now
         ]
-        for id in late:
-            self.model[id] = self.model[id].given_back()
+        self._lose(late)
         assert sorted(late) == [job.id for job in self._do(self.jobs.queue.expire_leases())]
 
     @rule(alive=st.sets(st.sampled_from(WORKERS), max_size=1), step=st.sampled_from([0, -9e6, 9e6]))
@@ -232,8 +231,35 @@ class QueueMachine(RuleBasedStateMachine):
                 self.model[id] = replace(job, deadline=self.clock.steady_time() + LEASE)
             elif job.state == "running":
                 lost.append(id)
-                self.model[id] = job.given_back()
+        self._lose(lost)
         assert sorted(lost) == [job.id for job in self._do(self.jobs.queue.recover_jobs(alive))]
+
+    def _lose(self, ids):
+        """Give jobs back; who was not alone with its worker loses no attempt."""
+        company = Counter(self.model[id].worker for id in ids)
+        for id in ids:
+            job = self.model[id]
+            self.model[id] = job.given_back(company[job.worker] == 1)
+
+    @rule(worker=st.sampled_from(WORKERS), others=st.integers(0, 1))
+    def lose_worker(self, worker, others):
+        """A worker ends; it may have held a job that nobody waits for any more."""
+        held = {
+            id: job.attempt
+            for id, job in self.model.items()
+            if (job.state, job.worker) == ("running", worker)
+        }
+        attempts = [*held.items(), *[("0" * 20, 1)] * others]
+        returned = self._do(self.jobs.queue.release_lost(worker, attempts, "it died"))
+        assert [record.id for record in returned] == sorted(held)
+        for id in held:
+            self.model[id] = self.model[id].given_back(len(attempts) == 1)
+        groups = [record.quarantine for record in returned if record.state is JobState.QUEUED]
+        assert None not in groups
+        waiting = len(groups)
+        assert sorted(Counter(groups).values()) == sorted(
+            number for number in (waiting // 2, (waiting + 1) // 2) if number
+        )
 
     @rule(id=ids, step=st.sampled_from(["begin", "arrive", "give up", "try again"]))
     def deliver(self, id, step):
@@ -281,6 +307,11 @@ class QueueMachine(RuleBasedStateMachine):
             if job.state == "running":
                 assert job.worker == row["worker"]
         assert len(self.model) == len(rows)
+
+    @invariant()
+    def nothing_that_has_ended_is_under_suspicion(self):
+        sql = "SELECT count(*) FROM job WHERE quarantine AND finished_at IS NOT NULL"
+        assert self._do(self.database.fetch_value(sql)) == 0
 
     @invariant()
     def what_has_ended_never_changes(self):

@@ -10,6 +10,9 @@ from storage.jobs import attempts, claims, deliveries, guild_load, queue, reader
 
 HOT = {
     "claim": (claims.CLAIM_NEXT, ["member_waiting", "job_queued"]),
+    "claim past suspects": (claims.CLAIM_UNSUSPECTED, ["member_waiting", "job_queued"]),
+    "claim a group": (claims.CLAIM_QUARANTINE, ["job_quarantined"]),
+    "last group": (attempts.SELECT_LAST_QUARANTINE, ["job_quarantined"]),
     "expire": (attempts.SELECT_EXPIRED, ["job_running"]),
     "recover": (attempts.SELECT_RUNNING, ["job_running"]),
     "renew": (attempts.RENEW_LEASE, ["sqlite_autoindex_job_1"]),

@@ -167,7 +167,7 @@ class Child:
                 case SubmitJob() as job:
                     self.held[job.job_id] = job
                 case CancelJob(job_id=job_id, attempt=attempt):
-                    if self.held.pop(job_id, None):
+                    if self.nature != "deaf to cancels" and self.held.pop(job_id, None):
                         self.say(JobCancelled(job_id=job_id, attempt=attempt))
                 case StopWorker(drain=drain) if self.nature != "stubborn":
                     (self.outbox / "stopped").write_text("drained" if drain else "at once")

@@ -120,7 +120,7 @@ async def test_a_worker_that_cannot_be_understood_ends_and_its_jobs_are_lost(
             name, lost = await next_of(service, WorkerLost)
 
         assert (name, lost.jobs) == (worker, (("a", 1), ("b", 1)))
-        assert process.is_killed
+        assert process.is_gone
         assert await stage.free() != worker
 
 
@@ -264,6 +264,42 @@ async def test_what_a_worker_said_before_it_died_is_heard(make_service, tmp_path
         _, lost = await next_of(service, WorkerLost)
 
     assert lost.jobs == (("b", 1),)
+
+
+async def test_a_job_called_off_takes_no_place_and_is_company_until_that_is_confirmed(
+    make_service, tmp_path, monkeypatch
+):
+    async with make_service("deaf to cancels", grace_seconds=0) as service:
+        stage = Stage(service, tmp_path)
+        worker = await stage.free()
+        for job_id in ("a", "b"):
+            await service.submit_job(worker, submission(job_id))
+        await service.cancel_job(worker, "a", 1)
+
+        assert service.free_worker() == worker
+        stage.kill()
+        _, lost = await next_of(service, WorkerLost)
+        assert lost.jobs == (("a", 1), ("b", 1))
+
+        monkeypatch.setattr("inference.api.workers.pool.CANCEL_CONFIRM_SECONDS", 0.0)
+        worker = await stage.free()
+        for job_id in ("c", "d"):
+            await service.submit_job(worker, submission(job_id))
+        await service.cancel_job(worker, "c", 1)
+        stage.kill()
+        _, lost = await next_of(service, WorkerLost)
+        assert lost.jobs == (("d", 1),)
+
+
+async def test_one_job_that_ends_worker_after_worker_lets_none_rest(make_service, tmp_path):
+    async with make_service("good", grace_seconds=0, open_seconds=3600.0) as service:
+        stage = Stage(service, tmp_path)
+        for attempt in range(1, 6):
+            await service.submit_job(await stage.free(), submission("poison", attempt))
+            stage.kill()
+            await next_of(service, WorkerLost)
+
+        assert await stage.free()
 
 
 async def test_a_dead_process_takes_no_command(tmp_path):
