@@ -10,7 +10,6 @@ import argparse
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 from inference.model_files.download import RemoteFile, download_file
@@ -28,11 +27,16 @@ from inference.model_files.files import (
     SAFETENSORS_SUFFIX,
     UPSCALERS_DIR,
     VAES_DIR,
+    find_models,
+    find_paths,
+    is_pipeline,
 )
 from inference.model_files.hashes import FileHashes
 from inference.model_files.header import read_header
 from inference.model_files.hub import is_hub_id, pull_checkpoint
 from inference.model_files.identity import identify_file
+from inference.model_files.inspection import describe_error
+from inference.model_files.pipeline_folder import check_folder
 from inference.upscaling.catalogue import DownloadUrl, upscaler_entry
 
 EXIT_FAILED = 1
@@ -53,30 +57,38 @@ KIND_FOLDERS = {
 }
 
 
-def list_weight_files(models: Path) -> Iterator[Path]:
+def list_weight_files(models: Path) -> list[Path]:
     """List the weight files of the models folder."""
-    return (path for path in sorted(models.rglob(f"*{SAFETENSORS_SUFFIX}")) if path.is_file())
+    return find_paths(models, "")
 
 
 def describe_file(models: Path, path: Path) -> str:
     """Say in a line what a file is and how large."""
     try:
         title = identify_file(path).title
-    except ModelError as error:
-        title = str(error)
-    return f"{path.relative_to(models)!s:<48} {path.stat().st_size:>14,} bytes  {title}"
+        size = path.stat().st_size
+    except Exception as error:  # whatever one file makes of its reader: the others are listed too
+        title, size = describe_error(error), 0
+    return f"{path.relative_to(models)!s:<48} {size:>14,} bytes  {title}"
 
 
 def verify_files(models: Path, hashes: FileHashes) -> tuple[list[str], int]:
-    """Check the header of every file and hash it; give a line for each and how many failed."""
+    """Check the header of every file and hash it, and the settings of every checkpoint's folder.
+
+    Give a line for each file and each broken folder, and how many are broken.
+    """
     lines, failures = [], 0
-    for path in list_weight_files(models):
+    folders = [path for path in find_models(models, is_pipeline) if path.is_dir()]
+    for path in (*list_weight_files(models), *folders):
         try:
+            if path.is_dir():
+                check_folder(path)
+                continue
             read_header(path)
             report_line = f"sound   {hashes.sha256(path)}  {path.relative_to(models)}"
-        except ModelError as error:
+        except Exception as error:  # whatever one makes of its reader: the others are checked too
             failures += 1
-            report_line = f"BROKEN  {path.relative_to(models)}: {error}"
+            report_line = f"BROKEN  {path.relative_to(models)}: {describe_error(error)}"
         lines.append(report_line)
     return lines, failures
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -29,6 +28,7 @@ from inference.diffusion.model import DiffusionModel, ModelTraits
 from inference.diffusion.single_file import CONFIGS_DIR
 from inference.model_files.errors import ModelError, UnknownModel
 from inference.model_files.files import (
+    CHECKPOINTS_DIR,
     DESCRIBER,
     DIFFUSION,
     EMBEDDINGS_DIR,
@@ -37,9 +37,11 @@ from inference.model_files.files import (
     find_checkpoints,
     find_pickle,
     main_file,
+    path_name,
 )
 from inference.model_files.hashes import HASHES_FILE, FileHashes
 from inference.model_files.header import read_header
+from inference.model_files.inspection import list_usable
 from inference.prompts.chunks import Tokenizer
 from inference.runtime.compiling import prepare_compiling
 from inference.runtime.memory import default_budget, folder_bytes
@@ -48,8 +50,6 @@ from inference.runtime.precision import choose_device, choose_dtype
 from inference.upscaling.upscalers import UpscalerLibrary
 from inference.vision.interrogation.interrogator import Interrogator
 from inference.vision.segmentation.segmenters import ImageSegmenter
-
-log = logging.getLogger(__name__)
 
 STARTER_FOLDER = Path(__file__).resolve().parent / "starter"
 #: What compiled networks are kept in, within the cache folder.
@@ -142,6 +142,9 @@ class ModelLibrary:
         checkpoint_name = name or default_name
         if checkpoint_name in self._checkpoints:
             return checkpoint_name
+        for name, path in self._checkpoints.items():
+            if checkpoint_name == path_name(path, self.folder.path / CHECKPOINTS_DIR):
+                return name
         if pickle := find_pickle(self.folder.path, checkpoint_name):
             read_header(pickle)
         known_names = [info.name for info in self._list_checkpoints()]
@@ -267,15 +270,13 @@ class ModelLibrary:
 
     def _list_checkpoints(self) -> Iterator[ModelInfo]:
         """List the checkpoints whose files can be read."""
-        for name, path in self._checkpoints.items():
-            try:
-                size, digest = (
-                    self._loader.natural_size(path),
-                    self._hashes.known_short_hash(main_file(path)),
-                )
-                yield ModelInfo(name=name, kind="diffusion", size=size, digest=digest)
-            except ModelError as error:
-                log.warning("Left out of the checkpoints: %s", error)
+
+        def inspect(name: str, path: Path) -> ModelInfo:
+            size = self._loader.inspect_checkpoint(path)
+            digest = self._hashes.known_short_hash(main_file(path))
+            return ModelInfo(name=name, kind="diffusion", size=size, digest=digest)
+
+        return list_usable("checkpoints", self._checkpoints.items(), inspect)
 
     def _list_folder(self) -> str:
         """List the models folder anew; name the host's own checkpoint."""

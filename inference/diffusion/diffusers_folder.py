@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
-from safetensors import SafetensorError
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
 from inference.diffusion.latent_preview import read_preview_map
 from inference.diffusion.model import PIXELS_PER_CELL, DiffusionModel
 from inference.diffusion.text_encoders import TextEncoders
-from inference.model_files.errors import CorruptWeights, MissingWeights, UnsupportedWeights
+from inference.model_files.errors import CorruptWeights, ModelError
 from inference.model_files.files import UNET_FILE, is_variant, part_folder
-from inference.model_files.header import read_header
+from inference.model_files.header import count_weights, read_header
+from inference.model_files.inspection import describe_error
+from inference.model_files.json_files import open_plain_file, read_json_object
+from inference.model_files.pipeline_folder import (
+    check_folder,
+    read_cells,
+    read_part_config,
+    read_scheduler,
+    read_text_widths,
+)
 from inference.model_files.reader import load_into, open_tensors
+from inference.prompts.chunks import Tokenizer
 from inference.prompts.tokenizer import load_tokenizer
 from inference.sampling.noise_table import NoiseTable
-
-#: What a folder must hold, and the file that proves it.
-REQUIRED_FILES = {
-    "unet": "diffusion_pytorch_model.safetensors",
-    "vae": "diffusion_pytorch_model.safetensors",
-    "text_encoder": "model.safetensors",
-}
-PREDICTION_TYPES = ("epsilon", "v_prediction", "sample")
 
 
 def load_folder(
@@ -41,11 +42,8 @@ def load_folder(
         UnsupportedWeights: another family.
         CorruptWeights: a part cannot be read.
     """
-    _check_parts(folder)
-    scheduler = _read_config(part_folder(folder, "scheduler") / "scheduler_config.json")
-    prediction = scheduler.get("prediction_type", "epsilon")
-    if prediction not in PREDICTION_TYPES:
-        raise UnsupportedWeights("weights.prediction", name=name, prediction=repr(prediction))
+    check_folder(folder)
+    scheduler = read_scheduler(folder)
     unet = _load_unet(folder, device, dtype)
     vae = _load_part(AutoencoderKL, part_folder(folder, "vae"), device, dtype)
     return DiffusionModel(
@@ -53,9 +51,9 @@ def load_folder(
         unet=unet.to(memory_format=torch.channels_last),
         vae=vae.to(memory_format=torch.channels_last),
         text_encoders=_load_text_encoders(folder, device),
-        table=NoiseTable.from_config(scheduler, family="sdxl" if _is_pair(folder) else "sd"),
-        prediction=prediction,
-        size=int(unet.config.sample_size or 64) * PIXELS_PER_CELL,
+        table=_build_noise_table(folder, scheduler),
+        prediction=scheduler.get("prediction_type", "epsilon"),
+        size=natural_size(folder),
         device=device,
         dtype=dtype,
         rgb=read_preview_map(part_folder(folder, "vae").parent),
@@ -72,7 +70,7 @@ def _load_unet(folder: Path, device: torch.device, dtype: torch.dtype) -> Any:
     if not is_variant(folder):
         return _load_part(UNet2DConditionModel, folder / "unet", device, dtype)
     with torch.device("meta"):
-        unet = UNet2DConditionModel.from_config(_read_config(folder / "unet" / "config.json"))
+        unet = UNet2DConditionModel.from_config(read_part_config(folder, "unet"))
     with (
         open_tensors(folder / UNET_FILE) as own_weights,
         open_tensors(folder.parent / UNET_FILE) as shared_weights,
@@ -87,37 +85,60 @@ def _load_unet(folder: Path, device: torch.device, dtype: torch.dtype) -> Any:
 def _load_text_encoders(folder: Path, device: torch.device) -> TextEncoders:
     """Load the text side; text models are small and stay in float32."""
     first = _load_part(CLIPTextModel, part_folder(folder, "text_encoder"), device, torch.float32)
-    tokenizer = load_tokenizer(part_folder(folder, "tokenizer"))
+    tokenizer = read_tokenizer(part_folder(folder, "tokenizer"))
     if not _is_pair(folder):
         return TextEncoders((tokenizer,), (first,))
     second = part_folder(folder, "text_encoder_2")
     projecting = _load_part(CLIPTextModelWithProjection, second, device, torch.float32)
     index = part_folder(folder, "model_index.json")
-    settings = _read_config(index) if index.exists() else {}
+    settings = read_json_object(index) if index.exists() else {}
     zero = bool(settings.get("force_zeros_for_empty_prompt", True))
-    tokenizers = (tokenizer, load_tokenizer(part_folder(folder, "tokenizer_2")))
+    tokenizers = (tokenizer, read_tokenizer(part_folder(folder, "tokenizer_2")))
     return TextEncoders(tokenizers, (first, projecting), zero)
 
 
 def natural_size(folder: Path) -> int:
-    """Read the side of a checkpoint's own pictures in pixels, without loading it."""
-    cells = _read_config(folder / "unet" / "config.json").get("sample_size") or 64
-    return int(cells) * PIXELS_PER_CELL
+    """Read the side of a checkpoint's own pictures in pixels, without loading it.
+
+    Raises:
+        ModelError: the folder cannot be read.
+    """
+    return read_cells(folder) * PIXELS_PER_CELL
 
 
 def text_width(folder: Path) -> int:
-    """Read how wide the words of a checkpoint's text encoders are together, without loading it."""
-    parts = ("text_encoder", "text_encoder_2")
-    configs = [part_folder(folder, part) / "config.json" for part in parts]
-    return sum(int(_read_config(path)["hidden_size"]) for path in configs if path.is_file())
+    """Read how wide the words of a checkpoint's text encoders are together, without loading it.
+
+    Raises:
+        ModelError: the folder cannot be read.
+    """
+    return sum(read_text_widths(folder))
 
 
-def _check_parts(folder: Path) -> None:
-    if not folder.is_dir():
-        raise MissingWeights("weights.no_folder", folder=folder.name)
-    for part, file in REQUIRED_FILES.items():
-        if not (part_folder(folder, part) / file).is_file():
-            raise MissingWeights("weights.lacks_part", folder=folder.name, part=part, file=file)
+def read_tokenizer(folder: Path) -> Tokenizer:
+    """Read a tokenizer out of its folder.
+
+    Raises:
+        CorruptWeights: it is not there, or cannot be read.
+    """
+    try:
+        for file in folder.glob("*.*"):
+            open_plain_file(file).close()
+        return load_tokenizer(folder)
+    except Exception as error:  # its readers' errors have no common class
+        raise _unreadable_part(folder, error) from error
+
+
+def _build_noise_table(folder: Path, scheduler: Mapping[str, Any]) -> NoiseTable:
+    try:
+        return NoiseTable.from_config(scheduler, family="sdxl" if _is_pair(folder) else "sd")
+    except (TypeError, ValueError, ArithmeticError) as error:
+        raise _unreadable_part(part_folder(folder, "scheduler"), error) from error
+
+
+def _unreadable_part(folder: Path, error: Exception) -> CorruptWeights:
+    name = f"{folder.parent.name}/{folder.name}"
+    return CorruptWeights("weights.unreadable", name=name, error=describe_error(error))
 
 
 def _load_part(kind: Any, folder: Path, device: torch.device, dtype: torch.dtype) -> Any:
@@ -130,9 +151,12 @@ def _load_part(kind: Any, folder: Path, device: torch.device, dtype: torch.dtype
         read_header(file)  # says more clearly what is wrong with a file than its reader does
     part_name = f"{folder.parent.name}/{folder.name}"
     try:
+        _check_size(kind, folder)
         part, info = kind.from_pretrained(str(folder), output_loading_info=True, **options)
-    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
-        raise CorruptWeights("weights.unreadable", name=part_name, error=error) from error
+    except ModelError:
+        raise
+    except Exception as error:  # settings can be wrong in ways that the library never foresaw
+        raise _unreadable_part(folder, error) from error
     missing = sorted(info["missing_keys"])
     if missing:  # left to itself, the library would fill them with noise
         raise CorruptWeights(
@@ -141,15 +165,16 @@ def _load_part(kind: Any, folder: Path, device: torch.device, dtype: torch.dtype
     return part.to(device).requires_grad_(False).eval()
 
 
-def _read_config(path: Path) -> dict[str, Any]:
-    try:
-        config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise MissingWeights(
-            "weights.file_missing", folder=path.parent.name, file=path.name
-        ) from error
-    except ValueError as error:
-        raise CorruptWeights(
-            "weights.no_json", folder=path.parent.name, file=path.name, error=error
-        ) from error
-    return config
+def _check_size(kind: Any, folder: Path) -> None:
+    """See that the settings ask for no network that is larger than the weights beside them.
+
+    Raises:
+        CorruptWeights: they do.
+    """
+    config = read_part_config(folder.parent, folder.name)
+    with torch.device("meta"):
+        is_text = kind in (CLIPTextModel, CLIPTextModelWithProjection)
+        part = kind(kind.config_class(**config)) if is_text else kind.from_config(config)
+    size = sum(weight.numel() for weight in part.parameters())
+    if size > count_weights(folder.glob("*.safetensors")):
+        raise CorruptWeights("weights.part_size", folder=folder.parent.name, part=folder.name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,15 +14,16 @@ from inference.api.errors import JobError
 from inference.model_files.errors import ModelError
 from inference.model_files.header import read_header
 from inference.model_files.identity import embedding_width, identify_header
+from inference.model_files.inspection import list_usable
 from inference.model_files.reader import open_tensors
 from inference.prompts.conditioning import Conditioning, PromptEncoder
-
-log = logging.getLogger(__name__)
 
 #: SDXL's files hold the vectors of both text encoders under these names.
 SDXL_TENSOR_NAMES = ("clip_l", "clip_g")
 #: What ComfyUI's prompts write before an embedding's name.
 EMBEDDING_MARK = "embedding:"
+#: Numbers of one text encoder's vectors: far more than a prompt has room for.
+MAX_NUMBERS = 2**24
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,17 +84,16 @@ def load_embeddings(files: Mapping[str, Path], widths: Sequence[int]) -> Checkpo
     """Read the embeddings that fit text encoders of these widths; broken files are left out."""
     fitting: tuple[dict[str, Tensor], ...] = tuple({} for _ in widths)
     foreign: dict[str, int] = {}
-    for name, path in files.items():
-        try:
-            vectors = read_embedding(path)
-        except ModelError as error:
-            log.warning("Left out of the embeddings: %s", error)
-            continue
-        if [len(part[0]) for part in vectors] == list(widths):
+
+    def inspect(name: str, path: Path) -> tuple[str, list[Tensor]]:
+        return name, read_embedding(path)
+
+    for name, vectors in list_usable("embeddings", files.items(), inspect):
+        if [part.shape[1] for part in vectors] == list(widths):
             for fits, part in zip(fitting, vectors, strict=True):
                 fits[name] = part
         else:
-            foreign[name] = sum(len(part[0]) for part in vectors)
+            foreign[name] = sum(part.shape[1] for part in vectors)
     return CheckpointEmbeddings(fitting, foreign)
 
 
@@ -130,6 +130,9 @@ def read_embedding(path: Path) -> list[Tensor]:
         names = SDXL_TENSOR_NAMES
     elif "emb_params" in names:
         names = ("emb_params",)
+    shapes = [header.entries[name].shape for name in names]
+    if not all(len(shape) in (1, 2) and 0 < math.prod(shape) <= MAX_NUMBERS for shape in shapes):
+        raise ModelError("weights.embedding_shape", file=path.name, shape=shapes)
     with open_tensors(path) as reader:
         tensors = [part for name in names if (part := reader.get_tensor(name)) is not None]
     return [(part[None] if part.ndim == 1 else part).float() for part in tensors]

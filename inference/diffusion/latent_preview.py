@@ -6,7 +6,6 @@ nearly linear way, so one small matrix gives a picture an eighth as wide and hig
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +15,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from diffusers import AutoencoderTiny
 from torch import Tensor
+
+from inference.model_files.errors import MissingWeights, ModelError
+from inference.model_files.json_files import read_json_object
 
 if TYPE_CHECKING:
     from inference.diffusion.model import DiffusionModel
@@ -84,12 +86,12 @@ LATENT_FAMILIES: Mapping[float, LatentFamily] = {
 def read_preview_map(folder: Path) -> LinearMap | None:
     """Read the map that a checkpoint's folder brings along; None where it has none of use."""
     try:
-        content = json.loads((folder / MAP_FILE).read_text(encoding="utf-8"))
+        content = read_json_object(folder / MAP_FILE)
         weight = tuple(tuple(float(part) for part in row) for row in content["weight"])
         bias = tuple(float(part) for part in content["bias"])
-    except FileNotFoundError:
+    except MissingWeights:
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (ModelError, ValueError, KeyError, TypeError) as error:
         log.warning("The preview map of %s is of no use: %s", folder.name, error)
         return None
     if len(weight) != 3 or len(bias) != 3 or len({len(row) for row in weight}) != 1:

@@ -24,8 +24,8 @@ from inference.model_files.files import (
 from inference.model_files.hashes import FileHashes
 from inference.model_files.header import count_weights
 from inference.model_files.identity import checkpoint_identity
+from inference.model_files.pipeline_folder import check_folder
 from inference.prompts.chunks import Tokenizer
-from inference.prompts.tokenizer import load_tokenizer
 from inference.runtime.compiling import compile_frozen, compile_lazily
 from inference.runtime.memory import weight_bytes
 
@@ -51,7 +51,7 @@ class CheckpointLoader:
         Raises:
             ModelError: it cannot be read, or is of a family that Easel does not run.
         """
-        vae = vae_beside(self.folder.path, key)
+        vae = vae_beside(self.folder.path, key, path)
         place = self.device if low_memory == "none" else CPU_DEVICE
         if path.is_dir():
             model = diffusers_folder.load_folder(path, key, place, self.dtype)
@@ -95,7 +95,11 @@ class CheckpointLoader:
         return self.dtype.itemsize * count_weights(part_files(path))
 
     def natural_size(self, path: Path) -> int:
-        """Give the side of a checkpoint's own pictures in pixels, without loading it."""
+        """Give the side of a checkpoint's own pictures in pixels, without loading it.
+
+        Raises:
+            ModelError: it cannot be read.
+        """
         if path.is_dir():
             return diffusers_folder.natural_size(path)
         return natural_side(path, self.configs)
@@ -107,9 +111,24 @@ class CheckpointLoader:
         config = read_config(str(checkpoint_identity(path).family), self.configs)
         return sum(int(text["hidden_size"]) for text in config["text_encoders"])
 
+    def inspect_checkpoint(self, path: Path) -> int:
+        """See by settings and headers that a checkpoint can be run; give its pictures' side.
+
+        Raises:
+            ModelError: it cannot.
+        """
+        if path.is_dir():
+            check_folder(path)
+        return self.natural_size(path)
+
     def checkpoint_tokenizer(self, path: Path) -> Tokenizer:
-        """Give the tokenizer by which a checkpoint's prompts are split, without loading it."""
-        return load_tokenizer(part_folder(path if path.is_dir() else self.configs, "tokenizer"))
+        """Give the tokenizer by which a checkpoint's prompts are split, without loading it.
+
+        Raises:
+            CorruptWeights: it cannot be read.
+        """
+        place = path if path.is_dir() else self.configs
+        return diffusers_folder.read_tokenizer(part_folder(place, "tokenizer"))
 
     def _load_embeddings(self, model: DiffusionModel) -> CheckpointEmbeddings:
         widths = [int(text.config.hidden_size) for text in model.text_encoders.models]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+
+log = logging.getLogger(__name__)
 
 #: Names a network that must be in memory for some work: its kind and its registry key.
 Weights = tuple[str, str]
@@ -19,17 +23,20 @@ PICKLE_SUFFIXES = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
 VAE_SUFFIX = f".vae{SAFETENSORS_SUFFIX}"
 #: The folder in a checkpoint's folder that makes a second one of it, the variant that inpaints.
 INPAINT_DIR = "inpaint"
+#: How deep and how many folders are looked into: a link may lead to a whole disk.
+MAX_DEPTH, MAX_FOLDERS = 12, 5000
 UNET_FILE = Path("unet", f"diffusion_pytorch_model{SAFETENSORS_SUFFIX}")
 
 
 def find_checkpoints(
     models_dir: Path, configured_model: str, starter: Path
 ) -> tuple[dict[str, Path], str]:
-    """List checkpoints by name, folders before files, and name the configured one.
+    """List checkpoints by name, and name the configured one.
 
-    They lie in the models folder or in its `checkpoints`: folders by their names, files without
-    `.safetensors`. The configured one may be a path instead, and is then named alike. A folder's
-    variant follows it.
+    They lie in the models folder, or anywhere below its `checkpoints`: folders by their names,
+    files without `.safetensors`. Of equal names the first in a shallower folder has it, and the
+    others go by their paths. The configured one may be a path instead, and is then named alike. A
+    folder's variant follows it.
     """
     checkpoints, name = _whole_checkpoints(models_dir, configured_model, starter)
     for key, path in list(checkpoints.items()):
@@ -41,28 +48,71 @@ def find_checkpoints(
 def _whole_checkpoints(
     models_dir: Path, configured_model: str, starter: Path
 ) -> tuple[dict[str, Path], str]:
-    checkpoints = {STARTER_NAME: starter}
-    for place in (models_dir, models_dir / CHECKPOINTS_DIR):
-        entries = sorted(place.iterdir()) if place.is_dir() else []
-        for path in entries:
-            if (path / "unet").is_dir():
-                checkpoints.setdefault(path.name, path)
-        for path in entries:
-            if (
-                path.is_file()
-                and path.suffix == SAFETENSORS_SUFFIX
-                and not path.name.endswith(VAE_SUFFIX)
-            ):
-                checkpoints.setdefault(path.stem, path)
+    paths = [
+        path
+        for place, depth in ((models_dir, 1), (models_dir / CHECKPOINTS_DIR, MAX_DEPTH))
+        for path in find_models(place, is_pipeline, depth)
+        if not path.name.lower().endswith(VAE_SUFFIX)
+    ]
+    checkpoints = name_paths(paths, models_dir / CHECKPOINTS_DIR, starter)
     configured_path = Path(configured_model)
     if configured_model not in checkpoints and (
-        (configured_path / "unet").is_dir() or configured_path.is_file()
+        is_pipeline(configured_path) or configured_path.is_file()
     ):
         name = configured_path.name if configured_path.is_dir() else configured_path.stem
         if checkpoints.get(name, configured_path).resolve() != configured_path.resolve():
             name = configured_model
         return checkpoints | {name: configured_path}, name
     return checkpoints, configured_model
+
+
+def is_pipeline(path: Path) -> bool:
+    """Whether a folder is a checkpoint in diffusers' layout."""
+    try:
+        return (path / "unet").is_dir()
+    except OSError:  # it may not be looked into
+        return False
+
+
+def find_models(
+    place: Path, is_model_folder: Callable[[Path], bool], max_depth: int = MAX_DEPTH
+) -> list[Path]:
+    """List the safetensors files below a folder, and folders that are models as a whole.
+
+    The shallowest come first, at each depth folders before files.
+    """
+    found: list[tuple[int, bool, Path]] = []
+    for folder, subfolders, names in _walk_folders(place, max_depth):
+        depth = len(folder.parts)
+        models = [name for name in subfolders if is_model_folder(folder / name)]
+        subfolders[:] = [name for name in subfolders if name not in models]
+        found += [(depth, False, folder / name) for name in models]
+        paths = (folder / name for name in names)
+        found += [(depth, True, path) for path in paths if _is_weight_file(path)]
+    return [path for _, _, path in sorted(found)]
+
+
+def name_paths(paths: Iterable[Path], base: Path, taken: Path | None = None) -> dict[str, Path]:
+    """Name files without their endings and folders; who finds a name taken goes by its path.
+
+    The starter's name is taken by `taken`, where that is given.
+    """
+    paths_by_name = {STARTER_NAME: taken} if taken else {}
+    for path in paths:
+        candidates = [path.name if path.is_dir() else path.stem, path.name]
+        if base in path.parents:
+            relative_names = (path_name(path, base), path.relative_to(base).as_posix())
+            long_names = (f"{base.name}/{name}" for name in relative_names)
+            candidates[1:] = [relative_names[0], *long_names]
+        name = next((name for name in candidates if name not in paths_by_name), str(path))
+        paths_by_name[name] = path
+    return paths_by_name
+
+
+def path_name(path: Path, base: Path) -> str:
+    """Name a model by its path below a folder, without its ending; elsewhere by its name alone."""
+    plain_path = path if path.is_dir() else path.with_suffix("")
+    return plain_path.relative_to(base).as_posix() if base in path.parents else plain_path.name
 
 
 def find_files(models_dir: Path, kind: str) -> dict[str, Path]:
@@ -72,15 +122,34 @@ def find_files(models_dir: Path, kind: str) -> dict[str, Path]:
 
 def find_paths(models_dir: Path, kind: str) -> list[Path]:
     """List the safetensors files of one folder in order; deeper and linked folders count too."""
-    paths: list[Path] = []
+    paths = (
+        folder / name for folder, _, names in _walk_folders(models_dir / kind) for name in names
+    )
+    return sorted(filter(_is_weight_file, paths))
+
+
+def _is_weight_file(path: Path) -> bool:
+    return path.suffix.lower() == SAFETENSORS_SUFFIX
+
+
+def _walk_folders(
+    place: Path, max_depth: int = MAX_DEPTH
+) -> Iterator[tuple[Path, list[str], list[str]]]:
+    """Walk folders and links to folders, each once; so many and so deep at most."""
     seen_folders: set[str] = set()
-    for folder, subfolders, names in os.walk(models_dir / kind, followlinks=True):
-        if os.path.realpath(folder) in seen_folders:
+    for folder, subfolders, names in os.walk(place, followlinks=True):
+        real_folder = os.path.realpath(folder)
+        if real_folder in seen_folders:
             subfolders.clear()
             continue
-        seen_folders.add(os.path.realpath(folder))
-        paths += [Path(folder, name) for name in names]
-    return sorted(path for path in paths if path.suffix.lower() == SAFETENSORS_SUFFIX)
+        seen_folders.add(real_folder)
+        subfolders.sort()
+        yield Path(folder), subfolders, names
+        if len(Path(folder).relative_to(place).parts) + 1 >= max_depth:
+            subfolders.clear()
+        if len(seen_folders) >= MAX_FOLDERS:
+            log.warning("%s has more than %d folders: others are not seen.", place, MAX_FOLDERS)
+            return
 
 
 class ModelFolder:
@@ -107,10 +176,11 @@ class ModelFolder:
 
 def find_pickle(models_dir: Path, name: str) -> Path | None:
     """Find a pickle of that name among the checkpoints' files, or None."""
-    for place in (models_dir, models_dir / CHECKPOINTS_DIR):
-        for path in sorted(place.iterdir()) if place.is_dir() else ():
-            if path.suffix in PICKLE_SUFFIXES and name in (path.name, path.stem):
-                return path
+    for place, depth in ((models_dir, 1), (models_dir / CHECKPOINTS_DIR, MAX_DEPTH)):
+        for folder, _, names in _walk_folders(place, depth):
+            for path in (folder / file_name for file_name in sorted(names)):
+                if path.suffix.lower() in PICKLE_SUFFIXES and name in (path.name, path.stem):
+                    return path
     return None
 
 
@@ -144,11 +214,15 @@ def main_file(path: Path) -> Path:
     return path / UNET_FILE if path.is_dir() else path
 
 
-def vae_beside(models_dir: Path, name: str) -> Path | None:
-    """Find the autoencoder that the host laid beside a checkpoint, or None."""
-    places = (
-        models_dir / f"{name}{VAE_SUFFIX}",
-        models_dir / CHECKPOINTS_DIR / f"{name}{VAE_SUFFIX}",
-        models_dir / VAES_DIR / f"{name}{SAFETENSORS_SUFFIX}",
-    )
-    return next((place for place in places if place.is_file()), None)
+def vae_beside(models_dir: Path, name: str, path: Path) -> Path | None:
+    """Find the autoencoder that the host laid beside a checkpoint, or None.
+
+    It is called as the checkpoint is called here, or as its file: with another ending beside it or
+    in the checkpoints' folder, or anywhere below that of the autoencoders.
+    """
+    model_names = (name, path.name if path.is_dir() else path.stem)
+    places = (path.parent, models_dir, models_dir / CHECKPOINTS_DIR)
+    beside = (place / f"{model}{VAE_SUFFIX}" for model in model_names for place in places)
+    own_files = find_files(models_dir, VAES_DIR)
+    candidates = (*beside, *(own_files[model] for model in model_names if model in own_files))
+    return next((candidate for candidate in candidates if candidate.is_file()), None)

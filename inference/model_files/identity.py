@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from spandrel import MAIN_REGISTRY
@@ -21,6 +21,14 @@ StatedPrediction = Literal["epsilon", "v_prediction"]
 UNET_PREFIX = "model.diffusion_model."
 VAE_PREFIX = "first_stage_model."
 CONV_IN = f"{UNET_PREFIX}input_blocks.0.0.weight"
+#: Channels that networks which are run take: latents alone, or with a mask and a masked picture.
+RUNNABLE_CHANNELS = (4, 9)
+#: Others of the field.
+CHANNEL_TITLES = {
+    5: "a checkpoint that takes a depth map (depth2img)",
+    7: "a checkpoint that enlarges pictures fourfold (x4 upscaler)",
+    8: "a checkpoint that edits by instructions (InstructPix2Pix)",
+}
 FAMILY_TITLES = {"sd1": "Stable Diffusion 1", "sd2": "Stable Diffusion 2", "sdxl": "SDXL"}
 #: Width of the words that a family's network attends to.
 FAMILY_BY_TEXT_WIDTH: dict[int, ModelFamily] = {768: "sd1", 1024: "sd2", 2048: "sdxl"}
@@ -113,6 +121,7 @@ def checkpoint_identity(path: Path) -> FileType:
     """
     file_type = identify_file(path)
     if file_type.kind == "checkpoint":
+        check_channels(path.name, file_type.channels)
         return file_type
     places = {"lora": "loras", "vae": "vae", "embedding": "embeddings", "upscaler": UPSCALERS_DIR}
     place = places.get(file_type.kind)
@@ -122,21 +131,41 @@ def checkpoint_identity(path: Path) -> FileType:
     raise UnsupportedWeights("weights.misplaced", **values, folder=place)
 
 
+def check_channels(name: str, channels: Any) -> None:
+    """See that a network takes channels that it is given here.
+
+    Raises:
+        UnsupportedWeights: it does not; the message names its kind.
+    """
+    if channels not in RUNNABLE_CHANNELS:
+        title = CHANNEL_TITLES.get(channels) if isinstance(channels, int) else None
+        raise UnsupportedWeights(
+            "weights.image_channels",
+            name=name,
+            title=title or "a checkpoint of another kind",
+            count=channels,
+        )
+
+
 def upscaler_architecture(header: SafetensorsHeader) -> str | None:
     """Name the architecture of an upscaling network, by its arrays' names and shapes alone."""
-    arrays = {
-        name: torch.empty(entry.shape, device="meta") for name, entry in header.entries.items()
-    }
     candidates = MAIN_REGISTRY.architectures("detection")
-    return next(
-        (candidate.architecture.name for candidate in candidates if candidate.detect(arrays)), None
-    )
+    try:
+        arrays = {
+            name: torch.empty(entry.shape, device="meta") for name, entry in header.entries.items()
+        }
+        return next(
+            (candidate.architecture.name for candidate in candidates if candidate.detect(arrays)),
+            None,
+        )
+    except (RuntimeError, LookupError, ValueError):  # shapes that no network of these names has
+        return None
 
 
 def embedding_width(header: SafetensorsHeader) -> int | None:
     """Give the width of an embedding's vectors, SDXL's two together; None for another file."""
     entries = header.entries
-    if set(entries) == {"clip_l", "clip_g"}:
+    if set(entries) == {"clip_l", "clip_g"} and all(e.shape for e in entries.values()):
         return sum(entry.shape[-1] for entry in entries.values())
     vectors = entries.get("emb_params")
     if vectors is None and len(entries) == 1:
@@ -148,6 +177,8 @@ def _checkpoint_type(header: SafetensorsHeader, family: ModelFamily) -> FileType
     names = header.entries
     channels = names[CONV_IN].shape[1]
     title = FAMILY_TITLES[family] + (" inpainting" if channels == 9 else "")
+    if channels not in RUNNABLE_CHANNELS:
+        title = f"{CHANNEL_TITLES.get(channels, f'a checkpoint of {channels} channels')}, not run"
     stated = header.metadata.get("modelspec.prediction_type", "").lower()
     spelling = "v" if "v_pred" in names else stated
     return FileType(

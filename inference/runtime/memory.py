@@ -48,7 +48,8 @@ def weight_bytes(*modules: Any) -> int:
 def folder_bytes(folder: Path) -> int:
     """Count the bytes of a folder's weight files: about what they take once loaded."""
     kinds = (".safetensors", ".onnx")
-    return sum(path.stat().st_size for path in folder.glob("*") if path.suffix in kinds)
+    files = (path for path in folder.glob("*") if path.suffix in kinds and path.is_file())
+    return sum(path.stat().st_size for path in files)
 
 
 def default_budget(device: torch.device) -> int:

@@ -56,9 +56,9 @@ def describe_network(
 
 def read_state(path: Path) -> dict[str, Tensor]:
     """Read a state dict, refusing every format that could run code."""
-    if path.suffix in PICKLE_SUFFIXES:
+    if path.suffix.lower() in PICKLE_SUFFIXES:
         raise UnsupportedWeights("weights.upscaler_pickle", file=path.name)
-    if path.suffix != ".safetensors":
+    if path.suffix.lower() != ".safetensors":
         raise UnsupportedWeights("weights.no_safetensors", file=path.name)
     try:
         state: dict[str, Tensor] = load_file(path)

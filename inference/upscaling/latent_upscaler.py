@@ -7,7 +7,6 @@ Source: Rombach et al., "High-Resolution Image Synthesis with Latent Diffusion M
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,10 @@ import torch
 from diffusers import DDIMScheduler, UNet2DModel, VQModel
 from torch import Tensor
 
-from inference.model_files.errors import BrokenOutput, CorruptWeights, MissingWeights
+from inference.model_files.errors import BrokenOutput, CorruptWeights, MissingWeights, ModelError
+from inference.model_files.header import read_header
+from inference.model_files.inspection import describe_error
+from inference.model_files.json_files import read_json_object
 from inference.runtime.memory import weight_bytes
 from inference.runtime.precision import choose_dtype
 from inference.upscaling.tiling.plan import NetworkTraits
@@ -99,10 +101,23 @@ class LatentUpscaler:
 def is_latent_upscaler(folder: Path) -> bool:
     """Tell by its index whether a folder holds an LDSR."""
     try:
-        index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        index = read_json_object(folder / "model_index.json")
+    except ModelError:
         return False
-    return isinstance(index, dict) and index.get("_class_name") == LDSR_PIPELINE_CLASS
+    return index.get("_class_name") == LDSR_PIPELINE_CLASS
+
+
+def check_latent_upscaler(folder: Path) -> None:
+    """See by its settings and headers that an LDSR can be loaded.
+
+    Raises:
+        MissingWeights: a file is not there.
+        CorruptWeights: one is of no use.
+    """
+    for file in weight_files(folder):
+        read_header(file)
+        read_json_object(file.parent / "config.json", folders=2)
+    read_json_object(folder / "scheduler" / "scheduler_config.json", folders=2)
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -128,7 +143,7 @@ def load_latent_upscaler(
         MissingWeights: some of its files are not there.
         CorruptWeights: they cannot be read.
     """
-    weight_files(folder)
+    check_latent_upscaler(folder)
     weights_dtype = dtype or choose_dtype("auto", device)
     try:
         unet, vqvae = (
@@ -145,8 +160,9 @@ def load_latent_upscaler(
         scheduler = DDIMScheduler.from_pretrained(
             str(folder), subfolder="scheduler", local_files_only=True
         )
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
-        raise CorruptWeights("weights.unreadable", name=folder.name, error=error) from error
+    except Exception as error:  # settings can be wrong in ways that the library never foresaw
+        reason = describe_error(error)
+        raise CorruptWeights("weights.unreadable", name=folder.name, error=reason) from error
     for part in (unet, vqvae):
         part.to(device).requires_grad_(False).eval()
     scale = 2 ** (len(vqvae.config.block_out_channels) - 1)

@@ -12,12 +12,15 @@ from inference.api.did_you_mean import suggest_names
 from inference.api.messages import ModelInfo
 from inference.api.notices import Notice
 from inference.model_files.errors import UnknownModel, UnsupportedWeights
-from inference.model_files.files import SAFETENSORS_SUFFIX
+from inference.model_files.files import SAFETENSORS_SUFFIX, find_models, name_paths
 from inference.model_files.files import UPSCALERS_DIR as UPSCALERS_FOLDER
 from inference.model_files.hashes import HASHES_FILE, FileHashes
+from inference.model_files.identity import identify_file
+from inference.model_files.inspection import list_usable
 from inference.upscaling.catalogue import UPSCALER_ENTRIES, UpscalerEntry, upscaler_entry
 from inference.upscaling.latent_upscaler import (
     LatentUpscaler,
+    check_latent_upscaler,
     is_latent_upscaler,
     load_latent_upscaler,
     weight_files,
@@ -123,19 +126,29 @@ class UpscalerRegistry:
                 yield ModelInfo(
                     name=entry.key, kind="upscaler", size=entry.scale, about=entry.purpose
                 )
-        for name in self._own_files():
-            yield ModelInfo(name=name, kind="upscaler", size=0, about="the host's own")
+        yield from list_usable("upscalers", self._own_files().items(), _inspect_upscaler)
 
     def _own_files(self) -> dict[str, Path]:
-        files = {path.stem: path for path in sorted(self._own.glob(f"*{SAFETENSORS_SUFFIX}"))}
-        folders = sorted(path.parent for path in self._own.glob("*/model_index.json"))
-        return files | {path.name: path for path in folders if is_latent_upscaler(path)}
+        return name_paths(find_models(self._own, is_latent_upscaler), self._own)
 
     def _partner_entry(self, name: str) -> UpscalerEntry:
         partner = next((entry.partner for entry in UPSCALER_ENTRIES if entry.key == name), None)
         if partner is None:
             raise UnsupportedWeights(fixed_denoise_notice(name))
         return upscaler_entry(partner)
+
+
+def _inspect_upscaler(name: str, path: Path) -> ModelInfo:
+    """Read an upscaler's header, or those of an LDSR's folder.
+
+    Raises:
+        ModelError: it cannot be read, or is something else.
+    """
+    if path.is_dir():
+        check_latent_upscaler(path)
+    elif (file_type := identify_file(path)).kind != "upscaler":
+        raise UnsupportedWeights("weights.no_upscaler", file=path.name, title=file_type.title)
+    return ModelInfo(name=name, kind="upscaler", size=0, about="the host's own")
 
 
 def fixed_denoise_notice(name: str) -> Notice:

@@ -244,7 +244,7 @@ def test_files_of_a_folder_are_found_in_its_folders_too(tmp_path):
 def test_loras_that_a_tag_can_name_are_listed(make_library, shelf):
     (shelf / "loras" / "deep").mkdir(parents=True)
     for name in ("b", "deep/A", "not:this"):
-        (shelf / "loras" / f"{name}.safetensors").touch()
+        save_file({"w": torch.zeros(1)}, shelf / "loras" / f"{name}.safetensors")
 
     named = [info.name for info in make_library().list_models() if info.kind == "lora"]
 

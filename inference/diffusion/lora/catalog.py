@@ -14,6 +14,7 @@ from inference.model_files.errors import ModelError
 from inference.model_files.files import LORAS_DIR, ModelFolder
 from inference.model_files.hashes import FileHashes, file_key, read_values, write_values
 from inference.model_files.header import read_header
+from inference.model_files.inspection import list_usable
 
 #: What remembers what headers say, in the cache folder.
 CATALOG_FILE = "loras.json"
@@ -93,12 +94,10 @@ class LoraCatalog(Collection[str]):
         names = [name for name in self if not set(name) & UNNAMEABLE_CHARACTERS]
         names = sorted(names, key=str.casefold)[:MAX_LISTED_LORAS]
         paths_by_name = self._paths_by_name()
-        infos = [
-            ModelInfo(name=name, kind="lora", size=0, digest=self._known_hash(paths_by_name[name]))
-            for name in names
-        ]
+        paths = ((name, paths_by_name[name]) for name in names)
+        infos = tuple(list_usable("LoRAs", paths, self._inspect_lora))
         self._keep_headers()
-        return tuple(infos)
+        return infos
 
     def lora_hash(self, path: Path) -> str:
         """Give a LoRA's hash: what its header states, or that of its weights without the header.
@@ -110,12 +109,10 @@ class LoraCatalog(Collection[str]):
         stated_hash = self._read_header(path)[1]
         return (stated_hash or self._hashes.weights_sha256(path))[:LORA_HASH_DIGITS]
 
-    def _known_hash(self, path: Path) -> str:
-        try:
-            stated_hash = self._read_header(path)[1]
-            return (stated_hash or self._hashes.known_weights_sha256(path))[:LORA_HASH_DIGITS]
-        except (OSError, ModelError):
-            return ""
+    def _inspect_lora(self, name: str, path: Path) -> ModelInfo:
+        stated_hash = self._read_header(path)[1]
+        digest = (stated_hash or self._hashes.known_weights_sha256(path))[:LORA_HASH_DIGITS]
+        return ModelInfo(name=name, kind="lora", size=0, digest=digest)
 
     def _has_alias(self, path: Path, names: Collection[str]) -> bool:
         try:

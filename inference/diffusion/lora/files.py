@@ -156,7 +156,7 @@ class _LoraLoader:
             raise CorruptWeights(
                 "weights.layer_lacks", name=self._path.stem, part=error, layer=place[1]
             ) from error
-        except (RuntimeError, TypeError, ValueError, IndexError) as error:
+        except (RuntimeError, ValueError, IndexError, TypeError, ArithmeticError) as error:
             raise UnsupportedWeights(
                 "weights.layer_misfit", name=self._path.stem, layer=place[1]
             ) from error

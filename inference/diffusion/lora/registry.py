@@ -13,6 +13,7 @@ from inference.diffusion.lora.active import ActiveLoras
 from inference.diffusion.lora.catalog import FoundLora, LoraCatalog
 from inference.diffusion.lora.files import LoraFile, load_lora
 from inference.diffusion.model import DiffusionModel
+from inference.model_files.errors import MissingWeights
 from inference.runtime.model_cache import ModelCache
 
 #: Names in one note.
@@ -70,6 +71,8 @@ class LoraRegistry:
 
     def _load_lora(self, model: DiffusionModel, path: Path) -> LoraFile:
         """Give a LoRA's weights for a checkpoint; a file that was changed is read again."""
+        if not path.is_file():
+            raise MissingWeights("weights.no_file", file=path.name)
         key = _cache_key(model, path)
         cached_lora = self.model_cache.get(key)
         if cached_lora is not None:

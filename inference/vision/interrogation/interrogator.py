@@ -14,6 +14,7 @@ from torch import Tensor
 from inference.api.messages import ModelInfo
 from inference.model_files.errors import MissingWeights, ModelError
 from inference.model_files.files import DESCRIBER, Weights
+from inference.model_files.inspection import log_left_out
 from inference.runtime.memory import default_budget, folder_bytes
 from inference.runtime.model_cache import ModelCache
 from inference.vision.interrogation.captioner import Captioner, CaptionSettings, load_captioner
@@ -38,6 +39,7 @@ from inference.vision.interrogation.transformers_loader import read_config
 
 #: The host's own lists, in its models folder.
 LISTS_FOLDER = "lists"
+MAX_INPUT_SIDE = 2**16  # pixels
 
 
 @dataclass(frozen=True)
@@ -158,6 +160,8 @@ class Interrogator:
     def model_infos(self) -> tuple[ModelInfo, ...]:
         """List what describes pictures here."""
         models = self.installed_models
+        for folder, error in models.broken.items():
+            log_left_out("models that describe", folder.name, error)
         kinds = (
             (models.captioners, "captioner", "captions"),
             (models.clips[:1], "ranker", "rankings"),
@@ -261,4 +265,5 @@ class Interrogator:
 def _input_side(folder: Path) -> int:
     """Read the side of the pictures a network looks at, in pixels; 0 where it does not say."""
     config = read_config(folder)
-    return int((config.get("vision_config") or config).get("image_size") or 0)
+    side = (config.get("vision_config") or config).get("image_size")
+    return side if isinstance(side, int) and 0 < side <= MAX_INPUT_SIDE else 0

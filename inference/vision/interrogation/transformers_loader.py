@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 
-from inference.model_files.errors import CorruptWeights, MissingWeights
+from inference.model_files.errors import CorruptWeights, MissingWeights, ModelError
+from inference.model_files.inspection import describe_error
+from inference.model_files.json_files import read_json_object
 
+CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 WEIGHTS_INDEX_FILE = "model.safetensors.index.json"
 
@@ -18,10 +19,9 @@ WEIGHTS_INDEX_FILE = "model.safetensors.index.json"
 def read_config(folder: Path) -> dict[str, Any]:
     """Read a folder's config.json; an empty one where there is none that can be read."""
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return read_json_object(folder / CONFIG_FILE)
+    except ModelError:
         return {}
-    return config if isinstance(config, dict) else {}
 
 
 def load_pretrained(
@@ -43,8 +43,9 @@ def load_pretrained(
             local_files_only=True,
             output_loading_info=True,
         )
-    except (SafetensorError, OSError, ValueError, RuntimeError, KeyError) as error:
-        raise CorruptWeights("weights.unreadable", name=folder.name, error=error) from error
+    except Exception as error:  # settings can be wrong in ways that the library never foresaw
+        reason = describe_error(error)
+        raise CorruptWeights("weights.unreadable", name=folder.name, error=reason) from error
     if report["missing_keys"]:
         first = sorted(report["missing_keys"])[0]
         raise CorruptWeights(

@@ -10,8 +10,6 @@ from typing import Protocol
 
 from PIL import Image
 
-from inference.model_files.errors import ModelError
-
 log = logging.getLogger(__name__)
 
 SAFETY_MODELS_FOLDER = "safety"
@@ -101,7 +99,7 @@ def _host_checkers(folder: Path) -> Iterator[NsfwChecker]:
 
         try:
             checker = load_checker(path)
-        except (OSError, ValueError, KeyError, ModelError) as error:
+        except Exception as error:  # whatever is wrong with one: the others look on
             log.error("The checker %s cannot be used: %s", path.name, error)
         else:
             yield from [checker] if checker is not None else []

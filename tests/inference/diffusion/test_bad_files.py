@@ -17,7 +17,9 @@ from inference.model_files.errors import (
     UnknownModel,
     UnsupportedWeights,
 )
+from inference.model_files.identity import identify_file
 from inference.model_library import ModelLibrary
+from tests.inference.conftest import save_checkpoint
 
 UNET = "unet/diffusion_pytorch_model.safetensors"
 
@@ -84,3 +86,29 @@ def test_a_refusal_lists_only_what_can_be_painted_with(library, shelf):
         library.get_checkpoint("nothing")
     assert "good" in str(caught.value)
     assert "cut" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("channels", "title"),
+    [(8, "InstructPix2Pix"), (5, "depth map"), (7, "x4 upscaler"), (12, "another kind")],
+)
+def test_a_network_of_other_channels_is_named_and_not_offered(tmp_path, channels, title):
+    save_checkpoint(tmp_path / "net", channels)
+    config = EngineConfig(model="net", models_dir=str(tmp_path), cache_dir=str(tmp_path / "cache"))
+    library = ModelLibrary(config, torch.device("cpu"), torch.float32)
+
+    assert "net" not in {info.name for info in library.list_models()}
+    with pytest.raises(UnsupportedWeights, match=rf"net is .*{title}.* takes {channels} channels"):
+        library.get_checkpoint("net")
+
+
+@pytest.mark.parametrize("channels", [5, 7, 8])
+def test_so_is_a_single_file_of_them(tmp_path, write_original, tiny_configs, channels):
+    write_original(tmp_path / "net.safetensors", channels=channels)
+    config = EngineConfig(model="net", models_dir=str(tmp_path), cache_dir=str(tmp_path / "cache"))
+    library = ModelLibrary(config, torch.device("cpu"), torch.float32, configs=tiny_configs)
+
+    assert "net" not in {info.name for info in library.list_models()}
+    with pytest.raises(UnsupportedWeights, match=rf"takes {channels} channels"):
+        library.get_checkpoint("net")
+    assert "not run" in identify_file(tmp_path / "net.safetensors").title

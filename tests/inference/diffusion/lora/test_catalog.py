@@ -93,7 +93,7 @@ def test_every_name_in_the_list_stands_for_one_file(shelf):
 
     assert len(paths) == len(catalog) == len(FILES) + 1
     assert {info.name: info.digest for info in catalog.list_loras()} == {
-        name: "ab" * 6 if name == "file_v3" else "" for name in catalog
+        name: "ab" * 6 if name == "file_v3" else "" for name in catalog if name != "broken"
     }
 
 

@@ -1,0 +1,52 @@
+"""Look at what the host laid into the models folder; what is broken is named and left out."""
+
+from __future__ import annotations
+
+import logging
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from inference.model_files.errors import CorruptWeights
+
+log = logging.getLogger(__name__)
+
+Found = TypeVar("Found")
+
+#: Control codes, and halves of characters: what stands for bytes that are no UTF-8.
+UNSENDABLE_CATEGORIES = frozenset({"Cc", "Cs"})
+
+
+def list_usable(
+    kind: str, paths_by_name: Iterable[tuple[str, Path]], inspect: Callable[[str, Path], Found]
+) -> Iterator[Found]:
+    """Inspect files one by one; one that cannot be used is named in the log and left out."""
+    for name, path in paths_by_name:
+        try:
+            check_name(name)
+            found = inspect(name, path)
+        except Exception as error:  # whatever one file makes of its reader: the others count still
+            log_left_out(kind, name, error)
+        else:
+            yield found
+
+
+def log_left_out(kind: str, name: str, error: Exception) -> None:
+    """Name for the host what is not offered, and why."""
+    log.warning("Left out of the %s: %s (%s)", kind, name, describe_error(error))
+
+
+def check_name(name: str) -> None:
+    """See that a file's name can be shown and sent: Unicode, without control codes.
+
+    Raises:
+        CorruptWeights: it cannot.
+    """
+    if any(unicodedata.category(character) in UNSENDABLE_CATEGORIES for character in name):
+        raise CorruptWeights("weights.bad_name", name=ascii(name))
+
+
+def describe_error(error: BaseException) -> str:
+    """Put an error of any reader into one line; an empty one is called by its type."""
+    return " ".join(str(error).split()) or type(error).__name__

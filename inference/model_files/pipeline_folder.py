@@ -1,0 +1,150 @@
+"""See by its settings and headers alone whether a folder in diffusers' layout can be run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from inference.model_files.errors import CorruptWeights, MissingWeights, UnsupportedWeights
+from inference.model_files.files import part_files, part_folder
+from inference.model_files.header import read_header
+from inference.model_files.identity import check_channels
+from inference.model_files.json_files import read_json_object
+
+#: What a folder must hold, and the file that proves it.
+REQUIRED_FILES = {
+    "unet": "diffusion_pytorch_model.safetensors",
+    "vae": "diffusion_pytorch_model.safetensors",
+    "text_encoder": "model.safetensors",
+}
+TEXT_PARTS = ("text_encoder", "text_encoder_2")
+CONFIG_FILE, SCHEDULER_FILE = "config.json", "scheduler_config.json"
+#: The class that each part's settings name, where they name one.
+PART_CLASSES = {"unet": "UNet2DConditionModel", "vae": "AutoencoderKL"}
+PREDICTION_TYPES = ("epsilon", "v_prediction", "sample")
+#: Settings that say how often something is built, and the most that any network of the field has.
+MAX_LAYERS, MAX_BLOCKS = 256, 64
+LAYER_SETTINGS = ("layers_per_block", "transformer_layers_per_block", "num_hidden_layers")
+#: No width, length or count in any network's settings is larger.
+MAX_SETTING = 2**24
+MAX_CELLS = 1024  # latent cells a side
+MAX_TRAIN_STEPS = 100_000
+DEFAULT_CELLS = 64
+
+
+def check_folder(folder: Path) -> None:
+    """See that a checkpoint's folder is whole and of a kind that is run.
+
+    Raises:
+        MissingWeights: a part is not there, or only as a pickle.
+        UnsupportedWeights: it is of another family.
+        CorruptWeights: a file or a setting is of no use.
+    """
+    if not folder.is_dir():
+        raise MissingWeights("weights.no_folder", folder=folder.name)
+    for part, file in REQUIRED_FILES.items():
+        if not (part_folder(folder, part) / file).is_file():
+            raise MissingWeights("weights.lacks_part", folder=folder.name, part=part, file=file)
+    for path in part_files(folder):
+        read_header(path)
+    read_cells(folder)
+    read_scheduler(folder)
+    read_part_config(folder, "vae")
+    read_text_widths(folder)
+
+
+def read_cells(folder: Path) -> int:
+    """Read the side of a checkpoint's own latents in cells.
+
+    Raises:
+        ModelError: the network's settings are missing, of no use or of another family.
+    """
+    config = read_part_config(folder, "unet")
+    cells = config.get("sample_size") or DEFAULT_CELLS
+    if type(cells) is not int or not 1 <= cells <= MAX_CELLS:
+        raise _bad_setting(folder / "unet" / CONFIG_FILE, "sample_size")
+    check_channels(folder.name, config.get("in_channels", 4))
+    return cells
+
+
+def read_text_widths(folder: Path) -> list[int]:
+    """Read how wide the words of each text encoder are.
+
+    Raises:
+        ModelError: settings are missing or of no use.
+    """
+    parts = [part for part in TEXT_PARTS if part_folder(folder, part).is_dir()]
+    widths = [read_part_config(folder, part).get("hidden_size") for part in parts]
+    for part, width in zip(parts, widths, strict=True):
+        if type(width) is not int or width < 1:
+            raise _bad_setting(part_folder(folder, part) / CONFIG_FILE, "hidden_size")
+    return [int(width or 0) for width in widths]
+
+
+def read_scheduler(folder: Path) -> dict[str, Any]:
+    """Read what a checkpoint's folder says of its noise.
+
+    Raises:
+        MissingWeights: it says nothing.
+        UnsupportedWeights: its network was trained on noise that is not run.
+        CorruptWeights: the settings are of no use.
+    """
+    path = part_folder(folder, "scheduler") / SCHEDULER_FILE
+    settings = read_json_object(path, folders=2)
+    class_name = str(settings.get("_class_name", ""))
+    for sign in ("EDM", "FlowMatch", "Karras"):
+        if class_name.startswith(sign):
+            raise UnsupportedWeights("weights.noise", name=folder.name, noise=sign)
+    prediction = settings.get("prediction_type", "epsilon")
+    if prediction not in PREDICTION_TYPES:
+        raise UnsupportedWeights(
+            "weights.prediction", name=folder.name, prediction=repr(prediction)[:40]
+        )
+    _check_numbers(path, settings)
+    steps = settings.get("num_train_timesteps", 2)
+    if type(steps) is not int or not 2 <= steps <= MAX_TRAIN_STEPS:
+        raise _bad_setting(path, "num_train_timesteps")
+    return settings
+
+
+def read_part_config(folder: Path, part: str) -> dict[str, Any]:
+    """Read the settings of a part, each within the bounds of what could ever be built.
+
+    Raises:
+        MissingWeights: there are none.
+        UnsupportedWeights: they are of another kind of network.
+        CorruptWeights: they are of no use.
+    """
+    path = part_folder(folder, part) / CONFIG_FILE
+    config = read_json_object(path, folders=2)
+    class_name = config.get("_class_name", PART_CLASSES.get(part))
+    if class_name != PART_CLASSES.get(part):
+        raise UnsupportedWeights("weights.part_class", folder=folder.name, part=part)
+    architectures = config.get("architectures") or []
+    if not isinstance(architectures, list) or not all(isinstance(n, str) for n in architectures):
+        raise _bad_setting(path, "architectures")
+    _check_numbers(path, config)
+    return config
+
+
+def _check_numbers(path: Path, settings: Mapping[str, Any]) -> None:
+    for name, value in settings.items():
+        limit = MAX_LAYERS if name in LAYER_SETTINGS else MAX_SETTING
+        if isinstance(value, list) and len(value) > MAX_BLOCKS and name != "trained_betas":
+            raise _bad_setting(path, name)
+        if any(not -MAX_SETTING <= number <= limit for number in _numbers_of(value)):
+            raise _bad_setting(path, name)
+
+
+def _numbers_of(value: Any) -> Iterator[float]:
+    if isinstance(value, int | float):
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _numbers_of(item)
+
+
+def _bad_setting(path: Path, name: str) -> CorruptWeights:
+    place = "/".join(path.parts[-3:-1])
+    return CorruptWeights("weights.bad_setting", folder=place, file=path.name, name=name[:40])
