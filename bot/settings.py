@@ -159,8 +159,9 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(
         300,
         ge=5,
-        description="A job without a step for so long goes back to the queue, and its worker is "
-        "replaced; above any one step and the loading of a model.",
+        description="A job that its worker says nothing of for so long goes back to the queue, and "
+        "a worker that says nothing at all is replaced; above any one step and the loading of a "
+        "model.",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="DEBUG, INFO, WARNING or ERROR."
