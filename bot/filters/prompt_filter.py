@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 
 from bot.errors import NotAllowed, ProhibitedContent
@@ -10,6 +11,7 @@ from bot.filters.normalised_text import NormalisedText
 from bot.filters.patterns import PatternError, PatternsTooCostly, find_match
 from bot.filters.word_lists import compile_word_list, leave_out_innocent
 
+MAX_WRITTEN_OUT_CHARACTERS = 24_000  # one sign may stand for 18 letters
 MAX_QUOTED_CHARACTERS = 60  # characters of a stranger's text that are given back
 
 
@@ -20,8 +22,17 @@ def check_prompt(
 
     Raises:
         ProhibitedContent: it joins minors with what is sexual.
-        NotAllowed: it holds one of the words, or fits one of the patterns.
+        NotAllowed: it holds one of the words, fits one of the patterns, or has signs that stand for
+            so many letters that reading it would hold the event loop.
     """
+    written_out = len(unicodedata.normalize("NFKC", prompt))
+    if written_out > MAX_WRITTEN_OUT_CHARACTERS:
+        raise NotAllowed(
+            "Your prompt has {count} characters when its signs are written out; at most {most} "
+            "are read. Leave out signs that stand for several letters.",
+            count=written_out,
+            most=MAX_WRITTEN_OUT_CHARACTERS,
+        )
     if sexualises_minors(prompt):
         raise ProhibitedContent
     if not prompt or not (banned_words or banned_patterns):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -58,16 +59,18 @@ class NumberSetting:
         if (
             isinstance(value, bool)
             or not isinstance(value, int | float)
-            or not math.isfinite(value)
+            or (isinstance(value, float) and not math.isfinite(value))
         ):
             raise BadSetting(name, NOT_A_NUMBER_TEXT, value=_shorten_repr(value))
         if self.whole and value != int(value):
-            raise BadSetting(name, "{name} must be a whole number, not {value}", value=f"{value:g}")
+            raise BadSetting(
+                name, "{name} must be a whole number, not {value}", value=_number_text(value)
+            )
         if not self.low <= value <= self.high:
             raise BadSetting(
                 name,
                 "{name} is {value}, but must be {low} to {high}",
-                value=f"{value:g}",
+                value=_number_text(value),
                 low=f"{self.low:g}",
                 high=f"{self.high:g}",
             )
@@ -252,6 +255,11 @@ def _join_choices(choices: Collection[str]) -> TranslatableMessage:
     return TranslatableMessage(
         "{some} or {other}", some=", ".join(quoted_choices[:-1]), other=quoted_choices[-1]
     )
+
+
+def _number_text(value: float) -> str:
+    """Write a number; a whole one may be larger than any that has a fraction."""
+    return f"{value:g}" if abs(value) < sys.float_info.max else _shorten_repr(value)
 
 
 def _shorten_repr(value: Any) -> str:

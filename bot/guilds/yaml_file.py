@@ -16,6 +16,9 @@ from bot.i18n.message import TranslatableMessage, gettext_noop
 FILE_VERSION = 1
 NO_STYLES: Mapping[str, Mapping[str, str]] = MappingProxyType({})
 MAX_FILE_BYTES = 256 * 1024
+MAX_NODES = 5_000  # names, values and lists in a file; the fullest that can be written has 2,000
+MAX_DEPTH = 20  # lists and names within each other
+MAX_NUMBER_CHARS = 40  # characters of a number; Python's largest would take seconds to read
 FILE_HEADER = (
     "# What a server allows Easel to do. `/settings import` takes this file back as a whole:\n"
     "# what it leaves out is no longer set. Ids are Discord's own, in quotation marks. A file\n"
@@ -196,22 +199,62 @@ def _check_version(document: Mapping[str, Any]) -> None:
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """A SafeLoader that refuses aliases and repeated keys."""
+    """A SafeLoader that refuses aliases, repeated keys, and whatever has no end."""
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._nodes = self._depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        """Refuse aliases."""
+        """Refuse aliases, and more than any file of ours holds."""
         if self.check_event(yaml.AliasEvent):
             mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
             raise yaml.composer.ComposerError(None, None, "aliases (*) are not read", mark)
-        return super().compose_node(parent, index)
+        self._nodes += 1
+        self._depth += 1
+        if self._nodes > MAX_NODES or self._depth > MAX_DEPTH:
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.composer.ComposerError(None, None, "it holds too much from here on", mark)
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         """Refuse a name that stands there twice."""
         seen_keys: set[str] = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise _refuse_node(key, "a name must be a text")
             if key.value in seen_keys:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"“{key.value}” stands there twice", key.start_mark
-                )
+                raise _refuse_node(key, f"“{key.value}” stands there twice")
             seen_keys.add(str(key.value))
         return super().construct_mapping(node, deep=deep)
+
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
+        """Refuse half a sign, which no text can be stored with."""
+        if any("\ud800" <= sign <= "\udfff" for sign in node.value if isinstance(sign, str)):
+            raise _refuse_node(node, "a text holds half a sign")
+        return super().construct_scalar(node)
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        """Refuse a number without end."""
+        _check_number(node)
+        return super().construct_yaml_int(node)
+
+    def construct_yaml_float(self, node: yaml.ScalarNode) -> float:
+        """Refuse a number without end."""
+        _check_number(node)
+        return super().construct_yaml_float(node)
+
+
+_StrictLoader.add_constructor("tag:yaml.org,2002:int", _StrictLoader.construct_yaml_int)
+_StrictLoader.add_constructor("tag:yaml.org,2002:float", _StrictLoader.construct_yaml_float)
+
+
+def _check_number(node: yaml.Node) -> None:
+    if len(node.value) > MAX_NUMBER_CHARS:
+        raise _refuse_node(node, f"a number has more than {MAX_NUMBER_CHARS} characters")
+
+
+def _refuse_node(node: yaml.Node, problem: str) -> yaml.MarkedYAMLError:
+    return yaml.constructor.ConstructorError(None, None, problem, node.start_mark)

@@ -14,7 +14,7 @@ ROUND_WEIGHT = 1.1  # what one pair of round brackets multiplies by; a square pa
 ATTENTION_TOKEN = re.compile(
     r"\\[()\[\]\\]?|:\s*(?P<weight>[+-]?[.\d]+)\s*\)|[()\[\]:]|[^\\()\[\]:]+"
 )
-_BREAK_WORD = re.compile(r"\s*\bBREAK\b\s*")
+_BREAK_WORD = re.compile(r"\bBREAK\b")
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,13 @@ class _WeightDraft:
     square: list[int] = field(default_factory=list)
 
     def add_literal(self, text: str) -> None:
-        for number, part in enumerate(_BREAK_WORD.split(text)):
+        parts = _BREAK_WORD.split(text)
+        for number, part in enumerate(parts):
             if number:
                 self.append_text(None)
+                part = part.lstrip()
+            if number < len(parts) - 1:
+                part = part.rstrip()
             if part:
                 self.append_text(part)
 

@@ -30,3 +30,17 @@ def test_what_is_given_back_is_short_and_harmless():
         check_prompt("x" * 3000 + "```", banned_patterns=("x+`*",))
     assert len(str(refused.value)) < 200
     assert "`" not in str(refused.value)
+
+
+@pytest.mark.parametrize("sign", ["ﷺ", "ﷺ㍿", "ﬃﷺ"])
+def test_signs_that_stand_for_many_letters_are_bounded(sign):
+    with pytest.raises(
+        NotAllowed, match="characters when its signs are written out; at most 24000"
+    ):
+        check_prompt((sign * 6000)[:6000])
+    check_prompt(f"{sign} a mosque at dawn")
+
+
+@pytest.mark.parametrize("sign", ["½", "a", "漢", "각", "ﬃ", "㍿"])
+def test_a_prompt_of_ordinary_signs_may_be_as_long_as_any(sign):
+    check_prompt(sign * 6000)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import re
 from itertools import pairwise
 
 import pytest
@@ -132,3 +133,14 @@ def test_a_prompt_of_six_thousand_characters_parses(unit: str) -> None:
     pieces = parse_attention((unit * 6000)[:6000])
 
     assert all(math.isfinite(p.weight) for p in pieces if isinstance(p, WeightedText))
+
+
+@given(st.lists(st.sampled_from(["BREAK", " ", "\n", "\u3000", "a", "_", "break"]), max_size=12))
+def test_a_break_takes_the_space_around_it_along(parts):
+    first, *others = re.split(r"\s*\bBREAK\b\s*", "".join(parts))
+    pieces = [WeightedText(first)]
+    for text in others:
+        pieces += [ChunkBreak(), WeightedText(text)]
+    assert parse_attention("".join(parts)) == tuple(
+        piece for piece in pieces if piece != WeightedText("")
+    )
