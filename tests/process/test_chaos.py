@@ -5,13 +5,18 @@ import random
 import pytest
 
 from tests.process.chaos import Chaos
+from tests.proofs import proof_size
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.slow,
+    pytest.mark.proof,
+]
 
-KILLS = 6
+KILLS = proof_size(6, 30)
 #: With a scripted worker a life of the bot begins in seconds, so there can be more of them.
-MANY = 25
-CROWDED = 10
+MANY = proof_size(25, 200)
+CROWDED = proof_size(10, 200)
 
 
 async def test_no_kill_loses_a_job_or_shows_one_twice(easel):

@@ -17,11 +17,11 @@ from storage.records import JobState
 from tests.bot.dispatcher.conftest import Line
 from tests.bot.dispatcher.test_poison import INNOCENTS, MOST_DEATHS
 from tests.doubles.mortal_worker import POISON
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.slow
 
 COMMAND = (sys.executable, "-m", "tests.doubles.mortal_worker")
-PATIENCE = 900.0  # seconds: each death costs the start of a worker
 
 
 async def test_a_prompt_that_ends_workers_fails_alone(models, tmp_path):
@@ -45,7 +45,7 @@ async def test_a_prompt_that_ends_workers_fails_alone(models, tmp_path):
             for prompt in prompts
         ]
         line.dispatcher.start()
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(4 * PATIENCE):
             while len(line.witness.settlements) < len(ids):  # noqa: ASYNC110 - nothing tells
                 await asyncio.sleep(0.1)
         await line.dispatcher.stop(0)

@@ -30,6 +30,7 @@ from inference.prompts.conditioning import Conditioning
 from inference.prompts.encode import apply_emphasis
 from inference.prompts.timeline import ConditioningInterval, encode_timeline
 from inference.sampling.denoiser import combine_guidance
+from tests.proofs import proof_size
 
 LISTS = {"who": ("child", "fox", "gore"), "weight": (":0", ":-1", ":2", "")}
 BANNED = ("gore",)
@@ -338,9 +339,9 @@ def try_arrangements(numbers: range) -> tuple[int, int, list[ImagineJob]]:
     return passed, refused, failures
 
 
-@pytest.mark.parametrize("count", [1000, pytest.param(10_000, marks=pytest.mark.slow)])
-def test_no_arrangement_of_weights_draws_what_is_refused(count):
-    """For more of them call `try_arrangements(range(100_000))`."""
+@pytest.mark.proof
+def test_no_arrangement_of_weights_draws_what_is_refused():
+    count = proof_size(1000, 100_000)
     passed, refused, failures = try_arrangements(range(count))
     assert failures == []
     assert min(passed, refused) > count / 5

@@ -32,6 +32,7 @@ from inference.operations.registry import OPERATIONS
 from inference.operations.shared.sizes import target_size
 from tests.inference.api.jobs.strategies import values as option_values
 from tests.inference.operations.conftest import gradient
+from tests.proofs import proof_size
 
 KINDS = (ImagineJob, Img2ImgJob, InpaintJob, OutpaintJob, LoopbackJob, UpscaleJob)
 MODELS = (ModelInfo(name="tiny", kind="diffusion", size=64),)
@@ -150,18 +151,11 @@ def check_round_trip(job: Job, context: OperationContext) -> None:
 IN_MODULE = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("job_type", KINDS)
 @given(data=st.data())
-@settings(max_examples=25, suppress_health_check=IN_MODULE)
+@settings(max_examples=proof_size(25, 200), suppress_health_check=IN_MODULE)
 def test_a_written_job_is_read_back_equal(context, job_type, data):
-    check_round_trip(data.draw(painted_jobs(job_type)), context)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("job_type", KINDS)
-@given(data=st.data())
-@settings(max_examples=200, suppress_health_check=IN_MODULE)
-def test_200_written_jobs_of_a_kind_are_read_back_equal(context, job_type, data):
     check_round_trip(data.draw(painted_jobs(job_type)), context)
 
 
