@@ -242,9 +242,15 @@ class ModelLibrary:
         self._loras.check_loras_exist(loras)
         return self._loras.active_loras(self.get_checkpoint(name), loras)
 
-    def list_prompt_notes(self, name: str, prompt: str, negative: str) -> list[Notice]:
+    def list_prompt_notes(
+        self, name: str, prompt: str, negative: str, clip_skip: int = 1
+    ) -> list[Notice]:
         """Say what of a loaded checkpoint's prompts was read otherwise than it may be meant."""
-        return list_network_notes(self.get_checkpoint(name), self._loras, prompt, negative)
+        model = self.get_checkpoint(name)
+        notes = list_network_notes(model, self._loras, prompt, negative)
+        if clip_skip > 1 and model.text_encoders.has_fixed_layer:
+            notes.append(Notice("prompt.fixed_layer", clip_skip=clip_skip))
+        return notes
 
     def preview_latents(self, name: str, latents: torch.Tensor) -> torch.Tensor | None:
         """Show latents [B, C, h, w] of a checkpoint as [B, 3, H, W] in −1..1, if that is known."""

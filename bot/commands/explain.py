@@ -11,7 +11,7 @@ from bot.commands.base import OPTION_AUTOCOMPLETES, EaselCog
 from bot.requests.options import with_job_options
 from inference.api.jobs import ExplainJob
 
-EXPLAIN_OPTIONS = ("prompt", "negative_prompt", "steps", "model")
+EXPLAIN_OPTIONS = ("prompt", "negative_prompt", "steps", "sampler", "model")
 
 
 class ExplainCog(EaselCog):

@@ -47,7 +47,7 @@ def summary_line(record: JobRecord) -> str:
     if images:
         parts.append(f"{images[0]['width']} × {images[0]['height']}")
     parts.extend(_setting_parts(params, _result_seed(params, images)))
-    if "sampler" in params and (model := _model_name(record)):
+    if "guidance" in params and (model := _model_name(record)):
         parts.append(model)
     if outcome.get("seconds"):
         parts.append(f"{outcome['seconds']:.1f} s")
@@ -59,7 +59,7 @@ def summary_line(record: JobRecord) -> str:
 def _setting_parts(params: Mapping[str, Any], seed: int | None) -> list[str]:
     if "upscaler" in params and params.get("mode", "enlarge") == "enlarge":
         return [f"{params['upscaler']} × {params['factor']:g}"]
-    if "sampler" not in params:
+    if "guidance" not in params:
         return [choice_name(str(params[name])) for name in ("method",) if name in params]
     parts = [] if seed is None else [translate("seed `{seed}`", seed=seed)]
     parts += [

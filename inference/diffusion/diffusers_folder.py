@@ -87,14 +87,15 @@ def _load_text_encoders(folder: Path, device: torch.device) -> TextEncoders:
     first = _load_part(CLIPTextModel, part_folder(folder, "text_encoder"), device, torch.float32)
     tokenizer = read_tokenizer(part_folder(folder, "tokenizer"))
     if not _is_pair(folder):
-        return TextEncoders((tokenizer,), (first,))
+        is_open_clip = first.config.hidden_act == "gelu"  # Stable Diffusion 2's; OpenAI's is quick
+        return TextEncoders((tokenizer,), (first,), has_fixed_layer=is_open_clip)
     second = part_folder(folder, "text_encoder_2")
     projecting = _load_part(CLIPTextModelWithProjection, second, device, torch.float32)
     index = part_folder(folder, "model_index.json")
     settings = read_json_object(index) if index.exists() else {}
     zero = bool(settings.get("force_zeros_for_empty_prompt", True))
     tokenizers = (tokenizer, read_tokenizer(part_folder(folder, "tokenizer_2")))
-    return TextEncoders(tokenizers, (first, projecting), zero)
+    return TextEncoders(tokenizers, (first, projecting), zero, has_fixed_layer=True)
 
 
 def natural_size(folder: Path) -> int:

@@ -179,7 +179,12 @@ def _load_text_encoders(
             _set_position_ids(load_into(model, find, reader.path, device, torch.float32), device)
         )
     tokenizers = tuple(replace(tokenizer, pad=pad) for pad in config["padding"])
-    return TextEncoders(tokenizers, tuple(models), zero_when_empty=family == "sdxl")
+    return TextEncoders(
+        tokenizers,
+        tuple(models),
+        zero_when_empty=family == "sdxl",
+        has_fixed_layer=family != "sd1",
+    )
 
 
 def _clip_finder(reader: TensorFile, prefix: str) -> Find:

@@ -27,6 +27,8 @@ class TextEncoders:
     models: tuple[Any, ...]
     #: SDXL was trained with zeros for an absent prompt, not with the encoding of nothing.
     zero_when_empty: bool = False
+    #: Stable Diffusion 2 and XL read the one layer that they were trained on, whatever is asked.
+    has_fixed_layer: bool = False
     #: The host's textual inversions.
     embeddings: CheckpointEmbeddings = field(default_factory=CheckpointEmbeddings)
     #: Encoded prompts of late.
@@ -38,14 +40,24 @@ class TextEncoders:
         return self.tokenizers[0]
 
     def build_encoder(
-        self, clip_skip: int, emphasis: Any, active_loras: ActiveLoras | None = None
+        self,
+        clip_skip: int,
+        emphasis: Any,
+        active_loras: ActiveLoras | None = None,
+        *,
+        force_clip_skip: bool = False,
     ) -> PromptEncoder:
         """Make the encoder with a job's own way of reading; equal texts are read once.
+
+        Clip skip is left out where the family has a layer of its own, as in the web UI, unless it
+        is forced.
 
         Raises:
             JobError: these text models have fewer layers than clip skip asks for; or, when it
                 encodes, a prompt can only mean an embedding of another family.
         """
+        if self.has_fixed_layer and not force_clip_skip:
+            clip_skip = 1
         bundled_embeddings = active_loras.embeddings if active_loras else {}
         plain = self._build_plain_encoder(clip_skip, emphasis, bundled_embeddings)
         lora_key = active_loras.text_key if active_loras else ()

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from inference.api.jobs.names import count_prompt_calls
 from inference.api.prompts.extra_networks import LoraTag, read_loras, take_networks
 from inference.diffusion.lora.active import ActiveLoras
 from inference.diffusion.model import PIXELS_PER_CELL, DiffusionModel, to_tensor
@@ -118,7 +119,7 @@ def _prepare_row(
         sigma=sigma,
         guidance=work.guidance,
         guidance_rescale=work.guidance_rescale,
-        conditioning=_encode_conditioning(work, model, plan.network_calls, active_loras),
+        conditioning=_encode_conditioning(work, model, active_loras),
         mask=mask,
         original=original,
         soft=SoftSettings() if work.soft else None,
@@ -182,11 +183,14 @@ def _inpaint_channels(work: DenoiseWork, model: DiffusionModel) -> Tensor | None
 
 
 def _encode_conditioning(
-    work: DenoiseWork, model: DiffusionModel, calls: int, active_loras: ActiveLoras | None
+    work: DenoiseWork, model: DiffusionModel, active_loras: ActiveLoras | None
 ) -> tuple[ConditioningInterval, ...]:
-    """Encode both prompts for every call of the run."""
+    """Encode both prompts, spread over the calls of all steps, of which a share may run."""
     model.offload.prepare_part(TEXT, 1)
-    encoder = model.text_encoders.build_encoder(work.clip_skip, work.emphasis, active_loras)
+    encoder = model.text_encoders.build_encoder(
+        work.clip_skip, work.emphasis, active_loras, force_clip_skip=work.force_clip_skip
+    )
+    calls = count_prompt_calls(work.sampler, work.steps)
     timeline = encode_timeline(
         encoder, work.prompt, work.negative_prompt, calls, base_steps=work.base_steps
     )

@@ -58,9 +58,9 @@ class DenoiseRow:
         return len(self.conditioning[0].conditions) + self.is_guided
 
     def current_conditioning(self) -> ConditioningInterval:
-        """Return the conditioning of the call about to be made."""
+        """Return the conditioning of the call about to be made; the first is call 0."""
         for entry in self.conditioning:
-            if self.calls < entry.until:
+            if self.calls <= entry.until:
                 return entry
         return self.conditioning[-1]
 

@@ -142,7 +142,10 @@ class Runner:
         )
         for task, work, row in zip(tasks, works, rows, strict=True):
             task.run.notes += self._library.list_prompt_notes(
-                work.model, work.prompt, work.negative_prompt
+                work.model,
+                work.prompt,
+                work.negative_prompt,
+                1 if work.force_clip_skip else work.clip_skip,
             )
             task.row = row
             task.key = batch_key(_as_denoise_work(task), row)

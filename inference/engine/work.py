@@ -52,6 +52,8 @@ class DenoiseWork:
     template: str = ""
     negative_template: str = ""
     clip_skip: int = 1
+    #: Even where the family has a layer of its own.
+    force_clip_skip: bool = False
     emphasis: str = "Original"
     #: Where to start: RGB of width x height; None starts from noise alone.
     image: Image.Image | None = None
@@ -59,7 +61,7 @@ class DenoiseWork:
     latent: torch.Tensor | None = None
     strength: float | None = None
     exact_steps: bool = True
-    #: Steps of the first pass, where this is the second of a hires fix: prompts count on from it.
+    #: Calls that the first pass of a hires fix spread its prompts over, where this is the second.
     base_steps: int | None = None
     noise_multiplier: float = 1.0
     #: Where to change, [height/8, width/8] float32 in 0..1; None changes everything.

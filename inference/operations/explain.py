@@ -16,6 +16,7 @@ def run_explain(job: ExplainJob, images: Images, context: OperationContext) -> O
         job.prompt,
         job.negative_prompt,
         job.steps,
+        sampler=job.sampler,
         seed=job.seed,
         lists=context.lists,
         tokenizer=library.checkpoint_tokenizer(model),

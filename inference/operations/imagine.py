@@ -8,6 +8,7 @@ from typing import Any
 
 from inference.api.infotext.job_values import job_values
 from inference.api.jobs import ImagineJob, UpscaleJob
+from inference.api.jobs.names import count_prompt_calls
 from inference.api.jobs.sizes import Size, hires_sizes
 from inference.engine.work import (
     DenoiseResult,
@@ -94,7 +95,7 @@ def _hires_works(
         hires_works.append(
             replace(
                 build_denoise_work(second, model=work.model, size=large, **variants[number]),
-                base_steps=job.steps,
+                base_steps=count_prompt_calls(job.sampler, job.steps),
                 strength=job.hires_strength,
                 part=number if job.batch > 1 else None,
                 **start,

@@ -15,12 +15,12 @@ from inference.prompts.conditioning import Conditioning, PromptEncoder, pad_to_l
 WeightedConditions = tuple[tuple[Conditioning, float], ...]
 ConditioningSchedule = tuple[
     tuple[int, WeightedConditions], ...
-]  # (last step, what holds until then), steps from 1
+]  # (last call, counted from 0, and what holds until then)
 
 
 @dataclass(frozen=True, eq=False)
 class ConditioningInterval:
-    """What holds up to and including step `until`; every tensor of a timeline has one length."""
+    """What holds up to and including call `until`, counted from 0; all tensors have one length."""
 
     until: int
     conditions: WeightedConditions

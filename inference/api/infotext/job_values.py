@@ -21,6 +21,7 @@ from inference.api.jobs import (
 #: Options and the keys they stand under: the web UIs' own where they have one.
 OPTION_KEYS: Mapping[str, str] = {
     "seed_delta": "ENSD",
+    "force_clip_skip": "Force clip skip",
     "guidance_rescale": "CFG rescale",
     "extra_noise": "Extra noise",
     "exact_steps": "Exact steps",

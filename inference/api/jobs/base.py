@@ -245,6 +245,9 @@ class DenoisingJob(Job):
         0.0, 0.0, 1.0, "Extra noise over a picture, or over a hires fix's first pass"
     )
     clip_skip: int = number_field(1, 1, 12, "Which of the text encoder's last layers to read")
+    force_clip_skip: bool = boolean_field(
+        False, "Clip skip even on Stable Diffusion 2 and XL, which are read at a layer of their own"
+    )
     emphasis: str = choice_field("Original", names.EMPHASIS_MODES, "How weights in brackets act")
     rng: str = choice_field(
         "CPU", names.RNG_NAMES, "Noise as torch draws it, or as Nvidia's cards do (NV)"

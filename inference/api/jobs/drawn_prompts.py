@@ -113,10 +113,8 @@ def _step_counts(job: Job) -> Iterator[StepCount]:
     for count in sorted(counts):
         yield from ((run, None) for run in _run_lengths(count))
     if isinstance(job, ImagineJob) and job.has_hires_fix:
-        for run, first in zip(
-            _run_lengths(job.hires_steps or steps), _run_lengths(steps), strict=True
-        ):
-            yield from ((run, None), (run, first))
+        for run in _run_lengths(job.hires_steps or steps):
+            yield from ((run, base_steps) for base_steps in (None, *_run_lengths(steps)))
 
 
 def _run_lengths(steps: int) -> Sequence[int]:

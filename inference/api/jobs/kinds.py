@@ -228,6 +228,7 @@ class ExplainJob(Job):
     prompt: str = text_field("", 6000, "The prompt")
     negative_prompt: str = text_field("", 6000, "The negative prompt")
     steps: int = number_field(20, 1, 150, "The steps its schedules are spread over")
+    sampler: str = choice_field("Euler a", names.SAMPLER_NAMES, "Sampler")
     seed: int = number_field(-1, -1, names.MAX_SEED, "The seed that draws its words; -1 draws one")
     model: str = text_field("", 100, "The checkpoint whose words count")
 

@@ -23,7 +23,7 @@ SAMPLER_NAMES = (
     "Restart",
 )
 
-#: Samplers that ask the network twice a step; a job's price counts calls, not steps.
+#: Samplers that ask the network twice a step; prices and prompt schedules count calls, not steps.
 TWO_CALL_SAMPLERS = ("Heun", "DPM2", "DPM2 a", "DPM++ 2S a", "DPM++ SDE", "Restart")
 
 #: Samplers that run one step less where a strength asks for a share of them.
@@ -82,3 +82,11 @@ DRAWN_SEEDS = 4294967294
 def count_seed(seed: int, steps: int = 1) -> int:
     """Count a seed up; behind the last one comes 0."""
     return (seed + steps) % (MAX_SEED + 1)
+
+
+def count_prompt_calls(sampler: str, steps: int) -> int:
+    """Count the network calls that a prompt's schedule is spread over, as the web UI does.
+
+    That is twice the steps of a sampler of two calls, although its last step calls once.
+    """
+    return 2 * steps if sampler in TWO_CALL_SAMPLERS else steps

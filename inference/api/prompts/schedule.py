@@ -24,7 +24,10 @@ _WHEN_NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*")
 
 @dataclass(frozen=True)
 class ScheduleEntry:
-    """A text that holds up to and including a step; steps count from 1."""
+    """A text that holds up to and including network call `step`, counted from 0.
+
+    The field counts so: a text “until step 5” rules six calls.
+    """
 
     step: int
     text: str
@@ -74,10 +77,11 @@ class _OpenBracket:
 def expand_schedule(
     text: str, steps: int, *, base_steps: int | None = None
 ) -> tuple[ScheduleEntry, ...]:
-    """Say which text holds until which step; the last entry ends at `steps`.
+    """Say which text holds until which network call; the last entry ends at `steps`.
 
-    `[from:to:when]` changes after step `when`, `[to:when]` adds, `[from::when]` takes away,
-    `[a|b|…]` takes turns step by step. `when` with a decimal point is a share of the steps.
+    `[from:to:when]` changes after call `when`, counted from 0, `[to:when]` adds, `[from::when]`
+    takes away, `[a|b|…]` takes turns; the first text of all has call 0 besides its own. `when` with
+    a decimal point is a share of the steps.
     For the second pass of a hires fix give its own `steps` and the first pass's as `base_steps`:
     whole numbers then count on from the first pass, and shares between 1 and 2 belong to the
     second. What cannot be read as a schedule stands for itself.
@@ -102,7 +106,7 @@ class ScheduleSummary:
 
 
 def describe_schedule(text: str, steps: int, *, base_steps: int | None = None) -> ScheduleSummary:
-    """Say what `expand` makes of a prompt: a change at step 0 or `steps` is never seen."""
+    """Say what `expand_schedule` makes of a prompt: changes at 0 and from `steps` − 1 show not."""
     try:
         items = list(_walk_items(_parse_items(text)))
     except _NoScheduleError:
@@ -115,7 +119,7 @@ def describe_schedule(text: str, steps: int, *, base_steps: int | None = None) -
 
 
 def text_at(entries: tuple[ScheduleEntry, ...], step: int) -> str:
-    """Look up the text of a step, counted from 1; beyond the end the last one holds."""
+    """Look up the text of a call, counted from 0; beyond the end the last one holds."""
     return next((entry.text for entry in entries if step <= entry.step), entries[-1].text)
 
 

@@ -32,6 +32,7 @@ def build_denoise_work(
         "variation_seed": job.variation_seed,
         "variation_strength": job.variation_strength,
         "clip_skip": job.clip_skip,
+        "force_clip_skip": job.force_clip_skip,
         "emphasis": job.emphasis,
         "seed_delta": job.seed_delta,
         "seed_size": _seed_size(job),

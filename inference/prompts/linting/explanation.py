@@ -48,7 +48,7 @@ class ResolvedWildcards:
 class PromptExplanation:
     """A pair of prompts as understood."""
 
-    steps: int
+    steps: int  # network calls, where the sampler calls twice a step
     prompt: tuple[TermTable, ...]
     negative: TermTable
     networks: tuple[ExtraNetworkTag, ...]
@@ -57,3 +57,4 @@ class PromptExplanation:
     resolved_wildcards: ResolvedWildcards | None = (
         None  # where it is something else than what was written
     )
+    unit: str = "step"  # what schedules count: `step` or `call`

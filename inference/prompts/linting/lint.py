@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from inference.api.errors import JobError
+from inference.api.jobs.names import count_prompt_calls
 from inference.api.prompts.attention import ChunkBreak, WeightedText, parse_attention
 from inference.api.prompts.conjunction import PromptTerm, split_and
 from inference.api.prompts.extra_networks import (
@@ -19,6 +20,7 @@ from inference.api.prompts.wildcards import draw_wildcards, find_list_mentions
 from inference.prompts.chunks import Tokenizer, chunk_texts
 from inference.prompts.linting import lint_rules
 from inference.prompts.linting.explanation import (
+    LintWarning,
     PromptExplanation,
     ResolvedWildcards,
     ScheduleRow,
@@ -39,6 +41,7 @@ def explain_prompts(
     negative: str = "",
     steps: int = 20,
     *,
+    sampler: str = "",
     base_steps: int | None = None,
     seed: int = 0,
     lists: Mapping[str, Sequence[str]] | None = None,
@@ -49,6 +52,7 @@ def explain_prompts(
 ) -> PromptExplanation:
     """Explain a pair of prompts over `steps` steps; the more is handed in, the more is checked.
 
+    A `sampler` that calls the network twice a step spreads them over its calls.
     `lists` are the wildcards to draw from by `seed` (None leaves them undrawn), `tokenizer` shows
     the chunks, `embeddings` are the learned ones with their numbers of vectors, `vocabulary` the
     words a word-level model knows (its tokenizer's own where left out), and `base_steps` the first
@@ -56,34 +60,41 @@ def explain_prompts(
     """
     if vocabulary is None and tokenizer is not None:
         vocabulary = tokenizer.vocabulary
+    calls = count_prompt_calls(sampler, steps)
     available_names = AvailableNames(known_loras, vocabulary, lists, embeddings)
     mentioned_lists = find_list_mentions(f"{prompt}\n{negative}")
     prompt, negative, resolved_wildcards = _draw_prompts(prompt, negative, seed, lists)
     text, networks = take_networks(prompt)
     cached = tokenizer and replace(tokenizer, ids=lru_cache(TOKEN_CACHE_WORDS)(tokenizer.ids))
-
-    def build_table(term: PromptTerm) -> TermTable:
-        return _build_table(term, steps, base_steps, cached, embeddings)
-
+    build_table = partial(
+        _build_table, steps=calls, base_steps=base_steps, tokenizer=cached, embeddings=embeddings
+    )
     unchecked_explanation = PromptExplanation(
-        steps,
+        calls,
         tuple(build_table(part) for part in split_and(text)),
         build_table(PromptTerm(negative)),
         networks,
         (),
         None if tokenizer is None else tokenizer.chunk_size,
         resolved_wildcards,
+        "step" if calls == steps else "call",
     )
     remarks = [
-        *lint_rules.check_terms(text),
-        *lint_rules.check_text(text, steps, base_steps),
-        *lint_rules.check_text(negative, steps, base_steps),
-        *lint_rules.check_negative(negative, take_networks(negative)[1]),
+        *_check_prompts(text, negative, unchecked_explanation, base_steps),
         *lint_rules.check_networks(networks, available_names),
         *lint_rules.check_lists(mentioned_lists, available_names),
         *lint_rules.check_tables(unchecked_explanation, available_names),
     ]
     return replace(unchecked_explanation, remarks=lint_rules.limit_warnings(remarks))
+
+
+def _check_prompts(
+    text: str, negative: str, explanation: PromptExplanation, base_steps: int | None
+) -> Iterator[LintWarning]:
+    yield from lint_rules.check_terms(text)
+    for prompt in (text, negative):
+        yield from lint_rules.check_text(prompt, explanation.steps, base_steps, explanation.unit)
+    yield from lint_rules.check_negative(negative, take_networks(negative)[1])
 
 
 def _draw_prompts(
@@ -113,8 +124,10 @@ def _build_table(
     steps_by_text: dict[str, list[int]] = {}
     first = 1
     for entry in expand_schedule(term.text, steps, base_steps=base_steps):
-        steps_by_text.setdefault(entry.text, []).extend(range(first, entry.step + 1))
-        first = entry.step + 1
+        last = min(entry.step + 1, steps)  # entries count from 0
+        if first <= last:
+            steps_by_text.setdefault(entry.text, []).extend(range(first, last + 1))
+        first = last + 1
     rows = []
     for text, text_steps in steps_by_text.items():
         pieces = parse_attention(text)
@@ -130,9 +143,9 @@ def render_explanation(explanation: PromptExplanation) -> str:
         has_several_terms = len(explanation.prompt) > 1
         title = f"Prompt, part {number}" if has_several_terms else "Prompt"
         weight = f" (weight {part.weight:g})" if has_several_terms or part.weight != 1 else ""
-        lines += [title + weight, *_term_lines(part, explanation.chunk_size)]
+        lines += [title + weight, *_term_lines(part, explanation)]
     if any(row.text.strip() for row in explanation.negative.rows):
-        lines += ["Negative prompt", *_term_lines(explanation.negative, explanation.chunk_size)]
+        lines += ["Negative prompt", *_term_lines(explanation.negative, explanation)]
     if explanation.networks:
         lines += ["Networks", *(f"  {_network_line(item)}" for item in explanation.networks)]
     if explanation.remarks:
@@ -149,9 +162,11 @@ def _wildcard_lines(resolved_wildcards: ResolvedWildcards | None) -> Iterator[st
         yield f"  negative: {_one_line(resolved_wildcards.negative)}"
 
 
-def _term_lines(part: TermTable, room: int | None) -> Iterator[str]:
+def _term_lines(part: TermTable, explanation: PromptExplanation) -> Iterator[str]:
+    room = explanation.chunk_size
     for row in part.rows[:MAX_PRINTED_TEXTS]:
-        yield f"  {_format_steps(row.steps)}: {_one_line(row.text) or '(nothing)'}"
+        steps = _format_steps(row.steps, explanation.unit)
+        yield f"  {steps}: {_one_line(row.text) or '(nothing)'}"
         if any(isinstance(piece, ChunkBreak) or piece.weight != 1 for piece in row.pieces):
             yield from (f"    {_piece_line(piece)}" for piece in row.pieces)
         for number, chunk in enumerate(row.chunks, 1):
@@ -184,14 +199,14 @@ def _network_line(network: ExtraNetworkTag) -> str:
     return f"LoRA {lora.name}: text encoder {lora.te:g}, network {lora.unet:g}{rank_note}"
 
 
-def _format_steps(steps: Sequence[int]) -> str:
-    """Write step numbers shortly: 1–5, or 1, 3, 5 … 19 where they are evenly spaced."""
+def _format_steps(steps: Sequence[int], unit: str) -> str:
+    """Write step numbers shortly: 1–5, or 3, 5, 7 … 19 where all but the first are even."""
     first, last = steps[0], steps[-1]
     if len(steps) == 1:
-        return f"step {first}"
+        return f"{unit} {first}"
     if len(steps) == last - first + 1:
-        return f"steps {first}–{last}"
-    gap = steps[1] - first
-    if len(steps) > 4 and list(steps) == list(range(first, last + 1, gap)):
-        return f"steps {first}, {steps[1]}, {steps[2]} … {last}"
-    return "steps " + ", ".join(map(str, steps))
+        return f"{unit}s {first}–{last}"
+    gap = steps[-1] - steps[-2]
+    if len(steps) > 5 and list(steps[1:]) == list(range(steps[1], last + 1, gap)):
+        return f"{unit}s {first}, {steps[1]}, {steps[2]} … {last}"
+    return f"{unit}s " + ", ".join(map(str, steps))

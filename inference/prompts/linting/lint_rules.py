@@ -49,12 +49,14 @@ class AvailableNames:
     embeddings: Collection[str] | None = None
 
 
-def check_text(text: str, steps: int, base_steps: int | None = None) -> Iterator[LintWarning]:
-    """Check one prompt as it was written, tags taken out."""
+def check_text(
+    text: str, steps: int, base_steps: int | None = None, unit: str = "step"
+) -> Iterator[LintWarning]:
+    """Check one prompt as it was written, tags taken out; `unit` is what its schedules count."""
     yield from _check_brackets(text)
     yield from _check_numbers(text)
     yield from _check_breaks(text)
-    yield from _check_changes(text, steps, base_steps)
+    yield from _check_changes(text, steps, base_steps, unit)
 
 
 def check_terms(text: str) -> Iterator[LintWarning]:
@@ -204,7 +206,9 @@ def _check_breaks(text: str) -> Iterator[LintWarning]:
             return
 
 
-def _check_changes(text: str, steps: int, base_steps: int | None) -> Iterator[LintWarning]:
+def _check_changes(
+    text: str, steps: int, base_steps: int | None, unit: str
+) -> Iterator[LintWarning]:
     summary = describe_schedule(text, steps, base_steps=base_steps)
     if not summary.readable:
         yield LintWarning(
@@ -212,18 +216,19 @@ def _check_changes(text: str, steps: int, base_steps: int | None) -> Iterator[Li
             "“|” stands outside of [a|b], so nothing in this prompt changes from step to step.",
         )
     for when, step in summary.changes:
-        if base_steps is None and step >= steps:
-            yield LintWarning("never-changes", _never_message(when, steps))
+        if base_steps is None and step >= max(1, steps - 1):
+            yield LintWarning("never-changes", _never_message(when, steps, unit))
         elif base_steps is None and step <= 0:
             yield LintWarning("changes-at-once", f"A change at {when} has happened before step 1.")
 
 
-def _never_message(when: str, steps: int) -> str:
+def _never_message(when: str, steps: int, unit: str) -> str:
     number = float(when)
-    if "." not in when:
-        return f"A change at step {when} never comes: the job has {steps} steps."
-    if number > 1:
+    if "." in when and number > 1:
         return f"A change at {when} waits for the second pass of a hires fix."
+    if "." not in when or number < 1:
+        reason = f"{unit}s count from 0, and the job has {steps} {unit}s"
+        return f"A change at {when} never comes: {reason}."
     return f"A change at {when} never comes: with a point it is a share of all steps, not a step."
 
 

@@ -96,6 +96,21 @@ def test_the_width_of_words_is_told_without_loading(write_original, path, family
     assert loader.text_width(path) == width
 
 
+@pytest.mark.parametrize(("family", "is_fixed"), [("sd1", False), ("sd2", True), ("sdxl", True)])
+def test_only_stable_diffusion_1_skips_layers_of_its_text_encoder(
+    write_original, path, load, family, is_fixed
+):
+    write_original(path, family)
+    text_encoders = load().text_encoders
+
+    for clip_skip in (2, 3):
+        plain, skipped = (
+            text_encoders.build_encoder(number, "Original").encode_prompt("red apple")
+            for number in (1, clip_skip)
+        )
+        assert torch.equal(plain, skipped) is is_fixed
+
+
 def test_a_missing_weight_is_named(write_original, path, load):
     write_original(path, "sd1")
     state = load_file(path)

@@ -9,7 +9,7 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 from inference.api.config import EngineConfig
-from inference.api.errors import JobError
+from inference.api.notices import Notice
 from inference.engine.engine import Engine, RunCompleted, aux_batch_limit
 from inference.engine.runner import Runner
 from inference.engine.scheduler import Scheduler
@@ -167,6 +167,13 @@ def test_a_negative_prompt_is_read_and_an_empty_one_is_zero(library):
     assert 0 == absent.crossattn.abs().sum() == absent.pooled.abs().sum()
 
 
-def test_clip_skip_beyond_the_layers_is_refused_with_words(library):
-    with pytest.raises(JobError, match="Clip skip"):
-        library.get_checkpoint("").text_encoders.build_encoder(12, "Original")
+@pytest.mark.parametrize("clip_skip", [2, 12])
+def test_clip_skip_is_left_out_and_said(library, latent, clip_skip):
+    plain, skipped = run(library, [paint(latent), paint(latent, clip_skip=clip_skip)])
+    (forced,) = run(library, [paint(latent, clip_skip=2, force_clip_skip=True)])
+    assert torch.equal(plain, skipped)
+    assert not torch.equal(plain, forced)
+    assert library.list_prompt_notes("tiny-xl", "red", "", 1) == []
+    assert library.list_prompt_notes("tiny-xl", "red", "", clip_skip) == [
+        Notice("prompt.fixed_layer", clip_skip=clip_skip)
+    ]

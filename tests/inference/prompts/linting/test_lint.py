@@ -51,10 +51,9 @@ def test_a_schedule_becomes_a_table() -> None:
 
     rows = explanation.prompt[0].rows
     assert [(row.text, row.steps) for row in rows] == [
-        ("(cat BREAK red:1.2) a", (1,)),
-        ("(cat BREAK white:1.2) a", (2,)),
-        ("(cat BREAK red:1.2) ", (3,)),
-        ("(cat BREAK white:1.2) ", (4,)),
+        ("(cat BREAK red:1.2) a", (1, 2)),
+        ("(cat BREAK white:1.2) a", (3,)),
+        ("(cat BREAK red:1.2) ", (4,)),
     ]
     assert rows[0].pieces == (
         WeightedText("cat", 1.2),
@@ -100,7 +99,13 @@ def test_chunks_are_shown_with_a_tokenizer() -> None:
         ("(a:1.2.3)", "bad-number", "“1.2.3” is no number"),
         ("(a BREAK b)", "break-in-brackets", "begins a new chunk"),
         ("[a:b:1.0]", "never-changes", "1.0 never comes: with a point it is a share"),
-        ("[a:b:30]", "never-changes", "step 30 never comes: the job has 20 steps"),
+        (
+            "[a:b:30]",
+            "never-changes",
+            "30 never comes: steps count from 0, and the job has 20 steps",
+        ),
+        ("[a:b:19]", "never-changes", "19 never comes: steps count from 0, and the job has 20"),
+        ("[a:b:0.95]", "never-changes", "0.95 never comes: steps count from 0, and the job has 20"),
         ("[a:b:1.5]", "never-changes", "second pass of a hires fix"),
         ("[a:b:0]", "changes-at-once", "before step 1"),
         ("a | b [c:d:3]", "unreadable", "“|” stands outside"),
@@ -152,7 +157,7 @@ def test_the_negative_side_says_what_it_does_not_do() -> None:
 def test_the_second_pass_is_explained_on_request() -> None:
     explanation = explain_prompts("[a:b:1.5]", steps=6, base_steps=10)
 
-    assert [row.steps for row in explanation.prompt[0].rows] == [(1, 2, 3), (4, 5, 6)]
+    assert [row.steps for row in explanation.prompt[0].rows] == [(1, 2, 3, 4), (5, 6)]
     assert kinds(explanation) == []
 
 
@@ -177,14 +182,14 @@ def test_an_explanation_reads_as_a_table() -> None:
 
     assert text.splitlines() == [
         "Prompt, part 1 (weight 1.2)",
-        "  steps 1, 3, 5, 7: red (fox:1.3) BREAK cat",
+        "  steps 1, 2, 4, 6, 8: red (fox:1.3) BREAK cat",
         "     1.00  red",
         "     1.30  fox",
         "    BREAK",
         "     1.00  cat",
         "    chunk 1, 2 of 6 tokens: red fox",
         "    chunk 2, 1 of 6 tokens: cat",
-        "  steps 2, 4, 6, 8: red (fox:1.3) BREAK a",
+        "  steps 3, 5, 7: red (fox:1.3) BREAK a",
         "     1.00  red",
         "     1.30  fox",
         "    BREAK",
@@ -195,9 +200,9 @@ def test_an_explanation_reads_as_a_table() -> None:
         "  steps 1–8: on",
         "    chunk 1, 1 of 6 tokens: on",
         "Negative prompt",
-        "  steps 1–4: (nothing)",
+        "  steps 1–5: (nothing)",
         "    chunk 1, 0 of 6 tokens: (nothing)",
-        "  steps 5–8: white",
+        "  steps 6–8: white",
         "    chunk 1, 1 of 6 tokens: white",
         "Networks",
         "  LoRA ink: text encoder 0.5, network 0.2",
@@ -209,13 +214,13 @@ def test_long_tables_are_cut() -> None:
         explain_prompts("[a:b:1]" + "".join(f"[x{n}:{n}]" for n in range(1, 40)), steps=40)
     )
 
-    assert "… and 28 more texts" in text
-    assert "step 1: a" in text
+    assert "… and 27 more texts" in text
+    assert "steps 1–2: a" in text
 
 
 def test_even_steps_are_written_shortly() -> None:
-    assert "steps 1, 3, 5 … 19: a" in render_explanation(explain_prompts("[a|b]", steps=20))
-    assert "steps 1, 3: a" in render_explanation(explain_prompts("[a|b]", steps=4))
+    assert "steps 1, 2, 4 … 20: a" in render_explanation(explain_prompts("[a|b]", steps=20))
+    assert "steps 1, 2, 4: a" in render_explanation(explain_prompts("[a|b]", steps=4))
 
 
 @settings(deadline=None)
@@ -289,3 +294,15 @@ def test_what_was_drawn_of_both_prompts_is_told() -> None:
     assert (found.resolved_wildcards.prompt, found.resolved_wildcards.seed) == ("a red sky", 3)
     assert found.resolved_wildcards.negative in {"fog", "mist"}
     assert explain_prompts("a fox", lists=lists).resolved_wildcards is None
+
+
+@pytest.mark.parametrize(
+    ("sampler", "expected"),
+    [("Euler a", ["steps 1–6: a", "steps 7–10: b"]), ("Heun", ["calls 1–6: a", "calls 7–20: b"])],
+)
+def test_samplers_of_two_calls_a_step_spread_a_schedule_over_their_calls(
+    sampler: str, expected: list[str]
+) -> None:
+    text = render_explanation(explain_prompts("[a:b:5]", steps=10, sampler=sampler))
+
+    assert [line.strip() for line in text.splitlines() if ": " in line] == expected
