@@ -35,12 +35,12 @@ def add_kinds(parser: argparse.ArgumentParser, common: argparse.ArgumentParser) 
             command.add_argument(f"--{name}", metavar="PATH", help="a picture")
         for option in list_job_options(job_type):
             _add_option(command, option)
+        command.add_argument(
+            "--like",
+            metavar="PATH",
+            help="a picture whose parameters to take where nothing else is said",
+        )
         if issubclass(job_type, DenoisingJob):
-            command.add_argument(
-                "--like",
-                metavar="PATH",
-                help="a picture whose parameters to take where nothing else is said",
-            )
             command.add_argument(
                 "--explain", action="store_true", help="say how the prompt is read, paint nothing"
             )

@@ -123,6 +123,13 @@ def _read_generation_info(path: str | None) -> GenerationInfo | None:
         raise UserError(
             "{path} says nothing about how it was made. Give the options yourself.", path=path
         )
+    if generation_info.is_unread:
+        raise UserError(
+            "{path} holds a {tool} graph that cannot be followed: it has no sampler that is known "
+            "here. Give the options yourself.",
+            path=path,
+            tool=generation_info.tool,
+        )
     return generation_info
 
 

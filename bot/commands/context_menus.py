@@ -116,7 +116,7 @@ async def open_inpaint_form(
         INPAINT_FORM_FIELDS,
         submit_inpaint,
         initial_values=default_values,
-        file="mask",
+        files=("mask",),
     )
     await interaction.response.send_modal(form)
 
@@ -137,7 +137,7 @@ async def show_parameters(interaction: discord.Interaction[Any], message: discor
     if parameters_text or generation_info is None:
         await send_text(interaction, words, "parameters.txt", as_block=bool(parameters_text))
     if generation_info is not None:
-        await offer_imported_job(interaction, generation_info)
+        await offer_imported_job(interaction, generation_info, target.submit_image_job)
 
 
 MENU_CALLBACKS: tuple[tuple[str, Menu], ...] = (

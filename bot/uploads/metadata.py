@@ -1,14 +1,15 @@
 """What a picture file says about how it was made, whichever tool of the field wrote it.
 
 Known are the `parameters` text of the web UIs (PNG chunk, EXIF user comment in JPEG and WebP, a
-GIF's comment), NovelAI's comment, ComfyUI's graph and the records of InvokeAI and SwarmUI. Nothing
-else that a file carries (place, camera, time) is looked at.
+GIF's comment), NovelAI's comment, ComfyUI's graph (PNG chunk, EXIF of its WebP) and the records of
+InvokeAI and SwarmUI. Nothing else that a file carries (place, camera, time) is looked at.
 """
 
 from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -29,6 +30,7 @@ READ_ERRORS = (
     Image.DecompressionBombWarning,
     MemoryError,
 )
+NAMED_TEXT_PATTERN = re.compile(r"(prompt|workflow)\s*:\s*(?=\{)", re.IGNORECASE)
 MAX_SHOWN_CHARACTERS = 50_000  # characters shown
 
 
@@ -45,10 +47,13 @@ def read_image_generation_info(data: bytes) -> GenerationInfo | None:
     try:
         info, comment = _read_file_texts(data)
         texts = {str(key): value for key, value in info.items() if isinstance(value, str)}
-        texts.setdefault("parameters", comment)
-        return read_generation_info(texts) or read_generation_info(
-            {"stealth": stealth_pnginfo.read_hidden_text(data)}
-        )
+        if comment:
+            texts.setdefault("parameters", comment)
+        generation_info = read_generation_info(texts)
+        if generation_info is not None and not generation_info.is_unread:
+            return generation_info
+        hidden_texts = {"stealth": stealth_pnginfo.read_hidden_text(data)}
+        return read_generation_info(hidden_texts) or generation_info
     except READ_ERRORS:
         return None
 
@@ -59,8 +64,11 @@ def _read_file_texts(data: bytes) -> tuple[Mapping[Any, Any], str]:
     text_chunks: Mapping[Any, Any] = read_png_texts(data) if is_png else {}
     with Image.open(io.BytesIO(strip_metadata(data)), formats=ALLOWED_FORMATS) as image:
         # Pillow would decode a PNG in search of EXIF that stands behind its pixels.
-        may_hold_comment = not is_png or "exif" in image.info
-        return text_chunks or image.info, _user_comment(image) if may_hold_comment else ""
+        if is_png and "exif" not in image.info:
+            return text_chunks or image.info, ""
+        exif = image.getexif()
+        texts = {**_named_texts(exif), **(text_chunks or image.info)}
+        return texts, _user_comment(exif) or _gif_comment(image)
 
 
 def _iter_descriptions(info: Mapping[str, Any], comment: str) -> Iterator[str]:
@@ -74,12 +82,30 @@ def _iter_descriptions(info: Mapping[str, Any], comment: str) -> Iterator[str]:
         yield graph
 
 
-def _user_comment(image: Image.Image) -> str:
-    comment = image.getexif().get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment)
-    if isinstance(comment, str):
-        return comment.strip("\0 ")
-    if isinstance(comment, bytes):
-        return decode_comment(comment)
+def _user_comment(exif: Image.Exif) -> str:
+    """Read the user comment: of the EXIF directory, or of the first one, where Fooocus puts it."""
+    for directory in (exif.get_ifd(ExifTags.IFD.Exif), exif):
+        comment = directory.get(ExifTags.Base.UserComment)
+        if isinstance(comment, bytes):
+            return decode_comment(comment)
+        if isinstance(comment, str):
+            return comment.strip("\0 ")
+    return ""
+
+
+def _named_texts(exif: Image.Exif) -> dict[str, str]:
+    """Read the texts of the first directory that begin with their own name, as ComfyUI's WebP has.
+
+    A tag's own meaning (camera, author) is not looked at.
+    """
+    texts: dict[str, str] = {}
+    for value in exif.values():
+        if isinstance(value, str) and (name := NAMED_TEXT_PATTERN.match(value)):
+            texts.setdefault(name[1].lower(), value[name.end() :])
+    return texts
+
+
+def _gif_comment(image: Image.Image) -> str:
     note = image.info.get("comment") if image.format == "GIF" else None
     return note.decode("utf-8", "replace").strip("\0 ") if isinstance(note, bytes) else ""
 

@@ -131,12 +131,12 @@ def is_plain_png(data: bytes, width: int, height: int) -> bool:
 
 def _read_text(body: bytes) -> tuple[str, str]:
     keyword, _, text = body.partition(b"\0")
-    return _decode_latin1(keyword), _decode_latin1(text)
+    return _decode_latin1(keyword), decode_text(text)
 
 
 def _read_compressed_text(body: bytes) -> tuple[str, str]:
     keyword, _, text_data = body.partition(b"\0")
-    return _decode_latin1(keyword), _decode_latin1(_decompress_bounded(text_data[1:]))
+    return _decode_latin1(keyword), decode_text(_decompress_bounded(text_data[1:]))
 
 
 def _read_international_text(body: bytes) -> tuple[str, str]:
@@ -153,6 +153,20 @@ TEXT_CHUNK_READERS = {
     b"zTXt": _read_compressed_text,
     b"iTXt": _read_international_text,
 }
+
+
+def decode_text(text: bytes) -> str:
+    """Decode a text that ought to be Latin-1: as UTF-8 where it can be, for many programs write it.
+
+    A text that was cut off within a sign is read up to there.
+    """
+    try:
+        return text.decode("utf-8")
+    except UnicodeDecodeError as error:
+        whole_text = text[: error.start]
+        if error.reason == "unexpected end of data" and not whole_text.isascii():
+            return whole_text.decode("utf-8")
+        return _decode_latin1(text)
 
 
 def _decode_latin1(text: bytes) -> str:

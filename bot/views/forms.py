@@ -23,10 +23,15 @@ OPTION_LABELS = {
     "strength": gettext_noop("Strength"),
     "steps": gettext_noop("Steps"),
     "guidance": gettext_noop("Guidance"),
+    "image": gettext_noop("Picture"),
     "mask": gettext_noop("Mask"),
     "mask_shape": gettext_noop("Mask shape"),
 }
 """Options as a form writes them; the slash command's names are all in small letters."""
+FILE_DESCRIPTIONS = {
+    "image": gettext_noop("Left empty, the picture of the message is worked on"),
+    "mask": gettext_noop("White is repainted"),
+}
 FORM_TIMEOUT_SECONDS = 3600.0  # seconds until a form that was never sent is forgotten
 
 Submit = Callable[[discord.Interaction[Any], "FormValues"], Awaitable[None]]
@@ -53,7 +58,7 @@ class JobModal(LocalisedModal):
         submit: Submit,
         *,
         initial_values: Mapping[str, Any] | None = None,
-        file: str | None = None,
+        files: Sequence[str] = (),
     ) -> None:
         """Lay the form out.
 
@@ -63,7 +68,7 @@ class JobModal(LocalisedModal):
             names: the options asked for; those that the job lacks are left out.
             submit: called with what was written.
             initial_values: what stands in the inputs at first.
-            file: the name of a picture that may be attached.
+            files: the names of pictures that may be attached.
 
         Raises:
             TextTooLongForForm: a text does not fit into an input.
@@ -74,9 +79,9 @@ class JobModal(LocalisedModal):
         self._options = [options_by_name[name] for name in names if name in options_by_name]
         self._inputs: dict[str, discord.ui.TextInput[Any]] = {}
         self._uploads: dict[str, discord.ui.FileUpload[Any]] = {}
-        if file is not None:
+        for file in files:
             self._uploads[file] = discord.ui.FileUpload(custom_id=file, required=False)
-            description = translate("White is repainted")
+            description = translate(FILE_DESCRIPTIONS[file])
             self.add_item(_build_label(_option_label(file), description, self._uploads[file]))
         for option in self._options:
             self._add_input(option, (initial_values or {}).get(option.name, option.default))

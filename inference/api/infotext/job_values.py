@@ -10,9 +10,12 @@ from inference.api.jobs import (
     BooleanSpec,
     ChoiceSpec,
     ImagineJob,
+    Img2ImgJob,
     InpaintJob,
+    InterrogateJob,
     Job,
     JobOption,
+    LoopbackJob,
     OutpaintJob,
     UpscaleJob,
     list_job_options,
@@ -80,6 +83,12 @@ ALWAYS_WRITTEN = {
     "loopback": ("final_strength", "curve", "loops"),
     "upscale": ("upscaler",),
 }
+#: Keys that tell of a hires fix.
+HIRES_SIZE_KEYS = ("Hires upscale", "Hires resize")
+HIRES_KEYS = (*HIRES_SIZE_KEYS, "Hires upscaler")
+#: Keys that only a masked picture has, and what "Inpaint area" is where nothing is said.
+MASK_KEYS = ("Mask blur", "Mask mode", "Mask shape")
+DEFAULT_AREA = READING_DEFAULTS["Inpaint area"]
 GROWTH_KEY = "Outpainting pixels"
 GROWN_SIDES = ("left", "right", "up", "down")
 SD_UPSCALER_KEY = "SD upscale upscaler"
@@ -137,6 +146,8 @@ def read_job_values(
     Numbers and choices are not checked yet.
     """
     option_texts: dict[str, tuple[str, str]] = {}
+    if issubclass(job_type, InterrogateJob):
+        return option_texts, set()
     for option in list_job_options(job_type):
         key = OPTION_KEYS.get(option.name, "")
         if key in values:
@@ -190,3 +201,20 @@ def _read_choice(option: JobOption, text: str) -> str:
         return text
     plain = text.removeprefix(MASK_MODE_PREFIX).casefold()
     return next((choice for choice in option.spec.choices if choice.casefold() == plain), text)
+
+
+def guess_job_type(values: Mapping[str, str]) -> type[Job]:
+    """Tell of which kind the job was that a text speaks of."""
+    if "Outpainting" in values:
+        return OutpaintJob
+    if "Denoising curve" in values:
+        return LoopbackJob
+    if "SD upscale upscaler" in values:
+        return UpscaleJob
+    if "Postprocess upscaler" in values and "Steps" not in values:
+        return UpscaleJob
+    has_mask = any(key in values for key in MASK_KEYS)
+    if has_mask or values.get("Inpaint area", DEFAULT_AREA) != DEFAULT_AREA:
+        return InpaintJob
+    has_hires = any(key in values for key in HIRES_KEYS)
+    return Img2ImgJob if "Denoising strength" in values and not has_hires else ImagineJob

@@ -30,6 +30,8 @@ class GenerationInfo:
     prompt: str = ""
     negative: str = ""
     values: Mapping[str, str] = field(default_factory=dict)
+    #: Whether a file holds this program's record, but one that cannot be followed.
+    is_unread: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Write it as plain JSON."""
@@ -38,6 +40,7 @@ class GenerationInfo:
             "prompt": self.prompt,
             "negative": self.negative,
             "values": dict(self.values),
+            "unread": self.is_unread,
         }
 
     @classmethod
@@ -47,7 +50,8 @@ class GenerationInfo:
             return None
         texts = {name: str(data.get(name, "")) for name in ("tool", "prompt", "negative")}
         return cls(
-            **clamp_fields(texts["tool"], texts["prompt"], texts["negative"], data["values"])
+            **clamp_fields(texts["tool"], texts["prompt"], texts["negative"], data["values"]),
+            is_unread=data.get("unread") is True,
         )
 
 
@@ -97,9 +101,10 @@ def read_generation_info(texts: Mapping[str, str]) -> GenerationInfo | None:
 
     The EXIF user comment stands among them as `parameters`, text hidden in pixels as `stealth`.
     """
-    from inference.api.infotext import comfy, fooocus, invoke, novelai
+    from inference.api.infotext import comfy, fooocus, invoke, novelai, swarm
 
     readers: tuple[Callable[[Mapping[str, str]], GenerationInfo | None], ...] = (
+        swarm.read_swarm,
         fooocus.read_fooocus,
         _read_parameters,
         invoke.read_invoke,

@@ -11,6 +11,8 @@ from typing import Any
 
 from inference.api.infotext import names
 from inference.api.infotext.job_values import (
+    HIRES_KEYS,
+    HIRES_SIZE_KEYS,
     KEEPS_SIZE_KEY,
     TARGET_SIZE_KEYS,
     read_job_values,
@@ -24,9 +26,11 @@ from inference.api.jobs import (
     ExplainJob,
     ImagineJob,
     InpaintJob,
+    InterrogateJob,
     Job,
     LoopbackJob,
     NumberSpec,
+    PreviewJob,
     TextSpec,
     list_job_options,
 )
@@ -64,6 +68,7 @@ UNREPORTED_KEYS = frozenset(
         "Version",
         "User",
         "Created Date",
+        "Not followed",
         "Seam score",
         "Seam visibility",
         "Loop",
@@ -91,12 +96,12 @@ EMPTY_VALUES = (
     "Use same sampler",
     "Use same scheduler",
 )
+#: Kinds that paint nothing: what they have no option for is not missed.
+NETWORKLESS_TYPES = (ExplainJob, PreviewJob)
 MAX_HIRES_SCALE = 4
 TRUE_VALUES = ("true", "yes", "1")
-#: Keys that tell of a hires fix, and those of them that are not done here.
+#: Sides of a hires fix, and keys of it that are not done here.
 HIRES_SIDES = {"hires_width", "hires_height"}
-HIRES_SIZE_KEYS = ("Hires upscale", "Hires resize")
-HIRES_KEYS = (*HIRES_SIZE_KEYS, "Hires upscaler")
 UNKNOWN_HIRES_KEYS = ("Hires checkpoint", "Hires Module 1", "Hires Distilled CFG Scale")
 #: Programs that run a share of the steps over a picture, where they do not say otherwise.
 SHARE_OF_STEPS_TOOLS = (WEB_UI_NAME, "InvokeAI", "NovelAI")
@@ -150,7 +155,10 @@ class _JobBuilder:
         self._notes: list[tuple[str, Notice]] = []
 
     def read_info(self, models: list[ModelInfo]) -> None:
-        """Read everything."""
+        """Read everything that the kind has an option for."""
+        if self._type is InterrogateJob:
+            self._add_note(Notice("like.nothing", kind=self._type.kind))
+            return
         self._set_text("prompt", self.told.prompt)
         self._set_text("negative_prompt", self.told.negative)
         for key, name in NUMBER_OPTIONS.items():
@@ -164,6 +172,9 @@ class _JobBuilder:
         self._set_option("emphasis", "Emphasis", self.told.values.get("Emphasis"))
         self._set_model(models)
         self._set_rng()
+        if "Not followed" in self.told.values:
+            note = Notice("like.not_followed", names=self.told.values["Not followed"])
+            self._add_note(note)
         used_keys = self._set_job_values()
         self._set_hires(models)
         self._set_loopback()
@@ -290,7 +301,7 @@ class _JobBuilder:
             self._set_number("hires_strength", "Denoising strength", strength)
         elif "strength" in self._options:
             self._set_number("strength", "Denoising strength", strength)
-        elif "prompt" in self._options and self._type is not ExplainJob:
+        elif self._type is ImagineJob:
             self._add_note(Notice("like.from_picture", strength=_shorten_value(strength)))
 
     @property
@@ -301,7 +312,7 @@ class _JobBuilder:
     def _set_hires(self, models: list[ModelInfo]) -> None:
         """Read the second pass of a hires fix, if there was one."""
         if "hires_upscaler" not in self._options:
-            if self._has_hires and "prompt" in self._options:
+            if self._has_hires and self._type not in NETWORKLESS_TYPES:
                 self._add_note(Notice("like.no_hires"))
             return
         self._set_hires_upscaler([model.name for model in models if model.kind == "upscaler"])
@@ -387,11 +398,14 @@ class _JobBuilder:
 
     def _note_unused_values(self, used_keys: Collection[str]) -> None:
         """List whatever else was told."""
+        if self._type in NETWORKLESS_TYPES:
+            return
         for key, value in self.told.values.items():
             usual = READING_DEFAULTS.get(key) == value or UNWRITTEN_VALUES.get(key) == value
             half = key.endswith(("-1", "-2")) and key[:-2] in self.told.values
             is_hires = key.startswith("Hires ") and key not in UNKNOWN_HIRES_KEYS
             is_known = is_hires or key in UNREPORTED_KEYS or key in used_keys
+            is_known = is_known and NUMBER_OPTIONS.get(key, "seed") in self._options
             if is_known or usual or half or value in EMPTY_VALUES:
                 continue
             self._add_note(

@@ -222,3 +222,24 @@ async def test_a_job_like_a_picture_still_needs_its_own(call, like):
 
     assert code == 2
     assert "img2img needs the picture" in lines[-1]
+
+
+async def test_a_prompt_like_a_pictures_can_be_explained(call, like):
+    _, events = await call("job", "imagine", "--like", like, "--explain", "--json")
+
+    (queued,) = [event for event in events if event["event"] == "queued"]
+    expected = {"prompt": "a fox", "steps": 9, "seed": 77}
+    assert expected.items() <= queued["params"].items()
+    assert "sampler" not in queued["params"]
+
+
+async def test_a_graph_that_cannot_be_followed_is_not_nothing(call, tmp_path):
+    info = PngInfo()
+    info.add_text("prompt", '{"1": {"class_type": "SomeSampler", "inputs": {"text": "a fox"}}}')
+    path = tmp_path / "graph.png"
+    Image.new("RGB", (8, 8)).save(path, pnginfo=info)
+
+    code, lines = await call("job", "imagine", "--like", str(path))
+
+    assert code == 2
+    assert "holds a ComfyUI graph that cannot be followed" in lines[0]

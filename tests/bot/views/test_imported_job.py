@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -9,7 +11,7 @@ from PIL.PngImagePlugin import PngInfo
 from bot.messages import imported_job_message
 from inference.api.infotext.readers import GenerationInfo
 from inference.api.infotext.to_job import job_from_info
-from tests.doubles.images import encoded
+from tests.doubles.images import encoded, png
 
 TEXT = (
     "a fox\nNegative prompt: blur\nSteps: 28, Sampler: DPM++ 2M Karras, CFG scale: 6.5, Seed: 77, "
@@ -53,6 +55,49 @@ async def test_what_a_server_forbids_is_forbidden_here_too(easel, posted):
     assert "28" in refused.response.content
     assert refused.ephemeral
     assert await easel.count() == 0
+
+
+INPAINTED = (
+    "a fox\nSteps: 9, Sampler: Euler, CFG scale: 7, Seed: 5, Size: 512x512, RNG: CPU, "
+    "Denoising strength: 0.6, Mask blur: 8, Inpaint area: Only masked, Masked area padding: 48"
+)
+
+
+async def offered(easel, **texts):
+    info = PngInfo()
+    for key, text in texts.items():
+        info.add_text(key, text)
+    file = encoded(Image.new("RGB", (64, 64)), "PNG", pnginfo=info)
+    shown = await easel.menu("Parameters", await easel.posted(("fox.png", file)))
+    return shown.followups[-1]
+
+
+async def test_an_inpainting_asks_for_its_mask(easel):
+    offer = await offered(easel, parameters=INPAINTED)
+    assert "**inpaint**, as told by web UI" in offer.content
+    shown = await easel.alice.click(offer, label="Run it here")
+    assert await easel.count() == 0
+    await easel.alice.submit_modal(shown, {"mask": ("mask.png", png((64, 64), "white"))})
+    record = await easel.only_job()
+    expected = {"mask_blur": 8, "area": "only masked", "padding": 48, "strength": 0.6, "seed": 5}
+    assert (record.kind, set(easel.service.job.inputs)) == ("inpaint", {"image", "mask"})
+    assert expected.items() <= record.params.items()
+
+
+async def test_an_inpainting_takes_a_mask_in_words_and_another_picture(easel):
+    offer = await offered(easel, parameters=INPAINTED)
+    shown = await easel.alice.click(offer, label="Run it here")
+    answers = {"mask_shape": "left 30%", "image": ("photo.png", png((96, 64)))}
+    await easel.alice.submit_modal(shown, answers)
+    record = await easel.only_job()
+    assert (record.kind, record.params["mask_shape"]) == ("inpaint", "left 30%")
+    assert set(easel.service.job.inputs) == {"image"}
+
+
+async def test_a_graph_that_cannot_be_followed_is_told(easel):
+    graph = json.dumps({"1": {"class_type": "SomeSampler", "inputs": {"text": "a fox"}}})
+    offer = await offered(easel, prompt=graph)
+    assert "ComfyUI graph that cannot be followed" in offer.content
 
 
 def test_a_strangers_words_are_shown_as_text():

@@ -1,0 +1,1 @@
+"""What ComfyUI's nodes say: links, values, LoRAs and texts."""
