@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from spandrel import MAIN_REGISTRY
+from spandrel import MAIN_REGISTRY, canonicalize_state_dict
 
 from inference.model_files.errors import UnsupportedWeights
 from inference.model_files.files import UPSCALERS_DIR
@@ -154,8 +154,9 @@ def upscaler_architecture(header: SafetensorsHeader) -> str | None:
         arrays = {
             name: torch.empty(entry.shape, device="meta") for name, entry in header.entries.items()
         }
+        state = canonicalize_state_dict(arrays)
         return next(
-            (candidate.architecture.name for candidate in candidates if candidate.detect(arrays)),
+            (candidate.architecture.name for candidate in candidates if candidate.detect(state)),
             None,
         )
     except (RuntimeError, LookupError, ValueError):  # shapes that no network of these names has

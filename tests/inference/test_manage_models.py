@@ -1,9 +1,16 @@
 """The models folder from the command line."""
 
+import argparse
+import collections
+import fractions
 import hashlib
 import io
 import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -103,7 +110,7 @@ def test_a_pickle_is_converted_by_another_process(tmp_path, models):
 
 def test_a_hostile_pickle_runs_nothing(tmp_path, capfd):
     torch.save({"state_dict": {"a": torch.ones(1)}, "more": Hostile()}, tmp_path / "bad.ckpt")
-    with pytest.raises(Exception, match="Weights only load failed"):
+    with pytest.raises(ValueError, match=r"more than weights: builtins\.print\. Nothing"):
         convert_pickle(tmp_path / "bad.ckpt", tmp_path / "out.safetensors")
 
     assert not (tmp_path / "out.safetensors").exists()
@@ -116,6 +123,109 @@ def test_weights_are_found_in_their_wrapping(wrapper):
 
     assert tensors_of({wrapper: {"a": weight}, "epoch": 3}) == {"a": weight}
     assert tensors_of([weight]) == {}
+
+
+NETWORK = Compact(num_feat=8, num_conv=2, upscale=2).state_dict()
+HOLDERS = (
+    "model_state_dict",
+    "state_dict",
+    "params_ema",
+    "params-ema",
+    "params",
+    "model",
+    "net",
+    "netG",
+    "g_ema",
+    "generator",
+    "weights_of_mine",
+)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *({key: NETWORK} for key in HOLDERS),
+        *(
+            {f"{prefix}{name}": value for name, value in NETWORK.items()}
+            for prefix in ("module.", "netG.", "module.netG.")
+        ),
+        {"state_dict": {f"module.{name}": value for name, value in NETWORK.items()}, "epoch": 3},
+    ],
+    ids=[*HOLDERS, "module.", "netG.", "module.netG.", "module. in state_dict"],
+)
+def test_every_holder_and_prefix_that_spandrel_knows_is_taken_off(content, tmp_path, models):
+    torch.save(content, tmp_path / "net.pth")
+    made = manage_models.import_file(tmp_path / "net.pth", models, None, is_trusted=True)
+
+    assert made == models / "upscalers" / "net.safetensors"
+    assert load_file(made).keys() == NETWORK.keys()
+
+
+def test_so_it_is_with_a_safetensors_file(tmp_path, models):
+    save_file(
+        {f"module.{name}": value for name, value in NETWORK.items()}, tmp_path / "n.safetensors"
+    )
+    made = manage_models.import_file(tmp_path / "n.safetensors", models, None, is_trusted=False)
+
+    shelf = UpscalerRegistry(models, tmp_path / "cache", torch.device("cpu"))
+    assert made.parent.name == "upscalers"
+    assert shelf.load_network("n").scale == 2
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        np.float64(30.1),
+        np.int64(7),
+        np.arange(3),
+        np.array(["a"]),
+        {1, 2},
+        argparse.Namespace(lr=1e-4, path=Path("a")),
+        collections.defaultdict(list, a=[1]),
+        datetime(2024, 1, 2, tzinfo=UTC),
+        [SimpleNamespace(a=np.bool_(True))],
+    ],
+    ids=lambda value: type(value).__name__,
+)
+@pytest.mark.parametrize("is_zip", [True, False])
+def test_numbers_and_settings_beside_the_weights_are_left_behind(extra, is_zip, tmp_path, models):
+    content = {"params": NETWORK, "extra": extra}
+    torch.save(content, tmp_path / "net.pth", _use_new_zipfile_serialization=is_zip)
+    made = manage_models.import_file(tmp_path / "net.pth", models, None, is_trusted=True)
+
+    assert load_file(made).keys() == NETWORK.keys()
+
+
+def test_the_first_textual_inversions_keep_their_vectors_in_a_module(tmp_path, models):
+    vectors = torch.nn.ParameterDict({"*": torch.nn.Parameter(torch.ones(2, 768))})
+    torch.save({"string_to_token": {"*": 265}, "string_to_param": vectors}, tmp_path / "mood.pt")
+    made = manage_models.import_file(tmp_path / "mood.pt", models, None, is_trusted=True)
+
+    assert torch.equal(torch.ones(2, 768), load_file(made)["emb_params"])
+
+
+@pytest.mark.parametrize("is_zip", [True, False])
+def test_a_refusal_names_what_a_pickle_holds_and_gives_no_advice(is_zip, tmp_path, models):
+    content = {"params": NETWORK, "more": fractions.Fraction(1, 3)}
+    torch.save(content, tmp_path / "net.pth", _use_new_zipfile_serialization=is_zip)
+    with pytest.raises(CorruptWeights) as caught:
+        manage_models.import_file(tmp_path / "net.pth", models, None, is_trusted=True)
+
+    assert str(caught.value) == (
+        "net.pth cannot be converted: it holds more than weights: fractions.Fraction. "
+        "Nothing of it was run."
+    )
+
+
+@pytest.mark.parametrize("data", [b"", b"noise" * 99, b"PK\x03\x04" + bytes(99), b"\x80\x02."])
+def test_what_is_no_pickle_is_refused_in_one_plain_line(data, tmp_path, models):
+    (tmp_path / "net.pth").write_bytes(data)
+    with pytest.raises(CorruptWeights) as caught:
+        manage_models.import_file(tmp_path / "net.pth", models, None, is_trusted=True)
+
+    assert str(caught.value).startswith("net.pth cannot be converted: ")
+    assert not set("\x1b\n") & set(str(caught.value))
+    assert "weights_only" not in str(caught.value)
 
 
 def test_files_are_listed_and_verified(lora, models, capsys):
