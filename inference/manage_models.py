@@ -34,7 +34,7 @@ from inference.model_files.files import (
 from inference.model_files.hashes import FileHashes
 from inference.model_files.header import read_header
 from inference.model_files.hub import is_hub_id, pull_checkpoint
-from inference.model_files.identity import identify_file
+from inference.model_files.identity import RUNNABLE_CHANNELS, identify_file
 from inference.model_files.inspection import describe_error
 from inference.model_files.pipeline_folder import check_folder
 from inference.upscaling.catalogue import DownloadUrl, upscaler_entry
@@ -110,11 +110,10 @@ def import_file(source: Path, models: Path, name: str | None, is_trusted: bool) 
         else:
             read_header(source)
             shutil.copyfile(source, fresh)
-        kind = identify_file(fresh).kind
-        if kind not in KIND_FOLDERS:
-            raise UnsupportedWeights(
-                f"{source.name} is {identify_file(fresh).title}, which Easel does not use."
-            )
+        file_type = identify_file(fresh)
+        kind = file_type.kind
+        if kind not in KIND_FOLDERS or file_type.channels not in RUNNABLE_CHANNELS:
+            raise UnsupportedWeights(f"{source.name} is {file_type.title}: Easel does not use it.")
         target = models / KIND_FOLDERS[kind] / f"{stem}{SAFETENSORS_SUFFIX}"
         if target.exists():
             raise UnsupportedWeights(

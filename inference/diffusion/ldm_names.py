@@ -37,6 +37,13 @@ VAE_ATTENTION_NAMES = {
     "to_v": "v",
     "to_out.0": "proj_out",
 }
+VAE_ATTENTION_SPELLINGS = {
+    "group_norm": ("norm", "group_norm"),
+    "to_q": ("q", "query", "to_q"),
+    "to_k": ("k", "key", "to_k"),
+    "to_v": ("v", "value", "to_v"),
+    "to_out.0": ("proj_out", "proj_attn", "to_out.0"),
+}
 RESAMPLER_NAMES = {"downsamplers": "downsample", "upsamplers": "upsample"}
 OPEN_CLIP_LAYER_NAMES = {
     "layer_norm1": "ln_1",
@@ -129,6 +136,20 @@ def vae_name(name: str, levels: int) -> str:
         case "conv_norm_out":
             return ".".join([coder, "norm_out", *subparts])
     return name
+
+
+def vae_names(name: str, levels: int) -> list[str]:
+    """List the names that files give to an autoencoder's weight, the original first.
+
+    Its attention is spelled in three ways: latent diffusion's, diffusers' of 2022 and of today.
+    """
+    names = [vae_name(name, levels), name]
+    for part, spellings in VAE_ATTENTION_SPELLINGS.items():
+        if f".attentions.0.{part}." in name:
+            coder, ending = name.split(".", 1)[0], name.rsplit(".", 1)[1]
+            stems = (f"{coder}.mid.attn_1", f"{coder}.mid_block.attentions.0")
+            names += [f"{stem}.{word}.{ending}" for stem in stems for word in spellings]
+    return names
 
 
 def _vae_part(parts: list[str]) -> str:

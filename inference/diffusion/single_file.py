@@ -16,14 +16,14 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import Tensor
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
-from inference.diffusion.ldm_names import UnetNames, open_clip_name, vae_name
+from inference.diffusion.ldm_names import UnetNames, open_clip_name, vae_names
 from inference.diffusion.model import PIXELS_PER_CELL, DiffusionModel
 from inference.diffusion.prediction_type import probe_prediction, stated_prediction
 from inference.diffusion.text_encoders import TextEncoders
 from inference.model_files.errors import UnsupportedWeights
 from inference.model_files.identity import (
     UNET_PREFIX,
-    VAE_PREFIX,
+    VAE_PREFIXES,
     checkpoint_identity,
     identify_file,
 )
@@ -72,7 +72,7 @@ def load_checkpoint(
         own_vae: Any = None if vae else load_vae(reader, config["vae"], device, dtype)
         text_encoders = _load_text_encoders(reader, config, family, device, configs)
     autoencoder = own_vae if vae is None else read_vae(vae, config["vae"], device, dtype)
-    prediction = stated_prediction(path, identity) or probe_prediction(unet)
+    prediction = stated_prediction(path, identity) or probe_prediction(unet, family)
     noise = {**config["scheduler"], "rescale_betas_zero_snr": identity.zero_terminal_snr}
     return DiffusionModel(
         name=name,
@@ -134,8 +134,8 @@ def load_vae(
     levels = len(config["block_out_channels"])
 
     def find_weight(name: str) -> Tensor | None:
-        original = vae_name(name, levels)
-        return reader.get_tensor(VAE_PREFIX + original, original, name)
+        names = vae_names(name, levels)
+        return reader.get_tensor(*(prefix + known for prefix in VAE_PREFIXES for known in names))
 
     return load_into(vae, find_weight, reader.path, device, dtype)
 
@@ -203,8 +203,9 @@ def _open_clip_finder(reader: TensorFile, prefix: str) -> Find:
     def find_weight(name: str) -> Tensor | None:
         original, third = open_clip_name(name.removeprefix("text_model."))
         weight = reader.get_tensor(prefix + original)
-        if weight is None:
-            return None
+        if weight is None:  # a linear layer of its own lies the other way round
+            linear = original == "text_projection"
+            return reader.get_tensor(f"{prefix}text_projection.weight") if linear else None
         if original == "text_projection":
             return weight.T
         return weight if third is None else weight.chunk(3)[third]

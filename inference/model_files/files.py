@@ -81,23 +81,23 @@ def find_models(
 
     The shallowest come first, at each depth folders before files.
     """
-    found: list[tuple[int, bool, Path]] = []
+    ranked_paths: list[tuple[int, bool, Path]] = []
     for folder, subfolders, names in _walk_folders(place, max_depth):
         depth = len(folder.parts)
         models = [name for name in subfolders if is_model_folder(folder / name)]
         subfolders[:] = [name for name in subfolders if name not in models]
-        found += [(depth, False, folder / name) for name in models]
+        ranked_paths += [(depth, False, folder / name) for name in models]
         paths = (folder / name for name in names)
-        found += [(depth, True, path) for path in paths if _is_weight_file(path)]
-    return [path for _, _, path in sorted(found)]
+        ranked_paths += [(depth, True, path) for path in paths if _is_weight_file(path)]
+    return [path for _, _, path in sorted(ranked_paths)]
 
 
-def name_paths(paths: Iterable[Path], base: Path, taken: Path | None = None) -> dict[str, Path]:
+def name_paths(paths: Iterable[Path], base: Path, starter: Path | None = None) -> dict[str, Path]:
     """Name files without their endings and folders; who finds a name taken goes by its path.
 
-    The starter's name is taken by `taken`, where that is given.
+    The name of a `starter` is its own, where one is given.
     """
-    paths_by_name = {STARTER_NAME: taken} if taken else {}
+    paths_by_name = {STARTER_NAME: starter} if starter else {}
     for path in paths:
         candidates = [path.name if path.is_dir() else path.stem, path.name]
         if base in path.parents:

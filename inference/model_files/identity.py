@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -19,7 +20,8 @@ ModelFamily = Literal["sd1", "sd2", "sdxl"]
 StatedPrediction = Literal["epsilon", "v_prediction"]
 
 UNET_PREFIX = "model.diffusion_model."
-VAE_PREFIX = "first_stage_model."
+#: Where checkpoints and files of their own keep an autoencoder.
+VAE_PREFIXES = ("first_stage_model.", "vae.", "")
 CONV_IN = f"{UNET_PREFIX}input_blocks.0.0.weight"
 #: Channels that networks which are run take: latents alone, or with a mask and a masked picture.
 RUNNABLE_CHANNELS = (4, 9)
@@ -33,7 +35,15 @@ FAMILY_TITLES = {"sd1": "Stable Diffusion 1", "sd2": "Stable Diffusion 2", "sdxl
 #: Width of the words that a family's network attends to.
 FAMILY_BY_TEXT_WIDTH: dict[int, ModelFamily] = {768: "sd1", 1024: "sd2", 2048: "sdxl"}
 #: Spellings of ModelSpec's metadata.
-PREDICTION_BY_MODELSPEC: dict[str, StatedPrediction] = {"v": "v_prediction", "epsilon": "epsilon"}
+PREDICTION_BY_MODELSPEC: dict[str, StatedPrediction] = {
+    **dict.fromkeys(("v", "v_prediction", "v-prediction", "vpred", "v_pred"), "v_prediction"),
+    **dict.fromkeys(("epsilon", "eps", "noise"), "epsilon"),
+}
+#: Weights by which checkpoints say that they were trained on continuous noise (Karras et al. 2022).
+CONTINUOUS_NOISE_SIGNS = {
+    "edm_mean": "Playground v2.5, which was trained on EDM's noise",
+    "edm_vpred.sigma_max": "a CosXL checkpoint, which was trained on EDM's noise",
+}
 #: Names that only LoRA and LyCORIS files have.
 LORA_NAME_PATTERN = re.compile(
     r"^(?:lora_(?:unet|te\d?|prior)|lycoris)_"
@@ -95,12 +105,15 @@ def identify_header(header: SafetensorsHeader) -> FileType:
     if any(LORA_NAME_PATTERN.search(name) for name in names):
         family = _lora_family(header)
         return FileType("lora", family, title=_title_with_family("LoRA", family))
+    for sign, title in CONTINUOUS_NOISE_SIGNS.items():
+        if sign in names:
+            return FileType("other", title=title)
     if CONV_IN in names and (family := _checkpoint_family(header)):
         return _checkpoint_type(header, family)
     for sign, title in UNSUPPORTED_MODEL_SIGNS:
         if any(sign in name for name in names):
             return FileType("other", title=title)
-    if any(name.removeprefix(VAE_PREFIX) == "decoder.conv_in.weight" for name in names):
+    if _has_vae(names):
         return FileType("vae", title="an autoencoder (VAE)")
     if CONV_IN in names or "conv_in.weight" in names or "input_blocks.0.0.weight" in names:
         return FileType("unet", title="a denoising network without its text encoder")
@@ -188,9 +201,13 @@ def _checkpoint_type(header: SafetensorsHeader, family: ModelFamily) -> FileType
         channels,
         PREDICTION_BY_MODELSPEC.get(spelling),
         "ztsnr" in names,
-        f"{VAE_PREFIX}decoder.conv_in.weight" in names,
+        _has_vae(names),
         title,
     )
+
+
+def _has_vae(names: Container[str]) -> bool:
+    return any(f"{prefix}decoder.conv_in.weight" in names for prefix in VAE_PREFIXES)
 
 
 def _checkpoint_family(header: SafetensorsHeader) -> ModelFamily | None:

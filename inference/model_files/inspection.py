@@ -12,24 +12,24 @@ from inference.model_files.errors import CorruptWeights
 
 log = logging.getLogger(__name__)
 
-Found = TypeVar("Found")
+Entry = TypeVar("Entry")
 
 #: Control codes, and halves of characters: what stands for bytes that are no UTF-8.
 UNSENDABLE_CATEGORIES = frozenset({"Cc", "Cs"})
 
 
 def list_usable(
-    kind: str, paths_by_name: Iterable[tuple[str, Path]], inspect: Callable[[str, Path], Found]
-) -> Iterator[Found]:
+    kind: str, paths_by_name: Iterable[tuple[str, Path]], inspect: Callable[[str, Path], Entry]
+) -> Iterator[Entry]:
     """Inspect files one by one; one that cannot be used is named in the log and left out."""
     for name, path in paths_by_name:
         try:
             check_name(name)
-            found = inspect(name, path)
+            entry = inspect(name, path)
         except Exception as error:  # whatever one file makes of its reader: the others count still
             log_left_out(kind, name, error)
         else:
-            yield found
+            yield entry
 
 
 def log_left_out(kind: str, name: str, error: Exception) -> None:

@@ -165,8 +165,8 @@ def _describe_refusal(source: Path, message: str) -> str:
         names = UNKNOWN_GLOBAL_PATTERN.findall(message)
     if not names:
         return "its pickle cannot be read as weights"
-    shown = ", ".join(names[:MAX_NAMES_SHOWN]) + " …" * (len(names) > MAX_NAMES_SHOWN)
-    return f"it holds more than weights: {shown}. Nothing of it was run"
+    name_list = ", ".join(names[:MAX_NAMES_SHOWN]) + " …" * (len(names) > MAX_NAMES_SHOWN)
+    return f"it holds more than weights: {name_list}. Nothing of it was run"
 
 
 def describe_failure(error: Exception) -> str:

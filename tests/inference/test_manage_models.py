@@ -86,7 +86,7 @@ def test_a_path_is_no_name(lora, models, name):
 
 def test_files_of_no_use_are_refused(tmp_path, models):
     save_file({"bert.a": torch.zeros(1), "b": torch.ones(3)}, tmp_path / "x.safetensors")
-    with pytest.raises(UnsupportedWeights, match="does not use"):
+    with pytest.raises(UnsupportedWeights, match="Easel does not use it"):
         manage_models.import_file(tmp_path / "x.safetensors", models, None, is_trusted=False)
     with pytest.raises(MissingWeights, match=r"no file away\.pt"):
         manage_models.import_file(tmp_path / "away.pt", models, None, is_trusted=True)

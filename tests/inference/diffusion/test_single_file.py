@@ -182,3 +182,56 @@ def test_the_shipped_autoencoder_has_the_published_size():
         vae = AutoencoderKL.from_config(read_config("sd1")["vae"])
 
     assert sum(weight.numel() for weight in vae.parameters()) == 83_653_863
+
+
+@pytest.mark.parametrize("spelling", ["original", "of 2022", "of today"])
+@pytest.mark.parametrize("prefix", ["first_stage_model.", "vae.", ""])
+@pytest.mark.parametrize("layout", ["mid.attn_1", "mid_block.attentions.0"])
+def test_an_autoencoder_is_read_in_every_spelling(
+    write_original, path, load, spelling, prefix, layout
+):
+    words = {
+        "original": ("norm", "q", "k", "v", "proj_out"),
+        "of 2022": ("group_norm", "query", "key", "value", "proj_attn"),
+        "of today": ("group_norm", "to_q", "to_k", "to_v", "to_out.0"),
+    }[spelling]
+    parts = write_original(path, "sd1")
+    renamed = {}
+    for name, value in load_file(path).items():
+        bare = name.removeprefix("first_stage_model.")
+        for word, own in zip(words, ("norm", "q", "k", "v", "proj_out"), strict=True):
+            bare = bare.replace(f".mid.attn_1.{own}.", f".{layout}.{word}.")
+        renamed[prefix + bare if bare != name else name] = value
+    save_file(renamed, path)
+    found = load().vae.state_dict()
+
+    assert all(torch.equal(value, found[name]) for name, value in parts.vae.state_dict().items())
+
+
+def test_a_projection_of_words_that_lies_as_a_linear_layer(write_original, path, load):
+    parts = write_original(path, "sdxl")
+    state = load_file(path)
+    name = "conditioner.embedders.1.model.text_projection"
+    save_file({**state, f"{name}.weight": state.pop(name).T.contiguous()}, path)
+
+    assert torch.equal(
+        load().text_encoders.models[1].text_projection.weight, parts.texts[1].text_projection.weight
+    )
+
+
+@pytest.mark.parametrize("spelling", ["v", "v_prediction", "V-Prediction"])
+def test_modelspec_says_v_in_several_spellings(write_original, path, load, spelling):
+    write_original(path, "sdxl", metadata={"modelspec.prediction_type": spelling})
+
+    assert load().prediction == "v_prediction"
+
+
+@pytest.mark.parametrize(
+    ("extra", "title"),
+    [(("edm_mean", "edm_std"), "Playground v2.5"), (("edm_vpred.sigma_max",), "CosXL")],
+)
+def test_a_checkpoint_of_other_noise_is_named(write_original, path, load, extra, title):
+    write_original(path, "sdxl", extra={name: torch.ones(1) for name in extra})
+
+    with pytest.raises(UnsupportedWeights, match=rf"{title}.* EDM's noise"):
+        load()
