@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from bot.i18n.message import TranslatableMessage, gettext_noop
-from bot.uploads.png_chunks import PNG_HEADER_BYTES, png_size
+from bot.uploads.plain_images import HEADER_BYTES, plain_image_size
 from inference.api.jobs import (
     DenoisingJob,
     Job,
@@ -206,11 +206,11 @@ class CostEstimator:
         self._cost_ratios: dict[tuple[str, ...], float] = {}
 
     def job_cost(self, job: Job, image: bytes | None) -> float:
-        """Price a job with its PNG, in TFLOP."""
+        """Price a job with its picture, in TFLOP."""
         known_ratios = (
             self._cost_ratios[name] for name in _ratio_keys(job) if name in self._cost_ratios
         )
-        source = None if image is None else png_size(image[:PNG_HEADER_BYTES])
+        source = None if image is None else plain_image_size(image[:HEADER_BYTES])
         return estimate_cost(job, source, self.native_size(job)) * next(known_ratios, 1.0)
 
     async def learn_from(self, record: JobRecord) -> bool:
@@ -250,7 +250,7 @@ class CostEstimator:
         if key is None:
             return None
         with contextlib.suppress(OSError), self._blobs.path_of(key).open("rb") as file:
-            return png_size(file.read(PNG_HEADER_BYTES))
+            return plain_image_size(file.read(HEADER_BYTES))
         return None
 
 

@@ -14,7 +14,7 @@ from bot.errors import AttachmentDeleted, EmptyFile, FileTooLarge, NoImageInMess
 from bot.i18n.message import TranslatableMessage
 from bot.requests.fetching import Fetch, FetchedTooMuch
 from bot.support.discord_errors import TRANSPORT_ERRORS
-from bot.uploads.png_chunks import png_size
+from bot.uploads.plain_images import plain_image_size
 from bot.uploads.pool import DecoderPool
 from bot.uploads.validation import CheckedImage
 from storage.blobs import BlobStore
@@ -168,7 +168,7 @@ class BlobSource:
     async def load_image(self, decoders: DecoderPool) -> CheckedImage:
         """Read it from the store."""
         data = await self.read_bytes(decoders)
-        size = png_size(data)
+        size = plain_image_size(data)
         if size is None:
             raise BlobMissing(self.key)
         width, height = size

@@ -2,7 +2,8 @@
 
 A request's head names the work (`check`, `parameters`, `making` or `protections`), its body is a
 stranger's file. An answer's head holds what was found, as codes and numbers; after a `check` that
-succeeded the body is a PNG. Of words there are none but the file's own, where they were asked for.
+succeeded the body is a plain picture. Of words there are none but the file's own, where they were
+asked for.
 
 It gives up its rights before the first stranger's byte comes, so whatever it needs of the disk
 (plugins, codecs, profiles) is loaded before, by reading a small picture of each format.

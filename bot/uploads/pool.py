@@ -22,7 +22,7 @@ from bot.errors import (
 )
 from bot.support.child_process import ChildCrashed, ChildProcess
 from bot.uploads.metadata import MAX_SHOWN_CHARACTERS
-from bot.uploads.png_chunks import is_plain_png
+from bot.uploads.plain_images import is_plain_image
 from bot.uploads.sandbox import LIMITS_AVAILABLE, PROTECTIONS
 from bot.uploads.validation import (
     ALLOWED_FORMATS,
@@ -45,7 +45,7 @@ PASSED_ENV_VARS = ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "VIRTUAL_ENV", "LANG
 
 # glibc: give memory back at once, and no arena a thread.
 MALLOC_SETTINGS = {"MALLOC_MMAP_THRESHOLD_": "1048576", "MALLOC_ARENA_MAX": "1"}
-PNG_OVERHEAD_BYTES = 1 << 16  # bytes of a PNG beyond its pixels
+FILE_OVERHEAD_BYTES = 1 << 16  # bytes of a plain picture beyond its pixels
 
 DECODER_COUNT = 2  # pictures decoded at once
 DECODE_CPU_SECONDS = 10  # of processor time for one picture
@@ -183,12 +183,12 @@ class DecoderPool:
         """
         decoder = self._take_decoder()
         try:
-            # The answer's PNG may be larger than the file, never larger than its bare pixels.
+            # The answer may be larger than the file, never larger than its bare pixels.
             answer = decoder.send_request(
                 head,
                 data,
                 timeout_seconds=self._timeout_seconds,
-                max_body_bytes=5 * self.limits.max_pixels + PNG_OVERHEAD_BYTES,
+                max_body_bytes=5 * self.limits.max_pixels + FILE_OVERHEAD_BYTES,
             )
             if "fault" in answer[0]:
                 fault = ascii(answer[0]["fault"])[:MAX_LOGGED_CHARACTERS]
@@ -261,7 +261,7 @@ def _validate_answer(
     width, height = head.get("width"), head.get("height")
     if not (isinstance(width, int) and isinstance(height, int)):
         return None
-    if not 0 < width * height <= limits.max_pixels or not is_plain_png(body, width, height):
+    if not 0 < width * height <= limits.max_pixels or not is_plain_image(body, width, height):
         return None
     notes = (FIRST_FRAME_NOTE,) if head.get("animated") is True else ()
     return CheckedImage(data=body, width=width, height=height, notes=notes)

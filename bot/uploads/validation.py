@@ -1,4 +1,4 @@
-"""Check a picture that a stranger sent and make a plain PNG of its pixels.
+"""Check a picture that a stranger sent and make a plain file of its pixels.
 
 Pillow's advice for files from strangers is followed: few formats, bounds read from the header
 before any pixel is decoded, nothing passed on but newly encoded pixels. What a picture carried
@@ -27,6 +27,7 @@ from bot.errors import (
 )
 from bot.i18n.message import gettext_noop
 from bot.uploads import jpeg_segments, png_chunks
+from bot.uploads.plain_images import encode_plain
 from bot.uploads.png_chunks import PNG_SIGNATURE
 
 ALLOWED_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "AVIF")
@@ -35,7 +36,6 @@ DECODER_MEMORY_FACTORS = {"WEBP": 1.9, "AVIF": 1.4}
 
 MAX_FULL_SIZE_SCANS = 30  # of a progressive JPEG of the most pixels; smaller ones may have more
 MAX_SIDE = 16384  # pixels; beyond it libraries down the line overflow or crawl
-FAST_COMPRESSION = 1  # of 0 to 9: inputs are kept for a while, not for ever
 FIRST_FRAME_NOTE = gettext_noop("Only the first frame of the animation is used.")
 ORIENTATION_TRANSPOSES = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -77,11 +77,12 @@ class ImageLimits:
 class CheckedImage:
     """A picture that can be worked on."""
 
-    #: A PNG, RGB or RGBA with 8 bits a channel, in sRGB, upright, without metadata.
+    #: A lossless WebP or a PNG, RGB or RGBA with 8 bits a channel, in sRGB, upright, without
+    #: metadata.
     data: bytes
-    #: In pixels, as the PNG is.
+    #: In pixels, as the file is.
     width: int
-    #: In pixels, as the PNG is.
+    #: In pixels, as the file is.
     height: int
     #: What was done to it that its sender should know, as sentences.
     notes: tuple[str, ...] = ()
@@ -107,7 +108,11 @@ def check_image(data: bytes, name: str, limits: ImageLimits) -> CheckedImage:
             if image.format == "JPEG":
                 _check_scans(data, image, name, limits)
             notes = (FIRST_FRAME_NOTE,) if _is_animated(data, image) else ()
-            return _encode_png(_normalise_image(image), notes)
+            upright_image = _normalise_image(image)
+            width, height = upright_image.size
+            return CheckedImage(
+                data=encode_plain(upright_image), width=width, height=height, notes=notes
+            )
     except ImageRejected:
         raise
     except UnidentifiedImageError:
@@ -241,13 +246,6 @@ def _to_srgb(image: Image.Image, profile: Any, target_mode: str) -> Image.Image:
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return image
     return image
-
-
-def _encode_png(image: Image.Image, notes: tuple[str, ...]) -> CheckedImage:
-    image.info = {}  # what else the file carried ends here
-    out = io.BytesIO()
-    image.save(out, "PNG", compress_level=FAST_COMPRESSION)
-    return CheckedImage(data=out.getvalue(), width=image.width, height=image.height, notes=notes)
 
 
 READABLE_SIGNATURES = (PNG_SIGNATURE, b"\xff\xd8\xff", b"GIF8")

@@ -99,7 +99,7 @@ def _open_part(part: FinishedPart) -> PartialResult:
 
 def _load_image(name: str, path: Path) -> Image.Image:
     try:
-        with Image.open(path, formats=("PNG",)) as image:
+        with Image.open(path, formats=("PNG", "WEBP")) as image:
             image.load()
             return image.convert("RGBA" if _has_alpha(image) else "RGB")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:

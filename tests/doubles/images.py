@@ -43,6 +43,10 @@ def text_bomb(megabytes: int) -> bytes:
     return plain[:33] + chunk(b"zTXt", body) + plain[33:]
 
 
+WEBP_INFO = {"loop": 1, "background": (255, 255, 255, 255), "timestamp": 0, "duration": 0}
+"""What Pillow notes of a WebP that says nothing about itself."""
+
+
 def animation(form: str, frames: int = 5, size: tuple[int, int] = (16, 12)) -> bytes:
     """An animation whose first frame is red and whose others are not."""
     first, *others = [
@@ -52,9 +56,13 @@ def animation(form: str, frames: int = 5, size: tuple[int, int] = (16, 12)) -> b
 
 
 def pixels(data: bytes) -> Image.Image:
-    """Decode a PNG."""
-    image = Image.open(io.BytesIO(data), formats=("PNG",))
+    """Decode a PNG, or a WebP without what Pillow says of every WebP."""
+    image = Image.open(io.BytesIO(data), formats=("PNG", "WEBP"))
     image.load()
+    if image.format == "WEBP":
+        own = {name: image.info.get(name) for name in WEBP_INFO}
+        assert own == WEBP_INFO
+        image.info = {name: value for name, value in image.info.items() if name not in WEBP_INFO}
     return image
 
 

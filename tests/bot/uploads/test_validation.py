@@ -36,7 +36,7 @@ def check(data: bytes, limits: ImageLimits = LIMITS) -> CheckedImage:
 def opened(checked: CheckedImage) -> Image.Image:
     image = Image.open(io.BytesIO(checked.data))
     image.load()
-    assert image.format == "PNG"
+    assert image.format == "WEBP"
     assert image.size == (checked.width, checked.height)
     return image
 

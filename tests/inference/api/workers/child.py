@@ -16,6 +16,8 @@ import threading
 import time
 from pathlib import Path
 
+from PIL import Image
+
 from inference.api import wire
 from inference.api.commands import CancelJob, ConfigureWorker, StopWorker, SubmitJob
 from inference.api.messages import (
@@ -122,7 +124,8 @@ class Child:
         for step in (1, 2):
             self.say(JobProgress(job_id=job.job_id, attempt=job.attempt, step=step, steps=2))
         path = self.outbox / f"tmp-{job.job_id}.png"
-        path.write_bytes(Path(job.inputs["image"]).read_bytes())
+        with Image.open(job.inputs["image"]) as picture:
+            picture.save(path)
         image = OutputFile(path=str(path), width=32, height=24, media_type="image/png", seed=7)
         self.say(
             JobFinished(
