@@ -235,3 +235,14 @@ def test_a_checkpoint_of_other_noise_is_named(write_original, path, load, extra,
 
     with pytest.raises(UnsupportedWeights, match=rf"{title}.* EDM's noise"):
         load()
+
+
+def test_a_refiner_is_refused_by_name(write_original, path, load):
+    write_original(path, "sdxl")
+    state = load_file(path)
+    old, new = "conditioner.embedders.1.model.", "conditioner.embedders.0.model."
+    refiner = {name.replace(old, new): v for name, v in state.items() if ".0.transf" not in name}
+    save_file(refiner, path)
+
+    with pytest.raises(UnsupportedWeights, match="an SDXL refiner"):
+        load()

@@ -248,3 +248,10 @@ def test_prompts_that_were_not_padded_are_told(negative, pad, count):
     text = "a" + ", b" * 60 + f"\nNegative prompt: a{negative}\nSteps: 20, {pad}CFG scale: 7, "
     notes = recalled(text + "Seed: 1, RNG: CPU").notes
     assert sum("not padded" in str(note) for note in notes) == count
+
+
+def test_a_refiner_is_noted():
+    text = "a fox\nSteps: 20, Size: 512x512, Seed: 1, Refiner: sdxl_refiner, Refiner switch at: 0.8"
+    notes = [str(note) for note in recalled(text).notes]
+
+    assert [any(word in note for note in notes) for word in ("sdxl_refiner", "0.8")] == [True, True]
