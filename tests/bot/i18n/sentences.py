@@ -71,6 +71,7 @@ QUIET_PLACES = (
     "bot/dispatcher/",
     "bot/retention.py",
     "bot/uploads/",
+    "bot/support/loops.py",
     "bot/support/owner_alerts.py",
     "bot/i18n/",
     "bot/support/child_process.py",
