@@ -10,6 +10,7 @@ import asyncio
 import json
 import mimetypes
 import sys
+import tempfile
 import uuid
 from collections.abc import Mapping
 from datetime import timedelta
@@ -80,6 +81,7 @@ async def run_job(
         )
         images, notes = _read_images(image_paths(arguments), settings)
         job.check_images(images)
+        _prepare_folder(out)
     except (JobError, UserError) as error:
         listener.print_event("refused", str(error), reason=str(error))
         return EXIT_REFUSED
@@ -238,6 +240,23 @@ async def _report_end(core: Core, listener: ConsoleListener, record: JobRecord, 
     return EXIT_DONE
 
 
+def _prepare_folder(out: Path) -> None:
+    """Make the folder for the pictures, before any work is done for them.
+
+    Raises:
+        UserError: nothing can be saved there.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise UserError(
+            "Nothing can be saved in {path}: {reason}. Name another folder with --out.",
+            path=out,
+            reason=error.strerror,
+        ) from error
+
+
 def _save_image(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)

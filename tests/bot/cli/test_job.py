@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import errno
+import os
+import tempfile
+
 import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -28,6 +32,22 @@ async def test_a_job_prints_its_way_as_json_and_saves_its_picture(call, photo, t
     assert saved.read_bytes().startswith(b"\x89PNG")
     assert done["notes"] == ["as it was"]
     assert {event["job"] for event in events} == {queued["job"]}
+
+
+@pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES, errno.ENOSPC])
+async def test_where_nothing_can_be_saved_it_is_said_before_the_work(
+    call, photo, tmp_path, monkeypatch, code
+):
+    def refuse(**options):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    out = tmp_path / "out"
+
+    ended, events = await call("job", "img2img", "--image", str(photo), "--json", "--out", str(out))
+
+    assert (ended, [event["event"] for event in events]) == (2, ["refused"])
+    assert f"Nothing can be saved in {out}: {os.strerror(code)}" in events[0]["reason"]
 
 
 async def test_a_job_prints_its_way_in_words(call, photo, tmp_path):
