@@ -13,6 +13,9 @@ from storage.database import Database
 from storage.jobs import JobStore
 from tests.storage.factories import ROOMY, make_job
 
+#: This machine's, too, where it has the name; what listens on loopback alone is not there.
+OTHER_ADDRESS = "127.0.0.2"
+
 
 @pytest.fixture
 async def jobs(tmp_path):
@@ -43,6 +46,8 @@ async def test_what_is_measured_can_be_read_on_this_machine(jobs, port):
         text = ""
         while 'easel_jobs{state="queued"} 1.0' not in text:
             text = await asyncio.to_thread(read, port)
+        with pytest.raises(OSError):
+            await asyncio.to_thread(read, port, OTHER_ADDRESS)
 
     for line in (
         'easel_wait_seconds_bucket{le="5.0"} 1.0',

@@ -16,7 +16,9 @@ from bot.errors import (
     TooManyPixels,
     UnsupportedFormat,
 )
+from bot.uploads.plain_images import MAX_WEBP_SIDE, is_plain_image
 from bot.uploads.validation import (
+    ALLOWED_FORMATS,
     FIRST_FRAME_NOTE,
     MAX_SIDE,
     CheckedImage,
@@ -207,12 +209,26 @@ UNDO = {
 """What a camera held that way stores: the inverse of what the tag asks a viewer to do."""
 
 
-def test_metadata_ends_here():
+@pytest.mark.parametrize(
+    ("image_format", "size"),
+    [
+        *((name, (8, 8)) for name in ALLOWED_FORMATS),
+        ("JPEG", (MAX_WEBP_SIDE + 1, 1)),
+        ("PNG", (MAX_WEBP_SIDE + 1, 1)),
+    ],
+)
+def test_metadata_ends_here(image_format, size):
     exif = Image.Exif()
     exif[0x010E] = "at home"
-    image = opened(check(encoded(Image.new("RGB", (8, 8)), "JPEG", exif=exif, comment=b"me")))
-    assert "exif" not in image.info
-    assert b"at home" not in check(encoded(Image.new("RGB", (8, 8)), exif=exif)).data
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    data = encoded(
+        Image.new("RGB", size), image_format, exif=exif, icc_profile=srgb, comment=b"at home"
+    )
+
+    stored_image = check(data)
+
+    assert b"at home" in data
+    assert is_plain_image(stored_image.data, *size)
 
 
 def test_a_profile_is_converted_to_srgb():

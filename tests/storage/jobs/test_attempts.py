@@ -382,14 +382,17 @@ async def test_expiry_can_be_asked_for_another_moment(jobs, enqueue, claim, cloc
     assert [each.id for each in await jobs.queue.expire_leases(job.lease_until)] == [job.id]
 
 
+@pytest.mark.parametrize("is_renewed", [False, True])
 @pytest.mark.parametrize("step", [timedelta(days=30), timedelta(days=-30)])
 async def test_a_step_of_the_wall_clock_ends_no_lease_and_prolongs_none(
-    jobs, enqueue, claim, clock, step
+    jobs, enqueue, claim, clock, step, is_renewed
 ):
     await enqueue()
-    await claim()
+    job = await claim()
 
     clock.wall += step
+    if is_renewed:
+        assert await jobs.queue.renew_lease(job.id, job.attempt, job.worker, LEASE)
     clock.pass_time(59)
     assert await jobs.queue.expire_leases() == []
 

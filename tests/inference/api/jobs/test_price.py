@@ -103,7 +103,7 @@ DEARER = {
     "guidance": (1.0, 1.5),
     "batch": (1, 2, 8),
     "sampler": ("Euler", "Heun"),
-    "prompt": ("", "a AND b", "a AND b AND c", "a AND b AND c AND d " + LORAS),
+    "prompt": ("", "a AND b", "a AND b AND c", "a AND b AND c " + LORAS),
     "negative_prompt": ("", "word " * 76, "word BREAK " * 100),
     "hires_scale": (1.0, 1.5, 4.0),
     "hires_steps": (1, 20, 150),
