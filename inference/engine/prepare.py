@@ -96,7 +96,7 @@ def _prepare_row(
     active_loras: ActiveLoras | None,
 ) -> DenoiseRow:
     plan = plan_sigmas(work, model)
-    noise = _noise_source(work, model)
+    noise = _noise_source(work, model, plan)
     mask = None
     if work.mask is not None:
         mask = torch.from_numpy(work.mask).to(model.device, torch.float32)[None]
@@ -128,7 +128,7 @@ def _prepare_row(
     )
 
 
-def _noise_source(work: DenoiseWork, model: DiffusionModel) -> NoiseSource:
+def _noise_source(work: DenoiseWork, model: DiffusionModel, plan: SigmaPlan) -> NoiseSource:
     variation = None
     if work.variation_strength > 0:
         variation = SeedVariation(work.variation_seed, work.variation_strength)
@@ -140,6 +140,7 @@ def _noise_source(work: DenoiseWork, model: DiffusionModel) -> NoiseSource:
         resize_from=_cell_counts(work.seed_size),
         seed_delta=work.seed_delta,
         rng=work.rng,
+        span=plan.span,
         device=model.device,
     )
 

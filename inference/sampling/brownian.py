@@ -3,91 +3,105 @@
 from __future__ import annotations
 
 import math
-from hashlib import blake2b
+from collections.abc import Callable
+from typing import NamedTuple
 
-import torch
+import numpy as np
 from torch import Tensor
 
-MIN_TREE_SIGMA = 2.0**-10  # below the first training step of any known network (0.029)
-MAX_TREE_SIGMA = 2.0**14  # above the last one of a zero-terminal-SNR network (4518.8)
-#: 2^16 cells: neighbours differ by 0.025 % in sigma, finer than any schedule of 1,000.
-TREE_DEPTH = 16
+DECIMALS = 6  # of a noise level: what lies nearer together is one point of the path
+POOL_SIZE = 24  # words of entropy that seeds are mixed in
 
-_CELL_COUNT = 1 << TREE_DEPTH
-_LOG_MIN_SIGMA = math.log2(MIN_TREE_SIGMA)
-_LOG_SPAN = math.log2(MAX_TREE_SIGMA) - _LOG_MIN_SIGMA
+
+class _Interval(NamedTuple):
+    """A stretch of the path, as one of the halves that halving the whole again and again gives."""
+
+    start: float
+    end: float
+    #: Its place among the 2^depth of its depth.
+    number: int
+    depth: int
+    #: W(end) − W(start).
+    increment: Tensor
 
 
 class BrownianTree:
     """A virtual Brownian tree: W(sigma) with W independent of which points are asked, or when.
 
-    The path is fixed by the seed alone. Its value at a grid point comes from bisecting the grid of
-    2^16 cells, evenly spaced in log sigma; each midpoint is drawn from the Brownian bridge between
-    its neighbours with a generator seeded by its place (Li et al. 2020, "Scalable Gradients for
-    Stochastic Differential Equations", section 4). Steps in a schedule of another length walk the
-    same path, so a picture keeps its composition when only the number of steps changes.
+    The path is fixed by the seed and the span of noise levels, low to high. Each midpoint is drawn
+    from the Brownian bridge between its neighbours, with a seed made from its place (Li et al.
+    2020, "Scalable Gradients for Stochastic Differential Equations", section 4); places are halved,
+    rounded and seeded as torchsde does, whose numbers these are. ``draw`` gives the unit normal
+    numbers [C, H, W] of a seed.
     """
 
-    def __init__(self, seed: int, shape: tuple[int, ...]) -> None:
+    def __init__(self, seed: int, span: tuple[float, float], draw: Callable[[int], Tensor]) -> None:
         self._seed = seed
-        self._shape = shape
-        self._generator = torch.Generator()
-        top = self._draw_normal(0, 0) * math.sqrt(MAX_TREE_SIGMA - MIN_TREE_SIGMA)
-        self._ends = (torch.zeros(shape), top)
-        self._trail: dict[tuple[int, int], Tensor] = {}
+        self._draw = draw
+        self._low, self._high = span
+        increment = draw(self._make_seed(())) * math.sqrt(self._high - self._low)
+        self._root = _Interval(_round(self._low), _round(self._high), 0, 0, increment)
+        self._middles: dict[tuple[int, int], tuple[_Interval, _Interval]] = {}
 
     def scaled_increment(self, sigma_from: float, sigma_to: float) -> Tensor:
-        """Return (W(from) − W(to))/√|from − to|: float32 of the path's shape, unit variance.
+        """Return (W(to) − W(from))/√|to − from|: float32 of the path's shape, unit variance.
 
-        The levels are moved to the grid; two inside one cell use that whole cell.
+        Levels beyond the span are moved to its ends; two that meet share the shortest stretch.
         """
-        a, b = _cell_index(sigma_from), _cell_index(sigma_to)
-        if a == b:
-            a, b = (a + 1, b) if a < _CELL_COUNT else (a, b - 1)
-        return (self._value_at(a) - self._value_at(b)) / math.sqrt(
-            abs(_cell_sigma(a) - _cell_sigma(b))
+        sigma_from, sigma_to = (
+            min(max(sigma, self._low), self._high) for sigma in (sigma_from, sigma_to)
+        )
+        low, high = sorted((_round(sigma_from), _round(sigma_to)))
+        length = abs(sigma_to - sigma_from)
+        if low == high:
+            length = 10.0**-DECIMALS
+            low, high = (low, _round(low + length))
+            if high > self._root.end:
+                low, high = _round(self._root.end - length), self._root.end
+        sign = -1 if sigma_from > sigma_to else 1
+        trail: dict[tuple[int, int], tuple[_Interval, _Interval]] = {}
+        increment = self._sum_increments(self._root, low, high, trail)
+        self._middles = trail  # the next question is usually near: keep this descent only
+        return increment * (sign / math.sqrt(length))
+
+    def _sum_increments(
+        self,
+        interval: _Interval,
+        low: float,
+        high: float,
+        trail: dict[tuple[int, int], tuple[_Interval, _Interval]],
+    ) -> Tensor:
+        if (low, high) == (interval.start, interval.end):
+            return interval.increment
+        place = (interval.number, interval.depth)
+        halves = self._middles.get(place) or self._split_interval(interval)
+        trail[place] = halves
+        left, right = halves
+        if high <= left.end:
+            return self._sum_increments(left, low, high, trail)
+        if low >= left.end:
+            return self._sum_increments(right, low, high, trail)
+        return self._sum_increments(left, low, left.end, trail) + self._sum_increments(
+            right, right.start, high, trail
         )
 
-    def _value_at(self, cell: int) -> Tensor:
-        """Descend from the whole interval to a grid point, drawing the midpoints on the way."""
-        low, high = 0, _CELL_COUNT
-        at_low, at_high = self._ends
-        if cell in (low, high):
-            return at_low if cell == low else at_high
-        trail: dict[tuple[int, int], Tensor] = {}
-        while True:
-            key = (low, high)
-            cached_value = self._trail.get(key)
-            trail[key] = middle = (
-                self._draw_bridge(low, high, at_low, at_high)
-                if cached_value is None
-                else cached_value
-            )
-            mid = (low + high) // 2
-            if cell == mid:
-                self._trail = trail  # the next question is usually near: keep this descent only
-                return middle
-            if cell < mid:
-                high, at_high = mid, middle
-            else:
-                low, at_low = mid, middle
+    def _split_interval(self, interval: _Interval) -> tuple[_Interval, _Interval]:
+        """Draw W at the middle given both ends: variance (m − a)(b − m)/(b − a)."""
+        middle = _round(0.5 * (interval.end + interval.start))
+        left, right = middle - interval.start, interval.end - middle
+        share = 1 / (interval.end - interval.start)
+        noise = self._draw(self._make_seed((interval.number, interval.depth)))
+        first_half = left * interval.increment * share + math.sqrt(left * right * share) * noise
+        number, depth = 2 * interval.number, interval.depth + 1
+        return (
+            _Interval(interval.start, middle, number, depth, first_half),
+            _Interval(middle, interval.end, number + 1, depth, interval.increment - first_half),
+        )
 
-    def _draw_bridge(self, low: int, high: int, at_low: Tensor, at_high: Tensor) -> Tensor:
-        """Draw W(m) at the middle given both ends: variance (m − a)(b − m)/(b − a)."""
-        a, m, b = _cell_sigma(low), _cell_sigma((low + high) // 2), _cell_sigma(high)
-        mean = torch.lerp(at_low, at_high, (m - a) / (b - a))
-        return mean + self._draw_normal(low, high) * math.sqrt((m - a) * (b - m) / (b - a))
-
-    def _draw_normal(self, low: int, high: int) -> Tensor:
-        place = f"{self._seed}/{low}/{high}".encode()
-        seed = int.from_bytes(blake2b(place, digest_size=4).digest(), "big")
-        return torch.randn(self._shape, generator=self._generator.manual_seed(seed))
+    def _make_seed(self, place: tuple[int, ...]) -> int:
+        sequence = np.random.SeedSequence(entropy=self._seed, spawn_key=place, pool_size=POOL_SIZE)
+        return int(sequence.generate_state(1)[0])
 
 
-def _cell_index(sigma: float) -> int:
-    place = (math.log2(sigma) - _LOG_MIN_SIGMA) / _LOG_SPAN
-    return round(min(max(place, 0.0), 1.0) * _CELL_COUNT)
-
-
-def _cell_sigma(cell: int) -> float:
-    return math.exp2(_LOG_MIN_SIGMA + _LOG_SPAN * cell / _CELL_COUNT)
+def _round(sigma: float) -> float:
+    return round(sigma, DECIMALS)

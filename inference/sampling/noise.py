@@ -32,6 +32,9 @@ class TorchGenerator:
         return torch.randn(shape, generator=self._generator)
 
 
+#: From the first training step of latent diffusion's networks to the last.
+DEFAULT_SPAN = (0.0291671, 14.6146409)
+
 #: Where noise may come from, as the field names it.
 NOISE_GENERATORS: Mapping[str, type[TorchGenerator] | type[PhiloxGenerator]] = {
     "CPU": TorchGenerator,
@@ -64,11 +67,13 @@ class NoiseSource:
         resize_from: tuple[int, int] | None = None,
         seed_delta: int = 0,
         rng: str = "CPU",
+        span: tuple[float, float] = DEFAULT_SPAN,
         device: torch.device | str = "cpu",
     ) -> None:
         """Draw the first latent.
 
-        ``rng`` is `CPU` for torch's own generator, or `NV` for the one of Nvidia's cards.
+        ``rng`` is `CPU` for torch's own generator, or `NV` for the one of Nvidia's cards; ``span``
+        the lowest and highest noise level of the whole schedule, which fix the Brownian path.
 
         ``resize_from`` is another latent's (H, W): its noise for this seed fills the centre of this
         one's, each drawn anew from the seed.
@@ -76,6 +81,7 @@ class NoiseSource:
         """
         self._seed = seed
         self._shape = tuple(shape)
+        self._span = span
         self._device = torch.device(device)
         self._make = NOISE_GENERATORS[rng]
         self._generator = self._make(seed)
@@ -98,7 +104,9 @@ class NoiseSource:
         [C, H, W], unit variance; the same levels give the same noise whatever was asked before.
         """
         if self._path is None:
-            self._path = BrownianTree(self._seed, self._shape)
+            self._path = BrownianTree(
+                self._seed, self._span, lambda seed: self._make(seed).randn(self._shape)
+            )
         return self._path.scaled_increment(sigma_from, sigma_to).to(self._device)
 
     def _draw_initial_noise(

@@ -81,6 +81,11 @@ class NoiseTable:
         """Natural logarithms of the sigmas, ascending."""
         return tuple(map(math.log, self.sigmas))
 
+    def keep_steps(self, count: int) -> Self:
+        """Keep ``count`` evenly spaced training steps, of which the highest is one."""
+        stride = max(len(self.sigmas) // count, 1)
+        return type(self)(self.sigmas[::-1][::stride][::-1], self.family)
+
     def sigma_to_t(self, sigma: float) -> float:
         """Return the unrounded timestep of a noise level, in [0, len − 1], linear in log sigma."""
         if sigma <= self.sigma_min:

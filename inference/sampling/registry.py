@@ -12,6 +12,7 @@ from inference.sampling.noise import NoiseSource
 from inference.sampling.sampler_traits import SAMPLER_TRAITS, SamplerTraits
 from inference.sampling.samplers.core import Sampler, Sigmas
 from inference.sampling.samplers.dpm2 import sample_dpm2, sample_dpm2_ancestral
+from inference.sampling.samplers.dpm_adaptive import sample_dpm_adaptive
 from inference.sampling.samplers.dpm_fast import sample_dpm_fast
 from inference.sampling.samplers.dpmpp import sample_dpmpp_2s_ancestral, sample_dpmpp_sde
 from inference.sampling.samplers.dpmpp_multistep import (
@@ -54,6 +55,7 @@ _SAMPLER_FUNCTIONS: Mapping[str, SamplerFunction] = {
     "DPM2": sample_dpm2,
     "DPM2 a": sample_dpm2_ancestral,
     "DPM fast": sample_dpm_fast,
+    "DPM adaptive": sample_dpm_adaptive,
     "Restart": sample_restart,
     "DDIM": sample_ddim,
     "PLMS": sample_plms,

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from inference.api.jobs.names import ADAPTIVE_CALLS
+
 
 @dataclass(frozen=True, kw_only=True)
 class SamplerTraits:
@@ -23,13 +25,21 @@ class SamplerTraits:
     discard_penultimate: bool = False
     #: The sampler keeps DDIM's own timesteps whatever the schedule, and ends at the first of them.
     timestep_based: bool = False
+    #: Of those, the sampler spreads its steps evenly from the first timestep to the lowest.
+    time_uniform: bool = False
+    #: Only the ends of the schedule count; from pure noise they are those of the training.
+    between_ends: bool = False
+    #: The network was distilled at so many of its training steps, and all schedules keep to them.
+    trained_steps: int | None = None
     #: It draws fresh noise at its steps.
     uses_noise: bool = False
     #: That noise is a Brownian path over the noise levels.
     uses_brownian: bool = False
 
     def network_calls(self, steps: int) -> int:
-        """Return how often a run of ``steps`` steps calls the network."""
+        """Return how often a run of ``steps`` steps calls the network, or usually calls it."""
+        if steps > 0 and self.name in ADAPTIVE_CALLS:
+            return ADAPTIVE_CALLS[self.name]
         return steps * self.calls_per_step + self.extra_calls if steps > 0 else 0
 
 
@@ -65,10 +75,11 @@ _ALL_SAMPLERS = (
         uses_noise=True,
         uses_brownian=True,
     ),
-    SamplerTraits(name="DPM fast"),
+    SamplerTraits(name="DPM fast", between_ends=True, uses_noise=True),
+    SamplerTraits(name="DPM adaptive", between_ends=True, uses_noise=True),
     SamplerTraits(name="PLMS", extra_calls=1, timestep_based=True),
-    SamplerTraits(name="UniPC", timestep_based=True),
-    SamplerTraits(name="LCM", default_schedule="SGM Uniform", uses_noise=True),
+    SamplerTraits(name="UniPC", timestep_based=True, time_uniform=True),
+    SamplerTraits(name="LCM", trained_steps=50, uses_noise=True),
     _two_calls("Restart", default_schedule="Karras", uses_noise=True),
 )
 

@@ -31,7 +31,7 @@ ALIGN_YOUR_STEPS: Mapping[str, tuple[float, ...]] = MappingProxyType(
 
 
 def schedule_sigmas(name: str, steps: int, table: NoiseTable) -> tuple[float, ...]:
-    """Return the named schedule's ``steps`` sigmas, falling, and the final 0.
+    """Return the named schedule's ``steps`` sigmas (DDIM's may be more), falling, and a final 0.
 
     Raises:
         ValueError: no schedule has this name, or steps is less than one.
@@ -100,8 +100,13 @@ def normal_schedule(n: int, table: NoiseTable) -> list[float]:
 
 
 def ddim_schedule(n: int, table: NoiseTable) -> list[float]:
-    """Take the sigmas of DDIM's timesteps."""
-    return [table.t_to_sigma(t) for t in reversed(ddim_timesteps(n, table))]
+    """Take the sigmas of timesteps 1, 1 + stride, … to the last; some more than n unless n divides.
+
+    So the web UI's ends near the highest noise, whatever n: with 30 steps 31 levels, from 991.
+    """
+    if n >= len(table.sigmas):
+        return [table.t_to_sigma(t) for t in reversed(ddim_timesteps(n, table))]
+    return list(table.sigmas[1 :: len(table.sigmas) // n])[::-1]
 
 
 def ddim_timesteps(n: int, table: NoiseTable) -> list[float]:

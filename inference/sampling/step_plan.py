@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from inference.sampling import schedules
-from inference.sampling.noise_table import NoiseTable
+from inference.sampling.noise_table import NoiseTable, linspace
 from inference.sampling.sampler_traits import SAMPLER_TRAITS, SamplerTraits
 
 #: Strength 1 keeps a trace of the picture: one schedule step is never all of the noise.
@@ -31,6 +32,8 @@ class SigmaPlan:
     network_calls: int
     #: Level to which the starting latent is noised.
     noise_sigma: float
+    #: Lowest and highest noise level of the whole schedule, of which a part may run.
+    span: tuple[float, float] = (0.0, 0.0)
     #: Pure noise starts at unit variance after scaling, not at sigma (DDIM, PLMS, UniPC).
     variance_preserving: bool = False
 
@@ -60,17 +63,27 @@ def plan_noise_levels(
     traits = _sampler_traits(sampler)
     length, count = _schedule_span(steps, strength, exact, traits)
     if count == 0:
-        return SigmaPlan((), length, 0, 0.0, traits.timestep_based)
+        return SigmaPlan((), length, 0, 0.0, variance_preserving=traits.timestep_based)
     if traits.timestep_based:
         start = count if strength is not None and not exact else count - 1
-        return _timestep_plan(traits, length, count, start, table)
+        return _timestep_plan(traits, length, count, start, table, strength is None)
+    if traits.trained_steps:
+        table = table.keep_steps(traits.trained_steps)
     full = _full_schedule(traits, schedule, length, table)
-    first = length - count
-    return SigmaPlan(full[first:], first, traits.network_calls(count), full[first])
+    if exact and strength is not None and schedule == "DDIM":  # which may be longer than asked
+        full = (
+            *(table.t_to_sigma(t) for t in reversed(schedules.ddim_timesteps(length, table))),
+            0,
+        )
+    first, span = length - count, (full[-2], full[0])
+    sigmas = full[first:]
+    if traits.between_ends:
+        sigmas = _levels_between_ends(sigmas, table, strength is None)
+    return SigmaPlan(sigmas, first, traits.network_calls(len(sigmas) - 1), sigmas[0], span)
 
 
 def count_run_steps(steps: int, strength: float | None, exact: bool, sampler: str) -> int:
-    """Return how many steps run, without laying them out.
+    """Return how many steps run, without laying them out; schedule DDIM may have some more.
 
     Raises:
         ValueError: as :func:`plan`.
@@ -123,20 +136,43 @@ def _full_schedule(
     return (*longer_schedule[:-2], longer_schedule[-1])
 
 
+def _levels_between_ends(
+    sigmas: tuple[float, ...], table: NoiseTable, from_noise: bool
+) -> tuple[float, ...]:
+    """Space as many levels evenly in log sigma, from the first to the last above 0.
+
+    From pure noise these are the training's own, whatever the schedule.
+    """
+    high, low = (table.sigma_max, table.sigma_min) if from_noise else (sigmas[0], sigmas[-2])
+    if len(sigmas) == 2:
+        low = table.sigma_min
+    return tuple(map(math.exp, linspace(math.log(high), math.log(low), len(sigmas))))
+
+
 def _timestep_plan(
-    traits: SamplerTraits, length: int, count: int, start: int, table: NoiseTable
+    traits: SamplerTraits,
+    length: int,
+    count: int,
+    start: int,
+    table: NoiseTable,
+    from_noise: bool,
 ) -> SigmaPlan:
     """Take the lowest ``count`` of DDIM's timesteps, then the first training step.
 
     The latent is noised to timestep number ``start``. For a share of the steps that is one above
-    the first the network sees, as in the original DDIM sampler of latent diffusion.
+    the first the network sees, as in the original DDIM sampler of latent diffusion. A time-uniform
+    sampler begins at the same timestep, or from pure noise at the last of all.
     """
     timesteps = schedules.ddim_timesteps(length, table)
-    visited_sigmas = [table.t_to_sigma(t) for t in reversed(timesteps[:count])]
+    noise_timestep, run_timesteps = timesteps[start], timesteps[count - 1 :: -1]
+    if traits.time_uniform:
+        first = len(table.sigmas) - 1.0 if from_noise else run_timesteps[0]
+        noise_timestep = first if from_noise else noise_timestep
+        run_timesteps = linspace(first, 0, count + 1)[:-1]
     return SigmaPlan(
-        sigmas=(*visited_sigmas, table.sigma_min),
+        sigmas=(*(table.t_to_sigma(t) for t in run_timesteps), table.sigma_min),
         start_index=length - count,
         network_calls=traits.network_calls(count),
-        noise_sigma=table.t_to_sigma(timesteps[start]),
+        noise_sigma=table.t_to_sigma(noise_timestep),
         variance_preserving=True,
     )

@@ -55,8 +55,10 @@ OTHER_UPSCALERS: Mapping[str, str] = {
     "scunet": "scunetgan",
 }
 _FILE_SUFFIX = re.compile(r"\.(?:safetensors|pth|pt|onnx|bin)$", re.IGNORECASE)
+#: Samplers and schedules whose steps lie elsewhere than in the web UI: docs/samplers.md says why.
+OTHER_GRIDS = {"sampler": ("DDIM", "PLMS", "LCM"), "schedule": ("KL Optimal",)}
 #: Which implementation ran says nothing about the numbers.
-_IMPLEMENTATION_SUFFIX = re.compile(r"(?:gpu|cfgpp)$")
+_IMPLEMENTATION_SUFFIX = re.compile(r"gpu$")
 _SIGNS_PATTERN = re.compile(r"[^a-z0-9+]+")
 
 

@@ -273,6 +273,11 @@ class _JobBuilder:
         sampler = self._read_sampler("sampler", "Sampler")
         schedule = self._read_schedule("schedule", "Schedule type")
         self.values |= _with_schedule(sampler, schedule, "sampler", "schedule")
+        if not _is_own(self.told):
+            for option, other_grids in names.OTHER_GRIDS.items():
+                if self.values.get(option) in other_grids:
+                    note = Notice("like.other_grid", name=self.values[option])
+                    self._add_note(note, option)
 
     def _read_sampler(self, option: str, key: str) -> tuple[str | None, str | None]:
         """Read a sampler and the schedule that its name may end in, or note that it is not here."""

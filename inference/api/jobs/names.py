@@ -17,6 +17,7 @@ SAMPLER_NAMES = (
     "DPM++ 2M SDE Heun",
     "DPM++ 3M SDE",
     "DPM fast",
+    "DPM adaptive",
     "PLMS",
     "UniPC",
     "LCM",
@@ -25,6 +26,13 @@ SAMPLER_NAMES = (
 
 #: Samplers that ask the network twice a step; prices and prompt schedules count calls, not steps.
 TWO_CALL_SAMPLERS = ("Heun", "DPM2", "DPM2 a", "DPM++ 2S a", "DPM++ SDE", "Restart")
+
+TRAINING_STEPS = 1000
+#: Samplers whose networks keep to some of them.
+DISTILLED_STEPS = {"LCM": 50}
+
+#: Network calls of a sampler that chooses its steps itself, as they were counted in usual pictures.
+ADAPTIVE_CALLS = {"DPM adaptive": 100}
 
 #: Samplers that run one step less where a strength asks for a share of them.
 TIMESTEP_SAMPLERS = ("DDIM", "PLMS", "UniPC")
@@ -82,6 +90,17 @@ DRAWN_SEEDS = 4294967294
 def count_seed(seed: int, steps: int = 1) -> int:
     """Count a seed up; behind the last one comes 0."""
     return (seed + steps) % (MAX_SEED + 1)
+
+
+def count_extra_steps(sampler: str, schedule: str, steps: int) -> int:
+    """Count the steps that schedule DDIM adds where the 1,000 of the training do not divide evenly.
+
+    Samplers with a grid of their own, and of few training steps, take none.
+    """
+    training_steps = DISTILLED_STEPS.get(sampler, TRAINING_STEPS)
+    if schedule != "DDIM" or sampler in TIMESTEP_SAMPLERS or steps >= training_steps:
+        return 0
+    return len(range(1, training_steps, training_steps // steps)) - steps
 
 
 def count_prompt_calls(sampler: str, steps: int) -> int:

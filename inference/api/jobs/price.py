@@ -24,7 +24,12 @@ from inference.api.jobs.kinds import (
     PreviewJob,
     UpscaleJob,
 )
-from inference.api.jobs.names import TIMESTEP_SAMPLERS, TWO_CALL_SAMPLERS
+from inference.api.jobs.names import (
+    ADAPTIVE_CALLS,
+    TIMESTEP_SAMPLERS,
+    TWO_CALL_SAMPLERS,
+    count_extra_steps,
+)
 from inference.api.jobs.sizes import LATENT_CELL_PIXELS, Margins, Size
 from inference.api.prompts.conjunction import split_and
 from inference.api.prompts.extra_networks import take_networks
@@ -193,7 +198,7 @@ def _imagine_passes(job: ImagineJob, natural: int) -> Iterator[DenoisePass]:
     is_decoded = not job.has_hires_fix or job.hires_upscaler != "latent"
     yield DenoisePass(
         size,
-        _network_rows(job, _executed_steps(job.sampler, job.steps, None)),
+        _network_rows(job, _executed_steps(job.sampler, job.steps, None, schedule=job.schedule)),
         encodes=False,
         decodes=is_decoded,
     )
@@ -314,7 +319,10 @@ def _auxiliary_cost(job: Job, source: Size, natural: int) -> float:
 
 def _edit_rows(job: EditingJob, strength: float) -> int:
     return _network_rows(
-        job, _executed_steps(job.sampler, job.steps, strength, exact=job.exact_steps)
+        job,
+        _executed_steps(
+            job.sampler, job.steps, strength, exact=job.exact_steps, schedule=job.schedule
+        ),
     )
 
 
@@ -323,17 +331,30 @@ def _network_rows(job: DenoisingJob, steps: int) -> int:
     return _network_calls(job.sampler, steps) * entries
 
 
-def _executed_steps(sampler: str, steps: int, strength: float | None, *, exact: bool = True) -> int:
+def _executed_steps(
+    sampler: str,
+    steps: int,
+    strength: float | None,
+    *,
+    exact: bool = True,
+    schedule: str = "Automatic",
+) -> int:
     """Count the steps that run: a share of those asked for, or exactly as many."""
-    if strength is None or (exact and strength > 0):
-        return steps
     if strength == 0:
         return 0
-    return int(min(strength, 0.999) * steps) + (sampler not in TIMESTEP_SAMPLERS)
+    if exact and strength is not None:
+        return steps
+    extra_steps = count_extra_steps(sampler, schedule, steps)
+    if strength is None:
+        return steps + extra_steps
+    share = int(min(strength, 0.999) * steps) + (sampler not in TIMESTEP_SAMPLERS)
+    return share + extra_steps
 
 
 def _network_calls(sampler: str, steps: int) -> int:
     """Count the calls of a run; some samplers call twice a step, but once in the last."""
     if steps == 0:
         return 0
+    if sampler in ADAPTIVE_CALLS:
+        return ADAPTIVE_CALLS[sampler]
     return 2 * steps - 1 if sampler in TWO_CALL_SAMPLERS else steps + (sampler == "PLMS")

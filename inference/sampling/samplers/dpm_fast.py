@@ -3,37 +3,31 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
 from itertools import pairwise
 
 from torch import Tensor
 
 from inference.sampling.noise import NoiseSource
 from inference.sampling.noise_table import linspace
-from inference.sampling.samplers.core import Sampler, Sigmas, euler_step, to_d
-
-#: A step in its own right: it returns the latent and the noise last seen in it.
-SolverStep = Generator[tuple[Tensor, float], Tensor, tuple[Tensor, Tensor]]
+from inference.sampling.samplers.core import Sampler, Sigmas, ancestral_step, to_d
 
 
-def sample_dpm_fast(x: Tensor, sigmas: Sigmas, noise: NoiseSource) -> Sampler:
+def sample_dpm_fast(x: Tensor, sigmas: Sigmas, noise: NoiseSource, eta: float = 1.0) -> Sampler:
     """Split the calls into steps of three, two and one, even in log sigma.
 
-    Lu et al. 2022a, section 3.4. Only the ends of ``sigmas`` count: the first level and the last
-    above 0. What noise is left there goes with the slope last seen, which costs no call.
+    Lu et al. 2022a, section 3.4. Only the ends of ``sigmas`` count, both above 0; ``eta`` above 0
+    goes below each level and climbs back with fresh noise, never below the last.
     """
-    calls = len(sigmas) - 1
-    if calls == 1:
-        denoised = yield x, sigmas[0]
-        return euler_step(x, denoised, sigmas[0], sigmas[-1])
-    lowest = sigmas[-1] if sigmas[-1] > 0 else sigmas[-2]
-    orders = dpm_fast_orders(calls)
-    start, end = math.log(sigmas[0]), math.log(lowest)
+    orders = dpm_fast_orders(len(sigmas) - 1)
+    start, end = math.log(sigmas[0]), math.log(sigmas[-1])
     levels = [math.exp(log_sigma) for log_sigma in linspace(start, end, len(orders) + 1)]
-    eps = x
+    levels[-1] = sigmas[-1]
     for order, (sigma, sigma_next) in zip(orders, pairwise(levels), strict=True):
-        x, eps = yield from _STEP_BY_ORDER[order](x, sigma, sigma_next)
-    return _advance_latent(x, eps, lowest, sigmas[-1])
+        down = max(ancestral_step(sigma, sigma_next, eta)[0], sigmas[-1])
+        x = yield from _STEP_BY_ORDER[order](x, sigma, down)
+        if down < sigma_next:
+            x = x + math.sqrt(sigma_next**2 - down**2) * noise.fresh_noise()
+    return x
 
 
 def dpm_fast_orders(calls: int) -> list[int]:
@@ -42,14 +36,14 @@ def dpm_fast_orders(calls: int) -> list[int]:
     return [3] * (whole - 1) + [2, 1] if remainder == 0 else [3] * whole + [remainder]
 
 
-def _first_order_step(x: Tensor, sigma: float, sigma_next: float) -> SolverStep:
+def _first_order_step(x: Tensor, sigma: float, sigma_next: float) -> Sampler:
     """Take DPM-Solver-1 (equation 3.7)."""
     denoised = yield x, sigma
     eps = to_d(x, sigma, denoised)
-    return _advance_latent(x, eps, sigma, sigma_next), eps
+    return _advance_latent(x, eps, sigma, sigma_next)
 
 
-def _second_order_step(x: Tensor, sigma: float, sigma_next: float) -> SolverStep:
+def _second_order_step(x: Tensor, sigma: float, sigma_next: float) -> Sampler:
     """Take DPM-Solver-2 with r₁ = 1/2 (algorithm 4)."""
     denoised = yield x, sigma
     eps = to_d(x, sigma, denoised)
@@ -57,10 +51,10 @@ def _second_order_step(x: Tensor, sigma: float, sigma_next: float) -> SolverStep
     half = _advance_latent(x, eps, sigma, middle)
     denoised = yield half, middle
     eps = to_d(half, middle, denoised)
-    return _advance_latent(x, eps, sigma, sigma_next), eps
+    return _advance_latent(x, eps, sigma, sigma_next)
 
 
-def _third_order_step(x: Tensor, sigma: float, sigma_next: float) -> SolverStep:
+def take_third_order_step(x: Tensor, sigma: float, sigma_next: float) -> Sampler:
     """Take DPM-Solver-3 with r₁ = 1/3, r₂ = 2/3 (algorithm 5)."""
     h = math.log(sigma / sigma_next)
     sigma_third, sigma_two_thirds = (
@@ -79,11 +73,10 @@ def _third_order_step(x: Tensor, sigma: float, sigma_next: float) -> SolverStep:
     denoised = yield two_thirds, sigma_two_thirds
     last = to_d(two_thirds, sigma_two_thirds, denoised)
     bend = math.expm1(h) / h - 1
-    x = _advance_latent(x, eps, sigma, sigma_next) - (last - eps) * (1.5 * sigma_next * bend)
-    return x, last
+    return _advance_latent(x, eps, sigma, sigma_next) - (last - eps) * (1.5 * sigma_next * bend)
 
 
-_STEP_BY_ORDER = {1: _first_order_step, 2: _second_order_step, 3: _third_order_step}
+_STEP_BY_ORDER = {1: _first_order_step, 2: _second_order_step, 3: take_third_order_step}
 
 
 def _advance_latent(x: Tensor, eps: Tensor, sigma: float, sigma_next: float) -> Tensor:

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from inference.api.jobs import names as jobs
+from inference.api.jobs.names import ADAPTIVE_CALLS
 from inference.sampling.initial_latent import from_latent, from_noise
 from inference.sampling.noise import NoiseSource
 from inference.sampling.noise_table import NoiseTable
@@ -43,7 +44,7 @@ def test_every_sampler_on_every_schedule(gaussian, table, sampler):
         result, count = finish(row(sampler, layout, seed=steps), gaussian.denoise)
         assert torch.isfinite(result).all(), (schedule, steps)
         assert result.abs().max() < 30, (schedule, steps)
-        assert layout.network_calls == count, (schedule, steps)
+        assert count == layout.network_calls or sampler in ADAPTIVE_CALLS, (schedule, steps)
 
 
 @pytest.mark.parametrize("sampler", SAMPLER_SPECS)
@@ -71,7 +72,7 @@ def test_every_sampler_at_every_strength(gaussian, sampler, strength, exact):
             SAMPLER_SPECS[sampler].run(start, layout.sigmas, noise), gaussian.denoise
         )
         assert torch.isfinite(result).all()
-        assert layout.network_calls == count
+        assert count == layout.network_calls or sampler in ADAPTIVE_CALLS
         if strength == 0.02 and exact and sampler != "LCM":  # which noises anew at every step
             assert (result - latent).abs().max() < 1.0
 

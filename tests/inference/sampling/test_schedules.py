@@ -26,7 +26,7 @@ ZERO_SNR = NoiseTable.from_config({"rescale_betas_zero_snr": True})
 @given(steps=st.integers(1, 300))
 def test_every_schedule_falls_to_zero_in_as_many_steps_as_asked(name, table, steps):
     levels = schedule_sigmas(name, steps, table)
-    assert len(levels) == steps + 1
+    assert len(levels) == steps + 1 or name == "DDIM"
     assert levels[-1] == 0
     assert all(high > low for high, low in pairwise(levels))
 
@@ -56,7 +56,7 @@ def test_some_schedules_end_at_the_lowest_trained_level(name):
 def test_equals_diffusers_where_both_have_the_schedule(name, options, steps):
     scheduler = EulerDiscreteScheduler(**SD, **options)
     scheduler.set_timesteps(steps)
-    actual = torch.tensor(schedule_sigmas(name, steps, TABLE))
+    actual = torch.tensor(schedule_sigmas(name, steps, TABLE)[-steps - 1 :])
     torch.testing.assert_close(scheduler.sigmas, actual, rtol=2e-4, atol=1e-5)
 
 
@@ -74,6 +74,14 @@ def test_equals_diffusers_where_both_have_the_schedule(name, options, steps):
 )
 def test_three_steps(name, expected):
     assert pytest.approx(list(schedule_sigmas(name, 3, TABLE)), rel=1e-4) == expected
+
+
+@pytest.mark.parametrize(
+    ("steps", "levels", "first"), [(20, 20, 951), (30, 31, 991), (60, 63, 993), (150, 167, 997)]
+)
+def test_schedule_ddim_goes_up_to_the_highest_noise(steps, levels, first):
+    actual = schedule_sigmas("DDIM", steps, TABLE)
+    assert (len(actual) - 1, actual[0]) == (levels, TABLE.sigmas[first])
 
 
 def test_kl_optimal_is_even_in_the_arctangent():

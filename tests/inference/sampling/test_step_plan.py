@@ -1,3 +1,5 @@
+import math
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -85,14 +87,65 @@ def test_pure_noise_takes_the_whole_schedule(sampler):
     actual = plan_noise_levels(sampler, "Exponential", 20, None, TABLE)
     assert (actual.start_index, actual.step_count) == (0, 20)
     assert TABLE.sigma_max == pytest.approx(actual.sigmas[0])
-    assert actual.sigmas[-1] == 0
+    end = TABLE.sigma_min if SAMPLER_TRAITS[sampler].between_ends else 0
+    assert actual.sigmas[-1] == pytest.approx(end)
 
 
-@pytest.mark.parametrize("sampler", TIMESTEP)
+@pytest.mark.parametrize("sampler", ["DDIM", "PLMS"])
 def test_pure_noise_takes_all_of_ddims_timesteps(sampler):
     actual = plan_noise_levels(sampler, "Karras", 20, None, TABLE)
     assert (actual.step_count, actual.start_index, actual.variance_preserving) == (20, 0, True)
     assert TABLE.sigmas[951] == actual.sigmas[0] == actual.noise_sigma
+
+
+@pytest.mark.parametrize("steps", [1, 7, 20])
+def test_unipc_is_even_in_time_from_the_last_timestep_to_the_first(steps):
+    actual = plan_noise_levels("UniPC", "Karras", steps, None, TABLE)
+    expected = [TABLE.t_to_sigma(999 - 999 * i / steps) for i in range(steps + 1)]
+    assert list(actual.sigmas) == pytest.approx(expected)
+    assert (actual.noise_sigma, actual.network_calls) == (TABLE.sigma_max, steps)
+
+
+def test_unipc_of_a_picture_is_even_from_ddims_timestep():
+    # 20 steps at 0.5: noised to timestep 501, then ten even steps from 451 to 0.
+    actual = plan_noise_levels("UniPC", "Automatic", 20, 0.5, TABLE, exact=False)
+    expected = [TABLE.t_to_sigma(45.1 * i) for i in range(10, -1, -1)]
+    assert list(actual.sigmas) == pytest.approx(expected)
+    assert actual.noise_sigma == TABLE.sigmas[501]
+
+
+def test_lcm_keeps_to_the_fifty_steps_it_was_distilled_at():
+    actual = plan_noise_levels("LCM", "Automatic", 50, None, TABLE)
+    assert actual.sigmas == (*(TABLE.sigmas[t] for t in range(999, 0, -20)), 0.0)
+    # Of four steps: 999, and evenly on by place among the fifty, in log sigma.
+    logs = [math.log(TABLE.sigmas[t]) for t in range(19, 1000, 20)]
+    between = [
+        math.exp(logs[k] + f * (logs[k + 1] - logs[k])) for k, f in ((32, 2 / 3), (16, 1 / 3))
+    ]
+    four = plan_noise_levels("LCM", "Automatic", 4, None, TABLE)
+    assert list(four.sigmas) == pytest.approx([TABLE.sigma_max, *between, TABLE.sigmas[19], 0.0])
+
+
+@pytest.mark.parametrize("sampler", ["DPM fast", "DPM adaptive"])
+def test_solvers_between_two_ends_take_the_trainings_own_or_the_parts(sampler):
+    whole = plan_noise_levels(sampler, "Simple", 20, None, TABLE)
+    assert (whole.sigmas[0], whole.sigmas[-1]) == pytest.approx((TABLE.sigma_max, TABLE.sigma_min))
+    part = plan_noise_levels(sampler, "Simple", 20, 0.5, TABLE, exact=False)
+    simple = schedule_sigmas("Simple", 20, TABLE)[9:]
+    assert (part.sigmas[0], part.sigmas[-1]) == pytest.approx((simple[0], simple[-2]))
+    assert (part.step_count, part.noise_sigma) == (11, pytest.approx(simple[0]))
+
+
+@pytest.mark.parametrize("strength", [None, 0.5])
+def test_the_span_is_that_of_the_whole_schedule(strength):
+    levels = schedule_sigmas("Exponential", 20, TABLE)
+    actual = plan_noise_levels("DPM++ 2M SDE", "Automatic", 20, strength, TABLE, exact=False)
+    assert actual.span == (levels[-2], levels[0])
+
+
+def test_an_exact_run_on_schedule_ddim_has_as_many_steps_as_asked():
+    actual = plan_noise_levels("Euler", "DDIM", 30, 0.3, TABLE)
+    assert (actual.step_count, actual.sigmas[0]) == (30, TABLE.sigmas[1 + 29 * 10])
 
 
 @pytest.mark.parametrize("sampler", ["DPM2", "DPM2 a", "DPM++ 3M SDE"])

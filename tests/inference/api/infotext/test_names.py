@@ -38,6 +38,10 @@ def test_our_own_schedules_are_themselves(name):
         ("ddim_v3", ("DDIM", None)),
         ("lcm", ("LCM", None)),
         ("deis", (None, None)),
+        ("euler_cfg_pp", (None, None)),  # another formula than the plain ones
+        ("Euler a CFG++", (None, None)),
+        ("dpmpp_2m_cfg_pp", (None, None)),
+        ("DPM++ 2S a CFG++ Karras", (None, None)),
         ("", (None, None)),
     ],
 )
