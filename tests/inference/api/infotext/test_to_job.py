@@ -255,3 +255,19 @@ def test_a_refiner_is_noted():
     notes = [str(note) for note in recalled(text).notes]
 
     assert [any(word in note for note in notes) for word in ("sdxl_refiner", "0.8")] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("told", "codes"),
+    [
+        ("Sampler: DDIM", ["like.other_grid"]),
+        ("Sampler: LCM, Schedule type: KL Optimal", ["like.other_grid"] * 2),
+        ("Sampler: Euler a CFG++", ["like.no_sampler"]),
+        ("Sampler: UniPC", []),
+        ("Sampler: Euler a, Schedule type: DDIM", []),
+        ("Sampler: PLMS, Version: Easel 0.1.0", []),
+    ],
+)
+def test_steps_that_lie_elsewhere_here_are_told(told, codes):
+    notes = recalled(f"a fox\nSteps: 20, Seed: 1, {told}").notes
+    assert [note.code for note in notes] == codes
