@@ -107,7 +107,7 @@ def test_fifty_patterns_of_words_can_be_saved(word):
 
 @pytest.mark.parametrize("prompt", [LONGEST_PROMPT, "ﷺ" * 6000, "a1.b2-ﬃ " * 750])
 def test_no_prompt_is_read_for_more_steps_than_allowed(monkeypatch, dearest_allowed, prompt):
-    saved = dearest_allowed[:4]
+    saved = dearest_allowed[: limits.MAX_PATTERNS_INSTRUCTIONS // limits.MAX_PATTERN_INSTRUCTIONS]
     steps = []
 
     def search(pattern):
