@@ -34,7 +34,18 @@ def list_usable(
 
 def log_left_out(kind: str, name: str, error: Exception) -> None:
     """Name for the host what is not offered, and why."""
-    log.warning("Left out of the %s: %s (%s)", kind, name, describe_error(error))
+    reason = escape_unsendable(describe_error(error))
+    log.warning("Left out of the %s: %s (%s)", kind, escape_unsendable(name), reason)
+
+
+def escape_unsendable(text: str) -> str:
+    """Write control codes, and what is no Unicode of a file's name, as escapes."""
+    return "".join(
+        ascii(character)[1:-1]
+        if unicodedata.category(character) in UNSENDABLE_CATEGORIES
+        else character
+        for character in text
+    )
 
 
 def check_name(name: str) -> None:

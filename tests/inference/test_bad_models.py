@@ -23,6 +23,7 @@ from inference.api.messages import JobFailed, JobFinished, WorkerReady
 from inference.api.prompts.extra_networks import LoraTag
 from inference.manage_models import verify_files
 from inference.model_files.hashes import FileHashes
+from inference.model_files.inspection import escape_unsendable
 from inference.model_library import ModelLibrary
 from inference.operations.context import OperationContext
 from inference.operations.registry import OPERATIONS
@@ -71,6 +72,10 @@ def model_name(path: Path) -> str:
     return path.name if path.is_dir() else path.stem
 
 
+def test_what_is_said_can_be_written_to_any_log(shelf):
+    assert all(line.isprintable() and line.encode() for line in shelf.said)
+
+
 def test_there_are_two_hundred(shelf):
     assert len(shelf.bad) >= 200
 
@@ -79,7 +84,11 @@ def test_each_is_named_as_broken_and_left_out(shelf):
     offered = {info.name for info in shelf.infos}
 
     names = {model_name(path) for path in shelf.bad}
-    said_names = {name for name in names if any(f": {name} (" in line for line in shelf.said)}
+    said_names = {
+        name
+        for name in names
+        if any(f": {escape_unsendable(name)} (" in line for line in shelf.said)
+    }
     assert (names - said_names, names & offered) == (set(), set())
     assert len(shelf.said) == len(shelf.bad)
 
