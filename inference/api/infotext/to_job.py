@@ -272,7 +272,8 @@ class _JobBuilder:
             return
         sampler = self._read_sampler("sampler", "Sampler")
         schedule = self._read_schedule("schedule", "Schedule type")
-        self.values |= _with_schedule(sampler, schedule, "sampler", "schedule")
+        values = _with_schedule(sampler, schedule, "sampler", "schedule")
+        self.values |= {name: value for name, value in values.items() if name in self._options}
         if not _is_own(self.told):
             for option, other_grids in names.OTHER_GRIDS.items():
                 if self.values.get(option) in other_grids:

@@ -250,7 +250,7 @@ async def test_a_prompt_like_a_pictures_can_be_explained(call, like):
     (queued,) = [event for event in events if event["event"] == "queued"]
     expected = {"prompt": "a fox", "steps": 9, "seed": 77}
     assert expected.items() <= queued["params"].items()
-    assert "sampler" not in queued["params"]
+    assert "schedule" not in queued["params"]
 
 
 async def test_a_graph_that_cannot_be_followed_is_not_nothing(call, tmp_path):

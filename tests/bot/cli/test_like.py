@@ -56,7 +56,12 @@ def test_an_explanation_takes_what_it_needs():
     imported_job = build_job_like(parse("imagine", "--like", "x.png", "--explain"), info, MODELS)
 
     expected = ExplainJob(
-        prompt="a fox, <lora:ink:0.7>", negative_prompt="blur", steps=28, seed=77, model="base15"
+        prompt="a fox, <lora:ink:0.7>",
+        negative_prompt="blur",
+        steps=28,
+        sampler="DPM++ 2M",
+        seed=77,
+        model="base15",
     )
     assert imported_job.job == expected
 

@@ -269,7 +269,7 @@ async def test_a_refused_upload_leaves_nothing(easel):
 
 
 async def test_a_member_who_keeps_too_much_is_told_and_leaves_nothing(easel):
-    easel.services.submitter.member_storage.max_bytes = 100
+    easel.services.submitter.member_storage.max_bytes = 10
     result = await easel.ask("img2img")
     (refusal,) = result.followups
     assert refusal.ephemeral
