@@ -8,8 +8,8 @@ from typing import Any, NoReturn
 
 #: Objects and lists within each other; a job's parameters and a notice within a notice need few.
 MAX_NESTING = 32
-#: What every integer column and field holds.
-MAX_INTEGER = 2**63 - 1
+#: The largest seed; nothing that is sent has a larger integer.
+MAX_INTEGER = 2**64 - 1
 
 
 def decode_json(data: str | bytes) -> Any:

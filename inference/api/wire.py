@@ -29,6 +29,8 @@ Message = commands.Command | messages.Event
 MESSAGE_TYPES: Mapping[str, type] = {
     message.__name__: message for message in typing.get_args(Message) if isinstance(message, type)
 }
+#: What an integer column of the store holds; a seed may be larger.
+MAX_COUNT = 2**63 - 1
 
 
 def encode_message(message: Message) -> bytes:
@@ -125,7 +127,7 @@ def _convert_value(hint: Any, value: Any) -> Any:
         if not any(_is_of_type(kind, value) for kind in inner):
             raise TypeError(f"{value!r} is no {hint}")
         return value
-    if not _is_of_type(origin or hint, value):
+    if not _is_of_type(origin or hint, value) or (hint is int and abs(value) > MAX_COUNT):
         raise TypeError(f"{value!r} is no {hint}")
     if origin is tuple:
         kinds = [inner[0]] * len(value) if inner[-1] is Ellipsis else inner

@@ -9,10 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from inference.api.strict_json import MAX_INTEGER, decode_json
+from inference.api.strict_json import decode_json
 from inference.model_files.errors import CorruptWeights, UnsupportedWeights
 from inference.model_files.files import PICKLE_SUFFIXES
 from inference.model_files.json_files import open_plain_file
+
+#: The most that a size or an offset can be.
+MAX_INTEGER = 2**63 - 1
 
 LENGTH_BYTES = 8  # the header's length, little-endian, before the header itself
 #: Trainers write some megabytes about their pictures; more than this takes seconds to read.

@@ -266,3 +266,13 @@ def test_the_longest_frame_is_the_same_for_both_sides():
     assert wire.read_message(io.BytesIO(wire.encode_message(longest))) == longest
     with pytest.raises(WireError, match="over the limit"):
         wire.encode_message(events.StartFailed(reason=Notice("x" * (room + 1))))
+
+
+@pytest.mark.parametrize("seed", [2**63, 2**64 - 1])
+def test_every_seed_reaches_the_worker_and_comes_back(seed):
+    params = {"seed": seed}
+    submission = commands.SubmitJob(job_id="a", attempt=1, kind="img2img", params=params)
+    file = events.OutputFile(path="a.png", width=8, height=8, media_type="image/png", seed=seed)
+    for message in (submission, events.JobFinished(job_id="a", attempt=1, images=(file,))):
+        body = wire.encode_message(message)[wire.FRAME_HEADER.size :]
+        assert wire.decode_message(body) == message
