@@ -35,7 +35,7 @@ from bot.requests.reply_target import ReplyTarget
 from bot.requests.requester import InteractionRequest, MemberRequest
 from bot.uploads.pool import DecoderPool
 from inference.api.jobs import Job
-from inference.api.jobs.names import MAX_SEED
+from inference.api.jobs.names import DRAWN_SEEDS
 from inference.api.workers import WorkerPool
 from storage.blobs import BlobStore
 from storage.errors import UnknownJob
@@ -124,7 +124,9 @@ class JobSubmitter:
         """
         context = request.context
         settings = settings or await self._policy.guild_settings(context.guild_id)
-        job = self._policy.with_allowed_model(settings, job).with_seed(random.randrange(MAX_SEED))
+        job = self._policy.with_allowed_model(settings, job).with_seed(
+            random.randrange(DRAWN_SEEDS)
+        )
         job.check_images(sources)
         self._dispatcher.check_prompts(job)  # and the words that its seed, drawn by now, draws
         self._refuse_without_model()

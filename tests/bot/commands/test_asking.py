@@ -330,6 +330,12 @@ async def test_a_seed_of_64_bits_is_written_as_text(easel, seed):
     assert easel.service.job.params["seed"] == seed
 
 
+async def test_a_drawn_seed_is_one_that_every_program_takes(easel, monkeypatch):
+    monkeypatch.setattr("random.randrange", lambda bound: bound - 1)
+    await easel.ask("imagine", prompt="a fox")
+    assert easel.service.job.params["seed"] < 2**32
+
+
 @pytest.mark.parametrize(
     ("seed", "words"),
     [("lucky", "seed must be a whole number, not “lucky”"), (2**64, "18446744073709551615")],
