@@ -11,7 +11,6 @@ The server's settings are read once, at the beginning, and hold for the whole re
 
 from __future__ import annotations
 
-import random
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
@@ -35,7 +34,6 @@ from bot.requests.reply_target import ReplyTarget
 from bot.requests.requester import InteractionRequest, MemberRequest
 from bot.uploads.pool import DecoderPool
 from inference.api.jobs import Job
-from inference.api.jobs.names import DRAWN_SEEDS
 from inference.api.workers import WorkerPool
 from storage.blobs import BlobStore
 from storage.errors import UnknownJob
@@ -124,9 +122,7 @@ class JobSubmitter:
         """
         context = request.context
         settings = settings or await self._policy.guild_settings(context.guild_id)
-        job = self._policy.with_allowed_model(settings, job).with_seed(
-            random.randrange(DRAWN_SEEDS)
-        )
+        job = self._policy.with_allowed_model(settings, job).with_drawn_seed()
         job.check_images(sources)
         self._dispatcher.check_prompts(job)  # and the words that its seed, drawn by now, draws
         self._refuse_without_model()

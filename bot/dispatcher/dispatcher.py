@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -27,7 +26,6 @@ from bot.support.loops import LoopHealth
 from bot.support.metrics import MetricsSink
 from inference.api.jobs import JOB_TYPES, DenoisingJob, Job
 from inference.api.jobs.limits import JobLimits
-from inference.api.jobs.names import DRAWN_SEEDS
 from inference.api.jobs.wordlists import WordLists
 from inference.api.notices import Notice
 from inference.api.workers import WorkerPool
@@ -176,7 +174,7 @@ class Dispatcher:
         """
         self.check_prompts(job)
         job.check_images(images)
-        job = job.with_seed(random.randrange(DRAWN_SEEDS))
+        job = job.with_drawn_seed()
         await self._learn_from_history()
         cost = self._price_job(job, images.get("image"))
         async with self._blobs.put_all(images) as inputs:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import random
 import types
 import typing
 from collections.abc import Iterator, Mapping, Sequence
@@ -209,6 +210,10 @@ class Job:
             seed_override: dict[str, Any] = {"seed": draw_seed}
             return dataclasses.replace(self, **seed_override)
         return self
+
+    def with_drawn_seed(self) -> Self:
+        """Draw the seed that was left to chance, of 32 bits, which every program takes."""
+        return self.with_seed(random.randrange(names.DRAWN_SEEDS))
 
 
 @dataclass(frozen=True, kw_only=True)
