@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from time import monotonic  # by name: a test may exchange the module's own
 
 import pytest
 
@@ -16,7 +16,7 @@ class ProgressLine:
 
     def __init__(self, reporter: pytest.TerminalReporter) -> None:
         self._reporter = reporter
-        self._begin = self._told = time.monotonic()
+        self._begin = self._told = monotonic()
         self._total = 0
         self._done: set[str] = set()
 
@@ -31,7 +31,7 @@ class ProgressLine:
     @pytest.hookimpl
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self._done.add(report.nodeid)
-        now = time.monotonic()
+        now = monotonic()
         if self._total < LONG_RUN_TESTS or now - self._told < INTERVAL_SECONDS:
             return
         self._told = now

@@ -24,7 +24,7 @@ class Reporter:
 @pytest.fixture
 def now(monkeypatch):
     clock = SimpleNamespace(seconds=1000.0)
-    monkeypatch.setattr(progress_line, "time", SimpleNamespace(monotonic=lambda: clock.seconds))
+    monkeypatch.setattr(progress_line, "monotonic", lambda: clock.seconds)
     return clock
 
 
@@ -50,3 +50,9 @@ def test_a_short_run_says_nothing(now):
     reporter = Reporter()
     run(reporter, now, 20)
     assert reporter.lines == []
+
+
+def test_a_test_that_exchanges_the_clock_does_not_disturb_it(monkeypatch):
+    line = ProgressLine(Reporter())
+    monkeypatch.setattr("time.monotonic", lambda: next(iter(())))
+    line.pytest_runtest_logreport(SimpleNamespace(nodeid="tests/a.py::test"))
