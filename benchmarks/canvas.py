@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -41,7 +42,7 @@ Images = Mapping[str, Image.Image]
 
 SAMPLE = Path(__file__).parent.parent / "bot" / "samples" / "red-apple.png"
 PROMPT = "red apple noto style on white background"
-SETTINGS = {"prompt": PROMPT, "guidance": 4.0, "seed": 5, "strength": 0.25}
+SETTINGS: dict[str, Any] = {"prompt": PROMPT, "guidance": 4.0, "seed": 5, "strength": 0.25}
 #: 128 pixels enlarged to 416 make 4 x 4 tiles of 128 with this overlap: two full batches.
 FACTOR, OVERLAP = 3.25, 32
 LARGE, MASK, WORKED = 4096, 300, 512  # pixels a side
@@ -109,7 +110,7 @@ def lines(image: Image.Image, size: int) -> tuple[float, float]:
     return statistics.mean(at), statistics.mean(off)
 
 
-def _line(pixels: np.ndarray, x: int) -> np.ndarray:
+def _line(pixels: np.ndarray, x: int) -> Any:
     """Compare the pixels around a column with those to both sides of it: [height]."""
     around = (pixels[:, x - 9 : x - 5].mean(1) + pixels[:, x + 4 : x + 8].mean(1)) / 2
     return np.abs(pixels[:, x - 3 : x + 2].mean(1) - around).mean(-1)

@@ -11,6 +11,7 @@ import argparse
 import statistics
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -38,7 +39,7 @@ def side_scores(bench: Bench, side: str, seeds: int) -> list[float]:
         turn = TURNS[side]
         turned_image = image if turn is None else image.transpose(turn)
         for seed in range(1, seeds + 1):
-            margins = dict.fromkeys(TURNS, 0) | {side: AMOUNT_PIXELS}
+            margins: dict[str, Any] = dict.fromkeys(TURNS, 0) | {side: AMOUNT_PIXELS}
             job = OutpaintJob(prompt="a photograph", steps=STEPS, seed=seed, **margins)
             (result,) = bench.run([(job, {"image": turned_image})])
             text = result.images[0].infotext

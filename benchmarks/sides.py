@@ -25,6 +25,7 @@ from inference.engine.engine import Engine, RunCompleted, RunFailed, aux_batch_l
 from inference.engine.runner import Runner
 from inference.engine.scheduler import Scheduler
 from inference.engine.work import DenoiseWork, JobResult, Operation, WorkRequest
+from inference.model_files.files import Weights
 from inference.model_library import ModelLibrary
 from inference.prompts.cache import ConditioningCache
 from inference.prompts.tokenizer import load_tokenizer
@@ -39,20 +40,19 @@ STRENGTH = 0.5
 PACE = BatchSizer()
 
 
-@dataclass
-class Lent:
-    """One model for a runner, without a models folder behind it."""
+class OneModelLibrary(ModelLibrary):
+    """A library of one model, without a models folder behind it."""
 
-    model: DiffusionModel
+    def __init__(self, model: DiffusionModel) -> None:
+        """Take the only model."""
+        super().__init__(EngineConfig(), model.device, model.dtype)
+        self._model = model
 
-    def get_checkpoint(self, _name: str) -> DiffusionModel:
-        """Give the model."""
-        return self.model
+    def get_checkpoint(self, name: str) -> DiffusionModel:
+        """Give the model, whatever its name."""
+        return self._model
 
-    def active_loras(self, *_: object) -> None:
-        """Give no LoRA."""
-
-    def free_memory(self, *_: object) -> bool:
+    def free_memory(self, weights: Weights | None) -> bool:
         """Never help: what does not fit is not to be measured."""
         return False
 
@@ -201,7 +201,7 @@ def run(
 @lru_cache(maxsize=1)
 def _runner(model: DiffusionModel) -> Runner:
     """Give the one runner of a model: it counts a size's operations once, as in a worker."""
-    return Runner(Lent(model), {})  # type: ignore[arg-type]
+    return Runner(OneModelLibrary(model), {})
 
 
 def _asking(work: DenoiseWork) -> Operation:

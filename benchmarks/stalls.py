@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from itertools import pairwise
 from unittest.mock import AsyncMock, Mock
 
@@ -80,7 +81,7 @@ def everything(
         job = ImagineJob(prompt=prompt)
         yield (
             f"a prompt of {unit!r}",
-            lambda job=job: policy.check_request(settings, RequestContext(), job),
+            partial(policy.check_request, settings, RequestContext(), job),
         )
 
         async def reply(prompt: str = prompt) -> None:
@@ -90,7 +91,7 @@ def everything(
     for name, data in FILES.items():
         yield (
             f"a settings file: {name}",
-            lambda data=data: asyncio.to_thread(read_settings_file, data[: 256 * 1024]),
+            partial(asyncio.to_thread, read_settings_file, data[: 256 * 1024]),
         )
 
     async def save() -> None:

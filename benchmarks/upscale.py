@@ -13,11 +13,13 @@ belongs into an environment of its own: `pip install --no-deps realesrgan basics
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
 import tempfile
 import time
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +31,7 @@ from torchvision.transforms.functional import rgb_to_grayscale
 
 from inference.upscaling.catalogue import WheelFile, upscaler_entry
 from inference.upscaling.tiling.autotune_cache import AutotuneCache
-from inference.upscaling.tiling.precision_probe import psnr
+from inference.upscaling.tiling.precision_probe import Precision, psnr
 from inference.upscaling.tiling.stitcher import TileCompositor
 from inference.upscaling.tiling.tile_config import TileConfig
 from inference.upscaling.tiling.tiles import cut_tile, plan_tiles
@@ -86,11 +88,18 @@ def as_batch(pixels: np.ndarray) -> Tensor:
     return torch.from_numpy(pixels.transpose(2, 0, 1)[None].astype(np.float32) / 255)
 
 
-def loaded(key: str, cache: Path, precision: str = "float32", **more: bool) -> Upscaler:
-    return load_upscaler(prepare_weights(upscaler_entry(key), cache), "cpu", precision, **more)
+def loaded(
+    key: str, cache: Path, precision: Precision = "float32", *, compiles: bool = False
+) -> Upscaler:
+    weights = prepare_weights(upscaler_entry(key), cache)
+    return load_upscaler(weights, "cpu", precision, compiles=compiles)
 
 
-def least_times(competitors: dict[str, Callable[[], object]], runs: int) -> dict[str, float]:
+def _enlarge_by(upscaler: Upscaler, batch: Tensor, size: int) -> list[Tensor]:
+    return [upscaler.enlarge_tiles(some) for some in torch.split(batch, size)]
+
+
+def least_times(competitors: Mapping[str, Callable[[], object]], runs: int) -> dict[str, float]:
     """Time each competitor in turn, a warm-up first, and keep the least seconds of each."""
     clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
     best = dict.fromkeys(competitors, float("inf"))
@@ -114,20 +123,20 @@ def speed_table(keys: list[str], options: argparse.Namespace) -> None:
         plain.descriptor.model.to(memory_format=torch.contiguous_format)
         single, half = loaded(key, cache), loaded(key, cache, "bfloat16")
         competitors: dict[str, Callable[[], Tensor]] = {
-            "float32": lambda plain=plain: plain.descriptor(batch),
-            "float32 channels_last": lambda single=single: single.enlarge_tiles(batch),
-            "bfloat16 channels_last": lambda half=half: half.enlarge_tiles(batch),
+            "float32": partial(plain.descriptor, batch),
+            "float32 channels_last": partial(single.enlarge_tiles, batch),
+            "bfloat16 channels_last": partial(half.enlarge_tiles, batch),
         }
         if options.compile:
             fast = loaded(key, cache, "bfloat16", compiles=True)
             fast.compile_for(tuple(batch.shape))
-            competitors["bfloat16 compiled"] = lambda fast=fast: fast.enlarge_tiles(batch)
+            competitors["bfloat16 compiled"] = partial(fast.enlarge_tiles, batch)
         oracle = ncnn_network(key)
         if oracle is not None:
-            competitors["ncnn float32"] = lambda oracle=oracle: oracle(batch)
+            competitors["ncnn float32"] = partial(oracle, batch)
         package, reason = realesrgan_network(key, cache)
         if package is not None:
-            competitors["realesrgan float32"] = lambda package=package: package(batch)
+            competitors["realesrgan float32"] = partial(package, batch)
         else:
             print(f"| {key} | realesrgan: left out, {reason} | | | | |")
         times = least_times(competitors, options.runs)
@@ -150,7 +159,7 @@ def ncnn_network(key: str) -> Callable[[Tensor], Tensor] | None:
         import ncnn
     except ImportError:
         return None
-    stem = Path(__import__(entry.source.package).__file__).parent / entry.source.stem
+    stem = Path(importlib.import_module(entry.source.package).__path__[0]) / entry.source.stem
     net = ncnn.Net()
     net.opt.use_vulkan_compute = False
     net.opt.use_fp16_storage = net.opt.use_fp16_arithmetic = net.opt.use_bf16_storage = False
@@ -178,7 +187,7 @@ def realesrgan_network(key: str, cache: Path) -> tuple[Callable[[Tensor], Tensor
     if architecture not in ("ESRGAN", "Compact"):
         return None, f"it has no {architecture}"
     shim = types.ModuleType("torchvision.transforms.functional_tensor")
-    shim.rgb_to_grayscale = rgb_to_grayscale
+    vars(shim)["rgb_to_grayscale"] = rgb_to_grayscale
     sys.modules.setdefault(shim.__name__, shim)
     try:
         from basicsr.archs.rrdbnet_arch import RRDBNet
@@ -253,7 +262,7 @@ def batch_table(keys: list[str], image: Path, cache: Path, runs: int) -> None:
         count = tiling_of(upscaler).tiles_per_call(MEMBERS_SIDE, MEMBERS_SIDE)
         times = least_times(
             {
-                name: lambda u=upscaler, n=size: [u.enlarge_tiles(some) for some in batch.split(n)]
+                name: partial(_enlarge_by, upscaler, batch, size)
                 for name, size in (("alone", 1), ("all", MEMBERS), ("chosen", count))
             },
             max(1, runs // 2),

@@ -25,7 +25,7 @@ from inference.api.jobs import UpscaleJob
 from inference.engine.engine import Engine, RunCompleted, RunFailed, aux_batch_limit
 from inference.engine.runner import Runner
 from inference.engine.scheduler import Scheduler
-from inference.engine.work import JobResult
+from inference.engine.work import JobResult, Operation
 from inference.images.metadata import encode_png
 from inference.model_library import ModelLibrary
 from inference.operations.context import OperationContext
@@ -90,11 +90,11 @@ def peak(key: str, image: Path, cache: Path, side: int) -> None:
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
-def run(library: ModelLibrary, operation: object) -> JobResult:
+def run(library: ModelLibrary, operation: Operation) -> JobResult:
     """Run one operation through an engine of its own."""
     limit = aux_batch_limit(1, 1, tile_batch_rule(library))
     engine = Engine(Runner(library, build_executors(library)), Scheduler(1, limit))
-    reports = engine.add_job("job", 1, operation)  # type: ignore[arg-type]
+    reports = engine.add_job("job", 1, operation)
     while True:
         for report in reports:
             if isinstance(report, RunFailed):

@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 with atheris.instrument_imports(include=["bot", "PIL"]):
     from bot.errors import ImageRejected
     from bot.uploads.metadata import read_image_generation_text
-    from bot.uploads.png_chunks import is_plain_png
+    from bot.uploads.plain_images import is_plain_image
     from bot.uploads.validation import ImageLimits, check_image
 
 from tests.bot.uploads.hostile import CORPUS
@@ -37,7 +37,7 @@ def test_one(data: bytes) -> None:
         if not str(refusal):
             raise RuntimeError("a refusal without words") from refusal
     else:
-        if not is_plain_png(image.data, image.width, image.height):
+        if not is_plain_image(image.data, image.width, image.height):
             raise RuntimeError("a picture that is not plain")
     read_image_generation_text(data)
 

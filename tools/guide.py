@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, ImageDraw
 
@@ -137,7 +138,7 @@ def seam(guide: Guide) -> list[Image.Image]:
     """Show a repaint whose border shows, and the same after the coherence pass."""
     source = opened(SAMPLE)
     prompt = "green apple noto style on white background"
-    common = {"prompt": prompt, "guidance": 4.0, "seed": 7}
+    common: dict[str, Any] = {"prompt": prompt, "guidance": 4.0, "seed": 7}
     first = InpaintJob(mask_shape="right 50%", mask_blur=0, strength=0.9, **common)
     patched = guide.image(first, image=source)
     mask = language.draw_mask("right 50%", source.size)
@@ -159,7 +160,8 @@ def outpaint(guide: Guide) -> list[Image.Image]:
     half = opened(SAMPLE).crop((0, 0, 64, 128))
     shown = Image.new("RGB", (128, 128), DARK)
     shown.paste(half)
-    job = {"prompt": APPLE, "right": 64, "mask_blur": 2, "steps": 30, "guidance": 4.0, "seed": 1}
+    job: dict[str, Any] = {"prompt": APPLE, "right": 64, "mask_blur": 2, "steps": 30, "seed": 1}
+    job |= {"guidance": 4.0}
     methods = ("mk2", "poor man's")
     return [shown, *(guide.image(OutpaintJob(method=m, **job), image=half) for m in methods)]
 
@@ -176,7 +178,7 @@ def loopback(guide: Guide) -> list[Image.Image]:
 def redraw(guide: Guide) -> list[Image.Image]:
     """Enlarge a small picture without a network, and redraw it with its own seed."""
     small = guide.image(ImagineJob(prompt=APPLE, seed=5, guidance=4.0))
-    common = {"upscaler": "lanczos", "factor": 2.0}
+    common: dict[str, Any] = {"upscaler": "lanczos", "factor": 2.0}
     redrawn = UpscaleJob(mode="redraw", prompt=APPLE, strength=0.25, seed=5, guidance=4.0, **common)
     return [
         small,

@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import discord
 import simcord
@@ -164,13 +164,14 @@ async def take(page: str, path: Path) -> bool:
         kept = shown.crop((0, max(0, shown.height - LONGEST), shown.width, shown.height))
         kept.save(path, "WEBP", quality=QUALITY, method=6)
         brightest = shown.crop((0, 0, shown.width, HEADER)).convert("L").getextrema()[1]
-        return brightest > 200
+        return cast("int", brightest) > 200
 
 
 def cut(shot: Image.Image) -> Image.Image:
     """Cut off the page's bars and what is empty below the messages."""
     middle = shot.crop((0, TOP, shot.width, shot.height - BOTTOM))
-    ground = Image.new("RGB", middle.size, middle.getpixel((2, middle.height - 2)))
+    colour = cast("tuple[int, int, int]", middle.getpixel((2, middle.height - 2)))
+    ground = Image.new("RGB", middle.size, colour)
     box = ImageChops.difference(middle, ground).point(lambda value: 255 * (value > 12)).getbbox()
     lower = middle.height if box is None else min(middle.height, box[3] + MARGIN)
     return middle.crop((0, 0, middle.width, lower))
@@ -179,13 +180,13 @@ def cut(shot: Image.Image) -> Image.Image:
 async def main(out: Path, names: set[str]) -> None:
     """Play the scenes and photograph each."""
     with tempfile.TemporaryDirectory() as data:
-        own = Settings(_env_file=None, data_dir=Path(data))
+        own = Settings(_env_file=None, data_dir=Path(data))  # type: ignore[call-arg]  # pydantic-settings' own
         async with open_app(own) as bot:
             env = simcord.Env(
                 bot, shard_count=1, check_errors=False, settle_timeout=SETTLE_TIMEOUT_SECONDS
             )
             env.backend.bot_user.name = "Easel"
-            bot.idle_wait = env.external_wait
+            bot.idle_wait = env.external_wait  # type: ignore[method-assign]
             await env.start()
             try:
                 with env.time_context():

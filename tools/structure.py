@@ -249,7 +249,8 @@ def find_back_arrows(arrows: set[tuple[str, str]]) -> list[tuple[str, str]]:
             orders: Iterable[tuple[str, ...]] = permutations(sorted(circle))
         else:
             orders = [tuple(order_greedily(circle, within))]
-        back += min((against(order, within) for order in orders), key=len)
+        turned = [against(order, within) for order in orders]
+        back += sorted(turned, key=len)[0]
     return back
 
 
