@@ -96,6 +96,11 @@ class Batch:
             for x, sigma, text, extra, pooled_embeds in parts
         ]
 
+    def list_unconditional(self, denoised: Tensor) -> list[Tensor | None]:
+        """Give each row's unconditional clean latent [C, h, w] of the call; None where none ran."""
+        count = len(self.scale)
+        return [*denoised[len(self.owners) :]] if self.is_guided else [None] * count
+
     def scatter(self, denoised: Tensor) -> Tensor:
         """Guide each row by its conditions: [N, C, h, w] of the call becomes [B, C, h, w].
 

@@ -118,6 +118,7 @@ def _prepare_row(
         x=x,
         sigma=sigma,
         guidance=work.guidance,
+        uses_unconditional=SAMPLER_SPECS[work.sampler].uses_unconditional,
         guidance_rescale=work.guidance_rescale,
         conditioning=_encode_conditioning(work, model, active_loras),
         mask=mask,

@@ -25,6 +25,8 @@ class DenoiseRow:
     sigma: float
     guidance: float
     conditioning: tuple[ConditioningInterval, ...]
+    #: Whether its sampler is sent the unconditional clean latent beside the guided one.
+    uses_unconditional: bool = False
     #: How far the guided prediction's spread goes back to the condition's, 0 to 1.
     guidance_rescale: float = 0.0
     #: Network calls made so far.
@@ -47,8 +49,11 @@ class DenoiseRow:
     def is_guided(self) -> bool:
         """Whether the unconditional half is needed: at guidance 1 it cancels out.
 
-        That is so of one part that weighs 1; what else a prompt weighs is drawn as it says.
+        That is so of one part that weighs 1, unless the sampler looks at that half by itself; what
+        else a prompt weighs is drawn as it says.
         """
+        if self.uses_unconditional:
+            return True
         weights = [weight for _, weight in self.conditioning[0].conditions]
         return self.guidance != 1.0 or weights != [1.0]
 
@@ -64,15 +69,18 @@ class DenoiseRow:
                 return entry
         return self.conditioning[-1]
 
-    def step_sampler(self, denoised: Tensor) -> bool:
+    def step_sampler(self, denoised: Tensor, unconditional: Tensor | None = None) -> bool:
         """Hand the clean latent x0 to the sampler; say whether it wants another call.
 
-        x0 [C, h, w] is kept to the original outside the mask, as after every prediction.
+        x0 [C, h, w] is kept to the original outside the mask, as after every prediction; so is the
+        unconditional one [C, h, w], which only some samplers are sent.
         """
         self.calls += 1
-        self.clean = self._keep_unmasked(denoised)
+        self.clean = predictions = self._keep_unmasked(denoised)
+        if self.uses_unconditional and unconditional is not None:
+            predictions = torch.stack([self.clean, self._keep_unmasked(unconditional)])
         try:
-            self.x, self.sigma = self.sampler.send(self.clean)
+            self.x, self.sigma = self.sampler.send(predictions)
         except StopIteration as finished:
             self.latent = finished.value if self.soft else self._keep_unmasked(finished.value)
             return False

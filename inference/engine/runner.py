@@ -181,15 +181,20 @@ class Runner:
         for task, row in zip(tasks, rows, strict=True):
             task.run.add_flops(None if entry_flops is None else entry_flops * row.entries)
         with torch.inference_mode():
-            denoised = batch.scatter(torch.cat(outputs))
-            for task, row, clean in zip(tasks, rows, denoised, strict=True):
-                self._step_row(task, row, clean)
+            entries = torch.cat(outputs)
+            predictions = zip(
+                batch.scatter(entries), batch.list_unconditional(entries), strict=True
+            )
+            for task, row, (clean, unconditional) in zip(tasks, rows, predictions, strict=True):
+                self._step_row(task, row, clean, unconditional)
         _synchronize_device(model.device)
 
-    def _step_row(self, task: Task, row: DenoiseRow, clean: torch.Tensor) -> None:
+    def _step_row(
+        self, task: Task, row: DenoiseRow, clean: torch.Tensor, unconditional: torch.Tensor | None
+    ) -> None:
         """Step one row; its error must not make the others step twice."""
         try:
-            going = row.step_sampler(clean)
+            going = row.step_sampler(clean, unconditional)
         except Exception as error:
             task.error = error.with_traceback(None)
             return

@@ -55,6 +55,7 @@ def run_imagine(job: ImagineJob, images: Images, context: OperationContext) -> O
     later_units = job.second_pass.steps * len(works) if hires else 0
     results = yield WorkRequest(works=works, later_units=later_units)
     drawn_prompts: list[dict[str, object]] = [{} for _ in works]
+    second: tuple[DenoiseWork, ...] = ()
     if hires:
         second = yield from _hires_works(job, context, works, results, (covering_size, large))
         results = yield WorkRequest(works=second)
@@ -69,7 +70,7 @@ def run_imagine(job: ImagineJob, images: Images, context: OperationContext) -> O
             )
             for work, result, prompts in zip(works, results, drawn_prompts, strict=True)
         ),
-        notes=(*work_notes(works), *sizes.rounded_note((job.width, job.height), size)),
+        notes=(*work_notes(works, second), *sizes.rounded_note((job.width, job.height), size)),
     )
 
 

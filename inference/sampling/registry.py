@@ -10,6 +10,12 @@ from torch import Tensor
 
 from inference.sampling.noise import NoiseSource
 from inference.sampling.sampler_traits import SAMPLER_TRAITS, SamplerTraits
+from inference.sampling.samplers.cfg_pp import (
+    sample_dpmpp_2m_cfg_pp,
+    sample_dpmpp_2s_ancestral_cfg_pp,
+    sample_euler_ancestral_cfg_pp,
+    sample_euler_cfg_pp,
+)
 from inference.sampling.samplers.core import Sampler, Sigmas
 from inference.sampling.samplers.dpm2 import sample_dpm2, sample_dpm2_ancestral
 from inference.sampling.samplers.dpm_adaptive import sample_dpm_adaptive
@@ -61,6 +67,10 @@ _SAMPLER_FUNCTIONS: Mapping[str, SamplerFunction] = {
     "PLMS": sample_plms,
     "UniPC": sample_unipc,
     "LCM": sample_lcm,
+    "Euler CFG++": sample_euler_cfg_pp,
+    "Euler a CFG++": sample_euler_ancestral_cfg_pp,
+    "DPM++ 2S a CFG++": sample_dpmpp_2s_ancestral_cfg_pp,
+    "DPM++ 2M CFG++": sample_dpmpp_2m_cfg_pp,
 }
 
 SAMPLER_SPECS: Mapping[str, SamplerSpec] = MappingProxyType(

@@ -35,6 +35,8 @@ class SamplerTraits:
     uses_noise: bool = False
     #: That noise is a Brownian path over the noise levels.
     uses_brownian: bool = False
+    #: It looks at the unconditional clean latent beside the guided one, at every guidance scale.
+    uses_unconditional: bool = False
 
     def network_calls(self, steps: int) -> int:
         """Return how often a run of ``steps`` steps calls the network, or usually calls it."""
@@ -81,6 +83,12 @@ _ALL_SAMPLERS = (
     SamplerTraits(name="UniPC", timestep_based=True, time_uniform=True),
     SamplerTraits(name="LCM", trained_steps=50, uses_noise=True),
     _two_calls("Restart", default_schedule="Karras", uses_noise=True),
+    SamplerTraits(name="Euler CFG++", uses_unconditional=True),
+    SamplerTraits(name="Euler a CFG++", uses_noise=True, uses_unconditional=True),
+    _two_calls(
+        "DPM++ 2S a CFG++", default_schedule="Karras", uses_noise=True, uses_unconditional=True
+    ),
+    SamplerTraits(name="DPM++ 2M CFG++", default_schedule="Karras", uses_unconditional=True),
 )
 
 SAMPLER_TRAITS: Mapping[str, SamplerTraits] = MappingProxyType(

@@ -18,6 +18,8 @@ OTHER_SAMPLERS: Mapping[str, str] = {
     "dpmpp2msde": "DPM++ 2M SDE",
     "dpmpp2msdeheun": "DPM++ 2M SDE Heun",
     "dpmpp3msde": "DPM++ 3M SDE",
+    "eulerancestralcfgpp": "Euler a CFG++",
+    "dpmpp2sancestralcfgpp": "DPM++ 2S a CFG++",
     "unipcbh2": "UniPC",
     # InvokeAI
     "kdpm2": "DPM2",

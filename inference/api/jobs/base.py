@@ -225,7 +225,7 @@ class DenoisingJob(Job):
     model: str = text_field("", 100, "The checkpoint; empty for the server's own")
     steps: int = number_field(20, 1, 150, "Denoising steps")
     guidance: float = number_field(
-        7.0, 1.0, 30.0, "Guidance scale: how closely to follow the prompt"
+        7.0, 0.1, 30.0, "Guidance scale: how closely to follow the prompt"
     )
     sampler: str = choice_field("Euler a", names.SAMPLER_NAMES, "Sampler")
     schedule: str = choice_field("Automatic", names.SCHEDULE_NAMES, "Noise schedule")

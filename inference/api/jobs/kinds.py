@@ -51,7 +51,7 @@ class ImagineJob(DenoisingJob):
         "Hires fix: noise schedule",
     )
     hires_guidance: float | None = number_field(
-        None, 1.0, 30.0, "Hires fix: guidance scale; empty takes the first pass's"
+        None, 0.1, 30.0, "Hires fix: guidance scale; empty takes the first pass's"
     )
     hires_prompt: str = text_field("", 6000, "Hires fix: prompt; empty takes the first pass's")
     hires_negative_prompt: str = text_field(
@@ -121,7 +121,7 @@ class OutpaintJob(EditingJob):
 
     strength: float = number_field(0.9, 0.0, 1.0, "Denoising strength")
     steps: int = number_field(50, 1, 150, "Denoising steps")
-    guidance: float = number_field(9.0, 1.0, 30.0, "Guidance scale")
+    guidance: float = number_field(9.0, 0.1, 30.0, "Guidance scale")
     left: int = number_field(0, 0, 512, "To the left", "px")
     right: int = number_field(0, 0, 512, "To the right", "px")
     up: int = number_field(0, 0, 512, "Upwards", "px")
@@ -184,7 +184,7 @@ class UpscaleJob(Job):
     model: str = text_field("", 100, "Redraw: the checkpoint")
     strength: float = number_field(0.3, 0.0, 1.0, "Redraw: denoising strength")
     steps: int = number_field(20, 1, 150, "Redraw: steps")
-    guidance: float = number_field(7.0, 1.0, 30.0, "Redraw: guidance scale")
+    guidance: float = number_field(7.0, 0.1, 30.0, "Redraw: guidance scale")
     sampler: str = choice_field("Euler a", names.SAMPLER_NAMES, "Redraw: sampler")
     schedule: str = choice_field("Automatic", names.SCHEDULE_NAMES, "Redraw: noise schedule")
     seed: int = number_field(-1, -1, names.MAX_SEED, "Redraw: seed; -1 draws one")

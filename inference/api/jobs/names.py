@@ -22,10 +22,25 @@ SAMPLER_NAMES = (
     "UniPC",
     "LCM",
     "Restart",
+    "Euler CFG++",
+    "Euler a CFG++",
+    "DPM++ 2S a CFG++",
+    "DPM++ 2M CFG++",
 )
 
 #: Samplers that ask the network twice a step; prices and prompt schedules count calls, not steps.
-TWO_CALL_SAMPLERS = ("Heun", "DPM2", "DPM2 a", "DPM++ 2S a", "DPM++ SDE", "Restart")
+TWO_CALL_SAMPLERS = (
+    "Heun",
+    "DPM2",
+    "DPM2 a",
+    "DPM++ 2S a",
+    "DPM++ SDE",
+    "Restart",
+    "DPM++ 2S a CFG++",
+)
+
+#: Samplers that look at the unconditional prediction at every guidance scale, 1 included.
+CFG_PP_SAMPLERS = ("Euler CFG++", "Euler a CFG++", "DPM++ 2S a CFG++", "DPM++ 2M CFG++")
 
 TRAINING_STEPS = 1000
 #: Samplers whose networks keep to some of them.

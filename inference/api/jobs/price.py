@@ -26,6 +26,7 @@ from inference.api.jobs.kinds import (
 )
 from inference.api.jobs.names import (
     ADAPTIVE_CALLS,
+    CFG_PP_SAMPLERS,
     TIMESTEP_SAMPLERS,
     TWO_CALL_SAMPLERS,
     count_extra_steps,
@@ -84,9 +85,10 @@ class PromptSize:
     texts: tuple[tuple[int, int], ...]
     loras: int
 
-    def entries(self, guidance: float) -> int:
+    def entries(self, guidance: float, sampler: str) -> int:
         """Count the entries of a network call: one for each part, one more that guides away."""
-        return self.parts + (guidance > 1 or self.parts > 1)
+        is_guided = guidance != 1 or self.parts > 1 or sampler in CFG_PP_SAMPLERS
+        return self.parts + is_guided
 
     def text_tflop(self, calls: int) -> float:
         """Price reading all texts of a picture of so many network calls."""
@@ -276,7 +278,7 @@ def _redraw_passes(job: UpscaleJob, source: Size, natural: int) -> Iterator[Deno
     tile = (min(natural, width), min(natural, height))
     overlap = min(job.overlap, tile[0] // 2, tile[1] // 2)
     rows = _network_calls(job.sampler, _executed_steps(job.sampler, job.steps, job.strength))
-    rows *= measure_prompts(job.prompt, job.negative_prompt).entries(job.guidance)
+    rows *= measure_prompts(job.prompt, job.negative_prompt).entries(job.guidance, job.sampler)
     for _ in canvases.compute_tile_offsets(height, tile[1], overlap):
         for _ in canvases.compute_tile_offsets(width, tile[0], overlap):
             yield DenoisePass(tile, rows)
@@ -327,7 +329,7 @@ def _edit_rows(job: EditingJob, strength: float) -> int:
 
 
 def _network_rows(job: DenoisingJob, steps: int) -> int:
-    entries = measure_prompts(job.prompt, job.negative_prompt).entries(job.guidance)
+    entries = measure_prompts(job.prompt, job.negative_prompt).entries(job.guidance, job.sampler)
     return _network_calls(job.sampler, steps) * entries
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from inference.api.jobs import DenoisingJob
 from inference.api.jobs.drawn_prompts import WildcardLists, draw_prompts
-from inference.api.jobs.names import count_seed
+from inference.api.jobs.names import CFG_PP_SAMPLERS, count_seed
 from inference.api.notices import Notice
 from inference.api.prompts.extra_networks import read_loras, take_networks
 from inference.engine.work import DenoiseWork
@@ -18,6 +18,8 @@ DISTILLED_NAME_PATTERN = re.compile(
     r"(?<![a-z])(?:lcm|turbo|lightning|hyper)(?![a-z])", re.IGNORECASE
 )
 MAX_DISTILLED_GUIDANCE = 2.5
+#: What CFG++ is recommended up to.
+MAX_CFG_PP_GUIDANCE = 2.0
 
 #: Characters of one drawn prompt in a note.
 MAX_NOTE_PROMPT_CHARS = 200
@@ -55,18 +57,23 @@ def resolve_wildcards(job: DenoisingJob, seed: int, lists: WildcardLists) -> dic
     }
 
 
-def work_notes(works: Sequence[DenoiseWork]) -> tuple[Notice, ...]:
+def work_notes(
+    works: Sequence[DenoiseWork], hires_works: Sequence[DenoiseWork] = ()
+) -> tuple[Notice, ...]:
     """Say which words were drawn, where any were, and what about the settings looks wrong."""
-    return (*_drawn_prompts_note(works), *_guidance_warnings(works[:1]))
+    warnings = dict.fromkeys(_guidance_warnings((*works[:1], *hires_works[:1])))
+    return (*_drawn_prompts_note(works), *warnings)
 
 
 def _guidance_warnings(works: Sequence[DenoiseWork]) -> Iterator[Notice]:
-    """Warn of guidance for what, by its name, was distilled to do without."""
+    """Warn of guidance for CFG++, and for what, by its name, was distilled to do without."""
     for work in works:
         names = (work.model, *(lora.name for lora in read_loras(take_networks(work.prompt)[1])))
         distilled_name = next((name for name in names if DISTILLED_NAME_PATTERN.search(name)), None)
         if distilled_name is not None and work.guidance > MAX_DISTILLED_GUIDANCE:
             yield (Notice("prompt.distilled", name=distilled_name, guidance=f"{work.guidance:g}"))
+        if work.sampler in CFG_PP_SAMPLERS and work.guidance > MAX_CFG_PP_GUIDANCE:
+            yield Notice("prompt.cfg_pp", sampler=work.sampler, guidance=f"{work.guidance:g}")
 
 
 def _drawn_prompts_note(works: Sequence[DenoiseWork]) -> tuple[Notice, ...]:

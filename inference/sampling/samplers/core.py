@@ -3,7 +3,8 @@
 A sampler is a coroutine over one row, the paper's loop with the network taken out: it yields
 ``(x, sigma)``, is sent the network's picture of the clean latent x0, and returns the final latent.
 ``x`` is [C, H, W], any float type, in variance-exploding space x = x0 + sigma·noise; sigmas are
-plain floats. One yield is one network call.
+plain floats. One yield is one network call. A sampler of CFG++ is sent two stacked, [2, C, H, W]:
+the guided x0 and the unconditional one.
 """
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,8 @@ from inference.engine.engine import RunCancelled, RunCompleted, RunFailed, RunPr
 from inference.engine.work import AuxWork, DenoiseWork, JobResult, StopRequested, WorkRequest
 from inference.model_files.errors import BrokenOutput
 from inference.operations.registry import OPERATIONS
+from inference.sampling.noise import NoiseSource
+from inference.sampling.step_plan import plan_noise_levels
 
 #: Jobs that differ in everything that may differ within a batch.
 MIXED = (
@@ -20,6 +24,8 @@ MIXED = (
     {"sampler": "Heun", "steps": 3, "strength": 0.75, "guidance": 7.0, "prompt": "(cat:1.3)"},
     {"sampler": "DPM++ 2M SDE", "steps": 6, "strength": 0.7, "guidance": 5.0, "prompt": "sky"},
     {"sampler": "DPM2 a", "steps": 4, "strength": 1.0, "guidance": 2.0, "prompt": "[cat:sky:2]"},
+    {"sampler": "Euler a CFG++", "steps": 5, "strength": 0.8, "guidance": 1.0, "prompt": "cat"},
+    {"sampler": "DPM++ 2M CFG++", "steps": 7, "strength": 0.9, "guidance": 0.6, "prompt": "apple"},
 )
 
 
@@ -127,6 +133,25 @@ def test_guidance_one_runs_half_the_rows(make_engine, begin, monkeypatch):
     engine = make_engine()
     drive(engine, engine.add_job("a", 1, begin(ImagineJob(seed=1, steps=3, guidance=1.0))))
     assert calls == [1, 1, 1]
+
+
+def test_cfg_pp_asks_for_both_predictions_at_guidance_one(make_engine, begin, tiny_library):
+    job = ImagineJob(
+        seed=9, steps=4, prompt="a cat", negative_prompt="sky", guidance=1.0, sampler="Euler CFG++"
+    )
+    engine = make_engine()
+    ends = drive(engine, engine.add_job("a", 1, begin(job)))
+
+    model = tiny_library.get_checkpoint("")
+    encoder = model.text_encoders.build_encoder(1, "Original")
+    texts = torch.stack([encoder.encode_pooled(text).crossattn for text in ("a cat", "sky")])
+    plan = plan_noise_levels("Euler CFG++", "Automatic", 4, None, model.table)
+    x = NoiseSource(9, (4, 8, 8)).initial_noise() * plan.sigmas[0]
+    for sigma, sigma_next in pairwise(plan.sigmas):
+        prompted, plain = model.denoise(x.expand(2, -1, -1, -1), torch.full((2,), sigma), texts)
+        x = prompted + sigma_next * (x - plain) / sigma
+    (expected,) = model.decode_latents(x[None])
+    assert np.abs(pixels(ends["a"]) - np.asarray(expected, dtype=np.int16)).max() <= 1
 
 
 def test_a_cancelled_job_leaves_its_neighbours_alone(make_engine, begin, source):

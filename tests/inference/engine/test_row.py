@@ -33,6 +33,37 @@ def test_the_unconditional_half_is_left_out_only_where_it_cancels_out(guidance, 
     assert row.is_guided is is_guided
 
 
+def test_a_sampler_of_cfg_pp_sees_the_original_outside_the_mask_in_both_predictions():
+    predictions = []
+
+    def sampler():
+        predictions.append((yield torch.zeros(4, 8, 8), 1.0))
+        return predictions[0][0]
+
+    condition = Conditioning(torch.zeros(77, 8))
+    interval = ConditioningInterval(20, ((condition, 1.0),), condition)
+    started = sampler()
+    x, sigma = next(started)
+    mask = torch.zeros(1, 8, 8)
+    mask[:, :4] = 1
+    row = DenoiseRow(
+        started,
+        x,
+        sigma,
+        1.0,
+        (interval,),
+        uses_unconditional=True,
+        mask=mask,
+        original=torch.full((4, 8, 8), 5.0),
+    )
+
+    assert not row.step_sampler(torch.full((4, 8, 8), 1.0), torch.full((4, 8, 8), 2.0))
+
+    (stacked,) = predictions
+    assert [stacked[0, :, :4].unique().item(), stacked[1, :, :4].unique().item()] == [1.0, 2.0]
+    assert stacked[:, :, 4:].unique().tolist() == [5.0]
+
+
 class WordEncoder:
     """Encodes a text as the number of its letter."""
 

@@ -38,10 +38,14 @@ def test_our_own_schedules_are_themselves(name):
         ("ddim_v3", ("DDIM", None)),
         ("lcm", ("LCM", None)),
         ("deis", (None, None)),
-        ("euler_cfg_pp", (None, None)),  # another formula than the plain ones
-        ("Euler a CFG++", (None, None)),
-        ("dpmpp_2m_cfg_pp", (None, None)),
-        ("DPM++ 2S a CFG++ Karras", (None, None)),
+        ("euler_cfg_pp", ("Euler CFG++", None)),  # another formula than the plain ones
+        ("euler_ancestral_cfg_pp", ("Euler a CFG++", None)),
+        ("Euler Ancestral CFG++", ("Euler a CFG++", None)),
+        ("dpmpp_2s_ancestral_cfg_pp", ("DPM++ 2S a CFG++", None)),
+        ("dpmpp_2m_cfg_pp", ("DPM++ 2M CFG++", None)),
+        ("DPM++ 2S a CFG++ Karras", ("DPM++ 2S a CFG++", "Karras")),
+        ("dpmpp_3m_sde_cfg_pp", (None, None)),
+        ("res_multistep_cfg_pp", (None, None)),
         ("", (None, None)),
     ],
 )

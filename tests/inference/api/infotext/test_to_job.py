@@ -262,7 +262,8 @@ def test_a_refiner_is_noted():
     [
         ("Sampler: DDIM", ["like.other_grid"]),
         ("Sampler: LCM, Schedule type: KL Optimal", ["like.other_grid"] * 2),
-        ("Sampler: Euler a CFG++", ["like.no_sampler"]),
+        ("Sampler: Euler a CFG++", []),
+        ("Sampler: DPM++ SDE CFG++", ["like.no_sampler"]),
         ("Sampler: UniPC", []),
         ("Sampler: Euler a, Schedule type: DDIM", []),
         ("Sampler: PLMS, Version: Easel 0.1.0", []),

@@ -122,7 +122,7 @@ def test_seeds_have_64_bits(seed):
     [
         ({"seed": 2**64}, "18446744073709551616, but must lie between -1 and 18446744073709551615"),
         ({"steps": 1000000}, "1000000, but must lie between 1 and 150"),
-        ({"guidance": 1234567.0}, "1234567, but must lie between 1 and 30"),
+        ({"guidance": 1234567.0}, "1234567, but must lie between 0.1 and 30"),
         ({"strength": 1.25}, "1.25, but must lie between 0 and 1"),
         ({"strength": math.nan}, "nan, but must lie between 0 and 1"),
     ],

@@ -113,6 +113,21 @@ def test_guidance_for_a_distilled_model_is_named(model, prompt, guidance, warned
     assert any("Ask for 1 to 2" in str(note) for note in work_notes([work])) == warned
 
 
+@pytest.mark.parametrize(
+    ("sampler", "guidance", "warned"),
+    [("Euler a CFG++", 7.0, True), ("Euler a CFG++", 2.0, False), ("Euler a", 7.0, False)],
+)
+def test_guidance_for_cfg_pp_is_named(sampler, guidance, warned):
+    job = ImagineJob(sampler=sampler, guidance=guidance)
+    work = build_denoise_work(job, "base", (64, 64))
+    assert any("0.6 to 2" in str(note) for note in work_notes([work])) == warned
+
+
+def test_a_second_pass_of_cfg_pp_is_warned_of_too(run_drawing):
+    job = ImagineJob(steps=1, seed=1, hires_scale=1.5, hires_sampler="Euler CFG++")
+    assert "prompt.cfg_pp" in [note.code for note in run_drawing(job).notes]
+
+
 @pytest.mark.parametrize("prompt", ["((a cat:1.3", "a] cat)", "[a:b:", "a (cat " * 800])
 def test_unbalanced_and_endless_prompts_are_painted(run_drawing, prompt):
     assert len(run_drawing(ImagineJob(prompt=prompt[:6000], steps=1, seed=1)).images) == 1
