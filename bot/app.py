@@ -40,6 +40,7 @@ from bot.support.metrics import MetricsSink
 from bot.support.owner_alerts import OwnerNotifier
 from bot.uploads.pool import DecoderPool
 from bot.uploads.validation import ImageLimits
+from bot.worker_plan import plan_workers
 from inference.api.config import EngineConfig
 from inference.api.jobs.limits import JobLimits
 from inference.api.jobs.wordlists import EMBEDDINGS_FOLDER, WordLists
@@ -83,7 +84,7 @@ def open_wordlists(settings: Settings) -> WordLists:
 
 
 def engine_config(settings: Settings, folder: Path | None = None) -> EngineConfig:
-    """Make a worker's configuration of the host's settings; `folder` is as in `open_core`."""
+    """Make what all workers have in common of the host's settings; `folder` as in `open_core`."""
     data = settings.data_dir
     return EngineConfig(
         model=settings.model,
@@ -91,13 +92,15 @@ def engine_config(settings: Settings, folder: Path | None = None) -> EngineConfi
         wordlists_dir=str(settings.wordlists_path.resolve()),
         cache_dir=str((data / "cache").resolve()),
         outbox=str(((folder or data) / OUTBOX_FOLDER).resolve()),
-        device=settings.device,
         dtype=settings.dtype,
         low_memory=settings.low_memory,
         compile=settings.compile == "on",
         list_lines=settings.list_lines,
         weights_budget=int(settings.weights_gb * 2**30),
         preview_every=settings.preview_steps,
+        threads=settings.threads,
+        max_batch=settings.max_batch,
+        deterministic=settings.deterministic == "on",
         max_prompt_parts=settings.max_prompt_parts,
     )
 
@@ -112,9 +115,10 @@ async def open_core(settings: Settings, folder: Path | None = None) -> AsyncIter
 
     Raises:
         StorageError: another process owns the folder, or its database is damaged.
-        SettingsError: what the host asked for is not installed, or a port is taken.
+        SettingsError: what the host asked for is not installed or not here, or a port is taken.
     """
-    configs = (engine_config(settings, folder),) * settings.workers
+    plan = await plan_workers(settings)
+    configs = tuple(plan.configure_workers(engine_config(settings, folder)))
     folder = folder or settings.data_dir
     _make_private_folders(folder)
     async with Database(folder / DATABASE_FILE) as database:

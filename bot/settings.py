@@ -14,9 +14,11 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot.errors import SettingsError
+from inference.api.config import MAX_BATCH
 from inference.api.jobs.limits import MAX_JOB_PICTURES, MAX_PROMPT_PARTS
 
 ENV_PREFIX = "EASEL_"
+DEVICE_PATTERN = re.compile(r"cpu|mps|(cuda|xpu)(:\d{1,3})?")
 DISCORD_ID_PATTERN = re.compile(r"[1-9][0-9]{4,19}")
 
 
@@ -68,7 +70,12 @@ class Settings(BaseSettings):
         description="Where the lists of words lie that prompts draw from; empty for `wildcards` in "
         "the data directory.",
     )
-    device: str = Field("auto", description="`auto`, `cpu`, `cuda`, `cuda:1` or `mps`.")
+    device: str = Field(
+        "auto",
+        description="`auto` for every graphics card, else the processor; `cuda` (NVIDIA, and AMD "
+        "by ROCm) or `xpu` (Intel) for every card of that kind; `cuda:1` or `cuda:0,cuda:2` for "
+        "those alone; `mps` or `cpu`. Each worker has a card of its own.",
+    )
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto", description="Number format of the networks: auto, float32, bfloat16 or float16."
     )
@@ -94,8 +101,31 @@ class Settings(BaseSettings):
         description="Lines of a list of phrases that /interrogate ranks; 0 for all, each of which "
         "is encoded once.",
     )
-    workers: int = Field(
-        1, ge=0, le=64, description="Worker processes; with 0 jobs wait in the queue."
+    threads: int = Field(
+        0,
+        ge=0,
+        le=1024,
+        description="Threads of a worker on the processor; 0 shares all cores out among the "
+        "workers.",
+    )
+    max_batch: int = Field(
+        MAX_BATCH,
+        ge=1,
+        le=64,
+        description="Pictures that go through a network together at most; fewer take less memory.",
+    )
+    deterministic: Literal["off", "on"] = Field(
+        "off",
+        description="on runs every job alone, so that it comes out the same to the bit whatever "
+        "else is asked for; slower with several members.",
+    )
+    workers: int | None = Field(
+        None,
+        ge=0,
+        le=64,
+        description="Worker processes: empty for one a card, or one where there is none; fewer "
+        "leave the last cards free; more need a processor, or cards named more than once. With 0 "
+        "jobs wait in the queue.",
     )
     worker_rest_seconds: float = Field(
         600,
@@ -202,6 +232,19 @@ class Settings(BaseSettings):
             if not DISCORD_ID_PATTERN.fullmatch(entry):
                 raise ValueError(f"{entry!r} is no Discord id, which is a long number")
         return value
+
+    @field_validator("device")
+    @classmethod
+    def _check_device(cls, value: str) -> str:
+        devices = split_list(value)
+        if devices != ("auto",):
+            unknown = [name for name in devices if not DEVICE_PATTERN.fullmatch(name)]
+            if unknown or not devices:
+                raise ValueError(
+                    f"{', '.join(unknown) or value!r} is no device; use auto alone, or cpu, mps, "
+                    "cuda, xpu, cuda:1, or several with commas between"
+                )
+        return ",".join(devices)
 
     @field_validator("discord_api_base")
     @classmethod

@@ -80,7 +80,7 @@ class ModelLibrary:
         self._previewer = LatentPreviewer(self.folder.path)
         self.device, self.dtype = device, dtype
         self.model_cache: ModelCache[Any] = ModelCache(
-            budget or config.weights_budget or default_budget(device)
+            budget or config.weights_budget or default_budget(device) // config.device_workers
         )
         self._checkpoints: dict[str, Path] = {}
         self._traits: dict[str, ModelTraits] = {}
@@ -119,8 +119,9 @@ class ModelLibrary:
             EngineError: the device is not there.
             ModelError: the checkpoint is not there.
         """
-        if config.threads:
-            torch.set_num_threads(config.threads)
+        if config.threads or config.device_workers > 1:
+            own_cores = max(1, torch.get_num_threads() // config.device_workers)
+            torch.set_num_threads(config.threads or own_cores)
         if config.compile:
             prepare_compiling(Path(config.cache_dir) / COMPILED_DIR_NAME)
         device = choose_device(config.device)

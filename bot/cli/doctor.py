@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from importlib import metadata
 
 from bot.app import BLOBS_FOLDER, DATABASE_FILE, engine_config, image_limits
-from bot.errors import NoDecoder
+from bot.errors import NoDecoder, SettingsError
 from bot.settings import Settings
 from bot.support.loops import HEALTH_FILE, read_failing_loops
 from bot.support.redaction import redact_secrets
 from bot.uploads.pool import DecoderPool
 from bot.uploads.sandbox import LANDLOCK, LIMITS, SECCOMP
-from inference.api.messages import StartFailed, WorkerReady
+from bot.worker_plan import AUTO, WorkerPlan, plan_workers
+from inference.api.config import EngineConfig
+from inference.api.messages import Event, StartFailed, WorkerReady
 from inference.api.workers.process import WorkerProcess
 from storage.blobs import BlobStore
 from storage.database import Database
@@ -74,7 +76,7 @@ async def run_checks(settings: Settings) -> int:
         await _check_decoders(settings),
         _check_loops(settings),
     ]
-    results += await _check_worker(settings)
+    results += await _check_workers(settings)
     for result in results:
         mark = "FIX" if result.fix else "ok "
         sys.stdout.write(redact_secrets(f"{mark} {result.subject}: {result.words}\n"))
@@ -213,25 +215,51 @@ async def _check_decoders(settings: Settings) -> CheckResult:
     return CheckResult("Decoders", f"{words}; missing: {', '.join(lacking)}" if lacking else words)
 
 
-async def _check_worker(settings: Settings) -> list[CheckResult]:
-    """Start a worker for real and see how far it comes."""
-    process = await WorkerProcess.start(engine_config(settings), "doctor")
+async def _check_workers(settings: Settings) -> list[CheckResult]:
+    """Start each worker for real, one after the other, and see how far it comes."""
     try:
-        first_event = await asyncio.wait_for(
-            anext(process.read_events()), WORKER_START_TIMEOUT_SECONDS
-        )
+        plan = await plan_workers(settings)
+    except SettingsError as error:
+        return [CheckResult("Workers", "cannot be planned", str(error))]
+    if not plan.devices:
+        return [CheckResult("Workers", "none, by EASEL_WORKERS=0: jobs wait in the queue")]
+    results = []
+    configs = list(plan.configure_workers(engine_config(settings)))
+    for number, config in enumerate(configs):
+        # As the log calls them, where there are several.
+        subject = "Worker" if len(configs) == 1 else f"Worker {number}"
+        first_event = await _start_worker(config)
+        match first_event:
+            case WorkerReady():
+                device = plan.describe_device(first_event.device)
+                words = f"starts on {device} in {first_event.dtype}"
+                results.append(CheckResult(subject, words))
+            case StartFailed():
+                device = plan.describe_device(config.device)
+                words = "cannot start" if device == AUTO else f"cannot start on {device}"
+                results.append(CheckResult(subject, words, str(first_event.reason)))
+            case _:
+                results.append(CheckResult(subject, "did not start", "Look at its messages above."))
+        if number == 0 and isinstance(first_event, WorkerReady):
+            models = ", ".join(f"{model.name} ({model.kind})" for model in first_event.models)
+            results.append(CheckResult("Models", models))
+    return [*results, *_check_idle_cards(plan)]
+
+
+async def _start_worker(config: EngineConfig) -> Event | None:
+    """Start a worker and end it; return its first word, None where there was none."""
+    process = await WorkerProcess.start(config, "doctor")
+    try:
+        return await asyncio.wait_for(anext(process.read_events()), WORKER_START_TIMEOUT_SECONDS)
     except (StopAsyncIteration, TimeoutError):
-        return [CheckResult("Worker", "did not start", "Look at its messages above.")]
+        return None
     finally:
         await process.stop(0)
-    match first_event:
-        case WorkerReady():
-            models = ", ".join(f"{model.name} ({model.kind})" for model in first_event.models)
-            return [
-                CheckResult("Worker", f"starts on {first_event.device} in {first_event.dtype}"),
-                CheckResult("Models", models),
-            ]
-        case StartFailed():
-            return [CheckResult("Worker", "cannot start", str(first_event.reason))]
-        case _:
-            return [CheckResult("Worker", "said something unexpected", repr(first_event))]
+
+
+def _check_idle_cards(plan: WorkerPlan) -> list[CheckResult]:
+    if plan.cards is None:
+        fix = "Look at its messages above: torch may be missing, or a driver be broken."
+        return [CheckResult("Cards", "cannot be counted", fix)]
+    idle = [str(card) for card in plan.cards if card.device not in plan.devices]
+    return [CheckResult("Cards", f"no worker uses {', '.join(idle)}")] if idle else []

@@ -19,7 +19,7 @@ from typing import Any
 
 from bot.app import Core, build_dispatcher, image_limits, open_core
 from bot.cli.arguments import build_job, build_job_like, image_paths
-from bot.errors import UnreadableFile, UserError
+from bot.errors import SettingsError, UnreadableFile, UserError
 from bot.i18n import translate_notice
 from bot.settings import Settings
 from bot.uploads.metadata import read_image_generation_info
@@ -88,7 +88,9 @@ async def run_job(
     for note in notes:
         listener.print_event("note", note, note=note)
     try:
-        own_settings = settings.model_copy(update={"metrics_port": None})
+        # One job has use for one card.
+        workers = 0 if settings.workers == 0 else 1
+        own_settings = settings.model_copy(update={"metrics_port": None, "workers": workers})
         async with open_core(own_settings, settings.data_dir / STORE_FOLDER) as core:
             for record in await _clear_store(core):
                 note = f"An earlier run left {record.kind} {record.id} unfinished: called off."
@@ -104,7 +106,7 @@ async def run_job(
     except JobError as error:
         listener.print_event("refused", str(error), reason=str(error))
         return EXIT_REFUSED
-    except StorageError as error:
+    except (StorageError, SettingsError) as error:
         listener.print_event("failed", str(error), reason=str(error))
         return EXIT_FAILED
 
@@ -209,7 +211,7 @@ async def _wait_for_failed_workers(core: Core) -> str:
     while True:
         workers = core.workers.worker_statuses
         if not workers:
-            return "There is no worker: set EASEL_WORKERS to 1 or more."
+            return "There is no worker: leave EASEL_WORKERS empty, or set it to 1."
         if all(worker.trouble and not worker.ready for worker in workers):
             return f"No worker can start: {workers[0].trouble}"
         await asyncio.sleep(POLL_INTERVAL_SECONDS)

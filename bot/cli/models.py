@@ -7,13 +7,16 @@ import sys
 
 from bot.app import engine_config
 from bot.settings import Settings
+from bot.worker_plan import plan_workers
 from inference.api.messages import StartFailed, WorkerReady
 from inference.api.workers.process import WorkerProcess
 
 
 async def list_models(settings: Settings) -> int:
     """Ask a worker what it can run and print it; return 0, or 1 when no worker starts."""
-    process = await WorkerProcess.start(engine_config(settings), "models")
+    plan = await plan_workers(settings.model_copy(update={"workers": 1}))
+    (config,) = plan.configure_workers(engine_config(settings))
+    process = await WorkerProcess.start(config, "models")
     try:
         first = await anext(aiter(process.read_events()), None)
     finally:

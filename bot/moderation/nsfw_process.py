@@ -16,7 +16,7 @@ from typing import Protocol
 
 from bot.errors import BotError
 from bot.support.child_process import ChildCrashed, ChildProcess
-from inference.api.workers.process import child_environment
+from inference.api.workers.environment import child_environment
 
 log = logging.getLogger(__name__)
 

@@ -26,8 +26,11 @@ class EngineConfig:
     cache_dir: str = "data/cache"
     #: Where finished pictures are put for the bot to take.
     outbox: str = "data/outbox"
-    #: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`.
+    #: `auto`, `cpu`, `cuda`, `cuda:1`, `xpu`, `mps`. A worker on a numbered card sees that one
+    #: alone, and is told the name without the number.
     device: str = "auto"
+    #: Workers that share the device, its memory and its cores.
+    device_workers: int = 1
     #: `auto`, `float32`, `bfloat16`, `float16`.
     dtype: str = "auto"
     #: Bytes of weights that stay loaded; 0 for a share of the device's memory.

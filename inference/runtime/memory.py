@@ -37,6 +37,8 @@ def release_memory() -> None:
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
+    elif torch.xpu.is_available():
+        torch.xpu.empty_cache()
 
 
 def weight_bytes(*modules: Any) -> int:
@@ -57,6 +59,8 @@ def default_budget(device: torch.device) -> int:
     if device.type == "cuda":
         _, total = torch.cuda.mem_get_info(device)
         return int(total * DEVICE_SHARE)
+    if device.type == "xpu":
+        return int(torch.xpu.get_device_properties(device).total_memory * DEVICE_SHARE)
     return int(_host_memory() * HOST_SHARE)
 
 

@@ -27,10 +27,13 @@ def choose_device(name: str) -> torch.device:
     if name == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")
+        if torch.xpu.is_available():
+            return torch.device("xpu")
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     device = torch.device(name)
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise EngineError("worker.no_cuda", name=name)
+    is_missing = device.type == "cuda" and not torch.cuda.is_available()
+    if is_missing or (device.type == "xpu" and not torch.xpu.is_available()):
+        raise EngineError("worker.no_device", name=name)
     return device
 
 
@@ -48,6 +51,8 @@ def choose_dtype(name: str, device: torch.device) -> torch.dtype:
         return DTYPES_BY_NAME[name]
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    if device.type == "xpu":
+        return torch.bfloat16
     if device.type != "cpu":
         return torch.float32
     half, full = _time_convolution(torch.bfloat16), _time_convolution(torch.float32)

@@ -10,15 +10,16 @@ import secrets
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Mapping
-from pathlib import Path
+from collections.abc import AsyncIterator
+from dataclasses import replace
 
 from inference.api import log_relay, wire
 from inference.api.commands import Command, ConfigureWorker, StopWorker
 from inference.api.config import EngineConfig
 from inference.api.errors import NoWorker, WireError
-from inference.api.messages import Event
+from inference.api.messages import Event, WorkerReady
 from inference.api.notices import Notice
+from inference.api.workers.environment import child_environment, isolate_card
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +40,10 @@ MAX_LINE_BYTES = 2**20  # bytes
 class WorkerProcess:
     """A running worker; its name is unique to this life of it."""
 
-    def __init__(self, process: Process, name: str) -> None:
+    def __init__(self, process: Process, name: str, card: str = "") -> None:
         self.name = name
+        #: What the bot calls its card, which to it is the only one; empty where it has no number.
+        self._card = card
         self._is_killed = False
         self._process = process
         self._log_relay_task = asyncio.create_task(
@@ -51,17 +54,20 @@ class WorkerProcess:
     async def start(
         cls, config: EngineConfig, label: str, command: tuple[str, ...] = WORKER_COMMAND
     ) -> WorkerProcess:
-        """Start a process and send it its configuration."""
+        """Start a process that sees its own card alone, and send it its configuration."""
+        device, variables = isolate_card(config.device, os.environ)
+        variables |= {"TRANSFORMERS_VERBOSITY": "error", "TQDM_DISABLE": "1"}
         process = await asyncio.create_subprocess_exec(
             *command,
             stdin=PIPE,
             stdout=PIPE,
             stderr=PIPE,
-            env=child_environment(os.environ, TRANSFORMERS_VERBOSITY="error", TQDM_DISABLE="1"),
+            env=child_environment(os.environ, **variables),
             start_new_session=True,
         )
-        worker = cls(process, f"{label}-{process.pid}-{secrets.token_hex(3)}")
-        await worker.send_command(ConfigureWorker(config=config))
+        card = "" if device == config.device else config.device
+        worker = cls(process, f"{label}-{process.pid}-{secrets.token_hex(3)}", card)
+        await worker.send_command(ConfigureWorker(config=replace(config, device=device)))
         return worker
 
     @property
@@ -104,6 +110,8 @@ class WorkerProcess:
                 )
                 if not isinstance(message, Event):
                     raise WireError(f"A worker sent a {type(message).__name__}.")
+                if isinstance(message, WorkerReady) and self._card:
+                    message = replace(message, device=self._card)
                 yield message
 
     async def wait_ended(self) -> Notice:
@@ -191,20 +199,3 @@ def _relay_line(name: str, line: bytes) -> None:
         log_relay.relay_line(name, line)
     except Exception:
         log.exception("A line of %s could not be told.", name)
-
-
-def child_environment(bot_environment: Mapping[str, str], **variables: str) -> dict[str, str]:
-    """Make a child's environment: no token of ours, no network, our packages importable."""
-    environment = {
-        name: value
-        for name, value in bot_environment.items()
-        if not name.startswith(("DISCORD_", "EASEL_"))
-    }
-    root = str(Path(__file__).resolve().parents[3])
-    paths = [root, *filter(None, bot_environment.get("PYTHONPATH", "").split(os.pathsep))]
-    return {
-        **environment,
-        "PYTHONPATH": os.pathsep.join(paths),
-        "HF_HUB_OFFLINE": "1",
-        **variables,
-    }

@@ -185,7 +185,7 @@ async def test_a_job_that_the_worker_refuses_fails(call, photo):
 @pytest.mark.parametrize(
     ("changed", "reason"),
     [
-        ({"workers": 0}, "There is no worker: set EASEL_WORKERS to 1 or more."),
+        ({"workers": 0}, "There is no worker: leave EASEL_WORKERS empty, or set it to 1."),
         ({"model": "troubled"}, "No worker can start: There is no such checkpoint."),
     ],
 )

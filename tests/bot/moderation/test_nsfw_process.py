@@ -9,7 +9,7 @@ import pytest
 
 from bot.moderation import nsfw_process
 from bot.moderation.nsfw_process import DetectorUnavailable, SubprocessDetector
-from inference.api.workers.process import child_environment
+from inference.api.workers.environment import child_environment
 
 CHILD = """
 import sys, time

@@ -41,6 +41,8 @@ class Child:
 
     def __init__(self, config: ConfigureWorker) -> None:
         self.nature = config.config.model
+        self.device = config.config.device
+        self.device_workers = config.config.device_workers
         self.outbox = Path(config.config.outbox)
         self.outbox.mkdir(parents=True, exist_ok=True)
         self.held: dict[str, SubmitJob] = {}
@@ -86,13 +88,12 @@ class Child:
         if self.nature == "silent":
             return
         model = ModelInfo(name="child", kind="diffusion", size=64)
+        seen = sorted(os.environ)
+        if self.nature == "sees":
+            seen = [f"{name}={value}" for name, value in sorted(os.environ.items())]
+            seen += [f"device={self.device}", f"device_workers={self.device_workers}"]
         self.say(
-            WorkerReady(
-                device="cpu",
-                dtype="none",
-                models=(model,),
-                notes=tuple(map(Notice, sorted(os.environ))),
-            )
+            WorkerReady(device="cpu", dtype="none", models=(model,), notes=tuple(map(Notice, seen)))
         )
         threading.Thread(target=self.watch, daemon=True).start()
         while self.nature == "floods":
