@@ -107,9 +107,11 @@ class Soak:
         asked = 0
         while teller.told < self.jobs:
             while asked < self.jobs and asked - teller.told < self.at_once:
+                images = {"image": self._images[asked % len(self._images)]}
+                job = Img2ImgJob(prompt=f"a fox, number {asked}", seed=asked)
                 await dispatcher.submit_job(
-                    job=Img2ImgJob(prompt=f"a fox, number {asked}", seed=asked),
-                    images={"image": self._images[asked % len(self._images)]},
+                    job=dispatcher.check_job(job, images),
+                    images=images,
                     owner=f"member-{asked % MEMBERS}",
                     guild="guild",
                     reply_to="",

@@ -80,6 +80,8 @@ class EaselBot(commands.AutoShardedBot):
 
     async def on_message(self, message: discord.Message, /) -> None:
         """Hear what is said to the bot; there are no commands in messages."""
+        if message.author.bot:
+            return  # its own results come back this way
         await self._mentions.handle_message(message)
 
     async def on_ready(self) -> None:

@@ -11,7 +11,7 @@ The server's settings are read once, at the beginning, and hold for the whole re
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import discord
@@ -122,9 +122,7 @@ class JobSubmitter:
         """
         context = request.context
         settings = settings or await self._policy.guild_settings(context.guild_id)
-        job = self._policy.with_allowed_model(settings, job).with_drawn_seed()
-        job.check_images(sources)
-        self._dispatcher.check_prompts(job)  # and the words that its seed, drawn by now, draws
+        job = self._dispatcher.check_job(self._policy.with_allowed_model(settings, job), sources)
         self._refuse_without_model()
         await self._check_allowed(settings, context, job)
         await self._check_available(sources)
@@ -132,8 +130,10 @@ class JobSubmitter:
             request, job.kind, settings, private=settings.has_private_results
         )
         images = {name: await source.load_image(self._decoders) for name, source in sources.items()}
-        # Once more: reading took its time, and only now are the pictures' sizes known.
-        await self._check_allowed(settings, context, job, [image.size for image in images.values()])
+        # Only now are the pictures' sizes known; whom the host serves may have changed meanwhile.
+        await self._policy.check_read_request(
+            settings, context, job, [image.size for image in images.values()]
+        )
         files = {name: image.data for name, image in images.items()}
         shown_files = [data for name, data in files.items() if name != "mask"]
         await self._screen.check_input(settings, context, shown_files)
@@ -171,10 +171,9 @@ class JobSubmitter:
         settings: GuildSettings,
         context: RequestContext,
         job: Job,
-        sizes: Collection[tuple[int, int]] = (),
     ) -> None:
         try:
-            await self._policy.check_request(settings, context, job, sizes)
+            await self._policy.check_request(settings, context, job)
         except ProhibitedContent:
             await self._screen.report_refusal(context.guild_id, context.user_id)
             raise

@@ -46,8 +46,3 @@ def to_microseconds(moment: datetime) -> int:
 def from_microseconds(microseconds: int) -> datetime:
     """Return the aware time, in UTC, that lies so many microseconds after 1970."""
     return UNIX_EPOCH + microseconds * ONE_MICROSECOND
-
-
-def optional_time(microseconds: int | None) -> datetime | None:
-    """Return the time, or None where the database holds none."""
-    return None if microseconds is None else from_microseconds(microseconds)

@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
 
-from storage.clock import from_microseconds, optional_time, to_microseconds
+from storage.clock import ONE_MICROSECOND, UNIX_EPOCH
 
 #: Crockford's base 32: no i, l, o, u; sorts as ASCII.
 ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -21,14 +21,13 @@ CHANCE_BITS = 55  # below 45 bits of milliseconds, which last until the year 308
 STEP_BITS = 32  # how far an id may jump past its predecessor when the clock has not moved on
 
 
-def next_id(current_time: datetime, last: str | None) -> str:
-    """Return an id greater than `last`, from `now` where the clock allows.
+def next_id(now_microseconds: int, last: str | None) -> str:
+    """Return an id greater than `last`, from `now_microseconds` since 1970 where that allows.
 
     When the clock stands still or was set back, the id counts on from `last` instead, so ids
     order jobs by arrival whatever the clock does.
     """
-    milliseconds = to_microseconds(current_time) // 1000
-    number = (milliseconds << CHANCE_BITS) | secrets.randbits(CHANCE_BITS)
+    number = (now_microseconds // 1000 << CHANCE_BITS) | secrets.randbits(CHANCE_BITS)
     if last is not None and number <= (previous := _decode_id(last)):
         number = previous + 1 + secrets.randbits(STEP_BITS)
     return _encode_id(number)
@@ -192,14 +191,15 @@ class JobRecord(JobRequest):
         values["params"] = json.loads(row["params"])
         values["inputs"] = json.loads(row["inputs"])
         values["result"] = None if row["result"] is None else json.loads(row["result"])
-        values["created_at"] = from_microseconds(row["created_at"])
         for name in ("cost", "weight", "charged"):
             values[name] = float(row[name])  # RETURNING gives a whole REAL as an int
-        for name in ("lease_until", "started_at", "finished_at", "delivery_at"):
-            values[name] = optional_time(row[name])
+        for name in TIME_COLUMNS:
+            if values[name] is not None:
+                values[name] = UNIX_EPOCH + values[name] * ONE_MICROSECOND
         return cls(**values)
 
 
+TIME_COLUMNS = ("created_at", "lease_until", "started_at", "finished_at", "delivery_at")
 _INTERNAL_COLUMNS = frozenset(
     {"lease_length", "address_since", "ahead", "spent", "spent_seconds", "share"}
 )

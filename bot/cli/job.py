@@ -177,7 +177,7 @@ async def _submit_and_wait(
 ) -> int:
     dispatcher = build_dispatcher(core)
     submission = await dispatcher.submit_job(
-        job=job,
+        job=dispatcher.check_job(job, images),
         images=images,
         owner=OWNER,
         guild=None,

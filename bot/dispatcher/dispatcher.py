@@ -13,6 +13,7 @@ from bot.dispatcher.claimer import JobClaimer
 from bot.dispatcher.estimation import MAX_LEARNED_JOBS, CostEstimator, EtaEstimator, format_range
 from bot.dispatcher.event_handler import InFlightJob, InFlightJobs, WorkerEventHandler
 from bot.dispatcher.protocols import (
+    CheckedJob,
     ClaimGuard,
     DispatcherTiming,
     HostAlert,
@@ -141,20 +142,24 @@ class Dispatcher:
             log.exception("Nothing was learnt from job %s.", record.id)
             return False
 
-    def check_prompts(self, job: Job) -> None:
-        """Refuse what can be told of a job before its pictures are read.
+    def check_job(self, job: Job, images: Mapping[str, object]) -> CheckedJob:
+        """Refuse what can be told of a job before its pictures are read, and draw its seed.
 
         Raises:
-            JobError: a prompt names a list that the host does not have, or is too dear.
+            JobError: a picture is missing or of no use, a prompt names a list that the host does
+                not have, or is too dear; lists that the drawn seed names count, too.
         """
+        job = job.with_drawn_seed()
+        job.check_images(images)
         self._job_limits.check_job(job)
         if self._wordlists is not None:
             self._wordlists.check_mentions(job)
+        return CheckedJob(job)
 
     async def submit_job(
         self,
         *,
-        job: Job,
+        job: CheckedJob,
         images: Mapping[str, bytes],
         owner: str,
         guild: str | None,
@@ -167,14 +172,11 @@ class Dispatcher:
         """Store a job's pictures and queue it, once for each idempotency key.
 
         Raises:
-            JobError: a picture is missing or of no use, a prompt or all of it more than may be.
+            JobError: with its pictures it is more work than the host allows.
             QueueFull: the member's, the server's or the bot's queue is full.
             StorageError: the disk or the database refused.
             Exception: whatever `check_load` raises, which sees the queue as it is then.
         """
-        self.check_prompts(job)
-        job.check_images(images)
-        job = job.with_drawn_seed()
         await self._learn_from_history()
         cost = self._price_job(job, images.get("image"))
         async with self._blobs.put_all(images) as inputs:

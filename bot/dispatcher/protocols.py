@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, NewType, Protocol, TypeVar
 
 from bot.dispatcher.estimation import TimeRange
+from inference.api.jobs import Job
 from inference.api.messages import JobProgress
 from storage.records import JobRecord, QueuePlace
 
 T = TypeVar("T")
+
+#: A job that `Dispatcher.check_job` has let pass, which alone makes one; its seed is drawn.
+CheckedJob = NewType("CheckedJob", Job)
 
 
 class WaitHook(Protocol):

@@ -13,6 +13,19 @@ from storage.guilds import AccessEntry, AccessStore
 
 MEMBER_KIND, SERVER_KIND = "member", "server"
 ALLOW_RULE, BLOCK_RULE = "allow", "block"
+MEMBER_BLOCKED_TEXT = gettext_noop(
+    "Easel's keeper has blocked you, so nothing can be asked for. `/privacy show` and "
+    "`/privacy forget` still work."
+)
+MEMBER_UNLISTED_TEXT = gettext_noop(
+    "This Easel is for members whom its keeper has listed. Ask its keeper to add you."
+)
+SERVER_BLOCKED_TEXT = gettext_noop(
+    "Easel's keeper has blocked this server, so nothing can be asked for here."
+)
+SERVER_UNLISTED_TEXT = gettext_noop(
+    "This Easel is for servers that its keeper has listed. Ask its keeper to add this one."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,25 +60,15 @@ class HostAccess:
         await self._refuse_unlisted(
             MEMBER_KIND,
             context.user_id,
-            blocked_text=gettext_noop(
-                "Easel's keeper has blocked you, so nothing can be asked for. `/privacy show` and "
-                "`/privacy forget` still work."
-            ),
-            unlisted_text=gettext_noop(
-                "This Easel is for members whom its keeper has listed. Ask its keeper to add you."
-            ),
+            blocked_text=MEMBER_BLOCKED_TEXT,
+            unlisted_text=MEMBER_UNLISTED_TEXT,
         )
         if context.guild_id is not None:
             await self._refuse_unlisted(
                 SERVER_KIND,
                 context.guild_id,
-                blocked_text=gettext_noop(
-                    "Easel's keeper has blocked this server, so nothing can be asked for here."
-                ),
-                unlisted_text=gettext_noop(
-                    "This Easel is for servers that its keeper has listed. Ask its keeper to add "
-                    "this one."
-                ),
+                blocked_text=SERVER_BLOCKED_TEXT,
+                unlisted_text=SERVER_UNLISTED_TEXT,
             )
         elif not self.rules.allows_direct:
             raise NotAllowed(

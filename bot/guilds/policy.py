@@ -176,11 +176,7 @@ class GuildPolicy:
         return partial(checks.check_load, settings, context)
 
     async def check_request(
-        self,
-        settings: GuildSettings,
-        context: RequestContext,
-        job: Job,
-        sizes: Collection[tuple[int, int]] = (),
+        self, settings: GuildSettings, context: RequestContext, job: Job
     ) -> None:
         """Refuse what the server does not allow.
 
@@ -188,10 +184,27 @@ class GuildPolicy:
             NotAllowed: says what is allowed.
         """
         await self.check_access(context)
-        await self._check_rules(settings, context, job, sizes)
+        await self._check_rules(settings, context, job)
         check_load = self.load_check(settings, context)
         if check_load is not None and context.guild_id is not None:
             check_load(await self._jobs.reader.guild_load(context.guild_id, context.user_id))
+
+    async def check_read_request(
+        self,
+        settings: GuildSettings,
+        context: RequestContext,
+        job: Job,
+        sizes: Collection[tuple[int, int]],
+    ) -> None:
+        """Refuse what `check_request` could not tell before the pictures, of `sizes`, were read.
+
+        What the member and the server have under way is looked at where the job is queued.
+
+        Raises:
+            NotAllowed: says what is allowed.
+        """
+        await self.check_access(context)
+        checks.check_job(settings, job, sizes)
 
     async def check_permissions(
         self,
@@ -245,9 +258,8 @@ class GuildPolicy:
         settings: GuildSettings,
         context: RequestContext,
         job: Job,
-        sizes: Collection[tuple[int, int]] = (),
     ) -> None:
         checks.check_place(settings, context)
-        checks.check_job(settings, job, sizes)
+        checks.check_job(settings, job)
         await self.check_words(settings, job)
         checks.check_models(settings, job, self._default_model)

@@ -13,7 +13,7 @@ from typing import Any
 
 from bot.i18n.catalog import SOURCE_LANGUAGE, load_catalog
 from bot.i18n.command_names import localise_command_names
-from bot.i18n.message import OptionName, TranslatableMessage, fill_placeholders
+from bot.i18n.message import PLACEHOLDER_PATTERN, OptionName, TranslatableMessage
 from inference.api.notices import Notice, read_notice
 
 _task_language: ContextVar[str] = ContextVar("language", default=SOURCE_LANGUAGE)
@@ -47,7 +47,9 @@ def translate(words: str, /, **values: Any) -> str:
         words = words if translation is None else localise_command_names(translation, language)
     if not values:
         return words
-    return fill_placeholders(words, {name: translate_value(values[name]) for name in values})
+    return PLACEHOLDER_PATTERN.sub(
+        lambda hole: str(translate_value(values[hole[1]])) if hole[1] in values else hole[0], words
+    )
 
 
 def translate_value(thing: Any) -> Any:

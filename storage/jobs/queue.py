@@ -23,7 +23,9 @@ CHECK_NEW_JOB = """
            (SELECT max(id) FROM job) AS newest,
            (SELECT queued FROM member WHERE owner = :owner) AS owner,
            (SELECT count(*) FROM job WHERE state = 'queued' AND guild = :guild) AS guild,
-           (SELECT total(queued) FROM member INDEXED BY member_waiting WHERE queued > 0) AS total
+           (SELECT total(queued) FROM member INDEXED BY member_waiting WHERE queued > 0) AS total,
+           EXISTS (SELECT 1 FROM job WHERE guild = :guild AND share > 1 AND finished_at IS NULL)
+             AS raised
 """
 
 INSERT_JOB = """
@@ -54,15 +56,13 @@ RECOMPUTE_AHEAD = """
 # Of one server, shares above 1 add up to at most `:bound` over the members who have jobs under way,
 # and none falls below 1 for that. Only jobs that wait change: what runs is charged as it began.
 BOUND_SHARES = """
-    WITH active AS (
-      SELECT owner, share FROM job WHERE state = 'queued' AND guild = :guild
-       UNION ALL
-      SELECT owner, share FROM job WHERE state = 'running' AND guild = :guild),
-    raised AS (SELECT max(share) AS share FROM active WHERE share > 1 GROUP BY owner),
+    WITH raised AS (
+      SELECT max(share) AS share FROM job
+       WHERE guild = :guild AND share > 1 AND finished_at IS NULL GROUP BY owner),
     bounded AS (SELECT min(1.0, :bound / total(share)) AS factor FROM raised)
     UPDATE job SET weight = max(1.0, share * factor) FROM bounded
-     WHERE state = 'queued' AND guild = :guild AND share > 1
-       AND weight <> max(1.0, share * factor)
+     WHERE guild = :guild AND share > 1 AND finished_at IS NULL
+       AND state = 'queued' AND weight <> max(1.0, share * factor)
     RETURNING id
 """
 
@@ -115,6 +115,8 @@ class JobQueue(JobClaims):
             if row["owner"] is None:
                 await transaction.execute("INSERT INTO member (owner) VALUES (?)", (job.owner,))
             record = await self._insert_job(transaction, job, row["newest"])
+            if job.guild is not None and (row["raised"] or job.weight > 1):
+                record = await self._bound_shares(transaction, record)
         logger.info(
             "Enqueued job %s.",
             record.id,
@@ -125,19 +127,24 @@ class JobQueue(JobClaims):
     async def _insert_job(
         self, transaction: SqlExecutor, job: NewJob, newest_id: str | None
     ) -> JobRecord:
+        now_microseconds = self._now_microseconds()
         values = {
-            "id": next_id(self._clock.now(), newest_id),
-            "now": self._now_microseconds(),
+            "id": next_id(now_microseconds, newest_id),
+            "now": now_microseconds,
             **vars(job),
             "params": encode_json(job.params),
             "inputs": encode_json(job.inputs),
         }
         (row,) = await transaction.fetch_all(INSERT_JOB, values)
-        if job.guild is not None and await transaction.fetch_all(
-            BOUND_SHARES, {"guild": job.guild, "bound": MAX_GUILD_SHARE}
-        ):
-            await transaction.execute(RECOMPUTE_AHEAD)
-            (row,) = await transaction.fetch_all("SELECT * FROM job WHERE id = ?", (row["id"],))
+        return JobRecord.from_row(row)
+
+    async def _bound_shares(self, transaction: SqlExecutor, record: JobRecord) -> JobRecord:
+        """Bound the larger shares of a new job's server; return the job as it then is."""
+        values = {"guild": record.guild, "bound": MAX_GUILD_SHARE}
+        if not await transaction.fetch_all(BOUND_SHARES, values):
+            return record
+        await transaction.execute(RECOMPUTE_AHEAD)
+        (row,) = await transaction.fetch_all("SELECT * FROM job WHERE id = ?", (record.id,))
         return JobRecord.from_row(row)
 
     async def reprice_waiting(

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.clock import SystemClock, from_microseconds, optional_time, to_microseconds
+from storage.clock import SystemClock, from_microseconds, to_microseconds
 
 moments = st.datetimes(timezones=st.just(UTC))
 
@@ -13,11 +13,6 @@ moments = st.datetimes(timezones=st.just(UTC))
 @given(moments)
 def test_a_time_comes_back_to_the_microsecond(moment):
     assert from_microseconds(to_microseconds(moment)) == moment
-
-
-def test_no_time_stays_none():
-    assert optional_time(None) is None
-    assert optional_time(1_000_000) == datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)
 
 
 def test_the_steady_clock_ignores_a_step_of_the_wall_clock(monkeypatch):

@@ -6,11 +6,12 @@ One declaration of an option bounds the slash command, the command line and the 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import random
 import types
 import typing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -96,15 +97,19 @@ class JobOption:
     spec: Spec
 
 
-def list_job_options(job_type: type) -> Iterator[JobOption]:
+def list_job_options(job_type: type) -> tuple[JobOption, ...]:
     """List the options of a job type in the order of their declaration."""
+    return _read_options(job_type)
+
+
+@functools.cache
+def _read_options(job_type: Any) -> tuple[JobOption, ...]:
     hints = typing.get_type_hints(job_type)
-    for item in dataclasses.fields(job_type):
-        spec = item.metadata.get(SPEC_KEY)
-        if spec is None:
-            continue
-        kind, optional = _unwrap_optional(hints[item.name])
-        yield JobOption(item.name, kind, optional, item.default, spec)
+    return tuple(
+        JobOption(item.name, *_unwrap_optional(hints[item.name]), item.default, spec)
+        for item in dataclasses.fields(job_type)
+        if (spec := item.metadata.get(SPEC_KEY)) is not None
+    )
 
 
 def _unwrap_optional(hint: Any) -> tuple[type, bool]:

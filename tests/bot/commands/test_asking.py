@@ -281,8 +281,9 @@ async def test_a_member_who_keeps_too_much_is_told_and_leaves_nothing(easel):
 async def test_an_interaction_delivered_twice_makes_one_job(easel):
     await easel.ask("img2img")
     record = await easel.only_job()
-    twice = await easel.services.dispatcher.submit_job(
-        job=JOB_TYPES["upscale"](),
+    dispatcher = easel.services.dispatcher
+    twice = await dispatcher.submit_job(
+        job=dispatcher.check_job(JOB_TYPES["upscale"](), {"image": png()}),
         images={"image": png()},
         owner=record.owner,
         guild=record.guild,

@@ -98,9 +98,10 @@ class Line:
 
     async def submit(self, owner: str = "ada", key: str | None = None, **more: Any) -> SubmitResult:
         self.asked += 1
+        images = more.pop("images", {"image": png()})
         return await self.dispatcher.submit_job(
-            job=more.pop("job", Img2ImgJob(prompt="a fox")),
-            images=more.pop("images", {"image": png()}),
+            job=self.dispatcher.check_job(more.pop("job", Img2ImgJob(prompt="a fox")), images),
+            images=images,
             owner=owner,
             guild="guild",
             reply_to="somewhere",

@@ -8,8 +8,9 @@ from itertools import combinations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storage.database import Database
+from storage.database import Database, Transaction
 from storage.jobs import JobStore
+from storage.jobs.queue import BOUND_SHARES
 from tests.storage.factories import LEASE, ROOMY, make_job, quick_folder
 
 OWNERS = "abcd"
@@ -151,3 +152,21 @@ async def test_keeping_the_model_costs_a_waiting_member_no_more_than_the_slack(e
         assert served["bob"] - served["ada"] <= slack + cost
 
     assert served["ada"] > 0
+
+
+async def test_shares_are_bounded_only_beside_larger_ones(enqueue, monkeypatch):
+    statements = []
+    fetch_all = Transaction.fetch_all
+
+    async def note_statement(self, sql, parameters=()):
+        statements.append(sql)
+        return await fetch_all(self, sql, parameters)
+
+    monkeypatch.setattr(Transaction, "fetch_all", note_statement)
+    counts = []
+    for job in ({}, {"owner": "b"}, {"owner": "c", "weight": 2.0}, {"owner": "d"}):
+        before = statements.count(BOUND_SHARES)
+        await enqueue(**job)
+        counts.append(statements.count(BOUND_SHARES) - before)
+
+    assert counts == [0, 0, 1, 1]

@@ -21,7 +21,11 @@ HOT = {
     "interrupted": (deliveries.SELECT_INTERRUPTED, ["job_delivery_sending"]),
     "undelivered": (deliveries.SELECT_UNDELIVERED, ["job_undelivered"]),
     "begin": (deliveries.BEGIN_DELIVERY, ["sqlite_autoindex_job_1"]),
-    "limits": (queue.CHECK_NEW_JOB, ["job_queued_guild", "sqlite_autoindex_job_1"]),
+    "limits": (
+        queue.CHECK_NEW_JOB,
+        ["job_queued_guild", "sqlite_autoindex_job_1", "job_raised_share"],
+    ),
+    "shares": (queue.BOUND_SHARES, ["job_raised_share"]),
     "claimable": (claims.COUNT_CLAIMABLE, ["job_queued"]),
     "list": (reader.SELECT_BY_OWNER, ["job_of_owner"]),
     "place": (reader.SELECT_QUEUE_POSITION, ["job_queued", "member_waiting"]),
