@@ -82,11 +82,11 @@ class ResultDelivery:
 
     def on_progress(self, record: JobRecord, progress: JobProgress) -> None:
         """Show a step, if it is time to."""
-        reply_to = ReplyTarget.from_json(record.reply_to)
-        if reply_to is None:
-            return
         self._progress.set_preview(record.id, progress.preview)
-        if self._progress.should_update(record.id):
+        if not self._progress.should_update(record.id):
+            return
+        reply_to = ReplyTarget.from_json(record.reply_to)
+        if reply_to is not None:
             self._spawn_task(
                 self._progress.show_progress(record, progress, reply_to), f"progress {record.id}"
             )

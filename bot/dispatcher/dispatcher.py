@@ -28,6 +28,7 @@ from bot.support.metrics import MetricsSink
 from inference.api.jobs import JOB_TYPES, DenoisingJob, Job
 from inference.api.jobs.limits import JobLimits
 from inference.api.jobs.wordlists import WordLists
+from inference.api.messages import JobProgress, JobsWaiting, PartFinished
 from inference.api.notices import Notice
 from inference.api.workers import WorkerPool
 from storage.blobs import BlobStore
@@ -40,6 +41,8 @@ log = logging.getLogger(__name__)
 
 #: Kinds of job whose cost is mostly their checkpoint's.
 DENOISING_KINDS = tuple(kind for kind, job in JOB_TYPES.items() if issubclass(job, DenoisingJob))
+#: After these no worker has more room than before: steps come far too often to ask for jobs then.
+UNFINISHED_EVENTS = JobProgress | JobsWaiting | PartFinished
 LEASE_EXPIRED = {"action": "lease_expired"}
 
 
@@ -352,7 +355,8 @@ class Dispatcher:
             try:
                 await self._event_handler.handle_event(worker, event)
             finally:
-                self._wake.set()
+                if not isinstance(event, UNFINISHED_EVENTS):
+                    self._wake.set()
             if "event" in self._health.failing:
                 return
 
@@ -377,8 +381,8 @@ class Dispatcher:
                 await self._take_from_worker(in_flight_job)
         for worker in silent_workers:
             await self._end_silent_worker(worker)
-        spared = {job.attempt_key for job in self._in_flight.held_by()}
-        for record in await self._jobs.queue.expire_leases(spared=spared):
+        held_attempts = {job.attempt_key for job in self._in_flight.held_by()}
+        for record in await self._jobs.queue.expire_leases(spared=held_attempts):
             self._handle_expired_lease(record)
 
     async def _end_silent_worker(self, worker: str) -> None:

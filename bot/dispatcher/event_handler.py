@@ -85,12 +85,17 @@ class InFlightJobs:
         #: When each worker last said something of any job, by the monotonic clock.
         self._heard_at: dict[str, float] = {}
         self._held: dict[tuple[str, int], InFlightJob] = {}
+        #: The same by worker: a busy worker's events must not cost more for what others hold.
+        self._held_by: dict[str, dict[tuple[str, int], InFlightJob]] = {}
         self.empty = asyncio.Event()
         self.empty.set()
 
     def add_job(self, record: JobRecord, worker: str) -> InFlightJob:
         """Note that a worker takes a job."""
-        in_flight_job = self._held[record.id, record.attempt] = InFlightJob(record, worker)
+        self.remove_job(record.id, record.attempt)
+        in_flight_job = InFlightJob(record, worker)
+        self._held[in_flight_job.attempt_key] = in_flight_job
+        self._held_by.setdefault(worker, {})[in_flight_job.attempt_key] = in_flight_job
         self._heard_at.setdefault(worker, monotonic())
         self.empty.clear()
         return in_flight_job
@@ -117,17 +122,19 @@ class InFlightJobs:
     def remove_job(self, job_id: str, attempt: int) -> InFlightJob | None:
         """Let go of a job, whoever holds it."""
         in_flight_job = self._held.pop((job_id, attempt), None)
+        if in_flight_job is not None:
+            jobs_of_worker = self._held_by[in_flight_job.worker]
+            del jobs_of_worker[in_flight_job.attempt_key]
+            if not jobs_of_worker:
+                del self._held_by[in_flight_job.worker]
         if not self._held:
             self.empty.set()
         return in_flight_job
 
     def held_by(self, worker: str | None = None) -> list[InFlightJob]:
         """List what one worker holds, or everything."""
-        return [
-            in_flight_job
-            for in_flight_job in self._held.values()
-            if worker in (None, in_flight_job.worker)
-        ]
+        jobs = self._held if worker is None else self._held_by.get(worker, {})
+        return list(jobs.values())
 
 
 log = logging.getLogger(__name__)

@@ -18,13 +18,13 @@ def decode_json(data: str | bytes) -> Any:
     Raises:
         ValueError: it is none.
     """
+    text = data if isinstance(data, str) else data.decode(json.detect_encoding(data))
     try:
-        value = json.loads(
-            data, parse_int=_read_integer, parse_float=_read_float, parse_constant=_refuse_constant
-        )
+        value = _DECODER.decode(text)
     except RecursionError as error:
         raise ValueError("This JSON is nested too deeply.") from error
-    _check_nesting(value)
+    if text.count("{") + text.count("[") > MAX_NESTING:  # else it cannot be
+        _check_nesting(value)
     return value
 
 
@@ -44,6 +44,12 @@ def _read_float(digits: str) -> float:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON.")
+
+
+#: Made once: a decoder with readers of its own takes longer to make than a message to read.
+_DECODER = json.JSONDecoder(
+    parse_int=_read_integer, parse_float=_read_float, parse_constant=_refuse_constant
+)
 
 
 def _check_nesting(value: Any) -> None:

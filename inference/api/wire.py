@@ -7,11 +7,12 @@ the fields of a frozen dataclass. Pictures never travel here: they lie in files 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import struct
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO
 
 from inference.api import commands, messages
@@ -29,6 +30,10 @@ Message = commands.Command | messages.Event
 MESSAGE_TYPES: Mapping[str, type] = {
     message.__name__: message for message in typing.get_args(Message) if isinstance(message, type)
 }
+#: Which JSON types stand for a plain type where it is not itself: a whole number for a float, too.
+JSON_TYPES: Mapping[Any, tuple[type, ...]] = {float: (int, float), tuple: (list,), Mapping: (dict,)}
+#: Turns a JSON value into a field's value.
+ValueReader = Callable[[Any], Any]
 #: What an integer column of the store holds; a seed may be larger.
 MAX_COUNT = 2**63 - 1
 
@@ -101,48 +106,74 @@ def _read_exactly(stream: BinaryIO, count: int) -> bytes | None:
 
 
 def _build_message(message_type: type, fields: Mapping[str, Any]) -> Any:
-    hints = typing.get_type_hints(message_type)
-    unknown = set(fields) - set(hints)
+    readers = _read_field_types(message_type)
+    unknown = fields.keys() - readers.keys()
     if unknown:
         raise KeyError(f"{message_type.__name__} has no field {', '.join(sorted(unknown))}")
-    return message_type(
-        **{name: _convert_value(hints[name], value) for name, value in fields.items()}
+    return message_type(**{name: readers[name](value) for name, value in fields.items()})
+
+
+@functools.cache
+def _read_field_types(message_type: type) -> Mapping[str, ValueReader]:
+    """Say how each field of a message is read; its type hints are looked at this once."""
+    hints = typing.get_type_hints(message_type)
+    return {name: _make_reader(hint) for name, hint in hints.items()}
+
+
+def _make_reader(hint: Any) -> ValueReader:
+    """Make what turns a JSON value into what a type says, and raises TypeError at any other."""
+    if hint is Any:
+        return _read_anything
+    if hint is Notice:
+        return Notice.from_json
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        return functools.partial(_build_message, hint)
+    check_value = _make_type_check(hint)
+    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if hint is float:
+        return lambda value: float(check_value(value))
+    if origin is tuple:
+        return _make_tuple_reader(check_value, inner)
+    if origin is Mapping:
+        read_item = _make_reader(inner[1])
+        return lambda value: {name: read_item(item) for name, item in check_value(value).items()}
+    return check_value
+
+
+def _make_tuple_reader(check_value: ValueReader, inner: tuple[Any, ...]) -> ValueReader:
+    if inner[-1] is Ellipsis:
+        read_item = _make_reader(inner[0])
+        return lambda value: tuple(map(read_item, check_value(value)))
+    readers = tuple(_make_reader(kind) for kind in inner)
+    return lambda value: tuple(
+        read_item(item) for read_item, item in zip(readers, check_value(value), strict=True)
     )
 
 
-def _convert_value(hint: Any, value: Any) -> Any:
-    """Turn a JSON value into what the field's type says, and refuse any other.
+def _make_type_check(hint: Any) -> ValueReader:
+    """Make what gives a value on that is of the JSON types which can stand for a type."""
+    kinds = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    json_types = frozenset(
+        json_type
+        for kind in kinds
+        for json_type in JSON_TYPES.get(typing.get_origin(kind) or kind, (kind,))
+    )
 
-    Raises:
-        TypeError: it is of another type.
-    """
-    if hint is Any:
-        return value
-    if hint is Notice:
-        return Notice.from_json(value)
-    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
-        return _build_message(hint, value)
-    origin, inner = typing.get_origin(hint), typing.get_args(hint)
-    if isinstance(hint, types.UnionType):
-        if not any(_is_of_type(kind, value) for kind in inner):
+    def check_value(value: Any) -> Any:
+        if type(value) not in json_types:
             raise TypeError(f"{value!r} is no {hint}")
         return value
-    if not _is_of_type(origin or hint, value) or (hint is int and abs(value) > MAX_COUNT):
-        raise TypeError(f"{value!r} is no {hint}")
-    if origin is tuple:
-        kinds = [inner[0]] * len(value) if inner[-1] is Ellipsis else inner
-        return tuple(_convert_value(kind, item) for kind, item in zip(kinds, value, strict=True))
-    if origin is Mapping:
-        return {name: _convert_value(inner[1], item) for name, item in value.items()}
-    return float(value) if hint is float else value
+
+    def check_count(value: Any) -> Any:
+        if type(value) is not int or abs(value) > MAX_COUNT:
+            raise TypeError(f"{value!r} is no {hint}")
+        return value
+
+    return check_count if hint is int else check_value
 
 
-def _is_of_type(kind: Any, value: Any) -> bool:
-    """Say whether a JSON value can stand for a plain type: a whole number for a float, too."""
-    json_types: Mapping[Any, Any] = {float: (int, float), tuple: list, Mapping: dict}
-    return isinstance(value, json_types.get(kind, kind)) and (
-        kind is bool or not isinstance(value, bool)
-    )
+def _read_anything(value: Any) -> Any:
+    return value
 
 
 __all__ = [

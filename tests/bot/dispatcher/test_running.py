@@ -2,14 +2,19 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import sys
+from collections import Counter
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
+from bot.dispatcher.event_handler import InFlightJobs, WorkerEventHandler
+from bot.support.metrics import MetricsSink
 from inference.api.jobs import Img2ImgJob, LoopbackJob
-from inference.api.messages import JobFinished, OutputFile
+from inference.api.messages import JobFinished, JobProgress, OutputFile
 from inference.api.notices import Notice, read_notice
 from storage.errors import DiskFull, UnknownJob
 from storage.records import JobState
@@ -48,6 +53,54 @@ async def test_jobs_wait_while_there_is_no_worker(line):
     await line.submit()
 
     await until(lambda: id in line.service.held)
+
+
+@pytest.mark.parametrize("job_count", [16, 1024])
+async def test_a_step_costs_no_more_for_what_others_hold(job_count):
+    """The calls of one event are counted, and what a worker is said to hold is its own."""
+    in_flight = InFlightJobs()
+    handler = WorkerEventHandler(
+        *(Mock(), Mock(), Mock(), in_flight),
+        lease=timedelta(hours=1),
+        renew_seconds=3600,
+        listeners=(),
+        learn_from_job=Mock(),
+        host_alert=Mock(),
+        metrics=MetricsSink(),
+    )
+    for number in range(job_count):
+        record = Mock(id=f"job-{number}", attempt=1, idempotency_key=f"request-{number}")
+        in_flight.add_job(record, f"worker-{number // 16}")
+    event = JobProgress(job_id="job-3", attempt=1, step=1, steps=20)
+    await handler.handle_event("worker-0", event)  # what is cached once is no part of a step
+    calls = Counter()
+    sys.setprofile(lambda frame, kind, argument: calls.update([kind]))
+    try:
+        await handler.handle_event("worker-0", event)
+        held = in_flight.held_by("worker-0")
+    finally:
+        sys.setprofile(None)
+
+    assert [job.record.id for job in held] == [f"job-{number}" for number in range(16)]
+    assert calls["call"] + calls["c_call"] < 200
+
+
+async def test_steps_do_not_ask_the_queue_for_jobs(line, monkeypatch):
+    await line.run()
+    await line.jobs.reader.count_by_state()  # the claim that found nothing more is over
+    claims = []
+    claim_several = line.jobs.queue.claim_several
+    monkeypatch.setattr(
+        line.jobs.queue,
+        "claim_several",
+        lambda *arguments, **more: [claims.append(1), claim_several(*arguments, **more)][1],
+    )
+
+    for step in range(20):
+        line.service.progress(step + 1, 20)
+    await until(lambda: len(line.witness.steps) == 20)
+
+    assert claims == []
 
 
 async def test_a_step_is_announced(line):

@@ -141,6 +141,29 @@ def test_an_unbuffered_pipe_is_read_to_the_end_of_each_frame():
     assert wire.read_message(Dribble(wire.encode_message(message))) == message
 
 
+def test_type_hints_are_read_once_a_class(monkeypatch):
+    reads = []
+    get_type_hints = typing.get_type_hints
+    monkeypatch.setattr(
+        typing, "get_type_hints", lambda kind: [reads.append(kind), get_type_hints(kind)][1]
+    )
+    wire._read_field_types.cache_clear()
+    image = events.OutputFile(path="a.png", width=1, height=1, media_type="image/png")
+    frames = [
+        wire.encode_message(message)[wire.FRAME_HEADER.size :]
+        for message in (
+            events.JobProgress(job_id="a", attempt=1, step=1, steps=2),
+            events.JobFinished(job_id="a", attempt=1, images=(image, image)),
+        )
+    ]
+
+    for _ in range(50):
+        for body in frames:
+            wire.decode_message(body)
+
+    assert sorted(kind.__name__ for kind in reads) == ["JobFinished", "JobProgress", "OutputFile"]
+
+
 def test_every_message_can_travel():
     listed = {kind.__name__ for kind in typing.get_args(wire.Message)}
 
