@@ -30,10 +30,14 @@ def build_parser() -> argparse.ArgumentParser:
     common.add_argument("--data-dir", type=Path, help="instead of EASEL_DATA_DIR")
     add_kinds(commands.add_parser("job", help="do one job without Discord"), common)
     models = commands.add_parser("models", help="what the workers can run")
-    models.add_argument("action", choices=("list", "verify", "import", "pull"))
-    models.add_argument("target", nargs="?", help="the file to import, or the upscaler to pull")
+    models.add_argument("action", choices=("list", "catalogue", "verify", "import", "pull"))
+    models.add_argument("target", nargs="?", help="the file to import, or the key to pull")
     models.add_argument("--name", help="the imported model's name, instead of its file's")
     models.add_argument("--yes", action="store_true", help="convert a pickle you trust")
+    models.add_argument("--accept-licence", action="store_true", help="pull what forbids earning")
+    models.add_argument("--family", default="", help="catalogue: only sd1 or sdxl")
+    models.add_argument("--use", default="", help="catalogue: only checkpoint, lora, upscaler …")
+    models.add_argument("--memory", type=float, help="catalogue: what a card of so many GB runs")
     backup = commands.add_parser("backup", help="copy all that is kept, while the bot runs or not")
     backup.add_argument("target", type=Path, help="a new folder")
     commands.add_parser("doctor", help="what is installed, what is missing, what to fix")
@@ -65,9 +69,14 @@ async def run_command(arguments: argparse.Namespace, settings: Settings) -> int:
 
             if arguments.action == "list":
                 return await list_models(settings)
+            if arguments.action == "catalogue":
+                from bot.cli.catalogue import show_catalogue
+
+                return show_catalogue(settings, arguments.family, arguments.use, arguments.memory)
             model_arguments = [arguments.target] if arguments.target else []
             model_arguments += ["--name", arguments.name] if arguments.name else []
             model_arguments += ["--yes"] if arguments.yes else []
+            model_arguments += ["--accept-licence"] if arguments.accept_licence else []
             return await manage_models(settings, arguments.action, *model_arguments)
         case "backup":
             from bot.cli.backup import write_backup

@@ -205,6 +205,16 @@ class Settings(BaseSettings):
         le=65535,
         description="Port on this machine alone for Prometheus; empty for none (extra: metrics).",
     )
+    hub_url: str = Field(
+        "https://huggingface.co",
+        description="The hub that `models pull` fetches from: a mirror of Hugging Face's; plain "
+        "http only on this machine.",
+    )
+    hub_token_file: Path | None = Field(
+        None,
+        description="A file with a token of the hub that may read, for models whose licence must "
+        "be accepted there; `~/.cache/huggingface/token` where its own program logged in.",
+    )
     dev_guild: int | None = Field(
         None, description="Id of one server to sync commands to, for development."
     )
@@ -250,6 +260,11 @@ class Settings(BaseSettings):
     @classmethod
     def _check_api(cls, value: str | None) -> str | None:
         return value and _checked_address(value, secure="https", plain="http")
+
+    @field_validator("hub_url")
+    @classmethod
+    def _check_hub(cls, value: str) -> str:
+        return _checked_address(value, secure="https", plain="http").rstrip("/")
 
     @field_validator("discord_gateway_url")
     @classmethod

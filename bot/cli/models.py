@@ -39,8 +39,11 @@ async def manage_models(settings: Settings, action: str, *arguments: str) -> int
     `action` is `files`, `verify`, `import` or `pull`; files are read there, never in the bot.
     """
     config = engine_config(settings)
-    folders = ("--models", config.models_dir, "--cache", config.cache_dir)
+    options = ["--models", config.models_dir, "--cache", config.cache_dir]
+    options += ["--hub", settings.hub_url]
+    if settings.hub_token_file is not None:
+        options += ["--hub-token-file", str(settings.hub_token_file.expanduser())]
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "inference.manage_models", *folders, action, *arguments
+        sys.executable, "-m", "inference.manage_models", *options, action, *arguments
     )
     return await process.wait()

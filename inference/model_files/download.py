@@ -8,19 +8,26 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from inference.model_files.errors import CorruptWeights, MissingWeights, UnsupportedWeights
+from inference.model_files.errors import (
+    AccessDenied,
+    CorruptWeights,
+    MissingWeights,
+    UnsupportedWeights,
+)
 
 CHUNK_BYTES = 2**20  # bytes
 #: Seconds without a byte after which a connection counts as dead.
 SOCKET_TIMEOUT_SECONDS = 30.0
 #: Connections after the first, each going on where the last ended.
 MAX_RETRIES = 5
+#: Answers to one who may not have a file.
+DENIED_STATUSES = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 
 
 @dataclass(frozen=True)
@@ -30,6 +37,8 @@ class RemoteFile:
     url: str
     size: int | None
     sha256: str | None
+    #: Who fetches it, for the site of its address alone.
+    token: str | None = field(default=None, repr=False)
 
 
 def download_file(
@@ -39,6 +48,7 @@ def download_file(
 
     Raises:
         MissingWeights: it could not be fetched in time; what is there stays for the next try.
+        AccessDenied: it is not given to whoever asks.
         CorruptWeights: it is not the file described; nothing of it is kept.
         UnsupportedWeights: the address is not https.
     """
@@ -53,6 +63,8 @@ def download_file(
             _resume_download(file, part, deadline, tell)
             break
         except (OSError, http.client.HTTPException) as error:
+            if isinstance(error, urllib.error.HTTPError) and error.code in DENIED_STATUSES:
+                raise AccessDenied(f"{file.url} is not given to everybody: {error}.") from error
             if isinstance(error, urllib.error.HTTPError) or not retries_left:
                 raise MissingWeights(f"{file.url} could not be fetched: {error}.") from error
     _check_download(file, part)
@@ -66,6 +78,8 @@ def _resume_download(
     have = part.stat().st_size if part.exists() else 0
     headers = {"Range": f"bytes={have}-"} if have else {}
     request = urllib.request.Request(file.url, headers=headers)  # noqa: S310 (checked before)
+    if file.token:
+        request.add_unredirected_header("Authorization", f"Bearer {file.token}")
     opener = urllib.request.build_opener(_SameScheme)
     try:
         answer = opener.open(request, timeout=SOCKET_TIMEOUT_SECONDS)
@@ -107,7 +121,12 @@ class _SameScheme(urllib.request.HTTPRedirectHandler):
     def redirect_request(
         self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str
     ) -> Any:
-        """Give the request to the new address."""
-        if urlsplit(newurl).scheme != urlsplit(req.full_url).scheme:
+        """Give the request to the new address; only the same site is told who asks."""
+        old_parts, new_parts = urlsplit(req.full_url), urlsplit(newurl)
+        if new_parts.scheme != old_parts.scheme:
             raise UnsupportedWeights(f"{req.full_url} leads out of https, to {newurl}.")
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
+        request = super().redirect_request(req, fp, code, msg, headers, newurl)
+        token = req.unredirected_hdrs.get("Authorization")
+        if request is not None and token and new_parts.netloc == old_parts.netloc:
+            request.add_unredirected_header("Authorization", token)
+        return request

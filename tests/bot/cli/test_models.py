@@ -26,4 +26,4 @@ async def test_a_broken_file_fails(settings, tmp_path, capfd):
 
 async def test_an_unknown_upscaler_is_refused(settings, capfd):
     assert await manage_models(settings, "pull", "nothing") == 1
-    assert "There is no upscaler 'nothing'" in capfd.readouterr().err
+    assert "The catalogue has no model “nothing”" in capfd.readouterr().err

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[3]
 SOURCES = sorted(
     p for folder in ("inference", "bot", "storage") for p in (ROOT / folder).rglob("*.py")
 )
-HOST_ONLY = ("manage_models.py", "hub.py", "download.py", "wire.py", "process.py")
+HOST_ONLY = ("manage_models.py", "pull_models.py", "hub.py", "download.py", "wire.py", "process.py")
 """What speaks to the host's terminal or log alone, in sentences."""
 ERROR_CLASSES = {
     name: kind

@@ -1,83 +1,25 @@
 """Checkpoints from a hub: a server on this machine that answers as the hub's API does."""
 
-import hashlib
 import json
 import shutil
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import torch
 
 from inference import manage_models
 from inference.api.config import EngineConfig
-from inference.model_files.errors import CorruptWeights, MissingWeights, UnsupportedWeights
-from inference.model_files.hub import is_hub_id, pull_checkpoint
+from inference.model_files.errors import (
+    AccessDenied,
+    CorruptWeights,
+    MissingWeights,
+    UnsupportedWeights,
+)
+from inference.model_files.hub import ModelHub, is_hub_id, pull_checkpoint
 from inference.model_library import ModelLibrary
+from tests.doubles.model_hub import TOKEN, serve_hub
 
-#: Bytes from which a hub states a file's SHA-256.
-LARGE = 10_000
-REVISION = "5" * 40
-INFO = "/api/models/owner/tiny?blobs=true"
-RESOLVE = f"/owner/tiny/resolve/{REVISION}/"
 VAE = "vae/diffusion_pytorch_model.safetensors"
 UNET = "unet/diffusion_pytorch_model.safetensors"
-
-
-class Hub(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def __init__(self, folder):
-        super().__init__(("127.0.0.1", 0), Answers)
-        self.folder = folder
-        self.fetched = []
-        self.headers = []
-        self.breaks = {}  # bytes of a file after which its next connections end
-        self.changed = {}
-        self.refusal = 0
-        self.gated = False
-
-    @property
-    def address(self):
-        return f"http://127.0.0.1:{self.server_port}"
-
-    def siblings(self):
-        for path in sorted(self.folder.rglob("*")):
-            if path.is_file():
-                data = path.read_bytes()
-                name = path.relative_to(self.folder).as_posix()
-                entry = {"rfilename": name, "size": len(data), "blobId": "b" * 40}
-                if len(data) > LARGE:
-                    sha256 = hashlib.sha256(data).hexdigest()
-                    entry["lfs"] = {"sha256": sha256, "size": len(data), "pointerSize": 133}
-                yield entry | self.changed.get(name, {})
-
-
-class Answers(BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.server.headers.append(self.headers)
-        if self.server.refusal:
-            self.send_error(self.server.refusal)
-        elif self.path == INFO:
-            siblings = list(self.server.siblings())
-            info = {"id": "owner/tiny", "sha": REVISION, "gated": self.server.gated}
-            self.give(json.dumps(info | {"siblings": siblings}).encode())
-        elif self.path.startswith(RESOLVE):
-            name = self.path.removeprefix(RESOLVE)
-            self.server.fetched.append(name)
-            self.give((self.server.folder / name).read_bytes(), self.server.breaks.get(name))
-        else:
-            self.send_error(404)
-
-    def give(self, data, end=None):
-        begin = int(self.headers.get("Range", "bytes=0-")[len("bytes=") : -1])
-        self.send_response(206 if begin else 200)
-        self.send_header("Content-Length", str(len(data) - begin))
-        self.end_headers()
-        self.wfile.write(data[begin:end])
-
-    def log_message(self, *_words):
-        pass
 
 
 @pytest.fixture
@@ -89,12 +31,9 @@ def hub(tiny_model, tmp_path):
     (folder / "unet" / "diffusion_pytorch_model.bin").write_bytes(b"PK")
     (folder / "safety_checker").mkdir()
     (folder / "safety_checker" / "model.safetensors").write_bytes(b"x")
-    with Hub(folder) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serve_hub({"owner/tiny": folder}) as server:
+        server.folder = folder
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def write_index(folder, family):
@@ -103,10 +42,10 @@ def write_index(folder, family):
 
 @pytest.fixture
 def pull(hub, tmp_path):
-    def run(repository="owner/tiny"):
+    def run(repository="owner/tiny", token=None):
         target = tmp_path / "models" / "checkpoints" / "tiny"
         cache = tmp_path / "cache"
-        return pull_checkpoint(repository, target, cache, 60.0, endpoint=hub.address)
+        return pull_checkpoint(repository, target, cache, 60.0, hub=ModelHub(hub.address, token))
 
     return run
 
@@ -192,17 +131,39 @@ def test_nothing_is_overwritten(pull, tmp_path):
 
 
 def test_what_the_hub_does_not_give_is_said(pull, hub):
-    with pytest.raises(MissingWeights, match="The hub has no checkpoint owner/other"):
+    with pytest.raises(MissingWeights, match="The hub has no model owner/other"):
         pull("owner/other")
-    hub.gated = "manual"
-    with pytest.raises(MissingWeights, match="download it by hand"):
-        pull()
-    hub.refusal = 403
-    with pytest.raises(MissingWeights, match="download it by hand"):
-        pull()
     hub.server_close()
-    with pytest.raises(MissingWeights, match="cannot be reached"):
+    with pytest.raises(MissingWeights, match=r"cannot be reached.*EASEL_HUB_URL"):
         pull()
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_gate_is_said_with_where_to_accept_and_how_to_give_a_token(pull, hub, status):
+    hub.refusal = status
+    with pytest.raises(AccessDenied) as caught:
+        pull()
+    assert f"{hub.address}/owner/tiny asks you to accept a licence" in str(caught.value)
+    assert f"{hub.address}/settings/tokens" in str(caught.value)
+    assert "EASEL_HUB_TOKEN_FILE" in str(caught.value)
+
+
+def test_a_gated_repository_is_given_to_who_accepted(pull, hub):
+    hub.gated = "manual"
+    with pytest.raises(AccessDenied, match="accept a licence"):
+        pull()
+    with pytest.raises(AccessDenied, match="not give owner/tiny to the owner of your token"):
+        pull(token="hf_anotherOne")
+    assert hub.fetched == []
+    assert (pull(token=TOKEN) / UNET).is_file()
+
+
+def test_a_disk_without_room_is_said_before_anything_is_fetched(pull, hub, monkeypatch):
+    usage = shutil.disk_usage("/")._replace(free=1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _place: usage)
+    with pytest.raises(MissingWeights, match=r"It takes 0\.3 GB on the disk of .* 0\.0 GB free"):
+        pull()
+    assert hub.fetched == []
 
 
 @pytest.mark.parametrize(
@@ -226,4 +187,4 @@ def test_the_command_line_lays_it_among_the_checkpoints(tmp_path, monkeypatch, c
     assert manage_models.main([*given, "owner/name", "--name", "mine"]) == 0
     place = tmp_path / "checkpoints"
     assert [("owner/name", place / "name"), ("owner/name", place / "mine")] == asked
-    assert "mine is there." in capsys.readouterr().out
+    assert "mine is there: " in capsys.readouterr().out
