@@ -29,9 +29,9 @@ from inference.model_files.files import (
     SAFETENSORS_SUFFIX,
     UPSCALERS_DIR,
     VAES_DIR,
-    find_models,
+    find_checkpoints,
     find_paths,
-    is_pipeline,
+    is_folder,
 )
 from inference.model_files.hashes import FileHashes
 from inference.model_files.header import read_header
@@ -81,10 +81,11 @@ def verify_files(models: Path, hashes: FileHashes) -> tuple[list[str], int]:
     Give a line for each file and each broken folder, and how many are broken.
     """
     lines, failures = [], 0
-    folders = [path for path in find_models(models, is_pipeline) if path.is_dir()]
+    checkpoints, _ = find_checkpoints(models, "", models)
+    folders = sorted(path for path in checkpoints.values() if path != models and is_folder(path))
     for path in (*list_weight_files(models), *folders):
         try:
-            if path.is_dir():
+            if is_folder(path):
                 check_folder(path)
                 continue
             read_header(path)

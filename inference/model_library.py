@@ -36,12 +36,14 @@ from inference.model_files.files import (
     Weights,
     find_checkpoints,
     find_pickle,
-    main_file,
+    is_file,
+    is_folder,
     path_name,
 )
 from inference.model_files.hashes import HASHES_FILE, FileHashes
 from inference.model_files.header import read_header
 from inference.model_files.inspection import list_usable
+from inference.model_files.pipelines.part_weights import find_main_file
 from inference.prompts.chunks import Tokenizer
 from inference.runtime.compiling import prepare_compiling
 from inference.runtime.memory import default_budget, folder_bytes
@@ -263,7 +265,7 @@ class ModelLibrary:
 
     def checkpoint_hash(self, name: str) -> str:
         """Give a checkpoint's short hash, without loading it."""
-        return self._hashes.short_hash(main_file(self._checkpoint_path(name)))
+        return self._hashes.short_hash(find_main_file(self._checkpoint_path(name)))
 
     def list_models(self) -> tuple[ModelInfo, ...]:
         """List what can be named: checkpoints, upscalers whose weights are here, LoRAs."""
@@ -280,7 +282,7 @@ class ModelLibrary:
 
         def inspect(name: str, path: Path) -> ModelInfo:
             size = self._loader.inspect_checkpoint(path)
-            digest = self._hashes.known_short_hash(main_file(path))
+            digest = self._hashes.known_short_hash(find_main_file(path))
             return ModelInfo(name=name, kind="diffusion", size=size, digest=digest)
 
         return list_usable("checkpoints", self._checkpoints.items(), inspect)
@@ -296,7 +298,11 @@ class ModelLibrary:
     def _known_name(self, name: str) -> str:
         """Resolve a name that was resolved before, unless its file is gone."""
         path = self._checkpoints.get(name)
-        return name if path is not None and path.exists() else self.resolve_name(name)
+        return (
+            name
+            if path is not None and (is_file(path) or is_folder(path))
+            else self.resolve_name(name)
+        )
 
     def _checkpoint_path(self, name: str) -> Path:
         key = self._known_name(name)

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers import UNet2DConditionModel
 from torch import Tensor
-from transformers import CLIPTextModel, CLIPTextModelWithProjection
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 from inference.diffusion.latent_preview import read_preview_map
 from inference.diffusion.model import PIXELS_PER_CELL, DiffusionModel
+from inference.diffusion.single_file import clip_finder, load_vae, set_position_ids
 from inference.diffusion.text_encoders import TextEncoders
 from inference.model_files.errors import CorruptWeights, ModelError
-from inference.model_files.files import UNET_FILE, is_variant, part_folder
-from inference.model_files.header import count_weights, read_header
+from inference.model_files.files import PIPELINE_INDEX, is_variant, part_folder
+from inference.model_files.header import read_header
 from inference.model_files.inspection import describe_error
 from inference.model_files.json_files import open_plain_file, read_json_object
 from inference.model_files.pipeline_folder import (
@@ -26,7 +28,8 @@ from inference.model_files.pipeline_folder import (
     read_scheduler,
     read_text_widths,
 )
-from inference.model_files.reader import load_into, open_tensors
+from inference.model_files.pipelines.part_weights import find_part_files
+from inference.model_files.reader import TensorFile, load_into, open_tensors
 from inference.prompts.chunks import Tokenizer
 from inference.prompts.tokenizer import load_tokenizer
 from inference.sampling.noise_table import NoiseTable
@@ -45,7 +48,7 @@ def load_folder(
     check_folder(folder)
     scheduler = read_scheduler(folder)
     unet = _load_unet(folder, device, dtype)
-    vae = _load_part(AutoencoderKL, part_folder(folder, "vae"), device, dtype)
+    vae = _load_vae(folder, device, dtype)
     return DiffusionModel(
         name=name,
         unet=unet.to(memory_format=torch.channels_last),
@@ -67,35 +70,51 @@ def _is_pair(folder: Path) -> bool:
 
 def _load_unet(folder: Path, device: torch.device, dtype: torch.dtype) -> Any:
     """Load the denoising network; the weights that a variant does not hold are its checkpoint's."""
-    if not is_variant(folder):
-        return _load_part(UNet2DConditionModel, folder / "unet", device, dtype)
-    with torch.device("meta"):
-        unet = UNet2DConditionModel.from_config(read_part_config(folder, "unet"))
-    with (
-        open_tensors(folder / UNET_FILE) as own_weights,
-        open_tensors(folder.parent / UNET_FILE) as shared_weights,
-    ):
+    config = read_part_config(folder, "unet")
+    with ExitStack() as stack:
+        readers = [stack.enter_context(_open_part(folder, "unet"))]
+        if is_variant(folder):
+            readers.append(stack.enter_context(_open_part(folder.parent, "unet")))
+        with _naming_part(folder, "unet"):
+            with torch.device("meta"):
+                unet = UNet2DConditionModel.from_config(config)
 
-        def find_weight(name: str) -> Tensor | None:
-            return (own_weights if name in own_weights.names else shared_weights).get_tensor(name)
+            def find_weight(name: str) -> Tensor | None:
+                return next((r.get_tensor(name) for r in readers if name in r.names), None)
 
-        return load_into(unet, find_weight, folder / UNET_FILE, device, dtype)
+            return load_into(unet, find_weight, folder / "unet", device, dtype)
+
+
+def _load_vae(folder: Path, device: torch.device, dtype: torch.dtype) -> Any:
+    with _open_part(folder, "vae") as reader, _naming_part(folder, "vae"):
+        return load_vae(reader, read_part_config(folder, "vae"), device, dtype)
 
 
 def _load_text_encoders(folder: Path, device: torch.device) -> TextEncoders:
     """Load the text side; text models are small and stay in float32."""
-    first = _load_part(CLIPTextModel, part_folder(folder, "text_encoder"), device, torch.float32)
+    first = _load_text_model(CLIPTextModel, folder, "text_encoder", device, torch.float32)
     tokenizer = read_tokenizer(part_folder(folder, "tokenizer"))
     if not _is_pair(folder):
         is_open_clip = first.config.hidden_act == "gelu"  # Stable Diffusion 2's; OpenAI's is quick
         return TextEncoders((tokenizer,), (first,), has_fixed_layer=is_open_clip)
-    second = part_folder(folder, "text_encoder_2")
-    projecting = _load_part(CLIPTextModelWithProjection, second, device, torch.float32)
-    index = part_folder(folder, "model_index.json")
+    projecting = _load_text_model(
+        CLIPTextModelWithProjection, folder, "text_encoder_2", device, torch.float32
+    )
+    index = part_folder(folder, PIPELINE_INDEX)
     settings = read_json_object(index) if index.exists() else {}
     zero = bool(settings.get("force_zeros_for_empty_prompt", True))
     tokenizers = (tokenizer, read_tokenizer(part_folder(folder, "tokenizer_2")))
     return TextEncoders(tokenizers, (first, projecting), zero, has_fixed_layer=True)
+
+
+def _load_text_model(
+    kind: Any, folder: Path, part: str, device: torch.device, dtype: torch.dtype
+) -> Any:
+    with _open_part(folder, part) as reader, _naming_part(folder, part):
+        with torch.device("meta"):
+            model = kind(CLIPTextConfig(**read_part_config(folder, part)))
+        loaded_model = load_into(model, clip_finder(reader, ""), reader.path, device, dtype)
+        return set_position_ids(loaded_model, device)
 
 
 def natural_size(folder: Path) -> int:
@@ -142,40 +161,30 @@ def _unreadable_part(folder: Path, error: Exception) -> CorruptWeights:
     return CorruptWeights("weights.unreadable", name=name, error=describe_error(error))
 
 
-def _load_part(kind: Any, folder: Path, device: torch.device, dtype: torch.dtype) -> Any:
-    options: dict[str, Any] = {"use_safetensors": True, "local_files_only": True}
-    if kind in (CLIPTextModel, CLIPTextModelWithProjection):
-        options["dtype"] = dtype
-    else:
-        options |= {"torch_dtype": dtype, "low_cpu_mem_usage": False}
-    for file in sorted(folder.glob("*.safetensors")):
-        read_header(file)  # says more clearly what is wrong with a file than its reader does
-    part_name = f"{folder.parent.name}/{folder.name}"
-    try:
-        _check_size(kind, folder)
-        part, info = kind.from_pretrained(str(folder), output_loading_info=True, **options)
-    except ModelError:
-        raise
-    except Exception as error:  # settings can be wrong in ways that the library never foresaw
-        raise _unreadable_part(folder, error) from error
-    missing = sorted(info["missing_keys"])
-    if missing:  # left to itself, the library would fill them with noise
-        raise CorruptWeights(
-            "weights.lacks_many", folder=part_name, count=len(missing), first=missing[0]
-        )
-    return part.to(device).requires_grad_(False).eval()
-
-
-def _check_size(kind: Any, folder: Path) -> None:
-    """See that the settings ask for no network that is larger than the weights beside them.
+@contextmanager
+def _open_part(folder: Path, part: str) -> Iterator[TensorFile]:
+    """Open the weights of a part, whole or in shards, in whichever precision they are there.
 
     Raises:
-        CorruptWeights: they do.
+        ModelError: there are none, or a file is of no use.
     """
-    config = read_part_config(folder.parent, folder.name)
-    with torch.device("meta"):
-        is_text = kind in (CLIPTextModel, CLIPTextModelWithProjection)
-        part = kind(kind.config_class(**config)) if is_text else kind.from_config(config)
-    size = sum(weight.numel() for weight in part.parameters())
-    if size > count_weights(folder.glob("*.safetensors")):
-        raise CorruptWeights("weights.part_size", folder=folder.parent.name, part=folder.name)
+    files = find_part_files(folder, part)
+    for file in files:
+        read_header(file)  # says more clearly what is wrong with a file than its reader does
+    with open_tensors(*files) as reader:
+        yield reader
+
+
+@contextmanager
+def _naming_part(folder: Path, part: str) -> Iterator[None]:
+    """Name the part when it cannot be built: settings are wrong in ways that no library foresaw.
+
+    Raises:
+        CorruptWeights: it cannot.
+    """
+    try:
+        yield
+    except ModelError:
+        raise
+    except Exception as error:
+        raise _unreadable_part(part_folder(folder, part), error) from error

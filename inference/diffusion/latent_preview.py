@@ -17,6 +17,7 @@ from diffusers import AutoencoderTiny
 from torch import Tensor
 
 from inference.model_files.errors import MissingWeights, ModelError
+from inference.model_files.files import is_folder
 from inference.model_files.json_files import read_json_object
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ class LatentPreviewer:
         if key not in self._tiny:
             self._tiny[key] = None
             folder = self._models_dir / TINY_VAE_DIR / name
-            if folder.is_dir():
+            if is_folder(folder):
                 try:
                     tiny_vae = AutoencoderTiny.from_pretrained(
                         str(folder), use_safetensors=True, local_files_only=True

@@ -13,18 +13,19 @@ from inference.diffusion.embeddings import CheckpointEmbeddings, load_embeddings
 from inference.diffusion.model import PIXELS_PER_CELL, DiffusionModel
 from inference.diffusion.offload import CPU_DEVICE, TEXT, UNET, VAE, OffloadManager
 from inference.diffusion.single_file import load_checkpoint, natural_side, read_config, read_vae
+from inference.model_files.errors import CorruptWeights
 from inference.model_files.files import (
     EMBEDDINGS_DIR,
     ModelFolder,
-    main_file,
-    part_files,
+    is_folder,
     part_folder,
     vae_beside,
 )
-from inference.model_files.hashes import FileHashes
+from inference.model_files.hashes import FileHashes, file_key
 from inference.model_files.header import count_weights
 from inference.model_files.identity import checkpoint_identity
 from inference.model_files.pipeline_folder import check_folder
+from inference.model_files.pipelines.part_weights import find_main_file, list_weight_files
 from inference.prompts.chunks import Tokenizer
 from inference.runtime.compiling import compile_frozen, compile_lazily
 from inference.runtime.memory import weight_bytes
@@ -49,11 +50,23 @@ class CheckpointLoader:
         """Load a checkpoint, its parts together or, to spare memory, ready to come one by one.
 
         Raises:
-            ModelError: it cannot be read, or is of a family that Easel does not run.
+            ModelError: it cannot be read, was exchanged meanwhile, or is of a family that Easel
+                does not run.
         """
+        try:
+            keys = [file_key(file) for file in list_weight_files(path)]
+            model = self._read_model(path, key, low_memory)
+            is_same = keys == [file_key(file) for file in list_weight_files(path)]
+        except OSError as error:  # a drive that answers no more
+            raise CorruptWeights("weights.unreadable_file", name=key, error=error) from error
+        if not is_same:
+            raise CorruptWeights("weights.changed", name=key)
+        return model
+
+    def _read_model(self, path: Path, key: str, low_memory: str) -> DiffusionModel:
         vae = vae_beside(self.folder.path, key, path)
         place = self.device if low_memory == "none" else CPU_DEVICE
-        if path.is_dir():
+        if is_folder(path):
             model = diffusers_folder.load_folder(path, key, place, self.dtype)
             if vae is not None:
                 config = dict(model.vae.config)
@@ -64,7 +77,7 @@ class CheckpointLoader:
         parts = {UNET: [model.unet], VAE: [model.vae], TEXT: model.text_encoders.models}
         return replace(
             model,
-            digest=self.hashes.short_hash(main_file(path)),
+            digest=self.hashes.short_hash(find_main_file(path)),
             text_encoders=replace(model.text_encoders, embeddings=self._load_embeddings(model)),
             device=self.device,
             offload=OffloadManager(parts, self.device, level=low_memory),
@@ -92,7 +105,7 @@ class CheckpointLoader:
         Raises:
             ModelError: a file cannot be read.
         """
-        return self.dtype.itemsize * count_weights(part_files(path))
+        return self.dtype.itemsize * count_weights(list_weight_files(path))
 
     def natural_size(self, path: Path) -> int:
         """Give the side of a checkpoint's own pictures in pixels, without loading it.
@@ -100,13 +113,13 @@ class CheckpointLoader:
         Raises:
             ModelError: it cannot be read.
         """
-        if path.is_dir():
+        if is_folder(path):
             return diffusers_folder.natural_size(path)
         return natural_side(path, self.configs)
 
     def text_width(self, path: Path) -> int:
         """Give how wide a checkpoint's words are, of both encoders together, without loading it."""
-        if path.is_dir():
+        if is_folder(path):
             return diffusers_folder.text_width(path)
         config = read_config(str(checkpoint_identity(path).family), self.configs)
         return sum(int(text["hidden_size"]) for text in config["text_encoders"])
@@ -117,7 +130,7 @@ class CheckpointLoader:
         Raises:
             ModelError: it cannot.
         """
-        if path.is_dir():
+        if is_folder(path):
             check_folder(path)
         return self.natural_size(path)
 
@@ -127,7 +140,7 @@ class CheckpointLoader:
         Raises:
             CorruptWeights: it cannot be read.
         """
-        place = path if path.is_dir() else self.configs
+        place = path if is_folder(path) else self.configs
         return diffusers_folder.read_tokenizer(part_folder(place, "tokenizer"))
 
     def _load_embeddings(self, model: DiffusionModel) -> CheckpointEmbeddings:

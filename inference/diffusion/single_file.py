@@ -174,9 +174,9 @@ def _load_text_encoders(
         kind = CLIPTextModelWithProjection if has_projection else CLIPTextModel
         with torch.device("meta"):
             model = kind(CLIPTextConfig(**settings))
-        find = (_clip_finder if layout == "clip" else _open_clip_finder)(reader, prefix)
+        find = (clip_finder if layout == "clip" else _openclip_finder)(reader, prefix)
         models.append(
-            _set_position_ids(load_into(model, find, reader.path, device, torch.float32), device)
+            set_position_ids(load_into(model, find, reader.path, device, torch.float32), device)
         )
     tokenizers = tuple(replace(tokenizer, pad=pad) for pad in config["padding"])
     return TextEncoders(
@@ -187,7 +187,7 @@ def _load_text_encoders(
     )
 
 
-def _clip_finder(reader: TensorFile, prefix: str) -> Find:
+def clip_finder(reader: TensorFile, prefix: str) -> Find:
     """Find the weights of a text encoder in transformers' own layout."""
 
     def find_weight(name: str) -> Tensor | None:
@@ -197,7 +197,7 @@ def _clip_finder(reader: TensorFile, prefix: str) -> Find:
     return find_weight
 
 
-def _open_clip_finder(reader: TensorFile, prefix: str) -> Find:
+def _openclip_finder(reader: TensorFile, prefix: str) -> Find:
     """Find the weights of a text encoder in OpenCLIP's layout, which joins q, k and v."""
 
     def find_weight(name: str) -> Tensor | None:
@@ -213,7 +213,7 @@ def _open_clip_finder(reader: TensorFile, prefix: str) -> Find:
     return find_weight
 
 
-def _set_position_ids(model: Any, device: torch.device) -> Any:
+def set_position_ids(model: Any, device: torch.device) -> Any:
     """Count the positions of a text model: no file holds them, and the meta device lost them."""
     embeddings = getattr(model, "text_model", model).embeddings
     length = embeddings.position_embedding.num_embeddings

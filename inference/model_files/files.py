@@ -23,8 +23,12 @@ PICKLE_SUFFIXES = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
 VAE_SUFFIX = f".vae{SAFETENSORS_SUFFIX}"
 #: The folder in a checkpoint's folder that makes a second one of it, the variant that inpaints.
 INPAINT_DIR = "inpaint"
+#: What the hub's own cache puts before a repository's name.
+HUB_CACHE_PREFIX = "models--"
 #: How deep and how many folders are looked into: a link may lead to a whole disk.
 MAX_DEPTH, MAX_FOLDERS = 12, 5000
+#: What a folder in diffusers' layout has its denoising network in, and what says of what it is.
+NETWORK_PARTS, PIPELINE_INDEX = ("unet", "transformer"), "model_index.json"
 UNET_FILE = Path("unet", f"diffusion_pytorch_model{SAFETENSORS_SUFFIX}")
 
 
@@ -57,9 +61,9 @@ def _whole_checkpoints(
     checkpoints = name_paths(paths, models_dir / CHECKPOINTS_DIR, starter)
     configured_path = Path(configured_model)
     if configured_model not in checkpoints and (
-        is_pipeline(configured_path) or configured_path.is_file()
+        is_pipeline(configured_path) or is_file(configured_path)
     ):
-        name = configured_path.name if configured_path.is_dir() else configured_path.stem
+        name = configured_path.name if is_folder(configured_path) else configured_path.stem
         if checkpoints.get(name, configured_path).resolve() != configured_path.resolve():
             name = configured_model
         return checkpoints | {name: configured_path}, name
@@ -67,11 +71,18 @@ def _whole_checkpoints(
 
 
 def is_pipeline(path: Path) -> bool:
-    """Whether a folder is a checkpoint in diffusers' layout."""
-    try:
-        return (path / "unet").is_dir()
-    except OSError:  # it may not be looked into
-        return False
+    """Whether a folder is a checkpoint in diffusers' layout, of whatever family."""
+    return is_file(path / PIPELINE_INDEX) or any(is_folder(path / part) for part in NETWORK_PARTS)
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is such a folder; what cannot be looked at is none, unlike `Path.is_dir`."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; what cannot be looked at is none, unlike `Path.is_file`."""
+    return os.path.isfile(path)  # noqa: PTH113
 
 
 def find_models(
@@ -99,7 +110,7 @@ def name_paths(paths: Iterable[Path], base: Path, starter: Path | None = None) -
     """
     paths_by_name = {STARTER_NAME: starter} if starter else {}
     for path in paths:
-        candidates = [path.name if path.is_dir() else path.stem, path.name]
+        candidates = [folder_name(path) if is_folder(path) else path.stem, path.name]
         if base in path.parents:
             relative_names = (path_name(path, base), path.relative_to(base).as_posix())
             long_names = (f"{base.name}/{name}" for name in relative_names)
@@ -109,9 +120,20 @@ def name_paths(paths: Iterable[Path], base: Path, starter: Path | None = None) -
     return paths_by_name
 
 
+def folder_name(path: Path) -> str:
+    """Name a checkpoint's folder; in the hub's own cache, by its repository there.
+
+    That lays `owner/name` as `models--owner--name/snapshots/REVISION`.
+    """
+    repository = path.parent.parent.name
+    if path.parent.name == "snapshots" and repository.startswith(HUB_CACHE_PREFIX):
+        return repository.rpartition("--")[2]
+    return path.name
+
+
 def path_name(path: Path, base: Path) -> str:
     """Name a model by its path below a folder, without its ending; elsewhere by its name alone."""
-    plain_path = path if path.is_dir() else path.with_suffix("")
+    plain_path = path if is_folder(path) else path.with_suffix("")
     return plain_path.relative_to(base).as_posix() if base in path.parents else plain_path.name
 
 
@@ -186,32 +208,13 @@ def find_pickle(models_dir: Path, name: str) -> Path | None:
 
 def is_variant(path: Path) -> bool:
     """Whether a folder holds only what differs from the checkpoint in whose folder it lies."""
-    return path.name == INPAINT_DIR and all((p / "unet").is_dir() for p in (path, path.parent))
+    return path.name == INPAINT_DIR and all(is_folder(p / "unet") for p in (path, path.parent))
 
 
 def part_folder(path: Path, part: str) -> Path:
     """Find a part of a checkpoint's folder; what a variant does not hold is its checkpoint's."""
     own_folder = path / part
-    return path.parent / part if is_variant(path) and not own_folder.exists() else own_folder
-
-
-def part_files(path: Path) -> list[Path]:
-    """List the weight files of a checkpoint's folder, or the one file that it is.
-
-    Of a variant's network they are both: its own, and those of the weights it shares.
-    """
-    if path.is_file():
-        return [path]
-    parts = ("unet", "vae", "text_encoder", "text_encoder_2")
-    folders = [part_folder(path, part) for part in parts]
-    if is_variant(path):
-        folders.append(path.parent / "unet")
-    return [file for folder in folders for file in sorted(folder.glob(f"*{SAFETENSORS_SUFFIX}"))]
-
-
-def main_file(path: Path) -> Path:
-    """Give the file by whose hash a checkpoint is known: its own, or its network's."""
-    return path / UNET_FILE if path.is_dir() else path
+    return path.parent / part if is_variant(path) and not is_folder(own_folder) else own_folder
 
 
 def vae_beside(models_dir: Path, name: str, path: Path) -> Path | None:
@@ -220,9 +223,9 @@ def vae_beside(models_dir: Path, name: str, path: Path) -> Path | None:
     It is called as the checkpoint is called here, or as its file: with another ending beside it or
     in the checkpoints' folder, or anywhere below that of the autoencoders.
     """
-    model_names = (name, path.name if path.is_dir() else path.stem)
+    model_names = (name, path.name if is_folder(path) else path.stem)
     places = (path.parent, models_dir, models_dir / CHECKPOINTS_DIR)
     beside = (place / f"{model}{VAE_SUFFIX}" for model in model_names for place in places)
     own_files = find_files(models_dir, VAES_DIR)
     candidates = (*beside, *(own_files[model] for model in model_names if model in own_files))
-    return next((candidate for candidate in candidates if candidate.is_file()), None)
+    return next((candidate for candidate in candidates if is_file(candidate)), None)

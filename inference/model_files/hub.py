@@ -31,7 +31,7 @@ from inference.model_files.errors import (
     MissingWeights,
     UnsupportedWeights,
 )
-from inference.model_files.files import SAFETENSORS_SUFFIX
+from inference.model_files.files import PIPELINE_INDEX, SAFETENSORS_SUFFIX
 from inference.model_files.header import read_header
 
 constants.HF_HUB_DISABLE_TELEMETRY = True
@@ -45,14 +45,15 @@ PIPELINE_CLASSES = (
     "StableDiffusionXLPipeline",
     "StableDiffusionXLInpaintPipeline",
 )
-PIPELINE_INDEX = "model_index.json"
 #: What Easel loads: no safety checkers, no pickles, no other programs' weights beside them.
 PIPELINE_FILE_PATTERN = re.compile(
     r"model_index\.json|(unet|vae|text_encoder|text_encoder_2|tokenizer|tokenizer_2|scheduler)/("
-    r"(model|diffusion_pytorch_model)(-\d{5}-of-\d{5})?(\.fp16)?\.safetensors|"
+    r"(?P<weights>"
+    r"(model|diffusion_pytorch_model)(\.fp16)?(-\d{5}-of-\d{5})?(\.fp16)?\.safetensors)|"
+    r"(?P<index>(model|diffusion_pytorch_model)\.safetensors\.index(\.fp16)?\.json)|"
     r"(?!.*\.index\.)[^/]+\.(json|txt))"
 )
-SHARD_PATTERN = re.compile(r"-\d{5}-of-\d{5}")
+HALF_PRECISION_SIGN = ".fp16"
 #: Bytes of a disk that a download leaves free.
 SPARE_BYTES = 2**28
 #: Is told a file's place, how much of it is here and how much it has, in bytes.
@@ -89,15 +90,11 @@ def pull_checkpoint(
 
     Raises:
         MissingWeights: the hub does not give it in time; what is here stays for the next try.
-        UnsupportedWeights: it is of another kind, pickled or split, or something lies there.
+        UnsupportedWeights: it is of another kind or pickled, or something lies there.
         CorruptWeights: a file is not what the hub states.
     """
     check_target(target)
-    files: dict[str, RemoteFile] = {}
-    for path, file in sorted(list_repository(repository, hub).items()):
-        if PIPELINE_FILE_PATTERN.fullmatch(path):
-            # `.fp16.safetensors` sorts before `.safetensors`, whose place it takes.
-            files.setdefault(path.replace(".fp16.", "."), file)
+    files = _choose_files(list_repository(repository, hub))
     folder = repository_folder(repository, cache)
     index = None
     if PIPELINE_INDEX in files:
@@ -106,6 +103,25 @@ def pull_checkpoint(
     _check_pipeline(repository, index, files)
     fetch_files(repository, files, folder, limit, tell)
     return move_into_place(folder, target)
+
+
+def _choose_files(repository_files: Mapping[str, RemoteFile]) -> dict[str, RemoteFile]:
+    """Choose what to fetch; of each part's weights one precision, half where it is there."""
+    matches = [
+        match
+        for path in sorted(repository_files)
+        if (match := PIPELINE_FILE_PATTERN.fullmatch(path))
+    ]
+    half_precision_parts = {
+        match[1] for match in matches if match["weights"] and HALF_PRECISION_SIGN in match.string
+    }
+    files: dict[str, RemoteFile] = {}
+    for match in matches:
+        is_half = HALF_PRECISION_SIGN in match.string
+        is_weights = match["weights"] or match["index"]
+        if not is_weights or is_half is (match[1] in half_precision_parts):
+            files[match.string] = repository_files[match.string]
+    return files
 
 
 def check_target(target: Path) -> None:
@@ -244,7 +260,7 @@ def _check_pipeline(repository: str, index: Path | None, places: Iterable[str]) 
     """See that Easel runs a checkpoint, by its index and its files' names.
 
     Raises:
-        UnsupportedWeights: it is of another family, pickled or split.
+        UnsupportedWeights: it is of another family or pickled.
         CorruptWeights: its index is no JSON.
     """
     try:
@@ -262,5 +278,3 @@ def _check_pipeline(repository: str, index: Path | None, places: Iterable[str]) 
             f"{repository} has no safetensors weights. Pickles can run code when they are opened; "
             "take another repository of that checkpoint."
         )
-    if any(map(SHARD_PATTERN.search, weights)):
-        raise UnsupportedWeights(f"{repository} has split weights, which Easel cannot read.")

@@ -7,17 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from inference.model_files.errors import CorruptWeights, MissingWeights, UnsupportedWeights
-from inference.model_files.files import part_files, part_folder
+from inference.model_files.files import is_folder, part_folder
 from inference.model_files.header import read_header
 from inference.model_files.identity import check_channels
 from inference.model_files.json_files import read_json_object
+from inference.model_files.pipelines.families import check_family
+from inference.model_files.pipelines.part_weights import find_part_files, list_weight_files
 
-#: What a folder must hold, and the file that proves it.
-REQUIRED_FILES = {
-    "unet": "diffusion_pytorch_model.safetensors",
-    "vae": "diffusion_pytorch_model.safetensors",
-    "text_encoder": "model.safetensors",
-}
+#: Parts that a folder must hold.
+REQUIRED_PARTS = ("unet", "vae", "text_encoder")
 TEXT_PARTS = ("text_encoder", "text_encoder_2")
 CONFIG_FILE, SCHEDULER_FILE = "config.json", "scheduler_config.json"
 #: The class that each part's settings name, where they name one.
@@ -41,12 +39,12 @@ def check_folder(folder: Path) -> None:
         UnsupportedWeights: it is of another family.
         CorruptWeights: a file or a setting is of no use.
     """
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise MissingWeights("weights.no_folder", folder=folder.name)
-    for part, file in REQUIRED_FILES.items():
-        if not (part_folder(folder, part) / file).is_file():
-            raise MissingWeights("weights.lacks_part", folder=folder.name, part=part, file=file)
-    for path in part_files(folder):
+    check_family(folder)
+    for part in REQUIRED_PARTS:
+        find_part_files(folder, part)
+    for path in list_weight_files(folder):
         read_header(path)
     read_cells(folder)
     read_scheduler(folder)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,34 +18,45 @@ Find = Callable[[str], Tensor | None]
 
 
 class TensorFile:
-    """One open safetensors file; tensors are read one at a time, onto the processor."""
+    """The open safetensors files of one network; tensors are read one at a time.
 
-    def __init__(self, path: Path, safe_file: Any) -> None:
+    They come onto the processor. Files may be one or, in shards, several.
+    """
+
+    def __init__(self, path: Path, safe_files: Sequence[Any]) -> None:
+        """Take what the network is called by in refusals, and its open files."""
         self.path = path
-        self._opened = safe_file
-        self.names = frozenset(safe_file.keys())
+        self._files_by_name = {name: file for file in safe_files for name in file.keys()}  # noqa: SIM118
+        self.names = frozenset(self._files_by_name)
 
     def get_tensor(self, *names: str) -> Tensor | None:
         """Read the first of several names that is there."""
         for name in names:
             if name in self.names:
-                tensor: Tensor = self._opened.get_tensor(name)
+                tensor: Tensor = self._files_by_name[name].get_tensor(name)
                 return tensor
         return None
 
 
 @contextmanager
-def open_tensors(path: Path) -> Iterator[TensorFile]:
-    """Open a safetensors file.
+def open_tensors(*paths: Path) -> Iterator[TensorFile]:
+    """Open the safetensors files of one network.
 
     Raises:
-        CorruptWeights: it cannot be read.
+        CorruptWeights: one cannot be read.
     """
+    current_path = paths[0]
     try:
-        with safe_open(str(path), framework="pt", device="cpu") as file:
-            yield TensorFile(path, file)
+        with ExitStack() as stack:
+            files = []
+            for current_path in paths:
+                safe_file = safe_open(str(current_path), framework="pt", device="cpu")
+                files.append(stack.enter_context(safe_file))
+            yield TensorFile(paths[0] if len(paths) == 1 else paths[0].parent, files)
     except (SafetensorError, OSError) as error:
-        raise CorruptWeights("weights.unreadable_file", name=path.name, error=error) from error
+        raise CorruptWeights(
+            "weights.unreadable_file", name=current_path.name, error=error
+        ) from error
 
 
 def load_into(module: Any, find: Find, path: Path, device: torch.device, dtype: torch.dtype) -> Any:
@@ -57,14 +68,16 @@ def load_into(module: Any, find: Find, path: Path, device: torch.device, dtype: 
         CorruptWeights: a weight is missing or has another shape.
     """
     state = {}
+    # A part in several files goes by its folder in the checkpoint's.
+    file = path.name if path.suffix else "/".join(path.parts[-2:])
     for name, parameter in module.state_dict().items():
         weight = find(name)
         if weight is None:
-            raise CorruptWeights("weights.lacks_weight", file=path.name, name=name)
+            raise CorruptWeights("weights.lacks_weight", file=file, name=name)
         if weight.squeeze().shape != parameter.squeeze().shape:
             raise CorruptWeights(
                 "weights.wrong_shape",
-                file=path.name,
+                file=file,
                 name=name,
                 shape=tuple(weight.shape),
                 wanted=tuple(parameter.shape),

@@ -10,6 +10,7 @@ from typing import Any
 
 from inference.api.did_you_mean import suggest_names
 from inference.model_files.errors import CorruptWeights, UnknownModel
+from inference.model_files.files import is_file, is_folder
 from inference.model_files.header import read_header
 from inference.model_files.inspection import check_name
 from inference.model_files.json_files import read_json_object
@@ -67,7 +68,7 @@ def find_installed(models: Path, pack: Path) -> InstalledModels:
     The pack's captioner and CLIP know small drawings alone, so they stand in only where the host
     has neither.
     """
-    folders = sorted(path for path in models.iterdir() if path.is_dir()) if models.is_dir() else []
+    folders = sorted(filter(is_folder, models.iterdir())) if is_folder(models) else []
     configs: dict[Path, dict[str, Any]] = {}
     broken: dict[Path, Exception] = {}
     for path in folders:
@@ -129,7 +130,7 @@ def _is_tagger(path: Path, config: dict[str, Any]) -> bool:
     classifier = any(
         str(name).endswith(CLASSIFIER_SUFFIX) for name in config.get("architectures") or ()
     )
-    has_tag_file = any((path / name).is_file() for name in (WD_FILE, DEEP_DANBOORU_FILE))
+    has_tag_file = any(is_file(path / name) for name in (WD_FILE, DEEP_DANBOORU_FILE))
     return classifier or has_tag_file or is_timm(config)
 
 

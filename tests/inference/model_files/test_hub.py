@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 import torch
+from diffusers import UNet2DConditionModel
 
 from inference import manage_models
 from inference.api.config import EngineConfig
@@ -66,8 +67,8 @@ def test_half_precision_is_taken_where_it_is_there(pull, hub):
     (hub.folder / UNET).rename(half)
     (hub.folder / UNET).write_bytes(b"twice as large")
     made = pull()
-    assert half.read_bytes() == (made / UNET).read_bytes()
-    assert not (made / UNET).with_name(half.name).exists()
+    assert half.read_bytes() == (made / UNET).with_name(half.name).read_bytes()
+    assert not (made / UNET).exists()
 
 
 def test_what_an_earlier_try_fetched_is_not_fetched_again(pull, hub):
@@ -114,12 +115,28 @@ def test_other_families_are_refused_before_anything_large_is_fetched(pull, hub):
     assert hub.fetched == ["model_index.json"]
 
 
-def test_split_weights_and_pickles_alone_are_refused(pull, hub):
-    part = (hub.folder / UNET).with_name("diffusion_pytorch_model-00001-of-00002.safetensors")
-    (hub.folder / UNET).rename(part)
-    with pytest.raises(UnsupportedWeights, match="has split weights"):
-        pull()
-    part.unlink()
+@pytest.mark.parametrize("variant", [None, "fp16"])
+def test_shards_are_fetched_with_their_index_and_load(pull, hub, tmp_path, variant):
+    unet = UNet2DConditionModel.from_pretrained(hub.folder / "unet", use_safetensors=True)
+    if variant is None:
+        (hub.folder / UNET).unlink()
+    unet.save_pretrained(hub.folder / "unet", max_shard_size="30KB", variant=variant)
+    made = pull()
+
+    names = {path.name for path in (made / "unet").iterdir()}
+    assert len([name for name in names if "-of-" in name]) > 2
+    assert len([name for name in names if ".index." in name]) == 1
+    assert not (made / UNET).exists()
+    config = EngineConfig(
+        model="tiny", models_dir=str(tmp_path / "models"), cache_dir=str(tmp_path)
+    )
+    library = ModelLibrary(config, torch.device("cpu"), torch.float32)
+    loaded = library.get_checkpoint("tiny").unet.state_dict()
+    assert all(torch.equal(value, loaded[name]) for name, value in unet.state_dict().items())
+
+
+def test_pickles_alone_are_refused(pull, hub):
+    (hub.folder / UNET).unlink()
     with pytest.raises(UnsupportedWeights, match="no safetensors weights"):
         pull()
 
