@@ -61,8 +61,8 @@ def _noise_likeness(unet: Any, step: int) -> float:
     sigma = NoiseTable.from_config({}).t_to_sigma(step)
     level = sigma / math.sqrt(sigma**2 + 1)
     text = torch.zeros(1, 77, int(unet.config.cross_attention_dim))
-    more = {"added_cond_kwargs": _added_conditioning(unet)} if _is_sdxl(unet) else {}
-    answer = unet((level * noise).to(weight), step, text.to(weight), **more).sample.float().cpu()
+    options = {"added_cond_kwargs": _added_conditioning(unet)} if _is_sdxl(unet) else {}
+    answer = unet((level * noise).to(weight), step, text.to(weight), **options).sample.float().cpu()
     pair = torch.stack([noise[:, : answer.shape[1]].flatten(), answer.flatten()])
     return float(torch.corrcoef(pair)[0, 1])
 

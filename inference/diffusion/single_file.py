@@ -135,7 +135,9 @@ def load_vae(
 
     def find_weight(name: str) -> Tensor | None:
         names = vae_names(name, levels)
-        return reader.get_tensor(*(prefix + known for prefix in VAE_PREFIXES for known in names))
+        return reader.get_tensor(
+            *(prefix + spelling for prefix in VAE_PREFIXES for spelling in names)
+        )
 
     return load_into(vae, find_weight, reader.path, device, dtype)
 

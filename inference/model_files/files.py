@@ -225,7 +225,7 @@ def vae_beside(models_dir: Path, name: str, path: Path) -> Path | None:
     """
     model_names = (name, path.name if is_folder(path) else path.stem)
     places = (path.parent, models_dir, models_dir / CHECKPOINTS_DIR)
-    beside = (place / f"{model}{VAE_SUFFIX}" for model in model_names for place in places)
+    neighbours = (place / f"{model}{VAE_SUFFIX}" for model in model_names for place in places)
     own_files = find_files(models_dir, VAES_DIR)
-    candidates = (*beside, *(own_files[model] for model in model_names if model in own_files))
+    candidates = (*neighbours, *(own_files[model] for model in model_names if model in own_files))
     return next((candidate for candidate in candidates if is_file(candidate)), None)

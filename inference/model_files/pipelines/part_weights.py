@@ -118,21 +118,21 @@ def _list_layouts(place: Path, names: list[str], stem: str) -> Iterator[tuple[st
     A later answer for a precision counts more: a whole file more than an index, and that more than
     shards without one.
     """
-    rest_by_name = {name: name.removeprefix(stem) for name in names if name.startswith(stem)}
-    matches = [match for rest in rest_by_name.values() if (match := _match_weights(rest))]
+    ending_by_name = {name: name.removeprefix(stem) for name in names if name.startswith(stem)}
+    matches = [match for ending in ending_by_name.values() if (match := _match_weights(ending))]
     for match in matches:
         if match["number"]:
             yield _variant_of(match), _shard_names(stem, match)
-    for name, rest in rest_by_name.items():
-        if index := INDEX_NAME_PATTERN.fullmatch(rest):
+    for name, ending in ending_by_name.items():
+        if index := INDEX_NAME_PATTERN.fullmatch(ending):
             yield index["variant"] or "", _indexed_names(place / name)
     for match in matches:
         if not match["number"]:
             yield _variant_of(match), [stem + match.string]
 
 
-def _match_weights(rest: str) -> re.Match[str] | None:
-    match = WEIGHT_NAME_PATTERN.fullmatch(rest)
+def _match_weights(ending: str) -> re.Match[str] | None:
+    match = WEIGHT_NAME_PATTERN.fullmatch(ending)
     return match if match and not (match["old"] and match["new"]) else None
 
 
@@ -142,9 +142,9 @@ def _variant_of(match: re.Match[str]) -> str:
 
 def _shard_names(stem: str, match: re.Match[str]) -> list[str]:
     """Name all shards of the set that one belongs to."""
-    before, behind = match.string[: match.start("number")], match.string[match.end("number") :]
+    beginning, ending = match.string[: match.start("number")], match.string[match.end("number") :]
     return [
-        f"{stem}{before}{number:05}{behind}"
+        f"{stem}{beginning}{number:05}{ending}"
         for number in range(1, min(int(match["count"]), 999) + 1)
     ]
 
@@ -166,5 +166,6 @@ def _indexed_names(path: Path) -> list[str]:
 
 
 def _variant_rank(variant: str) -> tuple[int, str]:
-    known = variant in PREFERRED_VARIANTS
-    return (PREFERRED_VARIANTS.index(variant) if known else len(PREFERRED_VARIANTS), variant)
+    is_preferred = variant in PREFERRED_VARIANTS
+    rank = PREFERRED_VARIANTS.index(variant) if is_preferred else len(PREFERRED_VARIANTS)
+    return rank, variant
