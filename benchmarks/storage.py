@@ -21,12 +21,13 @@ from pathlib import Path
 
 from storage.database import Database
 from storage.jobs import JobStore
-from storage.records import JobRecord, NewJob, QueueLimits
+from storage.records import JobRecord, LeaseRenewal, NewJob, QueueLimits
 
 LEASE = timedelta(seconds=60)
 LIMITS = QueueLimits(per_owner=10**6, per_guild=10**6, total=10**6)
 PARAMS = {"prompt": "a fox in the snow, oil on canvas " * 6, "steps": 20, "strength": 0.75}
 CALLS = 2_000
+HELD = 16  # jobs in a worker, whose leases are renewed together
 TOGETHER = 8  # claims of one commit, as the dispatcher makes them
 
 FILL = """
@@ -152,6 +153,14 @@ async def table(jobs: JobStore, calls: int) -> None:
             job.id, job.attempt, "gpu-0", LEASE, step=number, steps=calls
         )
 
+    async def renew_together(number: int) -> None:
+        jobs_of_worker = claimed[number * HELD : (number + 1) * HELD]
+        renewals = [
+            LeaseRenewal(id=job.id, attempt=job.attempt, step=number, steps=calls)
+            for job in jobs_of_worker
+        ]
+        assert len(await jobs.queue.renew_leases("gpu-0", LEASE, renewals)) == HELD
+
     async def finish(number: int) -> None:
         job = claimed[number]
         assert await jobs.queue.finish_job(job.id, job.attempt, "gpu-0", {"pictures": ["5e" * 32]})
@@ -160,6 +169,7 @@ async def table(jobs: JobStore, calls: int) -> None:
     rounds = calls // 2 // TOGETHER
     await timed(f"claim {TOGETHER} at once", rounds, claim_eight, each=TOGETHER)
     await timed("renew", calls, renew)
+    await timed(f"renew {HELD} at once", calls // HELD, renew_together, each=HELD)
     await timed("finish", calls, finish)
     await timed("begin delivery", calls, lambda n: jobs.deliveries.begin_delivery(claimed[n].id))
     await timed(

@@ -206,6 +206,20 @@ _INTERNAL_COLUMNS = frozenset(
 
 
 @dataclass(frozen=True, kw_only=True)
+class LeaseRenewal:
+    """How far an attempt is whose lease shall run anew; None leaves what was noted before."""
+
+    id: str
+    attempt: int
+    step: int | None = None
+    steps: int | None = None
+    #: The work that was measured of this attempt so far.
+    spent: float | None = None
+    #: The same in seconds of the GPU.
+    spent_seconds: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class QuarantineTurn:
     """Which of the jobs that must be tried apart comes first."""
 

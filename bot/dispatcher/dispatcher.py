@@ -263,7 +263,7 @@ class Dispatcher:
             previous_record.worker or "", previous_record.id, previous_record.attempt
         )
         if in_flight_job is not None:
-            await self._event_handler.save_progress(in_flight_job)
+            await self._event_handler.save_progress(in_flight_job.worker, [in_flight_job])
         if (
             keep
             and JOB_TYPES[previous_record.kind].supports_early_stop
@@ -374,7 +374,7 @@ class Dispatcher:
                 continue
             if in_flight_job.silent_seconds < self._lease.total_seconds():
                 # Its worker works; what failed were the renewals, as on a full disk.
-                await self._event_handler.renew_lease(in_flight_job)
+                await self._event_handler.renew_leases(worker, [in_flight_job])
             elif self._in_flight.is_silent(worker, self._lease.total_seconds() / 2):
                 silent_workers.add(worker)
             else:

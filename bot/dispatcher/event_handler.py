@@ -36,7 +36,7 @@ from inference.api.workers import WorkerPool
 from storage.blobs import BlobStore
 from storage.errors import StorageError
 from storage.jobs import JobStore
-from storage.records import JobRecord
+from storage.records import JobRecord, LeaseRenewal
 
 
 @dataclass
@@ -55,7 +55,8 @@ class InFlightJob:
     spent_seconds: float | None = None
     #: When its worker last said something of it, by the monotonic clock.
     heard_at: float = field(default_factory=monotonic)
-    renewed_at: float = field(default_factory=monotonic)
+    #: Whether that was after its lease was last renewed.
+    is_renewal_due: bool = False
 
     @property
     def attempt_key(self) -> tuple[str, int]:
@@ -67,13 +68,16 @@ class InFlightJob:
         """Seconds since its worker last said something of it."""
         return monotonic() - self.heard_at
 
-    def lease_renewal_due(self, interval_seconds: float) -> bool:
-        """Whether its lease should be renewed; asking counts as renewing."""
-        current_time = monotonic()
-        if current_time - self.renewed_at < interval_seconds:
-            return False
-        self.renewed_at = current_time
-        return True
+    def to_renewal(self) -> LeaseRenewal:
+        """Say how far it is, with which its lease is renewed."""
+        return LeaseRenewal(
+            id=self.record.id,
+            attempt=self.record.attempt,
+            step=None if self.steps is None else self.step,
+            steps=self.steps,
+            spent=self.spent_tflop,
+            spent_seconds=self.spent_seconds,
+        )
 
 
 class InFlightJobs:
@@ -84,6 +88,8 @@ class InFlightJobs:
         self.may_have_suspects = True
         #: When each worker last said something of any job, by the monotonic clock.
         self._heard_at: dict[str, float] = {}
+        #: When the leases of each worker's jobs were last renewed, by the same clock.
+        self._renewed_at: dict[str, float] = {}
         self._held: dict[tuple[str, int], InFlightJob] = {}
         #: The same by worker: a busy worker's events must not cost more for what others hold.
         self._held_by: dict[str, dict[tuple[str, int], InFlightJob]] = {}
@@ -97,12 +103,28 @@ class InFlightJobs:
         self._held[in_flight_job.attempt_key] = in_flight_job
         self._held_by.setdefault(worker, {})[in_flight_job.attempt_key] = in_flight_job
         self._heard_at.setdefault(worker, monotonic())
+        self._renewed_at.setdefault(worker, monotonic())
         self.empty.clear()
         return in_flight_job
 
     def note_word(self, in_flight_job: InFlightJob) -> None:
         """Note that a worker said something of a job."""
         in_flight_job.heard_at = self._heard_at[in_flight_job.worker] = monotonic()
+        in_flight_job.is_renewal_due = True
+
+    def take_due_renewals(self, worker: str, interval_seconds: float) -> list[InFlightJob]:
+        """List the jobs that a worker spoke of since their leases were renewed, once an interval.
+
+        They are taken to be renewed then.
+        """
+        current_time = monotonic()
+        if current_time - self._renewed_at.get(worker, 0.0) < interval_seconds:
+            return []
+        self._renewed_at[worker] = current_time
+        jobs = [job for job in self.held_by(worker) if job.is_renewal_due]
+        for in_flight_job in jobs:
+            in_flight_job.is_renewal_due = False
+        return jobs
 
     def is_silent(self, worker: str, seconds: float) -> bool:
         """Whether a worker has said nothing for so long of any job."""
@@ -111,6 +133,7 @@ class InFlightJobs:
     def forget_worker(self, worker: str) -> None:
         """Forget when a worker that is gone was last heard."""
         self._heard_at.pop(worker, None)
+        self._renewed_at.pop(worker, None)
 
     def find_job(self, worker: str, job_id: str, attempt: int) -> InFlightJob | None:
         """Find a job, if that worker holds that attempt of it."""
@@ -234,7 +257,7 @@ class WorkerEventHandler:
         """Give a job back to the queue, or end it: out of attempts, or stopped by its member."""
         record = in_flight_job.record
         with self._removing_job(in_flight_job):
-            await self.save_progress(in_flight_job)
+            await self.save_progress(in_flight_job.worker, [in_flight_job])
             released_record = await self._jobs.queue.release_job(
                 record.id,
                 record.attempt,
@@ -263,8 +286,9 @@ class WorkerEventHandler:
             _to_tflop(event.flops),
         )
         in_flight_job.spent_seconds = event.gpu_seconds
-        await self._keep_job(in_flight_job)
+        self._in_flight.note_word(in_flight_job)
         worker = in_flight_job.worker
+        await self._renew_due_leases(worker)
         if self._in_flight.find_job(worker, event.job_id, event.attempt) is in_flight_job:
             for listener in self._listeners:
                 listener.on_progress(in_flight_job.record, event)
@@ -273,45 +297,34 @@ class WorkerEventHandler:
         for job_id, attempt in event.jobs:
             in_flight_job = self._in_flight.find_job(worker, job_id, attempt)
             if in_flight_job is not None:
-                await self._keep_job(in_flight_job)
+                self._in_flight.note_word(in_flight_job)
+        await self._renew_due_leases(worker)
 
-    async def _keep_job(self, in_flight_job: InFlightJob) -> None:
-        """Note that a worker said something of a job, and renew its lease when that is due."""
-        self._in_flight.note_word(in_flight_job)
-        if in_flight_job.lease_renewal_due(self._renew_seconds):
-            try:
-                await self.renew_lease(in_flight_job)
-            except StorageError as error:
-                # A sweep renews it again before it loses anything by this.
-                log.warning("A lease could not be renewed: %s", error)
+    async def _renew_due_leases(self, worker: str) -> None:
+        """Renew, when that is due, the leases of all jobs that a worker has spoken of since."""
+        jobs = self._in_flight.take_due_renewals(worker, self._renew_seconds)
+        if not jobs:
+            return
+        try:
+            await self.renew_leases(worker, jobs)
+        except StorageError as error:
+            # A sweep renews them again before they lose anything by this.
+            log.warning("%d leases could not be renewed: %s", len(jobs), error)
 
-    async def save_progress(self, in_flight_job: InFlightJob) -> None:
-        """Store how far a job is: one that ends without a result is charged for that much."""
-        if in_flight_job.steps is not None:
-            await self._store_progress(in_flight_job)
+    async def save_progress(self, worker: str, jobs: Iterable[InFlightJob]) -> None:
+        """Store how far jobs are: one that ends without a result is charged for that much."""
+        renewals = [job.to_renewal() for job in jobs if job.steps is not None]
+        if renewals:
+            await self._jobs.queue.renew_leases(worker, self._lease, renewals)
 
-    async def _store_progress(self, in_flight_job: InFlightJob) -> bool:
-        record, step = (
-            in_flight_job.record,
-            in_flight_job.step if in_flight_job.steps is not None else None,
-        )
-        return await self._jobs.queue.renew_lease(
-            record.id,
-            record.attempt,
-            in_flight_job.worker,
-            self._lease,
-            step,
-            in_flight_job.steps,
-            in_flight_job.spent_tflop,
-            in_flight_job.spent_seconds,
-        )
-
-    async def renew_lease(self, in_flight_job: InFlightJob) -> None:
-        """Renew a lease; a job that is no longer its worker's is taken from it."""
-        record = in_flight_job.record
-        if not await self._store_progress(in_flight_job):
-            self._in_flight.remove_job(record.id, record.attempt)
-            await self._service.cancel_job(in_flight_job.worker, record.id, record.attempt)
+    async def renew_leases(self, worker: str, jobs: Collection[InFlightJob]) -> None:
+        """Renew leases; a job that is no longer its worker's is taken from it."""
+        renewals = [job.to_renewal() for job in jobs]
+        renewed_attempts = await self._jobs.queue.renew_leases(worker, self._lease, renewals)
+        for in_flight_job in jobs:
+            if in_flight_job.attempt_key not in renewed_attempts:
+                self._in_flight.remove_job(*in_flight_job.attempt_key)
+                await self._service.cancel_job(worker, *in_flight_job.attempt_key)
 
     @contextlib.contextmanager
     def _removing_job(self, in_flight_job: InFlightJob) -> Iterator[None]:
@@ -381,7 +394,7 @@ class WorkerEventHandler:
             await self.requeue_job(in_flight_job, event.reason)
             return
         with self._removing_job(in_flight_job):
-            await self.save_progress(in_flight_job)
+            await self.save_progress(in_flight_job.worker, [in_flight_job])
             failed_record = await self._jobs.queue.fail_job(
                 event.job_id, event.attempt, in_flight_job.worker, event.reason.to_text()
             )
@@ -398,8 +411,7 @@ class WorkerEventHandler:
         held_jobs = self._in_flight.held_by(worker)
         self._in_flight.may_have_suspects = True
         try:
-            for in_flight_job in held_jobs:
-                await self.save_progress(in_flight_job)
+            await self.save_progress(worker, held_jobs)
             records = await self._jobs.queue.release_lost(worker, attempts, reason.to_json())
         finally:
             for in_flight_job in held_jobs:

@@ -14,16 +14,25 @@ from datetime import datetime, timedelta
 
 from storage.database import SqlExecutor
 from storage.jobs.base import JobTable, lease_microseconds, log_refusal, sorted_by_id
-from storage.records import JobRecord, Json, encode_json
+from storage.records import JobRecord, Json, LeaseRenewal, encode_json
 
-RENEW_LEASE = """
+# All of a worker's jobs in one statement, which is one commit; each is guarded for itself.
+RENEW_LEASES = """
+    WITH renewal AS (
+      SELECT json_extract(value, '$.id') AS id, json_extract(value, '$.attempt') AS attempt,
+             json_extract(value, '$.step') AS step, json_extract(value, '$.steps') AS steps,
+             json_extract(value, '$.spent') AS spent,
+             json_extract(value, '$.spent_seconds') AS spent_seconds
+        FROM json_each(:renewals))
     UPDATE job
        SET lease_until = :until, lease_length = :length,
-           step = coalesce(:step, step), steps = coalesce(:steps, steps),
-           spent = coalesce(:spent, spent),
-           spent_seconds = coalesce(:spent_seconds, spent_seconds)
-     WHERE id = :id AND attempt = :attempt AND worker = :worker AND state = 'running'
-    RETURNING id
+           step = coalesce(renewal.step, job.step), steps = coalesce(renewal.steps, job.steps),
+           spent = coalesce(renewal.spent, job.spent),
+           spent_seconds = coalesce(renewal.spent_seconds, job.spent_seconds)
+      FROM renewal
+     WHERE job.id = renewal.id AND job.attempt = renewal.attempt
+       AND +worker = :worker AND +state = 'running'
+    RETURNING id, attempt
 """
 
 FINISH_JOB = """
@@ -127,17 +136,36 @@ class JobAttempts(JobTable):
         `spent` is the work that was measured of this attempt so far, `spent_seconds` the time of
         the GPU.
         """
+        renewal = LeaseRenewal(
+            id=id,
+            attempt=attempt,
+            step=step,
+            steps=steps,
+            spent=spent,
+            spent_seconds=spent_seconds,
+        )
+        return bool(await self.renew_leases(worker, lease, [renewal]))
+
+    async def renew_leases(
+        self, worker: str, lease: timedelta, renewals: Collection[LeaseRenewal]
+    ) -> set[tuple[str, int]]:
+        """Do `renew_lease` for several of a worker's jobs with one commit.
+
+        Returns the id and attempt of those that are still its own.
+        """
         length = lease_microseconds(lease)
         values = {
+            "worker": worker,
             "until": self._steady_microseconds() + length,
             "length": length,
-            "step": step,
-            "steps": steps,
-            "spent": spent,
-            "spent_seconds": spent_seconds,
+            "renewals": json.dumps([vars(renewal) for renewal in renewals]),
         }
-        row = await self._change_as_holder(RENEW_LEASE, "renew", id, attempt, worker, values)
-        return row is not None
+        rows = await self._database.fetch_all(RENEW_LEASES, values)
+        renewed_attempts = {(row["id"], row["attempt"]) for row in rows}
+        for renewal in renewals:
+            if (renewal.id, renewal.attempt) not in renewed_attempts:
+                log_refusal("renew", renewal.id, renewal.attempt, worker)
+        return renewed_attempts
 
     async def finish_job(
         self, id: str, attempt: int, worker: str, result: Json, cost: float | None = None

@@ -18,7 +18,7 @@ AWAITED = [
     "jobs.queue.quarantine_turn",
     "jobs.queue.claim_several",
     "jobs.queue.finished_parts",
-    "jobs.queue.renew_lease",
+    "jobs.queue.renew_leases",
     "jobs.queue.finish_job",
     "jobs.queue.release_job",
     "jobs.queue.release_lost",

@@ -14,7 +14,7 @@ import pytest
 from bot.dispatcher.event_handler import InFlightJobs, WorkerEventHandler
 from bot.support.metrics import MetricsSink
 from inference.api.jobs import Img2ImgJob, LoopbackJob
-from inference.api.messages import JobFinished, JobProgress, OutputFile
+from inference.api.messages import JobFinished, JobProgress, JobsWaiting, OutputFile
 from inference.api.notices import Notice, read_notice
 from storage.errors import DiskFull, UnknownJob
 from storage.records import JobState
@@ -130,6 +130,44 @@ async def test_a_word_of_a_job_renews_its_own_lease_and_no_other(line, word):
     assert after[unnamed].lease_until == before[unnamed]
 
 
+async def test_a_worker_s_leases_are_renewed_together_once_an_interval(monkeypatch):
+    """64 workers of 16 jobs, all of which step: one transaction a worker a second."""
+    now = [1000.0]
+    monkeypatch.setattr("bot.dispatcher.event_handler.monotonic", lambda: now[0])
+    renewals, in_flight = Counter(), InFlightJobs()
+
+    async def renew_leases(worker, lease, told):
+        renewals[worker] += 1
+        assert len(told) == 16
+        return {(renewal.id, renewal.attempt) for renewal in told}
+
+    handler = WorkerEventHandler(
+        *(Mock(**{"queue.renew_leases": renew_leases}), Mock(), Mock(), in_flight),
+        lease=timedelta(minutes=1),
+        renew_seconds=1.0,
+        listeners=(),
+        learn_from_job=Mock(),
+        host_alert=Mock(),
+        metrics=MetricsSink(),
+    )
+    for number in range(64 * 16):
+        record = Mock(id=f"job-{number}", attempt=1, idempotency_key=f"request-{number}")
+        in_flight.add_job(record, f"worker-{number // 16}")
+
+    for step in range(1, 31):  # ten steps of every job a second, for three seconds
+        now[0] += 0.1
+        for number in range(64 * 16):
+            event = JobProgress(job_id=f"job-{number}", attempt=1, step=step, steps=100)
+            if step == 1 or number % 16 == 0:
+                await handler.handle_event(f"worker-{number // 16}", event)
+            elif number % 16 == 1:
+                jobs = tuple((f"job-{number + other}", 1) for other in range(15))
+                await handler.handle_event(f"worker-{number // 16}", JobsWaiting(jobs=jobs))
+
+    assert set(renewals.values()) <= {2, 3}
+    assert len(renewals) == 64
+
+
 async def keep_saying(line, *ids, waiting=()):
     """Be a worker that steps some jobs, for ever."""
     step = 0
@@ -179,7 +217,7 @@ async def test_renewals_that_fail_for_a_while_cost_no_job_its_attempt(line, monk
         raise DiskFull
 
     with monkeypatch.context() as patch:
-        patch.setattr(line.jobs.queue, "renew_lease", full)
+        patch.setattr(line.jobs.queue, "renew_leases", full)
         await asyncio.sleep(1.0)
     renewed = (await line.jobs.reader.get_job(id)).lease_until
     await until_async(lambda: later_lease(line, id, renewed))

@@ -6,9 +6,10 @@ from datetime import timedelta
 import pytest
 
 from inference.api.notices import read_notice
+from storage.database import Transaction
 from storage.errors import ConstraintBroken, UnknownJob
 from storage.jobs import JobStore
-from storage.records import DeliveryState, JobState
+from storage.records import DeliveryState, JobState, LeaseRenewal
 from tests.storage.factories import LEASE
 
 RESULT = {"pictures": ["ab" * 32], "seed": 7}
@@ -584,3 +585,38 @@ async def test_jobs_taken_back_together_lose_no_attempt_and_one_alone_does(
         together[1].id: 0,
         alone.id: 1,
     }
+
+
+async def test_a_worker_s_leases_are_renewed_with_one_statement_each_for_itself(
+    jobs, database, enqueue, claim, clock, monkeypatch
+):
+    for _ in range(6):
+        await enqueue()
+    held = [await claim() for _ in range(4)]
+    other = await claim(worker="gpu-1")
+    ended = held.pop()
+    await jobs.queue.finish_job(ended.id, 1, "gpu-0", {})
+    before = {job.id: job.lease_until for job in (*held, other)}
+    clock.pass_time(1)
+    statements = []
+    fetch_all = Transaction.fetch_all
+
+    async def note_statement(self, sql, parameters=()):
+        statements.append(sql)
+        return await fetch_all(self, sql, parameters)
+
+    monkeypatch.setattr(Transaction, "fetch_all", note_statement)
+    asked = [
+        LeaseRenewal(id=job.id, attempt=attempt, step=3, steps=20, spent=0.5)
+        for job, attempt in [*((job, 1) for job in held), (held[0], 2), (other, 1), (ended, 1)]
+    ]
+    renewed = await jobs.queue.renew_leases("gpu-0", LEASE, asked)
+
+    assert len(statements) == 1
+    assert renewed == {(job.id, 1) for job in held}
+    for job in held:
+        record = await jobs.reader.get_job(job.id)
+        assert (record.step, record.steps) == (3, 20)
+        assert record.lease_until == clock.steady_time() + LEASE
+    untouched = await jobs.reader.get_job(other.id)
+    assert (untouched.step, untouched.lease_until) == (0, before[other.id])

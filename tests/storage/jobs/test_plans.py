@@ -15,7 +15,7 @@ HOT = {
     "last group": (attempts.SELECT_LAST_QUARANTINE, ["job_quarantined"]),
     "expire": (attempts.SELECT_EXPIRED, ["job_running"]),
     "recover": (attempts.SELECT_RUNNING, ["job_running"]),
-    "renew": (attempts.RENEW_LEASE, ["sqlite_autoindex_job_1"]),
+    "renew": (attempts.RENEW_LEASES, ["sqlite_autoindex_job_1"]),
     "finish": (attempts.FINISH_JOB, ["sqlite_autoindex_job_1"]),
     "pending": (deliveries.SELECT_PENDING, ["job_delivery_pending"]),
     "interrupted": (deliveries.SELECT_INTERRUPTED, ["job_delivery_sending"]),
