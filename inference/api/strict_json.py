@@ -18,7 +18,9 @@ def decode_json(data: str | bytes) -> Any:
     Raises:
         ValueError: it is none.
     """
-    text = data if isinstance(data, str) else data.decode(json.detect_encoding(data))
+    text = (
+        data if isinstance(data, str) else data.decode(json.detect_encoding(data), "surrogatepass")
+    )
     try:
         value = _DECODER.decode(text)
     except RecursionError as error:

@@ -141,6 +141,12 @@ def test_an_unbuffered_pipe_is_read_to_the_end_of_each_frame():
     assert wire.read_message(Dribble(wire.encode_message(message))) == message
 
 
+def test_half_a_pair_of_surrogates_travels():
+    message = events.JobFailed(job_id="a", attempt=1, reason=Notice("\ud83d"))
+
+    assert wire.read_message(io.BytesIO(wire.encode_message(message))) == message
+
+
 def test_type_hints_are_read_once_a_class(monkeypatch):
     reads = []
     get_type_hints = typing.get_type_hints
