@@ -1,5 +1,6 @@
-"""Look for known weaknesses of what is installed: `python tools/audit.py [--seconds N]`.
+"""Look for known weaknesses of what uv.lock names: `python tools/audit.py [--seconds N]`.
 
+The lock has every package of every extra, on every system, whether it is installed here or not.
 Exits with 1 when there are any. What could not be looked at is named, whatever else was found.
 Where the list of weaknesses cannot be reached in time, that is everything, and the exit is 0: a
 machine without a network is no reason to stop.
@@ -12,24 +13,47 @@ import json
 import subprocess
 import sys
 import tempfile
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-COMMAND = (sys.executable, "-m", "pip_audit", "--progress-spinner", "off", "--skip-editable")
+LOCK = Path(__file__).parent.parent / "uv.lock"
+COMMAND = (
+    *(sys.executable, "-m", "pip_audit", "--progress-spinner", "off"),
+    *("--no-deps", "--disable-pip"),
+)
 
 
-def audit(seconds: float, command: Sequence[str] = COMMAND) -> dict[str, Any] | None:
-    """Ask, for at most so many seconds; None when there was no answer."""
+def read_locked(lock: Path) -> list[list[str]]:
+    """Read the packages of a lock as lists of `name==version`, in none of which a name comes twice.
+
+    A lock has several versions of what differs between Pythons.
+    """
+    packages = tomllib.loads(lock.read_text(encoding="utf-8"))["package"]
+    lists: list[dict[str, str]] = []
+    for package in packages:
+        if "registry" not in package["source"]:
+            continue
+        name, pin = package["name"], f"{package['name']}=={package['version']}"
+        free = next((pins for pins in lists if name not in pins), None)
+        if free is None:
+            free = {}
+            lists.append(free)
+        free[name] = pin
+    return [list(pins.values()) for pins in lists]
+
+
+def audit(
+    pins: Sequence[str], seconds: float, command: Sequence[str] = COMMAND
+) -> dict[str, Any] | None:
+    """Ask about packages, for at most so many seconds; None when there was no answer."""
     with tempfile.TemporaryDirectory() as folder:
-        answer = Path(folder) / "answer.json"
+        asked, answer = Path(folder) / "asked.txt", Path(folder) / "answer.json"
+        asked.write_text("\n".join(pins), encoding="utf-8")
+        files = ("--requirement", str(asked), "--format", "json", "--output", str(answer))
         try:
-            subprocess.run(
-                [*command, "--format", "json", "--output", str(answer)],
-                timeout=seconds,
-                check=False,
-                capture_output=True,
-            )
+            subprocess.run([*command, *files], timeout=seconds, check=False, capture_output=True)
             found = json.loads(answer.read_text(encoding="utf-8"))
         except (subprocess.TimeoutExpired, OSError, ValueError):
             return None
@@ -60,7 +84,17 @@ def main() -> int:
     """Audit and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=120.0)
-    code, lines = judge(audit(parser.parse_args().seconds, COMMAND))
+    seconds = parser.parse_args().seconds
+    lists = read_locked(LOCK)
+    answers = [audit(pins, seconds, COMMAND) for pins in lists]
+    found = {"dependencies": [each for one in answers if one for each in one["dependencies"]]}
+    code, lines = judge(found)
+    if found["dependencies"]:
+        lines += [
+            f"Not looked at, as there was no answer: {', '.join(pins)}"
+            for pins, answer in zip(lists, answers, strict=True)
+            if answer is None
+        ]
     print("\n".join(lines))
     return code
 

@@ -5,19 +5,37 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tools.audit import audit, judge
+from tools.audit import LOCK, audit, judge, read_locked
 
 ROOT = Path(__file__).parents[2]
 WRITER = "import sys; open(sys.argv[-1], 'w').write({text!r}); sys.exit({code})"
 
 
 def asked(text: str, code: int = 0, seconds: float = 30.0):
-    return audit(seconds, (sys.executable, "-c", WRITER.format(text=text, code=code)))
+    return audit(
+        ["pillow==9.0"], seconds, (sys.executable, "-c", WRITER.format(text=text, code=code))
+    )
 
 
 def package(*weaknesses):
     vulns = [{"id": name, "fix_versions": list(fixed)} for name, fixed in weaknesses]
     return {"name": "pillow", "version": "9.0", "vulns": vulns}
+
+
+def test_every_locked_package_is_asked_about_and_none_twice_in_a_list(tmp_path):
+    own = '[[package]]\nname = "easel"\nversion = "1"\nsource = { editable = "." }\n'
+    entry = '[[package]]\nname = "{}"\nversion = "{}"\nsource = {{ registry = "pypi" }}\n'
+    lock = tmp_path / "uv.lock"
+    pins = (("numpy", 1), ("numpy", 2), ("pillow", 3))
+    lock.write_text(own + "".join(entry.format(*pin) for pin in pins))
+
+    assert read_locked(lock) == [["numpy==1", "pillow==3"], ["numpy==2"]]
+
+
+def test_easel_s_own_lock_names_what_easel_runs_on():
+    names = {pin.split("==")[0] for pins in read_locked(LOCK) for pin in pins}
+
+    assert {"torch", "discord-py", "pillow", "onnxruntime"} <= names
 
 
 def test_an_answer_is_read_though_the_program_says_no():
@@ -26,8 +44,8 @@ def test_an_answer_is_read_though_the_program_says_no():
 
 def test_no_answer_is_none():
     assert asked("no json") is None
-    assert audit(0.01, (sys.executable, "-c", "import time; time.sleep(60)")) is None
-    assert audit(30, (sys.executable, "-c", "raise SystemExit(1)")) is None
+    assert audit([], 0.01, (sys.executable, "-c", "import time; time.sleep(60)")) is None
+    assert audit([], 30, (sys.executable, "-c", "raise SystemExit(1)")) is None
 
 
 def test_a_list_that_cannot_be_reached_stops_nothing():
