@@ -1,34 +1,66 @@
-"""Easel's command line: run | demo | job | models | backup | doctor."""
+"""Easel's command line."""
 
 from __future__ import annotations
 
 import argparse
-import asyncio
+import os
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from bot.cli.arguments import add_kinds
-from bot.errors import SettingsError
-from bot.settings import Settings, read_settings
-from bot.support.logging import configure_logging
+from bot.support.paths import HostPaths, find_data_dir, find_host_paths
 
-BAD_SETTINGS_EXIT_CODE = 2
+if TYPE_CHECKING:
+    from bot.settings import Settings
+
+# `--help`, `--version` and `health` run often and answer at once: nothing above, nor in what it
+# imports, may bring asyncio, pydantic or discord along.
+
+EXIT_REFUSED = 2
+EXIT_INTERRUPTED = 130  # as shells say it: 128 and the signal's number
 
 
-def build_parser() -> argparse.ArgumentParser:
+class CommandParser(argparse.ArgumentParser):
+    """Describes one command; what costs much to describe, once it is asked for."""
+
+    #: Adds options as soon as this command is used.
+    add_options: Callable[[argparse.ArgumentParser], None] | None = None
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Parse arguments as every parser does, with all options described."""
+        if self.add_options is not None:
+            add_options, self.add_options = self.add_options, None
+            add_options(self)
+        return super().parse_known_args(args, namespace)
+
+
+class VersionAction(argparse.Action):
+    """Prints the version, which is looked up only then."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *arguments: Any) -> None:
+        """Print it and end."""
+        from bot.support.version import find_version
+
+        print(f"Easel {find_version()}")
+        parser.exit()
+
+
+def build_parser(prog: str = "main.py") -> argparse.ArgumentParser:
     """Describe every command."""
-    top = argparse.ArgumentParser(prog="main.py", description=__doc__)
-    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    top = argparse.ArgumentParser(prog=prog, description=__doc__)
+    top.add_argument("--version", action=VersionAction, nargs=0, help="say which Easel this is")
+    commands = top.add_subparsers(
+        dest="command", required=True, metavar="COMMAND", parser_class=CommandParser
+    )
     commands.add_parser("run", help="run the bot on Discord")
     demo = commands.add_parser("demo", help="try the bot in a browser, without Discord")
     demo.add_argument("--port", type=int, help="port of the local page")
     demo.add_argument("--once", action="store_true", help="show what it does, then end")
     demo.add_argument("--out", type=Path, default=Path("demo-output"), help="where pictures go")
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--out", type=Path, default=Path("out"), help="where pictures go")
-    common.add_argument("--json", action="store_true", help="print one JSON event a line")
-    common.add_argument("--data-dir", type=Path, help="instead of EASEL_DATA_DIR")
-    add_kinds(commands.add_parser("job", help="do one job without Discord"), common)
+    commands.add_parser("job", help="do one job without Discord").add_options = add_job_options
     models = commands.add_parser("models", help="what the workers can run")
     models.add_argument("action", choices=("list", "catalogue", "verify", "import", "pull"))
     models.add_argument("target", nargs="?", help="the file to import, or the key to pull")
@@ -41,7 +73,19 @@ def build_parser() -> argparse.ArgumentParser:
     backup = commands.add_parser("backup", help="copy all that is kept, while the bot runs or not")
     backup.add_argument("target", type=Path, help="a new folder")
     commands.add_parser("doctor", help="what is installed, what is missing, what to fix")
+    commands.add_parser("health", help="whether the bot is well: exit code 0 or 1, and a line why")
     return top
+
+
+def add_job_options(parser: argparse.ArgumentParser) -> None:
+    """Describe every kind of job with its options."""
+    from bot.cli.arguments import add_kinds
+
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--out", type=Path, default=Path("out"), help="where pictures go")
+    common.add_argument("--json", action="store_true", help="print one JSON event a line")
+    common.add_argument("--data-dir", type=Path, help="instead of EASEL_DATA_DIR")
+    add_kinds(parser, common)
 
 
 async def run_command(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -89,20 +133,46 @@ async def run_command(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def main() -> int:
-    """Read the arguments and the environment, then act."""
-    arguments = build_parser().parse_args()
+    """Read the arguments and the environment, then act.
+
+    The exit code is 0 for what was asked for, 1 where it failed, 2 where what was given is refused
+    and another try would be, too.
+    """
+    arguments = build_parser(find_program_name(sys.argv[0])).parse_args()
+    paths = find_host_paths(os.environ)
+    if arguments.command == "health":
+        from bot.cli.health import print_health
+
+        return print_health(find_data_dir(os.environ, paths))
+    return run_with_settings(arguments, paths)
+
+
+def run_with_settings(arguments: argparse.Namespace, paths: HostPaths) -> int:
+    """Run a command that needs the host's settings, and return the exit code."""
+    import asyncio
+
+    from bot.errors import SettingsError
+    from bot.settings import read_host_settings
+    from bot.support.logging import configure_logging
+
     try:
-        settings = read_settings()
+        settings = read_host_settings(paths)
     except SettingsError as error:
         print(error, file=sys.stderr)
-        return BAD_SETTINGS_EXIT_CODE
+        return EXIT_REFUSED
     if getattr(arguments, "data_dir", None):
         settings = settings.model_copy(update={"data_dir": arguments.data_dir})
     configure_logging(settings.log_level, settings.log_format)
     try:
         return asyncio.run(run_command(arguments, settings))
     except KeyboardInterrupt:
-        return 130
+        return EXIT_INTERRUPTED
+
+
+def find_program_name(called_as: str) -> str:
+    """Say what the command line was called by: `main.py`, or `easel` where it is installed."""
+    name = Path(called_as).name
+    return "easel" if name in ("__main__.py", "") else name.removesuffix(".exe")
 
 
 if __name__ == "__main__":

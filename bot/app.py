@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property, partial
@@ -18,12 +18,14 @@ from bot.client import EaselBot
 from bot.delivery import MessageBuilder, MessageSender, ProgressUpdater, ResultDelivery
 from bot.delivery.delivery import GIVE_UP_AFTER
 from bot.dispatcher import ClaimGuard, Dispatcher, DispatcherTiming, HostAlert
-from bot.errors import SettingsError
+from bot.errors import MissingExtra
 from bot.guilds.editor import GuildSettingsEditor
 from bot.guilds.host_access import HostAccess, HostRules
 from bot.guilds.member_preferences import DmPreferences, StyleStore
 from bot.guilds.policy import GuildPolicy
 from bot.guilds.settings import GuildSettings
+from bot.hosting.reporter import HealthReporter
+from bot.hosting.systemd import ServiceNotifier
 from bot.member_storage import MemberStorage
 from bot.moderation.cases import CaseService
 from bot.moderation.log_channel import LogChannel
@@ -142,13 +144,30 @@ async def open_core(settings: Settings, folder: Path | None = None) -> AsyncIter
 
 
 @asynccontextmanager
-async def open_app(settings: Settings) -> AsyncIterator[EaselBot]:
-    """Open everything and build the bot on it, not yet connected; see `open_core`."""
+async def open_app(
+    settings: Settings, notifier: ServiceNotifier | None = None
+) -> AsyncIterator[EaselBot]:
+    """Open everything and build the bot on it, not yet connected; see `open_core`.
+
+    With a service manager to notify, the bot's health is reported to it and in the data directory.
+    """
     async with open_core(settings) as core:
         detector = SubprocessDetector(settings.models_path)
         decoders = DecoderPool(image_limits(settings))
         build = partial(build_services, core, detector=detector, decoders=decoders)
-        yield EaselBot(build, settings.dev_guild)
+        bot = EaselBot(build, settings.dev_guild)
+        async with _open_reporter(core, bot, notifier):
+            yield bot
+
+
+def _open_reporter(
+    core: Core, bot: EaselBot, notifier: ServiceNotifier | None
+) -> AbstractAsyncContextManager[object]:
+    if notifier is None:
+        return nullcontext()
+    return HealthReporter(
+        bot, core.settings.data_dir, core.jobs, core.workers, core.health, core.metrics, notifier
+    )
 
 
 def build_dispatcher(
@@ -239,7 +258,7 @@ async def _open_metrics(port: int | None, jobs: JobStore) -> AsyncIterator[Metri
     """Measure while open, if the host asked for it.
 
     Raises:
-        SettingsError: the library for it is not installed.
+        MissingExtra: the library for it is not installed.
     """
     if port is None:
         yield MetricsSink()
@@ -247,7 +266,7 @@ async def _open_metrics(port: int | None, jobs: JobStore) -> AsyncIterator[Metri
     try:
         from bot.support.prometheus import serve_metrics
     except ImportError as error:
-        raise SettingsError(
+        raise MissingExtra(
             "EASEL_METRICS_PORT needs an extra: pip install -e '.[metrics]'"
         ) from error
     async with serve_metrics(port, jobs) as metrics:

@@ -2,6 +2,7 @@
 
 BotError
 ├── SettingsError          the environment or `.env` holds something impossible
+│   └── MissingExtra       what a setting asks for is not installed
 ├── UserError              what a member asked for cannot be; says what to change
 │   ├── ImageRejected     an attachment that cannot be worked on
 │   │   ├── EmptyFile          no bytes
@@ -51,6 +52,10 @@ class BotError(Exception):
 
 class SettingsError(BotError):
     """The settings are impossible."""
+
+
+class MissingExtra(SettingsError):
+    """What a setting asks for is not installed."""
 
 
 class UserError(BotError):

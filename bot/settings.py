@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, PrivateAttr, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot.errors import SettingsError
+from bot.support.paths import ENV_FILE_ENCODING, HostPaths, find_host_paths
 from inference.api.config import MAX_BATCH
 from inference.api.jobs.limits import MAX_JOB_PICTURES, MAX_PROMPT_PARTS
 
@@ -28,7 +29,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix=ENV_PREFIX,
         env_file=".env",
-        env_file_encoding="utf-8",
+        env_file_encoding=ENV_FILE_ENCODING,
         env_ignore_empty=True,
         extra="ignore",
         frozen=True,
@@ -42,8 +43,16 @@ class Settings(BaseSettings):
         validation_alias="DISCORD_TOKEN",
         description="The bot's token, from the Discord developer portal; only `run` needs it.",
     )
+    discord_token_file: Path | None = Field(
+        None,
+        validation_alias="DISCORD_TOKEN_FILE",
+        description="A file with the token instead; without either, `discord_token` in systemd's "
+        "credentials or in /run/secrets is taken.",
+    )
     data_dir: Path = Field(
-        Path("data"), description="Where the database, the pictures and the models are kept."
+        Path("data"),
+        description="Where the database, the pictures and the models are kept; an installed Easel "
+        "keeps them in EASEL_HOME, or in the system's folder for data.",
     )
     keep_days: float = Field(
         90,
@@ -229,6 +238,13 @@ class Settings(BaseSettings):
         description="Another address for Discord's gateway; plain ws only on this machine.",
     )
 
+    notify_socket: str | None = Field(None, validation_alias="NOTIFY_SOCKET", exclude=True)
+    watchdog_usec: int | None = Field(None, validation_alias="WATCHDOG_USEC", gt=0, exclude=True)
+    credentials_dir: Path | None = Field(
+        None, validation_alias="CREDENTIALS_DIRECTORY", exclude=True
+    )
+    _paths: HostPaths = PrivateAttr(default_factory=lambda: find_host_paths({}))
+
     @field_validator(
         "allowed_members",
         "blocked_members",
@@ -272,6 +288,16 @@ class Settings(BaseSettings):
         return value and _checked_address(value, secure="wss", plain="ws")
 
     @property
+    def paths(self) -> HostPaths:
+        """Where the settings file and the data are where no setting says otherwise."""
+        return self._paths
+
+    @property
+    def watchdog_seconds(self) -> float | None:
+        """Within which the service manager wants to hear of Easel; None for never."""
+        return None if self.watchdog_usec is None else self.watchdog_usec / 1e6
+
+    @property
     def models_path(self) -> Path:
         """Where checkpoints lie."""
         return self.models_dir or self.data_dir / "models"
@@ -310,12 +336,25 @@ def read_settings(env_file: Path | None = Path(".env")) -> Settings:
     """
     try:
         return Settings(_env_file=env_file)  # type: ignore[call-arg]  # pydantic-settings' own
+    except UnicodeDecodeError:
+        raise SettingsError(f"{env_file} is no UTF-8 text: save it as UTF-8.") from None
+    except OSError as error:
+        raise SettingsError(f"{env_file} cannot be read: {error.strerror}.") from None
     except ValidationError as error:
         lines = []
         for problem in error.errors(include_url=False, include_input=False):
             words = problem["msg"].removeprefix("Value error, ")
             lines.append(f"{_variable_of(str(problem['loc'][0]))}: {words}")
         raise SettingsError("\n".join(lines)) from None
+
+
+def read_host_settings(paths: HostPaths) -> Settings:
+    """Read the environment and the settings file of this host, as `read_settings` does."""
+    settings = read_settings(paths.env_file)
+    if "data_dir" not in settings.model_fields_set:
+        settings = settings.model_copy(update={"data_dir": paths.data_dir})
+    settings._paths = paths
+    return settings
 
 
 def env_example() -> str:
@@ -331,9 +370,10 @@ def env_example() -> str:
 
 
 def env_variables() -> Iterator[tuple[str, FieldInfo]]:
-    """List every variable of the environment with its field."""
+    """List every variable that a host sets with its field; a service manager sets the others."""
     for name, item in Settings.model_fields.items():
-        yield _variable_of(name), item
+        if not item.exclude:
+            yield _variable_of(name), item
 
 
 def _variable_of(name: str) -> str:

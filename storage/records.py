@@ -8,7 +8,7 @@ import secrets
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Self
 
@@ -257,6 +257,16 @@ class QueuePlace:
     running: int
     #: How many of those that will be served first are the same owner's.
     own_jobs_ahead: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueueWait:
+    """How the queue's waiting jobs are served as a whole."""
+
+    #: How many there are.
+    jobs: int
+    #: Since the oldest of them was asked for.
+    longest: timedelta
 
 
 def encode_json(value: Json) -> str:

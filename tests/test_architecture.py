@@ -33,6 +33,8 @@ ALLOWED = {
         "pydantic_settings",
         "PIL",
         "structlog",
+        "dotenv",  # what pydantic-settings reads `.env` with
+        "platformdirs",
         "confusable_homoglyphs",
         "re2",
         "yaml",

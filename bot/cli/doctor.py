@@ -7,12 +7,15 @@ import os
 import shutil
 import sqlite3
 import sys
+import time
 from dataclasses import dataclass
 from importlib import metadata
 
 from bot.app import BLOBS_FOLDER, DATABASE_FILE, engine_config, image_limits
 from bot.errors import NoDecoder, SettingsError
+from bot.hosting.token_files import find_token
 from bot.settings import Settings
+from bot.support.health import HEALTH_REPORT_FILE, check_health
 from bot.support.loops import HEALTH_FILE, read_failing_loops
 from bot.support.redaction import redact_secrets
 from bot.uploads.pool import DecoderPool
@@ -74,6 +77,7 @@ async def run_checks(settings: Settings) -> int:
         *_check_host(settings),
         *await _check_storage(settings),
         await _check_decoders(settings),
+        _check_running_bot(settings),
         _check_loops(settings),
     ]
     results += await _check_workers(settings)
@@ -129,24 +133,47 @@ def _check_host(settings: Settings) -> list[CheckResult]:
         directory_fix = "Its disk is read-only: make it writable, or set EASEL_DATA_DIR to another."
     elif not os.access(existing, os.W_OK | os.X_OK):
         directory_fix = "This user may not write there: change its owner, or set EASEL_DATA_DIR."
-    token = settings.discord_token
+    env_file = settings.paths.env_file
     return [
         CheckResult(
             "Data directory",
-            f"{settings.data_dir}, {free:.1f} GiB free",
+            f"{settings.data_dir.absolute()}, {free:.1f} GiB free",
             directory_fix,
         ),
         CheckResult(
-            "Discord token",
-            "set" if token else "not set",
-            "" if token else "Put DISCORD_TOKEN into .env (the demo works without one).",
+            "Settings file",
+            f"{env_file.absolute()}{'' if env_file.is_file() else ', which is not there'} "
+            f"({settings.paths.reason})",
         ),
+        _check_token(settings),
         CheckResult(
             "Queue limits",
             f"{settings.max_queued_per_member} a member, {settings.max_queued_per_server} a "
             f"server, {settings.max_queued_total} in all",
         ),
     ]
+
+
+def _check_token(settings: Settings) -> CheckResult:
+    try:
+        token = find_token(settings)
+    except SettingsError as error:
+        return CheckResult("Discord token", "cannot be read", str(error))
+    if token is None:
+        env_file = settings.paths.env_file
+        fix = f"Put DISCORD_TOKEN into {env_file} (the demo works without one)."
+        return CheckResult("Discord token", "not set", fix)
+    words = "set" if token.path is None else f"set, in {token.path}"
+    return CheckResult("Discord token", words, token.warn_of_readers())
+
+
+def _check_running_bot(settings: Settings) -> CheckResult:
+    """Say what the bot on this data directory says of itself, if one runs."""
+    if not (settings.data_dir / HEALTH_REPORT_FILE).exists():
+        return CheckResult("Running bot", "none on this data directory")
+    verdict = check_health(settings.data_dir, time.time())
+    fix = "" if verdict.is_healthy else "Look at its log, and start it anew."
+    return CheckResult("Running bot", verdict.words, fix)
 
 
 def _check_loops(settings: Settings) -> CheckResult:

@@ -17,10 +17,12 @@ from discord.http import Route
 
 from bot.app import open_app
 from bot.client import EaselBot
-from bot.errors import SettingsError
+from bot.errors import MissingExtra, SettingsError
+from bot.hosting.systemd import ServiceNotifier
+from bot.hosting.token_files import find_token
 from bot.settings import Settings
 from bot.support.redaction import redact_secrets
-from storage.errors import StorageError
+from storage.errors import MigrationError, StorageError
 
 log = logging.getLogger(__name__)
 
@@ -28,17 +30,28 @@ EXIT_FAILED, EXIT_REFUSED = 1, 2
 
 
 async def run_bot(settings: Settings) -> int:
-    """Run the bot; return 0 after a stop that was asked for."""
-    if settings.discord_token is None:
+    """Run the bot; return 0 after a stop that was asked for, 1 failed, 2 refused."""
+    try:
+        token = find_token(settings)
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        return EXIT_REFUSED
+    if token is None:
         sys.stderr.write(
-            "There is no token: put DISCORD_TOKEN=… into .env (see README), or try `make demo`, "
-            "which needs none.\n"
+            f"There is no token: put DISCORD_TOKEN=… into {settings.paths.env_file} (see README), "
+            "or try `make demo`, which needs none.\n"
         )
         return EXIT_REFUSED
+    if warning := token.warn_of_readers():
+        log.warning("%s", warning)
     override_endpoints(settings.discord_api_base, settings.discord_gateway_url)
+    notifier = ServiceNotifier(settings.notify_socket, settings.watchdog_seconds)
     try:
-        async with open_app(settings) as bot:
-            return await _serve_until_signal(bot, settings.discord_token.get_secret_value())
+        async with open_app(settings, notifier) as bot:
+            return await _serve_until_signal(bot, token.secret.get_secret_value(), notifier)
+    except (MigrationError, MissingExtra) as error:  # trying again mends neither
+        sys.stderr.write(redact_secrets(f"{error}\n"))
+        return EXIT_REFUSED
     except (StorageError, SettingsError) as error:
         sys.stderr.write(redact_secrets(f"{error}\n"))
         return EXIT_FAILED
@@ -56,7 +69,7 @@ def override_endpoints(api_base: str | None, gateway_url: str | None) -> None:
         DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(gateway_url)
 
 
-async def _serve_until_signal(bot: EaselBot, token: str) -> int:
+async def _serve_until_signal(bot: EaselBot, token: str, notifier: ServiceNotifier) -> int:
     """Be on Discord until a signal comes; a second signal ends everything at once."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -65,6 +78,7 @@ async def _serve_until_signal(bot: EaselBot, token: str) -> int:
         if stop.is_set():
             os._exit(EXIT_FAILED)
         log.info("Stopping: jobs under way may end. Once more ends everything at once.")
+        notifier.notify_stopping()
         stop.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):

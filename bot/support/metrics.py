@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 
+from bot.support.health import HealthReport
+
 
 class MetricsSink:
     """Takes notes of nothing."""
@@ -23,3 +25,6 @@ class MetricsSink:
 
     def record_loop_lag(self, seconds: float) -> None:
         """Note by how much the event loop was late."""
+
+    def record_health(self, report: HealthReport) -> None:
+        """Note how the bot is."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 
+from storage.clock import ONE_MICROSECOND
 from storage.errors import UnknownJob
 from storage.jobs.base import JobTable
 from storage.jobs.guild_load import GuildLoad, read_guild_load
-from storage.records import JobRecord, JobState, QueuePlace
+from storage.records import JobRecord, JobState, QueuePlace, QueueWait
 
 SELECT_OUTSTANDING = """
     SELECT * FROM job WHERE state = 'queued'
@@ -73,6 +74,10 @@ COUNT_ACTIVE_JOBS = """
       FROM member INDEXED BY member_waiting WHERE queued > 0
     UNION ALL
     SELECT 'running', count(*) FROM job WHERE state = 'running'
+"""
+
+SELECT_QUEUE_WAIT = """
+    SELECT count(*) AS jobs, min(created_at) AS oldest FROM job WHERE state = 'queued'
 """
 
 COUNT_ENDED_JOBS = "SELECT state, jobs FROM tally"
@@ -158,6 +163,13 @@ class JobReader(JobTable):
             )
         jobs_by_state = {JobState(row["state"]): int(row["jobs"]) for row in rows}
         return {state: jobs_by_state[state] for state in JobState}
+
+    async def queue_wait(self) -> QueueWait:
+        """Return how many jobs wait, and for how long the oldest of them has."""
+        (row,) = await self._database.fetch_all(SELECT_QUEUE_WAIT)
+        oldest = row["oldest"]
+        elapsed = 0 if oldest is None else max(0, self._now_microseconds() - oldest)
+        return QueueWait(jobs=row["jobs"], longest=elapsed * ONE_MICROSECOND)
 
     async def queue_position(self, id: str) -> QueuePlace:
         """Return where the job stands in the order of service, as the queue is now."""

@@ -24,8 +24,11 @@ class BotProcess:
         log: Path,
         program: tuple[str, ...] = ("main.py", "run"),
         worker: str = "inference.worker",
+        launcher: tuple[str, ...] = (),
     ) -> None:
+        """Run the program with Python, by a launcher if there is one."""
         self._program = program
+        self._launcher = launcher
         self._worker = worker
         kept = {
             name: value
@@ -60,6 +63,7 @@ class BotProcess:
         """Start a life; it takes a while until the bot is on Discord."""
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
+                *self._launcher,
                 sys.executable,
                 *self._program,
                 cwd=ROOT,
@@ -68,6 +72,16 @@ class BotProcess:
                 stdout=log,
                 stderr=log,
             )
+
+    def children(self, pid: int | None = None) -> list[int]:
+        """List the process ids of a process's children, by default the bot's."""
+        pid = self.pid if pid is None else pid
+        processes = (int(path.name) for path in PROC.iterdir() if path.name.isdigit())
+        return [process for process in processes if _parent(process) == pid]
+
+    async def ended(self) -> int:
+        """Wait until it has ended and return its exit code."""
+        return await asyncio.wait_for(self._running.wait(), PATIENCE)
 
     def worker_statuses(self) -> list[int]:
         """List the process ids of its workers."""

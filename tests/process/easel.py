@@ -43,14 +43,17 @@ class EaselProcess:
         more: Mapping[str, str] | None = None,
         *,
         quick: bool = False,
+        launcher: tuple[str, ...] = (),
     ) -> None:
         """With `quick`, the worker is a scripted one that steps and paints nothing."""
         self.discord = discord
         self.database = folder / "data" / "easel.sqlite3"
-        own = environment(folder / "data", models) | discord.environment | dict(more or {})
+        own = environment(folder / "data", models) | discord.environment
         if quick:
             own |= {"EASEL_MODEL": "unhurried", "EASEL_WORKER_REST_SECONDS": "1"}
-        self.bot = BotProcess(own, folder / "bot.log", *(QUICK if quick else ()))
+        own |= dict(more or {})
+        program = QUICK if quick else ()
+        self.bot = BotProcess(own, folder / "bot.log", *program, launcher=launcher)
 
     async def up(self) -> None:
         """Have the bot on Discord, started anew if it is not running."""

@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+#: Of variables that are the bot's alone: its settings, its secrets, its service manager.
+PRIVATE_PREFIXES = ("DISCORD_", "EASEL_", "CREDENTIALS_DIRECTORY", "NOTIFY_SOCKET", "WATCHDOG_")
 CARD_PATTERN = re.compile(r"(cuda|xpu):(\d{1,3})")
 #: What a runtime shows of the cards by: its own variables, where the first that is set counts. HIP
 #: goes by the name of CUDA in torch and reads CUDA's variable where its own is not set.
@@ -57,7 +59,7 @@ def child_environment(bot_environment: Mapping[str, str], **variables: str) -> d
     environment = {
         name: value
         for name, value in bot_environment.items()
-        if not name.startswith(("DISCORD_", "EASEL_"))
+        if not name.startswith(PRIVATE_PREFIXES)
     }
     root = str(Path(__file__).resolve().parents[3])
     paths = [root, *filter(None, bot_environment.get("PYTHONPATH", "").split(os.pathsep))]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 
 import pytest
 
@@ -97,3 +98,38 @@ async def test_a_read_only_disk_is_said_at_the_start(settings, capsys, monkeypat
 
     assert code == 1
     assert "The disk is read-only" in capsys.readouterr().err
+
+
+async def test_a_newer_versions_database_is_refused_and_kept(settings, capsys):
+    settings.data_dir.mkdir()
+    path = settings.data_dir / "easel.sqlite3"
+    async with Database(path) as database:
+        await database.execute("INSERT INTO migration VALUES (9999, 'of tomorrow', 0)")
+    bot = settings.model_copy(update={"discord_token": main_token()})
+
+    code = await main.run_command(main.build_parser().parse_args(["run"]), bot)
+
+    assert code == 2
+    assert "Update Easel" in capsys.readouterr().err
+
+
+async def test_a_missing_extra_is_refused(settings, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "bot.support.prometheus", None)
+    changed = {"discord_token": main_token(), "metrics_port": 9, "workers": 0}
+
+    code = await main.run_command(
+        main.build_parser().parse_args(["run"]), settings.model_copy(update=changed)
+    )
+
+    assert code == 2
+    assert "needs an extra" in capsys.readouterr().err
+
+
+async def test_an_unreadable_token_file_is_refused(settings, capsys):
+    bot = settings.model_copy(update={"discord_token_file": settings.data_dir / "nowhere"})
+
+    code = await main.run_command(main.build_parser().parse_args(["run"]), bot)
+
+    assert code == 2
+    assert "nowhere cannot be read" in capsys.readouterr().err
+    assert not settings.data_dir.exists()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from storage.database import Database
 from storage.errors import UnknownJob
 from storage.jobs import JobStore
-from storage.records import JobState, QueuePlace
+from storage.records import JobState, QueuePlace, QueueWait
 from tests.storage.factories import LEASE, ROOMY, make_job, quick_folder
 
 
@@ -195,3 +197,16 @@ async def test_a_place_is_the_order_in_which_jobs_are_then_claimed(asked, served
                 job = await jobs.queue.claim("gpu-0", LEASE)
                 assert (position, ahead) == (places[job.id].position, places[job.id].ahead_cost)
                 ahead += job.cost
+
+
+async def test_the_queues_wait_is_that_of_its_oldest_job(jobs, enqueue, claim, clock):
+    assert await jobs.reader.queue_wait() == QueueWait(jobs=0, longest=timedelta(0))
+    await enqueue()
+    clock.pass_time(5)
+    await enqueue()
+    clock.pass_time(2)
+    assert await jobs.reader.queue_wait() == QueueWait(jobs=2, longest=timedelta(seconds=7))
+
+    await claim()
+
+    assert await jobs.reader.queue_wait() == QueueWait(jobs=1, longest=timedelta(seconds=2))
