@@ -174,6 +174,7 @@ class JobClaimer:
             attempt=record.attempt,
             kind=record.kind,
             params=dict(record.params),
+            owner=record.owner,
             inputs=inputs,
             parts=await self._finished_parts(record),
         )

@@ -36,6 +36,8 @@ class SubmitJob:
     attempt: int
     kind: str
     params: Mapping[str, Any]
+    #: Whose it is, as the sender names members: their jobs share what one member may have at once.
+    owner: str = ""
     #: Picture name to the absolute path of its file, which stays the sender's.
     inputs: Mapping[str, str] = field(default_factory=dict)
     #: What need not be done again.

@@ -104,13 +104,19 @@ class Engine:
         return [key for key, run in self._runs.items() if run in waiting_runs]
 
     def add_job(
-        self, job_id: str, attempt: int, operation: Operation, parts: PartialResults | None = None
+        self,
+        job_id: str,
+        attempt: int,
+        operation: Operation,
+        parts: PartialResults | None = None,
+        owner: str = "",
     ) -> list[RunReport]:
         """Take a job; its operation runs up to its first ask at once.
 
-        Works that are among `parts` are answered from there.
+        Works that are among `parts` are answered from there. Jobs of one `owner` share that
+        member's places.
         """
-        run = JobRun(job_id, attempt, operation, parts or PartialResults())
+        run = JobRun(job_id, attempt, operation, owner, parts or PartialResults())
         self._runs[job_id, attempt] = run
         return self._resume_operation(run, first=True)
 

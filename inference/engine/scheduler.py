@@ -2,8 +2,9 @@
 
 A turn is at most one *aside* (an encode, a decode, a few tiles, a caption) and one *batch* of
 denoising rows. Groups of equal `BatchKey` take turns, so a rare size is never starved; within a
-group rows stay until they are done and newcomers fill the places that fall free, as many as the
-measured pace makes worth while. Lanes of asides take turns as well, and within a lane the jobs do.
+group the members share the places, as many as the measured pace makes worth while, and a member's
+rows stay until they are done. Lanes of asides take turns as well, and within a lane members and
+their jobs do.
 
 Where not all weights that have work fit into memory, what is loaded stays at work and the others
 wait: a reload every turn would cost more than the turns. After `patience` such turns the one that

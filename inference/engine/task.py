@@ -109,6 +109,8 @@ class JobRun:
     job_id: str
     attempt: int
     operation: Operation
+    #: Whose it is, as the bot names them; members share the device before their jobs do.
+    owner: str = ""
     #: What earlier attempts have finished.
     partial_results: PartialResults = field(default_factory=PartialResults)
     tasks: list[Task] = field(default_factory=list)

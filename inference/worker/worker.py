@@ -150,7 +150,10 @@ class Worker:
         operation = OPERATIONS[incoming_job.job.kind](
             incoming_job.job, incoming_job.images, self._context
         )
-        self._handle_reports(self._engine.add_job(*key, operation, incoming_job.partial_results))
+        reports = self._engine.add_job(
+            *key, operation, incoming_job.partial_results, incoming_job.submit.owner
+        )
+        self._handle_reports(reports)
 
     def _cancel_job(self, command: CancelJob) -> None:
         self._handle_reports(

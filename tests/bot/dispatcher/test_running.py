@@ -28,6 +28,7 @@ async def test_a_job_reaches_the_worker_with_its_pictures(line):
     record = await line.jobs.reader.get_job(id)
     assert (id, 1, "img2img") == (job.job_id, job.attempt, job.kind)
     assert dict(job.params) == record.params
+    assert job.owner == record.owner
     assert str(line.blobs.path_of(record.inputs["image"])) == job.inputs["image"]
     assert (JobState.RUNNING, line.service.worker) == (record.state, record.worker)
 

@@ -342,3 +342,67 @@ def test_no_room_waits_beyond_its_bound(room, patience, arrivals):
             scheduler.add_task(task)
         longest = max((turn - since for since in waiting.values()), default=0)
         assert longest <= (patience + 1) * len(waiting)
+
+
+def owned_row(owner, key=SMALL):
+    return row(key, JobRun(f"{owner}'s", 1, operation(), owner))
+
+
+def finish_times(room, arrivals, steps=20):
+    """Give the step in which each task ended; `arrivals` are tasks and the steps they come in."""
+    left, ends, now = {}, {}, 0
+    while len(ends) < len(arrivals):
+        for task, arrival in arrivals:
+            if arrival == now:
+                room.add_task(task)
+                left[task] = steps
+        now += 1
+        for task in room.schedule().batch:
+            left[task] -= 1
+            if not left[task]:
+                ends[task] = now
+                room.remove_row(task)
+    return ends
+
+
+@given(st.sampled_from((1, 2, 4)), st.integers(0, 19))
+def test_two_jobs_beside_eleven_of_another_member_end_in_the_first_third(places, arrival):
+    many = [owned_row("ada") for _ in range(11)]
+    few = [owned_row("ben") for _ in range(2)]
+    ends = finish_times(
+        scheduler(rows=places), [(task, 0) for task in many] + [(task, arrival) for task in few]
+    )
+    last = max(ends.values())
+    assert max(ends[task] for task in few) - arrival <= (last - arrival) / 3
+
+
+@given(st.integers(1, 6), st.lists(st.sampled_from("abcd"), min_size=1, max_size=16))
+def test_every_member_with_rows_has_one_in_the_call_where_there_are_places(places, owners):
+    room = scheduler(rows=places)
+    for number, owner in enumerate(owners, 1):
+        room.add_task(owned_row(owner))
+        batch = room.schedule().batch
+        assert len({task.run.owner for task in batch}) == min(places, len(set(owners[:number])))
+        assert len(batch) == min(places, number)
+
+
+def test_a_row_under_way_keeps_its_place_where_each_member_has_one():
+    room = scheduler(rows=1)
+    first, second, third = owned_row("ada"), owned_row("ada"), owned_row("ben")
+    for task in (first, second, third):
+        room.add_task(task)
+    assert room.schedule().batch == room.schedule().batch == (first,)
+    room.remove_row(first)
+    assert room.schedule().batch == (third,)
+    room.remove_row(third)
+    assert room.schedule().batch == (second,)
+
+
+def test_of_works_beside_the_steps_each_member_has_one_in_turn():
+    room = scheduler(limit=1)
+    many, few = JobRun("many", 1, operation(), "ada"), JobRun("few", 1, operation(), "ben")
+    others = JobRun("others", 1, operation(), "ada")
+    for run in (many, many, others, others, few, few):
+        room.add_task(tile(run))
+    turns = [room.schedule().aux[0].run for _ in range(6)]
+    assert turns == [many, few, others, few, many, others]

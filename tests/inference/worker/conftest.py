@@ -89,12 +89,13 @@ def photo(tmp_path) -> Path:
     return path
 
 
-def submission(job_id: str, image: Path | None, **options: object) -> SubmitJob:
+def submission(job_id: str, image: Path | None, owner: str = "", **options: object) -> SubmitJob:
     job = Img2ImgJob(**{"prompt": "a red apple", "steps": 2, "seed": 5} | options)
     return SubmitJob(
         job_id=job_id,
         attempt=2,
         kind=job.kind,
         params=job.to_params(),
+        owner=owner,
         inputs={} if image is None else {"image": str(image)},
     )

@@ -73,6 +73,18 @@ def test_jobs_at_once_all_come_to_their_end(ready, photo):
     assert all(isinstance(event, JobFinished) for event in ended)
 
 
+def test_members_share_a_worker_before_their_jobs_do(config, photo):
+    desk = Desk(dataclasses.replace(config, max_batch=1))
+    try:
+        assert isinstance(desk.hear(), WorkerReady)
+        desk.tell(submission("a1", photo, "ada", steps=150))
+        for job_id, owner in (("a2", "ada"), ("a3", "ada"), ("b1", "ben")):
+            desk.tell(submission(job_id, photo, owner))
+        assert [desk.hear().job_id for _ in range(4)] == ["a1", "b1", "a2", "a3"]
+    finally:
+        desk.close()
+
+
 def test_a_cancelled_job_is_dropped_and_the_next_one_runs(ready, photo):
     ready.tell(submission("long", photo, steps=150))
     assert isinstance(ready.hear(progress=True), JobProgress)
