@@ -263,6 +263,10 @@ class ModelLibrary:
         """Give the side of a checkpoint's own pictures in pixels, without loading it."""
         return self._loader.natural_size(self._checkpoint_path(name))
 
+    def checkpoint_role(self, name: str) -> str:
+        """Say what a checkpoint does alone, as `ModelInfo.role`, without loading it."""
+        return self._loader.checkpoint_role(self._checkpoint_path(name))
+
     def checkpoint_hash(self, name: str) -> str:
         """Give a checkpoint's short hash, without loading it."""
         return self._hashes.short_hash(find_main_file(self._checkpoint_path(name)))
@@ -283,7 +287,8 @@ class ModelLibrary:
         def inspect(name: str, path: Path) -> ModelInfo:
             size = self._loader.inspect_checkpoint(path)
             digest = self._hashes.known_short_hash(find_main_file(path))
-            return ModelInfo(name=name, kind="diffusion", size=size, digest=digest)
+            role = self._loader.checkpoint_role(path)
+            return ModelInfo(name=name, kind="diffusion", size=size, digest=digest, role=role)
 
         return list_usable("checkpoints", self._checkpoints.items(), inspect)
 

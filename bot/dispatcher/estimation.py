@@ -28,6 +28,7 @@ from inference.api.jobs import (
     estimate_cost,
 )
 from inference.api.jobs.price import DEFAULT_NATIVE_SIDE
+from inference.api.messages import INSTRUCT_ROLE
 from inference.api.workers import WorkerPool
 from storage.blobs import BlobStore
 from storage.records import JobRecord, JobRequest, JobState, QueuePlace
@@ -202,6 +203,8 @@ class CostEstimator:
         self._blobs = blobs
         self._service = service
         self._native_sizes: dict[str, int] = {}
+        #: Checkpoints that edit by instructions.
+        self._instructed_models: set[str] = set()
         #: What came by what was thought, for each kind of work, and for a model's jobs in general.
         self._cost_ratios: dict[tuple[str, ...], float] = {}
 
@@ -211,7 +214,7 @@ class CostEstimator:
             self._cost_ratios[name] for name in _ratio_keys(job) if name in self._cost_ratios
         )
         source = None if image is None else plain_image_size(image[:HEADER_BYTES])
-        return estimate_cost(job, source, self.native_size(job)) * next(known_ratios, 1.0)
+        return self._estimate(job, source) * next(known_ratios, 1.0)
 
     async def learn_from(self, record: JobRecord) -> bool:
         """Learn from a job that is done, not from one that ran only in part.
@@ -233,14 +236,23 @@ class CostEstimator:
 
     async def _predicted_cost(self, job: Job, inputs: Mapping[str, str]) -> float:
         source = await asyncio.to_thread(self._stored_image_size, inputs.get("image"))
-        return estimate_cost(job, source, self.native_size(job))
+        return self._estimate(job, source)
+
+    def _estimate(self, job: Job, source: tuple[int, int] | None) -> float:
+        natural_side = self.native_size(job)
+        model = getattr(job, "model", "") or next(iter(self._native_sizes), "")
+        is_instructed = model in self._instructed_models
+        return estimate_cost(job, source, natural_side, is_instructed=is_instructed)
 
     def native_size(self, job: Job) -> int:
         """Return the side of the job's model's own pictures, in pixels, as workers told it."""
         for worker in self._service.worker_statuses:
-            diffusion_models = (model for model in worker.models if model.kind == "diffusion")
+            checkpoints = [model for model in worker.models if model.kind == "diffusion"]
             self._native_sizes.update(
-                {model.name: model.size for model in diffusion_models if model.size > 0}
+                {model.name: model.size for model in checkpoints if model.size > 0}
+            )
+            self._instructed_models.update(
+                model.name for model in checkpoints if model.role == INSTRUCT_ROLE
             )
         default_size = next(iter(self._native_sizes.values()), DEFAULT_NATIVE_SIDE)
         return self._native_sizes.get(str(getattr(job, "model", "")), default_size)

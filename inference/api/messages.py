@@ -27,6 +27,10 @@ class OutputFile:
     infotext: str = ""
 
 
+#: Repaints pictures by instructions and does nothing else (InstructPix2Pix).
+INSTRUCT_ROLE = "instruct"
+
+
 @dataclass(frozen=True, kw_only=True)
 class ModelInfo:
     """What a worker can run: a checkpoint, an upscaler, a captioner."""
@@ -41,6 +45,8 @@ class ModelInfo:
     about: str = ""
     #: A checkpoint's short hash, where it is known already.
     digest: str = ""
+    #: What a checkpoint does alone, `INSTRUCT_ROLE`; empty for all kinds of jobs.
+    role: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

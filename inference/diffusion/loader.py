@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from inference.api.messages import INSTRUCT_ROLE
 from inference.diffusion import diffusers_folder
 from inference.diffusion.compiled_unet import CompiledUnet
 from inference.diffusion.embeddings import CheckpointEmbeddings, load_embeddings
@@ -23,8 +24,8 @@ from inference.model_files.files import (
 )
 from inference.model_files.hashes import FileHashes, file_key
 from inference.model_files.header import count_weights
-from inference.model_files.identity import checkpoint_identity
-from inference.model_files.pipeline_folder import check_folder
+from inference.model_files.identity import INSTRUCT_CHANNELS, checkpoint_identity
+from inference.model_files.pipeline_folder import check_folder, read_channels
 from inference.model_files.pipelines.part_weights import find_main_file, list_weight_files
 from inference.prompts.chunks import Tokenizer
 from inference.runtime.compiling import compile_frozen, compile_lazily
@@ -116,6 +117,15 @@ class CheckpointLoader:
         if is_folder(path):
             return diffusers_folder.natural_size(path)
         return natural_side(path, self.configs)
+
+    def checkpoint_role(self, path: Path) -> str:
+        """Say what a checkpoint does alone, as `ModelInfo.role`, without loading it.
+
+        Raises:
+            ModelError: it cannot be read.
+        """
+        channels = read_channels(path) if is_folder(path) else checkpoint_identity(path).channels
+        return INSTRUCT_ROLE if channels == INSTRUCT_CHANNELS else ""
 
     def text_width(self, path: Path) -> int:
         """Give how wide a checkpoint's words are, of both encoders together, without loading it."""

@@ -45,6 +45,8 @@ class ModelTraits:
     networks: Callable[[str, str], Mapping[str, str]] = field(
         default=lambda prompt, negative: {}, compare=False
     )
+    #: Whether the network takes a picture as further channels, to edit it by instructions.
+    is_instructed: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,12 +75,19 @@ class DiffusionModel:
     @property
     def model_traits(self) -> ModelTraits:
         """What answers say about it."""
-        return ModelTraits(self.name, self.digest, self.is_inpainting)
+        return ModelTraits(
+            self.name, self.digest, self.is_inpainting, is_instructed=self.is_instructed
+        )
 
     @property
     def latent_channels(self) -> int:
         """Channels of a latent."""
         return int(self.vae.config.latent_channels)
+
+    @property
+    def is_instructed(self) -> bool:
+        """Whether the network takes a picture as further channels, to edit it by instructions."""
+        return int(self.unet.config.in_channels) == 2 * self.latent_channels
 
     @property
     def is_inpainting(self) -> bool:
@@ -91,7 +100,7 @@ class DiffusionModel:
         x: Tensor,
         sigma: Tensor,
         text: Tensor,
-        inpaint_channels: Tensor | None = None,
+        image_channels: Tensor | None = None,
         pooled_embeds: Tensor | None = None,
         active_loras: ActiveLoras | None = None,
     ) -> Tensor:
@@ -101,8 +110,8 @@ class DiffusionModel:
             x: [B, C, h, w] float32, variance-exploding.
             sigma: [B] float32.
             text: [B, tokens, width] float32.
-            inpaint_channels: [B, C + 1, h, w] float32 for inpainting networks: mask and
-                masked latent.
+            image_channels: [B, C + 1, h, w] float32 for inpainting networks: mask and
+                masked latent. [B, C, h, w] for those that edit: the picture's, or 0.
             pooled_embeds: [B, projection] float32, which SDXL looks at beside the tokens.
             active_loras: LoRAs to run beside the network, the same for every row.
         """
@@ -111,8 +120,8 @@ class DiffusionModel:
             [self.table.sigma_to_t(level) for level in sigma.tolist()], device=self.device
         )
         model_input = scale_input(x, sigma)
-        if inpaint_channels is not None:
-            model_input = torch.cat([model_input, inpaint_channels], 1)
+        if image_channels is not None:
+            model_input = torch.cat([model_input, image_channels], 1)
         added_cond_kwargs = (
             None if pooled_embeds is None else self._added_cond_kwargs(x, pooled_embeds)
         )
@@ -157,6 +166,12 @@ class DiffusionModel:
         latents: Tensor = (mean - (config.shift_factor or 0.0)) * config.scaling_factor
         return latents
 
+    def unscale_latents(self, latents: Tensor) -> Tensor:
+        """Bring latents of the network's own scale back to the autoencoder's, of any shape."""
+        config = self.vae.config
+        values: Tensor = latents / config.scaling_factor + (config.shift_factor or 0.0)
+        return values
+
     @torch.inference_mode()
     def decode_latents(self, latents: Tensor) -> list[Image.Image]:
         """Decode latents to pictures.
@@ -164,8 +179,7 @@ class DiffusionModel:
         Raises:
             BrokenOutput: the autoencoder gave NaN, in float32 too.
         """
-        config = self.vae.config
-        inputs = latents / config.scaling_factor + (config.shift_factor or 0.0)
+        inputs = self.unscale_latents(latents)
         size = len(inputs) * _spatial_area(inputs) * PIXELS_PER_CELL**2
         pixels = self._run_autoencoder(_decode_whole, striped_vae.decode_striped, inputs, size)
         return [to_image(row) for row in pixels]

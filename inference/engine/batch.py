@@ -13,6 +13,7 @@ from inference.sampling.denoiser import (
     Prediction,
     combine_guidance,
     from_x0,
+    guide_by_image,
     rescale_guidance,
     to_x0,
 )
@@ -22,13 +23,15 @@ from inference.sampling.denoiser import (
 class Batch:
     """Inputs of the network: every row's conditions, then every guided row's unconditional half.
 
-    x [N, C, h, w], sigma [N], text [N, tokens, width], extra [N, C + 1, h, w] or None; all float32.
+    Rows of a network that edits by instructions have two of these: with their picture, then without
+    any. x [N, C, h, w], sigma [N], text [N, tokens, width], image_channels [N, C or C + 1, h, w] or
+    None; all float32.
     """
 
     x: Tensor
     sigma: Tensor
     text: Tensor
-    inpaint_channels: Tensor | None
+    image_channels: Tensor | None
     #: [N, projection], for networks that look at the whole prompt's vector too.
     pooled: Tensor | None
     #: [K] the row of each conditional entry, and its prompt's weight.
@@ -36,6 +39,8 @@ class Batch:
     weights: Tensor
     #: [B] guidance scale of each row.
     scale: Tensor
+    #: [B] how far each row goes from no picture to its own; None where the network takes none.
+    image_scale: Tensor | None
     #: [B] how far each row's spread goes back to its condition's.
     rescale: Tensor
     is_guided: bool
@@ -56,23 +61,27 @@ class Batch:
             for condition, weight in row.current_conditioning().conditions
         ]
         is_guided = rows[0].is_guided
+        image_scales = [row.image_guidance for row in rows if row.image_guidance is not None]
         sources = [number for number, _, _ in entries]
         conditions = [condition for _, condition, _ in entries]
-        if is_guided:
+        for _ in range(is_guided + bool(image_scales)):
             sources += range(len(rows))
             conditions += [row.current_conditioning().unconditional for row in rows]
         pooled_vectors = [item.pooled for item in conditions if item.pooled is not None]
-        extras = [rows[number].inpaint_channels for number in sources]
+        extras = [rows[number].image_channels for number in sources]
         channels = [extra for extra in extras if extra is not None]
+        if image_scales:
+            channels[-len(rows) :] = [torch.zeros_like(extra) for extra in channels[-len(rows) :]]
         return cls(
             x=torch.stack([rows[number].x for number in sources]).to(device),
             sigma=torch.tensor([rows[number].sigma for number in sources], device=device),
             text=torch.stack([item.crossattn for item in conditions]).to(device),
-            inpaint_channels=torch.stack(channels).to(device) if channels else None,
+            image_channels=torch.stack(channels).to(device) if channels else None,
             pooled=torch.stack(pooled_vectors).to(device) if pooled_vectors else None,
             owners=torch.tensor(sources[: len(entries)], device=device),
             weights=torch.tensor([weight for _, _, weight in entries], device=device),
             scale=torch.tensor([row.guidance for row in rows], device=device),
+            image_scale=torch.tensor(image_scales, device=device) if image_scales else None,
             rescale=torch.tensor([row.guidance_rescale for row in rows], device=device),
             is_guided=is_guided,
             prediction=prediction,
@@ -83,7 +92,7 @@ class Batch:
         calls = -(-len(self.x) // max_entries)
         if calls == 1:
             return [self]
-        inputs = (self.x, self.sigma, self.text, self.inpaint_channels, self.pooled)
+        inputs = (self.x, self.sigma, self.text, self.image_channels, self.pooled)
         parts = zip(
             *(
                 [None] * calls if values is None else values.tensor_split(calls)
@@ -92,14 +101,14 @@ class Batch:
             strict=True,
         )
         return [
-            replace(self, x=x, sigma=sigma, text=text, inpaint_channels=extra, pooled=pooled_embeds)
+            replace(self, x=x, sigma=sigma, text=text, image_channels=extra, pooled=pooled_embeds)
             for x, sigma, text, extra, pooled_embeds in parts
         ]
 
     def list_unconditional(self, denoised: Tensor) -> list[Tensor | None]:
         """Give each row's unconditional clean latent [C, h, w] of the call; None where none ran."""
         count = len(self.scale)
-        return [*denoised[len(self.owners) :]] if self.is_guided else [None] * count
+        return [*denoised[-count:]] if self.is_guided else [None] * count
 
     def scatter(self, denoised: Tensor) -> Tensor:
         """Guide each row by its conditions: [N, C, h, w] of the call becomes [B, C, h, w].
@@ -108,17 +117,17 @@ class Batch:
         """
         if not self.is_guided:
             return denoised
-        count = len(self.owners)
-        unconditional, conditional = denoised[count:], denoised[:count]
-        guided_x0 = combine_guidance(
-            unconditional, conditional, self.owners, self.weights, self.scale
-        )
+        count, row_count = len(self.owners), len(self.scale)
+        wordless, conditional = denoised[count : count + row_count], denoised[:count]
+        guided_x0 = combine_guidance(wordless, conditional, self.owners, self.weights, self.scale)
+        if self.image_scale is not None:
+            guided_x0 = guide_by_image(guided_x0, wordless, denoised[-row_count:], self.image_scale)
         if not self.rescale.any():
             return guided_x0
         plain = combine_guidance(
-            unconditional, conditional, self.owners, self.weights, torch.ones_like(self.scale)
+            wordless, conditional, self.owners, self.weights, torch.ones_like(self.scale)
         )
-        x, sigma = self.x[count:], self.sigma[count:]
+        x, sigma = self.x[-row_count:], self.sigma[-row_count:]
         rescaled_output = rescale_guidance(
             from_x0(guided_x0, x, sigma, self.prediction),
             from_x0(plain, x, sigma, self.prediction),

@@ -97,6 +97,7 @@ def _prepare_row(
 ) -> DenoiseRow:
     plan = plan_sigmas(work, model)
     noise = _noise_source(work, model, plan)
+    encoded_image = original if work.latent is None else None
     mask = None
     if work.mask is not None:
         mask = torch.from_numpy(work.mask).to(model.device, torch.float32)[None]
@@ -124,7 +125,8 @@ def _prepare_row(
         mask=mask,
         original=original,
         soft=SoftSettings() if work.soft else None,
-        inpaint_channels=_inpaint_channels(work, model),
+        image_guidance=work.image_guidance if model.is_instructed else None,
+        image_channels=_image_channels(work, model, encoded_image),
         active_loras=active_loras,
     )
 
@@ -165,11 +167,18 @@ def _apply_masked_start(
     )
 
 
-def _inpaint_channels(work: DenoiseWork, model: DiffusionModel) -> Tensor | None:
+def _image_channels(
+    work: DenoiseWork, model: DiffusionModel, encoded_image: Tensor | None
+) -> Tensor | None:
     """Make the further channels of an inpainting network: the mask and the picture without it.
 
-    [C + 1, h, w] float32; without a mask everything is to be made anew.
+    [C + 1, h, w] float32; without a mask everything is to be made anew. Of a network that edits by
+    instructions it is the picture, [C, h, w] in the autoencoder's own scale.
     """
+    if model.is_instructed and work.image is not None:
+        if encoded_image is None:
+            encoded_image = model.encode_images([work.image])[0]
+        return model.unscale_latents(encoded_image)
     if not model.is_inpainting:
         return None
     size = (work.width, work.height)

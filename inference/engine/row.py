@@ -27,6 +27,8 @@ class DenoiseRow:
     conditioning: tuple[ConditioningInterval, ...]
     #: Whether its sampler is sent the unconditional clean latent beside the guided one.
     uses_unconditional: bool = False
+    #: How closely a network that edits by instructions keeps to its picture; None for others.
+    image_guidance: float | None = None
     #: How far the guided prediction's spread goes back to the condition's, 0 to 1.
     guidance_rescale: float = 0.0
     #: Network calls made so far.
@@ -36,8 +38,8 @@ class DenoiseRow:
     original: Tensor | None = None
     #: Blend along the mask's grey, step by step; None cuts at the mask.
     soft: SoftSettings | None = None
-    #: What inpainting networks see besides: [C + 1, h, w] float32.
-    inpaint_channels: Tensor | None = None
+    #: What the network sees besides, float32: to inpaint [C + 1, h, w], to edit [C, h, w].
+    image_channels: Tensor | None = None
     #: LoRAs to run beside the network; rows of one batch have the same.
     active_loras: ActiveLoras | None = None
     #: What the network last took for the clean picture, [C, h, w] float32.
@@ -52,7 +54,7 @@ class DenoiseRow:
         That is so of one part that weighs 1, unless the sampler looks at that half by itself; what
         else a prompt weighs is drawn as it says.
         """
-        if self.uses_unconditional:
+        if self.uses_unconditional or self.image_guidance is not None:
             return True
         weights = [weight for _, weight in self.conditioning[0].conditions]
         return self.guidance != 1.0 or weights != [1.0]
@@ -60,7 +62,8 @@ class DenoiseRow:
     @property
     def entries(self) -> int:
         """Count its entries in a network call, the same in all of them."""
-        return len(self.conditioning[0].conditions) + self.is_guided
+        has_image_half = self.image_guidance is not None
+        return len(self.conditioning[0].conditions) + self.is_guided + has_image_half
 
     def current_conditioning(self) -> ConditioningInterval:
         """Return the conditioning of the call about to be made; the first is call 0."""

@@ -172,7 +172,7 @@ class Runner:
                     part.x,
                     part.sigma,
                     part.text,
-                    part.inpaint_channels,
+                    part.image_channels,
                     part.pooled,
                     rows[0].active_loras,
                 ),

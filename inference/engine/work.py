@@ -47,6 +47,8 @@ class DenoiseWork:
     #: Size in pixels of the picture whose first noise fills the centre of this one's.
     seed_size: tuple[int, int] | None = None
     guidance_rescale: float = 0.0
+    #: How closely a checkpoint that edits by instructions keeps to the picture.
+    image_guidance: float = 1.5
     extra_noise: float = 0.0
     #: What the prompts were drawn from; empty where nothing was to be drawn.
     template: str = ""

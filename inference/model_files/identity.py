@@ -23,14 +23,16 @@ UNET_PREFIX = "model.diffusion_model."
 #: Where checkpoints and files of their own keep an autoencoder.
 VAE_PREFIXES = ("first_stage_model.", "vae.", "")
 CONV_IN = f"{UNET_PREFIX}input_blocks.0.0.weight"
-#: Channels that networks which are run take: latents alone, or with a mask and a masked picture.
-RUNNABLE_CHANNELS = (4, 9)
+#: Channels that networks which are run take: latents alone, with a picture, or with a mask and a
+#: masked picture.
+INSTRUCT_CHANNELS, INPAINT_CHANNELS = 8, 9
+RUNNABLE_CHANNELS = (4, INSTRUCT_CHANNELS, INPAINT_CHANNELS)
 #: Others of the field.
 CHANNEL_TITLES = {
     5: "a checkpoint that takes a depth map (depth2img)",
     7: "a checkpoint that enlarges pictures fourfold (x4 upscaler)",
-    8: "a checkpoint that edits by instructions (InstructPix2Pix)",
 }
+CHANNEL_SUFFIXES = {INSTRUCT_CHANNELS: " InstructPix2Pix", INPAINT_CHANNELS: " inpainting"}
 FAMILY_TITLES = {"sd1": "Stable Diffusion 1", "sd2": "Stable Diffusion 2", "sdxl": "SDXL"}
 #: Width of the words that a family's network attends to.
 FAMILY_BY_TEXT_WIDTH: dict[int, ModelFamily] = {768: "sd1", 1024: "sd2", 2048: "sdxl"}
@@ -78,7 +80,7 @@ class FileType:
     kind: FileKind
     #: None where the header does not tell.
     family: ModelFamily | None = None
-    #: Channels that the network takes: 4, or 9 for inpainting.
+    #: Channels that the network takes: 4, 8 to edit by instructions, or 9 for inpainting.
     channels: int = 4
     #: What its network predicts, where the file says so.
     prediction: StatedPrediction | None = None
@@ -190,7 +192,7 @@ def embedding_width(header: SafetensorsHeader) -> int | None:
 def _checkpoint_type(header: SafetensorsHeader, family: ModelFamily) -> FileType:
     names = header.entries
     channels = names[CONV_IN].shape[1]
-    title = FAMILY_TITLES[family] + (" inpainting" if channels == 9 else "")
+    title = FAMILY_TITLES[family] + CHANNEL_SUFFIXES.get(channels, "")
     if channels not in RUNNABLE_CHANNELS:
         title = f"{CHANNEL_TITLES.get(channels, f'a checkpoint of {channels} channels')}, not run"
     stated = header.metadata.get("modelspec.prediction_type", "").lower()

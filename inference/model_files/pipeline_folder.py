@@ -29,6 +29,7 @@ MAX_SETTING = 2**24
 MAX_CELLS = 1024  # latent cells a side
 MAX_TRAIN_STEPS = 100_000
 DEFAULT_CELLS = 64
+DEFAULT_CHANNELS = 4
 
 
 def check_folder(folder: Path) -> None:
@@ -62,8 +63,17 @@ def read_cells(folder: Path) -> int:
     cells = config.get("sample_size") or DEFAULT_CELLS
     if type(cells) is not int or not 1 <= cells <= MAX_CELLS:
         raise _bad_setting(folder / "unet" / CONFIG_FILE, "sample_size")
-    check_channels(folder.name, config.get("in_channels", 4))
+    check_channels(folder.name, config.get("in_channels", DEFAULT_CHANNELS))
     return cells
+
+
+def read_channels(folder: Path) -> int:
+    """Read how many channels a checkpoint's network takes.
+
+    Raises:
+        ModelError: the network's settings are missing, of no use or of another family.
+    """
+    return int(read_part_config(folder, "unet").get("in_channels", DEFAULT_CHANNELS))
 
 
 def read_text_widths(folder: Path) -> list[int]:

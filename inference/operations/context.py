@@ -8,6 +8,9 @@ from typing import Any
 
 from PIL import Image
 
+from inference.api.errors import JobError
+from inference.api.jobs import DenoisingJob, Img2ImgJob, UpscaleJob
+from inference.api.messages import INSTRUCT_ROLE
 from inference.engine.work import WorkRequest
 from inference.model_library import ModelLibrary
 
@@ -27,3 +30,16 @@ class OperationContext:
     describe: ImageDescriber | None = None
     #: The host's lists of words, which prompts draw from.
     lists: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def resolve_model(self, job: DenoisingJob | UpscaleJob) -> str:
+        """Name the checkpoint that a job runs: an empty name is the host's own.
+
+        Raises:
+            UnknownModel: there is none of that name.
+            JobError: it is made for another kind of job.
+        """
+        name = self.library.resolve_name(job.model)
+        role = self.library.checkpoint_role(name)
+        if role == INSTRUCT_ROLE and not isinstance(job, Img2ImgJob):
+            raise JobError("model", "model.instructs_only", name=name, kind=job.kind)
+        return name

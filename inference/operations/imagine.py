@@ -34,7 +34,7 @@ LATENT_UPSCALER = "latent"
 
 def run_imagine(job: ImagineJob, images: Images, context: OperationContext) -> Operation:
     """Paint the job's batch from noise."""
-    model = context.library.resolve_name(job.model)
+    model = context.resolve_model(job)
     natural = context.library.natural_size(model)
     size = sizes.target_size(job.width, job.height, None, natural)
     covering_size, large = hires_sizes(size, job.hires_scale, job.hires_width, job.hires_height)

@@ -40,7 +40,7 @@ class InitImage:
 
 def run_img2img(job: Img2ImgJob, images: Images, context: OperationContext) -> Operation:
     """Fit the source, paint the job's batch over it."""
-    model = context.library.resolve_name(job.model)
+    model = context.resolve_model(job)
     source, size = open_source(job, images, context, model)
     init_image = yield from prepare_init_image(
         job, model, source, size, later_units=job.steps * job.batch
@@ -58,12 +58,13 @@ def run_img2img(job: Img2ImgJob, images: Images, context: OperationContext) -> O
     )
     results = yield WorkRequest(works=works)
     traits = context.library.model_traits(model)
+    image_guidance = {"Image CFG scale": job.image_guidance} if traits.is_instructed else {}
     return JobResult(
         images=tuple(
             OutputImage(
                 image=finish_image(job, result, init_image.image),
                 seed=work.seed,
-                infotext=build_infotext(work, traits, **job_values(job)),
+                infotext=build_infotext(work, traits, **image_guidance | job_values(job)),
             )
             for work, result in zip(works, results, strict=True)
         ),

@@ -49,7 +49,7 @@ MIN_WORK_SCALE = 0.75
 
 def run_inpaint(job: InpaintJob, images: Images, context: OperationContext) -> Operation:
     """Find the mask and what to work on, repaint it, lay the results back."""
-    model = context.library.resolve_name(job.model)
+    model = context.resolve_model(job)
     masked_job = yield from resolve_mask(job, images)
     masked_job = choose_work_area(
         masked_job, context.library.natural_size(model), context.max_pixels

@@ -65,7 +65,7 @@ def run_loopback(job: LoopbackJob, images: Images, context: OperationContext) ->
 
     Stopped, it answers with the loops that are whole.
     """
-    model = context.library.resolve_name(job.model)
+    model = context.resolve_model(job)
     describe = _image_describer(job, context)
     source, size = open_source(job, images, context, model)
     units = job.steps * job.batch

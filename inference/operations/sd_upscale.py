@@ -48,7 +48,7 @@ def sd_upscale(
     sizes.check_source(images["image"])
     source = flatten_alpha(images["image"])
     img2img_job = _as_img2img(job)
-    model = context.library.resolve_name(job.model)
+    model = context.resolve_model(job)
     grid = tile_grid(
         _repaint_size(source.size, plan), context.library.natural_size(model), job.overlap
     )

@@ -78,6 +78,15 @@ def combine_guidance(
     return uncond.index_add(0, rows, pull.to(uncond.dtype))
 
 
+def guide_by_image(guided_x0: Tensor, wordless: Tensor, empty: Tensor, scale: Tensor) -> Tensor:
+    """Guide each row by its picture too: guided + (scale − 1)·(wordless − empty).
+
+    ``wordless`` [B, C, H, W] saw the picture without the words, ``empty`` neither; with the words'
+    guidance from ``wordless`` that is equation 3 of Brooks et al. 2023 (InstructPix2Pix).
+    """
+    return guided_x0 + _broadcast_rows(wordless, scale - 1) * (wordless - empty)
+
+
 def rescale_guidance(guided_x0: Tensor, cond: Tensor, amount: Tensor) -> Tensor:
     """Bring a guided prediction's spread back towards the conditional one's, by ``amount`` [B].
 

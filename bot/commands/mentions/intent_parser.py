@@ -28,7 +28,7 @@ AGAIN_KIND, HELP_KIND, MASK_KIND = "again", "help", "preview"
 OUTPAINT_STEP_PIXELS = 128  # pixels where a direction has no number
 
 _SETTING_PATTERN = re.compile(
-    r"(?:^|\s)(?:--)?(?P<name>strength|steps|guidance|cfg|seed|batch)\s?[:= ]\s?"
+    r"(?:^|\s)(?:--)?(?P<name>strength|steps|image[_ ]guidance|guidance|cfg|seed|batch)\s?[:= ]\s?"
     r"(?P<value>\d{1,20}(?:[.,]\d{1,4})?)(?=[\s,;.]|$)",
     re.IGNORECASE,
 )
@@ -118,7 +118,7 @@ def _extract_settings(words: str) -> tuple[str, dict[str, Any]]:
     """Take the settings out of the words."""
     values: dict[str, Any] = {}
     for match in _SETTING_PATTERN.finditer(words):
-        name = match["name"].lower()
+        name = match["name"].lower().replace(" ", "_")
         number = match["value"].replace(",", ".")
         if name not in _INTEGER_SETTINGS or "." not in number:
             values[_SETTING_ALIASES.get(name, name)] = (
@@ -133,7 +133,13 @@ def _is_malformed_setting(match: re.Match[str]) -> bool:
 
 
 def _settings_for_kind(kind: str, settings: Mapping[str, Any]) -> Mapping[str, Any]:
-    return settings if kind in ("img2img", "inpaint", "outpaint", "loopback") else {}
+    if kind not in ("img2img", "inpaint", "outpaint", "loopback"):
+        return {}
+    return {
+        name: value
+        for name, value in settings.items()
+        if kind == "img2img" or name != "image_guidance"
+    }
 
 
 def _parse_upscale(match: re.Match[str]) -> ReplyIntent | None:

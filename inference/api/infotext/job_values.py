@@ -28,6 +28,7 @@ OPTION_KEYS: Mapping[str, str] = {
     "guidance_rescale": "CFG rescale",
     "extra_noise": "Extra noise",
     "exact_steps": "Exact steps",
+    "image_guidance": "Image CFG scale",
     "noise_multiplier": "Noise multiplier",
     "resize_mode": "Resize mode",
     "colour_correction": "Color correction",

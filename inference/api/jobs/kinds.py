@@ -85,6 +85,10 @@ class Img2ImgJob(EditingJob):
     kind: ClassVar[str] = "img2img"
     required_images: ClassVar[tuple[str, ...]] = ("image",)
 
+    image_guidance: float = number_field(
+        1.5, 0.0, 3.0, "Image CFG scale: how closely an InstructPix2Pix keeps to the picture"
+    )
+
 
 @dataclass(frozen=True, kw_only=True)
 class InpaintJob(EditingJob):

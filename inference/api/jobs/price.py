@@ -85,8 +85,14 @@ class PromptSize:
     texts: tuple[tuple[int, int], ...]
     loras: int
 
-    def entries(self, guidance: float, sampler: str) -> int:
-        """Count the entries of a network call: one for each part, one more that guides away."""
+    def entries(self, guidance: float, sampler: str, *, is_instructed: bool = False) -> int:
+        """Count the entries of a network call: one for each part, one more that guides away.
+
+        A network that edits by instructions is always asked for two more, with its picture and
+        without.
+        """
+        if is_instructed:
+            return self.parts + 2
         is_guided = guidance != 1 or self.parts > 1 or sampler in CFG_PP_SAMPLERS
         return self.parts + is_guided
 
@@ -121,7 +127,11 @@ class DenoisePass:
 
 
 def estimate_cost(
-    job: Job, source: Size | None = None, natural: int = DEFAULT_NATIVE_SIDE
+    job: Job,
+    source: Size | None = None,
+    natural: int = DEFAULT_NATIVE_SIDE,
+    *,
+    is_instructed: bool = False,
 ) -> float:
     """Price a job in TFLOP of a model of Stable Diffusion 1's make, always above zero.
 
@@ -129,12 +139,14 @@ def estimate_cost(
         job: what is asked.
         source: size of its picture in pixels; a square of the model's own size unless known.
         natural: side of the model's own pictures, in pixels.
+        is_instructed: whether the model edits by instructions.
     """
     size = source or (natural, natural)
     cost = _auxiliary_cost(job, size, natural)
     if isinstance(job, DenoisingJob | UpscaleJob):
         prompt = measure_prompts(job.prompt, job.negative_prompt)
-        cost += sum(run.price(prompt) for run in list_denoise_passes(job, size, natural))
+        passes = list_denoise_passes(job, size, natural, is_instructed=is_instructed)
+        cost += sum(run.price(prompt) for run in passes)
     return max(MIN_TFLOP, cost)
 
 
@@ -171,8 +183,10 @@ def _price_pixels(tflop: tuple[float, float], megapixels: float) -> float:
     return tflop[0] * megapixels + tflop[1] * megapixels**2
 
 
-def list_denoise_passes(job: Job, source: Size, natural: int) -> Iterator[DenoisePass]:
-    """List the denoisings that a job comes to."""
+def list_denoise_passes(
+    job: Job, source: Size, natural: int, *, is_instructed: bool = False
+) -> Iterator[DenoisePass]:
+    """List the denoisings that a job comes to; `is_instructed` of a model that edits."""
     if isinstance(job, UpscaleJob):
         yield from _redraw_passes(job, source, natural)
     if not isinstance(job, DenoisingJob):
@@ -190,9 +204,8 @@ def list_denoise_passes(job: Job, source: Size, natural: int) -> Iterator[Denois
                     _working_size(job, source, natural), _edit_rows(job, job.strength)
                 )
             case EditingJob():
-                yield DenoisePass(
-                    _working_size(job, source, natural), _edit_rows(job, job.strength)
-                )
+                rows = _edit_rows(job, job.strength, is_instructed=is_instructed)
+                yield DenoisePass(_working_size(job, source, natural), rows)
 
 
 def _imagine_passes(job: ImagineJob, natural: int) -> Iterator[DenoisePass]:
@@ -319,17 +332,17 @@ def _auxiliary_cost(job: Job, source: Size, natural: int) -> float:
     return 0.0
 
 
-def _edit_rows(job: EditingJob, strength: float) -> int:
-    return _network_rows(
-        job,
-        _executed_steps(
-            job.sampler, job.steps, strength, exact=job.exact_steps, schedule=job.schedule
-        ),
+def _edit_rows(job: EditingJob, strength: float, *, is_instructed: bool = False) -> int:
+    steps = _executed_steps(
+        job.sampler, job.steps, strength, exact=job.exact_steps, schedule=job.schedule
     )
+    return _network_rows(job, steps, is_instructed=is_instructed)
 
 
-def _network_rows(job: DenoisingJob, steps: int) -> int:
-    entries = measure_prompts(job.prompt, job.negative_prompt).entries(job.guidance, job.sampler)
+def _network_rows(job: DenoisingJob, steps: int, *, is_instructed: bool = False) -> int:
+    entries = measure_prompts(job.prompt, job.negative_prompt).entries(
+        job.guidance, job.sampler, is_instructed=is_instructed
+    )
     return _network_calls(job.sampler, steps) * entries
 
 

@@ -33,7 +33,7 @@ OUTPAINT_FUNCTIONS: Mapping[
 
 def run_outpaint(job: OutpaintJob, images: Images, context: OperationContext) -> Operation:
     """Grow the canvas, paint what is new, measure the border."""
-    model = context.library.resolve_name(job.model)
+    model = context.resolve_model(job)
     outpaint_plan = plan_outpaint(job, images, context, model)
     painted_canvases = yield from OUTPAINT_FUNCTIONS[job.method](
         job, model, outpaint_plan, context.lists

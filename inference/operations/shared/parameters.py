@@ -11,6 +11,15 @@ from inference.diffusion.model import ModelTraits
 from inference.engine.work import DenoiseWork
 
 SOFTWARE_VERSION = "Easel 0.1.0"
+#: Options of some kinds that works have under the same name.
+SHARED_FIELDS = (
+    "strength",
+    "exact_steps",
+    "noise_multiplier",
+    "image_guidance",
+    "mask_weight",
+    "soft",
+)
 
 
 def build_denoise_work(
@@ -41,9 +50,7 @@ def build_denoise_work(
     }
     names = {field.name for field in dataclasses.fields(DenoiseWork)}
     shared_fields = {
-        name: getattr(job, name)
-        for name in ("strength", "exact_steps", "noise_multiplier", "mask_weight", "soft")
-        if hasattr(job, name) and name in names
+        name: getattr(job, name) for name in SHARED_FIELDS if hasattr(job, name) and name in names
     }
     return DenoiseWork(**(settings | shared_fields | overrides))
 

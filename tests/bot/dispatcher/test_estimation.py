@@ -269,6 +269,25 @@ def test_the_models_own_size_is_what_its_worker_said():
     assert estimator.native_size(Img2ImgJob(model="xl")) == 1024
 
 
+def test_a_checkpoint_that_edits_by_instructions_costs_three_entries():
+    service = Workers(ready=0)
+    edit = ModelInfo(name="edit", kind="diffusion", size=512, role="instruct")
+    plain = ModelInfo(name="plain", kind="diffusion", size=512)
+    job = Img2ImgJob(guidance=1.0)
+    costs = []
+    for models in ((plain, edit), (edit, plain)):
+        status = WorkerStatus(name="w", ready=True, held=0, capacity=1, models=models)
+        service.worker_statuses = (status,)
+        estimator = CostEstimator(None, service)
+        costs += [
+            estimator.job_cost(dataclasses.replace(job, model=name), None)
+            for name in ("plain", "edit", "")
+        ]
+    one, three = costs[:2]
+    assert three > 2.5 * one
+    assert costs == [one, three, one, one, three, three]
+
+
 async def test_a_job_is_charged_by_its_picture_and_its_model(line):
     job = OutpaintJob(left=64, seed=1)
     record = (await line.submit(job=job, images={"image": png(size=(100, 70))})).record

@@ -30,7 +30,7 @@ def load(path, tiny_configs):
 
 
 @pytest.mark.parametrize(
-    ("family", "channels"), [("sd1", 4), ("sd1", 9), ("sd2", 4), ("sdxl", 4), ("sdxl", 9)]
+    ("family", "channels"), [(family, n) for family in ("sd1", "sd2", "sdxl") for n in (4, 8, 9)]
 )
 def test_every_part_is_the_one_written(write_original, path, load, family, channels):
     parts = write_original(path, family, channels=channels)
@@ -43,6 +43,7 @@ def test_every_part_is_the_one_written(write_original, path, load, family, chann
         assert set(found) == set(wanted)
         assert all(torch.equal(value, found[name]) for name, value in wanted.items())
     assert (channels == 9) == model.is_inpainting
+    assert (channels == 8) == model.is_instructed
 
 
 def test_text_models_give_the_words_they_gave_before(write_original, path, load):

@@ -45,6 +45,11 @@ SAID = {
         "img2img",
         {"prompt": "night", "steps": 30, "seed": 5, "guidance": 4.5},
     ),
+    "edit make it snow, image guidance 1.2, guidance 6": (
+        "img2img",
+        {"prompt": "make it snow", "image_guidance": 1.2, "guidance": 6.0},
+    ),
+    "loop 2 snow image guidance 1.2": ("loopback", {"prompt": "snow", "loops": 2}),
     "make it a man with strength of ten": ("img2img", {"prompt": "a man with strength of ten"}),
     "make it five steps 2.5 high": ("img2img", {"prompt": "five steps 2.5 high"}),
 }
