@@ -267,6 +267,10 @@ class ModelLibrary:
         """Say what a checkpoint does alone, as `ModelInfo.role`, without loading it."""
         return self._loader.checkpoint_role(self._checkpoint_path(name))
 
+    def can_refine(self, name: str, model: str) -> bool:
+        """Whether a checkpoint can go on from another's latents, without loading either."""
+        return self._loader.can_refine(self._checkpoint_path(name), self._checkpoint_path(model))
+
     def checkpoint_hash(self, name: str) -> str:
         """Give a checkpoint's short hash, without loading it."""
         return self._hashes.short_hash(find_main_file(self._checkpoint_path(name)))

@@ -15,6 +15,7 @@ from bot.i18n.message import gettext_noop
 from bot.messages.lineage import job_choices
 from bot.requests.options import Autocomplete
 from bot.services import Services, services_of
+from inference.api.messages import REFINER_ROLE
 from storage.records import JobState
 
 MAX_CHOICES = 25  # Discord's limit for completions
@@ -47,6 +48,7 @@ def autocomplete_models(*kinds: str, everything: bool = False) -> Autocomplete:
             for worker in services.workers.worker_statuses
             for model in worker.models
             if model.kind in kinds and is_model_allowed(settings, model.kind, model.name)
+            if everything or model.role != REFINER_ROLE
         }
         return [
             app_commands.Choice(name=_choice_label(name, descriptions[name]), value=name)

@@ -194,13 +194,14 @@ def check_models(settings: GuildSettings, job: Job, default: str) -> None:
     """
     model = checkpoint_of(job)
     if settings.models and model is not None:
-        name = model or default
-        if name not in settings.models:
-            raise _not_allowed(
-                "This server does not allow the model “{name}”. It allows {allowed}.",
-                name,
-                settings.models,
-            )
+        refiner = getattr(job, "refiner", "")
+        for name in (model or default, *([refiner] if refiner else ())):
+            if name not in settings.models:
+                raise _not_allowed(
+                    "This server does not allow the model “{name}”. It allows {allowed}.",
+                    name,
+                    settings.models,
+                )
     if settings.loras:
         for name in lora_names_in(job.positive_prompts):
             if name not in settings.loras:

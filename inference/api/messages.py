@@ -29,6 +29,8 @@ class OutputFile:
 
 #: Repaints pictures by instructions and does nothing else (InstructPix2Pix).
 INSTRUCT_ROLE = "instruct"
+#: Only goes on from another checkpoint's pictures (SDXL's refiner).
+REFINER_ROLE = "refiner"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +47,7 @@ class ModelInfo:
     about: str = ""
     #: A checkpoint's short hash, where it is known already.
     digest: str = ""
-    #: What a checkpoint does alone, `INSTRUCT_ROLE`; empty for all kinds of jobs.
+    #: What a checkpoint does alone, `INSTRUCT_ROLE` or `REFINER_ROLE`; empty for all kinds of jobs.
     role: str = ""
 
 

@@ -63,7 +63,7 @@ def load_folder(
     )
 
 
-def _is_pair(folder: Path) -> bool:
+def is_pair(folder: Path) -> bool:
     """Tell SDXL, with its two text encoders, from the families before it."""
     return part_folder(folder, "text_encoder_2").is_dir()
 
@@ -94,7 +94,7 @@ def _load_text_encoders(folder: Path, device: torch.device) -> TextEncoders:
     """Load the text side; text models are small and stay in float32."""
     first = _load_text_model(CLIPTextModel, folder, "text_encoder", device, torch.float32)
     tokenizer = read_tokenizer(part_folder(folder, "tokenizer"))
-    if not _is_pair(folder):
+    if not is_pair(folder):
         is_open_clip = first.config.hidden_act == "gelu"  # Stable Diffusion 2's; OpenAI's is quick
         return TextEncoders((tokenizer,), (first,), has_fixed_layer=is_open_clip)
     projecting = _load_text_model(
@@ -151,7 +151,7 @@ def read_tokenizer(folder: Path) -> Tokenizer:
 
 def _build_noise_table(folder: Path, scheduler: Mapping[str, Any]) -> NoiseTable:
     try:
-        return NoiseTable.from_config(scheduler, family="sdxl" if _is_pair(folder) else "sd")
+        return NoiseTable.from_config(scheduler, family="sdxl" if is_pair(folder) else "sd")
     except (TypeError, ValueError, ArithmeticError) as error:
         raise _unreadable_part(part_folder(folder, "scheduler"), error) from error
 

@@ -7,13 +7,19 @@ from pathlib import Path
 
 import torch
 
-from inference.api.messages import INSTRUCT_ROLE
+from inference.api.messages import INSTRUCT_ROLE, REFINER_ROLE
 from inference.diffusion import diffusers_folder
 from inference.diffusion.compiled_unet import CompiledUnet
 from inference.diffusion.embeddings import CheckpointEmbeddings, load_embeddings
 from inference.diffusion.model import PIXELS_PER_CELL, DiffusionModel
 from inference.diffusion.offload import CPU_DEVICE, TEXT, UNET, VAE, OffloadManager
-from inference.diffusion.single_file import load_checkpoint, natural_side, read_config, read_vae
+from inference.diffusion.single_file import (
+    XL_FAMILIES,
+    load_checkpoint,
+    natural_side,
+    read_config,
+    read_vae,
+)
 from inference.model_files.errors import CorruptWeights
 from inference.model_files.files import (
     EMBEDDINGS_DIR,
@@ -25,7 +31,7 @@ from inference.model_files.files import (
 from inference.model_files.hashes import FileHashes, file_key
 from inference.model_files.header import count_weights
 from inference.model_files.identity import INSTRUCT_CHANNELS, checkpoint_identity
-from inference.model_files.pipeline_folder import check_folder, read_channels
+from inference.model_files.pipeline_folder import DEFAULT_CHANNELS, check_folder, read_channels
 from inference.model_files.pipelines.part_weights import find_main_file, list_weight_files
 from inference.prompts.chunks import Tokenizer
 from inference.runtime.compiling import compile_frozen, compile_lazily
@@ -90,7 +96,7 @@ class CheckpointLoader:
 
         A small one is frozen: it has the memory for weights packed anew for every size.
         """
-        if not self.compiled:
+        if not self.compiled or model.is_refiner:
             return None
         return CompiledUnet(
             model.unet,
@@ -124,8 +130,26 @@ class CheckpointLoader:
         Raises:
             ModelError: it cannot be read.
         """
+        if not is_folder(path) and checkpoint_identity(path).family == "refiner":
+            return REFINER_ROLE
         channels = read_channels(path) if is_folder(path) else checkpoint_identity(path).channels
         return INSTRUCT_ROLE if channels == INSTRUCT_CHANNELS else ""
+
+    def can_refine(self, path: Path, other: Path) -> bool:
+        """Whether one checkpoint can go on from another's latents: both are of SDXL, or neither.
+
+        Raises:
+            ModelError: one cannot be read.
+        """
+        is_plain = (
+            read_channels(path) == DEFAULT_CHANNELS if is_folder(path) else _is_plain_file(path)
+        )
+        return is_plain and self._is_xl(path) == self._is_xl(other)
+
+    def _is_xl(self, path: Path) -> bool:
+        if is_folder(path):
+            return diffusers_folder.is_pair(path)
+        return checkpoint_identity(path).family in XL_FAMILIES
 
     def text_width(self, path: Path) -> int:
         """Give how wide a checkpoint's words are, of both encoders together, without loading it."""
@@ -154,6 +178,8 @@ class CheckpointLoader:
         return diffusers_folder.read_tokenizer(part_folder(place, "tokenizer"))
 
     def _load_embeddings(self, model: DiffusionModel) -> CheckpointEmbeddings:
+        if model.is_refiner:  # the base has put a picture's learned words into it by then
+            return CheckpointEmbeddings()
         widths = [int(text.config.hidden_size) for text in model.text_encoders.models]
         return load_embeddings(self.folder.list_files(EMBEDDINGS_DIR), widths)
 
@@ -163,6 +189,10 @@ def model_bytes(model: DiffusionModel) -> int:
     parts = (model.unet, model.vae, *model.text_encoders.models)
     copies = len(model.fast.sizes) if model.fast and _is_frozen(model) else 0
     return weight_bytes(*parts) + copies * weight_bytes(model.unet)
+
+
+def _is_plain_file(path: Path) -> bool:
+    return checkpoint_identity(path).channels == DEFAULT_CHANNELS
 
 
 def _is_frozen(model: DiffusionModel) -> bool:

@@ -65,6 +65,8 @@ class DiffusionModel:
     digest: str = ""
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     dtype: torch.dtype = torch.float32
+    #: Whether it only goes on from SDXL's pictures, at low noise.
+    is_refiner: bool = False
     #: How its latents look, where the checkpoint says so itself.
     rgb: LinearMap | None = None
     #: Where its parts lie while others work.
@@ -112,7 +114,8 @@ class DiffusionModel:
             text: [B, tokens, width] float32.
             image_channels: [B, C + 1, h, w] float32 for inpainting networks: mask and
                 masked latent. [B, C, h, w] for those that edit: the picture's, or 0.
-            pooled_embeds: [B, projection] float32, which SDXL looks at beside the tokens.
+            pooled_embeds: [B, projection] float32, which SDXL looks at beside the tokens; its
+                refiner [B, projection + 1], with the aesthetic score at the end.
             active_loras: LoRAs to run beside the network, the same for every row.
         """
         memory_level = self.offload.prepare_part(UNET, len(x) * _spatial_area(x))
@@ -135,13 +138,17 @@ class DiffusionModel:
         return clean
 
     def _added_cond_kwargs(self, x: Tensor, pooled_embeds: Tensor) -> dict[str, Tensor]:
-        """Tell SDXL the size it paints: original and target the same, nothing cropped."""
+        """Tell SDXL the size it paints: original and target the same, nothing cropped.
+
+        Its refiner is told how fine the picture is to be instead of the target.
+        """
         height, width = x.shape[-2] * PIXELS_PER_CELL, x.shape[-1] * PIXELS_PER_CELL
         sizes = torch.tensor([height, width, 0, 0, height, width], device=self.device)
-        return {
-            "text_embeds": pooled_embeds.to(self.dtype),
-            "time_ids": sizes.to(self.dtype).expand(len(x), -1),
-        }
+        time_ids = sizes.expand(len(x), -1)
+        if self.is_refiner:
+            time_ids = torch.cat([time_ids[:, :4], pooled_embeds[:, -1:]], 1)
+            pooled_embeds = pooled_embeds[:, :-1]
+        return {"text_embeds": pooled_embeds.to(self.dtype), "time_ids": time_ids.to(self.dtype)}
 
     def encode_images(self, images: Sequence[Image.Image]) -> Tensor:
         """Encode pictures of one size to latents.

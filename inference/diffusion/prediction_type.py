@@ -32,8 +32,10 @@ def stated_prediction(path: Path, identity: FileType) -> Prediction | None:
         )
         if match:
             return PREDICTION_SPELLINGS.get(match[1])
-    # The first family predicts the noise unless it says otherwise; others come in both kinds.
-    return identity.prediction or ("epsilon" if identity.family == "sd1" else None)
+    # The first family predicts the noise unless it says otherwise; others come in both kinds. A
+    # refiner never saw the strong noise that would tell.
+    is_known = identity.family in ("sd1", "refiner")
+    return identity.prediction or ("epsilon" if is_known else None)
 
 
 @torch.inference_mode()

@@ -33,6 +33,8 @@ from inference.sampling.noise_table import NoiseTable
 
 CONFIGS_DIR = Path(__file__).resolve().parent / "configs"
 SD2_BASE_CELLS = 64  # latent cells a side of Stable Diffusion 2 networks that predict epsilon
+#: Families that share SDXL's latents, and read the layer before the last.
+XL_FAMILIES = ("sdxl", "refiner")
 #: Where the text encoders of each family lie, and in whose layout.
 TEXT_ENCODER_LAYOUTS = {
     "sd1": (("clip", "cond_stage_model.transformer."),),
@@ -41,6 +43,7 @@ TEXT_ENCODER_LAYOUTS = {
         ("clip", "conditioner.embedders.0.transformer."),
         ("open_clip", "conditioner.embedders.1.model."),
     ),
+    "refiner": (("open_clip", "conditioner.embedders.0.model."),),
 }
 
 
@@ -79,9 +82,10 @@ def load_checkpoint(
         unet=unet.to(memory_format=torch.channels_last),
         vae=autoencoder.to(memory_format=torch.channels_last),
         text_encoders=text_encoders,
-        table=NoiseTable.from_config(noise, family="sdxl" if family == "sdxl" else "sd"),
+        table=NoiseTable.from_config(noise, family="sdxl" if family in XL_FAMILIES else "sd"),
         prediction=prediction,
         size=_native_side(config, family, prediction),
+        is_refiner=family == "refiner",
         device=device,
         dtype=dtype,
     )
@@ -172,7 +176,7 @@ def _load_text_encoders(
     for (layout, prefix), settings in zip(
         TEXT_ENCODER_LAYOUTS[family], config["text_encoders"], strict=True
     ):
-        has_projection = family == "sdxl" and layout == "open_clip"
+        has_projection = family in XL_FAMILIES and layout == "open_clip"
         kind = CLIPTextModelWithProjection if has_projection else CLIPTextModel
         with torch.device("meta"):
             model = kind(CLIPTextConfig(**settings))
@@ -184,7 +188,8 @@ def _load_text_encoders(
     return TextEncoders(
         tokenizers,
         tuple(models),
-        zero_when_empty=family == "sdxl",
+        zero_when_empty=family in XL_FAMILIES,
+        reads_before_last=family == "refiner",
         has_fixed_layer=family != "sd1",
     )
 

@@ -29,6 +29,8 @@ class TextEncoders:
     zero_when_empty: bool = False
     #: Stable Diffusion 2 and XL read the one layer that they were trained on, whatever is asked.
     has_fixed_layer: bool = False
+    #: A single encoder is read at the layer before the last, without its norm (SDXL's refiner).
+    reads_before_last: bool = False
     #: The host's textual inversions.
     embeddings: CheckpointEmbeddings = field(default_factory=CheckpointEmbeddings)
     #: Encoded prompts of late.
@@ -100,8 +102,9 @@ class TextEncoders:
             return TextEncoder(
                 self.tokenizers[0],
                 self.models[0],
-                clip_skip=clip_skip,
+                clip_skip=clip_skip + self.reads_before_last,
                 emphasis=emphasis,
+                final_norm=not self.reads_before_last,
                 embeddings=vectors[0],
             )
         (first, second), (first_model, second_model) = self.tokenizers, self.models

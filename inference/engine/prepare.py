@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -20,11 +21,16 @@ from inference.engine.task import BatchKey
 from inference.engine.work import DenoiseWork
 from inference.images.mask.soft_inpainting import SoftSettings
 from inference.images.regions import Size
+from inference.prompts.conditioning import Conditioning
 from inference.prompts.timeline import ConditioningInterval, encode_timeline
 from inference.sampling import initial_latent, step_plan
 from inference.sampling.noise import NoiseSource, SeedVariation
+from inference.sampling.noise_table import NoiseTable
 from inference.sampling.registry import SAMPLER_SPECS
 from inference.sampling.step_plan import SigmaPlan
+
+#: How fine pictures SDXL's refiner is asked for, and which it is led away from (LAION's scores).
+AESTHETIC_SCORE, NEGATIVE_AESTHETIC_SCORE = 6.0, 2.5
 
 
 def plan_sigmas(work: DenoiseWork, model: DiffusionModel) -> SigmaPlan:
@@ -64,16 +70,60 @@ def wanted_loras(work: DenoiseWork) -> tuple[LoraTag, ...]:
     return tuple(sorted(lora_tags, key=lambda lora: lora.name))
 
 
-def batch_key(work: DenoiseWork, row: DenoiseRow) -> BatchKey:
-    """Say with whom a row may share its network calls."""
+def batch_key(work: DenoiseWork, row: DenoiseRow, checkpoint: str) -> BatchKey:
+    """Say with whom a row may share its network calls, of the checkpoint that makes them."""
     return BatchKey(
-        model=work.model,
+        model=checkpoint,
         height=row.x.shape[-2],
         width=row.x.shape[-1],
         tokens=len(row.conditioning[0].unconditional.crossattn),
         is_guided=row.is_guided,
-        loras=wanted_loras(work),
+        loras=wanted_loras(work) if row.active_loras else (),
     )
+
+
+def refine_row(
+    work: DenoiseWork, row: DenoiseRow, refiner: DiffusionModel, active_loras: ActiveLoras | None
+) -> None:
+    """Hand a row to its refiner: the same prompts in its reading, the same steps to go.
+
+    SDXL's own is asked for fine pictures and away from coarse ones.
+    """
+    timeline = _encode_conditioning(work, refiner, active_loras)
+    if refiner.is_refiner:
+        timeline = tuple(
+            ConditioningInterval(
+                interval.until,
+                tuple(
+                    (_with_score(condition, AESTHETIC_SCORE), weight)
+                    for condition, weight in interval.conditions
+                ),
+                _with_score(interval.unconditional, NEGATIVE_AESTHETIC_SCORE),
+            )
+            for interval in timeline
+        )
+    row.conditioning, row.active_loras = timeline, active_loras
+    row.image_channels = row.image_guidance = row.switch_sigma = None
+
+
+def _with_score(conditioning: Conditioning, score: float) -> Conditioning:
+    if conditioning.pooled is None:
+        raise ValueError("a refiner looks at the whole prompt's vector")
+    vector = conditioning.pooled
+    return replace(conditioning, pooled=torch.cat([vector, vector.new_tensor([score])]))
+
+
+def _switch_sigma(work: DenoiseWork, table: NoiseTable) -> float | None:
+    """Give the level from which on the refiner denoises, None for never.
+
+    As the web UI has it: that of the first training step, counted down and rounded to whole ones,
+    whose share of the way is reached.
+    """
+    last = len(table.sigmas) - 1
+    step = math.floor(last - len(table.sigmas) * work.refiner_switch + 1e-9)
+    if not work.refiner or work.refiner == work.model or step < 0:
+        return None
+    return table.t_to_sigma(min(step + 0.5, last))
 
 
 def _encode_images(works: Sequence[DenoiseWork], model: DiffusionModel) -> list[Tensor | None]:
@@ -127,6 +177,7 @@ def _prepare_row(
         soft=SoftSettings() if work.soft else None,
         image_guidance=work.image_guidance if model.is_instructed else None,
         image_channels=_image_channels(work, model, encoded_image),
+        switch_sigma=_switch_sigma(work, model.table),
         active_loras=active_loras,
     )
 

@@ -40,6 +40,8 @@ class DenoiseRow:
     soft: SoftSettings | None = None
     #: What the network sees besides, float32: to inpaint [C + 1, h, w], to edit [C, h, w].
     image_channels: Tensor | None = None
+    #: Level from which on another checkpoint denoises; None where none is to, or does already.
+    switch_sigma: float | None = None
     #: LoRAs to run beside the network; rows of one batch have the same.
     active_loras: ActiveLoras | None = None
     #: What the network last took for the clean picture, [C, h, w] float32.
@@ -58,6 +60,11 @@ class DenoiseRow:
             return True
         weights = [weight for _, weight in self.conditioning[0].conditions]
         return self.guidance != 1.0 or weights != [1.0]
+
+    @property
+    def needs_refiner(self) -> bool:
+        """Whether the call about to be made is the refiner's, which it is not yet ready for."""
+        return self.switch_sigma is not None and self.sigma <= self.switch_sigma
 
     @property
     def entries(self) -> int:

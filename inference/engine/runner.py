@@ -11,10 +11,17 @@ import torch
 from PIL import Image
 
 from inference.api.log_relay import bind_jobs
+from inference.api.notices import Notice
 from inference.diffusion.model import DiffusionModel
 from inference.engine.batch import Batch
 from inference.engine.oom import BatchAttempt, Failures, TaskWork, run_with_oom_retry
-from inference.engine.prepare import batch_key, plan_sigmas, prepare_rows, wanted_loras
+from inference.engine.prepare import (
+    batch_key,
+    plan_sigmas,
+    prepare_rows,
+    refine_row,
+    wanted_loras,
+)
 from inference.engine.row import DenoiseRow
 from inference.engine.scheduler import ScheduledStep
 from inference.engine.task import Task, TaskStage
@@ -90,6 +97,8 @@ class Runner:
         match stage:
             case TaskStage.PREPARE:
                 return lambda tasks, _: self._prepare_tasks(tasks)
+            case TaskStage.REFINE:
+                return lambda tasks, _: self._refine_rows(tasks)
             case TaskStage.DECODE:
                 return lambda tasks, _: self._decode_latents(tasks)
             case _:
@@ -148,7 +157,35 @@ class Runner:
                 1 if work.force_clip_skip else work.clip_skip,
             )
             task.row = row
-            task.key = batch_key(_as_denoise_work(task), row)
+            task.key = batch_key(work, row, task.checkpoint)
+            self._stay_or_switch(task, row)
+
+    def _stay_or_switch(self, task: Task, row: DenoiseRow) -> None:
+        """Let a row that goes on wait for its checkpoint's next call, or for its refiner."""
+        task.is_refined = task.is_refined or row.needs_refiner
+        task.stage = TaskStage.REFINE if row.needs_refiner else TaskStage.DENOISE
+
+    def _refine_rows(self, tasks: Sequence[Task]) -> None:
+        """Hand rows over to their refiner, whose reading of their prompts they need."""
+        refiner = self._library.get_checkpoint(tasks[0].checkpoint)
+        for task in (task for task in tasks if task.stage is TaskStage.REFINE):
+            work, row = _as_denoise_work(task), _prepared_row(task)
+            loras = wanted_loras(work)
+            if refiner.is_refiner and loras:
+                task.run.notes.append(
+                    Notice("prompt.refiner_loras", model=work.model, refiner=work.refiner)
+                )
+            active_loras = (
+                None if refiner.is_refiner else self._library.active_loras(task.checkpoint, loras)
+            )
+            self._run_counted(
+                None,
+                (task,),
+                lambda work=work, row=row, beside=active_loras: refine_row(  # type: ignore[misc]
+                    work, row, refiner, beside
+                ),
+            )
+            task.key = batch_key(work, row, task.checkpoint)
             task.stage = TaskStage.DENOISE
 
     def _run_counted(self, key: Hashable | None, tasks: Sequence[Task], call: Callable[[], T]) -> T:
@@ -160,7 +197,7 @@ class Runner:
 
     def _denoise_batch(self, tasks: Sequence[Task], max_entries: int) -> None:
         """Call the network for all rows, then let each row's sampler step."""
-        model = self._library.get_checkpoint(_as_denoise_work(tasks[0]).model)
+        model = self._library.get_checkpoint(tasks[0].checkpoint)
         rows = [_prepared_row(task) for task in tasks]
         batch = Batch.gather(rows, model.device, model.prediction)
         outputs = []
@@ -198,12 +235,15 @@ class Runner:
         except Exception as error:
             task.error = error.with_traceback(None)
             return
-        task.stage = TaskStage.DENOISE if going else TaskStage.DECODE
+        if going:
+            self._stay_or_switch(task, row)
+        else:
+            task.stage = TaskStage.DECODE
         task.count_step()
 
     def _decode_latents(self, tasks: Sequence[Task]) -> None:
         """Turn finished latents into pictures."""
-        model = self._library.get_checkpoint(_as_denoise_work(tasks[0]).model)
+        model = self._library.get_checkpoint(tasks[0].checkpoint)
         latents = [row.latent for task in tasks if (row := _prepared_row(task)).latent is not None]
         stacked_latents = torch.stack(latents)
         if not torch.isfinite(stacked_latents).all():

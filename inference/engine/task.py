@@ -19,7 +19,7 @@ from inference.engine.work import (
     Work,
     WorkRequest,
 )
-from inference.model_files.files import Weights
+from inference.model_files.files import DIFFUSION, Weights
 
 if TYPE_CHECKING:
     from inference.engine.row import DenoiseRow
@@ -30,6 +30,7 @@ class TaskStage(Enum):
 
     PREPARE = "prepare"  # text and picture are to be encoded
     DENOISE = "denoise"  # a row of batches
+    REFINE = "refine"  # the refiner is to read the text, then to go on
     DECODE = "decode"  # the latent is to become a picture
     AUX = "slice"  # a piece of work that is not denoising
     DONE = "done"
@@ -64,6 +65,8 @@ class Task:
     key: BatchKey | None = None
     #: The device side of a denoising row; set by the runner's preparation.
     row: DenoiseRow | None = None
+    #: Whether the refiner has taken over.
+    is_refined: bool = False
     result: Any = None
     #: What went wrong with this task alone, in the turn just run.
     error: BaseException | None = None
@@ -77,11 +80,24 @@ class Task:
             return self.work.queue_key
         if isinstance(self.work, SideWork):
             raise TypeError("work beside the steps waits in no queue of theirs")
-        return (self.stage.value, self.work.model, self.work.width, self.work.height)
+        return (self.stage.value, self.checkpoint, self.work.width, self.work.height)
+
+    @property
+    def checkpoint(self) -> str:
+        """Name the checkpoint of a denoising work that is at work on it now.
+
+        Raises:
+            TypeError: the work is no denoising.
+        """
+        if not isinstance(self.work, DenoiseWork):
+            raise TypeError(f"a {type(self.work).__name__} has no checkpoint")
+        return self.work.refiner if self.is_refined else self.work.model
 
     @property
     def weights(self) -> Weights | None:
         """Name the network it needs in memory."""
+        if isinstance(self.work, DenoiseWork):
+            return (DIFFUSION, self.checkpoint)
         return self.work.weights
 
     @property

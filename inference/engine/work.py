@@ -50,6 +50,10 @@ class DenoiseWork:
     #: How closely a checkpoint that edits by instructions keeps to the picture.
     image_guidance: float = 1.5
     extra_noise: float = 0.0
+    #: The checkpoint that goes on from a share of the way, as training steps count it; empty for
+    #: none.
+    refiner: str = ""
+    refiner_switch: float = 0.8
     #: What the prompts were drawn from; empty where nothing was to be drawn.
     template: str = ""
     negative_template: str = ""

@@ -16,7 +16,7 @@ from inference.model_files.files import UPSCALERS_DIR
 from inference.model_files.header import SafetensorsHeader, read_header
 
 FileKind = Literal["checkpoint", "lora", "vae", "embedding", "unet", "upscaler", "other"]
-ModelFamily = Literal["sd1", "sd2", "sdxl"]
+ModelFamily = Literal["sd1", "sd2", "sdxl", "refiner"]
 StatedPrediction = Literal["epsilon", "v_prediction"]
 
 UNET_PREFIX = "model.diffusion_model."
@@ -33,7 +33,12 @@ CHANNEL_TITLES = {
     7: "a checkpoint that enlarges pictures fourfold (x4 upscaler)",
 }
 CHANNEL_SUFFIXES = {INSTRUCT_CHANNELS: " InstructPix2Pix", INPAINT_CHANNELS: " inpainting"}
-FAMILY_TITLES = {"sd1": "Stable Diffusion 1", "sd2": "Stable Diffusion 2", "sdxl": "SDXL"}
+FAMILY_TITLES = {
+    "sd1": "Stable Diffusion 1",
+    "sd2": "Stable Diffusion 2",
+    "sdxl": "SDXL",
+    "refiner": "SDXL refiner",
+}
 #: Width of the words that a family's network attends to.
 FAMILY_BY_TEXT_WIDTH: dict[int, ModelFamily] = {768: "sd1", 1024: "sd2", 2048: "sdxl"}
 #: Spellings of ModelSpec's metadata.
@@ -61,7 +66,6 @@ CROSS_ATTENTION_PATTERN = re.compile(
 )
 #: Families that Easel does not run, by a part of a name that only they have.
 UNSUPPORTED_MODEL_SIGNS = (
-    ("conditioner.embedders.0.model.", "an SDXL refiner"),
     ("joint_blocks.", "a Stable Diffusion 3 model"),
     ("double_blocks.", "a FLUX or Chroma model"),
     ("cap_embedder.", "a Lumina or Z-Image model"),
@@ -216,6 +220,7 @@ def _checkpoint_family(header: SafetensorsHeader) -> ModelFamily | None:
     """Tell the family by its text encoders."""
     signs: tuple[tuple[str, ModelFamily], ...] = (
         ("conditioner.embedders.1.model.", "sdxl"),
+        ("conditioner.embedders.0.model.", "refiner"),
         ("cond_stage_model.model.", "sd2"),
         ("cond_stage_model.transformer.", "sd1"),
     )

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from PIL import Image
 
 from inference.api.errors import JobError
-from inference.api.jobs import DenoisingJob, Img2ImgJob, UpscaleJob
-from inference.api.messages import INSTRUCT_ROLE
+from inference.api.jobs import DenoisingJob, ImagineJob, Img2ImgJob, UpscaleJob
+from inference.api.messages import INSTRUCT_ROLE, REFINER_ROLE
 from inference.engine.work import WorkRequest
 from inference.model_library import ModelLibrary
 
 Images = Mapping[str, Image.Image]
 #: A picture and `caption` or `tags` → what it shows, in words; asks the engine meanwhile.
 ImageDescriber = Callable[[Image.Image, str], Generator[WorkRequest, list[Any], str]]
+
+
+RefinableJob = TypeVar("RefinableJob", ImagineJob, Img2ImgJob)
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,32 @@ class OperationContext:
         """
         name = self.library.resolve_name(job.model)
         role = self.library.checkpoint_role(name)
+        if role == REFINER_ROLE:
+            raise JobError("model", "model.refines_only", name=name)
         if role == INSTRUCT_ROLE and not isinstance(job, Img2ImgJob):
             raise JobError("model", "model.instructs_only", name=name, kind=job.kind)
         return name
+
+    def resolve_refiner(self, job: RefinableJob, model: str) -> RefinableJob:
+        """Give the job with the checkpoint's own name of its refiner, if it has one.
+
+        Raises:
+            UnknownModel: there is none of that name.
+            JobError: it cannot go on from the model's latents.
+        """
+        if not job.refiner:
+            return job
+        refiner = self.library.resolve_name(job.refiner)
+        if not self.library.can_refine(refiner, model):
+            raise JobError("refiner", "model.other_latents", refiner=refiner, model=model)
+        return dataclasses.replace(job, refiner=refiner)
+
+    def refiner_values(self, job: ImagineJob | Img2ImgJob) -> dict[str, object]:
+        """Give what a picture's text says of its refiner."""
+        if not job.refiner:
+            return {}
+        digest = self.library.checkpoint_hash(job.refiner)
+        return {
+            "Refiner": f"{job.refiner} [{digest}]" if digest else job.refiner,
+            "Refiner switch at": job.refiner_switch,
+        }

@@ -35,6 +35,7 @@ LATENT_UPSCALER = "latent"
 def run_imagine(job: ImagineJob, images: Images, context: OperationContext) -> Operation:
     """Paint the job's batch from noise."""
     model = context.resolve_model(job)
+    job = context.resolve_refiner(job, model)
     natural = context.library.natural_size(model)
     size = sizes.target_size(job.width, job.height, None, natural)
     covering_size, large = hires_sizes(size, job.hires_scale, job.hires_width, job.hires_height)
@@ -49,6 +50,7 @@ def run_imagine(job: ImagineJob, images: Images, context: OperationContext) -> O
             **variant,
             decode=not hires or job.hires_upscaler != LATENT_UPSCALER,
             part=number if job.batch > 1 and not hires else None,
+            refiner="" if hires else job.refiner,  # the web UI's goes on in the second pass
         )
         for number, variant in enumerate(batch_variants(job, context.lists))
     )
@@ -66,7 +68,9 @@ def run_imagine(job: ImagineJob, images: Images, context: OperationContext) -> O
             OutputImage(
                 image=result.image,
                 seed=work.seed,
-                infotext=build_infotext(work, traits, **job_values(job) | prompts),
+                infotext=build_infotext(
+                    work, traits, **job_values(job) | context.refiner_values(job) | prompts
+                ),
             )
             for work, result, prompts in zip(works, results, drawn_prompts, strict=True)
         ),

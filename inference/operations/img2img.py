@@ -41,6 +41,7 @@ class InitImage:
 def run_img2img(job: Img2ImgJob, images: Images, context: OperationContext) -> Operation:
     """Fit the source, paint the job's batch over it."""
     model = context.resolve_model(job)
+    job = context.resolve_refiner(job, model)
     source, size = open_source(job, images, context, model)
     init_image = yield from prepare_init_image(
         job, model, source, size, later_units=job.steps * job.batch
@@ -59,12 +60,13 @@ def run_img2img(job: Img2ImgJob, images: Images, context: OperationContext) -> O
     results = yield WorkRequest(works=works)
     traits = context.library.model_traits(model)
     image_guidance = {"Image CFG scale": job.image_guidance} if traits.is_instructed else {}
+    values = image_guidance | job_values(job) | context.refiner_values(job)
     return JobResult(
         images=tuple(
             OutputImage(
                 image=finish_image(job, result, init_image.image),
                 seed=work.seed,
-                infotext=build_infotext(work, traits, **image_guidance | job_values(job)),
+                infotext=build_infotext(work, traits, **values),
             )
             for work, result in zip(works, results, strict=True)
         ),

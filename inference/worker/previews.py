@@ -123,7 +123,7 @@ class PreviewWriter:
                 visible_images.append(task.result.image)
             elif isinstance(task.work, DenoiseWork) and task.row is not None:
                 clean = task.row.clean
-                decoded_images = None if clean is None else self._show(task.work.model, clean[None])
+                decoded_images = None if clean is None else self._show(task.checkpoint, clean[None])
                 if decoded_images is not None:
                     visible_images.append(decoded_images[0])
         return visible_images

@@ -21,7 +21,11 @@ CLIP_PREFIX = {
     "sd1": "cond_stage_model.transformer.",
     "sdxl": "conditioner.embedders.0.transformer.",
 }
-OPEN_PREFIX = {"sd2": "cond_stage_model.model.", "sdxl": "conditioner.embedders.1.model."}
+OPEN_PREFIX = {
+    "sd2": "cond_stage_model.model.",
+    "sdxl": "conditioner.embedders.1.model.",
+    "refiner": "conditioner.embedders.0.model.",
+}
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +33,7 @@ def tiny_configs(tiny_model, tmp_path_factory) -> Path:
     """Give a folder of configs like the shipped ones, for networks of a few thousand weights."""
     folder = tmp_path_factory.mktemp("configs")
     shutil.copytree(tiny_model / "tiny" / "tokenizer", folder / "tokenizer")
-    for family in ("sd1", "sd2", "sdxl"):
+    for family in ("sd1", "sd2", "sdxl", "refiner"):
         (folder / f"{family}.json").write_text(json.dumps(_config(family)), encoding="utf-8")
     return folder
 
@@ -41,7 +45,7 @@ def make_parts(tiny_configs) -> Callable[..., SimpleNamespace]:
     def make(family: str = "sd1", channels: int = 4, seed: int = 0) -> SimpleNamespace:
         config = json.loads((tiny_configs / f"{family}.json").read_text(encoding="utf-8"))
         config["unet"]["in_channels"] = channels
-        kinds = (CLIPTextModel, CLIPTextModelWithProjection)
+        kinds = (CLIPTextModel, CLIPTextModelWithProjection)[family == "refiner" :]
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             return SimpleNamespace(
@@ -92,7 +96,7 @@ def _original_state(parts: SimpleNamespace) -> dict[str, torch.Tensor]:
         square = value[..., None, None] if ".to_" in name and value.ndim == 2 else value
         state[f"first_stage_model.{vae_name(name, levels)}"] = square
     for number, text in enumerate(parts.texts):
-        if parts.family == "sd2" or number == 1:
+        if parts.family in ("sd2", "refiner") or number == 1:
             state |= _open_clip(text, OPEN_PREFIX[parts.family])
         else:
             prefix = CLIP_PREFIX[parts.family] + "text_model."
@@ -150,6 +154,13 @@ def _config(family: str) -> dict[str, object]:
             "addition_time_embed_dim": 8,
             "projection_class_embeddings_input_dim": WIDTH + 6 * 8,
         }
+    if family == "refiner":
+        unet |= {
+            "transformer_layers_per_block": [2, 2],
+            "addition_embed_type": "text_time",
+            "addition_time_embed_dim": 8,
+            "projection_class_embeddings_input_dim": WIDTH + 5 * 8,
+        }
     vae = {
         "block_out_channels": [8, 8, 16, 16],
         "down_block_types": ["DownEncoderBlock2D"] * 4,
@@ -158,7 +169,7 @@ def _config(family: str) -> dict[str, object]:
         "layers_per_block": 1,
         "norm_num_groups": 4,
         "sample_size": 64,
-        "scaling_factor": 0.13025 if family == "sdxl" else 0.18215,
+        "scaling_factor": 0.13025 if family in ("sdxl", "refiner") else 0.18215,
     }
     texts = [text, text] if family == "sdxl" else [text]
     return {

@@ -29,6 +29,8 @@ OPTION_KEYS: Mapping[str, str] = {
     "extra_noise": "Extra noise",
     "exact_steps": "Exact steps",
     "image_guidance": "Image CFG scale",
+    "refiner": "Refiner",
+    "refiner_switch": "Refiner switch at",
     "noise_multiplier": "Noise multiplier",
     "resize_mode": "Resize mode",
     "colour_correction": "Color correction",

@@ -96,6 +96,7 @@ EMPTY_VALUES = (
     "Use same sampler",
     "Use same scheduler",
 )
+REFINER_KEYS = {"Refiner", "Refiner switch at"}
 #: Kinds that paint nothing: what they have no option for is not missed.
 NETWORKLESS_TYPES = (ExplainJob, PreviewJob)
 MAX_HIRES_SCALE = 4
@@ -175,7 +176,7 @@ class _JobBuilder:
         if "Not followed" in self.told.values:
             note = Notice("like.not_followed", names=self.told.values["Not followed"])
             self._add_note(note)
-        used_keys = self._set_job_values()
+        used_keys = self._set_job_values() - REFINER_KEYS | self._set_refiner(models)
         self._set_hires(models)
         self._set_loopback()
         self._note_unused_values(used_keys)
@@ -249,9 +250,25 @@ class _JobBuilder:
         """Read what the kind's own options were; return the keys that say it."""
         job_values, used_keys = read_job_values(self.told.values, self._type)
         for name, (key, text) in job_values.items():
-            if name not in ("hires_upscaler", "hires_sampler", "hires_schedule"):
+            if name not in ("hires_upscaler", "hires_sampler", "hires_schedule", "refiner"):
                 self._set_option(name, key, text)
         return used_keys
+
+    def _set_refiner(self, models: list[ModelInfo]) -> set[str]:
+        """Read who went on from where; return the keys of what is done here too."""
+        name = self.told.values.get("Refiner", "")
+        if "refiner" not in self._options or not REFINER_KEYS & self.told.values.keys():
+            return set()
+        digest = ""
+        if hash_match := _HASH_SUFFIX.search(name):
+            name, digest = name[: hash_match.start()], hash_match[1]
+        checkpoints = [model for model in models if model.kind == "diffusion"]
+        refiner = _find_checkpoint(name, digest, checkpoints) if name else ""
+        if refiner is None or "Refiner switch at" not in self.told.values:
+            self.values.pop("refiner_switch", None)
+            return set()
+        self.values["refiner"] = refiner
+        return set(REFINER_KEYS)
 
     def _set_loopback(self) -> None:
         """Go back from a loop's frame to what the first loop began with."""

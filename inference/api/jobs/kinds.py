@@ -20,6 +20,20 @@ from inference.api.jobs.base import (
 )
 
 
+def refiner_field() -> Any:
+    """Declare the checkpoint that goes on with a picture."""
+    return text_field(
+        "", 100, "Refiner: the checkpoint that goes on where another stops; empty for none"
+    )
+
+
+def refiner_switch_field() -> Any:
+    """Declare where it takes over."""
+    return number_field(
+        0.8, 0.01, 1.0, "Refiner switch at: the share of the way after which it takes over"
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class ImagineJob(DenoisingJob):
     """Draw a picture from words alone."""
@@ -30,6 +44,8 @@ class ImagineJob(DenoisingJob):
     height: int | None = number_field(
         None, 64, 2048, "Height; empty for the model's own size", "px"
     )
+    refiner: str = refiner_field()
+    refiner_switch: float = refiner_switch_field()
     hires_scale: float = number_field(1.0, 1.0, 4.0, "Hires fix: enlarge by this and denoise again")
     hires_strength: float = number_field(0.5, 0.0, 1.0, "Hires fix: denoising strength")
     hires_steps: int = number_field(0, 0, 150, "Hires fix: steps; 0 takes the first pass's")
@@ -85,6 +101,8 @@ class Img2ImgJob(EditingJob):
     kind: ClassVar[str] = "img2img"
     required_images: ClassVar[tuple[str, ...]] = ("image",)
 
+    refiner: str = refiner_field()
+    refiner_switch: float = refiner_switch_field()
     image_guidance: float = number_field(
         1.5, 0.0, 3.0, "Image CFG scale: how closely an InstructPix2Pix keeps to the picture"
     )

@@ -17,6 +17,8 @@ SHARED_FIELDS = (
     "exact_steps",
     "noise_multiplier",
     "image_guidance",
+    "refiner",
+    "refiner_switch",
     "mask_weight",
     "soft",
 )

@@ -105,6 +105,7 @@ LORAS = GuildSettings(loras=("ink", "soft light"))
     [
         (ImagineJob(model="anime"), "starter"),
         (ImagineJob(), "sdxl"),
+        (ImagineJob(model="anime", refiner="sdxl"), "starter"),
         (UpscaleJob(model="other"), "starter"),  # runs no checkpoint
         (InterrogateJob(), "starter"),
     ],
@@ -115,7 +116,13 @@ def test_allowed_models(job, default):
 
 
 @pytest.mark.parametrize(
-    "job", [ImagineJob(model="other"), Img2ImgJob(), UpscaleJob(mode="redraw", model="other")]
+    "job",
+    [
+        ImagineJob(model="other"),
+        ImagineJob(model="anime", refiner="other"),
+        Img2ImgJob(),
+        UpscaleJob(mode="redraw", model="other"),
+    ],
 )
 def test_other_models_are_refused_with_a_list(job):
     with pytest.raises(NotAllowed, match="It allows “sdxl”, “anime”"):

@@ -238,12 +238,13 @@ def test_a_checkpoint_of_other_noise_is_named(write_original, path, load, extra,
         load()
 
 
-def test_a_refiner_is_refused_by_name(write_original, path, load):
-    write_original(path, "sdxl")
-    state = load_file(path)
-    old, new = "conditioner.embedders.1.model.", "conditioner.embedders.0.model."
-    refiner = {name.replace(old, new): v for name, v in state.items() if ".0.transf" not in name}
-    save_file(refiner, path)
+def test_a_refiner_is_loaded_as_one(write_original, path, load):
+    parts = write_original(path, "refiner")
+    model = load()
 
-    with pytest.raises(UnsupportedWeights, match="an SDXL refiner"):
-        load()
+    assert model.is_refiner
+    assert model.prediction == "epsilon"
+    (text,) = model.text_encoders.models
+    for written, read in ((parts.unet, model.unet), (parts.texts[0], text)):
+        wanted, found = written.state_dict(), read.state_dict()
+        assert all(torch.equal(value, found[name]) for name, value in wanted.items())

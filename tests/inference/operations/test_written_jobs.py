@@ -61,6 +61,7 @@ DRAWN: Mapping[str, st.SearchStrategy[Any]] = {
     **dict.fromkeys(("hires_width", "hires_height"), SIDES),
     **dict.fromkeys(("left", "right", "up", "down"), st.integers(0, 64)),
     "model": st.sampled_from(["", "tiny"]),
+    "refiner": st.sampled_from(["", "tiny"]),
     "batch": st.integers(1, 2),
     "loops": st.integers(1, 3),
     "hires_scale": st.floats(1, 2),
