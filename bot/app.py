@@ -18,6 +18,7 @@ from bot.client import EaselBot
 from bot.delivery import MessageBuilder, MessageSender, ProgressUpdater, ResultDelivery
 from bot.delivery.delivery import GIVE_UP_AFTER
 from bot.dispatcher import ClaimGuard, Dispatcher, DispatcherTiming, HostAlert
+from bot.dispatcher.estimation import CostEstimator
 from bot.errors import MissingExtra
 from bot.guilds.editor import GuildSettingsEditor
 from bot.guilds.host_access import HostAccess, HostRules
@@ -198,7 +199,8 @@ def open_policy(core: Core, guilds: GuildStore, access: HostAccess) -> GuildPoli
     """Build what says what a server allows, with what prompts may draw from."""
     settings, usage = core.settings, UsageStore(core.database)
     lists = open_wordlists(settings)
-    return GuildPolicy(core.jobs, guilds, usage, access, settings.model, lists)
+    native_size = CostEstimator(core.blobs, core.workers).native_size
+    return GuildPolicy(core.jobs, guilds, usage, access, settings.model, lists, native_size)
 
 
 def build_services(

@@ -12,7 +12,8 @@ from bot.guilds.context import RequestContext
 from bot.guilds.settings import GuildSettings
 from bot.i18n.message import OptionName, TranslatableMessage
 from inference.api.jobs import DenoisingJob, ExplainJob, ImagineJob, Job, UpscaleJob
-from inference.api.jobs.sizes import hires_sizes
+from inference.api.jobs.price import DEFAULT_NATIVE_SIDE
+from inference.api.jobs.sizes import hires_sizes, target_size
 from inference.api.prompts.extra_networks import take_networks
 from storage.guilds import GpuUse
 from storage.jobs.guild_load import QUOTA_WINDOW, GuildLoad
@@ -118,8 +119,15 @@ def check_place(settings: GuildSettings, context: RequestContext) -> None:
         )
 
 
-def check_job(settings: GuildSettings, job: Job, sizes: Collection[tuple[int, int]] = ()) -> None:
+def check_job(
+    settings: GuildSettings,
+    job: Job,
+    sizes: Collection[tuple[int, int]] = (),
+    natural: int = DEFAULT_NATIVE_SIDE,
+) -> None:
     """Refuse a job beyond the server's ceilings; `sizes` are its pictures', once they are read.
+
+    `natural` is the side of its model's own pictures, in pixels.
 
     Raises:
         NotAllowed: names the option and the ceiling.
@@ -138,7 +146,7 @@ def check_job(settings: GuildSettings, job: Job, sizes: Collection[tuple[int, in
                 value=value,
                 ceiling=ceiling,
             )
-    megapixels = _result_megapixels(job, sizes)
+    megapixels = _result_megapixels(job, sizes, natural)
     if settings.max_megapixels is not None and megapixels > settings.max_megapixels:
         raise NotAllowed(
             "That would be {megapixels} megapixels, but this server allows {ceiling}. "
@@ -249,15 +257,16 @@ def may_cancel(presser: str, owner: str, *, manages_messages: bool) -> bool:
     return presser == owner or manages_messages
 
 
-def _result_megapixels(job: Job, sizes: Collection[tuple[int, int]]) -> float:
+def _result_megapixels(job: Job, sizes: Collection[tuple[int, int]], natural: int) -> float:
     """Tell how large a job's result is, as far as it can be told; 0 where it cannot."""
     width, height = getattr(job, "width", None), getattr(job, "height", None)
-    if isinstance(job, ImagineJob) and job.hires_width and job.hires_height:
-        width, height = job.hires_width, job.hires_height
-    elif isinstance(job, ImagineJob) and width and height:
-        _, (width, height) = hires_sizes(
-            (width, height), job.hires_scale, job.hires_width, job.hires_height
-        )
+    if isinstance(job, ImagineJob):
+        if not (width and height):
+            width, height = target_size(width, height, None, natural)
+        if job.has_hires_fix:
+            _, (width, height) = hires_sizes(
+                (width, height), job.hires_scale, job.hires_width, job.hires_height
+            )
     if width and height:
         return float(width * height) / 1e6
     if isinstance(job, UpscaleJob):

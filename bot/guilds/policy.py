@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -20,6 +20,7 @@ from bot.guilds.host_access import HostAccess
 from bot.guilds.settings import GuildSettings
 from inference.api.errors import JobError
 from inference.api.jobs import DenoisingJob, EditingJob, Job, list_job_options
+from inference.api.jobs.price import DEFAULT_NATIVE_SIDE
 from storage.guilds import GpuUse, GuildStore, UsageStore
 from storage.jobs import JobStore
 from storage.jobs.guild_load import QUOTA_WINDOW, LoadCheck
@@ -117,7 +118,10 @@ class GuildPolicy:
         access: HostAccess,
         model: str = "",
         wordlists: Mapping[str, Sequence[str]] = MappingProxyType({}),
+        native_size: Callable[[Job], int] = lambda job: DEFAULT_NATIVE_SIDE,
     ) -> None:
+        #: Gives the side of the pictures that a job's model makes where none is asked for.
+        self._native_size = native_size
         self._jobs = jobs
         self._guilds = guilds
         self._usage = usage
@@ -204,7 +208,7 @@ class GuildPolicy:
             NotAllowed: says what is allowed.
         """
         await self.check_access(context)
-        checks.check_job(settings, job, sizes)
+        checks.check_job(settings, job, sizes, self._native_size(job))
 
     async def check_permissions(
         self,
@@ -260,6 +264,6 @@ class GuildPolicy:
         job: Job,
     ) -> None:
         checks.check_place(settings, context)
-        checks.check_job(settings, job)
+        checks.check_job(settings, job, natural=self._native_size(job))
         await self.check_words(settings, job)
         checks.check_models(settings, job, self._default_model)

@@ -31,6 +31,7 @@ from inference.model_files.files import (
 from inference.model_files.hashes import FileHashes, file_key
 from inference.model_files.header import count_weights
 from inference.model_files.identity import INSTRUCT_CHANNELS, checkpoint_identity
+from inference.model_files.inspection import log_left_out
 from inference.model_files.pipeline_folder import DEFAULT_CHANNELS, check_folder, read_channels
 from inference.model_files.pipelines.part_weights import find_main_file, list_weight_files
 from inference.prompts.chunks import Tokenizer
@@ -177,11 +178,25 @@ class CheckpointLoader:
         place = path if is_folder(path) else self.configs
         return diffusers_folder.read_tokenizer(part_folder(place, "tokenizer"))
 
+    def _name_hidden_embeddings(self) -> None:
+        """Name for the host the embeddings whose name a file in another folder has."""
+        named_paths = self.folder.list_files(EMBEDDINGS_DIR)
+        for path in self.folder.list_paths(EMBEDDINGS_DIR):
+            if named_paths[path.stem] != path:
+                other = _shown_path(named_paths[path.stem])
+                error = CorruptWeights("weights.same_name", file=other)
+                log_left_out("embeddings", _shown_path(path), error)
+
     def _load_embeddings(self, model: DiffusionModel) -> CheckpointEmbeddings:
         if model.is_refiner:  # the base has put a picture's learned words into it by then
             return CheckpointEmbeddings()
+        self._name_hidden_embeddings()
         widths = [int(text.config.hidden_size) for text in model.text_encoders.models]
         return load_embeddings(self.folder.list_files(EMBEDDINGS_DIR), widths)
+
+
+def _shown_path(path: Path) -> str:
+    return f"{path.parent.name}/{path.name}"
 
 
 def model_bytes(model: DiffusionModel) -> int:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Mapping
 
 from inference.api.jobs import names
+from inference.api.messages import ModelInfo
 
 #: Other names of our samplers, as they are compared: lower case, signs between words left out.
 OTHER_SAMPLERS: Mapping[str, str] = {
@@ -28,6 +29,8 @@ OTHER_SAMPLERS: Mapping[str, str] = {
     # NovelAI and programs before the k-diffusion names
     "ddimv3": "DDIM",
 }
+#: Samplers read as ours that differ from it by their formula, and the formula that ours has.
+OTHER_FORMULAS: Mapping[str, str] = {"unipcbh2": "bh1"}
 OTHER_SCHEDULES: Mapping[str, str] = {
     "ddimuniform": "DDIM",
     "native": "Automatic",
@@ -57,6 +60,7 @@ OTHER_UPSCALERS: Mapping[str, str] = {
     "scunet": "scunetgan",
 }
 _FILE_SUFFIX = re.compile(r"\.(?:safetensors|pth|pt|onnx|bin)$", re.IGNORECASE)
+_CHECKPOINT_SUFFIX = re.compile(r"\.(?:safetensors|ckpt|pt|pth|bin)$", re.IGNORECASE)
 #: Samplers and schedules whose steps lie elsewhere than in the web UI: docs/samplers.md says why.
 OTHER_GRIDS = {"sampler": ("DDIM", "PLMS", "LCM"), "schedule": ("KL Optimal",)}
 #: Which implementation ran says nothing about the numbers.
@@ -94,6 +98,11 @@ def find_sampler(name: str) -> tuple[str | None, str | None]:
     return None, None
 
 
+def find_formula(name: str) -> str | None:
+    """Give the formula that our sampler has where another program's name means another one."""
+    return OTHER_FORMULAS.get(_normalise_name(name))
+
+
 def find_upscaler(name: str, upscalers: Collection[str]) -> str | None:
     """Give our name of a hires fix's upscaler: `latent`, a resampler, or one that is installed."""
     plain = _normalise_name(_FILE_SUFFIX.sub("", name))
@@ -108,3 +117,28 @@ def find_upscaler(name: str, upscalers: Collection[str]) -> str | None:
 def find_schedule(name: str) -> str | None:
     """Give our name of a noise schedule; None where there is none."""
     return _SCHEDULE_NAMES.get(_normalise_name(name))
+
+
+def find_checkpoint(model_name: str, digest: str, checkpoints: list[ModelInfo]) -> str | None:
+    """Find a checkpoint by its hash, which is surer, or by its name."""
+    wanted_hash = digest.lower().removeprefix("0x")
+    for model in checkpoints:
+        if (
+            model.digest
+            and len(wanted_hash) >= len(model.digest)
+            and wanted_hash.startswith(model.digest)
+        ):
+            return model.name
+    return next(
+        (
+            model.name
+            for model in checkpoints
+            if model_name and plain_checkpoint_name(model.name) == plain_checkpoint_name(model_name)
+        ),
+        None,
+    )
+
+
+def plain_checkpoint_name(name: str) -> str:
+    """Give a checkpoint's name without folder and ending, in small letters."""
+    return _CHECKPOINT_SUFFIX.sub("", name.replace("\\", "/").rpartition("/")[2]).strip().casefold()

@@ -112,7 +112,6 @@ MAX_SHOWN_CHARS = 60  # characters of a stranger's value in a note
 _TOKEN_PATTERN = re.compile(r"\w+|[^\w\s]")
 _SIZE_PATTERN = re.compile(r"(\d{1,6})x(\d{1,6})")
 _HASH_SUFFIX = re.compile(r"\s*\[([0-9a-fA-F]{6,64})\]$")
-_FILE_SUFFIX = re.compile(r"\.(?:safetensors|ckpt|pt|pth|bin)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -263,7 +262,7 @@ class _JobBuilder:
         if hash_match := _HASH_SUFFIX.search(name):
             name, digest = name[: hash_match.start()], hash_match[1]
         checkpoints = [model for model in models if model.kind == "diffusion"]
-        refiner = _find_checkpoint(name, digest, checkpoints) if name else ""
+        refiner = names.find_checkpoint(name, digest, checkpoints) if name else ""
         if refiner is None or "Refiner switch at" not in self.told.values:
             self.values.pop("refiner_switch", None)
             return set()
@@ -304,6 +303,9 @@ class _JobBuilder:
         if sampler is None and name:
             default = self._options["sampler"].default
             note = Notice("like.no_sampler", sampler=_shorten_value(name), default=default)
+            self._add_note(note, option)
+        if formula := names.find_formula(name):
+            note = Notice("like.other_formula", sampler=_shorten_value(name), formula=formula)
             self._add_note(note, option)
         return sampler, ending
 
@@ -390,12 +392,12 @@ class _JobBuilder:
         if "model" not in self._options or not (model_name or digest):
             return
         checkpoints = [model for model in models if model.kind == "diffusion"]
-        checkpoint = _find_checkpoint(model_name, digest, checkpoints)
+        checkpoint = names.find_checkpoint(model_name, digest, checkpoints)
         if checkpoint is not None:
             self.values["model"] = checkpoint
             return
-        stems = {_checkpoint_stem(model.name): model.name for model in checkpoints}
-        near = get_close_matches(_checkpoint_stem(model_name), stems, n=1, cutoff=0.6)
+        stems = {names.plain_checkpoint_name(model.name): model.name for model in checkpoints}
+        near = get_close_matches(names.plain_checkpoint_name(model_name), stems, n=1, cutoff=0.6)
         description = " ".join(
             part for part in (_shorten_value(model_name), f"({digest[:12]})" * bool(digest)) if part
         )
@@ -460,31 +462,6 @@ def _guess_chunks(prompt: str) -> int:
     return sum(
         max(1, math.ceil(len(_TOKEN_PATTERN.findall(part)) / 75)) for part in prompt.split("BREAK")
     )
-
-
-def _find_checkpoint(model_name: str, digest: str, checkpoints: list[ModelInfo]) -> str | None:
-    """Find a checkpoint by its hash, which is surer, or by its name."""
-    wanted_hash = digest.lower().removeprefix("0x")
-    for model in checkpoints:
-        if (
-            model.digest
-            and len(wanted_hash) >= len(model.digest)
-            and wanted_hash.startswith(model.digest)
-        ):
-            return model.name
-    return next(
-        (
-            model.name
-            for model in checkpoints
-            if model_name and _checkpoint_stem(model.name) == _checkpoint_stem(model_name)
-        ),
-        None,
-    )
-
-
-def _checkpoint_stem(name: str) -> str:
-    """Give a checkpoint's name without folder and ending, in small letters."""
-    return _FILE_SUFFIX.sub("", name.replace("\\", "/").rpartition("/")[2]).strip().casefold()
 
 
 def _as_number(text: str) -> int | float | None:

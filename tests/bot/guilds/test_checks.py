@@ -75,6 +75,17 @@ def test_a_ceiling_is_itself_allowed(rules, allowed, refused):
         check_job(rules, refused)
 
 
+def test_a_picture_without_a_size_is_measured_by_its_models_own():
+    rules = GuildSettings(max_megapixels=0.5)
+    for job in (ImagineJob(), ImagineJob(hires_scale=1.3)):
+        check_job(rules, job, natural=512)
+        with pytest.raises(NotAllowed, match=r"1\.05 megapixels|1\.76 megapixels"):
+            check_job(rules, job, natural=1024)
+        check_job(GuildSettings(), job, natural=1024)
+    with pytest.raises(NotAllowed, match=r"1\.05 megapixels"):
+        check_job(rules, ImagineJob(hires_scale=2.0))
+
+
 def test_an_enlargement_is_measured_once_its_picture_is_known():
     rules, job = GuildSettings(max_megapixels=1.0), UpscaleJob(factor=4.0)
     check_job(rules, job)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from inference.api.config import EngineConfig
 from inference.api.errors import JobError
@@ -112,3 +114,13 @@ def test_so_is_a_single_file_of_them(tmp_path, write_original, tiny_configs, cha
     with pytest.raises(UnsupportedWeights, match=rf"takes {channels} channels"):
         library.get_checkpoint("net")
     assert "not run" in identify_file(tmp_path / "net.safetensors").title
+
+
+def test_an_embedding_whose_name_another_has_is_named(library, shelf, caplog):
+    for folder in ("embeddings/a", "embeddings/b"):
+        (shelf / folder).mkdir(parents=True)
+        save_file({"emb_params": torch.zeros(1, 32)}, shelf / folder / "ink.safetensors")
+    with caplog.at_level(logging.WARNING):
+        library.get_checkpoint("good")
+    assert "b/ink.safetensors (a/ink.safetensors has its name already" in caplog.text
+    assert caplog.text.count("Left out of the embeddings") == 1

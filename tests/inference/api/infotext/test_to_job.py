@@ -265,6 +265,8 @@ def test_a_refiner_is_noted():
         ("Sampler: Euler a CFG++", []),
         ("Sampler: DPM++ SDE CFG++", ["like.no_sampler"]),
         ("Sampler: UniPC", []),
+        ("Sampler: uni_pc_bh2", ["like.other_formula"]),
+        ("Sampler: uni_pc", []),
         ("Sampler: Euler a, Schedule type: DDIM", []),
         ("Sampler: PLMS, Version: Easel 0.1.0", []),
     ],
