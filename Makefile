@@ -84,6 +84,10 @@ lock: $(DEPLOY)
 	$(BIN)/uv lock
 	$(BIN)/python tools/check_deploy.py --write-requirements
 
+# What a browser opens is build/site/index.html.
+docs: $(DEPLOY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 audit: $(DEV)
 	$(BIN)/python tools/audit.py $(ARGS)
 

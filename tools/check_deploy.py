@@ -23,6 +23,9 @@ REQUIREMENTS = "deploy/requirements.txt"
 #: What a host may want without asking; the rest is for who works on the code.
 IMAGE_EXTRAS = ("weights", "tags", "masks", "nsfw", "metrics")
 OVERLAYS = ("nvidia", "cpu", "amd", "pull-models")
+PROSE = ("*.md", "docs/*.md", "deploy/**/*.*", ".github/**/*.*")
+#: Words of the field, and of names.
+SPELLING = ("--ignore-words-list", "nd,fo,te,als,ue,ot,ba,inout")
 YAML_RULES = (
     "{extends: default, rules: {line-length: {max: 110}, document-start: disable, "
     "truthy: {check-keys: false}, comments: {min-spaces-from-content: 2}, "
@@ -171,6 +174,16 @@ def export_requirements(root: Path) -> str:
     return run_program("uv", "export", *options, *extras, root=root)
 
 
+def check_pages(root: Path) -> None:
+    """Write the pages as a site; a link that leads nowhere fails.
+
+    Raises:
+        CheckFailed: a link, an anchor or a page of the menu is not there.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        run_program("mkdocs", "build", "--strict", "--site-dir", folder, root=root)
+
+
 CHECKS = (
     Check("Dockerfile", check_with("hadolint", files=("deploy/Dockerfile",))),
     Check("compose", check_schema("compose-spec", "deploy/compose*.yaml")),
@@ -182,8 +195,25 @@ CHECKS = (
     ),
     Check(
         "YAML",
-        check_with("yamllint", "--strict", "-d", YAML_RULES, files=("deploy/**/*.yaml",)),
+        check_with(
+            *("yamllint", "--strict", "-d", YAML_RULES),
+            files=("deploy/**/*.yaml", ".github/**/*.yml", ".pre-commit-config.yaml"),
+        ),
     ),
+    Check("workflows", check_schema("github-workflows", ".github/workflows/*.yml")),
+    Check(
+        "workflows' safety",
+        check_with("zizmor", "--offline", "--no-progress", files=(".github/workflows/*.yml",)),
+    ),
+    Check("dependabot", check_schema("dependabot", ".github/dependabot.yml")),
+    Check("issue forms", check_schema("github-issue-forms", ".github/ISSUE_TEMPLATE/[bhi]*.yml")),
+    Check("issue page", check_schema("github-issue-config", ".github/ISSUE_TEMPLATE/config.yml")),
+    Check(
+        "pre-commit",
+        check_with("pre-commit", "validate-config", files=(".pre-commit-config.yaml",)),
+    ),
+    Check("spelling", check_with("codespell", *SPELLING, files=PROSE)),
+    Check("pages", check_pages),
     Check("lock", lambda root: run_program("uv", "lock", "--check", root=root)),
     Check("requirements", check_requirements),
 )

@@ -86,7 +86,7 @@ def read_compose_runtime(name: str) -> Runtime:
         data=data,
         grace=parse_seconds(said["stop_grace_period"]),
         health=tuple(said["healthcheck"]["test"][1:]),
-        environment=said["environment"],
+        environment=said.get("environment", {}),
     )
 
 
@@ -122,7 +122,7 @@ def read_kubernetes() -> Runtime:
         data=data,
         grace=pod["terminationGracePeriodSeconds"],
         health=probes.pop() if len(probes) == 1 else None,
-        environment={item["name"]: item["value"] for item in container["env"]},
+        environment={item["name"]: item["value"] for item in container.get("env", [])},
     )
 
 

@@ -11,6 +11,7 @@ from dotenv import dotenv_values
 from bot.client import STOP_GRACE_SECONDS
 from bot.settings import env_variables
 from inference.api.workers.pool import LocalWorkerPool
+from main import build_parser
 from tests.deploy.manifests import (
     COMPOSE_FILES,
     DEPLOY,
@@ -22,6 +23,7 @@ from tests.deploy.manifests import (
     read_dockerfile,
     read_image,
     read_kubernetes,
+    read_manifests,
     read_stateful_set,
     read_systemd,
     read_unit,
@@ -43,8 +45,6 @@ READERS = {
     "easel.service": read_systemd,
     **{name: lambda name=name: read_compose_runtime(name) for name in COMPOSE_FILES},
 }
-#: Where the token's file lies is the deployment's own.
-TOKEN_FILE = "DISCORD_TOKEN_FILE"
 
 
 @pytest.mark.parametrize("name", TABLE)
@@ -59,6 +59,17 @@ def test_no_file_that_starts_easel_is_outside_the_table():
     starters |= {path.name for path in DEPLOY.glob("Dockerfile*")} | {"kubernetes", "easel.service"}
 
     assert starters == set(TABLE)
+
+
+def test_every_command_of_the_files_is_one_that_easel_knows():
+    (job,) = [each for each in read_manifests("pull-models") if each["kind"] == "Job"]
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    pull = container["command"]
+    tool = [*read_compose("compose.yaml", "models")["entrypoint"], "pull", "KEY"]
+    starts = [read_unit()["Service"]["ExecStart"].split()[1:], ["backup", "there"]]
+
+    for words in (HEALTH[2:], pull[2:], tool[2:], *starts):
+        assert build_parser().parse_args(words).command == words[0]
 
 
 def test_the_grace_is_above_what_the_bot_takes_to_stop():
@@ -85,13 +96,11 @@ def test_every_setting_may_be_given(name):
     arrived = image_environment() | chosen | dict(READERS[name]().environment)
 
     assert opened
-    assert {key: arrived[key] for key in chosen if key != TOKEN_FILE} == {
-        key: value for key, value in chosen.items() if key != TOKEN_FILE
-    }
+    assert {key: arrived[key] for key in chosen} == chosen
 
 
 def test_the_files_set_nothing_that_easel_does_not_know():
-    known = {variable for variable, _ in env_variables()} | {TOKEN_FILE}
+    known = {variable for variable, _ in env_variables()}
     fixed = [image_environment(), dotenv_values(DEPLOY / "kubernetes/base/settings.env")]
     fixed += [READERS[name]().environment for name in TABLE]
 

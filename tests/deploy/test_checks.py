@@ -28,7 +28,31 @@ BROKEN = (
     ("systemd", "deploy/easel-backup.timer", "=daily", "=dayly"),
     ("shell", "deploy/install-packages", '"$others"\n    ;;', "$others\n    ;;"),
     ("YAML", "deploy/compose.yaml", "name: easel", "name: easel\nname: easel"),
+    ("workflows", ".github/workflows/ci.yml", "runs-on: ubuntu-24.04\n", ""),
+    ("workflows' safety", ".github/workflows/ci.yml", "checkout@08c6903cd", "checkout@v5 #"),
+    ("workflows' safety", ".github/workflows/ci.yml", "persist-credentials: false", "depth: 1"),
+    ("dependabot", ".github/dependabot.yml", "monthly", "sometimes"),
+    ("issue forms", ".github/ISSUE_TEMPLATE/bug.yml", "type: textarea", "type: area"),
+    ("issue page", ".github/ISSUE_TEMPLATE/config.yml", "false", "perhaps"),
+    ("pre-commit", ".pre-commit-config.yaml", "language: system", "speech: system"),
+    ("spelling", "docs/hosting.md", "which", "wich"),
+    ("pages", "docs/README.md", "(hosting.md)", "(hostings.md)"),
+    ("pages", "docs/hosting.md", "(#wheel)", "(#wheels)"),
+    ("pages", "docs/README.md", "(../inference/starter/", "(../inference/started/"),
     ("requirements", "deploy/requirements.txt", "sha256:0", "sha256:1"),
+)
+
+
+#: What the checks read besides whole folders.
+ALONE = (
+    "pyproject.toml",
+    "uv.lock",
+    "mkdocs.yml",
+    ".pre-commit-config.yaml",
+    "README.md",
+    "inference/starter/README.md",
+    "tools/docs_hooks.py",
+    "tools/starter/README.md",
 )
 
 
@@ -47,10 +71,11 @@ def test_the_files_are_what_their_format_says(name):
 
 @pytest.mark.parametrize(("name", "file", "old", "new"), BROKEN)
 def test_a_broken_file_is_noticed(tmp_path, name, file, old, new):
-    for folder in ("deploy", ".ci", "tests/deploy"):
+    for folder in ("deploy", ".ci", ".github", "docs", "tests/deploy"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
-    for each in ("pyproject.toml", "uv.lock"):
-        shutil.copy(ROOT / each, tmp_path)
+    for each in ALONE:
+        (tmp_path / each).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / each, tmp_path / each)
     text = (tmp_path / file).read_text(encoding="utf-8")
     assert old in text
     (tmp_path / file).write_text(text.replace(old, new, 1), encoding="utf-8")
