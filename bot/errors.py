@@ -27,6 +27,7 @@ BotError
 │   ├── MessageDeleted        the message replied to was deleted
 │   ├── TextTooLongForForm    a text that an input of a form cannot hold
 │   ├── NotANumber         a text where a form asks for a number
+│   ├── UnknownOption      a name that is no option of that kind of job
 │   ├── MemberStorageFull  the member keeps as much as the host allows, all of it under way
 │   └── NoModel            no worker can start, so nothing could ever run
 └── NoDeliveryRoute            a result has no place where it could be shown
@@ -294,6 +295,20 @@ class NotANumber(UserError):
         if whole:
             words = gettext_noop("{option} must be a whole number, not “{written}”.")
         super().__init__(words, option=OptionName(option), written=entered_text)
+
+
+class UnknownOption(UserError):
+    """A name that was written for an option is none."""
+
+    def __init__(self, name: str, similar_names: Sequence[str]) -> None:
+        words = gettext_noop(
+            "There is no option “{name}” there. Write options as name: value, for example "
+            "clip_skip: 2, rng: NV."
+        )
+        if similar_names:
+            words = gettext_noop("There is no option “{name}” there. Did you mean {names}?")
+        super().__init__(words, name=name, names=", ".join(similar_names))
+        self.name = name
 
 
 class MemberStorageFull(UserError):

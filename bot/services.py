@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import discord
 
@@ -21,6 +21,15 @@ from storage.blobs import BlobStore
 from storage.guilds import GuildStore
 from storage.jobs import JobStore
 from storage.moderation import ModerationStore
+from storage.records import JobRecord
+
+
+class RefusalViews(Protocol):
+    """Which buttons stand under a refusal."""
+
+    def view_for_refused(self, record: JobRecord, /) -> discord.ui.View:
+        """Return the ways out of a job that could not be done as asked."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -40,6 +49,7 @@ class Services:
     message_builder: MessageBuilder
     delivery: ResultDelivery
     submitter: JobSubmitter
+    layouts: RefusalViews
     cases: CaseService
     decoders: DecoderPool
     detector: NsfwDetector

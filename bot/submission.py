@@ -12,6 +12,7 @@ The server's settings are read once, at the beginning, and hold for the whole re
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import discord
@@ -29,11 +30,14 @@ from bot.i18n import use_language
 from bot.member_storage import MemberStorage
 from bot.moderation.nsfw_screen import NsfwScreen, final_prompts
 from bot.requests.image_sources import AttachmentSource, BlobSource, ImageSource
+from bot.requests.job_check import JobChecker, default_upscaler
+from bot.requests.more_options import parse_more_options
 from bot.requests.options import split_attachments
 from bot.requests.reply_target import ReplyTarget
 from bot.requests.requester import InteractionRequest, MemberRequest
 from bot.uploads.pool import DecoderPool
-from inference.api.jobs import Job
+from bot.uploads.validation import CheckedImage
+from inference.api.jobs import Job, UpscaleJob
 from inference.api.workers import WorkerPool
 from storage.blobs import BlobStore
 from storage.errors import UnknownJob
@@ -56,6 +60,7 @@ class JobSubmitter:
         styles: StyleStore,
         screen: NsfwScreen,
         member_storage: MemberStorage,
+        checker: JobChecker,
     ) -> None:
         self._dispatcher = dispatcher
         self._jobs = jobs
@@ -66,6 +71,7 @@ class JobSubmitter:
         self._policy = policy
         self._styles = styles
         self._screen = screen
+        self._checker = checker
         #: What bounds each member's pictures on the disk.
         self.member_storage = member_storage
 
@@ -81,9 +87,13 @@ class JobSubmitter:
         request = InteractionRequest(interaction)
         context = request.context
         settings, defaults = await self._policy.request_settings(context)
-        name = values.pop("style", None)
+        name, more_text = values.pop("style", None), values.pop("more", "")
+        if more_text:
+            values = {**parse_more_options(job_type, more_text), **values}
         values = apply_member_defaults(job_type, values, defaults)
         values = apply_guild_defaults(job_type, values, settings)
+        if job_type is UpscaleJob and "upscaler" not in values:
+            values["upscaler"] = default_upscaler(self._workers.worker_statuses)
         if name:
             style = await self._styles.find_style(context.user_id, context.guild_id, name)
             values = apply_style(values, style)
@@ -96,9 +106,16 @@ class JobSubmitter:
         parent: JobRecord,
         *,
         settings: GuildSettings | None = None,
+        extra_sources: Mapping[str, ImageSource] = MappingProxyType({}),
     ) -> None:
-        """Queue a job on the pictures that another one started from; see `submit_job`."""
-        sources = {name: self.stored_source(key) for name, key in parent.inputs.items()}
+        """Queue a job on the pictures that another one started from; see `submit_job`.
+
+        `extra_sources` are pictures in the place of those, or besides.
+        """
+        stored_sources: dict[str, ImageSource] = {
+            name: self.stored_source(key) for name, key in parent.inputs.items()
+        }
+        sources = stored_sources | dict(extra_sources)
         await self.submit_job(request, job, sources, settings=settings, parent=parent.id)
 
     async def submit_job(
@@ -125,18 +142,18 @@ class JobSubmitter:
         job = self._dispatcher.check_job(self._policy.with_allowed_model(settings, job), sources)
         self._refuse_without_model()
         await self._check_allowed(settings, context, job)
+        job = self._checker.check_job(job)
         await self._check_available(sources)
         reply_to = await self._acknowledge_request(
             request, job.kind, settings, private=settings.has_private_results
         )
-        images = {name: await source.load_image(self._decoders) for name, source in sources.items()}
+        images = await self._load_images(job, sources)
         # Only now are the pictures' sizes known; whom the host serves may have changed meanwhile.
         await self._policy.check_read_request(
             settings, context, job, [image.size for image in images.values()]
         )
         files = {name: image.data for name, image in images.items()}
-        shown_files = [data for name, data in files.items() if name != "mask"]
-        await self._screen.check_input(settings, context, shown_files)
+        await self._screen.check_input(settings, context, [files[n] for n in files if n != "mask"])
         await self.member_storage.make_room(context.user_id, sum(map(len, files.values())))
         submission = await self._dispatcher.submit_job(
             job=job,
@@ -149,8 +166,15 @@ class JobSubmitter:
             weight=share_of(settings, context),
             check_load=self._policy.load_check(settings, context),
         )
-        request_notes = [*notes, *(note for image in images.values() for note in image.notes)]
-        await self._delivery.show_queued(submission, reply_to, request_notes)
+        image_notes = [note for image in images.values() for note in image.notes]
+        await self._delivery.show_queued(submission, reply_to, [*notes, *image_notes])
+
+    async def _load_images(
+        self, job: Job, sources: Mapping[str, ImageSource]
+    ) -> dict[str, CheckedImage]:
+        images = {name: await source.load_image(self._decoders) for name, source in sources.items()}
+        self._checker.check_images(job, images)
+        return images
 
     async def _check_available(self, sources: Mapping[str, ImageSource]) -> None:
         for source in sources.values():

@@ -282,6 +282,7 @@ class ModelLibrary:
             *self._list_checkpoints(),
             *self.upscalers.shelf.list_upscalers(),
             *self.describers.model_infos(),
+            *self.segmenters.list_segmenters(),
         )
         return (*runnable, *self.lora_catalog.list_loras())
 

@@ -20,6 +20,7 @@ from bot.commands.moderation import ModerationCog
 from bot.commands.outpaint import OutpaintCog
 from bot.commands.privacy import PrivacyCog
 from bot.commands.queue import QueueCog
+from bot.commands.redraw import RedrawCog
 from bot.commands.settings import SettingsCog
 from bot.commands.style import StyleCog
 from bot.commands.upscale import UpscaleCog
@@ -30,6 +31,7 @@ COG_CLASSES = (
     OutpaintCog,
     LoopbackCog,
     UpscaleCog,
+    RedrawCog,
     InterrogateCog,
     ImagineCog,
     ExplainCog,

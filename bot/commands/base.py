@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from functools import partial
 from typing import Any
 
 import discord
 from discord import app_commands
 from discord.ext import commands
 
+from bot.errors import ImageRejected, UserError
 from bot.guilds import is_model_allowed
-from bot.i18n import translate, translate_notice
+from bot.i18n import option_name, translate, translate_notice
+from bot.i18n.command_mentions import plain_commands
 from bot.i18n.message import gettext_noop
+from bot.messages import kind_title
+from bot.messages.error_replies import answer_error, is_correctable, unwrap_error
 from bot.messages.lineage import job_choices
-from bot.requests.options import Autocomplete
+from bot.requests.more_options import describe_bounds, parse_more_options
+from bot.requests.options import Autocomplete, split_attachments
 from bot.services import Services, services_of
+from bot.views.base import MAX_SEARCHED_JOBS
+from bot.views.forms import (
+    FIXED_OPTIONS,
+    FORM_OPTIONS,
+    MAX_NAMED_INPUTS,
+    FixFormView,
+    FormValues,
+    JobModal,
+    build_job_form,
+)
+from inference.api.errors import JobError
+from inference.api.jobs import Job, list_job_options
 from inference.api.messages import REFINER_ROLE
 from storage.records import JobState
 
 MAX_CHOICES = 25  # Discord's limit for completions
 ENDED_STATES = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
-MAX_SEARCHED_JOBS = 100  # jobs of one member that are searched
 MAX_CHOICE_CHARS = 100  # characters of one
 
 
@@ -29,6 +46,67 @@ class EaselCog(commands.Cog):
 
     def __init__(self, services: Services) -> None:
         self.services = services
+
+    async def submit_command(
+        self,
+        interaction: discord.Interaction[Any],
+        job_type: type[Job],
+        option_values: Mapping[str, Any],
+    ) -> None:
+        """Queue a job; what is wrong with its options can be mended in a form that holds them."""
+        try:
+            await self.services.submitter.submit_command(interaction, job_type, option_values)
+        except Exception as error:
+            if not is_correctable(error):
+                raise
+            make_form = partial(self._build_correction, job_type, option_values, error)
+            view = FixFormView(make_form, gettext_noop("Edit"))
+            await answer_error(interaction, error, view)
+
+    def _build_correction(
+        self, job_type: type[Job], option_values: Mapping[str, Any], error: Exception
+    ) -> JobModal:
+        attachments, values = split_attachments(option_values)
+        style, more_text = values.pop("style", None), values.pop("more", "")
+        fixed_values = {name: values[name] for name in FIXED_OPTIONS if name in values}
+        written_texts: dict[str, str] = {}
+        try:
+            values = {**parse_more_options(job_type, more_text), **values}
+        except (UserError, JobError):
+            written_texts["more"] = more_text
+
+        async def submit_corrected(
+            answer: discord.Interaction[Any], _job: Job, form_values: FormValues
+        ) -> None:
+            new_arguments = {
+                **attachments,
+                **form_values.files,
+                **form_values.values,
+                **fixed_values,
+            }
+            await self.services.submitter.submit_command(
+                answer, job_type, {**new_arguments, "style": style}
+            )
+
+        files = _images_to_exchange(job_type, error)
+        return build_job_form(
+            translate("Edit this {kind}", kind=kind_title(job_type.kind)),
+            job_type,
+            submit_corrected,
+            values,
+            names=FORM_OPTIONS[job_type.kind][: MAX_NAMED_INPUTS - len(files)],
+            files=files,
+            written_texts=written_texts,
+        )
+
+
+def _images_to_exchange(job_type: type[Job], error: BaseException) -> tuple[str, ...]:
+    """Name the picture that was refused, if one was."""
+    cause = unwrap_error(error)
+    image_names = (*job_type.optional_images, *job_type.required_images)
+    if isinstance(cause, JobError):
+        return tuple(name for name in image_names if name == cause.field)
+    return job_type.required_images if isinstance(cause, ImageRejected) else ()
 
 
 def autocomplete_models(*kinds: str, everything: bool = False) -> Autocomplete:
@@ -105,7 +183,8 @@ async def suggest_masks(
 ) -> list[app_commands.Choice[str]]:
     """Complete a mask in words: examples, until what was typed is none of them."""
     masks = {
-        shape_text: translate(description) for shape_text, description in MASK_EXAMPLES.items()
+        shape_text: plain_commands(translate(description))
+        for shape_text, description in MASK_EXAMPLES.items()
     }
     return [
         app_commands.Choice(name=_choice_label(shape_text, masks[shape_text]), value=shape_text)
@@ -153,6 +232,43 @@ def _style_choices(names: Mapping[str, str], typed_text: str) -> list[app_comman
     return [app_commands.Choice(name=labels[name], value=name) for name in hits[:MAX_CHOICES]]
 
 
+def autocomplete_more(job_type: type[Job], shown_names: Collection[str]) -> Autocomplete:
+    """Complete the names of the options that have no slash option of their own.
+
+    What was written before the last name stays in front.
+    """
+    hidden_options = [
+        option for option in list_job_options(job_type) if option.name not in shown_names
+    ]
+
+    async def complete_more(
+        _interaction: discord.Interaction[Any], current: str
+    ) -> list[app_commands.Choice[str]]:
+        written_text, separator, query = current.rpartition(",")
+        written_text = f"{written_text}{separator} " if separator else ""
+        if ":" in query:
+            return _named_choices({current: current.strip()})
+        labels = {
+            f"{written_text}{option_name(option.name)}: ": (
+                f"{written_text}{option_name(option.name)}: – {describe_bounds(option)}"
+            )
+            for option in hidden_options
+            if query.strip().casefold() in f"{option.name} {option_name(option.name)}".casefold()
+        }
+        return _named_choices(labels)
+
+    return complete_more
+
+
+def _named_choices(labels: Mapping[str, str]) -> list[app_commands.Choice[str]]:
+    return [
+        app_commands.Choice(name=label[:MAX_CHOICE_CHARS], value=value)
+        for value, label in labels.items()
+        if label and len(value) <= MAX_CHOICE_CHARS
+    ][:MAX_CHOICES]
+
+
+MORE_OPTION = {"more": "Any other option, as clip_skip: 2, rng: NV; type a name to see what it is"}
 STYLE_OPTION = {"style": "A style of yours or the server's, or a LoRA, put around the prompt"}
 OPTION_AUTOCOMPLETES = {
     "model": autocomplete_models("diffusion"),

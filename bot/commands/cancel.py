@@ -11,10 +11,12 @@ from bot import messages
 from bot.commands.base import MAX_CHOICE_CHARS, EaselCog
 from bot.commands.queue import ACTIVE_STATES
 from bot.errors import NothingToCancel, UserError
-from bot.i18n import translate
+from bot.i18n import translate, use_language
+from bot.i18n.discord_translator import LANGUAGES_BY_LOCALE
 from bot.i18n.message import TranslatableMessage, gettext_noop
 from bot.messages.job_status import STATE_LABELS
 from bot.services import services_of
+from bot.views.base import SHORT_ID_LENGTH
 from storage.records import JobRecord, JobState
 
 ALL_JOBS_VALUE = "all"
@@ -61,10 +63,19 @@ class CancelCog(EaselCog):
         active = await self.services.jobs.reader.list_by_owner(
             owner, states=ACTIVE_STATES, limit=25
         )
-        if job_id and job_id != ALL_JOBS_VALUE:
-            active = [record for record in active if record.id == job_id]
         if not active:
             raise NothingToCancel
+        if job_id and not _means_all(job_id):
+            short_id = job_id.strip("`").lstrip("…").strip()
+            matches = [record for record in active if record.id.endswith(short_id)]
+            if len(short_id) < SHORT_ID_LENGTH or not matches:
+                raise UserError(
+                    "No job of yours that waits or runs is called “{job}”. Pick one of the "
+                    "offered, or “{all}”.",
+                    job=job_id,
+                    all=TranslatableMessage(ALL_JOBS_LABEL),
+                )
+            return matches[:1]
         if not job_id and len(active) > 1:
             raise UserError(
                 "You have {count} jobs. Pick one in the option **job**, or “{all}”.",
@@ -72,6 +83,15 @@ class CancelCog(EaselCog):
                 all=TranslatableMessage(ALL_JOBS_LABEL),
             )
         return active
+
+
+def _means_all(job_text: str) -> bool:
+    """Whether all jobs are meant: by the choice's value, or its words in any language."""
+    words = {ALL_JOBS_VALUE, ALL_JOBS_LABEL}
+    for language in LANGUAGES_BY_LOCALE.values():
+        with use_language(language):
+            words.add(translate(ALL_JOBS_LABEL))
+    return job_text.strip("“”\"' ").casefold() in {word.casefold() for word in words}
 
 
 def _job_label(record: JobRecord) -> str:

@@ -18,14 +18,15 @@ from bot.requests.image_sources import (
     images_in_message,
     job_id_of_message,
 )
+from bot.requests.job_check import default_upscaler
 from bot.requests.requester import InteractionRequest
 from bot.services import services_of
-from bot.views.forms import FormValues, JobModal
+from bot.views.forms import FormValues, build_job_form
 from bot.views.imported_job import offer_imported_job
-from bot.views.results import EDITABLE_OPTIONS, default_upscaler, send_text
+from bot.views.results import send_text
 from inference.api.jobs import Img2ImgJob, InpaintJob, InterrogateJob, Job, UpscaleJob
 
-INPAINT_FORM_FIELDS = ("prompt", "mask_shape", "strength", "steps")
+INPAINT_FORM_FIELDS = ("prompt", "mask_shape", "strength")
 
 Menu = Callable[[discord.Interaction[Any], discord.Message], Coroutine[Any, Any, None]]
 
@@ -85,14 +86,16 @@ async def open_edit_form(interaction: discord.Interaction[Any], message: discord
     """Ask how to repaint the picture."""
     target = ImageTarget.from_message(interaction, message)
 
-    async def submit_edit(answer: discord.Interaction[Any], form_values: FormValues) -> None:
-        await target.submit_image_job(answer, Img2ImgJob(**form_values.values))
+    async def submit_edit(
+        answer: discord.Interaction[Any], job: Job, _form_values: FormValues
+    ) -> None:
+        await target.submit_image_job(answer, job)
 
     title = translate("Repaint this picture")
     default_values = await services_of(interaction).policy.fill_guild_defaults(
         interaction.guild_id, Img2ImgJob, {}
     )
-    form = JobModal(title, Img2ImgJob, EDITABLE_OPTIONS, submit_edit, initial_values=default_values)
+    form = build_job_form(title, Img2ImgJob, submit_edit, default_values)
     await interaction.response.send_modal(form)
 
 
@@ -102,20 +105,22 @@ async def open_inpaint_form(
     """Ask where and how to repaint a part of the picture."""
     target = ImageTarget.from_message(interaction, message)
 
-    async def submit_inpaint(answer: discord.Interaction[Any], form_values: FormValues) -> None:
+    async def submit_inpaint(
+        answer: discord.Interaction[Any], job: Job, form_values: FormValues
+    ) -> None:
         masks = {name: AttachmentSource(file) for name, file in form_values.files.items()}
-        await target.submit_image_job(answer, InpaintJob(**form_values.values), **masks)
+        await target.submit_image_job(answer, job, **masks)
 
     title = translate("Repaint a part of it")
     default_values = await services_of(interaction).policy.fill_guild_defaults(
         interaction.guild_id, InpaintJob, {}
     )
-    form = JobModal(
+    form = build_job_form(
         title,
         InpaintJob,
-        INPAINT_FORM_FIELDS,
         submit_inpaint,
-        initial_values=default_values,
+        default_values,
+        names=INPAINT_FORM_FIELDS,
         files=("mask",),
     )
     await interaction.response.send_modal(form)

@@ -11,7 +11,7 @@ from bot.commands.base import OPTION_AUTOCOMPLETES, EaselCog
 from bot.requests.options import with_job_options
 from inference.api.jobs import ExplainJob
 
-EXPLAIN_OPTIONS = ("prompt", "negative_prompt", "steps", "sampler", "model")
+EXPLAIN_OPTIONS = ("prompt", "negative_prompt", "steps", "sampler", "seed", "model")
 
 
 class ExplainCog(EaselCog):
@@ -21,4 +21,4 @@ class ExplainCog(EaselCog):
     @with_job_options(ExplainJob, EXPLAIN_OPTIONS, OPTION_AUTOCOMPLETES)
     async def explain(self, interaction: discord.Interaction[Any], /, **option_values: Any) -> None:
         """Queue an explanation."""
-        await self.services.submitter.submit_command(interaction, ExplainJob, option_values)
+        await self.submit_command(interaction, ExplainJob, option_values)

@@ -11,9 +11,9 @@ from bot import messages, views
 from bot.commands.base import ENDED_STATES, EaselCog, ended_jobs
 from bot.i18n import translate
 from bot.i18n.message import gettext_noop
-from bot.views.base import fetch_record, require_owner
+from bot.views.base import find_job, require_owner
 from bot.views.history import show_job
-from bot.views.results import send_text
+from bot.views.results import send_parameters
 
 MAX_LISTED_JOBS = 10  # jobs of one page: their lines fit into one message
 ASK_FOR_OWN_JOB = gettext_noop("Ask for one of your own.")
@@ -38,11 +38,10 @@ class HistoryCog(EaselCog):
     ) -> None:
         """List them, or show one, for the member alone."""
         if job.strip():
-            record = await fetch_record(interaction, job.strip())
+            record = await find_job(interaction, job)
             require_owner(interaction, record, ASK_FOR_OWN_JOB)
             if parameters:
-                parameter_text = messages.parameters_text(record, (picture or 1) - 1)
-                await send_text(interaction, parameter_text, f"{record.kind}-{record.id}.txt")
+                await send_parameters(interaction, record, (picture or 1) - 1)
             else:
                 await show_job(interaction, record, picture)
             return

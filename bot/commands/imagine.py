@@ -7,7 +7,13 @@ from typing import Any
 import discord
 from discord import app_commands
 
-from bot.commands.base import OPTION_AUTOCOMPLETES, STYLE_OPTION, EaselCog
+from bot.commands.base import (
+    MORE_OPTION,
+    OPTION_AUTOCOMPLETES,
+    STYLE_OPTION,
+    EaselCog,
+    autocomplete_more,
+)
 from bot.requests.options import with_job_options
 from inference.api.jobs import ImagineJob
 
@@ -34,8 +40,6 @@ IMAGINE_OPTIONS = (
     "rng",
     "guidance_rescale",
     "seed_delta",
-    "seed_resize_width",
-    "seed_resize_height",
 )
 
 
@@ -46,9 +50,13 @@ class ImagineCog(EaselCog):
     @with_job_options(
         ImagineJob,
         IMAGINE_OPTIONS,
-        OPTION_AUTOCOMPLETES | {"hires_upscaler": OPTION_AUTOCOMPLETES["upscaler"]},
-        STYLE_OPTION,
+        OPTION_AUTOCOMPLETES
+        | {
+            "hires_upscaler": OPTION_AUTOCOMPLETES["upscaler"],
+            "more": autocomplete_more(ImagineJob, IMAGINE_OPTIONS),
+        },
+        STYLE_OPTION | MORE_OPTION,
     )
     async def imagine(self, interaction: discord.Interaction[Any], /, **option_values: Any) -> None:
         """Queue a text-to-image job."""
-        await self.services.submitter.submit_command(interaction, ImagineJob, option_values)
+        await self.submit_command(interaction, ImagineJob, option_values)

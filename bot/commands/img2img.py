@@ -7,7 +7,13 @@ from typing import Any
 import discord
 from discord import app_commands
 
-from bot.commands.base import OPTION_AUTOCOMPLETES, STYLE_OPTION, EaselCog
+from bot.commands.base import (
+    MORE_OPTION,
+    OPTION_AUTOCOMPLETES,
+    STYLE_OPTION,
+    EaselCog,
+    autocomplete_more,
+)
 from bot.requests.options import with_job_options
 from inference.api.jobs import Img2ImgJob
 
@@ -34,7 +40,6 @@ IMG2IMG_OPTIONS = (
     "emphasis",
     "rng",
     "extra_noise",
-    "guidance_rescale",
 )
 
 
@@ -42,7 +47,12 @@ class Img2ImgCog(EaselCog):
     """/img2img: image to image."""
 
     @app_commands.command(description="Repaint a picture as your words say.")
-    @with_job_options(Img2ImgJob, IMG2IMG_OPTIONS, OPTION_AUTOCOMPLETES, STYLE_OPTION)
+    @with_job_options(
+        Img2ImgJob,
+        IMG2IMG_OPTIONS,
+        OPTION_AUTOCOMPLETES | {"more": autocomplete_more(Img2ImgJob, IMG2IMG_OPTIONS)},
+        STYLE_OPTION | MORE_OPTION,
+    )
     async def img2img(self, interaction: discord.Interaction[Any], /, **option_values: Any) -> None:
         """Queue an image-to-image job."""
-        await self.services.submitter.submit_command(interaction, Img2ImgJob, option_values)
+        await self.submit_command(interaction, Img2ImgJob, option_values)

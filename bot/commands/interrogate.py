@@ -40,4 +40,4 @@ class InterrogateCog(EaselCog):
         self, interaction: discord.Interaction[Any], /, **option_values: Any
     ) -> None:
         """Queue an interrogation job."""
-        await self.services.submitter.submit_command(interaction, InterrogateJob, option_values)
+        await self.submit_command(interaction, InterrogateJob, option_values)

@@ -7,7 +7,13 @@ from typing import Any
 import discord
 from discord import app_commands
 
-from bot.commands.base import OPTION_AUTOCOMPLETES, STYLE_OPTION, EaselCog
+from bot.commands.base import (
+    MORE_OPTION,
+    OPTION_AUTOCOMPLETES,
+    STYLE_OPTION,
+    EaselCog,
+    autocomplete_more,
+)
 from bot.requests.options import with_job_options
 from inference.api.jobs import LoopbackJob
 
@@ -40,9 +46,14 @@ class LoopbackCog(EaselCog):
     """/loopback."""
 
     @app_commands.command(description="Repaint a picture, then its result, several times.")
-    @with_job_options(LoopbackJob, LOOPBACK_OPTIONS, OPTION_AUTOCOMPLETES, STYLE_OPTION)
+    @with_job_options(
+        LoopbackJob,
+        LOOPBACK_OPTIONS,
+        OPTION_AUTOCOMPLETES | {"more": autocomplete_more(LoopbackJob, LOOPBACK_OPTIONS)},
+        STYLE_OPTION | MORE_OPTION,
+    )
     async def loopback(
         self, interaction: discord.Interaction[Any], /, **option_values: Any
     ) -> None:
         """Queue a loopback job."""
-        await self.services.submitter.submit_command(interaction, LoopbackJob, option_values)
+        await self.submit_command(interaction, LoopbackJob, option_values)

@@ -21,12 +21,10 @@ class MaskCog(EaselCog):
     @app_commands.describe(image="The picture to repaint a part of")
     async def grid(self, interaction: discord.Interaction[Any], image: discord.Attachment) -> None:
         """Queue a lettered grid."""
-        await self.services.submitter.submit_command(
-            interaction, PreviewJob, {"image": image, "show": "grid"}
-        )
+        await self.submit_command(interaction, PreviewJob, {"image": image, "show": "grid"})
 
     @mask.command(description="Show what a mask, or words for one, would mark.")
     @with_job_options(PreviewJob, ("mask_shape", "mask_mode"), OPTION_AUTOCOMPLETES)
     async def preview(self, interaction: discord.Interaction[Any], /, **option_values: Any) -> None:
         """Queue a preview of the mask."""
-        await self.services.submitter.submit_command(interaction, PreviewJob, option_values)
+        await self.submit_command(interaction, PreviewJob, option_values)

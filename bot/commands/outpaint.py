@@ -7,7 +7,13 @@ from typing import Any
 import discord
 from discord import app_commands
 
-from bot.commands.base import OPTION_AUTOCOMPLETES, STYLE_OPTION, EaselCog
+from bot.commands.base import (
+    MORE_OPTION,
+    OPTION_AUTOCOMPLETES,
+    STYLE_OPTION,
+    EaselCog,
+    autocomplete_more,
+)
 from bot.commands.mentions.intent_parser import OUTPAINT_STEP_PIXELS
 from bot.requests.options import with_job_options
 from inference.api.jobs import OutpaintJob
@@ -35,7 +41,6 @@ OUTPAINT_OPTIONS = (
     "colour_variation",
     "extra_noise",
     "guidance_rescale",
-    "seed_delta",
 )
 
 OUTPAINT_SIDES = ("left", "right", "up", "down")
@@ -46,11 +51,16 @@ class OutpaintCog(EaselCog):
     """/outpaint."""
 
     @app_commands.command(description="Continue a picture beyond its edges.")
-    @with_job_options(OutpaintJob, OUTPAINT_OPTIONS, OPTION_AUTOCOMPLETES, STYLE_OPTION)
+    @with_job_options(
+        OutpaintJob,
+        OUTPAINT_OPTIONS,
+        OPTION_AUTOCOMPLETES | {"more": autocomplete_more(OutpaintJob, OUTPAINT_OPTIONS)},
+        STYLE_OPTION | MORE_OPTION,
+    )
     async def outpaint(
         self, interaction: discord.Interaction[Any], /, **option_values: Any
     ) -> None:
         """Queue an outpainting job; on all sides, as a reply does it, where none is named."""
         if all(option_values[name] is None for name in AREA_OPTIONS):
             option_values |= dict.fromkeys(OUTPAINT_SIDES, OUTPAINT_STEP_PIXELS)
-        await self.services.submitter.submit_command(interaction, OutpaintJob, option_values)
+        await self.submit_command(interaction, OutpaintJob, option_values)

@@ -35,4 +35,4 @@ class UpscaleCog(EaselCog):
     )
     async def upscale(self, interaction: discord.Interaction[Any], /, **option_values: Any) -> None:
         """Queue an upscaling job."""
-        await self.services.submitter.submit_command(interaction, UpscaleJob, option_values)
+        await self.submit_command(interaction, UpscaleJob, option_values)

@@ -16,6 +16,7 @@ import discord
 from bot import messages
 from bot.delivery.message_builder import JobViews, MessageBuilder, ResultMessage
 from bot.delivery.progress import ProgressUpdater
+from bot.delivery.refusals import PrivateRefusals
 from bot.delivery.sender import NOT_DISCORD, PRIVATE_REPLY_ENDED, MessageSender, ReplyUneditable
 from bot.dispatcher import SubmitResult, WaitHook
 from bot.errors import NoDeliveryRoute
@@ -70,6 +71,7 @@ class ResultDelivery:
         self.sender = sender
         self._progress = progress
         self._views = views
+        self._refusals = PrivateRefusals(jobs, builder, sender, views)
         self._is_dm_allowed = is_dm_allowed
         self._metrics = metrics
         self._give_up_after = give_up_after
@@ -204,7 +206,11 @@ class ResultDelivery:
         if not await self._jobs.deliveries.begin_delivery(record.id, route):
             return
         try:
-            message_id = await self._send_result(record, reply_to)
+            message_id = None
+            if record.state is JobState.FAILED:
+                message_id = await self._refusals.tell_privately(record, reply_to)
+            if message_id is None:
+                message_id = await self._send_result(record, reply_to)
         except NoDeliveryRoute as error:
             dm_target = await self._dm_target(record, reply_to)
             if dm_target is None:
@@ -301,6 +307,8 @@ class ResultDelivery:
         if reply_to is None:
             return
         with contextlib.suppress(*TRANSPORT_ERRORS):
+            if await self._refusals.restore_previous(record, reply_to):
+                return
             content, view = messages.cancelled_card(record), self._views.view_for_ended(record)
             await self.sender.edit_status(reply_to, content, view, files=[])
 

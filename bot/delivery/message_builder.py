@@ -59,6 +59,14 @@ class JobViews(Protocol):
         """Return those of a job that waits or runs."""
         ...
 
+    def view_for_refused(self, record: JobRecord, /) -> discord.ui.View:
+        """Return the ways out of a job that could not be done as asked."""
+        ...
+
+    def view_for_hidden_reason(self, record: JobRecord, /) -> discord.ui.View:
+        """Return those of a card that does not say why."""
+        ...
+
     def view_for_ended(self, record: JobRecord, /) -> discord.ui.View:
         """Return those of a job that ended."""
         ...

@@ -76,6 +76,30 @@ class MessageSender:
                 .edit(**change)
             )
 
+    async def send_private(self, reply_to: ReplyTarget, content: str, view: discord.ui.View) -> int:
+        """Send a message that only who asked sees, while the interaction's token works.
+
+        Raises:
+            ReplyUneditable: it no longer does.
+        """
+        webhook = self._reply_webhook(reply_to)
+        webhook.type = discord.WebhookType.application  # whose messages may be for one member
+        try:
+            message = await webhook.send(content, view=view, ephemeral=True, wait=True)
+        except discord.HTTPException as error:
+            if error.status in (401, 403, 404):
+                raise ReplyUneditable from error
+            raise
+        return message.id
+
+    async def delete_reply(self, reply_to: ReplyTarget) -> None:
+        """Delete the interaction's own answer.
+
+        Raises:
+            HTTPException: it is gone, or the token is over.
+        """
+        await self._reply_webhook(reply_to).delete_message(reply_to.message_id)
+
     async def edit_original(self, reply_to: ReplyTarget, message: ResultMessage) -> int:
         """Turn the card into the result; doing it twice leaves the same message.
 

@@ -168,7 +168,7 @@ class PatternList(TextList):
             try:
                 compile_pattern(pattern)
             except PatternError as error:
-                words = gettext_noop("{name} has {pattern}, which RE2 cannot run: {error}")
+                words = gettext_noop("{name} has a pattern that cannot be read, {pattern}: {error}")
                 raise BadSetting(name, words, pattern=_shorten_repr(pattern), error=error) from None
             except PatternsTooCostly as error:
                 raise BadSetting(

@@ -141,7 +141,7 @@ def _iter_changes(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             near = difflib.get_close_matches(str(name), kinds, 1)
             setting_name = str(name)[:60]
             if near:
-                words = gettext_noop("{name} is no setting; do you mean {near}?")
+                words = gettext_noop("{name} is no setting, but {near} is")
                 raise BadSetting(setting_name, words, near=near[0])
             raise BadSetting(setting_name, "{name} is no setting")
         yield name, None if value is None else kinds[name].parse_value(name, value)

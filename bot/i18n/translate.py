@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from bot.i18n.catalog import SOURCE_LANGUAGE, load_catalog
+from bot.i18n.command_mentions import command_ids, mention_commands
 from bot.i18n.command_names import localise_command_names
 from bot.i18n.message import PLACEHOLDER_PATTERN, OptionName, TranslatableMessage
 from inference.api.notices import Notice, read_notice
@@ -42,9 +43,10 @@ def use_language(language: str) -> Iterator[None]:
 def translate(words: str, /, **values: Any) -> str:
     """Translate a message and fill its placeholders, themselves messages or plain values."""
     language = _task_language.get()
-    if language != SOURCE_LANGUAGE:
-        translation = load_catalog(language).find_sentence(words)
-        words = words if translation is None else localise_command_names(translation, language)
+    if language == SOURCE_LANGUAGE:
+        words = mention_commands(words) if command_ids else words
+    elif (translation := load_catalog(language).find_sentence(words)) is not None:
+        words = localise_command_names(mention_commands(translation), language)
     if not values:
         return words
     return PLACEHOLDER_PATTERN.sub(

@@ -18,7 +18,7 @@ import discord
 from discord import app_commands
 
 from bot import messages
-from bot.errors import BadSettingsFile, UserError
+from bot.errors import BadSettingsFile, ImageRejected, NotANumber, UnknownOption, UserError
 from bot.i18n import (
     SOURCE_LANGUAGE,
     choice_name,
@@ -51,6 +51,9 @@ USER_FACING_ERRORS = (
     DiskReadOnly,
 )
 """Errors whose message was written for members."""
+
+CORRECTABLE_ERRORS = (NotANumber, UnknownOption, ImageRejected, JobError)
+"""Errors that other options, or another picture, would mend."""
 
 QUEUE_FULL_TEXTS = {
     "owner": gettext_noop("You already have {jobs}, and the limit is {limit}. {wait}"),
@@ -106,13 +109,27 @@ class LocalisedModal(discord.ui.Modal):
         await answer_error(interaction, error)
 
 
-async def answer_error(interaction: discord.Interaction[Any], error: Exception) -> None:
-    """Tell the member why it does not go on, and leave no half answer behind. Never raises."""
+def is_correctable(error: BaseException) -> bool:
+    """Whether who asked can mend it by changing what was asked."""
+    return isinstance(unwrap_error(error), CORRECTABLE_ERRORS)
+
+
+async def answer_error(
+    interaction: discord.Interaction[Any],
+    error: Exception,
+    view: discord.ui.View = discord.utils.MISSING,
+) -> None:
+    """Tell the member why it does not go on, and leave no half answer behind. Never raises.
+
+    `view` holds what stands under the words: the way out.
+    """
     message = user_message(error)
     try:
-        if not interaction.response.is_done() and await _send_first_response(interaction, message):
+        if not interaction.response.is_done() and await _send_first_response(
+            interaction, message, view
+        ):
             return
-        await interaction.followup.send(message, ephemeral=True)
+        await interaction.followup.send(message, ephemeral=True, view=view)
         kind = interaction.response.type
         if kind in (None, discord.InteractionResponseType.channel_message):
             await interaction.delete_original_response()
@@ -120,10 +137,12 @@ async def answer_error(interaction: discord.Interaction[Any], error: Exception) 
         log.warning("A refusal could not be shown: %s", failure, extra={"action": "answer_lost"})
 
 
-async def _send_first_response(interaction: discord.Interaction[Any], words: str) -> bool:
+async def _send_first_response(
+    interaction: discord.Interaction[Any], words: str, view: discord.ui.View
+) -> bool:
     """Answer for the first time; False where there is an answer whose arrival was never told."""
     try:
-        await interaction.response.send_message(words, ephemeral=True)
+        await interaction.response.send_message(words, ephemeral=True, view=view)
     except discord.HTTPException as error:
         if error.code != ALREADY_ANSWERED:
             raise

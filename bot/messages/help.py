@@ -17,7 +17,7 @@ HELP_PAGES: Mapping[str, tuple[str, ...]] = {
             "• `/inpaint` repaints a part of it, `/outpaint` continues it beyond its edges"
         ),
         gettext_noop("• `/loopback` repaints it again and again"),
-        gettext_noop("• `/upscale` enlarges it and keeps it sharp"),
+        gettext_noop("• `/upscale` enlarges it, `/redraw` paints its detail anew as well"),
         gettext_noop("• `/interrogate` describes it, `/imagine` draws one from words alone"),
         gettext_noop("• `/explain` shows how a prompt is read"),
         gettext_noop("• `/mask` says where to repaint, without a drawing tool"),
@@ -129,6 +129,35 @@ HELP_PAGES: Mapping[str, tuple[str, ...]] = {
         ),
         gettext_noop("• **upscaler** picks the network: type to see what this host has"),
         gettext_noop("A result too large for the channel is shown as WebP or JPEG, and says so."),
+    ),
+    "redraw": (
+        gettext_noop(
+            "**/redraw** enlarges a picture, then paints its detail anew, tile by tile (SD "
+            "upscale)."
+        ),
+        gettext_noop("`/redraw image:photo.jpg prompt:a red apple strength:0.25`"),
+        gettext_noop(
+            "• **prompt** says what the whole picture shows; each tile is painted with it"
+        ),
+        gettext_noop(
+            "• **strength** of 0.2 to 0.4 keeps what is there; above, tiles may each show all of "
+            "the prompt"
+        ),
+        gettext_noop("• **factor**, **upscaler** and the sizes are those of `/upscale`"),
+        gettext_noop("• **overlap** is how much neighbouring tiles share, against seams"),
+        gettext_noop("*Redraw 2×* under a result does it with that result's words."),
+    ),
+    "more": (
+        gettext_noop(
+            "Discord shows at most 25 options of a command. All others stand in the option "
+            "**more**, as name: value, with commas between:"
+        ),
+        gettext_noop("`/img2img image:photo.jpg prompt:a fox more:clip_skip: 2, rng: NV`"),
+        gettext_noop("• begin to type a name there, and Discord shows what it is"),
+        gettext_noop(
+            "• ✏️ *Edit*, 🖌️ *Go* and the Apps menu show all of them in their last field, a line "
+            "each, filled in"
+        ),
     ),
     "preview": (
         gettext_noop("**/mask** says where to repaint, without a drawing tool."),

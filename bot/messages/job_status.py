@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from bot.dispatcher.estimation import TimeRange, format_range
-from bot.i18n import choice_name, command_name, translate, translate_notice
+from bot.i18n import choice_name, command_name, option_name, translate, translate_notice
 from bot.i18n.message import gettext_noop
 from bot.messages.escaping import (
     MAX_MESSAGE_CHARACTERS,
@@ -17,7 +17,7 @@ from bot.messages.escaping import (
     inline_code,
     join_limited,
 )
-from inference.api.jobs import Job
+from inference.api.jobs import JOB_TYPES, Job, list_job_options
 from inference.api.notices import Notice
 from storage.records import JobRecord, JobState, QueuePlace
 
@@ -37,6 +37,11 @@ MODEL_PATTERN = re.compile(r"(?:^|, )Model: ([^,]{1,100})")
 def kind_title(kind: str) -> str:
     """Name a kind of job as its command is called."""
     return command_name(KIND_TITLES.get(kind, kind))
+
+
+def short_id(job_id: str) -> str:
+    """Write the end of a job's id, which members know it by and commands take."""
+    return f"…{job_id[-4:]}"
 
 
 def summary_line(record: JobRecord) -> str:
@@ -82,6 +87,18 @@ def _model_name(record: JobRecord) -> str:
 def _image_infotext(record: JobRecord, number: int = 0) -> str:
     images = (record.result or {}).get("pictures") or ()
     return str(images[number].get("infotext") or "") if number < len(images) else ""
+
+
+def parameters_summary(record: JobRecord, number: int = 0) -> str:
+    """Write what made a picture as other programs read it, else what was asked for of its own."""
+    if infotext := _image_infotext(record, number):
+        return infotext
+    defaults = {option.name: option.default for option in list_job_options(JOB_TYPES[record.kind])}
+    return "\n".join(
+        f"{option_name(name)}: {value}"
+        for name, value in record.params.items()
+        if value not in (None, "") and value != defaults.get(name)
+    )
 
 
 def parameters_text(record: JobRecord, number: int = 0) -> str:
@@ -135,7 +152,7 @@ def original_kept_note(record: JobRecord) -> str:
     """Say where a picture that was made smaller can be had as it was."""
     return translate(
         "-# The original is kept: `/history job:{id}` shows it where larger files fit.",
-        id=record.id,
+        id=record.id[-4:],
     )
 
 
@@ -255,6 +272,15 @@ def failed_card(record: JobRecord) -> str:
     )
 
 
+def hidden_reason_card(record: JobRecord) -> str:
+    """Say in public that a job could not be done, and who can see why."""
+    return translate(
+        "**{kind}** for <@{owner}> could not be done as asked. They alone can see why.",
+        kind=kind_title(record.kind),
+        owner=record.owner,
+    )
+
+
 def cancelled_card(record: JobRecord) -> str:
     """Say that a job was called off."""
     return _format_card(record, translate("Cancelled."))
@@ -272,7 +298,7 @@ def not_cancelled_message(record: JobRecord) -> str:
             "Stopping {kind} `{id}`: what it has made so far will be shown. "
             "Cancel it once more to have nothing of it.",
             kind=kind_title(record.kind),
-            id=record.id,
+            id=short_id(record.id),
         )
     state = translate(STATE_LABELS[record.state])
     return translate("That {kind} is already {state}.", kind=kind_title(record.kind), state=state)
@@ -280,7 +306,9 @@ def not_cancelled_message(record: JobRecord) -> str:
 
 def cancelled_message(record: JobRecord) -> str:
     """Say in an answer to its owner that a job was cancelled."""
-    return translate("Cancelled {kind} `{id}`.", kind=kind_title(record.kind), id=record.id)
+    return translate(
+        "Cancelled {kind} `{id}`.", kind=kind_title(record.kind), id=short_id(record.id)
+    )
 
 
 def internal_error_message(number: str) -> str:

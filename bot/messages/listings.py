@@ -14,7 +14,7 @@ from bot.messages.escaping import (
     inline_code,
     join_limited,
 )
-from bot.messages.job_status import STATE_LABELS, kind_title, prompt_suffix, summary_line
+from bot.messages.job_status import STATE_LABELS, kind_title, prompt_suffix, short_id, summary_line
 from inference.api.messages import ModelInfo
 from storage.guilds import PromptStyle
 from storage.records import JobRecord, JobState, QueuePlace
@@ -63,7 +63,7 @@ def queue_line(
         "asked {moment}", moment=f"<t:{int(record.created_at.timestamp())}:R>"
     )
     return (
-        f"`{record.id}` **{kind_title(record.kind)}** {where} · "
+        f"`{short_id(record.id)}` **{kind_title(record.kind)}** {where} · "
         f"{asked_at_note}{prompt_suffix(record, 60)}"
     )
 

@@ -66,14 +66,14 @@ def _case_line(case: ModerationCase, record: JobRecord) -> str:
 def released_message(record: JobRecord) -> str:
     """Say to the moderator that a result may be seen."""
     return translate(
-        "Released: the {kind} of <@{owner}>.", kind=kind_title(record.kind), owner=record.owner
+        "Released: <@{owner}>'s result ({kind}).", kind=kind_title(record.kind), owner=record.owner
     )
 
 
 def deleted_message(record: JobRecord) -> str:
     """Say to the moderator that a result is gone."""
     return translate(
-        "Deleted: the {kind} of <@{owner}>, from its message and the store.",
+        "Deleted: <@{owner}>'s result ({kind}), from its message and the store.",
         kind=kind_title(record.kind),
         owner=record.owner,
     )
@@ -82,9 +82,11 @@ def deleted_message(record: JobRecord) -> str:
 def log_withheld(record: JobRecord, screening: ScreeningRecord, link: str) -> str:
     """Tell a log channel that a result was not shown."""
     words = (
-        translate("A {kind} of <@{owner}> was held; /moderation list decides: {reason}. {link}")
+        translate(
+            "A result of <@{owner}> ({kind}) was held; /moderation list decides: {reason}. {link}"
+        )
         if screening.verdict is Verdict.HELD
-        else translate("A {kind} of <@{owner}> was not shown: {reason}. {link}")
+        else translate("A result of <@{owner}> ({kind}) was not shown: {reason}. {link}")
     )
     reason = translate_notice(screening.reason)
     values = {
@@ -100,7 +102,7 @@ def log_reported(record: JobRecord, case: ModerationCase, link: str) -> str:
     """Tell a log channel of a report."""
     reason = f" {inline_code(case.reason, 300)}" if case.reason else ""
     return translate(
-        "<@{by}> reported a {kind} of <@{owner}>:{reason} {link} "
+        "<@{by}> reported a result of <@{owner}> ({kind}):{reason} {link} "
         "(case `#{number}`, /moderation list decides)",
         by=case.by,
         kind=kind_title(record.kind),

@@ -93,7 +93,8 @@ def _answer_check(body: bytes, name: str, limits: ImageLimits) -> tuple[dict[str
     except ImageRejected as refusal:
         return _code_of(refusal), b""
     size = {"width": image.width, "height": image.height}
-    return {**size, "animated": FIRST_FRAME_NOTE in image.notes}, image.data
+    traits = sorted(image.traits)
+    return {**size, "animated": FIRST_FRAME_NOTE in image.notes, "traits": traits}, image.data
 
 
 def _code_of(refusal: ImageRejected) -> dict[str, Any]:

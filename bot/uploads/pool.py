@@ -27,6 +27,7 @@ from bot.uploads.sandbox import LIMITS_AVAILABLE, PROTECTIONS
 from bot.uploads.validation import (
     ALLOWED_FORMATS,
     FIRST_FRAME_NOTE,
+    IMAGE_TRAITS,
     CheckedImage,
     ImageLimits,
     check_bytes,
@@ -264,4 +265,12 @@ def _validate_answer(
     if not 0 < width * height <= limits.max_pixels or not is_plain_image(body, width, height):
         return None
     notes = (FIRST_FRAME_NOTE,) if head.get("animated") is True else ()
-    return CheckedImage(data=body, width=width, height=height, notes=notes)
+    named_traits = head.get("traits")
+    traits = named_traits if isinstance(named_traits, list) else []
+    return CheckedImage(
+        data=body,
+        width=width,
+        height=height,
+        notes=notes,
+        traits=frozenset(trait for trait in IMAGE_TRAITS if trait in traits),
+    )

@@ -11,7 +11,7 @@ import io
 import struct
 import zlib
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
@@ -86,11 +86,38 @@ class CheckedImage:
     height: int
     #: What was done to it that its sender should know, as sentences.
     notes: tuple[str, ...] = ()
+    #: Of `IMAGE_TRAITS`, those that it has.
+    traits: frozenset[str] = frozenset()
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height."""
         return self.width, self.height
+
+
+IMAGE_TRAITS = ("opaque", "holed", "invisible", "black", "white")
+"""What is told of a picture's pixels: no transparency; some; nothing but that; one tone only."""
+DARKEST_WHITE, BRIGHTEST_BLACK = 192, 64  # levels of grey
+ONE_TONE_SPREAD = 32  # levels between the darkest and the brightest pixel of one tone
+
+
+def find_traits(image: Image.Image) -> frozenset[str]:
+    """Tell the traits of an RGB or RGBA picture."""
+    extrema = cast("tuple[tuple[int, int], ...]", image.getextrema())
+    traits = {"opaque"}
+    if image.mode == "RGBA":
+        lowest_alpha, highest_alpha = extrema[3]
+        if highest_alpha == 0:
+            traits = {"invisible", "holed"}
+        elif lowest_alpha < 255:
+            traits = {"holed"}
+    if "opaque" in traits:
+        darkest = min(low for low, _ in extrema[:3])
+        brightest = max(high for _, high in extrema[:3])
+        if brightest - darkest <= ONE_TONE_SPREAD:
+            traits |= {"black"} if brightest <= BRIGHTEST_BLACK else set()
+            traits |= {"white"} if darkest >= DARKEST_WHITE else set()
+    return frozenset(traits)
 
 
 def check_image(data: bytes, name: str, limits: ImageLimits) -> CheckedImage:
@@ -110,9 +137,9 @@ def check_image(data: bytes, name: str, limits: ImageLimits) -> CheckedImage:
             notes = (FIRST_FRAME_NOTE,) if _is_animated(data, image) else ()
             upright_image = _normalise_image(image)
             width, height = upright_image.size
-            return CheckedImage(
-                data=encode_plain(upright_image), width=width, height=height, notes=notes
-            )
+            traits = find_traits(upright_image)
+            data = encode_plain(upright_image)
+            return CheckedImage(data=data, width=width, height=height, notes=notes, traits=traits)
     except ImageRejected:
         raise
     except UnidentifiedImageError:

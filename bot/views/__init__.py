@@ -1,13 +1,18 @@
 """Buttons that outlive the bot's process, the forms they open, and the rows they stand in."""
 
-from bot.views.base import CancelButton, DeleteButton, JobButton, RedeliverButton, RerunButton
+from bot.views.base import (
+    CancelButton,
+    DeleteButton,
+    JobButton,
+    RedeliverButton,
+    RerunButton,
+    ShowReasonButton,
+)
 from bot.views.history import JobSelect
 from bot.views.layouts import (
-    view_for_ended,
+    JobLayouts,
     view_for_history,
-    view_for_image,
     view_for_outbox,
-    view_for_waiting,
 )
 from bot.views.mask_grid import (
     CellSelect,
@@ -23,6 +28,7 @@ from bot.views.outpaint import OutpaintButton, OutpaintMenuButton
 from bot.views.results import (
     EditButton,
     InterrogateButton,
+    RedrawButton,
     RepairSeamButton,
     ShowOneButton,
     ShowParametersButton,
@@ -38,11 +44,13 @@ PERSISTENT_BUTTONS: tuple[type[JobButton | CellSelect | JobSelect | CaseButton],
     DeleteButton,
     CancelButton,
     RedeliverButton,
+    ShowReasonButton,
     ShowOneButton,
     VarySubtleButton,
     VaryStrongButton,
     EditButton,
     UpscaleButton,
+    RedrawButton,
     InterrogateButton,
     ShowParametersButton,
     UseAsPromptButton,
@@ -69,9 +77,7 @@ PANEL_ITEMS = (PageSelect, SettingSelect, OpenModalButton)
 __all__ = [
     "PANEL_ITEMS",
     "PERSISTENT_BUTTONS",
-    "view_for_ended",
+    "JobLayouts",
     "view_for_history",
-    "view_for_image",
     "view_for_outbox",
-    "view_for_waiting",
 ]

@@ -12,6 +12,7 @@ from bot.errors import JobNotFound, NotAllowed, NotJobOwner
 from bot.i18n import translate
 from bot.i18n.message import gettext_noop
 from bot.messages.error_replies import handle_errors
+from bot.messages.escaping import escape_value
 from bot.requests.image_sources import result_images
 from bot.requests.reply_target import ReplyTarget
 from bot.requests.requester import InteractionRequest
@@ -21,6 +22,8 @@ from storage.errors import UnknownJob
 from storage.records import JobRecord, JobState
 
 JOB_ID_PATTERN = r"(?P<job>[0-9a-z]{20})"
+JOB_ID_LENGTH, SHORT_ID_LENGTH = 20, 4  # characters of an id, and of its end that names a job
+MAX_SEARCHED_JOBS = 100  # jobs of one member that are searched
 OWN_JOB_HINT = gettext_noop("Ask for one of your own with a command.")
 
 
@@ -98,6 +101,28 @@ async def fetch_record(interaction: discord.Interaction[Any], job_id: str) -> Jo
         return await services_of(interaction).jobs.reader.get_job(job_id)
     except UnknownJob as error:
         raise JobNotFound from error
+
+
+async def find_job(interaction: discord.Interaction[Any], job_text: str) -> JobRecord:
+    """Return the job that was written as its id, or as the last letters of one of the member's.
+
+    Raises:
+        JobNotFound: there is none.
+    """
+    job_id = job_text.strip().strip("`").lstrip("…").strip()
+    if len(job_id) >= JOB_ID_LENGTH:
+        return await fetch_record(interaction, job_id)
+    records = await services_of(interaction).jobs.reader.list_by_owner(
+        str(interaction.user.id), limit=MAX_SEARCHED_JOBS
+    )
+    for record in records:
+        if len(job_id) >= SHORT_ID_LENGTH and record.id.endswith(job_id):
+            return record
+    raise JobNotFound(
+        "You have no job “{job}”. Pick one of the offered, or write its last letters, as /history "
+        "shows them.",
+        job=escape_value(job_text.strip()),
+    )
 
 
 def require_owner(
@@ -227,6 +252,23 @@ class RedeliverButton(JobButton, template=rf"easel:show:{JOB_ID_PATTERN}"):
         """Deliver the result as the answer to this press."""
         require_owner(interaction, record, gettext_noop("Only they can have it shown."))
         await services_of(interaction).submitter.redeliver_result(interaction, record)
+
+
+class ShowReasonButton(JobButton, template=rf"easel:why:{JOB_ID_PATTERN}"):
+    """Tell a job's owner why it could not be done."""
+
+    verb = "why"
+    label = gettext_noop("Why?")
+    emoji = "❔"
+
+    async def on_click(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
+        """Say it to them alone, with the way out."""
+        require_owner(interaction, record, gettext_noop("Only they can see why."))
+        await interaction.response.send_message(
+            messages.failed_card(record),
+            view=services_of(interaction).layouts.view_for_refused(record),
+            ephemeral=True,
+        )
 
 
 def _can_manage_messages(interaction: discord.Interaction[Any]) -> bool:

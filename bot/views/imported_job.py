@@ -111,8 +111,9 @@ async def offer_imported_job(
         )
     except JobError:
         return
+    is_own = str(generation_info.values.get("Version", "")).startswith("Easel")
     words = messages.imported_job_message(
-        generation_info.tool, imported_job.job, imported_job.notes
+        "Easel" if is_own else generation_info.tool, imported_job.job, imported_job.notes
     )
     view = RunImportedView(imported_job, submit_image_job)
     await interaction.followup.send(words, view=view, ephemeral=True)

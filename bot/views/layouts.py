@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import discord
 
 from bot.i18n import translate
 from bot.messages import kind_title
+from bot.messages.failures import is_correctable_failure
 from bot.requests.image_sources import is_batch, result_images, seam_mask_key
-from bot.views.base import CancelButton, DeleteButton, RedeliverButton, RerunButton
+from bot.requests.job_check import can_mark, list_ready_models
+from bot.views.base import (
+    CancelButton,
+    DeleteButton,
+    JobButton,
+    RedeliverButton,
+    RerunButton,
+    ShowReasonButton,
+)
 from bot.views.history import JobSelect
 from bot.views.mask_grid import (
     CellSelect,
@@ -27,6 +37,7 @@ from bot.views.outpaint import OutpaintMenuButton
 from bot.views.results import (
     EditButton,
     InterrogateButton,
+    RedrawButton,
     RepairSeamButton,
     ShowOneButton,
     ShowParametersButton,
@@ -35,9 +46,15 @@ from bot.views.results import (
     VaryStrongButton,
     VarySubtleButton,
 )
+from inference.api.messages import ModelInfo
+from inference.api.workers import WorkerPool
 from storage.records import JobRecord, JobState
 
 BUTTONS_PER_ROW = 5  # buttons that Discord puts beside one another
+NEEDED_KINDS: Mapping[type[JobButton], str] = MappingProxyType(
+    {UpscaleButton: "upscaler", RedrawButton: "upscaler", InterrogateButton: "captioner"}
+)
+"""Kinds of models without which a button can do nothing."""
 MAX_OUTBOX_BUTTONS = 20  # results offered at once, in 4 rows of 5
 
 
@@ -46,32 +63,66 @@ def view_for_waiting(record: JobRecord) -> discord.ui.View:
     return _build_view([CancelButton(record.id)])
 
 
-def view_for_ended(record: JobRecord) -> discord.ui.View:
-    """Buttons of a job that ended."""
+class JobLayouts:
+    """The views of jobs' messages, with what the ready workers can do and nothing else."""
+
+    def __init__(self, workers: WorkerPool) -> None:
+        self._workers = workers
+
+    def view_for_waiting(self, record: JobRecord) -> discord.ui.View:
+        """Buttons of a job that waits or runs."""
+        return view_for_waiting(record)
+
+    def view_for_ended(self, record: JobRecord) -> discord.ui.View:
+        """Buttons of a job that ended."""
+        return view_for_ended(record, list_ready_models(self._workers))
+
+    def view_for_image(self, record: JobRecord, number: int) -> discord.ui.View:
+        """Buttons of one picture of a batch, counted from 1."""
+        return view_for_image(record, number, list_ready_models(self._workers))
+
+    def view_for_refused(self, record: JobRecord) -> discord.ui.View:
+        """Buttons out of a job that could not be done as asked."""
+        return _build_view(_correction_buttons(record))
+
+    def view_for_hidden_reason(self, record: JobRecord) -> discord.ui.View:
+        """Buttons of a card that does not say why."""
+        return _build_view([ShowReasonButton(record.id), DeleteButton(record.id)])
+
+
+def _correction_buttons(record: JobRecord) -> Iterable[discord.ui.Item[Any]]:
+    """Let what was asked be changed, or asked again where nothing is wrong with it."""
+    if is_correctable_failure(record):
+        yield EditButton(record.id)
+    else:
+        yield RerunButton(record.id, translate("Try again"))
+
+
+def view_for_ended(record: JobRecord, models: Sequence[ModelInfo]) -> discord.ui.View:
+    """Buttons of a job that ended, of which some need networks that workers have."""
     job = record.id
-    if record.kind == "preview" and record.state is not JobState.CANCELLED:
-        return _build_view([*_mask_items(record), DeleteButton(job)])
     if record.state is JobState.FAILED:
-        return _build_view([RerunButton(job, translate("Try again")), DeleteButton(job)])
+        return _build_view([*_correction_buttons(record), DeleteButton(job)])
+    if record.kind == "preview" and record.state is not JobState.CANCELLED:
+        return _build_view([*_mask_items(record, models), DeleteButton(job)])
     if is_batch(record):
         return _contact_sheet_view(record)
     end_buttons = [DeleteButton(job), *_report_buttons(record)]
     return _build_view(
         [
             *_seed_buttons(record),
-            *_image_buttons(record),
+            *_image_buttons(record, models),
             *_description_buttons(record),
             *end_buttons,
         ]
     )
 
 
-def view_for_image(record: JobRecord, number: int) -> discord.ui.View:
+def view_for_image(record: JobRecord, number: int, models: Sequence[ModelInfo]) -> discord.ui.View:
     """Buttons of one picture of a batch, counted from 1."""
+    image_buttons = _image_buttons(record, models, number)
     end_buttons = [DeleteButton(record.id), *_report_buttons(record)]
-    return _build_view(
-        [*_variation_buttons(record, number), *_image_buttons(record, number), *end_buttons]
-    )
+    return _build_view([*_variation_buttons(record, number), *image_buttons, *end_buttons])
 
 
 def view_for_outbox(records: Iterable[JobRecord]) -> discord.ui.View:
@@ -94,7 +145,7 @@ def can_reseed(record: JobRecord) -> bool:
     return "seed" in record.params and record.params.get("mode") != "enlarge"
 
 
-def _mask_items(record: JobRecord) -> Iterable[discord.ui.Item[Any]]:
+def _mask_items(record: JobRecord, models: Sequence[ModelInfo]) -> Iterable[discord.ui.Item[Any]]:
     """Choose cells or a thing; go on from, turn round or change a mask."""
     shape = str(record.params["mask_shape"])
     is_mask = record.params["show"] == "mask" and record.state is JobState.DONE
@@ -107,7 +158,8 @@ def _mask_items(record: JobRecord) -> Iterable[discord.ui.Item[Any]]:
     for button_type in (SegmentSubjectButton, SegmentBackgroundButton, SegmentFaceButton):
         button = button_type(record.id)
         button.row = 2 if is_mask else 1
-        if button_type.thing != shape or not is_mask:
+        network = "face" if button_type.thing == "face" else "subject"
+        if can_mark(models, network) and (button_type.thing != shape or not is_mask):
             yield button
 
 
@@ -157,19 +209,24 @@ def _can_vary(record: JobRecord) -> bool:
     return "variation_strength" in record.params and bool(result_images(record))
 
 
-def _image_buttons(record: JobRecord, number: int | None = None) -> Iterable[discord.ui.Item[Any]]:
-    """Buttons of a result with a picture."""
+def _image_buttons(
+    record: JobRecord, models: Sequence[ModelInfo], number: int | None = None
+) -> Iterable[discord.ui.Item[Any]]:
+    """Buttons of a result with a picture; all are there while no worker has told what it has."""
+    kinds = {model.kind for model in models}
     if result_images(record):
         if seam_mask_key(record):
             yield RepairSeamButton(record.id, number)
         for button in (
             UpscaleButton,
+            RedrawButton,
             MaskGridButton,
             OutpaintMenuButton,
             InterrogateButton,
             ShowParametersButton,
         ):
-            yield button(record.id, number)
+            if not kinds or NEEDED_KINDS.get(button, "") in ("", *kinds):
+                yield button(record.id, number)
 
 
 def _report_buttons(record: JobRecord) -> Iterable[discord.ui.Item[Any]]:

@@ -19,14 +19,13 @@ from bot.messages.error_replies import handle_errors
 from bot.requests.requester import InPlaceRequest, InteractionRequest
 from bot.services import services_of
 from bot.views.base import JOB_ID_PATTERN, JobButton, fetch_record, require_owner
-from bot.views.forms import FormValues, JobModal
+from bot.views.forms import FormValues, build_job_form
 from bot.views.results import ImageButton, submit_on_result
-from inference.api.jobs import InpaintJob, PreviewJob
+from inference.api.jobs import InpaintJob, Job, PreviewJob
 from storage.records import JobRecord
 
 GRID_LETTERS, GRID_ROWS = "ABCDE", range(1, 6)
 GRID_CELLS = tuple(f"{letter}{row}" for row in GRID_ROWS for letter in GRID_LETTERS)
-INPAINT_FORM_OPTIONS = ("prompt", "negative_prompt", "strength", "steps", "guidance")
 
 
 class CellSelect(
@@ -133,8 +132,9 @@ class RepaintMaskButton(JobButton, template=rf"easel:go:{JOB_ID_PATTERN}"):
         require_owner(interaction, record)
         mask = {name: record.params[name] for name in ("mask_shape", "mask_mode")}
 
-        async def submit_inpaint(answer: discord.Interaction[Any], form_values: FormValues) -> None:
-            job = InpaintJob(**mask, **form_values.values)
+        async def submit_inpaint(
+            answer: discord.Interaction[Any], job: Job, _form_values: FormValues
+        ) -> None:
             await services_of(answer).submitter.submit_rerun(
                 InteractionRequest(answer), job, record
             )
@@ -142,13 +142,8 @@ class RepaintMaskButton(JobButton, template=rf"easel:go:{JOB_ID_PATTERN}"):
         option_values = await services_of(interaction).policy.fill_guild_defaults(
             interaction.guild_id, InpaintJob, {}
         )
-        form = JobModal(
-            translate("What should be there?"),
-            InpaintJob,
-            INPAINT_FORM_OPTIONS,
-            submit_inpaint,
-            initial_values=option_values,
-        )
+        title = translate("What should be there?")
+        form = build_job_form(title, InpaintJob, submit_inpaint, option_values, fixed_values=mask)
         await interaction.response.send_modal(form)
 
 

@@ -13,7 +13,8 @@ from bot.errors import JobNotFound
 from bot.guilds.settings import GuildSettings
 from bot.i18n import current_language, translate, use_language
 from bot.i18n.message import gettext_noop
-from bot.requests.image_sources import BlobSource, result_images, seam_mask_key
+from bot.requests.image_sources import AttachmentSource, BlobSource, result_images, seam_mask_key
+from bot.requests.job_check import default_upscaler
 from bot.requests.reply_target import stored_reply_language
 from bot.requests.requester import InteractionRequest
 from bot.services import services_of
@@ -24,12 +25,17 @@ from bot.views.base import (
     require_own_server,
     require_owner,
 )
-from bot.views.forms import MAX_INPUT_CHARACTERS, FormValues, JobModal
+from bot.views.forms import (
+    FORM_OPTIONS,
+    MAX_INPUT_CHARACTERS,
+    MAX_NAMED_INPUTS,
+    FormValues,
+    build_job_form,
+)
 from inference.api.jobs import ImagineJob, InpaintJob, InterrogateJob, Job, UpscaleJob, decode_job
 from inference.api.jobs.names import DRAWN_SEEDS
-from storage.records import JobRecord
+from storage.records import JobRecord, JobState
 
-EDITABLE_OPTIONS = ("prompt", "negative_prompt", "strength", "steps", "guidance")
 #: Shares of another noise; 1 would be another seed.
 SUBTLE_VARIATION_SHARE, STRONG_VARIATION_SHARE = 0.15, 0.45
 COHERENCE_OPTIONS = (
@@ -44,6 +50,8 @@ COHERENCE_OPTIONS = (
     "emphasis",
 )
 """Options of the repaint that its coherence pass shares."""
+REDRAWN_OPTIONS = ("prompt", "negative_prompt", "model")
+"""What a redrawn image has in common with what it was made from."""
 COHERENCE_STRENGTH = 0.3  # denoising strength: both sides of the edge stay what they are
 MAX_BLOCK_CHARACTERS = 1900  # characters of a code block in a message
 
@@ -143,23 +151,23 @@ class EditButton(NumberedButton, template=rf"easel:edit(?:\.(?P<number>\d))?:{JO
     async def on_click(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
         """Show the job's options as a form."""
         require_owner(interaction, record)
-        job_type = type(decode_job(record.kind, record.params))
-        fixed_params = {
-            name: v for name, v in record.params.items() if name not in EDITABLE_OPTIONS
-        }
+        params = dict(record.params)
         if self.number is not None:
-            fixed_params |= {"seed": image_seed(record, self.find_image(record)), "batch": 1}
+            params |= {"seed": image_seed(record, self.find_image(record)), "batch": 1}
 
-        async def submit_edit(answer: discord.Interaction[Any], form_values: FormValues) -> None:
-            job = decode_job(record.kind, {**fixed_params, **form_values.values})
+        async def submit_edit(
+            answer: discord.Interaction[Any], job: Job, form_values: FormValues
+        ) -> None:
+            files = {name: AttachmentSource(file) for name, file in form_values.files.items()}
             await services_of(answer).submitter.submit_rerun(
-                InteractionRequest(answer), job, record
+                InteractionRequest(answer), job, record, extra_sources=files
             )
 
+        job_type = type(decode_job(record.kind, record.params))
+        files = _exchangeable_images(record, job_type)
+        names = FORM_OPTIONS[record.kind][: MAX_NAMED_INPUTS - len(files)]
         title = translate("Edit this {kind}", kind=messages.kind_title(record.kind))
-        form = JobModal(
-            title, job_type, EDITABLE_OPTIONS, submit_edit, initial_values=record.params
-        )
+        form = build_job_form(title, job_type, submit_edit, params, names=names, files=files)
         await interaction.response.send_modal(form)
 
 
@@ -176,6 +184,25 @@ class UpscaleButton(ImageButton, template=rf"easel:enlarge(?:\.(?P<number>\d))?:
         """Queue an enlargement."""
         upscaler = default_upscaler(services_of(interaction).workers.worker_statuses)
         await submit_on_result(interaction, UpscaleJob(upscaler=upscaler), record, image)
+
+
+class RedrawButton(ImageButton, template=rf"easel:redraw(?:\.(?P<number>\d))?:{JOB_ID_PATTERN}"):
+    """Enlarge the image to twice its size and paint its detail anew."""
+
+    verb = "redraw"
+    label = gettext_noop("Redraw 2×")
+    emoji = "🧵"
+
+    async def on_image(
+        self, interaction: discord.Interaction[Any], record: JobRecord, image: dict[str, Any]
+    ) -> None:
+        """Queue it, with the words that the image was made from."""
+        shared_params = {
+            name: record.params[name] for name in REDRAWN_OPTIONS if record.params.get(name)
+        }
+        upscaler = default_upscaler(services_of(interaction).workers.worker_statuses)
+        job = UpscaleJob(mode="redraw", upscaler=upscaler, **shared_params)
+        await submit_on_result(interaction, job, record, image)
 
 
 class InterrogateButton(
@@ -206,8 +233,7 @@ class ShowParametersButton(
     async def on_click(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
         """Show them to who pressed alone."""
         require_own_server(interaction, record)
-        words = messages.parameters_text(record, (self.number or 1) - 1)
-        await send_text(interaction, words, f"{record.kind}-{record.id}.txt")
+        await send_parameters(interaction, record, (self.number or 1) - 1)
 
 
 class UseAsPromptButton(JobButton, template=rf"easel:prompt:{JOB_ID_PATTERN}"):
@@ -222,8 +248,9 @@ class UseAsPromptButton(JobButton, template=rf"easel:prompt:{JOB_ID_PATTERN}"):
         require_own_server(interaction, record)
         words = str((record.result or {}).get("text") or "").strip()[:MAX_INPUT_CHARACTERS]
 
-        async def submit_prompt(answer: discord.Interaction[Any], form_values: FormValues) -> None:
-            job = ImagineJob(**form_values.values)
+        async def submit_prompt(
+            answer: discord.Interaction[Any], job: Job, _form_values: FormValues
+        ) -> None:
             await services_of(answer).submitter.submit_job(
                 InteractionRequest(answer), job, {}, parent=record.id
             )
@@ -232,9 +259,7 @@ class UseAsPromptButton(JobButton, template=rf"easel:prompt:{JOB_ID_PATTERN}"):
         option_values = await services_of(interaction).policy.fill_guild_defaults(
             interaction.guild_id, ImagineJob, {"prompt": words}
         )
-        form = JobModal(
-            title, ImagineJob, EDITABLE_OPTIONS, submit_prompt, initial_values=option_values
-        )
+        form = build_job_form(title, ImagineJob, submit_prompt, option_values)
         await interaction.response.send_modal(form)
 
 
@@ -265,17 +290,29 @@ class RepairSeamButton(ImageButton, template=rf"easel:mend(?:\.(?P<number>\d))?:
         await submitter.submit_job(InteractionRequest(interaction), job, sources, parent=record.id)
 
 
+def _exchangeable_images(record: JobRecord, job_type: type[Job]) -> tuple[str, ...]:
+    """Name the picture that a failed job's form asks for anew: the mask, else the picture."""
+    names = (*job_type.optional_images, *job_type.required_images)
+    return names[:1] if record.state is JobState.FAILED else ()
+
+
 def image_seed(record: JobRecord, image: dict[str, Any]) -> int:
     """Return the seed that a picture was made from."""
     seed = image.get("seed")
     return int(record.params["seed"] if seed is None else seed)
 
 
-def default_upscaler(workers: Any) -> str:
-    """Name the upscaler to use unasked: the usual one, else the first that a worker has."""
-    usual = UpscaleJob().upscaler
-    names = [m.name for worker in workers for m in worker.models if m.kind == "upscaler"]
-    return usual if usual in names or not names else str(names[0])
+async def send_parameters(
+    interaction: discord.Interaction[Any], record: JobRecord, number: int
+) -> None:
+    """Show what made a picture, counted from 0, to one member alone; all options go as a file."""
+    content = messages.code_block(messages.parameters_summary(record, number))
+    words = messages.parameters_text(record, number)
+    note = translate("-# All options are in the file.")
+    text = note if len(content) > MAX_BLOCK_CHARACTERS else f"{content}\n{note}"
+    name = f"easel-{record.kind}-{record.id[-4:]}.txt"
+    file = discord.File(io.BytesIO(words.encode()), name)
+    await interaction.response.send_message(text, file=file, ephemeral=True)
 
 
 async def send_text(

@@ -4,7 +4,8 @@ InferenceError
 ├── JobError              a job that cannot be asked for; says which field and what to change
 │   ├── OutOfRange        a number beyond its bounds
 │   ├── UnknownChoice     a name that is not among the choices
-│   └── ImageMissing    a picture that the kind needs was not given
+│   ├── ImageMissing    a picture that the kind needs was not given
+│   └── UnreadableMask  a mask in words that cannot be understood
 ├── EngineError           running failed, whatever was asked
 │   ├── OutOfMemory       a picture does not fit the device even alone
 │   └── DeviceLost        only a new process can use the device again
@@ -78,6 +79,13 @@ class ImageMissing(JobError):
     def __init__(self, kind: str, name: str) -> None:
         super().__init__(name, "image.missing", kind=kind, option=name)
         self.kind = kind
+
+
+class UnreadableMask(JobError):
+    """A mask's words cannot be read."""
+
+    def __init__(self, code: str = "mask.unreadable", /, **params: Any) -> None:
+        super().__init__("mask_shape", code, **params)
 
 
 class EngineError(InferenceError):

@@ -39,7 +39,8 @@ class ModelInfo:
 
     #: Registry key, never a path.
     name: str
-    #: `diffusion`, `upscaler`, `captioner`, `ranker`, `tagger` or `lora`.
+    #: `diffusion`, `upscaler`, `captioner`, `ranker`, `tagger`, `lora`, or `mask`, whose names
+    #: are `subject`, `face` and `words`.
     kind: str
     #: Natural side of its pictures in pixels (diffusion), its scale (upscaler), or 0.
     size: int
@@ -49,6 +50,8 @@ class ModelInfo:
     digest: str = ""
     #: What a checkpoint does alone, `INSTRUCT_ROLE` or `REFINER_ROLE`; empty for all kinds of jobs.
     role: str = ""
+    #: What else it is called: the name that its trainer gave a LoRA.
+    alias: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

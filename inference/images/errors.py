@@ -5,7 +5,6 @@ ImageError (a ValueError)
 ├── ImageTooSmall         fewer pixels than one latent cell
 ├── FullyTransparent        nothing visible to start from
 ├── BlankMask               no pixel to change
-├── UnreadableMask          a mask in words that cannot be understood
 ├── NothingFound            what a mask's words name is not in the picture
 ├── NoStrokes               a copy of the picture on which nothing was drawn
 ├── NothingToExtend         0 pixels in every direction
@@ -47,12 +46,6 @@ class BlankMask(ImageError):
     """The mask has no white pixel, so nothing would change."""
 
     default_code = "mask.blank"
-
-
-class UnreadableMask(ImageError):
-    """The mask's words cannot be read."""
-
-    default_code = "mask.unreadable"
 
 
 class NothingFound(ImageError):

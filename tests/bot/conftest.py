@@ -14,6 +14,8 @@ import pytest_asyncio
 from bot.app import Core, build_services
 from bot.client import EaselBot
 from bot.dispatcher import DispatcherTiming
+from bot.i18n import command_mentions
+from bot.i18n.command_mentions import set_command_ids
 from bot.messages.error_replies import USER_FACING_ERRORS, unwrap_error
 from bot.requests.image_sources import DISCORD_IMAGE_HOSTS
 from bot.services import Services
@@ -88,6 +90,8 @@ class SimulatedEasel:
         self.core = Core(
             self.settings, database, self.jobs, self.blobs, self.service, MetricsSink()
         )
+        #: The numbers that the simulated Discord gave the commands.
+        self.command_ids: dict[str, int] = {}
         #: What else the services are built with.
         self.options: dict[str, Any] = {}
         self.bot = self.build()
@@ -129,6 +133,7 @@ class SimulatedEasel:
         bot = self.build()
         self.adopt(bot)
         await self.env.restart_bot(bot)
+        set_command_ids({})
 
     async def ask(self, command: str = "img2img", member: Any = None, **options: Any) -> Any:
         if JOB_TYPES[command].required_images:
@@ -216,6 +221,9 @@ async def easel(intake: LentIntake, blank_database: bytes) -> AsyncIterator[Simu
 @asynccontextmanager
 async def _running(easel: SimulatedEasel) -> AsyncIterator[SimulatedEasel]:
     await easel.env.start()
+    # Scenarios compare words, which hold the commands' names while no numbers are known.
+    easel.command_ids = dict(command_mentions.command_ids)
+    set_command_ids({})
     easel.populate()
     try:
         yield easel

@@ -8,7 +8,7 @@ import discord
 import pytest
 import pytest_asyncio
 
-from bot.commands.mentions.intent_parser import AGAIN_KIND, HELP_KIND
+from bot.commands.mentions.intent_parser import AGAIN_KIND, HELP_KIND, ORDER_KIND
 from bot.views import PERSISTENT_BUTTONS
 from tests.bot.i18n.commands import GROUP, SUBCOMMAND, published
 from tests.doubles.scenarios import Recorder, are_all_here
@@ -19,6 +19,7 @@ FORMS = {"Repaint this picture", "Repaint a part of it", "What should be there?"
 WISHES = {
     AGAIN_KIND,
     HELP_KIND,
+    ORDER_KIND,
     "upscale",
     "interrogate",
     "outpaint",

@@ -82,10 +82,10 @@ def test_a_demo_brings_no_tools_for_development_and_a_test_does(make):
     _, demo = make("demo", "TORCH=cuda")
     _, test = make("test", "TORCH=cuda", "ARGS=tests")
 
-    assert ".[demo,weights]" in demo
+    assert ".[demo,weights,masks]" in demo
     assert "dev]" not in demo
     assert ".[dev]" in test
-    assert ".[demo,weights]" not in test  # it was there already
+    assert ".[demo,weights,masks]" not in test  # it was there already
 
 
 @pytest.mark.parametrize("target", ["audit", "check", "format", "test", "prove", "bench"])

@@ -30,6 +30,10 @@ MODELS = (
     ModelInfo(name="starter", kind="diffusion", size=128, about="small emoji"),
     ModelInfo(name="animevideov3", kind="upscaler", size=4, about="fast"),
     ModelInfo(name="lineart", kind="lora", size=0),
+    ModelInfo(name="captions", kind="captioner", size=0),
+    ModelInfo(name="tags", kind="tagger", size=0),
+    ModelInfo(name="subject", kind="mask", size=0),
+    ModelInfo(name="face", kind="mask", size=0),
 )
 
 
@@ -41,6 +45,8 @@ class ScriptedService:
         self.outbox = outbox
         self.capacity = capacity
         self.ready = True
+        #: What the worker says that it has.
+        self.models = MODELS
         self.worker = "scripted-1"
         #: What is written into pictures in place of the prompt asked for.
         self.infotext = ""
@@ -64,7 +70,7 @@ class ScriptedService:
             held=len(self.held),
             capacity=self.capacity,
             device="cpu",
-            models=MODELS,
+            models=self.models,
         )
         return (status,)
 

@@ -7,6 +7,7 @@
     loop [4] WORDS                          repaint again and again
     again                                   the same with a new seed
     help                                    what can be said
+    remove | add | replace THING [with …]   an order, answered with what can be done
     [make it | turn it into | …] WORDS      repaint all of it
 
 Settings stand anywhere as `strength 0.5`, `steps: 30`, `guidance=7`, `seed 5`, `--batch 2`; a
@@ -18,13 +19,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
 MAX_REPLY_CHARACTERS = 4000  # characters read; Discord's messages are shorter
 
 AGAIN_KIND, HELP_KIND, MASK_KIND = "again", "help", "preview"
+ORDER_KIND = "order"
 OUTPAINT_STEP_PIXELS = 128  # pixels where a direction has no number
 
 _SETTING_PATTERN = re.compile(
@@ -68,6 +70,13 @@ _LOOP_PATTERN = re.compile(
     r"(?:loopback|loop)\b\s*(?:(?P<loops>\d{1,3})\s*(?:x|times)?\b)?(?P<rest>.*)", re.I | re.DOTALL
 )
 _AGAIN_PATTERN = re.compile(r"(?:again|re-?roll|once\s+more)\W*", re.IGNORECASE)
+_ORDER_PATTERN = re.compile(
+    r"(?:please\s+)?(?:can\s+you\s+)?(?:(?:replace|swap|change)\s+(?P<old>.+?)\s+"
+    r"(?:with|by|for|to|into)\s+(?P<new>.+)|(?:remove|erase|delete|get\s+rid\s+of|"
+    r"take\s+(?:away|out)|add|put)\s+(?P<thing>.+))",
+    re.IGNORECASE | re.DOTALL,
+)
+_ARTICLE_PATTERN = re.compile(r"^(?:the|a|an|that|this|these|those|his|her|its)\s+", re.I)
 _HELP_PATTERN = re.compile(r"(?:help|\?)?\W*", re.IGNORECASE)
 _REPAINT_PATTERN = re.compile(
     r"(?:please\s+)?(?:make\s+(?:it|this|that)|turn\s+(?:it|this|that)\s+into|(?:re)?paint\s+it\s+as"
@@ -80,7 +89,7 @@ _REPAINT_PATTERN = re.compile(
 class ReplyIntent:
     """What a reply asks for."""
 
-    #: A kind of job, `again` or `help`.
+    #: A kind of job, `again`, `order` or `help`.
     kind: str
     #: Options of the job, unchecked: the job itself refuses what cannot be.
     values: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
@@ -95,9 +104,8 @@ def parse_intent(text: str) -> ReplyIntent:
         if match := pattern.fullmatch(words):
             intent = parse_match(match)
             if intent is not None:
-                return ReplyIntent(
-                    intent.kind, {**intent.values, **_settings_for_kind(intent.kind, settings)}
-                )
+                values = {**intent.values, **_settings_for_kind(intent.kind, settings)}
+                return replace(intent, values=values)
     return ReplyIntent("img2img", {"prompt": words, **settings}, is_explicit=False)
 
 
@@ -190,6 +198,13 @@ def _parse_inpaint(match: re.Match[str]) -> ReplyIntent:
     return ReplyIntent("inpaint", {"prompt": match["rest"].strip()})
 
 
+def _parse_order(match: re.Match[str]) -> ReplyIntent:
+    """Read an order, which words of a picture are not: what it is about, and what instead."""
+    thing = _ARTICLE_PATTERN.sub("", (match["old"] or match["thing"]).strip(" .!?"))
+    values = {"thing": thing, "instead": (match["new"] or "").strip(" .!?")}
+    return ReplyIntent(ORDER_KIND, values, is_explicit=False)
+
+
 def _parse_loopback(match: re.Match[str]) -> ReplyIntent:
     loops = {"loops": int(match["loops"])} if match["loops"] else {}
     return ReplyIntent("loopback", {**loops, "prompt": match["rest"].strip(" :,")})
@@ -205,5 +220,6 @@ _VERB_PARSERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], ReplyInten
     (_OUTPAINT_PATTERN, _parse_outpaint),
     (_INPAINT_PATTERN, _parse_inpaint),
     (_LOOP_PATTERN, _parse_loopback),
+    (_ORDER_PATTERN, _parse_order),
     (_REPAINT_PATTERN, lambda match: ReplyIntent("img2img", {"prompt": match["rest"].strip()})),
 )

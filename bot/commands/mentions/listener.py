@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from dataclasses import replace
 
 import discord
 
@@ -23,6 +24,7 @@ from bot.guilds.settings import GuildSettings
 from bot.i18n import set_language, translate
 from bot.i18n.message import gettext_noop
 from bot.messages.error_replies import user_message
+from bot.messages.escaping import escape_untrusted
 from bot.requests.fetching import fetcher_of
 from bot.requests.image_sources import (
     ImageSource,
@@ -30,10 +32,15 @@ from bot.requests.image_sources import (
     images_in_message,
     job_id_of_message,
 )
+from bot.requests.job_check import (
+    ANY_WORDS,
+    can_mark,
+    default_upscaler,
+    list_ready_models,
+)
 from bot.requests.requester import MessageRequest
 from bot.services import Services
 from bot.views.base import with_new_seed
-from bot.views.results import default_upscaler
 from inference.api.jobs import JOB_TYPES, Job, UpscaleJob
 from storage.errors import UnknownJob
 
@@ -47,6 +54,21 @@ HELP_MESSAGE = gettext_noop(
     "Settings go anywhere: `strength 0.5`, `steps 30`, `guidance 7`, `seed 5`. "
     "`/help` tells the rest."
 )
+ORDER_TO_MASK = gettext_noop(
+    "My words describe a picture; I cannot take an order. Say what should be there instead of "
+    "“{thing}”: `replace {thing} with a wooden table`. Or press 🔲 *Inpaint* under the picture, "
+    "pick the cells, and say what they should show."
+)
+ORDER_TO_CELLS = gettext_noop(
+    "My words describe a picture; I cannot take an order, and this host finds no “{thing}” by its "
+    "name. Press 🔲 *Inpaint* under the picture, pick the cells where it is, and say what they "
+    "should show instead. Or say where: `inpaint left 30%: a wooden table`."
+)
+MAX_QUOTED_CHARACTERS = 60  # characters of a member's own words in an answer
+REPLACING_STRENGTH = 0.9  # denoising strength: what was there is gone
+KEPT_OPTIONS = ("prompt", "negative_prompt", "model")
+"""What a reply keeps of the result that it answers."""
+KEEPING_KINDS = ("outpaint", "loopback", "inpaint", "img2img")
 NO_IMAGE_MESSAGE = gettext_noop(
     "There is no picture to work on. Reply to a message with a picture, or attach one to yours."
 )
@@ -113,8 +135,12 @@ class MentionHandler:
             await message.reply(translate(HELP_MESSAGE), mention_author=False)
         elif intent.kind == intent_parser.AGAIN_KIND:
             await self._rerun_job(request, target, settings)
+        elif intent.kind == intent_parser.ORDER_KIND and not self._can_follow(intent):
+            await message.reply(self._order_answer(intent), mention_author=False)
         else:
-            job = self._build_job(intent, settings)
+            if intent.kind == intent_parser.ORDER_KIND:
+                intent = _as_inpainting(intent)
+            job = self._build_job(await self._with_prompt(request, intent, target), settings)
             sources, notes = self._choose_sources(message, target, intent.kind)
             await self._services.submitter.submit_job(
                 request,
@@ -124,6 +150,34 @@ class MentionHandler:
                 parent=self._parent_job(target),
                 notes=notes,
             )
+
+    def _can_follow(self, intent: ReplyIntent) -> bool:
+        """Whether some worker finds things by their names, and the order says what instead."""
+        models = list_ready_models(self._services.workers)
+        return bool(intent.values["instead"]) and can_mark(models, ANY_WORDS)
+
+    def _order_answer(self, intent: ReplyIntent) -> str:
+        """Say what can be done in the place of an order."""
+        models = list_ready_models(self._services.workers)
+        thing = escape_untrusted(str(intent.values["thing"]), MAX_QUOTED_CHARACTERS)
+        words = ORDER_TO_MASK if can_mark(models, ANY_WORDS) else ORDER_TO_CELLS
+        return translate(words, thing=thing)
+
+    async def _with_prompt(
+        self, request: MessageRequest, intent: ReplyIntent, target: discord.Message | None
+    ) -> ReplyIntent:
+        """Keep the prompt of the result that is answered, where the words name no other."""
+        parent = self._parent_job(target)
+        if parent is None or intent.kind not in KEEPING_KINDS or intent.values.get("prompt"):
+            return intent
+        try:
+            record = await self._services.jobs.reader.get_job(parent)
+        except UnknownJob:
+            return intent
+        if record.guild != request.context.guild_id:
+            return intent
+        kept_values = {n: record.params[n] for n in KEPT_OPTIONS if record.params.get(n)}
+        return replace(intent, values={**intent.values, **kept_values})
 
     def _build_job(self, intent: ReplyIntent, settings: GuildSettings) -> Job:
         values = apply_guild_defaults(JOB_TYPES[intent.kind], intent.values, settings)
@@ -178,6 +232,18 @@ class MentionHandler:
         await self._services.submitter.submit_rerun(
             request, with_new_seed(record), record, settings=settings
         )
+
+
+def _as_inpainting(intent: ReplyIntent) -> ReplyIntent:
+    """Repaint the thing that an order names."""
+    thing = str(intent.values["thing"]).replace('"', "")
+    values = {
+        "mask_shape": f'"{thing}"',
+        "prompt": intent.values["instead"],
+        "masked_content": "fill",
+        "strength": REPLACING_STRENGTH,
+    }
+    return ReplyIntent("inpaint", values)
 
 
 def _find_target(message: discord.Message) -> discord.Message | None:

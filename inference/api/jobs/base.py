@@ -225,44 +225,50 @@ class Job:
 class DenoisingJob(Job):
     """The settings every job shares that runs the denoising network."""
 
-    prompt: str = text_field("", 6000, "What the picture should show")
-    negative_prompt: str = text_field("", 6000, "What it should not show")
-    model: str = text_field("", 100, "The checkpoint; empty for the server's own")
-    steps: int = number_field(20, 1, 150, "Denoising steps")
-    guidance: float = number_field(
-        7.0, 0.1, 30.0, "Guidance scale: how closely to follow the prompt"
+    prompt: str = text_field("", 6000, "Prompt: what the picture should show")
+    negative_prompt: str = text_field("", 6000, "Negative prompt: what it should not show")
+    model: str = text_field("", 100, "Checkpoint: the model; empty for the server's own")
+    steps: int = number_field(20, 1, 150, "Sampling steps: how many")
+    guidance: float = number_field(7.0, 0.1, 30.0, "CFG scale: how closely to follow the prompt")
+    sampler: str = choice_field("Euler a", names.SAMPLER_NAMES, "Sampling method: the sampler")
+    schedule: str = choice_field(
+        "Automatic", names.SCHEDULE_NAMES, "Schedule type: the noise of each step"
     )
-    sampler: str = choice_field("Euler a", names.SAMPLER_NAMES, "Sampler")
-    schedule: str = choice_field("Automatic", names.SCHEDULE_NAMES, "Noise schedule")
-    seed: int = number_field(-1, -1, names.MAX_SEED, "Seed; -1 draws one")
-    variation_seed: int = number_field(0, 0, names.MAX_SEED, "Variation seed")
+    seed: int = number_field(-1, -1, names.MAX_SEED, "Seed: -1 draws one")
+    variation_seed: int = number_field(
+        0, 0, names.MAX_SEED, "Variation seed: whose noise is mixed in"
+    )
     variation_strength: float = number_field(
-        0.0, 0.0, 1.0, "How much of the variation seed's noise"
+        0.0, 0.0, 1.0, "Variation strength: how much of the variation seed's noise"
     )
     seed_delta: int = number_field(
         0, 0, names.MAX_SEED, "ENSD: added to the seed for the noise of later steps"
     )
     seed_resize_width: int | None = number_field(
-        None, 64, 8192, "Take the seed's noise from a picture of this width", "px"
+        None, 64, 8192, "Resize seed from width: take the seed's noise from such a picture", "px"
     )
     seed_resize_height: int | None = number_field(
-        None, 64, 8192, "Take the seed's noise from a picture of this height", "px"
+        None, 64, 8192, "Resize seed from height: take the seed's noise from such a picture", "px"
     )
     guidance_rescale: float = number_field(
-        0.0, 0.0, 1.0, "How much to bring guided colours back to the prompt's own spread"
+        0.0, 0.0, 1.0, "CFG rescale: bring guided colours back to the prompt's own spread"
     )
     extra_noise: float = number_field(
-        0.0, 0.0, 1.0, "Extra noise over a picture, or over a hires fix's first pass"
+        0.0, 0.0, 1.0, "Extra noise: over a picture, or over a hires fix's first pass"
     )
-    clip_skip: int = number_field(1, 1, 12, "Which of the text encoder's last layers to read")
+    clip_skip: int = number_field(
+        1, 1, 12, "Clip skip: which of the text encoder's last layers to read"
+    )
     force_clip_skip: bool = boolean_field(
-        False, "Clip skip even on Stable Diffusion 2 and XL, which are read at a layer of their own"
+        False, "Clip skip on SD 2 and XL, too, which have a layer of their own"
     )
-    emphasis: str = choice_field("Original", names.EMPHASIS_MODES, "How weights in brackets act")
+    emphasis: str = choice_field(
+        "Original", names.EMPHASIS_MODES, "Emphasis: how weights in brackets act"
+    )
     rng: str = choice_field(
-        "CPU", names.RNG_NAMES, "Noise as torch draws it, or as Nvidia's cards do (NV)"
+        "CPU", names.RNG_NAMES, "RNG: noise as torch draws it, or as Nvidia's cards do, NV"
     )
-    batch: int = number_field(1, 1, 8, "Pictures to make")
+    batch: int = number_field(1, 1, 8, "Batch size: pictures to make")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -274,11 +280,15 @@ class EditingJob(DenoisingJob):
     )
     exact_steps: bool = boolean_field(True, "Run exactly that many steps, whatever the strength")
     noise_multiplier: float = number_field(
-        1.0, 0.0, 1.5, "Multiplies the noise laid over the picture"
+        1.0, 0.0, 1.5, "Noise multiplier: multiplies the noise laid over the picture"
     )
-    width: int | None = number_field(None, 64, 2048, "Width; empty for the model's own size", "px")
+    width: int | None = number_field(None, 64, 2048, "Width: empty for the model's own size", "px")
     height: int | None = number_field(
-        None, 64, 2048, "Height; empty for the model's own size", "px"
+        None, 64, 2048, "Height: empty for the model's own size", "px"
     )
-    resize_mode: str = choice_field("crop and resize", names.RESIZE_MODES, "How to fit the picture")
-    colour_correction: bool = boolean_field(False, "Give the result the source's colours")
+    resize_mode: str = choice_field(
+        "crop and resize", names.RESIZE_MODES, "Resize mode: how to fit the picture"
+    )
+    colour_correction: bool = boolean_field(
+        False, "Colour correction: give the result the source's colours"
+    )

@@ -40,38 +40,40 @@ class ImagineJob(DenoisingJob):
 
     kind: ClassVar[str] = "imagine"
 
-    width: int | None = number_field(None, 64, 2048, "Width; empty for the model's own size", "px")
+    width: int | None = number_field(None, 64, 2048, "Width: empty for the model's own size", "px")
     height: int | None = number_field(
-        None, 64, 2048, "Height; empty for the model's own size", "px"
+        None, 64, 2048, "Height: empty for the model's own size", "px"
     )
     refiner: str = refiner_field()
     refiner_switch: float = refiner_switch_field()
-    hires_scale: float = number_field(1.0, 1.0, 4.0, "Hires fix: enlarge by this and denoise again")
+    hires_scale: float = number_field(
+        1.0, 1.0, 4.0, "Upscale by: hires fix, enlarges by this and denoises again"
+    )
     hires_strength: float = number_field(0.5, 0.0, 1.0, "Hires fix: denoising strength")
-    hires_steps: int = number_field(0, 0, 150, "Hires fix: steps; 0 takes the first pass's")
+    hires_steps: int = number_field(0, 0, 150, "Hires steps: 0 takes the first pass's")
     hires_upscaler: str = text_field("latent", 100, "Hires fix: latent, or an upscaler's name")
     hires_width: int | None = number_field(
-        None, 64, 8192, "Hires fix: the width, whatever the scale", "px"
+        None, 64, 8192, "Resize width to: hires fix, whatever the scale", "px"
     )
     hires_height: int | None = number_field(
-        None, 64, 8192, "Hires fix: the height, whatever the scale", "px"
+        None, 64, 8192, "Resize height to: hires fix, whatever the scale", "px"
     )
     hires_sampler: str = choice_field(
         names.FIRST_PASS_CHOICE,
         (names.FIRST_PASS_CHOICE, *names.SAMPLER_NAMES),
-        "Hires fix: sampler",
+        "Hires sampling method: of the hires fix",
     )
     hires_schedule: str = choice_field(
         names.FIRST_PASS_CHOICE,
         (names.FIRST_PASS_CHOICE, *names.SCHEDULE_NAMES),
-        "Hires fix: noise schedule",
+        "Hires schedule type: of the hires fix",
     )
     hires_guidance: float | None = number_field(
-        None, 0.1, 30.0, "Hires fix: guidance scale; empty takes the first pass's"
+        None, 0.1, 30.0, "Hires CFG scale: empty takes the first pass's"
     )
-    hires_prompt: str = text_field("", 6000, "Hires fix: prompt; empty takes the first pass's")
+    hires_prompt: str = text_field("", 6000, "Hires prompt: empty takes the first pass's")
     hires_negative_prompt: str = text_field(
-        "", 6000, "Hires fix: negative prompt; empty takes the first pass's"
+        "", 6000, "Hires negative prompt: empty takes the first pass's"
     )
 
     @property
@@ -117,19 +119,23 @@ class InpaintJob(EditingJob):
     optional_images: ClassVar[tuple[str, ...]] = ("mask",)
 
     mask_shape: str = text_field(
-        "", 400, "The mask in words: subject, face, left 30%, circle 50% 40% r20%"
+        "", 400, "Mask in words: subject, face, left 30%, circle 50% 40% r20%"
     )
-    mask_mode: str = choice_field("masked", names.MASK_MODES, "Repaint inside or outside the mask")
-    mask_blur: int = number_field(4, 0, 64, "Mask blur", "px")
+    mask_mode: str = choice_field(
+        "masked", names.MASK_MODES, "Mask mode: inpaint masked or not masked, inside or outside"
+    )
+    mask_blur: int = number_field(4, 0, 64, "Mask blur: softens the edge, in px", "px")
     masked_content: str = choice_field(
-        "original", names.MASKED_CONTENT, "What lies under the mask first"
+        "original", names.MASKED_CONTENT, "Masked content: what lies under the mask first"
     )
     area: str = choice_field(
-        "whole picture", names.INPAINT_AREAS, "Work on the picture, the masked area, or its edge"
+        "whole picture",
+        names.INPAINT_AREAS,
+        "Inpaint area: the picture, only masked, or the mask's edge",
     )
-    padding: int = number_field(32, 0, 256, "Around the masked area", "px")
+    padding: int = number_field(32, 0, 256, "Only masked padding: px around the masked area", "px")
     mask_weight: float = number_field(
-        1.0, 0.0, 1.0, "Conditioning mask weight (inpainting checkpoints)"
+        1.0, 0.0, 1.0, "Inpainting conditioning mask strength: for inpainting checkpoints"
     )
     soft: bool = boolean_field(False, "Soft inpainting: blend along the mask's grey")
 
@@ -141,21 +147,25 @@ class OutpaintJob(EditingJob):
     kind: ClassVar[str] = "outpaint"
     required_images: ClassVar[tuple[str, ...]] = ("image",)
 
-    strength: float = number_field(0.9, 0.0, 1.0, "Denoising strength")
-    steps: int = number_field(50, 1, 150, "Denoising steps")
-    guidance: float = number_field(9.0, 0.1, 30.0, "Guidance scale")
-    left: int = number_field(0, 0, 512, "To the left", "px")
-    right: int = number_field(0, 0, 512, "To the right", "px")
-    up: int = number_field(0, 0, 512, "Upwards", "px")
-    down: int = number_field(0, 0, 512, "Downwards", "px")
-    preset: str = choice_field("custom", names.OUTPAINT_PRESETS, "Ready-made directions")
-    method: str = choice_field("mk2", names.OUTPAINT_METHODS, "How the new area is begun")
-    masked_content: str = choice_field(
-        "fill", names.MASKED_CONTENT, "Poor man's: the new area at first"
+    strength: float = number_field(
+        0.9, 0.0, 1.0, "Denoising strength: how far the new area is made anew"
     )
-    mask_blur: int = number_field(8, 0, 64, "Mask blur", "px")
-    fall_off: float = number_field(1.0, 0.0, 4.0, "mk2: fall-off exponent; lower gives more detail")
-    colour_variation: float = number_field(0.05, 0.0, 1.0, "mk2: colour variation")
+    steps: int = number_field(50, 1, 150, "Sampling steps: how many")
+    guidance: float = number_field(9.0, 0.1, 30.0, "CFG scale: how closely to follow the words")
+    left: int = number_field(0, 0, 512, "Left: px to the left", "px")
+    right: int = number_field(0, 0, 512, "Right: px to the right", "px")
+    up: int = number_field(0, 0, 512, "Up: px upwards", "px")
+    down: int = number_field(0, 0, 512, "Down: px downwards", "px")
+    preset: str = choice_field("custom", names.OUTPAINT_PRESETS, "Ready-made directions")
+    method: str = choice_field(
+        "mk2", names.OUTPAINT_METHODS, "Outpainting script: mk2, or poor man's"
+    )
+    masked_content: str = choice_field(
+        "fill", names.MASKED_CONTENT, "Masked content: poor man's, the new area at first"
+    )
+    mask_blur: int = number_field(8, 0, 64, "Mask blur: softens the edge, in px", "px")
+    fall_off: float = number_field(1.0, 0.0, 4.0, "Fall-off exponent: mk2; lower gives more detail")
+    colour_variation: float = number_field(0.05, 0.0, 1.0, "Colour variation: mk2")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -171,13 +181,15 @@ class LoopbackJob(EditingJob):
     required_images: ClassVar[tuple[str, ...]] = ("image",)
     supports_early_stop: ClassVar[bool] = True
 
-    loops: int = number_field(4, 1, 32, "How often")
-    final_strength: float = number_field(0.5, 0.0, 1.0, "Denoising strength of the last loop")
+    loops: int = number_field(4, 1, 32, "Loops: how often")
+    final_strength: float = number_field(
+        0.5, 0.0, 1.0, "Final denoising strength: of the last loop"
+    )
     curve: str = choice_field(
-        "linear", names.STRENGTH_CURVES, "How the strength goes from first to last"
+        "linear", names.STRENGTH_CURVES, "Denoising strength curve: from first to last"
     )
     append: str = choice_field(
-        "none", names.APPEND_CHOICES, "Add what the picture shows to the prompt"
+        "none", names.APPEND_CHOICES, "Append interrogated prompt: what each picture shows"
     )
     animate: bool = boolean_field(False, "Answer with an animation of all frames as well")
 
@@ -189,28 +201,42 @@ class UpscaleJob(Job):
     kind: ClassVar[str] = "upscale"
     required_images: ClassVar[tuple[str, ...]] = ("image",)
 
-    upscaler: str = text_field("realesr-animevideov3", 100, "Upscaler")
-    factor: float = number_field(2.0, 1.0, 8.0, "How many times as wide and high")
-    width: int | None = number_field(None, 1, 8192, "Target width instead of a factor", "px")
-    height: int | None = number_field(None, 1, 8192, "Target height instead of a factor", "px")
-    crop: bool = boolean_field(False, "Cut to exactly the target size")
-    max_side: int | None = number_field(None, 1, 8192, "No side of the result is longer", "px")
-    second: str = text_field("", 100, "A second upscaler to blend in")
-    visibility: float = number_field(0.0, 0.0, 1.0, "How much of the second upscaler")
-    denoise: float = number_field(1.0, 0.0, 1.0, "How much realesr-general-x4v3 denoises")
-    mode: str = choice_field(
-        "enlarge", ("enlarge", "redraw"), "Redraw denoises every tile afterwards"
+    upscaler: str = text_field("realesr-animevideov3", 100, "Upscaler: the network")
+    factor: float = number_field(2.0, 1.0, 8.0, "Scale by: how many times as wide and high")
+    width: int | None = number_field(None, 1, 8192, "Scale to width: instead of a factor", "px")
+    height: int | None = number_field(None, 1, 8192, "Scale to height: instead of a factor", "px")
+    crop: bool = boolean_field(False, "Crop to fit: cut to exactly the target size")
+    max_side: int | None = number_field(
+        None, 1, 8192, "Max side length: no side of the result is longer", "px"
     )
-    prompt: str = text_field("", 6000, "Redraw: what the picture shows")
-    negative_prompt: str = text_field("", 6000, "Redraw: what it should not show")
-    model: str = text_field("", 100, "Redraw: the checkpoint")
-    strength: float = number_field(0.3, 0.0, 1.0, "Redraw: denoising strength")
-    steps: int = number_field(20, 1, 150, "Redraw: steps")
-    guidance: float = number_field(7.0, 0.1, 30.0, "Redraw: guidance scale")
-    sampler: str = choice_field("Euler a", names.SAMPLER_NAMES, "Redraw: sampler")
-    schedule: str = choice_field("Automatic", names.SCHEDULE_NAMES, "Redraw: noise schedule")
-    seed: int = number_field(-1, -1, names.MAX_SEED, "Redraw: seed; -1 draws one")
-    overlap: int = number_field(64, 0, 256, "Redraw: overlap of the tiles", "px")
+    second: str = text_field("", 100, "Upscaler 2: one to blend in")
+    visibility: float = number_field(0.0, 0.0, 1.0, "Upscaler 2 visibility: how much of it")
+    denoise: float = number_field(1.0, 0.0, 1.0, "Denoise: how much realesr-general-x4v3 denoises")
+    mode: str = choice_field(
+        "enlarge",
+        ("enlarge", "redraw"),
+        "Mode: enlarge, or redraw (SD upscale), which denoises every tile",
+    )
+    prompt: str = text_field("", 6000, "Prompt: what the redrawn picture shows")
+    negative_prompt: str = text_field(
+        "", 6000, "Negative prompt: what the redrawn picture should not show"
+    )
+    model: str = text_field(
+        "", 100, "Checkpoint: the model that redraws; empty for the server's own"
+    )
+    strength: float = number_field(
+        0.3, 0.0, 1.0, "Denoising strength: 0.2 to 0.4 keeps the redrawn picture what it is"
+    )
+    steps: int = number_field(20, 1, 150, "Sampling steps: of each redrawn tile")
+    guidance: float = number_field(
+        7.0, 0.1, 30.0, "CFG scale: how closely redrawn tiles follow the prompt"
+    )
+    sampler: str = choice_field("Euler a", names.SAMPLER_NAMES, "Sampling method: of redrawn tiles")
+    schedule: str = choice_field(
+        "Automatic", names.SCHEDULE_NAMES, "Schedule type: of redrawn tiles"
+    )
+    seed: int = number_field(-1, -1, names.MAX_SEED, "Seed: of redrawn tiles; -1 draws one")
+    overlap: int = number_field(64, 0, 256, "Tile overlap: px that redrawn tiles share", "px")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -250,8 +276,8 @@ class ExplainJob(Job):
     prompt: str = text_field("", 6000, "The prompt")
     negative_prompt: str = text_field("", 6000, "The negative prompt")
     steps: int = number_field(20, 1, 150, "The steps its schedules are spread over")
-    sampler: str = choice_field("Euler a", names.SAMPLER_NAMES, "Sampler")
-    seed: int = number_field(-1, -1, names.MAX_SEED, "The seed that draws its words; -1 draws one")
+    sampler: str = choice_field("Euler a", names.SAMPLER_NAMES, "Sampling method: the sampler")
+    seed: int = number_field(-1, -1, names.MAX_SEED, "Seed: draws its words; -1 draws one")
     model: str = text_field("", 100, "The checkpoint whose words count")
 
 
@@ -264,12 +290,14 @@ class PreviewJob(Job):
     optional_images: ClassVar[tuple[str, ...]] = ("mask",)
 
     show: str = choice_field(
-        "mask", names.PREVIEW_KINDS, "The mask over the picture, or a grid to name cells"
+        "mask", names.PREVIEW_KINDS, "Show: the mask over the picture, or a grid to name cells"
     )
     mask_shape: str = text_field(
-        "", 400, "The mask in words: subject, face, left 30%, circle 50% 40% r20%"
+        "", 400, "Mask in words: subject, face, left 30%, circle 50% 40% r20%"
     )
-    mask_mode: str = choice_field("masked", names.MASK_MODES, "Repaint inside or outside the mask")
+    mask_mode: str = choice_field(
+        "masked", names.MASK_MODES, "Mask mode: inpaint masked or not masked, inside or outside"
+    )
 
 
 JOB_TYPES: Mapping[str, type[Job]] = {

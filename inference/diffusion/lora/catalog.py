@@ -110,9 +110,9 @@ class LoraCatalog(Collection[str]):
         return (stated_hash or self._hashes.weights_sha256(path))[:LORA_HASH_DIGITS]
 
     def _inspect_lora(self, name: str, path: Path) -> ModelInfo:
-        stated_hash = self._read_header(path)[1]
+        alias, stated_hash = self._read_header(path)
         digest = (stated_hash or self._hashes.known_weights_sha256(path))[:LORA_HASH_DIGITS]
-        return ModelInfo(name=name, kind="lora", size=0, digest=digest)
+        return ModelInfo(name=name, kind="lora", size=0, digest=digest, alias=alias)
 
     def _has_alias(self, path: Path, names: Collection[str]) -> bool:
         try:

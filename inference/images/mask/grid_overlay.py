@@ -6,7 +6,7 @@ from itertools import product
 
 from PIL import Image, ImageDraw, ImageFont
 
-from inference.images.mask.language import COLUMN_LETTERS, GRID_CELLS
+from inference.api.prompts.mask_grammar import COLUMN_LETTERS, GRID_CELLS
 from inference.images.mask.preview import MAX_PREVIEW_SIDE
 
 LETTER_RGB, OUTLINE_RGB = (255, 255, 255), (0, 0, 0)

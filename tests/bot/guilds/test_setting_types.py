@@ -28,7 +28,7 @@ def test_what_is_kept_and_held(name, given, kept, held):
 
 
 BAD = [
-    ("max_stepps", 30, "is no setting; do you mean max_steps?"),
+    ("max_stepps", 30, "is no setting, but max_steps is"),
     ("nonsense", 30, "is no setting."),
     ("max_steps", 0, "1 to 150"),
     ("max_steps", 151, "1 to 150"),
@@ -86,7 +86,7 @@ BAD_LISTS = [
     ("banned_words", [""], "must hold texts"),
     ("banned_words", ["x" * 101], "at most 100"),
     ("banned_words", ["x"] * 201, "at most 200"),
-    ("banned_patterns", ["("], "RE2 cannot run"),
+    ("banned_patterns", ["("], "a pattern that cannot be read"),
     ("banned_patterns", ["x"] * 51, "at most 50"),
 ]
 

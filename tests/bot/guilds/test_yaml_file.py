@@ -102,7 +102,7 @@ def file(settings: str = "", version: str = "version: 1") -> bytes:
         (file('settings: {banned_words: ["\\ud800"]}'), "half a sign"),
         (file('settings: {"\\ud800": 1}'), "half a sign"),
         (file('styles: {a: {prompt: "\\udfff"}}'), "half a sign"),
-        (file("settings: {banned_patterns: ['(']}"), "RE2 cannot run"),
+        (file("settings: {banned_patterns: ['(']}"), "a pattern that cannot be read"),
         (file("settings: {5: 6}"), "5 is no setting"),
     ],
 )

@@ -20,7 +20,15 @@ ERRORS = frozenset(
 )
 NAME = re.compile(r"[a-z_]*")
 """What a call has for a setting or an option, which is no sentence."""
-KEEPERS = ("bot/cli/", "bot/app.py", "bot/settings.py")
+KEEPERS = (
+    "bot/cli/",
+    "bot/app.py",
+    "bot/settings.py",
+    "bot/worker_plan.py",
+    "bot/hosting/",
+    "bot/support/health.py",
+    "bot/support/paths.py",
+)
 """What the host reads, who has no Discord to tell a language."""
 
 

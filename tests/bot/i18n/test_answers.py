@@ -37,6 +37,8 @@ ALLOWED = {
     FILE_HEADER,  # a comment in a file that is the same in every language
     *LANGUAGE_NAMES.values(),
     "Callback",  # names of types
+    "JobT",
+    "Version",  # a key of parameters
     "FormValues",
     "WebP",
     "asked for",  # kept as a delivery's note and never shown

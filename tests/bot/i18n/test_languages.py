@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import discord
@@ -10,7 +11,7 @@ from discord import app_commands
 from bot import messages as texts_module
 from bot.i18n.catalog import CATALOG_FOLDER, DESCRIPTION_WITH_DEFAULT, load_catalog
 from bot.i18n.discord_translator import LANGUAGES_BY_LOCALE, CommandTranslator
-from inference.api.jobs import names
+from inference.api.jobs import JOB_TYPES, list_job_options, names
 from tests.bot.i18n.commands import (
     CODES,
     HOLE,
@@ -59,6 +60,71 @@ def test_nothing_is_missing(texts, code):
 
 
 @pytest.mark.parametrize("language", LANGUAGES_BY_LOCALE.values())
+def test_every_field_of_a_job_has_its_name_and_text(language):
+    words = load_catalog(language)
+    options = [o for job_type in JOB_TYPES.values() for o in list_job_options(job_type)]
+    assert {o.name for o in options} - set(words.options) == set()
+    assert {o.spec.text for o in options} - set(words.texts) == set()
+
+
+#: What A1111 writes beside the field that stands for an option.
+LABELS = {
+    "prompt": "Prompt",
+    "negative_prompt": "Negative prompt",
+    "guidance": "CFG scale",
+    "strength": "Denoising strength",
+    "steps": "Sampling steps",
+    "sampler": "Sampling method",
+    "schedule": "Schedule type",
+    "seed": "Seed",
+    "variation_seed": "Variation seed",
+    "variation_strength": "Variation strength",
+    "clip_skip": "Clip skip",
+    "batch": "Batch size",
+    "area": "Inpaint area",
+    "padding": "Only masked padding",
+    "masked_content": "Masked content",
+    "mask_mode": "Mask mode",
+    "mask_blur": "Mask blur",
+    "resize_mode": "Resize mode",
+    "append": "Append interrogated prompt",
+    "second": "Upscaler 2",
+    "visibility": "Upscaler 2 visibility",
+    "factor": "Scale by",
+    "final_strength": "Final denoising strength",
+    "curve": "Denoising strength curve",
+    "loops": "Loops",
+    "hires_scale": "Upscale by",
+}
+
+
+def test_a_description_begins_with_the_label_of_the_web_ui():
+    wrong = [
+        (job_type.kind, option.name, option.spec.text)
+        for job_type in JOB_TYPES.values()
+        for option in list_job_options(job_type)
+        if option.name in LABELS
+        and job_type.kind != "explain"
+        and not option.spec.text.startswith(f"{LABELS[option.name]}: ")
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES_BY_LOCALE.values())
+def test_in_every_language_a_label_comes_first(language):
+    texts = load_catalog(language).texts
+    wrong = [
+        texts[option.spec.text]
+        for job_type in JOB_TYPES.values()
+        for option in list_job_options(job_type)
+        if option.name in LABELS
+        and job_type.kind != "explain"
+        and not re.match(r"[^:：]{1,30}[:：]", texts[option.spec.text])
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES_BY_LOCALE.values())
 def test_nothing_is_left_over(texts, language):
     words = load_catalog(language)
     seen: dict[str, set[str]] = {kind: set() for kind in ("name", "text", "choice", "menu")}
@@ -67,6 +133,10 @@ def test_nothing_is_left_over(texts, language):
         if text.kind == "text" and (match := DESCRIPTION_WITH_DEFAULT.fullmatch(text.english)):
             seen["text"].add(match["text"])
             seen["choice"].add(match["default"])
+    for job_type in JOB_TYPES.values():  # all can be named in the option `more`
+        for option in list_job_options(job_type):
+            seen["name"].add(option.name)
+            seen["text"].add(option.spec.text)
     left = {
         "commands": set(words.commands) - seen["name"],
         "options": set(words.options) - seen["name"],
@@ -150,11 +220,12 @@ def test_commands_are_within_discords_bounds(payloads):
 
 
 def test_a_default_is_translated_with_its_text():
-    assert load_catalog("de").find_description("Cut to exactly the target size (no)") == (
-        "Genau auf die Zielgröße zuschneiden (nein)"
-    )
+    assert load_catalog("de").find_description(
+        "Crop to fit: cut to exactly the target size (no)"
+    ) == ("Zuschneiden: genau auf die Zielgröße (nein)")
     assert (
-        load_catalog("ja").find_description("Denoising steps (20)") == "サンプリングステップ数 (20)"
+        load_catalog("ja").find_description("Sampling steps: how many (20)")
+        == "サンプリングステップ数：回数 (20)"
     )
     assert load_catalog("de").find_description("Words of no command (5)") is None
     assert load_catalog("de").find_description("Words of no command") is None

@@ -35,7 +35,7 @@ def test_every_kind_of_job_has_a_command():
 def test_bounds_and_choices_are_the_jobs_own(command):
     specs = {option.name: option.spec for option in list_job_options(JOB_TYPES[command.name])}
     for name, parameter in by_name(command).items():
-        if name == "style":  # the bot's own, applied before the job is made
+        if name in ("style", "more"):  # the bot's own, applied before the job is made
             continue
         if parameter.type is Kind.attachment:
             continue
@@ -63,11 +63,11 @@ def test_only_pictures_are_required(command):
 
 def test_the_default_is_part_of_the_description():
     texts = {option.name: describe_option(option) for option in list_job_options(InpaintJob)}
-    assert texts["steps"] == "Denoising steps (20)"
+    assert texts["steps"] == "Sampling steps: how many (20)"
     assert texts["strength"].endswith("(0.75)")
     assert texts["soft"].endswith("(no)")
-    assert texts["seed"] == "Seed; -1 draws one"
-    assert texts["prompt"] == "What the picture should show"
+    assert texts["seed"] == "Seed: -1 draws one"
+    assert texts["prompt"] == "Prompt: what the picture should show"
 
 
 def test_descriptions_fit():

@@ -8,6 +8,7 @@ import discord
 import pytest
 
 from bot.views.mask_grid import CellSelect
+from inference.api.notices import Notice
 from tests.doubles.images import png
 
 THINGS = ["Subject", "Background", "Face"]
@@ -108,15 +109,46 @@ async def test_what_is_in_the_picture_is_one_click(easel, thing):
     assert (await job_of(easel)).params["mask_shape"] == thing.lower()
 
 
-async def test_what_is_not_found_leaves_the_other_ways(easel):
-    result = await grid(easel)
-    await easel.alice.click(result.response, label="Face")
-    easel.service.fail("No face was found in the picture.")
+async def test_what_is_not_found_leaves_the_choice_and_the_other_ways(easel):
+    result = await preview(easel)
+    before = (result.response.content, labels(result.response))
+    clicked = await easel.alice.click(result.response, label="Face")
+    easel.service.fail(Notice("mask.not_found", name="face"))
     await easel.env.settle()
-    assert "No face was found" in result.response.content
-    assert labels(result.response) == ["Pick the cells to repaint", *THINGS, "Delete"]
+    (reason,) = clicked.followups
+    assert reason.ephemeral
+    assert "No face was found" in reason.content
+    assert (result.response.content, labels(result.response)) == before
+    assert len(result.response.attachments) == 1
+    chosen = [o["value"] for o in select_of(result.response)["options"] if o.get("default")]
+    assert chosen == ["B2", "C2"]
     await easel.alice.select(result.response, ["A1"])
     assert (await job_of(easel)).params["mask_shape"] == "A1"
+
+
+async def test_a_try_called_off_leaves_the_choice(easel):
+    result = await preview(easel)
+    before = (result.response.content, labels(result.response))
+    await easel.alice.click(result.response, label="Face")
+    await easel.alice.click(result.response, label="Cancel")
+    await easel.env.settle()
+    assert (result.response.content, labels(result.response)) == before
+
+
+async def test_a_worker_that_breaks_leaves_the_choice(easel):
+    result = await preview(easel)
+    clicked = await easel.alice.click(result.response, label="Face")
+    for _ in range(3):
+        easel.service.fail(Notice("job.failed"), "engine")
+        await easel.env.settle()
+    assert clicked.followups[0].ephemeral
+    assert "Go" in labels(result.response)
+
+
+async def test_what_no_worker_finds_is_not_offered(easel):
+    easel.service.models = tuple(m for m in easel.service.models if m.kind != "mask")
+    result = await grid(easel)
+    assert labels(result.response) == ["Pick the cells to repaint", "Delete"]
 
 
 async def test_masks_in_words_are_offered(easel):
@@ -162,8 +194,7 @@ async def test_an_uploaded_mask_goes_along(easel):
 
 async def test_words_that_mark_nothing_say_so(easel):
     result = await easel.ask("preview", mask_shape="the hat")
-    easel.service.fail("There is no shape “the hat”.")
-    await easel.env.settle()
+    assert result.ephemeral
     assert "There is no shape" in result.response.content
 
 

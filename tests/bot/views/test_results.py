@@ -6,8 +6,9 @@ import discord
 import pytest
 
 from storage.records import JobState
+from tests.doubles.forms import filled_in
 
-IMAGED = ["Upscale 2×", "Inpaint", "Outpaint", "Describe", "Parameters"]
+IMAGED = ["Upscale 2×", "Redraw 2×", "Inpaint", "Outpaint", "Describe", "Parameters"]
 EVERY = ["Again", "Vary (subtle)", "Vary (strong)", "Edit", *IMAGED, "Delete", "Report"]
 
 
@@ -24,6 +25,12 @@ def labels(message) -> list[str]:
 def inputs(modal) -> dict[str, dict]:
     controls = [label["component"] for label in modal["components"]]
     return {control["custom_id"]: control for control in controls}
+
+
+def fields_with(lines: list[str], line: str) -> str:
+    """Change one line of a form's list."""
+    name = line.partition(":")[0]
+    return "\n".join(line if old.startswith(f"{name}:") else old for old in lines)
 
 
 async def child_of(easel):
@@ -84,16 +91,20 @@ async def test_vary_keeps_the_seed_and_adds_a_share_of_another(easel, label, sha
 async def test_edit_shows_the_job_and_runs_it_changed(easel):
     result = await done(easel, prompt="a red apple", seed=5, strength=0.6, steps=9)
     shown = await easel.alice.click(result.response, label="Edit")
-    fields = inputs(shown.modal)
-    assert {name: field.get("value") for name, field in fields.items()} == {
+    fields = {name: field.get("value") for name, field in inputs(shown.modal).items()}
+    lines = fields.pop("more").splitlines()
+    assert fields == {
         "prompt": "a red apple",
         "negative_prompt": None,
         "strength": "0.6",
         "steps": "9",
-        "guidance": "7",
     }
+    assert {"guidance: 7", "seed: 5", "sampler: Euler a", "resize mode: crop and resize"} <= {
+        *lines
+    }
+    changed = fields_with(lines, "guidance: 5")
     await easel.alice.submit_modal(
-        shown, {"prompt": "a pear", "strength": "0,4", "steps": "", "guidance": "5"}
+        shown, {"prompt": "a pear", "strength": "0,4", "steps": "", "more": changed}
     )
     child = await child_of(easel)
     told = {
@@ -155,7 +166,11 @@ async def test_parameters_are_for_everyone_and_seen_by_one(easel):
     pressed = await easel.bob.click(result.response, label="Parameters")
     assert pressed.ephemeral
     assert "Steps: 20" in pressed.response.content
-    assert "strength: 0.75" in pressed.response.content
+    assert "exact_steps" not in pressed.response.content
+    (file,) = pressed.response.attachments
+    words = (await file.read()).decode()
+    assert "strength: 0.75" in words
+    assert "exact_steps: True" in words
 
 
 async def test_long_parameters_come_as_a_file(easel):
@@ -200,3 +215,46 @@ async def test_a_picture_that_is_swept_away(easel):
     pressed = await easel.alice.click(result.response, label="Upscale 2×")
     assert pressed.ephemeral
     assert await easel.count() == 1
+
+
+async def test_a_result_is_redrawn_with_its_words_and_no_others(easel):
+    result = await done(easel, prompt="a red apple", negative_prompt="blur", steps=9)
+    record = await easel.only_job()
+    await easel.alice.click(result.response, label="Redraw 2×")
+    job = await child_of(easel)
+    assert (job.kind, job.params["mode"], job.params["factor"]) == ("upscale", "redraw", 2.0)
+    assert (job.params["prompt"], job.params["negative_prompt"]) == ("a red apple", "blur")
+    assert (job.params["steps"], job.params["strength"]) == (20, 0.3)
+    assert job.inputs == {"image": record.result["pictures"][0]["key"]}
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "words"),
+    [("steps", "many", "whole number"), ("strength", "5", "must lie between 0 and 1")],
+)
+async def test_a_form_with_one_wrong_number_comes_back_filled_in(easel, field, text, words):
+    result = await done(easel, prompt="a red apple", seed=5)
+    shown = await easel.alice.click(result.response, label="Edit")
+    sent = await easel.alice.submit_modal(
+        shown, filled_in(shown, prompt="a pear on a table", **{field: text})
+    )
+    assert sent.ephemeral
+    assert words in sent.response.content
+    again = await easel.alice.click(sent.response, label="Fix it")
+    values = filled_in(again)
+    assert (values["prompt"], values[field]) == ("a pear on a table", text)
+    await easel.alice.submit_modal(again, {**values, field: "1"})
+    params = (await child_of(easel)).params
+    assert (params["prompt"], params[field], params["seed"]) == ("a pear on a table", 1, 5)
+
+
+async def test_a_slip_in_the_list_of_other_settings_comes_back_too(easel):
+    result = await done(easel, prompt="a red apple")
+    shown = await easel.alice.click(result.response, label="Edit")
+    sent = await easel.alice.submit_modal(shown, filled_in(shown, more="clip_skipp: 2"))
+    assert "Did you mean clip_skip" in sent.response.content.replace("\\", "")
+    again = await easel.alice.click(sent.response, label="Fix it")
+    assert filled_in(again)["more"] == "clip_skipp: 2"
+    await easel.alice.submit_modal(again, filled_in(again, more="clip skip: 2\nrng: nv"))
+    params = (await child_of(easel)).params
+    assert (params["clip_skip"], params["rng"]) == (2, "NV")

@@ -8,12 +8,14 @@ import pytest
 from PIL import Image
 
 from tests.bot.views.test_results import child_of, inputs, labels
+from tests.doubles.forms import filled_in
 
 SINGLE = [
     "Vary (subtle)",
     "Vary (strong)",
     "Edit",
     "Upscale 2×",
+    "Redraw 2×",
     "Inpaint",
     "Outpaint",
     "Describe",
@@ -91,7 +93,7 @@ async def test_editing_a_single_picture_keeps_its_seed_and_makes_one(easel):
     single = await easel.alice.click(result.response, label="U4")
     form = await easel.alice.click(single.response, label="Edit")
     assert "strength" in inputs(form.modal)
-    await easel.alice.submit_modal(form, {"prompt": "a pear"})
+    await easel.alice.submit_modal(form, filled_in(form, prompt="a pear"))
     child = await child_of(easel)
     assert (child.params["seed"], child.params["batch"]) == (8, 1)
 

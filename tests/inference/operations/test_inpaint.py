@@ -5,11 +5,11 @@ import pytest
 import torch
 from PIL import Image
 
-from inference.api.errors import JobError
+from inference.api.errors import JobError, UnreadableMask
 from inference.api.infotext.text import parse_infotext
 from inference.api.jobs import InpaintJob
 from inference.engine.work import DenoiseResult
-from inference.images.errors import FullyTransparent, ImageTooSmall, UnreadableMask
+from inference.images.errors import FullyTransparent, ImageTooSmall
 from inference.images.resize import ResizeMode, fit_image
 from inference.operations.inpaint import run_inpaint
 

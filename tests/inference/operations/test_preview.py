@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inference.api.errors import JobError
+from inference.api.errors import JobError, UnreadableMask
 from inference.api.jobs import PreviewJob
 from inference.api.notices import Notice
-from inference.images.errors import NoStrokes, UnreadableMask
+from inference.images.errors import NoStrokes
 from inference.operations.preview import run_preview
 
 

@@ -53,6 +53,20 @@ PROMPTS = (
 )
 SIDES = st.none() | st.integers(64, 200)
 UPSCALERS = st.sampled_from(["lanczos", "nearest"])
+REDRAW_OPTIONS = frozenset(
+    [
+        "prompt",
+        "negative_prompt",
+        "model",
+        "strength",
+        "steps",
+        "guidance",
+        "sampler",
+        "schedule",
+        "seed",
+        "overlap",
+    ]
+)
 #: Values that keep a job small, or that have a grammar of their own.
 DRAWN: Mapping[str, st.SearchStrategy[Any]] = {
     **dict.fromkeys(("prompt", "negative_prompt"), PROMPTS),
@@ -85,9 +99,11 @@ def painted_jobs(draw: st.DrawFn, job_type: type[Job]) -> Job:
         drawn["left"] = drawn["left"] or 8
     if job_type is UpscaleJob:
         if drawn["mode"] == "enlarge":  # then the options of a redraw do nothing
-            for option in list_job_options(job_type):
-                if option.spec.text.startswith("Redraw:"):
-                    drawn[option.name] = option.default
+            drawn |= {
+                option.name: option.default
+                for option in list_job_options(job_type)
+                if option.name in REDRAW_OPTIONS
+            }
         else:  # which cannot be of less than 64 pixels a side
             for side in ("width", "height", "max_side"):
                 drawn[side] = drawn[side] and max(128, drawn[side])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import discord
 import pytest
 
+from inference.api.messages import ModelInfo
 from tests.doubles.images import png
 
 
@@ -227,3 +228,46 @@ async def test_a_message_heard_twice_makes_one_job(easel):
     message = await says(easel, "red", files=[("a.png", png())])
     await easel.bot.on_message(message)
     assert await easel.count() == 1
+
+
+@pytest.mark.parametrize("words", ["zoom out 1.5x", "outpaint left 64", "loop 2"])
+async def test_a_reply_keeps_the_prompt_of_the_result_that_it_answers(easel, words):
+    parent = await result_of(easel, prompt="a red apple", negative_prompt="blur", model="starter")
+    await says(easel, words, to=parent, member=easel.bob)
+    params = (await easel.only_job(easel.bob)).params
+    kept = {name: params[name] for name in ("prompt", "negative_prompt", "model")}
+    assert kept == {"prompt": "a red apple", "negative_prompt": "blur", "model": "starter"}
+
+
+async def test_words_of_its_own_come_before_the_kept_prompt(easel):
+    parent = await result_of(easel, prompt="a red apple")
+    await says(easel, "outpaint left 64 a beach", to=parent)
+    assert easel.service.job.params["prompt"] == "a beach"
+
+
+@pytest.mark.parametrize(
+    "words", ["remove the leaf", "please delete that leaf!", "get rid of the leaf", "add a leaf"]
+)
+async def test_an_order_is_answered_with_what_can_be_done(easel, words):
+    parent = await result_of(easel, prompt="a red apple")
+    await says(easel, words, to=parent)
+    assert "I cannot take an order" in last(easel).content
+    assert "“leaf”" in last(easel).content
+    assert await easel.count() == 1
+
+
+async def test_replacing_a_thing_is_done_where_words_find_it(easel):
+    finder = ModelInfo(name="words", kind="mask", size=0)
+    easel.service.models = (*easel.service.models, finder)
+    parent = await result_of(easel, prompt="a red apple")
+    await says(easel, "replace the leaf with a worm", to=parent)
+    params = easel.service.job.params
+    assert (params["mask_shape"], params["prompt"]) == ('"leaf"', "a worm")
+    assert params["masked_content"] == "fill"
+
+
+async def test_talk_about_removing_is_left_alone(easel):
+    parent = await result_of(easel, prompt="a red apple")
+    before = len(easel.messages())
+    await says(easel, "remove the leaf", to=parent, named=False)
+    assert len(easel.messages()) == before + 1

@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from inference.api.prompts.mask_grammar import GRID_CELLS
 from inference.images.mask import grid_overlay
-from inference.images.mask.language import GRID_CELLS
 
 
 @settings(max_examples=20, deadline=None)

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from inference.images.errors import UnreadableMask
-from inference.images.mask.language import draw_mask, named_objects, parse_mask_terms
+from inference.api.errors import UnreadableMask
+from inference.api.prompts.mask_grammar import named_objects, parse_mask_terms
+from inference.images.mask.language import draw_mask
 
 SIZE = (200, 100)
 
