@@ -82,7 +82,7 @@ class ModelLibrary:
         self._previewer = LatentPreviewer(self.folder.path)
         self.device, self.dtype = device, dtype
         self.model_cache: ModelCache[Any] = ModelCache(
-            budget or config.weights_budget or default_budget(device) // config.device_workers
+            budget or config.weights_budget or default_budget(device, config.device_workers)
         )
         self._checkpoints: dict[str, Path] = {}
         self._traits: dict[str, ModelTraits] = {}
@@ -118,7 +118,7 @@ class ModelLibrary:
         """Find the device and its number format, and load the host's checkpoint.
 
         Raises:
-            EngineError: the device is not there.
+            EngineError: the device is not there, or fails a trial.
             ModelError: the checkpoint is not there.
         """
         if config.threads or config.device_workers > 1:
@@ -128,7 +128,7 @@ class ModelLibrary:
             prepare_compiling(Path(config.cache_dir) / COMPILED_DIR_NAME)
         device = choose_device(config.device)
         library = cls(config, device, choose_dtype(config.dtype, device))
-        library.get_checkpoint("")
+        library.get_checkpoint("").try_decoding()
         return library
 
     def resolve_name(self, name: str) -> str:

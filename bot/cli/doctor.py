@@ -260,7 +260,8 @@ async def _check_workers(settings: Settings) -> list[CheckResult]:
             case WorkerReady():
                 device = plan.describe_device(first_event.device)
                 words = f"starts on {device} in {first_event.dtype}"
-                results.append(CheckResult(subject, words))
+                fixes = " ".join(str(note) for note in first_event.notes)
+                results.append(CheckResult(subject, words, fixes))
             case StartFailed():
                 device = plan.describe_device(config.device)
                 words = "cannot start" if device == AUTO else f"cannot start on {device}"

@@ -212,6 +212,8 @@ class WorkerEventHandler:
                 await self._on_jobs_waiting(worker, event)
             case WorkerReady():
                 log.info("%s is ready on %s (%s).", worker, event.device, event.dtype)
+                for note in event.notes:
+                    log.warning("%s: %s", worker, note)
             case StartFailed():
                 log.error("%s cannot start: %s", worker, event.reason)
             case WorkerLost():

@@ -32,11 +32,12 @@ from inference.model_files.pipelines.part_weights import find_part_files
 from inference.model_files.reader import TensorFile, load_into, open_tensors
 from inference.prompts.chunks import Tokenizer
 from inference.prompts.tokenizer import load_tokenizer
+from inference.runtime.precision import PartFormats
 from inference.sampling.noise_table import NoiseTable
 
 
 def load_folder(
-    folder: Path, name: str, device: torch.device, dtype: torch.dtype
+    folder: Path, name: str, device: torch.device, formats: PartFormats
 ) -> DiffusionModel:
     """Load a Stable Diffusion 1, 2 or XL checkpoint, its inpainting variants included.
 
@@ -47,18 +48,18 @@ def load_folder(
     """
     check_folder(folder)
     scheduler = read_scheduler(folder)
-    unet = _load_unet(folder, device, dtype)
-    vae = _load_vae(folder, device, dtype)
+    unet = _load_unet(folder, device, formats.network)
+    vae = _load_vae(folder, device, formats.autoencoder)
     return DiffusionModel(
         name=name,
         unet=unet.to(memory_format=torch.channels_last),
         vae=vae.to(memory_format=torch.channels_last),
-        text_encoders=_load_text_encoders(folder, device),
+        text_encoders=_load_text_encoders(folder, device, formats.text),
         table=_build_noise_table(folder, scheduler),
         prediction=scheduler.get("prediction_type", "epsilon"),
         size=natural_size(folder),
         device=device,
-        dtype=dtype,
+        dtype=formats.network,
         rgb=read_preview_map(part_folder(folder, "vae").parent),
     )
 
@@ -90,15 +91,14 @@ def _load_vae(folder: Path, device: torch.device, dtype: torch.dtype) -> Any:
         return load_vae(reader, read_part_config(folder, "vae"), device, dtype)
 
 
-def _load_text_encoders(folder: Path, device: torch.device) -> TextEncoders:
-    """Load the text side; text models are small and stay in float32."""
-    first = _load_text_model(CLIPTextModel, folder, "text_encoder", device, torch.float32)
+def _load_text_encoders(folder: Path, device: torch.device, dtype: torch.dtype) -> TextEncoders:
+    first = _load_text_model(CLIPTextModel, folder, "text_encoder", device, dtype)
     tokenizer = read_tokenizer(part_folder(folder, "tokenizer"))
     if not is_pair(folder):
         is_open_clip = first.config.hidden_act == "gelu"  # Stable Diffusion 2's; OpenAI's is quick
         return TextEncoders((tokenizer,), (first,), has_fixed_layer=is_open_clip)
     projecting = _load_text_model(
-        CLIPTextModelWithProjection, folder, "text_encoder_2", device, torch.float32
+        CLIPTextModelWithProjection, folder, "text_encoder_2", device, dtype
     )
     index = part_folder(folder, PIPELINE_INDEX)
     settings = read_json_object(index) if index.exists() else {}

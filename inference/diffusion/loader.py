@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -29,15 +31,27 @@ from inference.model_files.files import (
     vae_beside,
 )
 from inference.model_files.hashes import FileHashes, file_key
-from inference.model_files.header import count_weights
-from inference.model_files.identity import INSTRUCT_CHANNELS, checkpoint_identity
+from inference.model_files.header import count_weights, read_header
+from inference.model_files.identity import INSTRUCT_CHANNELS, UNET_PREFIX, checkpoint_identity
 from inference.model_files.inspection import log_left_out
-from inference.model_files.pipeline_folder import DEFAULT_CHANNELS, check_folder, read_channels
-from inference.model_files.pipelines.part_weights import find_main_file, list_weight_files
+from inference.model_files.pipeline_folder import (
+    DEFAULT_CHANNELS,
+    check_folder,
+    read_channels,
+    read_part_config,
+)
+from inference.model_files.pipelines.part_weights import (
+    find_main_file,
+    find_part_files,
+    list_weight_files,
+)
 from inference.prompts.chunks import Tokenizer
 from inference.runtime.compiling import compile_frozen, compile_lazily
 from inference.runtime.memory import weight_bytes
+from inference.runtime.precision import PartFormats
 
+#: What single files call their text encoders, and the averages of training that nobody loads.
+TEXT_PREFIXES, AVERAGED_PREFIX = ("cond_stage_model.", "conditioner."), "model_ema."
 #: Weights of a denoising network on a processor that are few enough to be copied for every size.
 MAX_FROZEN_BYTES = 64 * 2**20
 
@@ -73,14 +87,16 @@ class CheckpointLoader:
 
     def _read_model(self, path: Path, key: str, low_memory: str) -> DiffusionModel:
         vae = vae_beside(self.folder.path, key, path)
+        vae_file = vae or _find_autoencoder_file(path)
+        formats = self._choose_formats(path, overflows=self.hashes.is_overflowing(vae_file))
         place = self.device if low_memory == "none" else CPU_DEVICE
         if is_folder(path):
-            model = diffusers_folder.load_folder(path, key, place, self.dtype)
+            model = diffusers_folder.load_folder(path, key, place, formats)
             if vae is not None:
                 config = dict(model.vae.config)
-                model = replace(model, vae=read_vae(vae, config, place, self.dtype))
+                model = replace(model, vae=read_vae(vae, config, place, formats.autoencoder))
         else:
-            model = load_checkpoint(path, key, place, self.dtype, configs=self.configs, vae=vae)
+            model = load_checkpoint(path, key, place, formats, configs=self.configs, vae=vae)
         fast = self._build_compiled_unet(model) if low_memory == "none" else None
         parts = {UNET: [model.unet], VAE: [model.vae], TEXT: model.text_encoders.models}
         return replace(
@@ -90,7 +106,26 @@ class CheckpointLoader:
             device=self.device,
             offload=OffloadManager(parts, self.device, level=low_memory),
             fast=fast,
+            on_overflow=partial(self.hashes.remember_overflow, vae_file),
         )
+
+    def _choose_formats(self, path: Path, *, overflows: bool) -> PartFormats:
+        """Choose in which format each part of a checkpoint is loaded.
+
+        Only SDXL's settings are asked about the autoencoder: diffusers writes `force_upcast` into
+        all of them, and heeds it there alone.
+
+        Raises:
+            ModelError: it cannot be read, or is of a family that is not run.
+        """
+        if is_folder(path):
+            is_pair = is_folder(part_folder(path, "text_encoder_2"))
+            config = read_part_config(path, "vae") if is_pair else {}
+        else:
+            family = str(checkpoint_identity(path).family)
+            config = read_config(family, self.configs)["vae"]
+        formats = PartFormats.of_device(self.dtype, self.device)
+        return formats.for_autoencoder(config, overflows=overflows)
 
     def _build_compiled_unet(self, model: DiffusionModel) -> CompiledUnet | None:
         """Let the denoising network be compiled, if the host wants that.
@@ -113,7 +148,17 @@ class CheckpointLoader:
         Raises:
             ModelError: a file cannot be read.
         """
-        return self.dtype.itemsize * count_weights(list_weight_files(path))
+        formats = self._choose_formats(path, overflows=False)
+        if not is_folder(path):
+            return sum(
+                math.prod(entry.shape) * _part_dtype(name, formats).itemsize
+                for name, entry in read_header(path).entries.items()
+                if not name.startswith(AVERAGED_PREFIX)
+            )
+        return sum(
+            count_weights([file]) * _part_dtype(file.parent.name, formats).itemsize
+            for file in list_weight_files(path)
+        )
 
     def natural_size(self, path: Path) -> int:
         """Give the side of a checkpoint's own pictures in pixels, without loading it.
@@ -197,6 +242,18 @@ class CheckpointLoader:
 
 def _shown_path(path: Path) -> str:
     return f"{path.parent.name}/{path.name}"
+
+
+def _part_dtype(name: str, formats: PartFormats) -> torch.dtype:
+    """Tell a part's format by a part's folder, or by a weight's name in a single file."""
+    if name == "unet" or name.startswith(UNET_PREFIX):
+        return formats.network
+    is_text = name.startswith(("text_encoder", *TEXT_PREFIXES))
+    return formats.text if is_text else formats.autoencoder
+
+
+def _find_autoencoder_file(path: Path) -> Path:
+    return find_part_files(path, "vae")[0] if is_folder(path) else path
 
 
 def model_bytes(model: DiffusionModel) -> int:

@@ -17,6 +17,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from inference.api.errors import EngineError
 from inference.diffusion import striped_vae
 from inference.diffusion.compiled_unet import CompiledUnet
 from inference.diffusion.latent_preview import LinearMap
@@ -30,6 +31,8 @@ from inference.sampling.noise_table import NoiseTable
 
 #: Pixels a latent cell stands for, in every family Easel runs.
 PIXELS_PER_CELL = 8
+#: Side of the latent that is decoded before a worker takes jobs, in cells.
+TRIAL_CELLS = 8
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,8 @@ class DiffusionModel:
     dtype: torch.dtype = torch.float32
     #: Whether it only goes on from SDXL's pictures, at low noise.
     is_refiner: bool = False
+    #: Is told when the autoencoder overflowed in its format and stays in float32 from then on.
+    on_overflow: Callable[[], None] = lambda: None
     #: How its latents look, where the checkpoint says so itself.
     rgb: LinearMap | None = None
     #: Where its parts lie while others work.
@@ -191,6 +196,19 @@ class DiffusionModel:
         pixels = self._run_autoencoder(_decode_whole, striped_vae.decode_striped, inputs, size)
         return [to_image(row) for row in pixels]
 
+    def try_decoding(self) -> None:
+        """Decode the smallest of pictures, so that a device that cannot is known before any job.
+
+        Raises:
+            EngineError: it cannot; the message names it.
+        """
+        latents = torch.zeros(1, self.latent_channels, TRIAL_CELLS, TRIAL_CELLS, device=self.device)
+        try:
+            self.decode_latents(latents)
+        except Exception as error:
+            values = {"device": str(self.device), "name": self.name}
+            raise EngineError("worker.decode_fails", **values, error=error) from error
+
     def _run_autoencoder(
         self,
         run_whole: Callable[[Any, Tensor], Tensor],
@@ -198,7 +216,7 @@ class DiffusionModel:
         inputs: Tensor,
         size: int,
     ) -> Tensor:
-        """Run the autoencoder, and once more in float32 when numbers overflow in less.
+        """Run the autoencoder, and from then on in float32 when numbers overflow in less.
 
         It works whole or, as memory demands for so many pixels, in stripes.
         """
@@ -209,18 +227,23 @@ class DiffusionModel:
                 self.offload.offload_device if memory_level == LEVEL_PARKED else self.device
             )
             run = partial(run_striped, stripes=StripedVae(self.device, offload_device))
-        output: Tensor = run(self.vae, inputs.to(self.dtype)).float()
+        dtype = self.vae.dtype
+        output: Tensor = run(self.vae, inputs.to(dtype)).float()
         if torch.isfinite(output).all():
             return output
-        if self.dtype is not torch.float32:
-            self.vae.to(torch.float32)
-            try:
-                output = run(self.vae, inputs.float())
-            finally:
-                self.vae.to(self.dtype)
-        if not torch.isfinite(output).all():
-            raise BrokenOutput("model.broken_autoencoder")
-        return output
+        if dtype is not torch.float32:
+            self._set_autoencoder_dtype(torch.float32)
+            output = run(self.vae, inputs.float())
+            if torch.isfinite(output).all():
+                self.on_overflow()
+                return output
+            self._set_autoencoder_dtype(dtype)
+        raise BrokenOutput("model.broken_autoencoder")
+
+    def _set_autoencoder_dtype(self, dtype: torch.dtype) -> None:
+        # Not by diffusers' own `to`, which warns of what is meant here.
+        torch.nn.Module.to(self.vae, dtype)
+        self.offload.forget_parked(VAE)
 
 
 def _encode_whole(vae: Any, pixels: Tensor) -> Tensor:

@@ -47,6 +47,10 @@ class OffloadedModule:
         """Free the device of the weights."""
         self._move_weights(self._offload_device)
 
+    def forget_parked(self) -> None:
+        """Forget the copies in the machine's memory: the weights have changed."""
+        self._offloaded_weights.clear()
+
     @torch.inference_mode(mode=False)
     def _move_weights(self, device: torch.device) -> None:
         for place, owner in self._module.named_modules():
@@ -116,6 +120,11 @@ class OffloadManager:
             for seat in self._parts.get(part, ()):
                 seat.load_weights()
         return memory_level
+
+    def forget_parked(self, part: str) -> None:
+        """Forget what is parked of a part whose weights have taken another format."""
+        for seat in self._parts.get(part, ()):
+            seat.forget_parked()
 
     def escalate_level(self) -> bool:
         """Be more sparing with sizes like the last one; say whether that can help."""

@@ -29,6 +29,7 @@ from inference.model_files.identity import (
 )
 from inference.model_files.reader import Find, TensorFile, load_into, open_tensors
 from inference.prompts.tokenizer import load_tokenizer
+from inference.runtime.precision import PartFormats
 from inference.sampling.noise_table import NoiseTable
 
 CONFIGS_DIR = Path(__file__).resolve().parent / "configs"
@@ -51,7 +52,7 @@ def load_checkpoint(
     path: Path,
     name: str,
     device: torch.device,
-    dtype: torch.dtype,
+    formats: PartFormats,
     *,
     configs: Path = CONFIGS_DIR,
     vae: Path | None = None,
@@ -71,23 +72,27 @@ def load_checkpoint(
     config = read_config(family, configs)
     config["unet"]["in_channels"] = identity.channels
     with open_tensors(path) as reader:
-        unet = _load_unet(reader, config["unet"], device, dtype)
-        own_vae: Any = None if vae else load_vae(reader, config["vae"], device, dtype)
-        text_encoders = _load_text_encoders(reader, config, family, device, configs)
-    autoencoder = own_vae if vae is None else read_vae(vae, config["vae"], device, dtype)
+        unet = _load_unet(reader, config["unet"], device, formats.network)
+        own_vae: Any = None
+        if vae is None:
+            own_vae = load_vae(reader, config["vae"], device, formats.autoencoder)
+        text_encoders = _load_text_encoders(
+            reader, config, family, configs, device=device, dtype=formats.text
+        )
+    autoencoder = vae and read_vae(vae, config["vae"], device, formats.autoencoder)
     prediction = stated_prediction(path, identity) or probe_prediction(unet, family)
     noise = {**config["scheduler"], "rescale_betas_zero_snr": identity.zero_terminal_snr}
     return DiffusionModel(
         name=name,
         unet=unet.to(memory_format=torch.channels_last),
-        vae=autoencoder.to(memory_format=torch.channels_last),
+        vae=(autoencoder or own_vae).to(memory_format=torch.channels_last),
         text_encoders=text_encoders,
         table=NoiseTable.from_config(noise, family="sdxl" if family in XL_FAMILIES else "sd"),
         prediction=prediction,
         size=_native_side(config, family, prediction),
         is_refiner=family == "refiner",
         device=device,
-        dtype=dtype,
+        dtype=formats.network,
     )
 
 
@@ -168,9 +173,14 @@ def _load_unet(
 
 
 def _load_text_encoders(
-    reader: TensorFile, config: Mapping[str, Any], family: str, device: torch.device, configs: Path
+    reader: TensorFile,
+    config: Mapping[str, Any],
+    family: str,
+    configs: Path,
+    *,
+    device: torch.device,
+    dtype: torch.dtype,
 ) -> TextEncoders:
-    """Load the text side; text models are small and stay in float32."""
     tokenizer = load_tokenizer(configs / "tokenizer")
     models = []
     for (layout, prefix), settings in zip(
@@ -180,10 +190,8 @@ def _load_text_encoders(
         kind = CLIPTextModelWithProjection if has_projection else CLIPTextModel
         with torch.device("meta"):
             model = kind(CLIPTextConfig(**settings))
-        find = (clip_finder if layout == "clip" else _openclip_finder)(reader, prefix)
-        models.append(
-            set_position_ids(load_into(model, find, reader.path, device, torch.float32), device)
-        )
+        find = (clip_finder if layout == "clip" else _open_clip_finder)(reader, prefix)
+        models.append(set_position_ids(load_into(model, find, reader.path, device, dtype), device))
     tokenizers = tuple(replace(tokenizer, pad=pad) for pad in config["padding"])
     return TextEncoders(
         tokenizers,
@@ -204,7 +212,7 @@ def clip_finder(reader: TensorFile, prefix: str) -> Find:
     return find_weight
 
 
-def _openclip_finder(reader: TensorFile, prefix: str) -> Find:
+def _open_clip_finder(reader: TensorFile, prefix: str) -> Find:
     """Find the weights of a text encoder in OpenCLIP's layout, which joins q, k and v."""
 
     def find_weight(name: str) -> Tensor | None:

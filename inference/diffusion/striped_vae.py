@@ -148,11 +148,12 @@ def _norm_affine(norm: Any, feature_map: FeatureMap, device: torch.device) -> tu
     mean = feature_map.total.view(batch, groups, -1).sum(-1) / count
     square = feature_map.squares.view(batch, groups, -1).sum(-1) / count
     deviation = (square - mean.square()).clamp(min=0).add(norm.eps).sqrt()
-    scale = norm.weight.double().cpu() / deviation.repeat_interleave(group_channels, 1)
-    shift = norm.bias.double().cpu() - mean.repeat_interleave(group_channels, 1) * scale
+    scale = norm.weight.cpu().double() / deviation.repeat_interleave(group_channels, 1)
+    shift = norm.bias.cpu().double() - mean.repeat_interleave(group_channels, 1) * scale
     return tuple(part.float()[..., None, None].to(device) for part in (scale, shift))
 
 
 def _channel_sums(values: Tensor) -> tuple[Tensor, Tensor]:
     exact = values.float()
-    return exact.sum((-2, -1)).double().cpu(), exact.square().sum((-2, -1)).double().cpu()
+    sums = (exact.sum((-2, -1)), exact.square().sum((-2, -1)))
+    return sums[0].cpu().double(), sums[1].cpu().double()

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from inference.api.errors import DeviceLost, OutOfMemory
 from inference.engine.task import Task
-from inference.runtime.memory import is_out_of_memory, release_memory
+from inference.runtime.device_errors import is_device_lost, is_out_of_memory
+from inference.runtime.memory import release_memory
 
 Failures = list[tuple[Task, BaseException]]
 
@@ -24,14 +25,6 @@ class BatchAttempt:
     #: The most entries that went through a network call together.
     fitted_entries: int
     failures: Failures = field(default_factory=list)
-
-
-def is_device_lost(error: BaseException) -> bool:
-    """Recognise errors after which every further call on a CUDA device fails too."""
-    message = str(error)
-    return (
-        isinstance(error, RuntimeError) and "CUDA error" in message and not is_out_of_memory(error)
-    )
 
 
 def run_with_oom_retry(

@@ -14,9 +14,11 @@ SHORT_HASH_DIGITS = 10
 #: What remembers them, in the cache folder.
 HASHES_FILE = "hashes.json"
 
+OVERFLOW_PREFIX = "overflows|"
+
 
 class FileHashes:
-    """SHA-256 of files, remembered in a small file of the cache folder."""
+    """SHA-256 of files and what else was learnt of them, in a small file of the cache folder."""
 
     def __init__(self, store: Path) -> None:
         """Take the file that remembers; it need not exist yet."""
@@ -34,6 +36,15 @@ class FileHashes:
     def known_weights_sha256(self, path: Path) -> str:
         """Give what `weights_sha256` gave of an unchanged file before; empty for others."""
         return self._hashes_by_file.get(f"weights|{file_key(path)}", "")
+
+    def remember_overflow(self, path: Path) -> None:
+        """Remember of an autoencoder's file that its numbers overflow in half precision."""
+        self._hashes_by_file[f"{OVERFLOW_PREFIX}{file_key(path)}"] = "yes"
+        write_values(self._store, self._hashes_by_file)
+
+    def is_overflowing(self, path: Path) -> bool:
+        """Whether that was remembered of an unchanged file."""
+        return f"{OVERFLOW_PREFIX}{file_key(path)}" in self._hashes_by_file
 
     def _cached_hash(self, key: str, path: Path, *, whole: bool) -> str:
         if key not in self._hashes_by_file:

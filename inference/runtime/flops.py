@@ -15,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 from inference.api.errors import InferenceError
 from inference.runtime.compiling import COMPILE_LOCK, eager_mode
-from inference.runtime.memory import is_out_of_memory
+from inference.runtime.device_errors import is_out_of_memory
 
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""How much memory there is, how much of it weights take, and how its lack shows."""
+"""How much memory there is, and how much of it weights take."""
 
 from __future__ import annotations
 
@@ -8,28 +8,13 @@ from typing import Any
 
 import torch
 
-#: Share of a graphics card's memory that weights may fill; the rest is for working.
+#: Share of a graphics card's memory, as far as no other program has it when a worker starts, that
+#: weights may fill; the rest is for working.
 DEVICE_SHARE = 0.7
 #: Share of the machine's memory that weights may fill where the processor runs them.
 HOST_SHARE = 0.5
 #: Where the machine's memory cannot be asked.
 FALLBACK_MEMORY_BYTES = 4 * 2**30
-#: How libraries spell it when they do not raise torch's own class.
-OUT_OF_MEMORY_MESSAGES = (
-    "out of memory",
-    "can't allocate memory",
-    "alloc_failed",
-    "not enough memory",
-)
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Tell an allocation failure from other errors, however it is spelled."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(
-        message in str(error).lower() for message in OUT_OF_MEMORY_MESSAGES
-    )
 
 
 def release_memory() -> None:
@@ -54,14 +39,20 @@ def folder_bytes(folder: Path) -> int:
     return sum(path.stat().st_size for path in files)
 
 
-def default_budget(device: torch.device) -> int:
-    """Choose how many bytes of weights may stay, by the memory of the device."""
-    if device.type == "cuda":
-        _, total = torch.cuda.mem_get_info(device)
-        return int(total * DEVICE_SHARE)
-    if device.type == "xpu":
-        return int(torch.xpu.get_device_properties(device).total_memory * DEVICE_SHARE)
-    return int(_host_memory() * HOST_SHARE)
+def default_budget(device: torch.device, workers: int = 1) -> int:
+    """Choose how many bytes of weights may stay, by the memory of the device that is free.
+
+    `workers` share the device: none counts on more than its part.
+    """
+    match device.type:
+        case "cuda":
+            free_bytes, total_bytes = torch.cuda.mem_get_info(device)
+            return int(min(free_bytes, total_bytes // workers) * DEVICE_SHARE)
+        case "xpu":
+            total_bytes = torch.xpu.get_device_properties(device).total_memory
+            return int(total_bytes // workers * DEVICE_SHARE)
+        case _:
+            return int(_host_memory() // workers * HOST_SHARE)
 
 
 def _host_memory() -> int:

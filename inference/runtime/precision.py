@@ -1,21 +1,65 @@
-"""Which device a worker runs on, and in which number format: measured, not guessed."""
+"""Which device a worker runs on, and in which number formats: asked and measured, not guessed."""
 
 from __future__ import annotations
 
+import logging
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 
 from inference.api.errors import EngineError
+from inference.api.notices import Notice
+from inference.runtime.card_problems import find_card_problem
+from inference.runtime.device_trial import try_device
+
+log = logging.getLogger(__name__)
 
 DTYPES_BY_NAME = {
     "float32": torch.float32,
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
 }
+HALF_DTYPES = (torch.bfloat16, torch.float16)
 #: bfloat16 must take at most this share of float32's time to be worth its rounding.
 SPEED_MARGIN = 0.8
+#: What kinds of cards compute networks in, the best first.
+CARD_DTYPES = {
+    "cuda": (torch.float16, torch.float32),
+    "xpu": (torch.bfloat16, torch.float32),
+}
 PROBE_RUNS = 5
+
+
+@dataclass(frozen=True)
+class PartFormats:
+    """In which format each part of a checkpoint computes."""
+
+    network: torch.dtype
+    autoencoder: torch.dtype
+    text: torch.dtype = torch.float32
+
+    @classmethod
+    def of_device(cls, dtype: torch.dtype, device: torch.device) -> PartFormats:
+        """Choose the parts' formats beside the network's own.
+
+        On cards the words are read in float16 where the network computes in half precision, and
+        pictures go through the autoencoder in bfloat16, in which nothing overflows, where the card
+        itself has it. Processors read words in float32.
+        """
+        if device.type == "cpu" or dtype not in HALF_DTYPES:
+            return cls(dtype, dtype)
+        autoencoder = torch.bfloat16 if has_bfloat16(device) else dtype
+        return cls(dtype, autoencoder, torch.float16)
+
+    def for_autoencoder(self, config: Mapping[str, Any], *, overflows: bool) -> PartFormats:
+        """Take float32 for an autoencoder that overflows in float16, or whose settings say so."""
+        is_float16 = self.autoencoder is torch.float16
+        if is_float16 and (overflows or config.get("force_upcast") is True):
+            return replace(self, autoencoder=torch.float32)
+        return self
 
 
 def choose_device(name: str) -> torch.device:
@@ -33,30 +77,54 @@ def choose_device(name: str) -> torch.device:
     device = torch.device(name)
     is_missing = device.type == "cuda" and not torch.cuda.is_available()
     if is_missing or (device.type == "xpu" and not torch.xpu.is_available()):
-        raise EngineError("worker.no_device", name=name)
+        problem = find_card_problem() or Notice("worker.no_device", name=name)
+        raise EngineError(problem)
     return device
 
 
 def choose_dtype(name: str, device: torch.device) -> torch.dtype:
     """Resolve `auto` to the format this device is fast in.
 
-    Graphics cards say what they support; a CPU is asked by timing one convolution in each format.
+    Graphics cards take float16, which lies nearer to float32 than bfloat16 does and is as fast,
+    where they pass a trial in it. A CPU is asked by timing one convolution in each format.
 
     Raises:
-        EngineError: the name is no format of ours.
+        EngineError: the name is no format of ours, or the device fails its trial.
     """
     if name != "auto":
         if name not in DTYPES_BY_NAME:
             raise EngineError("worker.no_dtype", name=name, names=", ".join(DTYPES_BY_NAME))
+        try_device(device, DTYPES_BY_NAME[name])
         return DTYPES_BY_NAME[name]
-    if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-    if device.type == "xpu":
-        return torch.bfloat16
+    if device.type in CARD_DTYPES:
+        return _choose_card_dtype(device)
+    try_device(device, torch.float32)
     if device.type != "cpu":
         return torch.float32
     half, full = _time_convolution(torch.bfloat16), _time_convolution(torch.float32)
     return torch.bfloat16 if half <= SPEED_MARGIN * full else torch.float32
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether a device computes in bfloat16 itself; cards before 2020 only pretend to."""
+    if device.type != "cuda":
+        return device.type in ("cpu", "xpu")
+    with torch.cuda.device(device):
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+
+
+def _choose_card_dtype(device: torch.device) -> torch.dtype:
+    """Take the first of the formats of a kind of card in which it passes its trial."""
+    *half_dtypes, last_dtype = CARD_DTYPES[device.type]
+    for dtype in half_dtypes:
+        try:
+            try_device(device, dtype)
+        except EngineError as error:
+            log.warning("%s", error)
+        else:
+            return dtype
+    try_device(device, last_dtype)
+    return last_dtype
 
 
 def _time_convolution(dtype: torch.dtype) -> float:

@@ -13,6 +13,7 @@ from inference.api.errors import DeviceLost
 from inference.api.jobs.wordlists import EMBEDDINGS_FOLDER, WordLists
 from inference.api.log_relay import bind_jobs
 from inference.api.messages import JobCancelled, JobProgress, JobsWaiting, WorkerReady
+from inference.api.notices import Notice
 from inference.engine.batch_size import BatchSizer
 from inference.engine.engine import (
     Engine,
@@ -31,6 +32,7 @@ from inference.model_library import ModelLibrary
 from inference.operations.context import OperationContext
 from inference.operations.interrogate import describe_image
 from inference.operations.registry import OPERATIONS
+from inference.runtime.card_problems import find_card_problem
 from inference.worker.command_reader import CommandReader, IncomingJob
 from inference.worker.executors import build_executors, tile_batch_rule
 from inference.worker.previews import PreviewWriter
@@ -39,6 +41,7 @@ from inference.worker.stdio import EventSender
 
 log = logging.getLogger(__name__)
 
+AUTO = "auto"
 #: The exit code that says: the device needs a new process.
 EXIT_DEVICE_LOST = 4
 #: Between two words, at most, of jobs that wait for their next step: far below any lease.
@@ -72,7 +75,7 @@ class Worker:
         """Find the device, load the host's checkpoint and say that jobs may come.
 
         Raises:
-            EngineError: the device is not there.
+            EngineError: the device is not there, or fails a trial.
             ModelError: the checkpoint is not there.
         """
         library = ModelLibrary.open(config)
@@ -90,6 +93,7 @@ class Worker:
                 device=str(library.device),
                 dtype=str(library.dtype).removeprefix("torch."),
                 models=library.list_models(),
+                notes=_start_notes(config, library),
             )
         )
         return cls(
@@ -213,3 +217,10 @@ class Worker:
         self._start_times.pop(key, None)
         self._told.pop(key, None)
         self._previews.remove_preview(key)
+
+
+def _start_notes(config: EngineConfig, library: ModelLibrary) -> tuple[Notice, ...]:
+    """Say what the host should know: a card that is here and not used."""
+    is_processor_chosen = config.device != AUTO and library.device.type == "cpu"
+    problem = None if is_processor_chosen else find_card_problem()
+    return () if problem is None else (problem,)

@@ -13,6 +13,7 @@ from transformers import CLIPTextModel, CLIPTokenizer, PreTrainedTokenizerFast
 
 from inference.diffusion.diffusers_folder import load_folder
 from inference.model_files.files import INPAINT_DIR
+from inference.runtime.precision import PartFormats
 from tools.starter.latents import encoded
 from tools.starter.masks import latent_mask
 
@@ -139,7 +140,10 @@ class Pack:
     def inpaint(self, prompts: list[str], images: Tensor, masks: Tensor, seed: int = 0) -> Tensor:
         """Redraw where masks [B, 1, H, W] are 1 with the nine-channel UNet; keep the rest."""
         variant = load_folder(
-            self.folder / INPAINT_DIR, INPAINT_DIR, torch.device("cpu"), torch.float32
+            self.folder / INPAINT_DIR,
+            INPAINT_DIR,
+            torch.device("cpu"),
+            PartFormats(torch.float32, torch.float32),
         )
         hidden = encoded(self.vae, images * (1 - masks))
         extra = torch.cat([latent_mask(masks), hidden], 1)

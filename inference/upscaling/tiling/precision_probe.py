@@ -57,7 +57,9 @@ def choose_precision(
 
 def psnr(output: Tensor, reference: Tensor) -> float:
     """Return two pictures' peak signal-to-noise ratio in decibels, for 0..1; NaN gives −inf."""
-    error = float((output.double() - reference.double()).square().mean())
+    # Moved first: Apple's cards know no float64.
+    difference = output.cpu().double() - reference.cpu().double()
+    error = float(difference.square().mean())
     if error != error:
         return float("-inf")
     return float("inf") if error == 0 else -10 * float(torch.tensor(error).log10())

@@ -10,7 +10,8 @@ from dataclasses import asdict
 import torch
 
 from inference.model_files.errors import BrokenOutput
-from inference.runtime.memory import is_out_of_memory, release_memory
+from inference.runtime.device_errors import is_out_of_memory
+from inference.runtime.memory import release_memory
 from inference.upscaling.tiling.autotune_cache import AutotuneCache, machine_key
 from inference.upscaling.tiling.precision_probe import probe_tile, wait_for
 from inference.upscaling.tiling.tile_config import (

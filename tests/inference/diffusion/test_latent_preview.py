@@ -17,6 +17,7 @@ from inference.diffusion.latent_preview import (
 )
 from inference.diffusion.model import to_image
 from inference.model_library import STARTER_FOLDER
+from inference.runtime.precision import PartFormats
 
 
 class Latents:
@@ -47,7 +48,12 @@ def test_the_starter_model_shows_its_own_autoencoders_pictures(tmp_path):
     """Hold the fitted map against what the autoencoder itself paints of the same latents."""
     from inference.diffusion.diffusers_folder import load_folder
 
-    model = load_folder(STARTER_FOLDER, "starter", torch.device("cpu"), torch.float32)
+    model = load_folder(
+        STARTER_FOLDER,
+        "starter",
+        torch.device("cpu"),
+        PartFormats(torch.float32, torch.float32),
+    )
     size = (model.size, model.size)
     image = Image.new("RGB", size, "white")
     image.paste((220, 30, 40), (20, 20, size[0] - 40, size[1] - 40))

@@ -12,6 +12,7 @@ from inference.model_files.errors import CorruptWeights, UnsupportedWeights
 from inference.model_files.files import ModelFolder
 from inference.model_files.hashes import FileHashes
 from inference.prompts.tokenizer import load_tokenizer
+from inference.runtime.precision import PartFormats
 
 CPU = torch.device("cpu")
 
@@ -24,7 +25,9 @@ def path(tmp_path):
 @pytest.fixture
 def load(path, tiny_configs):
     def load(dtype=torch.float32, **more):
-        return load_checkpoint(path, "net", CPU, dtype, configs=tiny_configs, **more)
+        return load_checkpoint(
+            path, "net", CPU, PartFormats.of_device(dtype, CPU), configs=tiny_configs, **more
+        )
 
     return load
 
