@@ -12,9 +12,10 @@ STAMP := $(VENV)/.installed
 DEV := $(VENV)/.installed-dev
 DEPLOY := $(VENV)/.installed-deploy
 
-.PHONY: help install demo test prove check check-deploy lock audit docs format bench clean
+.PHONY: help install setup demo test prove check check-deploy lock audit docs format bench clean
 
 help:
+	@echo "make setup   from nothing to a bot on your server, step by step"
 	@echo "make demo    try Easel in the browser, without Discord (ARGS=--once: show and end)"
 	@echo "make install set up .venv and no more; TORCH=cpu, here and above, leaves out 2.4 GB for NVIDIA cards"
 	@echo "make test    run every test"
@@ -53,6 +54,9 @@ $(DEV): $(STAMP)
 $(DEPLOY): $(STAMP)
 	$(PIP) install --quiet --editable '.[deploy]'
 	touch $@
+
+setup: $(STAMP)
+	$(BIN)/python main.py setup $(ARGS)
 
 demo: $(STAMP)
 	$(BIN)/python main.py demo $(ARGS)

@@ -61,6 +61,8 @@ def build_parser(prog: str = "main.py") -> argparse.ArgumentParser:
     demo.add_argument("--once", action="store_true", help="show what it does, then end")
     demo.add_argument("--out", type=Path, default=Path("demo-output"), help="where pictures go")
     commands.add_parser("job", help="do one job without Discord").add_options = add_job_options
+    setup = commands.add_parser("setup", help="from nothing to a bot on your server")
+    setup.add_options = describe_setup_options
     models = commands.add_parser("models", help="what the workers can run")
     models.add_argument("action", choices=("list", "catalogue", "verify", "import", "pull"))
     models.add_argument("target", nargs="?", help="the file to import, or the key to pull")
@@ -86,6 +88,13 @@ def add_job_options(parser: argparse.ArgumentParser) -> None:
     common.add_argument("--json", action="store_true", help="print one JSON event a line")
     common.add_argument("--data-dir", type=Path, help="instead of EASEL_DATA_DIR")
     add_kinds(parser, common)
+
+
+def describe_setup_options(parser: argparse.ArgumentParser) -> None:
+    """Describe what setup may be told beforehand."""
+    from bot.cli.setup.options import add_setup_options
+
+    add_setup_options(parser)
 
 
 async def run_command(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -122,6 +131,11 @@ async def run_command(arguments: argparse.Namespace, settings: Settings) -> int:
             model_arguments += ["--yes"] if arguments.yes else []
             model_arguments += ["--accept-licence"] if arguments.accept_licence else []
             return await manage_models(settings, arguments.action, *model_arguments)
+        case "setup":
+            from bot.cli.setup.options import read_setup_options
+            from bot.cli.setup.wizard import run_setup
+
+            return await run_setup(read_setup_options(arguments), settings)
         case "backup":
             from bot.cli.backup import write_backup
 

@@ -3,6 +3,8 @@
 BotError
 ├── SettingsError          the environment or `.env` holds something impossible
 │   └── MissingExtra       what a setting asks for is not installed
+├── TokenRefused           a token that is no bot's, or that Discord does not know
+├── DiscordUnreachable     Discord does not answer the command line
 ├── UserError              what a member asked for cannot be; says what to change
 │   ├── ImageRejected     an attachment that cannot be worked on
 │   │   ├── EmptyFile          no bytes
@@ -57,6 +59,14 @@ class SettingsError(BotError):
 
 class MissingExtra(SettingsError):
     """What a setting asks for is not installed."""
+
+
+class TokenRefused(BotError):
+    """Discord does not know this token."""
+
+
+class DiscordUnreachable(BotError):
+    """Discord cannot be reached."""
 
 
 class UserError(BotError):

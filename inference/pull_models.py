@@ -38,6 +38,10 @@ from inference.model_files.identity import identify_file
 #: Small files beside those of a folder that the catalogue names: settings, vocabularies, tags.
 SIDE_FILE_PATTERN = re.compile(r"(?!.*\.index\.)[\w.-]+\.(json|txt|csv)")
 
+#: Files of fewer bytes are here before a bar could be seen.
+MIN_BAR_BYTES = 100_000
+MAX_TITLE = 28  # characters of a bar's name
+
 
 def agree_to_licence(licence: Licence, title: str, is_accepted: bool) -> None:
     """Print a licence; one that forbids earning money has to be agreed to.
@@ -157,10 +161,10 @@ def show_progress() -> Iterator[FileListener]:
         return
     with Progress(
         TextColumn("{task.description}"),
-        BarColumn(),
+        BarColumn(bar_width=None),
         DownloadColumn(),
         TransferSpeedColumn(),
-        TimeRemainingColumn(),
+        TimeRemainingColumn(compact=True),
         console=console,
     ) as progress:
         yield _draw_bars(progress)
@@ -170,11 +174,20 @@ def _draw_bars(progress: Progress) -> FileListener:
     tasks: dict[str, TaskID] = {}
 
     def tell(place: str, count: int, size: int | None) -> None:
+        if size is not None and size < MIN_BAR_BYTES:
+            return
         if place not in tasks:
-            tasks[place] = progress.add_task(place.rpartition("/")[2], total=size)
+            tasks[place] = progress.add_task(shorten_place(place), total=size)
         progress.update(tasks[place], completed=count)
 
     return tell
+
+
+def shorten_place(place: str) -> str:
+    """Name a file so shortly that its bar has room: a part's file by its folder."""
+    folder, _, name = place.rpartition("/")
+    title = folder or name
+    return title if len(title) <= MAX_TITLE else f"{title[: MAX_TITLE - 1]}…"
 
 
 def _print_file_names(console: Console) -> FileListener:

@@ -58,6 +58,7 @@ ALLOWED = {
 #: Optional extras, and what draws on a terminal, imported in these places only.
 EXTRAS = {
     "bot/cli/catalogue": {"rich"},
+    "bot/cli/setup": {"questionary", "rich"},
     "inference/pull_models": {"rich"},
     "bot/cli/demo_server": {"simcord"},
     "bot/support/prometheus": {"prometheus_client"},

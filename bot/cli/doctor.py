@@ -8,10 +8,13 @@ import shutil
 import sqlite3
 import sys
 import time
-from dataclasses import dataclass
 from importlib import metadata
 
 from bot.app import BLOBS_FOLDER, DATABASE_FILE, engine_config, image_limits
+from bot.cli.checks.check_result import CheckResult
+from bot.cli.checks.discord_check import check_discord
+from bot.cli.checks.graphics_cards import card_memory_gb, check_cards
+from bot.cli.checks.next_download import check_next_download
 from bot.errors import NoDecoder, SettingsError
 from bot.hosting.token_files import find_token
 from bot.settings import Settings
@@ -59,22 +62,13 @@ PROTECTION_NEEDS = {
 }
 
 
-@dataclass(frozen=True)
-class CheckResult:
-    """One thing looked at."""
-
-    subject: str
-    words: str
-    #: What to do about it; empty when all is well.
-    fix: str = ""
-
-
 async def run_checks(settings: Settings) -> int:
     """Print all findings; return 0 when nothing must be fixed, else 1."""
     results = [
-        *_check_python(),
+        *check_python(),
         *_check_packages(),
-        *_check_host(settings),
+        *check_host(settings),
+        *await check_discord(settings),
         *await _check_storage(settings),
         await _check_decoders(settings),
         _check_running_bot(settings),
@@ -89,7 +83,8 @@ async def run_checks(settings: Settings) -> int:
     return 1 if any(result.fix for result in results) else 0
 
 
-def _check_python() -> list[CheckResult]:
+def check_python() -> list[CheckResult]:
+    """Look at the versions of Python and SQLite."""
     version = ".".join(map(str, sys.version_info[:3]))
     fix = "" if sys.version_info >= (3, 11) else "Install Python 3.11 or newer."
     notes = ""
@@ -121,7 +116,8 @@ def _package_version(name: str) -> str | None:
         return None
 
 
-def _check_host(settings: Settings) -> list[CheckResult]:
+def check_host(settings: Settings) -> list[CheckResult]:
+    """Look at the disk of the data directory, the token and the limits that are set."""
     existing = next(
         path
         for path in (settings.data_dir.resolve(), *settings.data_dir.resolve().parents)
@@ -271,7 +267,9 @@ async def _check_workers(settings: Settings) -> list[CheckResult]:
         if number == 0 and isinstance(first_event, WorkerReady):
             models = ", ".join(f"{model.name} ({model.kind})" for model in first_event.models)
             results.append(CheckResult("Models", models))
-    return [*results, *_check_idle_cards(plan)]
+            memory_gb = card_memory_gb(plan.cards)
+            results.append(check_next_download(settings, first_event.models, memory_gb))
+    return [*results, *_check_idle_cards(plan), *_check_drivers(settings, plan)]
 
 
 async def _start_worker(config: EngineConfig) -> Event | None:
@@ -291,3 +289,9 @@ def _check_idle_cards(plan: WorkerPlan) -> list[CheckResult]:
         return [CheckResult("Cards", "cannot be counted", fix)]
     idle = [str(card) for card in plan.cards if card.device not in plan.devices]
     return [CheckResult("Cards", f"no worker uses {', '.join(idle)}")] if idle else []
+
+
+def _check_drivers(settings: Settings, plan: WorkerPlan) -> list[CheckResult]:
+    """Say where a card lies idle because its driver or torch's build for it is missing."""
+    check = check_cards(plan.cards or ())
+    return [check] if check.fix and settings.device == AUTO else []

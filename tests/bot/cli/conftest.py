@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from storage.blobs import BlobStore
 from storage.database import Database
 from storage.jobs import JobStore
 from storage.records import JobRecord
+from tests.doubles.discord_accounts import StandInAccounts, serve_accounts
 from tests.doubles.images import png
 from tests.inference.api.workers.conftest import COMMAND
 from tests.storage.factories import LEASE, ROOMY, make_job
@@ -36,6 +37,13 @@ def scripted_workers(monkeypatch) -> None:
         return await start(config, label, COMMAND)
 
     monkeypatch.setattr(WorkerProcess, "start", start_child)
+
+
+@pytest.fixture
+def accounts() -> Iterator[StandInAccounts]:
+    """Stand in for Discord, as far as it says whose a token is."""
+    with serve_accounts() as server:
+        yield server
 
 
 @pytest.fixture

@@ -4,11 +4,21 @@ import pytest
 from pydantic import SecretStr
 
 from bot.cli import doctor
+from bot.cli.checks.check_result import CheckResult
+from bot.support.invitation import invite_url
 from bot.uploads import pool
 from bot.uploads.pool import DecoderPool
 from bot.uploads.sandbox import LIMITS, PROTECTIONS
+from tests.doubles.discord_accounts import BOT_ID, GUILD_ID, StandInGuild, token_of
 
-TOKEN = {"discord_token": SecretStr("a.secret.token")}
+TOKEN = {"discord_token": SecretStr(token_of(BOT_ID))}
+
+
+@pytest.fixture
+def settings(settings, accounts):
+    """Settings that lead to a Discord on which the bot is on one server."""
+    accounts.guilds[GUILD_ID] = StandInGuild()
+    return settings.model_copy(update={"discord_api_base": accounts.api_base})
 
 
 async def test_all_is_well(call):
@@ -19,6 +29,10 @@ async def test_all_is_well(call):
     assert "ok  Models: child (diffusion)" in lines
     assert "ok  Worker: starts on cpu in none" in lines
     assert "ok  Discord token: set" in lines
+    assert f"ok  Bot: easel-of-ada (application {BOT_ID}), on 1 server" in lines
+    assert [
+        line for line in lines if line.startswith("ok  Next download: dreamshaper-8-inpainting (")
+    ]
     assert "ok  Database: none yet; it is made at the first start" in lines
 
 
@@ -53,7 +67,26 @@ async def test_a_host_that_starts_no_decoder_is_to_be_fixed(call, monkeypatch):
 async def test_the_token_is_never_shown(call):
     _, lines = await call("doctor", changed=TOKEN)
 
-    assert "a.secret.token" not in "\n".join(lines)
+    assert token_of(BOT_ID) not in "\n".join(lines)
+
+
+async def test_a_bot_that_nobody_invited_is_to_be_fixed(call, accounts):
+    accounts.guilds.clear()
+    code, lines = await call("doctor", changed=TOKEN)
+
+    assert code == 1
+    fix = lines.index("FIX Servers: none has invited the bot")
+    assert f"    Invite it: {invite_url(BOT_ID)}" == lines[fix + 1]
+
+
+async def test_a_card_without_a_driver_is_to_be_fixed(call, monkeypatch):
+    check = CheckResult("Card", "a card of NVIDIA is there", "Install its driver.")
+    monkeypatch.setattr(doctor, "check_cards", lambda cards: check)
+    code, lines = await call("doctor", changed=TOKEN)
+
+    assert code == 1
+    assert "FIX Card: a card of NVIDIA is there" in lines
+    assert (await call("doctor", changed=TOKEN | {"device": "cpu"}))[0] == 0
 
 
 async def test_a_missing_token_is_to_be_fixed(call):
@@ -88,7 +121,7 @@ def test_a_data_directory_that_takes_no_writing_is_to_be_fixed(
     monkeypatch.setattr(doctor, "lies_on_read_only_disk", lambda path: read_only)
     monkeypatch.setattr(doctor.os, "access", lambda path, mode: writable)
 
-    results = doctor._check_host(settings)
+    results = doctor.check_host(settings)
 
     assert fix in results[0].fix
 

@@ -27,3 +27,14 @@ async def test_a_broken_file_fails(settings, tmp_path, capfd):
 async def test_an_unknown_upscaler_is_refused(settings, capfd):
     assert await manage_models(settings, "pull", "nothing") == 1
     assert "The catalogue has no model “nothing”" in capfd.readouterr().err
+
+
+async def test_a_namesake_in_the_working_directory_is_not_imported(
+    settings, tmp_path, capfd, monkeypatch
+):
+    (tmp_path / "inference").mkdir()
+    (tmp_path / "inference" / "__init__.py").write_text("raise SystemExit('a stranger')")
+    monkeypatch.chdir(tmp_path)
+
+    assert await manage_models(settings, "verify") == 0
+    assert "a stranger" not in capfd.readouterr().err
