@@ -154,8 +154,8 @@ async def _read_guild(
         members = apply_overwrites(everyone, overwrites, guild_id, {guild_id}, 0)
         if not members.send_messages:  # where nobody writes, nobody asks
             continue
-        there = apply_overwrites(server_wide, overwrites, guild_id, role_ids, bot_id)
-        lacking = tuple(name for name in list_missing(there) if name not in missing)
+        in_channel = apply_overwrites(server_wide, overwrites, guild_id, role_ids, bot_id)
+        lacking = tuple(name for name in list_missing(in_channel) if name not in missing)
         # One that it does not see is one that it is kept out of.
         if lacking and "view_channel" not in lacking:
             missing_by_channel[str(channel["name"])] = lacking

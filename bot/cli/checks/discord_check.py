@@ -65,16 +65,16 @@ def _check_guild(account: DiscordAccount, guild: GuildAccess) -> list[CheckResul
             )
         )
     if guild.missing_by_channel:
-        named = [
+        channel_words = [
             f"#{name}: {title_permissions(missing)}"
             for name, missing in list(guild.missing_by_channel.items())[:MAX_NAMED_CHANNELS]
         ]
-        more = len(guild.missing_by_channel) - len(named)
+        hidden_count = len(guild.missing_by_channel) - len(channel_words)
         results.append(
             CheckResult(
                 subject,
-                f"channels take something from the bot: {'; '.join(named)}"
-                + (f"; and {more} more" if more else ""),
+                f"channels take something from the bot: {'; '.join(channel_words)}"
+                + (f"; and {hidden_count} more" if hidden_count else ""),
                 "Members write there. Allow the bot's role these in each channel's settings, page "
                 "Permissions.",
             )

@@ -52,7 +52,7 @@ class SetupSession:
 
     def _warn_of_environment(self, values: dict[str, str]) -> None:
         """Say which variable of the environment goes before what was written."""
-        written = read_variables(self.env_file)
+        file_values = read_variables(self.env_file)
         current = {
             "DISCORD_TOKEN": self.settings.discord_token.get_secret_value()
             if self.settings.discord_token
@@ -60,7 +60,7 @@ class SetupSession:
             "EASEL_MODEL": self.settings.model,
         }
         for name in values.keys() & current.keys():
-            if written.get(name) != current[name]:
+            if file_values.get(name) != current[name]:
                 self.dialogue.print_result(
                     "note", f"{name} of the environment goes before that of {self.env_file}."
                 )

@@ -20,7 +20,7 @@ from inference.api.workers.cards import list_cards
 
 INTERRUPTED = 130
 #: Checks that are shown though all is well.
-SHOWN_CHECKS = ("Python", "Data directory", "Settings file", "Card")
+SHOWN_CHECKS = ("Python", "Data directory", "Card")
 STEP_TITLES = {
     "checks": "This machine",
     "token": "The bot's token",
