@@ -41,6 +41,10 @@ class NsfwDetector(Protocol):
         """
         ...
 
+    async def is_available(self) -> bool:
+        """Whether pictures can be checked on this host at all."""
+        ...
+
     def stop_detector(self) -> None:
         """End what it started."""
         ...
@@ -62,6 +66,22 @@ class SubprocessDetector:
             return await asyncio.wait_for(work, WAIT_TIMEOUT_SECONDS)
         except TimeoutError as error:
             raise DetectorUnavailable("The picture check is too busy.") from error
+
+    async def is_available(self) -> bool:
+        """Start the checking process where it does not run yet, and say whether it can."""
+        work = asyncio.wrap_future(self._thread.submit(self._is_available_blocking))
+        try:
+            return await asyncio.wait_for(work, WAIT_TIMEOUT_SECONDS)
+        except TimeoutError:
+            return True  # it is busy, so it is there
+
+    def _is_available_blocking(self) -> bool:
+        try:
+            if not self._missing and self._process is None:
+                self._start_process()
+        except (DetectorUnavailable, ChildCrashed):
+            return False
+        return not self._missing
 
     def stop_detector(self) -> None:
         """End the process when it has answered what it was asked."""

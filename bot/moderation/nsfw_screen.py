@@ -78,6 +78,8 @@ class NsfwScreen:
         action = nsfw_action(settings, age_restricted=context.age_restricted)
         if action == UNCHECKED_ACTION:
             return
+        if not context.age_restricted and not await self._detector.is_available():
+            raise NotAllowed(CHECK_UNAVAILABLE_TEXT)  # before the GPU works for nothing
         for data in images:
             try:
                 score = await self._detector.score_image(data)

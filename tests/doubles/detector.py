@@ -22,5 +22,8 @@ class ScriptedDetector:
             raise DetectorUnavailable
         return self.scores.pop(0) if self.scores else 0.0
 
+    async def is_available(self) -> bool:
+        return self.present
+
     def stop_detector(self) -> None:
         pass

@@ -136,3 +136,15 @@ async def test_a_model_no_longer_allowed_when_its_turn_comes(easel):
     record = await easel.only_job()
     assert (record.state, record.charged) == ("failed", 0.0)
     assert "does not allow the model “starter”" in record.error
+
+
+async def test_a_check_that_the_host_cannot_do_is_warned_of_and_costs_nothing(easel, admin, said):
+    easel.detector.present = False
+    warned = said(await easel.ask_plain("settings nsfw", admin, ordinary="block"))
+    assert "No picture check is installed on this host" in warned
+    result = await easel.ask("imagine", prompt="a cat")
+    assert "the check does not work at the moment" in said(result)
+    assert easel.service.submitted == []
+    easel.detector.present = True
+    fine = said(await easel.ask_plain("settings nsfw", admin, ordinary="hold"))
+    assert "No picture check" not in fine

@@ -201,3 +201,12 @@ async def test_a_ceiling_below_a_default_refuses_nobody_who_said_nothing(easel, 
     filled = {one["component"]["custom_id"]: one["component"] for one in shown.modal["components"]}
     assert filled["steps"]["value"] == "10"
     assert "steps is 20, but this server allows 10" in said(await easel.ask(steps=20))
+
+
+async def test_a_change_is_said_before_all_else(easel, admin, said):
+    words = said(await easel.ask_plain("settings limits", admin, max_steps=30)).splitlines()
+    assert words[0] == "**Changed just now**"
+    assert "30" in words[1]
+    assert "max_steps" not in words[1]
+    again = said(await easel.ask_plain("settings limits", admin, max_steps=30)).splitlines()
+    assert again[0] == "Nothing was changed."
