@@ -22,7 +22,10 @@ COMMANDS = list(dict.fromkeys(line for block in BLOCKS for line in block.splitli
 SPOKEN = re.findall(r"`((?:\.venv/bin/python main\.py|make) [^`]+)`", README)
 EASEL = [".venv/bin/python", "main.py"]
 #: What a command of the README is run as, where it would not end by itself or installs.
-INSTEAD = {"make demo TORCH=cpu": "make demo TORCH=cpu ARGS=--once"}
+INSTEAD = {
+    "make demo TORCH=cpu": "make demo TORCH=cpu ARGS=--once",
+    "make setup": "make setup ARGS='--yes --no-download --skip token --skip service'",
+}
 #: These say yes or no to the whole tree, this test among it: only their names are looked at.
 WHOLE = ("make check", "make test", "make check-deploy")
 
