@@ -101,3 +101,10 @@ async def test_somebody_elses_is_not_shown(easel):
     shown = await easel.ask_plain("history", easel.bob, job=record.id)
     assert shown.ephemeral
     assert "Ask for one of your own" in shown.response.content
+
+
+async def test_a_job_is_shown_by_the_end_of_its_id(easel):
+    await made(easel, prompt="a red apple")
+    record = await easel.only_job()
+    shown = await easel.ask_plain("history", job=record.id[-4:])
+    assert "a red apple" in shown.response.content
