@@ -92,8 +92,12 @@ def _resolve_device(device: str, cards: Sequence[Card] | None) -> tuple[str, ...
     places = tuple(name for name in names if name.startswith(kind)) if device == kind else ()
     if places:
         return places
-    there = f"there are: {', '.join(map(str, cards))}" if cards else "torch sees no card here"
+    if not cards:
+        raise SettingsError(
+            f"EASEL_DEVICE names {device}, but torch sees no card here. Set it to auto or cpu; "
+            "`python main.py doctor` tells more."
+        )
     raise SettingsError(
-        f"EASEL_DEVICE names {device}, but {there}. Set it to auto to use what there is; "
-        "`python main.py doctor` tells more."
+        f"EASEL_DEVICE names {device}, but there are: {', '.join(map(str, cards))}. Set it to auto "
+        "to use what there is; `python main.py doctor` tells more."
     )

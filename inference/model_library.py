@@ -85,6 +85,7 @@ class ModelLibrary:
             budget or config.weights_budget or default_budget(device, config.device_workers)
         )
         self._checkpoints: dict[str, Path] = {}
+        self._default_name = ""
         self._traits: dict[str, ModelTraits] = {}
         #: Checkpoints that ran out of memory while they were loaded.
         self._sparing: set[str] = set()
@@ -275,6 +276,22 @@ class ModelLibrary:
         """Give a checkpoint's short hash, without loading it."""
         return self._hashes.short_hash(find_main_file(self._checkpoint_path(name)))
 
+    def resident_checkpoints(self) -> tuple[str, ...]:
+        """List the checkpoints that are loaded, the one used longest ago first."""
+        keys = (cast("Weights", key) for key in self.model_cache)
+        return tuple(name for kind, name in keys if kind == DIFFUSION)
+
+    def checkpoint_aliases(self, key: str) -> set[str]:
+        """List the names that jobs may give a checkpoint; the host's own has an empty one, too."""
+        path = self._checkpoints.get(key)
+        paths = () if path is None else (path_name(path, self.folder.path / CHECKPOINTS_DIR),)
+        return {key, *paths, *([""] if key == self._default_name else ())}
+
+    def known_digest(self, key: str) -> str:
+        """Give a checkpoint's short hash if it is known already, else nothing."""
+        path = self._checkpoints.get(key)
+        return "" if path is None else self._hashes.known_short_hash(find_main_file(path))
+
     def list_models(self) -> tuple[ModelInfo, ...]:
         """List what can be named: checkpoints, upscalers whose weights are here, LoRAs."""
         self._list_folder()
@@ -300,10 +317,10 @@ class ModelLibrary:
     def _list_folder(self) -> str:
         """List the models folder anew; name the host's own checkpoint."""
         self.folder.forget_files()
-        self._checkpoints, default_name = find_checkpoints(
+        self._checkpoints, self._default_name = find_checkpoints(
             self.folder.path, self._config.model, STARTER_FOLDER
         )
-        return default_name
+        return self._default_name
 
     def _known_name(self, name: str) -> str:
         """Resolve a name that was resolved before, unless its file is gone."""

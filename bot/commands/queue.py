@@ -30,7 +30,8 @@ class QueueCog(EaselCog):
         for job in reversed(active):
             place = await jobs.reader.queue_position(job.id)
             ready_range = self.services.dispatcher.eta.expected_ready(job, place)
-            lines.append(messages.queue_line(job, place, ready_range))
+            missing = self.services.dispatcher.missing_notice(job)
+            lines.append(messages.queue_line(job, place, ready_range, missing))
         lines += [messages.queue_line(job, None) for job in outbox[:MAX_LISTED_JOBS]]
         counts = await jobs.reader.count_by_state()
         workers = sum(worker.ready for worker in self.services.workers.worker_statuses)

@@ -122,6 +122,7 @@ class ResultDelivery:
                             current,
                             submission.place,
                             workers_ready=submission.workers_ready,
+                            missing=submission.missing,
                             notes=notes,
                             ready_span=submission.ready,
                             price=submission.price,

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from bot.dispatcher.event_handler import InFlightJob, InFlightJobs, WorkerEventHandler
+from bot.dispatcher.placement import (
+    DEFAULT_JOB_SECONDS,
+    JOBS_BEYOND_BATCH,
+    LOAD_SECONDS,
+    ModelDemand,
+    WaitingJob,
+    WorkerLoad,
+    choose_placement,
+    list_passed_over,
+)
 from bot.dispatcher.protocols import ClaimGuard
+from bot.dispatcher.worker_models import WorkerModels
 from bot.support.logging import job_log_context
 from bot.support.metrics import MetricsSink
 from inference.api.commands import FinishedPart, SubmitJob
 from inference.api.errors import NoWorker
+from inference.api.jobs.needs import named_checkpoint
 from inference.api.notices import Notice
 from inference.api.workers import WorkerPool
 from storage.blobs import BlobStore
@@ -41,6 +53,7 @@ class JobClaimer:
         lease: timedelta,
         claim_guard: ClaimGuard | None,
         metrics: MetricsSink,
+        worker_models: WorkerModels,
     ) -> None:
         self._jobs = jobs
         self._blobs = blobs
@@ -55,6 +68,14 @@ class JobClaimer:
         self._last_affinity: dict[str, str | None] = {}
         #: Who is given nothing more until it can take a group of suspects alone.
         self._reserved_worker: str | None = None
+        self._worker_models = worker_models
+        #: How much each checkpoint was wanted of late.
+        self._demand = ModelDemand()
+        #: Waiting jobs that no worker can do as things are, and as of which change of things.
+        self._unable: set[str] = set()
+        self._unable_since = 0
+        #: Seconds of work that went past those first in line.
+        self._passed_seconds: dict[str, float] = {}
 
     async def claim_jobs(self) -> bool:
         """Give jobs to a worker; False when no worker or no further job waits.
@@ -67,10 +88,13 @@ class JobClaimer:
             if turn is not None:
                 return await self._claim_beside_suspects(turn)
             self._in_flight.may_have_suspects, self._reserved_worker = False, None
+        if len(self._service.worker_statuses) > 1:
+            return await self._place_job()
         worker = self._service.free_worker()
         if worker is None:
             return False
-        claim_size = self._claim_size(worker)
+        (status,) = self._service.worker_statuses
+        claim_size = max(1, min(MAX_CLAIMED_JOBS, status.capacity - status.held))
         records = await self._jobs.queue.claim_several(
             worker,
             self._lease,
@@ -80,6 +104,75 @@ class JobClaimer:
         )
         all_taken = await self._hand_over_all(records, worker)
         return len(records) == claim_size or not all_taken
+
+    async def _place_job(self, *, but: str | None = None) -> bool:
+        """Give one of the first jobs in line to the worker that suits it; False where none does.
+
+        Jobs that must be tried apart are no such, and a worker that is named gets nothing.
+        """
+        if not any(load.room > 0 for load in self._worker_loads(but)):
+            return False
+        records = await self._first_in_line()
+        self._passed_seconds = {
+            record.id: self._passed_seconds.get(record.id, 0.0) for record in records
+        }
+        line = [
+            WaitingJob(
+                id=record.id,
+                model=named_checkpoint(record.kind, record.params),
+                workers=self._worker_models.find_able(record),
+                passed_seconds=self._passed_seconds[record.id],
+            )
+            for record in records
+        ]
+        placement = choose_placement(line, self._worker_loads(but), self._demand.counts)
+        if placement is None:
+            return False
+        record = await self._jobs.queue.claim_job(placement.job.id, placement.worker, self._lease)
+        if record is None:  # called off meanwhile, or under suspicion
+            return True
+        for passed_job in list_passed_over(line, placement):
+            self._passed_seconds[passed_job.id] += _job_seconds(record)
+        self._demand.add_job(placement.job.model)
+        await self._hand_over_all([record], placement.worker)
+        return True
+
+    async def _first_in_line(self) -> list[JobRecord]:
+        """List the first jobs in line that some worker can do."""
+        self._worker_models.refresh()
+        if self._unable_since != self._worker_models.changes:
+            self._unable, self._unable_since = set(), self._worker_models.changes
+        while True:
+            records = await self._jobs.queue.list_first_waiting(
+                AFFINITY_SLACK_TFLOP, skipped_ids=self._unable
+            )
+            unable = {record.id for record in records if not self._worker_models.find_able(record)}
+            if not unable:
+                return records
+            self._unable |= unable
+
+    def _worker_loads(self, but: str | None) -> list[WorkerLoad]:
+        """Say of each worker that takes jobs what it holds, and how many more it may be given."""
+        ready_statuses = [s for s in self._service.worker_statuses if s.ready]
+        loads = []
+        for status in (s for s in ready_statuses if s.name != but):
+            jobs = self._in_flight.held_by(status.name)
+            depth = status.capacity
+            if len(ready_statuses) > 1:
+                depth = min(depth, status.batch + JOBS_BEYOND_BATCH)
+            job_count = max(status.held, len(jobs))
+            checkpoints = (named_checkpoint(job.record.kind, job.record.params) for job in jobs)
+            coming = {model for model in checkpoints if model is not None} - status.resident
+            loads.append(
+                WorkerLoad(
+                    name=status.name,
+                    held=job_count,
+                    room=depth - job_count,
+                    models=status.resident | coming,
+                    backlog_seconds=LOAD_SECONDS * len(coming) + sum(map(_remaining_seconds, jobs)),
+                )
+            )
+        return loads
 
     async def _claim_beside_suspects(self, turn: QuarantineTurn) -> bool:
         """Try a group of suspects on a worker of its own, one at a time; others go past them."""
@@ -92,7 +185,7 @@ class JobClaimer:
             (job for job in self._in_flight.held_by() if job.record.quarantine is not None), None
         )
         if self._reserved_worker not in self._worker_names():
-            self._reserved_worker = next(iter(workers), None) if turn.is_next else None
+            self._reserved_worker = await self._choose_reserved(turn, workers)
         reserved_worker = self._reserved_worker if tried_job is None else tried_job.worker
         can_try = tried_job is None and reserved_worker and workers.get(reserved_worker) == 0
         if can_try and reserved_worker and turn.group is not None:
@@ -102,10 +195,23 @@ class JobClaimer:
             )
             await self._hand_over_all(records, reserved_worker)
             return bool(records)
+        if len(self._service.worker_statuses) > 1:
+            return await self._place_job(but=reserved_worker)
         worker = next((name for name in workers if name != reserved_worker), "")
         record = await self._jobs.queue.claim_unsuspected(worker, self._lease) if worker else None
         await self._hand_over_all([] if record is None else [record], worker)
         return record is not None
+
+    async def _choose_reserved(self, turn: QuarantineTurn, workers: Iterable[str]) -> str | None:
+        """Choose who shall try the group whose turn it is: the emptiest that can do its jobs."""
+        if not turn.is_next:
+            return None
+        names = list(workers)
+        if turn.group is not None and len(names) > 1:
+            records = await self._jobs.queue.list_quarantined(turn.group)
+            able = [self._worker_models.find_able(record) for record in records]
+            names = [name for name in names if all(name in some for some in able)] or names
+        return next(iter(names), None)
 
     async def _hand_over_all(self, records: Sequence[JobRecord], worker: str) -> bool:
         """Hand jobs over; False when some were not taken, which may be claimed again.
@@ -134,13 +240,6 @@ class JobClaimer:
 
     def _worker_names(self) -> set[str]:
         return {status.name for status in self._service.worker_statuses}
-
-    def _claim_size(self, worker: str) -> int:
-        """Bound a claim: one of several workers takes one at a time, that all have work."""
-        ready_workers = [status for status in self._service.worker_statuses if status.ready]
-        if len(ready_workers) != 1:
-            return 1
-        return max(1, min(MAX_CLAIMED_JOBS, ready_workers[0].capacity - ready_workers[0].held))
 
     async def _hand_over(self, in_flight_job: InFlightJob) -> None:
         """Hand over a job, or give it back; what goes wrong with it is no other's matter."""
@@ -199,3 +298,13 @@ class JobClaimer:
             )
             for number, part in stored_parts.items()
         )
+
+
+def _job_seconds(record: JobRecord) -> float:
+    """Give what a job takes, or what jobs take where nothing is known of it."""
+    return DEFAULT_JOB_SECONDS if record.forecast_seconds is None else record.forecast_seconds
+
+
+def _remaining_seconds(job: InFlightJob) -> float:
+    share = min(1.0, job.step / job.steps) if job.steps else 0.0
+    return _job_seconds(job.record) * (1 - share)

@@ -22,6 +22,7 @@ from bot.dispatcher.protocols import (
     WaitHook,
     plain_wait,
 )
+from bot.dispatcher.worker_models import WorkerModels
 from bot.support.logging import request_log_context
 from bot.support.loops import LoopHealth
 from bot.support.metrics import MetricsSink
@@ -106,8 +107,17 @@ class Dispatcher:
             host_alert=host_alert,
             metrics=metrics,
         )
+        self._worker_models = WorkerModels(service, host_alert)
         self._claimer = JobClaimer(
-            jobs, blobs, service, self._in_flight, self._event_handler, lease, claim_guard, metrics
+            jobs,
+            blobs,
+            service,
+            self._in_flight,
+            self._event_handler,
+            lease,
+            claim_guard,
+            metrics,
+            self._worker_models,
         )
         self._tasks: list[asyncio.Task[None]] = []
         self._claiming = False
@@ -210,7 +220,14 @@ class Dispatcher:
             sum(worker.ready for worker in self._service.worker_statuses),
             self.eta.forecast_new_job(record, place),
             self.eta.job_gpu_seconds(record),
+            self.missing_notice(record),
         )
+
+    def missing_notice(self, record: JobRecord) -> Notice | None:
+        """Say which models a waiting job waits for; None where it waits for its turn alone."""
+        if record.state is not JobState.QUEUED:
+            return None
+        return self._worker_models.missing_notice(record)
 
     def _price_job(self, job: Job, image: bytes | None) -> float:
         """Price a job, in TFLOP.

@@ -9,6 +9,7 @@ from typing import Any, NewType, Protocol, TypeVar
 from bot.dispatcher.estimation import TimeRange
 from inference.api.jobs import Job
 from inference.api.messages import JobProgress
+from inference.api.notices import Notice
 from storage.records import JobRecord, QueuePlace
 
 T = TypeVar("T")
@@ -79,3 +80,5 @@ class SubmitResult:
     ready: TimeRange | None = None
     #: GPU-seconds that it will take; None before anything was measured.
     price: float | None = None
+    #: Which models it waits for, where no worker that is up has them.
+    missing: Notice | None = None

@@ -176,6 +176,7 @@ def prompt_suffix(record: JobRecord, limit: int) -> str:
     return f" · {quoted_prompt}" if quoted_prompt else ""
 
 
+MAX_MISSING_CHARACTERS = 400  # characters on models that a job waits for
 MAX_CARD_PROMPT_CHARACTERS = 300  # characters of a prompt on a card
 MAX_ANSWER_CHARACTERS = 1200  # characters of an interrogation's words
 PROGRESS_BAR_CELLS = 12  # cells of the progress bar
@@ -192,6 +193,7 @@ def waiting_card(
     place: QueuePlace,
     *,
     workers_ready: int,
+    missing: Notice | None = None,
     notes: Iterable[str] = (),
     ready_span: TimeRange | None = None,
     price: float | None = None,
@@ -209,9 +211,16 @@ def waiting_card(
         )
     if not workers_ready:
         where += " " + translate("No worker is running now; it starts as soon as one is.")
+    if missing is not None:
+        where += " " + missing_models_text(missing)
     return _format_card(
         record, where, _outlook_line(ready_span, price), *map(translate_notice, notes)
     )
+
+
+def missing_models_text(missing: Notice) -> str:
+    """Say which models a job waits for; their names are a member's words."""
+    return escape_untrusted(translate_notice(missing), MAX_MISSING_CHARACTERS)
 
 
 def _outlook_line(ready_span: TimeRange | None, price: float | None) -> str:

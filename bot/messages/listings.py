@@ -14,8 +14,16 @@ from bot.messages.escaping import (
     inline_code,
     join_limited,
 )
-from bot.messages.job_status import STATE_LABELS, kind_title, prompt_suffix, short_id, summary_line
+from bot.messages.job_status import (
+    STATE_LABELS,
+    kind_title,
+    missing_models_text,
+    prompt_suffix,
+    short_id,
+    summary_line,
+)
 from inference.api.messages import ModelInfo
+from inference.api.notices import Notice
 from storage.guilds import PromptStyle
 from storage.records import JobRecord, JobState, QueuePlace
 
@@ -37,9 +45,15 @@ LORA_KIND = "lora"
 
 
 def queue_line(
-    record: JobRecord, place: QueuePlace | None, ready_span: TimeRange | None = None
+    record: JobRecord,
+    place: QueuePlace | None,
+    ready_span: TimeRange | None = None,
+    missing: Notice | None = None,
 ) -> str:
-    """Describe one of a member's jobs in a list: where it stands, behind whom, and until when."""
+    """Describe one of a member's jobs in a list: where it stands, behind whom, and until when.
+
+    `missing` says which models it waits for.
+    """
     if record.state is JobState.RUNNING:
         where = translate("stopping") if record.stopping else translate(STATE_LABELS[record.state])
         if record.steps:
@@ -57,7 +71,9 @@ def queue_line(
             state=translate(STATE_LABELS[record.state]),
             note=note,
         )
-    if ready_span is not None:
+    if missing is not None:
+        where += f". {missing_models_text(missing)}"
+    elif ready_span is not None:
         where += ", " + translate("ready in {span}", span=format_range(ready_span))
     asked_at_note = translate(
         "asked {moment}", moment=f"<t:{int(record.created_at.timestamp())}:R>"

@@ -66,6 +66,21 @@ class WorkerReady:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ResidentModels:
+    """Which checkpoints are in memory; told when that changes."""
+
+    #: By every name that a job may give them; the host's own also by an empty one.
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelsChanged:
+    """What the worker can run is not what it said: a file came, or a hash is known by now."""
+
+    models: tuple[ModelInfo, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class StartFailed:
     """The worker cannot start; its last words before it ends."""
 
@@ -186,6 +201,8 @@ class WorkerRecovered:
 
 Event = (
     WorkerReady
+    | ResidentModels
+    | ModelsChanged
     | StartFailed
     | JobProgress
     | JobsWaiting

@@ -35,6 +35,7 @@ from inference.operations.registry import OPERATIONS
 from inference.runtime.card_problems import find_card_problem
 from inference.worker.command_reader import CommandReader, IncomingJob
 from inference.worker.executors import build_executors, tile_batch_rule
+from inference.worker.model_reports import ModelReporter
 from inference.worker.previews import PreviewWriter
 from inference.worker.result_writer import ResultWriter, failed_event
 from inference.worker.stdio import EventSender
@@ -60,12 +61,14 @@ class Worker:
         sender: EventSender,
         result_writer: ResultWriter,
         preview_writer: PreviewWriter,
+        model_reporter: ModelReporter,
     ) -> None:
         self._engine = engine
         self._context = context
         self._event_sender = sender
         self._result_writer = result_writer
         self._previews = preview_writer
+        self._model_reporter = model_reporter
         self._start_times: dict[tuple[str, int], float] = {}
         self._told: dict[tuple[str, int], int] = {}
         self._waiting_told_at = time.monotonic()
@@ -88,14 +91,17 @@ class Worker:
             Scheduler(max_rows, batch_limit, library.loadable_together, batch_sizer=BatchSizer()),
         )
         result_writer = ResultWriter(Path(config.outbox), sender.send_event)
+        models = library.list_models()
         sender.send_event(
             WorkerReady(
                 device=str(library.device),
                 dtype=str(library.dtype).removeprefix("torch."),
-                models=library.list_models(),
+                models=models,
                 notes=_start_notes(config, library),
             )
         )
+        model_reporter = ModelReporter(library, models, sender.send_event)
+        model_reporter.report_changes()
         return cls(
             engine,
             OperationContext(
@@ -108,6 +114,7 @@ class Worker:
             sender,
             result_writer,
             PreviewWriter(library.preview_latents, Path(config.outbox), config.preview_every),
+            model_reporter,
         )
 
     def process_commands(self, stream: BinaryIO) -> int:
@@ -134,6 +141,7 @@ class Worker:
                     pass
             try:
                 self._handle_reports(self._engine.step())
+                self._model_reporter.report_changes()
                 self._send_waiting()
             except DeviceLost:
                 log.exception("The device is lost.")
@@ -180,6 +188,7 @@ class Worker:
                 seconds = time.perf_counter() - self._start_times.get(key, time.perf_counter())
                 self._forget_attempt(key)
                 self._result_writer.write_result(run, outcome, seconds)
+                self._model_reporter.report_digests()
             case RunFailed(_, error):
                 self._forget_attempt(key)
                 self._event_sender.send_event(failed_event(*key, error))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+import json
+from collections.abc import Awaitable, Collection
 from datetime import timedelta
 
 from storage.cancellation import finish_even_if_cancelled
@@ -55,11 +56,31 @@ FIRST_OF_MEMBERS = """
        ORDER BY vtime, since LIMIT 16)
 """
 
+# As above, past the jobs that are named, and those that must be tried apart.
+SELECT_FIRST_OF_MEMBERS = """
+    WITH first AS (
+      SELECT member.vtime, member.since,
+             (SELECT id FROM job
+               WHERE state = 'queued' AND owner = member.owner
+                 AND quarantine IS NULL
+                 AND id NOT IN (SELECT value FROM json_each(:skipped))
+               ORDER BY priority DESC, id LIMIT 1) AS first_id
+        FROM member
+       WHERE queued > 0 AND first_id IS NOT NULL
+       ORDER BY vtime, since LIMIT 16)
+    SELECT job.* FROM first JOIN job ON job.id = first.first_id
+     WHERE first.vtime <= (SELECT min(vtime) FROM first) + :slack
+     ORDER BY first.vtime, first.since
+"""
+
+SELECT_QUARANTINED = "SELECT * FROM job WHERE quarantine = ? AND state = 'queued'"
+
 CLAIM_NEXT = _CLAIM_TEMPLATE.format(condition=f"id = ({FIRST_WAITING})")
 CLAIM_UNSUSPECTED = _CLAIM_TEMPLATE.format(condition=f"id = ({FIRST_UNSUSPECTED})")
 CLAIM_WITH_AFFINITY = FIRST_OF_MEMBERS + _CLAIM_TEMPLATE.format(
     condition=f"id = ({FIRST_BY_AFFINITY})"
 )
+CLAIM_JOB = _CLAIM_TEMPLATE.format(condition="id = :id AND state = 'queued' AND quarantine IS NULL")
 CLAIM_QUARANTINE = _CLAIM_TEMPLATE.format(condition="quarantine = :group AND state = 'queued'")
 
 _QUARANTINE_TURN_TEMPLATE = """
@@ -118,6 +139,29 @@ class JobClaims(JobAttempts):
         return await self._claim_or_return(
             values, self._claim_jobs(values, max_jobs, affinity, slack)
         )
+
+    async def list_first_waiting(
+        self, slack: float, *, skipped_ids: Collection[str] = ()
+    ) -> list[JobRecord]:
+        """List the first waiting job of each of up to 16 members, in the order of fairness.
+
+        They are those who are at most `slack` of virtual time behind the first one's turn: to claim
+        any of these is as fair as `claim` with that slack. The jobs of `skipped_ids` cannot run
+        now, and others must be tried apart: each member's next one counts, and none of them holds
+        others up.
+        """
+        values = {"slack": slack, "skipped": json.dumps(list(skipped_ids))}
+        return await self._fetch_records(SELECT_FIRST_OF_MEMBERS, values)
+
+    async def claim_job(self, id: str, worker: str, lease: timedelta) -> JobRecord | None:
+        """Do `claim` for one job, or None where it waits no more, or must be tried apart."""
+        values = {**self._claim_values(worker, lease), "id": id}
+        records = await self._claim_or_return(values, self._fetch_records(CLAIM_JOB, values))
+        return records[0] if records else None
+
+    async def list_quarantined(self, group: int) -> list[JobRecord]:
+        """List the waiting jobs of a group that must be tried apart."""
+        return await self._fetch_records(SELECT_QUARANTINED, (group,))
 
     async def claim_unsuspected(self, worker: str, lease: timedelta) -> JobRecord | None:
         """Do `claim`, leaving out the jobs that must be tried apart."""

@@ -17,6 +17,9 @@ from inference.api.messages import (
     JobCancelled,
     JobFailed,
     JobFinished,
+    ModelInfo,
+    ModelsChanged,
+    ResidentModels,
     StartFailed,
     WorkerLost,
     WorkerPaused,
@@ -42,6 +45,10 @@ class _WorkerSlot:
     config: EngineConfig
     process: WorkerProcess | None = None
     ready_event: WorkerReady | None = None
+    #: What it can run, or could before it ended.
+    models: tuple[ModelInfo, ...] = ()
+    #: Names of the checkpoints in its memory.
+    resident: frozenset[str] = frozenset()
     trouble: Notice | None = None
     held_jobs: set[tuple[str, int]] = field(default_factory=set)
     #: Those of them that were called off, which it has not confirmed yet, and when, by the
@@ -77,8 +84,10 @@ class _WorkerSlot:
             ready=self.is_ready,
             held=self.held_count,
             capacity=self.config.max_jobs,
+            batch=1 if self.config.deterministic else self.config.max_batch,
             device=ready_event.device if ready_event else "",
-            models=ready_event.models if ready_event else (),
+            models=self.models,
+            resident=self.resident,
             notes=ready_event.notes if ready_event else (),
             trouble=self.trouble,
         )
@@ -241,7 +250,11 @@ class LocalWorkerPool:
     def _handle_event(self, slot: _WorkerSlot, event: Event) -> None:
         match event:
             case WorkerReady():
-                slot.ready_event, slot.trouble = event, None
+                slot.ready_event, slot.models, slot.trouble = event, event.models, None
+            case ModelsChanged():
+                slot.models = event.models
+            case ResidentModels():
+                slot.resident = frozenset(event.names)
             case StartFailed():
                 slot.trouble = event.reason
             case JobFinished() | JobFailed() | JobCancelled():
@@ -259,7 +272,7 @@ class LocalWorkerPool:
             reason=Notice("worker.lost", why=reason),
             jobs=slot.lost_jobs,
         )
-        slot.process, slot.ready_event = None, None
+        slot.process, slot.ready_event, slot.resident = None, None, frozenset()
         slot.held_jobs.clear()
         slot.cancelled_jobs.clear()
         self._events.put_nowait((name, lost_event))

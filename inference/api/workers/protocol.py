@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from inference.api.commands import SubmitJob
+from inference.api.config import MAX_BATCH
 from inference.api.messages import Event, ModelInfo
 from inference.api.notices import Notice
 
@@ -22,8 +23,16 @@ class WorkerStatus:
     held: int
     #: Jobs it can hold.
     capacity: int
+    #: Rows of its network calls at most.
+    batch: int = MAX_BATCH
+    #: The machine it runs on; empty for the bot's own.
+    node: str = ""
     device: str = ""
+    #: What it can run; of one that is starting again, what it could before; nothing where it never
+    #: said so.
     models: tuple[ModelInfo, ...] = ()
+    #: Names of the checkpoints in its memory, as jobs give them.
+    resident: frozenset[str] = frozenset()
     notes: tuple[Notice, ...] = ()
     #: Why it is not ready, when it said so.
     trouble: Notice | None = None

@@ -12,7 +12,13 @@ from inference.api import wire
 from inference.api.commands import SubmitJob
 from inference.api.config import EngineConfig
 from inference.api.jobs import Img2ImgJob
-from inference.api.messages import JobProgress, JobsWaiting, PartFinished
+from inference.api.messages import (
+    JobProgress,
+    JobsWaiting,
+    ModelsChanged,
+    PartFinished,
+    ResidentModels,
+)
 from inference.worker.stdio import EventSender
 from inference.worker.worker import Worker
 
@@ -35,14 +41,18 @@ class Desk:
     def tell(self, command: wire.Message) -> None:
         wire.write_message(self.commands, command)
 
-    def hear(self, *, progress: bool = False, parts: bool = False) -> wire.Message:
-        """Read the next event; progress and finished parts only when asked for."""
+    def hear(
+        self, *, progress: bool = False, parts: bool = False, models: bool = False
+    ) -> wire.Message:
+        """Read the next event; progress, finished parts and models only when asked for."""
         while True:
             event = wire.read_message(self.events)
             assert event is not None
             if isinstance(event, JobsWaiting) or (isinstance(event, JobProgress) and not progress):
                 continue
             if isinstance(event, PartFinished) and not parts:
+                continue
+            if isinstance(event, ResidentModels | ModelsChanged) and not models:
                 continue
             return event
 

@@ -12,7 +12,15 @@ from pathlib import Path
 
 from inference.api import wire
 from inference.api.commands import ConfigureWorker, StopWorker
-from inference.api.messages import JobFinished, JobProgress, JobsWaiting, StartFailed, WorkerReady
+from inference.api.messages import (
+    JobFinished,
+    JobProgress,
+    JobsWaiting,
+    ModelsChanged,
+    ResidentModels,
+    StartFailed,
+    WorkerReady,
+)
 from inference.api.notices import Notice
 from inference.worker.__main__ import EXIT_CANNOT_START
 from tests.inference.worker.conftest import submission
@@ -48,12 +56,13 @@ def test_a_job_goes_through_and_the_end_of_the_input_ends_all(config, photo):
 
         wire.write_message(running.stdin, submission("a", photo))
         heard = [wire.read_message(running.stdout)]
-        while isinstance(heard[-1], JobProgress | JobsWaiting):
+        while isinstance(heard[-1], JobProgress | JobsWaiting | ResidentModels):
             heard.append(wire.read_message(running.stdout))
         assert isinstance(heard[-1], JobFinished)
 
         wire.write_message(running.stdin, submission("b", photo, steps=150))
-        assert isinstance(wire.read_message(running.stdout), JobProgress | JobsWaiting)
+        said = wire.read_message(running.stdout)
+        assert isinstance(said, JobProgress | JobsWaiting | ModelsChanged)
         running.stdin.close()
         assert running.wait(PATIENCE) == 0
 

@@ -11,6 +11,8 @@ from storage.jobs import attempts, claims, deliveries, guild_load, queue, reader
 HOT = {
     "claim": (claims.CLAIM_NEXT, ["member_waiting", "job_queued"]),
     "claim past suspects": (claims.CLAIM_UNSUSPECTED, ["member_waiting", "job_queued"]),
+    "claim one": (claims.CLAIM_JOB, ["sqlite_autoindex_job_1"]),
+    "a group": (claims.SELECT_QUARANTINED, ["job_quarantined"]),
     "claim a group": (claims.CLAIM_QUARANTINE, ["job_quarantined"]),
     "last group": (attempts.SELECT_LAST_QUARANTINE, ["job_quarantined"]),
     "expire": (attempts.SELECT_EXPIRED, ["job_running"]),
@@ -54,7 +56,11 @@ async def plan_of(database, sql):
 
 PARAMETERS = frozenset(
     name
-    for sql in (*(sql for sql, _ in HOT.values()), claims.CLAIM_WITH_AFFINITY)
+    for sql in (
+        *(sql for sql, _ in HOT.values()),
+        claims.CLAIM_WITH_AFFINITY,
+        claims.SELECT_FIRST_OF_MEMBERS,
+    )
     for name in re.findall(r":(\w+)", sql)
 )
 
@@ -70,8 +76,9 @@ async def test_a_hot_question_uses_its_index_and_sorts_nothing(database, name):
     assert not [line for line in plan if "TEMP B-TREE" in line or line == "SCAN job"], plan
 
 
-async def test_a_claim_that_keeps_the_model_looks_at_few_members_by_their_index(database):
-    plan = await plan_of(database, claims.CLAIM_WITH_AFFINITY)
+@pytest.mark.parametrize("sql", [claims.CLAIM_WITH_AFFINITY, claims.SELECT_FIRST_OF_MEMBERS])
+async def test_the_first_in_line_are_found_by_their_index_among_few_members(database, sql):
+    plan = await plan_of(database, sql)
 
     for index in ("member_waiting", "job_queued"):
         assert any(index in line for line in plan), plan

@@ -7,6 +7,7 @@ becomes of a job comes as a file `JOB.finish` or `JOB.fail` in its outbox. One t
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -26,7 +27,9 @@ from inference.api.messages import (
     JobFinished,
     JobProgress,
     ModelInfo,
+    ModelsChanged,
     OutputFile,
+    ResidentModels,
     StartFailed,
     WorkerReady,
 )
@@ -95,6 +98,9 @@ class Child:
         self.say(
             WorkerReady(device="cpu", dtype="none", models=(model,), notes=tuple(map(Notice, seen)))
         )
+        if self.nature == "resident":
+            self.say(ResidentModels(names=("", "child")))
+            self.say(ModelsChanged(models=(dataclasses.replace(model, digest="abc"),)))
         threading.Thread(target=self.watch, daemon=True).start()
         while self.nature == "floods":
             self.say(JobProgress(job_id="a", attempt=1, step=1, steps=1))

@@ -15,6 +15,7 @@ from inference.api.config import EngineConfig
 from inference.api.errors import NoWorker, WireError
 from inference.api.messages import (
     JobFinished,
+    ModelsChanged,
     StartFailed,
     WorkerLost,
     WorkerPaused,
@@ -347,3 +348,18 @@ async def test_a_worker_that_rests_is_not_free_and_says_why(make_service):
         (status,) = service.worker_statuses
         assert service.free_worker() is None
         assert "keeps ending" in str(status.trouble)
+
+
+async def test_what_a_worker_says_of_its_models_is_known_until_it_says_otherwise(make_service):
+    async with make_service("resident", grace_seconds=0) as service:
+        await next_of(service, ModelsChanged)
+        (status,) = service.worker_statuses
+        assert status.resident == {"", "child"}
+        assert [model.digest for model in status.models] == ["abc"]
+
+        service._slots[0].process.kill()
+        await next_of(service, WorkerLost)
+        (status,) = service.worker_statuses
+        assert not status.ready
+        assert status.resident == frozenset()
+        assert [model.name for model in status.models] == ["child"]
