@@ -85,8 +85,7 @@ class Dispatcher:
         self.eta = EtaEstimator(service)
         self._jobs, self._blobs, self._service = jobs, blobs, service
         self._limits, self._lease = limits, lease
-        self._wordlists = wordlists
-        self._job_limits = job_limits
+        self._wordlists, self._job_limits = wordlists, job_limits
         self._timing = timing
         self._health = health or LoopHealth()
         self._host_alert = host_alert
@@ -107,17 +106,10 @@ class Dispatcher:
             host_alert=host_alert,
             metrics=metrics,
         )
-        self._worker_models = WorkerModels(service, host_alert)
+        self._models = models = WorkerModels(service, host_alert)
+        in_flight, handler = self._in_flight, self._event_handler
         self._claimer = JobClaimer(
-            jobs,
-            blobs,
-            service,
-            self._in_flight,
-            self._event_handler,
-            lease,
-            claim_guard,
-            metrics,
-            self._worker_models,
+            jobs, blobs, service, in_flight, handler, lease, claim_guard, metrics, models
         )
         self._tasks: list[asyncio.Task[None]] = []
         self._claiming = False
@@ -227,7 +219,7 @@ class Dispatcher:
         """Say which models a waiting job waits for; None where it waits for its turn alone."""
         if record.state is not JobState.QUEUED:
             return None
-        return self._worker_models.missing_notice(record)
+        return self._models.missing_notice(record)
 
     def _price_job(self, job: Job, image: bytes | None) -> float:
         """Price a job, in TFLOP.

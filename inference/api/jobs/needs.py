@@ -13,6 +13,7 @@ from inference.api.jobs.kinds import (
     JOB_TYPES,
     ExplainJob,
     ImagineJob,
+    Img2ImgJob,
     InterrogateJob,
     LoopbackJob,
     UpscaleJob,
@@ -70,6 +71,8 @@ def _list_needs(job: Job) -> Iterator[ModelNeed]:
     match job:
         case DenoisingJob():
             yield from _checkpoint_needs(job.model, job.prompt)
+            if isinstance(job, ImagineJob | Img2ImgJob):
+                yield from _checkpoint_needs(job.refiner, "")
             if isinstance(job, ImagineJob) and job.has_hires_fix:
                 yield from _checkpoint_needs("", job.hires_prompt)
                 yield from _upscaler_needs(job.hires_upscaler)

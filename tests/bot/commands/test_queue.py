@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
+from inference.api.messages import ModelInfo
+
 
 async def test_an_empty_queue(easel):
     result = await easel.ask_plain("queue")
@@ -64,3 +68,20 @@ async def test_show_result_delivers_it_once(easel):
     )
     assert twice.ephemeral
     assert "shown already" in twice.response.content
+
+
+async def test_a_job_says_which_model_it_waits_for(easel, monkeypatch):
+    """Of two workers the one that has it is starting again."""
+    status = easel.service.worker_statuses[0]
+    xl = ModelInfo(name="xl", kind="diffusion", size=1024)
+    absent = replace(status, name="other", ready=False, models=(*status.models, xl))
+    statuses = property(lambda service: (replace(status, held=len(service.held)), absent))
+    monkeypatch.setattr(type(easel.service), "worker_statuses", statuses)
+
+    asked = await easel.ask(model="xl")
+    words = "No worker that is up has xl; the job starts when one has."
+    assert words in asked.response.content
+    page = (await easel.ask_plain("queue")).response.content
+    assert f"number 1 in the queue. {words}" in page
+    assert not easel.service.held
+    assert "No worker that is up" not in (await easel.ask()).response.content

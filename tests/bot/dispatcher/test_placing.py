@@ -135,7 +135,7 @@ async def test_a_worker_without_the_checkpoint_is_not_given_the_job(busy_line, f
     fleet.put("a", "sd", resident="sd")
     fleet.put("b", "sd", "xl", resident="sd")
     for number in range(12):
-        await ask(busy_line, "xl" if number % 2 else "sd", f"member{number}")
+        await ask(busy_line, "sd" if number % 2 else "xl", f"member{number}")
     await until(lambda: len(fleet.given) >= 10)
     assert ("a", "xl") not in fleet.given
     assert ("b", "xl") in fleet.given

@@ -31,6 +31,7 @@ from tests.storage.factories import ROOMY, make_job
         (ImagineJob(hires_scale=2, hires_upscaler="4x-sharp"), "upscaler/4x-sharp"),
         (ImagineJob(hires_upscaler="4x-sharp"), ""),
         (ImagineJob(hires_scale=2, hires_prompt="<lora:b:1>"), "lora/b"),
+        (Img2ImgJob(model="xl", refiner="xl-refiner"), "diffusion/xl diffusion/xl-refiner"),
         (UpscaleJob(upscaler="lanczos"), ""),
         (UpscaleJob(upscaler="x", second="y", visibility=0.5), "upscaler/x upscaler/y"),
         (UpscaleJob(upscaler="x", model="sd15"), "upscaler/x"),
