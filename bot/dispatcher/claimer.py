@@ -84,10 +84,17 @@ class JobClaimer:
             StorageError: the queue cannot be asked.
         """
         if self._in_flight.may_have_suspects:
-            turn = await self._jobs.queue.quarantine_turn()
+            # Before it is asked: a worker may be lost meanwhile.
+            self._in_flight.may_have_suspects, turn = False, None
+            try:
+                turn = await self._jobs.queue.quarantine_turn()
+            except StorageError:
+                self._in_flight.may_have_suspects = True
+                raise
             if turn is not None:
+                self._in_flight.may_have_suspects = True
                 return await self._claim_beside_suspects(turn)
-            self._in_flight.may_have_suspects, self._reserved_worker = False, None
+            self._reserved_worker = None
         if len(self._service.worker_statuses) > 1:
             return await self._place_job()
         worker = self._service.free_worker()

@@ -416,6 +416,7 @@ class WorkerEventHandler:
             await self.save_progress(worker, held_jobs)
             records = await self._jobs.queue.release_lost(worker, attempts, reason.to_json())
         finally:
+            self._in_flight.may_have_suspects = True  # whatever was asked meanwhile
             for in_flight_job in held_jobs:
                 if in_flight_job.attempt_key in attempts:
                     self._in_flight.remove_job(*in_flight_job.attempt_key)
