@@ -45,7 +45,7 @@ IMAGE_KINDS = frozenset({"img2img", "inpaint", "outpaint", "loopback", "preview"
 
 def list_ready_models(workers: WorkerPool) -> list[ModelInfo]:
     """List what the ready workers told that they have."""
-    return [model for worker in workers.worker_statuses if worker.ready for model in worker.models]
+    return [model for worker in workers.worker_statuses for model in worker.models]
 
 
 def can_mark(models: Iterable[ModelInfo], name: str) -> bool:
