@@ -44,7 +44,7 @@ IMAGE_KINDS = frozenset({"img2img", "inpaint", "outpaint", "loopback", "preview"
 
 
 def list_ready_models(workers: WorkerPool) -> list[ModelInfo]:
-    """List what the ready workers told that they have."""
+    """List what the workers told that they have, those too that are starting again."""
     return [model for worker in workers.worker_statuses for model in worker.models]
 
 
