@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import signal
 import sys
 from collections.abc import Mapping
@@ -91,9 +92,14 @@ class BotProcess:
             if _parent(pid) == self.pid and self._worker in _command(pid)
         ]
 
-    def kill_workers(self) -> int:
-        """Kill every worker at once, as a crash of its device would, and say how many."""
+    def kill_workers(self, chance: random.Random | None = None) -> int:
+        """Kill every worker at once, as a crash of its device would, and say how many.
+
+        With `chance`, some of them.
+        """
         pids = self.worker_statuses()
+        if chance is not None and pids:
+            pids = chance.sample(pids, chance.randint(1, len(pids)))
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
         return len(pids)

@@ -143,7 +143,7 @@ class Chaos:
             await self.easel.discord.until(lambda: len(requests) >= upon, 2 * self._pause)
 
     async def _kill(self) -> None:
-        if self._chance.random() < 0.5 and self.easel.bot.kill_workers():
+        if self._chance.random() < 0.5 and self.easel.bot.kill_workers(self._chance):
             self.outcome.kills["worker"] += 1
             return
         await self.easel.bot.kill()

@@ -44,3 +44,15 @@ async def quick_easel(tmp_path) -> AsyncIterator[EaselProcess]:
             yield easel
         finally:
             await easel.bot.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def several_easel(tmp_path) -> AsyncIterator[EaselProcess]:
+    """Give an Easel of three scripted workers."""
+    async with DiscordServer() as discord:
+        workers = {"EASEL_WORKERS": "3"}
+        easel = EaselProcess(discord, tmp_path, tmp_path, workers, quick=True)
+        try:
+            yield easel
+        finally:
+            await easel.bot.close()

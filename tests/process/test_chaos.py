@@ -17,6 +17,7 @@ KILLS = proof_size(6, 30)
 #: With a scripted worker a life of the bot begins in seconds, so there can be more of them.
 MANY = proof_size(25, 200)
 CROWDED = proof_size(10, 200)
+SEVERAL = proof_size(10, 200)
 
 
 async def test_no_kill_loses_a_job_or_shows_one_twice(easel):
@@ -53,3 +54,15 @@ async def test_what_others_write_meanwhile_hides_no_result(quick_easel):
     assert outcome.undelivered == 0
     assert sum(outcome.kills.values()) == CROWDED
     assert outcome.posted > 0
+
+
+async def test_no_kill_among_several_workers_loses_a_job_or_shows_one_twice(several_easel):
+    """Some of three workers are killed while the others go on, or the bot is."""
+    seed = random.randrange(2**32)
+
+    chaos = Chaos(several_easel, kills=SEVERAL, seed=seed, pause=1.0, drop_share=0.15)
+    outcome = await chaos.run()
+
+    assert outcome.sound, f"seed {seed}: {outcome}"
+    assert sum(outcome.kills.values()) == SEVERAL
+    assert outcome.delivered > 0
