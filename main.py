@@ -75,6 +75,7 @@ def build_parser(prog: str = "main.py") -> argparse.ArgumentParser:
     backup = commands.add_parser("backup", help="copy all that is kept, while the bot runs or not")
     backup.add_argument("target", type=Path, help="a new folder")
     commands.add_parser("doctor", help="what is installed, what is missing, what to fix")
+    commands.add_parser("update", help="how to update, and what the update brings to this data")
     commands.add_parser("health", help="whether the bot is well: exit code 0 or 1, and a line why")
     return top
 
@@ -118,19 +119,7 @@ async def run_command(arguments: argparse.Namespace, settings: Settings) -> int:
                 vars(arguments), settings, out=arguments.out, as_json=arguments.json
             )
         case "models":
-            from bot.cli.models import list_models, manage_models
-
-            if arguments.action == "list":
-                return await list_models(settings)
-            if arguments.action == "catalogue":
-                from bot.cli.catalogue import show_catalogue
-
-                return show_catalogue(settings, arguments.family, arguments.use, arguments.memory)
-            model_arguments = [arguments.target] if arguments.target else []
-            model_arguments += ["--name", arguments.name] if arguments.name else []
-            model_arguments += ["--yes"] if arguments.yes else []
-            model_arguments += ["--accept-licence"] if arguments.accept_licence else []
-            return await manage_models(settings, arguments.action, *model_arguments)
+            return await run_models(arguments, settings)
         case "setup":
             from bot.cli.setup.options import read_setup_options
             from bot.cli.setup.wizard import run_setup
@@ -140,10 +129,31 @@ async def run_command(arguments: argparse.Namespace, settings: Settings) -> int:
             from bot.cli.backup import write_backup
 
             return await write_backup(settings, arguments.target)
+        case "update":
+            from bot.cli.update import show_update_notes
+
+            return await show_update_notes(settings)
         case _:
             from bot.cli.doctor import run_checks
 
             return await run_checks(settings)
+
+
+async def run_models(arguments: argparse.Namespace, settings: Settings) -> int:
+    """List, show or look after models, and return the exit code."""
+    from bot.cli.models import list_models, manage_models
+
+    if arguments.action == "list":
+        return await list_models(settings)
+    if arguments.action == "catalogue":
+        from bot.cli.catalogue import show_catalogue
+
+        return show_catalogue(settings, arguments.family, arguments.use, arguments.memory)
+    model_arguments = [arguments.target] if arguments.target else []
+    model_arguments += ["--name", arguments.name] if arguments.name else []
+    model_arguments += ["--yes"] if arguments.yes else []
+    model_arguments += ["--accept-licence"] if arguments.accept_licence else []
+    return await manage_models(settings, arguments.action, *model_arguments)
 
 
 def main() -> int:

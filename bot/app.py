@@ -24,6 +24,7 @@ from bot.guilds.host_access import HostAccess, HostRules
 from bot.guilds.member_preferences import DmPreferences, StyleStore
 from bot.guilds.policy import GuildPolicy
 from bot.guilds.settings import GuildSettings
+from bot.hosting.backups import CHECK_INTERVAL_SECONDS, BackupSchedule
 from bot.hosting.reporter import HealthReporter
 from bot.hosting.systemd import ServiceNotifier
 from bot.member_storage import MemberStorage
@@ -34,13 +35,14 @@ from bot.moderation.nsfw_screen import NsfwScreen
 from bot.requests.image_sources import DISCORD_IMAGE_HOSTS
 from bot.requests.job_check import JobChecker
 from bot.requests.recheck import PermissionRecheck
-from bot.retention import MaintenanceLoop, default_tasks
+from bot.retention import MaintenanceLoop, MaintenanceTask, default_tasks
 from bot.services import Services
 from bot.settings import Settings, id_set, split_list
 from bot.submission import JobSubmitter
 from bot.support.loops import HEALTH_FILE, LoopHealth
 from bot.support.metrics import MetricsSink
 from bot.support.owner_alerts import OwnerNotifier
+from bot.support.version import install_hint
 from bot.uploads.pool import DecoderPool
 from bot.uploads.validation import ImageLimits
 from bot.views import JobLayouts
@@ -123,6 +125,7 @@ async def open_core(settings: Settings, folder: Path | None = None) -> AsyncIter
     """
     plan = await plan_workers(settings)
     configs = tuple(plan.configure_workers(engine_config(settings, folder)))
+    is_bots_own = folder is None
     folder = folder or settings.data_dir
     _make_private_folders(folder)
     async with Database(folder / DATABASE_FILE) as database:
@@ -136,6 +139,8 @@ async def open_core(settings: Settings, folder: Path | None = None) -> AsyncIter
             settings.keep_days,
             max_member_bytes=settings.member_storage_bytes,
         )
+        if is_bots_own and settings.backup_hours:
+            tasks += (_backup_task(settings, database, blobs),)
         async with (
             LocalWorkerPool(configs, open_seconds=settings.worker_rest_seconds) as workers,
             MaintenanceLoop(tasks),
@@ -143,6 +148,15 @@ async def open_core(settings: Settings, folder: Path | None = None) -> AsyncIter
         ):
             health = LoopHealth(folder / HEALTH_FILE)
             yield Core(settings, database, jobs, blobs, workers, metrics, health)
+
+
+def _backup_task(settings: Settings, database: Database, blobs: BlobStore) -> MaintenanceTask:
+    interval = timedelta(hours=settings.backup_hours)
+    schedule = BackupSchedule(
+        database, blobs, settings.backups_path, interval, settings.backups_kept
+    )
+    pause = min(CHECK_INTERVAL_SECONDS, interval.total_seconds())
+    return MaintenanceTask("backup", pause, schedule.write_if_due)
 
 
 @asynccontextmanager
@@ -270,7 +284,7 @@ async def _open_metrics(port: int | None, jobs: JobStore) -> AsyncIterator[Metri
         from bot.support.prometheus import serve_metrics
     except ImportError as error:
         raise MissingExtra(
-            "EASEL_METRICS_PORT needs an extra: pip install -e '.[metrics]'"
+            f"EASEL_METRICS_PORT needs an extra: {install_hint('metrics')}"
         ) from error
     async with serve_metrics(port, jobs) as metrics:
         yield metrics

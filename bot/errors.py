@@ -331,7 +331,7 @@ class NoModel(UserError):
     def __init__(self) -> None:
         super().__init__(
             "No model is loaded, so nothing can run now; nothing was queued. Ask again later, or "
-            "tell Easel's keeper, who finds the reason with `python main.py doctor`."
+            "tell Easel's keeper, who finds the reason with `easel doctor`."
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 import re
 from collections.abc import Iterator
@@ -9,16 +10,19 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+from dotenv import dotenv_values
 from pydantic import Field, PrivateAttr, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot.errors import SettingsError
-from bot.support.paths import ENV_FILE_ENCODING, HostPaths, find_host_paths
+from bot.support.paths import ENV_FILE_ENCODING, HOME_VARIABLE, HostPaths, find_host_paths
 from inference.api.config import MAX_BATCH
 from inference.api.jobs.limits import MAX_JOB_PICTURES, MAX_PROMPT_PARTS
 
 ENV_PREFIX = "EASEL_"
+#: How alike a name must be to be taken for a mistyped one, from 0 to 1.
+TYPO_CUTOFF = 0.8
 DEVICE_PATTERN = re.compile(r"cpu|mps|(cuda|xpu)(:\d{1,3})?")
 DISCORD_ID_PATTERN = re.compile(r"[1-9][0-9]{4,19}")
 
@@ -66,6 +70,18 @@ class Settings(BaseSettings):
         ge=0,
         description="GiB that one member's pictures may take on the disk; the oldest ended jobs go "
         "first. 0 for no bound.",
+    )
+    backup_hours: float = Field(
+        0,
+        ge=0,
+        le=8760,
+        description="Hours between two backups that the running bot writes; 0 for none.",
+    )
+    backups_kept: int = Field(7, ge=1, le=1000, description="How many of those backups are kept.")
+    backup_dir: Path | None = Field(
+        None,
+        description="Where they go, best on another disk; empty for `backups` in the data "
+        "directory.",
     )
     model: str = Field(
         "starter",
@@ -303,6 +319,11 @@ class Settings(BaseSettings):
         return self.models_dir or self.data_dir / "models"
 
     @property
+    def backups_path(self) -> Path:
+        """Where the running bot writes backups."""
+        return self.backup_dir or self.data_dir / "backups"
+
+    @property
     def wordlists_path(self) -> Path:
         """Where the lists of words lie that prompts draw from."""
         return self.wordlists_dir or self.data_dir / "wildcards"
@@ -335,6 +356,8 @@ def read_settings(env_file: Path | None = Path(".env")) -> Settings:
         SettingsError: a line for each impossible value, naming the variable.
     """
     try:
+        if env_file is not None:
+            _refuse_typos(env_file)
         return Settings(_env_file=env_file)  # type: ignore[call-arg]  # pydantic-settings' own
     except UnicodeDecodeError:
         raise SettingsError(f"{env_file} is no UTF-8 text: save it as UTF-8.") from None
@@ -346,6 +369,23 @@ def read_settings(env_file: Path | None = Path(".env")) -> Settings:
             words = problem["msg"].removeprefix("Value error, ")
             lines.append(f"{_variable_of(str(problem['loc'][0]))}: {words}")
         raise SettingsError("\n".join(lines)) from None
+
+
+def _refuse_typos(env_file: Path) -> None:
+    """Refuse a settings file with a name that is nearly a setting's; other tools' names may stay.
+
+    Raises:
+        SettingsError: a line for each such name, with the setting that is meant.
+    """
+    known_names = {_variable_of(name) for name in Settings.model_fields} | {HOME_VARIABLE}
+    lines = []
+    for name in dotenv_values(env_file, encoding=ENV_FILE_ENCODING, interpolate=False):
+        if name.upper() in known_names:
+            continue
+        near_names = difflib.get_close_matches(name.upper(), known_names, 1, TYPO_CUTOFF)
+        lines += [f"{env_file}: there is no {name}; is {near} meant?" for near in near_names]
+    if lines:
+        raise SettingsError("\n".join(lines))
 
 
 def read_host_settings(paths: HostPaths) -> Settings:

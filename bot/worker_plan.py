@@ -95,9 +95,9 @@ def _resolve_device(device: str, cards: Sequence[Card] | None) -> tuple[str, ...
     if not cards:
         raise SettingsError(
             f"EASEL_DEVICE names {device}, but torch sees no card here. Set it to auto or cpu; "
-            "`python main.py doctor` tells more."
+            "`easel doctor` tells more."
         )
     raise SettingsError(
         f"EASEL_DEVICE names {device}, but there are: {', '.join(map(str, cards))}. Set it to auto "
-        "to use what there is; `python main.py doctor` tells more."
+        "to use what there is; `easel doctor` tells more."
     )

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import argparse
 import functools
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 from inference.api.catalogue.entries import CatalogueError, read_catalogue
+from inference.api.workers.environment import child_environment, module_command
 from inference.model_files.download import RemoteFile, download_file
 from inference.model_files.errors import (
     CorruptWeights,
@@ -171,10 +173,15 @@ def _convert_pickle(source: Path, target: Path, is_trusted: bool) -> None:
             f"{source.name} is a PyTorch pickle. It is opened by a process of its own that takes "
             "nothing but weights out of it; say --yes if you trust where it comes from."
         )
-    command = (sys.executable, "-m", "inference.model_files.unpickle", str(source), str(target))
+    command = module_command("inference.model_files.unpickle", str(source), str(target))
     try:
         process = subprocess.run(  # noqa: S603 (our own module)
-            command, capture_output=True, text=True, timeout=CONVERSION_TIMEOUT_SECONDS, check=False
+            command,
+            env=child_environment(os.environ),
+            capture_output=True,
+            text=True,
+            timeout=CONVERSION_TIMEOUT_SECONDS,
+            check=False,
         )
     except subprocess.TimeoutExpired as error:
         raise CorruptWeights(f"{source.name} took too long to convert.") from error

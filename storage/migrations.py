@@ -76,8 +76,22 @@ async def apply_migrations(database: Database, folder: Path = MIGRATIONS_FOLDER)
         MigrationError: the file belongs to another program, to a newer version, or to one from
             before the first release.
     """
-    known_migrations = shipped_migrations(folder)
     await _claim_file(database)
+    waiting = await list_waiting_migrations(database, folder)
+    for migration in waiting:
+        await _apply_migration(database, migration)
+    return waiting
+
+
+async def list_waiting_migrations(
+    database: Database, folder: Path = MIGRATIONS_FOLDER
+) -> list[Migration]:
+    """List what opening a database of ours would apply; it is not changed.
+
+    Raises:
+        MigrationError: it belongs to a newer version, or to one from before the first release.
+    """
+    known_migrations = shipped_migrations(folder)
     schema = int(await database.fetch_value("SELECT coalesce(max(number), 0) FROM migration"))
     if schema > known_migrations[-1].number:
         raise MigrationError(
@@ -93,10 +107,7 @@ async def apply_migrations(database: Database, folder: Path = MIGRATIONS_FOLDER)
             "Choose another "
             "file, or open it once with the version that wrote it and export what you need."
         )
-    waiting = [migration for migration in known_migrations if migration.number > schema]
-    for migration in waiting:
-        await _apply_migration(database, migration)
-    return waiting
+    return [migration for migration in known_migrations if migration.number > schema]
 
 
 async def _claim_file(database: Database) -> None:

@@ -162,6 +162,17 @@ def test_what_the_bot_imports_brings_no_network_library_along():
     assert done.stdout.strip() == ""
 
 
+def test_no_child_imports_what_lies_in_the_working_directory():
+    """`python -m` looks there first, where another project's `inference` may lie."""
+    found = [
+        str(path)
+        for path in [Path("main.py"), *SOURCES]
+        if re.search(r'(?<!"-P", )"-m"', (ROOT / path).read_text("utf-8"))
+    ]
+
+    assert found == []
+
+
 def test_decoders_load_no_discord():
     """Each would hold some 30 MB more, of the memory that a hostile file may ask for."""
     modules = "sys, bot.uploads.validation, bot.uploads.metadata"

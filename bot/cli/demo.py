@@ -20,7 +20,7 @@ async def run_demo(settings: Settings, *, out: Path, port: int | None, once: boo
     data = out / "data"
     shutil.rmtree(data, ignore_errors=True)
     demo_settings = settings.model_copy(
-        update={"data_dir": data, "models_dir": settings.models_path}
+        update={"data_dir": data, "models_dir": settings.models_path, "backup_hours": 0}
     )
     async with open_app(demo_settings) as bot:
         return await show_demo(bot, out=out, port=port, once=once)

@@ -15,6 +15,7 @@ from typing import Any
 
 from bot.client import EaselBot
 from bot.i18n import translate_notice
+from bot.support.version import install_hint
 from storage.records import DeliveryState, JobRecord, JobState
 
 SAMPLES_DIR = Path(__file__).parent.parent / "samples"
@@ -89,7 +90,7 @@ async def show_demo(bot: EaselBot, *, out: Path, port: int | None, once: bool) -
     try:
         import simcord
     except ImportError:
-        print_line('The demo needs its extra: pip install -e ".[demo]"')
+        print_line(f"The demo needs its extra: {install_hint('demo')}")
         return 1
     env = simcord.Env(bot, shard_count=1, check_errors=False, settle_timeout=SETTLE_TIMEOUT_SECONDS)
     env.backend.bot_user.name = "Easel"

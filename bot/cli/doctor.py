@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import sys
 import time
+from datetime import UTC, datetime
 from importlib import metadata
 
 from bot.app import BLOBS_FOLDER, DATABASE_FILE, engine_config, image_limits
@@ -16,11 +17,13 @@ from bot.cli.checks.discord_check import check_discord
 from bot.cli.checks.graphics_cards import card_memory_gb, check_cards
 from bot.cli.checks.next_download import check_next_download
 from bot.errors import NoDecoder, SettingsError
+from bot.hosting.backups import backup_time, list_backups
 from bot.hosting.token_files import find_token
 from bot.settings import Settings
 from bot.support.health import HEALTH_REPORT_FILE, check_health
 from bot.support.loops import HEALTH_FILE, read_failing_loops
 from bot.support.redaction import redact_secrets
+from bot.support.version import install_hint
 from bot.uploads.pool import DecoderPool
 from bot.uploads.sandbox import LANDLOCK, LIMITS, SECCOMP
 from bot.worker_plan import AUTO, WorkerPlan, plan_workers
@@ -29,9 +32,11 @@ from inference.api.messages import Event, StartFailed, WorkerReady
 from inference.api.workers.process import WorkerProcess
 from storage.blobs import BlobStore
 from storage.database import Database
+from storage.disk.network_share import find_network_share, warn_of_share
 from storage.error_translation import lies_on_read_only_disk
 from storage.errors import StorageError
 from storage.jobs import JobStore
+from storage.migrations import list_waiting_migrations
 from storage.records import JobState
 
 #: The first SQLite without the WAL-reset bug; older ones are safe with our single connection.
@@ -72,6 +77,7 @@ async def run_checks(settings: Settings) -> int:
         *await _check_storage(settings),
         await _check_decoders(settings),
         _check_running_bot(settings),
+        _check_backups(settings),
         _check_loops(settings),
     ]
     results += await _check_workers(settings)
@@ -100,7 +106,7 @@ def _check_packages() -> list[CheckResult]:
     results = []
     for name in REQUIRED_PACKAGES:
         version = _package_version(name)
-        fix = "" if version else "Run: pip install -e ."
+        fix = "" if version else f"Run: {install_hint()}"
         results.append(CheckResult(name, version or "missing", fix))
     results += [
         CheckResult(name, _package_version(name) or f"not installed; needed for {use}")
@@ -129,6 +135,8 @@ def check_host(settings: Settings) -> list[CheckResult]:
         directory_fix = "Its disk is read-only: make it writable, or set EASEL_DATA_DIR to another."
     elif not os.access(existing, os.W_OK | os.X_OK):
         directory_fix = "This user may not write there: change its owner, or set EASEL_DATA_DIR."
+    elif share := find_network_share(existing):
+        directory_fix = warn_of_share(share)
     env_file = settings.paths.env_file
     return [
         CheckResult(
@@ -161,6 +169,20 @@ def _check_token(settings: Settings) -> CheckResult:
         return CheckResult("Discord token", "not set", fix)
     words = "set" if token.path is None else f"set, in {token.path}"
     return CheckResult("Discord token", words, token.warn_of_readers())
+
+
+def _check_backups(settings: Settings) -> CheckResult:
+    """Say when the running bot wrote its last backup."""
+    if not settings.backup_hours:
+        return CheckResult("Backups", "none on a timer (EASEL_BACKUP_HOURS)")
+    backups = list_backups(settings.backups_path)
+    words = f"every {settings.backup_hours:g} hours into {settings.backups_path.absolute()}"
+    if not backups:
+        return CheckResult("Backups", f"{words}; none yet")
+    hours = (datetime.now(UTC) - backup_time(backups[-1])).total_seconds() / 3600
+    is_late = hours > 2 * settings.backup_hours + 1
+    fix = "Is the bot running? Its log says why none was written." if is_late else ""
+    return CheckResult("Backups", f"{words}; the newest is {hours:.1f} hours old", fix)
 
 
 def _check_running_bot(settings: Settings) -> CheckResult:
@@ -200,6 +222,7 @@ async def _check_storage(settings: Settings) -> list[CheckResult]:
     try:
         async with Database(path, read_only=True) as database:
             jobs = JobStore(database)
+            await list_waiting_migrations(database)  # raises where a newer Easel wrote it
             counts = await jobs.reader.count_by_state()
             referenced_keys = await jobs.retention.referenced_blobs()
     except StorageError as error:

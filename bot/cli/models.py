@@ -10,7 +10,7 @@ from bot.app import engine_config
 from bot.settings import Settings
 from bot.worker_plan import plan_workers
 from inference.api.messages import StartFailed, WorkerReady
-from inference.api.workers.environment import child_environment
+from inference.api.workers.environment import child_environment, module_command
 from inference.api.workers.process import WorkerProcess
 
 
@@ -46,14 +46,9 @@ async def manage_models(settings: Settings, action: str, *arguments: str) -> int
     if settings.hub_token_file is not None:
         options += ["--hub-token-file", str(settings.hub_token_file.expanduser())]
     # Online, as nothing else of Easel's is; and of no folder but ours is anything imported.
-    environment = child_environment(os.environ, HF_HUB_OFFLINE="0", PYTHONSAFEPATH="1")
+    environment = child_environment(os.environ, HF_HUB_OFFLINE="0")
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "inference.manage_models",
-        *options,
-        action,
-        *arguments,
+        *module_command("inference.manage_models", *options, action, *arguments),
         env=environment,
     )
     return await process.wait()

@@ -20,8 +20,11 @@ from bot.client import EaselBot
 from bot.errors import MissingExtra, SettingsError
 from bot.hosting.systemd import ServiceNotifier
 from bot.hosting.token_files import find_token
+from bot.hosting.updates import note_version
 from bot.settings import Settings
 from bot.support.redaction import redact_secrets
+from bot.support.version import find_version
+from storage.disk.network_share import find_network_share, warn_of_share
 from storage.errors import MigrationError, StorageError
 
 log = logging.getLogger(__name__)
@@ -44,10 +47,13 @@ async def run_bot(settings: Settings) -> int:
         return EXIT_REFUSED
     if warning := token.warn_of_readers():
         log.warning("%s", warning)
+    if share := find_network_share(settings.data_dir):
+        log.warning("The data directory %s: %s", settings.data_dir, warn_of_share(share))
     override_endpoints(settings.discord_api_base, settings.discord_gateway_url)
     notifier = ServiceNotifier(settings.notify_socket, settings.watchdog_seconds)
     try:
         async with open_app(settings, notifier) as bot:
+            note_version(settings.data_dir, find_version())
             return await _serve_until_signal(bot, token.secret.get_secret_value(), notifier)
     except (MigrationError, MissingExtra) as error:  # trying again mends neither
         sys.stderr.write(redact_secrets(f"{error}\n"))

@@ -224,7 +224,7 @@ class WorkerEventHandler:
                 minutes = max(1, round(event.seconds / 60))
                 self._host_alert(
                     f"{event.worker} takes no jobs for {minutes} min: {event.reason}. Jobs wait; "
-                    "then it is tried once. `python main.py doctor` looks for the cause."
+                    "then it is tried once. `easel doctor` looks for the cause."
                 )
             case WorkerRecovered():
                 self._host_alert(f"{event.worker} does jobs again.")

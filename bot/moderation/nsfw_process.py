@@ -9,18 +9,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
 
 from bot.errors import BotError
 from bot.support.child_process import ChildCrashed, ChildProcess
-from inference.api.workers.environment import child_environment
+from inference.api.workers.environment import child_environment, module_command
 
 log = logging.getLogger(__name__)
 
-DETECTOR_COMMAND = (sys.executable, "-m", "inference.vision.nsfw")
+DETECTOR_COMMAND = module_command("inference.vision.nsfw")
 START_TIMEOUT_SECONDS = 120.0  # seconds: a host's own checkpoint may come with the whole of torch
 CHECK_TIMEOUT_SECONDS = 30.0  # seconds for one picture
 WAIT_TIMEOUT_SECONDS = 180.0  # seconds for one picture with those before it, and a start

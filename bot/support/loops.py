@@ -93,7 +93,7 @@ class LoopHealth:
             with contextlib.suppress(Exception):
                 alert(
                     f"Easel's {name} loop keeps failing ({failure.error}) and is tried again and "
-                    "again. The log has more; `python main.py doctor` looks for the cause."
+                    "again. The log has more; `easel doctor` looks for the cause."
                 )
 
     def _record_success(self, name: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -11,6 +12,7 @@ from datetime import timedelta
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
 from bot.errors import SettingsError
+from bot.support.health import HealthReport
 from bot.support.metrics import MetricsSink
 from storage.jobs import JobStore
 
@@ -52,6 +54,32 @@ class PrometheusMetrics(MetricsSink):
             registry=registry,
         )
 
+        self._add_health_gauges(registry)
+
+    def _add_health_gauges(self, registry: CollectorRegistry) -> None:
+        self._version = Gauge("easel_build_info", "1", ["version"], registry=registry)
+        self._workers = Gauge("easel_workers", "Worker processes", registry=registry)
+        self._ready = Gauge("easel_workers_ready", "Workers that take jobs", registry=registry)
+        self._latency = Gauge(
+            "easel_gateway_latency_seconds",
+            "From a heartbeat to Discord's answer; NaN before the first",
+            registry=registry,
+        )
+        self._absence = Gauge(
+            "easel_discord_absence_seconds", "For how long Discord is gone", registry=registry
+        )
+        self._oldest_wait = Gauge(
+            "easel_oldest_wait_seconds",
+            "Of the job that has waited longest; NaN while the database does not answer",
+            registry=registry,
+        )
+        self._free_disk = Gauge(
+            "easel_free_disk_bytes", "On the disk of the data directory", registry=registry
+        )
+        self._failing_loops = Gauge(
+            "easel_failing_loops", "Loops whose last round failed", registry=registry
+        )
+
     def record_claim(self, wait_time: timedelta) -> None:
         """Note that a job left the queue, and how long it had waited."""
         self._wait.observe(max(0.0, wait_time.total_seconds()))
@@ -74,6 +102,20 @@ class PrometheusMetrics(MetricsSink):
     def record_loop_lag(self, seconds: float) -> None:
         """Note by how much the event loop was late."""
         self._lag.observe(max(0.0, seconds))
+
+    def record_health(self, report: HealthReport) -> None:
+        """Note how the bot is."""
+        self._version.labels(report.version).set(1)
+        self._workers.set(report.workers)
+        self._ready.set(report.ready_workers)
+        self._absence.set(report.discord_absence_seconds)
+        self._free_disk.set(report.free_disk_bytes)
+        self._failing_loops.set(len(report.failing_loops))
+        for gauge, value in (
+            (self._latency, report.gateway_latency_seconds),
+            (self._oldest_wait, report.oldest_wait_seconds),
+        ):
+            gauge.set(math.nan if value is None else value)
 
 
 @asynccontextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.support.paths import CODE_ROOT
+from bot.support.paths import CODE_ROOT, is_installed
 
 DISTRIBUTION_NAME = "easel-bot"
 UNKNOWN_VERSION = "unknown"
@@ -22,3 +22,9 @@ def find_version() -> str:
         return metadata.version(DISTRIBUTION_NAME)
     except metadata.PackageNotFoundError:
         return UNKNOWN_VERSION
+
+
+def install_hint(extra: str = "") -> str:
+    """Say what installs Easel's libraries anew, or an extra; PyPI's `easel` is a stranger."""
+    source, option = (DISTRIBUTION_NAME, "") if is_installed() else (".", "-e ")
+    return f"pip install {option}'{source}[{extra}]'" if extra else f"pip install {option}{source}"

@@ -100,3 +100,53 @@ def test_an_impossible_value_is_named_with_its_variable(monkeypatch, name, value
 def test_other_addresses_for_discord(monkeypatch, name, value):
     monkeypatch.setenv(name, value)
     assert getattr(read_settings(None), name.lower()) == value
+
+
+@pytest.mark.parametrize(
+    ("line", "meant"),
+    [
+        ("EASEL_WORKRES=2", "EASEL_WORKERS"),
+        ("EASEL_MODLE=sd15", "EASEL_MODEL"),
+        ("EASEL_KEEPDAYS=3", "EASEL_KEEP_DAYS"),
+        ("DISCORD_TOKN=abc", "DISCORD_TOKEN"),
+        ("EASEL_MAX_PIXEL=5000", "EASEL_MAX_PIXELS"),
+        ("export easel_log_levle=INFO", "EASEL_LOG_LEVEL"),
+    ],
+)
+def test_a_typo_names_the_setting_that_is_meant(tmp_path, line, meant):
+    file = tmp_path / ".env"
+    file.write_text(f"EASEL_DEVICE=cpu\n{line}\n")
+
+    with pytest.raises(SettingsError) as caught:
+        read_settings(file)
+
+    assert str(caught.value).endswith(f"is {meant} meant?")
+    assert line.rpartition("=")[2] not in str(caught.value).replace(meant, "")
+
+
+@pytest.mark.parametrize("line", ["EASEL_IMAGE=x", "COMPOSE_PROFILES=nvidia", "EASEL_HOME=/srv"])
+def test_names_of_other_tools_may_stand_beside_them(tmp_path, line):
+    file = tmp_path / ".env"
+    file.write_text(f"{line}\neasel_workers=2\n")
+
+    assert read_settings(file).workers == 2
+
+
+@pytest.mark.parametrize(
+    "content", ["EASEL_MODEL=ä".encode("latin-1"), "EASEL_MODEL=a".encode("utf-16")]
+)
+def test_a_file_that_is_no_text_is_said(tmp_path, content):
+    file = tmp_path / ".env"
+    file.write_bytes(content)
+
+    with pytest.raises(SettingsError, match="is no UTF-8 text"):
+        read_settings(file)
+
+
+def test_windows_editors_may_have_written_the_file(tmp_path):
+    file = tmp_path / ".env"
+    file.write_bytes("\ufeffEASEL_WORKERS=2\r\nEASEL_MODEL=sd15\r\n".encode())
+
+    settings = read_settings(file)
+
+    assert (settings.workers, settings.model) == (2, "sd15")

@@ -11,12 +11,12 @@ from asyncio.subprocess import PIPE
 from dataclasses import dataclass
 from pathlib import Path
 
-from inference.api.workers.environment import child_environment
+from inference.api.workers.environment import child_environment, module_command
 
 log = logging.getLogger(__name__)
 
 #: Asks torch, which neither the bot nor this module imports.
-LIST_COMMAND = (sys.executable, "-m", "inference.runtime.list_cards")
+LIST_COMMAND = module_command("inference.runtime.list_cards")
 #: Importing torch and waking several cards takes seconds, on a cold disk many.
 LIST_TIMEOUT_SECONDS = 120.0  # seconds
 #: Where Linux shows that there may be a card: NVIDIA's driver, ROCm's, the one of WSL, Intel's.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -54,6 +55,21 @@ def _visible_entry(visible: str | None, number: int) -> str:
     return entries[number] if number < len(entries) else str(number)
 
 
+def module_command(module: str, *arguments: str) -> tuple[str, ...]:
+    """Make the command that runs one of our modules, and never one of the working directory's.
+
+    It finds ours by the `PYTHONPATH` of `child_environment` or `importable_environment`.
+    """
+    return (sys.executable, "-P", "-m", module, *arguments)
+
+
+def importable_environment(bot_environment: Mapping[str, str]) -> dict[str, str]:
+    """Make the environment of a child that may see what the bot sees; ours are importable."""
+    root = str(Path(__file__).resolve().parents[3])
+    paths = [root, *filter(None, bot_environment.get("PYTHONPATH", "").split(os.pathsep))]
+    return {**bot_environment, "PYTHONPATH": os.pathsep.join(paths)}
+
+
 def child_environment(bot_environment: Mapping[str, str], **variables: str) -> dict[str, str]:
     """Make a child's environment: no token of ours, no network, our packages importable."""
     environment = {
@@ -61,11 +77,4 @@ def child_environment(bot_environment: Mapping[str, str], **variables: str) -> d
         for name, value in bot_environment.items()
         if not name.startswith(PRIVATE_PREFIXES)
     }
-    root = str(Path(__file__).resolve().parents[3])
-    paths = [root, *filter(None, bot_environment.get("PYTHONPATH", "").split(os.pathsep))]
-    return {
-        **environment,
-        "PYTHONPATH": os.pathsep.join(paths),
-        "HF_HUB_OFFLINE": "1",
-        **variables,
-    }
+    return {**importable_environment(environment), "HF_HUB_OFFLINE": "1", **variables}

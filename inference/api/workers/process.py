@@ -8,7 +8,6 @@ import logging
 import os
 import secrets
 import signal
-import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -19,12 +18,12 @@ from inference.api.config import EngineConfig
 from inference.api.errors import NoWorker, WireError
 from inference.api.messages import Event, WorkerReady
 from inference.api.notices import Notice
-from inference.api.workers.environment import child_environment, isolate_card
+from inference.api.workers.environment import child_environment, isolate_card, module_command
 
 log = logging.getLogger(__name__)
 
 #: How a worker is run; by hand it is the same command with frames on its standard input.
-WORKER_COMMAND = (sys.executable, "-m", "inference.worker")
+WORKER_COMMAND = module_command("inference.worker")
 #: A worker that does not read its pipe for this long is as good as dead.
 WRITE_TIMEOUT_SECONDS = 10.0  # seconds
 #: Between a worker's last word and its end: the interpreter's own farewell.

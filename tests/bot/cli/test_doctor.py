@@ -156,3 +156,21 @@ async def test_models_of_a_worker_in_trouble(call, capsys):
     code, _ = await call("models", "list", changed={"model": "troubled"})
 
     assert code == 1
+
+
+def test_a_data_directory_on_a_share_is_to_be_fixed(settings, monkeypatch):
+    monkeypatch.setattr(doctor, "find_network_share", lambda path: "cifs")
+
+    results = doctor._check_host(settings)
+
+    assert "network share (cifs)" in results[0].fix
+
+
+def test_a_backup_that_is_long_due_is_to_be_fixed(settings):
+    timed = settings.model_copy(update={"backup_hours": 6.0})
+    assert doctor._check_backups(settings).words == "none on a timer (EASEL_BACKUP_HOURS)"
+    assert doctor._check_backups(timed).words.endswith("none yet")
+
+    (timed.backups_path / "easel-20200101T000000Z").mkdir(parents=True)
+
+    assert "Its log says why" in doctor._check_backups(timed).fix

@@ -133,3 +133,14 @@ async def test_an_unreadable_token_file_is_refused(settings, capsys):
     assert code == 2
     assert "nowhere cannot be read" in capsys.readouterr().err
     assert not settings.data_dir.exists()
+
+
+async def test_a_data_directory_on_a_share_is_warned_of(settings, capsys, caplog, monkeypatch):
+    monkeypatch.setattr("bot.cli.run.find_network_share", lambda path: "nfs4")
+    settings.data_dir.mkdir()
+    bot = settings.model_copy(update={"discord_token": main_token()})
+    async with Database(settings.data_dir / "easel.sqlite3"):
+        await main.run_command(main.build_parser().parse_args(["run"]), bot)
+
+    assert "network share (nfs4)" in caplog.text
+    assert str(settings.data_dir) in caplog.text

@@ -24,9 +24,11 @@ KEEPERS = (
     "bot/cli/",
     "bot/app.py",
     "bot/settings.py",
+    "bot/support/version.py",
     "bot/worker_plan.py",
     "bot/hosting/",
     "bot/support/health.py",
+    "bot/support/invitation.py",
     "bot/support/paths.py",
 )
 """What the host reads, who has no Discord to tell a language."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -10,6 +11,7 @@ import torch
 
 from inference.api.config import EngineConfig
 from inference.api.workers.cards import LIST_COMMAND, Card
+from inference.api.workers.environment import child_environment
 from inference.model_library import ModelLibrary
 from inference.runtime.list_cards import list_cards
 
@@ -41,7 +43,9 @@ def test_cards_come_with_name_and_memory(monkeypatch):
 
 
 def test_the_process_says_the_same(monkeypatch):
-    answer = subprocess.run(LIST_COMMAND, capture_output=True, check=True)
+    answer = subprocess.run(
+        LIST_COMMAND, capture_output=True, check=True, env=child_environment(os.environ)
+    )
     assert json.loads(answer.stdout) == list_cards()
     assert LIST_COMMAND[0] == sys.executable
 
