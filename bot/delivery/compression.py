@@ -56,12 +56,12 @@ def _compression_steps(image: Image.Image, exif: bytes) -> Iterator[CompressedFi
                 )
             for quality in LOSSY_QUALITIES:
                 data = _encode_image(scaled_image, "WEBP", exif, quality=quality, method=2)
-                yield CompressedFile(data, "webp", _compression_note("WebP", quality, size))
+                yield CompressedFile(data, "webp", describe_loss("WebP", quality, size))
         else:
             rgb_image = scaled_image.convert("RGB")
             for quality in LOSSY_QUALITIES:
                 data = _encode_image(rgb_image, "JPEG", exif, quality=quality)
-                yield CompressedFile(data, "jpg", _compression_note("JPEG", quality, size))
+                yield CompressedFile(data, "jpg", describe_loss("JPEG", quality, size))
         scaled_image = scaled_image.resize(
             (max(1, scaled_image.width // 2), max(1, scaled_image.height // 2))
         )
@@ -81,7 +81,8 @@ def _infotext_exif(infotext: str) -> bytes:
     return exif.tobytes()
 
 
-def _compression_note(form: str, quality: int, size: tuple[int, int] | None) -> TranslatableMessage:
+def describe_loss(form: str, quality: int, size: tuple[int, int] | None) -> TranslatableMessage:
+    """Say what was dropped of a picture; `size` where it is smaller than that was."""
     message_args = {"form": form, "quality": quality}
     if size is None:
         return TranslatableMessage(

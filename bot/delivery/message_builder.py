@@ -14,15 +14,21 @@ from typing import Any, Protocol
 import discord
 
 from bot import messages
-from bot.delivery.compression import MAX_REQUEST_BYTES, CompressedFile, compress_to_limit
+from bot.delivery.compression import (
+    MAX_REQUEST_BYTES,
+    CompressedFile,
+    compress_to_limit,
+    describe_loss,
+)
 from bot.delivery.contact_sheet import make_contact_sheet
 from bot.i18n import translate, translate_value
 from bot.messages.job_status import original_kept_note, sheet_alt_text, sheet_help
 from bot.requests.image_sources import RESULT_ROLE, is_batch, result_images
 from bot.requests.reply_target import DEFAULT_FILE_LIMIT_BYTES, ReplyTarget
+from inference.api.commands import DisplayLimits
 from inference.api.jobs import InterrogateJob
 from storage.blobs import BlobStore
-from storage.errors import BlobMissing, UnknownJob
+from storage.errors import BlobMissing, StorageError, UnknownJob
 from storage.jobs import JobStore
 from storage.moderation import ScreeningRecord, Verdict
 from storage.records import DeliveryState, JobRecord, JobState
@@ -36,6 +42,9 @@ WITHHELD_VERDICTS = (Verdict.BLOCKED, Verdict.HELD, Verdict.DELETED)
 MAX_FILES = 10  # Discord's limit for one message
 IMAGE_ROLES = (RESULT_ROLE, "animation", "sheet", "frame")
 """Roles of pictures, the most telling first."""
+
+COPY_FORMS = {"image/webp": ("WebP", "webp"), "image/jpeg": ("JPEG", "jpg")}
+"""What a worker's copies are, as members read it, and how their names end."""
 
 Images = Sequence[Mapping[str, Any]]
 
@@ -242,6 +251,14 @@ class MessageBuilder:
         return ""
 
 
+def read_display_limits(record: JobRecord) -> DisplayLimits:
+    """Tell what the place of a job's answer takes; nothing for a job of the command line."""
+    reply_target = ReplyTarget.from_json(record.reply_to)
+    if reply_target is None:
+        return DisplayLimits()
+    return DisplayLimits(reply_target.file_limit, MAX_REQUEST_BYTES)
+
+
 async def _pack_uploads(
     record: JobRecord, blobs: BlobStore, file_limit: int, captions: Mapping[str, str]
 ) -> tuple[list[MessageFile], list[str]]:
@@ -301,8 +318,35 @@ def _make_upload(
     return MessageFile(name, compressed_file.data, alt)
 
 
+async def _load_copy(
+    image: Mapping[str, Any], blobs: BlobStore, limit: int
+) -> CompressedFile | None:
+    """Fetch the copy that a worker made of a picture beyond the limit; None where none fits.
+
+    Results of older versions have none, nor have those shown in a place that takes less.
+    """
+    copy = image.get("copy")
+    if not copy:
+        return None
+    sizes = await blobs.sizes_of([image["key"], copy["key"]])
+    if sizes[image["key"]] <= limit or not 0 < sizes[copy["key"]] <= limit:
+        return None
+    try:
+        data = await blobs.get(copy["key"])
+    except StorageError as error:
+        log.warning("The copy %s cannot be shown: %s", copy["key"], error)
+        return None
+    size = (copy["width"], copy["height"])
+    is_smaller = size != (image.get("width"), image.get("height"))
+    form, suffix = COPY_FORMS.get(copy["media_type"], COPY_FORMS["image/webp"])
+    note = describe_loss(form, copy["quality"], size if is_smaller else None)
+    return CompressedFile(data, suffix, note if copy["quality"] else None)
+
+
 async def _load_compressed(images: Images, blobs: BlobStore, limit: int) -> CompressedFile:
     """Fetch a picture, or a sheet of several, as a file of at most `limit` bytes."""
+    if len(images) == 1 and (copied_file := await _load_copy(images[0], blobs, limit)) is not None:
+        return copied_file
     files = [await blobs.get(image["key"]) for image in images]
     infotext = str(images[0].get("infotext") or "")
     media_type = str(images[0].get("media_type", "image/png"))

@@ -16,11 +16,13 @@ from bot.dispatcher.protocols import (
     CheckedJob,
     ClaimGuard,
     DispatcherTiming,
+    DisplayLimitReader,
     HostAlert,
     JobListener,
     SubmitResult,
     WaitHook,
     plain_wait,
+    shown_nowhere,
 )
 from bot.dispatcher.worker_models import WorkerModels
 from bot.support.logging import request_log_context
@@ -63,6 +65,7 @@ class Dispatcher:
         metrics: measures, where the host asked for it.
         health: keeps the loops going and says which of them fail.
         timing: how often it looks and writes.
+        display_limits: tells what the place takes where a result is shown.
     """
 
     def __init__(
@@ -80,6 +83,7 @@ class Dispatcher:
         metrics: MetricsSink | None = None,
         health: LoopHealth | None = None,
         timing: DispatcherTiming = DispatcherTiming(),  # noqa: B008 - frozen
+        display_limits: DisplayLimitReader = shown_nowhere,
     ) -> None:
         #: When jobs will be ready.
         self.eta = EtaEstimator(service)
@@ -94,27 +98,29 @@ class Dispatcher:
         self._listeners: list[JobListener] = []
         metrics = metrics or MetricsSink()
         self._in_flight = InFlightJobs()
-        self._event_handler = WorkerEventHandler(
-            jobs,
-            blobs,
-            service,
-            self._in_flight,
-            lease=lease,
-            renew_seconds=timing.renew_seconds,
-            listeners=self._listeners,
-            learn_from_job=self._learn_from_job,
-            host_alert=host_alert,
-            metrics=metrics,
-        )
+        self._event_handler = self._build_event_handler(metrics)
         self._models = models = WorkerModels(service, host_alert)
-        in_flight, handler = self._in_flight, self._event_handler
-        self._claimer = JobClaimer(
-            jobs, blobs, service, in_flight, handler, lease, claim_guard, metrics, models
-        )
+        stores, in_hand = (jobs, blobs, service), (self._in_flight, self._event_handler)
+        extras = (claim_guard, metrics, models, display_limits)
+        self._claimer = JobClaimer(*stores, *in_hand, lease, *extras)
         self._tasks: list[asyncio.Task[None]] = []
         self._claiming = False
         #: Set when there may be something to claim.
         self._wake = asyncio.Event()
+
+    def _build_event_handler(self, metrics: MetricsSink) -> WorkerEventHandler:
+        return WorkerEventHandler(
+            self._jobs,
+            self._blobs,
+            self._service,
+            self._in_flight,
+            lease=self._lease,
+            renew_seconds=self._timing.renew_seconds,
+            listeners=self._listeners,
+            learn_from_job=self._learn_from_job,
+            host_alert=self._host_alert,
+            metrics=metrics,
+        )
 
     def subscribe(self, listener: JobListener) -> None:
         """Tell a listener, too, how jobs go."""

@@ -383,13 +383,23 @@ class WorkerEventHandler:
 
     async def _adopt_output_file(self, image: OutputFile) -> dict[str, Any]:
         stored_image = asdict(image)
+        del stored_image["copies"]
         stored_image["key"] = await self._blobs.adopt(Path(stored_image.pop("path")))
+        for copy in image.copies:
+            stored_copy = asdict(copy)
+            try:
+                stored_copy["key"] = await self._blobs.adopt(Path(stored_copy.pop("path")))
+            except (OSError, ValueError) as error:
+                log.warning("A copy to show cannot be taken over: %s", error)
+            else:
+                stored_image["copy"] = stored_copy
         return stored_image
 
     def _discard_files(self, images: Iterable[OutputFile]) -> None:
         """Remove the files of a result that nobody waits for any more."""
         for image in images:
-            self._blobs.outbox.discard_file(Path(image.path))
+            for path in (image.path, *(copy.path for copy in image.copies)):
+                self._blobs.outbox.discard_file(Path(path))
 
     async def _on_job_failed(self, in_flight_job: InFlightJob, event: JobFailed) -> None:
         if event.error_kind == "engine":

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NewType, Protocol, TypeVar
 
 from bot.dispatcher.estimation import TimeRange
+from inference.api.commands import DisplayLimits
 from inference.api.jobs import Job
 from inference.api.messages import JobProgress
 from inference.api.notices import Notice
@@ -53,6 +54,15 @@ class ClaimGuard(Protocol):
     async def denial_reason(self, record: JobRecord) -> str | None:
         """Say why a job may no longer run, in words for its owner, or None."""
         ...
+
+
+#: Tells the limits of the place where a job's result is shown.
+DisplayLimitReader = Callable[[JobRecord], DisplayLimits]
+
+
+def shown_nowhere(record: JobRecord) -> DisplayLimits:
+    """Tell that a result is shown nowhere, as one of the command line."""
+    return DisplayLimits()
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,9 @@ class CaseService:
         await self._delivery.refresh_message(record)
         for channel, message in await self._store.list_posts(record.id):
             await self._delivery.delete_post(channel, message)
-        keys = {image["key"] for image in (record.result or {}).get("pictures") or ()}
+        images = (record.result or {}).get("pictures") or ()
+        files = [*images, *(image["copy"] for image in images if image.get("copy"))]
+        keys = {file["key"] for file in files}
         for key in keys - await self._jobs.retention.blobs_of_others(record.id):
             await self._blobs.delete_blob(key)
         return record

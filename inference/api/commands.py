@@ -28,6 +28,15 @@ class FinishedPart:
     path: str
 
 
+@dataclass(frozen=True)
+class DisplayLimits:
+    """Bytes that a place takes where a result is shown; 0 where it is shown nowhere."""
+
+    file_bytes: int = 0
+    #: Of all files that are shown together.
+    message_bytes: int = 0
+
+
 @dataclass(frozen=True, kw_only=True)
 class SubmitJob:
     """Take a job."""
@@ -42,6 +51,8 @@ class SubmitJob:
     inputs: Mapping[str, str] = field(default_factory=dict)
     #: What need not be done again.
     parts: tuple[FinishedPart, ...] = ()
+    #: Of the place where the result is shown.
+    display: DisplayLimits = DisplayLimits()
 
 
 @dataclass(frozen=True, kw_only=True)

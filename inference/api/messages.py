@@ -8,6 +8,18 @@ from inference.api.notices import Notice
 
 
 @dataclass(frozen=True, kw_only=True)
+class DisplayCopy:
+    """A picture made small enough for the place where it is shown; as `OutputFile`."""
+
+    path: str
+    width: int
+    height: int
+    media_type: str
+    #: 1 to 100; 0 where no pixel was changed.
+    quality: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class OutputFile:
     """One finished picture, lying in a file that now belongs to the receiver."""
 
@@ -25,6 +37,8 @@ class OutputFile:
     seed: int | None = None
     #: The `parameters` text written into it.
     infotext: str = ""
+    #: One to show in its stead, where the job named a limit that it is beyond.
+    copies: tuple[DisplayCopy, ...] = ()
 
 
 #: Repaints pictures by instructions and does nothing else (InstructPix2Pix).

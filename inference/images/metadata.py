@@ -16,6 +16,8 @@ from inference.images.errors import TextTooLong, UnsupportedImage
 
 FileFormat = Literal["png", "jpeg", "webp", "gif"]
 
+#: zlib's levels, and above how many pixels the lower one is taken.
+PNG_LEVEL, LARGE_PNG_LEVEL, LARGE_PNG_PIXELS = 6, 1, 2048 * 2048
 PNG_TEXT_KEYS = ("parameters", "postprocessing", "extras")
 #: An EXIF block lives in one JPEG segment of 65,535 bytes, and the comment has two bytes a sign.
 MAX_COMMENT_BYTES = 65_000  # bytes
@@ -46,11 +48,13 @@ def encode_image(
     *,
     quality: int = 90,
     lossless: bool = False,
+    effort: int = 4,
 ) -> bytes:
     """Encode a picture and return the file's bytes.
 
-    `quality` is 1–100 for JPEG and lossy WebP; `lossless` concerns WebP alone. JPEG has no alpha
-    and gets the picture on white.
+    `quality` is 1–100 for JPEG and lossy WebP; `lossless` and `effort`, 0–6, concern WebP alone.
+    JPEG has no alpha and gets the picture on white. Large PNGs are packed less tightly, in a third
+    of the time.
 
     Raises:
         TextTooLong: the text does not fit into one JPEG, WebP or GIF block.
@@ -67,11 +71,14 @@ def encode_image(
             info = PngImagePlugin.PngInfo()
             if text:
                 info.add_text("parameters", text)
-            clean.save(out, "PNG", pnginfo=info)
+            is_large = clean.width * clean.height > LARGE_PNG_PIXELS
+            level = LARGE_PNG_LEVEL if is_large else PNG_LEVEL
+            clean.save(out, "PNG", pnginfo=info, compress_level=level)
         case "jpeg":
             _on_white(clean).save(out, "JPEG", quality=quality, exif=_build_exif(text))
         case "webp":
-            clean.save(out, "WEBP", quality=quality, lossless=lossless, exif=_build_exif(text))
+            exif = _build_exif(text)
+            clean.save(out, "WEBP", quality=quality, lossless=lossless, method=effort, exif=exif)
         case "gif":
             clean.save(out, "GIF", comment=gif_comment(text))
         case _:

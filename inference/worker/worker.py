@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import BinaryIO
 
-from inference.api.commands import CancelJob, StopWorker
+from inference.api.commands import CancelJob, DisplayLimits, StopWorker
 from inference.api.config import EngineConfig
 from inference.api.errors import DeviceLost
 from inference.api.jobs.wordlists import EMBEDDINGS_FOLDER, WordLists
@@ -70,6 +70,7 @@ class Worker:
         self._previews = preview_writer
         self._model_reporter = model_reporter
         self._start_times: dict[tuple[str, int], float] = {}
+        self._display_limits: dict[tuple[str, int], DisplayLimits] = {}
         self._told: dict[tuple[str, int], int] = {}
         self._waiting_told_at = time.monotonic()
 
@@ -159,6 +160,7 @@ class Worker:
             error = incoming_job.error or ValueError("a job without a reason")
             self._event_sender.send_event(failed_event(*key, error))
             return
+        self._display_limits[key] = incoming_job.submit.display
         operation = OPERATIONS[incoming_job.job.kind](
             incoming_job.job, incoming_job.images, self._context
         )
@@ -186,8 +188,9 @@ class Worker:
                 self._result_writer.write_part(run, part)
             case RunCompleted(run, outcome):
                 seconds = time.perf_counter() - self._start_times.get(key, time.perf_counter())
+                limits = self._display_limits.get(key, DisplayLimits())
                 self._forget_attempt(key)
-                self._result_writer.write_result(run, outcome, seconds)
+                self._result_writer.write_result(run, outcome, seconds, limits)
                 self._model_reporter.report_digests()
             case RunFailed(_, error):
                 self._forget_attempt(key)
@@ -224,6 +227,7 @@ class Worker:
 
     def _forget_attempt(self, key: tuple[str, int]) -> None:
         self._start_times.pop(key, None)
+        self._display_limits.pop(key, None)
         self._told.pop(key, None)
         self._previews.remove_preview(key)
 

@@ -12,6 +12,7 @@ from PIL.PngImagePlugin import PngInfo
 from inference.api.commands import SubmitJob
 from inference.api.errors import NoWorker
 from inference.api.messages import (
+    DisplayCopy,
     Event,
     JobCancelled,
     JobFailed,
@@ -158,12 +159,16 @@ class ScriptedService:
         role: str = "result",
         seam: bool = False,
         flops: float = 0.0,
+        copy: bytes | None = None,
+        quality: int = 95,
     ) -> None:
         job = self._pop(job_id)
         mask = (self._image(job, images, size, "white", None),) if seam else ()
         made = tuple(
             replace(self._image(job, n, size, colour, file), role=role) for n in range(images)
         )
+        if copy is not None:
+            made = (replace(made[0], copies=(self._copy(job, size, copy, quality),)), *made[1:])
         self.send_event(
             JobFinished(
                 job_id=job.job_id,
@@ -216,6 +221,19 @@ class ScriptedService:
             media_type="image/png",
             seed=int(job.params.get("seed", 0)) + number,
             infotext=infotext,
+        )
+
+    def _copy(
+        self, job: SubmitJob, size: tuple[int, int], data: bytes, quality: int
+    ) -> DisplayCopy:
+        path = self.outbox / f"{job.job_id}-{job.attempt}-copy.webp"
+        path.write_bytes(data)
+        return DisplayCopy(
+            path=str(path),
+            width=size[0],
+            height=size[1],
+            media_type="image/webp",
+            quality=quality,
         )
 
 

@@ -8,6 +8,8 @@ import discord
 import pytest
 import simcord
 
+from tests.doubles.images import png
+
 
 @pytest.fixture
 def moderator(easel):
@@ -177,6 +179,18 @@ async def test_a_reported_result_is_deleted_from_message_and_store(easel, modera
     assert not await easel.blobs.exists(key)
     outgoing = await easel.services.message_builder.build_message(record, 10**6)
     assert outgoing.uploads == ()
+
+
+async def test_the_copy_to_show_goes_with_its_picture(easel, moderator):
+    shown = await easel.ask()
+    await easel.finish(copy=png((8, 8)))
+    await report(easel, shown)
+    (image,) = (await easel.only_job()).result["pictures"]
+    assert await easel.blobs.exists(image["copy"]["key"])
+
+    await easel.ask_plain("moderation delete", moderator, case=1)
+
+    assert not await easel.blobs.exists(image["copy"]["key"])
 
 
 async def test_a_dismissed_report_changes_nothing(easel, moderator, shown):

@@ -32,6 +32,17 @@ IMAGES = st.builds(
     role=WORDS,
     seed=st.none() | COUNT,
     infotext=WORDS,
+    copies=st.lists(
+        st.builds(
+            events.DisplayCopy,
+            path=WORDS,
+            width=COUNT,
+            height=COUNT,
+            media_type=WORDS,
+            quality=st.integers(0, 100),
+        ),
+        max_size=1,
+    ).map(tuple),
 )
 MODELS = st.builds(events.ModelInfo, name=WORDS, kind=WORDS, size=COUNT, about=WORDS)
 NOTICES = st.builds(
@@ -50,6 +61,7 @@ MESSAGES = st.one_of(
         kind=WORDS,
         params=st.dictionaries(WORDS, JSON, max_size=4),
         inputs=st.dictionaries(WORDS, WORDS, max_size=3),
+        display=st.builds(commands.DisplayLimits, COUNT, COUNT),
         parts=st.lists(
             st.builds(commands.FinishedPart, number=COUNT, mark=WORDS, path=WORDS), max_size=3
         ).map(tuple),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -11,23 +12,26 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from inference.api import wire
+from inference.api.commands import DisplayLimits
 from inference.api.messages import JobFailed, JobFinished, JobsWaiting
 from inference.api.notices import Notice
 from inference.engine.task import JobRun
 from inference.engine.work import JobResult, OutputImage
-from inference.worker.result_writer import ResultWriter
+from inference.worker import result_writer as module
+from inference.worker.result_writer import ResultWriter, find_display_limit
 from inference.worker.stdio import EventSender
+from tests.doubles.images import noise
 
 PIXEL = Image.new("RGB", (1, 1))
 #: Letters that JSON escapes, or that UTF-8 spends the most bytes on, or none at all.
 LETTERS = ("a", '"', "\\", "\x01", "é", "美", "🎉", "\ud83d")
 
 
-def tell(folder, result):
+def tell(folder, result, limits=DisplayLimits()):  # noqa: B008 - frozen
     """Write a result; read what the bot reads."""
     stream = io.BytesIO()
     writer = ResultWriter(folder, EventSender(stream).send_event)
-    writer.write_result(JobRun("a", 1, iter(())), result, 1.0)
+    writer.write_result(JobRun("a", 1, iter(())), result, 1.0, limits)
     writer.finish_writing()
     stream.seek(0)
     events = list(iter(lambda: wire.read_message(stream), None))
@@ -95,3 +99,53 @@ def test_who_waits_to_be_written_is_told_as_waiting_before_each_file(tmp_path):
         (("b", 2),),
     ]
     assert [event.job_id for event in events if isinstance(event, JobFinished)] == ["a", "b"]
+
+
+def noisy(count=1, role="result", size=(200, 100)):
+    images = [OutputImage(image=noise(size), role=role, infotext="a fox") for _ in range(count)]
+    return JobResult(images=tuple(images))
+
+
+def test_beside_a_picture_beyond_the_limit_lies_a_copy_within_it(tmp_path):
+    event = tell(tmp_path, noisy(), DisplayLimits(20_000, 10**6))
+
+    (image,) = event.images
+    (copy,) = image.copies
+    assert Path(image.path).stat().st_size > 20_000 >= Path(copy.path).stat().st_size
+    with Image.open(copy.path) as shown:
+        assert (shown.size, shown.format) == ((copy.width, copy.height), "WEBP")
+    assert copy.media_type == "image/webp"
+    assert copy.quality in (95, 88, 80)
+
+
+@pytest.mark.parametrize("limits", [DisplayLimits(), DisplayLimits(10**6, 10**6)])
+def test_what_fits_or_is_shown_nowhere_has_no_copy(tmp_path, limits):
+    event = tell(tmp_path, noisy(), limits)
+
+    assert event.images[0].copies == ()
+
+
+@pytest.mark.parametrize(
+    ("result", "limit"),
+    [
+        (noisy(8), 40_000),  # a batch: one sheet, and each in a message of its own
+        (noisy(4, role="frame"), 25_000),
+        (noisy(20, role="frame"), 10_000),  # of which one message shows ten
+        (JobResult(images=(*noisy(2).images, *noisy(1, role="mask").images)), 50_000),
+    ],
+)
+def test_the_files_of_one_message_share_its_bytes_out(result, limit):
+    limits = DisplayLimits(40_000 if limit == 40_000 else 10**6, 100_000)
+
+    assert find_display_limit(limits, result.images[-1], result) == limit
+
+
+def test_a_copy_that_cannot_be_made_costs_nobody_the_result(tmp_path, monkeypatch):
+    def fail(*arguments):
+        raise MemoryError
+
+    monkeypatch.setattr(module, "encode_display_copy", fail)
+    event = tell(tmp_path, noisy(), DisplayLimits(20_000, 10**6))
+
+    assert event.images[0].copies == ()
+    assert Path(event.images[0].path).is_file()
