@@ -6,6 +6,7 @@ import asyncio
 import io
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +25,8 @@ from storage.records import JobRecord
 
 log = logging.getLogger(__name__)
 
-EDIT_INTERVAL_SECONDS = 2.5  # seconds between two edits of one card
+EDIT_INTERVAL_SECONDS = 2.5  # seconds between two edits of one card, at least
+MAX_EDITS_PER_SECOND = 40  # edits for progress, of all cards together: Discord takes 50 requests
 PREVIEW_NAME = "unfinished.jpg"
 MAX_PREVIEW_BYTES = 64 * 1024  # bytes; workers write a quarter of it
 EDIT_TIMEOUT_SECONDS = 6.0  # seconds; discord.py alone would go on trying for 25
@@ -60,6 +62,10 @@ class ProgressUpdater:
         self._read_preview = read_preview
         self._clock = clock
         self._states: dict[str, JobMessageState] = {}
+        #: Jobs that have told of a step; their cards share the edits of a second.
+        self._running: set[str] = set()
+        #: When the latest edits for progress were made, the first first.
+        self._edited_at: deque[float] = deque(maxlen=MAX_EDITS_PER_SECOND)
 
     def state_for(self, job_id: str) -> JobMessageState:
         """Return the card of a job."""
@@ -68,23 +74,34 @@ class ProgressUpdater:
     def forget_job(self, job_id: str) -> None:
         """Drop what is known of a job that ended."""
         self._states.pop(job_id, None)
+        self._running.discard(job_id)
 
     def should_update(self, job_id: str) -> bool:
         """Whether progress may be shown now; asking counts as showing.
 
-        What is not shown is dropped, not kept for later: the next step says more, and the result
-        comes by another way that is never held back.
+        All cards share one budget: the more jobs run, the less often each card is edited. What is
+        not shown is dropped, not kept for later: the next step says more, and the result comes by
+        another way that is never held back.
         """
         message_state = self.state_for(job_id)
+        self._running.add(job_id)
+        interval_seconds = max(EDIT_INTERVAL_SECONDS, len(self._running) / MAX_EDITS_PER_SECOND)
         current_time = self._clock()
         recent = (
             message_state.shown_at is not None
-            and current_time - message_state.shown_at < EDIT_INTERVAL_SECONDS
+            and current_time - message_state.shown_at < interval_seconds
         )
-        if recent or message_state.lock.locked():
+        if recent or message_state.lock.locked() or self._is_budget_spent(current_time):
             return False
         message_state.shown_at = current_time
+        self._edited_at.append(current_time)
         return True
+
+    def _is_budget_spent(self, current_time: float) -> bool:
+        """Whether as many cards were edited within the last second as may be."""
+        return (
+            len(self._edited_at) == MAX_EDITS_PER_SECOND and current_time - self._edited_at[0] < 1.0
+        )
 
     def set_preview(self, job_id: str, preview: str | None) -> None:
         """Keep a look at an unfinished picture for the next time that progress is shown."""

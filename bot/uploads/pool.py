@@ -48,7 +48,8 @@ PASSED_ENV_VARS = ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "VIRTUAL_ENV", "LANG
 MALLOC_SETTINGS = {"MALLOC_MMAP_THRESHOLD_": "1048576", "MALLOC_ARENA_MAX": "1"}
 FILE_OVERHEAD_BYTES = 1 << 16  # bytes of a plain picture beyond its pixels
 
-DECODER_COUNT = 2  # pictures decoded at once
+MIN_DECODERS, MAX_DECODERS = 2, 8  # pictures decoded at once
+CORES_PER_DECODER = 2
 DECODE_CPU_SECONDS = 10  # of processor time for one picture
 DECODE_TIMEOUT_SECONDS = 20.0  # seconds for one picture
 WAIT_TIMEOUT_SECONDS = 120.0  # seconds for one picture with those before it
@@ -66,24 +67,24 @@ class DecoderPool:
         self,
         limits: ImageLimits,
         *,
-        decoders: int = DECODER_COUNT,
+        decoders: int | None = None,
         cpu_seconds: int = DECODE_CPU_SECONDS,
         timeout_seconds: float = DECODE_TIMEOUT_SECONDS,
     ) -> None:
         self.limits = limits
         self._cpu_seconds = cpu_seconds
         self._timeout_seconds = timeout_seconds
-        self._count = decoders
+        self._count = count_decoders(_count_cores()) if decoders is None else decoders
         # A thread waits for each decoder: threads and pipes work alike on every system.
-        self._threads = ThreadPoolExecutor(decoders, thread_name_prefix="decoder")
+        self._threads = ThreadPoolExecutor(self._count, thread_name_prefix="decoder")
         self._idle: queue.LifoQueue[ChildProcess] = queue.LifoQueue()
         self._closed = False
 
     def start(self) -> None:
-        """Have all decoders ready before the first picture comes."""
+        """Have some decoders ready before the first picture comes; more start when needed."""
         if not LIMITS_AVAILABLE:
             log.warning("This system limits no process: decoders are bounded by the clock alone.")
-        for _ in range(self._count):
+        for _ in range(min(self._count, MIN_DECODERS)):
             self._threads.submit(self._add_decoder)
 
     async def check_image(self, data: bytes, name: str) -> CheckedImage:
@@ -233,6 +234,22 @@ class DecoderPool:
             decoder.shut_down()
         else:
             self._idle.put(decoder)
+
+
+def count_decoders(cores: int) -> int:
+    """Say how many pictures are decoded at once on so many cores: half of them, within bounds.
+
+    The others are for the bot, a worker on the processor and the database. Each decoder may take
+    the memory that its limits allow.
+    """
+    return min(MAX_DECODERS, max(MIN_DECODERS, cores // CORES_PER_DECODER))
+
+
+def _count_cores() -> int:
+    """Count the cores that this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _read_refusal(

@@ -18,7 +18,7 @@ from bot.errors import (
     UnsupportedFormat,
 )
 from bot.uploads import pool
-from bot.uploads.pool import DecoderPool
+from bot.uploads.pool import DecoderPool, count_decoders
 from bot.uploads.validation import ImageLimits, check_image
 from tests.doubles.decoders import DEEDS
 from tests.doubles.images import animation, bomb, png
@@ -54,6 +54,13 @@ async def words(intake: DecoderPool, deed: bytes) -> str:
     return str(head["words"])
 
 
+@pytest.mark.parametrize(
+    ("cores", "count"), [(1, 2), (2, 2), (4, 2), (6, 3), (8, 4), (16, 8), (256, 8)]
+)
+def test_half_the_cores_decode_within_bounds(cores, count):
+    assert count_decoders(cores) == count
+
+
 async def test_a_picture_comes_back_plain(intake):
     image = await intake.check_image(animation("GIF", size=(16, 12)), "film.gif")
     assert (image.width, image.height) == (16, 12)
@@ -80,7 +87,7 @@ async def test_decoders_are_reused(intake):
     before = pids(intake)
     await asyncio.gather(*(intake.check_image(png(), "a.png") for _ in range(6)))
     assert pids(intake) == before
-    assert len(before) <= pool.DECODER_COUNT
+    assert len(before) <= intake._count
 
 
 async def test_a_decoder_makes_room_for_a_fresh_one_in_time(monkeypatch):
