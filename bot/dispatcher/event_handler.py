@@ -218,7 +218,9 @@ class WorkerEventHandler:
                 log.error("%s cannot start: %s", worker, event.reason)
             case WorkerLost():
                 log.warning("%s: %s", event.worker, event.reason, extra={"action": "worker_lost"})
-                await self.take_back_jobs(event.worker, event.jobs, event.reason)
+                await self.take_back_jobs(
+                    event.worker, event.jobs, event.reason, count_attempts=event.counts
+                )
                 self._in_flight.forget_worker(event.worker)
             case WorkerPaused():
                 minutes = max(1, round(event.seconds / 60))
@@ -414,7 +416,12 @@ class WorkerEventHandler:
             await self._announce_and_learn(failed_record)
 
     async def take_back_jobs(
-        self, worker: str, attempts: Collection[tuple[str, int]], reason: Notice
+        self,
+        worker: str,
+        attempts: Collection[tuple[str, int]],
+        reason: Notice,
+        *,
+        count_attempts: bool = True,
     ) -> None:
         """Take back what a worker held when it ended or hung; see `release_lost` of the queue.
 
@@ -424,7 +431,9 @@ class WorkerEventHandler:
         self._in_flight.may_have_suspects = True
         try:
             await self.save_progress(worker, held_jobs)
-            records = await self._jobs.queue.release_lost(worker, attempts, reason.to_json())
+            records = await self._jobs.queue.release_lost(
+                worker, attempts, reason.to_json(), count_attempts=count_attempts
+            )
         finally:
             self._in_flight.may_have_suspects = True  # whatever was asked meanwhile
             for in_flight_job in held_jobs:

@@ -121,9 +121,10 @@ class DecoderPool:
     def close(self) -> None:
         """End the decoders; those at work end with their file."""
         self._closed = True
-        self._threads.shutdown(wait=False, cancel_futures=True)
         while not self._idle.empty():
             self._idle.get_nowait().shut_down()
+        # Last: a decoder is ended with the thread that started it.
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         """Have a decoder's work done when its turn comes.

@@ -15,6 +15,8 @@ import os
 import sys
 from typing import Any
 
+from inference.api.parent_death import end_with_parent
+
 LIMITS, LANDLOCK, SECCOMP = "limits", "landlock", "seccomp"
 PROTECTIONS = (LIMITS, LANDLOCK, SECCOMP)
 
@@ -65,6 +67,7 @@ else:
         _silence_error_stream()
         landlocked = _forbid_paths()
         _become_nobody()
+        end_with_parent()  # a change of user takes it back
         limits = {
             resource.RLIMIT_AS: total,
             resource.RLIMIT_CORE: 0,

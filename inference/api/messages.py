@@ -194,6 +194,8 @@ class WorkerLost:
     reason: Notice
     #: Job id and attempt of everything it held.
     jobs: tuple[tuple[str, int], ...]
+    #: Whether one of the jobs may have ended it; not where its machine went away.
+    counts: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

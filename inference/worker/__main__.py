@@ -12,6 +12,7 @@ from inference.api.commands import ConfigureWorker
 from inference.api.errors import InferenceError
 from inference.api.messages import StartFailed
 from inference.api.notices import Notice
+from inference.api.parent_death import end_with_parent
 from inference.api.wire import read_message
 from inference.worker.stdio import EventSender, open_stdin, reserve_stdout
 
@@ -26,6 +27,7 @@ MALLOC_THRESHOLD_BYTES = 2**30
 
 def main() -> int:
     """Take the configuration, then work until told to stop; return the exit code."""
+    end_with_parent()
     log_relay.configure_logging()
     keep_freed_memory()
     sender = EventSender(reserve_stdout())

@@ -202,16 +202,24 @@ class JobAttempts(JobTable):
         return record
 
     async def release_lost(
-        self, worker: str, attempts: Collection[tuple[str, int]], reason: Json
+        self,
+        worker: str,
+        attempts: Collection[tuple[str, int]],
+        reason: Json,
+        *,
+        count_attempts: bool = True,
     ) -> list[JobRecord]:
         """Put back what a worker held when it ended, and return what was still its.
 
         `attempts` are the id and attempt of all that it held. A job that was alone with it loses an
         attempt, as by `release_job`. Several are no proof against any: none loses one, and each
         half of them is tried apart from all other jobs, until one that ends workers is alone.
+        Where none of them can have ended it (`count_attempts` is False) all go back as they were.
         """
         async with self._database.transaction() as transaction:
-            return await self._return_lost(transaction, worker, attempts, reason)
+            return await self._return_lost(
+                transaction, worker, attempts, reason, count_attempts=count_attempts
+            )
 
     async def list_expired(self) -> list[tuple[str, int, str]]:
         """Return id, attempt and worker of the jobs whose lease has run out."""
@@ -273,13 +281,17 @@ class JobAttempts(JobTable):
         worker: str,
         attempts: Collection[tuple[str, int]],
         reason: Json,
+        *,
+        count_attempts: bool = True,
     ) -> list[JobRecord]:
-        strikes = len(attempts) == 1
+        strikes = len(attempts) == 1 and count_attempts
         returned_records = [
             record
             for id, attempt in sorted(attempts)
             if (record := await self._return_job(transaction, id, attempt, worker, reason, strikes))
         ]
+        if not count_attempts:
+            return returned_records
         waiting_ids = [record.id for record in returned_records if not record.state.is_terminal]
         (last_row,) = await transaction.fetch_all(SELECT_LAST_QUARANTINE)
         middle = (len(waiting_ids) + 1) // 2

@@ -191,12 +191,13 @@ class ScriptedService:
             )
         )
 
-    def lose_worker(self, reason: str | Notice = "killed") -> None:
+    def lose_worker(self, reason: str | Notice = "killed", *, counts: bool = True) -> None:
         """The worker's process ends with everything it held; another one takes its place."""
         held = tuple((job.job_id, job.attempt) for job in self.held.values())
         self.held.clear()
         lost, self.worker = self.worker, self.worker + "+"
-        self.send_event(WorkerLost(worker=lost, reason=_as_notice(reason), jobs=held), lost)
+        event = WorkerLost(worker=lost, reason=_as_notice(reason), jobs=held, counts=counts)
+        self.send_event(event, lost)
 
     def _pop(self, job_id: str | None) -> SubmitJob:
         return self.held.pop(job_id or self.job.job_id)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from inference.api import frames
+from inference.api.parent_death import end_with_parent
 from inference.model_files.errors import ModelError
 from inference.vision.nsfw.checker import NsfwChecker, find_checkers, highest_score
 
@@ -38,6 +39,7 @@ def _answer_frame(work: str, data: bytes, checkers: Sequence[NsfwChecker]) -> di
 
 def main(models: str) -> None:
     """Find the checkers, then serve; what libraries print goes to the error stream."""
+    end_with_parent()
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
     target, sys.stdout = sys.stdout.buffer, sys.stderr
     serve_checks(sys.stdin.buffer, target, find_checkers(Path(models)))

@@ -104,6 +104,21 @@ async def test_steps_do_not_ask_the_queue_for_jobs(line, monkeypatch):
     assert claims == []
 
 
+@pytest.mark.parametrize("counts", [True, False])
+async def test_a_machine_that_went_away_is_no_strike(line, counts):
+    """Three times as often as a job may be lost with its worker."""
+    id = await line.run()
+    for _ in range(9):
+        line.service.lose_worker(counts=counts)
+        await until(lambda: line.service.held or line.witness.settlements)
+        if not line.service.held:
+            break
+
+    record = await line.jobs.reader.get_job(id)
+    assert record.strikes == (0 if not counts else 3)
+    assert record.state is (JobState.RUNNING if not counts else JobState.FAILED)
+
+
 async def test_a_step_is_announced(line):
     id = await line.run()
 

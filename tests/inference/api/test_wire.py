@@ -97,6 +97,7 @@ MESSAGES = st.one_of(
         worker=WORDS,
         reason=NOTICES,
         jobs=st.lists(st.tuples(WORDS, COUNT), max_size=3).map(tuple),
+        counts=st.booleans(),
     ),
 )
 

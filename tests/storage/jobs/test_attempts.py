@@ -620,3 +620,18 @@ async def test_a_worker_s_leases_are_renewed_with_one_statement_each_for_itself(
         assert record.lease_until == clock.steady_time() + LEASE
     untouched = await jobs.reader.get_job(other.id)
     assert (untouched.step, untouched.lease_until) == (0, before[other.id])
+
+
+@pytest.mark.parametrize("count", [1, 4])
+async def test_what_a_machine_held_that_went_away_goes_back_as_it_was(jobs, enqueue, claim, count):
+    for _ in range(count):
+        await enqueue()
+    held = [await claim() for _ in range(count)]
+
+    returned = await jobs.queue.release_lost(
+        "gpu-0", [(job.id, 1) for job in held], {"code": "a", "params": {}}, count_attempts=False
+    )
+
+    assert [(job.state, job.strikes, job.quarantine) for job in returned] == [
+        (JobState.QUEUED, 0, None)
+    ] * count
