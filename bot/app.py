@@ -19,7 +19,6 @@ from bot.delivery.delivery import GIVE_UP_AFTER
 from bot.delivery.message_builder import read_display_limits
 from bot.dispatcher import ClaimGuard, Dispatcher, DispatcherTiming, HostAlert
 from bot.dispatcher.estimation import CostEstimator
-from bot.dispatcher.protocols import DisplayLimitReader, shown_nowhere
 from bot.errors import MissingExtra
 from bot.guilds.editor import GuildSettingsEditor
 from bot.guilds.host_access import HostAccess, HostRules
@@ -193,7 +192,6 @@ def build_dispatcher(
     claim_guard: ClaimGuard | None = None,
     host_alert: HostAlert = log.error,
     timing: DispatcherTiming = DispatcherTiming(),  # noqa: B008 - frozen
-    display_limits: DisplayLimitReader = shown_nowhere,
 ) -> Dispatcher:
     """Build what moves jobs between the store and the workers."""
     settings = core.settings
@@ -210,7 +208,7 @@ def build_dispatcher(
         metrics=core.metrics,
         health=core.health,
         timing=timing,
-        display_limits=display_limits,
+        display_limits=read_display_limits,
     )
 
 
@@ -239,8 +237,7 @@ def build_services(
     access = HostAccess(AccessStore(core.database), host_rules(settings))
     policy, styles = open_policy(core, guild_store, access), StyleStore(guild_store)
     recheck, dm_preferences = PermissionRecheck(client, policy), DmPreferences(guild_store)
-    host_alert = OwnerNotifier(client).notify_owners
-    dispatcher = build_dispatcher(core, recheck, host_alert, timing, read_display_limits)
+    dispatcher = build_dispatcher(core, recheck, OwnerNotifier(client).notify_owners, timing)
     log_channel, may_dm = LogChannel(client, policy), dm_preferences.is_dm_allowed
     screen = NsfwScreen(client, policy, blobs, detector, moderation_store, log_channel)
     layouts, checker = JobLayouts(workers), JobChecker(workers, settings.models_path)
