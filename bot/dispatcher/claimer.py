@@ -17,7 +17,7 @@ from bot.dispatcher.placement import (
     choose_placement,
     list_passed_over,
 )
-from bot.dispatcher.protocols import ClaimGuard, DisplayLimitReader
+from bot.dispatcher.protocols import ClaimGuard, DisplayLimitReader, shown_nowhere
 from bot.dispatcher.worker_models import WorkerModels
 from bot.support.logging import job_log_context
 from bot.support.metrics import MetricsSink
@@ -54,7 +54,6 @@ class JobClaimer:
         claim_guard: ClaimGuard | None,
         metrics: MetricsSink,
         worker_models: WorkerModels,
-        display_limits: DisplayLimitReader,
     ) -> None:
         self._jobs = jobs
         self._blobs = blobs
@@ -66,7 +65,7 @@ class JobClaimer:
         self._claim_guard = claim_guard
         self._metrics = metrics
         #: Tells what the place takes where a job's result is shown.
-        self._display_limits = display_limits
+        self.display_limits: DisplayLimitReader = shown_nowhere
         #: What each worker was last given to load.
         self._last_affinity: dict[str, str | None] = {}
         #: Who is given nothing more until it can take a group of suspects alone.
@@ -286,7 +285,7 @@ class JobClaimer:
             owner=record.owner,
             inputs=inputs,
             parts=await self._finished_parts(record),
-            display=self._display_limits(record),
+            display=self.display_limits(record),
         )
         if self._is_held(in_flight_job):  # not called off meanwhile
             await self._service.submit_job(worker, submission)

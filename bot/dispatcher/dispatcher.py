@@ -100,9 +100,11 @@ class Dispatcher:
         self._in_flight = InFlightJobs()
         self._event_handler = self._build_event_handler(metrics)
         self._models = models = WorkerModels(service, host_alert)
-        stores, in_hand = (jobs, blobs, service), (self._in_flight, self._event_handler)
-        extras = (claim_guard, metrics, models, display_limits)
-        self._claimer = JobClaimer(*stores, *in_hand, lease, *extras)
+        in_flight, handler = self._in_flight, self._event_handler
+        self._claimer = JobClaimer(
+            jobs, blobs, service, in_flight, handler, lease, claim_guard, metrics, models
+        )
+        self._claimer.display_limits = display_limits
         self._tasks: list[asyncio.Task[None]] = []
         self._claiming = False
         #: Set when there may be something to claim.
