@@ -26,6 +26,7 @@ class Tree:
         if self.outcomes:
             raise self.outcomes.pop(0)
         self.done.set()
+        return []
 
 
 def refusal(status):

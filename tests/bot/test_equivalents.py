@@ -22,6 +22,7 @@ COMMANDS = {
     "DeleteButton": ("delete", "job"),
     "CancelButton": ("cancel", "job"),
     "UpscaleButton": ("upscale", "image", "factor"),
+    "RedrawButton": ("redraw", "image", "factor"),
     "InterrogateButton": ("interrogate", "image"),
     "UseAsPromptButton": ("imagine", "prompt"),
     "OutpaintMenuButton": ("outpaint", "image"),
@@ -41,7 +42,7 @@ COMMANDS = {
     "OpenModalButton": ("settings show",),
 }
 """Each button, the command that does the same, and the options that this takes."""
-BUTTONS_ALONE = {"ReportButton"}
+BUTTONS_ALONE = {"ReportButton", "ShowReasonButton"}
 """What points at the message that it stands under, so that a command could not know which."""
 
 

@@ -37,7 +37,15 @@ GREETING = (
 async def run_setup(options: SetupOptions, settings: Settings) -> int:
     """Run the steps; return 0 done, 1 where something failed, 2 where something was refused."""
     # What the bot notes of its work is not for a newcomer; what goes wrong is.
-    logging.getLogger().setLevel(max(logging.getLogger().level, logging.ERROR))
+    root, level = logging.getLogger(), logging.getLogger().level
+    root.setLevel(max(level, logging.ERROR))
+    try:
+        return await _run_steps(options, settings)
+    finally:
+        root.setLevel(level)
+
+
+async def _run_steps(options: SetupOptions, settings: Settings) -> int:
     is_interactive = sys.stdin.isatty() and sys.stdout.isatty() and not options.yes
     dialogue = Dialogue(is_interactive=is_interactive)
     session = SetupSession(options, dialogue, settings)

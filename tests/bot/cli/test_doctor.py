@@ -161,7 +161,7 @@ async def test_models_of_a_worker_in_trouble(call, capsys):
 def test_a_data_directory_on_a_share_is_to_be_fixed(settings, monkeypatch):
     monkeypatch.setattr(doctor, "find_network_share", lambda path: "cifs")
 
-    results = doctor._check_host(settings)
+    results = doctor.check_host(settings)
 
     assert "network share (cifs)" in results[0].fix
 

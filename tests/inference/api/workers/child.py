@@ -91,7 +91,7 @@ class Child:
         if self.nature == "silent":
             return
         model = ModelInfo(name="child", kind="diffusion", size=64)
-        seen = sorted(os.environ)
+        seen = [] if self.nature == "eager" else sorted(os.environ)
         if self.nature == "sees":
             seen = [f"{name}={value}" for name, value in sorted(os.environ.items())]
             seen += [f"device={self.device}", f"device_workers={self.device_workers}"]
