@@ -7,6 +7,7 @@ Exits with 1 when a check fails. A check whose program is not there is named and
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,8 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 #: How exposed a unit may be, of 100, as `systemd-analyze security` counts.
 MAX_EXPOSURE = 20
+#: Bytes of a script's first line that the kernel reads.
+MAX_FIRST_LINE = 256
 REQUIREMENTS = "deploy/requirements.txt"
 #: What a host may want without asking; the rest is for who works on the code.
 IMAGE_EXTRAS = ("weights", "tags", "masks", "nsfw", "metrics")
@@ -34,7 +37,7 @@ YAML_RULES = (
 
 
 class MissingProgram(Exception):
-    """A program that a check needs is not installed."""
+    """A program that a check needs is not installed, or no longer runs."""
 
 
 class CheckFailed(Exception):
@@ -54,12 +57,24 @@ def find_program(name: str) -> str:
     """Find a program beside Python's or on the path.
 
     Raises:
-        MissingProgram: it is in neither.
+        MissingProgram: it is in neither, or is a script of a Python that is gone, as scripts of a
+            virtual environment are once it was moved.
     """
-    found = shutil.which(name, path=sysconfig.get_path("scripts")) or shutil.which(name)
-    if found is None:
-        raise MissingProgram(name)
-    return found
+    for path in (sysconfig.get_path("scripts"), None):
+        found = shutil.which(name, path=path)
+        if found is not None and has_interpreter(Path(found)):
+            return found
+    raise MissingProgram(name)
+
+
+def has_interpreter(program: Path) -> bool:
+    """Whether what a script names in its first line is there; programs name nothing."""
+    with program.open("rb") as file:
+        first_line = file.readline(MAX_FIRST_LINE)
+    words = first_line.removeprefix(b"#!").split()
+    return not first_line.startswith(b"#!") or (
+        bool(words) and Path(os.fsdecode(words[0])).exists()
+    )
 
 
 def run_program(name: str, *arguments: str | Path, root: Path, words: str = "") -> str:

@@ -9,7 +9,7 @@ import tomllib
 import pytest
 
 from tests.deploy.manifests import ROOT
-from tools.check_deploy import CHECKS, CheckFailed, MissingProgram
+from tools.check_deploy import CHECKS, CheckFailed, MissingProgram, run_program
 
 #: The lock is checked against PyPI, which a test does not ask.
 OFFLINE = [check for check in CHECKS if check.name != "lock"]
@@ -82,6 +82,22 @@ def test_a_broken_file_is_noticed(tmp_path, name, file, old, new):
 
     with pytest.raises(CheckFailed):
         run_or_skip(name, tmp_path)
+
+
+@pytest.mark.parametrize("first_line", ["#!/gone/.venv/bin/python", "#! /gone/python -E", "#!"])
+def test_a_script_of_a_python_that_is_gone_counts_as_not_installed(
+    tmp_path, monkeypatch, first_line
+):
+    script = tmp_path / "bin" / "a-checker"
+    script.parent.mkdir()
+    script.write_text(f"{first_line}\n")
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{script.parent}:/usr/bin:/bin")
+
+    with pytest.raises(MissingProgram, match="a-checker"):
+        run_program("a-checker", root=tmp_path)
+    script.write_text("#!/bin/sh\necho looked at $1\n")
+    assert run_program("a-checker", "files", root=tmp_path) == "looked at files\n"
 
 
 def test_every_check_has_a_file_that_breaks_it():

@@ -91,3 +91,30 @@ def test_a_demo_brings_no_tools_for_development_and_a_test_does(make):
 @pytest.mark.parametrize("target", ["audit", "check", "format", "test", "prove", "bench"])
 def test_who_works_on_the_code_has_its_tools_from_every_target(make, target):
     assert ".[dev]" in make(target, "TORCH=cuda")[1]
+
+
+@pytest.mark.parametrize("target", ["check-deploy", "docs", "lock"])
+def test_who_looks_at_the_deployment_has_its_tools_from_every_target(make, target):
+    assert ".[deploy]" in make(target, "TORCH=cuda")[1]
+
+
+STEPS = ["check", "check-deploy", "audit", "test"]
+
+
+@pytest.mark.parametrize("failing_step", [*STEPS, None])
+def test_ci_says_no_at_the_first_step_that_fails(tmp_path, failing_step):
+    (tmp_path / ".ci").mkdir()
+    shutil.copy(ROOT / ".ci/run", tmp_path / ".ci")
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name in ("chromium", "kubectl", "systemd-analyze"):
+        (programs / name).symlink_to("/bin/true")
+    make = programs / "make"
+    make.write_text(f'#!/bin/sh\necho "$1" >>asked\n[ "$1" != "{failing_step}" ]\n')
+    make.chmod(0o755)
+    environment = {"PATH": f"{programs}:/usr/bin:/bin"}
+    done = subprocess.run([tmp_path / ".ci/run"], env=environment, check=False)
+
+    count = len(STEPS) if failing_step is None else STEPS.index(failing_step) + 1
+    assert (tmp_path / "asked").read_text().split() == STEPS[:count]
+    assert (done.returncode == 0) == (failing_step is None)
