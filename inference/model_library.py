@@ -43,6 +43,7 @@ from inference.model_files.files import (
 from inference.model_files.hashes import HASHES_FILE, FileHashes
 from inference.model_files.header import read_header
 from inference.model_files.inspection import list_usable
+from inference.model_files.pipelines.families import check_family
 from inference.model_files.pipelines.part_weights import find_main_file
 from inference.prompts.chunks import Tokenizer
 from inference.runtime.compiling import prepare_compiling
@@ -169,8 +170,8 @@ class ModelLibrary:
         resolved_model: DiffusionModel | None = self.model_cache.get((DIFFUSION, key))
         if resolved_model is not None:
             return resolved_model
+        path = self._checkpoint_path(key)
         self.describers.release_features()
-        path = self._checkpoints[key]
         model: DiffusionModel = self.model_cache.load_model(
             (DIFFUSION, key),
             self._loader.expected_bytes(path),
@@ -332,8 +333,16 @@ class ModelLibrary:
         )
 
     def _checkpoint_path(self, name: str) -> Path:
+        """Find a checkpoint; a folder of another family is refused before a part is missed in it.
+
+        Raises:
+            ModelError: it is unknown, or of a family that is not run.
+        """
         key = self._known_name(name)
-        return self._checkpoints[key]
+        path = self._checkpoints[key]
+        if is_folder(path):
+            check_family(path)
+        return path
 
     def _memory_level(self, key: str) -> str:
         """Say how sparingly a checkpoint is to use memory from the start."""

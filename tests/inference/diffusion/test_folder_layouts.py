@@ -178,6 +178,33 @@ FAMILIES = {
 }
 
 
+#: What is asked of a checkpoint before it is loaded, and loading it.
+QUESTIONS = {
+    "load": lambda library, name: library.get_checkpoint(name),
+    "traits": lambda library, name: library.model_traits(name),
+    "tokenizer": lambda library, name: library.checkpoint_tokenizer(name),
+    "embeddings": lambda library, name: library.count_embedding_vectors(name),
+    "size": lambda library, name: library.natural_size(name),
+    "role": lambda library, name: library.checkpoint_role(name),
+    "hash": lambda library, name: library.checkpoint_hash(name),
+    "refiner": lambda library, name: library.can_refine(name, "good"),
+    "refined": lambda library, name: library.can_refine("good", name),
+}
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_whatever_is_asked_first_another_family_is_named(shelf, question):
+    folder = shelf / "other"
+    (folder / "transformer").mkdir(parents=True)
+    settings = {"_class_name": "FluxTransformer2DModel"}
+    (folder / "transformer" / "config.json").write_text(json.dumps(settings))
+    library = make_library(shelf)
+
+    QUESTIONS[question](library, "net")
+    with pytest.raises(UnsupportedWeights, match="other is a FLUX model"):
+        QUESTIONS[question](library, "other")
+
+
 @pytest.mark.parametrize("name", FAMILIES)
 def test_another_family_is_named_and_left_out(shelf, caplog, name):
     part, class_name, title = FAMILIES[name]

@@ -36,7 +36,7 @@ def test_a_host_without_models_has_nothing_to_say(make, tmp_path, noise):
     assert describers.model_infos() == ()
     with pytest.raises(MissingWeights, match="no CLIP on this server"):
         describers.rank_lists(noise)
-    with pytest.raises(MissingWeights, match="method caption"):
+    with pytest.raises(MissingWeights, match="ask for a caption"):
         describers.tag_images(noise)
 
 

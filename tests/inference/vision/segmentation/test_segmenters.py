@@ -131,7 +131,7 @@ def test_without_a_clipseg_it_is_said(tmp_path):
 @pytest.mark.parametrize("what", ["subject", "face"])
 def test_without_the_extra_it_is_said(tmp_path, monkeypatch, what):
     monkeypatch.setattr(files, "find_spec", lambda name: None)
-    with pytest.raises(MissingWeights, match=r"easel\[masks\]"):
+    with pytest.raises(MissingWeights, match=r"easel-bot\[masks\]"):
         ImageSegmenter(tmp_path).segment_images(what, [disc()[0]])
 
 
