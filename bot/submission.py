@@ -241,7 +241,9 @@ class JobSubmitter:
         return settings
 
     def _refuse_without_model(self) -> None:
-        """Refuse while no worker can start; one that is starting, or was lost, will come."""
+        """Refuse while no worker can start; one that starts, was lost or rests will come."""
         workers = self._workers.worker_statuses
-        if workers and all(worker.trouble and not worker.ready for worker in workers):
+        if workers and all(
+            worker.trouble and not worker.is_resting and not worker.ready for worker in workers
+        ):
             raise NoModel

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import statistics
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping
@@ -27,7 +28,7 @@ from inference.api.jobs import (
     decode_job,
     estimate_cost,
 )
-from inference.api.jobs.price import DEFAULT_NATIVE_SIDE
+from inference.api.jobs.price import DEFAULT_NATIVE_SIDE, UPSCALE_TFLOP, UpscalerSize
 from inference.api.messages import INSTRUCT_ROLE
 from inference.api.workers import WorkerPool
 from storage.blobs import BlobStore
@@ -35,8 +36,10 @@ from storage.records import JobRecord, JobRequest, JobState, QueuePlace
 
 #: Jobs that count.
 MAX_LEARNED_JOBS = 32
-#: While nothing is known yet of how far foretelling is off: by half or double.
-INITIAL_ERROR_RATIOS = (0.5, 2.0)
+#: How far apart the ends of a range may be that is said: what says less than that says nothing.
+MAX_SAID_SPREAD = 3.0
+#: While nothing is known yet of how far foretelling is off: as much as may be said.
+INITIAL_ERROR_RATIOS = (1 / math.sqrt(MAX_SAID_SPREAD), math.sqrt(MAX_SAID_SPREAD))
 #: What the range leaves out at each end: of ten jobs, eight shall be ready within it.
 EXCLUDED_SHARE = 0.1
 #: How ranges are said: in the largest unit of which there are at least a few.
@@ -86,8 +89,9 @@ class EtaEstimator:
         self._clock = clock
         #: TFLOP and seconds of the GPU of the last jobs.
         self._measured_runs: deque[tuple[float, float]] = deque(maxlen=MAX_LEARNED_JOBS)
-        #: The same of each kind of job and model: a small network takes far longer for a TFLOP.
-        self._runs_by_kind: OrderedDict[tuple[str, str | None], deque[tuple[float, float]]] = (
+        #: The same of jobs that are alike, and of each model's: a TFLOP of a small network, or of
+        #: another method's, takes another time.
+        self._runs_by_likeness: OrderedDict[tuple[str, ...], deque[tuple[float, float]]] = (
             OrderedDict()
         )
         #: What came by what was foretold.
@@ -103,12 +107,11 @@ class EtaEstimator:
             return
         if record.kind != PreviewJob.kind:  # whose seconds are a processor's
             self._measured_runs.append((record.charged, seconds))
-        similar_runs = self._runs_by_kind.setdefault(
-            (record.kind, record.affinity), deque(maxlen=MAX_LEARNED_JOBS)
-        )
-        similar_runs.append((record.charged, seconds))
-        if len(self._runs_by_kind) > MAX_PENDING_FORECASTS:
-            self._runs_by_kind.popitem(last=False)
+        for key in _record_keys(record):
+            similar_runs = self._runs_by_likeness.setdefault(key, deque(maxlen=MAX_LEARNED_JOBS))
+            similar_runs.append((record.charged, seconds))
+        while len(self._runs_by_likeness) > MAX_PENDING_FORECASTS:
+            self._runs_by_likeness.popitem(last=False)
         if prediction is not None:
             asked_at, expected_seconds = prediction
             self._error_ratios.append((self._clock() - asked_at) / expected_seconds)
@@ -118,7 +121,10 @@ class EtaEstimator:
         return _seconds_at_rate(self._measured_runs, cost)
 
     def job_gpu_seconds(self, record: JobRecord) -> float | None:
-        """Give the GPU-seconds that a job takes; None before one of its kind and model has run."""
+        """Give the GPU-seconds that a job takes; None where what is known of its like says little.
+
+        That is before one of its like has run, and while the last of them differ too much.
+        """
         return self._own_seconds(record, record.cost)
 
     def job_forecast(self, job: JobRequest) -> float | None:
@@ -156,7 +162,12 @@ class EtaEstimator:
         return sum(worker.ready for worker in self._service.worker_statuses)
 
     def _own_seconds(self, record: JobRequest, cost: float) -> float | None:
-        return _seconds_at_rate(self._runs_by_kind.get((record.kind, record.affinity), ()), cost)
+        known_runs = (
+            self._runs_by_likeness[key]
+            for key in _record_keys(record)
+            if key in self._runs_by_likeness
+        )
+        return _typical_seconds(next(known_runs, ()), cost)
 
     def _expected_seconds(self, record: JobRecord, place: QueuePlace) -> float | None:
         """Share work out among the workers; a job's own is done by one of them."""
@@ -173,12 +184,10 @@ class EtaEstimator:
     def _likely_range(self, expected_seconds: float | None) -> TimeRange | None:
         if expected_seconds is None:
             return None
-        error_ratios = sorted((*self._error_ratios, *INITIAL_ERROR_RATIOS))
-        excluded_count = math.floor(EXCLUDED_SHARE * len(error_ratios))
-        return TimeRange(
-            expected_seconds * error_ratios[excluded_count],
-            expected_seconds * error_ratios[-1 - excluded_count],
-        )
+        low, high = _usual_ends((*self._error_ratios, *INITIAL_ERROR_RATIOS))
+        if high > MAX_SAID_SPREAD * low * (1 + 1e-9):
+            return None
+        return TimeRange(expected_seconds * low, expected_seconds * high)
 
 
 def _remaining_cost(record: JobRecord) -> float:
@@ -189,6 +198,22 @@ def _remaining_cost(record: JobRecord) -> float:
 def _cost_ahead(place: QueuePlace) -> float:
     """Add up what is done before a job's turn; running jobs share the GPU, so all of theirs."""
     return place.running_cost + (place.ahead_cost if place.position else 0.0)
+
+
+def _usual_ends(values: Iterable[float]) -> tuple[float, float]:
+    """Return between which values all lie but the usual share at each end."""
+    ordered_values = sorted(values)
+    excluded_count = math.floor(EXCLUDED_SHARE * len(ordered_values))
+    return ordered_values[excluded_count], ordered_values[-1 - excluded_count]
+
+
+def _typical_seconds(measured_runs: Iterable[tuple[float, float]], cost: float) -> float | None:
+    """Give the seconds of so much work at the middle rate; None where the rates differ too much."""
+    rates = [seconds / work for work, seconds in measured_runs if work > 0]
+    if not rates:
+        return None
+    low, high = _usual_ends(rates)
+    return None if high > MAX_SAID_SPREAD * low else cost * statistics.median(rates)
 
 
 def _seconds_at_rate(measured_runs: Iterable[tuple[float, float]], cost: float) -> float | None:
@@ -205,6 +230,7 @@ class CostEstimator:
         self._native_sizes: dict[str, int] = {}
         #: Checkpoints that edit by instructions.
         self._instructed_models: set[str] = set()
+        self._upscalers: dict[str, UpscalerSize] = {}
         #: What came by what was thought, for each kind of work, and for a model's jobs in general.
         self._cost_ratios: dict[tuple[str, ...], float] = {}
 
@@ -242,7 +268,23 @@ class CostEstimator:
         natural_side = self.native_size(job)
         model = getattr(job, "model", "") or next(iter(self._native_sizes), "")
         is_instructed = model in self._instructed_models
-        return estimate_cost(job, source, natural_side, is_instructed=is_instructed)
+        return estimate_cost(
+            job,
+            source,
+            natural_side,
+            upscalers=self._known_upscalers(),
+            is_instructed=is_instructed,
+        )
+
+    def _known_upscalers(self) -> Mapping[str, UpscalerSize]:
+        """Return what a pass of each upscaler comes to, as workers told it when last up."""
+        self._upscalers |= {
+            model.name: UpscalerSize(model.size, model.tflop or UPSCALE_TFLOP)
+            for worker in self._service.worker_statuses
+            for model in worker.models
+            if model.kind == "upscaler" and model.size > 0
+        }
+        return self._upscalers
 
     def native_size(self, job: Job) -> int:
         """Return the side of the job's model's own pictures, in pixels, as workers told it."""
@@ -270,3 +312,11 @@ def _ratio_keys(job: Job) -> tuple[tuple[str, ...], ...]:
     """Name what other jobs say what this one costs, the nearest first: its like, its model's."""
     similarity_key = (job.kind, *(str(getattr(job, name, "")) for name in SIMILARITY_FIELDS))
     return (similarity_key, (job.model,)) if isinstance(job, DenoisingJob) else (similarity_key,)
+
+
+def _record_keys(record: JobRequest) -> tuple[tuple[str, ...], ...]:
+    """Name what other jobs say how long this one takes, the nearest first."""
+    model = record.affinity or ""
+    fields = (str(record.params.get(name)) for name in SIMILARITY_FIELDS if name != "model")
+    similarity_key = (record.kind, model, *fields)
+    return (similarity_key, (record.kind, model))[: 2 if model else 1]

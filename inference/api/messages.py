@@ -66,6 +66,8 @@ class ModelInfo:
     role: str = ""
     #: What else it is called: the name that its trainer gave a LoRA.
     alias: str = ""
+    #: TFLOP of an upscaler by megapixels of its input, 0 where nobody has counted.
+    tflop: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -124,7 +124,11 @@ class UpscalerRegistry:
         for entry in UPSCALER_ENTRIES:
             if is_installed(entry) or (self._cache / f"{entry.key}{SAFETENSORS_SUFFIX}").is_file():
                 yield ModelInfo(
-                    name=entry.key, kind="upscaler", size=entry.scale, about=entry.purpose
+                    name=entry.key,
+                    kind="upscaler",
+                    size=entry.scale,
+                    about=entry.purpose,
+                    tflop=entry.tflop,
                 )
         yield from list_usable("upscalers", self._own_files().items(), _inspect_upscaler)
 

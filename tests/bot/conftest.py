@@ -53,13 +53,19 @@ class BotService(ScriptedService):
     """A scripted worker that can also be in trouble."""
 
     trouble = ""
+    is_resting = False
 
     @property
     def worker_statuses(self) -> tuple[WorkerStatus, ...]:
         if self.trouble:
             return (
                 WorkerStatus(
-                    name="broken-1", ready=False, held=0, capacity=0, trouble=self.trouble
+                    name="broken-1",
+                    ready=False,
+                    held=0,
+                    capacity=0,
+                    trouble=self.trouble,
+                    is_resting=self.is_resting,
                 ),
             )
         return super().worker_statuses

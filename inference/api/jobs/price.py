@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
+from typing import NamedTuple
 
 from inference.api.jobs import sizes as canvases
 from inference.api.jobs.base import DenoisingJob, EditingJob, Job
@@ -50,8 +52,12 @@ CHUNK_TFLOP = (0.003, 0.0136)
 TEXT_CHUNK_TFLOP = 0.0132
 #: Share of the denoising network's work that a LoRA beside it adds, at a common rank.
 LORA_SHARE = 0.05
-#: TFLOP of a heavy upscaler (RRDBNet) by megapixels of its input.
+#: How much larger a heavy upscaler (RRDBNet) makes each side, and its TFLOP by megapixels of its
+#: input: what is taken of one that nobody knows.
+UPSCALER_SCALE = 4
 UPSCALE_TFLOP = 35.9
+#: How often a network is run on its own result, at most, to reach a size.
+MAX_UPSCALER_PASSES = 3
 #: Enlarging without a network.
 PLAIN_RESAMPLERS = ("lanczos", "nearest", "latent")
 #: TFLOP of one caption and ranking.
@@ -71,6 +77,34 @@ _EASTERN_PATTERN = re.compile(r"[\u2e80-\uffff]")
 EASTERN_EXTRA_TOKENS = 1.6
 #: What makes another text of a prompt from one step to another: `:when]` and `|`.
 _CHANGE_PATTERN = re.compile(r":\s*[+-]?[\d.]+(?:[eE][+-]?\d+)?\s*\]|\|")
+
+
+class UpscalerSize(NamedTuple):
+    """What one pass of an upscaler comes to."""
+
+    #: How many times larger it makes each side.
+    scale: int = UPSCALER_SCALE
+    #: TFLOP by megapixels of its input.
+    tflop: float = UPSCALE_TFLOP
+
+    def price(self, size: Size, target: Size) -> float:
+        """Price enlarging a picture until it covers another size, in TFLOP."""
+        if target[0] < size[0] or target[1] < size[1]:
+            return 0.0
+        width, height = size
+        passes = [width * height]
+        while (
+            self.scale > 1
+            and len(passes) < MAX_UPSCALER_PASSES
+            and (width * self.scale < target[0] or height * self.scale < target[1])
+        ):
+            width, height = width * self.scale, height * self.scale
+            passes.append(width * height)
+        return sum(passes) / 1e6 * self.tflop
+
+
+Upscalers = Mapping[str, UpscalerSize]
+NO_UPSCALERS: Upscalers = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -132,6 +166,7 @@ def estimate_cost(
     natural: int = DEFAULT_NATIVE_SIDE,
     *,
     is_instructed: bool = False,
+    upscalers: Upscalers = NO_UPSCALERS,
 ) -> float:
     """Price a job in TFLOP of a model of Stable Diffusion 1's make, always above zero.
 
@@ -140,9 +175,10 @@ def estimate_cost(
         source: size of its picture in pixels; a square of the model's own size unless known.
         natural: side of the model's own pictures, in pixels.
         is_instructed: whether the model edits by instructions.
+        upscalers: what a pass of each known network comes to.
     """
     size = source or (natural, natural)
-    cost = _auxiliary_cost(job, size, natural)
+    cost = _auxiliary_cost(job, size) + _enlarging_cost(job, size, natural, upscalers)
     if isinstance(job, DenoisingJob | UpscaleJob):
         prompt = measure_prompts(job.prompt, job.negative_prompt)
         passes = list_denoise_passes(job, size, natural, is_instructed=is_instructed)
@@ -298,37 +334,60 @@ def _redraw_passes(job: UpscaleJob, source: Size, natural: int) -> Iterator[Deno
 
 
 def _upscaled_size(job: UpscaleJob, source: Size) -> Size:
-    width, height = _requested_size(job, source)
-    share = min(1.0, (job.max_side or math.inf) / max(width, height))
-    return int(width * share), int(height * share)
+    return _limit_side(_requested_size(job, source), job.max_side)
+
+
+def _limit_side(size: Size, max_side: int | None) -> Size:
+    share = min(1.0, (max_side or math.inf) / max(size))
+    return int(size[0] * share), int(size[1] * share)
+
+
+def _shown_upscalers(job: UpscaleJob) -> tuple[str, ...]:
+    if not job.second or job.visibility == 0:
+        return (job.upscaler,)
+    return (job.second,) if job.visibility == 1 else (job.upscaler, job.second)
+
+
+def _enlarging_cost(job: Job, source: Size, natural: int, upscalers: Upscalers) -> float:
+    """Price the networks that enlarge, pass by pass."""
+    if isinstance(job, UpscaleJob):
+        covering = _limit_side(_covering_size(job, source), job.max_side)
+        return sum(
+            upscalers.get(name, UpscalerSize()).price(source, covering)
+            for name in _shown_upscalers(job)
+            if name.lower() not in PLAIN_RESAMPLERS
+        )
+    if not isinstance(job, ImagineJob) or not job.has_hires_fix:
+        return 0.0
+    if job.hires_upscaler.lower() in PLAIN_RESAMPLERS:
+        return 0.0
+    size = canvases.target_size(job.width, job.height, None, natural)
+    _, large = canvases.hires_sizes(size, job.hires_scale, job.hires_width, job.hires_height)
+    return job.batch * upscalers.get(job.hires_upscaler, UpscalerSize()).price(size, large)
 
 
 def _requested_size(job: UpscaleJob, source: Size) -> Size:
-    if not (job.width or job.height):
-        return int(source[0] * job.factor), int(source[1] * job.factor)
-    scale = max((job.width or 1) / source[0], (job.height or 1) / source[1])
     if job.crop and job.width and job.height:
         return job.width, job.height
+    return _covering_size(job, source)
+
+
+def _covering_size(job: UpscaleJob, source: Size) -> Size:
+    """Return the size that is enlarged to, before anything is cut off."""
+    if not (job.width or job.height):
+        return round(source[0] * job.factor), round(source[1] * job.factor)
+    scale = max((job.width or 1) / source[0], (job.height or 1) / source[1])
     return round(source[0] * scale), round(source[1] * scale)
 
 
-def _auxiliary_cost(job: Job, source: Size, natural: int) -> float:
-    """Price what is no denoising, in TFLOP: networks that enlarge, words of a loop, looks."""
-    area = source[0] * source[1] / 1e6
+def _auxiliary_cost(job: Job, source: Size) -> float:
+    """Price words of a loop and looks, in TFLOP."""
     if isinstance(job, InterrogateJob):
         return INTERROGATE_TFLOP
     if isinstance(job, PreviewJob):
-        return area * PREVIEW_TFLOP
-    if isinstance(job, UpscaleJob):
-        upscalers = [name for name in (job.upscaler, job.second) if name]
-        return (
-            area * UPSCALE_TFLOP * sum(name.lower() not in PLAIN_RESAMPLERS for name in upscalers)
-        )
+        return source[0] * source[1] / 1e6 * PREVIEW_TFLOP
     if isinstance(job, LoopbackJob) and job.append != "none":
         return INTERROGATE_TFLOP * job.loops * job.batch
-    if isinstance(job, ImagineJob) and job.hires_upscaler.lower() not in PLAIN_RESAMPLERS:
-        size = canvases.target_size(job.width, job.height, None, natural)
-        return size[0] * size[1] / 1e6 * UPSCALE_TFLOP * job.batch * job.has_hires_fix
     return 0.0
 
 

@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 
 #: For so long a job that was called off counts as held where the worker does not confirm it.
 CANCEL_CONFIRM_SECONDS = 60.0  # seconds
+#: The notice of a worker that ended too often, though it had started.
+RESTING = "worker.resting"
 
 
 @dataclass
@@ -90,6 +92,7 @@ class _WorkerSlot:
             resident=self.resident,
             notes=ready_event.notes if ready_event else (),
             trouble=self.trouble,
+            is_resting=self.trouble is not None and self.trouble.code == RESTING,
         )
 
 
@@ -215,7 +218,7 @@ class LocalWorkerPool:
     def _pause_slot(self, slot: _WorkerSlot, reason: Notice) -> float:
         """Open the breaker of a seat; return how long it stays empty, in seconds."""
         open_seconds = slot.breaker.open_seconds
-        slot.trouble = slot.trouble or Notice("worker.resting", why=reason)
+        slot.trouble = slot.trouble or Notice(RESTING, why=reason)
         self._events.put_nowait(
             (slot.label, WorkerPaused(worker=slot.label, reason=slot.trouble, seconds=open_seconds))
         )

@@ -36,6 +36,8 @@ class WorkerStatus:
     notes: tuple[Notice, ...] = ()
     #: Why it is not ready, when it said so.
     trouble: Notice | None = None
+    #: Whether it will be started again: it ended too often and rests for some minutes.
+    is_resting: bool = False
 
 
 class WorkerPool(Protocol):

@@ -130,6 +130,15 @@ async def test_without_a_worker_jobs_wait_and_say_so(easel):
     assert (await easel.only_job()).state is JobState.QUEUED
 
 
+async def test_while_a_worker_rests_jobs_are_kept(easel):
+    easel.service.ready = False
+    easel.service.trouble, easel.service.is_resting = "It ended three times.", True
+    result = await easel.ask("img2img")
+    assert "No worker is running now" in result.response.content
+    assert (await easel.only_job()).state is JobState.QUEUED
+    easel.service.trouble = ""
+
+
 async def test_while_no_worker_can_start_nothing_is_queued(easel):
     easel.service.trouble = "There is no checkpoint at /srv/models/nothing."
     result = await easel.ask("img2img")

@@ -1,9 +1,13 @@
 import re
 
 import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from inference.model_files.errors import UnknownModel
 from inference.upscaling.catalogue import UPSCALER_ENTRIES, DownloadUrl, WheelFile, upscaler_entry
+from inference.upscaling.upscaler import load_upscaler
+from inference.upscaling.weights import prepare_weights
 
 SHA256 = re.compile("[0-9a-f]{64}")
 
@@ -33,3 +37,14 @@ def test_entries_are_whole(entry) -> None:
 def test_an_unknown_key_lists_the_known_ones() -> None:
     with pytest.raises(UnknownModel, match=r"'realesrgan-x5'.*realesrgan-x4plus"):
         upscaler_entry("realesrgan-x5")
+
+
+@pytest.mark.parametrize("key", ["realesr-animevideov3", "realcugan-x2", "realcugan-x3"])
+def test_the_work_of_a_pass_is_what_is_counted(key, tmp_path):
+    entry = upscaler_entry(key)
+    upscaler = load_upscaler(prepare_weights(entry, tmp_path), "cpu", "float32")
+    counter = FlopCounterMode(display=False)
+    with torch.inference_mode(), counter:
+        upscaler.descriptor(torch.zeros(1, 3, 192, 192))
+    counted = counter.get_total_flops() / 192 / 192 / 1e6
+    assert entry.tflop == pytest.approx(counted, rel=0.1)

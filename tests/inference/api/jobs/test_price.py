@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -28,6 +29,7 @@ from inference.api.jobs.price import (
     CHUNK_TOKENS,
     TEXT_CHUNK_TFLOP,
     DenoisePass,
+    UpscalerSize,
     _count_tokens,
     list_denoise_passes,
     measure_prompts,
@@ -38,6 +40,13 @@ from inference.engine.work import DenoiseResult
 from inference.images.errors import ImageError
 from inference.operations.outpaint.operation import run_outpaint
 from inference.prompts.tokenizer import load_tokenizer
+from inference.upscaling.tiling.plan import (
+    Resampler,
+    ScaleBy,
+    UpscalePlan,
+    pass_sizes,
+    scaled_size,
+)
 from tests.inference.api.jobs.strategies import jobs
 
 NO_WORDS = dataclasses.replace(measure_prompts("", ""), texts=())
@@ -268,6 +277,37 @@ def test_it_counts_the_rows_that_the_network_is_asked_for(run_job, monkeypatch, 
 
     said = sum(run.megapixels * run.rows for run in list_denoise_passes(job, SOURCE, NATURAL))
     assert sum(counted) == pytest.approx(said)
+
+
+@given(
+    st.tuples(st.integers(1, 900), st.integers(1, 900)),
+    st.sampled_from([1.0, 1.5, 2.0, 4.0, 4.01, 8.0]),
+    st.integers(1, 4),
+    st.sampled_from([None, 512]),
+)
+def test_it_counts_each_pass_of_an_upscaler(size, factor, scale, longest):
+    """A network runs on its own result until the picture covers what was asked for."""
+    plan = UpscalePlan(Resampler.LANCZOS, ScaleBy(factor), longest_side=longest)
+    passes = pass_sizes(size, plan, SimpleNamespace(scale=scale))
+    price = UpscalerSize(scale, 1.0).price(size, scaled_size(size, plan))
+    assert price == pytest.approx(sum(width * height for width, height in passes) / 1e6)
+
+
+def test_eight_times_by_a_network_of_four_is_seventeen_passes():
+    upscalers = {"x4": UpscalerSize(4, 2.0)}
+    twice, eight = (
+        estimate_cost(UpscaleJob(upscaler="x4", factor=factor), (500, 500), upscalers=upscalers)
+        for factor in (2.0, 8.0)
+    )
+    assert (twice, eight) == (pytest.approx(0.5), pytest.approx(17 * 0.5))
+
+
+@pytest.mark.parametrize(("visibility", "names"), [(0.0, "a"), (0.5, "ab"), (1.0, "b")])
+def test_only_upscalers_that_show_cost_something(visibility, names):
+    upscalers = {"a": UpscalerSize(2, 1.0), "b": UpscalerSize(2, 10.0)}
+    job = UpscaleJob(upscaler="a", second="b", visibility=visibility, factor=2.0)
+    cost = estimate_cost(job, (1000, 1000), upscalers=upscalers)
+    assert cost == pytest.approx(sum(upscalers[name].tflop for name in names))
 
 
 AMOUNTS = st.integers(0, 300)

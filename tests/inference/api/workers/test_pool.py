@@ -348,6 +348,7 @@ async def test_a_worker_that_rests_is_not_free_and_says_why(make_service):
         (status,) = service.worker_statuses
         assert service.free_worker() is None
         assert "keeps ending" in str(status.trouble)
+        assert status.is_resting
 
 
 async def test_what_a_worker_says_of_its_models_is_known_until_it_says_otherwise(make_service):
