@@ -34,7 +34,7 @@ def sigmoid(values):
 
 
 def chances(tagger, images):
-    return np.array([[tag.probability for tag in tags] for tags in tagger.tag(images)])
+    return np.array([[tag.probability for tag in tags] for tags in tagger.tag_images(images)])
 
 
 def test_the_wd_taggers_see_blue_green_red_on_a_white_square(wd, cpu):
@@ -115,5 +115,5 @@ def test_without_onnxruntime_it_says_what_to_install(wd, cpu, monkeypatch):
         return plain(name, *rest, **more)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(UnsupportedWeights, match=r"pip install easel\[tags\]"):
+    with pytest.raises(UnsupportedWeights, match=r"pip install easel-bot\[tags\]"):
         load_tagger(wd, cpu)
