@@ -209,9 +209,13 @@ _INTERNAL_COLUMNS = frozenset(
 class LeaseRenewal:
     """How far an attempt is whose lease shall run anew; None leaves what was noted before."""
 
+    #: The job.
     id: str
+    #: The attempt that holds the lease; a renewal of another changes nothing.
     attempt: int
+    #: Steps done in it.
     step: int | None = None
+    #: Steps to do.
     steps: int | None = None
     #: The work that was measured of this attempt so far.
     spent: float | None = None
