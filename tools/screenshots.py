@@ -38,7 +38,7 @@ VISITS = 12  # of a page, at most
 LONGEST = 1000  # pixels of a screenshot: of more, the end is kept
 JOB_PATIENCE = 300.0  # seconds
 QUALITY = 82  # of the WebP files
-PAINTED = {"steps": 20, "guidance": 4.0, "seed": 7}
+PAINTED = {"steps": 20, "guidance": 4.0, "seed": "7"}
 FLAGS = (
     "--headless",
     "--no-sandbox",
