@@ -145,7 +145,7 @@ class JobSubmitter:
         job = self._checker.check_job(job)
         await self._check_available(sources)
         reply_to = await self._acknowledge_request(
-            request, job.kind, settings, private=settings.has_private_results
+            request, job, settings, private=settings.has_private_results
         )
         images = await self._load_images(job, sources)
         # Only now are the pictures' sizes known; whom the host serves may have changed meanwhile.
@@ -181,13 +181,18 @@ class JobSubmitter:
             await source.check_available(self._decoders)
 
     async def _acknowledge_request(
-        self, request: MemberRequest, kind: str, settings: GuildSettings, *, private: bool
+        self,
+        request: MemberRequest,
+        job: Job | JobRecord,
+        settings: GuildSettings,
+        *,
+        private: bool,
     ) -> ReplyTarget:
         """Say that a request has arrived, in the language that its answer keeps to its end."""
         context = request.context
         language = context.user_language if private else reply_language(settings, context)
         with use_language(language):
-            reply_to = await request.send_answer(messages.received_message(kind), private=private)
+            reply_to = await request.send_answer(messages.received_message(job), private=private)
         return reply_to.in_language(language)
 
     async def _check_allowed(
@@ -221,7 +226,7 @@ class JobSubmitter:
             raise JobNotFound("That result was shown already, or is no longer stored.")
         previous_target = ReplyTarget.from_json(record.reply_to)
         private = settings.has_private_results or bool(previous_target and previous_target.private)
-        reply_to = await self._acknowledge_request(request, record.kind, settings, private=private)
+        reply_to = await self._acknowledge_request(request, record, settings, private=private)
         await self._jobs.deliveries.update_reply_to(record.id, reply_to.to_json())
         try:
             self._delivery.on_job_ended(await self._jobs.reader.get_job(record.id))

@@ -134,7 +134,7 @@ def _fixed_seed_params(record: JobRecord, vary: str | None, image: int | None) -
     """
     if not can_reseed(record):
         message = gettext_noop("No seed decides that {kind}, so it cannot be varied.")
-        raise UserError(message, kind=messages.kind_title(record.kind))
+        raise UserError(message, kind=messages.job_title(record))
     images = result_images(record)
     chosen_image = images[min(image or 1, len(images)) - 1] if images else {}
     seed_params: dict[str, Any] = {"seed": image_seed(record, chosen_image)}

@@ -97,6 +97,6 @@ def _means_all(job_text: str) -> bool:
 def _job_label(record: JobRecord) -> str:
     prompt = str(record.params.get("prompt") or "")
     state = translate(STATE_LABELS[record.state])
-    return f"{messages.kind_title(record.kind)} ({state}) …{record.id[-4:]} {prompt}"[
+    return f"{messages.job_title(record)} ({state}) …{record.id[-4:]} {prompt}"[
         :MAX_CHOICE_CHARS
     ].strip()

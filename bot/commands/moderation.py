@@ -97,5 +97,5 @@ class ModerationCog(EaselCog):
 def _case_label(case: ModerationCase, record: JobRecord) -> str:
     return (
         f"#{case.number} {translate(CASE_KIND_NAMES.get(case.kind, case.kind))} "
-        f"{messages.kind_title(record.kind)}"
+        f"{messages.job_title(record)}"
     )

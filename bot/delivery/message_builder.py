@@ -196,7 +196,7 @@ class MessageBuilder:
         uploads, notes = await _pack_uploads(record, self._blobs, file_limit, captions)
         text = str((record.result or {}).get("text") or "")
         if messages.exceeds_card(text) and len(uploads) < MAX_FILES:
-            title = translate("All words of this {kind}", kind=messages.kind_title(record.kind))
+            title = translate("All words of this {kind}", kind=messages.job_title(record))
             name = f"easel-{record.kind}-{record.id[-6:]}.txt"
             uploads.append(MessageFile(name, text.encode(), title))
         content = messages.result_card(record, notes, origin)

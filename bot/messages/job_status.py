@@ -39,6 +39,12 @@ def kind_title(kind: str) -> str:
     return command_name(KIND_TITLES.get(kind, kind))
 
 
+def job_title(job: Job | JobRecord) -> str:
+    """Name a job as the command is called that asks for it: `/redraw` has a mode, not a kind."""
+    params = job.params if isinstance(job, JobRecord) else vars(job)
+    return kind_title("redraw" if params.get("mode") == "redraw" else job.kind)
+
+
 def short_id(job_id: str) -> str:
     """Write the end of a job's id, which members know it by and commands take."""
     return f"…{job_id[-4:]}"
@@ -58,7 +64,7 @@ def summary_line(record: JobRecord) -> str:
         parts.append(f"{outcome['seconds']:.1f} s")
     if outcome.get("charged"):
         parts.append(translate("GPU {seconds} s", seconds=f"{outcome['charged']:.1f}"))
-    return " · ".join(parts) or kind_title(record.kind)
+    return " · ".join(parts) or job_title(record)
 
 
 def _setting_parts(params: Mapping[str, Any], seed: int | None) -> list[str]:
@@ -116,7 +122,7 @@ def imported_job_message(tool: str, job: Job, notes: Sequence[Notice]) -> str:
     lines = [
         translate(
             "**{kind}**, as told by {tool}: {said}",
-            kind=kind_title(job.kind),
+            kind=job_title(job),
             tool=escape_untrusted(tool, 40),
             said=settings_line,
         )
@@ -135,7 +141,7 @@ def _result_seed(params: Mapping[str, Any], images: Sequence[Mapping[str, Any]])
 
 def alt_text(record: JobRecord, number: int, image_count: int, caption: str = "") -> str:
     """Describe a result for those who do not see it: by its caption, else by its prompt."""
-    subject = kind_title(record.kind)
+    subject = job_title(record)
     if image_count > 1:
         subject = translate(
             "{kind}, picture {number} of {of}", kind=subject, number=number, of=image_count
@@ -183,9 +189,9 @@ PROGRESS_BAR_CELLS = 12  # cells of the progress bar
 NO_REASON = gettext_noop("It failed without a reason.")
 
 
-def received_message(kind: str) -> str:
+def received_message(job: Job | JobRecord) -> str:
     """Say at once that a command has arrived."""
-    return translate("**{kind}** · reading what you sent …", kind=kind_title(kind))
+    return translate("**{kind}** · reading what you sent …", kind=job_title(job))
 
 
 def waiting_card(
@@ -285,7 +291,7 @@ def hidden_reason_card(record: JobRecord) -> str:
     """Say in public that a job could not be done, and who can see why."""
     return translate(
         "**{kind}** for <@{owner}> could not be done as asked. They alone can see why.",
-        kind=kind_title(record.kind),
+        kind=job_title(record),
         owner=record.owner,
     )
 
@@ -306,18 +312,16 @@ def not_cancelled_message(record: JobRecord) -> str:
         return translate(
             "Stopping {kind} `{id}`: what it has made so far will be shown. "
             "Cancel it once more to have nothing of it.",
-            kind=kind_title(record.kind),
+            kind=job_title(record),
             id=short_id(record.id),
         )
     state = translate(STATE_LABELS[record.state])
-    return translate("That {kind} is already {state}.", kind=kind_title(record.kind), state=state)
+    return translate("That {kind} is already {state}.", kind=job_title(record), state=state)
 
 
 def cancelled_message(record: JobRecord) -> str:
     """Say in an answer to its owner that a job was cancelled."""
-    return translate(
-        "Cancelled {kind} `{id}`.", kind=kind_title(record.kind), id=short_id(record.id)
-    )
+    return translate("Cancelled {kind} `{id}`.", kind=job_title(record), id=short_id(record.id))
 
 
 def internal_error_message(number: str) -> str:
@@ -330,7 +334,7 @@ def internal_error_message(number: str) -> str:
 
 
 def _format_card(record: JobRecord, *lines: str) -> str:
-    head = translate("**{kind}** for <@{owner}>", kind=kind_title(record.kind), owner=record.owner)
+    head = translate("**{kind}** for <@{owner}>", kind=job_title(record), owner=record.owner)
     return join_limited(
         MAX_MESSAGE_CHARACTERS, [head + prompt_suffix(record, MAX_CARD_PROMPT_CHARACTERS), *lines]
     )

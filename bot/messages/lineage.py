@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from bot.i18n import translate
 from bot.messages.escaping import join_limited
-from bot.messages.job_status import STATE_LABELS, kind_title, prompt_suffix, summary_line
+from bot.messages.job_status import STATE_LABELS, job_title, prompt_suffix, summary_line
 from storage.records import JobRecord, JobState
 
 MAX_TREE_CHARACTERS = 1800  # characters
@@ -46,7 +46,7 @@ def _tree_line(record: JobRecord, depth: int, *, is_marked: bool) -> str:
         else translate(STATE_LABELS[record.state])
     )
     mark = " ◀ " + translate("this one") if is_marked else ""
-    line = f"{indent}…{record.id[-4:]} **{kind_title(record.kind)}** · {what}"
+    line = f"{indent}…{record.id[-4:]} **{job_title(record)}** · {what}"
     return line + prompt_suffix(record, MAX_TREE_PROMPT_CHARACTERS) + mark
 
 
@@ -58,4 +58,4 @@ def job_choices(records: Iterable[JobRecord]) -> dict[str, str]:
 def job_label(record: JobRecord) -> str:
     """Name a job in a list to choose from."""
     prompt = record.params.get("prompt") or ""
-    return f"{kind_title(record.kind)} …{record.id[-4:]} {prompt}".strip()
+    return f"{job_title(record)} …{record.id[-4:]} {prompt}".strip()

@@ -16,7 +16,7 @@ from bot.messages.escaping import (
 )
 from bot.messages.job_status import (
     STATE_LABELS,
-    kind_title,
+    job_title,
     missing_models_text,
     prompt_suffix,
     short_id,
@@ -79,7 +79,7 @@ def queue_line(
         "asked {moment}", moment=f"<t:{int(record.created_at.timestamp())}:R>"
     )
     return (
-        f"`{short_id(record.id)}` **{kind_title(record.kind)}** {where} · "
+        f"`{short_id(record.id)}` **{job_title(record)}** {where} · "
         f"{asked_at_note}{prompt_suffix(record, 60)}"
     )
 
@@ -142,7 +142,7 @@ def _history_line(record: JobRecord) -> str:
         else translate(STATE_LABELS[record.state])
     )
     parent_note = f" · {translate('from …{id}', id=record.parent[-4:])}" if record.parent else ""
-    line = f"…{record.id[-4:]} **{kind_title(record.kind)}** {moment} · {what}{parent_note}"
+    line = f"…{record.id[-4:]} **{job_title(record)}** {moment} · {what}{parent_note}"
     return line + prompt_suffix(record, 60)
 
 

@@ -12,7 +12,7 @@ from bot.messages.escaping import (
     inline_code,
     join_limited,
 )
-from bot.messages.job_status import kind_title, summary_line
+from bot.messages.job_status import job_title, summary_line
 from storage.moderation import ModerationCase, ScreeningRecord, Verdict
 from storage.records import JobRecord
 
@@ -25,7 +25,7 @@ VERDICT_LINES = {
 
 def withheld_card(record: JobRecord, screening: ScreeningRecord) -> str:
     """Say on a card why it shows no picture; the prompt is left out with it."""
-    head = translate("**{kind}** for <@{owner}>", kind=kind_title(record.kind), owner=record.owner)
+    head = translate("**{kind}** for <@{owner}>", kind=job_title(record), owner=record.owner)
     why = translate(
         VERDICT_LINES[screening.verdict],
         reason=escape_error_text(translate_notice(screening.reason), 500),
@@ -59,14 +59,14 @@ def _case_line(case: ModerationCase, record: JobRecord) -> str:
     by = translate("reported by <@{by}>", by=case.by) if case.by else translate("held by the check")
     reason = f": {inline_code(case.reason, 200)}" if case.by and case.reason else ""
     moment = f"<t:{int(case.opened_at.timestamp())}:R>"
-    what = translate("**{kind}** for <@{owner}>", kind=kind_title(record.kind), owner=record.owner)
+    what = translate("**{kind}** for <@{owner}>", kind=job_title(record), owner=record.owner)
     return f"`#{case.number}` {what}, {by} {moment}{reason}"
 
 
 def released_message(record: JobRecord) -> str:
     """Say to the moderator that a result may be seen."""
     return translate(
-        "Released: <@{owner}>'s result ({kind}).", kind=kind_title(record.kind), owner=record.owner
+        "Released: <@{owner}>'s result ({kind}).", kind=job_title(record), owner=record.owner
     )
 
 
@@ -74,7 +74,7 @@ def deleted_message(record: JobRecord) -> str:
     """Say to the moderator that a result is gone."""
     return translate(
         "Deleted: <@{owner}>'s result ({kind}), from its message and the store.",
-        kind=kind_title(record.kind),
+        kind=job_title(record),
         owner=record.owner,
     )
 
@@ -90,7 +90,7 @@ def log_withheld(record: JobRecord, screening: ScreeningRecord, link: str) -> st
     )
     reason = translate_notice(screening.reason)
     values = {
-        "kind": kind_title(record.kind),
+        "kind": job_title(record),
         "owner": record.owner,
         "reason": reason,
         "link": link,
@@ -105,7 +105,7 @@ def log_reported(record: JobRecord, case: ModerationCase, link: str) -> str:
         "<@{by}> reported a result of <@{owner}> ({kind}):{reason} {link} "
         "(case `#{number}`, /moderation list decides)",
         by=case.by,
-        kind=kind_title(record.kind),
+        kind=job_title(record),
         owner=record.owner,
         reason=reason,
         link=link,

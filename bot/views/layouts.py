@@ -10,7 +10,7 @@ from typing import Any
 import discord
 
 from bot.i18n import translate
-from bot.messages import kind_title
+from bot.messages import job_title
 from bot.messages.failures import is_correctable_failure
 from bot.requests.image_sources import is_batch, result_images, seam_mask_key
 from bot.requests.job_check import can_mark, list_ready_models
@@ -129,7 +129,7 @@ def view_for_outbox(records: Iterable[JobRecord]) -> discord.ui.View:
     """One button for each result that could not be delivered."""
     return _build_view(
         RedeliverButton(
-            record.id, translate("Show {name}", name=f"{kind_title(record.kind)} …{record.id[-4:]}")
+            record.id, translate("Show {name}", name=f"{job_title(record)} …{record.id[-4:]}")
         )
         for record in list(records)[:MAX_OUTBOX_BUTTONS]
     )

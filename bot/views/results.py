@@ -166,7 +166,7 @@ class EditButton(NumberedButton, template=rf"easel:edit(?:\.(?P<number>\d))?:{JO
         job_type = type(decode_job(record.kind, record.params))
         files = _exchangeable_images(record, job_type)
         names = FORM_OPTIONS[record.kind][: MAX_NAMED_INPUTS - len(files)]
-        title = translate("Edit this {kind}", kind=messages.kind_title(record.kind))
+        title = translate("Edit this {kind}", kind=messages.job_title(record))
         form = build_job_form(title, job_type, submit_edit, params, names=names, files=files)
         await interaction.response.send_modal(form)
 

@@ -211,3 +211,17 @@ def test_every_kind_has_a_page_of_help():
 def test_a_result_says_what_it_is_charged_with():
     assert messages.summary_line(done(charged=1.44)).endswith(" · 2.2 s · GPU 1.4 s")
     assert messages.summary_line(done(charged=0.0)).endswith(" · 2.2 s")
+
+
+@pytest.mark.parametrize(
+    ("job", "title"),
+    [
+        (UpscaleJob(mode="redraw"), "redraw"),
+        (UpscaleJob(), "upscale"),
+        (Img2ImgJob(), "img2img"),
+    ],
+)
+def test_a_job_is_called_as_the_command_that_asks_for_it(job, title):
+    stored = record(kind=job.kind, params=job.to_params())
+    assert messages.job_title(job) == messages.job_title(stored) == title
+    assert messages.received_message(job).startswith(f"**{title}**")
