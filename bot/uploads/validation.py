@@ -27,6 +27,7 @@ from bot.errors import (
 )
 from bot.i18n.message import gettext_noop
 from bot.uploads import jpeg_segments, png_chunks
+from bot.uploads.gif_blocks import shorten_gif_comments
 from bot.uploads.plain_images import encode_plain
 from bot.uploads.png_chunks import PNG_SIGNATURE
 
@@ -160,11 +161,9 @@ def strip_metadata(data: bytes) -> bytes:
     """
     if data.startswith(PNG_SIGNATURE):
         return png_chunks.strip_png_metadata(data)
-    return (
-        jpeg_segments.strip_jpeg_metadata(data)
-        if data.startswith(jpeg_segments.JPEG_START)
-        else data
-    )
+    if data.startswith(jpeg_segments.JPEG_START):
+        return jpeg_segments.strip_jpeg_metadata(data)
+    return shorten_gif_comments(data)
 
 
 def check_bytes(data: bytes, name: str, limits: ImageLimits) -> None:

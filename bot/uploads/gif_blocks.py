@@ -1,0 +1,47 @@
+"""A GIF's blocks, as the GIF89a specification lays them out; nothing is decoded."""
+
+from __future__ import annotations
+
+GIF_STARTS = (b"GIF87a", b"GIF89a")
+EXTENSION, COMMENT, IMAGE = 0x21, 0xFE, 0x2C
+#: What of a comment is kept, in bytes with its lengths; the longest parameters are far shorter.
+MAX_COMMENT_BYTES = 1 << 16
+HEADER_BYTES = 13
+DESCRIPTOR_BYTES = 10
+
+
+def shorten_gif_comments(data: bytes) -> bytes:
+    """Return a GIF whose comments are no longer than `MAX_COMMENT_BYTES`.
+
+    Pillow 12 joins the pieces of a comment one by one, in time by the square of its length. Files
+    of other formats come back as they are; what is broken is left to the decoder.
+    """
+    if not data.startswith(GIF_STARTS) or len(data) < HEADER_BYTES:
+        return data
+    pieces: list[bytes] = []
+    kept_to, place = 0, HEADER_BYTES + _color_table_bytes(data[HEADER_BYTES - 3])
+    while place + DESCRIPTOR_BYTES < len(data):
+        if data[place] == IMAGE:
+            table_bytes = _color_table_bytes(data[place + DESCRIPTOR_BYTES - 1])
+            place = _find_end(data, place + DESCRIPTOR_BYTES + table_bytes + 1) + 1
+        elif data[place] == EXTENSION:
+            begin, is_comment = place + 2, data[place + 1] == COMMENT
+            place = _find_end(data, begin) + 1
+            if is_comment and place - begin > MAX_COMMENT_BYTES:
+                pieces += [data[kept_to : _find_end(data, begin, MAX_COMMENT_BYTES)], b"\0"]
+                kept_to = place
+        else:
+            break
+    return b"".join([*pieces, data[kept_to:]]) if pieces else data
+
+
+def _color_table_bytes(packed_fields: int) -> int:
+    return 3 << (packed_fields & 7) + 1 if packed_fields & 0x80 else 0
+
+
+def _find_end(data: bytes, begin: int, most: int | None = None) -> int:
+    """Return where the sub-blocks end that begin there, or before the one that is beyond `most`."""
+    place, limit = begin, len(data) if most is None else min(len(data), begin + most - 256)
+    while place < limit and data[place]:
+        place += data[place] + 1
+    return place
