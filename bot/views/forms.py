@@ -29,6 +29,7 @@ from bot.requests.more_options import (
     parse_option_value,
 )
 from inference.api.jobs import (
+    REDRAW_OPTIONS,
     ChoiceSpec,
     Job,
     JobOption,
@@ -278,21 +279,6 @@ FORM_OPTIONS: Mapping[str, tuple[str, ...]] = {
 """Options of each kind that have an input of their own; the others are lines of the last one."""
 #: What the command or button decides, not the form.
 FIXED_OPTIONS = ("mode", "show")
-REDRAW_ONLY_OPTIONS = frozenset(
-    [
-        "prompt",
-        "negative_prompt",
-        "model",
-        "strength",
-        "steps",
-        "guidance",
-        "sampler",
-        "schedule",
-        "seed",
-        "overlap",
-    ]
-)
-"""Options of an upscaling that an enlargement has no use for."""
 
 
 def build_job_form(
@@ -318,7 +304,7 @@ def build_job_form(
     job_values |= dict(fixed_values)
     hidden_names = {*FIXED_OPTIONS, *fixed_values}
     if job_type is UpscaleJob and values.get("mode", "enlarge") == "enlarge":
-        hidden_names |= REDRAW_ONLY_OPTIONS
+        hidden_names |= REDRAW_OPTIONS
     shown_names = [
         name for name in names or FORM_OPTIONS[job_type.kind] if name not in hidden_names
     ]

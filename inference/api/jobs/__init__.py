@@ -13,6 +13,7 @@ from inference.api.jobs.base import (
 )
 from inference.api.jobs.kinds import (
     JOB_TYPES,
+    REDRAW_OPTIONS,
     ExplainJob,
     ImagineJob,
     Img2ImgJob,
@@ -28,6 +29,7 @@ from inference.api.jobs.price import estimate_cost
 
 __all__ = [
     "JOB_TYPES",
+    "REDRAW_OPTIONS",
     "BooleanSpec",
     "ChoiceSpec",
     "DenoisingJob",

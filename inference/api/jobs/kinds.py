@@ -300,6 +300,13 @@ class PreviewJob(Job):
     )
 
 
+#: Options of an `UpscaleJob` that mean something with its mode `redraw` alone.
+REDRAW_OPTIONS = frozenset(
+    (
+        *("prompt", "negative_prompt", "model", "strength", "steps", "guidance"),
+        *("sampler", "schedule", "seed", "overlap"),
+    )
+)
 JOB_TYPES: Mapping[str, type[Job]] = {
     job_type.kind: job_type
     for job_type in (

@@ -16,6 +16,7 @@ from inference.api.infotext.job_values import OPTION_KEYS, SIZE_KEYS
 from inference.api.infotext.readers import parse_web_ui
 from inference.api.infotext.to_job import NUMBER_OPTIONS, job_from_info
 from inference.api.jobs import (
+    REDRAW_OPTIONS,
     ImagineJob,
     Img2ImgJob,
     InpaintJob,
@@ -53,20 +54,6 @@ PROMPTS = (
 )
 SIDES = st.none() | st.integers(64, 200)
 UPSCALERS = st.sampled_from(["lanczos", "nearest"])
-REDRAW_OPTIONS = frozenset(
-    [
-        "prompt",
-        "negative_prompt",
-        "model",
-        "strength",
-        "steps",
-        "guidance",
-        "sampler",
-        "schedule",
-        "seed",
-        "overlap",
-    ]
-)
 #: Values that keep a job small, or that have a grammar of their own.
 DRAWN: Mapping[str, st.SearchStrategy[Any]] = {
     **dict.fromkeys(("prompt", "negative_prompt"), PROMPTS),
