@@ -4,32 +4,37 @@ from __future__ import annotations
 
 GIF_STARTS = (b"GIF87a", b"GIF89a")
 EXTENSION, COMMENT, IMAGE = 0x21, 0xFE, 0x2C
-#: What of a comment is kept, in bytes with its lengths; the longest parameters are far shorter.
+#: What of all comments is kept, in bytes with their lengths; the longest parameters are shorter.
 MAX_COMMENT_BYTES = 1 << 16
 HEADER_BYTES = 13
 DESCRIPTOR_BYTES = 10
 
 
 def shorten_gif_comments(data: bytes) -> bytes:
-    """Return a GIF whose comments are no longer than `MAX_COMMENT_BYTES`.
+    """Return a GIF whose comments are together no longer than `MAX_COMMENT_BYTES`.
 
-    Pillow 12 joins the pieces of a comment one by one, in time by the square of its length. Files
-    of other formats come back as they are; what is broken is left to the decoder.
+    Pillow joins comments, and version 12 the pieces of each, one by one, in time by the square of
+    their length. Files of other formats come back as they are; what is broken is left to the
+    decoder.
     """
     if not data.startswith(GIF_STARTS) or len(data) < HEADER_BYTES:
         return data
     pieces: list[bytes] = []
+    room_bytes = MAX_COMMENT_BYTES
     kept_to, place = 0, HEADER_BYTES + _color_table_bytes(data[HEADER_BYTES - 3])
     while place + DESCRIPTOR_BYTES < len(data):
         if data[place] == IMAGE:
             table_bytes = _color_table_bytes(data[place + DESCRIPTOR_BYTES - 1])
             place = _find_end(data, place + DESCRIPTOR_BYTES + table_bytes + 1) + 1
         elif data[place] == EXTENSION:
-            begin, is_comment = place + 2, data[place + 1] == COMMENT
-            place = _find_end(data, begin) + 1
-            if is_comment and place - begin > MAX_COMMENT_BYTES:
-                pieces += [data[kept_to : _find_end(data, begin, MAX_COMMENT_BYTES)], b"\0"]
-                kept_to = place
+            begin, is_comment = place, data[place + 1] == COMMENT
+            place = _find_end(data, begin + 2) + 1
+            if is_comment and place - begin > room_bytes:
+                end = _find_end(data, begin + 2, room_bytes)
+                pieces += [data[kept_to:end], b"\0"] if end > begin + 2 else [data[kept_to:begin]]
+                kept_to, room_bytes = place, 0
+            elif is_comment:
+                room_bytes -= place - begin
         else:
             break
     return b"".join([*pieces, data[kept_to:]]) if pieces else data

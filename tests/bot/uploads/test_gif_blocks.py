@@ -41,3 +41,15 @@ def test_of_a_long_comment_the_beginning_is_kept_and_every_pixel(frames):
 def test_what_is_cut_off_is_left_to_the_decoder(length):
     data = gif(b"x" * 300)[:length]
     assert shorten_gif_comments(data) == data
+
+
+def test_of_many_comments_the_first_are_kept():
+    data = gif(b"x")
+    comment = b"\x21\xfe\x01x\0"
+    begin = data.index(b"\x21\xfe")
+    crowded = data[:begin] + comment * 100_000 + data[begin:]
+    shortened = shorten_gif_comments(crowded)
+    assert len(shortened) <= len(data) + MAX_COMMENT_BYTES
+    assert shortened[begin:].startswith(comment * 10_000)
+    with Image.open(io.BytesIO(data)) as whole, Image.open(io.BytesIO(shortened)) as short:
+        assert whole.convert("RGB").tobytes() == short.convert("RGB").tobytes()

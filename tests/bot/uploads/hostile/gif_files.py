@@ -52,6 +52,11 @@ enter(
     lambda: CANVAS + FRAME + COMMENT + (b"\xff" + b"x" * 255) * 80_000 + b"\0;",
 )
 enter(
+    "gif of two million comments",
+    IMAGE,
+    lambda: CANVAS + (COMMENT + b"\x01x\0") * 2_000_000 + FRAME + b";",
+)
+enter(
     "gif of a million extensions",
     EITHER,
     lambda: CANVAS + b"\x21\xf9\x04\0\0\0\0\0" * 1_000_000 + FRAME + b";",
