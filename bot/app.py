@@ -33,6 +33,9 @@ from bot.moderation.cases import CaseService
 from bot.moderation.log_channel import LogChannel
 from bot.moderation.nsfw_process import NsfwDetector, SubprocessDetector
 from bot.moderation.nsfw_screen import NsfwScreen
+from bot.page.drawing import DrawingDesk
+from bot.page.links import PageLinks
+from bot.page.server import PageAddress, PageServer
 from bot.requests.image_sources import DISCORD_IMAGE_HOSTS
 from bot.requests.job_check import JobChecker
 from bot.requests.recheck import PermissionRecheck
@@ -173,8 +176,25 @@ async def open_app(
         decoders = DecoderPool(image_limits(settings))
         build = partial(build_services, core, detector=detector, decoders=decoders)
         bot = EaselBot(build, settings.dev_guild)
-        async with _open_reporter(core, bot, notifier):
+        async with _open_page(bot.services.page), _open_reporter(core, bot, notifier):
             yield bot
+
+
+@asynccontextmanager
+async def _open_page(page: PageServer | None) -> AsyncIterator[None]:
+    """Serve the page while open, if the host wants one.
+
+    Raises:
+        SettingsError: it cannot listen where it should.
+    """
+    if page is None:
+        yield
+        return
+    await page.start()
+    try:
+        yield
+    finally:
+        await page.stop()
 
 
 def _open_reporter(
@@ -212,9 +232,10 @@ def build_dispatcher(
     )
 
 
-def open_policy(core: Core, guilds: GuildStore, access: HostAccess) -> GuildPolicy:
-    """Build what says what a server allows, with what prompts may draw from."""
+def open_policy(core: Core, guilds: GuildStore) -> GuildPolicy:
+    """Build what says what host and server allow, with what prompts may draw from."""
     settings, usage = core.settings, UsageStore(core.database)
+    access = HostAccess(AccessStore(core.database), host_rules(settings))
     lists = open_wordlists(settings)
     native_size = CostEstimator(core.blobs, core.workers).native_size
     return GuildPolicy(core.jobs, guilds, usage, access, settings.model, lists, native_size)
@@ -234,20 +255,19 @@ def build_services(
     """Build what a client serves its members with; what may be replaced has its own argument."""
     settings, jobs, blobs, workers = core.settings, core.jobs, core.blobs, core.workers
     guild_store, moderation_store = GuildStore(core.database), ModerationStore(core.database)
-    access = HostAccess(AccessStore(core.database), host_rules(settings))
-    policy, styles = open_policy(core, guild_store, access), StyleStore(guild_store)
+    policy, styles = open_policy(core, guild_store), StyleStore(guild_store)
     recheck, dm_preferences = PermissionRecheck(client, policy), DmPreferences(guild_store)
     dispatcher = build_dispatcher(core, recheck, OwnerNotifier(client).notify_owners, timing)
-    log_channel, may_dm = LogChannel(client, policy), dm_preferences.is_dm_allowed
+    log_channel = LogChannel(client, policy)
     screen = NsfwScreen(client, policy, blobs, detector, moderation_store, log_channel)
-    layouts, checker = JobLayouts(workers), JobChecker(workers, settings.models_path)
+    layouts = JobLayouts(workers, has_page=settings.page_url is not None)
     builder, sender = MessageBuilder(jobs, blobs, screen, layouts), MessageSender(client)
     progress = ProgressUpdater(sender, screen, layouts, blobs.outbox.read_file, clock)
-    delivery = ResultDelivery(
-        jobs, builder, sender, progress, layouts, may_dm, core.metrics, give_up_after, core.health
-    )
+    ways = (sender, progress, layouts, dm_preferences.is_dm_allowed)
+    delivery = ResultDelivery(jobs, builder, *ways, core.metrics, give_up_after, core.health)
     dispatcher.subscribe(delivery)
     intake = (dispatcher, jobs, blobs, decoders, delivery, workers, policy, styles, screen)
+    checker = JobChecker(workers, settings.models_path)
     submitter = JobSubmitter(*intake, core.member_storage, checker)
     return Services(
         jobs=jobs,
@@ -269,7 +289,27 @@ def build_services(
         detector=detector,
         image_hosts=image_hosts,
         keep_days=settings.keep_days,
+        page=_build_page(core, client, decoders, policy, submitter),
     )
+
+
+def _build_page(
+    core: Core,
+    client: discord.Client,
+    decoders: DecoderPool,
+    policy: GuildPolicy,
+    submitter: JobSubmitter,
+) -> PageServer | None:
+    """Build the page to draw on, not yet started; None where the host names no address for it."""
+    settings = core.settings
+    if settings.page_url is None:
+        return None
+    links, native_size = PageLinks(), CostEstimator(core.blobs, core.workers).native_size
+    desk = DrawingDesk(
+        links, client, core.jobs, core.blobs, decoders, policy, submitter, native_size
+    )
+    address = PageAddress(settings.page_url, settings.page_address, settings.page_port)
+    return PageServer(address, links, desk)
 
 
 @asynccontextmanager

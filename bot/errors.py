@@ -30,6 +30,7 @@ BotError
 │   ├── TextTooLongForForm    a text that an input of a form cannot hold
 │   ├── NotANumber         a text where a form asks for a number
 │   ├── UnknownOption      a name that is no option of that kind of job
+│   ├── LinkRefused        a link to the page that is none, has ended, or was used
 │   ├── MemberStorageFull  the member keeps as much as the host allows, all of it under way
 │   └── NoModel            no worker can start, so nothing could ever run
 └── NoDeliveryRoute            a result has no place where it could be shown
@@ -319,6 +320,10 @@ class UnknownOption(UserError):
             words = gettext_noop("There is no option “{name}” there. Did you mean {names}?")
         super().__init__(words, name=name, names=", ".join(similar_names))
         self.name = name
+
+
+class LinkRefused(UserError):
+    """That link to the page cannot be used."""
 
 
 class MemberStorageFull(UserError):

@@ -14,6 +14,7 @@ from bot.guilds.member_preferences import DmPreferences, StyleStore
 from bot.guilds.policy import GuildPolicy
 from bot.moderation.cases import CaseService
 from bot.moderation.nsfw_process import NsfwDetector
+from bot.page.server import PageServer
 from bot.submission import JobSubmitter
 from bot.uploads.pool import DecoderPool
 from inference.api.workers import WorkerPool
@@ -57,6 +58,8 @@ class Services:
     image_hosts: tuple[str, ...]
     #: How long ended jobs are kept; 0 keeps them until somebody deletes them.
     keep_days: float
+    #: The page to draw on; None where the host has none.
+    page: PageServer | None = None
 
 
 def services_of(interaction: discord.Interaction[Any]) -> Services:

@@ -230,6 +230,17 @@ class Settings(BaseSettings):
         le=65535,
         description="Port on this machine alone for Prometheus; empty for none (extra: metrics).",
     )
+    page_url: str | None = Field(
+        None,
+        description="Public address of the page to draw masks on, as members' browsers reach it; "
+        "plain http only on this machine. Empty for no page.",
+    )
+    page_address: str = Field(
+        "127.0.0.1",
+        description="Address of this machine that the page listens on, behind what serves it to "
+        "the public: `0.0.0.0` in a container.",
+    )
+    page_port: int = Field(8632, ge=1, le=65535, description="Port that the page listens on.")
     hub_url: str = Field(
         "https://huggingface.co",
         description="The hub that `models pull` fetches from: a mirror of Hugging Face's; plain "
@@ -292,6 +303,26 @@ class Settings(BaseSettings):
     @classmethod
     def _check_api(cls, value: str | None) -> str | None:
         return value and _checked_address(value, secure="https", plain="http")
+
+    @field_validator("page_url")
+    @classmethod
+    def _check_page(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.query or parts.fragment or parts.username:
+            raise ValueError("must be an address alone, without ?, # and @")
+        return _checked_address(value, secure="https", plain="http").rstrip("/")
+
+    @field_validator("page_address")
+    @classmethod
+    def _check_page_address(cls, value: str) -> str:
+        if value != "localhost":
+            try:
+                ipaddress.ip_address(value)
+            except ValueError:
+                raise ValueError("must be an address of this machine, such as 127.0.0.1") from None
+        return value
 
     @field_validator("hub_url")
     @classmethod

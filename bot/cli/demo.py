@@ -20,7 +20,15 @@ async def run_demo(settings: Settings, *, out: Path, port: int | None, once: boo
     data = out / "data"
     shutil.rmtree(data, ignore_errors=True)
     demo_settings = settings.model_copy(
-        update={"data_dir": data, "models_dir": settings.models_path, "backup_hours": 0}
+        update={
+            "data_dir": data,
+            "models_dir": settings.models_path,
+            "backup_hours": 0,
+            # On this machine alone, whatever the host's own page is; any free port.
+            "page_url": "http://127.0.0.1",
+            "page_address": "127.0.0.1",
+            "page_port": 0,
+        }
     )
     async with open_app(demo_settings) as bot:
         return await show_demo(bot, out=out, port=port, once=once)

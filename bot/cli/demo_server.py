@@ -95,6 +95,8 @@ async def show_demo(bot: EaselBot, *, out: Path, port: int | None, once: bool) -
     env = simcord.Env(bot, shard_count=1, check_errors=False, settle_timeout=SETTLE_TIMEOUT_SECONDS)
     env.backend.bot_user.name = "Easel"
     bot.idle_wait = env.external_wait  # type: ignore[method-assign]
+    if bot.services.page is not None:
+        bot.services.page.request_scope = env.time_context
     await env.start()
     try:
         with env.time_context():

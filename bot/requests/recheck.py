@@ -78,14 +78,14 @@ class PermissionRecheck:
             settings = _without_settings(settings, ("channels",))
         member: discord.Member | None = None
         if settings.roles or settings.role_quotas:
-            member = await _fetch_member(guild, int(record.owner))
+            member = await fetch_member(guild, int(record.owner))
             if member is None:
                 settings = _without_settings(settings, ("roles", "role_quotas", "quota"))
         context = context_of(member, channel, guild_id=record.guild, user_id=record.owner)
         return settings, context
 
 
-async def _fetch_member(guild: discord.Guild, owner: int) -> discord.Member | None:
+async def fetch_member(guild: discord.Guild, owner: int) -> discord.Member | None:
     """Return the member as Discord has them now; None where it cannot be asked.
 
     Raises:

@@ -8,6 +8,7 @@ from bot.views.base import (
     RerunButton,
     ShowReasonButton,
 )
+from bot.views.drawing import DrawMaskButton
 from bot.views.history import JobSelect
 from bot.views.layouts import (
     JobLayouts,
@@ -55,6 +56,7 @@ PERSISTENT_BUTTONS: tuple[type[JobButton | CellSelect | JobSelect | CaseButton],
     ShowParametersButton,
     UseAsPromptButton,
     MaskGridButton,
+    DrawMaskButton,
     RepairSeamButton,
     OutpaintMenuButton,
     OutpaintButton,

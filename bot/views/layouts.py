@@ -22,6 +22,7 @@ from bot.views.base import (
     RerunButton,
     ShowReasonButton,
 )
+from bot.views.drawing import DrawMaskButton
 from bot.views.history import JobSelect
 from bot.views.mask_grid import (
     CellSelect,
@@ -66,8 +67,10 @@ def view_for_waiting(record: JobRecord) -> discord.ui.View:
 class JobLayouts:
     """The views of jobs' messages, with what the ready workers can do and nothing else."""
 
-    def __init__(self, workers: WorkerPool) -> None:
+    def __init__(self, workers: WorkerPool, *, has_page: bool = False) -> None:
         self._workers = workers
+        #: Whether the host has a page to draw on.
+        self._has_page = has_page
 
     def view_for_waiting(self, record: JobRecord) -> discord.ui.View:
         """Buttons of a job that waits or runs."""
@@ -75,11 +78,13 @@ class JobLayouts:
 
     def view_for_ended(self, record: JobRecord) -> discord.ui.View:
         """Buttons of a job that ended."""
-        return view_for_ended(record, list_ready_models(self._workers))
+        models = list_ready_models(self._workers)
+        return view_for_ended(record, models, has_page=self._has_page)
 
     def view_for_image(self, record: JobRecord, number: int) -> discord.ui.View:
         """Buttons of one picture of a batch, counted from 1."""
-        return view_for_image(record, number, list_ready_models(self._workers))
+        models = list_ready_models(self._workers)
+        return view_for_image(record, number, models, has_page=self._has_page)
 
     def view_for_refused(self, record: JobRecord) -> discord.ui.View:
         """Buttons out of a job that could not be done as asked."""
@@ -98,29 +103,33 @@ def _correction_buttons(record: JobRecord) -> Iterable[discord.ui.Item[Any]]:
         yield RerunButton(record.id, translate("Try again"))
 
 
-def view_for_ended(record: JobRecord, models: Sequence[ModelInfo]) -> discord.ui.View:
+def view_for_ended(
+    record: JobRecord, models: Sequence[ModelInfo], *, has_page: bool = False
+) -> discord.ui.View:
     """Buttons of a job that ended, of which some need networks that workers have."""
     job = record.id
     if record.state is JobState.FAILED:
         return _build_view([*_correction_buttons(record), DeleteButton(job)])
     if record.kind == "preview" and record.state is not JobState.CANCELLED:
-        return _build_view([*_mask_items(record, models), DeleteButton(job)])
+        return _build_view([*_mask_items(record, models, has_page), DeleteButton(job)])
     if is_batch(record):
         return _contact_sheet_view(record)
     end_buttons = [DeleteButton(job), *_report_buttons(record)]
     return _build_view(
         [
             *_seed_buttons(record),
-            *_image_buttons(record, models),
+            *_image_buttons(record, models, has_page),
             *_description_buttons(record),
             *end_buttons,
         ]
     )
 
 
-def view_for_image(record: JobRecord, number: int, models: Sequence[ModelInfo]) -> discord.ui.View:
+def view_for_image(
+    record: JobRecord, number: int, models: Sequence[ModelInfo], *, has_page: bool = False
+) -> discord.ui.View:
     """Buttons of one picture of a batch, counted from 1."""
-    image_buttons = _image_buttons(record, models, number)
+    image_buttons = _image_buttons(record, models, has_page, number)
     end_buttons = [DeleteButton(record.id), *_report_buttons(record)]
     return _build_view([*_variation_buttons(record, number), *image_buttons, *end_buttons])
 
@@ -145,7 +154,9 @@ def can_reseed(record: JobRecord) -> bool:
     return "seed" in record.params and record.params.get("mode") != "enlarge"
 
 
-def _mask_items(record: JobRecord, models: Sequence[ModelInfo]) -> Iterable[discord.ui.Item[Any]]:
+def _mask_items(
+    record: JobRecord, models: Sequence[ModelInfo], has_page: bool
+) -> Iterable[discord.ui.Item[Any]]:
     """Choose cells or a thing; go on from, turn round or change a mask."""
     shape = str(record.params["mask_shape"])
     is_mask = record.params["show"] == "mask" and record.state is JobState.DONE
@@ -161,6 +172,10 @@ def _mask_items(record: JobRecord, models: Sequence[ModelInfo]) -> Iterable[disc
         network = "face" if button_type.thing == "face" else "subject"
         if can_mark(models, network) and (button_type.thing != shape or not is_mask):
             yield button
+    if has_page:
+        draw_button = DrawMaskButton(record.id)
+        draw_button.row = 2 if is_mask else 1
+        yield draw_button
 
 
 def _contact_sheet_view(record: JobRecord) -> discord.ui.View:
@@ -210,7 +225,7 @@ def _can_vary(record: JobRecord) -> bool:
 
 
 def _image_buttons(
-    record: JobRecord, models: Sequence[ModelInfo], number: int | None = None
+    record: JobRecord, models: Sequence[ModelInfo], has_page: bool, number: int | None = None
 ) -> Iterable[discord.ui.Item[Any]]:
     """Buttons of a result with a picture; all are there while no worker has told what it has."""
     kinds = {model.kind for model in models}
@@ -221,6 +236,7 @@ def _image_buttons(
             UpscaleButton,
             RedrawButton,
             MaskGridButton,
+            *((DrawMaskButton,) if has_page else ()),
             OutpaintMenuButton,
             InterrogateButton,
             ShowParametersButton,

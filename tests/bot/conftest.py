@@ -74,7 +74,7 @@ class BotService(ScriptedService):
 class SimulatedEasel:
     """A bot against a simulated Discord, with real storage and a scripted worker."""
 
-    def __init__(self, database: Database, root: Path, intake: LentIntake) -> None:
+    def __init__(self, database: Database, root: Path, intake: LentIntake, **choices: Any) -> None:
         self.settings = Settings(
             _env_file=None,
             data_dir=root,
@@ -84,7 +84,7 @@ class SimulatedEasel:
             max_queued_per_server=5,
             max_queued_total=6,
             lease_seconds=3600,
-        )
+        ).model_copy(update=choices)
         self.intake = intake
         self.jobs = JobStore(database)
         self.guilds = GuildStore(database)
@@ -222,6 +222,27 @@ async def easel(intake: LentIntake, blank_database: bytes) -> AsyncIterator[Simu
             _running(SimulatedEasel(database, folder, intake)) as easel,
         ):
             yield easel
+
+
+@pytest_asyncio.fixture
+async def easel_with_page(
+    intake: LentIntake, blank_database: bytes
+) -> AsyncIterator[SimulatedEasel]:
+    """An easel whose page really listens, on this machine."""
+    with quick_folder() as folder:
+        (folder / "easel.db").write_bytes(blank_database)
+        async with Database(folder / "easel.db") as database:
+            address = {"page_url": "http://127.0.0.1", "page_port": 0}
+            easel = SimulatedEasel(database, folder, intake, **address)
+            page = easel.services.page
+            assert page is not None
+            page.request_scope = easel.env.time_context
+            await page.start()
+            try:
+                async with _running(easel):
+                    yield easel
+            finally:
+                await page.stop()
 
 
 @asynccontextmanager

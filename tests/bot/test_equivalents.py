@@ -28,6 +28,7 @@ COMMANDS = {
     "OutpaintMenuButton": ("outpaint", "image"),
     "OutpaintButton": ("outpaint", "left", "right", "up", "down", "preset"),
     "MaskGridButton": ("mask grid", "image"),
+    "DrawMaskButton": ("inpaint", "image", "mask", "prompt", "area", "masked_content", "mask_blur"),
     "CellSelect": ("mask preview", "mask_shape"),
     "InvertMaskButton": ("mask preview", "mask_mode"),
     "SegmentSubjectButton": ("mask preview", "mask_shape"),
