@@ -53,6 +53,7 @@ REQUIRED_PACKAGES = (
     "transformers",
     "spandrel",
     "safetensors",
+    "scipy",
 )
 OPTIONAL_PACKAGES = {
     "prometheus-client": "metrics for Prometheus (extra: metrics)",
