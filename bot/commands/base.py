@@ -15,7 +15,7 @@ from bot.guilds import is_model_allowed
 from bot.i18n import option_name, translate, translate_notice
 from bot.i18n.command_mentions import plain_commands
 from bot.i18n.message import gettext_noop
-from bot.messages import kind_title
+from bot.messages import options_title
 from bot.messages.error_replies import answer_error, is_correctable, unwrap_error
 from bot.messages.lineage import job_choices
 from bot.requests.more_options import describe_bounds, parse_more_options
@@ -90,7 +90,7 @@ class EaselCog(commands.Cog):
 
         files = _images_to_exchange(job_type, error)
         return build_job_form(
-            translate("Edit this {kind}", kind=kind_title(job_type.kind)),
+            translate("Edit this {kind}", kind=options_title(job_type.kind, fixed_values)),
             job_type,
             submit_corrected,
             values,

@@ -87,12 +87,12 @@ class JobClaimer:
         """
         if self._in_flight.may_have_suspects:
             # Before it is asked: a worker may be lost meanwhile.
-            self._in_flight.may_have_suspects, turn = False, None
+            self._in_flight.may_have_suspects, was_answered = False, False
             try:
                 turn = await self._jobs.queue.quarantine_turn()
-            except StorageError:
-                self._in_flight.may_have_suspects = True
-                raise
+                was_answered = True
+            finally:
+                self._in_flight.may_have_suspects |= not was_answered
             if turn is not None:
                 self._in_flight.may_have_suspects = True
                 return await self._claim_beside_suspects(turn)
@@ -207,7 +207,7 @@ class JobClaimer:
         if len(self._service.worker_statuses) > 1:
             return await self._place_job(but=reserved_worker)
         worker = next((name for name in workers if name != reserved_worker), "")
-        record = await self._jobs.queue.claim_unsuspected(worker, self._lease) if worker else None
+        record = await self._jobs.queue.claim(worker, self._lease) if worker else None
         await self._hand_over_all([] if record is None else [record], worker)
         return record is not None
 

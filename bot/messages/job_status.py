@@ -41,8 +41,12 @@ def kind_title(kind: str) -> str:
 
 def job_title(job: Job | JobRecord) -> str:
     """Name a job as the command is called that asks for it: `/redraw` has a mode, not a kind."""
-    params = job.params if isinstance(job, JobRecord) else vars(job)
-    return kind_title("redraw" if params.get("mode") == "redraw" else job.kind)
+    return options_title(job.kind, job.params if isinstance(job, JobRecord) else vars(job))
+
+
+def options_title(kind: str, options: Mapping[str, Any]) -> str:
+    """Name what these options of a kind ask for, as `job_title` does."""
+    return kind_title("redraw" if options.get("mode") == "redraw" else kind)
 
 
 def short_id(job_id: str) -> str:

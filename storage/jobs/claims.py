@@ -30,7 +30,7 @@ FIRST_WAITING = """
         ORDER BY priority DESC, id LIMIT 1
 """
 
-# Past the jobs that must be tried apart.
+# Past the jobs that must be tried apart, however lately that was found.
 FIRST_UNSUSPECTED = """
        SELECT (SELECT id FROM job
                 WHERE state = 'queued' AND owner = member.owner AND quarantine IS NULL
@@ -42,21 +42,22 @@ FIRST_UNSUSPECTED = """
 
 FIRST_BY_AFFINITY = """
        SELECT first.id FROM first JOIN job USING (id)
+        WHERE first.vtime <= (SELECT min(vtime) FROM first) + :slack
         ORDER BY job.affinity IS NOT :affinity, first.vtime, first.since LIMIT 1
 """
 
 FIRST_OF_MEMBERS = """
     WITH first AS (
       SELECT member.vtime, member.since,
-             (SELECT id FROM job WHERE state = 'queued' AND owner = member.owner
+             (SELECT id FROM job
+               WHERE state = 'queued' AND owner = member.owner AND quarantine IS NULL
                ORDER BY priority DESC, id LIMIT 1) AS id
         FROM member
-       WHERE queued > 0
-         AND vtime <= (SELECT min(vtime) FROM member WHERE queued > 0) + :slack
+       WHERE queued > 0 AND id IS NOT NULL
        ORDER BY vtime, since LIMIT 16)
 """
 
-# As above, past the jobs that are named, and those that must be tried apart.
+# As above, past the jobs that are named.
 SELECT_FIRST_OF_MEMBERS = """
     WITH first AS (
       SELECT member.vtime, member.since,
@@ -75,8 +76,7 @@ SELECT_FIRST_OF_MEMBERS = """
 
 SELECT_QUARANTINED = "SELECT * FROM job WHERE quarantine = ? AND state = 'queued'"
 
-CLAIM_NEXT = _CLAIM_TEMPLATE.format(condition=f"id = ({FIRST_WAITING})")
-CLAIM_UNSUSPECTED = _CLAIM_TEMPLATE.format(condition=f"id = ({FIRST_UNSUSPECTED})")
+CLAIM_NEXT = _CLAIM_TEMPLATE.format(condition=f"id = ({FIRST_UNSUSPECTED})")
 CLAIM_WITH_AFFINITY = FIRST_OF_MEMBERS + _CLAIM_TEMPLATE.format(
     condition=f"id = ({FIRST_BY_AFFINITY})"
 )
@@ -118,7 +118,8 @@ class JobClaims(JobAttempts):
         Next is the member with the smallest virtual time among those who wait, and then that
         member's first job by priority and arrival. With `slack` above 0, a job that shares
         `affinity` may be preferred among the members who are at most so much virtual time ahead:
-        that much, and no more, a member may be kept waiting to spare a change of model.
+        that much, and no more, a member may be kept waiting to spare a change of model. A job that
+        must be tried apart is never given: its group is, by `claim_quarantine`.
 
         Cancelled while the claim is under way, it gives the job back as if never claimed.
         """
@@ -162,14 +163,6 @@ class JobClaims(JobAttempts):
     async def list_quarantined(self, group: int) -> list[JobRecord]:
         """List the waiting jobs of a group that must be tried apart."""
         return await self._fetch_records(SELECT_QUARANTINED, (group,))
-
-    async def claim_unsuspected(self, worker: str, lease: timedelta) -> JobRecord | None:
-        """Do `claim`, leaving out the jobs that must be tried apart."""
-        values = self._claim_values(worker, lease)
-        records = await self._claim_or_return(
-            values, self._fetch_records(CLAIM_UNSUSPECTED, values)
-        )
-        return records[0] if records else None
 
     async def claim_quarantine(self, worker: str, lease: timedelta, group: int) -> list[JobRecord]:
         """Give a worker that holds no other job a whole group that must be tried apart."""

@@ -47,8 +47,12 @@ def enqueue(jobs: JobStore) -> Callable[..., Awaitable[JobRecord]]:
 @pytest.fixture
 def claim(jobs: JobStore) -> Callable[..., Awaitable[JobRecord]]:
     async def take(worker: str = "gpu-0", **changes: Any) -> JobRecord:
-        record = await jobs.queue.claim(worker, LEASE, **changes)
-        assert record is not None
-        return record
+        turn = await jobs.queue.quarantine_turn()
+        if turn is not None and turn.group is not None and turn.is_next:  # it is tried apart
+            (record,) = await jobs.queue.claim_quarantine(worker, LEASE, turn.group)
+            return record
+        first_record = await jobs.queue.claim(worker, LEASE, **changes)
+        assert first_record is not None
+        return first_record
 
     return take

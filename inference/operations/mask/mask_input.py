@@ -17,11 +17,15 @@ from inference.images.mask import language, masks, scribble
 from inference.images.mask.fill import drop_alpha
 from inference.images.mask.masks import MaskFit
 from inference.images.mask.upload import MaskReading, read_uploaded_mask
+from inference.images.regions import bounding_box
 from inference.operations.context import Images
 from inference.operations.mask.masked_job import MaskedJob, make_masked_job
 from inference.operations.mask.segmentation import segment_named
 from inference.operations.shared import sizes
 from inference.operations.shared.side_call import run_beside
+
+#: Pixels, across or down; what is smaller both ways is a slip of the brush.
+LEAST_MASK_SIDE = 4
 
 
 def resolve_mask(job: InpaintJob, images: Images) -> Generator[WorkRequest, list[Any], MaskedJob]:
@@ -42,7 +46,7 @@ def _find_mask(
     """Unite the sources of a job's mask.
 
     Raises:
-        JobError: there is no mask, or it leaves nothing to change.
+        JobError: there is no mask, or it leaves next to nothing to change.
         ImageError: the picture is too small or fully transparent, or the words cannot be read.
     """
     image = images["image"]
@@ -56,8 +60,21 @@ def _find_mask(
     if masks.is_blank(mask):
         code = "mask.all_white" if job.mask_mode == "not masked" else "mask.black"
         raise JobError("mask", code)
+    _check_extent(mask)
     source = image if image.mode == "RGB" else drop_alpha(image)
     return make_masked_job(job, source, mask, notes)
+
+
+def _check_extent(mask: Image.Image) -> None:
+    left, upper, right, lower = bounding_box(mask)
+    if max(right - left, lower - upper) < LEAST_MASK_SIDE:
+        raise JobError(
+            "mask",
+            "mask.speck",
+            width=right - left,
+            height=lower - upper,
+            least=LEAST_MASK_SIDE,
+        )
 
 
 def _unite_user_masks(

@@ -150,6 +150,13 @@ async def test_a_refused_command_is_mended_in_a_form_that_holds_it(easel):
     assert set(easel.service.job.inputs) == {"image"}
 
 
+async def test_the_form_is_called_as_the_command_was(easel):
+    for command in ("redraw", "upscale"):
+        result = await ask(easel, command, {"upscaler": "gigapixel"})
+        form = await easel.alice.click((result.followups or [result.response])[0], label="Edit")
+        assert form.modal["title"] == f"Edit this {command}"
+
+
 async def test_a_picture_of_no_use_is_exchanged_in_the_form(easel):
     result = await easel.ask("img2img", prompt="a fox", image=picture("red", (7, 7)))
     form = await easel.alice.click(result.followups[0], label="Edit")

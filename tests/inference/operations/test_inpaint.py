@@ -3,7 +3,7 @@ import os
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
 from inference.api.errors import JobError, UnreadableMask
 from inference.api.infotext.text import parse_infotext
@@ -39,8 +39,8 @@ def random_case(rng, area):
     mask = np.zeros((height, width), np.uint8)
     blots = [*rng.choice([40, 128, 255], int(rng.integers(0, 3))), 255]
     for level in blots:
-        x, y = int(rng.integers(0, width)), int(rng.integers(0, height))
-        w, h = (int(side) for side in rng.integers(1, 60, 2))
+        x, y = int(rng.integers(0, width - 3)), int(rng.integers(0, height))
+        w, h = int(rng.integers(4, 60)), int(rng.integers(1, 60))
         mask[y : y + h, x : x + w] = level
     content = str(rng.choice(["fill", "original", "latent noise"]))
     padding = int(rng.integers(0, 40))
@@ -165,6 +165,18 @@ def test_a_blank_mask_is_refused(run_job, square, settings, grey, words):
     mask = Image.new("L", square.size, grey)
     with pytest.raises(JobError, match=words):
         run_job(job(**settings), {"image": square, "mask": mask})
+
+
+@pytest.mark.parametrize("mask_mode", ["masked", "not masked"])
+def test_a_speck_is_refused_and_a_thin_line_is_not(run_job, square, box_mask, mask_mode):
+    def mask(box):
+        drawn = box_mask(square.size, box)
+        return drawn if mask_mode == "masked" else ImageOps.invert(drawn)
+
+    settings = job(mask_mode=mask_mode, mask_blur=0)
+    with pytest.raises(JobError, match="marks only 3 × 2 pixels"):
+        run_job(settings, {"image": square, "mask": mask((20, 20, 23, 22))})
+    run_job(settings, {"image": square, "mask": mask((20, 20, 21, 24))})
 
 
 def test_no_mask_at_all_is_refused(run_job, square):

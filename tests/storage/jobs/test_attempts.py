@@ -540,17 +540,31 @@ async def test_a_group_is_claimed_as_a_whole_and_others_go_past_it(jobs, enqueue
     innocent = await enqueue(owner="bob")
     await jobs.queue.release_lost("gpu-0", [(job.id, 1) for job in held], "it died")
 
-    passing = await jobs.queue.claim_unsuspected("gpu-1", LEASE)
+    passing = await jobs.queue.claim("gpu-1", LEASE)
     turn = await jobs.queue.quarantine_turn()
     first = await jobs.queue.claim_quarantine("gpu-0", LEASE, turn.group)
 
     assert passing.id == innocent.id
-    assert await jobs.queue.claim_unsuspected("gpu-1", LEASE) is None
+    assert await jobs.queue.claim("gpu-1", LEASE) is None
     assert turn.is_next
     assert [job.id for job in first] == [job.id for job in held[:2]]
     assert (await jobs.queue.quarantine_turn()).group == 2
     await jobs.queue.claim_quarantine("gpu-1", LEASE, 2)
     assert (await jobs.queue.quarantine_turn()).group is None
+
+
+@pytest.mark.parametrize("slack", [0.0, 100.0])
+async def test_no_other_claim_takes_a_suspect(jobs, enqueue, claim, slack):
+    """A claim that waited for the store knows nothing of a worker that was lost meanwhile."""
+    held = await claim_all(enqueue, claim, 2)
+    await jobs.queue.release_lost("gpu-0", [(job.id, 1) for job in held], "it died")
+    later = await enqueue(owner="bob", cost=1000.0)
+
+    options = {"affinity": "starter", "slack": slack}
+    taken = await jobs.queue.claim_several("gpu-0", LEASE, 8, **options)
+
+    assert [job.id for job in taken] == [later.id]
+    assert await jobs.queue.claim("gpu-0", LEASE, **options) is None
 
 
 async def test_suspicion_outlives_a_restart_and_ends_with_the_job(

@@ -116,10 +116,12 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule(target=leases, worker=st.sampled_from(WORKERS))
     def claim(self, worker):
-        waiting = {id: job for id, job in self.model.items() if job.state == "queued"}
-        smallest = self._do(
-            self.database.fetch_value("SELECT min(vtime) FROM member WHERE queued > 0")
-        )
+        suspects = self._suspects()
+        waiting = {
+            id: job
+            for id, job in self.model.items()
+            if job.state == "queued" and id not in suspects
+        }
         vtimes = self._vtimes()
         record = self._do(self.jobs.queue.claim(worker, LEASE))
         # No two claims of one store end their leases in the same instant.
@@ -127,19 +129,42 @@ class QueueMachine(RuleBasedStateMachine):
         if not waiting:
             assert record is None
             return multiple()
-        assert smallest == vtimes[record.owner]
+        assert vtimes[record.owner] == min(vtimes[job.owner] for job in waiting.values())
         own = [(-job.priority, id) for id, job in waiting.items() if job.owner == record.owner]
         assert min(own)[1] == record.id
+        return self._run(record, worker)
+
+    @rule(target=leases, worker=st.sampled_from(WORKERS))
+    def claim_suspects(self, worker):
+        """Give a worker the whole group that must be tried apart next."""
+        suspects = self._suspects()
+        turn = self._do(self.jobs.queue.quarantine_turn())
+        if turn is None or turn.group is None:
+            assert not suspects
+            return multiple()
+        records = self._do(self.jobs.queue.claim_quarantine(worker, LEASE, turn.group))
+        self.latest = max(self.clock.steady_time() + LEASE, self.latest + INSTANT)
+        assert [record.id for record in records] == sorted(
+            id for id, group in suspects.items() if group == turn.group
+        )
+        return multiple(*[self._run(record, worker) for record in records])
+
+    def _run(self, record, worker):
         self.model[record.id] = replace(
-            waiting[record.id],
+            self.model[record.id],
             state="running",
-            attempt=waiting[record.id].attempt + 1,
+            attempt=self.model[record.id].attempt + 1,
             worker=worker,
             deadline=self.latest,
         )
         running = Counter(job.owner for job in self.model.values() if job.state == "running")
         self.most_running = max(self.most_running, *running.values())
         return record.id, record.attempt, worker
+
+    def _suspects(self):
+        sql = "SELECT id, quarantine FROM job WHERE state = 'queued' AND quarantine IS NOT NULL"
+        rows = self._do(self.database.fetch_all(sql))
+        return {row["id"]: row["quarantine"] for row in rows}
 
     @rule(lease=leases, progress=PROGRESS)
     def renew(self, lease, progress):

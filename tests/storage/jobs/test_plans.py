@@ -10,7 +10,6 @@ from storage.jobs import attempts, claims, deliveries, guild_load, queue, reader
 
 HOT = {
     "claim": (claims.CLAIM_NEXT, ["member_waiting", "job_queued"]),
-    "claim past suspects": (claims.CLAIM_UNSUSPECTED, ["member_waiting", "job_queued"]),
     "claim one": (claims.CLAIM_JOB, ["sqlite_autoindex_job_1"]),
     "a group": (claims.SELECT_QUARANTINED, ["job_quarantined"]),
     "claim a group": (claims.CLAIM_QUARANTINE, ["job_quarantined"]),
