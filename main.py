@@ -72,6 +72,12 @@ def build_parser(prog: str = "main.py") -> argparse.ArgumentParser:
     models.add_argument("--family", default="", help="catalogue: only sd1 or sdxl")
     models.add_argument("--use", default="", help="catalogue: only checkpoint, lora, upscaler …")
     models.add_argument("--memory", type=float, help="catalogue: what a card of so many GB runs")
+    cluster = commands.add_parser("cluster", help="workers on other machines, by Ray")
+    cluster.add_argument("action", choices=("head", "join", "status"))
+    cluster.add_argument("address", nargs="?", help="join: the head, as HOST:6379")
+    cluster.add_argument("--ip", help="this machine's address among the nodes")
+    cluster.add_argument("--port", type=int, default=6379, help="the first of the ports in use")
+    cluster.add_argument("--ray", default="", help="more options of `ray start`, in one text")
     backup = commands.add_parser("backup", help="copy all that is kept, while the bot runs or not")
     backup.add_argument("target", type=Path, help="a new folder")
     commands.add_parser("doctor", help="what is installed, what is missing, what to fix")
@@ -125,6 +131,17 @@ async def run_command(arguments: argparse.Namespace, settings: Settings) -> int:
             from bot.cli.setup.wizard import run_setup
 
             return await run_setup(read_setup_options(arguments), settings)
+        case "cluster":
+            from bot.cli.cluster import run_cluster_command
+
+            return await run_cluster_command(
+                settings,
+                arguments.action,
+                arguments.address,
+                ip=arguments.ip,
+                port=arguments.port,
+                more=arguments.ray,
+            )
         case "backup":
             from bot.cli.backup import write_backup
 

@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property, partial
+from importlib.util import find_spec
 from pathlib import Path
 
 import discord
@@ -34,7 +35,6 @@ from bot.moderation.log_channel import LogChannel
 from bot.moderation.nsfw_process import NsfwDetector, SubprocessDetector
 from bot.moderation.nsfw_screen import NsfwScreen
 from bot.page.drawing import DrawingDesk
-from bot.page.gallery import GalleryDesk
 from bot.page.links import PageLinks
 from bot.page.server import PageAddress, PageServer
 from bot.requests.image_sources import DISCORD_IMAGE_HOSTS
@@ -51,11 +51,11 @@ from bot.support.version import install_hint
 from bot.uploads.pool import DecoderPool
 from bot.uploads.validation import ImageLimits
 from bot.views import JobLayouts
-from bot.worker_plan import plan_workers
+from bot.worker_plan import plan_cluster, plan_workers
 from inference.api.config import EngineConfig
 from inference.api.jobs.limits import JobLimits
 from inference.api.jobs.wordlists import EMBEDDINGS_FOLDER, WordLists
-from inference.api.workers import LocalWorkerPool, WorkerPool
+from inference.api.workers import LocalWorkerPool, RemoteWorkerPool, WorkerPool
 from storage.blobs import OUTBOX_FOLDER, BlobStore
 from storage.database import Database
 from storage.disk.permissions import make_private_folder
@@ -69,6 +69,9 @@ log = logging.getLogger(__name__)
 
 #: In the data directory.
 DATABASE_FILE, BLOBS_FOLDER = "easel.sqlite3", "blobs"
+
+#: Between two words to a cluster of how much waits.
+DEMAND_INTERVAL_SECONDS = 10.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -128,9 +131,8 @@ async def open_core(settings: Settings, folder: Path | None = None) -> AsyncIter
         StorageError: another process owns the folder, or its database is damaged.
         SettingsError: what the host asked for is not installed or not here, or a port is taken.
     """
-    plan = await plan_workers(settings)
-    configs = tuple(plan.configure_workers(engine_config(settings, folder)))
     is_bots_own = folder is None
+    workers_to_open = await _plan_pool(settings, folder)
     folder = folder or settings.data_dir
     _make_private_folders(folder)
     async with Database(folder / DATABASE_FILE) as database:
@@ -146,13 +148,38 @@ async def open_core(settings: Settings, folder: Path | None = None) -> AsyncIter
         )
         if is_bots_own and settings.backup_hours:
             tasks += (_backup_task(settings, database, blobs),)
+        if isinstance(workers_to_open, RemoteWorkerPool):
+            tasks += (_demand_task(workers_to_open, jobs),)
         async with (
-            LocalWorkerPool(configs, open_seconds=settings.worker_rest_seconds) as workers,
+            workers_to_open as workers,
             MaintenanceLoop(tasks),
             _open_metrics(settings.metrics_port, jobs) as metrics,
         ):
             health = LoopHealth(folder / HEALTH_FILE)
             yield Core(settings, database, jobs, blobs, workers, metrics, health)
+
+
+async def _plan_pool(settings: Settings, folder: Path | None) -> LocalWorkerPool | RemoteWorkerPool:
+    """Plan the bot's workers: those of the cluster, where it has one, else this machine's."""
+    config, rest_seconds = engine_config(settings, folder), settings.worker_rest_seconds
+    if settings.cluster and folder is None:
+        if find_spec("ray") is None:
+            raise MissingExtra(f"EASEL_CLUSTER needs an extra: {install_hint('cluster')}")
+        return RemoteWorkerPool(plan_cluster(settings, config))
+    plan = await plan_workers(settings)
+    return LocalWorkerPool(tuple(plan.configure_workers(config)), open_seconds=rest_seconds)
+
+
+def _demand_task(workers: RemoteWorkerPool, jobs: JobStore) -> MaintenanceTask:
+    """Make what tells a cluster how much work waits: much of it is worth more workers."""
+
+    async def tell_demand() -> int:
+        wait = await jobs.reader.queue_wait()
+        ready_count = sum(status.ready for status in workers.worker_statuses)
+        await workers.expect_work(wait.work_seconds / max(1, ready_count))
+        return 0
+
+    return MaintenanceTask("demand", DEMAND_INTERVAL_SECONDS, tell_demand)
 
 
 def _backup_task(settings: Settings, database: Database, blobs: BlobStore) -> MaintenanceTask:
@@ -290,7 +317,7 @@ def build_services(
         detector=detector,
         image_hosts=image_hosts,
         keep_days=settings.keep_days,
-        page=_build_page(core, client, decoders, policy, submitter, screen),
+        page=_build_page(core, client, decoders, policy, submitter),
     )
 
 
@@ -300,7 +327,6 @@ def _build_page(
     decoders: DecoderPool,
     policy: GuildPolicy,
     submitter: JobSubmitter,
-    screen: NsfwScreen,
 ) -> PageServer | None:
     """Build the page to draw on, not yet started; None where the host names no address for it."""
     settings = core.settings
@@ -311,8 +337,7 @@ def _build_page(
         links, client, core.jobs, core.blobs, decoders, policy, submitter, native_size
     )
     address = PageAddress(settings.page_url, settings.page_address, settings.page_port)
-    gallery = GalleryDesk(core.jobs, core.blobs, screen)
-    return PageServer(client, address, links, desk, gallery)
+    return PageServer(address, links, desk)
 
 
 @asynccontextmanager

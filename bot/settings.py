@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot.errors import SettingsError
+from bot.setting_values import check_address, split_range
 from bot.support.paths import ENV_FILE_ENCODING, HOME_VARIABLE, HostPaths, find_host_paths
 from inference.api.config import MAX_BATCH
 from inference.api.jobs.limits import MAX_JOB_PICTURES, MAX_PROMPT_PARTS
@@ -24,6 +26,8 @@ ENV_PREFIX = "EASEL_"
 #: How alike a name must be to be taken for a mistyped one, from 0 to 1.
 TYPO_CUTOFF = 0.8
 DEVICE_PATTERN = re.compile(r"cpu|mps|(cuda|xpu)(:\d{1,3})?")
+CLUSTER_PATTERN = re.compile(r"[A-Za-z0-9.-]+:\d{2,5}")
+MAX_CLUSTER_WORKERS = 64
 DISCORD_ID_PATTERN = re.compile(r"[1-9][0-9]{4,19}")
 
 
@@ -218,6 +222,21 @@ class Settings(BaseSettings):
         "a worker that says nothing at all is replaced; above any one step and the loading of a "
         "model.",
     )
+    cluster: str = Field(
+        "",
+        description="The Ray cluster whose nodes run the workers, as `HOST:6379`, or `auto` where "
+        "its head runs on this machine; empty for workers of this machine (extra: cluster).",
+    )
+    cluster_workers: str = Field(
+        "1",
+        description="Workers on the cluster; `1-16` for as many as the work that waits is worth, "
+        "between the two.",
+    )
+    cluster_needs: dict[str, float] = Field(
+        {"GPU": 1},
+        description='What a worker takes of its node, as Ray counts it: `{"GPU": 1}`, or '
+        '`{"CPU": 8}` for nodes without a card.',
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="DEBUG, INFO, WARNING or ERROR."
     )
@@ -299,10 +318,25 @@ class Settings(BaseSettings):
                 )
         return ",".join(devices)
 
+    @field_validator("cluster")
+    @classmethod
+    def _check_cluster(cls, value: str) -> str:
+        if value and value != "auto" and not CLUSTER_PATTERN.fullmatch(value):
+            raise ValueError(f"{value!r} is no address; use auto, or HOST:6379")
+        return value
+
+    @field_validator("cluster_workers")
+    @classmethod
+    def _check_cluster_workers(cls, value: str) -> str:
+        low, high = split_range(value)
+        if not 1 <= low <= high <= MAX_CLUSTER_WORKERS:
+            raise ValueError(f"must be a number from 1 to {MAX_CLUSTER_WORKERS}, or a range: 1-16")
+        return value
+
     @field_validator("discord_api_base")
     @classmethod
     def _check_api(cls, value: str | None) -> str | None:
-        return value and _checked_address(value, secure="https", plain="http")
+        return value and check_address(value, secure="https", plain="http")
 
     @field_validator("page_url")
     @classmethod
@@ -312,7 +346,7 @@ class Settings(BaseSettings):
         parts = urlsplit(value)
         if parts.query or parts.fragment or parts.username:
             raise ValueError("must be an address alone, without ?, # and @")
-        return _checked_address(value, secure="https", plain="http").rstrip("/")
+        return check_address(value, secure="https", plain="http").rstrip("/")
 
     @field_validator("page_address")
     @classmethod
@@ -327,12 +361,12 @@ class Settings(BaseSettings):
     @field_validator("hub_url")
     @classmethod
     def _check_hub(cls, value: str) -> str:
-        return _checked_address(value, secure="https", plain="http").rstrip("/")
+        return check_address(value, secure="https", plain="http").rstrip("/")
 
     @field_validator("discord_gateway_url")
     @classmethod
     def _check_gateway(cls, value: str | None) -> str | None:
-        return value and _checked_address(value, secure="wss", plain="ws")
+        return value and check_address(value, secure="wss", plain="ws")
 
     @property
     def paths(self) -> HostPaths:
@@ -434,6 +468,8 @@ def env_example() -> str:
     parts = []
     for variable, item in env_variables():
         default = "" if item.default is None else str(item.default)
+        if isinstance(item.default, dict):
+            default = json.dumps(item.default)
         line = f"{variable}={default}"
         mark = "" if variable == "DISCORD_TOKEN" else "# "
         parts.append(f"\n# {item.description}\n{mark}{line}\n")
@@ -451,26 +487,3 @@ def _variable_of(name: str) -> str:
     item = Settings.model_fields.get(name)
     alias = item.validation_alias if item is not None else name
     return alias if isinstance(alias, str) else f"{ENV_PREFIX}{name.upper()}"
-
-
-def _checked_address(value: str, *, secure: str, plain: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme == secure and parts.hostname:
-        return value
-    if parts.scheme != plain or not parts.hostname:
-        raise ValueError(f"must be an address that begins with {secure}://")
-    if not _is_loopback(parts.hostname):
-        raise ValueError(
-            f"plain {plain}:// would send the token in the clear to {parts.hostname}; "
-            f"use {secure}://, or an address of this machine"
-        )
-    return value
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -271,6 +271,8 @@ class QueueWait:
     jobs: int
     #: Since the oldest of them was asked for.
     longest: timedelta
+    #: What they will take in GPU-seconds, of those for which that was foretold.
+    work_seconds: float = 0.0
 
 
 def encode_json(value: Json) -> str:

@@ -15,7 +15,7 @@ from tools.structure import count_arrows, find_back_arrows
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("bot", "inference", "storage")
-HEAVY = ("torch", "torchvision", "diffusers", "transformers", "spandrel", "numpy")
+HEAVY = ("torch", "torchvision", "diffusers", "transformers", "spandrel", "numpy", "ray")
 
 MAX_FILE = 500  # lines
 MAX_FUNCTION = 50  # lines
@@ -52,7 +52,6 @@ ALLOWED = {
         "safetensors",
         "PIL",
         "numpy",
-        "scipy",
     },
     "storage": {"aiosqlite", "filelock"},
 }
@@ -60,6 +59,7 @@ ALLOWED = {
 EXTRAS = {
     "bot/cli/catalogue": {"rich"},
     "bot/cli/setup": {"questionary", "rich"},
+    "inference/cluster": {"ray"},
     "inference/pull_models": {"rich"},
     "bot/cli/demo_server": {"simcord"},
     "bot/support/prometheus": {"prometheus_client"},

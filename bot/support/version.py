@@ -1,27 +1,11 @@
-"""Which version of Easel this is: said by `pyproject.toml`, or by what was installed."""
+"""Which version of Easel this is, and what installs its libraries."""
 
 from __future__ import annotations
 
-from bot.support.paths import CODE_ROOT, is_installed
+from bot.support.paths import is_installed
+from inference.api.version import DISTRIBUTION_NAME, find_version
 
-DISTRIBUTION_NAME = "easel-bot"
-UNKNOWN_VERSION = "unknown"
-
-
-def find_version() -> str:
-    """Return the version of the code that runs."""
-    project_file = CODE_ROOT / "pyproject.toml"
-    if project_file.is_file():
-        import tomllib
-
-        version: str = tomllib.loads(project_file.read_text(encoding="utf-8"))["project"]["version"]
-        return version
-    from importlib import metadata
-
-    try:
-        return metadata.version(DISTRIBUTION_NAME)
-    except metadata.PackageNotFoundError:
-        return UNKNOWN_VERSION
+__all__ = ["DISTRIBUTION_NAME", "find_version", "install_hint"]
 
 
 def install_hint(extra: str = "") -> str:

@@ -73,3 +73,55 @@ class StopWorker:
 
 
 Command = ConfigureWorker | SubmitJob | CancelJob | StopWorker
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfigureLink:
+    """The first frame to the link, which speaks for the workers of a cluster."""
+
+    #: As for every worker; folders, the outbox aside, are each node's own.
+    config: EngineConfig
+    #: Where the cluster's head listens: `10.0.0.1:6379`.
+    address: str
+    #: Which workers of the cluster are this bot's.
+    namespace: str
+    #: The file with the cluster's token.
+    token_path: str
+    #: Workers at most, and those that are kept with nothing to do.
+    max_seats: int = 1
+    min_seats: int = 1
+    #: What a worker takes of its node, as Ray counts it: `{"GPU": 1}`.
+    needs: Mapping[str, float] = field(default_factory=dict)
+    #: The Easel that the nodes must have, too.
+    version: str = ""
+    #: How long a worker, or the link, that keeps ending is left alone.
+    rest_seconds: float = 600.0
+    #: What a node runs as a worker; empty for its own Easel's.
+    worker_command: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerCommand:
+    """A command for one of the link's workers."""
+
+    worker: str
+    #: As `wire.to_fields` writes it.
+    command: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class KillWorker:
+    """End a worker that does nothing any more."""
+
+    worker: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExpectWork:
+    """So much work waits for each worker that there is; more of it is worth more workers."""
+
+    #: GPU-seconds a worker.
+    seconds: float
+
+
+LinkCommand = ConfigureLink | WorkerCommand | KillWorker | ExpectWork

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from inference.api.notices import Notice
 
@@ -232,3 +234,42 @@ Event = (
     | WorkerPaused
     | WorkerRecovered
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerEvent:
+    """What one of the link's workers says."""
+
+    worker: str
+    #: As `wire.to_fields` writes it.
+    event: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeatReport:
+    """How one of the link's workers is; told when that changes. Fields as in `WorkerStatus`."""
+
+    #: Its number, which stays while workers come and go.
+    seat: int
+    name: str
+    ready: bool
+    capacity: int
+    batch: int = 1
+    node: str = ""
+    device: str = ""
+    models: tuple[ModelInfo, ...] = ()
+    resident: tuple[str, ...] = ()
+    notes: tuple[Notice, ...] = ()
+    #: Why it is not ready, where that is known: none or one.
+    troubles: tuple[Notice, ...] = ()
+    is_resting: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeatClosed:
+    """A seat is given up, since there is too little to do for it."""
+
+    seat: int
+
+
+LinkEvent = WorkerEvent | SeatReport | SeatClosed

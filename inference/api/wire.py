@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import hashlib
 import json
 import struct
 import types
@@ -25,7 +26,7 @@ FRAME_HEADER = struct.Struct(">I")
 #: No message of ours comes near this; a longer one is noise on the pipe.
 MAX_FRAME_BYTES = 8 * 1024 * 1024
 
-Message = commands.Command | messages.Event
+Message = commands.Command | messages.Event | commands.LinkCommand | messages.LinkEvent
 
 MESSAGE_TYPES: Mapping[str, type] = {
     message.__name__: message for message in typing.get_args(Message) if isinstance(message, type)
@@ -44,7 +45,7 @@ def encode_message(message: Message) -> bytes:
     Raises:
         WireError: it is too large.
     """
-    fields = {"type": type(message).__name__, **dataclasses.asdict(message)}
+    fields = to_fields(message)
     # Letters as themselves: an escape takes six bytes, and half a surrogate pair is told, too.
     text = json.dumps(fields, separators=(",", ":"), ensure_ascii=False)
     body = text.encode("utf-8", "surrogatepass")
@@ -60,11 +61,46 @@ def decode_message(body: bytes) -> Message:
         WireError: the bytes are not a message of ours.
     """
     try:
-        fields = decode_json(body)
-        message_type = MESSAGE_TYPES[fields.pop("type")]
-        return typing.cast(Message, _build_message(message_type, fields))
+        return _read_fields(decode_json(body))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise WireError(f"Not a message: {body[:80]!r} ({error!r})") from error
+
+
+def to_fields(message: Message) -> dict[str, Any]:
+    """Write a message as what goes into JSON: into a frame, or into another message."""
+    return {"type": type(message).__name__, **dataclasses.asdict(message)}
+
+
+def from_fields(fields: Mapping[str, Any]) -> Message:
+    """Read a message that `to_fields` wrote.
+
+    Raises:
+        WireError: it is none of ours.
+    """
+    try:
+        return _read_fields(dict(fields))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise WireError(f"Not a message: {str(fields)[:80]!r} ({error!r})") from error
+
+
+@functools.cache
+def compute_digest() -> str:
+    """Compute what is the same where two programs understand each other's messages: 12 digits."""
+    described: dict[type, str] = {}
+    open_types: list[Any] = list(MESSAGE_TYPES.values())
+    while open_types:
+        kind = open_types.pop()
+        open_types += typing.get_args(kind)
+        if dataclasses.is_dataclass(kind) and isinstance(kind, type) and kind not in described:
+            hints = typing.get_type_hints(kind)
+            described[kind] = f"{kind.__name__} {sorted((n, str(h)) for n, h in hints.items())}"
+            open_types += hints.values()
+    return hashlib.sha256("\n".join(sorted(described.values())).encode()).hexdigest()[:12]
+
+
+def _read_fields(fields: dict[str, Any]) -> Message:
+    message_type = MESSAGE_TYPES[fields.pop("type")]
+    return typing.cast(Message, _build_message(message_type, fields))
 
 
 def read_frame_length(header: bytes) -> int:

@@ -164,8 +164,7 @@ class JobRun:
     def create_tasks(self, request: WorkRequest) -> list[Task]:
         """Turn what the operation asks for into tasks."""
         self.earlier_units += sum(task.work.units for task in self.tasks)
-        if request.later_units is not None:
-            self.later_units = request.later_units
+        self.later_units = request.later_units
         self.tasks = [
             Task(
                 run=self,

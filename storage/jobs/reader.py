@@ -77,7 +77,8 @@ COUNT_ACTIVE_JOBS = """
 """
 
 SELECT_QUEUE_WAIT = """
-    SELECT count(*) AS jobs, min(created_at) AS oldest FROM job WHERE state = 'queued'
+    SELECT count(*) AS jobs, min(created_at) AS oldest, total(forecast_seconds) AS work_seconds
+      FROM job WHERE state = 'queued'
 """
 
 COUNT_ENDED_JOBS = "SELECT state, jobs FROM tally"
@@ -165,11 +166,15 @@ class JobReader(JobTable):
         return {state: jobs_by_state[state] for state in JobState}
 
     async def queue_wait(self) -> QueueWait:
-        """Return how many jobs wait, and for how long the oldest of them has."""
+        """Return how many jobs wait, since when the oldest does, and how much work they are."""
         (row,) = await self._database.fetch_all(SELECT_QUEUE_WAIT)
         oldest = row["oldest"]
         elapsed = 0 if oldest is None else max(0, self._now_microseconds() - oldest)
-        return QueueWait(jobs=row["jobs"], longest=elapsed * ONE_MICROSECOND)
+        return QueueWait(
+            jobs=row["jobs"],
+            longest=elapsed * ONE_MICROSECOND,
+            work_seconds=row["work_seconds"],
+        )
 
     async def queue_position(self, id: str) -> QueuePlace:
         """Return where the job stands in the order of service, as the queue is now."""

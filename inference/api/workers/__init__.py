@@ -2,5 +2,6 @@
 
 from inference.api.workers.pool import LocalWorkerPool
 from inference.api.workers.protocol import WorkerPool, WorkerStatus
+from inference.api.workers.remote_pool import RemoteWorkerPool
 
-__all__ = ["LocalWorkerPool", "WorkerPool", "WorkerStatus"]
+__all__ = ["LocalWorkerPool", "RemoteWorkerPool", "WorkerPool", "WorkerStatus"]

@@ -8,8 +8,16 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-#: Of variables that are the bot's alone: its settings, its secrets, its service manager.
-PRIVATE_PREFIXES = ("DISCORD_", "EASEL_", "CREDENTIALS_DIRECTORY", "NOTIFY_SOCKET", "WATCHDOG_")
+#: Of variables that are the bot's alone: its settings, its secrets, its service manager; and of a
+#: cluster's, whose token may be among them.
+PRIVATE_PREFIXES = (
+    "DISCORD_",
+    "EASEL_",
+    "RAY_",
+    "CREDENTIALS_DIRECTORY",
+    "NOTIFY_SOCKET",
+    "WATCHDOG_",
+)
 CARD_PATTERN = re.compile(r"(cuda|xpu):(\d{1,3})")
 #: What a runtime shows of the cards by: its own variables, where the first that is set counts. HIP
 #: goes by the name of CUDA in torch and reads CUDA's variable where its own is not set.

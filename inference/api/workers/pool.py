@@ -28,13 +28,12 @@ from inference.api.messages import (
 )
 from inference.api.notices import Notice
 from inference.api.workers.circuit_breaker import OPEN_SECONDS, CircuitBreaker
+from inference.api.workers.held_jobs import HeldJobs
 from inference.api.workers.process import WORKER_COMMAND, WorkerProcess
 from inference.api.workers.protocol import WorkerStatus
 
 log = logging.getLogger(__name__)
 
-#: For so long a job that was called off counts as held where the worker does not confirm it.
-CANCEL_CONFIRM_SECONDS = 60.0  # seconds
 #: The notice of a worker that ended too often, though it had started.
 RESTING = "worker.resting"
 
@@ -52,10 +51,7 @@ class _WorkerSlot:
     #: Names of the checkpoints in its memory.
     resident: frozenset[str] = frozenset()
     trouble: Notice | None = None
-    held_jobs: set[tuple[str, int]] = field(default_factory=set)
-    #: Those of them that were called off, which it has not confirmed yet, and when, by the
-    #: monotonic clock: they take no place, but may still be what ends it.
-    cancelled_jobs: dict[tuple[str, int], float] = field(default_factory=dict)
+    held_jobs: HeldJobs = field(default_factory=HeldJobs)
     #: What the worker before this one held when it ended.
     lost_jobs: tuple[tuple[str, int], ...] = ()
     breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
@@ -64,27 +60,12 @@ class _WorkerSlot:
     def is_ready(self) -> bool:
         return self.ready_event is not None and not (self.process and self.process.is_gone)
 
-    @property
-    def held_count(self) -> int:
-        return len(self.held_jobs - set(self.cancelled_jobs))
-
-    def forget_job(self, key: tuple[str, int]) -> None:
-        self.held_jobs.discard(key)
-        self.cancelled_jobs.pop(key, None)
-
-    def forget_unconfirmed(self) -> None:
-        """Forget what was called off long ago: the worker knows nothing of it."""
-        called_off_before = time.monotonic() - CANCEL_CONFIRM_SECONDS
-        for key, cancelled_at in list(self.cancelled_jobs.items()):
-            if cancelled_at < called_off_before:
-                self.forget_job(key)
-
     def worker_status(self) -> WorkerStatus:
         ready_event = self.ready_event
         return WorkerStatus(
             name=self.process.name if self.process else self.label,
             ready=self.is_ready,
-            held=self.held_count,
+            held=self.held_jobs.count,
             capacity=self.config.max_jobs,
             batch=1 if self.config.deterministic else self.config.max_batch,
             device=ready_event.device if ready_event else "",
@@ -109,9 +90,10 @@ class LocalWorkerPool:
         grace_seconds: float = 20.0,
         command: tuple[str, ...] = WORKER_COMMAND,
         open_seconds: float = OPEN_SECONDS,
+        label: str = "worker",
     ) -> None:
         self._slots = [
-            _WorkerSlot(f"worker{number}", config, breaker=CircuitBreaker(open_seconds))
+            _WorkerSlot(f"{label}{number}", config, breaker=CircuitBreaker(open_seconds))
             for number, config in enumerate(configs)
         ]
         self._grace = grace_seconds
@@ -141,11 +123,13 @@ class LocalWorkerPool:
     def free_worker(self) -> str | None:
         """Name the ready worker with most room, or None when all are full or none is ready."""
         free_slots = [
-            slot for slot in self._slots if slot.is_ready and slot.held_count < slot.config.max_jobs
+            slot
+            for slot in self._slots
+            if slot.is_ready and slot.held_jobs.count < slot.config.max_jobs
         ]
         if not free_slots:
             return None
-        return min(free_slots, key=lambda slot: slot.held_count).worker_status().name
+        return min(free_slots, key=lambda slot: slot.held_jobs.count).worker_status().name
 
     async def submit_job(self, worker: str, submission: SubmitJob) -> None:
         """Hand a job to a worker.
@@ -157,11 +141,11 @@ class LocalWorkerPool:
         if slot is None or slot.process is None:
             raise NoWorker
         key = (submission.job_id, submission.attempt)
-        slot.held_jobs.add(key)
+        slot.held_jobs.add_job(*key)
         try:
             await slot.process.send_command(submission)
         except (NoWorker, WireError):
-            slot.held_jobs.discard(key)
+            slot.held_jobs.remove_job(*key)
             raise
 
     async def cancel_job(
@@ -170,8 +154,8 @@ class LocalWorkerPool:
         """Ask a worker to give a job up, or with `keep` to end it with what it has made."""
         slot = self._find_slot(worker)
         if slot is not None and slot.process is not None:
-            if not keep and (job_id, attempt) in slot.held_jobs:
-                slot.cancelled_jobs[job_id, attempt] = time.monotonic()
+            if not keep:
+                slot.held_jobs.cancel_job(job_id, attempt)
             with contextlib.suppress(NoWorker):
                 await slot.process.send_command(
                     CancelJob(job_id=job_id, attempt=attempt, keep=keep)
@@ -261,21 +245,18 @@ class LocalWorkerPool:
             case StartFailed():
                 slot.trouble = event.reason
             case JobFinished() | JobFailed() | JobCancelled():
-                slot.forget_job((event.job_id, event.attempt))
+                slot.held_jobs.remove_job(event.job_id, event.attempt)
                 if isinstance(event, JobFinished) and slot.breaker.record_success():
                     self._events.put_nowait((slot.label, WorkerRecovered(worker=slot.label)))
             case _:
                 pass
 
     def _mark_lost(self, slot: _WorkerSlot, name: str, reason: Notice) -> None:
-        slot.forget_unconfirmed()
-        slot.lost_jobs = tuple(sorted(slot.held_jobs))
+        slot.lost_jobs = slot.held_jobs.take_all()
         lost_event = WorkerLost(
             worker=name,
             reason=Notice("worker.lost", why=reason),
             jobs=slot.lost_jobs,
         )
         slot.process, slot.ready_event, slot.resident = None, None, frozenset()
-        slot.held_jobs.clear()
-        slot.cancelled_jobs.clear()
         self._events.put_nowait((name, lost_event))

@@ -9,11 +9,11 @@ import os
 import secrets
 import signal
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 
 from inference.api import log_relay, wire
-from inference.api.commands import Command, ConfigureWorker, StopWorker
+from inference.api.commands import ConfigureLink, ConfigureWorker, StopWorker
 from inference.api.config import EngineConfig
 from inference.api.errors import NoWorker, WireError
 from inference.api.messages import Event, WorkerReady
@@ -56,6 +56,26 @@ class WorkerProcess:
         """Start a process that sees its own card alone, and send it its configuration."""
         device, variables = isolate_card(config.device, os.environ)
         variables |= {"TRANSFORMERS_VERBOSITY": "error", "TQDM_DISABLE": "1"}
+        card = "" if device == config.device else config.device
+        first_message = ConfigureWorker(config=replace(config, device=device))
+        return await cls._launch(command, label, variables, first_message, card)
+
+    @classmethod
+    async def start_link(
+        cls, config: ConfigureLink, label: str, command: tuple[str, ...]
+    ) -> WorkerProcess:
+        """Start the process that speaks for the workers of a cluster."""
+        return await cls._launch(command, label, {}, config)
+
+    @classmethod
+    async def _launch(
+        cls,
+        command: tuple[str, ...],
+        label: str,
+        variables: Mapping[str, str],
+        first_message: wire.Message,
+        card: str = "",
+    ) -> WorkerProcess:
         process = await asyncio.create_subprocess_exec(
             *command,
             stdin=PIPE,
@@ -64,9 +84,8 @@ class WorkerProcess:
             env=child_environment(os.environ, **variables),
             start_new_session=True,
         )
-        card = "" if device == config.device else config.device
         worker = cls(process, f"{label}-{process.pid}-{secrets.token_hex(3)}", card)
-        await worker.send_command(ConfigureWorker(config=replace(config, device=device)))
+        await worker.send_command(first_message)
         return worker
 
     @property
@@ -79,7 +98,7 @@ class WorkerProcess:
         """Whether it has ended, or was made to end: it takes no job any more."""
         return self._is_killed or self._process.returncode is not None
 
-    async def send_command(self, command: Command) -> None:
+    async def send_command(self, command: wire.Message) -> None:
         """Send one command.
 
         Raises:
@@ -98,20 +117,22 @@ class WorkerProcess:
 
     async def read_events(self) -> AsyncIterator[Event]:
         """Yield what it says until it ends or says nonsense."""
+        async for message in self.read_messages():
+            if not isinstance(message, Event):
+                raise WireError(f"A worker sent a {type(message).__name__}.")
+            if isinstance(message, WorkerReady) and self._card:
+                message = replace(message, device=self._card)
+            yield message
+
+    async def read_messages(self) -> AsyncIterator[wire.Message]:
+        """Yield what it says, whatever it is, until it ends or says what is no message."""
         stdout = self._process.stdout
         if stdout is None:
             return
         with contextlib.suppress(asyncio.IncompleteReadError):
             while True:
                 header = await stdout.readexactly(wire.FRAME_HEADER.size)
-                message = wire.decode_message(
-                    await stdout.readexactly(wire.read_frame_length(header))
-                )
-                if not isinstance(message, Event):
-                    raise WireError(f"A worker sent a {type(message).__name__}.")
-                if isinstance(message, WorkerReady) and self._card:
-                    message = replace(message, device=self._card)
-                yield message
+                yield wire.decode_message(await stdout.readexactly(wire.read_frame_length(header)))
 
     async def wait_ended(self) -> Notice:
         """See it out once its events are over, and say how the end came."""

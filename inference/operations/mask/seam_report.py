@@ -31,12 +31,7 @@ def measure_seam(image: Image.Image, *masks: Image.Image) -> SeamReport:
 
     All have one size.
     """
-    factor = max(map(_reduction_factor, masks))
-    seen_image, seen_masks = image, masks
-    if factor > 1:
-        seen_image, seen_masks = image.reduce(factor), tuple(mask.reduce(factor) for mask in masks)
-    measurements = seams.measure_mask_borders(seen_image, seen_masks)
-    return worst_seam(list(map(SeamReport, masks, measurements)))
+    return worst_seam([SeamReport(mask, _measure_mask_edge(image, mask)) for mask in masks])
 
 
 def worst_seam(reports: Sequence[SeamReport]) -> SeamReport:
@@ -44,11 +39,13 @@ def worst_seam(reports: Sequence[SeamReport]) -> SeamReport:
     return max(reports, key=lambda border: border.seam.seam_score)
 
 
-def _reduction_factor(mask: Image.Image) -> int:
-    """Give how many pixels a side are averaged before a mask's edge is measured."""
+def _measure_mask_edge(image: Image.Image, mask: Image.Image) -> SeamMeasurement:
     box = mask.getbbox()
     area = (box[2] - box[0]) * (box[3] - box[1]) if box else 0
-    return max(1, math.ceil(math.sqrt(area / MAX_MEASURED_PIXELS)))
+    factor = math.ceil(math.sqrt(area / MAX_MEASURED_PIXELS))
+    if factor > 1:
+        return seams.measure_mask_border(image.reduce(factor), mask.reduce(factor))
+    return seams.measure_mask_border(image, mask)
 
 
 def seam_values(report: SeamReport) -> dict[str, object]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 from PIL import Image
@@ -12,7 +11,6 @@ from inference.api.prompts import mask_grammar
 from inference.engine.work import AuxWork, WorkRequest
 from inference.images.errors import NothingFound
 from inference.images.mask.fill import flatten_alpha
-from inference.operations.shared.side_call import run_beside
 from inference.vision.segmentation.segmenters import ImageSegmenter
 
 SEGMENT_QUEUE = "segment"
@@ -31,7 +29,7 @@ def segment_named(
     names = mask_grammar.named_objects(mask_text) if mask_text.strip() else ()
     if not names:
         return {}
-    source = yield from run_beside(partial(flatten_alpha, image), image.size)
+    source = flatten_alpha(image)
     masks = yield WorkRequest(
         works=tuple(AuxWork(queue_key=(SEGMENT_QUEUE, name), payload=source) for name in names)
     )

@@ -43,7 +43,11 @@ def probe(*words: str, **environment: str) -> tuple[str, list[str], set[str]]:
     )
     *lines, code, modules = done.stdout.splitlines()
     loaded = {name.partition(".")[0] for name in modules.split()[1:] if name not in bare}
-    return code.removeprefix("exit "), lines, loaded - sys.stdlib_module_names - {"bot", "main"}
+    return (
+        code.removeprefix("exit "),
+        lines,
+        loaded - sys.stdlib_module_names - {"bot", "inference", "main"},
+    )
 
 
 @pytest.mark.parametrize("words", [("--help",), ("--version",), ("backup", "--help")])

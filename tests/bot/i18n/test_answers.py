@@ -146,7 +146,7 @@ def test_every_page_of_help_fits_one_message(language, topic):
         assert len(help_page_text(topic)) <= MAX_MESSAGE_CHARACTERS
 
 
-HOST_GROUPS = ("weights.", "worker.")
+HOST_GROUPS = ("weights.", "worker.", "cluster.")
 """Notices of what only a host can mend, in English like the log."""
 
 

@@ -13,8 +13,6 @@ import aiohttp
 from PIL import Image, ImageDraw
 from playwright.async_api import Page, async_playwright
 
-from tests.patience import PATIENCE
-
 CHROMIUM = shutil.which("chromium")
 FLAGS = (
     "--headless",
@@ -73,7 +71,7 @@ async def visiting(url: str) -> AsyncIterator[Visitor]:
 
 
 @asynccontextmanager
-async def browsing(*, complaints_expected: bool = False, **context: Any) -> AsyncIterator[Page]:
+async def browsing(**context: Any) -> AsyncIterator[Page]:
     """A tab of a real browser; what it complains of, or fetches from elsewhere, fails the test."""
     complaints: list[str] = []
     async with async_playwright() as playwright:
@@ -81,7 +79,6 @@ async def browsing(*, complaints_expected: bool = False, **context: Any) -> Asyn
         try:
             options = {"viewport": DESKTOP, "locale": "en-US"} | context
             page = await (await browser.new_context(**options)).new_page()
-            page.set_default_timeout(1000 * PATIENCE)
             page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
             page.on("pageerror", lambda error: complaints.append(str(error)))
             page.on(
@@ -95,4 +92,4 @@ async def browsing(*, complaints_expected: bool = False, **context: Any) -> Asyn
             yield page
         finally:
             await browser.close()
-    assert complaints_expected or complaints == []
+    assert complaints == []

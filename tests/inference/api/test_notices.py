@@ -17,7 +17,16 @@ ROOT = Path(__file__).parents[3]
 SOURCES = sorted(
     p for folder in ("inference", "bot", "storage") for p in (ROOT / folder).rglob("*.py")
 )
-HOST_ONLY = ("manage_models.py", "pull_models.py", "hub.py", "download.py", "wire.py", "process.py")
+CLUSTER = ("remote_pool.py", "seat.py", "seat_host.py")
+HOST_ONLY = (
+    "manage_models.py",
+    "pull_models.py",
+    "hub.py",
+    "download.py",
+    "wire.py",
+    "process.py",
+    *CLUSTER,
+)
 """What speaks to the host's terminal or log alone, in sentences."""
 ERROR_CLASSES = {
     name: kind

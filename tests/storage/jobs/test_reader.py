@@ -210,3 +210,13 @@ async def test_the_queues_wait_is_that_of_its_oldest_job(jobs, enqueue, claim, c
     await claim()
 
     assert await jobs.reader.queue_wait() == QueueWait(jobs=1, longest=timedelta(seconds=2))
+
+
+async def test_the_queues_work_is_what_was_foretold_of_the_jobs_that_wait(jobs, enqueue, claim):
+    for seconds in (2.5, None, 4.0):
+        await enqueue(forecast_seconds=seconds)
+    assert (await jobs.reader.queue_wait()).work_seconds == 6.5
+
+    await claim()
+
+    assert (await jobs.reader.queue_wait()).work_seconds == 4.0

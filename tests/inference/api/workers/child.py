@@ -1,8 +1,8 @@
 """A worker process without torch: it speaks the wire and does what a test tells it by files.
 
 Run by `LocalWorkerPool(command=…)`. What it is comes as the model's name in its configuration; what
-becomes of a job comes as a file `JOB.finish` or `JOB.fail` in its outbox. One that is `eager` or
-`refusing` does or refuses every job at once.
+becomes of a job comes as a file `JOB.finish` or `JOB.fail` in its outbox, where `JOB.held` says
+that it has it. One that is `eager` or `refusing` does or refuses every job at once.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ class Child:
     def watch(self) -> None:
         """Do with the jobs in hand what the files say."""
         while True:
-            for path in self.outbox.glob("*.*"):
+            for path in self.outbox.glob("*.f*"):
                 self.act(path.stem, path.suffix)
             time.sleep(LOOK)
 
@@ -176,6 +176,7 @@ class Child:
                     )
                 case SubmitJob() as job:
                     self.held[job.job_id] = job
+                    (self.outbox / f"{job.job_id}.held").touch()
                 case CancelJob(job_id=job_id, attempt=attempt):
                     if self.nature != "deaf to cancels" and self.held.pop(job_id, None):
                         self.say(JobCancelled(job_id=job_id, attempt=attempt))

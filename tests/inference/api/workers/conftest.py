@@ -1,20 +1,25 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
-from inference.api.commands import SubmitJob
+from inference.api.commands import ConfigureLink, SubmitJob
 from inference.api.config import EngineConfig
 from inference.api.messages import Event, WorkerReady
-from inference.api.workers import LocalWorkerPool, WorkerPool
+from inference.api.version import find_version
+from inference.api.workers import LocalWorkerPool, RemoteWorkerPool, WorkerPool
 from tests.doubles.service import ScriptedService
 from tests.patience import PATIENCE
 
+LINK_COMMAND = (sys.executable, "-m", "tests.inference.cluster.link_child")
 COMMAND = (sys.executable, str(Path(__file__).with_name("child.py")))
 CAPACITY = 2
 
@@ -24,7 +29,10 @@ def submission(job_id: str = "a", attempt: int = 1) -> SubmitJob:
 
 
 class Stage:
-    """A service and the ways to let things happen behind it, whichever service it is."""
+    """A service and the ways to let things happen behind it, whichever service it is.
+
+    `outbox` is the folder in which a scripted worker looks for what it is to do.
+    """
 
     def __init__(self, service: WorkerPool, outbox: Path) -> None:
         self.service = service
@@ -40,6 +48,11 @@ class Stage:
     async def free(self) -> str:
         """Wait for a worker with room."""
         return await until(self.service.free_worker)
+
+    async def arrive(self, *job_ids: str) -> None:
+        """Wait until jobs that were handed over are with the worker."""
+        for job_id in job_ids if not isinstance(self.service, ScriptedService) else ():
+            await until((self._outbox / f"{job_id}.held").exists)
 
     def finish(self, job_id: str) -> None:
         if isinstance(self.service, ScriptedService):
@@ -57,14 +70,32 @@ class Stage:
     def kill(self) -> None:
         if isinstance(self.service, ScriptedService):
             self.service.lose_worker()
+        elif isinstance(self.service, RemoteWorkerPool):
+            (status,) = self.service.worker_statuses
+            os.kill(find_pid(status.name), signal.SIGKILL)
         else:
             self.service._slots[0].process.kill()
+
+
+def find_pid(worker: str) -> int:
+    """Read the process id off a worker's name, `node/seat0-0-PID-…`."""
+    return int(worker.rpartition("@")[0].split("-")[-2])
+
+
+def configure_link(folder: Path, nature: str, **more: Any) -> ConfigureLink:
+    """Configure a link whose workers are scripted children; `folder` is the bot's own."""
+    outbox = folder / "outbox"
+    outbox.mkdir(exist_ok=True)
+    config = EngineConfig(model=nature, outbox=str(outbox), max_jobs=CAPACITY)
+    settings = {"address": "", "namespace": "test", "token_path": ""}
+    settings |= {"version": find_version(), "worker_command": COMMAND}
+    return ConfigureLink(config=config, **(settings | more))
 
 
 async def until(look: Callable[[], str | None]) -> str:
     """Look again and again until there is something."""
     async with asyncio.timeout(PATIENCE):
-        while (found := look()) is None:  # noqa: ASYNC110 - nothing tells
+        while not (found := look()):  # noqa: ASYNC110 - nothing tells
             await asyncio.sleep(0.005)
     return found
 
@@ -84,11 +115,18 @@ def make_service(tmp_path, monkeypatch) -> Callable[..., LocalWorkerPool]:
     return make
 
 
-@pytest_asyncio.fixture(params=["local", "scripted"])
+@pytest_asyncio.fixture(params=["local", "scripted", "remote"])
 async def stage(request, tmp_path, make_service) -> AsyncIterator[Stage]:
     """Give each service in turn: what holds for one must hold for the other."""
     if request.param == "scripted":
         yield Stage(ScriptedService(tmp_path, capacity=CAPACITY), tmp_path)
+        return
+    if request.param == "remote":
+        node = tmp_path / "node"
+        node.mkdir()
+        command = (*LINK_COMMAND, str(node))
+        async with RemoteWorkerPool(configure_link(tmp_path, "good"), command=command) as service:
+            yield Stage(service, node / "outbox" / "seat0")
         return
     async with make_service("good", grace_seconds=0) as service:
         yield Stage(service, tmp_path)

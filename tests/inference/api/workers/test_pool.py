@@ -282,7 +282,7 @@ async def test_a_job_called_off_takes_no_place_and_is_company_until_that_is_conf
         _, lost = await next_of(service, WorkerLost)
         assert lost.jobs == (("a", 1), ("b", 1))
 
-        monkeypatch.setattr("inference.api.workers.pool.CANCEL_CONFIRM_SECONDS", 0.0)
+        monkeypatch.setattr("inference.api.workers.held_jobs.CANCEL_CONFIRM_SECONDS", 0.0)
         worker = await stage.free()
         for job_id in ("c", "d"):
             await service.submit_job(worker, submission(job_id))

@@ -88,6 +88,7 @@ async def test_a_worker_that_is_not_there_takes_no_job(stage):
 async def test_a_worker_that_is_killed_is_lost_with_its_jobs_and_replaced(stage):
     worker = await stage.free()
     await stage.service.submit_job(worker, submission("a"))
+    await stage.arrive("a")
 
     await stage.service.kill_worker("long gone")
     await stage.service.kill_worker(worker)
@@ -105,6 +106,7 @@ async def test_a_lost_worker_names_its_jobs_and_another_takes_its_place(stage):
     worker = await stage.free()
     await stage.service.submit_job(worker, submission("a"))
     await stage.service.submit_job(worker, submission("b", attempt=2))
+    await stage.arrive("a", "b")
 
     stage.kill()
     name, lost = await stage.event()

@@ -7,10 +7,7 @@ from inference.operations.outpaint.growth import growth_notes, plan_outpaint
 @pytest.fixture
 def plan(studio, square):
     def make(**fields):
-        planning = plan_outpaint(OutpaintJob(**fields), {"image": square}, studio, "tiny")
-        with pytest.raises(StopIteration) as finished:
-            next(planning)
-        return finished.value.value
+        return plan_outpaint(OutpaintJob(**fields), {"image": square}, studio, "tiny")
 
     return make
 

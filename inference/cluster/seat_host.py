@@ -1,0 +1,390 @@
+"""On a node: one worker, kept by a pool of today's kind, for a link that may come and go."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from inference.api import wire
+from inference.api.commands import CancelJob, ConfigureLink, SubmitJob
+from inference.api.errors import NoWorker, WireError
+from inference.api.messages import (
+    Event,
+    JobCancelled,
+    JobFailed,
+    JobFinished,
+    JobProgress,
+    PartFinished,
+    SeatReport,
+    WorkerLost,
+)
+from inference.api.version import find_version
+from inference.api.workers import LocalWorkerPool
+from inference.api.workers.process import WORKER_COMMAND
+from inference.cluster.event_log import EventLog, LoggedEvent
+
+log = logging.getLogger(__name__)
+
+#: How long `listen` waits for something to say.
+LISTEN_SECONDS = 5.0  # seconds
+#: Bytes of a file that travel in one call.
+PIECE_BYTES = 16 * 2**20  # bytes
+#: A preview beyond it is left out.
+MAX_PREVIEW_BYTES = 256 * 2**10  # bytes
+#: A job of an earlier link that does not end within so long ends with its worker.
+STALE_JOB_SECONDS = 60.0  # seconds
+#: Where no link has listened for so long, the seat is given up: its bot is gone.
+ABANDON_SECONDS = 600.0  # seconds
+#: Jobs that are known again where a call comes twice.
+MAX_KNOWN_JOBS = 4096
+#: Below a node's folder.
+INBOX_FOLDER, OUTBOX_FOLDER = "inbox", "outbox"
+#: The answers of `take_job`.
+TAKEN, WORKER_GONE, STALE_SESSION = "taken", "worker gone", "stale session"
+
+JobKey = tuple[str, int]
+#: Number, worker, frame without its header, bytes of the preview it names.
+ListenEntry = tuple[int, str, bytes, bytes]
+
+
+class SeatHost:
+    """Runs one worker; every method is called from afar, and takes and gives plain values only.
+
+    A call may come twice, since its answer may be lost on the way: none does harm by it. Each link
+    has a session of its own; one that a later link took the place of is told so.
+    """
+
+    def __init__(
+        self,
+        seat: int,
+        node: str,
+        folder: Path,
+        *,
+        on_abandoned: Callable[[], None],
+        version: str = "",
+    ) -> None:
+        self._label = f"{node}/seat{seat}-"
+        self._node = node
+        self._seat = seat
+        self._version = version or find_version()
+        self._folder = folder
+        self._inbox = folder / INBOX_FOLDER / f"seat{seat}"
+        self._outbox = folder / OUTBOX_FOLDER / f"seat{seat}"
+        self._on_abandoned = on_abandoned
+        #: Why nothing can run here, for people.
+        self.problem = ""
+        self._session = ""
+        self._configuration = b""
+        self._pool: LocalWorkerPool | None = None
+        self._log = EventLog()
+        #: The jobs of this session by id and attempt, with the worker and the files of each.
+        self._jobs: dict[JobKey, tuple[str, list[Path]]] = {}
+        #: All jobs of this session, of late: one that is handed over again is not run again.
+        self._known_keys: dict[JobKey, None] = {}
+        #: The jobs of earlier sessions that have not ended yet.
+        self._stale_jobs: set[JobKey] = set()
+        self._stale_ended = asyncio.Event()
+        self._listened_at = time.monotonic()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def describe(self) -> str:
+        """Say, as JSON, which Easel this is: read before anything else is asked."""
+        return json.dumps(
+            {
+                "node": self._node,
+                "version": self._version,
+                "wire": wire.compute_digest(),
+                "problem": self.problem,
+            }
+        )
+
+    async def attach(self, session: str, configuration: bytes) -> None:
+        """Serve a new link from now on; what an earlier one had asked for is called off.
+
+        A worker that runs already goes on, with all that it has loaded.
+        """
+        if session == self._session:
+            return
+        self._listened_at = time.monotonic()
+        self._session = session
+        if self._pool is None or configuration != self._configuration:
+            await self._open_pool(configuration)
+        await self._end_stale_jobs()
+        self._known_keys.clear()
+        self._discard(self._log.take_until(self._log.last_number))
+
+    async def listen(self, session: str, seen: int, taken: int) -> tuple[bytes, list[ListenEntry]]:
+        """Give what was said beyond the number `seen`, and how the worker is.
+
+        What has a number up to `taken` has arrived: it and its files are removed. Nothing but an
+        empty report is given to a link that another took the place of.
+        """
+        if session != self._session or self._pool is None:
+            return b"", []
+        self._listened_at = time.monotonic()
+        self._discard(self._log.take_until(taken))
+        entries = await self._log.wait_beyond(seen, LISTEN_SECONDS)
+        self._listened_at = time.monotonic()
+        if session != self._session or self._pool is None:
+            return b"", []
+        return self._report(self._pool), [_to_entry(entry) for entry in entries]
+
+    async def write_piece(self, session: str, name: str, offset: int, data: bytes) -> str:
+        """Write a piece of a job's file into the inbox; return what went wrong, else nothing."""
+        if session != self._session:
+            return STALE_SESSION
+        try:
+            await asyncio.to_thread(_write_at, _join_name(self._inbox, name), offset, data)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                _join_name(self._inbox, name).unlink()
+            return str(error)
+        return ""
+
+    async def read_piece(self, session: str, name: str, offset: int) -> bytes:
+        """Read a piece of a finished file; an empty one at its end.
+
+        Raises:
+            OSError: there is no such file.
+        """
+        return await asyncio.to_thread(_read_at, _join_name(self._outbox, name), offset)
+
+    async def take_job(self, session: str, worker: str, frame: bytes) -> str:
+        """Hand a job to the worker; its files are those of the inbox that it names."""
+        if session != self._session or self._pool is None:
+            return STALE_SESSION
+        submission = wire.decode_message(frame)
+        if not isinstance(submission, SubmitJob):
+            raise WireError(f"A link submitted a {type(submission).__name__}.")
+        key = (submission.job_id, submission.attempt)
+        if key in self._known_keys:
+            return TAKEN
+        self._known_keys[key] = None
+        if len(self._known_keys) > MAX_KNOWN_JOBS:
+            del self._known_keys[next(iter(self._known_keys))]
+        submission, paths = self._locate_files(submission)
+        self._jobs[key] = (worker, paths)
+        try:
+            await self._pool.submit_job(worker, submission)
+        except NoWorker:
+            self._forget_job(key)
+            return WORKER_GONE
+        return TAKEN
+
+    async def give_up_job(self, session: str, worker: str, frame: bytes) -> None:
+        """Ask the worker to give a job up, or to end it with what it has."""
+        command = wire.decode_message(frame)
+        if session == self._session and self._pool and isinstance(command, CancelJob):
+            await self._pool.cancel_job(worker, command.job_id, command.attempt, keep=command.keep)
+
+    async def replace_worker(self, session: str, worker: str) -> None:
+        """End a worker that does nothing any more; another takes its place."""
+        if session == self._session and self._pool:
+            await self._pool.kill_worker(worker)
+
+    async def end_worker(self, session: str) -> None:
+        """End the worker, which this link has no more use for."""
+        if session == self._session:
+            await self._close_pool()
+
+    async def _open_pool(self, configuration: bytes) -> None:
+        await self._close_pool()
+        message = wire.decode_message(configuration)
+        if not isinstance(message, ConfigureLink):
+            raise WireError(f"A link sent a {type(message).__name__} first.")
+        for folder in (self._inbox, self._outbox):
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True, mode=0o700)
+        config = replace(
+            message.config,
+            models_dir=str(self._folder / "models"),
+            wordlists_dir=str(self._folder / "wildcards"),
+            cache_dir=str(self._folder / "cache"),
+            outbox=str(self._outbox.resolve()),
+        )
+        command = message.worker_command or WORKER_COMMAND
+        pool = LocalWorkerPool(
+            (config,),
+            label=self._label,
+            grace_seconds=0,
+            command=command,
+            open_seconds=message.rest_seconds,
+        )
+        self._pool = await pool.__aenter__()
+        self._configuration = configuration
+        self._tasks = [
+            asyncio.create_task(self._hear_worker(pool), name="hear the worker"),
+            asyncio.create_task(self._watch_listener(), name="watch the listener"),
+        ]
+
+    async def _close_pool(self) -> None:
+        for task in self._tasks:
+            if task is not asyncio.current_task():
+                task.cancel()
+        if self._pool is not None:
+            pool, self._pool = self._pool, None
+            await pool.__aexit__(None, None, None)
+        self._jobs.clear()
+        self._stale_jobs.clear()
+
+    async def _hear_worker(self, pool: LocalWorkerPool) -> None:
+        """Log what the worker says of this session's jobs; what it says of others is let go."""
+        while True:
+            worker, event = await pool.next_event()
+            keys = _ended_keys(event)
+            entry = LoggedEvent(0, worker, event)
+            stale_keys = self._stale_jobs & set(_named_keys(event))
+            for key in keys:
+                self._forget_job(key)
+            if isinstance(event, WorkerLost):
+                event = replace(event, jobs=tuple(k for k in event.jobs if k not in stale_keys))
+            elif stale_keys:
+                self._discard([entry])
+                continue
+            self._log.add_event(worker, event)
+
+    async def _watch_listener(self) -> None:
+        """Give the seat up once nobody has listened for long."""
+        pause_seconds = ABANDON_SECONDS
+        while pause_seconds > 0:
+            await asyncio.sleep(pause_seconds)
+            pause_seconds = self._listened_at + ABANDON_SECONDS - time.monotonic()
+        log.warning("Nobody has listened for %.0f s: the seat ends.", ABANDON_SECONDS)
+        await self._close_pool()
+        self._on_abandoned()
+
+    async def _end_stale_jobs(self) -> None:
+        """Call off the jobs of earlier links and wait until they have ended."""
+        stale_jobs = [(key, worker) for key, (worker, _) in self._jobs.items()]
+        self._stale_jobs |= {key for key, _ in stale_jobs}
+        if not self._stale_jobs or self._pool is None:
+            return
+        self._stale_ended.clear()
+        for (job_id, attempt), worker in stale_jobs:
+            await self._pool.cancel_job(worker, job_id, attempt)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stale_ended.wait(), STALE_JOB_SECONDS)
+            return
+        for worker in {worker for _, worker in stale_jobs}:
+            await self._pool.kill_worker(worker)
+        await self._stale_ended.wait()
+
+    def _forget_job(self, key: JobKey) -> None:
+        _, paths = self._jobs.pop(key, ("", []))
+        for path in paths:
+            path.unlink(missing_ok=True)
+        self._stale_jobs.discard(key)
+        if not self._stale_jobs:
+            self._stale_ended.set()
+
+    def _locate_files(self, submission: SubmitJob) -> tuple[SubmitJob, list[Path]]:
+        """Give the names of files in the inbox their paths."""
+        inputs = {
+            name: str(_join_name(self._inbox, file)) for name, file in submission.inputs.items()
+        }
+        parts = tuple(
+            replace(part, path=str(_join_name(self._inbox, part.path))) for part in submission.parts
+        )
+        paths = [Path(path) for path in (*inputs.values(), *(part.path for part in parts))]
+        return replace(submission, inputs=inputs, parts=parts), paths
+
+    def _report(self, pool: LocalWorkerPool) -> bytes:
+        (status,) = pool.worker_statuses
+        return _body(
+            SeatReport(
+                seat=self._seat,
+                name=status.name,
+                ready=status.ready,
+                capacity=status.capacity,
+                batch=status.batch,
+                node=self._node,
+                device=status.device,
+                models=status.models,
+                resident=tuple(sorted(status.resident)),
+                notes=status.notes,
+                troubles=() if status.trouble is None else (status.trouble,),
+                is_resting=status.is_resting,
+            )
+        )
+
+    def _discard(self, entries: list[LoggedEvent]) -> None:
+        """Remove the files of events that have arrived, or that nobody waits for."""
+        for entry in entries:
+            for path in list_files(entry.event):
+                with contextlib.suppress(OSError, ValueError):
+                    _join_name(self._outbox, Path(path).name).unlink()
+
+
+def list_files(event: Event) -> list[str]:
+    """List the paths of the finished files that an event names."""
+    match event:
+        case JobFinished():
+            images = event.images + event.seams
+        case PartFinished():
+            images = (event.image,)
+        case _:
+            images = ()
+    return [
+        path for image in images for path in (image.path, *(copy.path for copy in image.copies))
+    ]
+
+
+def _named_keys(event: Event) -> tuple[JobKey, ...]:
+    match event:
+        case JobProgress() | PartFinished() | JobFinished() | JobFailed() | JobCancelled():
+            return ((event.job_id, event.attempt),)
+        case WorkerLost():
+            return event.jobs
+        case _:
+            return ()
+
+
+def _ended_keys(event: Event) -> tuple[JobKey, ...]:
+    is_end = isinstance(event, JobFinished | JobFailed | JobCancelled | WorkerLost)
+    return _named_keys(event) if is_end else ()
+
+
+def _to_entry(entry: LoggedEvent) -> ListenEntry:
+    preview = b""
+    if isinstance(entry.event, JobProgress) and entry.event.preview:
+        with contextlib.suppress(OSError):
+            preview = Path(entry.event.preview).read_bytes()
+        if len(preview) > MAX_PREVIEW_BYTES:
+            preview = b""
+    return entry.number, entry.worker, _body(entry.event), preview
+
+
+def _body(message: wire.Message) -> bytes:
+    return wire.encode_message(message)[wire.FRAME_HEADER.size :]
+
+
+def _join_name(folder: Path, name: str) -> Path:
+    """Give the path of a name in a folder; whoever asks has no business elsewhere.
+
+    Raises:
+        ValueError: it is no plain name.
+    """
+    if not name or name in (".", "..") or Path(name).name != name:
+        raise ValueError(f"{name!r} is no name of a file.")
+    return folder / name
+
+
+def _write_at(path: Path, offset: int, data: bytes) -> None:
+    # A piece may come twice and late: no piece takes another away.
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
+        file.seek(offset)
+        file.write(data)
+
+
+def _read_at(path: Path, offset: int) -> bytes:
+    with path.open("rb") as file:
+        file.seek(offset)
+        return file.read(PIECE_BYTES)

@@ -1,0 +1,129 @@
+"""A node behind a cable that is pulled: the worst that is neither life nor death."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from importlib.util import find_spec
+
+import pytest
+
+from inference.api.workers import RemoteWorkerPool
+from tests.inference.api.workers.conftest import configure_link, until
+from tests.proofs import proof_size
+
+if find_spec("ray") is None:
+    pytest.skip("ray is not installed (extra: cluster)", allow_module_level=True)
+
+from tests.inference.cluster.job_watch import JobWatch, write_photo
+from tests.inference.cluster.ray_cluster import RayCluster, open_cluster
+
+pytestmark = [pytest.mark.slow, pytest.mark.proof]
+
+#: With `make prove` the cable is out for longer, too: Ray gives a node up after 64 s.
+SILENCES = (6, 25, 90)[: proof_size(1, 3)]
+AFTERWARDS = 15.0  # seconds in which a late result would come
+
+
+class Cable:
+    """Two network namespaces and a pair of interfaces between them; this machine's end is ours."""
+
+    def __init__(self) -> None:
+        number = os.getpid() % 200 + 20
+        self.name = f"easel{number}"
+        self.head_ip, self.node_ip = f"10.231.{number}.1", f"10.231.{number}.2"
+
+    def plug_in(self) -> None:
+        near, far = f"{self.name}a", f"{self.name}b"
+        _ip("netns", "add", self.name)
+        _ip("link", "add", near, "type", "veth", "peer", "name", far, "netns", self.name)
+        _ip("addr", "add", f"{self.head_ip}/24", "dev", near)
+        _ip("link", "set", near, "up")
+        for command in (
+            ("addr", "add", f"{self.node_ip}/24", "dev", far),
+            ("link", "set", far, "up"),
+            ("link", "set", "lo", "up"),
+        ):
+            _ip("-n", self.name, *command)
+
+    def set_state(self, state: str) -> None:
+        """Pull it out (`down`) or put it in again (`up`)."""
+        _ip("link", "set", f"{self.name}a", state)
+
+    def remove(self) -> None:
+        with contextlib.suppress(subprocess.CalledProcessError):
+            _ip("netns", "del", self.name)
+
+
+def _ip(*arguments: str) -> None:
+    subprocess.run(["ip", *arguments], check=True, capture_output=True)
+
+
+@pytest.fixture
+def cable() -> Iterator[Cable]:
+    cable = Cable()
+    try:
+        cable.plug_in()
+    except (OSError, subprocess.CalledProcessError) as error:
+        cable.remove()
+        pytest.skip(f"no network namespaces can be made here: {error}")
+    yield cable
+    cable.remove()
+
+
+@pytest.fixture
+def far_cluster(cable) -> Iterator[RayCluster]:
+    """Give a head here and a node at the far end of the cable."""
+    cluster = open_cluster(cable.head_ip)
+    try:
+        cluster.join("far", cable.node_ip, launcher=("ip", "netns", "exec", cable.name))
+        yield cluster
+    finally:
+        cable.set_state("up")
+        cluster.close()
+
+
+@pytest.mark.parametrize("seconds", SILENCES)
+async def test_a_pulled_cable_loses_no_job_and_does_none_twice(
+    tmp_path, cable, far_cluster, seconds, record_property
+):
+    link = configure_link(
+        tmp_path,
+        "unhurried",
+        address=far_cluster.address,
+        namespace=tmp_path.name,
+        token_path=str(far_cluster.token),
+        needs={"seat": 1},
+        min_seats=2,
+        max_seats=2,
+    )
+    async with RemoteWorkerPool(link) as service:
+        await until(lambda: sum(status.ready for status in service.worker_statuses) == 2)
+        far_pids = far_cluster.nodes[1].list_processes()
+        (worker,) = (
+            status.name
+            for status in service.worker_statuses
+            if int(status.name.split("-")[2]) in far_pids
+        )
+        watch = JobWatch(service, write_photo(tmp_path))
+        await watch.hand_over(worker)
+        await watch.watch_until(lambda: watch.step >= 3)
+
+        cable.set_state("down")
+        pulled_at = time.monotonic()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(watch.watch_until(lambda: False), seconds)
+        cable.set_state("up")
+        await watch.watch_until(lambda: watch.taken)
+        record_property("done after", f"{time.monotonic() - pulled_at:.1f} s")
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(watch.watch_until(lambda: False), AFTERWARDS)
+
+        assert watch.taken == 1
+        assert (watch.attempt, len(watch.losses)) == ((2, 1) if seconds > 64 else (1, 0))
+        assert watch.refused == 0
+        assert all(not lost.counts for lost in watch.losses)
