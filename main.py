@@ -140,7 +140,7 @@ async def run_command(arguments: argparse.Namespace, settings: Settings) -> int:
                 arguments.address,
                 ip=arguments.ip,
                 port=arguments.port,
-                more=arguments.ray,
+                ray_options=arguments.ray,
             )
         case "backup":
             from bot.cli.backup import write_backup

@@ -35,6 +35,7 @@ from bot.moderation.log_channel import LogChannel
 from bot.moderation.nsfw_process import NsfwDetector, SubprocessDetector
 from bot.moderation.nsfw_screen import NsfwScreen
 from bot.page.drawing import DrawingDesk
+from bot.page.gallery import GalleryDesk
 from bot.page.links import PageLinks
 from bot.page.server import PageAddress, PageServer
 from bot.requests.image_sources import DISCORD_IMAGE_HOSTS
@@ -317,7 +318,7 @@ def build_services(
         detector=detector,
         image_hosts=image_hosts,
         keep_days=settings.keep_days,
-        page=_build_page(core, client, decoders, policy, submitter),
+        page=_build_page(core, client, decoders, policy, submitter, screen),
     )
 
 
@@ -327,6 +328,7 @@ def _build_page(
     decoders: DecoderPool,
     policy: GuildPolicy,
     submitter: JobSubmitter,
+    screen: NsfwScreen,
 ) -> PageServer | None:
     """Build the page to draw on, not yet started; None where the host names no address for it."""
     settings = core.settings
@@ -337,7 +339,8 @@ def _build_page(
         links, client, core.jobs, core.blobs, decoders, policy, submitter, native_size
     )
     address = PageAddress(settings.page_url, settings.page_address, settings.page_port)
-    return PageServer(address, links, desk)
+    gallery = GalleryDesk(core.jobs, core.blobs, screen)
+    return PageServer(client, address, links, desk, gallery)
 
 
 @asynccontextmanager

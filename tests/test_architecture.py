@@ -52,6 +52,7 @@ ALLOWED = {
         "safetensors",
         "PIL",
         "numpy",
+        "scipy",
     },
     "storage": {"aiosqlite", "filelock"},
 }

@@ -43,7 +43,7 @@ async def run_cluster_command(
     *,
     ip: str | None = None,
     port: int = 6379,
-    more: str = "",
+    ray_options: str = "",
 ) -> int:
     """Do what was asked; of `head` and `join`, be Ray from then on, until it is ended."""
     try:
@@ -55,7 +55,7 @@ async def run_cluster_command(
             options = _head_options(settings, ip or find_own_address(), port)
         else:
             options = _join_options(settings, address, ip)
-        options += _node_options(port) + shlex.split(more)
+        options += _node_options(port) + shlex.split(ray_options)
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_REFUSED

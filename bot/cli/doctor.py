@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import shutil
+import socket
 import sqlite3
 import sys
 import time
@@ -53,6 +55,7 @@ REQUIRED_PACKAGES = (
     "transformers",
     "spandrel",
     "safetensors",
+    "scipy",
 )
 OPTIONAL_PACKAGES = {
     "prometheus-client": "metrics for Prometheus (extra: metrics)",
@@ -78,6 +81,7 @@ async def run_checks(settings: Settings) -> int:
         await _check_decoders(settings),
         _check_running_bot(settings),
         _check_backups(settings),
+        _check_page(settings),
         _check_loops(settings),
     ]
     results += await _check_workers(settings)
@@ -183,6 +187,26 @@ def _check_backups(settings: Settings) -> CheckResult:
     is_late = hours > 2 * settings.backup_hours + 1
     fix = "Is the bot running? Its log says why none was written." if is_late else ""
     return CheckResult("Backups", f"{words}; the newest is {hours:.1f} hours old", fix)
+
+
+def _check_page(settings: Settings) -> CheckResult:
+    """Say where the page to draw on is, and whether its port is another program's."""
+    if settings.page_url is None:
+        return CheckResult("Page to draw on", "off (EASEL_PAGE_URL names its public address)")
+    host, port = settings.page_address, settings.page_port
+    words = f"{settings.page_url}, served from {host}, port {port}"
+    is_running = (settings.data_dir / HEALTH_REPORT_FILE).exists()
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+        except OSError as error:
+            if is_running and error.errno == errno.EADDRINUSE:
+                return CheckResult("Page to draw on", f"{words}, where something listens")
+            fix = f"Set EASEL_PAGE_PORT or EASEL_PAGE_ADDRESS to another ({error.strerror})."
+            return CheckResult("Page to draw on", f"{words}, which cannot be used", fix)
+    return CheckResult("Page to draw on", words)
 
 
 def _check_running_bot(settings: Settings) -> CheckResult:

@@ -12,6 +12,7 @@ from bot.commands.base import ENDED_STATES, EaselCog, ended_jobs
 from bot.i18n import translate
 from bot.i18n.message import gettext_noop
 from bot.views.base import find_job, require_owner
+from bot.views.drawing import add_gallery_link
 from bot.views.history import show_job
 from bot.views.results import send_parameters
 
@@ -56,4 +57,5 @@ class HistoryCog(EaselCog):
             )
             return
         view = views.view_for_history(records)
+        add_gallery_link(interaction, view)
         await interaction.followup.send(messages.history_list(records), view=view, ephemeral=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 import discord
 
-from bot.errors import BrokenImage, JobNotFound
+from bot.errors import BrokenImage, JobNotFound, UserError
 from bot.guilds.policy import GuildPolicy
 from bot.i18n import choice_name, translate, translate_description
 from bot.i18n.message import gettext_noop
@@ -56,6 +56,7 @@ DRAWN_OPTIONS = ("mask_shape", "mask_mode")  # which the drawing decides
 CONTINUED_OPTIONS = ("prompt", "negative_prompt", "model")
 """What a repainted picture has in common with what it was made from."""
 MASK_NAME = gettext_noop("What was drawn")
+UNREADABLE_TEXT = gettext_noop("The request cannot be read. Load the page again.")
 
 
 @dataclass(frozen=True)
@@ -216,9 +217,11 @@ def _read_job(message: Mapping[str, Any]) -> InpaintJob:
         JobError: a value is impossible, or of another type.
         UserError: further options cannot be read.
     """
-    options = message.get("options")
-    values = parse_more_options(InpaintJob, str(message.get("more") or ""))
-    values |= {name: value for name, value in dict(options or {}).items() if name in FORM_OPTIONS}
+    options, more_text = message.get("options", {}), message.get("more", "")
+    if not isinstance(options, dict) or not isinstance(more_text, str):
+        raise UserError(UNREADABLE_TEXT)
+    values = parse_more_options(InpaintJob, more_text)
+    values |= {name: value for name, value in options.items() if name in FORM_OPTIONS}
     for name in DRAWN_OPTIONS:
         values.pop(name, None)
     return InpaintJob(**values)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import discord
 from aiohttp import web
 
 from bot.errors import LinkRefused, SettingsError, UserError
@@ -18,13 +19,15 @@ from bot.i18n import set_language, translate
 from bot.i18n.discord_translator import LANGUAGES_BY_LOCALE
 from bot.i18n.message import gettext_noop
 from bot.messages.error_replies import USER_FACING_ERRORS, unwrap_error, user_message
-from bot.page.drawing import DrawingDesk
+from bot.page.drawing import UNREADABLE_TEXT, DrawingDesk
+from bot.page.gallery import GalleryDesk
 from bot.page.links import LinkPurpose, PageLink, PageLinks, PageVisit
 from bot.page.texts import plain_text
 from bot.support.logging import bind_request
 
 log = logging.getLogger(__name__)
 
+VISIT_KEY = web.RequestKey("visit", PageVisit)
 STATIC_FOLDER = Path(__file__).parent / "static"
 STATIC_MEDIA_TYPES = {
     ".html": "text/html",
@@ -61,7 +64,6 @@ SECURITY_HEADERS = {
 }
 OTHER_ORIGIN_TEXT = gettext_noop("This request comes from another page, and is not answered.")
 TOO_LARGE_TEXT = gettext_noop("That is too much to send at once.")
-UNREADABLE_TEXT = gettext_noop("The request cannot be read. Load the page again.")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -81,10 +83,19 @@ class PageAddress:
 class PageServer:
     """Serves the page while it is started, and gives links to it out."""
 
-    def __init__(self, address: PageAddress, links: PageLinks, drawing: DrawingDesk) -> None:
+    def __init__(
+        self,
+        client: discord.Client,
+        address: PageAddress,
+        links: PageLinks,
+        drawing: DrawingDesk,
+        gallery: GalleryDesk,
+    ) -> None:
+        self._client = client
         self._address = address
         self._links = links
         self._drawing = drawing
+        self._gallery = gallery
         self._public_url = address.public_url.rstrip("/")
         self._runner: web.AppRunner | None = None
         #: What each request runs in; whoever simulates Discord's clock sets it.
@@ -136,6 +147,8 @@ class PageServer:
         app.router.add_post("/api/draw", self._answer_drawing)
         app.router.add_post("/api/draw/picture", self._answer_picture)
         app.router.add_post("/api/draw/send", self._answer_sent_drawing)
+        app.router.add_post("/api/gallery", self._answer_gallery)
+        app.router.add_post("/api/gallery/picture", self._answer_gallery_picture)
         app.on_response_prepare.append(_add_security_headers)
         return app
 
@@ -156,31 +169,59 @@ class PageServer:
                 return _refuse(413, TOO_LARGE_TEXT)
             except web.HTTPException:
                 raise
-            except LinkRefused as error:
-                return _answer_error(error, 403)
             except Exception as error:
-                cause = unwrap_error(error)
-                return _answer_error(error, 422 if isinstance(cause, USER_FACING_ERRORS) else 500)
+                return self._answer_error(request, error)
 
     async def _answer_drawing(self, request: web.Request) -> web.StreamResponse:
-        link = self._find_link(_read_token(request))
+        link = self._find_link(request)
         return web.json_response(await self._drawing.describe_drawing(link))
 
     async def _answer_picture(self, request: web.Request) -> web.StreamResponse:
-        data = await self._drawing.read_picture(self._find_link(_read_token(request)))
+        data = await self._drawing.read_picture(self._find_link(request))
         return web.Response(body=data, content_type=image_media_type(data))
 
     async def _answer_sent_drawing(self, request: web.Request) -> web.StreamResponse:
-        token = _read_token(request)
-        self._find_link(token)  # before the body is read
-        message = await _read_json(request)
+        self._find_link(request)  # before the body is read
+        token, message = _read_token(request), await _read_json(request)
         return web.json_response({"url": await self._drawing.submit_drawing(token, message)})
 
-    def _find_link(self, token: str) -> PageLink:
-        """Return a link to draw, and speak its member's language from then on."""
-        link = self._links.find_link(token, LinkPurpose.DRAW)
-        _speak_to(link)
+    async def _answer_gallery(self, request: web.Request) -> web.StreamResponse:
+        link, _ = await self._open_gallery(request)
+        return web.json_response(await self._gallery.list_pictures(link))
+
+    async def _answer_gallery_picture(self, request: web.Request) -> web.StreamResponse:
+        link, message = await self._open_gallery(request)
+        job_id, number = str(message.get("job")), message.get("number")
+        if not isinstance(number, int):
+            raise UserError(UNREADABLE_TEXT)
+        as_thumbnail = message.get("small") is True
+        data = await self._gallery.read_picture(link, job_id, number, as_thumbnail=as_thumbnail)
+        return web.Response(body=data, content_type=image_media_type(data))
+
+    async def _open_gallery(self, request: web.Request) -> tuple[PageLink, dict[str, Any]]:
+        """Return a request's link to look at one's pictures, and what it says besides."""
+        token = _read_token(request)
+        link = _speak_to(self._links.find_link(token, LinkPurpose.GALLERY))
+        request[VISIT_KEY] = link.visit
+        message = await _read_json(request)
+        return self._links.open_session(token, str(message.get("session") or "")), message
+
+    def _find_link(self, request: web.Request) -> PageLink:
+        """Return a request's link to draw, and speak its member's language from then on."""
+        token = _read_token(request)
+        request[VISIT_KEY] = _speak_to(self._links.find_link(token, LinkPurpose.DRAW)).visit
         return self._links.find_unused(token, LinkPurpose.DRAW)
+
+    def _answer_error(self, request: web.Request, error: Exception) -> web.Response:
+        """Say what went wrong, with the names of what Discord would show as a mention."""
+        cause = unwrap_error(error)
+        status = 422 if isinstance(cause, USER_FACING_ERRORS) else 500
+        visit: PageVisit | None = request.get(VISIT_KEY)
+        guild = None if visit is None else self._client.get_guild(visit.guild_id or 0)
+        words = plain_text(user_message(error), guild)
+        return web.json_response(
+            {"error": words}, status=403 if isinstance(cause, LinkRefused) else status
+        )
 
     def _origin(self) -> str:
         parts = urlsplit(self._public_url)
@@ -229,10 +270,11 @@ async def _read_json(request: web.Request) -> dict[str, Any]:
     return message
 
 
-def _speak_to(link: PageLink) -> None:
+def _speak_to(link: PageLink) -> PageLink:
     """Let the log know by what this task was started, and speak the member's language."""
     bind_request(f"page-{link.id}")
     set_language(link.visit.context.user_language)
+    return link
 
 
 def _browser_language(request: web.Request) -> str:
@@ -240,10 +282,6 @@ def _browser_language(request: web.Request) -> str:
     tag = request.headers.get("accept-language", "").split(",")[0].split(";")[0].strip()
     languages = LANGUAGES_BY_LOCALE.values()
     return next((code for code in languages if code.split("-")[0] == tag.split("-")[0]), "")
-
-
-def _answer_error(error: Exception, status: int) -> web.Response:
-    return web.json_response({"error": plain_text(user_message(error))}, status=status)
 
 
 def _refuse(status: int, words: str) -> web.Response:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
+
+import discord
 
 from bot.i18n import current_language, translate
 from bot.i18n.message import gettext_noop
@@ -70,7 +73,9 @@ PAGE_TEXTS = {
 }
 """By the names that the page knows them by."""
 
-MENTION_PATTERN = re.compile(r"</([^:>]+):\d+>")
+COMMAND_PATTERN = re.compile(r"</([^:>]+):\d+>")
+MENTION_PATTERN = re.compile(r"<(?P<sign>#|@&|@!?)(?P<id>\d+)>")
+TIME_PATTERN = re.compile(r"<t:(\d{1,11})(?::\w)?>")
 MARKDOWN_PATTERN = re.compile(r"\\([\\`*_~|>#\[\]()<-])|\*{1,2}|`|^-# ", re.MULTILINE)
 
 
@@ -80,7 +85,24 @@ def page_texts() -> dict[str, str]:
     return texts | {"language": current_language()}
 
 
-def plain_text(words: str) -> str:
-    """Turn what is said in Discord into what a page can show: no markdown, no mentions."""
-    named_commands = MENTION_PATTERN.sub(r"/\1", words)
-    return MARKDOWN_PATTERN.sub(lambda match: match[1] or "", named_commands)
+def plain_text(words: str, guild: discord.Guild | None = None) -> str:
+    """Turn what is said in Discord into what a page can show: names, times, and no markdown."""
+    words = COMMAND_PATTERN.sub(r"/\1", words)
+    words = TIME_PATTERN.sub(lambda match: _time_text(int(match[1])), words)
+    words = MARKDOWN_PATTERN.sub(lambda match: match[1] or "", words)
+    return MENTION_PATTERN.sub(
+        lambda match: _name_of(guild, match["sign"], int(match["id"])), words
+    )
+
+
+def _time_text(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _name_of(guild: discord.Guild | None, sign: str, id: int) -> str:
+    """Name a channel, a role or a member as far as the bot knows them; by their number else."""
+    if guild is None:
+        return f"{sign[0]}{id}"
+    finders = {"#": guild.get_channel_or_thread, "@&": guild.get_role}
+    thing = finders.get(sign, guild.get_member)(id)
+    return f"{sign[0]}{id if thing is None else thing.name}"

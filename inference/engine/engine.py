@@ -11,7 +11,7 @@ from inference.engine.runner import Runner, StepResult
 from inference.engine.scheduler import ScheduledStep, Scheduler
 from inference.engine.task import JobRun, Task, TaskStage
 from inference.engine.work import DenoiseWork, JobResult, Operation, SideWork, StopRequested
-from inference.runtime.side_work import SideThread
+from inference.runtime.side_work import SideThreads
 
 #: Pixels that go through the autoencoder together between two steps.
 MAX_VAE_PIXELS = 512 * 512
@@ -90,17 +90,18 @@ class Engine:
     def __init__(self, runner: Runner, scheduler: Scheduler) -> None:
         self._runner = runner
         self._scheduler = scheduler
-        self._side_thread: SideThread[Task] = SideThread()
+        self._side_threads: SideThreads[Task] = SideThreads()
         self._runs: dict[tuple[str, int], JobRun] = {}
 
     @property
     def is_idle(self) -> bool:
         """Whether there is nothing to do."""
-        return self._scheduler.is_idle and self._side_thread.is_idle
+        return self._scheduler.is_idle and self._side_threads.is_idle
 
     def waiting_jobs(self) -> list[tuple[str, int]]:
         """List id and attempt of the jobs that wait for a step, or are between two of them."""
         waiting_runs = self._scheduler.waiting_runs()
+        waiting_runs |= {task.run for task in self._side_threads.waiting_owners()}
         return [key for key, run in self._runs.items() if run in waiting_runs]
 
     def add_job(
@@ -136,7 +137,7 @@ class Engine:
 
     def close(self) -> None:
         """Begin no more work beside the steps."""
-        self._side_thread.close()
+        self._side_threads.close()
 
     def step(self) -> list[RunReport]:
         """Schedule, run, postprocess; take what was done beside the steps."""
@@ -151,16 +152,17 @@ class Engine:
 
     def _take_side_results(self) -> list[RunReport]:
         reports: list[RunReport] = []
-        has_only_side_work = self._scheduler.is_idle and not self._side_thread.is_idle
+        has_only_side_work = self._scheduler.is_idle and not self._side_threads.is_idle
         wait_seconds = SIDE_WAIT_SECONDS if has_only_side_work else 0.0
-        while (outcome := self._side_thread.next_outcome(wait_seconds)) is not None:
+        while (outcome := self._side_threads.next_outcome(wait_seconds)) is not None:
             wait_seconds, task = 0.0, outcome.owner
             task.run.charged_seconds += outcome.seconds
             if outcome.error is not None:
                 reports += self._fail_run(task.run, outcome.error)
                 continue
             task.set_result(outcome.result)
-            reports.append(RunProgressed(task.run))
+            if task.run.steps_total:  # nobody knows yet out of how many before the first request
+                reports.append(RunProgressed(task.run))
             if task.run.has_all_results:
                 reports += self._resume_operation(task.run)
         return reports
@@ -213,7 +215,7 @@ class Engine:
                 for task in run.create_tasks(request):
                     if isinstance(task.work, SideWork):
                         with bind_jobs(run.attempt_key):
-                            self._side_thread.start_call(task, task.work.call)
+                            self._side_threads.start_call(task, task.work.call)
                     elif not run.restore_task(task):
                         self._scheduler.add_task(task)
         except StopIteration as finished:
@@ -232,7 +234,7 @@ class Engine:
     def _discard_run(self, run: JobRun) -> None:
         self._scheduler.drop_run(run)
         for task in run.tasks:
-            self._side_thread.cancel_call(task)
+            self._side_threads.cancel_call(task)
         run.operation.close()
 
 

@@ -164,7 +164,8 @@ class JobRun:
     def create_tasks(self, request: WorkRequest) -> list[Task]:
         """Turn what the operation asks for into tasks."""
         self.earlier_units += sum(task.work.units for task in self.tasks)
-        self.later_units = request.later_units
+        if request.later_units is not None:
+            self.later_units = request.later_units
         self.tasks = [
             Task(
                 run=self,

@@ -129,7 +129,7 @@ class AuxWork:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SideWork:
-    """Work for the processor alone, done in a thread beside the steps: no torch in it."""
+    """Work for the processor alone, done in threads beside the steps: no torch in it."""
 
     call: Callable[[], Any]
     #: Steps of progress it stands for.
@@ -149,7 +149,8 @@ class WorkRequest:
     """Works to do now, and an estimate of the progress units that will follow them."""
 
     works: tuple[Work, ...]
-    later_units: int = 0
+    #: None: as many as were announced before.
+    later_units: int | None = 0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

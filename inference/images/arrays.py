@@ -21,4 +21,6 @@ def to_array(image: Image.Image) -> FloatArray:
 
 def to_image(array: RealArray) -> Image.Image:
     """Return an array of 0–1, HWC or HW, as an 8-bit picture, clipped and rounded to nearest."""
-    return Image.fromarray(np.rint(np.clip(array, 0, 1) * 255).astype(np.uint8))
+    levels = np.clip(array, 0, 1)
+    levels *= levels.dtype.type(255)
+    return Image.fromarray(np.rint(levels, out=levels).astype(np.uint8))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from inference.api.infotext.job_values import job_values
@@ -24,6 +25,7 @@ from inference.operations.shared import sizes
 from inference.operations.shared.batch_variants import batch_variants, work_notes
 from inference.operations.shared.latents import crop_latent, crop_to_cells, upscale_latent
 from inference.operations.shared.parameters import build_denoise_work, build_infotext
+from inference.operations.shared.side_call import run_beside
 from inference.operations.shared.tiles import MAX_REQUESTED_TILES, run_tiles, with_tuned_tiling
 from inference.operations.upscale import plan_upscale
 from inference.upscaling.tiling.plan import count_tiles
@@ -121,9 +123,9 @@ def _upscale_first_pass(
     plan = plan_upscale(target, context)
     plan = yield from with_tuned_tiling(plan, image.size, context.library.upscalers)
     large = yield from run_tiles(
-        enlarge(image, plan, MAX_REQUESTED_TILES), count_tiles(image.size, plan)
+        enlarge(image, plan, MAX_REQUESTED_TILES), count_tiles(image.size, plan), size
     )
-    return scale_to(large, *size)
+    return (yield from run_beside(partial(scale_to, large, *size), large.size))
 
 
 def _hires_prompts(job: ImagineJob, work: DenoiseWork) -> dict[str, object]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import math
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -21,6 +23,7 @@ from inference.operations.shared import sizes
 from inference.operations.shared.batch_variants import batch_variants, work_notes
 from inference.operations.shared.latents import encode_latent, upscale_latent
 from inference.operations.shared.parameters import build_denoise_work, build_infotext
+from inference.operations.shared.side_call import run_beside
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +45,7 @@ def run_img2img(job: Img2ImgJob, images: Images, context: OperationContext) -> O
     """Fit the source, paint the job's batch over it."""
     model = context.resolve_model(job)
     job = context.resolve_refiner(job, model)
-    source, size = open_source(job, images, context, model)
+    source, size = yield from open_source(job, images, context, model)
     init_image = yield from prepare_init_image(
         job, model, source, size, later_units=job.steps * job.batch
     )
@@ -58,17 +61,18 @@ def run_img2img(job: Img2ImgJob, images: Images, context: OperationContext) -> O
         for number, variant in enumerate(batch_variants(job, context.lists))
     )
     results = yield WorkRequest(works=works)
+    finished_images = yield from finish_images(job, results, init_image.image)
     traits = context.library.model_traits(model)
     image_guidance = {"Image CFG scale": job.image_guidance} if traits.is_instructed else {}
     values = image_guidance | job_values(job) | context.refiner_values(job)
     return JobResult(
         images=tuple(
             OutputImage(
-                image=finish_image(job, result, init_image.image),
+                image=image,
                 seed=work.seed,
                 infotext=build_infotext(work, traits, **values),
             )
-            for work, result in zip(works, results, strict=True)
+            for work, image in zip(works, finished_images, strict=True)
         ),
         notes=(*work_notes(works), *sizes.rounded_note((job.width, job.height), size)),
     )
@@ -76,7 +80,7 @@ def run_img2img(job: Img2ImgJob, images: Images, context: OperationContext) -> O
 
 def open_source(
     job: EditingJob, images: Images, context: OperationContext, model: str
-) -> tuple[Image.Image, Size]:
+) -> Generator[WorkRequest, list[Any], tuple[Image.Image, Size]]:
     """Give the source as `RGB` and the size to denoise at.
 
     Raises:
@@ -84,7 +88,8 @@ def open_source(
         ImageError: the picture is too small or fully transparent.
     """
     sizes.check_source(images["image"])
-    source = flatten_alpha(images["image"])
+    natural_source = images["image"]
+    source = yield from run_beside(partial(flatten_alpha, natural_source), natural_source.size)
     natural = context.library.natural_size(model)
     size = sizes.target_size(job.width, job.height, source.size, natural)
     sizes.check_pixels(*size, context.max_pixels)
@@ -102,9 +107,25 @@ def prepare_init_image(
     """
     mode = ResizeMode(job.resize_mode)
     if mode is not ResizeMode.LATENT_UPSCALE:
-        return InitImage(fit_image(source, *size, mode))
+        call = partial(fit_image, source, *size, mode)
+        return InitImage((yield from run_beside(call, max(size, source.size, key=math.prod))))
     latent = yield from encode_latent(job, model, source, later_units)
-    return InitImage(fit_image(source, *size, ResizeMode.JUST_RESIZE), upscale_latent(latent, size))
+    call = partial(fit_image, source, *size, ResizeMode.JUST_RESIZE)
+    image = yield from run_beside(call, max(size, source.size, key=math.prod))
+    return InitImage(image, upscale_latent(latent, size))
+
+
+def finish_images(
+    job: EditingJob, results: Sequence[DenoiseResult], target: Image.Image
+) -> Generator[WorkRequest, list[Any], list[Image.Image]]:
+    """Give the results' pictures, in the target's colours where the job wants that."""
+
+    def finish_all() -> list[Image.Image]:
+        return [finish_image(job, result, target) for result in results]
+
+    if job.colour_correction:
+        return (yield from run_beside(finish_all, target.size))
+    return finish_all()
 
 
 def finish_image(job: EditingJob, result: DenoiseResult, target: Image.Image) -> Image.Image:

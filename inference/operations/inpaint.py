@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from PIL import Image
@@ -42,6 +43,7 @@ from inference.operations.shared import sizes
 from inference.operations.shared.batch_variants import batch_variants, work_notes
 from inference.operations.shared.latents import encode_latent, encode_only_work, upscale_latent
 from inference.operations.shared.parameters import build_denoise_work, build_infotext
+from inference.operations.shared.side_call import run_beside
 
 #: Below this share of its own size a picture loses what a cut-out would keep.
 MIN_WORK_SCALE = 0.75
@@ -51,14 +53,18 @@ def run_inpaint(job: InpaintJob, images: Images, context: OperationContext) -> O
     """Find the mask and what to work on, repaint it, lay the results back."""
     model = context.resolve_model(job)
     masked_job = yield from resolve_mask(job, images)
-    masked_job = choose_work_area(
-        masked_job, context.library.natural_size(model), context.max_pixels
+    natural = context.library.natural_size(model)
+    masked_job = yield from run_beside(
+        partial(choose_work_area, masked_job, natural, context.max_pixels),
+        masked_job.source.size,
     )
     start = yield from _prepare_start(masked_job, model, context.max_pixels)
     works = _build_works(masked_job, start, model, context.lists)
     encode_works = (encode_only_work(job, model, start.image),) if job.soft else ()
     results = yield WorkRequest(works=(*encode_works, *works))
-    return _finish(masked_job, start, works, results, context.library.model_traits(model))
+    traits = context.library.model_traits(model)
+    finish = partial(_finish, masked_job, start, works, results, traits)
+    return (yield from run_beside(finish, masked_job.source.size))
 
 
 def _prepare_start(
@@ -71,14 +77,22 @@ def _prepare_start(
     """
     job, area = masked_job.job, masked_job.area
     sizes.check_pixels(*area.size, max_pixels)
-    start = prepare_masked_start(area.image, area.mask, job.masked_content, soft=job.soft)
+    start = yield from run_beside(
+        partial(prepare_masked_start, area.image, area.mask, job.masked_content, soft=job.soft),
+        area.size,
+    )
     if not _uses_latent_upscale(job):
         return start
     sizes.check_pixels(*masked_job.source.size, max_pixels)
-    mask = masks.blur_mask(masked_job.mask, job.mask_blur)
-    image = prepare_masked_start(masked_job.source, mask, job.masked_content).image
+    image = yield from run_beside(partial(_fill_source, masked_job), masked_job.source.size)
     latent = yield from encode_latent(job, model, image, later_units=job.steps * job.batch)
     return replace(start, latent=upscale_latent(latent, area.size))
+
+
+def _fill_source(masked_job: MaskedJob) -> Image.Image:
+    """Put the masked content under the mask of the source at its own size."""
+    mask = masks.blur_mask(masked_job.mask, masked_job.job.mask_blur)
+    return prepare_masked_start(masked_job.source, mask, masked_job.job.masked_content).image
 
 
 def _build_works(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from PIL import Image
@@ -15,6 +16,7 @@ from inference.images.mask.fill import flatten_alpha
 from inference.model_files.errors import MissingWeights, ModelError
 from inference.model_files.files import DESCRIBER
 from inference.operations.context import Images, OperationContext
+from inference.operations.shared.side_call import run_beside
 from inference.vision.interrogation.captioner import CaptionSettings
 from inference.vision.interrogation.interrogator import Interrogator, RankingPending
 from inference.vision.interrogation.ranking.matches import PhraseMatch
@@ -101,7 +103,7 @@ def _rank_images(
 def _describe_by_method(
     image: Image.Image, job: InterrogateJob
 ) -> Generator[WorkRequest, list[Any], Description]:
-    source = flatten_alpha(image)
+    source = yield from run_beside(partial(flatten_alpha, image), image.size)
     if job.method == "tags":
         (tags,) = yield WorkRequest(
             works=(_describe_work(TagTask(job.model), "tagger", job.model, source),)

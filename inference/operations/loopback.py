@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from PIL import Image
@@ -27,10 +28,11 @@ from inference.images.contact_sheet import encode_animation, make_contact_sheet
 from inference.images.regions import Size
 from inference.images.strength_curves import loop_strengths
 from inference.operations.context import ImageDescriber, Images, OperationContext
-from inference.operations.img2img import InitImage, finish_image, open_source, prepare_init_image
+from inference.operations.img2img import InitImage, finish_images, open_source, prepare_init_image
 from inference.operations.shared import sizes
 from inference.operations.shared.batch_variants import resolve_wildcards, work_notes
 from inference.operations.shared.parameters import build_denoise_work, build_infotext
+from inference.operations.shared.side_call import run_beside
 
 #: Pictures beside each other on a sheet, and the sheet's longest side in pixels.
 SHEET_COLUMNS = 8
@@ -67,7 +69,7 @@ def run_loopback(job: LoopbackJob, images: Images, context: OperationContext) ->
     """
     model = context.resolve_model(job)
     describe = _image_describer(job, context)
-    source, size = open_source(job, images, context, model)
+    source, size = yield from open_source(job, images, context, model)
     units = job.steps * job.batch
     init_image = yield from prepare_init_image(
         job, model, source, size, later_units=job.loops * units
@@ -83,12 +85,16 @@ def run_loopback(job: LoopbackJob, images: Images, context: OperationContext) ->
             results = yield WorkRequest(
                 works=tuple(works), later_units=(job.loops - number - 1) * units
             )
-            for chain, work, result in zip(chains, works, results, strict=True):
-                chain.add_frame(work, finish_image(job, result, init_image.image))
+            finished_images = yield from finish_images(job, results, init_image.image)
+            for chain, work, image in zip(chains, works, finished_images, strict=True):
+                chain.add_frame(work, image)
     except StopRequested:
         if not chains[0].frames:
             raise
-    return _loopback_result(job, size, chains, context.library.model_traits(model))
+        # Nothing more may be asked for: what is there is laid out at once.
+        return _loopback_result(job, size, chains, context.library.model_traits(model))
+    traits = context.library.model_traits(model)
+    return (yield from run_beside(partial(_loopback_result, job, size, chains, traits), size))
 
 
 def _start_chain(

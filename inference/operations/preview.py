@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import cast
 
 from PIL import Image
 
 from inference.api.jobs import InpaintJob, PreviewJob
 from inference.api.notices import Notice
-from inference.engine.work import JobResult, Operation, OutputImage, SideWork, WorkRequest
+from inference.engine.work import JobResult, Operation, OutputImage
 from inference.images.mask import grid_overlay
 from inference.images.mask import preview as overlay
 from inference.images.mask.fill import drop_alpha
@@ -20,6 +19,7 @@ from inference.operations.mask.mask_input import resolve_mask
 from inference.operations.mask.masked_job import MaskedJob
 from inference.operations.mask.work_area import choose_work_area
 from inference.operations.shared import sizes
+from inference.operations.shared.side_call import run_beside
 
 PREVIEW_ROLE = "preview"
 
@@ -33,8 +33,7 @@ def run_preview(job: PreviewJob, images: Images, context: OperationContext) -> O
         inpaint_job = InpaintJob(mask_shape=job.mask_shape, mask_mode=job.mask_mode)
         masked_job = yield from resolve_mask(inpaint_job, images)
         call = partial(_preview_mask, masked_job, natural)
-    (result,) = yield WorkRequest(works=(SideWork(call=call),))
-    return cast("JobResult", result)
+    return (yield from run_beside(call, images["image"].size))
 
 
 def _preview_grid(image: Image.Image) -> JobResult:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from PIL import Image
 
@@ -26,6 +28,7 @@ from inference.operations.context import Images, OperationContext
 from inference.operations.shared import sizes
 from inference.operations.shared.batch_variants import resolve_wildcards, work_notes
 from inference.operations.shared.parameters import build_denoise_work, build_infotext
+from inference.operations.shared.side_call import run_beside
 from inference.operations.shared.tiles import MAX_REQUESTED_TILES, run_tiles, with_tuned_tiling
 from inference.upscaling.tiling.plan import UpscalePlan, count_tiles, final_size
 from inference.upscaling.upscale import upscale_image as enlarge
@@ -46,7 +49,7 @@ def sd_upscale(
     one, and a trace of it would shine through the ramp as a line.
     """
     sizes.check_source(images["image"])
-    source = flatten_alpha(images["image"])
+    source = yield from run_beside(partial(flatten_alpha, images["image"]), images["image"].size)
     img2img_job = _as_img2img(job)
     model = context.resolve_model(job)
     grid = tile_grid(
@@ -55,8 +58,10 @@ def sd_upscale(
     plan = yield from with_tuned_tiling(plan, source.size, context.library.upscalers)
     tile_source = enlarge(source, plan, MAX_REQUESTED_TILES)
     count = count_tiles(source.size, plan)
-    large = yield from run_tiles(tile_source, count, later_units=len(grid) * job.steps)
-    padded = _extend_edges(large, (grid.width, grid.height))
+    large = yield from run_tiles(
+        tile_source, count, final_size(source.size, plan), later_units=len(grid) * job.steps
+    )
+    repainted_tiles = yield from run_beside(partial(_cut_repainted_tiles, large, grid), large.size)
     prompt_fields = resolve_wildcards(img2img_job, job.seed, context.lists)
     works = tuple(
         build_denoise_work(
@@ -65,14 +70,16 @@ def sd_upscale(
             tile.size,
             **prompt_fields | {"seed": count_seed(job.seed, number)},
             image=tile,
-            mask=_tile_latent_mask(grid, number),
+            mask=mask,
             part=number,
         )
-        for number, tile in enumerate(cut_tiles(padded, grid))
+        for number, (tile, mask) in enumerate(repainted_tiles)
     )
     tiles = [result.image for result in (yield WorkRequest(works=works))]
     text = build_infotext(works[0], context.library.model_traits(model), **job_values(job))
-    redrawn = combine_tiles(grid, tiles).crop((0, 0, *large.size))
+    redrawn = yield from run_beside(
+        lambda: combine_tiles(grid, tiles).crop((0, 0, *large.size)), large.size
+    )
     return JobResult(
         images=(OutputImage(image=redrawn, seed=job.seed, infotext=text),),
         notes=(*work_notes(works[:1]), *_sd_upscale_notes(job, grid)),
@@ -98,6 +105,17 @@ def tile_grid(size: Size, tile: int, overlap: int) -> TileGrid:
         )
     width, height = min(tile, size[0]), min(tile, size[1])
     return make_tile_grid(*size, width, height, min(overlap, width // 2, height // 2))
+
+
+def _cut_repainted_tiles(
+    large: Image.Image, grid: TileGrid
+) -> list[tuple[Image.Image, FloatArray | None]]:
+    """Cut out what is repainted, each tile with where its latent may change."""
+    extended_image = _extend_edges(large, (grid.width, grid.height))
+    return [
+        (tile, _tile_latent_mask(grid, number))
+        for number, tile in enumerate(cut_tiles(extended_image, grid))
+    ]
 
 
 def _tile_latent_mask(grid: TileGrid, number: int) -> FloatArray | None:

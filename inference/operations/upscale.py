@@ -45,6 +45,7 @@ def run_upscale(job: UpscaleJob, images: Images, context: OperationContext) -> O
     enlarged_image = yield from run_tiles(
         enlarge(source, plan, MAX_REQUESTED_TILES),
         count_tiles(source.size, plan, transparent=source.mode == "RGBA"),
+        final_size(source.size, plan),
     )
     return JobResult(images=(OutputImage(image=enlarged_image, infotext=_upscale_infotext(job)),))
 

@@ -1,7 +1,8 @@
-"""One thread beside the engine's, for what asks nothing of a device and would hold up its steps."""
+"""Threads beside the engine's, for what asks nothing of a device and would hold up its steps."""
 
 from __future__ import annotations
 
+import os
 import queue
 import time
 from collections.abc import Callable
@@ -21,14 +22,18 @@ class SideOutcome(NamedTuple, Generic[Owner]):
     seconds: float
 
 
-class SideThread(Generic[Owner]):
-    """Makes calls one after the other.
+#: Calls that are made at a time, at most, where there are cores beside the engine's own.
+MAX_THREADS = 4
+
+
+class SideThreads(Generic[Owner]):
+    """Makes calls, a few at a time, in the order in which they came.
 
     They may not compute with torch: a thread that has slows the engine's own from then on.
     """
 
     def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="side")
+        self._pool = ThreadPoolExecutor(count_threads(), thread_name_prefix="side")
         self._calls: dict[Owner, Future[None]] = {}
         self._outcomes: queue.SimpleQueue[SideOutcome[Owner]] = queue.SimpleQueue()
 
@@ -46,6 +51,10 @@ class SideThread(Generic[Owner]):
         call = self._calls.pop(owner, None)
         if call is not None:
             call.cancel()
+
+    def waiting_owners(self) -> list[Owner]:
+        """List whose calls have not begun."""
+        return [owner for owner, call in self._calls.items() if not (call.running() or call.done())]
 
     def next_outcome(self, wait_seconds: float) -> SideOutcome[Owner] | None:
         """Take what came of a call that nobody cancelled, waiting at most so long for one."""
@@ -68,3 +77,8 @@ class SideThread(Generic[Owner]):
         except Exception as problem:
             error = problem
         self._outcomes.put(SideOutcome(owner, result, error, time.thread_time() - begin))
+
+
+def count_threads() -> int:
+    """Count the calls to make at a time: one for every core but the engine's, up to a few."""
+    return max(1, min(MAX_THREADS, (os.cpu_count() or 1) - 1))

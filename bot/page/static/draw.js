@@ -45,7 +45,7 @@ class Desk {
     const size = Math.max(1, Number(byId("size").value) * factor);
     const erase = erases || this.current === "eraser";
     const tool = erases || this.current === "eraser" ? "brush" : this.current;
-    return { tool, erase, size, softness: size * Number(byId("softness").value) / 100 };
+    return { tool, erase, size, softness: size * Number(byId("softness").value) / 400 };
   }
 
   /** Say what is marked, after each step. */

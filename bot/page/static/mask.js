@@ -178,7 +178,8 @@ function drawShape(context, step) {
     context.fill();
     return;
   }
-  const core = step.size - Math.min(step.softness, step.size - 1);
+  // The blur's σ is half the softness: so the middle still counts in full, the rim not at all.
+  const core = Math.max(1, step.size - 2 * step.softness);
   points.forEach((point, at) => {
     const before = points[Math.max(0, at - 1)];
     context.lineWidth = Math.max(1, core * point.pressure);

@@ -71,6 +71,7 @@ const ICONS = {
   clear: "M5 7h14 M9 7V4h6v3 M7 7l1 13h8l1-13",
   zoomIn: "M10 4a6 6 0 1 0 0 12 6 6 0 0 0 0-12z M15 15l5 5 M7 10h6 M10 7v6",
   zoomOut: "M10 4a6 6 0 1 0 0 12 6 6 0 0 0 0-12z M15 15l5 5 M7 10h6",
+  close: "M6 6l12 12 M18 6L6 18",
   zoomFit: "M4 9V4h5 M15 4h5v5 M20 15v5h-5 M9 20H4v-5",
 };
 

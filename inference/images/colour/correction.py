@@ -35,16 +35,25 @@ def with_luminosity(colours: FloatArray, luminosity: FloatArray) -> FloatArray:
 
 
 def _pixel_luminosity(rgb: FloatArray) -> FloatArray:
-    weighted_sum: FloatArray = (rgb * LUMINOSITY_WEIGHTS).sum(axis=-1, keepdims=True)
-    return weighted_sum
+    weighted_sum: FloatArray = rgb @ LUMINOSITY_WEIGHTS
+    return weighted_sum[..., None]
 
 
 def _clip_colour(rgb: FloatArray) -> FloatArray:
     """Pull colours outside 0–1 towards their own luminosity until they fit."""
-    lum = _pixel_luminosity(rgb)
-    min_channel, max_channel = rgb.min(axis=-1, keepdims=True), rgb.max(axis=-1, keepdims=True)
+    red, green, blue = rgb[..., 0], rgb[..., 1], rgb[..., 2]
+    min_channel = np.minimum(np.minimum(red, green), blue)
+    max_channel = np.maximum(np.maximum(red, green), blue)
+    is_outside = (min_channel < 0) | (max_channel > 1)
+    clipped_rgb = np.clip(rgb, 0, 1)
+    outside_rgb = rgb[is_outside]
+    lum = _pixel_luminosity(outside_rgb)
     tiny = np.float32(1e-6)
-    low = np.where(min_channel < 0, lum / np.maximum(lum - min_channel, tiny), 1)
-    high = np.where(max_channel > 1, (1 - lum) / np.maximum(max_channel - lum, tiny), 1)
-    scaled_rgb = lum + (rgb - lum) * np.minimum(low, high)
-    return np.clip(scaled_rgb, 0, 1).astype(np.float32)
+    low = lum / np.maximum(lum - min_channel[is_outside, None], tiny)
+    high = (1 - lum) / np.maximum(max_channel[is_outside, None] - lum, tiny)
+    share = np.minimum(
+        np.where(min_channel[is_outside, None] < 0, low, 1),
+        np.where(max_channel[is_outside, None] > 1, high, 1),
+    )
+    clipped_rgb[is_outside] = np.clip(lum + (outside_rgb - lum) * share, 0, 1)
+    return clipped_rgb

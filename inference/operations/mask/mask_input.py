@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 from PIL import Image
 
 from inference.api.errors import JobError
 from inference.api.jobs import InpaintJob
 from inference.api.notices import Notice
-from inference.engine.work import SideWork, WorkRequest
+from inference.engine.work import WorkRequest
 from inference.images.errors import FullyTransparent, NoStrokes
 from inference.images.mask import language, masks, scribble
 from inference.images.mask.fill import drop_alpha
@@ -22,6 +22,10 @@ from inference.operations.context import Images
 from inference.operations.mask.masked_job import MaskedJob, make_masked_job
 from inference.operations.mask.segmentation import segment_named
 from inference.operations.shared import sizes
+from inference.operations.shared.side_call import run_beside
+
+#: Pixels, across or down; what is smaller both ways is a slip of the brush.
+LEAST_MASK_SIDE = 4
 
 #: Pixels, across or down; what is smaller both ways is a slip of the brush.
 LEAST_MASK_SIDE = 4
@@ -36,8 +40,7 @@ def resolve_mask(job: InpaintJob, images: Images) -> Generator[WorkRequest, list
     """
     object_masks = yield from segment_named(images["image"], job.mask_shape)
     call = partial(_find_mask, job, images, object_masks)
-    (masked_job,) = yield WorkRequest(works=(SideWork(call=call),))
-    return cast("MaskedJob", masked_job)
+    return (yield from run_beside(call, images["image"].size))
 
 
 def _find_mask(

@@ -31,7 +31,12 @@ def measure_seam(image: Image.Image, *masks: Image.Image) -> SeamReport:
 
     All have one size.
     """
-    return worst_seam([SeamReport(mask, _measure_mask_edge(image, mask)) for mask in masks])
+    factor = max(map(_reduction_factor, masks))
+    seen_image, seen_masks = image, masks
+    if factor > 1:
+        seen_image, seen_masks = image.reduce(factor), tuple(mask.reduce(factor) for mask in masks)
+    measurements = seams.measure_mask_borders(seen_image, seen_masks)
+    return worst_seam(list(map(SeamReport, masks, measurements)))
 
 
 def worst_seam(reports: Sequence[SeamReport]) -> SeamReport:
@@ -39,13 +44,11 @@ def worst_seam(reports: Sequence[SeamReport]) -> SeamReport:
     return max(reports, key=lambda border: border.seam.seam_score)
 
 
-def _measure_mask_edge(image: Image.Image, mask: Image.Image) -> SeamMeasurement:
+def _reduction_factor(mask: Image.Image) -> int:
+    """Give how many pixels a side are averaged before a mask's edge is measured."""
     box = mask.getbbox()
     area = (box[2] - box[0]) * (box[3] - box[1]) if box else 0
-    factor = math.ceil(math.sqrt(area / MAX_MEASURED_PIXELS))
-    if factor > 1:
-        return seams.measure_mask_border(image.reduce(factor), mask.reduce(factor))
-    return seams.measure_mask_border(image, mask)
+    return max(1, math.ceil(math.sqrt(area / MAX_MEASURED_PIXELS)))
 
 
 def seam_values(report: SeamReport) -> dict[str, object]:

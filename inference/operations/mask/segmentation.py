@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from PIL import Image
@@ -11,6 +12,7 @@ from inference.api.prompts import mask_grammar
 from inference.engine.work import AuxWork, WorkRequest
 from inference.images.errors import NothingFound
 from inference.images.mask.fill import flatten_alpha
+from inference.operations.shared.side_call import run_beside
 from inference.vision.segmentation.segmenters import ImageSegmenter
 
 SEGMENT_QUEUE = "segment"
@@ -29,7 +31,7 @@ def segment_named(
     names = mask_grammar.named_objects(mask_text) if mask_text.strip() else ()
     if not names:
         return {}
-    source = flatten_alpha(image)
+    source = yield from run_beside(partial(flatten_alpha, image), image.size)
     masks = yield WorkRequest(
         works=tuple(AuxWork(queue_key=(SEGMENT_QUEUE, name), payload=source) for name in names)
     )

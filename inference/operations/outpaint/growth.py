@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from PIL import Image
 
 from inference.api.jobs import OutpaintJob
 from inference.api.jobs.sizes import CANVAS_MULTIPLE, LATENT_CELL_PIXELS, Margins
 from inference.api.notices import Notice
+from inference.engine.work import WorkRequest
 from inference.images.mask.fill import flatten_alpha
 from inference.images.outpaint import canvas as canvases
 from inference.images.outpaint.canvas import OutpaintCanvas
@@ -16,6 +20,7 @@ from inference.images.outpaint.poor_mans import inset_box
 from inference.images.regions import Box, Size
 from inference.operations.context import Images, OperationContext
 from inference.operations.shared import sizes
+from inference.operations.shared.side_call import run_beside
 
 OUTPAINT_SIDES = ("left", "right", "up", "down")
 
@@ -77,7 +82,7 @@ class OutpaintPlan:
 
 def plan_outpaint(
     job: OutpaintJob, images: Images, context: OperationContext, model: str
-) -> OutpaintPlan:
+) -> Generator[WorkRequest, list[Any], OutpaintPlan]:
     """Read how far to grow, and check that the canvas fits.
 
     Raises:
@@ -85,7 +90,7 @@ def plan_outpaint(
             large; says the largest amount that fits.
     """
     sizes.check_source(images["image"])
-    source = flatten_alpha(images["image"])
+    source = yield from run_beside(partial(flatten_alpha, images["image"]), images["image"].size)
     has_preset = job.preset != "custom"
     amounts = Margins(job.left, job.right, job.up, job.down)
     if has_preset:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from PIL import Image
@@ -22,6 +23,7 @@ from inference.operations.outpaint.growth import OutpaintPlan
 from inference.operations.outpaint.poor_mans import PaintedCanvas
 from inference.operations.shared.batch_variants import resolve_wildcards
 from inference.operations.shared.parameters import build_denoise_work
+from inference.operations.shared.side_call import run_beside
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +51,9 @@ def outpaint_mk2(
     prompt_fields = [resolve_wildcards(job, seed, lists) for seed in first_seeds]
     first_works: list[DenoiseWork] = []
     for number, outpaint_pass in enumerate(passes):
-        pass_inputs = [_prepare_pass(job, image, outpaint_pass) for image in images]
+        pass_inputs = yield from run_beside(
+            partial(_prepare_passes, job, images, outpaint_pass), outpaint_pass.canvas
+        )
         works = tuple(
             build_denoise_work(
                 job,
@@ -63,11 +67,28 @@ def outpaint_mk2(
         first_works = first_works or list(works)
         later_units = (len(passes) - number - 1) * job.steps * job.batch
         results = yield WorkRequest(works=works, later_units=later_units)
-        images = [
-            _finish_pass(job, outpaint_pass, pass_input, result)
-            for pass_input, result in zip(pass_inputs, results, strict=True)
-        ]
+        images = yield from run_beside(
+            partial(_finish_passes, job, outpaint_pass, pass_inputs, results), outpaint_pass.canvas
+        )
     return list(zip(images, first_works, strict=True))
+
+
+def _prepare_passes(
+    job: OutpaintJob, images: Sequence[Image.Image], outpaint_pass: OutpaintPass
+) -> list[Mk2Input]:
+    return [_prepare_pass(job, image, outpaint_pass) for image in images]
+
+
+def _finish_passes(
+    job: OutpaintJob,
+    outpaint_pass: OutpaintPass,
+    pass_inputs: Sequence[Mk2Input],
+    results: Sequence[DenoiseResult],
+) -> list[Image.Image]:
+    return [
+        _finish_pass(job, outpaint_pass, pass_input, result)
+        for pass_input, result in zip(pass_inputs, results, strict=True)
+    ]
 
 
 def _prepare_pass(job: OutpaintJob, image: Image.Image, outpaint_pass: OutpaintPass) -> Mk2Input:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -25,6 +26,7 @@ from inference.operations.outpaint.growth import OutpaintPlan, growth_notes, pla
 from inference.operations.outpaint.poor_mans import PaintedCanvas
 from inference.operations.shared.batch_variants import work_notes
 from inference.operations.shared.parameters import build_infotext
+from inference.operations.shared.side_call import run_beside
 
 OUTPAINT_FUNCTIONS: Mapping[
     str, Callable[..., Generator[WorkRequest, list[Any], list[PaintedCanvas]]]
@@ -34,14 +36,15 @@ OUTPAINT_FUNCTIONS: Mapping[
 def run_outpaint(job: OutpaintJob, images: Images, context: OperationContext) -> Operation:
     """Grow the canvas, paint what is new, measure the border."""
     model = context.resolve_model(job)
-    outpaint_plan = plan_outpaint(job, images, context, model)
+    outpaint_plan = yield from plan_outpaint(job, images, context, model)
     painted_canvases = yield from OUTPAINT_FUNCTIONS[job.method](
         job, model, outpaint_plan, context.lists
     )
     traits = context.library.model_traits(model)
-    outputs = [
-        _crop_output(job, outpaint_plan, image, work, traits) for image, work in painted_canvases
-    ]
+    outputs = yield from run_beside(
+        partial(_crop_outputs, job, outpaint_plan, painted_canvases, traits),
+        painted_canvases[0][0].size,
+    )
     return JobResult(
         images=tuple(output for output, _ in outputs),
         notes=(
@@ -51,6 +54,17 @@ def run_outpaint(job: OutpaintJob, images: Images, context: OperationContext) ->
         ),
         seams=seam_mask([seam_report for _, seam_report in outputs]),
     )
+
+
+def _crop_outputs(
+    job: OutpaintJob,
+    outpaint_plan: OutpaintPlan,
+    painted_canvases: Sequence[PaintedCanvas],
+    traits: ModelTraits,
+) -> list[tuple[OutputImage, SeamReport]]:
+    return [
+        _crop_output(job, outpaint_plan, image, work, traits) for image, work in painted_canvases
+    ]
 
 
 def _crop_output(

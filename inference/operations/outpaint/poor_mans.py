@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from functools import partial
 from typing import Any
 
 from PIL import Image
@@ -23,6 +24,7 @@ from inference.operations.mask.masked_start import MASKED_STARTS, MaskedStart
 from inference.operations.outpaint.growth import OutpaintPlan
 from inference.operations.shared.batch_variants import resolve_wildcards
 from inference.operations.shared.parameters import build_denoise_work
+from inference.operations.shared.side_call import run_beside
 
 #: A painted canvas and the first of the works that made it.
 PaintedCanvas = tuple[Image.Image, DenoiseWork]
@@ -38,10 +40,18 @@ def outpaint_poor_mans(
     """
     amounts = outpaint_plan.amounts
     overlap = max(amounts.left, amounts.right, amounts.up, amounts.down)
-    plan = poor_mans.plan_tiled_outpaint(
-        outpaint_plan.source, outpaint_plan.canvas, outpaint_plan.tile, overlap, job.mask_blur
+    plan = yield from run_beside(
+        partial(
+            poor_mans.plan_tiled_outpaint,
+            outpaint_plan.source,
+            outpaint_plan.canvas,
+            outpaint_plan.tile,
+            overlap,
+            job.mask_blur,
+        ),
+        outpaint_plan.source.size,
     )
-    masked_starts = _tile_starts(job, plan)
+    masked_starts = yield from run_beside(partial(_tile_starts, job, plan), plan.image.size)
     runs = len(masked_starts)
     first_seeds = [count_seed(job.seed, number * runs) for number in range(job.batch)]
     works = tuple(
@@ -57,15 +67,18 @@ def outpaint_poor_mans(
         for index, masked_start in enumerate(masked_starts)
     )
     results = yield WorkRequest(works=works)
-    return [
-        (
-            _compose_canvas(
-                job, plan, outpaint_plan.source.size, masked_starts, results[first : first + runs]
-            ),
-            works[first],
-        )
-        for first in range(0, len(works), runs)
-    ]
+    size = outpaint_plan.source.size
+
+    def compose_all() -> list[PaintedCanvas]:
+        return [
+            (
+                _compose_canvas(job, plan, size, masked_starts, results[first : first + runs]),
+                works[first],
+            )
+            for first in range(0, len(works), runs)
+        ]
+
+    return (yield from run_beside(compose_all, size))
 
 
 def _tile_starts(job: OutpaintJob, plan: PoorMansPlan) -> list[MaskedStart]:

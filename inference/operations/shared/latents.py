@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from inference.images.regions import Size
 from inference.images.resize import scale_to
 from inference.operations.shared import sizes
 from inference.operations.shared.parameters import build_denoise_work
+from inference.operations.shared.side_call import run_beside
 
 
 def encode_only_work(job: DenoisingJob, model: str, image: Image.Image) -> DenoiseWork:
@@ -28,9 +30,8 @@ def encode_latent(
     job: DenoisingJob, model: str, image: Image.Image, later_units: int
 ) -> Generator[WorkRequest, list[Any], torch.Tensor]:
     """Encode a picture at its own size, rounded to whole cells: [C, h, w] float32."""
-    cell_aligned = scale_to(
-        image, sizes.round_to_latent(image.width), sizes.round_to_latent(image.height)
-    )
+    size = sizes.round_to_latent(image.width), sizes.round_to_latent(image.height)
+    cell_aligned = yield from run_beside(partial(scale_to, image, *size), image.size)
     (result,) = yield WorkRequest(
         works=(encode_only_work(job, model, cell_aligned),), later_units=later_units
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from PIL import Image
@@ -11,13 +12,17 @@ from torch import Tensor
 
 from inference.engine.work import AuxWork, WorkRequest
 from inference.model_files.files import UPSCALER
+from inference.operations.shared.side_call import run_beside
 from inference.upscaling.tiling.plan import Method, NetworkTraits, Size, UpscalePlan, is_tiled
+from inference.upscaling.tiling.stitcher import round_to_uint8
 from inference.upscaling.tiling.tiles import TileWork
 from inference.upscaling.upscalers import UpscalerLibrary
 
 UPSCALE_QUEUE = "upscale"
 #: The lane of calls that are timed.
 TUNE_QUEUE = "tune"
+#: Of a tile's result: channels, height, width.
+IMAGE_DIMENSIONS = 3
 #: Tiles a job asks for at once; how many of them share a call is the engine's choice.
 MAX_REQUESTED_TILES = 8
 
@@ -25,15 +30,18 @@ MAX_REQUESTED_TILES = 8
 def run_tiles(
     tile_source: Generator[list[TileWork], list[Tensor], Image.Image],
     count: int,
+    size: Size,
     later_units: int = 0,
 ) -> Generator[WorkRequest, list[Any], Image.Image]:
-    """Run an upscale of `count` tiles through the engine; `later` units follow it in the job."""
+    """Run an upscale of `count` tiles to this size through the engine; `later_units` follow."""
     results: Any = None
     while True:
-        try:
-            tiles = tile_source.send(results)
-        except StopIteration as finished:
-            image: Image.Image = finished.value
+        if results is None or all(result.ndim == IMAGE_DIMENSIONS for result in results):
+            images = results and [round_to_uint8(result).cpu() for result in results]
+            tiles, image = yield from run_beside(partial(_send_results, tile_source, images), size)
+        else:  # what a survey averages is a few numbers, added with torch
+            tiles, image = _send_results(tile_source, results)
+        if image is not None:
             return image
         count = max(0, count - len(tiles))
         works = tuple(
@@ -45,6 +53,17 @@ def run_tiles(
             for tile in tiles
         )
         results = yield WorkRequest(works=works, later_units=count + later_units)
+
+
+def _send_results(
+    tile_source: Generator[list[TileWork], list[Tensor], Image.Image], results: Any
+) -> tuple[list[TileWork], Image.Image | None]:
+    """Put results into the picture and cut the next tiles, or give the picture that is whole."""
+    try:
+        return tile_source.send(results), None
+    except StopIteration as finished:
+        image: Image.Image = finished.value
+        return [], image
 
 
 def with_tuned_tiling(

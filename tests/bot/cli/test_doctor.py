@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import socket
+
 import pytest
 from pydantic import SecretStr
 
 from bot.cli import doctor
 from bot.cli.checks.check_result import CheckResult
+from bot.support.health import HEALTH_REPORT_FILE
 from bot.support.invitation import invite_url
 from bot.uploads import pool
 from bot.uploads.pool import DecoderPool
@@ -174,3 +177,21 @@ def test_a_backup_that_is_long_due_is_to_be_fixed(settings):
     (timed.backups_path / "easel-20200101T000000Z").mkdir(parents=True)
 
     assert "Its log says why" in doctor._check_backups(timed).fix
+
+
+async def test_the_page_and_a_port_that_is_anothers_are_said(settings):
+    assert doctor._check_page(settings).words == "off (EASEL_PAGE_URL names its public address)"
+    address = {"page_url": "https://easel.example", "page_port": 0}
+    free = doctor._check_page(settings.model_copy(update=address))
+    assert (free.words, free.fix) == (
+        "https://easel.example, served from 127.0.0.1, port 0",
+        "",
+    )
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        taken = settings.model_copy(update=address | {"page_port": port})
+        assert "EASEL_PAGE_PORT" in doctor._check_page(taken).fix
+        settings.data_dir.mkdir()
+        (settings.data_dir / HEALTH_REPORT_FILE).write_text("{}")
+        assert doctor._check_page(taken).words.endswith("where something listens")
+        assert doctor._check_page(taken).fix == ""

@@ -13,6 +13,8 @@ import aiohttp
 from PIL import Image, ImageDraw
 from playwright.async_api import Page, async_playwright
 
+from tests.patience import PATIENCE
+
 CHROMIUM = shutil.which("chromium")
 FLAGS = (
     "--headless",
@@ -71,7 +73,7 @@ async def visiting(url: str) -> AsyncIterator[Visitor]:
 
 
 @asynccontextmanager
-async def browsing(**context: Any) -> AsyncIterator[Page]:
+async def browsing(*, complaints_expected: bool = False, **context: Any) -> AsyncIterator[Page]:
     """A tab of a real browser; what it complains of, or fetches from elsewhere, fails the test."""
     complaints: list[str] = []
     async with async_playwright() as playwright:
@@ -79,6 +81,7 @@ async def browsing(**context: Any) -> AsyncIterator[Page]:
         try:
             options = {"viewport": DESKTOP, "locale": "en-US"} | context
             page = await (await browser.new_context(**options)).new_page()
+            page.set_default_timeout(1000 * PATIENCE)
             page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
             page.on("pageerror", lambda error: complaints.append(str(error)))
             page.on(
@@ -92,4 +95,4 @@ async def browsing(**context: Any) -> AsyncIterator[Page]:
             yield page
         finally:
             await browser.close()
-    assert complaints == []
+    assert complaints_expected or complaints == []

@@ -5,7 +5,7 @@ import io
 import pytest
 from PIL import Image
 
-from bot.uploads.gif_blocks import MAX_COMMENT_BYTES, shorten_gif_comments
+from bot.uploads.gif_blocks import MAX_BLOCKS, MAX_COMMENT_BYTES, shorten_gif_comments
 
 
 def gif(comment: bytes, frames: int = 1) -> bytes:
@@ -47,9 +47,21 @@ def test_of_many_comments_the_first_are_kept():
     data = gif(b"x")
     comment = b"\x21\xfe\x01x\0"
     begin = data.index(b"\x21\xfe")
-    crowded = data[:begin] + comment * 100_000 + data[begin:]
+    crowded = data[:begin] + comment * 50_000 + data[begin:]
     shortened = shorten_gif_comments(crowded)
     assert len(shortened) <= len(data) + MAX_COMMENT_BYTES
     assert shortened[begin:].startswith(comment * 10_000)
+    with Image.open(io.BytesIO(data)) as whole, Image.open(io.BytesIO(shortened)) as short:
+        assert whole.convert("RGB").tobytes() == short.convert("RGB").tobytes()
+
+
+@pytest.mark.parametrize("block", [b"\x21\xfe\x01x\0", b"\x21\xf9\x04\0\0\0\0\0"])
+def test_beyond_so_many_blocks_nothing_is_read(block):
+    data = gif(b"x")
+    frame_end = len(data) - 1
+    crowded = data[:frame_end] + block * (2 * MAX_BLOCKS) + data[frame_end:]
+    shortened = shorten_gif_comments(crowded)
+    assert len(shortened) <= len(data) + len(block) * MAX_BLOCKS
+    assert shortened.endswith(b";")
     with Image.open(io.BytesIO(data)) as whole, Image.open(io.BytesIO(shortened)) as short:
         assert whole.convert("RGB").tobytes() == short.convert("RGB").tobytes()

@@ -3,7 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import ndimage
 
+from inference.images import seams
+from inference.images.colour.lab import to_lab
 from inference.images.mask import masks
 from inference.images.seams import SeamMeasurement, measure_mask_border, seam_band
 from tests.inference.images.samples import cat, noise, rectangle
@@ -82,3 +85,46 @@ def test_band():
     assert not at_edge[:, :16].any()
     assert at_edge[:, 16:24].all()
     assert not at_edge[:, 24:].any()
+
+
+def test_blocks_together_are_the_whole_picture():
+    """What is measured block by block is what the plain way measures over the whole picture."""
+    generator = np.random.default_rng(5)
+    coarse = Image.fromarray(generator.integers(0, 256, (20, 25, 3), dtype=np.uint8))
+    image = coarse.resize((403, 317), Image.Resampling.BICUBIC)
+    for box in ((0, 0, 150, 317), (37, 41, 391, 300), (200, 3, 207, 9), (126, 126, 130, 130)):
+        mask = Image.new("L", image.size)
+        mask.paste(255, box)
+        seam = seams.measure_mask_border(image, mask)
+
+        inside = np.asarray(mask) >= 128
+        lab = to_lab(np.asarray(image, np.float32) / 255)
+        padded = np.pad(lab, ((2, 2), (2, 2), (0, 0)), mode="reflect")
+        smooth = np.mean(
+            [padded[y : y + 317, x : x + 403] for y in range(5) for x in range(5)], axis=0
+        )
+        assert seam.gradient == pytest.approx(plain_excess(lab, inside, 1), abs=0.01)
+        assert seam.step == pytest.approx(plain_excess(smooth, inside, 5), abs=0.01)
+
+
+def plain_excess(values, inside, distance):
+    near = dilate(inside) & dilate(~inside)
+    crossing, beside = [], []
+    for axis in (0, 1):
+        length = inside.shape[axis] - distance
+        first, second = (
+            [np.take(a, np.arange(b, b + length), axis) for a in (values, inside, near)]
+            for b in (0, distance)
+        )
+        steps = np.linalg.norm(second[0] - first[0], axis=-1)
+        is_crossing = first[1] != second[1]
+        crossing.append(steps[is_crossing])
+        beside.append(steps[~is_crossing & first[2] & second[2]])
+    return max(0.0, np.concatenate(crossing).mean() - np.concatenate(beside).mean())
+
+
+def dilate(marked):
+    result = np.zeros_like(marked)
+    for y, x in np.argwhere(marked & ~(ndimage.uniform_filter(marked.astype(float), 3) > 0.999)):
+        result[max(0, y - 16) : y + 17, max(0, x - 16) : x + 17] = True
+    return result | marked

@@ -53,7 +53,7 @@ enter(
 )
 enter(
     "gif of two million comments",
-    IMAGE,
+    BrokenImage,
     lambda: CANVAS + (COMMENT + b"\x01x\0") * 2_000_000 + FRAME + b";",
 )
 enter(

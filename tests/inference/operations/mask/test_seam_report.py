@@ -51,8 +51,8 @@ def test_large_masks_are_measured_smaller(monkeypatch):
     monkeypatch.setattr(seam_report, "MAX_MEASURED_PIXELS", 100 * 100)
     monkeypatch.setattr(
         seam_report.seams,
-        "measure_mask_border",
-        lambda one, _: seen.append(one.size) or SeamMeasurement(0.0, 0.0),
+        "measure_mask_borders",
+        lambda one, _: seen.append(one.size) or [SeamMeasurement(0.0, 0.0)],
     )
     measure_seam(image, mask)
     assert seen == [(134, 134)]

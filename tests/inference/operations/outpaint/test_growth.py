@@ -7,7 +7,10 @@ from inference.operations.outpaint.growth import growth_notes, plan_outpaint
 @pytest.fixture
 def plan(studio, square):
     def make(**fields):
-        return plan_outpaint(OutpaintJob(**fields), {"image": square}, studio, "tiny")
+        planning = plan_outpaint(OutpaintJob(**fields), {"image": square}, studio, "tiny")
+        with pytest.raises(StopIteration) as finished:
+            next(planning)
+        return finished.value.value
 
     return make
 
