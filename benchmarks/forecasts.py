@@ -1,8 +1,9 @@
 """Hold what members are told of their jobs, before they run, against what came.
 
-`python -m benchmarks forecasts [--jobs N] [--at-once N] [--seed N]`. Mixed jobs of six members go
-through store, dispatcher and one worker with the starter model: of each the range of time and the
-price that its card would name are kept, and compared with its end.
+`python -m benchmarks forecasts [--jobs N] [--at-once N] [--seed N] [--log FILE]`. Mixed jobs of six
+members go through store, dispatcher and one worker with the starter model: of each the range of
+time and the price that its card would name are kept, and compared with its end. FILE gets one JSON
+line a job.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import io
+import json
 import random
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -46,6 +48,8 @@ from storage.records import JobRecord, JobState
 SAMPLES = Path(__file__).parent.parent / "bot" / "samples"
 PICTURES = ("red-apple.png", "chelsea.jpg", "astronaut.jpg")
 MEMBERS = 6
+#: What of a job's parameters its line in the log has.
+SHOWN_PARAMS = ("steps", "strength", "batch", "sampler", "loops", "factor", "upscaler")
 STEPS = (8, 20, 40)
 
 Draw = random.Random
@@ -83,8 +87,9 @@ class Told:
 class Forecasts(Teller):
     """Asks for jobs, keeps what was said of each, and compares at its end."""
 
-    def __init__(self, jobs: JobStore) -> None:
+    def __init__(self, jobs: JobStore, log: Path | None) -> None:
         super().__init__(jobs)
+        self._log = log
         self.by_id: dict[str, Told] = {}
         #: Of each job that a range was said of: what came, by its low and its high end.
         self.times: list[tuple[float, float]] = []
@@ -108,7 +113,30 @@ class Forecasts(Teller):
         charged = float((record.result or {}).get("charged", 0.0))
         if told.submission.price is not None and charged > 0:
             self.prices.append(charged / told.submission.price)
+        if self._log is not None:
+            self._write_line(record, told.submission, took, charged)
         super().on_job_ended(record)
+
+    def _write_line(
+        self, record: JobRecord, submission: SubmitResult, took: float, charged: float
+    ) -> None:
+        ready, place = submission.ready, submission.place
+        line = {
+            "kind": record.kind,
+            "id": record.id,
+            "took": took,
+            "ready": None if ready is None else [ready.low, ready.high],
+            "charged": charged,
+            "price": submission.price,
+            "forecast": record.forecast_seconds,
+            "seconds": (record.result or {}).get("seconds"),
+            "cost": [submission.record.cost, record.charged],
+            "place": asdict(place),
+            "params": {k: v for k, v in record.params.items() if k in SHOWN_PARAMS},
+        }
+        assert self._log is not None
+        with self._log.open("a") as file:
+            file.write(json.dumps(line) + "\n")
 
 
 def _picture(draw: Draw) -> bytes:
@@ -143,7 +171,7 @@ async def _ask(
         await told.changed.wait()
 
 
-async def measure(jobs: int, at_once: int, seed: int) -> None:
+async def measure(jobs: int, at_once: int, seed: int, log: Path | None) -> None:
     """Run the jobs and print the table."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -151,7 +179,7 @@ async def measure(jobs: int, at_once: int, seed: int) -> None:
         async with Database(folder / "easel.db") as database:
             store, blobs = JobStore(database), BlobStore(folder / "blobs")
             async with LocalWorkerPool((config,), grace_seconds=0) as service:
-                told = Forecasts(store)
+                told = Forecasts(store, log)
                 dispatcher = Dispatcher(
                     store, blobs, service, limits=LIMITS, lease=timedelta(minutes=5)
                 )
@@ -184,8 +212,9 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=200)
     parser.add_argument("--at-once", type=int, default=8)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--log", type=Path)
     options = parser.parse_args()
-    asyncio.run(measure(options.jobs, options.at_once, options.seed))
+    asyncio.run(measure(options.jobs, options.at_once, options.seed, options.log))
 
 
 if __name__ == "__main__":

@@ -251,9 +251,9 @@ class QueuePlace:
 
     #: 1 is next; 0 when the job does not wait.
     position: int
-    #: The cost of the waiting jobs that will be served first.
+    #: The cost of the waiting jobs that will be served first, of those without a forecast.
     ahead_cost: float
-    #: The cost that the running jobs have still to do.
+    #: The cost that the running jobs without a forecast have still to do.
     running_cost: float
     #: Waiting jobs in all.
     queued: int
@@ -261,6 +261,11 @@ class QueuePlace:
     running: int
     #: How many of those that will be served first are the same owner's.
     own_jobs_ahead: int = 0
+    #: GPU-seconds that the others of those that will be served first are thought to take.
+    ahead_seconds: float = 0.0
+    #: GPU-seconds that the others of the running jobs are thought to take yet, of each no more
+    #: than what is ahead and the job itself take: who runs longer takes turns with it.
+    running_seconds: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

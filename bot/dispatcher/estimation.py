@@ -2,9 +2,10 @@
 
 A cost comes from a job's options and sizes, and from what jobs like it came to.
 
-How fast the workers are is what the last jobs ran by the time that their networks worked. How far
-that may be off is what it was off by for the last jobs: what was foretold when they were asked for
-against what came. So the range holds whatever the sum leaves out: batches, jobs that come later,
+How fast the workers are is what the last jobs ran by the time that their networks worked. When a
+job is ready is foretold by that, by what runs beside it and waits ahead, and by what the last jobs
+like it took of what was so reckoned; how far that may be off, by what it was off for the last jobs
+of all kinds. So the range holds whatever the sum leaves out: batches, jobs that come later,
 decoding, a machine with something else to do.
 """
 
@@ -18,6 +19,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from bot.i18n.message import TranslatableMessage, gettext_noop
 from bot.uploads.plain_images import HEADER_BYTES, plain_image_size
@@ -36,12 +38,19 @@ from storage.records import JobRecord, JobRequest, JobState, QueuePlace
 
 #: Jobs that count.
 MAX_LEARNED_JOBS = 32
-#: How far apart the ends of a range may be that is said: what says less than that says nothing.
+#: Jobs of the same make that count: few, since a machine is not always as busy.
+MAX_SIMILAR_JOBS = 8
+#: How far apart prices of like jobs may be for one to be said, and the ends of a range of time:
+#: what says less than that says nothing.
 MAX_SAID_SPREAD = 3.0
+MAX_SAID_TIME_SPREAD = 5.0
+#: Seconds that a job takes beside its networks: to be read, written and handed over.
+OTHER_SECONDS = 1.0
 #: While nothing is known yet of how far foretelling is off: as much as may be said.
 INITIAL_ERROR_RATIOS = (1 / math.sqrt(MAX_SAID_SPREAD), math.sqrt(MAX_SAID_SPREAD))
-#: What the range leaves out at each end: of ten jobs, eight shall be ready within it.
-EXCLUDED_SHARE = 0.1
+#: What the range leaves out at each end of the last jobs' errors: of ten jobs that come eight shall
+#: be ready within it, and the next errors are larger than the last ones where they change.
+EXCLUDED_SHARE = 0.05
 #: How ranges are said: in the largest unit of which there are at least a few.
 TIME_UNITS = ((3600, gettext_noop("h")), (60, gettext_noop("min")), (1, gettext_noop("s")))
 MIN_UNIT_COUNT = 1.5
@@ -51,8 +60,14 @@ MAX_PENDING_FORECASTS = 4096
 NEWEST_RATIO_WEIGHT = 0.3
 #: Kinds of work that are known; the one that came longest ago is forgotten.
 MAX_KNOWN_RATIOS = 1024
+#: Stands for all jobs, whatever they share.
+ANY_JOB: tuple[str, ...] = ()
+#: Which part of the work before a job and its own may be reckoned as jobs in general.
+MAX_GENERAL_SHARE = 0.5
 #: What two jobs must share for the one to say what the other will cost.
 SIMILARITY_FIELDS = ("model", "upscaler", "second", "mode", "method", "area")
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -96,8 +111,11 @@ class EtaEstimator:
         )
         #: What came by what was foretold.
         self._error_ratios: deque[float] = deque(maxlen=MAX_LEARNED_JOBS)
-        #: Of jobs under way: when they were asked for, and what was foretold, in seconds.
-        self._forecasts: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        #: Of like jobs: what came by what was reckoned.
+        self._time_ratios: OrderedDict[tuple[str, ...], deque[float]] = OrderedDict()
+        #: Of jobs under way: when they were asked for, what was reckoned and what was foretold, in
+        #: seconds.
+        self._forecasts: OrderedDict[str, tuple[float, float, float]] = OrderedDict()
 
     def learn_from(self, record: JobRecord) -> None:
         """Learn from a job that came to its end."""
@@ -108,13 +126,13 @@ class EtaEstimator:
         if record.kind != PreviewJob.kind:  # whose seconds are a processor's
             self._measured_runs.append((record.charged, seconds))
         for key in _record_keys(record):
-            similar_runs = self._runs_by_likeness.setdefault(key, deque(maxlen=MAX_LEARNED_JOBS))
-            similar_runs.append((record.charged, seconds))
-        while len(self._runs_by_likeness) > MAX_PENDING_FORECASTS:
-            self._runs_by_likeness.popitem(last=False)
+            _append_similar(self._runs_by_likeness, key, (record.charged, seconds))
         if prediction is not None:
-            asked_at, expected_seconds = prediction
-            self._error_ratios.append((self._clock() - asked_at) / expected_seconds)
+            asked_at, reckoned_seconds, expected_seconds = prediction
+            taken_seconds = self._clock() - asked_at
+            self._error_ratios.append(taken_seconds / expected_seconds)
+            for key in (*_record_keys(record), ANY_JOB):
+                _append_similar(self._time_ratios, key, taken_seconds / reckoned_seconds)
 
     def gpu_seconds(self, cost: float) -> float | None:
         """Give the GPU-seconds that so many TFLOP take; None before anything was measured."""
@@ -129,29 +147,40 @@ class EtaEstimator:
 
     def job_forecast(self, job: JobRequest) -> float | None:
         """Give the GPU-seconds that a job is thought to take; None before anything has run."""
-        own_seconds = self._own_seconds(job, job.cost)
-        return self.gpu_seconds(job.cost) if own_seconds is None else own_seconds
+        similar_runs = self._similar_runs(job)
+        if not similar_runs:
+            return self.gpu_seconds(job.cost)
+        return _typical_seconds(similar_runs, job.cost, max_spread=math.inf)
 
     def forecast_new_job(self, record: JobRecord, place: QueuePlace) -> TimeRange | None:
         """Foretell when a new job is ready, and remember that."""
-        expected_seconds = self._expected_seconds(record, place)
-        if expected_seconds is None:
+        reckoned_seconds = self._reckoned_seconds(record, place)
+        if reckoned_seconds is None:
             return None
+        expected_seconds = reckoned_seconds * self._time_ratio(record)
         if expected_seconds > 0 and not record.state.is_terminal:
-            self._forecasts[record.id] = (self._clock(), expected_seconds)
+            self._forecasts[record.id] = (self._clock(), reckoned_seconds, expected_seconds)
             if len(self._forecasts) > MAX_PENDING_FORECASTS:
                 self._forecasts.popitem(last=False)
         return self._likely_range(expected_seconds)
 
     def expected_ready(self, record: JobRecord, place: QueuePlace) -> TimeRange | None:
         """Foretell when a job that waits or runs is ready."""
-        return self._likely_range(self._expected_seconds(record, place))
+        reckoned_seconds = self._reckoned_seconds(record, place)
+        return self._likely_range(
+            None if reckoned_seconds is None else reckoned_seconds * self._time_ratio(record)
+        )
 
     def expected_free(self, place: QueuePlace) -> TimeRange | None:
         """Foretell when a job starts that stands at a place."""
-        seconds, ready_workers = (
+        general_seconds, ready_workers = (
             self.gpu_seconds(place.running_cost + place.ahead_cost),
             self._ready_workers,
+        )
+        seconds = (
+            None
+            if general_seconds is None
+            else general_seconds + place.running_seconds + place.ahead_seconds
         )
         return self._likely_range(
             seconds / ready_workers if seconds is not None and ready_workers else None
@@ -161,31 +190,52 @@ class EtaEstimator:
     def _ready_workers(self) -> int:
         return sum(worker.ready for worker in self._service.worker_statuses)
 
-    def _own_seconds(self, record: JobRequest, cost: float) -> float | None:
-        known_runs = (
-            self._runs_by_likeness[key]
-            for key in _record_keys(record)
-            if key in self._runs_by_likeness
-        )
-        return _typical_seconds(next(known_runs, ()), cost)
+    def _similar_runs(self, record: JobRequest) -> Iterable[tuple[float, float]]:
+        for key in _record_keys(record):
+            if key in self._runs_by_likeness:
+                return self._runs_by_likeness[key]
+        return ()
 
-    def _expected_seconds(self, record: JobRecord, place: QueuePlace) -> float | None:
-        """Share work out among the workers; a job's own is done by one of them."""
-        own_seconds, ahead_seconds = (
-            self._own_seconds(record, _remaining_cost(record)),
-            self.gpu_seconds(_cost_ahead(place)),
+    def _own_seconds(self, record: JobRequest, cost: float) -> float | None:
+        return _typical_seconds(self._similar_runs(record), cost, MAX_SAID_SPREAD)
+
+    def _time_ratio(self, record: JobRequest) -> float:
+        """Give what jobs took by what was reckoned, of those that are most like this one."""
+        for key in (*_record_keys(record), ANY_JOB):
+            if key in self._time_ratios:
+                return statistics.median(self._time_ratios[key])
+        return 1.0
+
+    def _reckoned_seconds(self, record: JobRecord, place: QueuePlace) -> float | None:
+        """Share work out among the workers; a job's own is done by one of them.
+
+        Jobs that run beside it take turns with it, those that come while it runs do so too, and
+        those that end do so no more: so what runs now counts for half, as the middle of its ratio.
+        None where most of the work is of jobs that nothing was known of when they were asked for.
+        """
+        own_seconds = self._own_seconds(record, _remaining_cost(record))
+        general_ahead, general_running, workers = (
+            self.gpu_seconds(place.ahead_cost),
+            self.gpu_seconds(place.running_cost),
+            self._ready_workers,
         )
-        if own_seconds is None or ahead_seconds is None or not self._ready_workers:
+        if own_seconds is None or general_ahead is None or general_running is None or not workers:
             return None
+        ahead_seconds = place.ahead_seconds + general_ahead
         # What runs has the job in it, if it runs itself.
-        total_seconds = ahead_seconds + own_seconds if place.position else ahead_seconds
-        return max(total_seconds / self._ready_workers, own_seconds)
+        running_seconds = place.running_seconds + general_running
+        beside_seconds = max(0.0, running_seconds - (0.0 if place.position else own_seconds))
+        total_seconds = own_seconds + ahead_seconds + beside_seconds
+        if general_ahead + general_running > MAX_GENERAL_SHARE * total_seconds:
+            return None
+        least_seconds = OTHER_SECONDS + own_seconds + ahead_seconds / workers
+        return math.sqrt(least_seconds * (least_seconds + beside_seconds / workers))
 
     def _likely_range(self, expected_seconds: float | None) -> TimeRange | None:
         if expected_seconds is None:
             return None
         low, high = _usual_ends((*self._error_ratios, *INITIAL_ERROR_RATIOS))
-        if high > MAX_SAID_SPREAD * low * (1 + 1e-9):
+        if high > MAX_SAID_TIME_SPREAD * low * (1 + 1e-9):
             return None
         return TimeRange(expected_seconds * low, expected_seconds * high)
 
@@ -195,11 +245,6 @@ def _remaining_cost(record: JobRecord) -> float:
     return record.cost * (1 - share)
 
 
-def _cost_ahead(place: QueuePlace) -> float:
-    """Add up what is done before a job's turn; running jobs share the GPU, so all of theirs."""
-    return place.running_cost + (place.ahead_cost if place.position else 0.0)
-
-
 def _usual_ends(values: Iterable[float]) -> tuple[float, float]:
     """Return between which values all lie but the usual share at each end."""
     ordered_values = sorted(values)
@@ -207,13 +252,25 @@ def _usual_ends(values: Iterable[float]) -> tuple[float, float]:
     return ordered_values[excluded_count], ordered_values[-1 - excluded_count]
 
 
-def _typical_seconds(measured_runs: Iterable[tuple[float, float]], cost: float) -> float | None:
+def _typical_seconds(
+    measured_runs: Iterable[tuple[float, float]], cost: float, max_spread: float
+) -> float | None:
     """Give the seconds of so much work at the middle rate; None where the rates differ too much."""
     rates = [seconds / work for work, seconds in measured_runs if work > 0]
     if not rates:
         return None
     low, high = _usual_ends(rates)
-    return None if high > MAX_SAID_SPREAD * low else cost * statistics.median(rates)
+    return None if high > max_spread * low else cost * statistics.median(rates)
+
+
+def _append_similar(
+    known_values: OrderedDict[tuple[str, ...], deque[Value]], key: tuple[str, ...], value: Value
+) -> None:
+    """Add to what is known of like jobs; what came longest ago is forgotten."""
+    known_values.setdefault(key, deque(maxlen=MAX_SIMILAR_JOBS)).append(value)
+    known_values.move_to_end(key)
+    if len(known_values) > MAX_KNOWN_RATIOS:
+        known_values.popitem(last=False)
 
 
 def _seconds_at_rate(measured_runs: Iterable[tuple[float, float]], cost: float) -> float | None:

@@ -44,6 +44,8 @@ SELECT_LINEAGE = """
 # A job is served when the queue's virtual time reaches its owner's own plus what the owner's
 # earlier jobs will be charged; the order of those moments is the order of service. A member's
 # `origin` turns `ahead`, which counts from somewhere in the member's own line, into that moment.
+# Running jobs take turns with those that come after: each holds them up by no more than what is
+# ahead and their own.
 SELECT_QUEUE_POSITION = """
     WITH line AS (
       SELECT owner, since,
@@ -52,21 +54,35 @@ SELECT_QUEUE_POSITION = """
         FROM member INDEXED BY member_waiting WHERE queued > 0),
     mine AS (
       SELECT job.owner, job.priority, job.id, line.since, line.origin + job.ahead AS start
-        FROM job JOIN line USING (owner) WHERE job.id = :id AND job.state = 'queued')
-    SELECT count(job.id) + EXISTS (SELECT * FROM mine) AS position,
-           total(job.cost) AS ahead_cost,
-           count(CASE WHEN line.owner = mine.owner THEN 1 END) AS own_jobs_ahead,
-           (SELECT total(cost * (1 - CASE WHEN steps > 0
-                                          THEN min(step, steps) * 1.0 / steps ELSE 0 END))
-              FROM job WHERE state = 'running') AS running_cost,
+        FROM job JOIN line USING (owner) WHERE job.id = :id AND job.state = 'queued'),
+    remaining AS (
+      SELECT id, cost * part AS cost, forecast_seconds * part AS seconds
+        FROM (SELECT id, cost, forecast_seconds,
+                     CASE WHEN steps > 0 THEN 1 - min(step, steps) * 1.0 / steps ELSE 1 END AS part
+                FROM job WHERE state = 'running')),
+    place AS (
+      SELECT count(job.id) + EXISTS (SELECT * FROM mine) AS position,
+             total(CASE WHEN job.forecast_seconds IS NULL THEN job.cost END) AS ahead_cost,
+             total(job.forecast_seconds) AS ahead_seconds,
+             count(CASE WHEN line.owner = mine.owner THEN 1 END) AS own_jobs_ahead
+        FROM mine CROSS JOIN line CROSS JOIN job INDEXED BY job_queued
+          ON job.state = 'queued' AND job.owner = line.owner
+       WHERE CASE WHEN line.owner = mine.owner
+                  THEN (-job.priority, job.id) < (-mine.priority, mine.id)
+                  ELSE (line.origin + job.ahead, line.since) < (mine.start, mine.since) END),
+    bound AS (
+      SELECT place.ahead_seconds + coalesce(
+               (SELECT seconds FROM remaining WHERE id = :id),
+               (SELECT forecast_seconds FROM job WHERE id = :id), 1e300) AS seconds
+        FROM place)
+    SELECT place.*,
+           (SELECT total(CASE WHEN seconds IS NULL THEN cost END) FROM remaining) AS running_cost,
+           (SELECT total(min(remaining.seconds, bound.seconds)) FROM remaining, bound)
+             AS running_seconds,
            (SELECT CAST(total(queued) AS INTEGER)
               FROM member INDEXED BY member_waiting WHERE queued > 0) AS queued,
-           (SELECT count(*) FROM job WHERE state = 'running') AS running
-      FROM mine CROSS JOIN line CROSS JOIN job INDEXED BY job_queued
-        ON job.state = 'queued' AND job.owner = line.owner
-     WHERE CASE WHEN line.owner = mine.owner
-                THEN (-job.priority, job.id) < (-mine.priority, mine.id)
-                ELSE (line.origin + job.ahead, line.since) < (mine.start, mine.since) END
+           (SELECT count(*) FROM remaining) AS running
+      FROM place
 """
 
 COUNT_ACTIVE_JOBS = """

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import random
 from datetime import UTC, datetime, timedelta
 
@@ -11,6 +12,7 @@ from bot.dispatcher.estimation import (
     INITIAL_ERROR_RATIOS,
     MAX_LEARNED_JOBS,
     MAX_PENDING_FORECASTS,
+    OTHER_SECONDS,
     CostEstimator,
     EtaEstimator,
     TimeRange,
@@ -91,40 +93,78 @@ def test_without_a_worker_nothing_is_foretold(clock):
     assert forecast.gpu_seconds(10.0) == 2.0
 
 
-def test_what_lies_ahead_is_done_at_the_rate_of_the_last_jobs(forecast):
+def first_range(seconds):
+    """The range that is said of so many seconds while nothing has come as foretold or not."""
+    return TimeRange(*(pytest.approx(seconds * ratio) for ratio in INITIAL_ERROR_RATIOS))
+
+
+def test_what_lies_ahead_takes_what_was_foretold_of_it(forecast):
     forecast.learn_from(done(QUEUED, charged=30.0, seconds=10.0))
     forecast.learn_from(done(QUEUED, charged=10.0, seconds=10.0))
-    assert forecast.job_gpu_seconds(QUEUED) == pytest.approx(10.0 * (1 / 3 + 1) / 2)
-    place = dataclasses.replace(FIRST, ahead_cost=20.0, running_cost=10.0)
+    own = 10.0 * (1 / 3 + 1) / 2
+    assert forecast.job_gpu_seconds(QUEUED) == pytest.approx(own)
+    place = dataclasses.replace(FIRST, ahead_seconds=30.0, ahead_cost=20.0)
 
-    expected = 30.0 * 20.0 / 40.0 + 10.0 * (1 / 3 + 1) / 2
+    # Those without a forecast take 20 TFLOP at the rate of the last jobs, 20 seconds by 40 TFLOP.
+    assert forecast.expected_ready(QUEUED, place) == first_range(OTHER_SECONDS + own + 30.0 + 10.0)
+    assert forecast.expected_free(place) == first_range(40.0)
 
-    assert forecast.expected_ready(QUEUED, place) == TimeRange(
-        expected * INITIAL_ERROR_RATIOS[0], expected * INITIAL_ERROR_RATIOS[1]
-    )
-    assert forecast.expected_free(place) == TimeRange(
-        15.0 * INITIAL_ERROR_RATIOS[0], 15.0 * INITIAL_ERROR_RATIOS[1]
-    )
+
+def test_nothing_is_said_where_most_of_what_is_ahead_was_never_foretold(forecast):
+    forecast.learn_from(done(QUEUED, charged=10.0, seconds=10.0))
+    said = [
+        forecast.expected_ready(QUEUED, dataclasses.replace(FIRST, ahead_cost=cost)) is not None
+        for cost in (9.0, 11.0)
+    ]
+    assert said == [True, False]
+
+
+def test_what_runs_beside_a_job_takes_turns_with_it(forecast):
+    forecast.learn_from(done(QUEUED, charged=10.0, seconds=8.0))
+    place = dataclasses.replace(FIRST, running_seconds=27.0)
+
+    # Between 9 seconds alone and 36 if all of it came first.
+    assert forecast.expected_ready(QUEUED, place) == first_range(math.sqrt(9.0 * 36.0))
+
+
+def test_a_kind_that_takes_longer_than_its_networks_is_foretold_by_its_like(forecast, clock):
+    other = dataclasses.replace(QUEUED, kind="upscale", id="1" * 20)
+    for record, taken in ((QUEUED, 14.0), (other, 7.0)):
+        forecast.learn_from(done(record, charged=10.0, seconds=9.0))
+        forecast.forecast_new_job(record, FIRST)
+        clock.seconds += taken
+        forecast.learn_from(done(record, charged=10.0, seconds=9.0))
+
+    ranges = [forecast.expected_ready(record, FIRST) for record in (QUEUED, other)]
+
+    assert ranges[0].low == pytest.approx(2 * ranges[1].low)
+
+
+def test_jobs_of_any_rate_have_a_forecast_of_their_own(forecast):
+    for seconds in (1.0, 4.0, 16.0):
+        forecast.learn_from(done(QUEUED, charged=10.0, seconds=seconds))
+    other = dataclasses.replace(QUEUED, kind="upscale")
+    forecast.learn_from(done(other, charged=1000.0, seconds=1.0))
+
+    assert forecast.job_gpu_seconds(QUEUED) is None
+    assert forecast.job_forecast(QUEUED) == 4.0
 
 
 def test_workers_share_the_queue_but_not_a_job(clock):
     forecast = EtaEstimator(Workers(ready=2), clock)
     forecast.learn_from(done(QUEUED, charged=10.0, seconds=10.0))
-    busy = dataclasses.replace(FIRST, running_cost=50.0)
+    busy = dataclasses.replace(FIRST, ahead_seconds=50.0)
 
-    assert forecast.expected_ready(QUEUED, FIRST).low == 10.0 * INITIAL_ERROR_RATIOS[0]
-    assert forecast.expected_ready(QUEUED, busy).low == 30.0 * INITIAL_ERROR_RATIOS[0]
+    assert forecast.expected_ready(QUEUED, FIRST) == first_range(OTHER_SECONDS + 10.0)
+    assert forecast.expected_ready(QUEUED, busy) == first_range(OTHER_SECONDS + 35.0)
 
 
-def test_a_running_job_is_ready_when_what_runs_is_done(forecast):
+def test_a_running_job_has_left_what_it_has_not_done(forecast):
     forecast.learn_from(done(QUEUED, charged=10.0, seconds=10.0))
     running = dataclasses.replace(QUEUED, state=JobState.RUNNING, step=5, steps=10)
+    place = dataclasses.replace(FIRST, position=0, running_seconds=5.0)
 
-    span = forecast.expected_ready(
-        running, dataclasses.replace(FIRST, position=0, running_cost=5.0)
-    )
-
-    assert span.low == 5.0 * INITIAL_ERROR_RATIOS[0]
+    assert forecast.expected_ready(running, place) == first_range(OTHER_SECONDS + 5.0)
 
 
 @pytest.mark.parametrize("spread", [0.02, 0.2, 0.35])
@@ -199,7 +239,7 @@ def test_other_kinds_and_models_say_nothing_of_a_job(forecast):
         assert forecast.forecast_new_job(unlike, FIRST) is None
     forecast.learn_from(done(other, charged=10.0, seconds=20.0))
     assert forecast.job_gpu_seconds(other) == 20.0
-    assert forecast.expected_ready(other, FIRST).low == 20.0 * INITIAL_ERROR_RATIOS[0]
+    assert forecast.expected_ready(other, FIRST) == first_range(OTHER_SECONDS + 20.0)
 
 
 def test_what_was_cut_short_teaches_nothing(forecast):
@@ -258,7 +298,7 @@ async def test_a_new_job_is_told_what_it_takes_and_when_it_is_ready(line):
     second = await line.submit()
 
     assert second.price == pytest.approx(second.record.cost / 5.0)
-    assert second.ready.low < second.price < second.ready.high
+    assert second.ready.low < OTHER_SECONDS + second.price < second.ready.high
 
 
 async def test_jobs_that_wait_are_put_right_by_the_first_of_their_model(line):

@@ -97,6 +97,36 @@ async def test_a_place_says_what_is_ahead(jobs, enqueue, claim):
     )
 
 
+async def test_a_place_adds_up_forecasts_and_the_cost_of_jobs_without_one(jobs, enqueue, claim):
+    await enqueue(owner="ada", cost=4.0, forecast_seconds=8.0)
+    running = await claim()
+    await jobs.queue.renew_lease(running.id, 1, "gpu-0", LEASE, step=5, steps=20)
+    for seconds in (30.0, None, 10.0):
+        await enqueue(owner="bob", cost=2.0, forecast_seconds=seconds)
+    mine = await enqueue(owner="bob", cost=9.0, forecast_seconds=99.0)
+
+    assert await jobs.reader.queue_position(mine.id) == QueuePlace(
+        position=4,
+        ahead_cost=2.0,
+        ahead_seconds=40.0,
+        running_cost=0.0,
+        running_seconds=6.0,
+        queued=4,
+        running=1,
+        own_jobs_ahead=3,
+    )
+
+
+async def test_a_long_job_that_runs_holds_a_short_one_up_by_what_that_takes(jobs, enqueue, claim):
+    await enqueue(owner="ada", forecast_seconds=100.0)
+    running = await claim()
+    short, late = [await enqueue(owner="bob", forecast_seconds=one) for one in (2.0, 5.0)]
+
+    places = [await jobs.reader.queue_position(job.id) for job in (running, short, late)]
+
+    assert [place.running_seconds for place in places] == [100.0, 2.0, 7.0]
+
+
 async def test_waiting_jobs_that_were_thought_wrong_are_put_right(jobs, enqueue):
     await enqueue(owner="ada", cost=8.0, affinity="sd15")
     await enqueue(owner="ada", cost=8.0, affinity="sdxl")
