@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from spandrel import MAIN_REGISTRY, canonicalize_state_dict
 
 from inference.model_files.errors import UnsupportedWeights
 from inference.model_files.files import UPSCALERS_DIR
@@ -168,6 +167,9 @@ def check_channels(name: str, channels: Any) -> None:
 
 def upscaler_architecture(header: SafetensorsHeader) -> str | None:
     """Name the architecture of an upscaling network, by its arrays' names and shapes alone."""
+    # All architectures that there are take seconds to import, and many a worker needs none.
+    from spandrel import MAIN_REGISTRY, canonicalize_state_dict
+
     candidates = MAIN_REGISTRY.architectures("detection")
     try:
         arrays = {

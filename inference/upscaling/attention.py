@@ -13,13 +13,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import accumulate
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
-from spandrel import ImageModelDescriptor
 from torch import Tensor
 
 from inference.upscaling.tiling.tiles import TileRegion
+
+if TYPE_CHECKING:
+    from spandrel import ImageModelDescriptor
 
 ATTENTION_BLOCK_CLASS = "SEBlock"
 #: Sides in pixels of two probes: how much larger a map is for the larger one tells its scale.

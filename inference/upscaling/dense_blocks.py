@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from spandrel import ImageModelDescriptor
 from torch import Tensor
 
 from inference.runtime.compiling import Shape, compile_lazily
+
+if TYPE_CHECKING:
+    from spandrel import ImageModelDescriptor
 
 DENSE_BLOCK_CLASS = "ResidualDenseBlock_5C"
 #: The share of what a block adds. Source: Wang et al., "ESRGAN" (2018), section 3.1.

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from spandrel import ImageModelDescriptor, ModelLoader, UnsupportedModelError
 from torch import Tensor
 
 from inference.model_files.errors import CorruptWeights, MissingWeights, UnsupportedWeights
+
+if TYPE_CHECKING:
+    from spandrel import ImageModelDescriptor
 
 PICKLE_SUFFIXES = frozenset({".pth", ".pt", ".ckpt", ".bin", ".pkl"})
 
@@ -36,6 +39,9 @@ def describe_network(
     state: dict[str, Tensor], name: str, device: torch.device
 ) -> ImageModelDescriptor[torch.nn.Module]:
     """Let spandrel find the architecture of a state dict read from a file of that name."""
+    # All architectures that there are take seconds to import, and many a worker needs none.
+    from spandrel import ImageModelDescriptor, ModelLoader, UnsupportedModelError
+
     try:
         descriptor = ModelLoader(device).load_from_state_dict(state)
     except UnsupportedModelError as error:

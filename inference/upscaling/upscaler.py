@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
-from spandrel import ImageModelDescriptor
 from torch import Tensor
 
 from inference.model_files.errors import BrokenOutput
@@ -22,6 +22,9 @@ from inference.upscaling.tiling.precision_probe import Precision, choose_precisi
 from inference.upscaling.tiling.stitcher import round_to_uint8
 from inference.upscaling.tiling.tile_config import TileConfig
 from inference.upscaling.tiling.tiles import TileWork
+
+if TYPE_CHECKING:
+    from spandrel import ImageModelDescriptor
 
 WHOLE_TILE = 512  # pixels a side; where a network averages over what it sees: few are larger
 WIDE_OVERLAP = 32  # pixels; with a blend, for networks that see further than any useful overlap

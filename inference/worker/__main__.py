@@ -14,6 +14,7 @@ from inference.api.messages import StartFailed
 from inference.api.notices import Notice
 from inference.api.parent_death import end_with_parent
 from inference.api.wire import read_message
+from inference.runtime.lazy_imports import defer_imports
 from inference.worker.stdio import EventSender, open_stdin, reserve_stdout
 
 #: A start that failed for a reason the host must mend: restarting does not help.
@@ -37,6 +38,8 @@ def main() -> int:
         sender.send_event(StartFailed(reason=Notice("worker.bad_frame")))
         return EXIT_CANNOT_START
     # Importing torch takes seconds; a bad first frame should not have to wait for it.
+    if not first_message.config.compile:
+        defer_imports()
     from inference.worker.worker import Worker
 
     try:

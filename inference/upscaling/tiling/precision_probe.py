@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
-from spandrel import ImageModelDescriptor
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from spandrel import ImageModelDescriptor
 
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 #: The shorter formats.

@@ -8,13 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
 from PIL import Image
-from transformers import (
-    BlipForConditionalGeneration,
-    BlipProcessor,
-    Florence2ForConditionalGeneration,
-    Florence2Processor,
-)
 
 from inference.model_files.errors import CorruptWeights, MissingWeights, UnsupportedWeights
 from inference.vision.interrogation.transformers_loader import load_pretrained, read_config
@@ -24,8 +19,9 @@ from inference.vision.interrogation.transformers_loader import load_pretrained, 
 class CaptionerFamily:
     """Captioners of one architecture."""
 
-    network: Any
-    processor: Any
+    #: Names of its classes in transformers.
+    network: str
+    processor: str
     #: Either of these files is its tokenizer.
     tokenizers: tuple[str, ...]
     #: What it is told to do; None where it can do nothing else.
@@ -35,11 +31,11 @@ class CaptionerFamily:
 #: By `model_type` in config.json.
 CAPTIONER_FAMILIES = {
     "blip": CaptionerFamily(
-        BlipForConditionalGeneration, BlipProcessor, ("tokenizer.json", "vocab.txt")
+        "BlipForConditionalGeneration", "BlipProcessor", ("tokenizer.json", "vocab.txt")
     ),
     "florence2": CaptionerFamily(
-        Florence2ForConditionalGeneration,
-        Florence2Processor,
+        "Florence2ForConditionalGeneration",
+        "Florence2Processor",
         ("tokenizer.json", "vocab.json"),
         task="<DETAILED_CAPTION>",
     ),
@@ -109,9 +105,10 @@ def load_captioner(folder: Path, device: torch.device, dtype: torch.dtype) -> Ca
         raise MissingWeights(
             "weights.captioner_tokenizer", name=folder.name, files=" or ".join(family.tokenizers)
         )
-    model = load_pretrained(family.network, folder, device, dtype)
+    model = load_pretrained(getattr(transformers, family.network), folder, device, dtype)
     try:
-        processor = family.processor.from_pretrained(str(folder), local_files_only=True)
+        processor_class = getattr(transformers, family.processor)
+        processor = processor_class.from_pretrained(str(folder), local_files_only=True)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise CorruptWeights(
             "weights.captioner_processor", name=folder.name, error=error

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import torch
+import transformers
 from PIL import Image
 from torch.nn.functional import cosine_similarity
-from transformers import AutoImageProcessor, AutoModelForImageClassification, CLIPImageProcessor
 
 from inference.vision.interrogation.tagging.ratings import ContentRating, rating_scores
 from inference.vision.interrogation.tagging.tag_files import DEEP_DANBOORU_FILE, WD_FILE
@@ -32,8 +32,10 @@ class LabelChecker:
             OSError: files are missing or broken.
             ValueError: none of its labels is known to be unsafe.
         """
-        self._processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
-        self._model = AutoModelForImageClassification.from_pretrained(
+        self._processor = transformers.AutoImageProcessor.from_pretrained(
+            folder, local_files_only=True
+        )
+        self._model = transformers.AutoModelForImageClassification.from_pretrained(
             folder, local_files_only=True, use_safetensors=True
         ).eval()
         labels = {int(n): str(label) for n, label in self._model.config.id2label.items()}
@@ -68,7 +70,7 @@ class ConceptChecker:
             folder, local_files_only=True, use_safetensors=True
         ).eval()
         size = self._checker.config.vision_config.image_size
-        self._processor = CLIPImageProcessor(
+        self._processor = transformers.CLIPImageProcessor(
             size={"shortest_edge": size}, crop_size={"height": size, "width": size}
         )
         self.name = folder.name

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+import transformers
 from PIL import Image
-from transformers import AutoProcessor, CLIPSegForImageSegmentation
 
 from inference.model_files.errors import CorruptWeights
 from inference.vision.interrogation.transformers_loader import load_pretrained
@@ -27,9 +27,13 @@ class WordFinder:
         """
         folder = find_clipseg(models)
         cpu = torch.device("cpu")
-        self._network = load_pretrained(CLIPSegForImageSegmentation, folder, cpu, torch.float32)
+        self._network = load_pretrained(
+            transformers.CLIPSegForImageSegmentation, folder, cpu, torch.float32
+        )
         try:
-            self._processor = AutoProcessor.from_pretrained(str(folder), local_files_only=True)
+            self._processor = transformers.AutoProcessor.from_pretrained(
+                str(folder), local_files_only=True
+            )
         except (OSError, ValueError) as error:
             raise CorruptWeights(
                 "weights.lacks_processor", folder=folder.name, error=error

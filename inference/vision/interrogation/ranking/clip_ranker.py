@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
 from PIL import Image
 from torch import Tensor
-from transformers import CLIPImageProcessor, CLIPModel
 
 from inference.model_files.errors import BrokenOutput, MissingWeights
 from inference.prompts.chunks import Tokenizer
@@ -30,8 +30,8 @@ PROCESSOR_FILES = ("preprocessor_config.json", "processor_config.json")
 class ClipRanker:
     """One CLIP, computing in float32."""
 
-    model: CLIPModel
-    processor: CLIPImageProcessor
+    model: transformers.CLIPModel
+    processor: transformers.CLIPImageProcessor
     tokenizer: Tokenizer
     device: torch.device
     #: SHA-256 over weights and vocabulary, in hexadecimal.
@@ -87,7 +87,7 @@ def load_clip_ranker(
         CorruptWeights: they cannot be read.
     """
     tokenizer_folder, clip_tokenizer = _load_tokenizer(folder, tokenizer)
-    model = load_pretrained(CLIPModel, folder, device, torch.float32)
+    model = load_pretrained(transformers.CLIPModel, folder, device, torch.float32)
     files = [folder / name for name in HASHED_FILES] + [
         tokenizer_folder / name for name in HASHED_FILES[2:]
     ]
@@ -116,10 +116,10 @@ def _load_processor(folder: Path, side: int, tokenizer: Tokenizer) -> Any:
     A network of whole words is the first starter pack's, which wants values in −1..1.
     """
     if any((folder / name).is_file() for name in PROCESSOR_FILES):
-        return CLIPImageProcessor.from_pretrained(str(folder), local_files_only=True)
+        return transformers.CLIPImageProcessor.from_pretrained(str(folder), local_files_only=True)
     plain = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3} if tokenizer.vocabulary else {}
     square = {"height": side, "width": side}
-    return CLIPImageProcessor(size={"shortest_edge": side}, crop_size=square, **plain)
+    return transformers.CLIPImageProcessor(size={"shortest_edge": side}, crop_size=square, **plain)
 
 
 def _hash_files(files: Sequence[Path]) -> str:

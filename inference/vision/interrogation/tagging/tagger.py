@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+import transformers
 from PIL import Image
-from transformers import AutoImageProcessor, AutoModelForImageClassification
 
 from inference.model_files.errors import (
     BrokenOutput,
@@ -106,11 +106,15 @@ def _has_timm() -> bool:
 
 
 def _load_classifier(folder: Path, device: torch.device, labels: int) -> TaggerNetwork:
-    model = load_pretrained(AutoModelForImageClassification, folder, device, torch.float32)
+    model = load_pretrained(
+        transformers.AutoModelForImageClassification, folder, device, torch.float32
+    )
     if int(model.config.num_labels) != labels:
         raise _of_different_models(folder.name, int(model.config.num_labels), labels)
     try:
-        processor = AutoImageProcessor.from_pretrained(str(folder), local_files_only=True)
+        processor = transformers.AutoImageProcessor.from_pretrained(
+            str(folder), local_files_only=True
+        )
     except (OSError, ValueError) as error:
         raise MissingWeights("weights.tagger_processor", name=folder.name) from error
 

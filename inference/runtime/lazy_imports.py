@@ -1,0 +1,222 @@
+"""Leave out, at a worker's start, the parts of its libraries that it does not use.
+
+diffusers imports each of its hundred networks for one of them and transformers each loss of
+training for the class that all of its networks share; both import torch's compiler and what trains
+across machines. That is most of what a worker waits for that is about to run one small checkpoint.
+Here such a part is imported when something of it is first used.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import sys
+from collections.abc import Callable, Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
+from typing import Any
+
+#: Gives what a name of a module stands for while that is not loaded; None where it must be.
+FindStandIn = Callable[[ModuleType, str], Any]
+
+#: Packages that only import names out of their own modules.
+NAME_PACKAGES = frozenset(
+    f"diffusers.models.{name}" for name in ("autoencoders", "controlnets", "transformers", "unets")
+)
+#: Modules whose functions and classes others import at once, but call only to read another layout
+#: of files, to train, or to run over several machines: these names of them, or all.
+ALL_NAMES: tuple[str, ...] = ()
+CALLED_MODULES = {
+    "diffusers.loaders.single_file_utils": ALL_NAMES,
+    "torch.distributed._composable.fsdp": ALL_NAMES,
+    "torch.distributed.fsdp": ALL_NAMES,
+    "torch.distributed.tensor": ALL_NAMES,
+    "torch.distributed.tensor._utils": ALL_NAMES,
+    "torch.distributed.tensor.placement_types": ALL_NAMES,
+    "torch.nn.attention.flex_attention": ("BlockMask", "create_block_mask"),
+    "transformers.integrations.flex_attention": ("flex_attention_forward",),
+    "transformers.distributed.expert_parallel": ("apply_expert_parallelism",),
+    "transformers.distributed.pipeline_parallel": ("apply_pipeline_parallelism",),
+    "transformers.distributed.tensor_parallel": (
+        "apply_tensor_parallelism",
+        "gather_state_dict_for_save",
+        "verify_tp_plan",
+    ),
+}
+#: Modules of such packages that can be imported in the package's own order only.
+ORDERED_MODULES = frozenset({"torch.distributed.fsdp._fully_shard"})
+LOSS_MODULES, LOSS_TABLE = "transformers.loss.loss_", "transformers.loss.loss_utils"
+#: Marks on functions and classes, by their modules: for torch's compiler, which change nothing
+#: where none compiles, and for texts of help, which a worker shows to nobody.
+COMPILER = "torch._dynamo"
+MARKS = {
+    COMPILER: ("allow_in_graph", "assume_constant_result", "disable"),
+    "transformers.utils.auto_docstring": ("auto_docstring", "auto_class_docstring"),
+}
+#: Modules of which others import no name before they use it.
+PLAIN_MODULES = frozenset({"scipy.stats", "torchvision"})
+#: The names with underscores that a module has of itself, not of Python.
+OWN_SPECIAL_NAMES = ("__all__", "__version__")
+#: Under what name a module that is loaded later keeps what loads it.
+LOAD = "__load__"
+#: Under what name it notes that it is.
+LOADED = "__loaded__"
+
+
+def defer_imports() -> None:
+    """Have parts that a worker seldom uses imported at their first use; for the whole process.
+
+    Not for a process that compiles networks: what they mark for the compiler stays unmarked.
+    """
+    if not any(isinstance(finder, _LazyFinder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _LazyFinder())
+
+
+class _LazyFinder(MetaPathFinder):
+    """Finds the modules that are loaded later."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Return how to load a module later, or None for one that is loaded as ever."""
+        find_stand_in = _stand_ins_of(name)
+        if find_stand_in is None:
+            return _load_package_of(name)
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is not None and spec.loader is not None:
+            spec.loader = _StandInLoader(spec.loader, find_stand_in)
+        return spec
+
+
+def _load_package_of(name: str) -> ModuleSpec | None:
+    """Load the package of a module before it, as its modules expect of each other.
+
+    Returns how to take the module that the package has then imported; None where it has not, or
+    where there is no package to load.
+    """
+    package = sys.modules.get(name.rpartition(".")[0])
+    if package is None or name not in ORDERED_MODULES or LOAD not in vars(package):
+        return None
+    vars(package)[LOAD]()
+    module = sys.modules.get(name)
+    return None if module is None else ModuleSpec(name, _ReadyLoader(module))
+
+
+class _ReadyLoader(Loader):
+    """Gives a module that is there."""
+
+    def __init__(self, module: ModuleType) -> None:
+        self._module, self._spec = module, module.__spec__
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        """Give it."""
+        return self._module
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Leave it as it is."""
+        module.__spec__ = self._spec
+
+
+def _stand_ins_of(name: str) -> FindStandIn | None:
+    if name in NAME_PACKAGES:
+        return _import_own_name
+    if name in MARKS:
+        return _mark_nothing
+    if name in PLAIN_MODULES:
+        return lambda _module, _name: None
+    if name in CALLED_MODULES or (name.startswith(LOSS_MODULES) and name != LOSS_TABLE):
+        return _defer_call
+    return None
+
+
+class _StandInLoader(Loader):
+    """Loads a module at the first name of it that nothing stands in for."""
+
+    def __init__(self, loader: Loader, find_stand_in: FindStandIn) -> None:
+        self._loader = loader
+        self._find_stand_in = find_stand_in
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        """Leave it to Python."""
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Make the module ready to give its names, and load nothing."""
+
+        def get_name(name: str) -> Any:
+            if name.startswith("__") and name not in OWN_SPECIAL_NAMES:
+                raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
+            own_module = f"{module.__name__}.{name}"
+            if PathFinder.find_spec(own_module, getattr(module, "__path__", [])) is not None:
+                return importlib.import_module(own_module)
+            stand_in = self._find_stand_in(module, name)
+            if stand_in is not None:
+                return stand_in
+            self.load(module)
+            return getattr(module, name)
+
+        module.__dict__["__getattr__"] = get_name
+        module.__dict__[LOAD] = lambda: self.load(module)
+
+    def load(self, module: ModuleType) -> None:
+        """Load the module itself, once."""
+        if module.__dict__.pop("__getattr__", None) is not None:
+            self._loader.exec_module(module)
+            module.__dict__[LOADED] = True
+
+
+def _import_own_name(package: ModuleType, name: str) -> Any:
+    """Import a name of a package out of the module that the package takes it from."""
+    source_modules = _list_imports(inspect.getsource(package))
+    if name not in source_modules:
+        return None
+    module = importlib.import_module(f"{package.__name__}.{source_modules[name]}")
+    value = getattr(module, name)
+    setattr(package, name, value)
+    return value
+
+
+def _list_imports(source: str) -> dict[str, str]:
+    """Map each name that a package imports from a module of its own to that module."""
+    return {
+        alias.asname or alias.name: statement.module
+        for statement in ast.walk(ast.parse(source))
+        if isinstance(statement, ast.ImportFrom) and statement.level == 1 and statement.module
+        for alias in statement.names
+    }
+
+
+def _mark_nothing(module: ModuleType, name: str) -> Any:
+    """Stand in for a mark, called or not: leave what it stands on as it is."""
+
+    def mark(marked: Any = None, *_: object, **__: object) -> Any:
+        return mark if marked is None else marked
+
+    if name in MARKS[module.__name__]:
+        return mark
+    return None if module.__name__ == COMPILER else _defer_call(module, name)
+
+
+class _Unloaded(type):
+    """Stands in for a function or a class: loads its module when it is called."""
+
+    module: ModuleType
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        cls.module.__dict__[LOAD]()
+        return getattr(cls.module, cls.__name__)(*args, **kwargs)
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        # Of a class that nobody has loaded there is nothing.
+        return LOADED in cls.module.__dict__ and isinstance(
+            instance, getattr(cls.module, cls.__name__)
+        )
+
+
+def _defer_call(module: ModuleType, name: str) -> Any:
+    """Stand in for a function or a class; None for a name that may be neither."""
+    if name not in (CALLED_MODULES.get(module.__name__) or (name,)):
+        return None
+    return _Unloaded(name, (), {"module": module})
