@@ -10,7 +10,7 @@ import pytest
 HEAVY = (
     "diffusers.loaders.single_file_utils",
     "diffusers.models.transformers.transformer_flux",
-    "scipy.special",
+    "scipy.stats._stats_py",
     "sympy",
     "torch._dynamo.convert_frame",
     "torch.distributed.tensor._ops",
