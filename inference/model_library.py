@@ -49,7 +49,7 @@ from inference.prompts.chunks import Tokenizer
 from inference.runtime.compiling import prepare_compiling
 from inference.runtime.memory import default_budget, folder_bytes
 from inference.runtime.model_cache import ModelCache
-from inference.runtime.precision import choose_device, choose_dtype
+from inference.runtime.precision import choose_device, choose_dtype, hasten_float32
 from inference.upscaling.upscalers import UpscalerLibrary
 from inference.vision.interrogation.interrogator import Interrogator
 from inference.vision.segmentation.segmenters import ImageSegmenter
@@ -129,6 +129,8 @@ class ModelLibrary:
         if config.compile:
             prepare_compiling(Path(config.cache_dir) / COMPILED_DIR_NAME)
         device = choose_device(config.device)
+        if not config.deterministic:
+            hasten_float32(device)
         library = cls(config, device, choose_dtype(config.dtype, device))
         library.get_checkpoint("").try_decoding()
         return library

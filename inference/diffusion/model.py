@@ -26,7 +26,8 @@ from inference.diffusion.offload import LEVEL_PARKED, UNET, VAE, OffloadManager
 from inference.diffusion.striped_vae import StripedVae
 from inference.diffusion.text_encoders import TextEncoders
 from inference.model_files.errors import BrokenOutput
-from inference.sampling.denoiser import Prediction, scale_input, to_x0
+from inference.runtime.transfer import send_numbers, send_tensor
+from inference.sampling.denoiser import Prediction, deviate_input, to_x0
 from inference.sampling.noise_table import NoiseTable
 
 #: Pixels a latent cell stands for, in every family Easel runs.
@@ -115,7 +116,7 @@ class DiffusionModel:
 
         Args:
             x: [B, C, h, w] float32, variance-exploding.
-            sigma: [B] float32.
+            sigma: [B] float32, in the machine's memory.
             text: [B, tokens, width] float32.
             image_channels: [B, C + 1, h, w] float32 for inpainting networks: mask and
                 masked latent. [B, C, h, w] for those that edit: the picture's, or 0.
@@ -124,10 +125,11 @@ class DiffusionModel:
             active_loras: LoRAs to run beside the network, the same for every row.
         """
         memory_level = self.offload.prepare_part(UNET, len(x) * _spatial_area(x))
-        timestep = torch.tensor(
-            [self.table.sigma_to_t(level) for level in sigma.tolist()], device=self.device
-        )
-        model_input = scale_input(x, sigma)
+        steps = torch.tensor([self.table.sigma_to_t(level) for level in sigma.tolist()])
+        # One copy in, of numbers that were Python's.
+        numbers = torch.stack([sigma.cpu(), steps, deviate_input(sigma.cpu())])
+        sigma, timestep, deviation = send_tensor(numbers, self.device)
+        model_input = x / deviation.reshape(-1, 1, 1, 1)
         if image_channels is not None:
             model_input = torch.cat([model_input, image_channels], 1)
         added_cond_kwargs = (
@@ -148,7 +150,7 @@ class DiffusionModel:
         Its refiner is told how fine the picture is to be instead of the target.
         """
         height, width = x.shape[-2] * PIXELS_PER_CELL, x.shape[-1] * PIXELS_PER_CELL
-        sizes = torch.tensor([height, width, 0, 0, height, width], device=self.device)
+        sizes = send_numbers([height, width, 0, 0, height, width], self.device)
         time_ids = sizes.expand(len(x), -1)
         if self.is_refiner:
             time_ids = torch.cat([time_ids[:, :4], pooled_embeds[:, -1:]], 1)

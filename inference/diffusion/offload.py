@@ -17,6 +17,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from inference.runtime.memory import count_free_bytes
+
 log = logging.getLogger(__name__)
 
 CPU_DEVICE = torch.device("cpu")
@@ -27,6 +29,11 @@ UNET, VAE, TEXT = "unet", "vae", "text"
 LEVEL_STRIPED, LEVEL_PARKED = 1, 2
 #: Rungs of the denoising network.
 LEVEL_OTHERS_OFFLOADED, LEVEL_BLOCKWISE = 1, 2
+#: Bytes that work takes beside the weights: for each cell of a denoising network's entries, each
+#: pixel of the autoencoder, and for text encoders in all.
+WORK_BYTES = {UNET: 20 * 2**10, VAE: 1600, TEXT: 256 * 2**20}
+#: Bytes of the device that are left alone.
+RESERVED_BYTES = 512 * 2**20
 #: Pixels above which the autoencoder works in stripes from the start.
 MAX_WHOLE_PIXELS = 2 * 1024 * 1024
 
@@ -46,6 +53,11 @@ class OffloadedModule:
     def unload_weights(self) -> None:
         """Free the device of the weights."""
         self._move_weights(self._offload_device)
+
+    def count_missing_bytes(self) -> int:
+        """Count the bytes of weights that are not on the device."""
+        tensors = (*self._module.parameters(), *self._module.buffers())
+        return sum(tensor.nbytes for tensor in tensors if tensor.device != self._device)
 
     def forget_parked(self) -> None:
         """Forget the copies in the machine's memory: the weights have changed."""
@@ -113,13 +125,32 @@ class OffloadManager:
             return memory_level
         self._blockwise = part == UNET and memory_level == LEVEL_BLOCKWISE
         if self._level or (memory_level == LEVEL_PARKED if part == VAE else memory_level):
-            for other_part, seats in self._parts.items():
-                for seat in seats if other_part != part or self._blockwise else ():
-                    seat.unload_weights()
+            self._make_room(part, size)
         if not self._blockwise:
             for seat in self._parts.get(part, ()):
                 seat.load_weights()
         return memory_level
+
+    def _make_room(self, part: str, size: int) -> None:
+        """Have other parts leave: the text encoders, and what else there is no room beside.
+
+        Where it cannot be known, and where memory ran out before, all of them.
+        """
+        may_stay = self._level == LEVEL_OTHERS_OFFLOADED and not self._failed_level(part, size)
+        for other_part in (TEXT, VAE, UNET):
+            is_needed = other_part == part and not self._blockwise
+            if is_needed or (may_stay and other_part != TEXT and self._has_room(part, size)):
+                continue
+            for seat in self._parts.get(other_part, ()):
+                seat.unload_weights()
+
+    def _has_room(self, part: str, size: int) -> bool:
+        """Whether the device has room for a part and its work beside what is there."""
+        free = count_free_bytes(self._device)
+        if free is None:
+            return False
+        missing_bytes = sum(seat.count_missing_bytes() for seat in self._parts.get(part, ()))
+        return free >= missing_bytes + size * WORK_BYTES[part] + RESERVED_BYTES
 
     def forget_parked(self, part: str) -> None:
         """Forget what is parked of a part whose weights have taken another format."""
@@ -144,8 +175,12 @@ class OffloadManager:
         min_level = self._level if part == UNET else 0
         if part == VAE and size > MAX_WHOLE_PIXELS:
             min_level = LEVEL_STRIPED
+        return max(min_level, self._failed_level(part, size))
+
+    def _failed_level(self, part: str, size: int) -> int:
+        """Give the rung that a size needed when memory ran out; 0 where it did not."""
         needs = self._needs.get(part, {}).items()
-        return max([min_level, *(level for known_size, level in needs if known_size <= size)])
+        return max([0, *(level for known_size, level in needs if known_size <= size)])
 
     def _highest_level(self, part: str) -> int:
         """Give the last rung that helps: without another memory to park in, only stripes do."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -48,8 +48,11 @@ class TextEncoders:
         active_loras: ActiveLoras | None = None,
         *,
         force_clip_skip: bool = False,
+        prepare: Callable[[], object] = lambda: None,
     ) -> PromptEncoder:
         """Make the encoder with a job's own way of reading; equal texts are read once.
+
+        `prepare` is called before the text models are.
 
         Clip skip is left out where the family has a layer of its own, as in the web UI, unless it
         is forced.
@@ -65,7 +68,7 @@ class TextEncoders:
         lora_key = active_loras.text_key if active_loras else ()
         if active_loras and lora_key:
             plain = LoraTextEncoder(plain, active_loras, self.models)
-        cached_encoder = CachedEncoder(plain, self.cache, (clip_skip, emphasis, lora_key))
+        cached_encoder = CachedEncoder(plain, self.cache, (clip_skip, emphasis, lora_key), prepare)
         foreign = {
             word: width
             for word, width in self.embeddings.foreign.items()

@@ -9,8 +9,10 @@ import torch
 from torch import Tensor
 
 from inference.engine.row import DenoiseRow
+from inference.runtime.transfer import send_tensor
 from inference.sampling.denoiser import (
     Prediction,
+    apply_guidance,
     combine_guidance,
     from_x0,
     guide_by_image,
@@ -24,8 +26,9 @@ class Batch:
     """Inputs of the network: every row's conditions, then every guided row's unconditional half.
 
     Rows of a network that edits by instructions have two of these: with their picture, then without
-    any. x [N, C, h, w], sigma [N], text [N, tokens, width], image_channels [N, C or C + 1, h, w] or
-    None; all float32.
+    any. x [N, C, h, w], text [N, tokens, width] and image_channels [N, C or C + 1, h, w] or None
+    lie on the device; single numbers such as sigma [N] in the machine's memory, until they are
+    sent together. All float32.
     """
 
     x: Tensor
@@ -74,15 +77,15 @@ class Batch:
             channels[-len(rows) :] = [torch.zeros_like(extra) for extra in channels[-len(rows) :]]
         return cls(
             x=torch.stack([rows[number].x for number in sources]).to(device),
-            sigma=torch.tensor([rows[number].sigma for number in sources], device=device),
+            sigma=torch.tensor([rows[number].sigma for number in sources]),
             text=torch.stack([item.crossattn for item in conditions]).to(device),
             image_channels=torch.stack(channels).to(device) if channels else None,
             pooled=torch.stack(pooled_vectors).to(device) if pooled_vectors else None,
-            owners=torch.tensor(sources[: len(entries)], device=device),
-            weights=torch.tensor([weight for _, _, weight in entries], device=device),
-            scale=torch.tensor([row.guidance for row in rows], device=device),
-            image_scale=torch.tensor(image_scales, device=device) if image_scales else None,
-            rescale=torch.tensor([row.guidance_rescale for row in rows], device=device),
+            owners=torch.tensor(sources[: len(entries)]),
+            weights=torch.tensor([weight for _, _, weight in entries]),
+            scale=torch.tensor([row.guidance for row in rows]),
+            image_scale=torch.tensor(image_scales) if image_scales else None,
+            rescale=torch.tensor([row.guidance_rescale for row in rows]),
             is_guided=is_guided,
             prediction=prediction,
         )
@@ -119,20 +122,42 @@ class Batch:
             return denoised
         count, row_count = len(self.owners), len(self.scale)
         wordless, conditional = denoised[count : count + row_count], denoised[:count]
-        guided_x0 = combine_guidance(wordless, conditional, self.owners, self.weights, self.scale)
+        pull, weights, rescale, sigma, image_scale = self._send_numbers(denoised.device)
+        guided_x0 = self._guide(wordless, conditional, pull)
         if self.image_scale is not None:
-            guided_x0 = guide_by_image(guided_x0, wordless, denoised[-row_count:], self.image_scale)
+            guided_x0 = guide_by_image(guided_x0, wordless, denoised[-row_count:], image_scale)
         if not self.rescale.any():
             return guided_x0
-        plain = combine_guidance(
-            wordless, conditional, self.owners, self.weights, torch.ones_like(self.scale)
-        )
-        x, sigma = self.x[-row_count:], self.sigma[-row_count:]
+        plain, x = self._guide(wordless, conditional, weights), self.x[-row_count:]
         rescaled_output = rescale_guidance(
             from_x0(guided_x0, x, sigma, self.prediction),
             from_x0(plain, x, sigma, self.prediction),
-            self.rescale,
+            rescale,
         )
         # A row that asks for nothing keeps its numbers to the bit.
-        is_kept = (self.rescale == 0).reshape(-1, 1, 1, 1)
+        is_kept = (rescale == 0).reshape(-1, 1, 1, 1)
         return torch.where(is_kept, guided_x0, to_x0(rescaled_output, x, sigma, self.prediction))
+
+    def _send_numbers(self, device: torch.device) -> tuple[Tensor, ...]:
+        """Copy to the device what guidance needs, in one.
+
+        [K] how far each condition pulls, and without the row's scale; [B] rescale, sigma and image
+        scale of each row.
+        """
+        numbers = (
+            self.weights * self.scale[self.owners],
+            self.weights,
+            self.rescale,
+            self.sigma[-len(self.scale) :],
+            self.scale if self.image_scale is None else self.image_scale,
+        )
+        sizes = [len(values) for values in numbers]
+        return torch.split(send_tensor(torch.cat(numbers), device), sizes)
+
+    def _guide(self, wordless: Tensor, conditional: Tensor, pull: Tensor) -> Tensor:
+        """Guide each row by its conditions, that pull so far."""
+        if len(pull) == len(self.scale):  # every row has its one
+            return apply_guidance(wordless, conditional, pull)
+        owners = send_tensor(self.owners, wordless.device)
+        whole = torch.ones(len(self.scale), device=wordless.device)
+        return combine_guidance(wordless, conditional, owners, pull, whole)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -248,9 +249,12 @@ def _encode_conditioning(
     work: DenoiseWork, model: DiffusionModel, active_loras: ActiveLoras | None
 ) -> tuple[ConditioningInterval, ...]:
     """Encode both prompts, spread over the calls of all steps, of which a share may run."""
-    model.offload.prepare_part(TEXT, 1)
     encoder = model.text_encoders.build_encoder(
-        work.clip_skip, work.emphasis, active_loras, force_clip_skip=work.force_clip_skip
+        work.clip_skip,
+        work.emphasis,
+        active_loras,
+        force_clip_skip=work.force_clip_skip,
+        prepare=partial(model.offload.prepare_part, TEXT, 1),
     )
     calls = count_prompt_calls(work.sampler, work.steps)
     timeline = encode_timeline(

@@ -100,18 +100,5 @@ class DenoiseRow:
         if self.mask is None or self.original is None:
             return latent
         if self.soft is not None:
-            return self._soft_blend(latent, self.original, self.mask, self.soft)
+            return blend_latents(self.original, latent, self.mask[0], self.sigma, self.soft)
         return torch.lerp(self.original, latent, self.mask)
-
-    def _soft_blend(
-        self, latent: Tensor, original: Tensor, mask: Tensor, settings: SoftSettings
-    ) -> Tensor:
-        """Blend by the mask and the noise level of the call just made, on the processor."""
-        blended_latent = blend_latents(
-            original.cpu().numpy(),
-            latent.cpu().numpy(),
-            mask[0].cpu().numpy(),
-            self.sigma,
-            settings,
-        )
-        return torch.from_numpy(blended_latent).to(latent)

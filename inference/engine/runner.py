@@ -218,7 +218,7 @@ class Runner:
         for task, row in zip(tasks, rows, strict=True):
             task.run.add_flops(None if entry_flops is None else entry_flops * row.entries)
         with torch.inference_mode():
-            entries = torch.cat(outputs)
+            entries = outputs[0] if len(outputs) == 1 else torch.cat(outputs)
             predictions = zip(
                 batch.scatter(entries), batch.list_unconditional(entries), strict=True
             )

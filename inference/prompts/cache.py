@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 
 from torch import Tensor
 
@@ -49,16 +49,23 @@ class CachedEncoder:
     """An encoder that asks a cache first.
 
     `key` names everything besides the text that the encoding depends on: the model, its LoRAs and
-    embeddings, clip skip and emphasis.
+    embeddings, clip skip and emphasis. `prepare` is called before a text is really encoded.
     """
 
-    def __init__(self, encoder: PromptEncoder, cache: ConditioningCache, key: Hashable) -> None:
-        self.encoder, self.cache, self.key = encoder, cache, key
+    def __init__(
+        self,
+        encoder: PromptEncoder,
+        cache: ConditioningCache,
+        key: Hashable,
+        prepare: Callable[[], object] = lambda: None,
+    ) -> None:
+        self.encoder, self.cache, self.key, self.prepare = encoder, cache, key, prepare
 
     def encode_pooled(self, text: str) -> Conditioning:
         """Encode a prompt, or give what it was encoded to before."""
         conditioning = self.cache.get((self.key, text))
         if conditioning is None:
+            self.prepare()
             conditioning = self.encoder.encode_pooled(text)
             self.cache.put((self.key, text), conditioning)
         return conditioning

@@ -39,6 +39,15 @@ def folder_bytes(folder: Path) -> int:
     return sum(path.stat().st_size for path in files)
 
 
+def count_free_bytes(device: torch.device) -> int | None:
+    """Count what may still be taken of a device's memory; None where it cannot be asked."""
+    if device.type != "cuda":
+        return None
+    free_bytes, _ = torch.cuda.mem_get_info(device)
+    reserved_bytes = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return free_bytes + reserved_bytes
+
+
 def default_budget(device: torch.device, workers: int = 1) -> int:
     """Choose how many bytes of weights may stay, by the memory of the device that is free.
 

@@ -14,7 +14,12 @@ Prediction = Literal["epsilon", "v_prediction", "sample", "flow"]
 
 def scale_input(x: Tensor, sigma: Tensor) -> Tensor:
     """Scale x0 + σ·noise to the unit variance the network was trained on: x/√(σ² + 1)."""
-    return x / _broadcast_rows(x, (sigma**2 + 1).sqrt())
+    return x / _broadcast_rows(x, deviate_input(sigma))
+
+
+def deviate_input(sigma: Tensor) -> Tensor:
+    """Give each row's standard deviation, of x0 + σ·noise: √(σ² + 1)."""
+    return (sigma**2 + 1).sqrt()
 
 
 def to_x0(output: Tensor, x: Tensor, sigma: Tensor, prediction: Prediction) -> Tensor:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from inference.api.jobs.names import count_seed
+from inference.runtime.transfer import send_tensor
 from inference.sampling.brownian import BrownianTree
 from inference.sampling.philox import PhiloxGenerator
 
@@ -96,7 +97,7 @@ class NoiseSource:
 
     def fresh_noise(self) -> Tensor:
         """Return fresh noise, [C, H, W]: the next draw of the row's generator."""
-        return self._generator.randn(self._shape).to(self._device)
+        return send_tensor(self._generator.randn(self._shape), self._device)
 
     def brownian_noise(self, sigma_from: float, sigma_to: float) -> Tensor:
         """Return the Brownian path's increment between two levels over the root of its length.
@@ -107,7 +108,7 @@ class NoiseSource:
             self._path = BrownianTree(
                 self._seed, self._span, lambda seed: self._make(seed).randn(self._shape)
             )
-        return self._path.scaled_increment(sigma_from, sigma_to).to(self._device)
+        return send_tensor(self._path.scaled_increment(sigma_from, sigma_to), self._device)
 
     def _draw_initial_noise(
         self, variation: SeedVariation | None, resize_from: tuple[int, int] | None

@@ -25,6 +25,8 @@ CUDA_VARIABLES = {
     "CUDA_VISIBLE_DEVICES": ("CUDA_VISIBLE_DEVICES",),
     "HIP_VISIBLE_DEVICES": ("HIP_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES"),
 }
+#: By which torch is told how to keep a card's memory, and by which it was before.
+ALLOCATOR_VARIABLES = ("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF")
 XPU_MASK, XPU_SELECTOR = "ZE_AFFINITY_MASK", "ONEAPI_DEVICE_SELECTOR"
 XPU_SELECTOR_PATTERN = re.compile(r"(level_zero|opencl):\d+(,\d+)*")
 
@@ -69,6 +71,17 @@ def module_command(module: str, *arguments: str) -> tuple[str, ...]:
     It finds ours by the `PYTHONPATH` of `child_environment` or `importable_environment`.
     """
     return (sys.executable, "-P", "-m", module, *arguments)
+
+
+def allocator_variables(bot_environment: Mapping[str, str]) -> dict[str, str]:
+    """Have torch's memory on a card grow where it lies, unless the host has said otherwise.
+
+    Pictures of many sizes leave gaps between blocks of fixed size, which no other size fits.
+    """
+    is_said = any(name in bot_environment for name in ALLOCATOR_VARIABLES)
+    if is_said or not sys.platform.startswith("linux"):
+        return {}
+    return {ALLOCATOR_VARIABLES[0]: "expandable_segments:True"}
 
 
 def importable_environment(bot_environment: Mapping[str, str]) -> dict[str, str]:

@@ -18,7 +18,12 @@ from inference.api.config import EngineConfig
 from inference.api.errors import NoWorker, WireError
 from inference.api.messages import Event, WorkerReady
 from inference.api.notices import Notice
-from inference.api.workers.environment import child_environment, isolate_card, module_command
+from inference.api.workers.environment import (
+    allocator_variables,
+    child_environment,
+    isolate_card,
+    module_command,
+)
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +61,7 @@ class WorkerProcess:
         """Start a process that sees its own card alone, and send it its configuration."""
         device, variables = isolate_card(config.device, os.environ)
         variables |= {"TRANSFORMERS_VERBOSITY": "error", "TQDM_DISABLE": "1"}
+        variables |= allocator_variables(os.environ)
         card = "" if device == config.device else config.device
         first_message = ConfigureWorker(config=replace(config, device=device))
         return await cls._launch(command, label, variables, first_message, card)

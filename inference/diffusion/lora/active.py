@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from inference.api.prompts.extra_networks import LoraTag
 from inference.diffusion.lora.files import LoraFile
-from inference.diffusion.lora.layers import LoraBranch
+from inference.diffusion.lora.layers import BoundBranch, LoraBranch, bind_branch
 from inference.diffusion.lora.names import UNET_PART
 from inference.prompts.conditioning import Conditioning, PromptEncoder
+
+#: Changes a layer's output.
+LayerHook = Callable[[nn.Module, tuple[Tensor, ...], Tensor], Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,6 +25,8 @@ class ActiveLoras:
     """Files with the strengths that a prompt asks for."""
 
     lora_files: Sequence[tuple[LoraTag, LoraFile]]
+    #: What runs beside each layer, by part; made when a part is first run.
+    _hooks_by_part: dict[str, dict[str, LayerHook]] = field(default_factory=dict)
 
     @property
     def text_key(self) -> tuple[tuple[str, float, int | None, int], ...]:
@@ -57,9 +63,14 @@ class ActiveLoras:
 
     @contextmanager
     def _hook_layers(self, part: str, module: Any) -> Iterator[None]:
+        if part not in self._hooks_by_part:
+            self._hooks_by_part[part] = {
+                layer: _branch_hook(branches)
+                for layer, branches in self._branches_by_layer(part).items()
+            }
         handles = [
-            module.get_submodule(layer).register_forward_hook(_branch_hook(branches), prepend=True)
-            for layer, branches in self._branches_by_layer(part).items()
+            module.get_submodule(layer).register_forward_hook(hook, prepend=True)
+            for layer, hook in self._hooks_by_part[part].items()
         ]
         try:
             yield
@@ -98,12 +109,16 @@ class LoraTextEncoder:
         return self.encode_pooled("").crossattn
 
 
-def _branch_hook(
-    branches: Sequence[tuple[float, LoraBranch]],
-) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], Tensor]:
+def _branch_hook(branches: Sequence[tuple[float, LoraBranch]]) -> LayerHook:
+    bound_branches: dict[tuple[torch.dtype, torch.device], list[BoundBranch]] = {}
+
     def add_branches(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
-        for strength, branch in branches:
-            output = output + strength * branch.output_delta(inputs[0], layer)
+        x = inputs[0]
+        key = (x.dtype, x.device)
+        if key not in bound_branches:
+            bound_branches[key] = [bind_branch(*branch, x) for branch in branches]
+        for add_branch in bound_branches[key]:
+            output = add_branch(x, output, layer)
         return output
 
     return add_branches

@@ -5,6 +5,7 @@ A branch gives the change of a layer's output, without the strength that the pro
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -31,6 +32,17 @@ class LoraBranch(Protocol):
     def truncate_rank(self, rank: int) -> LoraBranch:
         """Keep only the first so many ranks, where there are ranks."""
         ...
+
+
+#: Gives a layer's output, changed: takes its input, its output and the layer.
+BoundBranch = Callable[[Tensor, Tensor, Any], Tensor]
+
+
+def bind_branch(strength: float, branch: LoraBranch, like: Tensor) -> BoundBranch:
+    """Make a branch ready to run at a strength beside its layer, for inputs like one."""
+    if isinstance(branch, LowRankBranch):
+        return branch.bind(strength, like)
+    return lambda x, output, layer: output + strength * branch.output_delta(x, layer)
 
 
 class WeightBranch:
@@ -89,16 +101,39 @@ class LowRankBranch(WeightBranch):
     def output_delta(self, x: Tensor, layer: Any) -> Tensor:
         """Give scale·up·down·x: two small products instead of a large one."""
         up, down = self.up.to(x), self.down.to(x)
-        if not isinstance(layer, nn.Conv2d):
-            return self.scale * functional.linear(
-                functional.linear(x, down.flatten(1)), up.flatten(1)
-            )
+        if isinstance(layer, nn.Conv2d):
+            mid = None if self.mid is None else self.mid.to(x)
+            return self.scale * replace(self, up=up, down=down, mid=mid).convolve(x, layer)
+        return self.scale * functional.linear(functional.linear(x, down.flatten(1)), up.flatten(1))
+
+    def bind(self, strength: float, like: Tensor) -> BoundBranch:
+        """Cast the factors once, the strength and the scale in them: two or three launches a call.
+
+        A linear layer's output takes the second product in the same launch.
+        """
+        up, down = (self.up.float() * (self.scale * strength)).to(like), self.down.to(like)
+        mid = None if self.mid is None else self.mid.to(like)
+        folded_branch = replace(self, up=up, down=down, scale=1.0, mid=mid)
+        columns, rows = down.flatten(1), up.flatten(1).t()
+
+        def add_products(x: Tensor, output: Tensor, layer: Any) -> Tensor:
+            if isinstance(layer, nn.Conv2d):
+                return output + folded_branch.convolve(x, layer)
+            inner = functional.linear(x, columns).flatten(0, -2)
+            return torch.addmm(output.flatten(0, -2), inner, rows).view(output.shape)
+
+        return add_products
+
+    def convolve(self, x: Tensor, layer: nn.Conv2d) -> Tensor:
+        """Give up·down·x of a convolution, the factors being of the input's format."""
         if self.mid is None:
-            inner = _convolve_like(x, down.reshape(len(down), -1, *layer.kernel_size), layer)
+            inner = _convolve_like(
+                x, self.down.reshape(len(self.down), -1, *layer.kernel_size), layer
+            )
         else:
-            inner = functional.conv2d(x, down.reshape(len(down), -1, 1, 1))
-            inner = _convolve_like(inner, self.mid.to(x), layer)
-        return self.scale * functional.conv2d(inner, up.reshape(len(up), -1, 1, 1))
+            inner = functional.conv2d(x, self.down.reshape(len(self.down), -1, 1, 1))
+            inner = _convolve_like(inner, self.mid, layer)
+        return functional.conv2d(inner, self.up.reshape(len(self.up), -1, 1, 1))
 
     def truncate_rank(self, rank: int) -> LowRankBranch:
         """Keep only the first so many ranks."""

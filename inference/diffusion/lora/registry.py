@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from inference.api.did_you_mean import suggest_names
 from inference.api.errors import JobError
@@ -27,6 +28,8 @@ class LoraRegistry:
         """Take the files and the bytes of LoRAs that may stay loaded."""
         self._catalog = catalog
         self.model_cache: ModelCache[LoraFile] = ModelCache(budget)
+        #: Sets of LoRAs that jobs have now.
+        self._active_loras: WeakValueDictionary[Hashable, ActiveLoras] = WeakValueDictionary()
         #: Names of the weights that a checkpoint has no place for, of files loaded so far.
         self._unused_names: dict[str, tuple[str, ...]] = {}
 
@@ -47,7 +50,12 @@ class LoraRegistry:
             ModelError: a file cannot be read, or is of another family.
         """
         files = [(lora, self._load_lora(model, self._find_lora(lora).path)) for lora in loras]
-        return ActiveLoras(files)
+        # Jobs that ask for the same share what is made ready of them.
+        key = (model.name, tuple((lora, id(file)) for lora, file in files))
+        active_loras = self._active_loras.get(key)
+        if active_loras is None:
+            active_loras = self._active_loras[key] = ActiveLoras(files)
+        return active_loras
 
     def list_notes(self, model: DiffusionModel, loras: Sequence[LoraTag]) -> Iterator[Notice]:
         """Say of loaded LoRAs which file was taken, and what of it does not act."""

@@ -10,6 +10,7 @@ of the latent, float32 0–1, 1 is repainted.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -25,6 +26,9 @@ PERCENTILE_RANGES = ((0.9, 1.0), (0.25, 0.75))
 FILTER_SIGMA, FILTER_RADIUS = 1.5, 2  # latent cells
 
 _MIN_LATENT_LENGTH = 1e-5
+
+#: float32, an array or a tensor.
+Latent = TypeVar("Latent", bound=Any)
 
 
 @dataclass(frozen=True)
@@ -46,13 +50,15 @@ class SoftSettings:
 
 
 def blend_latents(
-    original_latent: FloatArray,
-    repainted_latent: FloatArray,
-    mask: FloatArray,
+    original_latent: Latent,
+    repainted_latent: Latent,
+    mask: Latent,
     sigma: float,
     settings: SoftSettings,
-) -> FloatArray:
+) -> Latent:
     """Blend one step's latents by the mask at a noise level; shape of `original`.
+
+    All three are arrays or tensors of one device, where the blend is made.
 
     The share of the repainted is t = mask^(σ^power·scale). A plain blend of unrelated latents is
     shorter than either, so each cell is stretched to the power mean of the two lengths. The last
@@ -62,11 +68,11 @@ def blend_latents(
     blended_latent = original_latent * (1 - share) + repainted_latent * share
     power = settings.detail
     target_length = (
-        _latent_length(original_latent) ** power * (1 - share)
-        + _latent_length(repainted_latent) ** power * share
+        _measure_length(original_latent) ** power * (1 - share)
+        + _measure_length(repainted_latent) ** power * share
     ) ** (1 / power)
-    stretched_latent: FloatArray = blended_latent * (
-        target_length / (_latent_length(blended_latent) + _MIN_LATENT_LENGTH)
+    stretched_latent: Latent = blended_latent * (
+        target_length / (_measure_length(blended_latent) + _MIN_LATENT_LENGTH)
     )
     return stretched_latent
 
@@ -85,7 +91,7 @@ def composite_mask(
     scalar = 1 - np.clip(mask, 0, 1) ** (settings.blend_scale / 2)
     scalar = 0.5 * (1 - settings.mask_influence) + scalar * settings.mask_influence
     scalar = scalar / (1.00001 - scalar)
-    distance = _latent_length(repainted_latent - original_latent)
+    distance = _measure_length(repainted_latent - original_latent)
     for low, high in PERCENTILE_RANGES:
         distance = percentile_filter(distance, low, high)
     relative = distance / np.maximum(settings.difference_threshold * scalar, 1e-12)
@@ -140,5 +146,6 @@ def _sliding_windows(padded_values: gaussian.Float64Array, radius: int) -> gauss
     return np.lib.stride_tricks.sliding_window_view(padded_values, (side, side))
 
 
-def _latent_length(latent: FloatArray) -> FloatArray:
-    return np.asarray(np.sqrt((latent.astype(np.float64) ** 2).sum(axis=0)), dtype=np.float32)
+def _measure_length(latent: Any) -> Any:
+    """Give the length of each cell of [C, h, w], whether NumPy's or torch's."""
+    return (latent**2).sum(0) ** 0.5

@@ -82,7 +82,7 @@ class WordModel:
     def prepare_part(self, part, amount):
         pass
 
-    def build_encoder(self, *_, force_clip_skip):
+    def build_encoder(self, *_, force_clip_skip, prepare):
         return WordEncoder()
 
 

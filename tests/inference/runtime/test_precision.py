@@ -198,3 +198,15 @@ def test_weights_fill_a_share_of_what_is_free(monkeypatch, free_gib, workers, bu
     sizes = (free_gib * 2**30, 12 * 2**30)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _device: sizes)
     assert memory.default_budget(CARD, workers) == pytest.approx(budget_gib * 2**30, abs=2)
+
+
+def test_cards_compute_float32_in_tf32_and_other_devices_do_not(monkeypatch):
+    chosen = []
+    monkeypatch.setattr(torch, "set_float32_matmul_precision", chosen.append)
+    for name in ("benchmark", "allow_tf32"):
+        monkeypatch.setattr(torch.backends.cudnn, name, False)
+    precision.hasten_float32(CPU)
+    assert (chosen, torch.backends.cudnn.benchmark) == ([], False)
+    precision.hasten_float32(CARD)
+    assert (chosen, torch.backends.cudnn.benchmark) == (["high"], True)
+    assert torch.backends.cudnn.allow_tf32
