@@ -269,8 +269,8 @@ def _spatial_area(values: Tensor) -> int:
 
 def _is_finite(values: Tensor) -> bool:
     """Whether there is neither NaN nor infinity, in one pass and one wait."""
-    least, most = torch.aminmax(values)
-    return bool(torch.isfinite(most - least))
+    lowest_value, highest_value = torch.aminmax(values)
+    return bool(torch.isfinite(highest_value - lowest_value))
 
 
 def to_tensor(image: Image.Image) -> Tensor:
