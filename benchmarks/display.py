@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.table import show
-from bot.delivery.message_builder import _load_compressed
+from bot.delivery.message_builder import load_shown
 from inference.api.commands import DisplayLimits
 from inference.api.messages import JobFinished, OutputFile
 from inference.engine.task import JobRun
@@ -93,7 +93,7 @@ async def _show(blobs: BlobStore, image: OutputFile, limit: int) -> tuple[dict[s
     stored = vars(image) | {"key": await blobs.adopt(Path(image.path))}
     for copy in image.copies:
         stored["copy"] = vars(copy) | {"key": await blobs.adopt(Path(copy.path))}
-    return stored, await _load_compressed([stored], blobs, limit)
+    return stored, await load_shown(stored, blobs, limit)
 
 
 async def _time_work(work: Callable[[], Awaitable[Any]]) -> tuple[float, Any]:

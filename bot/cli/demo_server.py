@@ -173,7 +173,7 @@ async def _follow_job(server: DemoServer, job_id: str, result: Any, page: Any) -
     for _ in range(int(JOB_TIMEOUT_SECONDS / POLL_INTERVAL_SECONDS)):
         await server.env.advance_time(POLL_INTERVAL_SECONDS)
         await page.refresh()
-        content = result.response.content if result.response is not None else ""
+        content = "" if result.response is None else _card_words(result.response.components)
         if content != last_content:
             last_content = content
             print_line("  Easel: " + content.replace("\n", "\n         "))
@@ -182,6 +182,15 @@ async def _follow_job(server: DemoServer, job_id: str, result: Any, page: Any) -
             return record
         await asyncio.sleep(POLL_INTERVAL_SECONDS)
     raise DemoFailed(f"job {job_id} did not end within {JOB_TIMEOUT_SECONDS:g} seconds")
+
+
+def _card_words(components: list[dict[str, Any]]) -> str:
+    """Read the words off a card."""
+    texts = [
+        str(part["content"]) if "content" in part else _card_words(part.get("components") or [])
+        for part in components
+    ]
+    return "\n".join(text for text in texts if text)
 
 
 async def _keep_page_fresh(server: DemoServer, page: Any) -> None:

@@ -17,6 +17,7 @@ from bot.requests.image_sources import (
     first_image,
     images_in_message,
     job_id_of_message,
+    stored_images_of,
 )
 from bot.requests.job_check import default_upscaler
 from bot.requests.requester import InteractionRequest
@@ -40,7 +41,7 @@ class ImageTarget:
     parent: str | None
 
     @classmethod
-    def from_message(
+    async def from_message(
         cls, interaction: discord.Interaction[Any], message: discord.Message
     ) -> ImageTarget:
         """Find the picture that is meant.
@@ -48,10 +49,15 @@ class ImageTarget:
         Raises:
             NoImageInMessage: the message shows none.
         """
-        client, image_hosts = interaction.client, services_of(interaction).image_hosts
-        sources = images_in_message(message, fetcher_of(client), image_hosts)
-        image, notes = first_image(sources)
+        client, services = interaction.client, services_of(interaction)
         is_own_message = client.user is not None and message.author.id == client.user.id
+        sources: list[ImageSource] = []
+        if is_own_message:
+            guild = None if interaction.guild_id is None else str(interaction.guild_id)
+            sources = await stored_images_of(message, services.jobs, services.blobs, guild)
+        image, notes = first_image(
+            sources or images_in_message(message, fetcher_of(client), services.image_hosts)
+        )
         return cls(image, notes, job_id_of_message(message) if is_own_message else None)
 
     async def submit_image_job(
@@ -69,22 +75,20 @@ class ImageTarget:
 
 async def describe_image(interaction: discord.Interaction[Any], message: discord.Message) -> None:
     """Describe the picture in words."""
-    await ImageTarget.from_message(interaction, message).submit_image_job(
-        interaction, InterrogateJob()
-    )
+    target = await ImageTarget.from_message(interaction, message)
+    await target.submit_image_job(interaction, InterrogateJob())
 
 
 async def upscale_image(interaction: discord.Interaction[Any], message: discord.Message) -> None:
     """Enlarge the picture."""
     upscaler = default_upscaler(services_of(interaction).workers.worker_statuses)
-    await ImageTarget.from_message(interaction, message).submit_image_job(
-        interaction, UpscaleJob(upscaler=upscaler)
-    )
+    target = await ImageTarget.from_message(interaction, message)
+    await target.submit_image_job(interaction, UpscaleJob(upscaler=upscaler))
 
 
 async def open_edit_form(interaction: discord.Interaction[Any], message: discord.Message) -> None:
     """Ask how to repaint the picture."""
-    target = ImageTarget.from_message(interaction, message)
+    target = await ImageTarget.from_message(interaction, message)
 
     async def submit_edit(
         answer: discord.Interaction[Any], job: Job, _form_values: FormValues
@@ -103,7 +107,7 @@ async def open_inpaint_form(
     interaction: discord.Interaction[Any], message: discord.Message
 ) -> None:
     """Ask where and how to repaint a part of the picture."""
-    target = ImageTarget.from_message(interaction, message)
+    target = await ImageTarget.from_message(interaction, message)
 
     async def submit_inpaint(
         answer: discord.Interaction[Any], job: Job, form_values: FormValues
@@ -128,7 +132,7 @@ async def open_inpaint_form(
 
 async def show_parameters(interaction: discord.Interaction[Any], message: discord.Message) -> None:
     """Show what the picture's file says about its making, to the member alone."""
-    target = ImageTarget.from_message(interaction, message)
+    target = await ImageTarget.from_message(interaction, message)
     decoders = services_of(interaction).decoders
     await target.image.check_available(decoders)
     await interaction.response.defer(ephemeral=True, thinking=True)

@@ -14,14 +14,20 @@ from typing import Any
 import discord
 
 from bot import messages
-from bot.delivery.message_builder import JobViews, MessageBuilder, ResultMessage
+from bot.delivery.message_builder import MessageBuilder, ResultMessage
 from bot.delivery.progress import ProgressUpdater
+from bot.delivery.protocols import JobViews
 from bot.delivery.refusals import PrivateRefusals
 from bot.delivery.sender import NOT_DISCORD, PRIVATE_REPLY_ENDED, MessageSender, ReplyUneditable
 from bot.dispatcher import SubmitResult, WaitHook
 from bot.errors import NoDeliveryRoute
 from bot.i18n import use_language
-from bot.requests.reply_target import ReplyTarget
+from bot.requests.reply_target import (
+    DEFAULT_FILE_LIMIT_BYTES,
+    ReplyTarget,
+    build_card,
+    card_colour,
+)
 from bot.support.discord_errors import TRANSPORT_ERRORS
 from bot.support.logging import job_log_context
 from bot.support.loops import LoopHealth
@@ -35,6 +41,9 @@ log = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 60.0  # between two looks for results that did not get through
 GIVE_UP_AFTER = timedelta(hours=24)
+HTTP_TOO_LARGE = 413  # HTTP status of a request with too large files
+RETRY_FILE_LIMITS = (DEFAULT_FILE_LIMIT_BYTES, DEFAULT_FILE_LIMIT_BYTES // 4)
+"""Bytes of one file that are tried where Discord refuses what it said it would take."""
 EDIT, POST, DIRECT = "edit", "post", "direct"
 
 
@@ -127,9 +136,10 @@ class ResultDelivery:
                             ready_span=submission.ready,
                             price=submission.price,
                         )
-                        await self.sender.edit_status(
-                            reply_to, content, self._views.view_for_waiting(record)
+                        card = build_card(
+                            content, self._views.rows_for_waiting(record), (), card_colour(record)
                         )
+                        await self.sender.edit_status(reply_to, card)
         except (*TRANSPORT_ERRORS, StorageError) as error:
             log.warning("The place of job %s was not shown: %s", record.id, error)
 
@@ -249,7 +259,7 @@ class ResultDelivery:
     async def _send_result(self, record: JobRecord, reply_to: ReplyTarget) -> int:
         """Send a result by the first way that is open, and return the message's id."""
         try:
-            return await self._builder.send_within_limit(
+            return await self._send_within_limit(
                 record, reply_to.file_limit, partial(self.sender.edit_original, reply_to)
             )
         except ReplyUneditable as error:
@@ -262,9 +272,25 @@ class ResultDelivery:
                     await self.sender.link_to_result(reply_to, reply_to.message_url(posted_id))
                 return posted_id
         limit = min(reply_to.file_limit, self.sender.file_limit(reply_to))
-        return await self._builder.send_within_limit(
+        return await self._send_within_limit(
             record, limit, partial(self.sender.post_result, reply_to)
         )
+
+    async def _send_within_limit(
+        self, record: JobRecord, limit: int, send: Callable[[ResultMessage], Awaitable[int]]
+    ) -> int:
+        """Send a result with files of at most `limit` bytes, smaller ones where that is refused."""
+        for smaller_limit in (
+            retry_limit for retry_limit in RETRY_FILE_LIMITS if retry_limit < limit
+        ):
+            try:
+                return await send(await self._builder.build_message(record, limit))
+            except discord.HTTPException as error:
+                if error.status != HTTP_TOO_LARGE:
+                    raise
+                log.info("Files of %d bytes are refused for %s.", limit, record.id)
+                limit = smaller_limit
+        return await send(await self._builder.build_message(record, limit))
 
     async def _fit_to_channel(self, message: ResultMessage, reply_to: ReplyTarget) -> ResultMessage:
         """Keep to what the channel takes: the member's own larger limit ended with the token."""
@@ -310,8 +336,9 @@ class ResultDelivery:
         with contextlib.suppress(*TRANSPORT_ERRORS):
             if await self._refusals.restore_previous(record, reply_to):
                 return
-            content, view = messages.cancelled_card(record), self._views.view_for_ended(record)
-            await self.sender.edit_status(reply_to, content, view, files=[])
+            rows = self._views.rows_for_ended(record)
+            card = build_card(messages.cancelled_card(record), rows, (), card_colour(record))
+            await self.sender.edit_status(reply_to, card)
 
     async def _postpone_delivery(self, record: JobRecord, reason: str) -> None:
         """Leave it for the next sweep, or for good after a day."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import logging
 import time
 from collections import deque
@@ -11,13 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import discord
-
 from bot import messages
-from bot.delivery.message_builder import JobViews, ResultScreener
+from bot.delivery.message_builder import MessageFile
+from bot.delivery.protocols import JobViews, ResultScreener
 from bot.delivery.sender import MessageSender
 from bot.i18n import use_language
-from bot.requests.reply_target import ReplyTarget
+from bot.requests.reply_target import ReplyTarget, build_card, card_colour
 from bot.support.discord_errors import TRANSPORT_ERRORS
 from inference.api.messages import JobProgress
 from storage.errors import StorageError
@@ -42,6 +40,8 @@ class JobMessageState:
     shown_at: float | None = None
     #: A file with the newest look at the unfinished picture, not shown yet.
     preview: Path | None = None
+    #: The look that is shown, which every edit brings along: a card names its files anew.
+    shown_preview: bytes | None = None
 
 
 class ProgressUpdater:
@@ -114,29 +114,35 @@ class ProgressUpdater:
         """Edit a card to show a step; what goes wrong is dropped."""
         with use_language(reply_to.language):
             content = messages.progress_card(record, progress.step, progress.steps)
-            view = self._views.view_for_waiting(record)
+            rows = self._views.rows_for_waiting(record)
             alt = messages.preview_alt_text(progress.step, progress.steps)
         message_state = self.state_for(record.id)
         async with message_state.lock:
             try:
-                files = await self._preview_files(record, message_state, alt)
-                edit = self._sender.edit_status(reply_to, content, view, files)
+                preview = await self._read_shown(record, message_state)
+                files = [] if preview is None else [MessageFile(PREVIEW_NAME, preview, alt)]
+                card = build_card(
+                    content, rows, [file.card_file() for file in files], card_colour(record)
+                )
+                uploads = [file.discord_file() for file in files]
+                edit = self._sender.edit_status(reply_to, card, uploads)
                 await asyncio.wait_for(edit, EDIT_TIMEOUT_SECONDS)
             except (*TRANSPORT_ERRORS, StorageError) as error:
                 log.info("Progress of %s was not shown: %s", record.id, error)
 
-    async def _preview_files(
-        self, record: JobRecord, message_state: JobMessageState, alt: str
-    ) -> list[discord.File] | None:
-        """Read the newest preview, if there is one to be seen; None leaves what is shown."""
+    async def _read_shown(self, record: JobRecord, message_state: JobMessageState) -> bytes | None:
+        """Return the look to show: the newest that there is, else the one shown before."""
         path, message_state.preview = message_state.preview, None
-        if path is None or not await self._screener.may_preview(record):
-            return None
+        if path is not None and not await self._screener.may_preview(record):
+            path = message_state.shown_preview = None
+        if path is None:
+            return message_state.shown_preview
         try:
-            data = await asyncio.to_thread(self._read_preview, path, MAX_PREVIEW_BYTES)
+            message_state.shown_preview = await asyncio.to_thread(
+                self._read_preview, path, MAX_PREVIEW_BYTES
+            )
         except OSError:  # the worker has replaced it, or the job is over
-            return None
+            pass
         except ValueError as error:
             log.warning("A preview of %s was refused: %s", record.id, error)
-            return None
-        return [discord.File(io.BytesIO(data), PREVIEW_NAME, description=alt)]
+        return message_state.shown_preview

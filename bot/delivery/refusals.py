@@ -14,10 +14,11 @@ import logging
 import discord
 
 from bot import messages
-from bot.delivery.message_builder import JobViews, MessageBuilder
+from bot.delivery.message_builder import MessageBuilder
+from bot.delivery.protocols import JobViews
 from bot.delivery.sender import MessageSender, ReplyUneditable
 from bot.messages.failures import is_correctable_failure
-from bot.requests.reply_target import ReplyTarget
+from bot.requests.reply_target import ReplyTarget, build_card, card_colour
 from bot.support.discord_errors import TRANSPORT_ERRORS
 from storage.errors import StorageError, UnknownJob
 from storage.jobs import JobStore
@@ -57,9 +58,10 @@ class PrivateRefusals:
                 return message_id
         if reply_to.private:
             return None
-        view = self._views.view_for_hidden_reason(record)
+        rows = self._views.rows_for_hidden_reason(record)
         own_target = dataclasses.replace(reply_to, token="")
-        await self._sender.edit_status(own_target, messages.hidden_reason_card(record), view, [])
+        card = build_card(messages.hidden_reason_card(record), rows, (), card_colour(record))
+        await self._sender.edit_status(own_target, card)
         return reply_to.message_id
 
     async def restore_previous(self, record: JobRecord, reply_to: ReplyTarget) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,7 +14,8 @@ from bot import messages
 from bot.delivery.message_builder import ResultMessage
 from bot.errors import NoDeliveryRoute
 from bot.i18n.message import gettext_noop
-from bot.requests.reply_target import DEFAULT_FILE_LIMIT_BYTES, ReplyTarget
+from bot.requests.image_sources import iter_components
+from bot.requests.reply_target import DEFAULT_FILE_LIMIT_BYTES, ReplyTarget, build_card
 from bot.support.discord_errors import TRANSPORT_ERRORS
 from storage.records import JobRecord
 
@@ -56,17 +58,11 @@ class MessageSender:
     async def edit_status(
         self,
         reply_to: ReplyTarget,
-        content: str,
-        view: discord.ui.View | None,
-        files: list[discord.File] | None = None,
+        card: discord.ui.LayoutView,
+        files: Sequence[discord.File] = (),
     ) -> None:
-        """Change the words and buttons of a job's card, with the bot's own token if need be.
-
-        `files` replace what is attached to it; None leaves that as it is.
-        """
-        change: dict[str, Any] = {"content": content, "view": view}
-        if files is not None:
-            change["attachments"] = files
+        """Change a job's card, with the bot's own token if need be; `files` are what it shows."""
+        change = _card_change(card, files)
         if reply_to.is_token_valid(discord.utils.utcnow()):
             await self._reply_webhook(reply_to).edit_message(reply_to.message_id, **change)
         else:
@@ -119,20 +115,15 @@ class MessageSender:
         if reply_to.own:
             card = self._target_channel(reply_to).get_partial_message(reply_to.message_id)
             edited_message = await card.edit(
-                content=outgoing.content,
-                attachments=outgoing.discord_files(),
-                view=outgoing.button_view(),
+                **_card_change(outgoing.layout(), outgoing.discord_files())
             )
             return edited_message.id
         if not reply_to.is_token_valid(discord.utils.utcnow()):
             raise ReplyUneditable
         message = await self._reply_webhook(reply_to).edit_message(
-            reply_to.message_id,
-            content=outgoing.content,
-            attachments=outgoing.discord_files(),
-            view=outgoing.button_view(),
+            reply_to.message_id, **_card_change(outgoing.layout(), outgoing.discord_files())
         )
-        return message.id
+        return int(message.id)
 
     async def post_result(self, reply_to: ReplyTarget, outgoing: ResultMessage) -> int:
         """Post the result into the channel, or the direct messages that stand in its stead.
@@ -147,9 +138,8 @@ class MessageSender:
         channel = self._target_channel(reply_to)
         try:
             message = await channel.send(
-                outgoing.content,
                 files=outgoing.discord_files(),
-                view=outgoing.button_view(),
+                view=outgoing.layout(),
                 nonce=record.id,
                 # Long after the command: the one message of Easel that may ring.
                 allowed_mentions=discord.AllowedMentions(users=[discord.Object(int(record.owner))]),
@@ -250,7 +240,7 @@ class MessageSender:
     async def link_to_result(self, reply_to: ReplyTarget, link: str) -> None:
         """Let the old card say where the result is, if it is still there."""
         try:
-            await self.edit_status(reply_to, messages.shown_below_note(link), None, files=[])
+            await self.edit_status(reply_to, build_card(messages.shown_below_note(link)))
         except TRANSPORT_ERRORS as error:
             log.info("An old card stays as it is: %s", error)
 
@@ -265,6 +255,11 @@ class MessageSender:
 
     def _source_channel(self, reply_to: ReplyTarget) -> discord.PartialMessageable:
         return self._client.get_partial_messageable(reply_to.channel_id, guild_id=reply_to.guild_id)
+
+
+def _card_change(card: discord.ui.LayoutView, files: Sequence[discord.File]) -> dict[str, Any]:
+    """Say what an edit changes: a card of an older version holds content, which makes room."""
+    return {"content": None, "attachments": list(files), "view": card}
 
 
 def _earliest_sending(reply_to: ReplyTarget, record: JobRecord, newest: datetime) -> datetime:
@@ -283,14 +278,8 @@ def _earliest_sending(reply_to: ReplyTarget, record: JobRecord, newest: datetime
 
 
 def _shows_end(message: discord.Message, job_id: str) -> bool:
-    """Whether a message carries a button of the ended job; one that waits can be cancelled only."""
+    """Whether a message has a control of the ended job; one that waits can only be cancelled."""
     marks = [
-        str(getattr(item, "custom_id", ""))
-        for row in message.components
-        for item in _row_items(row)
+        str(getattr(item, "custom_id", "") or "") for item in iter_components(message.components)
     ]
     return any(m.endswith(f":{job_id}") and not m.startswith("easel:cancel:") for m in marks)
-
-
-def _row_items(row: Any) -> list[Any]:
-    return list(getattr(row, "children", ()))

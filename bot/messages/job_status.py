@@ -144,7 +144,9 @@ def _result_seed(params: Mapping[str, Any], images: Sequence[Mapping[str, Any]])
 
 
 def alt_text(record: JobRecord, number: int, image_count: int, caption: str = "") -> str:
-    """Describe a result for those who do not see it: by its caption, else by its prompt."""
+    """Describe a result for those who do not see it: its caption, its prompt, or what is shown."""
+    if record.kind == "preview":
+        return _mask_alt_text(record)[:MAX_ALT_TEXT_CHARACTERS]
     subject = job_title(record)
     if image_count > 1:
         subject = translate(
@@ -153,9 +155,31 @@ def alt_text(record: JobRecord, number: int, image_count: int, caption: str = ""
     words = escape_untrusted(
         caption or str(record.params.get("prompt") or ""), MAX_ALT_TEXT_CHARACTERS
     )
-    return (f"{subject}: {words}" if words else translate("Result of {which}", which=subject))[
-        :MAX_ALT_TEXT_CHARACTERS
-    ]
+    if words:
+        return f"{subject}: {words}"[:MAX_ALT_TEXT_CHARACTERS]
+    images: Sequence[Mapping[str, Any]] = (record.result or {}).get("pictures") or ({},)
+    image = images[min(number, len(images)) - 1]
+    return translate(
+        "Result of {which}, {width} × {height} pixels",
+        which=subject,
+        width=image.get("width", "?"),
+        height=image.get("height", "?"),
+    )
+
+
+def _mask_alt_text(record: JobRecord) -> str:
+    """Say which grid or mask lies over a picture, and how much of it the mask covers."""
+    if record.params.get("show") != "mask":
+        return translate(
+            "The picture under a grid: columns A to E from the left, rows 1 to 5 from the top"
+        )
+    shape = escape_untrusted(str(record.params.get("mask_shape") or ""), MAX_MISSING_CHARACTERS)
+    if record.params.get("mask_mode") == "not masked":
+        marked = translate("The picture with all marked but {where}", where=shape or "·")
+    else:
+        marked = translate("The picture with this marked: {where}", where=shape or "·")
+    notes = [translate_notice(note) for note in (record.result or {}).get("notes", ())]
+    return ". ".join([marked, *notes[:1]])
 
 
 def original_kept_note(record: JobRecord) -> str:
@@ -166,10 +190,14 @@ def original_kept_note(record: JobRecord) -> str:
     )
 
 
-def sheet_alt_text(record: JobRecord, count: int) -> str:
-    """Describe a contact sheet for those who do not see it."""
-    sheet = translate("{count} pictures on one sheet, numbered.", count=count)
-    return f"{sheet} {alt_text(record, 1, 1)}"[:MAX_ALT_TEXT_CHARACTERS]
+def before_alt_text() -> str:
+    """Describe the picture that stands before a result."""
+    return translate("Before: what the next picture was made from")
+
+
+def before_note() -> str:
+    """Say which picture of the two is the result."""
+    return translate("-# First what it was made from, then the result.")
 
 
 def sheet_help(count: int) -> str:
@@ -187,7 +215,7 @@ def prompt_suffix(record: JobRecord, limit: int) -> str:
 
 
 MAX_MISSING_CHARACTERS = 400  # characters on models that a job waits for
-MAX_CARD_PROMPT_CHARACTERS = 300  # characters of a prompt on a card
+MAX_CARD_PROMPT_CHARACTERS = 120  # characters of a prompt on a card, whose title is one line
 MAX_ANSWER_CHARACTERS = 1200  # characters of an interrogation's words
 PROGRESS_BAR_CELLS = 12  # cells of the progress bar
 NO_REASON = gettext_noop("It failed without a reason.")
@@ -269,7 +297,8 @@ def result_card(record: JobRecord, notes: Iterable[str] = (), origin: str = "") 
     note_lines = [translate_notice(note) for note in (*outcome.get("notes", ()), *notes)]
     origin_note = f" · [{translate('made from this')}]({origin})" if origin else ""
     answer = _answer_block(str(outcome.get("text") or ""))
-    return _format_card(record, answer, f"-# {summary_line(record)}{origin_note}", *note_lines)
+    small_notes = [line if line.startswith("-#") else f"-# {line}" for line in note_lines]
+    return _format_card(record, answer, f"-# {summary_line(record)}{origin_note}", *small_notes)
 
 
 def _answer_block(text: str) -> str:

@@ -18,7 +18,8 @@ from bot.uploads.plain_images import plain_image_size
 from bot.uploads.pool import DecoderPool
 from bot.uploads.validation import CheckedImage
 from storage.blobs import BlobStore
-from storage.errors import BlobMissing
+from storage.errors import BlobMissing, UnknownJob
+from storage.jobs import JobStore
 from storage.records import JobRecord
 
 RESULT_ROLE = "result"
@@ -55,8 +56,13 @@ REJECTED_MEDIA_PREFIXES = ("text/", "video/", "audio/", "font/", "model/")
 DISCORD_IMAGE_HOSTS = ("discordapp.com", "discordapp.net", "discord.com")
 """Where pictures are fetched from: never from an address that a stranger chose."""
 
+BEFORE_NAME_MARK = "-before"
+"""How the name of a file ends that shows what a result was made from."""
+
 JOB_CUSTOM_ID_PATTERN = re.compile(r"easel:[a-z]+(?:\.[a-z0-9]+)*:([0-9a-z]{20})")
 MAX_NAME_LENGTH = 60  # characters
+
+NUMBERED_CUSTOM_ID_PATTERN = re.compile(r"easel:[a-z]+\.([1-9]):[0-9a-z]{20}")
 
 
 class ImageSource(Protocol):
@@ -187,14 +193,55 @@ def images_in_message(
     parts: tuple[discord.Message | discord.MessageSnapshot, ...]
     parts = (message, *message.message_snapshots)
     for part in parts:
-        sources += [AttachmentSource(file) for file in part.attachments if is_image(file)]
+        files = [file for file in part.attachments if is_image(file)]
+        sources += [AttachmentSource(file) for file in files if not _is_before(file.filename)]
+        listed_paths = {urlsplit(file.url).path for file in files}
         links = [*_in_embeds(part.embeds), *_in_components(part.components)]
         sources += [
             LinkSource(_image_name(url), url, fetch)
             for url in dict.fromkeys(links)
             if _is_trusted_url(url, hosts)
+            and urlsplit(url).path not in listed_paths  # Discord may list a gallery's files as well
+            and not _is_before(_image_name(url))
         ]
     return sources
+
+
+def _is_before(name: str) -> bool:
+    """Whether a picture stands beside a result to show what it was made from."""
+    return name.rpartition(".")[0].endswith(BEFORE_NAME_MARK)
+
+
+async def stored_images_of(
+    message: discord.Message, jobs: JobStore, blobs: BlobStore, guild: str | None
+) -> list[ImageSource]:
+    """List the pictures that one of Easel's own messages shows, as they were made.
+
+    What the message shows may be smaller, enlarged or numbered. Empty where it shows none, and
+    where the job is no longer stored, or belongs to another server.
+    """
+    job_id = job_id_of_message(message)
+    shows_images = bool(message.attachments) or any(_in_components(message.components))
+    if job_id is None or not shows_images:
+        return []
+    try:
+        record = await jobs.reader.get_job(job_id)
+    except UnknownJob:
+        return []
+    images, number = result_images(record), _image_number(message)
+    if record.guild != guild or not images:
+        return []
+    chosen = images if number is None else images[number - 1 : number]
+    return [BlobSource(image["key"], blobs) for image in chosen if await blobs.exists(image["key"])]
+
+
+def _image_number(message: discord.Message) -> int | None:
+    """Return which picture of its job's batch a message shows, counted from 1; None for all."""
+    marks = [
+        str(getattr(item, "custom_id", "") or "") for item in iter_components(message.components)
+    ]
+    numbers = {match[1] for match in map(NUMBERED_CUSTOM_ID_PATTERN.fullmatch, marks) if match}
+    return int(numbers.pop()) if len(numbers) == 1 else None
 
 
 def first_image(sources: list[ImageSource]) -> tuple[ImageSource, tuple[str, ...]]:
@@ -211,7 +258,7 @@ def first_image(sources: list[ImageSource]) -> tuple[ImageSource, tuple[str, ...
 
 def job_id_of_message(message: discord.Message) -> str | None:
     """Return the id of the job that one of Easel's own messages shows."""
-    for item in _iter_components(message.components):
+    for item in iter_components(message.components):
         match = JOB_CUSTOM_ID_PATTERN.fullmatch(str(getattr(item, "custom_id", "") or ""))
         if match:
             return match[1]
@@ -232,7 +279,7 @@ def _in_embeds(embeds: Iterable[discord.Embed]) -> Iterator[str]:
 
 
 def _in_components(components: Iterable[Any]) -> Iterator[str]:
-    for component in _iter_components(components):
+    for component in iter_components(components):
         media = [item.media for item in getattr(component, "items", ())]
         if isinstance(component, discord.ThumbnailComponent | discord.FileComponent):
             media.append(component.media)
@@ -241,10 +288,11 @@ def _in_components(components: Iterable[Any]) -> Iterator[str]:
                 yield media_item.proxy_url or media_item.url
 
 
-def _iter_components(components: Iterable[Any]) -> Iterator[Any]:
+def iter_components(components: Iterable[Any]) -> Iterator[Any]:
+    """List the components of a message, those within others after them."""
     for component in components:
         yield component
-        yield from _iter_components(getattr(component, "children", ()))
+        yield from iter_components(getattr(component, "children", ()))
         accessory = getattr(component, "accessory", None)
         if accessory is not None:
             yield accessory

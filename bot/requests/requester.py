@@ -11,7 +11,7 @@ import discord
 from bot.errors import NotAllowed
 from bot.guilds.context import RequestContext, context_of
 from bot.i18n.discord_translator import language_of
-from bot.requests.reply_target import DEFAULT_FILE_LIMIT_BYTES, ReplyTarget
+from bot.requests.reply_target import DEFAULT_FILE_LIMIT_BYTES, ReplyTarget, build_card
 from bot.support.discord_errors import TRANSPORT_ERRORS
 
 log = logging.getLogger(__name__)
@@ -59,7 +59,9 @@ class InteractionRequest:
     async def send_answer(self, words: str, *, private: bool = False) -> ReplyTarget:
         """Send a message, to everyone or to the member alone."""
         try:
-            response = await self._interaction.response.send_message(words, ephemeral=private)
+            response = await self._interaction.response.send_message(
+                view=build_card(words), ephemeral=private
+            )
         except TRANSPORT_ERRORS as error:
             return self._reply_to(await self._find_lost_answer(error), private)
         message_id = response.message_id or (await self._interaction.original_response()).id
@@ -137,7 +139,7 @@ class MessageRequest:
                 "On this server results are for their member alone, which a reply cannot be. Use "
                 "the slash command, or the Apps menu of the picture."
             )
-        self._reply = await self._message.reply(words, mention_author=False)
+        self._reply = await self._message.reply(view=build_card(words), mention_author=False)
         guild = self._message.guild
         return ReplyTarget(
             application_id=0,
@@ -156,6 +158,6 @@ class MessageRequest:
             if self._reply is None:
                 await self._message.reply(words, mention_author=False)
             else:
-                await self._reply.edit(content=words, view=None)
+                await self._reply.edit(content=None, view=build_card(words))
         except discord.HTTPException as error:
             log.warning("A refusal could not be shown: %s", error, extra={"action": "answer_lost"})

@@ -2,6 +2,7 @@
 
 from bot.views.base import (
     CancelButton,
+    ConfirmDeleteButton,
     DeleteButton,
     JobButton,
     RedeliverButton,
@@ -12,6 +13,7 @@ from bot.views.drawing import DrawMaskButton
 from bot.views.history import JobSelect
 from bot.views.layouts import (
     JobLayouts,
+    MoreSelect,
     view_for_history,
     view_for_outbox,
 )
@@ -27,8 +29,10 @@ from bot.views.mask_grid import (
 from bot.views.moderation import CaseButton, ReleaseButton, RemoveButton, ReportButton
 from bot.views.outpaint import OutpaintButton, OutpaintMenuButton
 from bot.views.results import (
+    CompareButton,
     EditButton,
     InterrogateButton,
+    OriginalButton,
     RedrawButton,
     RepairSeamButton,
     ShowOneButton,
@@ -40,7 +44,13 @@ from bot.views.results import (
 )
 from bot.views.settings import OpenModalButton, PageSelect, SettingSelect
 
-PERSISTENT_BUTTONS: tuple[type[JobButton | CellSelect | JobSelect | CaseButton], ...] = (
+PERSISTENT_BUTTONS: tuple[
+    type[JobButton | CellSelect | JobSelect | CaseButton | MoreSelect], ...
+] = (
+    ConfirmDeleteButton,
+    CompareButton,
+    OriginalButton,
+    MoreSelect,
     RerunButton,
     DeleteButton,
     CancelButton,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import Any, ClassVar, Self
 
@@ -17,7 +18,7 @@ from bot.requests.image_sources import result_images
 from bot.requests.reply_target import ReplyTarget
 from bot.requests.requester import InteractionRequest
 from bot.services import services_of
-from inference.api.jobs import Job, decode_job
+from inference.api.jobs import Job, PreviewJob, decode_job
 from storage.errors import UnknownJob
 from storage.records import JobRecord, JobState
 
@@ -198,15 +199,76 @@ class DeleteButton(JobButton, template=rf"easel:delete:{JOB_ID_PATTERN}"):
     emoji = "🗑️"
 
     async def on_click(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
-        """Delete the message that the button is under."""
-        if not guilds.may_delete(
-            str(interaction.user.id),
-            record.owner,
-            manages_messages=_can_manage_messages(interaction),
-        ):
-            raise NotJobOwner(record.owner, "Only they and moderators may delete it.")
+        """Delete the message that the button is under; of a result it is asked once whether to."""
+        _require_may_delete(interaction, record)
+        message = interaction.message
+        if message is None or not _is_worth_asking(interaction, message, record):
+            await interaction.response.defer()
+            await interaction.delete_original_response()
+            return
+        view = discord.ui.View(timeout=None)
+        view.add_item(ConfirmDeleteButton(record.id, message.id))
+        await interaction.response.send_message(
+            translate("Delete this result for good?"), view=view, ephemeral=True
+        )
+
+
+def _is_worth_asking(
+    interaction: discord.Interaction[Any], message: discord.Message, record: JobRecord
+) -> bool:
+    """Whether a message is a public result, which is gone once it is deleted.
+
+    Where the bot cannot see the channel it can delete the message only at once, by the press's own
+    right.
+    """
+    can_delete_later = interaction.guild_id is None or interaction.app_permissions.view_channel
+    has_result = record.state is JobState.DONE and record.kind != PreviewJob.kind
+    is_result = has_result and bool(result_images(record))
+    return is_result and not message.flags.ephemeral and can_delete_later
+
+
+class ConfirmDeleteButton(
+    JobButton, template=rf"easel:erase\.(?P<message>[0-9]{{15,20}}):{JOB_ID_PATTERN}"
+):
+    """Take a result's message away, after having been asked."""
+
+    verb = "erase"
+    label = gettext_noop("Delete for good")
+    emoji = "🗑️"
+    style = discord.ButtonStyle.danger
+
+    def __init__(self, job_id: str, message_id: int) -> None:
+        super().__init__(job_id, suffix=f".{message_id}")
+        self.message_id = message_id
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction[Any], item: Any, match: re.Match[str], /
+    ) -> Self:
+        """Read the message's id and the job's back."""
+        return cls(match["job"], int(match["message"]))
+
+    async def on_click(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
+        """Delete the message, and say so in the place of the question."""
+        _require_may_delete(interaction, record)
         await interaction.response.defer()
-        await interaction.delete_original_response()
+        channel = interaction.client.get_partial_messageable(interaction.channel_id or 0)
+        with contextlib.suppress(discord.NotFound):
+            await channel.get_partial_message(self.message_id).delete()
+        await interaction.edit_original_response(content=translate("Deleted."), view=None)
+
+
+def _require_may_delete(interaction: discord.Interaction[Any], record: JobRecord) -> None:
+    """Let only the job's owner and moderators go on.
+
+    Raises:
+        NotJobOwner: it is somebody else's.
+    """
+    may_delete = guilds.may_delete(
+        str(interaction.user.id), record.owner, manages_messages=_can_manage_messages(interaction)
+    )
+    if not may_delete:
+        raise NotJobOwner(record.owner, "Only they and moderators may delete it.")
 
 
 class CancelButton(JobButton, template=rf"easel:cancel:{JOB_ID_PATTERN}"):

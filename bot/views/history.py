@@ -63,9 +63,8 @@ async def show_job(
     else:
         outgoing = await services.message_builder.build_message(record, limit)
     await interaction.followup.send(
-        outgoing.content,
         files=outgoing.discord_files(),
-        view=outgoing.button_view(),
+        view=outgoing.layout(),
         ephemeral=True,
     )
     if tree := lineage_tree(

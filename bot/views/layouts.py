@@ -1,26 +1,32 @@
-"""Which buttons stand under which message."""
+"""Which controls stand under which message."""
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Self
 
 import discord
 
+from bot.delivery.message_builder import is_enlarged
 from bot.i18n import translate
 from bot.messages import job_title
+from bot.messages.error_replies import handle_errors
 from bot.messages.failures import is_correctable_failure
 from bot.requests.image_sources import is_batch, result_images, seam_mask_key
 from bot.requests.job_check import can_mark, list_ready_models
 from bot.views.base import (
+    JOB_ID_PATTERN,
     CancelButton,
     DeleteButton,
     JobButton,
+    NumberedButton,
     RedeliverButton,
     RerunButton,
     ShowReasonButton,
+    fetch_record,
 )
 from bot.views.drawing import DrawMaskButton
 from bot.views.history import JobSelect
@@ -36,8 +42,10 @@ from bot.views.mask_grid import (
 from bot.views.moderation import ReportButton
 from bot.views.outpaint import OutpaintMenuButton
 from bot.views.results import (
+    CompareButton,
     EditButton,
     InterrogateButton,
+    OriginalButton,
     RedrawButton,
     RepairSeamButton,
     ShowOneButton,
@@ -52,47 +60,128 @@ from inference.api.workers import WorkerPool
 from storage.records import JobRecord, JobState
 
 BUTTONS_PER_ROW = 5  # buttons that Discord puts beside one another
+RESULT_ROW_BUTTONS = 4  # buttons side by side under a result; all others are in the select
 NEEDED_KINDS: Mapping[type[JobButton], str] = MappingProxyType(
     {UpscaleButton: "upscaler", RedrawButton: "upscaler", InterrogateButton: "captioner"}
 )
 """Kinds of models without which a button can do nothing."""
 MAX_OUTBOX_BUTTONS = 20  # results offered at once, in 4 rows of 5
 
+RESULT_BUTTONS: tuple[type[JobButton], ...] = (
+    RepairSeamButton,
+    UseAsPromptButton,
+    RerunButton,
+    VarySubtleButton,
+    EditButton,
+    DrawMaskButton,
+    MaskGridButton,
+    UpscaleButton,
+    VaryStrongButton,
+    RedrawButton,
+    OutpaintMenuButton,
+    InterrogateButton,
+    CompareButton,
+    OriginalButton,
+    ShowParametersButton,
+    ReportButton,
+    DeleteButton,
+)
+"""What can be done with a result, the most wanted first: the first four of those that apply stand
+side by side, the rest in the select."""
 
-def view_for_waiting(record: JobRecord) -> discord.ui.View:
-    """Buttons of a job that waits or runs."""
-    return _build_view([CancelButton(record.id)])
+BUTTON_TYPES = {button_type.verb: button_type for button_type in RESULT_BUTTONS}
+
+
+class MoreSelect(
+    discord.ui.DynamicItem[discord.ui.Select[Any]],
+    template=rf"easel:more(?:\.(?P<number>\d))?:{JOB_ID_PATTERN}",
+):
+    """Choosing from it does what the button of that name does."""
+
+    def __init__(
+        self,
+        job_id: str,
+        number: int | None = None,
+        button_types: Sequence[type[JobButton]] = (),
+    ) -> None:
+        suffix = "" if number is None else f".{number}"
+        super().__init__(
+            discord.ui.Select(
+                custom_id=f"easel:more{suffix}:{job_id}",
+                placeholder=translate("More …"),
+                min_values=0,  # what was chosen can be taken back, and so be chosen again
+                options=[
+                    discord.SelectOption(
+                        label=translate(one.label), emoji=one.emoji, value=one.verb
+                    )
+                    for one in button_types
+                ],
+            )
+        )
+        self.job_id, self.number = job_id, number
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction[Any], item: Any, match: re.Match[str], /
+    ) -> Self:
+        """Read the job's id, and the picture's number if it is about one."""
+        return cls(match["job"], int(match["number"]) if match["number"] else None)
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        """Press the button that was chosen."""
+        async with handle_errors(interaction):
+            button_type = BUTTON_TYPES.get((self.item.values or [""])[0])
+            if button_type is None:
+                await interaction.response.defer()
+                return
+            record = await fetch_record(interaction, self.job_id)
+            await _make_button(button_type, self.job_id, self.number).on_click(interaction, record)
+
+
+def _make_button(button_type: type[JobButton], job_id: str, number: int | None) -> JobButton:
+    """Make a button of a job, or of one picture of its batch."""
+    if issubclass(button_type, NumberedButton):
+        return button_type(job_id, number)
+    return button_type(job_id)
+
+
+ControlRow = discord.ui.ActionRow[discord.ui.LayoutView]
+Items = Sequence[discord.ui.Item[Any]]
 
 
 class JobLayouts:
-    """The views of jobs' messages, with what the ready workers can do and nothing else."""
+    """The controls of jobs' messages, with what the ready workers can do and nothing else."""
 
     def __init__(self, workers: WorkerPool, *, has_page: bool = False) -> None:
         self._workers = workers
         #: Whether the host has a page to draw on.
         self._has_page = has_page
 
-    def view_for_waiting(self, record: JobRecord) -> discord.ui.View:
-        """Buttons of a job that waits or runs."""
-        return view_for_waiting(record)
+    def rows_for_waiting(self, record: JobRecord) -> list[ControlRow]:
+        """Return the controls of a job that waits or runs."""
+        return _make_rows([[CancelButton(record.id)]])
 
-    def view_for_ended(self, record: JobRecord) -> discord.ui.View:
-        """Buttons of a job that ended."""
+    def rows_for_ended(self, record: JobRecord) -> list[ControlRow]:
+        """Return those of a job that ended, of which some need networks that workers have."""
         models = list_ready_models(self._workers)
-        return view_for_ended(record, models, has_page=self._has_page)
+        return _make_rows(_ended_rows(record, models, self._has_page))
 
-    def view_for_image(self, record: JobRecord, number: int) -> discord.ui.View:
-        """Buttons of one picture of a batch, counted from 1."""
+    def rows_for_image(self, record: JobRecord, number: int) -> list[ControlRow]:
+        """Return those of one picture of a batch, counted from 1."""
         models = list_ready_models(self._workers)
-        return view_for_image(record, number, models, has_page=self._has_page)
+        return _make_rows(_result_rows(record, models, self._has_page, number))
+
+    def rows_for_hidden_reason(self, record: JobRecord) -> list[ControlRow]:
+        """Return those of a card that does not say why."""
+        return _make_rows([[ShowReasonButton(record.id), DeleteButton(record.id)]])
 
     def view_for_refused(self, record: JobRecord) -> discord.ui.View:
         """Buttons out of a job that could not be done as asked."""
         return _build_view(_correction_buttons(record))
 
-    def view_for_hidden_reason(self, record: JobRecord) -> discord.ui.View:
-        """Buttons of a card that does not say why."""
-        return _build_view([ShowReasonButton(record.id), DeleteButton(record.id)])
+
+def _make_rows(rows: Iterable[Items]) -> list[ControlRow]:
+    return [discord.ui.ActionRow(*items) for items in rows if items]
 
 
 def _correction_buttons(record: JobRecord) -> Iterable[discord.ui.Item[Any]]:
@@ -103,35 +192,60 @@ def _correction_buttons(record: JobRecord) -> Iterable[discord.ui.Item[Any]]:
         yield RerunButton(record.id, translate("Try again"))
 
 
-def view_for_ended(
-    record: JobRecord, models: Sequence[ModelInfo], *, has_page: bool = False
-) -> discord.ui.View:
-    """Buttons of a job that ended, of which some need networks that workers have."""
-    job = record.id
+def _ended_rows(record: JobRecord, models: Sequence[ModelInfo], has_page: bool) -> list[Items]:
     if record.state is JobState.FAILED:
-        return _build_view([*_correction_buttons(record), DeleteButton(job)])
+        return [[*_correction_buttons(record), DeleteButton(record.id)]]
     if record.kind == "preview" and record.state is not JobState.CANCELLED:
-        return _build_view([*_mask_items(record, models, has_page), DeleteButton(job)])
+        return _mask_rows(record, models, has_page)
     if is_batch(record):
-        return _contact_sheet_view(record)
-    end_buttons = [DeleteButton(job), *_report_buttons(record)]
-    return _build_view(
-        [
-            *_seed_buttons(record),
-            *_image_buttons(record, models, has_page),
-            *_description_buttons(record),
-            *end_buttons,
-        ]
-    )
+        return _batch_rows(record)
+    return _result_rows(record, models, has_page)
 
 
-def view_for_image(
-    record: JobRecord, number: int, models: Sequence[ModelInfo], *, has_page: bool = False
-) -> discord.ui.View:
-    """Buttons of one picture of a batch, counted from 1."""
-    image_buttons = _image_buttons(record, models, has_page, number)
-    end_buttons = [DeleteButton(record.id), *_report_buttons(record)]
-    return _build_view([*_variation_buttons(record, number), *image_buttons, *end_buttons])
+def _result_rows(
+    record: JobRecord, models: Sequence[ModelInfo], has_page: bool, number: int | None = None
+) -> list[Items]:
+    """Four buttons side by side, and a select for the rest where there is more."""
+    types = _list_applicable(record, models, has_page, number)
+    if types[0] is RepairSeamButton and VarySubtleButton in types:
+        types.remove(VarySubtleButton)  # beside the mending, it is the least wanted
+        types.insert(RESULT_ROW_BUTTONS, VarySubtleButton)
+    buttons = [_make_button(one, record.id, number) for one in types[:RESULT_ROW_BUTTONS]]
+    for button in buttons:
+        if isinstance(button, VarySubtleButton):
+            button.item.label = translate("Vary")
+    if len(types) <= RESULT_ROW_BUTTONS:
+        return [buttons]
+    return [buttons, [MoreSelect(record.id, number, types[RESULT_ROW_BUTTONS:])]]
+
+
+def _list_applicable(
+    record: JobRecord, models: Sequence[ModelInfo], has_page: bool, number: int | None
+) -> list[type[JobButton]]:
+    """List what can be done with a result, or with one picture of it, the most wanted first."""
+    images, kinds = result_images(record), {model.kind for model in models}
+    has_image, has_noise = bool(images), can_reseed(record)
+    can_vary = has_noise and has_image and "variation_strength" in record.params
+    is_described = record.kind == "interrogate" and bool((record.result or {}).get("text"))
+    conditions: Mapping[type[JobButton], bool] = {
+        RepairSeamButton: has_image and bool(seam_mask_key(record)),
+        UseAsPromptButton: is_described,
+        RerunButton: has_noise and number is None,
+        VarySubtleButton: can_vary,
+        VaryStrongButton: can_vary,
+        EditButton: has_noise,
+        DrawMaskButton: has_image and has_page,
+        CompareButton: has_image and "image" in record.inputs,
+        OriginalButton: any(map(is_enlarged, images[(number or 1) - 1 :][:1])),
+        ReportButton: has_image and record.guild is not None,
+        DeleteButton: True,
+    }
+    return [
+        one
+        for one in RESULT_BUTTONS
+        if conditions.get(one, has_image)
+        and (not kinds or NEEDED_KINDS.get(one, "") in ("", *kinds))
+    ]
 
 
 def view_for_outbox(records: Iterable[JobRecord]) -> discord.ui.View:
@@ -154,107 +268,45 @@ def can_reseed(record: JobRecord) -> bool:
     return "seed" in record.params and record.params.get("mode") != "enlarge"
 
 
-def _mask_items(
-    record: JobRecord, models: Sequence[ModelInfo], has_page: bool
-) -> Iterable[discord.ui.Item[Any]]:
+def _mask_rows(record: JobRecord, models: Sequence[ModelInfo], has_page: bool) -> list[Items]:
     """Choose cells or a thing; go on from, turn round or change a mask."""
-    shape = str(record.params["mask_shape"])
+    job, shape = record.id, str(record.params["mask_shape"])
     is_mask = record.params["show"] == "mask" and record.state is JobState.DONE
+    first_row: list[discord.ui.Item[Any]] = [DeleteButton(job)]
     if is_mask:
-        yield RepaintMaskButton(record.id)
-        yield InvertMaskButton(record.id)
+        first_row = [RepaintMaskButton(job), InvertMaskButton(job), *first_row]
     if "mask" in record.inputs:
-        return
-    yield CellSelect(record.id, shape)
-    for button_type in (SegmentSubjectButton, SegmentBackgroundButton, SegmentFaceButton):
-        button = button_type(record.id)
-        button.row = 2 if is_mask else 1
-        network = "face" if button_type.thing == "face" else "subject"
-        if can_mark(models, network) and (button_type.thing != shape or not is_mask):
-            yield button
-    if has_page:
-        draw_button = DrawMaskButton(record.id)
-        draw_button.row = 2 if is_mask else 1
-        yield draw_button
+        return [first_row]
+    things: list[discord.ui.Item[Any]] = [
+        button_type(job)
+        for button_type in (SegmentSubjectButton, SegmentBackgroundButton, SegmentFaceButton)
+        if can_mark(models, "face" if button_type.thing == "face" else "subject")
+        and (button_type.thing != shape or not is_mask)
+    ]
+    things += [DrawMaskButton(job)] if has_page else []
+    cells = [CellSelect(job, shape)]
+    return [first_row, cells, things] if is_mask else [cells, [*things, *first_row]]
 
 
-def _contact_sheet_view(record: JobRecord) -> discord.ui.View:
-    """Buttons of a contact sheet: two rows, or two each, of U and V; then those of all pictures."""
+def _batch_rows(record: JobRecord) -> list[Items]:
+    """Put U and V in two rows, or two each; then what is about all pictures."""
     job, count = record.id, len(result_images(record))
     numbers = range(1, count + 1)
     row_width = math.ceil(count / math.ceil(count / BUTTONS_PER_ROW))
-    rows: list[list[discord.ui.Item[Any]]] = []
-    for first in range(1, count + 1, row_width):
-        rows.append([ShowOneButton(job, n, f"U{n}") for n in numbers[first - 1 :][:row_width]])
-    if _can_vary(record):
-        for first in range(1, count + 1, row_width):
-            rows.append(
-                [VarySubtleButton(job, n, f"V{n}") for n in numbers[first - 1 :][:row_width]]
-            )
-    rerun_buttons = [RerunButton(job), EditButton(job)] if can_reseed(record) else []
-    rows.append(
-        [*rerun_buttons, ShowParametersButton(job), DeleteButton(job), *_report_buttons(record)]
-    )
-    for number, row in enumerate(rows):
-        for item in row:
-            item.row = number
-    return _build_view(item for row in rows for item in row)
-
-
-def _seed_buttons(record: JobRecord) -> Iterable[discord.ui.Item[Any]]:
-    """Buttons of what noise decides."""
-    if can_reseed(record):
-        yield RerunButton(record.id)
-        yield from _variation_buttons(record)
-
-
-def _variation_buttons(
-    record: JobRecord, number: int | None = None
-) -> Iterable[discord.ui.Item[Any]]:
-    """Buttons of what is near a picture that noise decides."""
+    firsts = range(0, count, row_width)
+    rows: list[Items] = [
+        [ShowOneButton(job, n, f"U{n}") for n in numbers[first:][:row_width]] for first in firsts
+    ]
+    if "variation_strength" in record.params:
+        rows += [
+            [VarySubtleButton(job, n, f"V{n}") for n in numbers[first:][:row_width]]
+            for first in firsts
+        ]
+    rest: list[type[JobButton]] = [ShowParametersButton]
+    rest += [ReportButton, DeleteButton] if record.guild is not None else [DeleteButton]
     if not can_reseed(record):
-        return
-    if _can_vary(record):
-        yield VarySubtleButton(record.id, number)
-        yield VaryStrongButton(record.id, number)
-    yield EditButton(record.id, number)
-
-
-def _can_vary(record: JobRecord) -> bool:
-    return "variation_strength" in record.params and bool(result_images(record))
-
-
-def _image_buttons(
-    record: JobRecord, models: Sequence[ModelInfo], has_page: bool, number: int | None = None
-) -> Iterable[discord.ui.Item[Any]]:
-    """Buttons of a result with a picture; all are there while no worker has told what it has."""
-    kinds = {model.kind for model in models}
-    if result_images(record):
-        if seam_mask_key(record):
-            yield RepairSeamButton(record.id, number)
-        for button in (
-            UpscaleButton,
-            RedrawButton,
-            MaskGridButton,
-            *((DrawMaskButton,) if has_page else ()),
-            OutpaintMenuButton,
-            InterrogateButton,
-            ShowParametersButton,
-        ):
-            if not kinds or NEEDED_KINDS.get(button, "") in ("", *kinds):
-                yield button(record.id, number)
-
-
-def _report_buttons(record: JobRecord) -> Iterable[discord.ui.Item[Any]]:
-    """Let a server's members point a result out to its moderators."""
-    if record.guild is not None and result_images(record):
-        yield ReportButton(record.id)
-
-
-def _description_buttons(record: JobRecord) -> Iterable[discord.ui.Item[Any]]:
-    """Buttons of a description."""
-    if record.kind == "interrogate" and (record.result or {}).get("text"):
-        yield UseAsPromptButton(record.id)
+        return [*rows, [_make_button(one, job, None) for one in rest]]
+    return [*rows, [RerunButton(job), EditButton(job)], [MoreSelect(job, None, rest)]]
 
 
 def _build_view(items: Iterable[discord.ui.Item[Any]]) -> discord.ui.View:

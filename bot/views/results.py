@@ -98,9 +98,8 @@ class ShowOneButton(ImageButton, template=rf"easel:single(?:\.(?P<number>\d))?:{
         ):
             outgoing = await services.message_builder.build_image_message(record, number, limit)
             post = await interaction.followup.send(
-                outgoing.content,
                 files=outgoing.discord_files(),
-                view=outgoing.button_view(),
+                view=outgoing.layout(),
                 ephemeral=private,
                 wait=True,
             )
@@ -234,6 +233,50 @@ class ShowParametersButton(
         """Show them to who pressed alone."""
         require_own_server(interaction, record)
         await send_parameters(interaction, record, (self.number or 1) - 1)
+
+
+class OriginalButton(
+    NumberedButton, template=rf"easel:original(?:\.(?P<number>\d))?:{JOB_ID_PATTERN}"
+):
+    """The picture's file as it was made, where a larger copy is shown; anyone may have it."""
+
+    verb = "original"
+    label = gettext_noop("Original")
+    emoji = "🖼️"
+
+    async def on_click(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
+        """Send it to who pressed alone."""
+        require_own_server(interaction, record)
+        image, services = self.find_image(record), services_of(interaction)
+        await services.submitter.stored_source(image["key"]).check_available(services.decoders)
+        await interaction.response.defer(thinking=True, ephemeral=True)
+        outgoing = await services.message_builder.build_original(
+            record, self.number or 1, interaction.filesize_limit
+        )
+        await interaction.followup.send(
+            outgoing.content, files=outgoing.discord_files(), ephemeral=True
+        )
+
+
+class CompareButton(ImageButton, template=rf"easel:compare(?:\.(?P<number>\d))?:{JOB_ID_PATTERN}"):
+    """The picture beside what it was made from; for the job's owner, whose picture that is."""
+
+    verb = "compare"
+    label = gettext_noop("Before / after")
+    emoji = "🌓"
+
+    async def on_image(
+        self, interaction: discord.Interaction[Any], record: JobRecord, image: dict[str, Any]
+    ) -> None:
+        """Show both to the owner alone."""
+        services = services_of(interaction)
+        for key in (record.inputs["image"], image["key"]):
+            await services.submitter.stored_source(key).check_available(services.decoders)
+        await interaction.response.defer(thinking=True, ephemeral=True)
+        outgoing = await services.message_builder.build_comparison(record, self.number or 1)
+        await interaction.followup.send(
+            files=outgoing.discord_files(), view=outgoing.layout(), ephemeral=True
+        )
 
 
 class UseAsPromptButton(JobButton, template=rf"easel:prompt:{JOB_ID_PATTERN}"):

@@ -31,6 +31,7 @@ from storage.guilds import GuildStore, UsageStore
 from storage.jobs import JobStore
 from storage.moderation import ModerationStore
 from storage.records import JobRecord
+from tests.doubles.cards import words_of
 from tests.doubles.detector import ScriptedDetector
 from tests.doubles.environment import Environment
 from tests.doubles.images import png
@@ -189,7 +190,11 @@ class SimulatedEasel:
         return taken
 
     def messages(self) -> list[Any]:
-        return self.channel.history()
+        """The channel's messages; their content is what a member reads, on cards as well."""
+        history = self.channel.history()
+        for message in history:
+            message.content = words_of(message.content, message.components)
+        return history
 
 
 @pytest.fixture(scope="session")

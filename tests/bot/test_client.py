@@ -11,6 +11,7 @@ from discord import app_commands
 
 from bot.commands import COG_CLASSES
 from bot.views import PERSISTENT_BUTTONS
+from bot.views.base import ConfirmDeleteButton
 from bot.views.history import JobSelect
 from inference.api.workers import WorkerPool
 
@@ -59,8 +60,11 @@ def test_no_two_commands_share_a_name():
 
 def test_custom_ids_fit_and_name_their_button():
     ids = [
-        button("0" * 20).item.custom_id for button in PERSISTENT_BUTTONS if button is not JobSelect
+        button("0" * 20).item.custom_id
+        for button in PERSISTENT_BUTTONS
+        if button not in (JobSelect, ConfirmDeleteButton)
     ]
+    ids.append(ConfirmDeleteButton("0" * 20, 2**63).item.custom_id)
     assert len(set(ids)) == len(ids)
     assert all(len(custom_id) <= 100 for custom_id in ids)
 

@@ -20,6 +20,9 @@ COMMANDS = {
     "RedeliverButton": ("history", "job"),
     "ShowParametersButton": ("history", "job", "parameters"),
     "DeleteButton": ("delete", "job"),
+    "ConfirmDeleteButton": ("delete", "job"),
+    "OriginalButton": ("history", "job", "picture"),
+    "CompareButton": ("history", "job", "picture"),
     "CancelButton": ("cancel", "job"),
     "UpscaleButton": ("upscale", "image", "factor"),
     "RedrawButton": ("redraw", "image", "factor"),
@@ -43,7 +46,7 @@ COMMANDS = {
     "OpenModalButton": ("settings show",),
 }
 """Each button, the command that does the same, and the options that this takes."""
-BUTTONS_ALONE = {"ReportButton", "ShowReasonButton"}
+BUTTONS_ALONE = {"ReportButton", "ShowReasonButton", "MoreSelect"}
 """What points at the message that it stands under, so that a command could not know which."""
 
 

@@ -10,6 +10,7 @@ import pytest
 from bot.i18n.discord_translator import LANGUAGES_BY_LOCALE
 from bot.requests.reply_target import ReplyTarget
 from tests.bot.commands.mentions.test_listener import says
+from tests.doubles.cards import labels, press
 from tests.doubles.images import png
 
 CODES = {language: locale.value for locale, language in LANGUAGES_BY_LOCALE.items()} | {
@@ -41,10 +42,6 @@ def speaks(monkeypatch):
 def admin(easel):
     role = easel.guild.create_role("admin", permissions=discord.Permissions(manage_guild=True))
     return easel.guild.add_member(easel.env.create_user("carol"), roles=[role])
-
-
-def labels(message) -> list[str]:
-    return [item.label for row in message.components for item in row.children]
 
 
 @pytest.mark.parametrize(
@@ -133,14 +130,14 @@ async def test_buttons_and_forms_speak_the_language_of_who_presses(easel, speaks
     result = await easel.ask("img2img", prompt="a red apple")
     await easel.finish()
     message = result.response.message
-    shown = await easel.alice.click(message, label="Edit")
+    shown = await press(easel.alice, message, label="Edit")
     assert shown.modal["title"] == "Bearbeiten: img2img"
     named = [item["label"] for item in shown.modal["components"]]
     assert named[:3] == ["Prompt", "Negativer Prompt", "Denoising-Stärke"]
     wrong = await easel.alice.submit_modal(shown, {"steps": "viele"})
     assert wrong.response.content == "„schritte“ muss eine ganze Zahl sein, nicht „viele“."
     speaks(easel.bob, "ja")
-    other = await easel.bob.click(message, label="Again")
+    other = await press(easel.bob, message, label="Again")
     assert f"それは <@{easel.alice.id}> さんのものです。" in other.response.content
 
 

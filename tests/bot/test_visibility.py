@@ -6,6 +6,7 @@ import pytest
 
 from bot.requests.reply_target import ReplyTarget
 from storage.records import DeliveryState
+from tests.doubles.cards import press
 from tests.doubles.images import png
 
 
@@ -25,7 +26,7 @@ async def test_a_result_is_for_its_member_alone(easel):
 async def test_what_a_button_makes_is_private_too(easel):
     result = await easel.ask(prompt="a cat")
     await easel.finish()
-    again = await easel.alice.click(result.response, label="Again")
+    again = await press(easel.alice, result.response, label="Again")
     assert again.ephemeral
     await easel.finish()
     assert len(again.response.attachments) == 1
@@ -41,7 +42,7 @@ async def test_one_that_comes_too_late_waits_in_the_outbox(easel):
     assert record.delivery is DeliveryState.UNDELIVERED
     assert "for you alone" in record.delivery_note
     queue = await easel.ask_plain("queue")
-    shown = await easel.alice.click(queue.response, label=f"Show img2img …{record.id[-4:]}")
+    shown = await press(easel.alice, queue.response, label=f"Show img2img …{record.id[-4:]}")
     assert shown.ephemeral
     assert len(shown.response.attachments) == 1
     assert easel.messages() == []
@@ -54,7 +55,7 @@ async def test_it_stays_private_when_the_setting_is_taken_back(easel):
     await easel.guilds.change_settings(str(easel.guild.id), "1", {"visibility": None})
     record = await easel.only_job()
     queue = await easel.ask_plain("queue")
-    shown = await easel.alice.click(queue.response, label=f"Show img2img …{record.id[-4:]}")
+    shown = await press(easel.alice, queue.response, label=f"Show img2img …{record.id[-4:]}")
     assert shown.ephemeral
 
 

@@ -93,11 +93,13 @@ class DiscordServer:
 
     def results(self, job_id: str | None = None) -> list[Message]:
         """List the visible messages that show the end of a job, or of any."""
-        mark = "easel:delete:" + (job_id or "")
         return [
             message
             for message in self.visible
-            if any(custom.startswith(mark) for custom in message.buttons.values())
+            if any(
+                custom.endswith(job_id or "") and not custom.startswith("easel:cancel:")
+                for custom in message.buttons.values()
+            )
         ]
 
     async def until(self, test: Callable[[], Any], patience: float = PATIENCE) -> None:

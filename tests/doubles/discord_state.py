@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from tests.doubles.cards import walk_parts, words_of
+
 TOKEN_LIFE = 15 * 60.0  # seconds
 NONCE_LIFE = 3 * 60.0  # seconds; Discord says "the past few minutes"
 EPOCH = 1_420_070_400  # Discord's own, in seconds since 1970
@@ -82,8 +84,7 @@ class Message:
         """Its buttons: custom id by label; what has no label goes by its custom id."""
         return {
             item.get("label") or item["custom_id"]: item["custom_id"]
-            for row in self.components
-            for item in row.get("components", ())
+            for item in walk_parts(self.components)
             if "custom_id" in item
         }
 
@@ -135,7 +136,9 @@ class Interaction:
     @property
     def shown(self) -> str:
         """What the bot's own answer says by now; nothing before there is one."""
-        return self.answer.content if self.acknowledged and self.original else ""
+        if not self.acknowledged or self.original is None:
+            return ""
+        return words_of(self.answer.content, self.answer.components)
 
     @property
     def answer(self) -> Message:

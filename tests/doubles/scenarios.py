@@ -20,6 +20,7 @@ from simcord.http import router
 from bot.client import EaselBot
 from bot.commands.mentions import intent_parser, listener
 from bot.views import PERSISTENT_BUTTONS
+from bot.views.layouts import BUTTON_TYPES
 from tests.doubles.discord_schema import DiscordSchema, Unavailable, fetched
 
 LAST = "test_scenarios.py"
@@ -63,6 +64,9 @@ class Recorder:
                 for button in PERSISTENT_BUTTONS:
                     if button.__discord_ui_compiled_template__.fullmatch(custom_id):
                         self.buttons.add(button.__name__)
+                for verb in (data or {}).get("values", ()):
+                    if custom_id.startswith("easel:more") and verb in BUTTON_TYPES:
+                        self.buttons.add(BUTTON_TYPES[verb].__name__)
                 if form := self._shown.get(custom_id):
                     self.forms |= {form.title, type(form).__name__}
 

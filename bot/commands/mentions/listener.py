@@ -31,6 +31,7 @@ from bot.requests.image_sources import (
     first_image,
     images_in_message,
     job_id_of_message,
+    stored_images_of,
 )
 from bot.requests.job_check import (
     ANY_WORDS,
@@ -141,7 +142,7 @@ class MentionHandler:
             if intent.kind == intent_parser.ORDER_KIND:
                 intent = _as_inpainting(intent)
             job = self._build_job(await self._with_prompt(request, intent, target), settings)
-            sources, notes = self._choose_sources(message, target, intent.kind)
+            sources, notes = await self._choose_sources(message, target, intent.kind)
             await self._services.submitter.submit_job(
                 request,
                 job,
@@ -185,12 +186,12 @@ class MentionHandler:
             values["upscaler"] = default_upscaler(self._services.workers.worker_statuses)
         return JOB_TYPES[intent.kind](**values)
 
-    def _choose_sources(
+    async def _choose_sources(
         self, message: discord.Message, target: discord.Message | None, kind: str
     ) -> tuple[dict[str, ImageSource], tuple[str, ...]]:
         """Choose the picture to work on and the mask: the reply's own file is the mask, if any."""
         attached_images = self._images_in(message)
-        target_images = self._images_in(target) if target is not None else []
+        target_images = [] if target is None else await self._images_of_target(target)
         if not target_images and not attached_images:
             if target is not None and self._is_hidden(target):
                 raise ImageNotAccessible
@@ -203,6 +204,16 @@ class MentionHandler:
 
     def _images_in(self, message: discord.Message) -> list[ImageSource]:
         return images_in_message(message, fetcher_of(self._client), self._services.image_hosts)
+
+    async def _images_of_target(self, target: discord.Message) -> list[ImageSource]:
+        """List what a message that is replied to shows; of one of Easel's own, what was made."""
+        stored_images: list[ImageSource] = []
+        if target.author == self._client.user:
+            guild = None if target.guild is None else str(target.guild.id)
+            stored_images = await stored_images_of(
+                target, self._services.jobs, self._services.blobs, guild
+            )
+        return stored_images or self._images_in(target)
 
     def _is_hidden(self, message: discord.Message) -> bool:
         """Whether Discord keeps a message's content from bots without the privileged intent."""

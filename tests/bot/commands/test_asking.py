@@ -9,6 +9,7 @@ from bot.uploads.validation import FIRST_FRAME_NOTE
 from inference.api.jobs import JOB_TYPES
 from storage.errors import DiskFull, DiskReadOnly
 from storage.records import JobState
+from tests.doubles.cards import control_rows, press, words_of
 from tests.doubles.images import animation, bomb, encoded, noise, png
 
 ASKED = {
@@ -65,8 +66,8 @@ async def test_inpaint_alone_asks_where(easel):
     result = await easel.ask("inpaint")
     assert (easel.service.job.kind, easel.service.job.params["show"]) == ("preview", "grid")
     await easel.finish(role="preview")
-    (select, *_) = [item for row in result.response.message.components for item in row.children]
-    assert select.custom_id.startswith("easel:cells:")
+    ((select,), *_) = control_rows(result.response)
+    assert select["custom_id"].startswith("easel:cells:")
 
 
 async def test_the_first_answer_comes_before_anything_is_read(easel):
@@ -74,7 +75,8 @@ async def test_the_first_answer_comes_before_anything_is_read(easel):
     requests = [entry.path for entry in easel.env.http_requests]
     callback = next(n for n, path in enumerate(requests) if path.endswith("/callback"))
     assert not any("attachments" in path for path in requests[:callback])
-    assert easel.env.http_requests[callback].json["data"]["content"].startswith("**img2img**")
+    answer = easel.env.http_requests[callback].json["data"]
+    assert words_of("", answer["components"]).startswith("**img2img**")
 
 
 async def test_a_result_carries_its_parameters_and_alt_text(easel):
@@ -156,7 +158,7 @@ async def test_a_job_the_worker_refuses_says_why_and_can_be_tried_again(easel):
     easel.service.fail("The mask is blank: mark what is to be repainted.")
     await easel.env.settle()
     assert "The mask is blank" in result.response.content
-    again = await easel.alice.click(result.response, label="Try again")
+    again = await press(easel.alice, result.response, label="Try again")
     assert (await easel.count(), again.acknowledged) == (2, True)
 
 

@@ -9,6 +9,7 @@ from PIL import Image
 
 from inference.api.messages import ModelInfo
 from inference.api.notices import Notice
+from tests.doubles.cards import control_rows, press
 from tests.doubles.forms import filled_in
 from tests.doubles.images import encoded, png
 
@@ -138,7 +139,7 @@ async def test_a_refused_command_is_mended_in_a_form_that_holds_it(easel):
     result = await easel.ask(
         "img2img", prompt="a red apple", model="startr", seed=5, more="rng: NV", strength=0.4
     )
-    form = await easel.alice.click(result.response, label="Edit")
+    form = await press(easel.alice, result.response, label="Edit")
     values = filled_in(form)
     assert (values["prompt"], values["strength"]) == ("a red apple", "0.4")
     assert "model: startr" in values["more"]
@@ -159,7 +160,7 @@ async def test_the_form_is_called_as_the_command_was(easel):
 
 async def test_a_picture_of_no_use_is_exchanged_in_the_form(easel):
     result = await easel.ask("img2img", prompt="a fox", image=picture("red", (7, 7)))
-    form = await easel.alice.click(result.followups[0], label="Edit")
+    form = await press(easel.alice, result.followups[0], label="Edit")
     await easel.alice.submit_modal(form, filled_in(form, image=PHOTO))
     assert easel.service.job.params["prompt"] == "a fox"
 
@@ -175,7 +176,7 @@ async def test_what_only_the_worker_finds_is_told_to_who_asked_alone(easel):
     assert reason.ephemeral
     assert "9 parts joined by AND" in reason.content
     assert easel.messages() == []
-    form = await easel.alice.click(reason, label="Edit")
+    form = await press(easel.alice, reason, label="Edit")
     assert filled_in(form)["prompt"] == "a AND b"
     await easel.alice.submit_modal(form, filled_in(form, prompt="a"))
     assert (easel.service.job.params["prompt"], easel.service.job.params["seed"]) == ("a", 5)
@@ -191,9 +192,9 @@ async def test_after_the_token_the_card_says_nothing_but_that_and_a_button_why(e
         f"**img2img** for <@{easel.alice.id}> could not be done as asked. They alone can see why."
     )
     assert result.followups == []
-    refused = await easel.bob.click(card, label="Why?")
+    refused = await press(easel.bob, card, label="Why?")
     assert "Only they can see why" in refused.response.content
-    told = await easel.alice.click(card, label="Why?")
+    told = await press(easel.alice, card, label="Why?")
     assert told.ephemeral
     assert "9 parts joined by AND" in told.response.content
 
@@ -204,5 +205,5 @@ async def test_what_broke_by_itself_is_said_where_it_was_asked_and_can_be_tried_
         easel.service.fail(Notice("job.failed"), "engine")
         await easel.env.settle()
     assert "Given up after 3 attempts" in result.response.content
-    (button, _) = result.response.components[0]["components"]
+    ((button, _),) = control_rows(result.response)
     assert button["label"] == "Try again"

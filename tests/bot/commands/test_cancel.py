@@ -4,6 +4,7 @@ import pytest
 
 from bot.i18n import translate, use_language
 from storage.records import JobState
+from tests.doubles.cards import press
 
 
 async def test_nothing_to_cancel(easel):
@@ -79,7 +80,7 @@ async def test_a_running_loopback_shows_its_frames_so_far(easel, way):
     card = await easel.ask("loopback", prompt="a fox")
     record = await easel.only_job()
     if way == "button":
-        result = await easel.alice.click(card.response, label="Cancel")
+        result = await press(easel.alice, card.response, label="Cancel")
         said = result.followups[0].content
     else:
         said = (await easel.ask_plain("cancel")).response.content

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from tests.doubles.cards import press
+
 
 async def made(easel, member=None, **options):
     result = await easel.ask(member=member, **options)
@@ -16,7 +18,7 @@ async def test_nothing_yet(easel):
 async def test_my_jobs_newest_first_and_nobody_elses(easel):
     await made(easel, prompt="first")
     result = await made(easel, prompt="second")
-    await easel.alice.click(result.response, label="Again")
+    await press(easel.alice, result.response, label="Again")
     await easel.finish()
     await made(easel, easel.bob, prompt="private")
     shown = await easel.ask_plain("history")
@@ -38,7 +40,7 @@ async def test_one_opens_again_with_its_picture_and_buttons(easel):
     assert opened.ephemeral
     assert len(opened.response.attachments) == 1
     assert "seed `5`" in opened.response.content
-    again = await easel.alice.click(opened.response, label="Again")
+    again = await press(easel.alice, opened.response, label="Again")
     assert not again.ephemeral
     assert easel.service.job.params["prompt"] == "a red apple"
 
@@ -55,9 +57,9 @@ async def test_one_that_was_forgotten_meanwhile(easel):
 async def test_one_by_its_id_with_what_came_of_it(easel):
     first = await made(easel, prompt="a red apple")
     root = await easel.only_job()
-    await easel.alice.click(first.response, label="Vary (subtle)")
+    await press(easel.alice, first.response, label="Vary")
     await easel.finish()
-    await easel.alice.click(first.response, label="Upscale 2×")
+    await press(easel.alice, first.response, label="Upscale 2×")
     await easel.finish()
     (upscaled, varied, _) = await easel.jobs.reader.list_by_owner(str(easel.alice.id))
     shown = await easel.ask_plain("history", job=varied.id)
@@ -80,7 +82,8 @@ async def test_one_picture_of_a_batch(easel):
     record = await easel.only_job()
     shown = await easel.ask_plain("history", job=record.id, picture=2)
     card = shown.response
-    (file,) = card.attachments
+    original = await press(easel.alice, card, label="Original")
+    (file,) = original.response.attachments
     assert await file.read() == await easel.blobs.get(record.result["pictures"][1]["key"])
     assert "Picture 2 of 3." in card.content
 

@@ -9,10 +9,10 @@ from bot.delivery.compression import MAX_REQUEST_BYTES
 from bot.requests.reply_target import ReplyTarget
 from tests.doubles.images import encoded, noise
 
-SIZE = (300, 300)
+SIZE = (400, 400)
 PNG = encoded(noise(SIZE))
 COPY = encoded(noise(SIZE), "WEBP", quality=60)
-LIMIT = 200_000  # between the two
+LIMIT = 350_000  # between the two
 
 
 @pytest.fixture

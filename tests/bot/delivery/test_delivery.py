@@ -9,9 +9,9 @@ from simcord.backend.models import Overwrite
 from simcord.enums import OverwriteType
 
 from bot.delivery import delivery as module
-from bot.delivery import message_builder
 from bot.requests.reply_target import ReplyTarget
 from storage.records import DeliveryState, JobState
+from tests.doubles.cards import press, walk_parts
 from tests.doubles.images import encoded, noise, png
 
 QUARTER_HOUR = 15 * 60 + 1
@@ -333,11 +333,13 @@ async def test_a_cancelled_job_whose_card_is_gone_bothers_nobody(easel):
     assert (await easel.only_job()).state is JobState.CANCELLED
 
 
-async def test_a_batch_is_one_contact_sheet(easel):
+async def test_a_batch_is_one_gallery(easel):
     card = await easel.ask(batch=4, prompt="a red apple")
     await easel.finish(images=4)
-    (sheet,) = card.response.attachments
-    assert sheet.description == "4 pictures on one sheet, numbered. img2img: a red apple"
+    (gallery,) = [part["items"] for part in walk_parts(card.response.components) if "items" in part]
+    shown = [file.description for file in card.response.attachments]
+    assert shown == [f"img2img, picture {n} of 4: a red apple" for n in range(1, 5)]
+    assert [item["description"] for item in gallery] == shown
     assert "U1 to U4 show one picture in full" in card.response.content
 
 
@@ -393,7 +395,7 @@ async def test_a_result_too_large_for_the_channel_is_made_smaller_and_says_so(ea
 
 
 async def test_files_that_are_refused_are_sent_smaller(easel, monkeypatch):
-    monkeypatch.setattr(message_builder, "RETRY_FILE_LIMITS", (60_000, 30_000))
+    monkeypatch.setattr(module, "RETRY_FILE_LIMITS", (60_000, 30_000))
     card = await easel.ask("upscale")
     easel.env.inject_error("PATCH", "/webhooks/*", status=413, code=40005, times=2)
     await easel.finish(file=encoded(noise((200, 200))))
@@ -415,7 +417,7 @@ async def test_a_result_that_was_described_says_so_to_those_who_do_not_see_it(ea
     result = await easel.ask(prompt="a red apple")
     await easel.finish()
     record = await easel.only_job()
-    await easel.alice.click(result.response, label="Describe")
+    await press(easel.alice, result.response, label="Describe")
     await easel.finish(images=0, text="an apple on a table")
     shown = await easel.ask_plain("history", job=record.id)
     (file,) = shown.response.attachments

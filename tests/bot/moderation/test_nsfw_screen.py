@@ -5,6 +5,8 @@ from __future__ import annotations
 import discord
 import pytest
 
+from tests.doubles.cards import labels, more_of
+
 
 @pytest.fixture
 def rules(easel):
@@ -53,9 +55,9 @@ async def test_a_result_that_is_withheld_shows_neither_picture_nor_its_buttons(
     assert words in result.response.content
     assert "a cat" not in result.response.content
     assert result.response.attachments == []
-    labels = [item.label for row in easel.messages()[-1].components for item in row.children]
-    assert "Delete" in labels
-    assert not {"Upscale 2×", "Describe", "Parameters", "Report"} & set(labels)
+    offered = [*labels(easel.messages()[-1]), *more_of(easel.messages()[-1])]
+    assert "Delete" in offered
+    assert not {"Upscale 2×", "Describe", "Parameters", "Report", "Original"} & set(offered)
 
 
 async def test_a_spoiler(easel, rules):

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import discord
 import pytest
-import simcord
 
 from storage.records import JobState
+from tests.doubles.cards import control_rows, labels, press
 
 
 async def done(easel, kind="img2img", **options):
@@ -13,14 +13,10 @@ async def done(easel, kind="img2img", **options):
     return result
 
 
-def labels(message) -> list[str]:
-    return [item["label"] for row in message.components for item in row["components"]]
-
-
 async def test_again_makes_a_child_with_a_new_seed_from_the_same_picture(easel):
     result = await done(easel, prompt="a red apple", seed=5, steps=9)
     parent = await easel.only_job()
-    pressed = await easel.alice.click(result.response, label="Again")
+    pressed = await press(easel.alice, result.response, label="Again")
     child = await easel.jobs.reader.get_job(easel.service.job.job_id)
     assert (child.parent, child.inputs, child.params["steps"]) == (parent.id, parent.inputs, 9)
     assert child.params["seed"] not in (-1, 5)
@@ -35,7 +31,7 @@ async def test_again_when_the_queue_is_full_says_so_to_the_member_alone(easel):
     easel.service.ready = False
     for _ in range(3):
         await easel.ask()
-    pressed = await easel.alice.click(result.response, label="Again")
+    pressed = await press(easel.alice, result.response, label="Again")
     (refusal,) = pressed.followups
     assert refusal.ephemeral
     assert "3 waiting jobs" in refusal.content
@@ -43,11 +39,47 @@ async def test_again_when_the_queue_is_full_says_so_to_the_member_alone(easel):
     assert len(result.response.attachments) == 1
 
 
-async def test_delete_takes_the_message_away(easel):
+async def delete(member, message):
+    """Delete a result, and say yes."""
+    asked = await press(member, message, label="Delete")
+    assert asked.ephemeral
+    return await press(member, asked.response, label="Delete for good")
+
+
+async def test_delete_asks_once_in_red_and_takes_the_message_away(easel):
     result = await done(easel)
-    await easel.alice.click(result.response, label="Delete")
+    asked = await press(easel.alice, result.response, label="Delete")
+    assert len(easel.messages()) == 1
+    assert asked.response.content == "Delete this result for good?"
+    ((button,),) = control_rows(asked.response)
+    assert (button["label"], button["style"]) == (
+        "Delete for good",
+        discord.ButtonStyle.danger.value,
+    )
+    await easel.restart()
+    await press(easel.alice, asked.response, label="Delete for good")
     assert easel.messages() == []
     assert (await easel.only_job()).state is JobState.DONE
+    assert asked.response.content == "Deleted."
+    assert labels(asked.response) == []
+
+
+async def test_deleting_what_is_gone_already_says_so_as_well(easel):
+    result = await done(easel)
+    asked = await press(easel.alice, result.response, label="Delete")
+    easel.env.backend.delete_message(easel.channel.id, result.response.id)
+    await press(easel.alice, asked.response, label="Delete for good")
+    assert asked.response.content == "Deleted."
+
+
+async def test_what_made_no_picture_is_deleted_unasked(easel):
+    cancelled = await easel.ask()
+    await press(easel.alice, cancelled.response, label="Cancel")
+    await press(easel.alice, cancelled.response, label="Delete")
+    described = await easel.ask("interrogate")
+    await easel.finish(images=0, text="a red apple")
+    await press(easel.alice, described.response, label="Delete")
+    assert easel.messages() == []
 
 
 @pytest.mark.parametrize(
@@ -59,7 +91,7 @@ async def test_delete_takes_the_message_away(easel):
 )
 async def test_somebody_elses_result(easel, label, words):
     result = await done(easel)
-    pressed = await easel.bob.click(result.response, label=label)
+    pressed = await press(easel.bob, result.response, label=label)
     assert pressed.ephemeral
     assert pressed.response.content == f"That is {easel.alice.mention}'s. {words}"
     assert len(easel.messages()) == 1
@@ -70,10 +102,10 @@ async def test_a_moderator_may_delete_and_cancel(easel):
     role = easel.guild.create_role("mod", permissions=discord.Permissions(manage_messages=True))
     carol = easel.guild.add_member(easel.env.create_user("carol"), roles=[role])
     result = await done(easel)
-    await carol.click(result.response, label="Delete")
+    await delete(carol, result.response)
     assert easel.messages() == []
     waiting = await easel.ask()
-    await carol.click(waiting.response, label="Cancel")
+    await press(carol, waiting.response, label="Cancel")
     assert "Cancelled." in waiting.response.content
 
 
@@ -81,7 +113,7 @@ async def test_cancel_while_waiting(easel):
     easel.service.ready = False
     result = await easel.ask()
     assert labels(result.response) == ["Cancel"]
-    await easel.alice.click(result.response, label="Cancel")
+    await press(easel.alice, result.response, label="Cancel")
     assert (await easel.only_job()).state is JobState.CANCELLED
     assert result.response.content.endswith("Cancelled.")
     assert "Cancel" not in labels(result.response)
@@ -89,7 +121,7 @@ async def test_cancel_while_waiting(easel):
 
 async def test_cancel_while_running_frees_the_worker(easel):
     result = await easel.ask()
-    await easel.alice.click(result.response, label="Cancel")
+    await press(easel.alice, result.response, label="Cancel")
     record = await easel.only_job()
     assert record.state is JobState.CANCELLED
     assert easel.service.cancelled == [record.id]
@@ -99,7 +131,7 @@ async def test_cancel_while_running_frees_the_worker(easel):
 
 async def test_cancel_of_somebody_elses_job(easel):
     result = await easel.ask()
-    pressed = await easel.bob.click(result.response, label="Cancel")
+    pressed = await press(easel.bob, result.response, label="Cancel")
     assert pressed.ephemeral
     assert "Only they and moderators may cancel it." in pressed.response.content
     assert (await easel.only_job()).state is JobState.RUNNING
@@ -109,7 +141,7 @@ async def test_cancel_pressed_when_the_job_has_just_ended(easel):
     result = await easel.ask()
     easel.env.inject_error("PATCH", "/webhooks/*", status=500, times=1)
     await easel.finish()  # the card still shows Cancel: its edit did not get through
-    pressed = await easel.alice.click(result.response, label="Cancel")
+    pressed = await press(easel.alice, result.response, label="Cancel")
     assert pressed.ephemeral
     assert pressed.response.content == "That img2img is already done."
 
@@ -118,19 +150,18 @@ async def test_buttons_live_on_after_a_restart(easel):
     result = await done(easel, seed=5)
     waiting = await easel.ask()
     await easel.restart()
-    await easel.alice.click(result.response, label="Again")
+    await press(easel.alice, result.response, label="Again")
     assert len(await easel.jobs.reader.list_outstanding()) == 2
-    await easel.alice.click(waiting.response, label="Cancel")
+    await press(easel.alice, waiting.response, label="Cancel")
     assert len(await easel.jobs.reader.list_outstanding()) == 1
-    await easel.alice.click(result.response, label="Delete")
-    with pytest.raises(simcord.SetupError):
-        await easel.alice.click(result.response, label="Delete")
+    await delete(easel.alice, result.response)
+    assert result.response is None
 
 
 async def test_a_job_that_is_forgotten(easel):
     result = await done(easel)
     await easel.jobs.retention.forget_owner(str(easel.alice.id))
-    pressed = await easel.alice.click(result.response, label="Again")
+    pressed = await press(easel.alice, result.response, label="Again")
     assert pressed.ephemeral
     assert "no longer stored" in pressed.response.content
 
@@ -139,7 +170,7 @@ async def test_a_job_whose_picture_is_swept_away(easel):
     result = await done(easel)
     record = await easel.only_job()
     await easel.blobs.delete_blob(record.inputs["image"])
-    pressed = await easel.alice.click(result.response, label="Again")
+    pressed = await press(easel.alice, result.response, label="Again")
     assert pressed.ephemeral
     assert "Send it again" in pressed.response.content
     assert len(easel.messages()) == 1

@@ -11,6 +11,7 @@ from PIL.PngImagePlugin import PngInfo
 from bot.messages import imported_job_message
 from inference.api.infotext.readers import GenerationInfo
 from inference.api.infotext.to_job import job_from_info
+from tests.doubles.cards import press
 from tests.doubles.images import encoded, png
 
 TEXT = (
@@ -39,7 +40,7 @@ async def test_the_menu_says_what_differs_and_runs_it(easel, posted):
     assert "Tiling: True is left out" in offer.content
     assert await easel.count() == 0
 
-    run = await easel.alice.click(offer, label="Run it here")
+    run = await press(easel.alice, offer, label="Run it here")
     record = await easel.only_job()
     assert not run.ephemeral
     expected = {"prompt": "a fox", "negative_prompt": "blur", "steps": 28, "seed": 77}
@@ -51,7 +52,7 @@ async def test_the_menu_says_what_differs_and_runs_it(easel, posted):
 async def test_what_a_server_forbids_is_forbidden_here_too(easel, posted):
     await easel.guilds.change_settings(str(easel.guild.id), "1", {"max_steps": 10})
     (offer,) = (await easel.menu("Parameters", posted)).followups
-    refused = await easel.alice.click(offer, label="Run it here")
+    refused = await press(easel.alice, offer, label="Run it here")
     assert "28" in refused.response.content
     assert refused.ephemeral
     assert await easel.count() == 0
@@ -75,7 +76,7 @@ async def offered(easel, **texts):
 async def test_an_inpainting_asks_for_its_mask(easel):
     offer = await offered(easel, parameters=INPAINTED)
     assert "**inpaint**, as told by web UI" in offer.content
-    shown = await easel.alice.click(offer, label="Run it here")
+    shown = await press(easel.alice, offer, label="Run it here")
     assert await easel.count() == 0
     await easel.alice.submit_modal(shown, {"mask": ("mask.png", png((64, 64), "white"))})
     record = await easel.only_job()
@@ -86,7 +87,7 @@ async def test_an_inpainting_asks_for_its_mask(easel):
 
 async def test_an_inpainting_takes_a_mask_in_words_and_another_picture(easel):
     offer = await offered(easel, parameters=INPAINTED)
-    shown = await easel.alice.click(offer, label="Run it here")
+    shown = await press(easel.alice, offer, label="Run it here")
     answers = {"mask_shape": "left 30%", "image": ("photo.png", png((96, 64)))}
     await easel.alice.submit_modal(shown, answers)
     record = await easel.only_job()

@@ -9,20 +9,14 @@ import pytest
 
 from bot.views.mask_grid import CellSelect
 from inference.api.notices import Notice
+from tests.doubles.cards import labels, press, walk_parts
 from tests.doubles.images import png
 
 THINGS = ["Subject", "Background", "Face"]
 
 
-def labels(message) -> list[str]:
-    rows = [item for row in message.components for item in row["components"]]
-    return [item["label"] if "label" in item else item["placeholder"] for item in rows]
-
-
 def select_of(message) -> dict:
-    return next(
-        item for row in message.components for item in row["components"] if "options" in item
-    )
+    return next(part for part in walk_parts(message.components) if "options" in part)
 
 
 async def job_of(easel):
@@ -80,10 +74,10 @@ async def test_the_choice_can_be_changed_and_turned_round(easel):
     await easel.alice.select(result.response, ["E5"])
     assert (await job_of(easel)).params["mask_shape"] == "E5"
     await easel.finish()
-    await easel.alice.click(result.response, label="Swap inside and outside")
+    await press(easel.alice, result.response, label="Swap inside and outside")
     assert (await job_of(easel)).params["mask_mode"] == "not masked"
     await easel.finish()
-    await easel.alice.click(result.response, label="Swap inside and outside")
+    await press(easel.alice, result.response, label="Swap inside and outside")
     assert (await job_of(easel)).params["mask_mode"] == "masked"
     assert len(easel.messages()) == 1
 
@@ -91,7 +85,7 @@ async def test_the_choice_can_be_changed_and_turned_round(easel):
 @pytest.mark.parametrize("thing", ["Subject", "Background", "Face"])
 async def test_what_is_in_the_picture_is_one_click(easel, thing):
     result = await grid(easel)
-    await easel.alice.click(result.response, label=thing)
+    await press(easel.alice, result.response, label=thing)
     job = await job_of(easel)
     assert ("preview", thing.lower()) == (job.kind, job.params["mask_shape"])
     await easel.finish()
@@ -104,7 +98,7 @@ async def test_what_is_in_the_picture_is_one_click(easel, thing):
         "Pick the cells to repaint",
         *others,
     ]
-    shown = await easel.alice.click(result.response, label="Go")
+    shown = await press(easel.alice, result.response, label="Go")
     await easel.alice.submit_modal(shown, {"prompt": "a beach"})
     assert (await job_of(easel)).params["mask_shape"] == thing.lower()
 
@@ -112,7 +106,7 @@ async def test_what_is_in_the_picture_is_one_click(easel, thing):
 async def test_what_is_not_found_leaves_the_choice_and_the_other_ways(easel):
     result = await preview(easel)
     before = (result.response.content, labels(result.response))
-    clicked = await easel.alice.click(result.response, label="Face")
+    clicked = await press(easel.alice, result.response, label="Face")
     easel.service.fail(Notice("mask.not_found", name="face"))
     await easel.env.settle()
     (reason,) = clicked.followups
@@ -129,15 +123,15 @@ async def test_what_is_not_found_leaves_the_choice_and_the_other_ways(easel):
 async def test_a_try_called_off_leaves_the_choice(easel):
     result = await preview(easel)
     before = (result.response.content, labels(result.response))
-    await easel.alice.click(result.response, label="Face")
-    await easel.alice.click(result.response, label="Cancel")
+    await press(easel.alice, result.response, label="Face")
+    await press(easel.alice, result.response, label="Cancel")
     await easel.env.settle()
     assert (result.response.content, labels(result.response)) == before
 
 
 async def test_a_worker_that_breaks_leaves_the_choice(easel):
     result = await preview(easel)
-    clicked = await easel.alice.click(result.response, label="Face")
+    clicked = await press(easel.alice, result.response, label="Face")
     for _ in range(3):
         easel.service.fail(Notice("job.failed"), "engine")
         await easel.env.settle()
@@ -158,7 +152,7 @@ async def test_masks_in_words_are_offered(easel):
 
 async def test_go_asks_for_words_and_repaints_there(easel):
     result = await preview(easel)
-    shown = await easel.alice.click(result.response, label="Go")
+    shown = await press(easel.alice, result.response, label="Go")
     answer = await easel.alice.submit_modal(shown, {"prompt": "a hat", "strength": "0.9"})
     job = await job_of(easel)
     assert (job.kind, job.params["mask_shape"], job.params["prompt"], job.params["strength"]) == (
@@ -176,7 +170,7 @@ async def test_a_result_leads_to_the_grid(easel):
     result = await easel.ask()
     await easel.finish()
     record = await easel.only_job()
-    await easel.alice.click(result.response, label="Inpaint")
+    await press(easel.alice, result.response, label="Inpaint")
     job = await job_of(easel)
     assert (job.kind, job.params["show"], job.parent) == ("preview", "grid", record.id)
     assert job.inputs == {"image": record.result["pictures"][0]["key"]}
@@ -187,7 +181,7 @@ async def test_an_uploaded_mask_goes_along(easel):
     result = await easel.ask("preview", mask=mask)
     await easel.finish()
     assert labels(result.response) == ["Go", "Swap inside and outside", "Delete"]
-    shown = await easel.alice.click(result.response, label="Go")
+    shown = await press(easel.alice, result.response, label="Go")
     await easel.alice.submit_modal(shown, {"prompt": "a hat"})
     assert set(easel.service.job.inputs) == {"image", "mask"}
 
@@ -204,7 +198,7 @@ async def test_it_is_mine_alone(easel, do):
     if do == "select":
         pressed = await easel.bob.select(result.response, ["A1"])
     else:
-        pressed = await easel.bob.click(result.response, label=do)
+        pressed = await press(easel.bob, result.response, label=do)
     refused = pressed.response or pressed.followups[0]
     assert refused.ephemeral
     assert "Ask for one of your own" in refused.content
@@ -230,7 +224,7 @@ async def test_it_lives_on_after_a_restart(easel):
     await easel.alice.select(result.response, ["A1"])
     await easel.finish()
     await easel.restart()
-    shown = await easel.alice.click(result.response, label="Go")
+    shown = await press(easel.alice, result.response, label="Go")
     await easel.alice.submit_modal(shown, {"prompt": "a hat"})
     assert (await job_of(easel)).params["mask_shape"] == "A1"
 

@@ -6,20 +6,18 @@ import discord
 import pytest
 
 from storage.records import JobState
+from tests.doubles.cards import labels, more_of, press
 from tests.doubles.forms import filled_in
 
-IMAGED = ["Upscale 2×", "Redraw 2×", "Inpaint", "Outpaint", "Describe", "Parameters"]
-EVERY = ["Again", "Vary (subtle)", "Vary (strong)", "Edit", *IMAGED, "Delete", "Report"]
+ROW = ["Again", "Vary", "Edit", "Inpaint"]
+LAST = ["Before / after", "Original", "Parameters", "Report", "Delete"]
+MORE = ["Upscale 2×", "Vary (strong)", "Redraw 2×", "Outpaint", "Describe", *LAST]
 
 
 async def done(easel, kind="img2img", images=1, text="", **options):
     result = await easel.ask(kind, **options)
     await easel.finish(images=images, text=text)
     return result
-
-
-def labels(message) -> list[str]:
-    return [item["label"] for row in message.components for item in row["components"]]
 
 
 def inputs(modal) -> dict[str, dict]:
@@ -48,22 +46,39 @@ async def test_what_belongs_to_another_server_is_for_its_owner_alone(easel):
     await easel.core.database.execute("UPDATE job SET guild = '12345'")
 
     for message, label in ((described, "Use as prompt"), (painted, "Parameters")):
-        refused = await easel.bob.click(message.response, label=label)
+        refused = await press(easel.bob, message.response, label=label)
         assert "belongs to another server" in refused.response.content, label
         assert refused.ephemeral
-    refused = await moderator.click(running.response, label="Cancel")
+    refused = await press(moderator, running.response, label="Cancel")
     assert "Only they and moderators may cancel it" in refused.response.content
     assert (
-        "Steps" in (await easel.alice.click(painted.response, label="Parameters")).response.content
+        "Steps" in (await press(easel.alice, painted.response, label="Parameters")).response.content
     )
 
 
 async def test_a_result_offers_all_that_can_be_done_with_it(easel):
-    assert labels((await done(easel)).response) == EVERY
+    message = (await done(easel)).response
+    assert labels(message) == [*ROW, "More …"]
+    assert list(more_of(message)) == MORE
+
+
+async def test_a_large_result_has_no_other_original(easel):
+    result = await easel.ask()
+    await easel.finish(size=(400, 300))
+    assert "Original" not in more_of(result.response)
+
+
+async def test_a_choice_taken_back_does_nothing(easel):
+    result = await done(easel)
+    await easel.alice.select(result.response, [])
+    assert await easel.count() == 1
+    assert len(easel.messages()) == 1
 
 
 async def test_an_enlargement_offers_what_needs_no_seed(easel):
-    assert labels((await done(easel, "upscale")).response) == [*IMAGED, "Delete", "Report"]
+    message = (await done(easel, "upscale")).response
+    assert labels(message) == ["Inpaint", "Upscale 2×", "Redraw 2×", "Outpaint", "More …"]
+    assert list(more_of(message)) == ["Describe", *LAST]
 
 
 async def test_words_offer_to_become_a_prompt(easel):
@@ -78,11 +93,11 @@ async def test_the_card_tells_seed_model_and_time(easel):
         assert part in result.response.content
 
 
-@pytest.mark.parametrize(("label", "share"), [("Vary (subtle)", 0.15), ("Vary (strong)", 0.45)])
+@pytest.mark.parametrize(("label", "share"), [("Vary", 0.15), ("Vary (strong)", 0.45)])
 async def test_vary_keeps_the_seed_and_adds_a_share_of_another(easel, label, share):
     result = await done(easel, prompt="a red apple", seed=5)
     parent = await easel.only_job()
-    await easel.alice.click(result.response, label=label)
+    await press(easel.alice, result.response, label=label)
     child = await child_of(easel)
     assert (child.params["seed"], child.params["variation_strength"]) == (5, share)
     assert (child.parent, child.inputs) == (parent.id, parent.inputs)
@@ -90,7 +105,7 @@ async def test_vary_keeps_the_seed_and_adds_a_share_of_another(easel, label, sha
 
 async def test_edit_shows_the_job_and_runs_it_changed(easel):
     result = await done(easel, prompt="a red apple", seed=5, strength=0.6, steps=9)
-    shown = await easel.alice.click(result.response, label="Edit")
+    shown = await press(easel.alice, result.response, label="Edit")
     fields = {name: field.get("value") for name, field in inputs(shown.modal).items()}
     lines = fields.pop("more").splitlines()
     assert fields == {
@@ -124,7 +139,7 @@ async def test_edit_shows_the_job_and_runs_it_changed(easel):
 )
 async def test_what_a_form_cannot_take_is_said(easel, field, text, words):
     result = await done(easel)
-    shown = await easel.alice.click(result.response, label="Edit")
+    shown = await press(easel.alice, result.response, label="Edit")
     sent = await easel.alice.submit_modal(shown, {field: text})
     assert sent.ephemeral
     assert words in sent.response.content
@@ -133,7 +148,7 @@ async def test_what_a_form_cannot_take_is_said(easel, field, text, words):
 
 async def test_a_prompt_too_long_for_a_form(easel):
     result = await done(easel, prompt="x" * 4001)
-    pressed = await easel.alice.click(result.response, label="Edit")
+    pressed = await press(easel.alice, result.response, label="Edit")
     assert pressed.modal is None
     assert "4001 characters, but a form holds 4000" in pressed.response.content
 
@@ -141,7 +156,7 @@ async def test_a_prompt_too_long_for_a_form(easel):
 async def test_upscale_takes_the_picture_that_was_made(easel):
     result = await done(easel)
     parent = await easel.only_job()
-    await easel.alice.click(result.response, label="Upscale 2×")
+    await press(easel.alice, result.response, label="Upscale 2×")
     child = await child_of(easel)
     assert (child.kind, child.params["factor"], child.parent) == ("upscale", 2.0, parent.id)
     assert child.params["upscaler"] == "animevideov3"  # what the worker has
@@ -150,10 +165,10 @@ async def test_upscale_takes_the_picture_that_was_made(easel):
 
 async def test_describe_then_use_as_prompt(easel):
     result = await done(easel)
-    described = await easel.alice.click(result.response, label="Describe")
+    described = await press(easel.alice, result.response, label="Describe")
     assert (await child_of(easel)).kind == "interrogate"
     await easel.finish(images=0, text="a red apple")
-    shown = await easel.bob.click(described.response, label="Use as prompt")
+    shown = await press(easel.bob, described.response, label="Use as prompt")
     assert inputs(shown.modal)["prompt"]["value"] == "a red apple"
     await easel.bob.submit_modal(shown, {"prompt": "a red apple, watercolour"})
     child = await child_of(easel)
@@ -163,7 +178,7 @@ async def test_describe_then_use_as_prompt(easel):
 
 async def test_parameters_are_for_everyone_and_seen_by_one(easel):
     result = await done(easel, prompt="a red apple", seed=5)
-    pressed = await easel.bob.click(result.response, label="Parameters")
+    pressed = await press(easel.bob, result.response, label="Parameters")
     assert pressed.ephemeral
     assert "Steps: 20" in pressed.response.content
     assert "exact_steps" not in pressed.response.content
@@ -175,7 +190,7 @@ async def test_parameters_are_for_everyone_and_seen_by_one(easel):
 
 async def test_long_parameters_come_as_a_file(easel):
     result = await done(easel, prompt="word " * 500)
-    pressed = await easel.alice.click(result.response, label="Parameters")
+    pressed = await press(easel.alice, result.response, label="Parameters")
     assert pressed.ephemeral
     (file,) = pressed.response.attachments
     assert (await file.read()).decode().count("word ") == 1000
@@ -183,15 +198,15 @@ async def test_long_parameters_come_as_a_file(easel):
 
 async def test_a_result_links_to_what_it_was_made_from(easel):
     result = await done(easel)
-    again = await easel.alice.click(result.response, label="Again")
+    again = await press(easel.alice, result.response, label="Again")
     await easel.finish()
     assert f"/{result.response.id})" in again.response.content
 
 
-@pytest.mark.parametrize("label", ["Vary (subtle)", "Edit", "Upscale 2×", "Describe"])
+@pytest.mark.parametrize("label", ["Vary", "Edit", "Upscale 2×", "Describe", "Before / after"])
 async def test_somebody_elses_result_is_not_for_me(easel, label):
     result = await done(easel)
-    pressed = await easel.bob.click(result.response, label=label)
+    pressed = await press(easel.bob, result.response, label=label)
     assert pressed.ephemeral
     assert "Ask for one of your own" in pressed.response.content
     assert await easel.count() == 1
@@ -200,9 +215,9 @@ async def test_somebody_elses_result_is_not_for_me(easel, label):
 async def test_they_live_on_after_a_restart(easel):
     result = await done(easel)
     await easel.restart()
-    shown = await easel.alice.click(result.response, label="Edit")
+    shown = await press(easel.alice, result.response, label="Edit")
     await easel.alice.submit_modal(shown, {"prompt": "a pear"})
-    await easel.alice.click(result.response, label="Upscale 2×")
+    await press(easel.alice, result.response, label="Upscale 2×")
     jobs = await easel.jobs.reader.list_by_owner(str(easel.alice.id))
     assert [job.kind for job in jobs] == ["upscale", "img2img", "img2img"]
     assert jobs[-1].state is JobState.DONE
@@ -212,7 +227,7 @@ async def test_a_picture_that_is_swept_away(easel):
     result = await done(easel)
     record = await easel.only_job()
     await easel.blobs.delete_blob(record.result["pictures"][0]["key"])
-    pressed = await easel.alice.click(result.response, label="Upscale 2×")
+    pressed = await press(easel.alice, result.response, label="Upscale 2×")
     assert pressed.ephemeral
     assert await easel.count() == 1
 
@@ -220,7 +235,7 @@ async def test_a_picture_that_is_swept_away(easel):
 async def test_a_result_is_redrawn_with_its_words_and_no_others(easel):
     result = await done(easel, prompt="a red apple", negative_prompt="blur", steps=9)
     record = await easel.only_job()
-    await easel.alice.click(result.response, label="Redraw 2×")
+    await press(easel.alice, result.response, label="Redraw 2×")
     job = await child_of(easel)
     assert (job.kind, job.params["mode"], job.params["factor"]) == ("upscale", "redraw", 2.0)
     assert (job.params["prompt"], job.params["negative_prompt"]) == ("a red apple", "blur")
@@ -234,13 +249,13 @@ async def test_a_result_is_redrawn_with_its_words_and_no_others(easel):
 )
 async def test_a_form_with_one_wrong_number_comes_back_filled_in(easel, field, text, words):
     result = await done(easel, prompt="a red apple", seed=5)
-    shown = await easel.alice.click(result.response, label="Edit")
+    shown = await press(easel.alice, result.response, label="Edit")
     sent = await easel.alice.submit_modal(
         shown, filled_in(shown, prompt="a pear on a table", **{field: text})
     )
     assert sent.ephemeral
     assert words in sent.response.content
-    again = await easel.alice.click(sent.response, label="Fix it")
+    again = await press(easel.alice, sent.response, label="Fix it")
     values = filled_in(again)
     assert (values["prompt"], values[field]) == ("a pear on a table", text)
     await easel.alice.submit_modal(again, {**values, field: "1"})
@@ -250,10 +265,10 @@ async def test_a_form_with_one_wrong_number_comes_back_filled_in(easel, field, t
 
 async def test_a_slip_in_the_list_of_other_settings_comes_back_too(easel):
     result = await done(easel, prompt="a red apple")
-    shown = await easel.alice.click(result.response, label="Edit")
+    shown = await press(easel.alice, result.response, label="Edit")
     sent = await easel.alice.submit_modal(shown, filled_in(shown, more="clip_skipp: 2"))
     assert "Did you mean clip_skip" in sent.response.content.replace("\\", "")
-    again = await easel.alice.click(sent.response, label="Fix it")
+    again = await press(easel.alice, sent.response, label="Fix it")
     assert filled_in(again)["more"] == "clip_skipp: 2"
     await easel.alice.submit_modal(again, filled_in(again, more="clip skip: 2\nrng: nv"))
     params = (await child_of(easel)).params

@@ -5,16 +5,13 @@ from __future__ import annotations
 import pytest
 
 from storage.records import JobState
+from tests.doubles.cards import labels, press
 
 
 async def seen(easel, kind="inpaint", images=1, **options):
     result = await easel.ask(kind, **{"prompt": "a window", "seed": 5, **options})
     await easel.finish(images=images, seam=True)
     return result
-
-
-def labels(message) -> list[str]:
-    return [item["label"] for row in message.components for item in row["components"]]
 
 
 @pytest.mark.parametrize(
@@ -25,7 +22,7 @@ async def test_it_repaints_the_edge_of_the_mask_alone(easel, kind, options):
     parent = await easel.only_job()
     assert len(result.response.attachments) == 1
 
-    await easel.alice.click(result.response, label="Mend the seam")
+    await press(easel.alice, result.response, label="Mend the seam")
 
     child = await easel.jobs.reader.get_job(easel.service.job.job_id)
     assert (child.kind, child.parent) == ("inpaint", parent.id)
@@ -40,7 +37,7 @@ async def test_it_repaints_the_edge_of_the_mask_alone(easel, kind, options):
 async def test_it_works_after_a_restart(easel):
     result = await seen(easel, mask_shape="left 30%")
     await easel.restart()
-    await easel.alice.click(result.response, label="Mend the seam")
+    await press(easel.alice, result.response, label="Mend the seam")
     assert easel.service.job.params["area"] == "mask edge"
 
 
@@ -54,8 +51,8 @@ async def test_each_picture_of_a_batch_is_mended_on_its_own(easel):
     result = await seen(easel, images=2, mask_shape="left 30%", batch=2)
     parent = await easel.only_job()
     assert "Mend the seam" not in labels(result.response)
-    single = await easel.alice.click(result.response, label="U2")
-    await easel.alice.click(single.response, label="Mend the seam")
+    single = await press(easel.alice, result.response, label="U2")
+    await press(easel.alice, single.response, label="Mend the seam")
     child = await easel.jobs.reader.get_job(easel.service.job.job_id)
     assert child.inputs["image"] == parent.result["pictures"][1]["key"]
     assert child.params["seed"] == 6
@@ -63,6 +60,6 @@ async def test_each_picture_of_a_batch_is_mended_on_its_own(easel):
 
 async def test_somebody_elses_result(easel):
     result = await seen(easel, mask_shape="left 30%")
-    pressed = await easel.bob.click(result.response, label="Mend the seam")
+    pressed = await press(easel.bob, result.response, label="Mend the seam")
     assert pressed.ephemeral
     assert (await easel.only_job()).state is JobState.DONE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.doubles.cards import press
 from tests.doubles.images import png
 
 
@@ -87,7 +88,7 @@ async def test_one_picture_of_a_sheet_obeys_the_rules_of_the_moment(easel, rules
     result = await easel.ask(prompt="a lot of gore", batch=2, image=("photo.png", png()))
     await easel.finish(images=2)
     await rules(visibility="private")
-    assert (await easel.alice.click(result.response, label="U1")).ephemeral
+    assert (await press(easel.alice, result.response, label="U1")).ephemeral
     await rules(banned_words=["gore"])
-    refused = await easel.alice.click(result.response, label="U1")
+    refused = await press(easel.alice, result.response, label="U1")
     assert "“gore”" in (refused.followups or [refused.response])[-1].content

@@ -10,6 +10,7 @@ from bot.guilds import RequestContext
 from bot.requests.reply_target import ReplyTarget
 from inference.api.jobs import decode_job
 from storage.records import JobState
+from tests.doubles.cards import press
 from tests.doubles.images import png
 
 
@@ -192,8 +193,8 @@ async def test_a_ceiling_below_a_default_refuses_nobody_who_said_nothing(easel, 
     result = await easel.ask("img2img")
     assert easel.service.job.params["steps"] == 10
     await easel.finish()
-    form = await easel.alice.click(result.response, label="Outpaint")
-    await easel.alice.click(form.response, label="Left")
+    form = await press(easel.alice, result.response, label="Outpaint")
+    await press(easel.alice, form.response, label="Left")
     assert (easel.service.job.kind, easel.service.job.params["steps"]) == ("outpaint", 10)
     await easel.finish()
     post = await easel.posted(("photo.png", png()))

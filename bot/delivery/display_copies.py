@@ -1,0 +1,83 @@
+"""Copies of results that are shown in their stead: small ones enlarged, those of a batch numbered.
+
+What a job made is kept as it is; a copy carries its generation parameters, so that a copy that is
+saved and sent again still tells how it was made.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+
+from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
+
+MIN_SHOWN_PIXELS = 384  # pixels of the longer side, from which a picture is shown as it is
+DETAIL_PIXELS = 512  # pixels a side of what is shown pixel by pixel
+NUMBER_COLOUR, OUTLINE_COLOUR = (255, 255, 255, 255), (0, 0, 0, 255)
+NUMBER_HEIGHT_SHARE, MIN_NUMBER_PIXELS, MAX_NUMBER_PIXELS = 0.09, 18, 72
+"""A number's height as a share of the picture's shorter side, and its bounds in pixels."""
+
+
+def display_factor(width: int, height: int) -> int:
+    """Return the whole number by which a picture is enlarged to be shown; 1 for large ones."""
+    return max(1, math.ceil(MIN_SHOWN_PIXELS / max(1, width, height)))
+
+
+def make_display_copy(data: bytes, infotext: str = "", number: int | None = None) -> bytes:
+    """Enlarge a PNG by a whole number to 384 pixels, and write its number into the corner; a PNG.
+
+    Args:
+        data: a PNG.
+        infotext: the generation parameters that the copy carries.
+        number: its place in a batch, counted from 1; None writes none.
+    """
+    with Image.open(io.BytesIO(data), formats=("PNG",)) as opened_image:
+        image = opened_image.convert("RGBA" if opened_image.has_transparency_data else "RGB")
+    factor = display_factor(*image.size)
+    if factor > 1:
+        size = (image.width * factor, image.height * factor)
+        image = image.resize(size, Image.Resampling.LANCZOS)
+    if number is not None:
+        _draw_number(image, number)
+    return _encode_png(image, infotext)
+
+
+def crop_details(source: bytes, result: bytes) -> tuple[bytes, bytes]:
+    """Cut the middle out of a result, and the same part of its source enlarged alike; two PNGs."""
+    with Image.open(io.BytesIO(source), formats=("PNG",)) as opened_image:
+        before = opened_image.convert("RGB")
+    with Image.open(io.BytesIO(result), formats=("PNG",)) as opened_image:
+        after = opened_image.convert("RGB")
+    width, height = min(DETAIL_PIXELS, after.width), min(DETAIL_PIXELS, after.height)
+    left, upper = (after.width - width) // 2, (after.height - height) // 2
+    box = (left, upper, left + width, upper + height)
+    across, down = before.width / after.width, before.height / after.height
+    part = (box[0] * across, box[1] * down, box[2] * across, box[3] * down)
+    enlarged_part = before.resize((width, height), Image.Resampling.BICUBIC, box=part)
+    return _encode_png(enlarged_part), _encode_png(after.crop(box))
+
+
+def _encode_png(image: Image.Image, infotext: str = "") -> bytes:
+    info = PngInfo()
+    if infotext:
+        info.add_itxt("parameters", infotext)
+    out = io.BytesIO()
+    image.save(out, "PNG", pnginfo=info)
+    return out.getvalue()
+
+
+def _draw_number(image: Image.Image, number: int) -> None:
+    """Write a number into the upper left corner, white in black to show on any ground."""
+    share = min(image.size) * NUMBER_HEIGHT_SHARE
+    height = max(MIN_NUMBER_PIXELS, min(MAX_NUMBER_PIXELS, share))
+    margin = height * 0.35
+    ImageDraw.Draw(image).text(
+        (margin, margin),
+        str(number),
+        fill=NUMBER_COLOUR if image.mode == "RGBA" else NUMBER_COLOUR[:3],
+        font=ImageFont.load_default(height),
+        anchor="lt",
+        stroke_width=max(2, round(height / 10)),
+        stroke_fill=OUTLINE_COLOUR if image.mode == "RGBA" else OUTLINE_COLOUR[:3],
+    )
