@@ -12,6 +12,7 @@ import math
 from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
+STORED_FORMATS = ("PNG", "WEBP")  # those of results, and of what members sent
 MIN_SHOWN_PIXELS = 384  # pixels of the longer side, from which a picture is shown as it is
 DETAIL_PIXELS = 512  # pixels a side of what is shown pixel by pixel
 NUMBER_COLOUR, OUTLINE_COLOUR = (255, 255, 255, 255), (0, 0, 0, 255)
@@ -25,14 +26,14 @@ def display_factor(width: int, height: int) -> int:
 
 
 def make_display_copy(data: bytes, infotext: str = "", number: int | None = None) -> bytes:
-    """Enlarge a PNG by a whole number to 384 pixels, and write its number into the corner; a PNG.
+    """Enlarge a picture by a whole number to 384 pixels, and number it in the corner; a PNG.
 
     Args:
-        data: a PNG.
+        data: a PNG, or a lossless WebP.
         infotext: the generation parameters that the copy carries.
         number: its place in a batch, counted from 1; None writes none.
     """
-    with Image.open(io.BytesIO(data), formats=("PNG",)) as opened_image:
+    with Image.open(io.BytesIO(data), formats=STORED_FORMATS) as opened_image:
         image = opened_image.convert("RGBA" if opened_image.has_transparency_data else "RGB")
     factor = display_factor(*image.size)
     if factor > 1:
@@ -45,17 +46,19 @@ def make_display_copy(data: bytes, infotext: str = "", number: int | None = None
 
 def crop_details(source: bytes, result: bytes) -> tuple[bytes, bytes]:
     """Cut the middle out of a result, and the same part of its source enlarged alike; two PNGs."""
-    with Image.open(io.BytesIO(source), formats=("PNG",)) as opened_image:
-        before = opened_image.convert("RGB")
-    with Image.open(io.BytesIO(result), formats=("PNG",)) as opened_image:
-        after = opened_image.convert("RGB")
-    width, height = min(DETAIL_PIXELS, after.width), min(DETAIL_PIXELS, after.height)
-    left, upper = (after.width - width) // 2, (after.height - height) // 2
+    with Image.open(io.BytesIO(source), formats=STORED_FORMATS) as opened_image:
+        source_image = opened_image.convert("RGB")
+    with Image.open(io.BytesIO(result), formats=STORED_FORMATS) as opened_image:
+        result_image = opened_image.convert("RGB")
+    width, height = min(DETAIL_PIXELS, result_image.width), min(DETAIL_PIXELS, result_image.height)
+    left, upper = (result_image.width - width) // 2, (result_image.height - height) // 2
     box = (left, upper, left + width, upper + height)
-    across, down = before.width / after.width, before.height / after.height
-    part = (box[0] * across, box[1] * down, box[2] * across, box[3] * down)
-    enlarged_part = before.resize((width, height), Image.Resampling.BICUBIC, box=part)
-    return _encode_png(enlarged_part), _encode_png(after.crop(box))
+    shares = (source_image.width / result_image.width, source_image.height / result_image.height)
+    part = tuple(edge * shares[index % 2] for index, edge in enumerate(box))
+    enlarged_part = source_image.resize(
+        (width, height), Image.Resampling.BICUBIC, box=(part[0], part[1], part[2], part[3])
+    )
+    return _encode_png(enlarged_part), _encode_png(result_image.crop(box))
 
 
 def _encode_png(image: Image.Image, infotext: str = "") -> bytes:

@@ -199,9 +199,9 @@ class MessageBuilder:
             title = translate("All words of this {kind}", kind=messages.job_title(record))
             name = f"easel-{record.kind}-{record.id[-6:]}.txt"
             uploads.append(MessageFile(name, text.encode(), title))
-        before = await self._shown_before(record)
-        if before is not None and len(uploads) == 1:
-            uploads, notes = [before, *uploads], [*notes, before_note()]
+        source_file = await self._shown_before(record)
+        if source_file is not None and len(uploads) == 1:
+            uploads, notes = [source_file, *uploads], [*notes, before_note()]
         content = messages.result_card(record, notes, origin)
         return replace(message, content=content, uploads=tuple(uploads))
 
@@ -259,8 +259,8 @@ class MessageBuilder:
         else:
             shown_file = await load_shown(image, self._blobs, DEFAULT_FILE_LIMIT_BYTES)
             alt = messages.alt_text(record, number, len(images))
-            after = _make_upload(record, str(number), shown_file, alt)
-            uploads = [await _pack_before(record, self._blobs), after]
+            result_file = _make_upload(record, str(number), shown_file, alt)
+            uploads = [await _pack_before(record, self._blobs), result_file]
             words = translate("Before and after.")
         return ResultMessage(record, words, list, tuple(uploads))
 
@@ -441,11 +441,11 @@ async def _pack_details(
         BlobMissing: one of them is no longer stored.
     """
     source, result = await blobs.get(record.inputs["image"]), await blobs.get(image["key"])
-    before, after = await asyncio.to_thread(crop_details, source, result)
+    source_part, result_part = await asyncio.to_thread(crop_details, source, result)
     alt = translate("After: the middle of the result, pixel by pixel")
     return [
-        await _make_before(record, before),
-        _make_upload(record, "detail", CompressedFile(after, "png"), alt),
+        await _make_before(record, source_part),
+        _make_upload(record, "detail", CompressedFile(result_part, "png"), alt),
     ]
 
 

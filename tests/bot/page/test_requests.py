@@ -74,7 +74,7 @@ async def test_a_drawing_becomes_a_job_with_its_card_in_the_channel(easel_with_p
     mask = Image.open(io.BytesIO(await easel.blobs.get(record.inputs["mask"])))
     assert mask.getchannel("A").getbbox() == (10, 20, 100, 120)
     await easel.finish(size=SIZE)
-    assert len(easel.messages()[-1].attachments) == 1
+    assert len(easel.messages()[-1].attachments) == 2  # before and after
 
 
 async def test_the_form_begins_with_the_words_of_the_picture(easel_with_page):
