@@ -1,6 +1,7 @@
 """Take the guide's screenshots: the real bot and a real worker on the demo's simulated Discord.
 
     python tools/screenshots.py docs/screens
+    python tools/screenshots.py --phone build/screens card
 
 Needs the extras `demo` and `masks`, and a Chromium.
 """
@@ -30,7 +31,7 @@ from bot.cli.demo_server import (
 )
 from bot.settings import Settings
 
-WIDTH, HEIGHT = 760, 1600  # pixels of the browser's window
+WIDTH, PHONE_WIDTH, HEIGHT = 760, 390, 1600  # pixels of the browser's window
 TOP, BOTTOM = 116, 84  # pixels of the page's own bars
 MARGIN = 12  # pixels kept below what is shown
 HEADER = 40  # pixels within which the channel's name stands once the page has settled
@@ -102,6 +103,19 @@ async def card(stage: Stage) -> None:
     stage.env.backend.delete_message(stage.channel.id, result.response.id)
 
 
+async def compare(stage: Stage) -> None:
+    """Show a result beside the result that it was made from."""
+    prompt = "tangerine noto style on blue background"
+    result = await stage.slash(
+        "img2img", image="red-apple.png", prompt=prompt, strength=0.8, **PAINTED
+    )
+    mention = f"<@{stage.bot.user.id}>"
+    words = f"{mention} make it a pear noto style on green background, guidance 4, seed 7"
+    await stage.ada.send(stage.channel, words, reply_to=result.response.message)
+    await stage.done()
+    stage.env.backend.delete_message(stage.channel.id, result.response.id)
+
+
 async def grid(stage: Stage) -> None:
     """Show the lettered grid."""
     await stage.slash("mask grid", image="chelsea.jpg")
@@ -137,6 +151,7 @@ async def settings(stage: Stage) -> None:
 SCENES: tuple[Callable[[Stage], Awaitable[None]], ...] = (
     sheet,
     card,
+    compare,
     grid,
     mask,
     scribble,
@@ -144,7 +159,7 @@ SCENES: tuple[Callable[[Stage], Awaitable[None]], ...] = (
 )
 
 
-async def take(page: str, path: Path) -> bool:
+async def take(page: str, path: Path, width: int) -> bool:
     """Photograph a page and cut away what is empty; say whether it had settled."""
     chromium = shutil.which("chromium") or "chromium"
     with tempfile.TemporaryDirectory() as profile:
@@ -153,7 +168,7 @@ async def take(page: str, path: Path) -> bool:
             chromium,
             *FLAGS,
             f"--user-data-dir={profile}/profile",
-            f"--window-size={WIDTH},{HEIGHT}",
+            f"--window-size={width},{HEIGHT}",
             f"--screenshot={shot}",
             page,
             stderr=asyncio.subprocess.DEVNULL,
@@ -177,7 +192,7 @@ def cut(shot: Image.Image) -> Image.Image:
     return middle.crop((0, 0, middle.width, lower))
 
 
-async def main(out: Path, names: set[str]) -> None:
+async def main(out: Path, names: set[str], width: int) -> None:
     """Play the scenes and photograph each."""
     with tempfile.TemporaryDirectory() as data:
         own = Settings(_env_file=None, data_dir=Path(data))  # type: ignore[call-arg]  # pydantic-settings' own
@@ -190,13 +205,13 @@ async def main(out: Path, names: set[str]) -> None:
             await env.start()
             try:
                 with env.time_context():
-                    await play(bot, env, out, names)
+                    await play(bot, env, out, names, width)
             finally:
                 await env.shutdown()
                 bot.services.decoders.close()
 
 
-async def play(bot: Any, env: Any, out: Path, names: set[str]) -> None:
+async def play(bot: Any, env: Any, out: Path, names: set[str], width: int) -> None:
     """Play each scene in a channel of its own."""
     guild = env.create_guild("Easel")
     admin = guild.create_role("admin", permissions=discord.Permissions(manage_guild=True))
@@ -212,12 +227,14 @@ async def play(bot: Any, env: Any, out: Path, names: set[str]) -> None:
             await page.refresh()
             # Some visits end while the page still tells the server how large its window is.
             for _ in range(VISITS):
-                if await take(page.url, out / f"{scene.__name__}.webp"):
+                if await take(page.url, out / f"{scene.__name__}.webp", width):
                     break
         print(scene.__name__)
 
 
 if __name__ == "__main__":
-    folder = Path(sys.argv[1])
+    arguments = [argument for argument in sys.argv[1:] if argument != "--phone"]
+    folder = Path(arguments[0])
     folder.mkdir(parents=True, exist_ok=True)
-    asyncio.run(main(folder, set(sys.argv[2:])))
+    chosen_width = PHONE_WIDTH if "--phone" in sys.argv else WIDTH
+    asyncio.run(main(folder, set(arguments[1:]), chosen_width))

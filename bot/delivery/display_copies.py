@@ -53,11 +53,10 @@ def crop_details(source: bytes, result: bytes) -> tuple[bytes, bytes]:
     width, height = min(DETAIL_PIXELS, result_image.width), min(DETAIL_PIXELS, result_image.height)
     left, upper = (result_image.width - width) // 2, (result_image.height - height) // 2
     box = (left, upper, left + width, upper + height)
-    shares = (source_image.width / result_image.width, source_image.height / result_image.height)
-    part = tuple(edge * shares[index % 2] for index, edge in enumerate(box))
-    enlarged_part = source_image.resize(
-        (width, height), Image.Resampling.BICUBIC, box=(part[0], part[1], part[2], part[3])
-    )
+    share_x = source_image.width / result_image.width
+    share_y = source_image.height / result_image.height
+    part = (box[0] * share_x, box[1] * share_y, box[2] * share_x, box[3] * share_y)
+    enlarged_part = source_image.resize((width, height), Image.Resampling.BICUBIC, box=part)
     return _encode_png(enlarged_part), _encode_png(result_image.crop(box))
 
 
