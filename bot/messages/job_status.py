@@ -175,11 +175,11 @@ def _mask_alt_text(record: JobRecord) -> str:
         )
     shape = escape_untrusted(str(record.params.get("mask_shape") or ""), MAX_MISSING_CHARACTERS)
     if record.params.get("mask_mode") == "not masked":
-        marked = translate("The picture with all marked but {where}", where=shape or "·")
+        sentence = translate("The picture with all marked but {where}", where=shape or "·")
     else:
-        marked = translate("The picture with this marked: {where}", where=shape or "·")
+        sentence = translate("The picture with this marked: {where}", where=shape or "·")
     notes = [translate_notice(note) for note in (record.result or {}).get("notes", ())]
-    return ". ".join([marked, *notes[:1]])
+    return ". ".join([sentence, *notes[:1]])
 
 
 def original_kept_note(record: JobRecord) -> str:

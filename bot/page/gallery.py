@@ -8,7 +8,8 @@ from typing import Any
 
 from PIL import Image
 
-from bot.delivery.message_builder import WITHHELD_VERDICTS, ResultScreener
+from bot.delivery.message_builder import WITHHELD_VERDICTS
+from bot.delivery.protocols import ResultScreener
 from bot.errors import JobNotFound
 from bot.messages import job_title
 from bot.page.links import PageLink

@@ -231,8 +231,10 @@ async def stored_images_of(
     images, number = result_images(record), _image_number(message)
     if record.guild != guild or not images:
         return []
-    chosen = images if number is None else images[number - 1 : number]
-    return [BlobSource(image["key"], blobs) for image in chosen if await blobs.exists(image["key"])]
+    selection = images if number is None else images[number - 1 : number]
+    return [
+        BlobSource(image["key"], blobs) for image in selection if await blobs.exists(image["key"])
+    ]
 
 
 def _image_number(message: discord.Message) -> int | None:

@@ -112,9 +112,11 @@ class MoreSelect(
                 min_values=0,  # what was chosen can be taken back, and so be chosen again
                 options=[
                     discord.SelectOption(
-                        label=translate(one.label), emoji=one.emoji, value=one.verb
+                        label=translate(button_type.label),
+                        emoji=button_type.emoji,
+                        value=button_type.verb,
                     )
-                    for one in button_types
+                    for button_type in button_types
                 ],
             )
         )
@@ -210,7 +212,9 @@ def _result_rows(
     if types[0] is RepairSeamButton and VarySubtleButton in types:
         types.remove(VarySubtleButton)  # beside the mending, it is the least wanted
         types.insert(RESULT_ROW_BUTTONS, VarySubtleButton)
-    buttons = [_make_button(one, record.id, number) for one in types[:RESULT_ROW_BUTTONS]]
+    buttons = [
+        _make_button(button_type, record.id, number) for button_type in types[:RESULT_ROW_BUTTONS]
+    ]
     for button in buttons:
         if isinstance(button, VarySubtleButton):
             button.item.label = translate("Vary")
@@ -241,10 +245,10 @@ def _list_applicable(
         DeleteButton: True,
     }
     return [
-        one
-        for one in RESULT_BUTTONS
-        if conditions.get(one, has_image)
-        and (not kinds or NEEDED_KINDS.get(one, "") in ("", *kinds))
+        button_type
+        for button_type in RESULT_BUTTONS
+        if conditions.get(button_type, has_image)
+        and (not kinds or NEEDED_KINDS.get(button_type, "") in ("", *kinds))
     ]
 
 
@@ -302,11 +306,11 @@ def _batch_rows(record: JobRecord) -> list[Items]:
             [VarySubtleButton(job, n, f"V{n}") for n in numbers[first:][:row_width]]
             for first in firsts
         ]
-    rest: list[type[JobButton]] = [ShowParametersButton]
-    rest += [ReportButton, DeleteButton] if record.guild is not None else [DeleteButton]
+    other_types: list[type[JobButton]] = [ShowParametersButton]
+    other_types += [ReportButton, DeleteButton] if record.guild is not None else [DeleteButton]
     if not can_reseed(record):
-        return [*rows, [_make_button(one, job, None) for one in rest]]
-    return [*rows, [RerunButton(job), EditButton(job)], [MoreSelect(job, None, rest)]]
+        return [*rows, [_make_button(button_type, job, None) for button_type in other_types]]
+    return [*rows, [RerunButton(job), EditButton(job)], [MoreSelect(job, None, other_types)]]
 
 
 def _build_view(items: Iterable[discord.ui.Item[Any]]) -> discord.ui.View:

@@ -18,6 +18,7 @@ from bot.page.links import LINK_LIFE_SECONDS, MAX_MEMBER_LINKS, LinkPurpose, Pag
 from bot.page.server import PageAddress, PageServer
 from bot.settings import Settings
 from tests.bot.page.visitors import Visitor, link_of, mask_text, visiting
+from tests.doubles.cards import labels, more_of
 from tests.doubles.images import bomb, png
 
 SIZE = (320, 240)
@@ -423,7 +424,7 @@ async def test_after_a_quarter_of_an_hour_the_result_still_comes(easel_with_page
         assert (await visitor.ask("draw/send", drawing()))[0] == 200
     await easel.env.settle()
     await easel.finish(size=SIZE)
-    assert len(easel.messages()[-1].attachments) == 1
+    assert len(easel.messages()[-1].attachments) == 2  # before and after
 
 
 async def test_where_the_bot_may_not_write_the_press_is_answered(easel_with_page):
@@ -435,7 +436,7 @@ async def test_where_the_bot_may_not_write_the_press_is_answered(easel_with_page
         assert (await visitor.ask("draw/send", drawing()))[0] == 200
     await easel.env.settle()
     await easel.finish(size=SIZE)
-    assert len(easel.messages()[-1].attachments) == 1
+    assert len(easel.messages()[-1].attachments) == 2  # before and after
 
 
 async def test_the_files_are_strict_and_say_nothing(easel_with_page):
@@ -484,9 +485,9 @@ async def test_a_picture_that_was_deleted_is_said(easel_with_page):
 async def test_without_a_public_address_there_is_no_page(easel):
     result = await easel.ask(prompt="a cat")
     await easel.finish()
-    labels = [item.get("label") for row in result.response.components for item in row["components"]]
-    assert "Inpaint" in labels
-    assert "Draw" not in labels
+    offered = [*labels(result.response), *more_of(result.response)]
+    assert "Inpaint" in offered
+    assert "Draw" not in offered
     assert easel.services.page is None
 
 
