@@ -7,6 +7,7 @@ from typing import Any
 import discord
 
 from bot.errors import JobNotFound, NotAllowed
+from bot.guilds.policy import apply_guild_defaults
 from bot.i18n import translate
 from bot.i18n.message import gettext_noop
 from bot.page.links import LinkPurpose, PageVisit
@@ -50,8 +51,12 @@ async def open_drawing(
     if not await services.blobs.exists(image_key):
         raise JobNotFound
     visit = make_visit(interaction, record.id, image_key)
-    settings = await services.policy.guild_settings(interaction.guild_id)
-    await services.policy.check_permissions(settings, visit.context, InpaintJob())
+    policy = services.policy
+    settings = await policy.guild_settings(interaction.guild_id)
+    usual_job = InpaintJob(**apply_guild_defaults(InpaintJob, {}, settings))
+    await policy.check_permissions(
+        settings, visit.context, policy.with_allowed_model(settings, usual_job)
+    )
     words = translate(
         "Draw what shall be repainted in your browser. The link is yours alone: it works for "
         "thirty minutes and one repaint, whose result comes here."

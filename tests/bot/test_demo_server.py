@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from bot.app import Core, build_services, image_limits
-from bot.cli import demo_server
+from bot.cli import demo, demo_server
 from bot.client import EaselBot
 from bot.settings import Settings
 from bot.support.metrics import MetricsSink
@@ -17,6 +17,7 @@ from inference.api.commands import SubmitJob
 from storage.blobs import BlobStore
 from storage.database import Database
 from storage.jobs import JobStore
+from tests.bot.page.visitors import link_of, mask_text, visiting
 from tests.doubles.detector import ScriptedDetector
 from tests.doubles.service import ScriptedService
 
@@ -42,13 +43,17 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest_asyncio.fixture
 async def easel(tmp_path: Path) -> AsyncIterator[EaselBot]:
     async with Database(tmp_path / "easel.db") as database:
-        settings = Settings(_env_file=None, data_dir=tmp_path)
+        address = {"page_url": "http://127.0.0.1", "page_port": 0}
+        settings = Settings(_env_file=None, data_dir=tmp_path).model_copy(update=address)
         jobs, blobs = JobStore(database), BlobStore(tmp_path / "blobs")
         workers = Eager(tmp_path / "outbox")
         core = Core(settings, database, jobs, blobs, workers, MetricsSink())
         decoders = DecoderPool(image_limits(settings))
         options = {"detector": ScriptedDetector(), "decoders": decoders}
-        yield EaselBot(partial(build_services, core, **options))
+        bot = EaselBot(partial(build_services, core, **options))
+        await bot.services.page.start()
+        yield bot
+        await bot.services.page.stop()
 
 
 async def test_it_saves_what_a_member_would_see(easel, tmp_path, capsys):
@@ -86,6 +91,47 @@ async def test_the_page_stays_until_it_is_ended(easel, tmp_path, monkeypatch):
     monkeypatch.setattr(demo_server, "_keep_page_fresh", twice)
     assert await demo_server.show_demo(easel, out=tmp_path / "out", port=None, once=False) == 0
     assert len(ticks) == 1
+
+
+async def test_what_is_drawn_in_the_demo_is_repainted(easel, tmp_path, monkeypatch):
+    sent = []
+
+    async def draw(server, page):
+        ada = server.members[0]
+        result = server.channel.history()[0]
+        answer = await ada.click(result, label="Draw")
+        async with visiting(link_of(answer.response)) as visitor:
+            _, state = await visitor.ask("draw")
+            size = (state["mask"]["width"], state["mask"]["height"])
+            message = {"mask": mask_text(size, (2, 2, 9, 9)), "options": {"prompt": "a leaf"}}
+            sent.append(await visitor.ask("draw/send", message))
+        await server.env.settle()
+        newest_message = server.channel.history()[-1]
+        sent.append(len(newest_message.attachments))
+        await page.close()
+
+    monkeypatch.setattr(demo_server, "_keep_page_fresh", draw)
+    assert await demo_server.show_demo(easel, out=tmp_path / "out", port=None, once=False) == 0
+    assert (sent[0][0], sent[1]) == (200, 1)
+
+
+async def test_the_demo_has_a_page_of_its_own(tmp_path, monkeypatch):
+    chosen = []
+
+    class Opened(Exception):
+        pass
+
+    def open_app(settings):
+        chosen.append(settings)
+        raise Opened
+
+    monkeypatch.setattr(demo, "open_app", open_app)
+    settings = Settings(_env_file=None, page_url="https://easel.example", page_address="0.0.0.0")
+    with pytest.raises(Opened):
+        await demo.run_demo(settings, out=tmp_path, port=None, once=True)
+    (demo_settings,) = chosen
+    address = (demo_settings.page_url, demo_settings.page_address, demo_settings.page_port)
+    assert address == ("http://127.0.0.1", "127.0.0.1", 0)
 
 
 def test_every_sample_is_there_and_listed():

@@ -8,6 +8,7 @@ import { View } from "./view.js";
 
 const byId = (id) => document.getElementById(id);
 const KEYS = { b: "brush", e: "eraser", l: "lasso", r: "rectangle", m: "pan" };
+const DRAFT = "easel-draft";
 const PAIRED = ["masked_content", "area", "mask_blur", "padding"];
 
 class Desk {
@@ -17,6 +18,7 @@ class Desk {
     byId("desk").hidden = false;
     this.showPicture(bitmap);
     this.mask = new Mask(byId("mask"), state.mask.width, state.mask.height);
+    this.takeDraft();
     this.buildFields();
     this.buildTools();
     this.view = new View(byId("viewport"), byId("stage"), state.picture.width,
@@ -26,6 +28,17 @@ class Desk {
     byId("form").addEventListener("input", () => this.showFrame());
     document.addEventListener("keydown", (event) => this.shortcut(event));
     this.changed();
+  }
+
+  /** Go on with what was drawn before the page was loaded again. */
+  takeDraft() {
+    const draft = sessionStorage.getItem(`${DRAFT}:${this.token}`);
+    try { if (draft) this.mask.draft = draft; } catch { /* of another version of this page */ }
+  }
+
+  keepDraft() {
+    // Of a drawing beyond what the browser keeps, what was kept last stays.
+    try { sessionStorage.setItem(`${DRAFT}:${this.token}`, this.mask.draft); } catch { /* full */ }
   }
 
   showPicture(bitmap) {
@@ -57,6 +70,7 @@ class Desk {
     const percent = (share * 100).toFixed(share < 0.1 ? 1 : 0);
     this.summary = box ? fill(this.texts.marked, { share: percent }) : this.texts.nothingDrawn;
     this.showFrame();
+    this.keepDraft();
   }
 
   say(words) { byId("report").textContent = words; }

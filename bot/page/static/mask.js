@@ -29,6 +29,14 @@ export class Mask {
     this.kept = new Map(); // step count -> canvas
   }
 
+  /** Return all that is drawn, to go on with after the page was left by accident. */
+  get draft() { return JSON.stringify(this.steps.slice(0, this.count)); }
+
+  set draft(text) {
+    this.steps = JSON.parse(text);
+    this.go(this.steps.length);
+  }
+
   /** Begin a step: {tool, erase, size, softness} in mask pixels, with its first point. */
   begin(step, point) {
     this.base.getContext("2d").clearRect(0, 0, this.width, this.height);

@@ -299,16 +299,23 @@ async def test_what_is_refused_is_said_beside_the_button_and_keeps_the_drawing(e
     assert (await sent_job(easel))[0].params["strength"] == 0.5
 
 
-async def test_a_used_link_says_so_and_a_reload_goes_on(easel_with_page):
+async def test_a_reload_keeps_the_drawing_and_a_used_link_says_so(easel_with_page):
     easel = easel_with_page
     link = await result_link(easel)
     async with browsing() as page:
         await page.goto(link)
         await page.locator("#desk").wait_for()
+        hand = Canvas(page)
+        await hand.choose("Rectangle")
+        await hand.stroke((20, 20), (60, 60))
+        await hand.stroke((100, 20), (160, 60))
+        await hand.page.keyboard.press("Control+z")
         await page.reload()
         await page.locator("#desk").wait_for()
-        await Canvas(page).stroke((60, 60), (90, 90))
-        await Canvas(page).send()
+        await hand.choose("Rectangle")
+        await hand.stroke((200, 200), (240, 230))
+        await hand.send()
+    assert agree((await sent_job(easel))[1], painted((20, 20, 60, 60), (200, 200, 240, 230)))
     async with browsing(complaints_expected=True) as page:
         await page.goto(link)
         await page.get_by_text("This link was used already").wait_for()

@@ -384,6 +384,19 @@ async def test_a_place_that_allows_nothing_is_told_before_the_drawing(easel_with
     assert answer.response.components == []
 
 
+async def test_ceilings_below_the_usual_options_refuse_no_drawing(easel_with_page):
+    easel = easel_with_page
+    result = await easel.ask(prompt="a cat", image=("photo.png", png(SIZE)))
+    await easel.finish(size=SIZE)
+    await change_settings(easel, max_steps=5)
+    link = link_of((await easel.alice.click(result.response, label="Draw")).response)
+    async with visiting(link) as visitor:
+        _, state = await visitor.ask("draw")
+        assert "steps: 5" in state["more"]
+        message = drawing(more=state["more"])
+        assert (await visitor.ask("draw/send", message))[0] == 200
+
+
 async def test_only_who_asked_for_the_picture_gets_a_link(easel_with_page):
     easel = easel_with_page
     result = await easel.ask(prompt="a cat", image=("photo.png", png(SIZE)))
