@@ -64,6 +64,7 @@ class Rest:
                 web.get(f"{api}/channels/{{channel}}/messages/{{id}}", self._message),
                 web.patch(f"{api}/channels/{{channel}}/messages/{{id}}", self._edit),
                 web.delete(f"{api}/channels/{{channel}}/messages/{{id}}", self._delete),
+                web.get(f"{api}/guilds/{{guild}}/members/{{id}}", self._member),
                 web.get("/cdn/{id}/{name}", self._file),
             ]
         )
@@ -238,6 +239,12 @@ class Rest:
     async def _delete(self, request: web.Request) -> web.Response:
         self._channel_message(request).deleted = True
         return web.Response(status=204)
+
+    async def _member(self, request: web.Request) -> web.Response:
+        member = self.state.members.get(request.match_info["id"])
+        if member is None:
+            raise Refusal(404, 10007)
+        return _json(member)
 
     async def _file(self, request: web.Request) -> web.Response:
         file = self.state.files.get(request.match_info["id"])

@@ -187,6 +187,7 @@ class DiscordServer:
         if message is not None:
             payload["message"] = message.payload(self._rest.origin)
         self.state.interactions[interaction.token] = interaction
+        self.state.members[payload["member"]["user"]["id"]] = payload["member"]
         await self.gateway.dispatch("INTERACTION_CREATE", payload)
         return interaction
 

@@ -156,6 +156,8 @@ class DiscordState:
         self.files: dict[str, StoredFile] = {}
         self.interactions: dict[str, Interaction] = {}
         self.commands: dict[str, dict[str, Any]] = {}
+        #: Who did something on the server, by id.
+        self.members: dict[str, dict[str, Any]] = {}
         #: Every request: method, path, and the status that was answered (0: dropped).
         self.requests: list[tuple[str, str, int]] = []
         self.changed = asyncio.Condition()
