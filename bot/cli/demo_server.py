@@ -9,9 +9,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import discord
 
 from bot.client import EaselBot
 from bot.i18n import translate_notice
@@ -19,8 +22,8 @@ from bot.support.version import install_hint
 from storage.records import DeliveryState, JobRecord, JobState
 
 SAMPLES_DIR = Path(__file__).parent.parent / "samples"
-WORKER_START_TIMEOUT_SECONDS = 120.0  # seconds until the first worker must be ready
-JOB_TIMEOUT_SECONDS = 300.0  # seconds for one job on a slow machine
+PATIENCE_SECONDS = 120.0  # seconds after which a worker with troubles will not start
+REMINDER_SECONDS = 30.0  # seconds of silence after which the demo says that it still waits
 POLL_INTERVAL_SECONDS = 0.3  # seconds between two looks at a running job
 REFRESH_INTERVAL_SECONDS = 0.7  # seconds between two refreshes of the page
 SETTLE_TIMEOUT_SECONDS = 30.0  # seconds that the simulated Discord waits for the bot
@@ -35,13 +38,14 @@ class DemoStep:
     """One command of the demo."""
 
     command: str
-    image: str
+    #: A sample; None for the picture that the step before made.
+    image: str | None
     options: dict[str, Any]
 
     def command_text(self) -> str:
         """Write the command as a member would type it."""
         options_text = " ".join(f"{name}:{value}" for name, value in self.options.items())
-        return f"/{self.command} image:{self.image} {options_text}"
+        return f"/{self.command} image:{self.image or 'the result'} {options_text}"
 
 
 DEMO_STEPS = (
@@ -56,13 +60,13 @@ DEMO_STEPS = (
             "seed": "7",
         },
     ),
-    DemoStep("upscale", "chelsea.jpg", {"factor": 2.0}),
+    DemoStep("upscale", None, {"factor": 4.0}),
 )
 
 
 @dataclass(frozen=True)
 class DemoServer:
-    """The simulated server."""
+    """The simulated server; its members are a member, another, a moderator and an admin."""
 
     bot: EaselBot
     env: Any
@@ -71,10 +75,22 @@ class DemoServer:
 
     @classmethod
     def from_env(cls, bot: EaselBot, env: Any) -> DemoServer:
-        """Make a server with a channel and two members."""
+        """Make a server with a channel and members of all ranks."""
         guild = env.create_guild("Easel")
         channel = guild.create_text_channel("pictures")
-        members = tuple(guild.add_member(env.create_user(name)) for name in ("ada", "ben"))
+        moderators = guild.create_role(
+            "Moderators", permissions=discord.Permissions(manage_messages=True)
+        )
+        admins = guild.create_role("Admins", permissions=discord.Permissions(administrator=True))
+        ranks = {
+            "ada": (),
+            "ben": (),
+            "mo the moderator": (moderators,),
+            "ann the admin": (admins,),
+        }
+        members = tuple(
+            guild.add_member(env.create_user(name), roles=roles) for name, roles in ranks.items()
+        )
         return cls(bot, env, channel, members)
 
 
@@ -114,74 +130,85 @@ async def _run_steps(server: DemoServer, out: Path, port: int | None, once: bool
     async with page:
         print_line(f"The channel, in your browser: {page.url}")
         await _wait_for_worker(server.bot)
+        last_result: tuple[str, bytes] | None = None
         for demo_step in DEMO_STEPS:
-            await _run_step(server, demo_step, out, page)
+            last_result = await _run_step(server, demo_step, last_result, out, page)
         errors = [str(error) for error in server.env.errors]
         for error in errors:
             print_line(f"The bot stumbled: {error}")
         if not once:
             print_line("Type commands with files of your own there. Ctrl-C ends.")
+            print_line("The page's list of members makes you a moderator or an admin.")
             await _keep_page_fresh(server, page)
         return 1 if errors else 0
 
 
 async def _wait_for_worker(bot: EaselBot) -> None:
-    """Wait until a worker takes jobs."""
+    """Wait until a worker takes jobs, however slow the machine is.
+
+    Raises:
+        DemoFailed: no worker starts, for a reason that it names.
+    """
     print_line("Starting a worker …")
-    for _ in range(int(WORKER_START_TIMEOUT_SECONDS / POLL_INTERVAL_SECONDS)):
-        if any(worker.ready for worker in bot.services.workers.worker_statuses):
-            return
+    begun, reminded = time.monotonic(), time.monotonic()
+    while not any(worker.ready for worker in bot.services.workers.worker_statuses):
+        statuses = bot.services.workers.worker_statuses
+        troubles = [str(worker.trouble) for worker in statuses if worker.trouble]
+        is_hopeless = all(worker.is_resting for worker in statuses)
+        if troubles and (is_hopeless or time.monotonic() - begun > PATIENCE_SECONDS):
+            raise DemoFailed("; ".join(troubles))
+        if time.monotonic() - reminded > REMINDER_SECONDS:
+            reminded = time.monotonic()
+            print_line(f"… still starting, after {reminded - begun:.0f} seconds")
         await asyncio.sleep(POLL_INTERVAL_SECONDS)
-    troubles = "; ".join(
-        str(worker.trouble) for worker in bot.services.workers.worker_statuses if worker.trouble
-    )
-    raise DemoFailed(
-        troubles or f"no worker was ready within {WORKER_START_TIMEOUT_SECONDS:g} seconds"
-    )
 
 
-async def _run_step(server: DemoServer, demo_step: DemoStep, out: Path, page: Any) -> None:
-    """Send one command as a member would and save its answer."""
+async def _run_step(
+    server: DemoServer,
+    demo_step: DemoStep,
+    last_result: tuple[str, bytes] | None,
+    out: Path,
+    page: Any,
+) -> tuple[str, bytes]:
+    """Send one command as a member would and save its answer; return that picture."""
     ada = server.members[0]
     print_line(f"\n{ada.name}: {demo_step.command_text()}")
-    data = await asyncio.to_thread((SAMPLES_DIR / demo_step.image).read_bytes)
-    result = await ada.slash(
-        server.channel, demo_step.command, image=(demo_step.image, data), **demo_step.options
-    )
+    image = last_result
+    if demo_step.image is not None:
+        sample = SAMPLES_DIR / demo_step.image
+        image = demo_step.image, await asyncio.to_thread(sample.read_bytes)
+    result = await ada.slash(server.channel, demo_step.command, image=image, **demo_step.options)
     (record,) = await server.bot.services.jobs.reader.list_by_owner(str(ada.id), limit=1)
     ended_job = await _follow_job(server, record.id, result, page)
     if ended_job.state is not JobState.DONE:
         reason = translate_notice(ended_job.error or "")
         raise DemoFailed(f"{demo_step.command} is {ended_job.state}: {reason}")
-    for number, attachment in enumerate(result.response.attachments, start=1):
-        path = await asyncio.to_thread(
-            _save_attachment,
-            out,
-            demo_step.command,
-            number,
-            attachment.filename,
-            await attachment.read(),
-        )
-        print_line(f"  saved {path}")
     if not result.response.attachments:
         raise DemoFailed(f"the answer to {demo_step.command} carries no picture")
+    pictures = [(file.filename, await file.read()) for file in result.response.attachments]
+    for number, picture in enumerate(pictures, start=1):
+        path = await asyncio.to_thread(_save_attachment, out, demo_step.command, number, *picture)
+        print_line(f"  saved {path}")
+    return pictures[0]
 
 
 async def _follow_job(server: DemoServer, job_id: str, result: Any, page: Any) -> JobRecord:
     """Print every change of an answer until its job is over and delivered."""
-    last_content = ""
-    for _ in range(int(JOB_TIMEOUT_SECONDS / POLL_INTERVAL_SECONDS)):
+    last_content, last_change = "", time.monotonic()
+    while True:
         await server.env.advance_time(POLL_INTERVAL_SECONDS)
         await page.refresh()
         content = "" if result.response is None else _card_words(result.response.components)
         if content != last_content:
-            last_content = content
+            last_content, last_change = content, time.monotonic()
             print_line("  Easel: " + content.replace("\n", "\n         "))
+        elif time.monotonic() - last_change > REMINDER_SECONDS:
+            last_change = time.monotonic()
+            print_line("  … still at it")
         record = await server.bot.services.jobs.reader.get_job(job_id)
         if record.delivery in (DeliveryState.SENT, DeliveryState.UNDELIVERED):
             return record
         await asyncio.sleep(POLL_INTERVAL_SECONDS)
-    raise DemoFailed(f"job {job_id} did not end within {JOB_TIMEOUT_SECONDS:g} seconds")
 
 
 def _card_words(components: list[dict[str, Any]]) -> str:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
 
+import discord
 import pytest
 import pytest_asyncio
 
@@ -14,6 +15,7 @@ from bot.settings import Settings
 from bot.support.metrics import MetricsSink
 from bot.uploads.pool import DecoderPool
 from inference.api.commands import SubmitJob
+from inference.api.notices import Notice
 from storage.blobs import BlobStore
 from storage.database import Database
 from storage.jobs import JobStore
@@ -72,11 +74,54 @@ async def test_a_job_that_fails_ends_it(easel, tmp_path, capsys):
     assert "The demo failed: img2img is failed: The paint is dry." in capsys.readouterr().out
 
 
-async def test_no_worker_ends_it(easel, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(demo_server, "WORKER_START_TIMEOUT_SECONDS", 0.05)
+async def test_a_worker_that_cannot_start_ends_it(easel, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(demo_server, "PATIENCE_SECONDS", 0.05)
     easel.services.workers.ready = False
+    easel.services.workers.trouble = Notice("worker.failed", error="no room")
     assert await demo_server.show_demo(easel, out=tmp_path / "out", port=None, once=True) == 1
-    assert "no worker was ready" in capsys.readouterr().out
+    assert "no room" in capsys.readouterr().out
+
+
+async def test_it_waits_for_a_worker_as_long_as_the_machine_needs(
+    easel, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(demo_server, "REMINDER_SECONDS", 0.05)
+    workers, said = easel.services.workers, []
+    workers.ready = False
+
+    def hear(line):
+        said.append(line)
+        workers.ready = workers.ready or line.startswith("… still starting")
+
+    monkeypatch.setattr(demo_server, "print_line", hear)
+    assert await demo_server.show_demo(easel, out=tmp_path / "out", port=None, once=True) == 0
+    assert any(line.startswith("… still starting") for line in said)
+
+
+async def test_a_moderator_and_an_admin_are_there(easel, tmp_path, monkeypatch):
+    servers = []
+    run_steps = demo_server._run_steps
+
+    async def look(server, *others):
+        servers.append(server)
+        return await run_steps(server, *others)
+
+    monkeypatch.setattr(demo_server, "_run_steps", look)
+    await demo_server.show_demo(easel, out=tmp_path / "out", port=None, once=True)
+    (server,) = servers
+    guild = server.env.backend.guilds[server.channel.guild.id]
+    rights = [
+        [
+            discord.Permissions(int(guild.roles[role].permissions))
+            for role in guild.members[member.id].role_ids
+            if role != guild.id
+        ]
+        for member in server.members
+    ]
+    assert [len(own) for own in rights] == [0, 0, 1, 1]
+    ((moderator,), (admin,)) = rights[2:]
+    assert moderator.manage_messages and not moderator.manage_guild
+    assert admin.administrator
 
 
 async def test_the_page_stays_until_it_is_ended(easel, tmp_path, monkeypatch):
@@ -136,8 +181,8 @@ async def test_the_demo_has_a_page_of_its_own(tmp_path, monkeypatch):
 
 def test_every_sample_is_there_and_listed():
     listed = (demo_server.SAMPLES_DIR / "README.md").read_text(encoding="utf-8")
-    for scene in demo_server.DEMO_STEPS:
-        assert (demo_server.SAMPLES_DIR / scene.image).is_file()
-        assert f"| {scene.image} |" in listed
+    for name in (scene.image for scene in demo_server.DEMO_STEPS if scene.image is not None):
+        assert (demo_server.SAMPLES_DIR / name).is_file()
+        assert f"| {name} |" in listed
     size = sum(path.stat().st_size for path in demo_server.SAMPLES_DIR.iterdir())
     assert size <= 200 * 1024

@@ -9,6 +9,7 @@ import pytest
 from dotenv import dotenv_values
 
 from bot.client import STOP_GRACE_SECONDS
+from bot.hosting.updates import CHANGELOG_FILE
 from bot.settings import env_variables
 from inference.api.workers.pool import LocalWorkerPool
 from main import build_parser
@@ -152,6 +153,8 @@ def test_the_image_copies_what_the_tree_has_and_the_ignore_file_lets_through():
     assert [source for source in copied if not (ROOT / source).exists()] == []
     assert {rule[1:] for rule in rules if rule.startswith("!")} == set(copied)
     assert "*" in rules
+    # What the program reads beside its code: `update` prints the notes of what has changed.
+    assert {"main.py", "pyproject.toml", CHANGELOG_FILE.name} <= set(copied)
 
 
 def test_the_image_runs_the_command_line_and_stops_by_sigterm():

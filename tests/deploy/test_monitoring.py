@@ -120,3 +120,15 @@ def test_prometheus_takes_the_rules():
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="Debian's prometheus has promtool")
+def test_each_alert_is_raised_by_what_it_is_for_and_by_nothing_else():
+    cases = ALERTS.with_name("alerts.test.yml")
+    done = subprocess.run(
+        ["promtool", "test", "rules", cases], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    text = cases.read_text(encoding="utf-8")
+    assert [rule["alert"] for rule in alert_rules() if text.count(rule["alert"]) < 2] == []

@@ -46,6 +46,8 @@ class ScriptedService:
         self.outbox = outbox
         self.capacity = capacity
         self.ready = True
+        #: Why it does not get ready, where it has said so.
+        self.trouble: Notice | None = None
         #: What the worker says that it has.
         self.models = MODELS
         self.worker = "scripted-1"
@@ -63,11 +65,12 @@ class ScriptedService:
 
     @property
     def worker_statuses(self) -> tuple[WorkerStatus, ...]:
-        if not self.ready:
+        if not self.ready and self.trouble is None:
             return ()
         status = WorkerStatus(
             name=self.worker,
-            ready=True,
+            ready=self.ready,
+            trouble=self.trouble,
             held=len(self.held),
             capacity=self.capacity,
             device="cpu",
