@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from bot.guilds import GuildSettings, remaining_quota
@@ -37,32 +37,57 @@ LIST_LABELS = {
     "banned_words": gettext_noop("Forbidden words"),
     "banned_patterns": gettext_noop("Forbidden patterns"),
 }
+#: What a setting is called where its change is told; the rest by the labels above.
+CHANGE_LABELS = {
+    **CEILING_LABELS,
+    **DEFAULT_LABELS,
+    **LIST_LABELS,
+    "channels": gettext_noop("Allowed channels"),
+    "roles": gettext_noop("Allowed roles"),
+    "visibility": gettext_noop("Who sees results"),
+    "language": gettext_noop("Language in channels"),
+    "role_quotas": gettext_noop("GPU-seconds of roles"),
+    "role_shares": gettext_noop("Shares of roles"),
+    "nsfw_ordinary": gettext_noop("Picture check in ordinary channels"),
+    "nsfw_restricted": gettext_noop("Picture check in age-restricted channels"),
+    "nsfw_threshold": gettext_noop("How sure the picture check must be"),
+    "log_channel": gettext_noop("Channel for moderators"),
+}
 MAX_LIST_CHARACTERS = 300  # characters of one list
 
 
-def settings_overview(rules: GuildSettings, changes: Iterable[SettingsChange]) -> str:
-    """Show what a server has set, and who changed it last."""
+def settings_overview(
+    rules: GuildSettings, changes: Iterable[SettingsChange], page: str | None = None
+) -> str:
+    """Show what a server has set, on one page of the panel or in all, and who changed it last."""
+    pages = SETTING_LINES if page is None else {page: SETTING_LINES[page]}
     return join_limited(
         MAX_MESSAGE_CHARACTERS,
         [
             translate("**Easel on this server**"),
-            *_setting_lines(rules),
+            *(line for list_lines in pages.values() for line in list_lines(rules)),
             *map(_change_line, changes),
         ],
     )
 
 
-def _setting_lines(rules: GuildSettings) -> Iterator[str]:
+def _access_lines(rules: GuildSettings) -> Iterator[str]:
     yield translate(
         "Channels: {channels}", channels=_mention_list("<#{}>", rules.channels) or translate("all")
     )
     yield translate(
         "Roles: {roles}", roles=_mention_list("<@&{}>", rules.roles) or translate("everyone")
     )
+
+
+def _answer_lines(rules: GuildSettings) -> Iterator[str]:
     if rules.visibility == "private":
         yield translate("Results: for their member alone")
     if rules.language != AUTOMATIC_LANGUAGE:
         yield translate("Language: {language}", language=LANGUAGE_NAMES[rules.language])
+
+
+def _amount_lines(rules: GuildSettings) -> Iterator[str]:
     for name, label in CEILING_LABELS.items():
         value = getattr(rules, name)
         limit_text = (
@@ -80,7 +105,9 @@ def _setting_lines(rules: GuildSettings) -> Iterator[str]:
     if rules.role_shares:
         shares = [f"<@&{id}> × {times:g}" for id, times in rules.role_shares.items()]
         yield translate("Share of the GPU by role: {shares}", shares=" · ".join(shares))
-    yield from _image_lines(rules)
+
+
+def _content_lines(rules: GuildSettings) -> Iterator[str]:
     for name, label in LIST_LABELS.items():
         if entries := getattr(rules, name):
             yield _label_line(
@@ -105,12 +132,23 @@ def _image_lines(rules: GuildSettings) -> Iterator[str]:
         yield translate("Log channel: <#{channel}>", channel=rules.log_channel)
 
 
+#: What each page of the panel shows.
+SETTING_LINES: Mapping[str, Callable[[GuildSettings], Iterator[str]]] = {
+    "access": _access_lines,
+    "answers": _answer_lines,
+    "amounts": _amount_lines,
+    "pictures": _image_lines,
+    "content": _content_lines,
+}
+
+
 def _change_line(change: SettingsChange) -> str:
     moment = f"<t:{int(change.at.timestamp())}:R>"
     old_value, new_value = (
         inline_code(_format_value(value), 80) for value in (change.before, change.after)
     )
-    return f"-# {moment} <@{change.actor}> {change.subject}: {old_value} → {new_value}"
+    subject = translate(CHANGE_LABELS.get(change.subject, change.subject))
+    return f"-# {moment} <@{change.actor}> {subject}: {old_value} → {new_value}"
 
 
 def settings_changes(

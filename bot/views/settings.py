@@ -162,7 +162,8 @@ async def update_panel(
     interaction: discord.Interaction[Any], settings: GuildSettings, page: str
 ) -> None:
     """Draw the panel anew in its own message."""
-    words, view = messages.settings_overview(settings, ()), build_panel(interaction, settings, page)
+    words = messages.settings_overview(settings, (), page)
+    view = build_panel(interaction, settings, page)
     await interaction.response.edit_message(content=words, view=view)
 
 

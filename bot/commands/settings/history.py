@@ -41,9 +41,11 @@ class SettingsHistoryCommands(SettingsCogBase):
     async def panel(self, interaction: discord.Interaction[Any]) -> None:
         """Show the panel to the admin alone."""
         settings = await self.services.settings_editor.guild_settings(str(interaction.guild_id))
-        view = build_panel(interaction, settings, next(iter(PANEL_PAGES)))
+        page = next(iter(PANEL_PAGES))
         await interaction.response.send_message(
-            messages.settings_overview(settings, ()), view=view, ephemeral=True
+            messages.settings_overview(settings, (), page),
+            view=build_panel(interaction, settings, page),
+            ephemeral=True,
         )
 
     @SETTINGS_GROUP.command(

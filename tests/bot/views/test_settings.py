@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import discord
 import pytest
+
+from bot.guilds import GuildSettings
+from bot.messages.guild_settings import CHANGE_LABELS, SETTING_LINES
+from bot.views.settings import PANEL_PAGES
 
 
 @pytest.fixture
@@ -174,3 +180,16 @@ async def test_a_list_too_long_for_a_select_is_left_to_the_commands(easel, panel
     many = [str(10_000 + n) for n in range(26)]
     await easel.guilds.change_settings(str(easel.guild.id), "1", {"channels": many})
     assert "easel:setting:access:channels" not in ids(await panel("access"))
+
+
+async def test_the_panel_shows_the_settings_of_its_page_alone(easel, admin, panel):
+    await easel.ask_plain("settings nsfw", admin, ordinary="unchecked", age_restricted="spoiler")
+    shown = {page: (await panel(page)).content for page in PAGES}
+    assert "Channels: all" in shown["access"]
+    assert [page for page, words in shown.items() if "Steps" in words] == ["amounts"]
+    assert [page for page, words in shown.items() if "age-restricted" in words] == ["pictures"]
+
+
+def test_no_change_is_told_by_the_key_of_its_setting():
+    assert CHANGE_LABELS.keys() == {field.name for field in dataclasses.fields(GuildSettings)}
+    assert SETTING_LINES.keys() == PANEL_PAGES.keys()

@@ -97,7 +97,7 @@ async def test_changes_are_recorded_and_taken_back(easel, admin):
     await easel.ask_plain("settings limits", admin, max_steps=30)
     await easel.ask_plain("settings limits", admin, max_steps=50)
     shown = await easel.ask_plain("settings show", admin)
-    assert f"{admin.mention} max_steps: `30` → `50`" in shown.response.content
+    assert f"{admin.mention} Steps: `30` → `50`" in shown.response.content
     back = await easel.ask_plain("settings undo", admin, what="last change")
     assert "Steps: at most 30" in back.response.content
     none = await easel.ask_plain("settings undo", admin, what="everything")
