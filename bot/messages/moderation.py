@@ -113,6 +113,14 @@ def log_reported(record: JobRecord, case: ModerationCase, link: str) -> str:
     )
 
 
+def log_unchecked() -> str:
+    """Tell a log channel that nothing is made or shown, since no picture can be checked."""
+    return translate(
+        "The picture check does not work, so nothing is made or shown in channels that are not "
+        "age-restricted. `/settings nsfw ordinary:unchecked` ends that, or the host's keeper does."
+    )
+
+
 def log_refused(owner: str) -> str:
     """Tell a log channel that somebody asked for what is refused everywhere."""
     return translate(

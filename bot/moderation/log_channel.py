@@ -43,6 +43,10 @@ class LogChannel:
         """Tell that somebody asked for what no server can allow. Never raises."""
         await self._post_message(guild, lambda: messages.log_refused(owner))
 
+    async def post_unchecked(self, guild: str | None) -> None:
+        """Tell that nothing is made or shown, since no picture can be checked. Never raises."""
+        await self._post_message(guild, messages.log_unchecked)
+
     async def _post_message(self, guild: str | None, words: Callable[[], str]) -> None:
         try:
             settings = await self._policy.guild_settings(guild)

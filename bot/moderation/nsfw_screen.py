@@ -66,6 +66,8 @@ class NsfwScreen:
         self._detector = detector
         self._store = store
         self._log_channel = log_channel
+        #: Servers whose moderators know that the check does not work, until it does.
+        self._warned_guilds: set[str | None] = set()
 
     async def check_input(
         self, settings: GuildSettings, context: RequestContext, images: Iterable[bytes]
@@ -79,7 +81,11 @@ class NsfwScreen:
         if action == UNCHECKED_ACTION:
             return
         if not context.age_restricted and not await self._detector.is_available():
+            if context.guild_id not in self._warned_guilds:
+                self._warned_guilds.add(context.guild_id)
+                await self._log_channel.post_unchecked(context.guild_id)
             raise NotAllowed(CHECK_UNAVAILABLE_TEXT)  # before the GPU works for nothing
+        self._warned_guilds.discard(context.guild_id)
         for data in images:
             try:
                 score = await self._detector.score_image(data)

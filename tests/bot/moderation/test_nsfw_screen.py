@@ -202,6 +202,18 @@ async def test_the_log_channel_is_told(easel, rules):
     assert str(easel.channel.id) in log.history()[-1].content
 
 
+async def test_the_log_channel_is_told_once_that_nothing_can_be_checked(easel, rules):
+    log = easel.guild.create_text_channel("log")
+    await rules(nsfw_ordinary="block", log_channel=str(log.id))
+    for present, posts in ((False, 1), (False, 1), (True, 1), (False, 2)):
+        easel.detector.present = present
+        await easel.ask("imagine", prompt="a cat")
+        texts = [message.content for message in log.history()]
+        assert [text.startswith("The picture check does not work") for text in texts] == (
+            [True] * posts
+        )
+
+
 async def test_a_log_channel_that_is_closed_stops_nothing(easel, rules):
     log = easel.guild.create_text_channel("log")
     await rules(nsfw_ordinary="hold", log_channel=str(log.id))
