@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -54,6 +54,8 @@ from bot.uploads.validation import ImageLimits
 from bot.views import JobLayouts
 from bot.worker_plan import plan_cluster, plan_workers
 from inference.api.config import EngineConfig
+from inference.api.jobs import LoopbackJob, list_job_options
+from inference.api.jobs.base import NumberSpec
 from inference.api.jobs.limits import JobLimits
 from inference.api.jobs.wordlists import EMBEDDINGS_FOLDER, WordLists
 from inference.api.workers import LocalWorkerPool, RemoteWorkerPool, WorkerPool
@@ -305,7 +307,7 @@ def build_services(
         moderation_store=moderation_store,
         workers=workers,
         policy=policy,
-        settings_editor=GuildSettingsEditor(guild_store),
+        settings_editor=GuildSettingsEditor(guild_store, host_limits(settings)),
         styles=styles,
         dm_preferences=dm_preferences,
         dispatcher=dispatcher,
@@ -370,6 +372,24 @@ def queue_limits(settings: Settings) -> QueueLimits:
         per_guild=settings.max_queued_per_server,
         total=settings.max_queued_total,
     )
+
+
+def host_limits(settings: Settings) -> Mapping[str, float]:
+    """Say what holds where a server sets no ceiling of its own, by the ceiling's name."""
+    bounds = {
+        option.name: option.spec.high
+        for option in list_job_options(LoopbackJob)
+        if isinstance(option.spec, NumberSpec)
+    }
+    return {
+        "max_steps": bounds["steps"],
+        "max_loops": bounds["loops"],
+        "max_batch": settings.max_batch,
+        "max_megapixels": settings.max_pixels / 1e6,
+        "max_jobs": settings.max_queued_per_member,
+        "max_server_jobs": settings.max_queued_per_server,
+        **({"keep_days": settings.keep_days} if settings.keep_days else {}),
+    }
 
 
 def host_rules(settings: Settings) -> HostRules:

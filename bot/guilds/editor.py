@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from bot.guilds.settings import GuildSettings, list_setting_types, validate_changes
@@ -14,8 +15,12 @@ MAX_UNDO_ENTRIES = 200  # changes: many more than one file makes
 class GuildSettingsEditor:
     """Read, change, reset and undo what servers have set."""
 
-    def __init__(self, guilds: GuildStore) -> None:
+    def __init__(
+        self, guilds: GuildStore, host_limits: Mapping[str, float] = MappingProxyType({})
+    ) -> None:
+        """Change what is stored; `host_limits` is what holds of a ceiling that is not set."""
         self._guilds = guilds
+        self.host_limits = host_limits
 
     async def stored_settings(self, guild: str) -> dict[str, Any]:
         """Return what a server has set, as storage keeps it."""

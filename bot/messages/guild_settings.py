@@ -57,21 +57,28 @@ MAX_LIST_CHARACTERS = 300  # characters of one list
 
 
 def settings_overview(
-    rules: GuildSettings, changes: Iterable[SettingsChange], page: str | None = None
+    rules: GuildSettings,
+    changes: Iterable[SettingsChange],
+    page: str | None = None,
+    *,
+    host_limits: Mapping[str, float],
 ) -> str:
-    """Show what a server has set, on one page of the panel or in all, and who changed it last."""
+    """Show what a server has set, on one page of the panel or in all, and who changed it last.
+
+    `host_limits` is what holds of a ceiling that the server has not set.
+    """
     pages = SETTING_LINES if page is None else {page: SETTING_LINES[page]}
     return join_limited(
         MAX_MESSAGE_CHARACTERS,
         [
             translate("**Easel on this server**"),
-            *(line for list_lines in pages.values() for line in list_lines(rules)),
+            *(line for list_lines in pages.values() for line in list_lines(rules, host_limits)),
             *map(_change_line, changes),
         ],
     )
 
 
-def _access_lines(rules: GuildSettings) -> Iterator[str]:
+def _access_lines(rules: GuildSettings, _: Mapping[str, float]) -> Iterator[str]:
     yield translate(
         "Channels: {channels}", channels=_mention_list("<#{}>", rules.channels) or translate("all")
     )
@@ -80,18 +87,18 @@ def _access_lines(rules: GuildSettings) -> Iterator[str]:
     )
 
 
-def _answer_lines(rules: GuildSettings) -> Iterator[str]:
+def _answer_lines(rules: GuildSettings, _: Mapping[str, float]) -> Iterator[str]:
     if rules.visibility == "private":
         yield translate("Results: for their member alone")
     if rules.language != AUTOMATIC_LANGUAGE:
         yield translate("Language: {language}", language=LANGUAGE_NAMES[rules.language])
 
 
-def _amount_lines(rules: GuildSettings) -> Iterator[str]:
+def _amount_lines(rules: GuildSettings, host_limits: Mapping[str, float]) -> Iterator[str]:
     for name, label in CEILING_LABELS.items():
         value = getattr(rules, name)
         limit_text = (
-            translate(HOST_LIMIT_LABEL)
+            _host_limit_text(host_limits.get(name))
             if value is None
             else translate("at most {value}", value=f"{value:g}")
         )
@@ -107,7 +114,12 @@ def _amount_lines(rules: GuildSettings) -> Iterator[str]:
         yield translate("Share of the GPU by role: {shares}", shares=" · ".join(shares))
 
 
-def _content_lines(rules: GuildSettings) -> Iterator[str]:
+def _host_limit_text(limit: float | None) -> str:
+    limit_text = translate(HOST_LIMIT_LABEL)
+    return limit_text if limit is None else f"{limit_text} ({limit:g})"
+
+
+def _content_lines(rules: GuildSettings, _: Mapping[str, float]) -> Iterator[str]:
     for name, label in LIST_LABELS.items():
         if entries := getattr(rules, name):
             yield _label_line(
@@ -119,7 +131,7 @@ def _label_line(label: str, value: str) -> str:
     return translate("{label}: {value}", label=translate(label), value=value)
 
 
-def _image_lines(rules: GuildSettings) -> Iterator[str]:
+def _image_lines(rules: GuildSettings, _: Mapping[str, float]) -> Iterator[str]:
     if (rules.nsfw_ordinary, rules.nsfw_restricted) != ("unchecked", "unchecked"):
         yield translate(
             "Pictures not for everybody (from {threshold}): {ordinary}; "
@@ -133,7 +145,7 @@ def _image_lines(rules: GuildSettings) -> Iterator[str]:
 
 
 #: What each page of the panel shows.
-SETTING_LINES: Mapping[str, Callable[[GuildSettings], Iterator[str]]] = {
+SETTING_LINES: Mapping[str, Callable[[GuildSettings, Mapping[str, float]], Iterator[str]]] = {
     "access": _access_lines,
     "answers": _answer_lines,
     "amounts": _amount_lines,

@@ -162,7 +162,8 @@ async def update_panel(
     interaction: discord.Interaction[Any], settings: GuildSettings, page: str
 ) -> None:
     """Draw the panel anew in its own message."""
-    words = messages.settings_overview(settings, (), page)
+    host_limits = services_of(interaction).settings_editor.host_limits
+    words = messages.settings_overview(settings, (), page, host_limits=host_limits)
     view = build_panel(interaction, settings, page)
     await interaction.response.edit_message(content=words, view=view)
 

@@ -14,6 +14,7 @@ from bot.i18n import translate
 from bot.i18n.message import gettext_noop
 from bot.messages.escaping import MAX_MESSAGE_CHARACTERS, join_limited
 from bot.moderation.nsfw_screen import UNCHECKED_ACTION, nsfw_action
+from bot.services import services_of
 
 CHECK_SETTINGS = frozenset({"nsfw_ordinary", "nsfw_restricted", "nsfw_threshold"})
 NO_CHECK_WARNING = gettext_noop(
@@ -76,10 +77,12 @@ async def reply_with_settings(
     warning: str = "",
 ) -> None:
     """Show an admin alone what holds now: first what was changed just now, if that is known."""
-    overview = messages.settings_overview(settings, ())
+    host_limits = services_of(interaction).settings_editor.host_limits
+    overview = messages.settings_overview(settings, (), host_limits=host_limits)
     changed_lines = [warning] if warning else []
     if old_settings is not None:
-        old_lines = messages.settings_overview(old_settings, ()).splitlines()
+        old_overview = messages.settings_overview(old_settings, (), host_limits=host_limits)
+        old_lines = old_overview.splitlines()
         new_lines = [line for line in overview.splitlines() if line not in old_lines]
         head = translate("**Changed just now**") if new_lines else translate("Nothing was changed.")
         changed_lines = [head, *new_lines, *changed_lines, ""]

@@ -34,6 +34,7 @@ class SettingsHistoryCommands(SettingsCogBase):
         message = messages.settings_overview(
             await editor.guild_settings(guild),
             await editor.recent_changes(guild, MAX_LISTED_CHANGES),
+            host_limits=editor.host_limits,
         )
         await interaction.response.send_message(message, ephemeral=True)
 
@@ -43,7 +44,9 @@ class SettingsHistoryCommands(SettingsCogBase):
         settings = await self.services.settings_editor.guild_settings(str(interaction.guild_id))
         page = next(iter(PANEL_PAGES))
         await interaction.response.send_message(
-            messages.settings_overview(settings, (), page),
+            messages.settings_overview(
+                settings, (), page, host_limits=self.services.settings_editor.host_limits
+            ),
             view=build_panel(interaction, settings, page),
             ephemeral=True,
         )

@@ -17,7 +17,8 @@ async def test_nothing_set(easel, admin):
     result = await easel.ask_plain("settings show", admin)
     assert result.ephemeral
     assert "Channels: all" in result.response.content
-    assert "Steps: as the host allows" in result.response.content
+    assert "Steps: as the host allows (150)" in result.response.content
+    assert "Days that results are kept: as the host allows (90)" in result.response.content
 
 
 async def test_a_ceiling_holds_for_commands_buttons_and_replies(easel, admin, said):
