@@ -150,16 +150,16 @@ async def _wait_for_worker(bot: EaselBot) -> None:
         DemoFailed: no worker starts, for a reason that it names.
     """
     print_line("Starting a worker …")
-    begun, reminded = time.monotonic(), time.monotonic()
+    start_time, last_reminder = time.monotonic(), time.monotonic()
     while not any(worker.ready for worker in bot.services.workers.worker_statuses):
         statuses = bot.services.workers.worker_statuses
         troubles = [str(worker.trouble) for worker in statuses if worker.trouble]
         is_hopeless = all(worker.is_resting for worker in statuses)
-        if troubles and (is_hopeless or time.monotonic() - begun > PATIENCE_SECONDS):
+        if troubles and (is_hopeless or time.monotonic() - start_time > PATIENCE_SECONDS):
             raise DemoFailed("; ".join(troubles))
-        if time.monotonic() - reminded > REMINDER_SECONDS:
-            reminded = time.monotonic()
-            print_line(f"… still starting, after {reminded - begun:.0f} seconds")
+        if time.monotonic() - last_reminder > REMINDER_SECONDS:
+            last_reminder = time.monotonic()
+            print_line(f"… still starting, after {last_reminder - start_time:.0f} seconds")
         await asyncio.sleep(POLL_INTERVAL_SECONDS)
 
 
