@@ -191,8 +191,8 @@ def _list_imports(source: str) -> dict[str, str]:
 def _mark_nothing(module: ModuleType, name: str) -> Any:
     """Stand in for a mark, called or not: leave what it stands on as it is."""
 
-    def mark(marked: Any = None, *_: object, **__: object) -> Any:
-        return mark if marked is None else marked
+    def mark(target: Any = None, *_: object, **__: object) -> Any:
+        return mark if target is None else target
 
     if name in MARKS[module.__name__]:
         return mark
