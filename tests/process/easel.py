@@ -98,7 +98,9 @@ class EaselProcess:
 
 
 def _is_result(message: Message) -> bool:
-    ended = any(custom.startswith("easel:delete:") for custom in message.buttons.values())
+    ended = any(
+        custom.startswith(("easel:delete:", "easel:more")) for custom in message.buttons.values()
+    )
     return bool(message.files) and ended
 
 
