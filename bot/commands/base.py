@@ -33,7 +33,7 @@ from bot.views.forms import (
 )
 from inference.api.errors import JobError
 from inference.api.jobs import Job, list_job_options
-from inference.api.messages import REFINER_ROLE
+from inference.api.messages import COLOURISER_KIND, FACE_RESTORER_KIND, REFINER_ROLE
 from storage.records import JobState
 
 MAX_CHOICES = 25  # Discord's limit for completions
@@ -273,6 +273,8 @@ STYLE_OPTION = {"style": "A style of yours or the server's, or a LoRA, put aroun
 OPTION_AUTOCOMPLETES = {
     "model": autocomplete_models("diffusion"),
     "upscaler": autocomplete_models("upscaler"),
+    "restore_faces": autocomplete_models(FACE_RESTORER_KIND),
+    "colourise": autocomplete_models(COLOURISER_KIND),
     "style": styles_and_loras,
     "mask_shape": suggest_masks,
 }

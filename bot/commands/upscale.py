@@ -21,6 +21,10 @@ UPSCALE_OPTIONS = (
     "second",
     "visibility",
     "denoise",
+    "restore_faces",
+    "restore_visibility",
+    "restore_weight",
+    "colourise",
 )
 
 

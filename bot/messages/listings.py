@@ -35,6 +35,8 @@ QUEUE_ORDER_NOTE = gettext_noop(
 MODEL_KINDS = {
     "diffusion": gettext_noop("checkpoints"),
     "upscaler": gettext_noop("upscalers"),
+    "face_restorer": gettext_noop("face restorers"),
+    "colouriser": gettext_noop("colourisers"),
     "captioner": gettext_noop("captioners"),
     "tagger": gettext_noop("taggers"),
     "ranker": gettext_noop("rankers"),

@@ -16,10 +16,10 @@ from bot.guilds.checks import checkpoint_of
 from bot.uploads.validation import CheckedImage
 from inference.api.did_you_mean import did_you_mean
 from inference.api.errors import JobError, UnreadableMask
-from inference.api.infotext.names import find_upscaler
+from inference.api.infotext.names import find_restorer, find_upscaler
 from inference.api.jobs import ImagineJob, InpaintJob, InterrogateJob, Job, LoopbackJob, UpscaleJob
 from inference.api.jobs.sizes import LATENT_CELL_PIXELS
-from inference.api.messages import ModelInfo
+from inference.api.messages import COLOURISER_KIND, FACE_RESTORER_KIND, ModelInfo
 from inference.api.notices import Notice
 from inference.api.prompts.extra_networks import read_loras, take_networks
 from inference.api.prompts.mask_grammar import FACE, SUBJECT, marks_no_pixel, named_objects
@@ -32,6 +32,8 @@ CHECKPOINT, UPSCALER, LORA, CAPTIONER, TAGGER = (
     "captioner",
     "tagger",
 )
+#: Options that name a network that restores, and its kind.
+RESTORER_FIELDS = {"restore_faces": FACE_RESTORER_KIND, "colourise": COLOURISER_KIND}
 #: The kind of networks that mark what masks in words name.
 MASK_NETWORK, ANY_WORDS = "mask", "words"
 JobT = TypeVar("JobT", bound=Job)
@@ -52,6 +54,19 @@ def can_mark(models: Iterable[ModelInfo], name: str) -> bool:
     """Whether some worker finds a thing in pictures: `subject`, `face`, or by any other words."""
     network = name if name in (SUBJECT, FACE) else ANY_WORDS
     return any(model.kind == MASK_NETWORK and model.name == network for model in models)
+
+
+def default_face_restorer(workers: Any) -> str:
+    """Name the face restorer to use unasked: the first that a worker has.
+
+    Raises:
+        JobError: there is none.
+    """
+    for worker in workers:
+        for model in worker.models:
+            if model.kind == FACE_RESTORER_KIND:
+                return str(model.name)
+    raise JobError("restore_faces", "restore.none")
 
 
 def default_upscaler(workers: Any) -> str:
@@ -126,6 +141,9 @@ class JobChecker:
             changes["model"] = self._resolve_name("model", name, CHECKPOINT, models)
         if refiner := str(getattr(job, "refiner", "")):
             changes["refiner"] = self._resolve_name("refiner", refiner, CHECKPOINT, models)
+        for field, kind in RESTORER_FIELDS.items():
+            if restorer := str(getattr(job, field, "")):
+                changes[field] = self._resolve_restorer(field, restorer, kind, models)
         if isinstance(job, UpscaleJob):
             changes["upscaler"] = self._resolve_upscaler("upscaler", job.upscaler, models)
             if job.second:
@@ -138,6 +156,12 @@ class JobChecker:
     def _resolve_upscaler(self, field: str, name: str, models: Collection[ModelInfo]) -> str:
         known_names = [model.name for model in models if model.kind == UPSCALER]
         return find_upscaler(name, known_names) or self._resolve_name(field, name, UPSCALER, models)
+
+    def _resolve_restorer(
+        self, field: str, name: str, kind: str, models: Collection[ModelInfo]
+    ) -> str:
+        known_name = find_restorer(name, models, kind)
+        return known_name or self._resolve_name(field, name, kind, models)
 
     def _check_describers(self, job: Job, models: Collection[ModelInfo]) -> None:
         kinds = {model.kind for model in models}
@@ -196,6 +220,8 @@ _UNKNOWN_CODES = {
     CHECKPOINT: "model.unknown_checkpoint",
     UPSCALER: "model.unknown_upscaler",
     LORA: "prompt.no_lora",
+    FACE_RESTORER_KIND: "restore.unknown_face",
+    COLOURISER_KIND: "restore.unknown_colour",
 }
 
 

@@ -48,6 +48,7 @@ from bot.views.results import (
     OriginalButton,
     RedrawButton,
     RepairSeamButton,
+    RestoreButton,
     ShowOneButton,
     ShowParametersButton,
     UpscaleButton,
@@ -55,7 +56,7 @@ from bot.views.results import (
     VaryStrongButton,
     VarySubtleButton,
 )
-from inference.api.messages import ModelInfo
+from inference.api.messages import FACE_RESTORER_KIND, ModelInfo
 from inference.api.workers import WorkerPool
 from storage.records import JobRecord, JobState
 
@@ -78,6 +79,7 @@ RESULT_BUTTONS: tuple[type[JobButton], ...] = (
     UpscaleButton,
     VaryStrongButton,
     RedrawButton,
+    RestoreButton,
     OutpaintMenuButton,
     InterrogateButton,
     CompareButton,
@@ -241,6 +243,7 @@ def _list_applicable(
         DrawMaskButton: has_image and has_page,
         CompareButton: has_image and "image" in record.inputs,
         OriginalButton: any(map(is_enlarged, images[(number or 1) - 1 :][:1])),
+        RestoreButton: has_image and FACE_RESTORER_KIND in kinds,
         ReportButton: has_image and record.guild is not None,
         DeleteButton: True,
     }

@@ -14,7 +14,7 @@ from bot.guilds.settings import GuildSettings
 from bot.i18n import current_language, translate, use_language
 from bot.i18n.message import gettext_noop
 from bot.requests.image_sources import AttachmentSource, BlobSource, result_images, seam_mask_key
-from bot.requests.job_check import default_upscaler
+from bot.requests.job_check import default_face_restorer, default_upscaler
 from bot.requests.reply_target import stored_reply_language
 from bot.requests.requester import InteractionRequest
 from bot.services import services_of
@@ -53,6 +53,8 @@ COHERENCE_OPTIONS = (
 REDRAWN_OPTIONS = ("prompt", "negative_prompt", "model")
 """What a redrawn image has in common with what it was made from."""
 COHERENCE_STRENGTH = 0.3  # denoising strength: both sides of the edge stay what they are
+KEEPS_PIXELS = "lanczos"
+"""An upscaler that changes nothing at a factor of 1."""
 MAX_BLOCK_CHARACTERS = 1900  # characters of a code block in a message
 
 
@@ -201,6 +203,22 @@ class RedrawButton(ImageButton, template=rf"easel:redraw(?:\.(?P<number>\d))?:{J
         }
         upscaler = default_upscaler(services_of(interaction).workers.worker_statuses)
         job = UpscaleJob(mode="redraw", upscaler=upscaler, **shared_params)
+        await submit_on_result(interaction, job, record, image)
+
+
+class RestoreButton(ImageButton, template=rf"easel:restore(?:\.(?P<number>\d))?:{JOB_ID_PATTERN}"):
+    """The image at its own size with its faces restored."""
+
+    verb = "restore"
+    label = gettext_noop("Restore faces")
+    emoji = "🙂"
+
+    async def on_image(
+        self, interaction: discord.Interaction[Any], record: JobRecord, image: dict[str, Any]
+    ) -> None:
+        """Queue a restoration by the first network that a worker has for it."""
+        restorer = default_face_restorer(services_of(interaction).workers.worker_statuses)
+        job = UpscaleJob(upscaler=KEEPS_PIXELS, factor=1.0, restore_faces=restorer)
         await submit_on_result(interaction, job, record, image)
 
 

@@ -49,14 +49,18 @@ INSTRUCT_ROLE = "instruct"
 REFINER_ROLE = "refiner"
 
 
+#: Kinds of networks that restore.
+FACE_RESTORER_KIND, COLOURISER_KIND = "face_restorer", "colouriser"
+
+
 @dataclass(frozen=True, kw_only=True)
 class ModelInfo:
     """What a worker can run: a checkpoint, an upscaler, a captioner."""
 
     #: Registry key, never a path.
     name: str
-    #: `diffusion`, `upscaler`, `captioner`, `ranker`, `tagger`, `lora`, or `mask`, whose names
-    #: are `subject`, `face` and `words`.
+    #: `diffusion`, `upscaler`, `captioner`, `ranker`, `tagger`, `lora`, `face_restorer`,
+    #: `colouriser`, or `mask`, whose names are `subject`, `face` and `words`.
     kind: str
     #: Natural side of its pictures in pixels (diffusion), its scale (upscaler), or 0.
     size: int

@@ -11,10 +11,20 @@ from typing import Any, Literal
 import torch
 
 from inference.model_files.errors import UnsupportedWeights
-from inference.model_files.files import UPSCALERS_DIR
+from inference.model_files.files import RESTORERS_DIR, UPSCALERS_DIR
 from inference.model_files.header import SafetensorsHeader, read_header
 
-FileKind = Literal["checkpoint", "lora", "vae", "embedding", "unet", "upscaler", "other"]
+FileKind = Literal[
+    "checkpoint",
+    "lora",
+    "vae",
+    "embedding",
+    "unet",
+    "upscaler",
+    "face_restorer",
+    "colouriser",
+    "other",
+]
 ModelFamily = Literal["sd1", "sd2", "sdxl", "refiner"]
 StatedPrediction = Literal["epsilon", "v_prediction"]
 
@@ -77,6 +87,39 @@ UNSUPPORTED_MODEL_SIGNS = (
 
 
 @dataclass(frozen=True)
+class RestorerSigns:
+    """By what a network that restores instead of enlarging is known."""
+
+    #: spandrel's name of its architecture.
+    architecture: str
+    kind: FileKind
+    names: tuple[str, ...]
+    title: str
+
+
+RESTORER_SIGNS = (
+    RestorerSigns(
+        "GFPGAN",
+        "face_restorer",
+        ("toRGB.0.weight", "stylegan_decoder.style_mlp.1.weight"),
+        "a face restorer (GFPGAN)",
+    ),
+    RestorerSigns(
+        "CodeFormer",
+        "face_restorer",
+        ("position_emb", "idx_pred_layer.1.weight", "quantize.embedding.weight"),
+        "a face restorer (CodeFormer)",
+    ),
+    RestorerSigns(
+        "DDColor",
+        "colouriser",
+        ("refine_net.0.0.weight_orig", "encoder.arch.norm.weight"),
+        "a colouriser (DDColor)",
+    ),
+)
+
+
+@dataclass(frozen=True)
 class FileType:
     """What a file is."""
 
@@ -93,6 +136,8 @@ class FileType:
     has_vae: bool = True
     #: What it is in words.
     title: str = ""
+    #: spandrel's name of a restorer's architecture.
+    architecture: str = ""
 
 
 def identify_file(path: Path) -> FileType:
@@ -115,6 +160,9 @@ def identify_header(header: SafetensorsHeader) -> FileType:
             return FileType("other", title=title)
     if CONV_IN in names and (family := _checkpoint_family(header)):
         return _checkpoint_type(header, family)
+    for restorer in RESTORER_SIGNS:
+        if all(name in names for name in restorer.names):
+            return FileType(restorer.kind, title=restorer.title, architecture=restorer.architecture)
     for sign, title in UNSUPPORTED_MODEL_SIGNS:
         if any(sign in name for name in names):
             return FileType("other", title=title)
@@ -141,7 +189,13 @@ def checkpoint_identity(path: Path) -> FileType:
     if file_type.kind == "checkpoint":
         check_channels(path.name, file_type.channels)
         return file_type
-    places = {"lora": "loras", "vae": "vae", "embedding": "embeddings", "upscaler": UPSCALERS_DIR}
+    places = {
+        "lora": "loras",
+        "vae": "vae",
+        "embedding": "embeddings",
+        "upscaler": UPSCALERS_DIR,
+        **dict.fromkeys(("face_restorer", "colouriser"), RESTORERS_DIR),
+    }
     place = places.get(file_type.kind)
     values = {"file": path.name, "title": file_type.title}
     if place is None:

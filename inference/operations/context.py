@@ -11,7 +11,13 @@ from PIL import Image
 
 from inference.api.errors import JobError
 from inference.api.jobs import DenoisingJob, ImagineJob, Img2ImgJob, UpscaleJob
-from inference.api.messages import INSTRUCT_ROLE, REFINER_ROLE
+from inference.api.jobs.kinds import RestoringJob
+from inference.api.messages import (
+    COLOURISER_KIND,
+    FACE_RESTORER_KIND,
+    INSTRUCT_ROLE,
+    REFINER_ROLE,
+)
 from inference.engine.work import WorkRequest
 from inference.model_library import ModelLibrary
 
@@ -63,6 +69,17 @@ class OperationContext:
         if not self.library.can_refine(refiner, model):
             raise JobError("refiner", "model.other_latents", refiner=refiner, model=model)
         return dataclasses.replace(job, refiner=refiner)
+
+    def check_restorers(self, job: RestoringJob) -> None:
+        """See that the networks that a job's pictures are to be restored by can be run.
+
+        Raises:
+            ModelError: one is not there, or not for this host.
+        """
+        if job.restore_faces:
+            self.library.restorers.resolve_name(job.restore_faces, FACE_RESTORER_KIND)
+        if isinstance(job, UpscaleJob) and job.colourise:
+            self.library.restorers.resolve_name(job.colourise, COLOURISER_KIND)
 
     def refiner_values(self, job: ImagineJob | Img2ImgJob) -> dict[str, object]:
         """Give what a picture's text says of its refiner."""

@@ -25,6 +25,7 @@ from inference.operations.shared import sizes
 from inference.operations.shared.batch_variants import batch_variants, work_notes
 from inference.operations.shared.latents import crop_latent, crop_to_cells, upscale_latent
 from inference.operations.shared.parameters import build_denoise_work, build_infotext
+from inference.operations.shared.restoration import restore_results
 from inference.operations.shared.side_call import run_beside
 from inference.operations.shared.tiles import MAX_REQUESTED_TILES, run_tiles, with_tuned_tiling
 from inference.operations.upscale import plan_upscale
@@ -38,6 +39,7 @@ def run_imagine(job: ImagineJob, images: Images, context: OperationContext) -> O
     """Paint the job's batch from noise."""
     model = context.resolve_model(job)
     job = context.resolve_refiner(job, model)
+    context.check_restorers(job)
     natural = context.library.natural_size(model)
     size = sizes.target_size(job.width, job.height, None, natural)
     covering_size, large = hires_sizes(size, job.hires_scale, job.hires_width, job.hires_height)
@@ -64,6 +66,7 @@ def run_imagine(job: ImagineJob, images: Images, context: OperationContext) -> O
         second = yield from _hires_works(job, context, works, results, (covering_size, large))
         results = yield WorkRequest(works=second)
         drawn_prompts = [_hires_prompts(job, work) for work in second]
+    results, restore_notes = yield from restore_results(job, results, context)
     traits = context.library.model_traits(model)
     return JobResult(
         images=tuple(
@@ -76,7 +79,11 @@ def run_imagine(job: ImagineJob, images: Images, context: OperationContext) -> O
             )
             for work, result, prompts in zip(works, results, drawn_prompts, strict=True)
         ),
-        notes=(*work_notes(works, second), *sizes.rounded_note((job.width, job.height), size)),
+        notes=(
+            *work_notes(works, second),
+            *restore_notes,
+            *sizes.rounded_note((job.width, job.height), size),
+        ),
     )
 
 

@@ -23,6 +23,7 @@ from inference.operations.shared import sizes
 from inference.operations.shared.batch_variants import batch_variants, work_notes
 from inference.operations.shared.latents import encode_latent, upscale_latent
 from inference.operations.shared.parameters import build_denoise_work, build_infotext
+from inference.operations.shared.restoration import restore_results
 from inference.operations.shared.side_call import run_beside
 
 
@@ -45,6 +46,7 @@ def run_img2img(job: Img2ImgJob, images: Images, context: OperationContext) -> O
     """Fit the source, paint the job's batch over it."""
     model = context.resolve_model(job)
     job = context.resolve_refiner(job, model)
+    context.check_restorers(job)
     source, size = yield from open_source(job, images, context, model)
     init_image = yield from prepare_init_image(
         job, model, source, size, later_units=job.steps * job.batch
@@ -61,6 +63,7 @@ def run_img2img(job: Img2ImgJob, images: Images, context: OperationContext) -> O
         for number, variant in enumerate(batch_variants(job, context.lists))
     )
     results = yield WorkRequest(works=works)
+    results, restore_notes = yield from restore_results(job, results, context)
     finished_images = yield from finish_images(job, results, init_image.image)
     traits = context.library.model_traits(model)
     image_guidance = {"Image CFG scale": job.image_guidance} if traits.is_instructed else {}
@@ -74,7 +77,11 @@ def run_img2img(job: Img2ImgJob, images: Images, context: OperationContext) -> O
             )
             for work, image in zip(works, finished_images, strict=True)
         ),
-        notes=(*work_notes(works), *sizes.rounded_note((job.width, job.height), size)),
+        notes=(
+            *work_notes(works),
+            *restore_notes,
+            *sizes.rounded_note((job.width, job.height), size),
+        ),
     )
 
 

@@ -43,6 +43,7 @@ from inference.operations.shared import sizes
 from inference.operations.shared.batch_variants import batch_variants, work_notes
 from inference.operations.shared.latents import encode_latent, encode_only_work, upscale_latent
 from inference.operations.shared.parameters import build_denoise_work, build_infotext
+from inference.operations.shared.restoration import restore_results
 from inference.operations.shared.side_call import run_beside
 
 #: Below this share of its own size a picture loses what a cut-out would keep.
@@ -52,6 +53,7 @@ MIN_WORK_SCALE = 0.75
 def run_inpaint(job: InpaintJob, images: Images, context: OperationContext) -> Operation:
     """Find the mask and what to work on, repaint it, lay the results back."""
     model = context.resolve_model(job)
+    context.check_restorers(job)
     masked_job = yield from resolve_mask(job, images)
     natural = context.library.natural_size(model)
     masked_job = yield from run_beside(
@@ -62,9 +64,12 @@ def run_inpaint(job: InpaintJob, images: Images, context: OperationContext) -> O
     works = _build_works(masked_job, start, model, context.lists)
     encode_works = (encode_only_work(job, model, start.image),) if job.soft else ()
     results = yield WorkRequest(works=(*encode_works, *works))
+    encoded_sources, results = results[: len(encode_works)], results[len(encode_works) :]
+    results, restore_notes = yield from restore_results(job, results, context)
     traits = context.library.model_traits(model)
-    finish = partial(_finish, masked_job, start, works, results, traits)
-    return (yield from run_beside(finish, masked_job.source.size))
+    finish = partial(_finish, masked_job, start, works, [*encoded_sources, *results], traits)
+    result = yield from run_beside(finish, masked_job.source.size)
+    return replace(result, notes=(*result.notes, *restore_notes))
 
 
 def _prepare_start(

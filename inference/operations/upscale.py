@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from inference.api.errors import JobError
 from inference.api.infotext.job_values import job_values
@@ -12,6 +13,7 @@ from inference.engine.work import JobResult, Operation, OutputImage
 from inference.operations.context import Images, OperationContext
 from inference.operations.sd_upscale import sd_upscale
 from inference.operations.shared.parameters import SOFTWARE_VERSION
+from inference.operations.shared.restoration import colourise_source, restore_images
 from inference.operations.shared.tiles import MAX_REQUESTED_TILES, run_tiles, with_tuned_tiling
 from inference.upscaling.registry import key_with_denoise
 from inference.upscaling.tiling.plan import (
@@ -35,12 +37,27 @@ INTERMEDIATE_PIXELS_FACTOR = 4
 
 
 def run_upscale(job: UpscaleJob, images: Images, context: OperationContext) -> Operation:
-    """Enlarge the picture by a factor or to a size; with `redraw`, repaint it then."""
-    source = images["image"]
+    """Enlarge the picture, given colours first and restored faces last where that is asked for."""
     plan = plan_upscale(job, context)
-    check_size(source.size, plan, context.max_pixels * RESULT_PIXELS_FACTOR)
-    if job.mode == "redraw":
-        return (yield from sd_upscale(job, images, context, plan))
+    check_size(images["image"].size, plan, context.max_pixels * RESULT_PIXELS_FACTOR)
+    context.check_restorers(job)
+    source = yield from colourise_source(job, images["image"], context)
+    enlarge_source = sd_upscale if job.mode == "redraw" else _enlarge_source
+    result = yield from enlarge_source(job, {"image": source}, context, plan)
+    restored = yield from restore_images(job, [output.image for output in result.images], context)
+    outputs = zip(result.images, restored.images, strict=True)
+    return replace(
+        result,
+        images=tuple(replace(output, image=image) for output, image in outputs),
+        notes=(*result.notes, *restored.notes),
+    )
+
+
+def _enlarge_source(
+    job: UpscaleJob, images: Images, context: OperationContext, plan: UpscalePlan
+) -> Operation:
+    """Enlarge the picture by a factor or to a size."""
+    source = images["image"]
     plan = yield from with_tuned_tiling(plan, source.size, context.library.upscalers)
     enlarged_image = yield from run_tiles(
         enlarge(source, plan, MAX_REQUESTED_TILES),

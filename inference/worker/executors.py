@@ -11,6 +11,13 @@ from inference.operations.interrogate import INTERROGATE_QUEUE as INTERROGATE
 from inference.operations.interrogate import execute_interrogation
 from inference.operations.mask.segmentation import SEGMENT_QUEUE as SEGMENT
 from inference.operations.mask.segmentation import execute_segmentation as find
+from inference.operations.shared.restoration import (
+    COLOURISE_QUEUE,
+    FACE_QUEUE,
+    RESTORE_QUEUE,
+    execute_colouring,
+    execute_restoration,
+)
 from inference.operations.shared.tiles import TUNE_QUEUE
 from inference.operations.shared.tiles import UPSCALE_QUEUE as UPSCALE
 
@@ -36,7 +43,22 @@ def build_executors(library: ModelLibrary) -> Mapping[str, AuxExecutor]:
         """Mark one thing in RGB pictures."""
         return find(queue_key, images, library.segmenters)
 
+    def find_faces(_queue_key: Hashable, images: Sequence[Any]) -> Sequence[object]:
+        """Find the faces of RGB pictures."""
+        return library.segmenters.find_faces(images)
+
+    def restore_faces(queue_key: Hashable, faces: Sequence[Any]) -> Sequence[object]:
+        """Restore faces by one network in one call."""
+        return execute_restoration(queue_key, faces, library.restorers)
+
+    def colourise_images(queue_key: Hashable, images: Sequence[Any]) -> Sequence[object]:
+        """Give RGB pictures colours."""
+        return execute_colouring(queue_key, images, library.restorers)
+
     return {
+        FACE_QUEUE: find_faces,
+        RESTORE_QUEUE: restore_faces,
+        COLOURISE_QUEUE: colourise_images,
         UPSCALE: upscale_tiles,
         TUNE_QUEUE: tune_upscaler,
         INTERROGATE: describe_images,

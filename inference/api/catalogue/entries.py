@@ -19,6 +19,7 @@ ModelKind = Literal[
     "vae",
     "preview",
     "upscaler",
+    "face_restorer",
     "captioner",
     "ranker",
     "tagger",
@@ -31,13 +32,14 @@ Layout = Literal["file", "pipeline", "folder", "address"]
 
 CATALOGUE_FILE = "catalogue.toml"
 SHIPPED_CATALOGUE = Path(__file__).with_name(CATALOGUE_FILE)
-#: Where each kind lies below the models folder; upscalers of the catalogue lie in the cache folder.
+#: Where each kind lies below the models folder; what has an address lies in the cache folder.
 KIND_PLACES: Mapping[ModelKind, str] = {
     "checkpoint": "checkpoints",
     "lora": "loras",
     "vae": "vae",
     "preview": "vae_approx",
     "upscaler": "upscalers",
+    "face_restorer": "restorers",
     "captioner": "",
     "ranker": "",
     "tagger": "",

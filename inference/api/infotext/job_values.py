@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from inference.api.infotext.names import RESTORER_BY_VISIBILITY_KEY
 from inference.api.infotext.text import READING_DEFAULTS
 from inference.api.jobs import (
     BooleanSpec,
@@ -67,6 +68,10 @@ OPTION_KEYS: Mapping[str, str] = {
     "second": "Postprocess upscaler 2",
     "visibility": "Postprocess visibility",
     "denoise": "Postprocess denoise",
+    "restore_faces": "Face restoration",
+    "restore_visibility": "CodeFormer visibility",
+    "restore_weight": "CodeFormer weight",
+    "colourise": "Postprocess colorizer",
     "overlap": "SD upscale overlap",
 }
 #: Keys of two lengths, and the options they join, 0 for one that is not set.
@@ -94,6 +99,8 @@ MASK_KEYS = ("Mask blur", "Mask mode", "Mask shape")
 DEFAULT_AREA = READING_DEFAULTS["Inpaint area"]
 GROWTH_KEY = "Outpainting pixels"
 GROWN_SIDES = ("left", "right", "up", "down")
+GFPGAN_VISIBILITY_KEY = "GFPGAN visibility"
+RESTORING_TYPES = (ImagineJob, Img2ImgJob, InpaintJob, UpscaleJob)
 SD_UPSCALER_KEY = "SD upscale upscaler"
 KEEPS_SIZE_KEY = "Keeps source size"
 MASK_MODE_PREFIX = "Inpaint "
@@ -111,6 +118,7 @@ def job_values(job: Job) -> dict[str, object]:
             continue
         if option.name in always or value != _restored_value(option, key):
             values[key] = _write_value(option, value)
+    _name_restoration(values, job)
     for key, (width, height) in _size_options(type(job)).items():
         if getattr(job, width) or getattr(job, height):
             values[key] = f"{getattr(job, width) or 0}x{getattr(job, height) or 0}"
@@ -141,6 +149,20 @@ def job_values(job: Job) -> dict[str, object]:
     return values
 
 
+def _name_restoration(values: dict[str, object], job: Job) -> None:
+    """Write how much of restored faces shows as the web UI does: under the network's name."""
+    key = OPTION_KEYS["restore_visibility"]
+    name = str(getattr(job, "restore_faces", ""))
+    if not name:
+        values.pop(key, None)
+        values.pop(OPTION_KEYS["restore_weight"], None)
+        return
+    if isinstance(job, UpscaleJob):
+        values[key] = job.restore_visibility
+    if key in values and "codeformer" not in name.casefold():
+        values[GFPGAN_VISIBILITY_KEY] = values.pop(key)
+
+
 def read_job_values(
     values: Mapping[str, str], job_type: type[Job]
 ) -> tuple[dict[str, tuple[str, str]], set[str]]:
@@ -155,6 +177,11 @@ def read_job_values(
         key = OPTION_KEYS.get(option.name, "")
         if key in values:
             option_texts[option.name] = key, _read_choice(option, values[key])
+    if GFPGAN_VISIBILITY_KEY in values and issubclass(job_type, RESTORING_TYPES):
+        option_texts["restore_visibility"] = (
+            GFPGAN_VISIBILITY_KEY,
+            values[GFPGAN_VISIBILITY_KEY],
+        )
     for key, names in _size_options(job_type).items():
         for name, side in zip(names, values.get(key, "").split("x"), strict=False):
             if side.strip().strip("0").isdigit():
@@ -214,7 +241,8 @@ def guess_job_type(values: Mapping[str, str]) -> type[Job]:
         return LoopbackJob
     if "SD upscale upscaler" in values:
         return UpscaleJob
-    if "Postprocess upscaler" in values and "Steps" not in values:
+    postprocess_keys = ("Postprocess upscaler", *RESTORER_BY_VISIBILITY_KEY)
+    if any(key in values for key in postprocess_keys) and "Steps" not in values:
         return UpscaleJob
     has_mask = any(key in values for key in MASK_KEYS)
     if has_mask or values.get("Inpaint area", DEFAULT_AREA) != DEFAULT_AREA:

@@ -1,9 +1,9 @@
-"""Samplers and schedules under the names that other programs give them."""
+"""Samplers, schedules and networks under the names that other programs give them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from inference.api.jobs import names
 from inference.api.messages import ModelInfo
@@ -41,6 +41,11 @@ OTHER_SCHEDULES: Mapping[str, str] = {
 #: The web UIs' latent upscalers that do what ours does: bilinear between cells.
 LATENT_UPSCALERS: Mapping[str, str] = {"latent": "latent"}
 PLAIN_UPSCALERS: Mapping[str, str] = {"none": "lanczos", "lanczos": "lanczos", "nearest": "nearest"}
+#: Keys by which the web UI's *Extras* say that faces were restored, and by which architecture.
+RESTORER_BY_VISIBILITY_KEY: Mapping[str, str] = {
+    "CodeFormer visibility": "CodeFormer",
+    "GFPGAN visibility": "GFPGAN",
+}
 #: Other names of upscalers, as they are compared: the web UIs' and those of the published files.
 OTHER_UPSCALERS: Mapping[str, str] = {
     "resrgan4x+": "realesrganx4plus",
@@ -112,6 +117,22 @@ def find_upscaler(name: str, upscalers: Collection[str]) -> str | None:
         return PLAIN_UPSCALERS[plain]
     names_by_plain = {_normalise_name(key): key for key in upscalers}
     return names_by_plain.get(OTHER_UPSCALERS.get(plain, plain))
+
+
+def read_restorer(values: Mapping[str, str]) -> str:
+    """Say by which network a text's faces were restored; empty for none."""
+    name = values.get("Face restoration", "")
+    told_keys = (key for key in RESTORER_BY_VISIBILITY_KEY if key in values)
+    return name or next((RESTORER_BY_VISIBILITY_KEY[key] for key in told_keys), "")
+
+
+def find_restorer(name: str, models: Iterable[ModelInfo], kind: str) -> str | None:
+    """Find a network that restores by its name, or by its architecture: the first of that."""
+    plain = _normalise_name(_FILE_SUFFIX.sub("", name))
+    candidates = [model for model in models if model.kind == kind]
+    by_name = (model.name for model in candidates if _normalise_name(model.name) == plain)
+    by_architecture = (model.name for model in candidates if _normalise_name(model.about) == plain)
+    return next(by_name, None) or next(by_architecture, None)
 
 
 def find_schedule(name: str) -> str | None:

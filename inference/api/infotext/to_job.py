@@ -35,7 +35,7 @@ from inference.api.jobs import (
     list_job_options,
 )
 from inference.api.jobs.names import MAX_SEED, count_seed
-from inference.api.messages import ModelInfo
+from inference.api.messages import FACE_RESTORER_KIND, ModelInfo
 from inference.api.notices import Notice, format_number
 
 #: Keys whose values are numbers of ours, and the options they set.
@@ -96,6 +96,8 @@ EMPTY_VALUES = (
     "Use same sampler",
     "Use same scheduler",
 )
+#: Options that name what must be here; each is looked for by itself.
+NAMED_ELSEWHERE = ("hires_upscaler", "hires_sampler", "hires_schedule", "refiner", "restore_faces")
 REFINER_KEYS = {"Refiner", "Refiner switch at"}
 #: Kinds that paint nothing: what they have no option for is not missed.
 NETWORKLESS_TYPES = (ExplainJob, PreviewJob)
@@ -177,6 +179,7 @@ class _JobBuilder:
             self._add_note(note)
         used_keys = self._set_job_values() - REFINER_KEYS | self._set_refiner(models)
         self._set_hires(models)
+        self._set_restorer(models)
         self._set_loopback()
         self._note_unused_values(used_keys)
 
@@ -249,7 +252,7 @@ class _JobBuilder:
         """Read what the kind's own options were; return the keys that say it."""
         job_values, used_keys = read_job_values(self.told.values, self._type)
         for name, (key, text) in job_values.items():
-            if name not in ("hires_upscaler", "hires_sampler", "hires_schedule", "refiner"):
+            if name not in NAMED_ELSEWHERE:
                 self._set_option(name, key, text)
         return used_keys
 
@@ -268,6 +271,17 @@ class _JobBuilder:
             return set()
         self.values["refiner"] = refiner
         return set(REFINER_KEYS)
+
+    def _set_restorer(self, models: list[ModelInfo]) -> None:
+        """Read by which network faces were restored, or note that it is not here."""
+        name = names.read_restorer(self.told.values)
+        if "restore_faces" not in self._options or not name:
+            return
+        restorer = names.find_restorer(name, models, FACE_RESTORER_KIND)
+        self.values["restore_faces"] = restorer or ""
+        if restorer is None:
+            note = Notice("like.face_restorer", name=_shorten_value(name))
+            self._add_note(note, "restore_faces")
 
     def _set_loopback(self) -> None:
         """Go back from a loop's frame to what the first loop began with."""

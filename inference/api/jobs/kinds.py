@@ -34,6 +34,23 @@ def refiner_switch_field() -> Any:
     )
 
 
+def restore_field() -> Any:
+    """Declare the network that makes faces anew at the end."""
+    return text_field("", 100, "Restore faces: the network that does it; empty for none")
+
+
+def restore_visibility_field() -> Any:
+    """Declare how much of the restored faces shows."""
+    return number_field(1.0, 0.0, 1.0, "Face restoration visibility: how much of it shows")
+
+
+def restore_weight_field() -> Any:
+    """Declare how closely a CodeFormer keeps to the faces."""
+    return number_field(
+        0.5, 0.0, 1.0, "CodeFormer weight: 0 has the most effect, 1 keeps closest to the face"
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class ImagineJob(DenoisingJob):
     """Draw a picture from words alone."""
@@ -75,6 +92,9 @@ class ImagineJob(DenoisingJob):
     hires_negative_prompt: str = text_field(
         "", 6000, "Hires negative prompt: empty takes the first pass's"
     )
+    restore_faces: str = restore_field()
+    restore_visibility: float = restore_visibility_field()
+    restore_weight: float = restore_weight_field()
 
     @property
     def has_hires_fix(self) -> bool:
@@ -108,6 +128,9 @@ class Img2ImgJob(EditingJob):
     image_guidance: float = number_field(
         1.5, 0.0, 3.0, "Image CFG scale: how closely an InstructPix2Pix keeps to the picture"
     )
+    restore_faces: str = restore_field()
+    restore_visibility: float = restore_visibility_field()
+    restore_weight: float = restore_weight_field()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,6 +161,9 @@ class InpaintJob(EditingJob):
         1.0, 0.0, 1.0, "Inpainting conditioning mask strength: for inpainting checkpoints"
     )
     soft: bool = boolean_field(False, "Soft inpainting: blend along the mask's grey")
+    restore_faces: str = restore_field()
+    restore_visibility: float = restore_visibility_field()
+    restore_weight: float = restore_weight_field()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,6 +238,12 @@ class UpscaleJob(Job):
     second: str = text_field("", 100, "Upscaler 2: one to blend in")
     visibility: float = number_field(0.0, 0.0, 1.0, "Upscaler 2 visibility: how much of it")
     denoise: float = number_field(1.0, 0.0, 1.0, "Denoise: how much realesr-general-x4v3 denoises")
+    restore_faces: str = restore_field()
+    restore_visibility: float = restore_visibility_field()
+    restore_weight: float = restore_weight_field()
+    colourise: str = text_field(
+        "", 100, "Colourise: the network that gives a grey picture colours; empty for none"
+    )
     mode: str = choice_field(
         "enlarge",
         ("enlarge", "redraw"),
@@ -300,6 +332,8 @@ class PreviewJob(Job):
     )
 
 
+#: Jobs that may end with restored faces.
+RestoringJob = ImagineJob | Img2ImgJob | InpaintJob | UpscaleJob
 #: Options of an `UpscaleJob` that mean something with its mode `redraw` alone.
 REDRAW_OPTIONS = frozenset(
     (

@@ -20,7 +20,7 @@ from inference.api.jobs.kinds import (
     decode_job,
 )
 from inference.api.jobs.price import PLAIN_RESAMPLERS
-from inference.api.messages import ModelInfo
+from inference.api.messages import COLOURISER_KIND, FACE_RESTORER_KIND, ModelInfo
 from inference.api.prompts.extra_networks import take_networks
 
 _FILE_ENDING = re.compile(r"\.safetensors$", re.IGNORECASE)
@@ -68,6 +68,7 @@ def as_offer(model: ModelInfo) -> ModelNeed:
 
 
 def _list_needs(job: Job) -> Iterator[ModelNeed]:
+    yield from _restorer_needs(job)
     match job:
         case DenoisingJob():
             yield from _checkpoint_needs(job.model, job.prompt)
@@ -88,6 +89,13 @@ def _list_needs(job: Job) -> Iterator[ModelNeed]:
             yield ModelNeed(DESCRIBER_KINDS[job.method], job.model)
         case ExplainJob():
             yield from _checkpoint_needs(job.model, job.prompt)
+
+
+def _restorer_needs(job: Job) -> Iterator[ModelNeed]:
+    if name := str(getattr(job, "restore_faces", "")):
+        yield ModelNeed(FACE_RESTORER_KIND, name)
+    if name := str(getattr(job, "colourise", "")):
+        yield ModelNeed(COLOURISER_KIND, name)
 
 
 def _checkpoint_needs(checkpoint: str, prompt: str) -> Iterator[ModelNeed]:

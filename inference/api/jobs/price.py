@@ -19,6 +19,7 @@ from inference.api.jobs import sizes as canvases
 from inference.api.jobs.base import DenoisingJob, EditingJob, Job
 from inference.api.jobs.kinds import (
     ImagineJob,
+    Img2ImgJob,
     InpaintJob,
     InterrogateJob,
     LoopbackJob,
@@ -62,6 +63,8 @@ MAX_UPSCALER_PASSES = 3
 PLAIN_RESAMPLERS = ("lanczos", "nearest", "latent")
 #: TFLOP of one caption and ranking.
 INTERROGATE_TFLOP = 3.06
+#: TFLOP of restoring one face by CodeFormer, of two networks the dearer, and of giving colours.
+FACE_TFLOP, COLOURISE_TFLOP = 0.81, 0.13
 #: TFLOP that a preview of a megapixel counts as; it takes a processor up to 0.23 s.
 PREVIEW_TFLOP = 0.3
 #: TFLOP of what asks nothing of a network.
@@ -381,7 +384,11 @@ def _covering_size(job: UpscaleJob, source: Size) -> Size:
 
 
 def _auxiliary_cost(job: Job, source: Size) -> float:
-    """Price words of a loop and looks, in TFLOP."""
+    """Price words of a loop, looks, and a face in each picture to restore, in TFLOP."""
+    if isinstance(job, UpscaleJob):
+        return FACE_TFLOP * bool(job.restore_faces) + COLOURISE_TFLOP * bool(job.colourise)
+    if isinstance(job, ImagineJob | Img2ImgJob | InpaintJob) and job.restore_faces:
+        return FACE_TFLOP * job.batch
     if isinstance(job, InterrogateJob):
         return INTERROGATE_TFLOP
     if isinstance(job, PreviewJob):

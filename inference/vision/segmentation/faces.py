@@ -6,12 +6,14 @@ each box closer, drop it or move it.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
 
+from inference.images.arrays import FloatArray
 from inference.vision.segmentation.boxes import (
     Boxes,
     crop_boxes,
@@ -32,6 +34,16 @@ MIN_PROPOSAL_SCORE, MIN_REFINED_SCORE, MIN_FACE_SCORE = 0.6, 0.7, 0.8  # least s
 FACE_MARGIN = 0.12  # by how much of a box the face is taken larger, each way: chin and hairline
 
 
+@dataclass(frozen=True, eq=False)
+class FaceBoxes:
+    """The faces of a picture."""
+
+    #: In the picture's pixels.
+    boxes: Boxes
+    #: [n, 5, 2] float32: left and right eye, nose, left and right corner of the mouth, as x and y.
+    points: FloatArray
+
+
 class FaceFinder:
     """MTCNN, loaded once."""
 
@@ -46,7 +58,7 @@ class FaceFinder:
 
     def segment_faces(self, image: Image.Image) -> Image.Image | None:
         """Mark the faces of an RGB picture as ellipses; `L` 0 or 255 of its size, None if none."""
-        boxes = self.detect_boxes(image)
+        boxes = self.find_faces(image).boxes
         if not len(boxes):
             return None
         mask = Image.new("L", image.size, 0)
@@ -58,18 +70,19 @@ class FaceFinder:
             )
         return mask if mask.getbbox() else None
 
-    def detect_boxes(self, image: Image.Image) -> Boxes:
-        """Find the faces of an RGB picture; boxes in its own pixels."""
+    def find_faces(self, image: Image.Image) -> FaceBoxes:
+        """Find the faces of an RGB picture and five points of each."""
         scale = min(1.0, MAX_DETECTION_SIDE / max(image.size))
         size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
         small = image.resize(size, Image.Resampling.BOX)
         boxes: Boxes = square_boxes(self._propose_boxes(small))
         boxes = self._refine_boxes(small, boxes, self._refine, 24, MIN_REFINED_SCORE)
         boxes = square_boxes(boxes[suppress_overlaps(boxes, 0.7)])
-        boxes = self._refine_boxes(small, boxes, self._decide, 48, MIN_FACE_SCORE)
-        boxes = boxes[suppress_overlaps(boxes, 0.7, of_smaller=True)]
+        faces = self._decide_faces(small, boxes)
+        best = suppress_overlaps(faces.boxes, 0.7, of_smaller=True)
+        boxes, points = faces.boxes[best], faces.points[best]
         boxes[:, :4] /= np.float32(scale)
-        return boxes
+        return FaceBoxes(boxes, points / np.float32(scale))
 
     def _propose_boxes(self, image: Image.Image) -> Boxes:
         proposals = [np.zeros((0, 5), np.float32)]
@@ -94,10 +107,23 @@ class FaceFinder:
         """Look at each box closer; drop and move them."""
         if not len(boxes):
             return boxes
-        shifts, *_, scores = _run_network(network, crop_boxes(image, boxes, side))
+        shifts, scores = _run_network(network, crop_boxes(image, boxes, side))
         is_kept = scores[:, 1] >= min_score
         scored_boxes = np.concatenate([boxes[:, :4], scores[:, 1:]], axis=1)
         return shift_boxes(scored_boxes[is_kept], shifts[is_kept])
+
+    def _decide_faces(self, image: Image.Image, boxes: Boxes) -> FaceBoxes:
+        """Look closest at each box: drop and move them, and say where eyes, nose and mouth are."""
+        if not len(boxes):
+            return FaceBoxes(boxes, np.zeros((0, 5, 2), np.float32))
+        shifts, places, scores = _run_network(self._decide, crop_boxes(image, boxes, 48))
+        is_kept = scores[:, 1] >= MIN_FACE_SCORE
+        scored_boxes = np.concatenate([boxes[:, :4], scores[:, 1:]], axis=1)[is_kept]
+        # Shares of the box's width, then of its height.
+        shares = places[is_kept].reshape(-1, 2, 5).transpose(0, 2, 1)
+        sides = scored_boxes[:, None, 2:4] - scored_boxes[:, None, :2] + 1
+        points = (scored_boxes[:, None, :2] + shares * sides).astype(np.float32)
+        return FaceBoxes(shift_boxes(scored_boxes, shifts[is_kept]), points)
 
 
 def _run_network(network: Any, images: np.ndarray) -> list[np.ndarray]:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from inference.api.messages import ModelInfo
 from inference.model_files.errors import ModelError
-from inference.vision.segmentation.faces import FaceFinder
+from inference.vision.segmentation.faces import FaceBoxes, FaceFinder
 from inference.vision.segmentation.files import (
     find_clipseg,
     find_face_networks,
@@ -59,6 +59,14 @@ class ImageSegmenter:
                 return [self._face_finder.segment_faces(image) for image in images]
             case _:
                 return [self._word_finder.segment_text(image, target) for image in images]
+
+    def find_faces(self, images: Sequence[Image.Image]) -> list[FaceBoxes]:
+        """Find the faces of RGB pictures.
+
+        Raises:
+            ModelError: the networks for it are not there, or damaged.
+        """
+        return [self._face_finder.find_faces(image) for image in images]
 
     @cached_property
     def _subject_finder(self) -> SubjectFinder:

@@ -23,6 +23,7 @@ from inference.api.jobs import (
     UpscaleJob,
     list_job_options,
 )
+from inference.api.messages import ModelInfo
 from tests.bot.i18n.commands import GROUP, SUBCOMMAND, published
 from tests.doubles.images import png
 
@@ -129,11 +130,15 @@ def other_value(option: JobOption) -> Any:
             return next(choice for choice in reversed(choices) if choice != option.default)
         case BooleanSpec():
             return not option.default
-    return {"model": "starter", "refiner": "starter", "mask_shape": "left 30%"}.get(
-        option.name, "animevideov3" if option.name in UPSCALERS else "ink"
-    )
+    own = {"model": "starter", "refiner": "starter", "mask_shape": "left 30%"}
+    own |= {"restore_faces": "gfpgan-1.4", "colourise": "ddcolor"}
+    return own.get(option.name, "animevideov3" if option.name in UPSCALERS else "ink")
 
 
+RESTORERS = (
+    ModelInfo(name="gfpgan-1.4", kind="face_restorer", size=0),
+    ModelInfo(name="ddcolor", kind="colouriser", size=0),
+)
 UPSCALERS = ("upscaler", "second", "hires_upscaler")
 COMMANDS = [
     *((kind, kind) for kind in JOB_TYPES if kind != "preview"),
@@ -167,6 +172,7 @@ def test_no_field_of_a_job_is_out_of_members_reach(registered):
 
 @pytest.mark.parametrize(("command", "kind"), COMMANDS)
 async def test_every_field_arrives_as_it_was_asked_for(easel, registered, command, kind):
+    easel.service.models = (*easel.service.models, *RESTORERS)
     options = {option.name: option for option in list_job_options(JOB_TYPES[kind])}
     asked = {name: other_value(option) for name, option in options.items()}
     asked |= {"model": "", "min_length": 2, "max_length": 3} if kind == "interrogate" else {}

@@ -71,6 +71,10 @@ DRAWN: Mapping[str, st.SearchStrategy[Any]] = {
     "second": st.just("") | UPSCALERS,
     "factor": st.floats(1, 2),
     "denoise": st.just(1.0),
+    # What restores is a network; how it is written is in test_restored_jobs.py.
+    **dict.fromkeys(("restore_faces", "colourise"), st.just("")),
+    "restore_visibility": st.just(1.0),
+    "restore_weight": st.just(0.5),
     "mask_shape": st.sampled_from(["", "left 30%", "circle 50% 40% r20%"]),
 }
 

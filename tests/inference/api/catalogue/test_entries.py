@@ -27,7 +27,7 @@ ENTRIES = read_catalogue().entries
 MODELS, CACHE = Path("models"), Path("cache")
 #: Licences of the field that leave a host free to serve members, and those that do not.
 FREE_LICENCES = {"creativeml-openrail-m", "openrail++", "apache-2.0", "mit", "bsd-3-clause"}
-BOUND_LICENCES = {"sai-nc-community"}
+BOUND_LICENCES = {"sai-nc-community", "s-lab-1"}
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.key)

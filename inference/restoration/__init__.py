@@ -1,0 +1,1 @@
+"""Networks that restore: faces made anew from their traces, colours where there were none."""
