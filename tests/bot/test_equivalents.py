@@ -8,6 +8,7 @@ from typing import Any
 import pytest_asyncio
 
 from bot.views import PERSISTENT_BUTTONS
+from bot.views.base import JobButton
 from tests.bot.i18n.commands import GROUP, SUBCOMMAND, published
 
 COMMANDS = {
@@ -26,6 +27,7 @@ COMMANDS = {
     "CancelButton": ("cancel", "job"),
     "UpscaleButton": ("upscale", "image", "factor"),
     "RedrawButton": ("redraw", "image", "factor"),
+    "RestoreButton": ("upscale", "image", "factor", "restore_faces"),
     "InterrogateButton": ("interrogate", "image"),
     "UseAsPromptButton": ("imagine", "prompt"),
     "OutpaintMenuButton": ("outpaint", "image"),
@@ -62,6 +64,17 @@ def _typed(part: dict[str, Any], before: str = "") -> Iterator[tuple[str, set[st
         yield from _typed(one, name)
     if not within:
         yield name, {option["name"] for option in part.get("options") or ()}
+
+
+def _leaves(button: type) -> Iterator[type]:
+    kinds = button.__subclasses__()
+    yield from (leaf for kind in kinds for leaf in _leaves(kind))
+    if not kinds and button.__module__.startswith("bot."):
+        yield button
+
+
+def test_every_button_is_answered_after_a_restart():
+    assert set(_leaves(JobButton)) - set(PERSISTENT_BUTTONS) == set()
 
 
 async def test_every_button_has_a_command(commands):
