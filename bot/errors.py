@@ -340,5 +340,20 @@ class NoModel(UserError):
         )
 
 
+class NoEditingModel(UserError):
+    """No worker has a model that edits by instructions."""
+
+    def __init__(self, memory: str) -> None:
+        super().__init__(
+            gettext_noop(
+                "No model here edits by instructions. The host can fetch one with "
+                "`models pull instruct-pix2pix`, which runs on cards from {memory} GB and, slowly, "
+                "without one. Until then `/img2img` repaints from a description of the whole "
+                "picture."
+            ),
+            memory=memory,
+        )
+
+
 class NoDeliveryRoute(BotError):
     """There is no place where the result could be shown."""

@@ -33,7 +33,7 @@ from inference.model_files.hub import (
     pull_checkpoint,
     repository_folder,
 )
-from inference.model_files.identity import identify_file
+from inference.model_files.identity import INPAINT_CHANNELS, INSTRUCT_CHANNELS, identify_file
 
 #: Small files beside those of a folder that the catalogue names: settings, vocabularies, tags.
 SIDE_FILE_PATTERN = re.compile(r"(?!.*\.index\.)[\w.-]+\.(json|txt|csv)")
@@ -140,9 +140,11 @@ def _check_kind(entry: CatalogueEntry, path: Path) -> None:
         UnsupportedWeights: it is something else.
     """
     file_type = identify_file(path)
-    is_inpainting = file_type.channels == 9
+    is_inpainting = file_type.channels == INPAINT_CHANNELS
+    is_editing = file_type.channels == INSTRUCT_CHANNELS
     if file_type.kind == entry.kind and (
-        file_type.family in (None, entry.family) and is_inpainting == entry.inpainting
+        file_type.family in (None, entry.family)
+        and (is_inpainting, is_editing) == (entry.inpainting, entry.editing)
     ):
         return
     path.unlink()

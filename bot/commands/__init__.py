@@ -6,6 +6,7 @@ from bot.commands.access import AccessCog
 from bot.commands.again import AgainCog
 from bot.commands.cancel import CancelCog
 from bot.commands.defaults import DefaultsCog
+from bot.commands.edit import EditCog
 from bot.commands.explain import ExplainCog
 from bot.commands.help import HelpCog
 from bot.commands.history import HistoryCog
@@ -27,6 +28,7 @@ from bot.commands.upscale import UpscaleCog
 
 COG_CLASSES = (
     Img2ImgCog,
+    EditCog,
     InpaintCog,
     OutpaintCog,
     LoopbackCog,

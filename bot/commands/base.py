@@ -109,10 +109,13 @@ def _images_to_exchange(job_type: type[Job], error: BaseException) -> tuple[str,
     return job_type.required_images if isinstance(cause, ImageRejected) else ()
 
 
-def autocomplete_models(*kinds: str, everything: bool = False) -> Autocomplete:
+def autocomplete_models(
+    *kinds: str, everything: bool = False, role: str | None = None
+) -> Autocomplete:
     """Complete names of what the workers have of these kinds, best matches first.
 
-    What the server does not allow is left out, unless `everything` is asked for.
+    What the server does not allow is left out, unless `everything` is asked for; with a `role`,
+    what has another.
     """
 
     async def complete_models(
@@ -127,6 +130,7 @@ def autocomplete_models(*kinds: str, everything: bool = False) -> Autocomplete:
             for model in worker.models
             if model.kind in kinds and is_model_allowed(settings, model.kind, model.name)
             if everything or model.role != REFINER_ROLE
+            if role is None or model.role == role
         }
         return [
             app_commands.Choice(name=_choice_label(name, descriptions[name]), value=name)

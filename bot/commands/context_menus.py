@@ -9,7 +9,9 @@ from typing import Any
 import discord
 from discord import app_commands
 
+from bot.guilds.policy import apply_guild_defaults
 from bot.i18n import translate
+from bot.requests.editing import fill_edit_values, find_editing_model
 from bot.requests.fetching import fetcher_of
 from bot.requests.image_sources import (
     AttachmentSource,
@@ -19,7 +21,7 @@ from bot.requests.image_sources import (
     job_id_of_message,
     stored_images_of,
 )
-from bot.requests.job_check import default_upscaler
+from bot.requests.job_check import default_upscaler, list_ready_models
 from bot.requests.requester import InteractionRequest
 from bot.services import services_of
 from bot.views.forms import FormValues, build_job_form
@@ -87,18 +89,20 @@ async def upscale_image(interaction: discord.Interaction[Any], message: discord.
 
 
 async def open_edit_form(interaction: discord.Interaction[Any], message: discord.Message) -> None:
-    """Ask how to repaint the picture."""
+    """Ask how to repaint the picture; by an instruction, where a model for that is there."""
     target = await ImageTarget.from_message(interaction, message)
+    services = services_of(interaction)
+    settings = await services.policy.guild_settings(interaction.guild_id)
+    editor = find_editing_model(list_ready_models(services.workers), settings)
 
     async def submit_edit(
         answer: discord.Interaction[Any], job: Job, _form_values: FormValues
     ) -> None:
         await target.submit_image_job(answer, job)
 
-    title = translate("Repaint this picture")
-    default_values = await services_of(interaction).policy.fill_guild_defaults(
-        interaction.guild_id, Img2ImgJob, {}
-    )
+    title = translate("Edit this picture") if editor else translate("Repaint this picture")
+    values = fill_edit_values(Img2ImgJob, {}, editor) if editor else {}
+    default_values = apply_guild_defaults(Img2ImgJob, values, settings)
     form = build_job_form(title, Img2ImgJob, submit_edit, default_values)
     await interaction.response.send_modal(form)
 

@@ -77,6 +77,17 @@ HELP_PAGES: Mapping[str, tuple[str, ...]] = {
         ),
         gettext_noop("• **mask_blur** softens the edge"),
     ),
+    "edit": (
+        gettext_noop("**/edit** changes your picture by an instruction."),
+        gettext_noop("`/edit image:photo.jpg instruction:make it night`"),
+        gettext_noop(
+            "• **mask** or **mask_shape**: only that part changes, the rest stays as it is"
+        ),
+        gettext_noop(
+            "• **image_guidance** higher keeps closer to the picture, **guidance** higher to the "
+            "instruction"
+        ),
+    ),
     "outpaint": (
         gettext_noop("**/outpaint** continues your picture beyond its edges."),
         gettext_noop("`/outpaint image:photo.jpg right:128 prompt:a sandy beach`"),

@@ -31,6 +31,7 @@ from bot.views.outpaint import OutpaintButton, OutpaintMenuButton
 from bot.views.results import (
     CompareButton,
     EditButton,
+    InstructButton,
     InterrogateButton,
     OriginalButton,
     RedrawButton,
@@ -61,6 +62,7 @@ PERSISTENT_BUTTONS: tuple[
     VarySubtleButton,
     VaryStrongButton,
     EditButton,
+    InstructButton,
     UpscaleButton,
     RedrawButton,
     RestoreButton,

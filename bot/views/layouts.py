@@ -44,6 +44,7 @@ from bot.views.outpaint import OutpaintMenuButton
 from bot.views.results import (
     CompareButton,
     EditButton,
+    InstructButton,
     InterrogateButton,
     OriginalButton,
     RedrawButton,
@@ -56,7 +57,7 @@ from bot.views.results import (
     VaryStrongButton,
     VarySubtleButton,
 )
-from inference.api.messages import FACE_RESTORER_KIND, ModelInfo
+from inference.api.messages import FACE_RESTORER_KIND, INSTRUCT_ROLE, ModelInfo
 from inference.api.workers import WorkerPool
 from storage.records import JobRecord, JobState
 
@@ -79,6 +80,7 @@ RESULT_BUTTONS: tuple[type[JobButton], ...] = (
     UpscaleButton,
     VaryStrongButton,
     RedrawButton,
+    InstructButton,
     RestoreButton,
     OutpaintMenuButton,
     InterrogateButton,
@@ -243,6 +245,7 @@ def _list_applicable(
         DrawMaskButton: has_image and has_page,
         CompareButton: has_image and "image" in record.inputs,
         OriginalButton: any(map(is_enlarged, images[(number or 1) - 1 :][:1])),
+        InstructButton: has_image and any(model.role == INSTRUCT_ROLE for model in models),
         RestoreButton: has_image and FACE_RESTORER_KIND in kinds,
         ReportButton: has_image and record.guild is not None,
         DeleteButton: True,

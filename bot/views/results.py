@@ -10,11 +10,13 @@ import discord
 
 from bot import messages
 from bot.errors import JobNotFound
+from bot.guilds.policy import apply_guild_defaults
 from bot.guilds.settings import GuildSettings
 from bot.i18n import current_language, translate, use_language
 from bot.i18n.message import gettext_noop
+from bot.requests.editing import fill_edit_values, require_editing_model
 from bot.requests.image_sources import AttachmentSource, BlobSource, result_images, seam_mask_key
-from bot.requests.job_check import default_face_restorer, default_upscaler
+from bot.requests.job_check import default_face_restorer, default_upscaler, list_ready_models
 from bot.requests.reply_target import stored_reply_language
 from bot.requests.requester import InteractionRequest
 from bot.services import services_of
@@ -32,7 +34,15 @@ from bot.views.forms import (
     FormValues,
     build_job_form,
 )
-from inference.api.jobs import ImagineJob, InpaintJob, InterrogateJob, Job, UpscaleJob, decode_job
+from inference.api.jobs import (
+    ImagineJob,
+    Img2ImgJob,
+    InpaintJob,
+    InterrogateJob,
+    Job,
+    UpscaleJob,
+    decode_job,
+)
 from inference.api.jobs.names import DRAWN_SEEDS
 from storage.records import JobRecord, JobState
 
@@ -169,6 +179,35 @@ class EditButton(NumberedButton, template=rf"easel:edit(?:\.(?P<number>\d))?:{JO
         names = FORM_OPTIONS[record.kind][: MAX_NAMED_INPUTS - len(files)]
         title = translate("Edit this {kind}", kind=messages.job_title(record))
         form = build_job_form(title, job_type, submit_edit, params, names=names, files=files)
+        await interaction.response.send_modal(form)
+
+
+class InstructButton(
+    ImageButton, template=rf"easel:instruct(?:\.(?P<number>\d))?:{JOB_ID_PATTERN}"
+):
+    """The image changed by an instruction, by a model made for that."""
+
+    verb = "instruct"
+    label = gettext_noop("Edit in words")
+    emoji = "✏️"
+
+    async def on_image(
+        self, interaction: discord.Interaction[Any], record: JobRecord, image: dict[str, Any]
+    ) -> None:
+        """Ask for the instruction."""
+        services = services_of(interaction)
+        settings = await services.policy.guild_settings(interaction.guild_id)
+        model = require_editing_model(list_ready_models(services.workers), settings)
+
+        async def submit_instruction(
+            answer: discord.Interaction[Any], job: Job, _form_values: FormValues
+        ) -> None:
+            await submit_on_result(answer, job, record, image)
+
+        values = apply_guild_defaults(Img2ImgJob, fill_edit_values(Img2ImgJob, {}, model), settings)
+        form = build_job_form(
+            translate("Edit this picture"), Img2ImgJob, submit_instruction, values
+        )
         await interaction.response.send_modal(form)
 
 

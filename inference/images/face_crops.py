@@ -76,10 +76,10 @@ def crop_face(image: Image.Image, points: FloatArray, side: int) -> FaceCrop:
     """Cut a face out of an RGB picture, upright, as a square of a side in pixels."""
     affine = align_points(points, side)
     step = _reduction(1 / _scale_of(affine))
-    reduced = image.reduce(step) if step > 1 else image
+    source_image = image.reduce(step) if step > 1 else image
     inverse = _invert(affine)
     inverse /= step
-    crop = reduced.transform(
+    crop = source_image.transform(
         (side, side),
         Image.Transform.AFFINE,
         tuple(inverse.ravel()),
@@ -124,13 +124,13 @@ def _paste_face(image: Image.Image, crop: FaceCrop, restored_face: Image.Image) 
         return
     left, top, right, bottom = box
     step = _reduction(_scale_of(crop.affine))
-    moved = crop.affine.copy()
-    moved[:, 2] += moved[:, :2] @ (left, top)
-    moved /= step
+    box_affine = crop.affine.copy()
+    box_affine[:, 2] += box_affine[:, :2] @ (left, top)
+    box_affine /= step
     size = (right - left, bottom - top)
     layers = [
         (layer.reduce(step) if step > 1 else layer).transform(
-            size, Image.Transform.AFFINE, tuple(moved.ravel()), resampling
+            size, Image.Transform.AFFINE, tuple(box_affine.ravel()), resampling
         )
         for layer, resampling in (
             (restored_face, Image.Resampling.BICUBIC),

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from PIL import Image
 
 from inference.api.errors import JobError
-from inference.api.jobs import DenoisingJob, ImagineJob, Img2ImgJob, UpscaleJob
+from inference.api.jobs import DenoisingJob, ImagineJob, Img2ImgJob, InpaintJob, UpscaleJob
 from inference.api.jobs.kinds import RestoringJob
 from inference.api.messages import (
     COLOURISER_KIND,
@@ -52,7 +52,7 @@ class OperationContext:
         role = self.library.checkpoint_role(name)
         if role == REFINER_ROLE:
             raise JobError("model", "model.refines_only", name=name)
-        if role == INSTRUCT_ROLE and not isinstance(job, Img2ImgJob):
+        if role == INSTRUCT_ROLE and not isinstance(job, Img2ImgJob | InpaintJob):
             raise JobError("model", "model.instructs_only", name=name, kind=job.kind)
         return name
 

@@ -216,7 +216,8 @@ def _work_area_notes(masked_job: MaskedJob) -> tuple[Notice, ...]:
 def _inpaint_values(job: InpaintJob, model: ModelTraits) -> dict[str, object]:
     """Write the job's own options, and what the field writes about soft inpainting."""
     settings = soft_inpainting.SoftSettings()
-    values = job_values(job)
+    image_guidance = {"Image CFG scale": job.image_guidance} if model.is_instructed else {}
+    values = image_guidance | job_values(job)
     if model.is_inpainting:
         values["Conditional mask weight"] = job.mask_weight
     if job.soft:

@@ -27,6 +27,7 @@ COMMANDS = {
     "CancelButton": ("cancel", "job"),
     "UpscaleButton": ("upscale", "image", "factor"),
     "RedrawButton": ("redraw", "image", "factor"),
+    "InstructButton": ("edit", "image", "instruction"),
     "RestoreButton": ("upscale", "image", "factor", "restore_faces"),
     "InterrogateButton": ("interrogate", "image"),
     "UseAsPromptButton": ("imagine", "prompt"),

@@ -10,6 +10,8 @@
     remove | add | replace THING [with …]   an order, answered with what can be done
     [make it | turn it into | …] WORDS      repaint all of it
 
+Orders, “make it …” and “edit …” go to a model that edits by instructions, where there is one.
+
 Settings stand anywhere as `strength 0.5`, `steps: 30`, `guidance=7`, `seed 5`, `--batch 2`; a
 sentence that means such a word itself is rare enough. What looks like a setting but is no number
 stays a part of the words.
@@ -85,6 +87,10 @@ _REPAINT_PATTERN = re.compile(
 )
 
 
+_MAKE_PATTERN = re.compile(r"(?:please\s+)?(?:make|turn)\b", re.IGNORECASE)
+_EDIT_PATTERN = re.compile(r"(?:please\s+)?edit\b", re.IGNORECASE)
+
+
 @dataclass(frozen=True)
 class ReplyIntent:
     """What a reply asks for."""
@@ -95,6 +101,9 @@ class ReplyIntent:
     values: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     #: Whether the words name what they want; words without a verb may be talk between people.
     is_explicit: bool = True
+    #: What to do to the picture, as it was said, where that is an order; empty for words of what
+    #: it shows.
+    instruction: str = ""
 
 
 def parse_intent(text: str) -> ReplyIntent:
@@ -116,7 +125,7 @@ def intent_with_file(intent: ReplyIntent, words: str) -> ReplyIntent:
     is inpainting, and a file without words asks what it marks.
     """
     if intent.kind == "img2img":
-        return ReplyIntent("inpaint", intent.values)
+        return replace(intent, kind="inpaint")
     if intent.kind == HELP_KIND and not words.strip():
         return ReplyIntent(MASK_KIND)
     return intent
@@ -202,7 +211,16 @@ def _parse_order(match: re.Match[str]) -> ReplyIntent:
     """Read an order, which words of a picture are not: what it is about, and what instead."""
     thing = _ARTICLE_PATTERN.sub("", (match["old"] or match["thing"]).strip(" .!?"))
     values = {"thing": thing, "instead": (match["new"] or "").strip(" .!?")}
-    return ReplyIntent(ORDER_KIND, values, is_explicit=False)
+    return ReplyIntent(ORDER_KIND, values, is_explicit=False, instruction=match[0].strip())
+
+
+def _parse_repaint(match: re.Match[str]) -> ReplyIntent:
+    """Read what it shall show; “make it …” and “turn it into …” are orders as well."""
+    prompt = match["rest"].strip()
+    instruction = match[0].strip() if _MAKE_PATTERN.match(match[0]) else ""
+    if _EDIT_PATTERN.match(match[0]):
+        instruction = prompt
+    return ReplyIntent("img2img", {"prompt": prompt}, instruction=instruction)
 
 
 def _parse_loopback(match: re.Match[str]) -> ReplyIntent:
@@ -221,5 +239,5 @@ _VERB_PARSERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], ReplyInten
     (_INPAINT_PATTERN, _parse_inpaint),
     (_LOOP_PATTERN, _parse_loopback),
     (_ORDER_PATTERN, _parse_order),
-    (_REPAINT_PATTERN, lambda match: ReplyIntent("img2img", {"prompt": match["rest"].strip()})),
+    (_REPAINT_PATTERN, _parse_repaint),
 )

@@ -25,6 +25,7 @@ from bot.i18n import set_language, translate
 from bot.i18n.message import gettext_noop
 from bot.messages.error_replies import user_message
 from bot.messages.escaping import escape_untrusted
+from bot.requests.editing import fill_edit_values, find_editing_model
 from bot.requests.fetching import fetcher_of
 from bot.requests.image_sources import (
     ImageSource,
@@ -42,7 +43,7 @@ from bot.requests.job_check import (
 from bot.requests.requester import MessageRequest
 from bot.services import Services
 from bot.views.base import with_new_seed
-from inference.api.jobs import JOB_TYPES, Job, UpscaleJob
+from inference.api.jobs import JOB_TYPES, Img2ImgJob, InpaintJob, Job, UpscaleJob
 from storage.errors import UnknownJob
 
 log = logging.getLogger(__name__)
@@ -132,6 +133,9 @@ class MentionHandler:
         settings: GuildSettings,
     ) -> None:
         target = _find_target(message)
+        models = list_ready_models(self._services.workers)
+        if intent.instruction and (editor := find_editing_model(models, settings)):
+            intent = _as_edit(intent, editor, is_masked=self._brings_mask_file(message))
         if intent.kind == intent_parser.HELP_KIND:
             await message.reply(translate(HELP_MESSAGE), mention_author=False)
         elif intent.kind == intent_parser.AGAIN_KIND:
@@ -243,6 +247,14 @@ class MentionHandler:
         await self._services.submitter.submit_rerun(
             request, with_new_seed(record), record, settings=settings
         )
+
+
+def _as_edit(intent: ReplyIntent, model: str, *, is_masked: bool) -> ReplyIntent:
+    """Follow an instruction by a model that edits: everywhere, or where the reply's file says."""
+    settings = {n: v for n, v in intent.values.items() if n not in ("thing", "instead")}
+    values = {**settings, "prompt": intent.instruction}
+    job_type = InpaintJob if is_masked or intent.kind == InpaintJob.kind else Img2ImgJob
+    return ReplyIntent(job_type.kind, fill_edit_values(job_type, values, model))
 
 
 def _as_inpainting(intent: ReplyIntent) -> ReplyIntent:

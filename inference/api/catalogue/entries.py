@@ -110,6 +110,8 @@ class CatalogueEntry:
     family: CatalogueFamily = ""
     #: Whether it is a checkpoint that fills masked places.
     inpainting: bool = False
+    #: Whether it is a checkpoint that edits by instructions.
+    editing: bool = False
     #: `owner/name` on the hub; empty for an address.
     repository: str = ""
     #: Commit of the repository; None for the newest.
@@ -122,7 +124,9 @@ class CatalogueEntry:
 
     @property
     def use(self) -> str:
-        """Its kind, of which checkpoints that fill masked places are one of their own."""
+        """Its kind; checkpoints that fill masked places or edit are kinds of their own."""
+        if self.editing:
+            return "editing"
         return "inpainting" if self.inpainting else self.kind
 
     @property

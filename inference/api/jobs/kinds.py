@@ -34,6 +34,13 @@ def refiner_switch_field() -> Any:
     )
 
 
+def image_guidance_field() -> Any:
+    """Declare how closely a model that edits by instructions keeps to the picture."""
+    return number_field(
+        1.5, 0.0, 3.0, "Image CFG scale: how closely an InstructPix2Pix keeps to the picture"
+    )
+
+
 def restore_field() -> Any:
     """Declare the network that makes faces anew at the end."""
     return text_field("", 100, "Restore faces: the network that does it; empty for none")
@@ -125,9 +132,7 @@ class Img2ImgJob(EditingJob):
 
     refiner: str = refiner_field()
     refiner_switch: float = refiner_switch_field()
-    image_guidance: float = number_field(
-        1.5, 0.0, 3.0, "Image CFG scale: how closely an InstructPix2Pix keeps to the picture"
-    )
+    image_guidance: float = image_guidance_field()
     restore_faces: str = restore_field()
     restore_visibility: float = restore_visibility_field()
     restore_weight: float = restore_weight_field()
@@ -161,6 +166,7 @@ class InpaintJob(EditingJob):
         1.0, 0.0, 1.0, "Inpainting conditioning mask strength: for inpainting checkpoints"
     )
     soft: bool = boolean_field(False, "Soft inpainting: blend along the mask's grey")
+    image_guidance: float = image_guidance_field()
     restore_faces: str = restore_field()
     restore_visibility: float = restore_visibility_field()
     restore_weight: float = restore_weight_field()

@@ -238,10 +238,6 @@ def list_denoise_passes(
                 yield from _outpaint_passes(job, source, natural)
             case LoopbackJob():
                 yield from _loopback_passes(job, _working_size(job, source, natural))
-            case InpaintJob():
-                yield DenoisePass(
-                    _working_size(job, source, natural), _edit_rows(job, job.strength)
-                )
             case EditingJob():
                 rows = _edit_rows(job, job.strength, is_instructed=is_instructed)
                 yield DenoisePass(_working_size(job, source, natural), rows)

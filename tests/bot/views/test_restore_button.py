@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 from inference.api.messages import ModelInfo
-from tests.bot.views.test_buttons import done, labels
+from tests.bot.views.test_buttons import done
+from tests.doubles.cards import labels, more_of, press
 
 RESTORER = ModelInfo(name="gfpgan-1.4", kind="face_restorer", size=0, about="GFPGAN")
 
 
+def offered(message) -> list[str]:
+    return [*labels(message), *more_of(message)]
+
+
 async def test_without_a_network_for_it_there_is_no_button(easel):
     result = await done(easel)
-    assert "Restore faces" not in labels(result.response)
+    assert "Restore faces" not in offered(result.response)
 
 
 async def test_before_a_worker_told_what_it_has_there_is_none(easel):
     easel.service.models = ()
     result = await done(easel)
-    assert "Upscale 2×" in labels(result.response)
-    assert "Restore faces" not in labels(result.response)
+    assert "Upscale 2×" in offered(result.response)
+    assert "Restore faces" not in offered(result.response)
 
 
 async def test_faces_are_restored_at_the_pictures_own_size(easel):
     easel.service.models = (*easel.service.models, RESTORER)
     result = await done(easel)
     parent = await easel.only_job()
-    await easel.alice.click(result.response, label="Restore faces")
+    await press(easel.alice, result.response, label="Restore faces")
     job = await easel.jobs.reader.get_job(easel.service.job.job_id)
     assert (job.kind, job.parent) == ("upscale", parent.id)
     assert {name: job.params[name] for name in ("upscaler", "factor", "restore_faces")} == {
@@ -39,7 +44,7 @@ async def test_a_network_that_has_gone_is_told(easel):
     easel.service.models = (*models, RESTORER)
     result = await done(easel)
     easel.service.models = models
-    pressed = await easel.alice.click(result.response, label="Restore faces")
+    pressed = await press(easel.alice, result.response, label="Restore faces")
     assert "models pull gfpgan-1.4" in pressed.response.content
 
 
