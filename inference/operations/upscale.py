@@ -44,12 +44,14 @@ def run_upscale(job: UpscaleJob, images: Images, context: OperationContext) -> O
     source = yield from colourise_source(job, images["image"], context)
     enlarge_source = sd_upscale if job.mode == "redraw" else _enlarge_source
     result = yield from enlarge_source(job, {"image": source}, context, plan)
-    restored = yield from restore_images(job, [output.image for output in result.images], context)
-    outputs = zip(result.images, restored.images, strict=True)
+    restoration = yield from restore_images(
+        job, [output.image for output in result.images], context
+    )
+    outputs = zip(result.images, restoration.images, strict=True)
     return replace(
         result,
         images=tuple(replace(output, image=image) for output, image in outputs),
-        notes=(*result.notes, *restored.notes),
+        notes=(*result.notes, *restoration.notes),
     )
 
 

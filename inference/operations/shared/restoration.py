@@ -94,13 +94,13 @@ def restore_results(
         ModelError: as `restore_images`.
     """
     images = [result.image for result in results if result.image is not None]
-    restored = yield from restore_images(job, images, context)
-    restored_images = iter(restored.images)
+    restoration = yield from restore_images(job, images, context)
+    restored_images = iter(restoration.images)
     restored_results = [
         result if result.image is None else replace(result, image=next(restored_images))
         for result in results
     ]
-    return restored_results, restored.notes
+    return restored_results, restoration.notes
 
 
 def colourise_source(
