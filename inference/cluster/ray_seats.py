@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import platform
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ from inference.cluster.ray_environment import NODE_FOLDER_VARIABLE
 from inference.cluster.seat_host import SeatHost
 from inference.cluster.transport import SeatDied, SeatTransport, SeatUnavailable
 
+#: Where Ray notes the cluster of its machine, for `auto`.
+CURRENT_CLUSTER_FILE = Path("/tmp/ray/ray_current_cluster")  # noqa: S108 - Ray's choice
+PROBE_SECONDS = 5.0  # seconds
 #: Of the calls to one host that run at once, most wait.
 MAX_CALLS = 1000
 
@@ -62,8 +66,10 @@ def connect_to_cluster(config: ConfigureLink) -> None:
     """Join the cluster as the bot's driver.
 
     Raises:
-        Exception: Ray's own, where the head is not there or the token is not its.
+        OSError: nothing listens there.
+        Exception: Ray's own, where the token is not the head's.
     """
+    probe_head(config.address)
     ray.init(
         address=config.address,
         namespace=config.namespace,
@@ -71,6 +77,20 @@ def connect_to_cluster(config: ConfigureLink) -> None:
         configure_logging=False,
         include_dashboard=False,
     )
+
+
+def probe_head(address: str) -> None:
+    """See that something listens at the head's address: Ray would wait for minutes.
+
+    Raises:
+        OSError: nothing does.
+    """
+    if address == "auto":
+        if not CURRENT_CLUSTER_FILE.is_file():
+            return  # Ray says it in its own words
+        address = CURRENT_CLUSTER_FILE.read_text(encoding="utf-8").strip()
+    host, _, port = address.rpartition(":")
+    socket.create_connection((host, int(port)), PROBE_SECONDS).close()
 
 
 def make_transport_opener(config: ConfigureLink) -> Any:

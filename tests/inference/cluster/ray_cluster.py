@@ -25,6 +25,7 @@ NODE_OPTIONS = (
     """'--resources={"seat":1}' --object-store-memory=100000000 --num-gpus=0 --num-cpus=0"""
 )
 TRIES = 2
+GRACE = 10.0  # seconds for a node to end
 
 
 @dataclass
@@ -47,12 +48,21 @@ class Node:
                 return pid
         raise LookupError("no raylet")
 
+    def kill(self) -> None:
+        """End it and all that it started, as if its machine went out."""
+        for pid in [*self.list_processes(), self.process.pid]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait()
+
     def end(self) -> None:
         """End it with everything that it started."""
         children = self.list_processes()
         self.process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(30)
+            self.process.wait(GRACE)
+        self.process.kill()
+        self.process.wait()
         for pid in children:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

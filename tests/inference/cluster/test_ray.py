@@ -193,6 +193,19 @@ async def test_a_wrong_token_is_refused_with_words(tmp_path, cluster):
         assert (status.ready, status.is_resting, status.trouble) == (False, True, failed.reason)
 
 
+async def test_a_node_without_models_is_refused_with_words(tmp_path, cluster):
+    models = cluster.head.folder / "models"
+    models.rename(models.with_name("elsewhere"))
+    try:
+        async with RemoteWorkerPool(connect_link(cluster, tmp_path)) as service:
+            _, failed = await next_of(service, StartFailed)
+    finally:
+        models.with_name("elsewhere").rename(models)
+
+    assert failed.reason.code == "cluster.no_folder"
+    assert str(models) in str(failed.reason)
+
+
 async def test_a_node_with_another_easel_is_refused_with_both_versions(tmp_path, cluster):
     async with RemoteWorkerPool(connect_link(cluster, tmp_path, version="9.9.9")) as service:
         _, failed = await next_of(service, StartFailed)
