@@ -261,6 +261,8 @@ class SeatReport:
     batch: int = 1
     node: str = ""
     device: str = ""
+    #: As in `WorkerReady`.
+    dtype: str = ""
     models: tuple[ModelInfo, ...] = ()
     resident: tuple[str, ...] = ()
     notes: tuple[Notice, ...] = ()

@@ -42,10 +42,13 @@ class EventLog:
     async def wait_beyond(self, number: int, timeout_seconds: float) -> list[LoggedEvent]:
         """List what is above a number, in order; nothing where nothing came within the time."""
         self._read_number = max(self._read_number, number)
-        if self._last_number <= number:
+        if not self._list_beyond(number):
             self._has_news.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._has_news.wait(), timeout_seconds)
+        return self._list_beyond(number)
+
+    def _list_beyond(self, number: int) -> list[LoggedEvent]:
         return [entry for entry in self._entries.values() if entry.number > number]
 
     def take_until(self, number: int) -> list[LoggedEvent]:

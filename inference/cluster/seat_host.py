@@ -25,6 +25,7 @@ from inference.api.messages import (
     PartFinished,
     SeatReport,
     WorkerLost,
+    WorkerReady,
 )
 from inference.api.version import find_version
 from inference.api.workers import LocalWorkerPool
@@ -84,6 +85,8 @@ class SeatHost:
         self._session = ""
         self._configuration = b""
         self._pool: LocalWorkerPool | None = None
+        #: What the worker that was ready last computes in.
+        self._dtype = ""
         self._log = EventLog()
         #: The jobs of this session by id and attempt, with the worker and the files of each.
         self._jobs: dict[JobKey, tuple[str, list[Path]]] = {}
@@ -239,6 +242,8 @@ class SeatHost:
         """Log what the worker says of this session's jobs; what it says of others is let go."""
         while True:
             worker, event = await pool.next_event()
+            if isinstance(event, WorkerReady):
+                self._dtype = event.dtype
             keys = _ended_keys(event)
             entry = LoggedEvent(0, worker, event)
             stale_keys = self._stale_jobs & set(_named_keys(event))
@@ -307,6 +312,7 @@ class SeatHost:
                 batch=status.batch,
                 node=self._node,
                 device=status.device,
+                dtype=self._dtype,
                 models=status.models,
                 resident=tuple(sorted(status.resident)),
                 notes=status.notes,

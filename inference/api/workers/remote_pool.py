@@ -35,6 +35,7 @@ from inference.api.messages import (
     WorkerEvent,
     WorkerLost,
     WorkerPaused,
+    WorkerReady,
 )
 from inference.api.notices import Notice
 from inference.api.workers.circuit_breaker import CircuitBreaker
@@ -237,7 +238,10 @@ class RemoteWorkerPool:
     def _handle_message(self, message: wire.Message) -> None:
         match message:
             case SeatReport():
+                was_ready_as = {r.name for r in self._reports.values() if r.ready}
                 self._reports[message.seat] = message
+                if message.ready and message.name not in was_ready_as:
+                    self._greet(message)
                 self._ended_workers &= {report.name for report in self._reports.values()}
                 self._trouble = None
             case SeatClosed():
@@ -250,12 +254,21 @@ class RemoteWorkerPool:
             case _:
                 raise WireError(f"The link sent a {type(message).__name__}.")
 
+    def _greet(self, report: SeatReport) -> None:
+        """Tell that a worker takes jobs: one that has just started, or that is found again."""
+        event = WorkerReady(
+            device=report.device, dtype=report.dtype, models=report.models, notes=report.notes
+        )
+        self._events.put_nowait((report.name, event))
+
     def _handle_event(self, worker: str, event: Event) -> None:
         match event:
             case JobFinished() | JobFailed() | JobCancelled() if worker in self._held:
                 self._held[worker].remove_job(event.job_id, event.attempt)
                 if isinstance(event, JobFinished):
                     self._breaker.record_success()
+            case WorkerReady():
+                return  # the seat's report tells it, also of a worker that was ready before
             case StartFailed() if worker == LINK_LABEL:
                 if self._trouble == event.reason:
                     return  # told before; it is tried again and again

@@ -43,6 +43,21 @@ async def test_who_listens_wakes_when_something_comes():
     assert await log.wait_beyond(1, 0.01) == []
 
 
+async def test_who_listens_anew_waits_for_news_though_all_was_taken():
+    """A link that comes later begins at 0; without a wait it would ask without a pause."""
+    log = EventLog()
+    log.add_event("w", failed("a"))
+    log.take_until(1)
+    listening = asyncio.create_task(log.wait_beyond(0, 60))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert not listening.done()
+
+    log.add_event("w", failed("b"))
+
+    assert [entry.event.job_id for entry in await listening] == ["b"]
+
+
 async def test_a_newer_step_takes_the_place_of_an_older_with_its_preview():
     log = EventLog()
     log.add_event("w", progress("a", 1, "one.jpg"))

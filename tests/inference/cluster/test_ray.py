@@ -17,7 +17,14 @@ import pytest_asyncio
 
 from inference.api.commands import SubmitJob
 from inference.api.config import EngineConfig
-from inference.api.messages import JobFailed, JobFinished, JobProgress, StartFailed, WorkerLost
+from inference.api.messages import (
+    JobFailed,
+    JobFinished,
+    JobProgress,
+    StartFailed,
+    WorkerLost,
+    WorkerReady,
+)
 from inference.api.version import find_version
 from inference.api.workers import LocalWorkerPool, RemoteWorkerPool
 from tests.doubles.images import encoded, noise
@@ -171,7 +178,9 @@ async def test_a_bot_that_starts_anew_finds_the_worker_and_its_job_ends_once(
 
     async with RemoteWorkerPool(link) as service:
         watch.service, watch.step = service, 0
-        await watch.hand_over()
+        name, ready = await next_of(service, WorkerReady)  # which is what wakes a dispatcher
+        await watch.hand_over(name)
+        assert ready.models
         await watch.watch_until(lambda: watch.taken)
 
         assert (watch.taken, watch.refused, watch.attempt) == (1, 0, 2)
