@@ -53,8 +53,8 @@ class EventLog:
 
     def take_until(self, number: int) -> list[LoggedEvent]:
         """Take out what has a number up to this one."""
-        numbers = [known for known in self._entries if known <= number]
-        return [self._entries.pop(known) for known in numbers]
+        numbers = [entry_number for entry_number in self._entries if entry_number <= number]
+        return [self._entries.pop(entry_number) for entry_number in numbers]
 
     @property
     def last_number(self) -> int:

@@ -234,8 +234,8 @@ class Seat:
         begin = time.monotonic()
         try:
             while True:
-                done, _ = await asyncio.wait({call}, timeout=min(1.0, SILENCE_SECONDS))
-                if done:
+                await asyncio.wait({call}, timeout=min(1.0, SILENCE_SECONDS))
+                if call.done():
                     return call.result()
                 if time.monotonic() - begin > SILENCE_SECONDS and self._report.ready:
                     log.warning("Seat %d says nothing.", self._number)

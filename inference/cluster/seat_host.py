@@ -124,17 +124,19 @@ class SeatHost:
         self._known_keys.clear()
         self._discard(self._log.take_until(self._log.last_number))
 
-    async def listen(self, session: str, seen: int, taken: int) -> tuple[bytes, list[ListenEntry]]:
-        """Give what was said beyond the number `seen`, and how the worker is.
+    async def listen(
+        self, session: str, seen_number: int, taken_number: int
+    ) -> tuple[bytes, list[ListenEntry]]:
+        """Give what was said beyond `seen_number`, and how the worker is.
 
-        What has a number up to `taken` has arrived: it and its files are removed. Nothing but an
+        What has a number up to `taken_number` has arrived: it and its files are removed. Nothing but an
         empty report is given to a link that another took the place of.
         """
         if session != self._session or self._pool is None:
             return b"", []
         self._listened_at = time.monotonic()
-        self._discard(self._log.take_until(taken))
-        entries = await self._log.wait_beyond(seen, LISTEN_SECONDS)
+        self._discard(self._log.take_until(taken_number))
+        entries = await self._log.wait_beyond(seen_number, LISTEN_SECONDS)
         self._listened_at = time.monotonic()
         if session != self._session or self._pool is None:
             return b"", []
