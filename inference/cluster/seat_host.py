@@ -129,8 +129,8 @@ class SeatHost:
     ) -> tuple[bytes, list[ListenEntry]]:
         """Give what was said beyond `seen_number`, and how the worker is.
 
-        What has a number up to `taken_number` has arrived: it and its files are removed. Nothing but an
-        empty report is given to a link that another took the place of.
+        What has a number up to `taken_number` has arrived: it and its files are removed. Nothing
+        but an empty report is given to a link that another took the place of.
         """
         if session != self._session or self._pool is None:
             return b"", []
