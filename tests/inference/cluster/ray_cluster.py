@@ -25,6 +25,7 @@ NODE_OPTIONS = (
     """'--resources={"seat":1}' --object-store-memory=100000000 --num-gpus=0 --num-cpus=0"""
 )
 TRIES = 2
+QUIET = 8.0  # seconds in which an actor that waited would have come up
 GRACE = 10.0  # seconds for a node to end
 
 
@@ -135,6 +136,17 @@ class RayCluster:
                 raise RuntimeError(f"{name} did not start:\n{log.read_text()[-2000:]}")
             time.sleep(0.1)
         return node
+
+    def end_seats(self) -> None:
+        """End the actors on the head, and those that take their places while nobody asks."""
+        quiet_since = time.monotonic()
+        while time.monotonic() - quiet_since < QUIET:
+            for pid in self.head.list_processes():
+                with contextlib.suppress(OSError):
+                    if "RaySeatHost" in Path(f"/proc/{pid}/cmdline").read_text():
+                        os.kill(pid, signal.SIGKILL)
+                        quiet_since = time.monotonic()
+            time.sleep(0.1)
 
     def close(self) -> None:
         for node in reversed(self.nodes):

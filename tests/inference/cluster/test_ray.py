@@ -224,9 +224,10 @@ async def test_a_node_with_another_easel_is_refused_with_both_versions(tmp_path,
 
 
 async def test_a_seat_waits_for_the_node_that_joins_and_outlives_the_one_that_dies(
-    tmp_path, cluster, photo
+    tmp_path, cluster, photo, request
 ):
     link = connect_link(cluster, tmp_path, "unhurried", min_seats=2, max_seats=2)
+    request.addfinalizer(cluster.end_seats)  # one waits for a place, and would take the next
     async with RemoteWorkerPool(link) as service:
         await until(service.free_worker)
         assert sum(status.ready for status in service.worker_statuses) == 1
