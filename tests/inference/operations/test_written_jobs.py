@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from inference.api.errors import JobError
 from inference.api.infotext.job_values import OPTION_KEYS, SIZE_KEYS
 from inference.api.infotext.readers import parse_web_ui
 from inference.api.infotext.to_job import NUMBER_OPTIONS, job_from_info
@@ -27,6 +28,7 @@ from inference.api.jobs import (
     list_job_options,
 )
 from inference.api.messages import ModelInfo
+from inference.api.prompts.pulls import check_weights
 from inference.engine.work import DenoiseResult, DenoiseWork, JobResult
 from inference.operations.context import OperationContext
 from inference.operations.registry import OPERATIONS
@@ -46,11 +48,22 @@ LINES = st.text(
     st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp"), exclude_characters="_{}<"),
     max_size=30,
 ).map(str.strip)
+
+
+def leads_somewhere(text):
+    """Whether a prompt's parts weigh more than nothing together; others are refused."""
+    try:
+        check_weights(text)
+    except JobError:
+        return False
+    return True
+
+
 PROMPTS = (
     st.lists(LINES, max_size=3)
     .map("\n".join)
     .map(str.strip)
-    .filter(lambda text: "Negative prompt:" not in text)
+    .filter(lambda text: "Negative prompt:" not in text and leads_somewhere(text))
 )
 SIDES = st.none() | st.integers(64, 200)
 UPSCALERS = st.sampled_from(["lanczos", "nearest"])
