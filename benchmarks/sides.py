@@ -133,6 +133,8 @@ def filled(module: Any, device: torch.device, dtype: torch.dtype) -> Any:
 def starter(device: torch.device, dtype: torch.dtype, *, compiling: bool = False) -> DiffusionModel:
     """Load the model that ships with Easel; compiled, it is compiled for every size at once."""
     model = ModelLibrary(EngineConfig(compile=compiling), device, dtype).get_checkpoint("")
+    if not isinstance(model, DiffusionModel):
+        raise TypeError("the starter is of another family")
     if model.fast is not None:
         cells, tokens = model.size // PIXELS_PER_CELL, model.text_encoders.tokenizer.length
         text = torch.zeros(1, tokens, model.unet.config.cross_attention_dim, device=device)

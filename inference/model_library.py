@@ -24,7 +24,7 @@ from inference.diffusion.lora.catalog import CATALOG_FILE, LoraCatalog
 from inference.diffusion.lora.network_hashes import NetworkHashes
 from inference.diffusion.lora.network_notes import list_network_notes
 from inference.diffusion.lora.registry import LoraRegistry
-from inference.diffusion.model import DiffusionModel, ModelTraits
+from inference.diffusion.model import LatentModel, ModelTraits
 from inference.diffusion.single_file import CONFIGS_DIR
 from inference.model_files.errors import ModelError, UnknownModel
 from inference.model_files.files import (
@@ -164,23 +164,23 @@ class ModelLibrary:
         hint = suggest_names(checkpoint_name, known_names)
         raise UnknownModel("model.unknown_checkpoint", name=checkpoint_name, why=hint)
 
-    def get_checkpoint(self, name: str) -> DiffusionModel:
+    def get_checkpoint(self, name: str) -> LatentModel:
         """Give a loaded checkpoint; the longest unused make room for it.
 
         Raises:
             ModelError: it is unknown or cannot be loaded.
         """
         # A name that is loaded was resolved before: no step of a job looks into folders.
-        loaded_model: DiffusionModel | None = self.model_cache.get((DIFFUSION, name))
+        loaded_model: LatentModel | None = self.model_cache.get((DIFFUSION, name))
         if loaded_model is not None:
             return loaded_model
         key = self._known_name(name)
-        resolved_model: DiffusionModel | None = self.model_cache.get((DIFFUSION, key))
+        resolved_model: LatentModel | None = self.model_cache.get((DIFFUSION, key))
         if resolved_model is not None:
             return resolved_model
         path = self._checkpoint_path(key)
         self.describers.release_features()
-        model: DiffusionModel = self.model_cache.load_model(
+        model: LatentModel = self.model_cache.load_model(
             (DIFFUSION, key),
             self._loader.expected_bytes(path),
             lambda: self._loader.build_model(path, key, self._memory_level(key)),
@@ -235,7 +235,7 @@ class ModelLibrary:
             return True
         if key is None or key[0] != DIFFUSION:
             return False
-        model: DiffusionModel | None = self.model_cache.get(key)
+        model: LatentModel | None = self.model_cache.get(key)
         if model is not None:
             return model.offload.escalate_level()
         if key[1] in self._sparing or self.device.type == "cpu":
@@ -272,6 +272,10 @@ class ModelLibrary:
     def natural_size(self, name: str) -> int:
         """Give the side of a checkpoint's own pictures in pixels, without loading it."""
         return self._loader.natural_size(self._checkpoint_path(name))
+
+    def size_multiple(self, name: str) -> int:
+        """Say what sides of a checkpoint's pictures are multiples of, without loading it."""
+        return self._loader.size_multiple(self._checkpoint_path(name))
 
     def checkpoint_role(self, name: str) -> str:
         """Say what a checkpoint does alone, as `ModelInfo.role`, without loading it."""

@@ -21,7 +21,7 @@ from inference.model_files.files import is_folder
 from inference.model_files.json_files import read_json_object
 
 if TYPE_CHECKING:
-    from inference.diffusion.model import DiffusionModel
+    from inference.diffusion.model import LatentModel
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +110,7 @@ class LatentPreviewer:
         self._tiny: dict[tuple[str, torch.device], Any] = {}
 
     @torch.inference_mode()
-    def preview_latents(self, model: DiffusionModel, latents: Tensor) -> Tensor | None:
+    def preview_latents(self, model: LatentModel, latents: Tensor) -> Tensor | None:
         """Turn [B, C, h, w] in the network's scale into [B, 3, H, W] in −1..1, on the CPU.
 
         None where neither a map nor a tiny autoencoder is known for such latents.
@@ -125,7 +125,7 @@ class LatentPreviewer:
             return None
         return rgb(latents).cpu()
 
-    def _load_tiny_vae(self, name: str, model: DiffusionModel) -> Any:
+    def _load_tiny_vae(self, name: str, model: LatentModel) -> Any:
         """Give the host's tiny autoencoder, once loaded; None where there is none of use."""
         key = (name, model.device)
         if key not in self._tiny:

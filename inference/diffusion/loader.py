@@ -13,7 +13,7 @@ from inference.api.messages import INSTRUCT_ROLE, REFINER_ROLE
 from inference.diffusion import diffusers_folder
 from inference.diffusion.compiled_unet import CompiledUnet
 from inference.diffusion.embeddings import CheckpointEmbeddings, load_embeddings
-from inference.diffusion.model import PIXELS_PER_CELL, DiffusionModel
+from inference.diffusion.model import PIXELS_PER_CELL, DiffusionModel, LatentModel
 from inference.diffusion.offload import CPU_DEVICE, TEXT, UNET, VAE, OffloadManager
 from inference.diffusion.single_file import (
     XL_FAMILIES,
@@ -68,7 +68,7 @@ class CheckpointLoader:
     #: Entries of a network call for which it is compiled at most; 0 compiles nothing.
     compiled: int = 0
 
-    def build_model(self, path: Path, key: str, low_memory: str) -> DiffusionModel:
+    def build_model(self, path: Path, key: str, low_memory: str) -> LatentModel:
         """Load a checkpoint, its parts together or, to spare memory, ready to come one by one.
 
         Raises:
@@ -85,11 +85,12 @@ class CheckpointLoader:
             raise CorruptWeights("weights.changed", name=key)
         return model
 
-    def _read_model(self, path: Path, key: str, low_memory: str) -> DiffusionModel:
+    def _read_model(self, path: Path, key: str, low_memory: str) -> LatentModel:
         vae = vae_beside(self.folder.path, key, path)
         vae_file = vae or _find_autoencoder_file(path)
         formats = self._choose_formats(path, overflows=self.hashes.is_overflowing(vae_file))
         place = self.device if low_memory == "none" else CPU_DEVICE
+        model: LatentModel
         if is_folder(path):
             model = diffusers_folder.load_folder(path, key, place, formats)
             if vae is not None:
@@ -97,15 +98,15 @@ class CheckpointLoader:
                 model = replace(model, vae=read_vae(vae, config, place, formats.autoencoder))
         else:
             model = load_checkpoint(path, key, place, formats, configs=self.configs, vae=vae)
-        fast = self._build_compiled_unet(model) if low_memory == "none" else None
-        parts = {UNET: [model.unet], VAE: [model.vae], TEXT: model.text_encoders.models}
+        if isinstance(model, DiffusionModel) and low_memory == "none":
+            model = replace(model, fast=self._build_compiled_unet(model))
+        parts = {UNET: [model.network], VAE: [model.vae], TEXT: model.text_encoders.models}
         return replace(
             model,
             digest=self.hashes.short_hash(find_main_file(path)),
             text_encoders=replace(model.text_encoders, embeddings=self._load_embeddings(model)),
             device=self.device,
             offload=OffloadManager(parts, self.device, level=low_memory),
-            fast=fast,
             on_overflow=partial(self.hashes.remember_overflow, vae_file),
         )
 
@@ -170,6 +171,10 @@ class CheckpointLoader:
             return diffusers_folder.natural_size(path)
         return natural_side(path, self.configs)
 
+    def size_multiple(self, path: Path) -> int:
+        """Say what sides of a checkpoint's pictures are multiples of, without loading it."""
+        return PIXELS_PER_CELL
+
     def checkpoint_role(self, path: Path) -> str:
         """Say what a checkpoint does alone, as `ModelInfo.role`, without loading it.
 
@@ -232,7 +237,7 @@ class CheckpointLoader:
                 error = CorruptWeights("weights.same_name", file=other)
                 log_left_out("embeddings", _shown_path(path), error)
 
-    def _load_embeddings(self, model: DiffusionModel) -> CheckpointEmbeddings:
+    def _load_embeddings(self, model: LatentModel) -> CheckpointEmbeddings:
         if model.is_refiner:  # the base has put a picture's learned words into it by then
             return CheckpointEmbeddings()
         self._name_hidden_embeddings()
@@ -256,17 +261,17 @@ def _find_autoencoder_file(path: Path) -> Path:
     return find_part_files(path, "vae")[0] if is_folder(path) else path
 
 
-def model_bytes(model: DiffusionModel) -> int:
+def model_bytes(model: LatentModel) -> int:
     """Count the bytes of a loaded checkpoint's weights, with the copies that compiling makes."""
-    parts = (model.unet, model.vae, *model.text_encoders.models)
+    parts = (model.network, model.vae, *model.text_encoders.models)
     copies = len(model.fast.sizes) if model.fast and _is_frozen(model) else 0
-    return weight_bytes(*parts) + copies * weight_bytes(model.unet)
+    return weight_bytes(*parts) + copies * weight_bytes(model.network)
 
 
 def _is_plain_file(path: Path) -> bool:
     return checkpoint_identity(path).channels == DEFAULT_CHANNELS
 
 
-def _is_frozen(model: DiffusionModel) -> bool:
+def _is_frozen(model: LatentModel) -> bool:
     """Whether the denoising network, once compiled, holds a copy of its weights for every size."""
-    return model.device.type == "cpu" and weight_bytes(model.unet) <= MAX_FROZEN_BYTES
+    return model.device.type == "cpu" and weight_bytes(model.network) <= MAX_FROZEN_BYTES

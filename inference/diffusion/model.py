@@ -1,16 +1,18 @@
-"""A latent diffusion checkpoint: text encoder, denoising network, autoencoder and noise table.
+"""A checkpoint: text encoder, denoising network, autoencoder and noise levels.
 
 Conventions: pictures are 8-bit RGB; picture tensors [B, 3, H, W] in −1..1; latents [B, C, H/8, W/8]
-in the network's own scale, float32; sigmas [B] in variance-exploding space.
+in the network's own scale, float32; sigmas [B] in variance-exploding space. Families whose networks
+look at patches of several cells cut them in the call: everywhere else latents lie in cells.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -32,6 +34,9 @@ from inference.sampling.noise_table import NoiseTable
 
 #: Pixels a latent cell stands for, in every family Easel runs.
 PIXELS_PER_CELL = 8
+#: How a checkpoint's guidance works: `cfg` runs an unconditional half, `embedded` tells the network
+#: the number, `none` was trained away.
+GuidanceKind = Literal["cfg", "embedded", "none"]
 #: Side of the latent that is decoded before a worker takes jobs, in cells.
 TRIAL_CELLS = 8
 
@@ -53,12 +58,41 @@ class ModelTraits:
     is_instructed: bool = False
 
 
-@dataclass(frozen=True, eq=False)
-class DiffusionModel:
+class LatentCodec:
+    """How latents of the network's scale come from an autoencoder's and back: AutoencoderKL's."""
+
+    def count_channels(self, vae: Any) -> int:
+        """Count the channels of a latent."""
+        return int(vae.config.latent_channels)
+
+    def encode(self, vae: Any, pixels: Tensor) -> Tensor:
+        """Encode [B, 3, H, W] to the posterior's mean, [B, C, h, w] in the autoencoder's scale."""
+        mean: Tensor = vae.encode(pixels).latent_dist.mean
+        return mean
+
+    def decode(self, vae: Any, latents: Tensor) -> Tensor:
+        """Decode [B, C, h, w] in the autoencoder's scale to [B, 3, H, W]."""
+        pixels: Tensor = vae.decode(latents).sample
+        return pixels
+
+    def to_network(self, vae: Any, latents: Tensor) -> Tensor:
+        """Bring latents of the autoencoder's scale to the network's."""
+        config = vae.config
+        values: Tensor = (latents - (config.shift_factor or 0.0)) * config.scaling_factor
+        return values
+
+    def from_network(self, vae: Any, latents: Tensor) -> Tensor:
+        """Bring latents of the network's scale back to the autoencoder's."""
+        config = vae.config
+        values: Tensor = latents / config.scaling_factor + (config.shift_factor or 0.0)
+        return values
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class LatentModel(ABC):
     """One loaded checkpoint on one device; its parts are never changed by a job."""
 
     name: str
-    unet: Any
     vae: Any
     text_encoders: TextEncoders
     table: NoiseTable
@@ -69,16 +103,38 @@ class DiffusionModel:
     digest: str = ""
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     dtype: torch.dtype = torch.float32
-    #: Whether it only goes on from SDXL's pictures, at low noise.
-    is_refiner: bool = False
     #: Is told when the autoencoder overflowed in its format and stays in float32 from then on.
     on_overflow: Callable[[], None] = lambda: None
     #: How its latents look, where the checkpoint says so itself.
     rgb: LinearMap | None = None
     #: Where its parts lie while others work.
     offload: OffloadManager = field(default_factory=OffloadManager)
-    #: The denoising network compiled, where the host wants that.
-    fast: CompiledUnet | None = None
+    #: How its latents come from its autoencoder's.
+    codec: LatentCodec = field(default_factory=LatentCodec)
+
+    @property
+    @abstractmethod
+    def network(self) -> Any:
+        """The denoising network."""
+
+    @property
+    def guidance_kind(self) -> GuidanceKind:
+        """How its guidance works."""
+        return "cfg"
+
+    @property
+    def is_refiner(self) -> bool:
+        """Whether it only goes on from SDXL's pictures, at low noise."""
+        return False
+
+    @property
+    def fast(self) -> CompiledUnet | None:
+        """The denoising network compiled, where the host wants that."""
+        return None
+
+    def noise_table(self, width: int, height: int) -> NoiseTable:
+        """Give the noise levels for pictures of a size in pixels."""
+        return self.table
 
     @property
     def model_traits(self) -> ModelTraits:
@@ -90,19 +146,19 @@ class DiffusionModel:
     @property
     def latent_channels(self) -> int:
         """Channels of a latent."""
-        return int(self.vae.config.latent_channels)
+        return self.codec.count_channels(self.vae)
 
     @property
     def is_instructed(self) -> bool:
         """Whether the network takes a picture as further channels, to edit it by instructions."""
-        return int(self.unet.config.in_channels) == 2 * self.latent_channels
+        return False
 
     @property
     def is_inpainting(self) -> bool:
         """Whether the network takes the mask and the masked picture as further channels."""
-        return int(self.unet.config.in_channels) == 2 * self.latent_channels + 1
+        return False
 
-    @torch.inference_mode()
+    @abstractmethod
     def denoise(
         self,
         x: Tensor,
@@ -111,6 +167,8 @@ class DiffusionModel:
         image_channels: Tensor | None = None,
         pooled_embeds: Tensor | None = None,
         active_loras: ActiveLoras | None = None,
+        text_lengths: Sequence[int] | None = None,
+        guidance: Tensor | None = None,
     ) -> Tensor:
         """Predict the clean latents x0 of rows at their own noise levels.
 
@@ -123,39 +181,9 @@ class DiffusionModel:
             pooled_embeds: [B, projection] float32, which SDXL looks at beside the tokens; its
                 refiner [B, projection + 1], with the aesthetic score at the end.
             active_loras: LoRAs to run beside the network, the same for every row.
+            text_lengths: tokens of each row that are no padding, for networks that ask.
+            guidance: [B] float32, for networks that are told it.
         """
-        memory_level = self.offload.prepare_part(UNET, len(x) * _spatial_area(x))
-        steps = torch.tensor([self.table.sigma_to_t(level) for level in sigma.tolist()])
-        # One copy in, of numbers that were Python's.
-        numbers = torch.stack([sigma.cpu(), steps, deviate_input(sigma.cpu())])
-        sigma, timestep, deviation = send_tensor(numbers, self.device)
-        model_input = x / deviation.reshape(-1, 1, 1, 1)
-        if image_channels is not None:
-            model_input = torch.cat([model_input, image_channels], 1)
-        added_cond_kwargs = (
-            None if pooled_embeds is None else self._added_cond_kwargs(x, pooled_embeds)
-        )
-        call = (model_input.to(self.dtype), timestep, text.to(self.dtype))
-        if self.fast is not None and active_loras is None and not memory_level:
-            output = self.fast(*call, added_cond_kwargs)
-        else:
-            with active_loras.applied_to_unet(self.unet) if active_loras else nullcontext():
-                output = self.unet(*call, added_cond_kwargs=added_cond_kwargs).sample
-        clean: Tensor = to_x0(output.float(), x, sigma, self.prediction)
-        return clean
-
-    def _added_cond_kwargs(self, x: Tensor, pooled_embeds: Tensor) -> dict[str, Tensor]:
-        """Tell SDXL the size it paints: original and target the same, nothing cropped.
-
-        Its refiner is told how fine the picture is to be instead of the target.
-        """
-        height, width = x.shape[-2] * PIXELS_PER_CELL, x.shape[-1] * PIXELS_PER_CELL
-        sizes = send_numbers([height, width, 0, 0, height, width], self.device)
-        time_ids = sizes.expand(len(x), -1)
-        if self.is_refiner:
-            time_ids = torch.cat([time_ids[:, :4], pooled_embeds[:, -1:]], 1)
-            pooled_embeds = pooled_embeds[:, :-1]
-        return {"text_embeds": pooled_embeds.to(self.dtype), "time_ids": time_ids.to(self.dtype)}
 
     def encode_images(self, images: Sequence[Image.Image]) -> Tensor:
         """Encode pictures of one size to latents.
@@ -176,18 +204,17 @@ class DiffusionModel:
             BrokenOutput: the autoencoder gave NaN, in float32 too.
         """
         pixels = pixels.to(self.device)
-        config = self.vae.config
         mean = self._run_autoencoder(
-            _encode_whole, striped_vae.encode_striped, pixels, len(pixels) * _spatial_area(pixels)
+            self.codec.encode,
+            striped_vae.encode_striped,
+            pixels,
+            len(pixels) * _spatial_area(pixels),
         )
-        latents: Tensor = (mean - (config.shift_factor or 0.0)) * config.scaling_factor
-        return latents
+        return self.codec.to_network(self.vae, mean)
 
     def unscale_latents(self, latents: Tensor) -> Tensor:
         """Bring latents of the network's own scale back to the autoencoder's, of any shape."""
-        config = self.vae.config
-        values: Tensor = latents / config.scaling_factor + (config.shift_factor or 0.0)
-        return values
+        return self.codec.from_network(self.vae, latents)
 
     @torch.inference_mode()
     def decode_latents(self, latents: Tensor) -> list[Image.Image]:
@@ -198,7 +225,7 @@ class DiffusionModel:
         """
         inputs = self.unscale_latents(latents)
         size = len(inputs) * _spatial_area(inputs) * PIXELS_PER_CELL**2
-        pixels = self._run_autoencoder(_decode_whole, striped_vae.decode_striped, inputs, size)
+        pixels = self._run_autoencoder(self.codec.decode, striped_vae.decode_striped, inputs, size)
         levels = pixels.clamp(-1, 1).mul_(127.5).add_(127.5).round_().to(torch.uint8)
         arrays = levels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
         return [Image.fromarray(array) for array in arrays]
@@ -253,14 +280,76 @@ class DiffusionModel:
         self.offload.forget_parked(VAE)
 
 
-def _encode_whole(vae: Any, pixels: Tensor) -> Tensor:
-    mean: Tensor = vae.encode(pixels).latent_dist.mean
-    return mean
+@dataclass(frozen=True, eq=False, kw_only=True)
+class DiffusionModel(LatentModel):
+    """A checkpoint of Stable Diffusion 1, 2 or XL."""
 
+    unet: Any
+    #: Whether it only goes on from SDXL's pictures, at low noise.
+    is_refiner: bool = False
+    #: The denoising network compiled, where the host wants that.
+    fast: CompiledUnet | None = None
 
-def _decode_whole(vae: Any, latents: Tensor) -> Tensor:
-    pixels: Tensor = vae.decode(latents).sample
-    return pixels
+    @property
+    def network(self) -> Any:
+        """The denoising network."""
+        return self.unet
+
+    @property
+    def is_instructed(self) -> bool:
+        """Whether the network takes a picture as further channels, to edit it by instructions."""
+        return int(self.unet.config.in_channels) == 2 * self.latent_channels
+
+    @property
+    def is_inpainting(self) -> bool:
+        """Whether the network takes the mask and the masked picture as further channels."""
+        return int(self.unet.config.in_channels) == 2 * self.latent_channels + 1
+
+    @torch.inference_mode()
+    def denoise(
+        self,
+        x: Tensor,
+        sigma: Tensor,
+        text: Tensor,
+        image_channels: Tensor | None = None,
+        pooled_embeds: Tensor | None = None,
+        active_loras: ActiveLoras | None = None,
+        text_lengths: Sequence[int] | None = None,
+        guidance: Tensor | None = None,
+    ) -> Tensor:
+        """Predict the clean latents x0 of rows at their own noise levels."""
+        memory_level = self.offload.prepare_part(UNET, len(x) * _spatial_area(x))
+        steps = torch.tensor([self.table.sigma_to_t(level) for level in sigma.tolist()])
+        # One copy in, of numbers that were Python's.
+        numbers = torch.stack([sigma.cpu(), steps, deviate_input(sigma.cpu())])
+        sigma, timestep, deviation = send_tensor(numbers, self.device)
+        model_input = x / deviation.reshape(-1, 1, 1, 1)
+        if image_channels is not None:
+            model_input = torch.cat([model_input, image_channels], 1)
+        added_cond_kwargs = (
+            None if pooled_embeds is None else self._added_cond_kwargs(x, pooled_embeds)
+        )
+        call = (model_input.to(self.dtype), timestep, text.to(self.dtype))
+        if self.fast is not None and active_loras is None and not memory_level:
+            output = self.fast(*call, added_cond_kwargs)
+        else:
+            with active_loras.applied_to_unet(self.unet) if active_loras else nullcontext():
+                output = self.unet(*call, added_cond_kwargs=added_cond_kwargs).sample
+        clean: Tensor = to_x0(output.float(), x, sigma, self.prediction)
+        return clean
+
+    def _added_cond_kwargs(self, x: Tensor, pooled_embeds: Tensor) -> dict[str, Tensor]:
+        """Tell SDXL the size it paints: original and target the same, nothing cropped.
+
+        Its refiner is told how fine the picture is to be instead of the target.
+        """
+        height, width = x.shape[-2] * PIXELS_PER_CELL, x.shape[-1] * PIXELS_PER_CELL
+        sizes = send_numbers([height, width, 0, 0, height, width], self.device)
+        time_ids = sizes.expand(len(x), -1)
+        if self.is_refiner:
+            time_ids = torch.cat([time_ids[:, :4], pooled_embeds[:, -1:]], 1)
+            pooled_embeds = pooled_embeds[:, :-1]
+        return {"text_embeds": pooled_embeds.to(self.dtype), "time_ids": time_ids.to(self.dtype)}
 
 
 def _spatial_area(values: Tensor) -> int:

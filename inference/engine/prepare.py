@@ -15,7 +15,7 @@ from torch import Tensor
 from inference.api.jobs.names import count_prompt_calls
 from inference.api.prompts.extra_networks import LoraTag, read_loras, take_networks
 from inference.diffusion.lora.active import ActiveLoras
-from inference.diffusion.model import PIXELS_PER_CELL, DiffusionModel, to_tensor
+from inference.diffusion.model import PIXELS_PER_CELL, LatentModel, to_tensor
 from inference.diffusion.offload import TEXT
 from inference.engine.row import DenoiseRow
 from inference.engine.task import BatchKey
@@ -34,7 +34,7 @@ from inference.sampling.step_plan import SigmaPlan
 AESTHETIC_SCORE, NEGATIVE_AESTHETIC_SCORE = 6.0, 2.5
 
 
-def plan_sigmas(work: DenoiseWork, model: DiffusionModel) -> SigmaPlan:
+def plan_sigmas(work: DenoiseWork, model: LatentModel) -> SigmaPlan:
     """Lay out the noise levels a work asks for."""
     starting = work.image is not None or work.latent is not None
     return step_plan.plan_noise_levels(
@@ -42,13 +42,13 @@ def plan_sigmas(work: DenoiseWork, model: DiffusionModel) -> SigmaPlan:
         work.schedule,
         work.steps,
         work.strength if starting else None,
-        model.table,
+        model.noise_table(work.width, work.height),
         work.exact_steps,
     )
 
 
 def prepare_rows(
-    works: Sequence[DenoiseWork], model: DiffusionModel, work_loras: Sequence[ActiveLoras | None]
+    works: Sequence[DenoiseWork], model: LatentModel, work_loras: Sequence[ActiveLoras | None]
 ) -> list[DenoiseRow]:
     """Make rows of works of one size: their pictures go through the autoencoder together.
 
@@ -84,7 +84,7 @@ def batch_key(work: DenoiseWork, row: DenoiseRow, checkpoint: str) -> BatchKey:
 
 
 def refine_row(
-    work: DenoiseWork, row: DenoiseRow, refiner: DiffusionModel, active_loras: ActiveLoras | None
+    work: DenoiseWork, row: DenoiseRow, refiner: LatentModel, active_loras: ActiveLoras | None
 ) -> None:
     """Hand a row to its refiner: the same prompts in its reading, the same steps to go.
 
@@ -127,7 +127,7 @@ def _switch_sigma(work: DenoiseWork, table: NoiseTable) -> float | None:
     return table.t_to_sigma(min(step + 0.5, last))
 
 
-def _encode_images(works: Sequence[DenoiseWork], model: DiffusionModel) -> list[Tensor | None]:
+def _encode_images(works: Sequence[DenoiseWork], model: LatentModel) -> list[Tensor | None]:
     """Give each work's starting latent: its own, its picture's, or none."""
     images = [work.image for work in works if work.latent is None and work.image is not None]
     encoded_latents = iter(model.encode_images(images)) if images else iter(())
@@ -142,7 +142,7 @@ def _encode_images(works: Sequence[DenoiseWork], model: DiffusionModel) -> list[
 
 def _prepare_row(
     work: DenoiseWork,
-    model: DiffusionModel,
+    model: LatentModel,
     original: Tensor | None,
     active_loras: ActiveLoras | None,
 ) -> DenoiseRow:
@@ -183,7 +183,7 @@ def _prepare_row(
     )
 
 
-def _noise_source(work: DenoiseWork, model: DiffusionModel, plan: SigmaPlan) -> NoiseSource:
+def _noise_source(work: DenoiseWork, model: LatentModel, plan: SigmaPlan) -> NoiseSource:
     variation = None
     if work.variation_strength > 0:
         variation = SeedVariation(work.variation_seed, work.variation_strength)
@@ -220,7 +220,7 @@ def _apply_masked_start(
 
 
 def _image_channels(
-    work: DenoiseWork, model: DiffusionModel, encoded_image: Tensor | None
+    work: DenoiseWork, model: LatentModel, encoded_image: Tensor | None
 ) -> Tensor | None:
     """Make the further channels of an inpainting network: the mask and the picture without it.
 
@@ -246,7 +246,7 @@ def _image_channels(
 
 
 def _encode_conditioning(
-    work: DenoiseWork, model: DiffusionModel, active_loras: ActiveLoras | None
+    work: DenoiseWork, model: LatentModel, active_loras: ActiveLoras | None
 ) -> tuple[ConditioningInterval, ...]:
     """Encode both prompts, spread over the calls of all steps, of which a share may run."""
     encoder = model.text_encoders.build_encoder(

@@ -12,7 +12,7 @@ from PIL import Image
 
 from inference.api.log_relay import bind_jobs
 from inference.api.notices import Notice
-from inference.diffusion.model import DiffusionModel
+from inference.diffusion.model import LatentModel
 from inference.engine.batch import Batch
 from inference.engine.oom import BatchAttempt, Failures, TaskWork, run_with_oom_retry
 from inference.engine.prepare import (
@@ -120,7 +120,7 @@ class Runner:
         for encoding in (True, False):
             self._make_rows([task for task in moving if _needs_encode(task) is encoding], encoding)
 
-    def _finish_without_steps(self, task: Task, work: DenoiseWork, model: DiffusionModel) -> None:
+    def _finish_without_steps(self, task: Task, work: DenoiseWork, model: LatentModel) -> None:
         image, latent = work.image, work.latent
         if latent is not None:
             image = self._decode_start(task, latent, model) if work.decode else None
@@ -131,7 +131,7 @@ class Runner:
             latent = latents[0]
         task.set_result(DenoiseResult(image=image, latent=_on_cpu(latent)))
 
-    def _decode_start(self, task: Task, latent: torch.Tensor, model: DiffusionModel) -> Image.Image:
+    def _decode_start(self, task: Task, latent: torch.Tensor, model: LatentModel) -> Image.Image:
         """Decode the latent that a work without steps begins and ends with."""
         (image,) = self._run_counted(
             ("enlarged", task.queue_key),
@@ -299,7 +299,7 @@ def _needs_encode(task: Task) -> bool:
     return work.latent is None and work.image is not None
 
 
-def _encode_init(work: DenoiseWork, model: DiffusionModel) -> torch.Tensor:
+def _encode_init(work: DenoiseWork, model: LatentModel) -> torch.Tensor:
     return model.encode_images([] if work.image is None else [work.image])
 
 

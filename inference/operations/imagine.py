@@ -40,9 +40,11 @@ def run_imagine(job: ImagineJob, images: Images, context: OperationContext) -> O
     model = context.resolve_model(job)
     job = context.resolve_refiner(job, model)
     context.check_restorers(job)
-    natural = context.library.natural_size(model)
-    size = sizes.target_size(job.width, job.height, None, natural)
-    covering_size, large = hires_sizes(size, job.hires_scale, job.hires_width, job.hires_height)
+    natural, multiple = context.library.natural_size(model), context.library.size_multiple(model)
+    size = sizes.target_size(job.width, job.height, None, natural, multiple)
+    covering_size, large = hires_sizes(
+        size, job.hires_scale, job.hires_width, job.hires_height, multiple
+    )
     hires = job.has_hires_fix
     for pixels in (size, covering_size) if hires else (size,):
         sizes.check_pixels(*pixels, context.max_pixels)
@@ -82,7 +84,7 @@ def run_imagine(job: ImagineJob, images: Images, context: OperationContext) -> O
         notes=(
             *work_notes(works, second),
             *restore_notes,
-            *sizes.rounded_note((job.width, job.height), size),
+            *sizes.rounded_note((job.width, job.height), size, multiple),
         ),
     )
 

@@ -80,7 +80,9 @@ def run_img2img(job: Img2ImgJob, images: Images, context: OperationContext) -> O
         notes=(
             *work_notes(works),
             *restore_notes,
-            *sizes.rounded_note((job.width, job.height), size),
+            *sizes.rounded_note(
+                (job.width, job.height), size, context.library.size_multiple(model)
+            ),
         ),
     )
 
@@ -98,7 +100,8 @@ def open_source(
     natural_source = images["image"]
     source = yield from run_beside(partial(flatten_alpha, natural_source), natural_source.size)
     natural = context.library.natural_size(model)
-    size = sizes.target_size(job.width, job.height, source.size, natural)
+    multiple = context.library.size_multiple(model)
+    size = sizes.target_size(job.width, job.height, source.size, natural, multiple)
     sizes.check_pixels(*size, context.max_pixels)
     if job.resize_mode == ResizeMode.LATENT_UPSCALE:
         sizes.check_pixels(*source.size, context.max_pixels)

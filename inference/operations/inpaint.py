@@ -55,9 +55,9 @@ def run_inpaint(job: InpaintJob, images: Images, context: OperationContext) -> O
     model = context.resolve_model(job)
     context.check_restorers(job)
     masked_job = yield from resolve_mask(job, images)
-    natural = context.library.natural_size(model)
+    natural, multiple = context.library.natural_size(model), context.library.size_multiple(model)
     masked_job = yield from run_beside(
-        partial(choose_work_area, masked_job, natural, context.max_pixels),
+        partial(choose_work_area, masked_job, natural, context.max_pixels, multiple),
         masked_job.source.size,
     )
     start = yield from _prepare_start(masked_job, model, context.max_pixels)
@@ -69,7 +69,9 @@ def run_inpaint(job: InpaintJob, images: Images, context: OperationContext) -> O
     traits = context.library.model_traits(model)
     finish = partial(_finish, masked_job, start, works, [*encoded_sources, *results], traits)
     result = yield from run_beside(finish, masked_job.source.size)
-    return replace(result, notes=(*result.notes, *restore_notes))
+    requested_size = (masked_job.job.width, masked_job.job.height)
+    rounded = sizes.rounded_note(requested_size, masked_job.area.size, multiple)
+    return replace(result, notes=(*result.notes, *rounded, *restore_notes))
 
 
 def _prepare_start(
@@ -193,10 +195,7 @@ def _work_area_notes(masked_job: MaskedJob) -> tuple[Notice, ...]:
     """Say what the mask will do, and at which size it is worked on."""
     job, area = masked_job.job, masked_job.area
     if job.area == "mask edge":
-        return (
-            Notice("area.band", gain=area.resolution_gain),
-            *sizes.rounded_note((job.width, job.height), area.size),
-        )
+        return (Notice("area.band", gain=area.resolution_gain),)
     only_masked = job.area == "only masked"
     mask_report = inspect_mask(
         masked_job.mask,
@@ -210,7 +209,7 @@ def _work_area_notes(masked_job: MaskedJob) -> tuple[Notice, ...]:
         notes.append(Notice("area.masked", gain=area.resolution_gain))
     elif area.original is masked_job.source and area.resolution_gain.scale_factor < MIN_WORK_SCALE:
         notes.append(Notice("area.picture", gain=area.resolution_gain))
-    return (*notes, *sizes.rounded_note((job.width, job.height), area.size))
+    return tuple(notes)
 
 
 def _inpaint_values(job: InpaintJob, model: ModelTraits) -> dict[str, object]:

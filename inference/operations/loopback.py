@@ -70,6 +70,8 @@ def run_loopback(job: LoopbackJob, images: Images, context: OperationContext) ->
     model = context.resolve_model(job)
     describe = _image_describer(job, context)
     source, size = yield from open_source(job, images, context, model)
+    multiple = context.library.size_multiple(model)
+    rounded = sizes.rounded_note((job.width, job.height), size, multiple)
     units = job.steps * job.batch
     init_image = yield from prepare_init_image(
         job, model, source, size, later_units=job.loops * units
@@ -92,9 +94,9 @@ def run_loopback(job: LoopbackJob, images: Images, context: OperationContext) ->
         if not chains[0].frames:
             raise
         # Nothing more may be asked for: what is there is laid out at once.
-        return _loopback_result(job, size, chains, context.library.model_traits(model))
+        return _loopback_result(job, chains, context.library.model_traits(model), rounded)
     traits = context.library.model_traits(model)
-    return (yield from run_beside(partial(_loopback_result, job, size, chains, traits), size))
+    return (yield from run_beside(partial(_loopback_result, job, chains, traits, rounded), size))
 
 
 def _start_chain(
@@ -138,7 +140,10 @@ def _loop_work(
 
 
 def _loopback_result(
-    job: LoopbackJob, size: Size, chains: Sequence[LoopChain], model: ModelTraits
+    job: LoopbackJob,
+    chains: Sequence[LoopChain],
+    model: ModelTraits,
+    size_notes: tuple[Notice, ...],
 ) -> JobResult:
     """Answer with each chain's last frame and a sheet; a single chain keeps all its frames."""
     chain_frames = [_output_frames(job, chain, model) for chain in chains]
@@ -153,7 +158,7 @@ def _loopback_result(
         notes=(
             *work_notes([chain.works[0] for chain in chains]),
             *_stopped_note(job, len(chains[0].frames)),
-            *sizes.rounded_note((job.width, job.height), size),
+            *size_notes,
             *notes,
         ),
     )

@@ -26,13 +26,14 @@ PREVIEW_ROLE = "preview"
 
 def run_preview(job: PreviewJob, images: Images, context: OperationContext) -> Operation:
     """Draw the mask, or a lettered grid, over the picture; say what looks wrong with the mask."""
-    natural = context.library.natural_size(context.library.resolve_name(""))
+    model = context.library.resolve_name("")
+    natural, multiple = context.library.natural_size(model), context.library.size_multiple(model)
     if job.show == "grid":
         call: Callable[[], JobResult] = partial(_preview_grid, images["image"])
     else:
         inpaint_job = InpaintJob(mask_shape=job.mask_shape, mask_mode=job.mask_mode)
         masked_job = yield from resolve_mask(inpaint_job, images)
-        call = partial(_preview_mask, masked_job, natural)
+        call = partial(_preview_mask, masked_job, natural, multiple)
     return (yield from run_beside(call, images["image"].size))
 
 
@@ -44,11 +45,12 @@ def _preview_grid(image: Image.Image) -> JobResult:
     return JobResult(images=(OutputImage(image=grid_image, role=PREVIEW_ROLE),))
 
 
-def _preview_mask(masked_job: MaskedJob, natural: int) -> JobResult:
-    job, size = masked_job.job, choose_work_area(masked_job, natural).area.size
+def _preview_mask(masked_job: MaskedJob, natural: int, multiple: int) -> JobResult:
+    job = masked_job.job
+    size = choose_work_area(masked_job, natural, multiple=multiple).area.size
     mask_report = overlay.inspect_mask(masked_job.mask, size, blur=job.mask_blur)
     only_masked_area = choose_work_area(
-        replace(masked_job, job=replace(job, area="only masked")), natural
+        replace(masked_job, job=replace(job, area="only masked")), natural, multiple=multiple
     ).area
     is_partial = only_masked_area.box != (0, 0, *masked_job.source.size)
     overlay_image = overlay.draw_mask_preview(

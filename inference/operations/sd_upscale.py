@@ -53,7 +53,9 @@ def sd_upscale(
     img2img_job = _as_img2img(job)
     model = context.resolve_model(job)
     grid = tile_grid(
-        _repaint_size(source.size, plan), context.library.natural_size(model), job.overlap
+        _repaint_size(source.size, plan, context.library.size_multiple(model)),
+        context.library.natural_size(model),
+        job.overlap,
     )
     plan = yield from with_tuned_tiling(plan, source.size, context.library.upscalers)
     tile_source = enlarge(source, plan, MAX_REQUESTED_TILES)
@@ -89,7 +91,7 @@ def sd_upscale(
 def tile_grid(size: Size, tile: int, overlap: int) -> TileGrid:
     """Cut a picture into squares of the model's size, or what fits; overlap at most half of one.
 
-    Sides must be multiples of 8 pixels and a tile's too, so a picture narrower than a tile gives
+    Sides must be multiples of the model's and a tile's too, so a picture narrower than a tile gives
     tiles of its own width.
 
     Raises:
@@ -127,10 +129,10 @@ def _tile_latent_mask(grid: TileGrid, number: int) -> FloatArray | None:
     ]
 
 
-def _repaint_size(size: Size, plan: UpscalePlan) -> Size:
-    """Return the size that is repainted: enlarged, rounded up to whole latent cells."""
+def _repaint_size(size: Size, plan: UpscalePlan, multiple: int) -> Size:
+    """Return the size that is repainted: enlarged, rounded up to what the model can hold."""
     width, height = final_size(size, plan)
-    return round_up(width, LATENT_CELL_PIXELS), round_up(height, LATENT_CELL_PIXELS)
+    return round_up(width, multiple), round_up(height, multiple)
 
 
 def _extend_edges(image: Image.Image, size: Size) -> Image.Image:

@@ -26,15 +26,18 @@ def to_x0(output: Tensor, x: Tensor, sigma: Tensor, prediction: Prediction) -> T
     """Turn the network's output for the latent ``x`` (not yet scaled) into the clean latent.
 
     epsilon: x − σ·out. v_prediction: x/(σ² + 1) − σ·out/√(σ² + 1) (Salimans and Ho 2022,
-    appendix D). sample: out. flow: x − σ·out, with x = (1 − σ)·x0 + σ·noise and σ in [0, 1].
+    appendix D). sample: out. flow: (x − σ·out)/(1 + σ), of a network that sees
+    y = (1 − s)·x0 + s·noise = x/(1 + σ) with s = σ/(1 + σ), and answers noise − x0.
 
     Raises:
         ValueError: the prediction is none of these.
     """
     level = _broadcast_rows(x, sigma)
     match prediction:
-        case "epsilon" | "flow":
+        case "epsilon":
             return x - level * output
+        case "flow":
+            return (x - level * output) / (1 + level)
         case "v_prediction":
             total = level**2 + 1
             return x / total - output * (level / total.sqrt())
@@ -52,8 +55,10 @@ def from_x0(x0: Tensor, x: Tensor, sigma: Tensor, prediction: Prediction) -> Ten
     """
     level = _broadcast_rows(x, sigma)
     match prediction:
-        case "epsilon" | "flow":
+        case "epsilon":
             return (x - x0) / level
+        case "flow":
+            return (x - x0) / level - x0
         case "v_prediction":
             total = level**2 + 1
             return (x / total - x0) * (total.sqrt() / level)

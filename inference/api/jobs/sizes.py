@@ -12,7 +12,8 @@ from types import MappingProxyType
 
 Size = tuple[int, int]
 
-#: Pixels behind one latent cell along each axis.
+#: Pixels behind one latent cell along each axis, and what sides are multiples of, unless a model
+#: asks for more: transformers look at patches of 2 x 2 cells.
 LATENT_CELL_PIXELS = 8
 #: Denoising networks halve their latents this often before anything breaks: 64 / 8 cells.
 MIN_SIDE_PIXELS = 64
@@ -22,64 +23,76 @@ CANVAS_MULTIPLE = 64
 PAN_SHARE = 4
 
 
-def round_to_latent(length: float) -> int:
-    """Round a length in pixels to what latents can hold, never below the smallest."""
-    return max(MIN_SIDE_PIXELS, round(length / LATENT_CELL_PIXELS) * LATENT_CELL_PIXELS)
+def round_to_latent(length: float, multiple: int = LATENT_CELL_PIXELS) -> int:
+    """Round a length in pixels to what a model's latents can hold, never below the smallest."""
+    return max(MIN_SIDE_PIXELS, round(length / multiple) * multiple)
 
 
-def target_size(width: int | None, height: int | None, source: Size | None, natural: int) -> Size:
-    """Decide the size to denoise at, in pixels, both multiples of 8.
+def target_size(
+    width: int | None,
+    height: int | None,
+    source: Size | None,
+    natural: int,
+    multiple: int = LATENT_CELL_PIXELS,
+) -> Size:
+    """Decide the size to denoise at, in pixels.
 
     Args:
         width: asked for, or None.
         height: asked for, or None; one alone keeps the source's shape.
         source: the picture's size, None when there is none.
         natural: side of the model's own pictures; their area is taken when nothing is asked for.
+        multiple: what sides of the model's pictures are multiples of.
     """
     ratio = source[0] / source[1] if source else 1.0
+    sides = natural * math.sqrt(ratio), natural / math.sqrt(ratio)
     if width and height:
-        return round_to_latent(width), round_to_latent(height)
-    if width:
-        return round_to_latent(width), round_to_latent(width / ratio)
-    if height:
-        return round_to_latent(height * ratio), round_to_latent(height)
-    return round_to_latent(natural * math.sqrt(ratio)), round_to_latent(natural / math.sqrt(ratio))
+        sides = width, height
+    elif width:
+        sides = width, width / ratio
+    elif height:
+        sides = height * ratio, height
+    return round_to_latent(sides[0], multiple), round_to_latent(sides[1], multiple)
 
 
-def floor_to_cells(length: float) -> int:
+def floor_to_cells(length: float, multiple: int = LATENT_CELL_PIXELS) -> int:
     """Cut a length in pixels down to whole latent cells."""
-    return int(length) // LATENT_CELL_PIXELS * LATENT_CELL_PIXELS
+    return int(length) // multiple * multiple
 
 
-def floor_to_latent(length: float) -> int:
-    """Cut a length in pixels down to what latents can hold, never below the smallest."""
-    return max(MIN_SIDE_PIXELS, floor_to_cells(length))
+def floor_to_latent(length: float, multiple: int = LATENT_CELL_PIXELS) -> int:
+    """Cut a length in pixels down to what a model's latents can hold, never below the smallest."""
+    return max(MIN_SIDE_PIXELS, floor_to_cells(length, multiple))
 
 
 def hires_sizes(
-    size: Size, scale: float, width: int | None = None, height: int | None = None
+    size: Size,
+    scale: float,
+    width: int | None = None,
+    height: int | None = None,
+    multiple: int = LATENT_CELL_PIXELS,
 ) -> tuple[Size, Size]:
     """Decide what a hires fix enlarges to, in pixels, and what is left of that.
 
     One side alone keeps the first pass's shape; both are covered, and what is too much is cut off
-    in whole cells. Without either the scale decides. All sides are cut down to multiples of 8.
+    in whole cells. Without either the scale decides. All sides are cut down to the multiple.
     """
     if width and height:
         if width * size[1] > height * size[0]:
             exact = width, width * size[1] // size[0]
         else:
             exact = height * size[0] // size[1], height
-        covering = floor_to_latent(exact[0]), floor_to_latent(exact[1])
+        covering = floor_to_latent(exact[0], multiple), floor_to_latent(exact[1], multiple)
         return covering, (
-            covering[0] - floor_to_cells(exact[0] - width),
-            covering[1] - floor_to_cells(exact[1] - height),
+            covering[0] - floor_to_cells(exact[0] - width, multiple),
+            covering[1] - floor_to_cells(exact[1] - height, multiple),
         )
     large_size: tuple[float, float] = size[0] * scale, size[1] * scale
     if width:
         large_size = width, width * size[1] // size[0]
     elif height:
         large_size = height * size[0] // size[1], height
-    whole = floor_to_latent(large_size[0]), floor_to_latent(large_size[1])
+    whole = floor_to_latent(large_size[0], multiple), floor_to_latent(large_size[1], multiple)
     return whole, whole
 
 

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator
 from inference.api.notices import Notice
 from inference.api.prompts.extra_networks import ExtraNetworkTag, read_loras, take_networks
 from inference.diffusion.lora.registry import LoraRegistry
-from inference.diffusion.model import DiffusionModel
+from inference.diffusion.model import LatentModel
 
 #: Notes on one job's prompts, and characters of a tag in one.
 MAX_NETWORK_NOTES, MAX_NOTE_TAG_CHARS = 8, 80
 
 
 def list_network_notes(
-    model: DiffusionModel, registry: LoraRegistry, prompt: str, negative: str
+    model: LatentModel, registry: LoraRegistry, prompt: str, negative: str
 ) -> list[Notice]:
     """Say which tags are left out or read otherwise, what does not act, and what stays a word.
 

@@ -13,7 +13,7 @@ from inference.api.prompts.extra_networks import LoraTag
 from inference.diffusion.lora.active import ActiveLoras
 from inference.diffusion.lora.catalog import FoundLora, LoraCatalog
 from inference.diffusion.lora.files import LoraFile, load_lora
-from inference.diffusion.model import DiffusionModel
+from inference.diffusion.model import LatentModel
 from inference.model_files.errors import MissingWeights
 from inference.runtime.model_cache import ModelCache
 
@@ -42,7 +42,7 @@ class LoraRegistry:
         for lora in loras:
             self._find_lora(lora)
 
-    def active_loras(self, model: DiffusionModel, loras: Sequence[LoraTag]) -> ActiveLoras:
+    def active_loras(self, model: LatentModel, loras: Sequence[LoraTag]) -> ActiveLoras:
         """Give LoRAs to run beside a checkpoint.
 
         Raises:
@@ -57,7 +57,7 @@ class LoraRegistry:
             active_loras = self._active_loras[key] = ActiveLoras(files)
         return active_loras
 
-    def list_notes(self, model: DiffusionModel, loras: Sequence[LoraTag]) -> Iterator[Notice]:
+    def list_notes(self, model: LatentModel, loras: Sequence[LoraTag]) -> Iterator[Notice]:
         """Say of loaded LoRAs which file was taken, and what of it does not act."""
         for lora in loras:
             found_lora = self._find_lora(lora)
@@ -77,7 +77,7 @@ class LoraRegistry:
             raise JobError("prompt", "prompt.no_lora", name=lora.name, why=hint)
         return found_lora
 
-    def _load_lora(self, model: DiffusionModel, path: Path) -> LoraFile:
+    def _load_lora(self, model: LatentModel, path: Path) -> LoraFile:
         """Give a LoRA's weights for a checkpoint; a file that was changed is read again."""
         if not path.is_file():
             raise MissingWeights("weights.no_file", file=path.name)
@@ -88,12 +88,12 @@ class LoraRegistry:
         lora_file = self.model_cache.load_model(
             key,
             path.stat().st_size,
-            lambda: load_lora(path, model.unet, model.text_encoders.models, model.device),
+            lambda: load_lora(path, model.network, model.text_encoders.models, model.device),
             lambda file: file.nbytes,
         )
         self._unused_names[key] = lora_file.unused_names
         return lora_file
 
 
-def _cache_key(model: DiffusionModel, path: Path) -> str:
+def _cache_key(model: LatentModel, path: Path) -> str:
     return f"{model.name}|{path}|{path.stat().st_mtime_ns}"

@@ -8,6 +8,7 @@ from dataclasses import replace
 from PIL import Image
 
 from inference.api.errors import JobError
+from inference.api.jobs.sizes import LATENT_CELL_PIXELS
 from inference.images import regions, seams
 from inference.images.mask import masks
 from inference.images.regions import Box, Size
@@ -20,7 +21,10 @@ EDGE_BAND_PIXELS = 16
 
 
 def choose_work_area(
-    masked_job: MaskedJob, natural: int, max_pixels: int | None = None
+    masked_job: MaskedJob,
+    natural: int,
+    max_pixels: int | None = None,
+    multiple: int = LATENT_CELL_PIXELS,
 ) -> MaskedJob:
     """Choose what to work on.
 
@@ -34,14 +38,15 @@ def choose_work_area(
         masked_job: what is asked, the source and its mask.
         natural: side of the model's own pictures, in pixels.
         max_pixels: pixels of the largest picture that an edge may be worked on as.
+        multiple: what sides of the model's pictures are multiples of.
 
     Raises:
         JobError: the edge is asked for and there is none.
     """
     job, source = masked_job.job, masked_job.source
     if job.area == "mask edge":
-        return _cut_out_edge(masked_job, natural, max_pixels)
-    size = sizes.target_size(job.width, job.height, source.size, natural)
+        return _cut_out_edge(masked_job, natural, max_pixels, multiple)
+    size = sizes.target_size(job.width, job.height, source.size, natural, multiple)
     mask = masks.blur_mask(masked_job.mask, job.mask_blur)
     if job.area == "only masked":
         return _cut_out(masked_job, mask, mask, regions.crop_region(mask, job.padding, size), size)
@@ -50,7 +55,9 @@ def choose_work_area(
     return _resize_whole(masked_job, mask, size)
 
 
-def _cut_out_edge(masked_job: MaskedJob, natural: int, max_pixels: int | None) -> MaskedJob:
+def _cut_out_edge(
+    masked_job: MaskedJob, natural: int, max_pixels: int | None, multiple: int
+) -> MaskedJob:
     """Work on a band along the mask's edge, cut out with the padding around it."""
     job, source = masked_job.job, masked_job.source
     mask = seams.seam_band(masked_job.mask, EDGE_BAND_PIXELS)
@@ -59,20 +66,23 @@ def _cut_out_edge(masked_job: MaskedJob, natural: int, max_pixels: int | None) -
     mask = masks.blur_mask(mask, job.mask_blur)
     box = regions.pad_box(regions.bounding_box(mask), job.padding, source.size)
     if job.width is None and job.height is None:
-        size = _work_size(box, natural, max_pixels)
+        size = _work_size(box, natural, max_pixels, multiple)
     else:
-        size = sizes.target_size(job.width, job.height, source.size, natural)
+        size = sizes.target_size(job.width, job.height, source.size, natural, multiple)
         box = regions.expand_to_ratio(box, size, source.size)
     return _cut_out(masked_job, mask, mask, box, size)
 
 
-def _work_size(box: Box, natural: int, max_pixels: int | None) -> Size:
+def _work_size(box: Box, natural: int, max_pixels: int | None, multiple: int) -> Size:
     """Return a box's own size in whole cells, enlarged to the model's area, within the limit."""
     width, height = box[2] - box[0], box[3] - box[1]
     scale = max(1.0, natural / math.sqrt(width * height))
     if max_pixels is not None:
         scale = min(scale, math.sqrt(max_pixels / (width * height)))
-    return sizes.floor_to_latent(width * scale), sizes.floor_to_latent(height * scale)
+    return (
+        sizes.floor_to_latent(width * scale, multiple),
+        sizes.floor_to_latent(height * scale, multiple),
+    )
 
 
 def _cut_out(

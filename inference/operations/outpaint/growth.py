@@ -96,10 +96,10 @@ def plan_outpaint(
     if has_preset:
         amounts = canvases.preset_amounts(job.preset, *source.size)
     canvas = canvases.check_pixels(*source.size, amounts, context.max_pixels)
-    natural = context.library.natural_size(model)
+    natural, multiple = context.library.natural_size(model), context.library.size_multiple(model)
     tile = (
-        sizes.round_to_latent(job.width or natural),
-        sizes.round_to_latent(job.height or natural),
+        sizes.round_to_latent(job.width or natural, multiple),
+        sizes.round_to_latent(job.height or natural, multiple),
     )
     return OutpaintPlan(source, canvas, amounts, has_preset, tile)
 

@@ -44,9 +44,11 @@ def check_pixels(width: int, height: int, limit: int) -> None:
 
 
 def rounded_note(
-    requested_size: tuple[int | None, int | None], size: tuple[int, int]
+    requested_size: tuple[int | None, int | None],
+    size: tuple[int, int],
+    multiple: int = LATENT_CELL_PIXELS,
 ) -> tuple[Notice, ...]:
     """Say that a size was rounded, when it was."""
     if all(want is None or want == got for want, got in zip(requested_size, size, strict=True)):
         return ()
-    return (Notice("size.rounded", width=size[0], height=size[1], cell=LATENT_CELL_PIXELS),)
+    return (Notice("size.rounded", width=size[0], height=size[1], cell=multiple),)

@@ -11,8 +11,7 @@ from inference.api.config import EngineConfig
 from inference.api.errors import OutOfMemory
 from inference.api.jobs import Img2ImgJob
 from inference.diffusion import diffusers_folder, striped_vae
-from inference.diffusion import model as diffusion
-from inference.diffusion.model import DiffusionModel
+from inference.diffusion.model import DiffusionModel, LatentCodec
 from inference.diffusion.offload import OffloadManager
 from inference.engine.engine import Engine, RunCompleted, RunFailed, aux_batch_limit
 from inference.engine.runner import Runner
@@ -64,11 +63,11 @@ def too_much(*_arguments, **_named):
     raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 9.00 GiB")
 
 
-@pytest.mark.parametrize("part", ["_encode_whole", "_decode_whole"])
+@pytest.mark.parametrize("part", ["encode", "decode"])
 def test_an_autoencoder_that_does_not_fit_works_in_stripes(library, monkeypatch, part):
     (expected,) = run(library, JOB)
     tries = []
-    monkeypatch.setattr(diffusion, part, lambda *rest: tries.append(1) or too_much())
+    monkeypatch.setattr(LatentCodec, part, lambda *rest: tries.append(1) or too_much())
     first, second = (*run(library, JOB), *run(library, JOB))
 
     assert np.abs(image(expected) - image(first)).max() <= 1
@@ -78,7 +77,7 @@ def test_an_autoencoder_that_does_not_fit_works_in_stripes(library, monkeypatch,
 
 
 def test_stripes_that_do_not_fit_either_fail_with_words(library, monkeypatch):
-    monkeypatch.setattr(diffusion, "_decode_whole", too_much)
+    monkeypatch.setattr(LatentCodec, "decode", too_much)
     monkeypatch.setattr(striped_vae, "decode_striped", too_much)
     (error,) = run(library, JOB)
 
@@ -169,7 +168,7 @@ def test_a_failed_try_leaves_nothing_behind(library, monkeypatch):
         made.append(id(ballast))
         return too_much()
 
-    monkeypatch.setattr(diffusion, "_decode_whole", heavy)
+    monkeypatch.setattr(LatentCodec, "decode", heavy)
     (outcome,) = run(library, JOB)
 
     assert isinstance(outcome, JobResult)

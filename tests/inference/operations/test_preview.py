@@ -17,6 +17,9 @@ class Shelf:
     def resolve_name(self, name):
         return name or "tiny"
 
+    def size_multiple(self, name):
+        return 8
+
     def natural_size(self, name):
         return 64
 

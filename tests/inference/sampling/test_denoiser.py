@@ -6,6 +6,7 @@ from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import resca
 from inference.sampling.denoiser import (
     apply_guidance,
     combine_guidance,
+    from_x0,
     rescale_guidance,
     scale_input,
     to_x0,
@@ -45,9 +46,14 @@ def test_a_perfect_network_gives_the_clean_latent(rows, prediction):
 
 def test_a_perfect_flow_gives_the_clean_latent(rows):
     clean, noise = rows
-    sigma = torch.tensor([0.1, 0.5, 1.0])
-    x = (1 - spread(sigma)) * clean + spread(sigma) * noise
-    torch.testing.assert_close(clean, to_x0(noise - clean, x, sigma, "flow"), rtol=0, atol=1e-5)
+    share = torch.tensor([0.001, 0.5, 0.999])
+    seen = (1 - spread(share)) * clean + spread(share) * noise
+    sigma = share / (1 - share)
+    x = seen / (1 - spread(share))
+    torch.testing.assert_close(x, clean + spread(sigma) * noise, rtol=1e-4, atol=1e-4)
+    velocity = noise - clean
+    torch.testing.assert_close(to_x0(velocity, x, sigma, "flow"), clean, rtol=0, atol=1e-4)
+    torch.testing.assert_close(from_x0(clean, x, sigma, "flow"), velocity, rtol=1e-3, atol=1e-3)
 
 
 def test_v_prediction_survives_zero_terminal_snr(rows):
