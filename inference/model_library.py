@@ -17,6 +17,7 @@ from inference.api.messages import ModelInfo
 from inference.api.notices import Notice
 from inference.api.prompts.extra_networks import LoraTag
 from inference.diffusion.embeddings import count_vectors
+from inference.diffusion.flow.language_notes import list_language_notes
 from inference.diffusion.latent_preview import LatentPreviewer
 from inference.diffusion.loader import CheckpointLoader, model_bytes
 from inference.diffusion.lora.active import ActiveLoras
@@ -44,6 +45,7 @@ from inference.model_files.hashes import HASHES_FILE, FileHashes
 from inference.model_files.header import read_header
 from inference.model_files.inspection import list_usable
 from inference.model_files.pipelines.families import check_family
+from inference.model_files.pipelines.flow_families import FlowFamily
 from inference.model_files.pipelines.part_weights import find_main_file
 from inference.prompts.chunks import Tokenizer
 from inference.restoration.library import RestorerLibrary
@@ -256,13 +258,21 @@ class ModelLibrary:
         return self._loras.active_loras(self.get_checkpoint(name), loras)
 
     def list_prompt_notes(
-        self, name: str, prompt: str, negative: str, clip_skip: int = 1
+        self,
+        name: str,
+        prompt: str,
+        negative: str,
+        clip_skip: int = 1,
+        *,
+        guidance: float = 1.0,
     ) -> list[Notice]:
         """Say what of a loaded checkpoint's prompts was read otherwise than it may be meant."""
         model = self.get_checkpoint(name)
         notes = list_network_notes(model, self._loras, prompt, negative)
         if clip_skip > 1 and model.text_encoders.has_fixed_layer:
             notes.append(Notice("prompt.fixed_layer", clip_skip=clip_skip))
+        if model.text_encoders.is_language:
+            notes += list_language_notes(model, prompt, negative, clip_skip, guidance)
         return notes
 
     def preview_latents(self, name: str, latents: torch.Tensor) -> torch.Tensor | None:
@@ -276,6 +286,10 @@ class ModelLibrary:
     def size_multiple(self, name: str) -> int:
         """Say what sides of a checkpoint's pictures are multiples of, without loading it."""
         return self._loader.size_multiple(self._checkpoint_path(name))
+
+    def flow_family(self, name: str) -> FlowFamily | None:
+        """Name the flow family that a checkpoint is of, without loading it; None for others."""
+        return self._loader.flow_family(self._checkpoint_path(name))
 
     def checkpoint_role(self, name: str) -> str:
         """Say what a checkpoint does alone, as `ModelInfo.role`, without loading it."""

@@ -49,7 +49,7 @@ def load_folder(
     check_folder(folder)
     scheduler = read_scheduler(folder)
     unet = _load_unet(folder, device, formats.network)
-    vae = _load_vae(folder, device, formats.autoencoder)
+    vae = load_folder_vae(folder, device, formats.autoencoder)
     return DiffusionModel(
         name=name,
         unet=unet.to(memory_format=torch.channels_last),
@@ -73,10 +73,10 @@ def _load_unet(folder: Path, device: torch.device, dtype: torch.dtype) -> Any:
     """Load the denoising network; the weights that a variant does not hold are its checkpoint's."""
     config = read_part_config(folder, "unet")
     with ExitStack() as stack:
-        readers = [stack.enter_context(_open_part(folder, "unet"))]
+        readers = [stack.enter_context(open_part(folder, "unet"))]
         if is_variant(folder):
-            readers.append(stack.enter_context(_open_part(folder.parent, "unet")))
-        with _naming_part(folder, "unet"):
+            readers.append(stack.enter_context(open_part(folder.parent, "unet")))
+        with name_part(folder, "unet"):
             with torch.device("meta"):
                 unet = UNet2DConditionModel.from_config(config)
 
@@ -86,8 +86,13 @@ def _load_unet(folder: Path, device: torch.device, dtype: torch.dtype) -> Any:
             return load_into(unet, find_weight, folder / "unet", device, dtype)
 
 
-def _load_vae(folder: Path, device: torch.device, dtype: torch.dtype) -> Any:
-    with _open_part(folder, "vae") as reader, _naming_part(folder, "vae"):
+def load_folder_vae(folder: Path, device: torch.device, dtype: torch.dtype) -> Any:
+    """Load the autoencoder of a checkpoint's folder.
+
+    Raises:
+        ModelError: it is not there, or cannot be read.
+    """
+    with open_part(folder, "vae") as reader, name_part(folder, "vae"):
         return load_vae(reader, read_part_config(folder, "vae"), device, dtype)
 
 
@@ -110,7 +115,7 @@ def _load_text_encoders(folder: Path, device: torch.device, dtype: torch.dtype) 
 def _load_text_model(
     kind: Any, folder: Path, part: str, device: torch.device, dtype: torch.dtype
 ) -> Any:
-    with _open_part(folder, part) as reader, _naming_part(folder, part):
+    with open_part(folder, part) as reader, name_part(folder, part):
         with torch.device("meta"):
             model = kind(CLIPTextConfig(**read_part_config(folder, part)))
         loaded_model = load_into(model, clip_finder(reader, ""), reader.path, device, dtype)
@@ -162,7 +167,7 @@ def _unreadable_part(folder: Path, error: Exception) -> CorruptWeights:
 
 
 @contextmanager
-def _open_part(folder: Path, part: str) -> Iterator[TensorFile]:
+def open_part(folder: Path, part: str) -> Iterator[TensorFile]:
     """Open the weights of a part, whole or in shards, in whichever precision they are there.
 
     Raises:
@@ -176,7 +181,7 @@ def _open_part(folder: Path, part: str) -> Iterator[TensorFile]:
 
 
 @contextmanager
-def _naming_part(folder: Path, part: str) -> Iterator[None]:
+def name_part(folder: Path, part: str) -> Iterator[None]:
     """Name the part when it cannot be built: settings are wrong in ways that no library foresaw.
 
     Raises:

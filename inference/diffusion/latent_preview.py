@@ -33,6 +33,12 @@ TINY_VAE_DIR = "vae_approx"
 TINY_CELLS = 64
 
 
+#: What a map is fitted to: fields of a few random colours that run into each other.
+FIT_FIELDS, FIT_COLOURS, FIT_CELLS, FIT_PIXELS_PER_CELL = 6, 4, 16, 8
+#: Keeps factors small where cells do not tell.
+FIT_RIDGE = 1e-3
+
+
 @dataclass(frozen=True)
 class LinearMap:
     """RGB in −1..1 = weight · latent + bias: `weight` 3 rows of C numbers, `bias` 3."""
@@ -115,7 +121,8 @@ class LatentPreviewer:
 
         None where neither a map nor a tiny autoencoder is known for such latents.
         """
-        family = LATENT_FAMILIES.get(round(float(model.vae.config.scaling_factor), 5))
+        scaling_factor = float(model.vae.config.get("scaling_factor") or 0)
+        family = LATENT_FAMILIES.get(round(scaling_factor, 5))
         tiny = self._load_tiny_vae(family.tiny, model) if family else None
         if tiny is not None:
             small = _shrink_to_cells(latents, TINY_CELLS).to(model.dtype)
@@ -140,6 +147,27 @@ class LatentPreviewer:
                 except Exception as error:  # whatever is wrong with it: maps do as well
                     log.warning("%s/%s is of no use for previews: %s", TINY_VAE_DIR, name, error)
         return self._tiny[key]
+
+
+def fit_preview_map(model: LatentModel) -> LinearMap:
+    """Fit a map to a model's autoencoder, by how it encodes some smooth coloured fields.
+
+    For families that nobody has published factors of; least squares over every cell.
+    """
+    generator = torch.Generator().manual_seed(0)
+    side = FIT_CELLS * FIT_PIXELS_PER_CELL
+    fields = torch.rand(FIT_FIELDS, 3, FIT_COLOURS, FIT_COLOURS, generator=generator) * 2 - 1
+    pixels = torch.nn.functional.interpolate(fields, (side, side), mode="bilinear")
+    latents = model.encode_pixels(pixels).cpu()
+    targets = torch.nn.functional.interpolate(pixels, latents.shape[-2:], mode="area")
+    inputs = latents.permute(0, 2, 3, 1).flatten(0, 2)
+    inputs = torch.cat([inputs, torch.ones(len(inputs), 1)], 1).double()
+    square = inputs.T @ inputs + FIT_RIDGE * torch.eye(inputs.shape[1], dtype=torch.float64)
+    outputs = targets.permute(0, 2, 3, 1).flatten(0, 2).double()
+    solution = torch.linalg.solve(square, inputs.T @ outputs).T.tolist()
+    weight = tuple(tuple(row[:-1]) for row in solution)
+    red, green, blue = (row[-1] for row in solution)
+    return LinearMap(weight, (red, green, blue))
 
 
 def _shrink_to_cells(latents: Tensor, cells: int) -> Tensor:

@@ -13,6 +13,8 @@ from inference.api.messages import INSTRUCT_ROLE, REFINER_ROLE
 from inference.diffusion import diffusers_folder
 from inference.diffusion.compiled_unet import CompiledUnet
 from inference.diffusion.embeddings import CheckpointEmbeddings, load_embeddings
+from inference.diffusion.flow.flow_folder import load_flow_folder, read_language_tokenizer
+from inference.diffusion.latent_preview import fit_preview_map
 from inference.diffusion.model import PIXELS_PER_CELL, DiffusionModel, LatentModel
 from inference.diffusion.offload import CPU_DEVICE, TEXT, UNET, VAE, OffloadManager
 from inference.diffusion.single_file import (
@@ -22,9 +24,11 @@ from inference.diffusion.single_file import (
     read_config,
     read_vae,
 )
+from inference.diffusion.text_encoders import TextEncoders
 from inference.model_files.errors import CorruptWeights
 from inference.model_files.files import (
     EMBEDDINGS_DIR,
+    NETWORK_PARTS,
     ModelFolder,
     is_folder,
     part_folder,
@@ -39,6 +43,12 @@ from inference.model_files.pipeline_folder import (
     check_folder,
     read_channels,
     read_part_config,
+)
+from inference.model_files.pipelines.flow_families import (
+    NATURAL_SIDE,
+    PATCH_PIXELS,
+    FlowFamily,
+    find_flow_family,
 )
 from inference.model_files.pipelines.part_weights import (
     find_main_file,
@@ -91,24 +101,34 @@ class CheckpointLoader:
         formats = self._choose_formats(path, overflows=self.hashes.is_overflowing(vae_file))
         place = self.device if low_memory == "none" else CPU_DEVICE
         model: LatentModel
-        if is_folder(path):
+        family = find_flow_family(path)
+        if family is not None:
+            check_folder(path)
+            model = load_flow_folder(path, key, family, place, formats)
+        elif is_folder(path):
             model = diffusers_folder.load_folder(path, key, place, formats)
-            if vae is not None:
-                config = dict(model.vae.config)
-                model = replace(model, vae=read_vae(vae, config, place, formats.autoencoder))
         else:
             model = load_checkpoint(path, key, place, formats, configs=self.configs, vae=vae)
+        if is_folder(path) and vae is not None:
+            config = dict(model.vae.config)
+            model = replace(model, vae=read_vae(vae, config, place, formats.autoencoder))
         if isinstance(model, DiffusionModel) and low_memory == "none":
             model = replace(model, fast=self._build_compiled_unet(model))
         parts = {UNET: [model.network], VAE: [model.vae], TEXT: model.text_encoders.models}
-        return replace(
+        text_encoders = model.text_encoders
+        if isinstance(text_encoders, TextEncoders):
+            text_encoders = replace(text_encoders, embeddings=self._load_embeddings(model))
+        loaded_model = replace(
             model,
             digest=self.hashes.short_hash(find_main_file(path)),
-            text_encoders=replace(model.text_encoders, embeddings=self._load_embeddings(model)),
+            text_encoders=text_encoders,
             device=self.device,
             offload=OffloadManager(parts, self.device, level=low_memory),
             on_overflow=partial(self.hashes.remember_overflow, vae_file),
         )
+        if family is None or loaded_model.rgb is not None:
+            return loaded_model
+        return replace(loaded_model, rgb=fit_preview_map(loaded_model))
 
     def _choose_formats(self, path: Path, *, overflows: bool) -> PartFormats:
         """Choose in which format each part of a checkpoint is loaded.
@@ -119,6 +139,9 @@ class CheckpointLoader:
         Raises:
             ModelError: it cannot be read, or is of a family that is not run.
         """
+        if find_flow_family(path) is not None:
+            formats = PartFormats.of_device(self.dtype, self.device).without_float16(self.device)
+            return formats.for_autoencoder({}, overflows=overflows)
         if is_folder(path):
             is_pair = is_folder(part_folder(path, "text_encoder_2"))
             config = read_part_config(path, "vae") if is_pair else {}
@@ -167,13 +190,19 @@ class CheckpointLoader:
         Raises:
             ModelError: it cannot be read.
         """
+        if find_flow_family(path) is not None:
+            return NATURAL_SIDE
         if is_folder(path):
             return diffusers_folder.natural_size(path)
         return natural_side(path, self.configs)
 
     def size_multiple(self, path: Path) -> int:
         """Say what sides of a checkpoint's pictures are multiples of, without loading it."""
-        return PIXELS_PER_CELL
+        return PIXELS_PER_CELL if find_flow_family(path) is None else PATCH_PIXELS
+
+    def flow_family(self, path: Path) -> FlowFamily | None:
+        """Name the flow family that a checkpoint is of; None for others."""
+        return find_flow_family(path)
 
     def checkpoint_role(self, path: Path) -> str:
         """Say what a checkpoint does alone, as `ModelInfo.role`, without loading it.
@@ -181,6 +210,8 @@ class CheckpointLoader:
         Raises:
             ModelError: it cannot be read.
         """
+        if find_flow_family(path) is not None:
+            return ""
         if not is_folder(path) and checkpoint_identity(path).family == "refiner":
             return REFINER_ROLE
         channels = read_channels(path) if is_folder(path) else checkpoint_identity(path).channels
@@ -192,6 +223,8 @@ class CheckpointLoader:
         Raises:
             ModelError: one cannot be read.
         """
+        if find_flow_family(path) is not None or find_flow_family(other) is not None:
+            return False
         is_plain = (
             read_channels(path) == DEFAULT_CHANNELS if is_folder(path) else _is_plain_file(path)
         )
@@ -204,6 +237,8 @@ class CheckpointLoader:
 
     def text_width(self, path: Path) -> int:
         """Give how wide a checkpoint's words are, of both encoders together, without loading it."""
+        if find_flow_family(path) is not None:
+            return 0
         if is_folder(path):
             return diffusers_folder.text_width(path)
         config = read_config(str(checkpoint_identity(path).family), self.configs)
@@ -225,6 +260,8 @@ class CheckpointLoader:
         Raises:
             CorruptWeights: it cannot be read.
         """
+        if (family := find_flow_family(path)) is not None:
+            return read_language_tokenizer(path, family)
         place = path if is_folder(path) else self.configs
         return diffusers_folder.read_tokenizer(part_folder(place, "tokenizer"))
 
@@ -251,7 +288,7 @@ def _shown_path(path: Path) -> str:
 
 def _part_dtype(name: str, formats: PartFormats) -> torch.dtype:
     """Tell a part's format by a part's folder, or by a weight's name in a single file."""
-    if name == "unet" or name.startswith(UNET_PREFIX):
+    if name in NETWORK_PARTS or name.startswith(UNET_PREFIX):
         return formats.network
     is_text = name.startswith(("text_encoder", *TEXT_PREFIXES))
     return formats.text if is_text else formats.autoencoder

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,21 +22,20 @@ from torch import Tensor
 from inference.api.errors import EngineError
 from inference.diffusion import striped_vae
 from inference.diffusion.compiled_unet import CompiledUnet
+from inference.diffusion.flow.text_side import LanguageEncoders
 from inference.diffusion.latent_preview import LinearMap
 from inference.diffusion.lora.active import ActiveLoras
 from inference.diffusion.offload import LEVEL_PARKED, UNET, VAE, OffloadManager
 from inference.diffusion.striped_vae import StripedVae
 from inference.diffusion.text_encoders import TextEncoders
 from inference.model_files.errors import BrokenOutput
+from inference.model_files.pipelines.flow_families import GuidanceKind
 from inference.runtime.transfer import send_numbers, send_tensor
 from inference.sampling.denoiser import Prediction, deviate_input, to_x0
 from inference.sampling.noise_table import NoiseTable
 
 #: Pixels a latent cell stands for, in every family Easel runs.
 PIXELS_PER_CELL = 8
-#: How a checkpoint's guidance works: `cfg` runs an unconditional half, `embedded` tells the network
-#: the number, `none` was trained away.
-GuidanceKind = Literal["cfg", "embedded", "none"]
 #: Side of the latent that is decoded before a worker takes jobs, in cells.
 TRIAL_CELLS = 8
 
@@ -94,7 +93,7 @@ class LatentModel(ABC):
 
     name: str
     vae: Any
-    text_encoders: TextEncoders
+    text_encoders: TextEncoders | LanguageEncoders
     table: NoiseTable
     prediction: Prediction
     #: Side of the pictures it was trained on, in pixels.
@@ -121,6 +120,14 @@ class LatentModel(ABC):
     def guidance_kind(self) -> GuidanceKind:
         """How its guidance works."""
         return "cfg"
+
+    def tell_guidance(self, guidance: float) -> float:
+        """Give what a network that is told its guidance is told for a job's own."""
+        return guidance
+
+    def count_key_tokens(self, lengths: Sequence[int]) -> int:
+        """Give the tokens by which texts of these lengths share calls with others."""
+        return max(lengths)
 
     @property
     def is_refiner(self) -> bool:

@@ -36,6 +36,14 @@ class TextEncoders:
     #: Encoded prompts of late.
     cache: ConditioningCache = field(default_factory=lambda: ConditioningCache(PROMPT_CACHE_BYTES))
 
+    #: Whether they are language models, which weigh no words.
+    is_language: bool = False
+
+    @property
+    def lora_models(self) -> tuple[Any, ...]:
+        """The text models beside which LoRAs run."""
+        return self.models
+
     @property
     def tokenizer(self) -> Tokenizer:
         """The first encoder's tokenizer, by which prompts are split and explained."""

@@ -47,6 +47,10 @@ class Batch:
     #: [B] how far each row's spread goes back to its condition's.
     rescale: Tensor
     is_guided: bool
+    #: [N] tokens of each text that are no padding, on the processor.
+    text_lengths: Tensor
+    #: [N] guidance scale of each entry's row, for networks that are told it, on the processor.
+    guidance: Tensor
     #: What the network predicts, in terms of which spreads are compared.
     prediction: Prediction = "epsilon"
 
@@ -78,7 +82,7 @@ class Batch:
         return cls(
             x=torch.stack([rows[number].x for number in sources]).to(device),
             sigma=torch.tensor([rows[number].sigma for number in sources]),
-            text=torch.stack([item.crossattn for item in conditions]).to(device),
+            text=_stack_texts([item.crossattn for item in conditions]).to(device),
             image_channels=torch.stack(channels).to(device) if channels else None,
             pooled=torch.stack(pooled_vectors).to(device) if pooled_vectors else None,
             owners=torch.tensor(sources[: len(entries)]),
@@ -87,6 +91,8 @@ class Batch:
             image_scale=torch.tensor(image_scales) if image_scales else None,
             rescale=torch.tensor([row.guidance_rescale for row in rows]),
             is_guided=is_guided,
+            text_lengths=torch.tensor([item.length for item in conditions]),
+            guidance=torch.tensor([rows[number].told_guidance for number in sources]),
             prediction=prediction,
         )
 
@@ -95,7 +101,10 @@ class Batch:
         calls = -(-len(self.x) // max_entries)
         if calls == 1:
             return [self]
-        inputs = (self.x, self.sigma, self.text, self.image_channels, self.pooled)
+        inputs = (
+            *(self.x, self.sigma, self.text, self.image_channels, self.pooled),
+            *(self.text_lengths, self.guidance),
+        )
         parts = zip(
             *(
                 [None] * calls if values is None else values.tensor_split(calls)
@@ -104,8 +113,17 @@ class Batch:
             strict=True,
         )
         return [
-            replace(self, x=x, sigma=sigma, text=text, image_channels=extra, pooled=pooled_embeds)
-            for x, sigma, text, extra, pooled_embeds in parts
+            replace(
+                self,
+                x=x,
+                sigma=sigma,
+                text=text,
+                image_channels=extra,
+                pooled=pooled_embeds,
+                text_lengths=lengths,
+                guidance=guidance,
+            )
+            for x, sigma, text, extra, pooled_embeds, lengths, guidance in parts
         ]
 
     def list_unconditional(self, denoised: Tensor) -> list[Tensor | None]:
@@ -161,3 +179,10 @@ class Batch:
         owners = send_tensor(self.owners, wordless.device)
         whole = torch.ones(len(self.scale), device=wordless.device)
         return combine_guidance(wordless, conditional, owners, pull, whole)
+
+
+def _stack_texts(texts: Sequence[Tensor]) -> Tensor:
+    """Stack [tokens, width] each, with zeros behind the shorter ones."""
+    if len({len(text) for text in texts}) == 1:
+        return torch.stack([*texts])
+    return torch.nn.utils.rnn.pad_sequence([*texts], batch_first=True)

@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from inference.api.errors import JobError
 from inference.api.jobs.names import count_prompt_calls
 from inference.api.prompts.extra_networks import LoraTag, read_loras, take_networks
 from inference.diffusion.lora.active import ActiveLoras
@@ -71,13 +72,19 @@ def wanted_loras(work: DenoiseWork) -> tuple[LoraTag, ...]:
     return tuple(sorted(lora_tags, key=lambda lora: lora.name))
 
 
-def batch_key(work: DenoiseWork, row: DenoiseRow, checkpoint: str) -> BatchKey:
+def batch_key(work: DenoiseWork, row: DenoiseRow, checkpoint: str, model: LatentModel) -> BatchKey:
     """Say with whom a row may share its network calls, of the checkpoint that makes them."""
     return BatchKey(
         model=checkpoint,
         height=row.x.shape[-2],
         width=row.x.shape[-1],
-        tokens=len(row.conditioning[0].unconditional.crossattn),
+        tokens=model.count_key_tokens(
+            [
+                len(text.crossattn)
+                for interval in row.conditioning
+                for text in (interval.unconditional, *(part for part, _ in interval.conditions))
+            ]
+        ),
         is_guided=row.is_guided,
         loras=wanted_loras(work) if row.active_loras else (),
     )
@@ -146,6 +153,8 @@ def _prepare_row(
     original: Tensor | None,
     active_loras: ActiveLoras | None,
 ) -> DenoiseRow:
+    if model.guidance_kind != "cfg" and SAMPLER_SPECS[work.sampler].uses_unconditional:
+        raise JobError("sampler", "flow.cfg_pp", sampler=work.sampler, name=model.name)
     plan = plan_sigmas(work, model)
     noise = _noise_source(work, model, plan)
     encoded_image = original if work.latent is None else None
@@ -175,6 +184,8 @@ def _prepare_row(
         conditioning=_encode_conditioning(work, model, active_loras),
         mask=mask,
         original=original,
+        is_distilled=model.guidance_kind != "cfg",
+        told_guidance=model.tell_guidance(work.guidance),
         soft=SoftSettings() if work.soft else None,
         image_guidance=work.image_guidance if model.is_instructed else None,
         image_channels=_image_channels(work, model, encoded_image),
@@ -257,10 +268,18 @@ def _encode_conditioning(
         prepare=partial(model.offload.prepare_part, TEXT, 1),
     )
     calls = count_prompt_calls(work.sampler, work.steps)
+    is_distilled = model.guidance_kind != "cfg"
     timeline = encode_timeline(
-        encoder, work.prompt, work.negative_prompt, calls, base_steps=work.base_steps
+        encoder,
+        work.prompt,
+        None if is_distilled else work.negative_prompt,
+        calls,
+        base_steps=work.base_steps,
+        pads=not model.text_encoders.is_language,
     )
-    if work.negative_prompt.strip():
+    if is_distilled and any(len(stretch.conditions) > 1 for stretch in timeline):
+        raise JobError("prompt", "prompt.needs_guidance", name=model.name)
+    if is_distilled or work.negative_prompt.strip():
         return timeline
     return tuple(
         replace(stretch, unconditional=model.text_encoders.null_conditioning(stretch.unconditional))

@@ -27,6 +27,10 @@ class DenoiseRow:
     conditioning: tuple[ConditioningInterval, ...]
     #: Whether its sampler is sent the unconditional clean latent beside the guided one.
     uses_unconditional: bool = False
+    #: Whether the network's guidance was trained into it: no unconditional half is run.
+    is_distilled: bool = False
+    #: What a network that is told its guidance is told.
+    told_guidance: float = 1.0
     #: How closely a network that edits by instructions keeps to its picture; None for others.
     image_guidance: float | None = None
     #: How far the guided prediction's spread goes back to the condition's, 0 to 1.
@@ -56,6 +60,8 @@ class DenoiseRow:
         That is so of one part that weighs 1, unless the sampler looks at that half by itself; what
         else a prompt weighs is drawn as it says.
         """
+        if self.is_distilled:
+            return False
         if self.uses_unconditional or self.image_guidance is not None:
             return True
         weights = [weight for _, weight in self.conditioning[0].conditions]

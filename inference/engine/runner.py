@@ -155,9 +155,10 @@ class Runner:
                 work.prompt,
                 work.negative_prompt,
                 1 if work.force_clip_skip else work.clip_skip,
+                guidance=work.guidance,
             )
             task.row = row
-            task.key = batch_key(work, row, task.checkpoint)
+            task.key = batch_key(work, row, task.checkpoint, model)
             self._stay_or_switch(task, row)
 
     def _stay_or_switch(self, task: Task, row: DenoiseRow) -> None:
@@ -185,7 +186,7 @@ class Runner:
                     work, row, refiner, beside
                 ),
             )
-            task.key = batch_key(work, row, task.checkpoint)
+            task.key = batch_key(work, row, task.checkpoint, refiner)
             task.stage = TaskStage.DENOISE
 
     def _run_counted(self, key: Hashable | None, tasks: Sequence[Task], call: Callable[[], T]) -> T:
@@ -212,6 +213,8 @@ class Runner:
                     part.image_channels,
                     part.pooled,
                     rows[0].active_loras,
+                    part.text_lengths.tolist(),
+                    part.guidance,
                 ),
             )
             outputs.append(output)

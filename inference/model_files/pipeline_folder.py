@@ -12,6 +12,11 @@ from inference.model_files.header import read_header
 from inference.model_files.identity import check_channels
 from inference.model_files.json_files import read_json_object
 from inference.model_files.pipelines.families import check_family
+from inference.model_files.pipelines.flow_families import (
+    NETWORK_PART,
+    FlowFamily,
+    find_flow_family,
+)
 from inference.model_files.pipelines.part_weights import find_part_files, list_weight_files
 
 #: Parts that a folder must hold.
@@ -20,6 +25,7 @@ TEXT_PARTS = ("text_encoder", "text_encoder_2")
 CONFIG_FILE, SCHEDULER_FILE = "config.json", "scheduler_config.json"
 #: The class that each part's settings name, where they name one.
 PART_CLASSES = {"unet": "UNet2DConditionModel", "vae": "AutoencoderKL"}
+FLOW_SCHEDULER_CLASS = "FlowMatchEulerDiscreteScheduler"
 PREDICTION_TYPES = ("epsilon", "v_prediction", "sample")
 #: Settings that say how often something is built, and the most that any network of the field has.
 MAX_LAYERS, MAX_BLOCKS = 256, 64
@@ -43,6 +49,9 @@ def check_folder(folder: Path) -> None:
     if not is_folder(folder):
         raise MissingWeights("weights.no_folder", folder=folder.name)
     check_family(folder)
+    if (family := find_flow_family(folder)) is not None:
+        _check_flow_folder(folder, family)
+        return
     for part in REQUIRED_PARTS:
         find_part_files(folder, part)
     for path in list_weight_files(folder):
@@ -51,6 +60,19 @@ def check_folder(folder: Path) -> None:
     read_scheduler(folder)
     read_part_config(folder, "vae")
     read_text_widths(folder)
+
+
+def _check_flow_folder(folder: Path, family: FlowFamily) -> None:
+    """See that a folder of a flow family has all its parts, with settings that can be built."""
+    for part in (NETWORK_PART, "vae", *family.text_classes):
+        find_part_files(folder, part)
+    for path in list_weight_files(folder):
+        read_header(path)
+    read_flow_scheduler(folder)
+    read_part_config(folder, NETWORK_PART, family.transformer_class)
+    read_part_config(folder, "vae", family.autoencoder_class)
+    for part in family.text_classes:
+        read_part_config(folder, part)
 
 
 def read_cells(folder: Path) -> int:
@@ -116,8 +138,27 @@ def read_scheduler(folder: Path) -> dict[str, Any]:
     return settings
 
 
-def read_part_config(folder: Path, part: str) -> dict[str, Any]:
+def read_flow_scheduler(folder: Path) -> dict[str, Any]:
+    """Read what the folder of a flow family says of its noise.
+
+    Raises:
+        MissingWeights: it says nothing.
+        UnsupportedWeights: its network was trained on other noise.
+        CorruptWeights: the settings are of no use.
+    """
+    path = part_folder(folder, "scheduler") / SCHEDULER_FILE
+    settings = read_json_object(path, folders=2)
+    class_name = str(settings.get("_class_name", FLOW_SCHEDULER_CLASS))
+    if not class_name.startswith("FlowMatch"):
+        raise UnsupportedWeights("weights.noise", name=folder.name, noise=class_name[:40])
+    _check_numbers(path, settings)
+    return settings
+
+
+def read_part_config(folder: Path, part: str, expected_class: str | None = None) -> dict[str, Any]:
     """Read the settings of a part, each within the bounds of what could ever be built.
+
+    Without an expected class that of Stable Diffusion's part of the name is.
 
     Raises:
         MissingWeights: there are none.
@@ -126,8 +167,8 @@ def read_part_config(folder: Path, part: str) -> dict[str, Any]:
     """
     path = part_folder(folder, part) / CONFIG_FILE
     config = read_json_object(path, folders=2)
-    class_name = config.get("_class_name", PART_CLASSES.get(part))
-    if class_name != PART_CLASSES.get(part):
+    expected_class = expected_class or PART_CLASSES.get(part)
+    if config.get("_class_name", expected_class) != expected_class:
         raise UnsupportedWeights("weights.part_class", folder=folder.name, part=part)
     architectures = config.get("architectures") or []
     if not isinstance(architectures, list) or not all(isinstance(n, str) for n in architectures):

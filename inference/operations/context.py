@@ -20,6 +20,8 @@ from inference.api.messages import (
 )
 from inference.engine.work import WorkRequest
 from inference.model_library import ModelLibrary
+from inference.sampling.flow_table import FLOW_SCHEDULES
+from inference.sampling.sampler_traits import SAMPLER_TRAITS
 
 Images = Mapping[str, Image.Image]
 #: A picture and `caption` or `tags` → what it shows, in words; asks the engine meanwhile.
@@ -54,7 +56,30 @@ class OperationContext:
             raise JobError("model", "model.refines_only", name=name)
         if role == INSTRUCT_ROLE and not isinstance(job, Img2ImgJob | InpaintJob):
             raise JobError("model", "model.instructs_only", name=name, kind=job.kind)
+        self._check_flow_settings(job, name)
         return name
+
+    def _check_flow_settings(self, job: DenoisingJob | UpscaleJob, name: str) -> None:
+        """Refuse samplers and schedules that mean nothing for a network that predicts a flow.
+
+        Raises:
+            JobError: one of them does not.
+        """
+        family = self.library.flow_family(name)
+        if family is None:
+            return
+        pairs = [(job.sampler, job.schedule)]
+        if isinstance(job, ImagineJob) and job.has_hires_fix:
+            pairs.append((job.second_pass.sampler, job.second_pass.schedule))
+        for sampler, schedule in pairs:
+            values = {"name": name, "family": family.title}
+            if not SAMPLER_TRAITS[sampler].suits_flow:
+                raise JobError("sampler", "flow.sampler", sampler=sampler, **values)
+            if schedule not in FLOW_SCHEDULES:
+                schedules = ", ".join(FLOW_SCHEDULES)
+                raise JobError(
+                    "schedule", "flow.schedule", schedule=schedule, schedules=schedules, **values
+                )
 
     def resolve_refiner(self, job: RefinableJob, model: str) -> RefinableJob:
         """Give the job with the checkpoint's own name of its refiner, if it has one.

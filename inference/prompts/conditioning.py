@@ -16,6 +16,13 @@ class Conditioning:
 
     crossattn: Tensor
     pooled: Tensor | None = None
+    #: Tokens that are no padding, where the network asks; None for all.
+    real_tokens: int | None = None
+
+    @property
+    def length(self) -> int:
+        """Tokens that are no padding."""
+        return len(self.crossattn) if self.real_tokens is None else self.real_tokens
 
     @property
     def nbytes(self) -> int:

@@ -79,17 +79,28 @@ def _check_timeline(chunks: int) -> None:
 
 
 def encode_timeline(
-    encoder: PromptEncoder, prompt: str, negative: str, steps: int, *, base_steps: int | None = None
+    encoder: PromptEncoder,
+    prompt: str,
+    negative: str | None,
+    steps: int,
+    *,
+    base_steps: int | None = None,
+    pads: bool = True,
 ) -> tuple[ConditioningInterval, ...]:
     """Encode both prompts of a job, padded to one length so that its steps may share batches.
+
+    Without a negative one the first part of the prompt stands in for it, which nothing looks at.
+    An encoder that `pads` not gives each text its own length.
 
     Raises:
         JobError: their texts come to too many chunks.
     """
     positive = encode_schedule(encoder, prompt, steps, base_steps=base_steps)
-    unconditional = encode_negative(encoder, negative, steps, base_steps=base_steps)
+    unconditional = tuple((end, conditions[:1]) for end, conditions in positive)
+    if negative is not None:
+        unconditional = encode_negative(encoder, negative, steps, base_steps=base_steps)
     ends = sorted({end for end, _ in positive + unconditional})
-    padding = _Padding(encoder, positive + unconditional)
+    padding = _Padding(encoder, positive + unconditional, pads)
     _check_timeline(padding.count_chunks())
     return tuple(
         ConditioningInterval(
@@ -111,8 +122,8 @@ def _conditions_at(schedule: ConditioningSchedule, step: int) -> WeightedConditi
 class _Padding:
     """Pads encodings to the longest of a schedule, each once."""
 
-    def __init__(self, encoder: PromptEncoder, schedule: ConditioningSchedule) -> None:
-        self.encoder = encoder
+    def __init__(self, encoder: PromptEncoder, schedule: ConditioningSchedule, pads: bool) -> None:
+        self.encoder, self._pads = encoder, pads
         self._encodings = {
             id(item): item.crossattn for _, conditions in schedule for item, _ in conditions
         }
@@ -124,7 +135,7 @@ class _Padding:
         return len(self._encodings) * self.length // len(self.encoder.encode_empty())
 
     def pad_conditioning(self, conditioning: Conditioning) -> Conditioning:
-        if len(conditioning.crossattn) == self.length:
+        if not self._pads or len(conditioning.crossattn) == self.length:
             return conditioning
         if id(conditioning) not in self._padded_conditionings:
             longer = pad_to_length(conditioning.crossattn, self.length, self.encoder.encode_empty())

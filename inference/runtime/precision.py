@@ -61,6 +61,15 @@ class PartFormats:
             return replace(self, autoencoder=torch.float32)
         return self
 
+    def without_float16(self, device: torch.device) -> PartFormats:
+        """Give the formats for networks that compute in bfloat16, or in float32 where none is."""
+        wide = torch.bfloat16 if has_bfloat16(device) else torch.float32
+        return replace(
+            self,
+            network=wide if self.network is torch.float16 else self.network,
+            text=wide if self.text is torch.float16 else self.text,
+        )
+
 
 def choose_device(name: str) -> torch.device:
     """Resolve `auto` to the best device there is.

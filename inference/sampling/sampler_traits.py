@@ -38,6 +38,11 @@ class SamplerTraits:
     #: It looks at the unconditional clean latent beside the guided one, at every guidance scale.
     uses_unconditional: bool = False
 
+    @property
+    def suits_flow(self) -> bool:
+        """Whether it runs networks that predict a flow: not by DDIM's steps or from the ends."""
+        return not (self.timestep_based or self.between_ends)
+
     def network_calls(self, steps: int) -> int:
         """Return how often a run of ``steps`` steps calls the network, or usually calls it."""
         if steps > 0 and self.name in ADAPTIVE_CALLS:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from inference.sampling.beta import beta_quantile
+from inference.sampling.flow_table import FLOW_SCHEDULES, FlowTable
 from inference.sampling.noise_table import NoiseTable, linspace
 
 __all__ = ["ALIGN_YOUR_STEPS", "SCHEDULE_FUNCTIONS", "NoiseTable", "Schedule", "schedule_sigmas"]
@@ -34,7 +35,8 @@ def schedule_sigmas(name: str, steps: int, table: NoiseTable) -> tuple[float, ..
     """Return the named schedule's ``steps`` sigmas (DDIM's may be more), falling, and a final 0.
 
     Raises:
-        ValueError: no schedule has this name, or steps is less than one.
+        ValueError: no schedule has this name, or means nothing for a network that predicts a
+            flow; or steps is less than one.
     """
     if name not in SCHEDULE_FUNCTIONS:
         raise ValueError(
@@ -42,6 +44,10 @@ def schedule_sigmas(name: str, steps: int, table: NoiseTable) -> tuple[float, ..
         )
     if steps < 1:
         raise ValueError(f"a schedule needs one step or more, not {steps}")
+    if isinstance(table, FlowTable):
+        if name not in FLOW_SCHEDULES:
+            raise ValueError(f"schedule {name!r} means nothing for a network that predicts a flow")
+        return (*table.list_sigmas(FLOW_SCHEDULES[name](steps)), 0.0)
     return (*SCHEDULE_FUNCTIONS[name](steps, table), 0.0)
 
 

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from inference.sampling import schedules
+from inference.sampling.flow_table import FlowTable
 from inference.sampling.noise_table import NoiseTable, linspace
 from inference.sampling.sampler_traits import SAMPLER_TRAITS, SamplerTraits
 
@@ -130,6 +131,8 @@ def _full_schedule(
 ) -> tuple[float, ...]:
     """Return the whole schedule: ``length`` sigmas and the final 0."""
     name = traits.default_schedule if schedule == "Automatic" else schedule
+    if isinstance(table, FlowTable):  # whose own schedule suits every sampler
+        name = schedule
     if not traits.discard_penultimate:
         return schedules.schedule_sigmas(name, length, table)
     longer_schedule = schedules.schedule_sigmas(name, length + 1, table)

@@ -22,6 +22,7 @@ from inference.diffusion.offload import CPU_DEVICE
 from inference.model_files.errors import CorruptWeights, UnsupportedWeights
 from inference.model_files.header import read_header
 from inference.model_files.identity import FAMILY_BY_TEXT_WIDTH, FAMILY_TITLES, identify_header
+from inference.model_files.pipelines.flow_families import FLOW_FAMILIES
 from inference.model_files.reader import open_tensors
 
 Fields = dict[str, Tensor]
@@ -68,7 +69,13 @@ def load_lora(
     identity = identify_header(header)
     if identity.kind != "lora":
         raise UnsupportedWeights("weights.no_lora", file=path.name, title=identity.title)
-    family = FAMILY_BY_TEXT_WIDTH.get(int(unet.config.cross_attention_dim))
+    width = unet.config.get("cross_attention_dim")
+    if identity.family and width is None:
+        title = _flow_title(unet)
+        raise UnsupportedWeights(
+            "weights.other_family", name=path.stem, title=identity.title, family=title
+        )
+    family = None if width is None else FAMILY_BY_TEXT_WIDTH.get(int(width))
     if identity.family and family and identity.family != family:
         raise UnsupportedWeights(
             "weights.other_family",
@@ -82,6 +89,11 @@ def load_lora(
     settings = read_adapter_settings(path, header.metadata)
     found_tensors = {name: value for name, value in tensors.items() if value is not None}
     return _LoraLoader(path, unet, texts, settings, device).load_tensors(found_tensors)
+
+
+def _flow_title(network: Any) -> str:
+    family = FLOW_FAMILIES.get(type(network).__name__)
+    return "another family" if family is None else family.title
 
 
 def _refuse_unsupported_method(path: Path, names: Mapping[str, object]) -> None:

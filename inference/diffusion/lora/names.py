@@ -73,10 +73,12 @@ def _modern_layer_name(name: str) -> str:
 def map_layer_names(unet: Any, texts: tuple[Any, ...]) -> dict[str, Place]:
     """Map every name that a file may use for a layer of these parts to the layer."""
     places_by_alias: dict[str, Place] = {}
-    names = UnetNames(unet.config)
+    names = UnetNames(unet.config) if "cross_attention_dim" in unet.config else None
     for layer in _layer_names(unet):
         for alias in _unet_aliases(layer):
             places_by_alias[alias] = (UNET_PART, layer)
+        if names is None:
+            continue
         try:
             original = names.original_name(layer)
         except KeyError:
@@ -92,8 +94,8 @@ def map_layer_names(unet: Any, texts: tuple[Any, ...]) -> dict[str, Place]:
 
 def _unet_aliases(layer: str) -> Iterator[str]:
     flat = layer.replace(".", "_")
-    yield from (f"lora_unet_{flat}", f"lycoris_{flat}")
-    yield from (f"{stem}{layer}" for stem in ("unet.", "diffusion_model.", ""))
+    yield from (f"lora_unet_{flat}", f"lora_transformer_{flat}", f"lycoris_{flat}")
+    yield from (f"{stem}{layer}" for stem in ("unet.", "transformer.", "diffusion_model.", ""))
 
 
 def _text_aliases(layer: str, number: int) -> Iterator[str]:

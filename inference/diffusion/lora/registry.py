@@ -88,7 +88,7 @@ class LoraRegistry:
         lora_file = self.model_cache.load_model(
             key,
             path.stat().st_size,
-            lambda: load_lora(path, model.network, model.text_encoders.models, model.device),
+            lambda: load_lora(path, model.network, model.text_encoders.lora_models, model.device),
             lambda file: file.nbytes,
         )
         self._unused_names[key] = lora_file.unused_names

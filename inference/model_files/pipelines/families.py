@@ -1,4 +1,4 @@
-"""Folders of families that Easel does not run yet, by the classes that their settings name."""
+"""Folders of families by the classes that their settings name, those that are not run too."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from inference.model_files.errors import CorruptWeights, MissingWeights, UnsupportedWeights
 from inference.model_files.files import PIPELINE_INDEX, is_folder, part_folder
 from inference.model_files.json_files import read_json_object
+from inference.model_files.pipelines.flow_families import find_flow_family
 
 CONFIG_FILE = "config.json"
 #: Beginnings of the classes of networks and pipelines in diffusers, longer ones first.
@@ -61,7 +62,7 @@ def check_family(folder: Path) -> None:
     Raises:
         UnsupportedWeights: it has another, which the message names.
     """
-    if is_folder(part_folder(folder, "unet")):
+    if is_folder(part_folder(folder, "unet")) or find_flow_family(folder) is not None:
         return
     class_name = read_class_name(folder)
     title = next(

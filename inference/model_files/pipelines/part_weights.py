@@ -14,7 +14,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from inference.model_files.errors import CorruptWeights, MissingWeights
-from inference.model_files.files import SAFETENSORS_SUFFIX, is_folder, is_variant, part_folder
+from inference.model_files.files import (
+    NETWORK_PARTS,
+    SAFETENSORS_SUFFIX,
+    is_folder,
+    is_variant,
+    part_folder,
+)
 from inference.model_files.json_files import read_json_object
 
 DIFFUSERS_STEM, TRANSFORMERS_STEM = "diffusion_pytorch_model", "model"
@@ -28,7 +34,7 @@ PART_STEMS = {
     "text_encoder_3": TRANSFORMERS_STEM,
 }
 #: Parts of the checkpoints that are run.
-RUN_PARTS = ("unet", "vae", "text_encoder", "text_encoder_2")
+RUN_PARTS = ("unet", "transformer", "vae", "text_encoder", "text_encoder_2", "text_encoder_3")
 #: Of several precisions the first that is whole counts; others come by their names, after them.
 PREFERRED_VARIANTS = ("", "fp16", "bf16", "fp32", "ema")
 MAX_SHARDS = 999
@@ -98,7 +104,13 @@ def find_main_file(path: Path) -> Path:
     Raises:
         ModelError: its network has none.
     """
-    return find_part_files(path, "unet")[0] if is_folder(path) else path
+    return find_part_files(path, network_part(path))[0] if is_folder(path) else path
+
+
+def network_part(folder: Path) -> str:
+    """Name the part of a checkpoint's folder that its denoising network lies in."""
+    parts = (part for part in NETWORK_PARTS if is_folder(part_folder(folder, part)))
+    return next(parts, NETWORK_PARTS[0])
 
 
 def _list_names(place: Path) -> list[str]:

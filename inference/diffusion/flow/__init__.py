@@ -1,0 +1,1 @@
+"""Transformers that predict a flow, each family in its own words."""

@@ -1,0 +1,200 @@
+"""Read a checkpoint of a flow family from a folder in diffusers' layout; never the network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import torch
+import transformers
+from torch import Tensor
+from transformers import AutoTokenizer
+
+from inference.diffusion.diffusers_folder import load_folder_vae, name_part, open_part
+from inference.diffusion.flow.flow_model import FlowModel
+from inference.diffusion.flow.networks import VELOCITY_FUNCTIONS
+from inference.diffusion.flow.text_side import LanguageEncoders
+from inference.diffusion.single_file import set_position_ids
+from inference.model_files.files import part_folder
+from inference.model_files.json_files import open_plain_file
+from inference.model_files.pipeline_folder import read_flow_scheduler, read_part_config
+from inference.model_files.pipelines.flow_families import (
+    NATURAL_SIDE,
+    NETWORK_PART,
+    FlowFamily,
+)
+from inference.model_files.reader import Find, TensorFile, load_into
+from inference.prompts.chunks import Tokenizer
+from inference.prompts.conditioning import PromptEncoder
+from inference.prompts.language import ChatEncoder, T5Encoder
+from inference.runtime.precision import PartFormats
+from inference.sampling.flow_table import FlowShift, FlowTable
+
+#: The settings of each text model's class.
+TEXT_CONFIGS = {
+    "Qwen3Model": "Qwen3Config",
+    "CLIPTextModel": "CLIPTextConfig",
+    "T5EncoderModel": "T5Config",
+}
+#: Beginnings that files put before a text model's weights, or leave out.
+TEXT_PREFIXES = ("", "model.", "text_model.", "language_model.")
+#: What tied weights of T5 are called besides.
+TIED_NAMES = {
+    "shared.weight": "encoder.embed_tokens.weight",
+    "encoder.embed_tokens.weight": "shared.weight",
+}
+
+
+def load_flow_folder(
+    folder: Path, name: str, family: FlowFamily, device: torch.device, formats: PartFormats
+) -> FlowModel:
+    """Load a checkpoint of a flow family.
+
+    Raises:
+        MissingWeights: a part is not there, or only as a pickle.
+        CorruptWeights: a part cannot be read.
+    """
+    with name_part(folder, "scheduler"):
+        shift = FlowShift.from_config(read_flow_scheduler(folder))
+        table = FlowTable.of_shift(shift)
+    return FlowModel(
+        name=name,
+        family=family,
+        transformer=_load_transformer(folder, family, device, formats.network),
+        run_network=VELOCITY_FUNCTIONS[family.transformer_class],
+        vae=load_folder_vae(folder, device, formats.autoencoder),
+        text_encoders=_load_text_side(folder, family, device, formats.text),
+        table=table,
+        prediction="flow",
+        size=NATURAL_SIDE,
+        device=device,
+        dtype=formats.network,
+    )
+
+
+def read_language_tokenizer(folder: Path, family: FlowFamily) -> Tokenizer:
+    """Read the tokenizer by which a checkpoint's prompts are explained, without loading it.
+
+    Raises:
+        CorruptWeights: it cannot be read.
+    """
+    encoders = ENCODER_BUILDERS[family.transformer_class]
+    part, max_tokens = encoders.main_tokenizer, encoders.max_tokens
+    return _explain_tokenizer(_read_tokenizer(folder, part), max_tokens)
+
+
+def _load_transformer(
+    folder: Path, family: FlowFamily, device: torch.device, dtype: torch.dtype
+) -> Any:
+    config = read_part_config(folder, NETWORK_PART, family.transformer_class)
+    with open_part(folder, NETWORK_PART) as reader, name_part(folder, NETWORK_PART):
+        with torch.device("meta"):
+            transformer = getattr(diffusers, family.transformer_class).from_config(config)
+        find: Find = reader.get_tensor
+        return load_into(transformer, find, folder / NETWORK_PART, device, dtype)
+
+
+def _load_text_model(
+    folder: Path, part: str, class_name: str, device: torch.device, dtype: torch.dtype
+) -> Any:
+    config = read_part_config(folder, part)
+    with open_part(folder, part) as reader, name_part(folder, part):
+        settings = getattr(transformers, TEXT_CONFIGS[class_name])(**config)
+        with torch.device("meta"):
+            model = getattr(transformers, class_name)(settings)
+        loaded_model = load_into(model, _text_finder(reader), folder / part, device, dtype)
+        if class_name == "CLIPTextModel":
+            return set_position_ids(loaded_model, device)
+        return _restore_frequencies(loaded_model, device)
+
+
+def _text_finder(reader: TensorFile) -> Find:
+    def find_weight(name: str) -> Tensor | None:
+        bare = name.removeprefix("text_model.")
+        names = [prefix + bare for prefix in TEXT_PREFIXES]
+        return reader.get_tensor(*names, TIED_NAMES.get(name, name))
+
+    return find_weight
+
+
+def _restore_frequencies(model: Any, device: torch.device) -> Any:
+    """Count the rotary frequencies anew: no file holds them, and the meta device lost them."""
+    for place, module in list(model.named_modules()):
+        if "inv_freq" in module._buffers:
+            parent = model.get_submodule(place.rpartition(".")[0])
+            fresh_module = type(module)(module.config).to(device)
+            setattr(parent, place.rpartition(".")[2], fresh_module)
+    return model
+
+
+def _read_tokenizer(folder: Path, part: str) -> Any:
+    place = part_folder(folder, part)
+    with name_part(folder, part):
+        for file in place.glob("*.*"):
+            open_plain_file(file).close()
+        return AutoTokenizer.from_pretrained(str(place), local_files_only=True)
+
+
+def _explain_tokenizer(tokenizer: Any, max_tokens: int) -> Tokenizer:
+    """Give what the linter needs to know of a language model's tokenizer."""
+
+    def tokenize(text: str) -> list[int]:
+        ids: list[int] = tokenizer(text, add_special_tokens=False).input_ids
+        return ids
+
+    pad = int(tokenizer.pad_token_id or 0)
+    return Tokenizer(tokenize, pad, pad, pad, max_tokens + 2)
+
+
+def _load_text_side(
+    folder: Path, family: FlowFamily, device: torch.device, dtype: torch.dtype
+) -> LanguageEncoders:
+    models = tuple(
+        _load_text_model(folder, part, class_name, device, dtype)
+        for part, class_name in family.text_classes.items()
+    )
+    builder = ENCODER_BUILDERS[family.transformer_class]
+    tokenizers = tuple(_read_tokenizer(folder, part) for part in builder.tokenizers)
+    return LanguageEncoders(
+        tokenizer=_explain_tokenizer(tokenizers[-1], builder.max_tokens),
+        models=models,
+        encoder=builder.build(tokenizers, models, builder.max_tokens),
+    )
+
+
+class EncoderBuilder:
+    """Which tokenizers a family's encoder takes, and how it is made of them and the text models."""
+
+    def __init__(
+        self,
+        tokenizers: tuple[str, ...],
+        max_tokens: int,
+        build: Callable[[tuple[Any, ...], tuple[Any, ...], int], PromptEncoder],
+    ) -> None:
+        self.tokenizers, self.max_tokens, self.build = tokenizers, max_tokens, build
+
+    @property
+    def main_tokenizer(self) -> str:
+        """The folder of the tokenizer that sees most of a prompt."""
+        return self.tokenizers[-1]
+
+
+def _build_z_image(
+    tokenizers: tuple[Any, ...], models: tuple[Any, ...], max_tokens: int
+) -> PromptEncoder:
+    return ChatEncoder(tokenizers[0], models[0], (-2,), max_tokens, has_thoughts=True)
+
+
+def _build_flux1(
+    tokenizers: tuple[Any, ...], models: tuple[Any, ...], max_tokens: int
+) -> PromptEncoder:
+    return T5Encoder(tokenizers[1], models[1], max_tokens, clip=(tokenizers[0], models[0]))
+
+
+#: By the transformer's class.
+ENCODER_BUILDERS: Mapping[str, EncoderBuilder] = {
+    "ZImageTransformer2DModel": EncoderBuilder(("tokenizer",), 512, _build_z_image),
+    "FluxTransformer2DModel": EncoderBuilder(("tokenizer", "tokenizer_2"), 512, _build_flux1),
+}

@@ -1,0 +1,103 @@
+"""How each family's transformer is called: cells into patches, one call, patches into cells.
+
+All take [N, C, h, w] with h and w even and give the same shape: noise − x0, in the number format of
+what they were given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+#: Cells along each side of a patch.
+PATCH_CELLS = 2
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkInputs:
+    """What one call sees."""
+
+    #: y = (1 − s)·x0 + s·noise, [N, C, h, w].
+    latents: Tensor
+    #: s of each entry, [N] float32.
+    levels: Tensor
+    #: [N, tokens, width], padded with zeros behind each entry's own length.
+    text: Tensor
+    text_lengths: list[int]
+    #: [N, projection], where a family looks at the whole prompt's vector too.
+    pooled: Tensor | None = None
+    #: [N], where a network is told its guidance.
+    guidance: Tensor | None = None
+
+
+VelocityFunction = Callable[[Any, NetworkInputs], Tensor]
+
+
+def run_z_image(transformer: Any, inputs: NetworkInputs) -> Tensor:
+    """Call Z-Image: lists of latents and texts without padding; it is told 1 − s and answers −v.
+
+    The class pads texts to multiples of 32 with a token that was learned: entries whose rounded
+    lengths agree need no attention mask.
+    """
+    texts = [text[:length] for text, length in zip(inputs.text, inputs.text_lengths, strict=True)]
+    latents = list(inputs.latents[:, :, None])
+    answers = transformer(latents, 1 - inputs.levels, texts, return_dict=False)[0]
+    return -torch.stack(answers)[:, :, 0]
+
+
+def run_flux1(transformer: Any, inputs: NetworkInputs) -> Tensor:
+    """Call FLUX.1: patches as tokens with their row and column, words with neither."""
+    height, width = inputs.latents.shape[-2:]
+    device, dtype = inputs.latents.device, inputs.latents.dtype
+    is_told = bool(transformer.config.guidance_embeds)
+    answer = transformer(
+        hidden_states=pack_patches(inputs.latents),
+        timestep=inputs.levels,
+        guidance=inputs.guidance if is_told else None,
+        pooled_projections=inputs.pooled,
+        encoder_hidden_states=inputs.text,
+        txt_ids=torch.zeros(inputs.text.shape[1], 3, device=device, dtype=dtype),
+        img_ids=patch_positions(height, width).to(device, dtype),
+        return_dict=False,
+    )[0]
+    return unpack_patches(answer, height, width)
+
+
+def pack_patches(latents: Tensor) -> Tensor:
+    """Lay 2 x 2 cells behind each other: [N, C, h, w] becomes [N, h/2·w/2, 4·C]."""
+    count, channels, height, width = latents.shape
+    patches = latents.reshape(
+        count, channels, height // PATCH_CELLS, PATCH_CELLS, width // PATCH_CELLS, PATCH_CELLS
+    )
+    return patches.permute(0, 2, 4, 1, 3, 5).flatten(3).flatten(1, 2)
+
+
+def unpack_patches(tokens: Tensor, height: int, width: int) -> Tensor:
+    """Undo `pack_patches`, for so many cells."""
+    count, _, channels = tokens.shape
+    patches = tokens.reshape(
+        count,
+        height // PATCH_CELLS,
+        width // PATCH_CELLS,
+        channels // PATCH_CELLS**2,
+        PATCH_CELLS,
+        PATCH_CELLS,
+    )
+    return patches.permute(0, 3, 1, 4, 2, 5).reshape(count, -1, height, width)
+
+
+def patch_positions(height: int, width: int) -> Tensor:
+    """Give (0, row, column) of each patch of so many cells, [h/2·w/2, 3]."""
+    rows, columns = torch.arange(height // PATCH_CELLS), torch.arange(width // PATCH_CELLS)
+    return torch.cartesian_prod(torch.zeros(1, dtype=rows.dtype), rows, columns)
+
+
+#: By the transformer's class.
+VELOCITY_FUNCTIONS: Mapping[str, VelocityFunction] = {
+    "ZImageTransformer2DModel": run_z_image,
+    "FluxTransformer2DModel": run_flux1,
+}

@@ -1,0 +1,77 @@
+"""Families whose transformer predicts a flow: what their folders hold and how they are used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from inference.model_files.errors import ModelError
+from inference.model_files.files import is_folder, part_folder
+from inference.model_files.json_files import read_json_object
+
+#: How a checkpoint's guidance works: `cfg` runs an unconditional half, `embedded` tells the network
+#: the number, `none` was trained away.
+GuidanceKind = Literal["cfg", "embedded", "none"]
+CONFIG_FILE, NETWORK_PART = "config.json", "transformer"
+#: Sides of pictures are multiples of this: patches are 2 x 2 cells of 8 pixels.
+PATCH_PIXELS = 16
+#: Pixels a side of what all these families were trained on.
+NATURAL_SIDE = 1024
+
+
+@dataclass(frozen=True)
+class FlowFamily:
+    """One family, by the class of its transformer in diffusers."""
+
+    title: str
+    transformer_class: str
+    autoencoder_class: str
+    #: Folders of text encoders with the class in transformers, in the order they are read.
+    text_classes: Mapping[str, str]
+    #: How guidance works, and the name of the setting by which a checkpoint says it is told it.
+    guidance: GuidanceKind = "cfg"
+    guidance_setting: str = ""
+    #: The guidance that such a checkpoint is told unless a job says another.
+    default_guidance: float = 1.0
+
+    def guidance_kind(self, config: Mapping[str, Any]) -> GuidanceKind:
+        """Say how guidance of a checkpoint works, by its transformer's settings."""
+        if self.guidance_setting and config.get(self.guidance_setting, False):
+            return "embedded"
+        return self.guidance
+
+
+#: By the transformer's class.
+FLOW_FAMILIES = {
+    family.transformer_class: family
+    for family in (
+        FlowFamily(
+            title="Z-Image",
+            transformer_class="ZImageTransformer2DModel",
+            autoencoder_class="AutoencoderKL",
+            text_classes={"text_encoder": "Qwen3Model"},
+        ),
+        FlowFamily(
+            title="FLUX.1",
+            transformer_class="FluxTransformer2DModel",
+            autoencoder_class="AutoencoderKL",
+            text_classes={"text_encoder": "CLIPTextModel", "text_encoder_2": "T5EncoderModel"},
+            guidance="none",
+            guidance_setting="guidance_embeds",
+            default_guidance=3.5,
+        ),
+    )
+}
+
+
+def find_flow_family(folder: Path) -> FlowFamily | None:
+    """Name the family of a checkpoint's folder that is run as one of these; None for others."""
+    if not is_folder(part_folder(folder, NETWORK_PART)):
+        return None
+    try:
+        config = read_json_object(part_folder(folder, NETWORK_PART) / CONFIG_FILE, folders=2)
+    except ModelError:
+        return None
+    return FLOW_FAMILIES.get(str(config.get("_class_name", "")))
