@@ -121,7 +121,7 @@ class LatentPreviewer:
 
         None where neither a map nor a tiny autoencoder is known for such latents.
         """
-        scaling_factor = float(model.vae.config.get("scaling_factor") or 0)
+        scaling_factor = float(getattr(model.vae.config, "scaling_factor", 0.0))
         family = LATENT_FAMILIES.get(round(scaling_factor, 5))
         tiny = self._load_tiny_vae(family.tiny, model) if family else None
         if tiny is not None:

@@ -14,6 +14,7 @@ from inference.model_files.json_files import read_json_object
 from inference.model_files.pipelines.families import check_family
 from inference.model_files.pipelines.flow_families import (
     NETWORK_PART,
+    TEXT_MODEL_TYPES,
     FlowFamily,
     find_flow_family,
 )
@@ -71,8 +72,10 @@ def _check_flow_folder(folder: Path, family: FlowFamily) -> None:
     read_flow_scheduler(folder)
     read_part_config(folder, NETWORK_PART, family.transformer_class)
     read_part_config(folder, "vae", family.autoencoder_class)
-    for part in family.text_classes:
-        read_part_config(folder, part)
+    for part, class_name in family.text_classes.items():
+        model_type = TEXT_MODEL_TYPES[class_name]
+        if read_part_config(folder, part).get("model_type", model_type) != model_type:
+            raise UnsupportedWeights("weights.part_class", folder=folder.name, part=part)
 
 
 def read_cells(folder: Path) -> int:

@@ -109,6 +109,57 @@ class T5Encoder:
         return vector
 
 
+@dataclass(frozen=True, eq=False)
+class MaskedT5Encoder:
+    """A T5 encoder that sees no padding, whose network is told where a text ends."""
+
+    tokenizer: Any
+    model: Any
+    max_tokens: int
+
+    @torch.inference_mode()
+    def encode_pooled(self, text: str) -> Conditioning:
+        """Encode a prompt; what is beyond the most tokens is cut off."""
+        inputs = tokenize_text(self.tokenizer, strip_weights(text), self.max_tokens, is_padded=True)
+        device = self.model.get_input_embeddings().weight.device
+        mask = inputs.attention_mask
+        states = self.model(inputs.input_ids.to(device), attention_mask=mask.to(device))[0][0]
+        return Conditioning(states.float(), real_tokens=int(mask.sum()))
+
+    def encode_empty(self) -> Tensor:
+        """Encode the empty prompt to [tokens, width] float32."""
+        return self.encode_pooled("").crossattn
+
+
+@dataclass(frozen=True, eq=False)
+class TripleEncoder:
+    """Stable Diffusion 3's: two CLIP models side by side, then T5's tokens behind them."""
+
+    #: CLIP's tokenizers and projecting text models.
+    clips: tuple[tuple[Any, Any], ...]
+    t5: T5Encoder
+
+    @torch.inference_mode()
+    def encode_pooled(self, text: str) -> Conditioning:
+        """Encode a prompt; what is beyond the most tokens is cut off."""
+        plain_text = strip_weights(text)
+        states, vectors = [], []
+        for tokenizer, model in self.clips:
+            inputs = tokenize_text(tokenizer, plain_text, tokenizer.model_max_length, True)
+            device = model.get_input_embeddings().weight.device
+            output = model(inputs.input_ids.to(device), output_hidden_states=True)
+            states.append(output.hidden_states[-2][0].float())
+            vectors.append(output.text_embeds[0].float())
+        sentences = self.t5.encode_pooled(text).crossattn
+        words = torch.cat(states, -1)
+        words = torch.nn.functional.pad(words, (0, sentences.shape[-1] - words.shape[-1]))
+        return Conditioning(torch.cat([words, sentences]), torch.cat(vectors))
+
+    def encode_empty(self) -> Tensor:
+        """Encode the empty prompt to [tokens, width] float32."""
+        return self.encode_pooled("").crossattn
+
+
 def tokenize_text(tokenizer: Any, text: str, max_tokens: int, is_padded: bool) -> Any:
     """Turn a text into ids and mask, [1, tokens] each, padded to the most tokens or not at all."""
     return tokenizer(

@@ -46,9 +46,18 @@ class FlowShift:
     terminal: float = 0.0
     #: Whether the exponent depends on the steps too, by FLUX.2's own lines.
     is_flux2: bool = False
+    #: Whether the family's own schedule ends at the lowest trained level, shifted, instead of at
+    #: one step's share (Stable Diffusion 3).
+    ends_at_trained: bool = False
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any], *, is_flux2: bool = False) -> Self:
+    def from_config(
+        cls,
+        config: Mapping[str, Any],
+        *,
+        is_flux2: bool = False,
+        ends_at_trained: bool = False,
+    ) -> Self:
         """Read a folder's scheduler_config.json; absent values are diffusers' own.
 
         Raises:
@@ -67,6 +76,7 @@ class FlowShift:
             max_tokens=int(config.get("max_image_seq_len") or 4096),
             terminal=float(config.get("shift_terminal") or 0.0),
             is_flux2=is_flux2,
+            ends_at_trained=ends_at_trained,
         )
         if shift.shift <= 0 or shift.base_tokens == shift.max_tokens or not 0 <= shift.terminal < 1:
             raise ValueError("the scheduler's shift is of no use")
@@ -125,6 +135,12 @@ class FlowTable(NoiseTable):
     def keep_steps(self, count: int) -> Self:
         """Keep all: what is distilled of these families says so by its schedule."""
         return replace(self)
+
+    def own_levels(self, count: int) -> list[float]:
+        """Give the family's own schedule before it is shifted."""
+        if not self.shift.ends_at_trained:
+            return uniform_levels(count)
+        return linspace(1.0, self.shift.move_level(1 / LEVEL_COUNT, self.tokens, count), count)
 
     def list_sigmas(self, levels: Sequence[float]) -> list[float]:
         """Move a falling schedule of levels s as the family does; give its sigmas."""

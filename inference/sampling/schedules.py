@@ -47,7 +47,8 @@ def schedule_sigmas(name: str, steps: int, table: NoiseTable) -> tuple[float, ..
     if isinstance(table, FlowTable):
         if name not in FLOW_SCHEDULES:
             raise ValueError(f"schedule {name!r} means nothing for a network that predicts a flow")
-        return (*table.list_sigmas(FLOW_SCHEDULES[name](steps)), 0.0)
+        levels = table.own_levels if name == "Automatic" else FLOW_SCHEDULES[name]
+        return (*table.list_sigmas(levels(steps)), 0.0)
     return (*SCHEDULE_FUNCTIONS[name](steps, table), 0.0)
 
 

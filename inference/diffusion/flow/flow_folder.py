@@ -14,11 +14,13 @@ from transformers import AutoTokenizer
 
 from inference.diffusion.diffusers_folder import load_folder_vae, name_part, open_part
 from inference.diffusion.flow.flow_model import FlowModel
+from inference.diffusion.flow.flux2_codec import Flux2Codec
 from inference.diffusion.flow.networks import VELOCITY_FUNCTIONS
 from inference.diffusion.flow.text_side import LanguageEncoders
+from inference.diffusion.model import LatentCodec
 from inference.diffusion.single_file import set_position_ids
-from inference.model_files.files import part_folder
-from inference.model_files.json_files import open_plain_file
+from inference.model_files.files import PIPELINE_INDEX, part_folder
+from inference.model_files.json_files import open_plain_file, read_json_object
 from inference.model_files.pipeline_folder import read_flow_scheduler, read_part_config
 from inference.model_files.pipelines.flow_families import (
     NATURAL_SIDE,
@@ -28,7 +30,7 @@ from inference.model_files.pipelines.flow_families import (
 from inference.model_files.reader import Find, TensorFile, load_into
 from inference.prompts.chunks import Tokenizer
 from inference.prompts.conditioning import PromptEncoder
-from inference.prompts.language import ChatEncoder, T5Encoder
+from inference.prompts.language import ChatEncoder, MaskedT5Encoder, T5Encoder, TripleEncoder
 from inference.runtime.precision import PartFormats
 from inference.sampling.flow_table import FlowShift, FlowTable
 
@@ -36,8 +38,11 @@ from inference.sampling.flow_table import FlowShift, FlowTable
 TEXT_CONFIGS = {
     "Qwen3Model": "Qwen3Config",
     "CLIPTextModel": "CLIPTextConfig",
+    "CLIPTextModelWithProjection": "CLIPTextConfig",
     "T5EncoderModel": "T5Config",
 }
+#: Layers of Qwen3 that FLUX.2 klein reads, side by side.
+KLEIN_LAYERS = (9, 18, 27)
 #: Beginnings that files put before a text model's weights, or leave out.
 TEXT_PREFIXES = ("", "model.", "text_model.", "language_model.")
 #: What tied weights of T5 are called besides.
@@ -57,14 +62,21 @@ def load_flow_folder(
         CorruptWeights: a part cannot be read.
     """
     with name_part(folder, "scheduler"):
-        shift = FlowShift.from_config(read_flow_scheduler(folder))
+        is_flux2 = family.transformer_class == "Flux2Transformer2DModel"
+        shift = FlowShift.from_config(
+            read_flow_scheduler(folder),
+            is_flux2=is_flux2,
+            ends_at_trained=family.transformer_class == "SD3Transformer2DModel",
+        )
         table = FlowTable.of_shift(shift)
     return FlowModel(
         name=name,
         family=family,
         transformer=_load_transformer(folder, family, device, formats.network),
         run_network=VELOCITY_FUNCTIONS[family.transformer_class],
-        vae=load_folder_vae(folder, device, formats.autoencoder),
+        vae=_load_autoencoder(folder, family, device, formats.autoencoder),
+        codec=Flux2Codec() if is_flux2 else LatentCodec(),
+        is_distilled=_read_index(folder).get("is_distilled") is True,
         text_encoders=_load_text_side(folder, family, device, formats.text),
         table=table,
         prediction="flow",
@@ -93,7 +105,25 @@ def _load_transformer(
         with torch.device("meta"):
             transformer = getattr(diffusers, family.transformer_class).from_config(config)
         find: Find = reader.get_tensor
-        return load_into(transformer, find, folder / NETWORK_PART, device, dtype)
+        loaded_network = load_into(transformer, find, folder / NETWORK_PART, device, dtype)
+        return _restore_projection(loaded_network, device)
+
+
+def _load_autoencoder(
+    folder: Path, family: FlowFamily, device: torch.device, dtype: torch.dtype
+) -> Any:
+    if family.autoencoder_class == "AutoencoderKL":
+        return load_folder_vae(folder, device, dtype)
+    config = read_part_config(folder, "vae", family.autoencoder_class)
+    with open_part(folder, "vae") as reader, name_part(folder, "vae"):
+        with torch.device("meta"):
+            vae = getattr(diffusers, family.autoencoder_class).from_config(config)
+        return load_into(vae, reader.get_tensor, folder / "vae", device, dtype)
+
+
+def _read_index(folder: Path) -> dict[str, Any]:
+    path = part_folder(folder, PIPELINE_INDEX)
+    return read_json_object(path) if path.exists() else {}
 
 
 def _load_text_model(
@@ -105,7 +135,7 @@ def _load_text_model(
         with torch.device("meta"):
             model = getattr(transformers, class_name)(settings)
         loaded_model = load_into(model, _text_finder(reader), folder / part, device, dtype)
-        if class_name == "CLIPTextModel":
+        if class_name.startswith("CLIP"):
             return set_position_ids(loaded_model, device)
         return _restore_frequencies(loaded_model, device)
 
@@ -117,6 +147,17 @@ def _text_finder(reader: TensorFile) -> Find:
         return reader.get_tensor(*names, TIED_NAMES.get(name, name))
 
     return find_weight
+
+
+def _restore_projection(transformer: Any, device: torch.device) -> Any:
+    """Count Chroma's numbers of its layers anew: no file holds them."""
+    if type(transformer).__name__ == "ChromaTransformer2DModel":
+        config = transformer.config
+        transformer.time_text_embed = type(transformer.time_text_embed)(
+            num_channels=config.approximator_num_channels // 4,
+            out_dim=3 * config.num_single_layers + 12 * config.num_layers + 2,
+        ).to(device)
+    return transformer
 
 
 def _restore_frequencies(model: Any, device: torch.device) -> Any:
@@ -193,8 +234,32 @@ def _build_flux1(
     return T5Encoder(tokenizers[1], models[1], max_tokens, clip=(tokenizers[0], models[0]))
 
 
+def _build_klein(
+    tokenizers: tuple[Any, ...], models: tuple[Any, ...], max_tokens: int
+) -> PromptEncoder:
+    return ChatEncoder(tokenizers[0], models[0], KLEIN_LAYERS, max_tokens, is_padded=True)
+
+
+def _build_chroma(
+    tokenizers: tuple[Any, ...], models: tuple[Any, ...], max_tokens: int
+) -> PromptEncoder:
+    return MaskedT5Encoder(tokenizers[0], models[0], max_tokens)
+
+
+def _build_sd3(
+    tokenizers: tuple[Any, ...], models: tuple[Any, ...], max_tokens: int
+) -> PromptEncoder:
+    clips = tuple(zip(tokenizers[:2], models[:2], strict=True))
+    return TripleEncoder(clips, T5Encoder(tokenizers[2], models[2], max_tokens))
+
+
 #: By the transformer's class.
 ENCODER_BUILDERS: Mapping[str, EncoderBuilder] = {
     "ZImageTransformer2DModel": EncoderBuilder(("tokenizer",), 512, _build_z_image),
     "FluxTransformer2DModel": EncoderBuilder(("tokenizer", "tokenizer_2"), 512, _build_flux1),
+    "Flux2Transformer2DModel": EncoderBuilder(("tokenizer",), 512, _build_klein),
+    "ChromaTransformer2DModel": EncoderBuilder(("tokenizer",), 512, _build_chroma),
+    "SD3Transformer2DModel": EncoderBuilder(
+        ("tokenizer", "tokenizer_2", "tokenizer_3"), 256, _build_sd3
+    ),
 }

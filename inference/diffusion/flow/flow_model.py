@@ -18,7 +18,7 @@ from inference.diffusion.offload import UNET
 from inference.model_files.pipelines.flow_families import PATCH_PIXELS, FlowFamily, GuidanceKind
 from inference.prompts.language import count_text_tokens
 from inference.sampling.denoiser import to_x0
-from inference.sampling.flow_table import FlowTable
+from inference.sampling.flow_table import TOP_SIGMA, FlowTable
 from inference.sampling.noise_table import NoiseTable
 
 #: The guidance of a job that says none, far too much for a network that is told it.
@@ -35,6 +35,8 @@ class FlowModel(LatentModel):
     family: FlowFamily
     run_network: VelocityFunction
     table: FlowTable
+    #: Whether its index says that guidance was trained into it.
+    is_distilled: bool = False
 
     @property
     def network(self) -> Any:
@@ -44,7 +46,7 @@ class FlowModel(LatentModel):
     @property
     def guidance_kind(self) -> GuidanceKind:
         """How its guidance works."""
-        return self.family.guidance_kind(self.transformer.config)
+        return self.family.guidance_kind(self.transformer.config, is_distilled=self.is_distilled)
 
     def tell_guidance(self, guidance: float) -> float:
         """Give what a network that is told its guidance is told: its own for the usual value."""
@@ -75,7 +77,8 @@ class FlowModel(LatentModel):
         level = sigma.reshape(-1, 1, 1, 1)
         inputs = NetworkInputs(
             latents=(x / (1 + level)).to(self.dtype),
-            levels=sigma / (1 + sigma),
+            # Told s itself, not what stands for it: 1,000 steps and 999.999 differ to some.
+            levels=torch.where(sigma >= TOP_SIGMA, 1.0, sigma / (1 + sigma)),
             text=text.to(self.dtype),
             text_lengths=list(text_lengths or [text.shape[1]] * len(text)),
             pooled=None if pooled_embeds is None else pooled_embeds.to(self.dtype),

@@ -67,6 +67,59 @@ def run_flux1(transformer: Any, inputs: NetworkInputs) -> Tensor:
     return unpack_patches(answer, height, width)
 
 
+def run_flux2(transformer: Any, inputs: NetworkInputs) -> Tensor:
+    """Call FLUX.2: as FLUX.1, with four numbers a token, of which words count their place."""
+    height, width = inputs.latents.shape[-2:]
+    positions = torch.nn.functional.pad(patch_positions(height, width), (0, 1))
+    places = torch.arange(inputs.text.shape[1])[:, None]
+    is_told = bool(transformer.config.guidance_embeds)
+    answer = transformer(
+        hidden_states=pack_patches(inputs.latents),
+        timestep=inputs.levels,
+        guidance=inputs.guidance if is_told else None,
+        encoder_hidden_states=inputs.text,
+        txt_ids=torch.nn.functional.pad(places, (3, 0)).to(inputs.latents.device),
+        img_ids=positions.to(inputs.latents.device),
+        return_dict=False,
+    )[0]
+    return unpack_patches(answer, height, width)
+
+
+def run_chroma(transformer: Any, inputs: NetworkInputs) -> Tensor:
+    """Call Chroma: as FLUX.1; of the padding behind a text only the first token is seen.
+
+    The mask is added as a number to what attention weighs, as in diffusers' own pipeline.
+    """
+    height, width = inputs.latents.shape[-2:]
+    device, dtype = inputs.latents.device, inputs.latents.dtype
+    tokens = inputs.text.shape[1]
+    lengths = torch.tensor(inputs.text_lengths, device=device)
+    is_seen = torch.arange(tokens, device=device) <= lengths[:, None]
+    patches = pack_patches(inputs.latents)
+    answer = transformer(
+        hidden_states=patches,
+        timestep=inputs.levels,
+        encoder_hidden_states=inputs.text,
+        txt_ids=torch.zeros(tokens, 3, device=device, dtype=dtype),
+        img_ids=patch_positions(height, width).to(device, dtype),
+        attention_mask=torch.nn.functional.pad(is_seen.to(dtype), (0, patches.shape[1]), value=1.0),
+        return_dict=False,
+    )[0]
+    return unpack_patches(answer, height, width)
+
+
+def run_sd3(transformer: Any, inputs: NetworkInputs) -> Tensor:
+    """Call Stable Diffusion 3, which cuts patches itself and counts levels to 1,000."""
+    answer: Tensor = transformer(
+        hidden_states=inputs.latents,
+        timestep=inputs.levels * 1000,
+        encoder_hidden_states=inputs.text,
+        pooled_projections=inputs.pooled,
+        return_dict=False,
+    )[0]
+    return answer
+
+
 def pack_patches(latents: Tensor) -> Tensor:
     """Lay 2 x 2 cells behind each other: [N, C, h, w] becomes [N, h/2·w/2, 4·C]."""
     count, channels, height, width = latents.shape
@@ -100,4 +153,7 @@ def patch_positions(height: int, width: int) -> Tensor:
 VELOCITY_FUNCTIONS: Mapping[str, VelocityFunction] = {
     "ZImageTransformer2DModel": run_z_image,
     "FluxTransformer2DModel": run_flux1,
+    "Flux2Transformer2DModel": run_flux2,
+    "ChromaTransformer2DModel": run_chroma,
+    "SD3Transformer2DModel": run_sd3,
 }

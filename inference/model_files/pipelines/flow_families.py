@@ -21,6 +21,15 @@ PATCH_PIXELS = 16
 NATURAL_SIDE = 1024
 
 
+#: What a text model's settings call the class that is read.
+TEXT_MODEL_TYPES = {
+    "Qwen3Model": "qwen3",
+    "T5EncoderModel": "t5",
+    "CLIPTextModel": "clip_text_model",
+    "CLIPTextModelWithProjection": "clip_text_model",
+}
+
+
 @dataclass(frozen=True)
 class FlowFamily:
     """One family, by the class of its transformer in diffusers."""
@@ -36,8 +45,12 @@ class FlowFamily:
     #: The guidance that such a checkpoint is told unless a job says another.
     default_guidance: float = 1.0
 
-    def guidance_kind(self, config: Mapping[str, Any]) -> GuidanceKind:
-        """Say how guidance of a checkpoint works, by its transformer's settings."""
+    def guidance_kind(
+        self, config: Mapping[str, Any], *, is_distilled: bool = False
+    ) -> GuidanceKind:
+        """Say how guidance of a checkpoint works, by its transformer's settings and its index."""
+        if is_distilled:
+            return "none"
         if self.guidance_setting and config.get(self.guidance_setting, False):
             return "embedded"
         return self.guidance
@@ -61,6 +74,28 @@ FLOW_FAMILIES = {
             guidance="none",
             guidance_setting="guidance_embeds",
             default_guidance=3.5,
+        ),
+        FlowFamily(
+            title="FLUX.2 klein",
+            transformer_class="Flux2Transformer2DModel",
+            autoencoder_class="AutoencoderKLFlux2",
+            text_classes={"text_encoder": "Qwen3Model"},
+        ),
+        FlowFamily(
+            title="Chroma",
+            transformer_class="ChromaTransformer2DModel",
+            autoencoder_class="AutoencoderKL",
+            text_classes={"text_encoder": "T5EncoderModel"},
+        ),
+        FlowFamily(
+            title="Stable Diffusion 3",
+            transformer_class="SD3Transformer2DModel",
+            autoencoder_class="AutoencoderKL",
+            text_classes={
+                "text_encoder": "CLIPTextModelWithProjection",
+                "text_encoder_2": "CLIPTextModelWithProjection",
+                "text_encoder_3": "T5EncoderModel",
+            },
         ),
     )
 }

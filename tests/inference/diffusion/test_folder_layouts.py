@@ -167,10 +167,10 @@ def test_an_index_that_lacks_a_weight_is_no_secret(shelf):
 
 #: Other families' folders: files, and what they are called.
 FAMILIES = {
-    "FLUX": ("transformer", "FluxTransformer2DModel", "a FLUX model"),
-    "FLUX.2": ("transformer", "Flux2Transformer2DModel", "a FLUX.2 model"),
-    "SD3": ("transformer", "SD3Transformer2DModel", "a Stable Diffusion 3 model"),
-    "Z-Image": ("transformer", "ZImageTransformer2DModel", "a Z-Image model"),
+    "FLUX": ("transformer", "FluxControlNetModel", "a FLUX model"),
+    "FLUX.2": ("transformer", "Flux2KVTransformerModel", "a FLUX.2 model"),
+    "SD3": ("transformer", "SD3ControlNetModel", "a Stable Diffusion 3 model"),
+    "HiDream": ("transformer", "HiDreamImageTransformer2DModel", "a HiDream model"),
     "Qwen": ("transformer", "QwenImageTransformer2DModel", "a Qwen-Image model"),
     "of tomorrow": ("transformer", "Tomorrow2DModel", "a model of the class Tomorrow2DModel"),
     "unnamed": ("transformer", None, "a model of an unnamed class"),
@@ -196,12 +196,12 @@ QUESTIONS = {
 def test_whatever_is_asked_first_another_family_is_named(shelf, question):
     folder = shelf / "other"
     (folder / "transformer").mkdir(parents=True)
-    settings = {"_class_name": "FluxTransformer2DModel"}
+    settings = {"_class_name": "HiDreamImageTransformer2DModel"}
     (folder / "transformer" / "config.json").write_text(json.dumps(settings))
     library = make_library(shelf)
 
     QUESTIONS[question](library, "net")
-    with pytest.raises(UnsupportedWeights, match="other is a FLUX model"):
+    with pytest.raises(UnsupportedWeights, match="other is a HiDream model"):
         QUESTIONS[question](library, "other")
 
 

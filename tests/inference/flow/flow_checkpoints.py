@@ -13,6 +13,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from transformers import (
     CLIPTextConfig,
     CLIPTextModel,
+    CLIPTextModelWithProjection,
     PreTrainedTokenizerFast,
     Qwen3Config,
     Qwen3Model,
@@ -120,7 +121,7 @@ def make_t5(width: int, seed: int) -> Any:
     return redraw_weights(T5EncoderModel(config), seed)
 
 
-def make_clip(width: int, seed: int) -> Any:
+def make_clip(width: int, seed: int, model_class: Any = CLIPTextModel) -> Any:
     """Make a small CLIP text model."""
     config = CLIPTextConfig(
         vocab_size=len(MARKS) + len(WORDS),
@@ -132,8 +133,9 @@ def make_clip(width: int, seed: int) -> Any:
         bos_token_id=2,
         eos_token_id=MARKS.index("</s>"),
         pad_token_id=0,
+        projection_dim=width,
     )
-    return redraw_weights(CLIPTextModel(config), seed)
+    return redraw_weights(model_class(config), seed)
 
 
 def save_z_image(folder: Path, **scheduler: object) -> None:
@@ -183,6 +185,93 @@ def save_flux1(folder: Path, *, is_told: bool = True) -> None:
     ).save_pretrained(folder)
 
 
+def save_klein(folder: Path, *, is_distilled: bool = True) -> None:
+    """Write a FLUX.2 klein checkpoint, distilled or base."""
+    transformer = diffusers.Flux2Transformer2DModel(
+        in_channels=64,
+        num_layers=1,
+        num_single_layers=1,
+        attention_head_dim=16,
+        num_attention_heads=2,
+        joint_attention_dim=48,
+        axes_dims_rope=(4, 4, 4, 4),
+        guidance_embeds=False,
+    )
+    vae = diffusers.AutoencoderKLFlux2(
+        block_out_channels=(8, 8, 16, 16),
+        layers_per_block=1,
+        latent_channels=16,
+        norm_num_groups=4,
+        use_quant_conv=False,
+        use_post_quant_conv=False,
+    )
+    generator = torch.Generator().manual_seed(9)
+    redraw_weights(vae, 1)
+    vae.bn.running_mean.copy_(torch.randn(64, generator=generator) * 0.3)
+    vae.bn.running_var.copy_(torch.rand(64, generator=generator) + 0.5)
+    diffusers.Flux2KleinPipeline(
+        scheduler=make_scheduler(use_dynamic_shifting=True),
+        vae=vae,
+        text_encoder=make_language_model(16, 28, 2),
+        tokenizer=make_tokenizer(1024),
+        transformer=redraw_weights(transformer, 3),
+        is_distilled=is_distilled,
+    ).save_pretrained(folder)
+
+
+def save_chroma(folder: Path) -> None:
+    """Write a Chroma checkpoint."""
+    transformer = diffusers.ChromaTransformer2DModel(
+        in_channels=64,
+        num_layers=1,
+        num_single_layers=1,
+        attention_head_dim=16,
+        num_attention_heads=2,
+        joint_attention_dim=32,
+        axes_dims_rope=(4, 4, 8),
+        approximator_num_channels=8,
+        approximator_hidden_dim=32,
+        approximator_layers=1,
+    )
+    diffusers.ChromaPipeline(
+        scheduler=make_scheduler(shift=1.5),
+        vae=make_autoencoder(1),
+        text_encoder=make_t5(32, 3),
+        tokenizer=make_tokenizer(512, ends=True),
+        transformer=redraw_weights(transformer, 4),
+    ).save_pretrained(folder)
+
+
+def save_sd3(folder: Path) -> None:
+    """Write a Stable Diffusion 3.5 checkpoint."""
+    transformer = diffusers.SD3Transformer2DModel(
+        sample_size=64,
+        patch_size=2,
+        in_channels=16,
+        num_layers=2,
+        attention_head_dim=8,
+        num_attention_heads=4,
+        joint_attention_dim=80,
+        caption_projection_dim=32,
+        pooled_projection_dim=64,
+        out_channels=16,
+        pos_embed_max_size=96,
+        dual_attention_layers=(0,),
+        qk_norm="rms_norm",
+    )
+    diffusers.StableDiffusion3Pipeline(
+        scheduler=make_scheduler(shift=3.0),
+        vae=make_autoencoder(1),
+        text_encoder=make_clip(32, 2, CLIPTextModelWithProjection),
+        tokenizer=make_tokenizer(77, ends=True),
+        text_encoder_2=make_clip(32, 5, CLIPTextModelWithProjection),
+        tokenizer_2=make_tokenizer(77, ends=True),
+        text_encoder_3=make_t5(80, 3),
+        tokenizer_3=make_tokenizer(256, ends=True),
+        transformer=redraw_weights(transformer, 4),
+    ).save_pretrained(folder)
+
+
 def make_scheduler(**settings: object) -> Any:
     """Make the scheduler that all these families come with."""
     return diffusers.FlowMatchEulerDiscreteScheduler(**settings)
@@ -193,6 +282,10 @@ CHECKPOINTS: Mapping[str, Callable[[Path], None]] = {
     "z-image": save_z_image,
     "flux-dev": save_flux1,
     "flux-schnell": lambda folder: save_flux1(folder, is_told=False),
+    "klein": save_klein,
+    "klein-base": lambda folder: save_klein(folder, is_distilled=False),
+    "chroma": save_chroma,
+    "sd3": save_sd3,
 }
 
 

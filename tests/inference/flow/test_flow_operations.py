@@ -29,7 +29,15 @@ from inference.sampling.sampler_traits import SAMPLER_TRAITS
 from inference.sampling.schedules import SCHEDULE_FUNCTIONS
 
 PAGE = Path(__file__).parents[3] / "docs" / "models.md"
-COLUMNS = {"Z-Image": "z-image", "FLUX.1 dev": "flux-dev", "FLUX.1 schnell": "flux-schnell"}
+COLUMNS = {
+    "Z-Image": "z-image",
+    "FLUX.1 dev": "flux-dev",
+    "FLUX.1 schnell": "flux-schnell",
+    "FLUX.2 klein": "klein",
+    "klein base": "klein-base",
+    "Chroma": "chroma",
+    "SD3.5": "sd3",
+}
 COMMON = {"prompt": "a red apple", "steps": 2, "seed": 3, "guidance": 1.0, "sampler": "Euler"}
 SQUARE = {"width": 64, "height": 64}
 
