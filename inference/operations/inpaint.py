@@ -70,8 +70,8 @@ def run_inpaint(job: InpaintJob, images: Images, context: OperationContext) -> O
     finish = partial(_finish, masked_job, start, works, [*encoded_sources, *results], traits)
     result = yield from run_beside(finish, masked_job.source.size)
     requested_size = (masked_job.job.width, masked_job.job.height)
-    rounded = sizes.rounded_note(requested_size, masked_job.area.size, multiple)
-    return replace(result, notes=(*result.notes, *rounded, *restore_notes))
+    size_notes = sizes.rounded_note(requested_size, masked_job.area.size, multiple)
+    return replace(result, notes=(*result.notes, *size_notes, *restore_notes))
 
 
 def _prepare_start(

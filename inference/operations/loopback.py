@@ -71,7 +71,7 @@ def run_loopback(job: LoopbackJob, images: Images, context: OperationContext) ->
     describe = _image_describer(job, context)
     source, size = yield from open_source(job, images, context, model)
     multiple = context.library.size_multiple(model)
-    rounded = sizes.rounded_note((job.width, job.height), size, multiple)
+    size_notes = sizes.rounded_note((job.width, job.height), size, multiple)
     units = job.steps * job.batch
     init_image = yield from prepare_init_image(
         job, model, source, size, later_units=job.loops * units
@@ -94,9 +94,9 @@ def run_loopback(job: LoopbackJob, images: Images, context: OperationContext) ->
         if not chains[0].frames:
             raise
         # Nothing more may be asked for: what is there is laid out at once.
-        return _loopback_result(job, chains, context.library.model_traits(model), rounded)
+        return _loopback_result(job, chains, context.library.model_traits(model), size_notes)
     traits = context.library.model_traits(model)
-    return (yield from run_beside(partial(_loopback_result, job, chains, traits, rounded), size))
+    return (yield from run_beside(partial(_loopback_result, job, chains, traits, size_notes), size))
 
 
 def _start_chain(
