@@ -33,6 +33,7 @@ from inference.model_files.errors import (
 )
 from inference.model_files.files import PIPELINE_INDEX, SAFETENSORS_SUFFIX
 from inference.model_files.header import read_header
+from inference.model_files.pipelines.flow_families import FLOW_FAMILIES
 
 constants.HF_HUB_DISABLE_TELEMETRY = True
 
@@ -44,14 +45,16 @@ PIPELINE_CLASSES = (
     "StableDiffusionInpaintPipeline",
     "StableDiffusionXLPipeline",
     "StableDiffusionXLInpaintPipeline",
+    *(family.pipeline_class for family in FLOW_FAMILIES.values()),
 )
 #: What Easel loads: no safety checkers, no pickles, no other programs' weights beside them.
 PIPELINE_FILE_PATTERN = re.compile(
-    r"model_index\.json|(unet|vae|text_encoder|text_encoder_2|tokenizer|tokenizer_2|scheduler)/("
+    r"model_index\.json"
+    r"|(unet|transformer|vae|text_encoder(?:_[23])?|tokenizer(?:_[23])?|scheduler)/("
     r"(?P<weights>"
     r"(model|diffusion_pytorch_model)(\.fp16)?(-\d{5}-of-\d{5})?(\.fp16)?\.safetensors)|"
     r"(?P<index>(model|diffusion_pytorch_model)\.safetensors\.index(\.fp16)?\.json)|"
-    r"(?!.*\.index\.)[^/]+\.(json|txt))"
+    r"(?!.*\.index\.)[^/]+\.(json|txt|jinja)|spiece\.model)"
 )
 HALF_PRECISION_SIGN = ".fp16"
 #: Bytes of a disk that a download leaves free.
@@ -268,12 +271,13 @@ def _check_pipeline(repository: str, index: Path | None, places: Iterable[str]) 
     except (ValueError, AttributeError) as error:
         raise CorruptWeights(f"The hub's answer on {repository} is no JSON.") from error
     if family not in PIPELINE_CLASSES:
+        titles = dict.fromkeys(family.title for family in FLOW_FAMILIES.values())
         raise UnsupportedWeights(
             f"{repository} is a {family or 'repository without a pipeline'}; Easel runs Stable "
-            "Diffusion 1, 2 and XL in diffusers' layout."
+            f"Diffusion 1, 2 and XL, {', '.join(titles)} in diffusers' layout."
         )
     weights = [place for place in places if place.endswith(SAFETENSORS_SUFFIX)]
-    if not any(place.startswith("unet/") for place in weights):
+    if not any(place.startswith(("unet/", "transformer/")) for place in weights):
         raise UnsupportedWeights(
             f"{repository} has no safetensors weights. Pickles can run code when they are opened; "
             "take another repository of that checkpoint."

@@ -35,6 +35,8 @@ class FlowFamily:
     """One family, by the class of its transformer in diffusers."""
 
     title: str
+    #: What its folders' index says that they are.
+    pipeline_class: str
     transformer_class: str
     autoencoder_class: str
     #: Folders of text encoders with the class in transformers, in the order they are read.
@@ -62,12 +64,14 @@ FLOW_FAMILIES = {
     for family in (
         FlowFamily(
             title="Z-Image",
+            pipeline_class="ZImagePipeline",
             transformer_class="ZImageTransformer2DModel",
             autoencoder_class="AutoencoderKL",
             text_classes={"text_encoder": "Qwen3Model"},
         ),
         FlowFamily(
             title="FLUX.1",
+            pipeline_class="FluxPipeline",
             transformer_class="FluxTransformer2DModel",
             autoencoder_class="AutoencoderKL",
             text_classes={"text_encoder": "CLIPTextModel", "text_encoder_2": "T5EncoderModel"},
@@ -77,18 +81,21 @@ FLOW_FAMILIES = {
         ),
         FlowFamily(
             title="FLUX.2 klein",
+            pipeline_class="Flux2KleinPipeline",
             transformer_class="Flux2Transformer2DModel",
             autoencoder_class="AutoencoderKLFlux2",
             text_classes={"text_encoder": "Qwen3Model"},
         ),
         FlowFamily(
             title="Chroma",
+            pipeline_class="ChromaPipeline",
             transformer_class="ChromaTransformer2DModel",
             autoencoder_class="AutoencoderKL",
             text_classes={"text_encoder": "T5EncoderModel"},
         ),
         FlowFamily(
             title="Stable Diffusion 3",
+            pipeline_class="StableDiffusion3Pipeline",
             transformer_class="SD3Transformer2DModel",
             autoencoder_class="AutoencoderKL",
             text_classes={

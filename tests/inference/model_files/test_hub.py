@@ -109,8 +109,8 @@ def test_a_file_that_is_no_safetensors_is_said(pull, hub):
 
 
 def test_other_families_are_refused_before_anything_large_is_fetched(pull, hub):
-    write_index(hub.folder, "FluxPipeline")
-    with pytest.raises(UnsupportedWeights, match="is a FluxPipeline; Easel runs Stable"):
+    write_index(hub.folder, "HiDreamImagePipeline")
+    with pytest.raises(UnsupportedWeights, match="is a HiDreamImagePipeline; Easel runs Stable"):
         pull()
     assert hub.fetched == ["model_index.json"]
 
