@@ -22,6 +22,7 @@ def run_explain(job: ExplainJob, images: Images, context: OperationContext) -> O
         tokenizer=library.checkpoint_tokenizer(model),
         embeddings=library.count_embedding_vectors(model),
         known_loras=library.lora_catalog,
+        weighs_words=library.flow_family(model) is None,
     )
     yield WorkRequest(works=())
     return JobResult(text=lint.render_explanation(explanation))

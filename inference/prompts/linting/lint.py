@@ -49,6 +49,7 @@ def explain_prompts(
     embeddings: Mapping[str, int] | None = None,
     known_loras: Collection[str] | None = None,
     vocabulary: Collection[str] | None = None,
+    weighs_words: bool = True,
 ) -> PromptExplanation:
     """Explain a pair of prompts over `steps` steps; the more is handed in, the more is checked.
 
@@ -56,7 +57,8 @@ def explain_prompts(
     `lists` are the wildcards to draw from by `seed` (None leaves them undrawn), `tokenizer` shows
     the chunks, `embeddings` are the learned ones with their numbers of vectors, `vocabulary` the
     words a word-level model knows (its tokenizer's own where left out), and `base_steps` the first
-    pass's steps when the second pass of a hires fix is to be explained.
+    pass's steps when the second pass of a hires fix is to be explained. A checkpoint whose words a
+    language model reads does not weigh them.
     """
     if vocabulary is None and tokenizer is not None:
         vocabulary = tokenizer.vocabulary
@@ -80,6 +82,7 @@ def explain_prompts(
         "step" if calls == steps else "call",
     )
     remarks = [
+        *(() if weighs_words else lint_rules.check_weights(text, negative)),
         *_check_prompts(text, negative, unchecked_explanation, base_steps),
         *lint_rules.check_networks(networks, available_names),
         *lint_rules.check_lists(mentioned_lists, available_names),

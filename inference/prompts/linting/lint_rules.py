@@ -19,6 +19,7 @@ from inference.api.prompts.attention import (
 from inference.api.prompts.conjunction import split_and
 from inference.api.prompts.extra_networks import ExtraNetworkTag, read_lora
 from inference.api.prompts.schedule import describe_schedule
+from inference.prompts.language import has_weights
 from inference.prompts.linting.explanation import (
     LintWarning,
     PromptExplanation,
@@ -57,6 +58,16 @@ def check_text(
     yield from _check_numbers(text)
     yield from _check_breaks(text)
     yield from _check_changes(text, steps, base_steps, unit)
+
+
+def check_weights(*prompts: str) -> Iterator[LintWarning]:
+    """Check prompts that a language model is to read for what only weights words."""
+    if any(has_weights(prompt) for prompt in prompts):
+        yield LintWarning(
+            "weights-left-out",
+            "This checkpoint reads prompts with a language model, which weighs no words: brackets "
+            "with weights and BREAK are left out.",
+        )
 
 
 def check_terms(text: str) -> Iterator[LintWarning]:

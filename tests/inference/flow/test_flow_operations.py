@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 
 from inference.api.errors import InferenceError, JobError
 from inference.api.jobs import (
+    ExplainJob,
     ImagineJob,
     Img2ImgJob,
     InpaintJob,
@@ -204,6 +205,14 @@ def test_other_samplers_come_to_a_picture(sampler, run_flow_job):
 def test_what_does_nothing_is_noted(name, settings, words, run_flow_job):
     outcome = run_flow_job(ImagineJob(**COMMON | {"model": name} | settings, **SQUARE))
     assert words in " ".join(map(str, outcome.notes))
+
+
+@pytest.mark.parametrize("prompt", ["a (red:1.3) apple", "a [red] apple", "a cat BREAK an apple"])
+def test_the_linter_says_it_too(prompt, run_flow_job):
+    words = "weighs no words"
+    assert words in run_flow_job(ExplainJob(model="z-image", prompt=prompt)).text
+    assert words not in run_flow_job(ExplainJob(model="z-image", prompt="a red apple")).text
+    assert words not in run_flow_job(ExplainJob(model="tiny", prompt=prompt)).text
 
 
 @pytest.mark.parametrize("name", COLUMNS.values())

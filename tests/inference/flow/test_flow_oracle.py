@@ -188,3 +188,25 @@ def test_rows_in_one_batch_equal_rows_alone(name, denoise_rows, source):
     for work, mine in zip(works, together, strict=True):
         (alone,) = denoise_rows(work)
         assert float((mine - alone).abs().max()) <= 1e-3
+
+
+@pytest.mark.parametrize("name", CHECKPOINTS)
+def test_unlike_rows_share_calls(name, denoise_rows, flow_library, monkeypatch):
+    model = flow_library.get_checkpoint(name)
+    rows = []
+    real_forward = model.network.forward
+
+    def count_rows(*arguments, **named):
+        first = arguments[0] if arguments else named["hidden_states"]
+        rows.append(len(first))
+        return real_forward(*arguments, **named)
+
+    monkeypatch.setattr(model.network, "forward", count_rows)
+    denoise_rows(
+        *(
+            make_work(name, seed=number, steps=3 + number, prompt=f"a cat {'and ' * number}")
+            for number in range(4)
+        )
+    )
+    assert rows[:3] == [4, 4, 4]
+    assert sum(rows) == 3 + 4 + 5 + 6
