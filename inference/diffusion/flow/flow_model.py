@@ -17,6 +17,7 @@ from inference.diffusion.model import LatentModel
 from inference.diffusion.offload import UNET
 from inference.model_files.pipelines.flow_families import PATCH_PIXELS, FlowFamily, GuidanceKind
 from inference.prompts.language import count_text_tokens
+from inference.runtime.transfer import send_tensor
 from inference.sampling.denoiser import to_x0
 from inference.sampling.flow_table import TOP_SIGMA, FlowTable
 from inference.sampling.noise_table import NoiseTable
@@ -74,6 +75,7 @@ class FlowModel(LatentModel):
     ) -> Tensor:
         """Predict the clean latents x0 of rows at their own noise levels."""
         self.offload.prepare_part(UNET, len(x) * x.shape[-2] * x.shape[-1])
+        sigma = send_tensor(sigma, self.device)
         level = sigma.reshape(-1, 1, 1, 1)
         inputs = NetworkInputs(
             latents=(x / (1 + level)).to(self.dtype),
@@ -82,7 +84,7 @@ class FlowModel(LatentModel):
             text=text.to(self.dtype),
             text_lengths=list(text_lengths or [text.shape[1]] * len(text)),
             pooled=None if pooled_embeds is None else pooled_embeds.to(self.dtype),
-            guidance=guidance,
+            guidance=None if guidance is None else send_tensor(guidance, self.device),
         )
         with active_loras.applied_to_unet(self.transformer) if active_loras else nullcontext():
             velocity = self.run_network(self.transformer, inputs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,9 +44,13 @@ class LanguageEncoders:
         active_loras: ActiveLoras | None = None,
         *,
         force_clip_skip: bool = False,
+        prepare: Callable[[], object] = lambda: None,
     ) -> PromptEncoder:
-        """Make the encoder; a job's own way of reading is CLIP's business. Texts are read once."""
-        return CachedEncoder(self.encoder, self.cache, "language")
+        """Make the encoder; a job's own way of reading is CLIP's business. Texts are read once.
+
+        `prepare` is called before the text models are.
+        """
+        return CachedEncoder(self.encoder, self.cache, "language", prepare)
 
     def null_conditioning(self, conditioning: Conditioning) -> Conditioning:
         """Give what stands for an empty negative prompt: its encoding."""
