@@ -57,11 +57,9 @@ def explain_prompts(
     `lists` are the wildcards to draw from by `seed` (None leaves them undrawn), `tokenizer` shows
     the chunks, `embeddings` are the learned ones with their numbers of vectors, `vocabulary` the
     words a word-level model knows (its tokenizer's own where left out), and `base_steps` the first
-    pass's steps when the second pass of a hires fix is to be explained. A checkpoint whose words a
-    language model reads does not weigh them.
+    pass's steps when the second pass of a hires fix is to be explained.
     """
-    if vocabulary is None and tokenizer is not None:
-        vocabulary = tokenizer.vocabulary
+    vocabulary = tokenizer.vocabulary if vocabulary is None and tokenizer else vocabulary
     calls = count_prompt_calls(sampler, steps)
     available_names = AvailableNames(known_loras, vocabulary, lists, embeddings)
     mentioned_lists = find_list_mentions(f"{prompt}\n{negative}")
@@ -82,8 +80,7 @@ def explain_prompts(
         "step" if calls == steps else "call",
     )
     remarks = [
-        *(() if weighs_words else lint_rules.check_weights(text, negative)),
-        *_check_prompts(text, negative, unchecked_explanation, base_steps),
+        *_check_prompts(text, negative, unchecked_explanation, base_steps, weighs_words),
         *lint_rules.check_networks(networks, available_names),
         *lint_rules.check_lists(mentioned_lists, available_names),
         *lint_rules.check_tables(unchecked_explanation, available_names),
@@ -92,8 +89,14 @@ def explain_prompts(
 
 
 def _check_prompts(
-    text: str, negative: str, explanation: PromptExplanation, base_steps: int | None
+    text: str,
+    negative: str,
+    explanation: PromptExplanation,
+    base_steps: int | None,
+    weighs_words: bool,
 ) -> Iterator[LintWarning]:
+    if not weighs_words:  # a language model reads them
+        yield from lint_rules.check_weights(text, negative)
     yield from lint_rules.check_terms(text)
     for prompt in (text, negative):
         yield from lint_rules.check_text(prompt, explanation.steps, base_steps, explanation.unit)
