@@ -40,14 +40,8 @@ def run_imagine(job: ImagineJob, images: Images, context: OperationContext) -> O
     model = context.resolve_model(job)
     job = context.resolve_refiner(job, model)
     context.check_restorers(job)
-    natural, multiple = context.library.natural_size(model), context.library.size_multiple(model)
-    size = sizes.target_size(job.width, job.height, None, natural, multiple)
-    covering_size, large = hires_sizes(
-        size, job.hires_scale, job.hires_width, job.hires_height, multiple
-    )
+    size, covering_size, large = _plan_sizes(job, context, model)
     hires = job.has_hires_fix
-    for pixels in (size, covering_size) if hires else (size,):
-        sizes.check_pixels(*pixels, context.max_pixels)
     works = tuple(
         build_denoise_work(
             job,
@@ -84,9 +78,27 @@ def run_imagine(job: ImagineJob, images: Images, context: OperationContext) -> O
         notes=(
             *work_notes(works, second),
             *restore_notes,
-            *sizes.rounded_note((job.width, job.height), size, multiple),
+            *sizes.rounded_note(
+                (job.width, job.height), size, context.library.size_multiple(model)
+            ),
         ),
     )
+
+
+def _plan_sizes(job: ImagineJob, context: OperationContext, model: str) -> tuple[Size, Size, Size]:
+    """Decide the first pass's size, what a hires fix enlarges to, and what is left of that.
+
+    Raises:
+        JobError: one is beyond the host's limit.
+    """
+    natural, multiple = context.library.natural_size(model), context.library.size_multiple(model)
+    size = sizes.target_size(job.width, job.height, None, natural, multiple)
+    covering_size, large = hires_sizes(
+        size, job.hires_scale, job.hires_width, job.hires_height, multiple
+    )
+    for pixels in (size, covering_size) if job.has_hires_fix else (size,):
+        sizes.check_pixels(*pixels, context.max_pixels)
+    return size, covering_size, large
 
 
 def _hires_works(
