@@ -12,21 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from inference.api.prompts.attention import WeightedText, parse_attention
+from inference.api.prompts.attention import strip_weights
 from inference.prompts.conditioning import Conditioning
-
-
-def strip_weights(text: str) -> str:
-    """Take the brackets of weights and BREAK off a prompt; escaped brackets stay as text."""
-    pieces = parse_attention(text)
-    return "".join(piece.text if isinstance(piece, WeightedText) else " " for piece in pieces)
-
-
-def has_weights(text: str) -> bool:
-    """Whether a prompt weighs words or says BREAK."""
-    return any(
-        not isinstance(piece, WeightedText) or piece.weight != 1 for piece in parse_attention(text)
-    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -76,6 +76,19 @@ def parse_attention(text: str) -> tuple[WeightedText | ChunkBreak, ...]:
     return tuple(_merge_runs(draft))
 
 
+def strip_weights(text: str) -> str:
+    """Take the brackets of weights and BREAK off a prompt; escaped brackets stay as text."""
+    pieces = parse_attention(text)
+    return "".join(piece.text if isinstance(piece, WeightedText) else " " for piece in pieces)
+
+
+def has_weights(text: str) -> bool:
+    """Whether a prompt weighs words or says BREAK."""
+    return any(
+        not isinstance(piece, WeightedText) or piece.weight != 1 for piece in parse_attention(text)
+    )
+
+
 def _apply_token(draft: _WeightDraft, match: re.Match[str]) -> None:
     mark, weight = match[0], match["weight"]
     if mark[0] == "\\":

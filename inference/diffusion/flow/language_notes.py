@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from inference.api.notices import Notice
+from inference.api.prompts.attention import has_weights
 from inference.api.prompts.extra_networks import take_networks
 from inference.diffusion.flow.flow_model import USUAL_GUIDANCE
 from inference.diffusion.model import LatentModel
-from inference.prompts.language import has_weights
 
 
 def list_language_notes(

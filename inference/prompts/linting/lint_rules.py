@@ -14,12 +14,12 @@ from inference.api.prompts.attention import (
     ROUND_WEIGHT,
     ChunkBreak,
     WeightedText,
+    has_weights,
     parse_weight,
 )
 from inference.api.prompts.conjunction import split_and
 from inference.api.prompts.extra_networks import ExtraNetworkTag, read_lora
 from inference.api.prompts.schedule import describe_schedule
-from inference.prompts.language import has_weights
 from inference.prompts.linting.explanation import (
     LintWarning,
     PromptExplanation,
