@@ -16,7 +16,9 @@ HELP_PAGES: Mapping[str, tuple[str, ...]] = {
         gettext_noop(
             "• `/inpaint` repaints a part of it, `/outpaint` continues it beyond its edges"
         ),
-        gettext_noop("• `/loopback` repaints it again and again"),
+        gettext_noop(
+            "• `/edit` changes it by an instruction, `/loopback` repaints it again and again"
+        ),
         gettext_noop("• `/upscale` enlarges it, `/redraw` paints its detail anew as well"),
         gettext_noop("• `/interrogate` describes it, `/imagine` draws one from words alone"),
         gettext_noop("• `/explain` shows how a prompt is read"),

@@ -152,12 +152,12 @@ async def test_what_is_drawn_in_the_demo_is_repainted(easel, tmp_path, monkeypat
             sent.append(await visitor.ask("draw/send", message))
         await server.env.settle()
         newest_message = server.channel.history()[-1]
-        sent.append(len(newest_message.attachments))
+        sent.append(len(newest_message.attachments))  # what was drawn on, and what came of it
         await page.close()
 
     monkeypatch.setattr(demo_server, "_keep_page_fresh", draw)
     assert await demo_server.show_demo(easel, out=tmp_path / "out", port=None, once=False) == 0
-    assert (sent[0][0], sent[1]) == (200, 1)
+    assert (sent[0][0], sent[1]) == (200, 2)
 
 
 async def test_the_demo_has_a_page_of_its_own(tmp_path, monkeypatch):
