@@ -18,6 +18,7 @@ import discord
 
 from bot.client import EaselBot
 from bot.i18n import translate_notice
+from bot.requests.image_sources import result_images
 from bot.support.version import install_hint
 from storage.records import DeliveryState, JobRecord, JobState
 
@@ -185,11 +186,14 @@ async def _run_step(
         raise DemoFailed(f"{demo_step.command} is {ended_job.state}: {reason}")
     if not result.response.attachments:
         raise DemoFailed(f"the answer to {demo_step.command} carries no picture")
-    pictures = [(file.filename, await file.read()) for file in result.response.attachments]
+    # As they were made: a card shows small ones enlarged.
+    blobs = server.bot.services.blobs
+    pictures = [await blobs.get(image["key"]) for image in result_images(ended_job)]
     for number, picture in enumerate(pictures, start=1):
-        path = await asyncio.to_thread(_save_attachment, out, demo_step.command, number, *picture)
+        path = out / f"{demo_step.command}-{number}.png"
+        await asyncio.to_thread(_save_picture, path, picture)
         print_line(f"  saved {path}")
-    return pictures[0]
+    return "result.png", pictures[0]
 
 
 async def _follow_job(server: DemoServer, job_id: str, result: Any, page: Any) -> JobRecord:
@@ -250,11 +254,9 @@ async def _has_pending_work(bot: EaselBot) -> bool:
     )
 
 
-def _save_attachment(out: Path, command: str, number: int, filename: str, data: bytes) -> Path:
-    out.mkdir(parents=True, exist_ok=True)
-    path = out / f"{command}-{number}{Path(filename).suffix}"
+def _save_picture(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
-    return path
 
 
 def print_line(line: str) -> None:

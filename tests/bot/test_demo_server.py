@@ -7,6 +7,7 @@ from pathlib import Path
 import discord
 import pytest
 import pytest_asyncio
+from PIL import Image
 
 from bot.app import Core, build_services, image_limits
 from bot.cli import demo, demo_server
@@ -62,6 +63,9 @@ async def test_it_saves_what_a_member_would_see(easel, tmp_path, capsys):
     assert await demo_server.show_demo(easel, out=tmp_path / "out", port=None, once=True) == 0
     saved = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert saved == ["img2img-1.png", "upscale-1.png"]
+    for name in saved:  # the card shows 384 pixels of it
+        with Image.open(tmp_path / "out" / name) as picture:
+            assert picture.size == (16, 16)
     told = capsys.readouterr().out
     assert "http://127.0.0.1:" in told
     assert "/img2img image:red-apple.png" in told
