@@ -210,7 +210,17 @@ def write_folder(
     scheduler = {"_class_name": "DDIMScheduler", **config["scheduler"]}
     _write_json(folder / "scheduler" / "scheduler_config.json", scheduler)
     pipeline = "StableDiffusionXLPipeline" if is_pair else "StableDiffusionPipeline"
-    _write_json(folder / "model_index.json", {"_class_name": pipeline})
+    libraries = {
+        part: ["transformers" if part.startswith("text") else "diffusers", type(network).__name__]
+        for part, network in parts.items()
+    }
+    libraries |= {
+        part.replace("text_encoder", "tokenizer"): ["transformers", "CLIPTokenizer"]
+        for part in parts
+        if part.startswith("text")
+    }
+    libraries["scheduler"] = ["diffusers", "DDIMScheduler"]
+    _write_json(folder / "model_index.json", {"_class_name": pipeline, **libraries})
 
 
 def _write_json(path: Path, content: Any) -> None:
