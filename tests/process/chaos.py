@@ -79,6 +79,8 @@ class Chaos:
         self._chatter = chatter
         self._chance = random.Random(seed)
         self._asked: list[Interaction] = []
+        #: How often the bot had been killed when a command was sent, by interaction.
+        self._kills_before: dict[str, int] = {}
         #: What the bot told each member it had taken: job id by interaction.
         self._promised: dict[str, str] = {}
 
@@ -107,9 +109,11 @@ class Chaos:
             self._note()
             if len(self._asked) - len(self._over()) < AHEAD and self.easel.discord.connected:
                 member = self._chance.choice(MEMBERS)
+                kills_before = self.outcome.kills["bot"]
                 with contextlib.suppress(ConnectionError):
                     asked = await self.easel.img2img(member, steps=self._chance.choice(STEPS))
                     self._asked.append(asked)
+                    self._kills_before[asked.id] = kills_before
                     self.outcome.asked += 1
             await asyncio.sleep(LOOK)
 
@@ -123,14 +127,21 @@ class Chaos:
                     asked.expire()
 
     def _over(self) -> list[Interaction]:
-        """List what no longer counts as outstanding: shown, or never promised and old."""
+        """List what no longer counts as outstanding: shown, or never promised and old.
+
+        What a bot that was killed since had not promised, no other bot hears of.
+        """
         ended = {mark for message in self.easel.discord.results() for mark in jobs_of(message)}
         return [
             asked
             for number, asked in enumerate(self._asked)
             if self._promised.get(asked.id) in ended
-            or (asked.id not in self._promised and number < len(self._asked) - AHEAD)
+            or (asked.id not in self._promised and self._is_old(number, asked))
         ]
+
+    def _is_old(self, number: int, asked: Interaction) -> bool:
+        was_killed = self._kills_before[asked.id] < self.outcome.kills["bot"]
+        return was_killed or number < len(self._asked) - AHEAD
 
     async def _wait(self) -> None:
         """Wait for a random time, or for one of the next few requests to be answered."""

@@ -28,6 +28,8 @@ def test_rows_are_rescaled_as_diffusers_does_each_by_its_own_amount(prediction):
         image_scale=None,
         rescale=RESCALE,
         is_guided=True,
+        text_lengths=torch.ones(6),
+        guidance=torch.cat([GUIDANCE, GUIDANCE]),
         prediction=prediction,
     )
     clean = torch.cat([to_x0(half, x, SIGMA, prediction) for half in (cond, uncond)])

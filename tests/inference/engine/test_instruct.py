@@ -17,7 +17,6 @@ from inference.api.infotext.to_job import job_from_info
 from inference.api.jobs import (
     ImagineJob,
     Img2ImgJob,
-    InpaintJob,
     LoopbackJob,
     OutpaintJob,
     UpscaleJob,
@@ -196,7 +195,6 @@ def start(library, source):
     "job",
     [
         ImagineJob(prompt="a cat"),
-        InpaintJob(mask_shape="left 30%"),
         OutpaintJob(left=64),
         LoopbackJob(),
         UpscaleJob(mode="redraw", upscaler="lanczos"),
@@ -204,7 +202,9 @@ def start(library, source):
     ids=lambda job: job.kind,
 )
 def test_other_jobs_are_refused_with_words(start, job):
-    with pytest.raises(JobError, match=rf"edit .*InstructPix2Pix.* img2img alone, no {job.kind}"):
+    with pytest.raises(
+        JobError, match=rf"edit .*InstructPix2Pix.* img2img and inpaint, no {job.kind}"
+    ):
         next(start(job))
 
 

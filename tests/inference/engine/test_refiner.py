@@ -276,7 +276,7 @@ def test_loras_are_said_to_act_on_the_first_alone(library):
         def active_loras(self, name, loras):
             return None
 
-        def list_prompt_notes(self, *_):
+        def list_prompt_notes(self, *_, **__):
             return []
 
     engine = Engine(Runner(Library(), {}), Scheduler(8, aux_batch_limit(8, 1)))

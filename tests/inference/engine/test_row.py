@@ -77,6 +77,7 @@ class WordEncoder:
 class WordModel:
     """A checkpoint that is nothing but its text encoder."""
 
+    guidance_kind, is_language = "cfg", False
     offload = text_encoders = property(lambda self: self)
 
     def prepare_part(self, part, amount):

@@ -36,7 +36,7 @@ from inference.api.jobs.price import (
 )
 from inference.diffusion.model import DiffusionModel
 from inference.diffusion.single_file import CONFIGS_DIR
-from inference.engine.work import DenoiseResult
+from inference.engine.work import DenoiseResult, DenoiseWork
 from inference.images.errors import ImageError
 from inference.operations.outpaint.operation import run_outpaint
 from inference.prompts.tokenizer import load_tokenizer
@@ -344,8 +344,10 @@ def painted_sizes(job, image, studio):
             works = operation.send(results).works
         except StopIteration:
             return sizes
-        sizes += [(work.width, work.height) for work in works]
+        sizes += [(work.width, work.height) for work in works if isinstance(work, DenoiseWork)]
         results = [
             DenoiseResult(image=Image.new("RGB", (work.width, work.height)), latent=None)
+            if isinstance(work, DenoiseWork)
+            else work.call()
             for work in works
         ]
