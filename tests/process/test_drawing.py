@@ -48,7 +48,7 @@ async def test_what_is_drawn_is_repainted_and_the_page_ends_with_the_bot(easel_w
         job = easel.jobs()[-1]
         assert (job["kind"], job["owner"]) == ("inpaint", easel.jobs()[0]["owner"])
         (shown,) = easel.discord.results(job["id"])
-        assert len(shown.files) == 1
+        assert len(shown.files) == 2  # what was drawn on, and what came of it
         assert answer["url"].endswith(f"/{shown.id}")
 
         assert visitor.token not in easel.bot.log
