@@ -22,6 +22,15 @@ MAX_FUNCTION = 50  # lines
 LONG_FUNCTIONS = frozenset({"tools/starter/training.py:fit"})
 """Functions of up to 60 lines: training's one loop, whose state would travel between its parts."""
 
+#: What lies beside the packages: a file that is none of these was dropped there by accident.
+TOP = {
+    *PACKAGES,
+    *("tests", "benchmarks", "tools", "docs", "deploy", ".ci", ".github"),
+    *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "NOTICE", "SECURITY.md"),
+    *("main.py", "pyproject.toml", "uv.lock", "Makefile", "mkdocs.yml"),
+    *(".env.example", ".gitignore", ".dockerignore", ".pre-commit-config.yaml"),
+}
+
 #: What each part may import besides the standard library and itself.
 ALLOWED = {
     "main": {"bot", "storage", "face"},
@@ -203,6 +212,14 @@ def test_parts_are_small(path):
 
 def limit(path: Path, function: str) -> int:
     return MAX_FUNCTION + 10 * (f"{path}:{function}" in LONG_FUNCTIONS)
+
+
+def test_the_top_of_the_tree_holds_what_belongs_there():
+    tracked = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    top = {line.split("/")[0] for line in tracked.splitlines()}
+    assert top - TOP == set()
 
 
 def test_nothing_is_left_for_later():
