@@ -47,6 +47,8 @@ class Outcome:
     posted: int = 0
     #: Messages of others in the channel.
     chatter: int = 0
+    #: Jobs that were begun again, since what had them in hand was killed; told of a cluster.
+    repeated: int = 0
     #: What must not be; a line for each.
     lost: list[str] = field(default_factory=list)
     twice: list[str] = field(default_factory=list)

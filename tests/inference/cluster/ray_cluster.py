@@ -31,12 +31,36 @@ GRACE = 10.0  # seconds for a node to end
 
 @dataclass
 class Node:
-    """One `ray start --block`, and what it started."""
+    """One `ray start --block`, and what it started; may be started again."""
 
-    process: subprocess.Popen
+    command: tuple[str, ...]
     log: Path
     #: Its data directory.
     folder: Path
+    process: subprocess.Popen = field(init=False)
+
+    def start(self) -> None:
+        """Start it and wait until it is a node.
+
+        Raises:
+            RuntimeError: it ended at once, or does not come up.
+        """
+        environment = {**os.environ, "EASEL_DATA_DIR": str(self.folder), "OMP_NUM_THREADS": "1"}
+        with self.log.open("w") as stream:
+            self.process = subprocess.Popen(
+                self.command,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                cwd=self.folder.parent,
+                start_new_session=True,
+            )
+        begin = time.monotonic()
+        while "Ray runtime started" not in self.log.read_text():
+            if self.process.poll() is not None or time.monotonic() - begin > PATIENCE:
+                self.end()
+                raise RuntimeError(f"It did not start:\n{self.log.read_text()[-2000:]}")
+            time.sleep(0.1)
 
     def list_processes(self) -> list[int]:
         """List what it started."""
@@ -112,30 +136,18 @@ class RayCluster:
     ) -> Node:
         folder = self.folder / name
         (folder / "models").mkdir(parents=True, exist_ok=True)
-        log = self.folder / f"{name}.log"
         options = ["--ip", ip, "--port", str(port)]
-        environment = {**os.environ, "EASEL_DATA_DIR": str(folder), "OMP_NUM_THREADS": "1"}
         ray_options = f"{NODE_OPTIONS} {ray} --max-worker-port={port + PORTS_OF_A_NODE - 1}"
         command = [sys.executable, str(ROOT / "main.py"), "cluster", *arguments, *options]
-        with log.open("w") as stream:
-            process = subprocess.Popen(
-                [*launcher, *command, "--ray", ray_options],
-                stdout=stream,
-                stderr=subprocess.STDOUT,
-                env=environment,
-                cwd=self.folder,
-                start_new_session=True,
-            )
-        node = Node(process, log, folder)
+        command = [*launcher, *command, "--ray", ray_options]
+        node = Node(tuple(command), self.folder / f"{name}.log", folder)
+        node.start()
         self.nodes.append(node)
-        begin = time.monotonic()
-        while "Ray runtime started" not in log.read_text():
-            if process.poll() is not None or time.monotonic() - begin > PATIENCE:
-                node.end()
-                self.nodes.remove(node)
-                raise RuntimeError(f"{name} did not start:\n{log.read_text()[-2000:]}")
-            time.sleep(0.1)
         return node
+
+    def list_processes(self) -> list[int]:
+        """List what all nodes started."""
+        return [pid for node in self.nodes for pid in node.list_processes()]
 
     def end_seats(self) -> None:
         """End the actors on the head, and those that take their places while nobody asks."""

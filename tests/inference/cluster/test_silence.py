@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -20,6 +18,7 @@ from tests.proofs import proof_size
 if find_spec("ray") is None:
     pytest.skip("ray is not installed (extra: cluster)", allow_module_level=True)
 
+from tests.inference.cluster.cable import Cable, open_cable
 from tests.inference.cluster.job_watch import JobWatch, write_photo
 from tests.inference.cluster.ray_cluster import RayCluster, open_cluster
 
@@ -30,51 +29,12 @@ SILENCES = (6, 25, 90)[: proof_size(1, 3)]
 AFTERWARDS = 15.0  # seconds in which a late result would come
 
 
-class Cable:
-    """Two network namespaces and a pair of interfaces between them; this machine's end is ours."""
-
-    def __init__(self) -> None:
-        number = os.getpid() % 200 + 20
-        self.name = f"easel{number}"
-        self.head_ip, self.node_ip = f"10.231.{number}.1", f"10.231.{number}.2"
-
-    def plug_in(self) -> None:
-        near, far = f"{self.name}a", f"{self.name}b"
-        _ip("netns", "add", self.name)
-        _ip("link", "add", near, "type", "veth", "peer", "name", far, "netns", self.name)
-        _ip("addr", "add", f"{self.head_ip}/24", "dev", near)
-        _ip("link", "set", near, "up")
-        for command in (
-            ("addr", "add", f"{self.node_ip}/24", "dev", far),
-            ("link", "set", far, "up"),
-            ("link", "set", "lo", "up"),
-        ):
-            _ip("-n", self.name, *command)
-
-    def set_state(self, state: str) -> None:
-        """Pull it out (`down`) or put it in again (`up`)."""
-        _ip("link", "set", f"{self.name}a", state)
-
-    def remove(self) -> None:
-        for command in (("link", "del", f"{self.name}a"), ("netns", "del", self.name)):
-            with contextlib.suppress(subprocess.CalledProcessError):
-                _ip(*command)
-
-
-def _ip(*arguments: str) -> None:
-    subprocess.run(["ip", *arguments], check=True, capture_output=True)
-
-
 @pytest.fixture
 def cable() -> Iterator[Cable]:
-    cable = Cable()
-    try:
-        cable.plug_in()
-    except (OSError, subprocess.CalledProcessError) as error:
-        cable.remove()
-        pytest.skip(f"no network namespaces can be made here: {error}")
-    yield cable
-    cable.remove()
+    with open_cable() as cable:
+        if cable is None:
+            pytest.skip("no network namespaces can be made here")
+        yield cable
 
 
 @pytest.fixture
@@ -82,7 +42,7 @@ def far_cluster(cable) -> Iterator[RayCluster]:
     """Give a head here and a node at the far end of the cable."""
     cluster = open_cluster(cable.head_ip)
     try:
-        cluster.join("far", cable.node_ip, launcher=("ip", "netns", "exec", cable.name))
+        cluster.join("far", cable.node_ip, launcher=cable.launcher)
         yield cluster
     finally:
         cable.set_state("up")

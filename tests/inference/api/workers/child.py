@@ -37,6 +37,8 @@ from inference.api.notices import Notice
 
 LOOK = 0.005  # seconds
 STEP = 0.01  # seconds that a step of an unhurried one takes
+#: Beside the outboxes of a node: what its workers began and ended.
+TALLY_FILE = "tally"
 
 
 class Child:
@@ -147,13 +149,22 @@ class Child:
     def step(self, job: SubmitJob) -> None:
         """Take as many steps as asked, in no hurry, and answer with what came in."""
         steps = int(job.params["steps"])
+        self.tally("begun", job)
         for step in range(1, steps + 1):
             time.sleep(STEP)
             if job.job_id not in self.held:
                 return
             self.say(JobProgress(job_id=job.job_id, attempt=job.attempt, step=step, steps=steps))
         self.held.pop(job.job_id, None)
+        self.tally("ended", job)
         self.paint(job)
+
+    def tally(self, deed: str, job: SubmitJob) -> None:
+        """Note on a node, for who counts it, that a job was begun or ended, and by whom."""
+        if self.outbox.name.startswith("seat"):
+            fields = (time.monotonic(), deed, job.job_id, job.attempt, os.getpid(), os.getppid())
+            with (self.outbox.parent / TALLY_FILE).open("a") as file:
+                file.write(" ".join(map(str, fields)) + "\n")
 
     def work(self) -> None:
         """Take commands until told to stop."""
