@@ -53,13 +53,15 @@ from inference.runtime.compiling import prepare_compiling
 from inference.runtime.memory import default_budget, folder_bytes
 from inference.runtime.model_cache import ModelCache
 from inference.runtime.precision import choose_device, choose_dtype, hasten_float32
-from inference.upscaling.upscalers import UpscalerLibrary
+from inference.upscaling.tiling.autotune_cache import AutotuneCache, machine_key
+from inference.upscaling.upscalers import AUTOTUNE_FILE, UpscalerLibrary
 from inference.vision.interrogation.interrogator import Interrogator
 from inference.vision.segmentation.segmenters import ImageSegmenter
 
 STARTER_FOLDER = Path(__file__).resolve().parent / "starter"
 #: What compiled networks are kept in, within the cache folder.
 COMPILED_DIR_NAME = "compiled"
+AUTO_DTYPE = "auto"
 #: LoRAs stay loaded up to this part of the checkpoints' budget.
 LORA_BUDGET_DIVISOR = 8
 
@@ -139,7 +141,7 @@ class ModelLibrary:
         device = choose_device(config.device)
         if not config.deterministic:
             hasten_float32(device)
-        library = cls(config, device, choose_dtype(config.dtype, device))
+        library = cls(config, device, _choose_kept_dtype(config, device))
         library.get_checkpoint("").try_decoding()
         return library
 
@@ -397,3 +399,15 @@ class ModelLibrary:
                     return self._loader.expected_bytes(self._checkpoint_path(name))
         except (ModelError, KeyError):
             return 0
+
+
+def _choose_kept_dtype(config: EngineConfig, device: torch.device) -> torch.dtype:
+    """Choose the number format of networks; what was timed on this machine is timed once."""
+    autotune_cache = AutotuneCache(Path(config.cache_dir) / AUTOTUNE_FILE)
+    key = f"{machine_key(device)}|network's format"
+    timed_dtype = str(autotune_cache.get(key) or "")
+    dtype = choose_dtype(config.dtype, device, timed_dtype)
+    name = str(dtype).removeprefix("torch.")
+    if config.dtype == AUTO_DTYPE and name != timed_dtype:
+        autotune_cache.put(key, name)
+    return dtype

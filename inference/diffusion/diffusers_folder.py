@@ -29,7 +29,7 @@ from inference.model_files.pipeline_folder import (
     read_text_widths,
 )
 from inference.model_files.pipelines.part_weights import find_part_files
-from inference.model_files.reader import TensorFile, load_into, open_tensors
+from inference.model_files.reader import TensorFile, build_without_weights, load_into, open_tensors
 from inference.prompts.chunks import Tokenizer
 from inference.prompts.tokenizer import load_tokenizer
 from inference.runtime.precision import PartFormats
@@ -77,7 +77,7 @@ def _load_unet(folder: Path, device: torch.device, dtype: torch.dtype) -> Any:
         if is_variant(folder):
             readers.append(stack.enter_context(open_part(folder.parent, "unet")))
         with name_part(folder, "unet"):
-            with torch.device("meta"):
+            with build_without_weights():
                 unet = UNet2DConditionModel.from_config(config)
 
             def find_weight(name: str) -> Tensor | None:
@@ -116,7 +116,7 @@ def _load_text_model(
     kind: Any, folder: Path, part: str, device: torch.device, dtype: torch.dtype
 ) -> Any:
     with open_part(folder, part) as reader, name_part(folder, part):
-        with torch.device("meta"):
+        with build_without_weights():
             model = kind(CLIPTextConfig(**read_part_config(folder, part)))
         loaded_model = load_into(model, clip_finder(reader, ""), reader.path, device, dtype)
         return set_position_ids(loaded_model, device)

@@ -27,7 +27,13 @@ from inference.model_files.identity import (
     checkpoint_identity,
     identify_file,
 )
-from inference.model_files.reader import Find, TensorFile, load_into, open_tensors
+from inference.model_files.reader import (
+    Find,
+    TensorFile,
+    build_without_weights,
+    load_into,
+    open_tensors,
+)
 from inference.prompts.tokenizer import load_tokenizer
 from inference.runtime.precision import PartFormats
 from inference.sampling.noise_table import NoiseTable
@@ -138,7 +144,7 @@ def load_vae(
     Raises:
         CorruptWeights: a weight is missing or has another shape.
     """
-    with torch.device("meta"):
+    with build_without_weights():
         vae = AutoencoderKL.from_config(dict(config))
     levels = len(config["block_out_channels"])
 
@@ -162,7 +168,7 @@ def _native_side(config: Mapping[str, Any], family: str, prediction: str | None)
 def _load_unet(
     reader: TensorFile, config: Mapping[str, Any], device: torch.device, dtype: torch.dtype
 ) -> Any:
-    with torch.device("meta"):
+    with build_without_weights():
         unet = UNet2DConditionModel.from_config(dict(config))
     names = UnetNames(config)
 
@@ -188,7 +194,7 @@ def _load_text_encoders(
     ):
         has_projection = family in XL_FAMILIES and layout == "open_clip"
         kind = CLIPTextModelWithProjection if has_projection else CLIPTextModel
-        with torch.device("meta"):
+        with build_without_weights():
             model = kind(CLIPTextConfig(**settings))
         find = (clip_finder if layout == "clip" else _open_clip_finder)(reader, prefix)
         models.append(set_position_ids(load_into(model, find, reader.path, device, dtype), device))

@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
+from transformers.initialization import no_init_weights
 
 from inference.model_files.errors import CorruptWeights
 
@@ -57,6 +59,29 @@ def open_tensors(*paths: Path) -> Iterator[TensorFile]:
         raise CorruptWeights(
             "weights.unreadable_file", name=current_path.name, error=error
         ) from error
+
+
+class _EmptyNowhere(TorchFunctionMode):
+    """Has tensors that are asked for without numbers made on the meta device."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        settings = dict(kwargs or {})
+        if func is torch.empty:
+            settings["device"] = "meta"
+        return func(*args, **settings)
+
+
+@contextmanager
+def build_without_weights() -> Iterator[None]:
+    """Have a module built whose weights take no memory and are not drawn: a file has them.
+
+    Under `torch.device("meta")` what draws or counts numbers asks torch for Python's own arithmetic
+    of symbols, which takes longer to import than a small checkpoint to load.
+    """
+    with no_init_weights(), _EmptyNowhere():
+        yield
 
 
 def load_into(module: Any, find: Find, path: Path, device: torch.device, dtype: torch.dtype) -> Any:

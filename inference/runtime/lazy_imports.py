@@ -9,14 +9,19 @@ Here such a part is imported when something of it is first used.
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
+import importlib.metadata
 import inspect
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+from inference.model_files.hashes import read_values, write_values
 
 #: Gives what a name of a module stands for while that is not loaded; None where it must be.
 FindStandIn = Callable[[ModuleType, str], Any]
@@ -30,7 +35,9 @@ NAME_PACKAGES = frozenset(
 ALL_NAMES: tuple[str, ...] = ()
 CALLED_MODULES = {
     "diffusers.loaders.single_file_utils": ALL_NAMES,
+    "diffusers.quantizers.auto": ("DiffusersAutoQuantizer",),
     "torch.distributed._composable.fsdp": ALL_NAMES,
+    "torch.distributed.checkpoint.hf_storage": ALL_NAMES,
     "torch.distributed.fsdp": ALL_NAMES,
     "torch.distributed.tensor": ALL_NAMES,
     "torch.distributed.tensor._utils": ALL_NAMES,
@@ -56,13 +63,18 @@ MARKS = {
     "transformers.utils.auto_docstring": ("auto_docstring", "auto_class_docstring"),
 }
 #: Modules of which others import no name before they use it.
-PLAIN_MODULES = frozenset({"scipy.stats", "torchvision"})
+PLAIN_MODULES = frozenset(
+    {"scipy.fft", "scipy.stats", "torch.distributed.checkpoint", "torchvision"}
+)
 #: The names with underscores that a module has of itself, not of Python.
 OWN_SPECIAL_NAMES = ("__all__", "__version__")
 #: Under what name a module that is loaded later keeps what loads it.
 LOAD = "__load__"
 #: Under what name it notes that it is.
 LOADED = "__loaded__"
+#: Reads all of transformers' modules for their names, at each start, and the file that keeps them.
+SCANNING_MODULE, SCAN_FUNCTION = "transformers.utils.import_utils", "define_import_structure"
+SCANS_FILE = "transformers-names.json"
 
 
 def defer_imports() -> None:
@@ -72,6 +84,93 @@ def defer_imports() -> None:
     """
     if not any(isinstance(finder, _LazyFinder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _LazyFinder())
+    importlib.metadata.packages_distributions = _InstalledPackages
+
+
+def keep_import_scans(cache_dir: Path) -> None:
+    """Keep between starts which names transformers' modules have; for the whole process."""
+    if not any(isinstance(finder, _ScanFinder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _ScanFinder(cache_dir / SCANS_FILE))
+
+
+class _InstalledPackages(Mapping[str, list[str]]):
+    """What distributions packages are of: every file of each is listed when that is first asked."""
+
+    @functools.cached_property
+    def _packages(self) -> Mapping[str, list[str]]:
+        return _list_packages()
+
+    def __getitem__(self, name: str) -> list[str]:
+        return self._packages[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._packages)
+
+    def __len__(self) -> int:
+        return len(self._packages)
+
+
+_list_packages = importlib.metadata.packages_distributions
+
+
+class _ScanFinder(MetaPathFinder):
+    """Finds the module that scans, and has what its scans find kept."""
+
+    def __init__(self, store: Path) -> None:
+        self._store = store
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Return how to load that module; None for others."""
+        spec = PathFinder.find_spec(name, path, target) if name == SCANNING_MODULE else None
+        if spec is not None and spec.loader is not None:
+            spec.loader = _ScanLoader(spec.loader, self._store)
+        return spec
+
+
+class _ScanLoader(Loader):
+    """Loads the module that scans, with a function that remembers in the place of its own."""
+
+    def __init__(self, loader: Loader, store: Path) -> None:
+        self._loader, self._store = loader, store
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        """Leave it to Python."""
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Run the module, then put the function in."""
+        self._loader.exec_module(module)
+        scan = getattr(module, SCAN_FUNCTION, None)
+        if scan is not None:
+            setattr(module, SCAN_FUNCTION, _KeptScans(scan, self._store))
+
+
+class _KeptScans:
+    """Names by modules by what they need, of a package, read once for each version of it."""
+
+    def __init__(self, scan: Callable[..., Any], store: Path) -> None:
+        self._scan, self._store = scan, store
+        self._version = importlib.metadata.version(SCANNING_MODULE.partition(".")[0])
+        self._values = read_values(store)
+
+    def __call__(self, module_path: str, prefix: str | None = None) -> Any:
+        time = Path(module_path).stat().st_mtime_ns
+        key = f"{self._version}|{module_path}|{time}|{prefix or ''}"
+        try:
+            return {
+                frozenset(needs): {module: set(found) for module, found in modules.items()}
+                for needs, modules in self._values[key]
+            }
+        except (KeyError, TypeError, ValueError, AttributeError):  # new, or a damaged file
+            names = self._scan(module_path, prefix=prefix)
+        self._values[key] = [
+            [sorted(needs), {module: sorted(found) for module, found in modules.items()}]
+            for needs, modules in names.items()
+        ]
+        write_values(self._store, self._values)
+        return names
 
 
 class _LazyFinder(MetaPathFinder):
@@ -207,6 +306,12 @@ class _Unloaded(type):
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         cls.module.__dict__[LOAD]()
         return getattr(cls.module, cls.__name__)(*args, **kwargs)
+
+    def __getattr__(cls, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        cls.module.__dict__[LOAD]()
+        return getattr(getattr(cls.module, cls.__name__), name)
 
     def __instancecheck__(cls, instance: object) -> bool:
         # Of a class that nobody has loaded there is nothing.

@@ -7,6 +7,8 @@ import contextlib
 import pytest
 import torch
 
+from inference import model_library
+from inference.api.config import EngineConfig
 from inference.api.errors import EngineError, OutOfMemory
 from inference.runtime import card_problems, device_trial, memory, precision
 from inference.runtime.card_problems import find_card_problem
@@ -89,6 +91,16 @@ def test_a_format_of_the_hosts_own_choice_is_tried_too(make_card):
     make_card(bfloat16=False, fails=(BF16,))
     with pytest.raises(EngineError, match="cuda:1"):
         choose_dtype("bfloat16", CARD)
+
+
+def test_a_processor_is_timed_once(monkeypatch, tmp_path):
+    config, seconds = EngineConfig(cache_dir=str(tmp_path)), iter((1, 2, 2, 2))
+    monkeypatch.setattr(precision, "_time_convolution", lambda dtype: next(seconds))
+    assert model_library._choose_kept_dtype(config, CPU) is BF16
+    assert model_library._choose_kept_dtype(config, CPU) is BF16
+    (store,) = tmp_path.iterdir()
+    store.write_text(store.read_text(encoding="utf-8").replace("bfloat16", "float3"))
+    assert model_library._choose_kept_dtype(config, CPU) is F32
 
 
 @pytest.mark.parametrize("dtype", [F32, BF16, F16])
