@@ -73,10 +73,17 @@ def build_parser(prog: str = "main.py") -> argparse.ArgumentParser:
     models.add_argument("--use", default="", help="catalogue: only checkpoint, lora, upscaler …")
     models.add_argument("--memory", type=float, help="catalogue: what a card of so many GB runs")
     cluster = commands.add_parser("cluster", help="workers on other machines, by Ray")
-    cluster.add_argument("action", choices=("head", "join", "status"))
-    cluster.add_argument("address", nargs="?", help="join: the head, as HOST:6379")
+    cluster.add_argument("action", choices=("head", "join", "status", "drain", "undrain"))
+    cluster.add_argument(
+        "target",
+        nargs="?",
+        help="join: the head, as HOST:6379; drain, undrain: a node or worker, else this machine",
+    )
     cluster.add_argument("--ip", help="this machine's address among the nodes")
     cluster.add_argument("--port", type=int, default=6379, help="the first of the ports in use")
+    cluster.add_argument(
+        "--wait", type=float, default=0.0, help="drain, this machine: wait so many seconds"
+    )
     cluster.add_argument("--ray", default="", help="more options of `ray start`, in one text")
     backup = commands.add_parser("backup", help="copy all that is kept, while the bot runs or not")
     backup.add_argument("target", type=Path, help="a new folder")
@@ -137,10 +144,11 @@ async def run_command(arguments: argparse.Namespace, settings: Settings) -> int:
             return await run_cluster_command(
                 settings,
                 arguments.action,
-                arguments.address,
+                arguments.target,
                 ip=arguments.ip,
                 port=arguments.port,
                 ray_options=arguments.ray,
+                wait_seconds=arguments.wait,
             )
         case "backup":
             from bot.cli.backup import write_backup

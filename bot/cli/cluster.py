@@ -39,22 +39,28 @@ RAY_USE_TLS=1) and let a firewall admit nodes alone to {first} to {last}.
 async def run_cluster_command(
     settings: Settings,
     action: str,
-    address: str | None,
+    target: str | None,
     *,
     ip: str | None = None,
     port: int = 6379,
     ray_options: str = "",
+    wait_seconds: float = 0.0,
 ) -> int:
-    """Do what was asked; of `head` and `join`, be Ray from then on, until it is ended."""
+    """Do what was asked; of `head` and `join`, be Ray from then on, until it is ended.
+
+    `target` is the head's address or, of `drain` and `undrain`, a node's or worker's name.
+    """
     try:
         if find_spec("ray") is None:
             raise MissingExtra(f"A cluster needs an extra: {install_hint('cluster')}")
         if action == "status":
-            return await show_status(settings, address)
+            return await show_status(settings, target)
+        if action in ("drain", "undrain"):
+            return await drain_nodes(settings, action, target, wait_seconds)
         if action == "head":
             options = _head_options(settings, ip or find_own_address(), port)
         else:
-            options = _join_options(settings, address, ip)
+            options = _join_options(settings, target, ip)
         options += _node_options(port) + shlex.split(ray_options)
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
@@ -72,12 +78,40 @@ def become_ray(settings: Settings, options: list[str]) -> NoReturn:
 
 async def show_status(settings: Settings, address: str | None) -> int:
     """Print the cluster's nodes and this bot's workers on them; 1 where it is not reached."""
+    return await _ask_cluster(settings, address, "inference.cluster.show_nodes")
+
+
+async def drain_nodes(
+    settings: Settings, action: str, target: str | None, wait_seconds: float
+) -> int:
+    """Have a node or a worker take nothing new, or anything again; 1 where it is not told.
+
+    Without a name it is this machine, whose jobs may be waited for: 1 where some are left then.
+    """
+    if target:
+        return await _ask_cluster(
+            settings, None, "inference.cluster.nodes.drain_nodes", action, target
+        )
+    command = module_command(
+        "inference.cluster.nodes.drain",
+        str(settings.data_dir.resolve()),
+        action,
+        str(wait_seconds),
+    )
+    process = await asyncio.create_subprocess_exec(*command, env=child_environment(os.environ))
+    return await process.wait()
+
+
+async def _ask_cluster(
+    settings: Settings, address: str | None, module: str, *arguments: str
+) -> int:
+    """Run a module of the cluster's as a program, with its address and this bot's namespace."""
     from bot.app import engine_config
     from bot.worker_plan import plan_cluster
 
     address = address or settings.cluster or "auto"
     config = plan_cluster(settings.model_copy(update={"cluster": address}), engine_config(settings))
-    command = module_command("inference.cluster.show_nodes", address, config.namespace)
+    command = module_command(module, address, config.namespace, *arguments)
     environment = _node_environment(settings)
     process = await asyncio.create_subprocess_exec(*command, env=environment)
     return await process.wait()

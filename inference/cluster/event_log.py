@@ -57,6 +57,11 @@ class EventLog:
         return [self._entries.pop(entry_number) for entry_number in numbers]
 
     @property
+    def has_entries(self) -> bool:
+        """Whether something was said that is not taken yet."""
+        return bool(self._entries)
+
+    @property
     def last_number(self) -> int:
         """The number of the newest event."""
         return self._last_number

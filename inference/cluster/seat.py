@@ -253,6 +253,8 @@ class Seat:
         if not isinstance(report, SeatReport):
             raise WireError(f"A host sent a {type(report).__name__}.")
         report = replace(report, seat=self._number, name=self._public_name(report.name))
+        if any(trouble.code == "cluster.drained" for trouble in report.troubles):
+            self._known_workers.clear()  # it ended as it was told to, and held nothing
         if time.monotonic() < self._refused_until:
             return replace(report, ready=False, troubles=self._report.troubles, is_resting=True)
         return report

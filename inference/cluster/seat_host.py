@@ -22,15 +22,18 @@ from inference.api.messages import (
     JobFailed,
     JobFinished,
     JobProgress,
+    ModelInfo,
     PartFinished,
     SeatReport,
     WorkerLost,
     WorkerReady,
 )
+from inference.api.notices import Notice
 from inference.api.version import find_version
 from inference.api.workers import LocalWorkerPool
 from inference.api.workers.process import WORKER_COMMAND
 from inference.cluster.event_log import EventLog, LoggedEvent
+from inference.cluster.nodes.drain import SeatDrain
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +88,12 @@ class SeatHost:
         self._session = ""
         self._configuration = b""
         self._pool: LocalWorkerPool | None = None
+        self._pool_lock = asyncio.Lock()
+        self._drain = SeatDrain(folder, seat)
+        #: Whether there is no worker since the seat is to take nothing new.
+        self._is_drained = False
+        #: What the worker that ended by it could run.
+        self._models: tuple[ModelInfo, ...] = ()
         #: What the worker that was ready last computes in.
         self._dtype = ""
         self._log = EventLog()
@@ -106,6 +115,8 @@ class SeatHost:
                 "version": self._version,
                 "wire": wire.compute_digest(),
                 "problem": self.problem,
+                "state": self._name_state(),
+                "now": time.time(),
             }
         )
 
@@ -118,8 +129,12 @@ class SeatHost:
             return
         self._listened_at = time.monotonic()
         self._session = session
-        if self._pool is None or configuration != self._configuration:
-            await self._open_pool(configuration)
+        async with self._pool_lock:
+            if self._pool is None and self._drain.is_asked:
+                self._configuration = configuration
+                self._rest_drained()
+            elif self._pool is None or configuration != self._configuration:
+                await self._open_pool(configuration)
         await self._end_stale_jobs()
         self._known_keys.clear()
         self._discard(self._log.take_until(self._log.last_number))
@@ -132,15 +147,17 @@ class SeatHost:
         What has a number up to `taken_number` has arrived: it and its files are removed. Nothing
         but an empty report is given to a link that another took the place of.
         """
-        if session != self._session or self._pool is None:
+        if not self._serves(session):
             return b"", []
         self._listened_at = time.monotonic()
         self._discard(self._log.take_until(taken_number))
         entries = await self._log.wait_beyond(seen_number, LISTEN_SECONDS)
         self._listened_at = time.monotonic()
-        if session != self._session or self._pool is None:
+        if self._serves(session):
+            await self._follow_drain()
+        if not self._serves(session):
             return b"", []
-        return self._report(self._pool), [_to_entry(entry) for entry in entries]
+        return self._report(), [_to_entry(entry) for entry in entries]
 
     async def write_piece(self, session: str, name: str, offset: int, data: bytes) -> str:
         """Write a piece of a job's file into the inbox; return what went wrong, else nothing."""
@@ -163,8 +180,11 @@ class SeatHost:
         return await asyncio.to_thread(_read_at, _join_name(self._outbox, name), offset)
 
     async def take_job(self, session: str, worker: str, frame: bytes) -> str:
-        """Hand a job to the worker; its files are those of the inbox that it names."""
-        if session != self._session or self._pool is None:
+        """Hand a job to the worker; its files are those of the inbox that it names.
+
+        While the seat is drained the job is given back, as one that was called off.
+        """
+        if not self._serves(session):
             return STALE_SESSION
         submission = wire.decode_message(frame)
         if not isinstance(submission, SubmitJob):
@@ -177,6 +197,10 @@ class SeatHost:
             del self._known_keys[next(iter(self._known_keys))]
         submission, paths = self._locate_files(submission)
         self._jobs[key] = (worker, paths)
+        if self._pool is None or self._drain.is_asked:
+            self._forget_job(key)
+            self._log.add_event(worker, JobCancelled(job_id=key[0], attempt=key[1]))
+            return TAKEN
         try:
             await self._pool.submit_job(worker, submission)
         except NoWorker:
@@ -199,6 +223,49 @@ class SeatHost:
         """End the worker, which this link has no more use for."""
         if session == self._session:
             await self._close_pool()
+
+    async def ask_drain(self, is_asked: bool) -> str:
+        """Take nothing new, or anything again; return what went wrong, else nothing."""
+        try:
+            self._drain.ask_drain(is_asked)
+        except OSError as error:
+            return str(error)
+        return ""
+
+    def _serves(self, session: str) -> bool:
+        """Whether a link is the one that has the seat."""
+        return session == self._session and (self._pool is not None or self._is_drained)
+
+    async def _follow_drain(self) -> None:
+        """End the worker of a seat that is to be drained once nothing is in hand or on its way."""
+        async with self._pool_lock:
+            if self._is_drained and not self._drain.is_asked:
+                await self._open_pool(self._configuration)
+            elif self._pool is not None and self._drain.is_asked and self._is_idle:
+                (status,) = self._pool.worker_statuses
+                self._models = status.models
+                await self._close_pool()
+                self._rest_drained()
+
+    @property
+    def _is_idle(self) -> bool:
+        """Whether nothing is in hand, and no word of what was is on its way."""
+        return not self._jobs and not self._log.has_entries
+
+    def _rest_drained(self) -> None:
+        """Keep the place without a worker, so that no other takes it."""
+        self._is_drained = True
+        self._tasks = [asyncio.create_task(self._watch_listener(), name="watch the listener")]
+        log.info("Seat %d is drained: its worker has ended.", self._seat)
+
+    def _name_state(self) -> str:
+        """Name what the seat does, for people."""
+        if self._is_drained:
+            return "drained"
+        if self._drain.is_asked and self._pool is not None:
+            return f"draining, {len(self._jobs)} jobs in hand"
+        is_ready = self._pool is not None and self._pool.worker_statuses[0].ready
+        return f"ready, {len(self._jobs)} jobs in hand" if is_ready else "starting"
 
     async def _open_pool(self, configuration: bytes) -> None:
         await self._close_pool()
@@ -223,6 +290,7 @@ class SeatHost:
             command=command,
             open_seconds=message.rest_seconds,
         )
+        self._drain.note_worker(True)
         self._pool = await pool.__aenter__()
         self._configuration = configuration
         self._tasks = [
@@ -237,6 +305,8 @@ class SeatHost:
         if self._pool is not None:
             pool, self._pool = self._pool, None
             await pool.__aexit__(None, None, None)
+        self._is_drained = False
+        self._drain.note_worker(False)
         self._jobs.clear()
         self._stale_jobs.clear()
 
@@ -303,25 +373,39 @@ class SeatHost:
         paths = [Path(path) for path in (*inputs.values(), *(part.path for part in parts))]
         return replace(submission, inputs=inputs, parts=parts), paths
 
-    def _report(self, pool: LocalWorkerPool) -> bytes:
-        (status,) = pool.worker_statuses
-        return _body(
-            SeatReport(
+    def _report(self) -> bytes:
+        if self._pool is None:
+            report = SeatReport(
                 seat=self._seat,
-                name=status.name,
-                ready=status.ready,
-                capacity=status.capacity,
-                batch=status.batch,
+                name=f"{self._label}0",
+                ready=False,
+                capacity=0,
                 node=self._node,
-                device=status.device,
-                dtype=self._dtype,
-                models=status.models,
-                resident=tuple(sorted(status.resident)),
-                notes=status.notes,
-                troubles=() if status.trouble is None else (status.trouble,),
-                is_resting=status.is_resting,
+                models=self._models,
+                troubles=(Notice("cluster.drained", node=self._node),),
+                is_resting=True,
             )
+            return _body(report)
+        (status,) = self._pool.worker_statuses
+        report = SeatReport(
+            seat=self._seat,
+            name=status.name,
+            ready=status.ready,
+            capacity=status.capacity,
+            batch=status.batch,
+            node=self._node,
+            device=status.device,
+            dtype=self._dtype,
+            models=status.models,
+            resident=tuple(sorted(status.resident)),
+            notes=status.notes,
+            troubles=() if status.trouble is None else (status.trouble,),
+            is_resting=status.is_resting,
         )
+        if self._drain.is_asked:
+            troubles = (Notice("cluster.draining", node=self._node),)
+            report = replace(report, ready=False, troubles=troubles, is_resting=True)
+        return _body(report)
 
     def _discard(self, entries: list[LoggedEvent]) -> None:
         """Remove the files of events that have arrived, or that nobody waits for."""

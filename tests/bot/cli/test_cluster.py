@@ -119,3 +119,12 @@ def test_two_data_directories_have_workers_of_their_own(settings, tmp_path):
         assert (link.min_seats, link.max_seats, link.needs) == (1, 16, {"GPU": 1})
 
     assert len(names) == 2
+
+
+async def test_this_machine_is_drained_without_a_cluster(settings, tmp_path, capfd):
+    assert await run_cluster_command(settings, "drain", None, wait_seconds=5) == 0
+    assert (tmp_path / "drain").exists()
+
+    assert await run_cluster_command(settings, "undrain", None) == 0
+    assert not (tmp_path / "drain").exists()
+    assert "takes jobs again" in capfd.readouterr().out

@@ -17,6 +17,7 @@ from inference.api.commands import ConfigureLink
 from inference.api.parent_death import end_with_parent
 from inference.api.wire import read_message
 from inference.cluster import seat as seat_module
+from inference.cluster import seat_host as seat_host_module
 from inference.cluster.link import ClusterLink
 from inference.cluster.seat_host import SeatHost
 from inference.cluster.transport import SeatDied, SeatUnavailable
@@ -24,6 +25,7 @@ from inference.worker.stdio import EventSender, open_stdin, reserve_stdout
 
 LOOK = 0.01  # seconds
 SILENCE = 0.3  # seconds, in place of 15
+LISTEN = 0.1  # seconds, in place of 5
 
 
 class CrampedHost(SeatHost):
@@ -73,6 +75,7 @@ def main() -> None:
     end_with_parent()
     seat_module.SILENCE_SECONDS = SILENCE
     seat_module.RETRY_SECONDS = LOOK
+    seat_host_module.LISTEN_SECONDS = LISTEN
     log_relay.configure_logging()
     sender = EventSender(reserve_stdout())
     stream = open_stdin()

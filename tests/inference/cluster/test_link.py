@@ -11,34 +11,15 @@ import pytest
 from inference.api.commands import FinishedPart, SubmitJob
 from inference.api.errors import NoWorker
 from inference.api.messages import JobCancelled, JobFailed, JobFinished, StartFailed, WorkerLost
-from inference.api.workers import RemoteWorkerPool
 from inference.cluster import seat_host
 from tests.doubles.images import encoded, noise
 from tests.inference.api.workers.conftest import (
-    LINK_COMMAND,
     Stage,
     configure_link,
     submission,
     until,
 )
 from tests.inference.api.workers.test_pool import next_of
-
-
-@pytest.fixture
-def node(tmp_path) -> Path:
-    node = tmp_path / "node"
-    node.mkdir()
-    return node
-
-
-@pytest.fixture
-def open_pool(tmp_path, node):
-    def open_it(nature: str = "good", **more) -> RemoteWorkerPool:
-        return RemoteWorkerPool(
-            configure_link(tmp_path, nature, **more), command=(*LINK_COMMAND, str(node))
-        )
-
-    return open_it
 
 
 def stage_of(service, node) -> Stage:
