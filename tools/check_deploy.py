@@ -15,6 +15,7 @@ import sysconfig
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -26,6 +27,8 @@ REQUIREMENTS = "deploy/requirements.txt"
 #: What a host may want without asking; the rest is for who works on the code.
 IMAGE_EXTRAS = ("weights", "tags", "masks", "nsfw", "metrics")
 OVERLAYS = ("nvidia", "cpu", "amd", "pull-models")
+RAY_OVERLAY = "deploy/ray"
+RAY_CLUSTER_SCHEMA = Path(__file__).with_name("raycluster.schema.json")
 PROSE = ("*.md", "docs/*.md", "deploy/**/*.*", ".github/**/*.*")
 #: Words of the field, and of names.
 SPELLING = ("--ignore-words-list", "nd,fo,te,als,ue,ot,ba,inout")
@@ -136,6 +139,50 @@ def check_manifests(root: Path) -> None:
             run_program("kubernetes-validate", "--strict", built, root=root)
 
 
+def check_ray_up(root: Path) -> None:
+    """Hold the file of `ray up` against Ray's own schema.
+
+    Raises:
+        MissingProgram: Ray is not installed.
+        CheckFailed: the file breaks the schema.
+    """
+    spec = find_spec("ray")
+    if spec is None or spec.origin is None:
+        raise MissingProgram("ray")
+    schema = Path(spec.origin).parent / "autoscaler" / "ray-schema.json"
+    file = root / RAY_OVERLAY / "cluster.yaml"
+    run_program("check-jsonschema", "--schemafile", schema, file, root=root)
+
+
+def check_ray_manifests(root: Path) -> None:
+    """Put the bot and its nodes together as kubectl does, and hold each against its schema.
+
+    Raises:
+        CheckFailed: they cannot be put together, or break KubeRay's schema or Kubernetes' own.
+    """
+    import yaml
+
+    with tempfile.TemporaryDirectory() as folder:
+        built = run_program("kubectl", "kustomize", root / RAY_OVERLAY, root=root)
+        known, clusters = [], []
+        for manifest in yaml.safe_load_all(built):
+            if manifest["kind"] != "RayCluster":
+                known.append(manifest)
+                continue
+            clusters.append(manifest)
+            spec = manifest["spec"]
+            groups = [spec["headGroupSpec"], *spec["workerGroupSpecs"]]
+            pods = {"apiVersion": "v1", "kind": "PodTemplate", "metadata": {"name": "pods"}}
+            known += [{**pods, "template": group["template"]} for group in groups]
+        for name, manifests in (("known", known), ("clusters", clusters)):
+            (Path(folder) / f"{name}.yaml").write_text(
+                yaml.safe_dump_all(manifests), encoding="utf-8"
+            )
+        run_program("kubernetes-validate", "--strict", Path(folder, "known.yaml"), root=root)
+        schema = ("--schemafile", RAY_CLUSTER_SCHEMA)
+        run_program("check-jsonschema", *schema, Path(folder, "clusters.yaml"), root=root)
+
+
 def check_units(root: Path) -> None:
     """Have systemd read the units, and count how exposed the services are.
 
@@ -203,6 +250,8 @@ CHECKS = (
     Check("Dockerfile", check_with("hadolint", files=("deploy/Dockerfile",))),
     Check("compose", check_schema("compose-spec", "deploy/compose*.yaml")),
     Check("Kubernetes", check_manifests),
+    Check("ray up", check_ray_up),
+    Check("KubeRay", check_ray_manifests),
     Check("systemd", check_units),
     Check(
         "shell",
