@@ -13,7 +13,7 @@ from typing import Any
 
 from inference.api.commands import FinishedPart, SubmitJob
 from inference.api.messages import DisplayCopy, JobFinished, OutputFile, PartFinished
-from inference.cluster.seat_host import PIECE_BYTES
+from inference.cluster.nodes.files import PIECE_BYTES
 
 #: Calls a method of the host, again and again until it answers.
 CallHost = Callable[..., Awaitable[Any]]

@@ -30,6 +30,7 @@ from inference.api.messages import (
 )
 from inference.api.notices import Notice
 from inference.cluster.file_transfer import FileTransfer, NodeRefused
+from inference.cluster.nodes.word_lists import WordListSender
 from inference.cluster.seat_host import JobKey, ListenEntry, list_files
 from inference.cluster.transport import SeatDied, SeatTransport, SeatUnavailable
 
@@ -77,6 +78,7 @@ class Seat:
         self._session = ""
         self._transport: SeatTransport | None = None
         self._files: FileTransfer | None = None
+        self._lists: WordListSender | None = None
         self._report = SeatReport(
             seat=number, name=f"cluster/seat{number}", ready=False, capacity=config.config.max_jobs
         )
@@ -90,6 +92,8 @@ class Seat:
         self._previews: dict[JobKey, Path] = {}
         self._kills: set[asyncio.Task[None]] = set()
         self._refused_until = 0.0
+        #: Where the host that answered last is.
+        self._node = ""
         self.last_busy_at = time.monotonic()
 
     @property
@@ -168,6 +172,12 @@ class Seat:
         self._pending_numbers.clear()
         configuration = wire.encode_message(replace(self._config, token_path=""))
         await self._call("attach", self._session, configuration[wire.FRAME_HEADER.size :])
+        folder = Path(self._config.config.wordlists_dir)
+        self._lists = WordListSender(self._call, self._session, folder)
+        try:
+            await self._lists.send_changes()
+        except NodeRefused as refusal:
+            raise SeatRefused(self._full_disk_notice(str(refusal))) from refusal
         while True:
             report, entries = await self._call_listening(
                 "listen", self._session, self._seen_number, self._taken_number
@@ -199,7 +209,7 @@ class Seat:
         Raises:
             SeatRefused: says which.
         """
-        node = description["node"]
+        node = self._node = description["node"]
         if problem := description.get("problem"):
             raise SeatRefused(Notice("cluster.no_folder", node=node, problem=problem))
         version, digest = description["version"], description["wire"]
@@ -333,6 +343,8 @@ class Seat:
         if self._files is None or not self._is_present(worker):
             return  # the bot has been told, or is just being told, that it is lost
         try:
+            if self._lists is not None:
+                await self._lists.send_changes()
             submission = await self._files.send_files(submission)
         except FileNotFoundError as error:
             log.warning("Job %s: a picture is gone: %s", submission.job_id, error)
@@ -359,8 +371,11 @@ class Seat:
         """Take no job for a while: the node's disk has no room."""
         log.warning("Seat %d takes no jobs: %s", self._number, problem)
         self._refused_until = time.monotonic() + FULL_DISK_SECONDS
-        trouble = Notice("cluster.disk_full", node=self._report.node, problem=problem)
+        trouble = self._full_disk_notice(problem)
         self._tell(replace(self._report, ready=False, troubles=(trouble,), is_resting=True))
+
+    def _full_disk_notice(self, problem: str) -> Notice:
+        return Notice("cluster.disk_full", node=self._node, problem=problem)
 
     def _fail_job(self, worker: str, job: SubmitJob | JobFinished, reason: Notice) -> None:
         event = JobFailed(job_id=job.job_id, attempt=job.attempt, reason=reason)

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import logging
-import os
 import shutil
 import time
 from collections.abc import Callable
@@ -34,13 +33,12 @@ from inference.api.workers import LocalWorkerPool
 from inference.api.workers.process import WORKER_COMMAND
 from inference.cluster.event_log import EventLog, LoggedEvent
 from inference.cluster.nodes.drain import SeatDrain
+from inference.cluster.nodes.files import join_name, read_at, store_lists, write_at
 
 log = logging.getLogger(__name__)
 
 #: How long `listen` waits for something to say.
 LISTEN_SECONDS = 5.0  # seconds
-#: Bytes of a file that travel in one call.
-PIECE_BYTES = 16 * 2**20  # bytes
 #: A preview beyond it is left out.
 MAX_PREVIEW_BYTES = 256 * 2**10  # bytes
 #: A job of an earlier link that does not end within so long ends with its worker.
@@ -50,7 +48,7 @@ ABANDON_SECONDS = 600.0  # seconds
 #: Jobs that are known again where a call comes twice.
 MAX_KNOWN_JOBS = 4096
 #: Below a node's folder.
-INBOX_FOLDER, OUTBOX_FOLDER = "inbox", "outbox"
+INBOX_FOLDER, OUTBOX_FOLDER, LISTS_FOLDER = "inbox", "outbox", "wordlists"
 #: The answers of `take_job`.
 TAKEN, WORKER_GONE, STALE_SESSION = "taken", "worker gone", "stale session"
 
@@ -82,6 +80,8 @@ class SeatHost:
         self._folder = folder
         self._inbox = folder / INBOX_FOLDER / f"seat{seat}"
         self._outbox = folder / OUTBOX_FOLDER / f"seat{seat}"
+        #: Word lists, which are the bot's.
+        self._lists = folder / LISTS_FOLDER / f"seat{seat}"
         self._on_abandoned = on_abandoned
         #: Why nothing can run here, for people.
         self.problem = ""
@@ -164,10 +164,20 @@ class SeatHost:
         if session != self._session:
             return STALE_SESSION
         try:
-            await asyncio.to_thread(_write_at, _join_name(self._inbox, name), offset, data)
+            await asyncio.to_thread(write_at, join_name(self._inbox, name), offset, data)
         except OSError as error:
             with contextlib.suppress(OSError):
-                _join_name(self._inbox, name).unlink()
+                join_name(self._inbox, name).unlink()
+            return str(error)
+        return ""
+
+    async def write_lists(self, session: str, lists: dict[str, bytes], names: list[str]) -> str:
+        """Write word lists, and remove all but `names`; return what went wrong, else nothing."""
+        if session != self._session:
+            return STALE_SESSION
+        try:
+            await asyncio.to_thread(store_lists, self._lists, lists, names)
+        except OSError as error:
             return str(error)
         return ""
 
@@ -177,7 +187,7 @@ class SeatHost:
         Raises:
             OSError: there is no such file.
         """
-        return await asyncio.to_thread(_read_at, _join_name(self._outbox, name), offset)
+        return await asyncio.to_thread(read_at, join_name(self._outbox, name), offset)
 
     async def take_job(self, session: str, worker: str, frame: bytes) -> str:
         """Hand a job to the worker; its files are those of the inbox that it names.
@@ -278,7 +288,7 @@ class SeatHost:
         config = replace(
             message.config,
             models_dir=str(self._folder / "models"),
-            wordlists_dir=str(self._folder / "wildcards"),
+            wordlists_dir=str(self._lists.resolve()),
             cache_dir=str(self._folder / "cache"),
             outbox=str(self._outbox.resolve()),
         )
@@ -365,10 +375,10 @@ class SeatHost:
     def _locate_files(self, submission: SubmitJob) -> tuple[SubmitJob, list[Path]]:
         """Give the names of files in the inbox their paths."""
         inputs = {
-            name: str(_join_name(self._inbox, file)) for name, file in submission.inputs.items()
+            name: str(join_name(self._inbox, file)) for name, file in submission.inputs.items()
         }
         parts = tuple(
-            replace(part, path=str(_join_name(self._inbox, part.path))) for part in submission.parts
+            replace(part, path=str(join_name(self._inbox, part.path))) for part in submission.parts
         )
         paths = [Path(path) for path in (*inputs.values(), *(part.path for part in parts))]
         return replace(submission, inputs=inputs, parts=parts), paths
@@ -412,7 +422,7 @@ class SeatHost:
         for entry in entries:
             for path in list_files(entry.event):
                 with contextlib.suppress(OSError, ValueError):
-                    _join_name(self._outbox, Path(path).name).unlink()
+                    join_name(self._outbox, Path(path).name).unlink()
 
 
 def list_files(event: Event) -> list[str]:
@@ -456,27 +466,3 @@ def _to_entry(entry: LoggedEvent) -> ListenEntry:
 
 def _body(message: wire.Message) -> bytes:
     return wire.encode_message(message)[wire.FRAME_HEADER.size :]
-
-
-def _join_name(folder: Path, name: str) -> Path:
-    """Give the path of a name in a folder; whoever asks has no business elsewhere.
-
-    Raises:
-        ValueError: it is no plain name.
-    """
-    if not name or name in (".", "..") or Path(name).name != name:
-        raise ValueError(f"{name!r} is no name of a file.")
-    return folder / name
-
-
-def _write_at(path: Path, offset: int, data: bytes) -> None:
-    # A piece may come twice and late: no piece takes another away.
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
-        file.seek(offset)
-        file.write(data)
-
-
-def _read_at(path: Path, offset: int) -> bytes:
-    with path.open("rb") as file:
-        file.seek(offset)
-        return file.read(PIECE_BYTES)

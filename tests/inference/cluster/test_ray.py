@@ -78,8 +78,8 @@ def end_actors(service: RemoteWorkerPool) -> None:
 
 
 def starter_job(image: Path, job_id: str) -> SubmitJob:
-    """Ask the starter model for a picture, with looks at it while it is unfinished."""
-    params = {"prompt": "a red apple", "steps": 5, "seed": 7, "strength": 0.8}
+    """Ask the starter model for a picture of a list's word, with looks at it unfinished."""
+    params = {"prompt": "a red __fruit__", "steps": 5, "seed": 7, "strength": 0.8}
     inputs = {"image": str(image)}
     return SubmitJob(job_id=job_id, attempt=1, kind="img2img", params=params, inputs=inputs)
 
@@ -107,7 +107,16 @@ async def test_a_job_comes_out_of_the_cluster_with_the_same_bytes(tmp_path, clus
     image = tmp_path / "photo.png"
     image.write_bytes(encoded(noise((128, 128))))
     local_outbox = tmp_path / "local"
-    config = EngineConfig(outbox=str(local_outbox), threads=1, device="cpu", preview_every=2)
+    lists = tmp_path / "wildcards"
+    lists.mkdir()
+    (lists / "fruit.txt").write_text("apple\npear\nplum\n")
+    config = EngineConfig(
+        outbox=str(local_outbox),
+        wordlists_dir=str(lists),
+        threads=1,
+        device="cpu",
+        preview_every=2,
+    )
     async with LocalWorkerPool((config,), grace_seconds=0) as local_service:
         local = await run_job(local_service, starter_job(image, "a"))
     link = connect_link(cluster, tmp_path, worker_command=())
@@ -118,6 +127,7 @@ async def test_a_job_comes_out_of_the_cluster_with_the_same_bytes(tmp_path, clus
 
     assert remote == local
     assert remote[2], "no preview came"
+    assert not remote[1].startswith("a red __fruit__")
 
 
 @pytest.fixture
