@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 MAX_NESTING = 32
 #: The largest seed; nothing that is sent has a larger integer.
 MAX_INTEGER = 2**64 - 1
+MAX_DIGITS = len(str(-MAX_INTEGER))
 
 
 def decode_json(data: str | bytes) -> Any:
@@ -32,7 +33,7 @@ def decode_json(data: str | bytes) -> Any:
 
 def _read_integer(digits: str) -> int:
     # No number of so many digits is converted: that takes a time that grows with their square.
-    if len(digits) > len(str(-MAX_INTEGER)) or abs(number := int(digits)) > MAX_INTEGER:
+    if len(digits) > MAX_DIGITS or abs(number := int(digits)) > MAX_INTEGER:
         raise ValueError("This JSON has an integer of more than 64 bits.")
     return number
 

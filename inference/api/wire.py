@@ -143,9 +143,9 @@ def _read_exactly(stream: BinaryIO, count: int) -> bytes | None:
 
 def _build_message(message_type: type, fields: Mapping[str, Any]) -> Any:
     readers = _read_field_types(message_type)
-    unknown = fields.keys() - readers.keys()
-    if unknown:
-        raise KeyError(f"{message_type.__name__} has no field {', '.join(sorted(unknown))}")
+    if not fields.keys() <= readers.keys():
+        unknown = sorted(fields.keys() - readers.keys())
+        raise KeyError(f"{message_type.__name__} has no field {', '.join(unknown)}")
     return message_type(**{name: readers[name](value) for name, value in fields.items()})
 
 
@@ -170,7 +170,7 @@ def _make_reader(hint: Any) -> ValueReader:
         return lambda value: float(check_value(value))
     if origin is tuple:
         return _make_tuple_reader(check_value, inner)
-    if origin is Mapping:
+    if origin is Mapping and inner[1] is not Any:
         read_item = _make_reader(inner[1])
         return lambda value: {name: read_item(item) for name, item in check_value(value).items()}
     return check_value
