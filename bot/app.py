@@ -321,6 +321,7 @@ def build_services(
         detector=detector,
         image_hosts=image_hosts,
         keep_days=settings.keep_days,
+        has_nodes=bool(settings.cluster),
         page=_build_page(core, client, decoders, policy, submitter, screen),
     )
 

@@ -58,6 +58,8 @@ class Services:
     image_hosts: tuple[str, ...]
     #: How long ended jobs are kept; 0 keeps them until somebody deletes them.
     keep_days: float
+    #: Whether other machines compute, too, so that pictures lie on them meanwhile.
+    has_nodes: bool
     #: The page to draw on; None where the host has none.
     page: PageServer | None = None
 

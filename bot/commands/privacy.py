@@ -29,6 +29,10 @@ STORAGE_TEXT = gettext_noop(
     "They take {used} of the {limit} that one member may keep; beyond that, your oldest ended jobs "
     "go first. What you cancel goes after a day."
 )
+NODES_TEXT = gettext_noop(
+    "While a job runs, its pictures and its prompt are also on the machine that computes it, one "
+    "of several that the host has; they go from there with the job."
+)
 UNBOUNDED_STORAGE_TEXT = gettext_noop("They take {used}. What you cancel goes after a day.")
 
 SENT_BY_DM_TEXT = gettext_noop("comes to your direct messages")
@@ -58,7 +62,10 @@ class PrivacyCog(EaselCog):
             used=_size_text(used_bytes),
             limit=_size_text(storage.max_bytes),
         )
-        await interaction.response.send_message(f"{message}\n{storage_message}", ephemeral=True)
+        lines = [message, storage_message]
+        if self.services.has_nodes:
+            lines.append(translate(NODES_TEXT))
+        await interaction.response.send_message("\n".join(lines), ephemeral=True)
 
     @privacy.command(
         description="Say whether results whose channel is closed come to you directly."

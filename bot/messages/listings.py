@@ -148,19 +148,33 @@ def _history_line(record: JobRecord) -> str:
     return line + prompt_suffix(record, 60)
 
 
-def model_list(model_infos: Collection[ModelInfo]) -> str:
-    """List what the workers can run, kind by kind."""
+def model_list(
+    model_infos: Collection[ModelInfo],
+    worker_counts: Mapping[tuple[str, str], int],
+    workers: int,
+) -> str:
+    """List what the workers can run, kind by kind; of what some lack, how many have it.
+
+    `worker_counts` says by kind and name how many of the `workers` have a model.
+    """
+
+    def share_note(model: ModelInfo) -> str:
+        count = worker_counts[model.kind, model.name]
+        note = translate("{count} of {total} cards", count=count, total=workers)
+        return f" ({note})" if count < workers else ""
+
     kinds: dict[str, list[str]] = {}
-    loras = sorted(model.name for model in model_infos if model.kind == LORA_KIND)
+    loras = sorted(
+        (model for model in model_infos if model.kind == LORA_KIND), key=lambda model: model.name
+    )
     other_models = (model for model in model_infos if model.kind != LORA_KIND)
     for model in sorted(other_models, key=lambda model: (model.kind, model.name.casefold())):
         size = f"× {model.size}" if model.kind == "upscaler" else f"{model.size} px"
         model_label = f"`{model.name}`" + (f" {size}" if model.size else "")
-        kinds.setdefault(model.kind, []).append(
-            model_label + (f" – {translate_notice(model.about)}" * bool(model.about))
-        )
+        about = f" – {translate_notice(model.about)}" if model.about else ""
+        kinds.setdefault(model.kind, []).append(model_label + about + share_note(model))
     if loras:  # last and on one line: there may be very many
-        kinds[LORA_KIND] = [" ".join(f"`{name}`" for name in loras)]
+        kinds[LORA_KIND] = [" ".join(f"`{model.name}`{share_note(model)}" for model in loras)]
     lines = [
         line
         for kind, names in kinds.items()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 
 async def test_what_the_workers_have(easel):
     result = await easel.ask_plain("models")
@@ -18,6 +20,29 @@ async def test_what_the_workers_have(easel):
         "`animevideov3` × 4 – fast",
         "**LoRAs**",
         "`lineart`",
+    ]
+
+
+async def test_of_what_some_workers_lack_it_is_said_how_many_have_it(easel, monkeypatch):
+    (status,) = easel.service.worker_statuses
+    model, lora = (
+        next(model for model in status.models if model.kind == kind)
+        for kind in ("diffusion", "lora")
+    )
+    statuses = (
+        replace(status, models=(model, lora)),
+        replace(status, name="second", ready=False, models=(model,)),
+        replace(status, name="third", models=(model, replace(model, name="other"))),
+        replace(status, name="fourth", ready=False, models=()),  # it has not said yet
+    )
+    monkeypatch.setattr(type(easel.service), "worker_statuses", statuses)
+
+    assert (await easel.ask_plain("models")).response.content.splitlines() == [
+        "**checkpoints**",
+        "`other` 128 px – small emoji (1 of 3 cards)",
+        "`starter` 128 px – small emoji",
+        "**LoRAs**",
+        "`lineart` (1 of 3 cards)",
     ]
 
 

@@ -28,6 +28,14 @@ async def test_what_may_be_kept_is_said(easel):
     assert "MiB. What you cancel goes after a day." in shown
 
 
+async def test_where_other_machines_compute_it_is_said(easel):
+    words = "on the machine that computes it"
+    assert words not in (await easel.ask_plain("privacy show")).response.content
+
+    object.__setattr__(easel.services, "has_nodes", True)
+    assert words in (await easel.ask_plain("privacy show")).response.content
+
+
 async def test_direct_messages_are_allowed_and_forbidden(easel):
     owner = str(easel.alice.id)
     assert "waits for you in `/queue`" in (await easel.ask_plain("privacy show")).response.content
