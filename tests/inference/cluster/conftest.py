@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,9 +21,10 @@ def node(tmp_path) -> Path:
 def open_pool(tmp_path, node):
     """Make pools whose link has its hosts in its own process."""
 
-    def open_it(nature: str = "good", **more) -> RemoteWorkerPool:
-        return RemoteWorkerPool(
-            configure_link(tmp_path, nature, **more), command=(*LINK_COMMAND, str(node))
-        )
+    def open_it(nature: str = "good", wordlists_dir: str = "", **more) -> RemoteWorkerPool:
+        link = configure_link(tmp_path, nature, **more)
+        config = replace(link.config, wordlists_dir=wordlists_dir or str(tmp_path / "no-lists"))
+        command = (*LINK_COMMAND, str(node))
+        return RemoteWorkerPool(replace(link, config=config), command=command)
 
     return open_it

@@ -26,6 +26,13 @@ def stage_of(service, node) -> Stage:
     return Stage(service, node / "outbox" / "seat0")
 
 
+def write_picture(folder: Path) -> Path:
+    """Write a picture of noise: no PNG makes it small."""
+    path = folder / "blob"
+    path.write_bytes(encoded(noise((300, 200))))
+    return path
+
+
 def picture_job(path: Path, job_id: str = "a", **more) -> SubmitJob:
     return SubmitJob(
         job_id=job_id,
