@@ -139,17 +139,7 @@ async def run_command(arguments: argparse.Namespace, settings: Settings) -> int:
 
             return await run_setup(read_setup_options(arguments), settings)
         case "cluster":
-            from bot.cli.cluster import run_cluster_command
-
-            return await run_cluster_command(
-                settings,
-                arguments.action,
-                arguments.target,
-                ip=arguments.ip,
-                port=arguments.port,
-                ray_options=arguments.ray,
-                wait_seconds=arguments.wait,
-            )
+            return await run_cluster(arguments, settings)
         case "backup":
             from bot.cli.backup import write_backup
 
@@ -162,6 +152,21 @@ async def run_command(arguments: argparse.Namespace, settings: Settings) -> int:
             from bot.cli.doctor import run_checks
 
             return await run_checks(settings)
+
+
+async def run_cluster(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Start, show or drain machines of a cluster."""
+    from bot.cli.cluster import run_cluster_command
+
+    return await run_cluster_command(
+        settings,
+        arguments.action,
+        arguments.target,
+        ip=arguments.ip,
+        port=arguments.port,
+        ray_options=arguments.ray,
+        wait_seconds=arguments.wait,
+    )
 
 
 async def run_models(arguments: argparse.Namespace, settings: Settings) -> int:

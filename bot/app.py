@@ -290,7 +290,7 @@ def build_services(
     policy, styles = open_policy(core, guild_store), StyleStore(guild_store)
     recheck, dm_preferences = PermissionRecheck(client, policy), DmPreferences(guild_store)
     dispatcher = build_dispatcher(core, recheck, OwnerNotifier(client).notify_owners, timing)
-    log_channel = LogChannel(client, policy)
+    checker, log_channel = JobChecker(workers, settings.models_path), LogChannel(client, policy)
     screen = NsfwScreen(client, policy, blobs, detector, moderation_store, log_channel)
     layouts = JobLayouts(workers, has_page=settings.page_url is not None)
     builder, sender = MessageBuilder(jobs, blobs, screen, layouts), MessageSender(client)
@@ -299,7 +299,6 @@ def build_services(
     delivery = ResultDelivery(jobs, builder, *ways, core.metrics, give_up_after, core.health)
     dispatcher.subscribe(delivery)
     intake = (dispatcher, jobs, blobs, decoders, delivery, workers, policy, styles, screen)
-    checker = JobChecker(workers, settings.models_path)
     submitter = JobSubmitter(*intake, core.member_storage, checker)
     return Services(
         jobs=jobs,

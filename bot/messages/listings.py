@@ -171,8 +171,8 @@ def model_list(
     for model in sorted(other_models, key=lambda model: (model.kind, model.name.casefold())):
         size = f"× {model.size}" if model.kind == "upscaler" else f"{model.size} px"
         model_label = f"`{model.name}`" + (f" {size}" if model.size else "")
-        about = f" – {translate_notice(model.about)}" if model.about else ""
-        kinds.setdefault(model.kind, []).append(model_label + about + share_note(model))
+        about_note = f" – {translate_notice(model.about)}" if model.about else ""
+        kinds.setdefault(model.kind, []).append(model_label + about_note + share_note(model))
     if loras:  # last and on one line: there may be very many
         kinds[LORA_KIND] = [" ".join(f"`{model.name}`{share_note(model)}" for model in loras)]
     lines = [
