@@ -84,7 +84,7 @@ def build_parser(prog: str = "main.py") -> argparse.ArgumentParser:
     cluster.add_argument(
         "--wait", type=float, default=0.0, help="drain, this machine: wait so many seconds"
     )
-    cluster.add_argument("--ray", default="", help="more options of `ray start`, in one text")
+    cluster.add_argument("--ray", default="", help="more of `ray start`, as --ray='--num-gpus=2'")
     backup = commands.add_parser("backup", help="copy all that is kept, while the bot runs or not")
     backup.add_argument("target", type=Path, help="a new folder")
     commands.add_parser("doctor", help="what is installed, what is missing, what to fix")

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import re
+import shlex
+from pathlib import Path
+
 import pytest
 
 from bot.app import open_core
@@ -9,6 +13,7 @@ from bot.errors import MissingExtra, SettingsError
 from bot.settings import Settings, read_settings
 from bot.worker_plan import TOKEN_FILE, plan_cluster
 from inference.api.config import EngineConfig
+from main import build_parser
 
 
 @pytest.fixture
@@ -119,6 +124,18 @@ def test_two_data_directories_have_workers_of_their_own(settings, tmp_path):
         assert (link.min_seats, link.max_seats, link.needs) == (1, 16, {"GPU": 1})
 
     assert len(names) == 2
+
+
+def test_the_page_s_commands_are_ones_that_easel_knows():
+    page = (Path(__file__).parents[3] / "docs" / "cluster.md").read_text(encoding="utf-8")
+    lines = re.findall(r"main\.py (cluster .*?)(?:`|#|$)", page, re.MULTILINE)
+    lines += re.findall(r"`(cluster (?:join|drain) [^`]+)`", page)
+
+    assert len(lines) >= 8
+    for line in lines:
+        assert build_parser().parse_args(shlex.split(line)).command == "cluster"
+    options = re.findall(r'`(--ray="[^`]+)`', page)
+    assert build_parser().parse_args(["cluster", "head", *shlex.split(options[0])]).ray
 
 
 async def test_this_machine_is_drained_without_a_cluster(settings, tmp_path, capfd):
