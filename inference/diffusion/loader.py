@@ -11,7 +11,6 @@ import torch
 
 from inference.api.messages import INSTRUCT_ROLE, REFINER_ROLE
 from inference.diffusion import diffusers_folder
-from inference.diffusion.compiled_unet import CompiledUnet
 from inference.diffusion.embeddings import CheckpointEmbeddings, load_embeddings
 from inference.diffusion.flow.flow_folder import load_flow_folder, read_language_tokenizer
 from inference.diffusion.latent_preview import fit_preview_map
@@ -25,6 +24,8 @@ from inference.diffusion.single_file import (
     read_vae,
 )
 from inference.diffusion.text_encoders import TextEncoders
+from inference.diffusion.unet.blocks import join_projections, simplify_unet
+from inference.diffusion.unet.compiled_unet import CompiledUnet
 from inference.model_files.errors import CorruptWeights
 from inference.model_files.files import (
     EMBEDDINGS_DIR,
@@ -112,7 +113,11 @@ class CheckpointLoader:
         if is_folder(path) and vae is not None:
             config = dict(model.vae.config)
             model = replace(model, vae=read_vae(vae, config, place, formats.autoencoder))
+        if isinstance(model, DiffusionModel):
+            simplify_unet(model.unet)
         if isinstance(model, DiffusionModel) and low_memory == "none":
+            if self.device.type != "cpu":
+                join_projections(model.unet)
             model = replace(model, fast=self._build_compiled_unet(model))
         parts = {UNET: [model.network], VAE: [model.vae], TEXT: model.text_encoders.models}
         text_encoders = model.text_encoders

@@ -21,13 +21,13 @@ from torch import Tensor
 
 from inference.api.errors import EngineError
 from inference.diffusion import striped_vae
-from inference.diffusion.compiled_unet import CompiledUnet
 from inference.diffusion.flow.text_side import LanguageEncoders
 from inference.diffusion.latent_preview import LinearMap
 from inference.diffusion.lora.active import ActiveLoras
 from inference.diffusion.offload import LEVEL_PARKED, UNET, VAE, OffloadManager
 from inference.diffusion.striped_vae import StripedVae
 from inference.diffusion.text_encoders import TextEncoders
+from inference.diffusion.unet.compiled_unet import CompiledUnet
 from inference.model_files.errors import BrokenOutput
 from inference.model_files.pipelines.flow_families import GuidanceKind
 from inference.runtime.transfer import send_numbers, send_tensor

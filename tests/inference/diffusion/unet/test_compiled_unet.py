@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from inference.api.config import EngineConfig
-from inference.diffusion.compiled_unet import CompiledUnet
+from inference.diffusion.unet.compiled_unet import CompiledUnet
 from inference.model_library import ModelLibrary
 from inference.runtime.compiling import eager_mode
 from tests.patience import PATIENCE
