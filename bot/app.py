@@ -17,6 +17,7 @@ import discord
 from bot.client import EaselBot
 from bot.delivery import MessageBuilder, MessageSender, ProgressUpdater, ResultDelivery
 from bot.delivery.delivery import GIVE_UP_AFTER
+from bot.delivery.history_builder import HistoryBuilder
 from bot.delivery.message_builder import read_display_limits
 from bot.dispatcher import ClaimGuard, Dispatcher, DispatcherTiming, HostAlert
 from bot.dispatcher.estimation import CostEstimator
@@ -312,6 +313,7 @@ def build_services(
         dm_preferences=dm_preferences,
         dispatcher=dispatcher,
         message_builder=builder,
+        history=HistoryBuilder(jobs, blobs, screen),
         delivery=delivery,
         submitter=submitter,
         layouts=layouts,

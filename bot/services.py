@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import discord
 
 from bot.delivery import MessageBuilder, ResultDelivery
+from bot.delivery.history_builder import HistoryBuilder
 from bot.dispatcher import Dispatcher
 from bot.guilds.editor import GuildSettingsEditor
 from bot.guilds.member_preferences import DmPreferences, StyleStore
@@ -48,6 +49,7 @@ class Services:
     dm_preferences: DmPreferences
     dispatcher: Dispatcher
     message_builder: MessageBuilder
+    history: HistoryBuilder
     delivery: ResultDelivery
     submitter: JobSubmitter
     layouts: RefusalViews

@@ -143,6 +143,18 @@ async def scribble(stage: Stage) -> None:
     await stage.done()
 
 
+async def history(stage: Stage) -> None:
+    """Show a page of one's pictures."""
+    subjects = ("red apple", "tangerine", "pear", "rocket", "hamburger", "cat face", "tree", "fox")
+    for number, subject in enumerate(subjects):
+        await stage.slash("imagine", prompt=f"{subject} noto style", **PAINTED | {"seed": number})
+    await stage.slash(
+        "img2img", image="red-apple.png", prompt="pear noto style", strength=0.8, batch=4, **PAINTED
+    )
+    stage.channel = stage.guild.create_text_channel("pictures")
+    await stage.slash("history")
+
+
 async def settings(stage: Stage) -> None:
     """Show the panel of the server's settings."""
     await stage.slash("settings panel")
@@ -155,6 +167,7 @@ SCENES: tuple[Callable[[Stage], Awaitable[None]], ...] = (
     grid,
     mask,
     scribble,
+    history,
     settings,
 )
 

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Sequence
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
 STORED_FORMATS = ("PNG", "WEBP")  # those of results, and of what members sent
 MIN_SHOWN_PIXELS = 384  # pixels of the longer side, from which a picture is shown as it is
 DETAIL_PIXELS = 512  # pixels a side of what is shown pixel by pixel
+THUMBNAIL_PIXELS = 320  # pixels a side of a picture among others
+MAX_THUMBNAIL_IMAGES = 4  # pictures of a batch that its thumbnail shows
+THUMBNAIL_QUALITY = 82  # WebP's
 NUMBER_COLOUR, OUTLINE_COLOUR = (255, 255, 255, 255), (0, 0, 0, 255)
 NUMBER_HEIGHT_SHARE, MIN_NUMBER_PIXELS, MAX_NUMBER_PIXELS = 0.09, 18, 72
 """A number's height as a share of the picture's shorter side, and its bounds in pixels."""
@@ -42,6 +46,30 @@ def make_display_copy(data: bytes, infotext: str = "", number: int | None = None
     if number is not None:
         _draw_number(image, number)
     return _encode_png(image, infotext)
+
+
+def make_thumbnail(images: Sequence[bytes], number: int) -> bytes:
+    """Show a picture whole in a square of 320 pixels, or four of a batch; a numbered WebP.
+
+    Args:
+        images: PNGs, or lossless WebPs; of more than four, the first four are shown.
+        number: what is written into the corner.
+    """
+    shown_images = images[:MAX_THUMBNAIL_IMAGES]
+    columns = 1 if len(shown_images) == 1 else 2
+    cell = THUMBNAIL_PIXELS // columns
+    square = Image.new("RGBA", (THUMBNAIL_PIXELS, THUMBNAIL_PIXELS))
+    for place, data in enumerate(shown_images):
+        with Image.open(io.BytesIO(data), formats=STORED_FORMATS) as opened_image:
+            opened_image.load()
+            image = ImageOps.contain(opened_image, (cell, cell), Image.Resampling.LANCZOS)
+        left, upper = place % columns * cell, place // columns * cell
+        corner = (left + (cell - image.width) // 2, upper + (cell - image.height) // 2)
+        square.paste(image.convert("RGBA"), corner)
+    _draw_number(square, number)
+    out = io.BytesIO()
+    square.save(out, "WEBP", quality=THUMBNAIL_QUALITY)
+    return out.getvalue()
 
 
 def crop_details(source: bytes, result: bytes) -> tuple[bytes, bytes]:

@@ -20,7 +20,6 @@ from bot.messages.job_status import (
     missing_models_text,
     prompt_suffix,
     short_id,
-    summary_line,
 )
 from inference.api.messages import ModelInfo
 from inference.api.notices import Notice
@@ -129,22 +128,23 @@ def queue_overview(
     )
 
 
-def history_list(records: Sequence[JobRecord]) -> str:
-    """List a member's jobs that ended, newest first."""
-    return join_limited(
-        MAX_MESSAGE_CHARACTERS, [translate("**Your last jobs**"), *map(_history_line, records)]
+def history_list(records: Sequence[JobRecord], first_number: int, total: int) -> str:
+    """List a member's results of one page, newest first, by the numbers on their thumbnails."""
+    head = translate(
+        "**Your pictures** · {first} to {last} of {total}",
+        first=first_number,
+        last=first_number + len(records) - 1,
+        total=total,
     )
+    lines = [_history_line(record, place) for place, record in enumerate(records, start=1)]
+    note = translate("-# Any other job, as a description or one that failed: `/history job:`")
+    return join_limited(MAX_MESSAGE_CHARACTERS, [head, *lines, note])
 
 
-def _history_line(record: JobRecord) -> str:
+def _history_line(record: JobRecord, place: int) -> str:
     moment = f"<t:{int((record.finished_at or record.created_at).timestamp())}:R>"
-    what = (
-        summary_line(record)
-        if record.state is JobState.DONE
-        else translate(STATE_LABELS[record.state])
-    )
     parent_note = f" · {translate('from …{id}', id=record.parent[-4:])}" if record.parent else ""
-    line = f"…{record.id[-4:]} **{job_title(record)}** {moment} · {what}{parent_note}"
+    line = f"**{place}** {short_id(record.id)} {job_title(record)} · {moment}{parent_note}"
     return line + prompt_suffix(record, 60)
 
 

@@ -68,7 +68,7 @@ class GalleryDesk:
         if key is None:
             raise JobNotFound
         data = await self._blobs.get(key)
-        return await asyncio.to_thread(make_thumbnail, data) if as_thumbnail else data
+        return await asyncio.to_thread(shrink_image, data) if as_thumbnail else data
 
     async def _describe_job(self, record: JobRecord) -> dict[str, Any] | None:
         """Describe a job that made pictures; None where nothing of it is to be shown."""
@@ -94,7 +94,7 @@ class GalleryDesk:
         return None if verdict in WITHHELD_VERDICTS else verdict
 
 
-def make_thumbnail(data: bytes) -> bytes:
+def shrink_image(data: bytes) -> bytes:
     """Make a small copy of a stored picture, as WebP."""
     with Image.open(io.BytesIO(data)) as image:
         image.draft("RGB", (THUMBNAIL_SIDE, THUMBNAIL_SIDE))

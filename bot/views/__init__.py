@@ -10,11 +10,12 @@ from bot.views.base import (
     ShowReasonButton,
 )
 from bot.views.drawing import DrawMaskButton
-from bot.views.history import JobSelect
+from bot.views.history.actions import ContinueHereButton
+from bot.views.history.pages import HistoryPageButton
+from bot.views.history.selection import JobSelect
 from bot.views.layouts import (
     JobLayouts,
     MoreSelect,
-    view_for_history,
     view_for_outbox,
 )
 from bot.views.mask_grid import (
@@ -47,7 +48,7 @@ from bot.views.results import (
 from bot.views.settings import OpenModalButton, PageSelect, SettingSelect
 
 PERSISTENT_BUTTONS: tuple[
-    type[JobButton | CellSelect | JobSelect | CaseButton | MoreSelect], ...
+    type[JobButton | CellSelect | JobSelect | HistoryPageButton | CaseButton | MoreSelect], ...
 ] = (
     ConfirmDeleteButton,
     CompareButton,
@@ -81,6 +82,8 @@ PERSISTENT_BUTTONS: tuple[
     SegmentFaceButton,
     RepaintMaskButton,
     JobSelect,
+    HistoryPageButton,
+    ContinueHereButton,
     ReportButton,
     ReleaseButton,
     RemoveButton,
@@ -94,6 +97,5 @@ __all__ = [
     "PANEL_ITEMS",
     "PERSISTENT_BUTTONS",
     "JobLayouts",
-    "view_for_history",
     "view_for_outbox",
 ]

@@ -67,13 +67,15 @@ async def open_drawing(
     await interaction.response.send_message(words, view=view, ephemeral=True)
 
 
-def add_gallery_link(interaction: discord.Interaction[Any], view: discord.ui.View) -> None:
-    """Add a link to the member's own pictures, where the host has the page."""
+def make_gallery_button(
+    interaction: discord.Interaction[Any],
+) -> discord.ui.Button[discord.ui.LayoutView] | None:
+    """Make a link to the member's own pictures; None where the host has no page."""
     page = services_of(interaction).page
-    if page is not None:
-        url = page.issue_url(LinkPurpose.GALLERY, make_visit(interaction))
-        label = translate("Open as a gallery")
-        view.add_item(discord.ui.Button(label=label, emoji="🖼️", url=url))
+    if page is None:
+        return None
+    url = page.issue_url(LinkPurpose.GALLERY, make_visit(interaction))
+    return discord.ui.Button(label=translate("Open as a gallery"), emoji="🖼️", url=url)
 
 
 def make_visit(

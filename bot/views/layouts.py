@@ -29,7 +29,6 @@ from bot.views.base import (
     fetch_record,
 )
 from bot.views.drawing import DrawMaskButton
-from bot.views.history import JobSelect
 from bot.views.mask_grid import (
     CellSelect,
     InvertMaskButton,
@@ -266,11 +265,6 @@ def view_for_outbox(records: Iterable[JobRecord]) -> discord.ui.View:
         )
         for record in list(records)[:MAX_OUTBOX_BUTTONS]
     )
-
-
-def view_for_history(records: Sequence[JobRecord]) -> discord.ui.View:
-    """One select over jobs that ended."""
-    return _build_view([JobSelect(records)])
 
 
 def can_reseed(record: JobRecord) -> bool:

@@ -10,6 +10,7 @@ import discord
 
 from bot import messages
 from bot.errors import JobNotFound
+from bot.guilds.context import reply_language
 from bot.guilds.policy import apply_guild_defaults
 from bot.guilds.settings import GuildSettings
 from bot.i18n import current_language, translate, use_language
@@ -17,7 +18,6 @@ from bot.i18n.message import gettext_noop
 from bot.requests.editing import fill_edit_values, require_editing_model
 from bot.requests.image_sources import AttachmentSource, BlobSource, result_images, seam_mask_key
 from bot.requests.job_check import default_face_restorer, default_upscaler, list_ready_models
-from bot.requests.reply_target import stored_reply_language
 from bot.requests.requester import InteractionRequest
 from bot.services import services_of
 from bot.views.base import (
@@ -94,29 +94,10 @@ class ShowOneButton(ImageButton, template=rf"easel:single(?:\.(?P<number>\d))?:{
         self, interaction: discord.Interaction[Any], record: JobRecord, image: dict[str, Any]
     ) -> None:
         """Post it, to those who see the sheet."""
-        services = services_of(interaction)
-        await services.submitter.stored_source(image["key"]).check_available(services.decoders)
         sheet = interaction.message
-        private = sheet is not None and sheet.flags.ephemeral
-        if not private:
-            context = InteractionRequest(interaction).context
-            settings = await services.submitter.check_showing(context, record)
-            private = settings.has_private_results
-        await interaction.response.defer(thinking=True, ephemeral=private)
         number = min(self.number or 1, len(result_images(record)))
-        limit = interaction.filesize_limit
-        with use_language(
-            current_language() if private else stored_reply_language(record.reply_to)
-        ):
-            outgoing = await services.message_builder.build_image_message(record, number, limit)
-            post = await interaction.followup.send(
-                files=outgoing.discord_files(),
-                view=outgoing.layout(),
-                ephemeral=private,
-                wait=True,
-            )
-        if not private and interaction.channel_id is not None:
-            await services.moderation_store.add_post(record.id, interaction.channel_id, post.id)
+        private = sheet is not None and sheet.flags.ephemeral
+        await post_result(interaction, record, number, private=private)
 
 
 class VaryButton(ImageButton, template=rf"easel:none(?:\.(?P<number>\d))?:{JOB_ID_PATTERN}"):
@@ -388,6 +369,44 @@ class RepairSeamButton(ImageButton, template=rf"easel:mend(?:\.(?P<number>\d))?:
             "mask": submitter.stored_source(seam_mask_key(record)),
         }
         await submitter.submit_job(InteractionRequest(interaction), job, sources, parent=record.id)
+
+
+async def post_result(
+    interaction: discord.Interaction[Any],
+    record: JobRecord,
+    number: int | None = None,
+    *,
+    private: bool = False,
+) -> None:
+    """Post a result in this channel as a card of its own, or one picture of it, counted from 1.
+
+    Unless it is private, all who see the channel see it, where the place shows results.
+
+    Raises:
+        NotAllowed: the place does not let it be shown.
+        BlobMissing: a picture of it is no longer stored.
+    """
+    services = services_of(interaction)
+    for image in result_images(record)[(number or 1) - 1 :][:1]:
+        await services.submitter.stored_source(image["key"]).check_available(services.decoders)
+    language = current_language()
+    if not private:
+        context = InteractionRequest(interaction).context
+        settings = await services.submitter.check_showing(context, record)
+        private = settings.has_private_results
+        language = language if private else reply_language(settings, context)
+    await interaction.response.defer(thinking=True, ephemeral=private)
+    builder, limit = services.message_builder, interaction.filesize_limit
+    with use_language(language):
+        if number is None:
+            outgoing = await builder.build_message(record, limit)
+        else:
+            outgoing = await builder.build_image_message(record, number, limit)
+        post = await interaction.followup.send(
+            files=outgoing.discord_files(), view=outgoing.layout(), ephemeral=private, wait=True
+        )
+    if not private and interaction.channel_id is not None:
+        await services.moderation_store.add_post(record.id, interaction.channel_id, post.id)
 
 
 def _exchangeable_images(record: JobRecord, job_type: type[Job]) -> tuple[str, ...]:

@@ -25,6 +25,18 @@ SELECT_BY_OWNER = """
      ORDER BY id DESC LIMIT :limit
 """
 
+# A result has pictures where the list of that name in it has any.
+_PICTURED_TEMPLATE = """
+    SELECT {columns} FROM job
+     WHERE owner = :owner AND state = 'done'
+       AND kind NOT IN (SELECT value FROM json_each(:hidden_kinds))
+       AND json_array_length(result, '$.pictures') > 0
+"""
+SELECT_PICTURED = (
+    _PICTURED_TEMPLATE.format(columns="*") + "ORDER BY id DESC LIMIT :limit OFFSET :offset"
+)
+COUNT_PICTURED = _PICTURED_TEMPLATE.format(columns="count(*)")
+
 # From a job up to the first that it goes back to, and from there down to all that came of it.
 SELECT_LINEAGE = """
     WITH RECURSIVE
@@ -143,6 +155,20 @@ class JobReader(JobTable):
             "limit": limit,
         }
         return await self._fetch_records(SELECT_BY_OWNER, values)
+
+    async def list_pictured(
+        self, owner: str, *, offset: int, limit: int, hidden_kinds: Collection[str] = ()
+    ) -> list[JobRecord]:
+        """Return the owner's jobs whose results have pictures, newest first, from `offset` on."""
+        values = {"owner": owner, "offset": offset, "limit": limit}
+        return await self._fetch_records(
+            SELECT_PICTURED, {**values, "hidden_kinds": json.dumps(list(hidden_kinds))}
+        )
+
+    async def count_pictured(self, owner: str, hidden_kinds: Collection[str] = ()) -> int:
+        """Return how many jobs `list_pictured` has in all."""
+        values = {"owner": owner, "hidden_kinds": json.dumps(list(hidden_kinds))}
+        return int(await self._database.fetch_value(COUNT_PICTURED, values))
 
     async def list_lineage(self, id: str, owner: str, limit: int = 100) -> list[JobRecord]:
         """Return the owner's jobs that one goes back to and that came of them, oldest first."""

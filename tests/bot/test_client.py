@@ -12,7 +12,8 @@ from discord import app_commands
 from bot.commands import COG_CLASSES
 from bot.views import PERSISTENT_BUTTONS
 from bot.views.base import ConfirmDeleteButton
-from bot.views.history import JobSelect
+from bot.views.history.pages import HistoryPageButton
+from bot.views.history.selection import JobSelect
 from inference.api.workers import WorkerPool
 
 ROOT = Path(__file__).parents[2]
@@ -62,9 +63,10 @@ def test_custom_ids_fit_and_name_their_button():
     ids = [
         button("0" * 20).item.custom_id
         for button in PERSISTENT_BUTTONS
-        if button not in (JobSelect, ConfirmDeleteButton)
+        if button not in (JobSelect, HistoryPageButton, ConfirmDeleteButton)
     ]
     ids.append(ConfirmDeleteButton("0" * 20, 2**63).item.custom_id)
+    ids += [JobSelect().item.custom_id, HistoryPageButton(10**6 - 1).item.custom_id]
     assert len(set(ids)) == len(ids)
     assert all(len(custom_id) <= 100 for custom_id in ids)
 

@@ -18,6 +18,8 @@ COMMANDS = {
     "EditButton": ("again", "prompt", "negative_prompt", "strength", "steps", "guidance"),
     "ShowOneButton": ("history", "job", "picture"),
     "JobSelect": ("history", "job"),
+    "HistoryPageButton": ("history",),
+    "ContinueHereButton": ("history", "job", "picture", "here"),
     "RedeliverButton": ("history", "job"),
     "ShowParametersButton": ("history", "job", "parameters"),
     "DeleteButton": ("delete", "job"),

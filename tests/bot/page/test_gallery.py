@@ -10,6 +10,7 @@ from PIL import Image
 
 from storage.moderation import ScreeningRecord, Verdict
 from tests.bot.page.visitors import CHROMIUM, browsing, link_of, visiting
+from tests.doubles.cards import walk_parts
 from tests.doubles.images import png
 
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
@@ -26,8 +27,7 @@ async def made(easel, member=None, **how):
 
 async def gallery_link(easel, member=None):
     answer = await (member or easel.alice).slash(easel.channel, "history")
-    rows = answer.response.components
-    (url,) = [item["url"] for row in rows for item in row["components"] if item.get("url")]
+    (url,) = [part["url"] for part in walk_parts(answer.response.components) if part.get("url")]
     return url
 
 

@@ -29,6 +29,8 @@ HOT = {
     "shares": (queue.BOUND_SHARES, ["job_raised_share"]),
     "claimable": (claims.COUNT_CLAIMABLE, ["job_queued"]),
     "list": (reader.SELECT_BY_OWNER, ["job_of_owner"]),
+    "pictures": (reader.SELECT_PICTURED, ["job_of_owner"]),
+    "count of pictures": (reader.COUNT_PICTURED, ["job_of_owner"]),
     "place": (reader.SELECT_QUEUE_POSITION, ["job_queued", "member_waiting"]),
     "of a server": (guild_load.SELECT_GUILD_LOAD, ["job_queued_guild", "job_running"]),
     "counts": (reader.COUNT_ACTIVE_JOBS, ["member_waiting", "job_running"]),

@@ -42,6 +42,27 @@ async def test_an_owners_jobs_are_listed_by_state(jobs, enqueue, claim):
     assert await jobs.reader.list_by_owner("ada", states=[]) == []
 
 
+async def test_jobs_that_made_pictures_are_listed_newest_first(jobs, enqueue, claim):
+    done = []
+    for pictures in ([{"key": "ab" * 32}], [], [{"key": "cd" * 32}, {"key": "ef" * 32}]):
+        await enqueue(owner="ada")
+        running = await claim()
+        done.append(running.id)
+        await jobs.queue.finish_job(
+            running.id, running.attempt, running.worker, {"pictures": pictures}
+        )
+    await enqueue(owner="ada")
+
+    listed = await jobs.reader.list_pictured("ada", offset=0, limit=9)
+    second = await jobs.reader.list_pictured("ada", offset=1, limit=1)
+
+    assert [job.id for job in listed] == [done[2], done[0]]
+    assert [job.id for job in second] == [done[0]]
+    assert await jobs.reader.count_pictured("ada") == 2
+    assert await jobs.reader.count_pictured("ada", ["img2img"]) == 0
+    assert await jobs.reader.count_pictured("bob") == 0
+
+
 async def test_a_family_is_what_came_of_the_same_job(jobs, enqueue):
     root = await enqueue(owner="ada")
     child = await enqueue(owner="ada", parent=root.id)
