@@ -147,7 +147,8 @@ async def history(stage: Stage) -> None:
     """Show a page of one's pictures."""
     subjects = ("red apple", "tangerine", "pear", "rocket", "hamburger", "cat face", "tree", "fox")
     for number, subject in enumerate(subjects):
-        await stage.slash("imagine", prompt=f"{subject} noto style", **PAINTED | {"seed": number})
+        settings = PAINTED | {"seed": str(number)}
+        await stage.slash("imagine", prompt=f"{subject} noto style", **settings)
     await stage.slash(
         "img2img", image="red-apple.png", prompt="pear noto style", strength=0.8, batch=4, **PAINTED
     )

@@ -208,8 +208,8 @@ HELP_PAGES: Mapping[str, tuple[str, ...]] = {
         ),
         gettext_noop(
             "• or reply to it, mention me and say `make it a watercolour`, `upscale 2x`, "
-            "`describe`, `outpaint left 128`, `zoom out`, `inpaint left 30%: a window`, `loop "
-            "4 a city`, `again`"
+            "`redraw 2x`, `describe`, `outpaint left 128`, `zoom out`, "
+            "`inpaint left 30%: a window`, `loop 4 a city`, `again`"
         ),
         gettext_noop(
             "Settings go anywhere: `strength 0.5`, `steps 30`, `seed 5`. Discord does not show "

@@ -1,6 +1,7 @@
 """The words of a reply to a picture → what is asked for. Pure.
 
     upscale [to | by] [2x | x2]             enlarge
+    redraw [2x] [: WORDS]                   enlarge and paint the detail anew
     describe | caption | what is this       describe in a sentence;  tags: in tags
     outpaint [left | right | up | down [128]]… | zoom out [1.5x | 2x] | make square | to 16:9
     inpaint [SHAPE :] WORDS                 repaint a part; the mask attached, or a shape in words
@@ -37,12 +38,14 @@ _SETTING_PATTERN = re.compile(
     re.IGNORECASE,
 )
 _INTEGER_SETTINGS = frozenset({"steps", "seed", "batch"})
+_REDRAW_SETTINGS = frozenset({"strength", "steps", "guidance", "seed"})
 _SETTING_ALIASES = {"cfg": "guidance"}
 
 _UPSCALE_PATTERN = re.compile(r"(?:upscale|enlarge)\b(?P<rest>.*)", re.IGNORECASE)
 _FACTOR_PATTERN = re.compile(
     r"\s*(?:it\b)?\s*(?:to|by)?\s*(?:x|×)?\s*(\d+(?:[.,]\d+)?)?\s*(?:x|×)?\W*", re.I
 )
+_REDRAW_PATTERN = re.compile(r"redraw\b(?P<rest>[^:]*)(?::(?P<words>.*))?", re.IGNORECASE)
 _DESCRIBE_PATTERN = re.compile(
     r"(?:describe|caption|interrogate|what\s+is\s+(?:this|it)|what's\s+this)(?:\s+(?:it|this))?\W*",
     re.IGNORECASE,
@@ -113,7 +116,7 @@ def parse_intent(text: str) -> ReplyIntent:
         if match := pattern.fullmatch(words):
             intent = parse_match(match)
             if intent is not None:
-                values = {**intent.values, **_settings_for_kind(intent.kind, settings)}
+                values = {**intent.values, **_settings_for_intent(intent, settings)}
                 return replace(intent, values=values)
     return ReplyIntent("img2img", {"prompt": words, **settings}, is_explicit=False)
 
@@ -149,7 +152,10 @@ def _is_malformed_setting(match: re.Match[str]) -> bool:
     return match["name"].lower() in _INTEGER_SETTINGS and not match["value"].isdigit()
 
 
-def _settings_for_kind(kind: str, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+def _settings_for_intent(intent: ReplyIntent, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    kind = intent.kind
+    if is_redraw(intent):
+        return {name: value for name, value in settings.items() if name in _REDRAW_SETTINGS}
     if kind not in ("img2img", "inpaint", "outpaint", "loopback"):
         return {}
     return {
@@ -165,6 +171,18 @@ def _parse_upscale(match: re.Match[str]) -> ReplyIntent | None:
         return None
     number = factor[1]
     return ReplyIntent("upscale", {"factor": float(number.replace(",", "."))} if number else {})
+
+
+def _parse_redraw(match: re.Match[str]) -> ReplyIntent | None:
+    """Read an enlargement that paints anew; what comes before the colon names a size or nothing."""
+    intent = _parse_upscale(match)
+    words = {"prompt": match["words"].strip()} if match["words"] else {}
+    return intent and replace(intent, values={**intent.values, **words, "mode": "redraw"})
+
+
+def is_redraw(intent: ReplyIntent) -> bool:
+    """Whether it asks for an enlargement that follows words."""
+    return intent.values.get("mode") == "redraw"
 
 
 def _parse_outpaint(match: re.Match[str]) -> ReplyIntent | None:
@@ -232,6 +250,7 @@ _VERB_PARSERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], ReplyInten
     (_HELP_PATTERN, lambda match: ReplyIntent(HELP_KIND)),
     (_AGAIN_PATTERN, lambda match: ReplyIntent(AGAIN_KIND)),
     (_UPSCALE_PATTERN, _parse_upscale),
+    (_REDRAW_PATTERN, _parse_redraw),
     (_DESCRIBE_PATTERN, lambda match: ReplyIntent("interrogate", {"method": "caption"})),
     (_TAGS_PATTERN, lambda match: ReplyIntent("interrogate", {"method": "tags"})),
     (_PRESET_PATTERN, _parse_preset),

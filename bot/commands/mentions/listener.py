@@ -50,8 +50,9 @@ log = logging.getLogger(__name__)
 
 HELP_MESSAGE = gettext_noop(
     "Reply to a picture, mention me and say what to do:\n"
-    "`make it a watercolour` · `upscale 2x` · `describe` · `tags` · `outpaint left 128` · "
-    "`zoom out` · `inpaint left 30%: a window` · `inpaint a red hat` with a mask attached · "
+    "`make it a watercolour` · `upscale 2x` · `redraw 2x` · `describe` · `tags` · "
+    "`outpaint left 128` · `zoom out` · `inpaint left 30%: a window` · "
+    "`inpaint a red hat` with a mask attached · "
     "`loop 4 a city of glass` · `again`\n"
     "Settings go anywhere: `strength 0.5`, `steps 30`, `guidance 7`, `seed 5`. "
     "`/help` tells the rest."
@@ -173,7 +174,8 @@ class MentionHandler:
     ) -> ReplyIntent:
         """Keep the prompt of the result that is answered, where the words name no other."""
         parent = self._parent_job(target)
-        if parent is None or intent.kind not in KEEPING_KINDS or intent.values.get("prompt"):
+        is_painting = intent.kind in KEEPING_KINDS or intent_parser.is_redraw(intent)
+        if parent is None or not is_painting or intent.values.get("prompt"):
             return intent
         try:
             record = await self._services.jobs.reader.get_job(parent)

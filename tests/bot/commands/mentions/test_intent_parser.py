@@ -11,6 +11,13 @@ SAID = {
     "upscale": ("upscale", {}),
     "upscale 2x": ("upscale", {"factor": 2.0}),
     "Upscale it by x4!": ("upscale", {"factor": 4.0}),
+    "redraw": ("upscale", {"mode": "redraw"}),
+    "Redraw it 2x!": ("upscale", {"mode": "redraw", "factor": 2.0}),
+    "redraw 2x: a red apple, strength 0.2, batch 3": (
+        "upscale",
+        {"mode": "redraw", "factor": 2.0, "prompt": "a red apple", "strength": 0.2},
+    ),
+    "redraw it as a fox": ("img2img", {"prompt": "a fox"}),
     "enlarge 1,5×": ("upscale", {"factor": 1.5}),
     "describe": ("interrogate", {"method": "caption"}),
     "what is this?": ("interrogate", {"method": "caption"}),

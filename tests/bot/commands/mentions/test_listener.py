@@ -29,6 +29,10 @@ def last(easel):
 
 ASKED = {
     "make it a watercolour, strength 0.4": ("img2img", {"strength": 0.4}),
+    "redraw 2x: a fox": (
+        "upscale",
+        {"mode": "redraw", "factor": 2.0, "prompt": "a fox", "upscaler": "animevideov3"},
+    ),
     "upscale 2x": ("upscale", {"factor": 2.0, "upscaler": "animevideov3"}),
     "describe": ("interrogate", {"method": "caption"}),
     "outpaint left 128": ("outpaint", {"left": 128, "right": 0}),
@@ -98,6 +102,15 @@ async def test_a_scribbled_copy_alone_shows_what_it_marks(easel):
     job = easel.service.job
     assert (job.kind, set(job.inputs)) == ("inpaint", {"image", "mask"})
     assert message.reference is not None
+
+
+async def test_a_redrawn_picture_keeps_the_words_of_the_result(easel):
+    painted = await easel.ask(prompt="a red apple")
+    await easel.finish()
+    await says(easel, "redraw", to=painted.response.message)
+    job = easel.service.job
+    assert (job.kind, job.params["mode"]) == ("upscale", "redraw")
+    assert job.params["prompt"] == "a red apple"
 
 
 async def test_a_file_that_rings_needs_no_name(easel):
