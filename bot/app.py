@@ -289,9 +289,8 @@ def build_services(
     settings, jobs, blobs, workers = core.settings, core.jobs, core.blobs, core.workers
     guild_store, moderation_store = GuildStore(core.database), ModerationStore(core.database)
     policy, styles = open_policy(core, guild_store), StyleStore(guild_store)
-    recheck, dm_preferences = PermissionRecheck(client, policy), DmPreferences(guild_store)
-    dispatcher = build_dispatcher(core, recheck, OwnerNotifier(client).notify_owners, timing)
-    checker, log_channel = JobChecker(workers, settings.models_path), LogChannel(client, policy)
+    dispatcher = build_dispatcher(core, *_build_guards(client, policy), timing)
+    log_channel, dm_preferences = LogChannel(client, policy), DmPreferences(guild_store)
     screen = NsfwScreen(client, policy, blobs, detector, moderation_store, log_channel)
     layouts = JobLayouts(workers, has_page=settings.page_url is not None)
     builder, sender = MessageBuilder(jobs, blobs, screen, layouts), MessageSender(client)
@@ -300,6 +299,7 @@ def build_services(
     delivery = ResultDelivery(jobs, builder, *ways, core.metrics, give_up_after, core.health)
     dispatcher.subscribe(delivery)
     intake = (dispatcher, jobs, blobs, decoders, delivery, workers, policy, styles, screen)
+    checker = JobChecker(workers, settings.models_path)
     submitter = JobSubmitter(*intake, core.member_storage, checker)
     return Services(
         jobs=jobs,
@@ -325,6 +325,11 @@ def build_services(
         has_nodes=bool(settings.cluster),
         page=_build_page(core, client, decoders, policy, submitter, screen),
     )
+
+
+def _build_guards(client: discord.Client, policy: GuildPolicy) -> tuple[ClaimGuard, HostAlert]:
+    """Build what looks at a job once more at its turn, and what tells the host's owners."""
+    return PermissionRecheck(client, policy), OwnerNotifier(client).notify_owners
 
 
 def _build_page(
