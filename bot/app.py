@@ -24,7 +24,7 @@ from bot.dispatcher.estimation import CostEstimator
 from bot.errors import MissingExtra
 from bot.guilds.editor import GuildSettingsEditor
 from bot.guilds.host_access import HostAccess, HostRules
-from bot.guilds.member_preferences import DmPreferences, StyleStore
+from bot.guilds.member_preferences import MemberSwitches, StyleStore
 from bot.guilds.policy import GuildPolicy
 from bot.guilds.settings import GuildSettings
 from bot.hosting.backups import CHECK_INTERVAL_SECONDS, BackupSchedule
@@ -290,12 +290,12 @@ def build_services(
     guild_store, moderation_store = GuildStore(core.database), ModerationStore(core.database)
     policy, styles = open_policy(core, guild_store), StyleStore(guild_store)
     dispatcher = build_dispatcher(core, *_build_guards(client, policy), timing)
-    log_channel, dm_preferences = LogChannel(client, policy), DmPreferences(guild_store)
+    log_channel, member_switches = LogChannel(client, policy), MemberSwitches(guild_store)
     screen = NsfwScreen(client, policy, blobs, detector, moderation_store, log_channel)
     layouts = JobLayouts(workers, has_page=settings.page_url is not None)
     builder, sender = MessageBuilder(jobs, blobs, screen, layouts), MessageSender(client)
     progress = ProgressUpdater(sender, screen, layouts, blobs.outbox.read_file, clock)
-    ways = (sender, progress, layouts, dm_preferences.is_dm_allowed)
+    ways = (sender, progress, layouts, member_switches.is_dm_allowed)
     delivery = ResultDelivery(jobs, builder, *ways, core.metrics, give_up_after, core.health)
     dispatcher.subscribe(delivery)
     intake = (dispatcher, jobs, blobs, decoders, delivery, workers, policy, styles, screen)
@@ -310,7 +310,7 @@ def build_services(
         policy=policy,
         settings_editor=GuildSettingsEditor(guild_store, host_limits(settings)),
         styles=styles,
-        dm_preferences=dm_preferences,
+        member_switches=member_switches,
         dispatcher=dispatcher,
         message_builder=builder,
         history=HistoryBuilder(jobs, blobs, screen),

@@ -11,7 +11,7 @@ from bot.delivery import MessageBuilder, ResultDelivery
 from bot.delivery.history_builder import HistoryBuilder
 from bot.dispatcher import Dispatcher
 from bot.guilds.editor import GuildSettingsEditor
-from bot.guilds.member_preferences import DmPreferences, StyleStore
+from bot.guilds.member_preferences import MemberSwitches, StyleStore
 from bot.guilds.policy import GuildPolicy
 from bot.moderation.cases import CaseService
 from bot.moderation.nsfw_process import NsfwDetector
@@ -46,7 +46,7 @@ class Services:
     policy: GuildPolicy
     settings_editor: GuildSettingsEditor
     styles: StyleStore
-    dm_preferences: DmPreferences
+    member_switches: MemberSwitches
     dispatcher: Dispatcher
     message_builder: MessageBuilder
     history: HistoryBuilder

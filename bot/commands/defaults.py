@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import discord
 from discord import app_commands
@@ -44,6 +44,17 @@ class DefaultsCog(EaselCog):
         await store.put_member_defaults(owner, merged_values)
         await interaction.response.send_message(
             messages.defaults_list(merged_values), ephemeral=True
+        )
+
+    @defaults.command(description="Say whether buttons show you a form before they run.")
+    @app_commands.describe(first="Whether Again, Vary and the arrows of Outpaint ask you first")
+    async def ask(self, interaction: discord.Interaction[Any], first: Literal["yes", "no"]) -> None:
+        """Note it, and show the defaults."""
+        owner = str(interaction.user.id)
+        await self.services.member_switches.set_asks_first(owner, is_on=first == "yes")
+        member_defaults = await self.services.guild_store.member_defaults(owner)
+        await interaction.response.send_message(
+            messages.defaults_list(member_defaults), ephemeral=True
         )
 
     @defaults.command(description="Forget your defaults.")

@@ -48,7 +48,7 @@ class PrivacyCog(EaselCog):
     async def show(self, interaction: discord.Interaction[Any]) -> None:
         """Count it for the member alone."""
         stored_data = await count_stored_data(str(interaction.user.id), self.services.jobs)
-        allows_dm = await self.services.dm_preferences.is_dm_allowed(str(interaction.user.id))
+        allows_dm = await self.services.member_switches.is_dm_allowed(str(interaction.user.id))
         message = translate(
             STORED_DATA_TEXT,
             **_count_texts(stored_data),
@@ -76,7 +76,7 @@ class PrivacyCog(EaselCog):
     ) -> None:
         """Note it, and say what it comes to."""
         allows_dm = allow == "yes"
-        await self.services.dm_preferences.set_dm_allowed(
+        await self.services.member_switches.set_dm_allowed(
             str(interaction.user.id), is_allowed=allows_dm
         )
         await interaction.response.send_message(

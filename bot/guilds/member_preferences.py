@@ -1,4 +1,4 @@
-"""Styles and direct messages: what members choose beside their defaults.
+"""Styles, direct messages, being asked first: what members choose beside their defaults.
 
 Both are stored with the member's defaults and deleted with them; a server's styles have their
 history beside its settings'.
@@ -17,6 +17,8 @@ from storage.guilds import GuildStore, PromptStyle
 PROMPT_SLOT = "{prompt}"
 #: Key of the permission for direct messages among a member's defaults.
 DM_PREFERENCE_KEY = "direct_messages"
+#: Key of the wish to see a form before a button asks for a job.
+ASK_FIRST_KEY = "ask_first"
 MAX_STYLES = 25  # of one member: as many as Discord completes
 #: Key of a member's own styles among their defaults.
 MEMBER_STYLES_KEY = "styles"
@@ -27,19 +29,33 @@ LORA_TAG_PATTERN = re.compile(r"<lora:[^<>]+>", re.IGNORECASE)
 StylesByName = dict[str, PromptStyle]
 
 
-class DmPreferences:
-    """Whether members take results by direct message where a channel is closed."""
+class MemberSwitches:
+    """What members switch on: nothing is, until they say so."""
 
     def __init__(self, guilds: GuildStore) -> None:
         self._guilds = guilds
 
     async def is_dm_allowed(self, owner: str) -> bool:
-        """Whether a member allowed it; nobody has until they say so."""
-        return (await self._guilds.member_defaults(owner)).get(DM_PREFERENCE_KEY) is True
+        """Whether a member takes results by direct message where a channel is closed."""
+        return await self._is_on(owner, DM_PREFERENCE_KEY)
 
     async def set_dm_allowed(self, owner: str, *, is_allowed: bool) -> None:
         """Note what a member chose."""
-        defaults = {**await self._guilds.member_defaults(owner), DM_PREFERENCE_KEY: is_allowed}
+        await self._switch(owner, DM_PREFERENCE_KEY, is_on=is_allowed)
+
+    async def asks_first(self, owner: str) -> bool:
+        """Whether buttons show a member a form before they ask for a job."""
+        return await self._is_on(owner, ASK_FIRST_KEY)
+
+    async def set_asks_first(self, owner: str, *, is_on: bool) -> None:
+        """Note what a member chose."""
+        await self._switch(owner, ASK_FIRST_KEY, is_on=is_on)
+
+    async def _is_on(self, owner: str, key: str) -> bool:
+        return (await self._guilds.member_defaults(owner)).get(key) is True
+
+    async def _switch(self, owner: str, key: str, *, is_on: bool) -> None:
+        defaults = {**await self._guilds.member_defaults(owner), key: is_on}
         await self._guilds.put_member_defaults(owner, defaults)
 
 

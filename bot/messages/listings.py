@@ -191,8 +191,10 @@ def defaults_list(member_defaults: Mapping[str, Any]) -> str:
     lines = [
         f"{option_name(name)}: {inline_code(str(value), 200)}"
         for name, value in member_defaults.items()
-        if name not in ("styles", "direct_messages")
+        if name not in ("styles", "direct_messages", "ask_first")
     ]
+    if member_defaults.get("ask_first"):
+        lines.append(translate("🔁 *Again*, 🎲 *Vary* and ↔️ *Outpaint* ask first."))
     default_lines = lines or [translate("None: Easel's own are taken.")]
     return join_limited(MAX_MESSAGE_CHARACTERS, [translate("**Your defaults**"), *default_lines])
 

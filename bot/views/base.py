@@ -18,6 +18,7 @@ from bot.requests.image_sources import result_images
 from bot.requests.reply_target import ReplyTarget
 from bot.requests.requester import InteractionRequest
 from bot.services import services_of
+from bot.views.ask_first import submit_or_ask
 from inference.api.jobs import Job, PreviewJob, decode_job
 from storage.errors import UnknownJob
 from storage.records import JobRecord, JobState
@@ -185,10 +186,15 @@ class RerunButton(JobButton, template=rf"easel:again:{JOB_ID_PATTERN}"):
     async def on_click(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
         """Queue the job anew, from the same pictures."""
         require_owner(interaction, record)
-        request = InteractionRequest(interaction)
-        await services_of(interaction).submitter.submit_rerun(
-            request, with_new_seed(record), record
-        )
+
+        async def submit_again(answer: discord.Interaction[Any], job: Job) -> None:
+            request = InteractionRequest(answer)
+            await services_of(answer).submitter.submit_rerun(request, job, record)
+
+        if record.state is JobState.FAILED:  # the same once more, as it says
+            await submit_again(interaction, with_new_seed(record))
+        else:
+            await submit_or_ask(interaction, with_new_seed(record), submit_again)
 
 
 class DeleteButton(JobButton, template=rf"easel:delete:{JOB_ID_PATTERN}"):

@@ -14,9 +14,10 @@ from bot.guilds.policy import apply_guild_defaults
 from bot.i18n import translate
 from bot.i18n.message import gettext_noop
 from bot.services import services_of
+from bot.views.ask_first import submit_or_ask
 from bot.views.base import JOB_ID_PATTERN
 from bot.views.results import ImageButton, submit_on_result
-from inference.api.jobs import OutpaintJob
+from inference.api.jobs import Job, OutpaintJob
 from storage.records import JobRecord
 
 ARROW_STEP_PIXELS = 128  # pixels that an arrow adds
@@ -113,4 +114,8 @@ class OutpaintButton(
         values = apply_guild_defaults(
             OutpaintJob, {**continued_options, **self.way.options}, settings
         )
-        await submit_on_result(interaction, OutpaintJob(**values), record, image, settings)
+
+        async def submit_outpaint(answer: discord.Interaction[Any], job: Job) -> None:
+            await submit_on_result(answer, job, record, image)
+
+        await submit_or_ask(interaction, OutpaintJob(**values), submit_outpaint)

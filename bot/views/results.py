@@ -12,7 +12,6 @@ from bot import messages
 from bot.errors import JobNotFound
 from bot.guilds.context import reply_language
 from bot.guilds.policy import apply_guild_defaults
-from bot.guilds.settings import GuildSettings
 from bot.i18n import current_language, translate, use_language
 from bot.i18n.message import gettext_noop
 from bot.requests.editing import fill_edit_values, require_editing_model
@@ -20,6 +19,7 @@ from bot.requests.image_sources import AttachmentSource, BlobSource, result_imag
 from bot.requests.job_check import default_face_restorer, default_upscaler, list_ready_models
 from bot.requests.requester import InteractionRequest
 from bot.services import services_of
+from bot.views.ask_first import submit_or_ask
 from bot.views.base import (
     JOB_ID_PATTERN,
     JobButton,
@@ -116,9 +116,12 @@ class VaryButton(ImageButton, template=rf"easel:none(?:\.(?P<number>\d))?:{JOB_I
             "variation_strength": self.share,
         }
         job = decode_job(record.kind, {**record.params, **variation_params})
-        await services_of(interaction).submitter.submit_rerun(
-            InteractionRequest(interaction), job, record
-        )
+
+        async def submit_variation(answer: discord.Interaction[Any], changed_job: Job) -> None:
+            request = InteractionRequest(answer)
+            await services_of(answer).submitter.submit_rerun(request, changed_job, record)
+
+        await submit_or_ask(interaction, job, submit_variation)
 
 
 class VarySubtleButton(VaryButton, template=rf"easel:subtle(?:\.(?P<number>\d))?:{JOB_ID_PATTERN}"):
@@ -453,11 +456,10 @@ async def submit_on_result(
     job: Job,
     record: JobRecord,
     image: dict[str, Any],
-    settings: GuildSettings | None = None,
 ) -> None:
     """Queue a job on a picture that another one made."""
     services = services_of(interaction)
     source: BlobSource = services.submitter.stored_source(image["key"])
     await services.submitter.submit_job(
-        InteractionRequest(interaction), job, {"image": source}, settings=settings, parent=record.id
+        InteractionRequest(interaction), job, {"image": source}, parent=record.id
     )

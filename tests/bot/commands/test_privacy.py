@@ -45,12 +45,12 @@ async def test_direct_messages_are_allowed_and_forbidden(easel):
     assert "comes to your direct" in (await easel.ask_plain("privacy show")).response.content
     assert "None" in (await easel.ask_plain("defaults show")).response.content
     await easel.ask_plain("defaults clear")
-    assert await easel.services.dm_preferences.is_dm_allowed(owner)
+    assert await easel.services.member_switches.is_dm_allowed(owner)
     await easel.ask_plain("privacy messages", allow="no")
-    assert not await easel.services.dm_preferences.is_dm_allowed(owner)
+    assert not await easel.services.member_switches.is_dm_allowed(owner)
     await easel.ask_plain("privacy messages", allow="yes")
     await easel.ask_plain("privacy forget", sure=ERASE_CONFIRMATION)
-    assert not await easel.services.dm_preferences.is_dm_allowed(owner)
+    assert not await easel.services.member_switches.is_dm_allowed(owner)
 
 
 async def test_forget_deletes_mine_and_keeps_what_others_need(easel):

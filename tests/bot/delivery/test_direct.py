@@ -13,7 +13,7 @@ CLOSED = [50013, 50001, 10003]
 
 @pytest.fixture
 async def allowed(easel):
-    await easel.services.dm_preferences.set_dm_allowed(str(easel.alice.id), is_allowed=True)
+    await easel.services.member_switches.set_dm_allowed(str(easel.alice.id), is_allowed=True)
 
 
 def close(easel, code: int = 50013) -> None:
