@@ -299,8 +299,7 @@ def build_services(
     delivery = ResultDelivery(jobs, builder, *ways, core.metrics, give_up_after, core.health)
     dispatcher.subscribe(delivery)
     intake = (dispatcher, jobs, blobs, decoders, delivery, workers, policy, styles, screen)
-    checker = JobChecker(workers, settings.models_path)
-    submitter = JobSubmitter(*intake, core.member_storage, checker)
+    submitter = JobSubmitter(*intake, *_build_checkers(core))
     return Services(
         jobs=jobs,
         blobs=blobs,
@@ -325,6 +324,11 @@ def build_services(
         has_nodes=bool(settings.cluster),
         page=_build_page(core, client, decoders, policy, submitter, screen),
     )
+
+
+def _build_checkers(core: Core) -> tuple[MemberStorage, JobChecker]:
+    """Build what bounds a member's pictures, and what checks a job by what the workers have."""
+    return core.member_storage, JobChecker(core.workers, core.settings.models_path)
 
 
 def _build_guards(client: discord.Client, policy: GuildPolicy) -> tuple[ClaimGuard, HostAlert]:
