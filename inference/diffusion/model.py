@@ -130,6 +130,11 @@ class LatentModel(ABC):
         return max(lengths)
 
     @property
+    def max_references(self) -> int:
+        """The most pictures that it looks at while it paints one by an instruction."""
+        return 0
+
+    @property
     def is_refiner(self) -> bool:
         """Whether it only goes on from SDXL's pictures, at low noise."""
         return False
@@ -176,6 +181,7 @@ class LatentModel(ABC):
         active_loras: ActiveLoras | None = None,
         text_lengths: Sequence[int] | None = None,
         guidance: Tensor | None = None,
+        references: Sequence[Tensor] = (),
     ) -> Tensor:
         """Predict the clean latents x0 of rows at their own noise levels.
 
@@ -190,6 +196,7 @@ class LatentModel(ABC):
             active_loras: LoRAs to run beside the network, the same for every row.
             text_lengths: tokens of each row that are no padding, for networks that ask.
             guidance: [B] float32, for networks that are told it.
+            references: [B, C, h, w] float32 of each further picture to look at, of any size.
         """
 
     def encode_images(self, images: Sequence[Image.Image]) -> Tensor:
@@ -323,6 +330,7 @@ class DiffusionModel(LatentModel):
         active_loras: ActiveLoras | None = None,
         text_lengths: Sequence[int] | None = None,
         guidance: Tensor | None = None,
+        references: Sequence[Tensor] = (),
     ) -> Tensor:
         """Predict the clean latents x0 of rows at their own noise levels."""
         memory_level = self.offload.prepare_part(UNET, len(x) * _spatial_area(x))

@@ -51,6 +51,8 @@ class Batch:
     text_lengths: Tensor
     #: [N] guidance scale of each entry's row, for networks that are told it, on the processor.
     guidance: Tensor
+    #: [N, C, h, w] of each further picture that the network looks at.
+    references: tuple[Tensor, ...] = ()
     #: What the network predicts, in terms of which spreads are compared.
     prediction: Prediction = "epsilon"
 
@@ -93,6 +95,10 @@ class Batch:
             is_guided=is_guided,
             text_lengths=torch.tensor([item.length for item in conditions]),
             guidance=torch.tensor([rows[number].told_guidance for number in sources]),
+            references=tuple(
+                torch.stack([rows[number].references[place] for number in sources]).to(device)
+                for place in range(len(rows[0].references))
+            ),
             prediction=prediction,
         )
 
@@ -105,11 +111,14 @@ class Batch:
             *(self.x, self.sigma, self.text, self.image_channels, self.pooled),
             *(self.text_lengths, self.guidance),
         )
+        split_references = [values.tensor_split(calls) for values in self.references]
+        references = [tuple(parts[call] for parts in split_references) for call in range(calls)]
         parts = zip(
             *(
                 [None] * calls if values is None else values.tensor_split(calls)
                 for values in inputs
             ),
+            references,
             strict=True,
         )
         return [
@@ -122,8 +131,9 @@ class Batch:
                 pooled=pooled_embeds,
                 text_lengths=lengths,
                 guidance=guidance,
+                references=pictures,
             )
-            for x, sigma, text, extra, pooled_embeds, lengths, guidance in parts
+            for x, sigma, text, extra, pooled_embeds, lengths, guidance, pictures in parts
         ]
 
     def list_unconditional(self, denoised: Tensor) -> list[Tensor | None]:

@@ -70,6 +70,8 @@ def _content_bytes(value: object) -> bytes:
     match value:
         case Image.Image():
             return f"{value.mode}{value.size}".encode() + value.tobytes()
+        case tuple():
+            return b"".join(_content_bytes(item) + b"\0" for item in value)
         case np.ndarray():
             return f"{value.shape}".encode() + value.tobytes()
         case _ if hasattr(value, "numpy"):  # a tensor

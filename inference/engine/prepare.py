@@ -56,8 +56,12 @@ def prepare_rows(
     `sides` are the LoRAs of each work.
     """
     originals = _encode_images(works, model)
+    references = _encode_references(works, model)
     return [
-        _prepare_row(work, model, original, active_loras)
+        replace(
+            _prepare_row(work, model, original, active_loras),
+            references=tuple(references[id(image)] for image in work.references),
+        )
         for work, original, active_loras in zip(works, originals, work_loras, strict=True)
     ]
 
@@ -87,6 +91,7 @@ def batch_key(work: DenoiseWork, row: DenoiseRow, checkpoint: str, model: Latent
         ),
         is_guided=row.is_guided,
         loras=wanted_loras(work) if row.active_loras else (),
+        layout=tuple((latent.shape[-2], latent.shape[-1]) for latent in row.references),
     )
 
 
@@ -145,6 +150,12 @@ def _encode_images(works: Sequence[DenoiseWork], model: LatentModel) -> list[Ten
         else:
             latents.append(next(encoded_latents) if work.image is not None else None)
     return latents
+
+
+def _encode_references(works: Sequence[DenoiseWork], model: LatentModel) -> dict[int, Tensor]:
+    """Encode the pictures that editing checkpoints look at, each once, by their identity."""
+    images = {id(image): image for work in works for image in work.references}
+    return {key: model.encode_images([image])[0] for key, image in images.items()}
 
 
 def _prepare_row(

@@ -44,6 +44,8 @@ class DenoiseRow:
     soft: SoftSettings | None = None
     #: What the network sees besides, float32: to inpaint [C + 1, h, w], to edit [C, h, w].
     image_channels: Tensor | None = None
+    #: Latents of further pictures that the network looks at, [C, h, w] float32 each.
+    references: tuple[Tensor, ...] = ()
     #: Level from which on another checkpoint denoises; None where none is to, or does already.
     switch_sigma: float | None = None
     #: LoRAs to run beside the network; rows of one batch have the same.

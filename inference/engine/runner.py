@@ -26,6 +26,7 @@ from inference.engine.row import DenoiseRow
 from inference.engine.scheduler import ScheduledStep
 from inference.engine.task import Task, TaskStage
 from inference.engine.work import AuxWork, DenoiseResult, DenoiseWork
+from inference.images.regions import Size
 from inference.model_files.errors import BrokenOutput
 from inference.model_files.files import UPSCALER
 from inference.model_library import ModelLibrary
@@ -116,9 +117,9 @@ class Runner:
                 moving.append(task)
             else:
                 self._finish_without_steps(task, work, model)
-        # Apart, since they ask for different things: those with a picture to encode, and others.
-        for encoding in (True, False):
-            self._make_rows([task for task in moving if _needs_encode(task) is encoding], encoding)
+        # Apart, since they ask for different things: by the pictures that are to be encoded.
+        for encoded in dict.fromkeys(map(_encoded_sizes, moving)):
+            self._make_rows([task for task in moving if _encoded_sizes(task) == encoded], encoded)
 
     def _finish_without_steps(self, task: Task, work: DenoiseWork, model: LatentModel) -> None:
         image, latent = work.image, work.latent
@@ -140,14 +141,12 @@ class Runner:
         )
         return image
 
-    def _make_rows(self, tasks: Sequence[Task], encoding: bool) -> None:
-        if not tasks:
-            return
+    def _make_rows(self, tasks: Sequence[Task], encoded: tuple[Size, ...]) -> None:
         works = [_as_denoise_work(task) for task in tasks]
         model = self._library.get_checkpoint(works[0].model)
         work_loras = [self._library.active_loras(work.model, wanted_loras(work)) for work in works]
         rows = self._run_counted(
-            (encoding, tasks[0].queue_key), tasks, lambda: prepare_rows(works, model, work_loras)
+            (encoded, tasks[0].queue_key), tasks, lambda: prepare_rows(works, model, work_loras)
         )
         for task, work, row in zip(tasks, works, rows, strict=True):
             task.run.notes += self._library.list_prompt_notes(
@@ -215,6 +214,7 @@ class Runner:
                     rows[0].active_loras,
                     part.text_lengths.tolist(),
                     part.guidance,
+                    part.references,
                 ),
             )
             outputs.append(output)
@@ -297,9 +297,11 @@ def _as_aux_work(task: Task) -> AuxWork:
     return task.work
 
 
-def _needs_encode(task: Task) -> bool:
+def _encoded_sizes(task: Task) -> tuple[Size, ...]:
+    """List the sizes of the pictures that a task has encoded: its start, then its references."""
     work = _as_denoise_work(task)
-    return work.latent is None and work.image is not None
+    starts = [work.image] if work.latent is None and work.image is not None else []
+    return tuple(image.size for image in (*starts, *work.references))
 
 
 def _encode_init(work: DenoiseWork, model: LatentModel) -> torch.Tensor:

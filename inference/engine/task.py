@@ -50,6 +50,8 @@ class BatchKey:
     is_guided: bool
     #: The LoRAs beside the network.
     loras: tuple[LoraTag, ...] = ()
+    #: Latent height and width of each further picture: places in them are the call's, not a row's.
+    layout: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(eq=False)

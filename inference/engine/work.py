@@ -65,6 +65,8 @@ class DenoiseWork:
     image: Image.Image | None = None
     #: Or a latent [C, height/8, width/8] float32 in the network's own scale.
     latent: torch.Tensor | None = None
+    #: Pictures that an editing checkpoint looks at, RGB with sides that are multiples of 16.
+    references: tuple[Image.Image, ...] = ()
     strength: float | None = None
     exact_steps: bool = True
     #: Calls that the first pass of a hires fix spread its prompts over, where this is the second.

@@ -69,14 +69,18 @@ def load_flow_folder(
             ends_at_trained=family.transformer_class == "SD3Transformer2DModel",
         )
         table = FlowTable.of_shift(shift)
+    index = _read_index(folder)
+    variant = family.find_variant(str(index.get("_class_name", "")))
     return FlowModel(
         name=name,
         family=family,
+        max_references=variant.max_references,
+        own_guidance=variant.own_guidance,
         transformer=_load_transformer(folder, family, device, formats.network),
         run_network=VELOCITY_FUNCTIONS[family.transformer_class],
         vae=_load_autoencoder(folder, family, device, formats.autoencoder),
         codec=Flux2Codec() if is_flux2 else LatentCodec(),
-        is_distilled=_read_index(folder).get("is_distilled") is True,
+        is_distilled=index.get("is_distilled") is True,
         text_encoders=_load_text_side(folder, family, device, formats.text),
         table=table,
         prediction="flow",

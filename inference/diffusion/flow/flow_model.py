@@ -38,6 +38,10 @@ class FlowModel(LatentModel):
     table: FlowTable
     #: Whether its index says that guidance was trained into it.
     is_distilled: bool = False
+    #: The most pictures that it looks at while it paints one by an instruction.
+    max_references: int = 0
+    #: What it is told as guidance unless a job says another.
+    own_guidance: float = 1.0
 
     @property
     def network(self) -> Any:
@@ -51,7 +55,7 @@ class FlowModel(LatentModel):
 
     def tell_guidance(self, guidance: float) -> float:
         """Give what a network that is told its guidance is told: its own for the usual value."""
-        return self.family.default_guidance if guidance == USUAL_GUIDANCE else guidance
+        return self.own_guidance if guidance == USUAL_GUIDANCE else guidance
 
     def noise_table(self, width: int, height: int) -> NoiseTable:
         """Give the noise levels for pictures of a size in pixels: larger ones are noised more."""
@@ -72,9 +76,11 @@ class FlowModel(LatentModel):
         active_loras: ActiveLoras | None = None,
         text_lengths: Sequence[int] | None = None,
         guidance: Tensor | None = None,
+        references: Sequence[Tensor] = (),
     ) -> Tensor:
         """Predict the clean latents x0 of rows at their own noise levels."""
-        self.offload.prepare_part(UNET, len(x) * x.shape[-2] * x.shape[-1])
+        cells = sum(latent.shape[-2] * latent.shape[-1] for latent in (x, *references))
+        self.offload.prepare_part(UNET, len(x) * cells)
         sigma = send_tensor(sigma, self.device)
         level = sigma.reshape(-1, 1, 1, 1)
         inputs = NetworkInputs(
@@ -85,6 +91,7 @@ class FlowModel(LatentModel):
             text_lengths=list(text_lengths or [text.shape[1]] * len(text)),
             pooled=None if pooled_embeds is None else pooled_embeds.to(self.dtype),
             guidance=None if guidance is None else send_tensor(guidance, self.device),
+            references=tuple(latent.to(self.dtype) for latent in references),
         )
         with active_loras.applied_to_unet(self.transformer) if active_loras else nullcontext():
             velocity = self.run_network(self.transformer, inputs)

@@ -32,6 +32,8 @@ class NetworkInputs:
     pooled: Tensor | None = None
     #: [N], where a network is told its guidance.
     guidance: Tensor | None = None
+    #: Clean latents of further pictures, [N, C, h, w] each, with sides of their own.
+    references: tuple[Tensor, ...] = ()
 
 
 VelocityFunction = Callable[[Any, NetworkInputs], Tensor]
@@ -50,31 +52,37 @@ def run_z_image(transformer: Any, inputs: NetworkInputs) -> Tensor:
 
 
 def run_flux1(transformer: Any, inputs: NetworkInputs) -> Tensor:
-    """Call FLUX.1: patches as tokens with their row and column, words with neither."""
+    """Call FLUX.1: patches as tokens with their row and column, words with neither.
+
+    Kontext's reference is behind the picture's own, and told from it by a 1 before its places.
+    """
     height, width = inputs.latents.shape[-2:]
     device, dtype = inputs.latents.device, inputs.latents.dtype
     is_told = bool(transformer.config.guidance_embeds)
     answer = transformer(
-        hidden_states=pack_patches(inputs.latents),
+        hidden_states=pack_pictures(inputs),
         timestep=inputs.levels,
         guidance=inputs.guidance if is_told else None,
         pooled_projections=inputs.pooled,
         encoder_hidden_states=inputs.text,
         txt_ids=torch.zeros(inputs.text.shape[1], 3, device=device, dtype=dtype),
-        img_ids=patch_positions(height, width).to(device, dtype),
+        img_ids=picture_positions(inputs, 1).to(device, dtype),
         return_dict=False,
     )[0]
     return unpack_patches(answer, height, width)
 
 
 def run_flux2(transformer: Any, inputs: NetworkInputs) -> Tensor:
-    """Call FLUX.2: as FLUX.1, with four numbers a token, of which words count their place."""
+    """Call FLUX.2: as FLUX.1, with four numbers a token, of which words count their place.
+
+    Before the places of the references stand 10, 20 and so on.
+    """
     height, width = inputs.latents.shape[-2:]
-    positions = torch.nn.functional.pad(patch_positions(height, width), (0, 1))
+    positions = torch.nn.functional.pad(picture_positions(inputs, 10), (0, 1))
     places = torch.arange(inputs.text.shape[1])[:, None]
     is_told = bool(transformer.config.guidance_embeds)
     answer = transformer(
-        hidden_states=pack_patches(inputs.latents),
+        hidden_states=pack_pictures(inputs),
         timestep=inputs.levels,
         guidance=inputs.guidance if is_told else None,
         encoder_hidden_states=inputs.text,
@@ -129,8 +137,25 @@ def pack_patches(latents: Tensor) -> Tensor:
     return patches.permute(0, 2, 4, 1, 3, 5).flatten(3).flatten(1, 2)
 
 
+def pack_pictures(inputs: NetworkInputs) -> Tensor:
+    """Lay the patches of the picture and then of each reference behind each other."""
+    return torch.cat([pack_patches(latents) for latents in (inputs.latents, *inputs.references)], 1)
+
+
+def picture_positions(inputs: NetworkInputs, stride: int) -> Tensor:
+    """Give the place of each patch, [patches, 3]: stride·number of its picture, row, column."""
+    pictures = (inputs.latents, *inputs.references)
+    return torch.cat(
+        [
+            patch_positions(latents.shape[-2], latents.shape[-1], number * stride)
+            for number, latents in enumerate(pictures)
+        ]
+    )
+
+
 def unpack_patches(tokens: Tensor, height: int, width: int) -> Tensor:
-    """Undo `pack_patches`, for so many cells."""
+    """Undo `pack_patches`, for so many cells; what lies behind them is left out."""
+    tokens = tokens[:, : height // PATCH_CELLS * (width // PATCH_CELLS)]
     count, _, channels = tokens.shape
     patches = tokens.reshape(
         count,
@@ -143,10 +168,10 @@ def unpack_patches(tokens: Tensor, height: int, width: int) -> Tensor:
     return patches.permute(0, 3, 1, 4, 2, 5).reshape(count, -1, height, width)
 
 
-def patch_positions(height: int, width: int) -> Tensor:
-    """Give (0, row, column) of each patch of so many cells, [h/2·w/2, 3]."""
+def patch_positions(height: int, width: int, picture: int = 0) -> Tensor:
+    """Give (picture, row, column) of each patch of so many cells, [h/2·w/2, 3]."""
     rows, columns = torch.arange(height // PATCH_CELLS), torch.arange(width // PATCH_CELLS)
-    return torch.cartesian_prod(torch.zeros(1, dtype=rows.dtype), rows, columns)
+    return torch.cartesian_prod(torch.tensor([picture]), rows, columns)
 
 
 #: By the transformer's class.

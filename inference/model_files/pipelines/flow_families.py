@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,6 +31,16 @@ TEXT_MODEL_TYPES = {
 
 
 @dataclass(frozen=True)
+class FlowVariant:
+    """What checkpoints of one family differ in, by the pipeline that their index names."""
+
+    #: What it is told as guidance, where it is told it, unless a job says another.
+    own_guidance: float = 1.0
+    #: The most pictures that it looks at while it paints one by an instruction.
+    max_references: int = 0
+
+
+@dataclass(frozen=True)
 class FlowFamily:
     """One family, by the class of its transformer in diffusers."""
 
@@ -44,8 +54,13 @@ class FlowFamily:
     #: How guidance works, and the name of the setting by which a checkpoint says it is told it.
     guidance: GuidanceKind = "cfg"
     guidance_setting: str = ""
-    #: The guidance that such a checkpoint is told unless a job says another.
-    default_guidance: float = 1.0
+    #: By the pipeline's class in an index; an index of another class, or none, means the family's.
+    variants: Mapping[str, FlowVariant] = field(default_factory=dict)
+
+    def find_variant(self, pipeline_class: str) -> FlowVariant:
+        """Give what sets a checkpoint apart from others of its family, by its index's class."""
+        usual_variant = self.variants.get(self.pipeline_class, FlowVariant())
+        return self.variants.get(pipeline_class, usual_variant)
 
     def guidance_kind(
         self, config: Mapping[str, Any], *, is_distilled: bool = False
@@ -77,7 +92,10 @@ FLOW_FAMILIES = {
             text_classes={"text_encoder": "CLIPTextModel", "text_encoder_2": "T5EncoderModel"},
             guidance="none",
             guidance_setting="guidance_embeds",
-            default_guidance=3.5,
+            variants={
+                "FluxPipeline": FlowVariant(own_guidance=3.5),
+                "FluxKontextPipeline": FlowVariant(own_guidance=2.5, max_references=1),
+            },
         ),
         FlowFamily(
             title="FLUX.2 klein",
@@ -85,6 +103,7 @@ FLOW_FAMILIES = {
             transformer_class="Flux2Transformer2DModel",
             autoencoder_class="AutoencoderKLFlux2",
             text_classes={"text_encoder": "Qwen3Model"},
+            variants={"Flux2KleinPipeline": FlowVariant(max_references=4)},
         ),
         FlowFamily(
             title="Chroma",

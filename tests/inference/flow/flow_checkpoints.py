@@ -160,8 +160,10 @@ def save_z_image(folder: Path, **scheduler: object) -> None:
     ).save_pretrained(folder)
 
 
-def save_flux1(folder: Path, *, is_told: bool = True) -> None:
-    """Write a FLUX.1 checkpoint: dev, which is told its guidance, or schnell."""
+def save_flux1(
+    folder: Path, *, is_told: bool = True, pipeline_class: Any = diffusers.FluxPipeline
+) -> None:
+    """Write a FLUX.1 checkpoint: dev, which is told its guidance, schnell or Kontext."""
     transformer = diffusers.FluxTransformer2DModel(
         in_channels=64,
         num_layers=1,
@@ -174,7 +176,7 @@ def save_flux1(folder: Path, *, is_told: bool = True) -> None:
         guidance_embeds=is_told,
     )
     scheduler = {"use_dynamic_shifting": True, "shift": 3.0} if is_told else {"shift": 1.0}
-    diffusers.FluxPipeline(
+    pipeline_class(
         scheduler=make_scheduler(**scheduler),
         vae=make_autoencoder(1),
         text_encoder=make_clip(32, 2),
@@ -282,6 +284,7 @@ CHECKPOINTS: Mapping[str, Callable[[Path], None]] = {
     "z-image": save_z_image,
     "flux-dev": save_flux1,
     "flux-schnell": lambda folder: save_flux1(folder, is_told=False),
+    "kontext": lambda folder: save_flux1(folder, pipeline_class=diffusers.FluxKontextPipeline),
     "klein": save_klein,
     "klein-base": lambda folder: save_klein(folder, is_distilled=False),
     "chroma": save_chroma,

@@ -34,6 +34,7 @@ COLUMNS = {
     "Z-Image": "z-image",
     "FLUX.1 dev": "flux-dev",
     "FLUX.1 schnell": "flux-schnell",
+    "FLUX.1 Kontext": "kontext",
     "FLUX.2 klein": "klein",
     "klein base": "klein-base",
     "Chroma": "chroma",

@@ -75,7 +75,7 @@ def in_cells(latents, name):
 def from_cells(latents, name):
     if name.startswith("klein"):
         return diffusers.Flux2KleinPipeline._patchify_latents(latents)
-    if not name.startswith(("flux", "chroma")):
+    if not name.startswith(("flux", "kontext", "chroma")):
         return latents
     return diffusers.FluxPipeline._pack_latents(latents, 1, *latents.shape[1:])
 
