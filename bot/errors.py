@@ -348,8 +348,9 @@ class NoEditingModel(UserError):
             gettext_noop(
                 "No model here edits by instructions. The host can fetch one with "
                 "`models pull instruct-pix2pix`, which runs on cards from {memory} GB and, slowly, "
-                "without one. Until then `/img2img` repaints from a description of the whole "
-                "picture."
+                "without one, or, for a card of 16 GB, with `models pull "
+                "black-forest-labs/FLUX.2-klein-4B`, which looks at up to four pictures. Until "
+                "then `/img2img` repaints from a description of the whole picture."
             ),
             memory=memory,
         )

@@ -293,6 +293,14 @@ class ModelLibrary:
         """Name the flow family that a checkpoint is of, without loading it; None for others."""
         return self._loader.flow_family(self._checkpoint_path(name))
 
+    def count_references(self, name: str) -> int:
+        """Give the most pictures that a checkpoint looks at in an edit, without loading it."""
+        return self._loader.count_references(self._checkpoint_path(name))
+
+    def reference_fit(self, name: str) -> str:
+        """Say how pictures that a flow checkpoint looks at are brought to size."""
+        return self._loader.reference_fit(self._checkpoint_path(name))
+
     def checkpoint_role(self, name: str) -> str:
         """Say what a checkpoint does alone, as `ModelInfo.role`, without loading it."""
         return self._loader.checkpoint_role(self._checkpoint_path(name))
@@ -340,8 +348,14 @@ class ModelLibrary:
         def inspect(name: str, path: Path) -> ModelInfo:
             size = self._loader.inspect_checkpoint(path)
             digest = self._hashes.known_short_hash(find_main_file(path))
-            role = self._loader.checkpoint_role(path)
-            return ModelInfo(name=name, kind="diffusion", size=size, digest=digest, role=role)
+            return ModelInfo(
+                name=name,
+                kind="diffusion",
+                size=size,
+                digest=digest,
+                role=self._loader.checkpoint_role(path),
+                references=self._loader.count_references(path),
+            )
 
         return list_usable("checkpoints", self._checkpoints.items(), inspect)
 

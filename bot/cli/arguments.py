@@ -31,7 +31,7 @@ def add_kinds(parser: argparse.ArgumentParser, common: argparse.ArgumentParser) 
     kinds = parser.add_subparsers(dest="kind", required=True, metavar="KIND")
     for kind, job_type in JOB_TYPES.items():
         command = kinds.add_parser(kind, parents=[common], help=job_type.__doc__)
-        for name in (*job_type.required_images, *job_type.optional_images):
+        for name in job_type.list_image_names():
             command.add_argument(f"--{name}", metavar="PATH", help="a picture")
         for option in list_job_options(job_type):
             _add_option(command, option)
@@ -84,7 +84,7 @@ def image_paths(arguments: Mapping[str, Any]) -> dict[str, str]:
     if arguments.get("explain"):
         return {}
     job_type = JOB_TYPES[arguments["kind"]]
-    names = (*job_type.required_images, *job_type.optional_images)
+    names = job_type.list_image_names()
     return {name: arguments[name] for name in names if arguments.get(name)}
 
 

@@ -18,6 +18,7 @@ from bot.i18n.message import gettext_noop
 from bot.messages import options_title
 from bot.messages.error_replies import answer_error, is_correctable, unwrap_error
 from bot.messages.lineage import job_choices
+from bot.requests.editing import count_references
 from bot.requests.more_options import describe_bounds, parse_more_options
 from bot.requests.options import Autocomplete, split_attachments
 from bot.services import Services, services_of
@@ -109,13 +110,11 @@ def _images_to_exchange(job_type: type[Job], error: BaseException) -> tuple[str,
     return job_type.required_images if isinstance(cause, ImageRejected) else ()
 
 
-def autocomplete_models(
-    *kinds: str, everything: bool = False, role: str | None = None
-) -> Autocomplete:
+def autocomplete_models(*kinds: str, everything: bool = False, edits: bool = False) -> Autocomplete:
     """Complete names of what the workers have of these kinds, best matches first.
 
-    What the server does not allow is left out, unless `everything` is asked for; with a `role`,
-    what has another.
+    What the server does not allow is left out, unless `everything` is asked for; of what `edits` by
+    instructions all else.
     """
 
     async def complete_models(
@@ -130,7 +129,7 @@ def autocomplete_models(
             for model in worker.models
             if model.kind in kinds and is_model_allowed(settings, model.kind, model.name)
             if everything or model.role != REFINER_ROLE
-            if role is None or model.role == role
+            if not edits or count_references(model)
         }
         return [
             app_commands.Choice(name=_choice_label(name, descriptions[name]), value=name)

@@ -8,11 +8,15 @@ import discord
 from discord import app_commands
 
 from bot.commands.base import OPTION_AUTOCOMPLETES, EaselCog, autocomplete_models
-from bot.requests.editing import choose_edit_type, fill_edit_values, require_editing_model
+from bot.requests.editing import (
+    check_references,
+    choose_edit_type,
+    fill_edit_values,
+    require_editing_model,
+)
 from bot.requests.job_check import list_ready_models
 from bot.requests.options import with_job_options
 from inference.api.jobs import InpaintJob
-from inference.api.messages import INSTRUCT_ROLE
 
 EDIT_OPTIONS = (
     "mask_shape",
@@ -42,8 +46,9 @@ class EditCog(EaselCog):
     @with_job_options(
         InpaintJob,
         EDIT_OPTIONS,
-        OPTION_AUTOCOMPLETES | {"model": autocomplete_models("diffusion", role=INSTRUCT_ROLE)},
+        OPTION_AUTOCOMPLETES | {"model": autocomplete_models("diffusion", edits=True)},
         INSTRUCTION_OPTION,
+        references=True,
     )
     async def edit(self, interaction: discord.Interaction[Any], /, **option_values: Any) -> None:
         """Queue an edit."""
@@ -52,4 +57,6 @@ class EditCog(EaselCog):
         values = {**option_values, "prompt": option_values.get("instruction")}
         job_type = choose_edit_type(values)
         model = require_editing_model(models, settings)
-        await self.submit_command(interaction, job_type, fill_edit_values(job_type, values, model))
+        edit_values = fill_edit_values(job_type, values, model)
+        check_references(models, edit_values)
+        await self.submit_command(interaction, job_type, edit_values)

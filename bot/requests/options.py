@@ -31,6 +31,9 @@ MAX_DESCRIPTION_LENGTH = 100  # characters of an option's or command's descripti
 IMAGE_TEXTS = {
     "image": "The picture to work on: PNG, JPEG, WebP or GIF",
     "mask": "White where the picture is to be repainted, black where it stays",
+    "image2": "A second picture to look at, where the model looks at several",
+    "image3": "A third picture to look at, where the model looks at several",
+    "image4": "A fourth picture to look at, where the model looks at several",
 }
 
 Callback = TypeVar("Callback", bound=Callable[..., Awaitable[Any]])
@@ -69,17 +72,18 @@ def with_job_options(
     extra: Mapping[str, str] | None = None,
     *,
     images: bool = True,
+    references: bool = False,
 ) -> Callable[[Callback], Callback]:
     """Give a command's `**given` the pictures of `job_type` and the named options.
 
     The callback receives only what the member filled in, under the job's own field names;
-    pictures come as `discord.Attachment`, unless no `pictures` are wanted. `extra` are words asked
-    for besides, with their texts.
+    pictures come as `discord.Attachment`, unless no `images` are wanted; those to look at besides
+    only with `references`. `extra` are words asked for besides, with their texts.
     """
     options_by_name = {option.name: option for option in list_job_options(job_type)}
     shown_options = [options_by_name[name] for name in names]
 
-    image_parameters = _image_parameters(job_type) if images else []
+    image_parameters = _image_parameters(job_type, references=references) if images else []
 
     def decorate(callback: Callback) -> Callback:
         own_parameters = [
@@ -123,13 +127,16 @@ def split_attachments(
     return images, values
 
 
-def _image_parameters(job_type: type[Job]) -> list[inspect.Parameter]:
+def _image_parameters(job_type: type[Job], *, references: bool) -> list[inspect.Parameter]:
     required_parameters = [
         _keyword_parameter(name, discord.Attachment) for name in job_type.required_images
     ]
     optional_parameters = [
         _keyword_parameter(name, discord.Attachment | None, None)
-        for name in job_type.optional_images
+        for name in (
+            *job_type.optional_images,
+            *(job_type.reference_images if references else ()),
+        )
     ]
     return [*required_parameters, *optional_parameters]
 

@@ -15,6 +15,7 @@ from bot.i18n import translate
 from bot.messages import job_title
 from bot.messages.error_replies import handle_errors
 from bot.messages.failures import is_correctable_failure
+from bot.requests.editing import count_references
 from bot.requests.image_sources import is_batch, result_images, seam_mask_key
 from bot.requests.job_check import can_mark, list_ready_models
 from bot.views.base import (
@@ -56,7 +57,7 @@ from bot.views.results import (
     VaryStrongButton,
     VarySubtleButton,
 )
-from inference.api.messages import FACE_RESTORER_KIND, INSTRUCT_ROLE, ModelInfo
+from inference.api.messages import FACE_RESTORER_KIND, ModelInfo
 from inference.api.workers import WorkerPool
 from storage.records import JobRecord, JobState
 
@@ -244,7 +245,7 @@ def _list_applicable(
         DrawMaskButton: has_image and has_page,
         CompareButton: has_image and "image" in record.inputs,
         OriginalButton: any(map(is_enlarged, images[(number or 1) - 1 :][:1])),
-        InstructButton: has_image and any(model.role == INSTRUCT_ROLE for model in models),
+        InstructButton: has_image and any(map(count_references, models)),
         RestoreButton: has_image and FACE_RESTORER_KIND in kinds,
         ReportButton: has_image and record.guild is not None,
         DeleteButton: True,

@@ -72,6 +72,8 @@ class ModelInfo:
     role: str = ""
     #: What else it is called: the name that its trainer gave a LoRA.
     alias: str = ""
+    #: The most pictures that a checkpoint looks at in an edit by instructions; 0 for none.
+    references: int = 0
     #: TFLOP of an upscaler by megapixels of its input, 0 where nobody has counted.
     tflop: float = 0.0
 

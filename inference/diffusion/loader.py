@@ -49,7 +49,9 @@ from inference.model_files.pipelines.flow_families import (
     NATURAL_SIDE,
     PATCH_PIXELS,
     FlowFamily,
+    FlowVariant,
     find_flow_family,
+    read_pipeline_class,
 )
 from inference.model_files.pipelines.part_weights import (
     find_main_file,
@@ -208,6 +210,25 @@ class CheckpointLoader:
     def flow_family(self, path: Path) -> FlowFamily | None:
         """Name the flow family that a checkpoint is of; None for others."""
         return find_flow_family(path)
+
+    def count_references(self, path: Path) -> int:
+        """Give the most pictures that a checkpoint looks at in an edit, without loading it.
+
+        Raises:
+            ModelError: it cannot be read.
+        """
+        if (family := find_flow_family(path)) is not None:
+            return family.find_variant(read_pipeline_class(path)).max_references
+        return int(self.checkpoint_role(path) == INSTRUCT_ROLE)
+
+    def reference_fit(self, path: Path) -> str:
+        """Say how pictures that a flow checkpoint looks at are brought to size."""
+        family = find_flow_family(path)
+        return (
+            FlowVariant().reference_fit
+            if family is None
+            else family.find_variant(read_pipeline_class(path)).reference_fit
+        )
 
     def checkpoint_role(self, path: Path) -> str:
         """Say what a checkpoint does alone, as `ModelInfo.role`, without loading it.

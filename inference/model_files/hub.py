@@ -45,7 +45,7 @@ PIPELINE_CLASSES = (
     "StableDiffusionInpaintPipeline",
     "StableDiffusionXLPipeline",
     "StableDiffusionXLInpaintPipeline",
-    *(family.pipeline_class for family in FLOW_FAMILIES.values()),
+    *(name for family in FLOW_FAMILIES.values() for name in family.pipeline_classes),
 )
 #: What Easel loads: no safety checkers, no pickles, no other programs' weights beside them.
 PIPELINE_FILE_PATTERN = re.compile(

@@ -23,6 +23,7 @@ from inference.operations.shared import sizes
 from inference.operations.shared.batch_variants import batch_variants, work_notes
 from inference.operations.shared.latents import encode_latent, upscale_latent
 from inference.operations.shared.parameters import build_denoise_work, build_infotext
+from inference.operations.shared.references import check_references, fit_references
 from inference.operations.shared.restoration import restore_results
 from inference.operations.shared.side_call import run_beside
 
@@ -47,10 +48,12 @@ def run_img2img(job: Img2ImgJob, images: Images, context: OperationContext) -> O
     model = context.resolve_model(job)
     job = context.resolve_refiner(job, model)
     context.check_restorers(job)
+    check_references(job, images, context, model)
     source, size = yield from open_source(job, images, context, model)
     init_image = yield from prepare_init_image(
         job, model, source, size, later_units=job.steps * job.batch
     )
+    references = yield from fit_references(job, source, images, context, model)
     works = tuple(
         build_denoise_work(
             job,
@@ -59,6 +62,7 @@ def run_img2img(job: Img2ImgJob, images: Images, context: OperationContext) -> O
             **variant,
             part=number if job.batch > 1 else None,
             **init_image.work_fields,
+            references=references,
         )
         for number, variant in enumerate(batch_variants(job, context.lists))
     )

@@ -43,6 +43,7 @@ from inference.operations.shared import sizes
 from inference.operations.shared.batch_variants import batch_variants, work_notes
 from inference.operations.shared.latents import encode_latent, encode_only_work, upscale_latent
 from inference.operations.shared.parameters import build_denoise_work, build_infotext
+from inference.operations.shared.references import check_references, fit_references
 from inference.operations.shared.restoration import restore_results
 from inference.operations.shared.side_call import run_beside
 
@@ -54,6 +55,7 @@ def run_inpaint(job: InpaintJob, images: Images, context: OperationContext) -> O
     """Find the mask and what to work on, repaint it, lay the results back."""
     model = context.resolve_model(job)
     context.check_restorers(job)
+    check_references(job, images, context, model)
     masked_job = yield from resolve_mask(job, images)
     natural, multiple = context.library.natural_size(model), context.library.size_multiple(model)
     masked_job = yield from run_beside(
@@ -61,7 +63,11 @@ def run_inpaint(job: InpaintJob, images: Images, context: OperationContext) -> O
         masked_job.source.size,
     )
     start = yield from _prepare_start(masked_job, model, context.max_pixels)
-    works = _build_works(masked_job, start, model, context.lists)
+    references = yield from fit_references(job, masked_job.area.image, images, context, model)
+    works = tuple(
+        replace(work, references=references)
+        for work in _build_works(masked_job, start, model, context.lists)
+    )
     encode_works = (encode_only_work(job, model, start.image),) if job.soft else ()
     results = yield WorkRequest(works=(*encode_works, *works))
     encoded_sources, results = results[: len(encode_works)], results[len(encode_works) :]

@@ -30,6 +30,7 @@ OPTION_KEYS: Mapping[str, str] = {
     "extra_noise": "Extra noise",
     "exact_steps": "Exact steps",
     "image_guidance": "Image CFG scale",
+    "instruct": "Edit instruction",
     "refiner": "Refiner",
     "refiner_switch": "Refiner switch at",
     "noise_multiplier": "Noise multiplier",

@@ -166,6 +166,8 @@ class Job:
     required_images: ClassVar[tuple[str, ...]] = ()
     #: Pictures it can use besides.
     optional_images: ClassVar[tuple[str, ...]] = ()
+    #: Further pictures that a model which edits by instructions looks at, in their order.
+    reference_images: ClassVar[tuple[str, ...]] = ()
     #: Whether it can be stopped half-way and still show something.
     supports_early_stop: ClassVar[bool] = False
 
@@ -183,8 +185,15 @@ class Job:
             if name not in given_images:
                 raise ImageMissing(self.kind, name)
         for name in given_images:
-            if name not in self.required_images + self.optional_images:
+            if name not in self.list_image_names():
                 raise JobError(name, "image.unused", kind=self.kind, option=name)
+            if name in self.reference_images and not getattr(self, "instruct", False):
+                raise JobError(name, "edit.needs_instruction", option=name)
+
+    @classmethod
+    def list_image_names(cls) -> tuple[str, ...]:
+        """Name all pictures that it takes."""
+        return cls.required_images + cls.optional_images + cls.reference_images
 
     @property
     def positive_prompts(self) -> str:

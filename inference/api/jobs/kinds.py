@@ -19,6 +19,9 @@ from inference.api.jobs.base import (
     text_field,
 )
 
+#: Pictures that are looked at besides the one that is edited.
+REFERENCE_IMAGES = ("image2", "image3", "image4")
+
 
 def refiner_field() -> Any:
     """Declare the checkpoint that goes on with a picture."""
@@ -38,6 +41,13 @@ def image_guidance_field() -> Any:
     """Declare how closely a model that edits by instructions keeps to the picture."""
     return number_field(
         1.5, 0.0, 3.0, "Image CFG scale: how closely an InstructPix2Pix keeps to the picture"
+    )
+
+
+def instruct_field() -> Any:
+    """Declare that the words are an order to a model that looks at the picture."""
+    return boolean_field(
+        False, "Edit: the words say what to change, and the model sees the picture"
     )
 
 
@@ -129,10 +139,12 @@ class Img2ImgJob(EditingJob):
 
     kind: ClassVar[str] = "img2img"
     required_images: ClassVar[tuple[str, ...]] = ("image",)
+    reference_images: ClassVar[tuple[str, ...]] = REFERENCE_IMAGES
 
     refiner: str = refiner_field()
     refiner_switch: float = refiner_switch_field()
     image_guidance: float = image_guidance_field()
+    instruct: bool = instruct_field()
     restore_faces: str = restore_field()
     restore_visibility: float = restore_visibility_field()
     restore_weight: float = restore_weight_field()
@@ -145,6 +157,7 @@ class InpaintJob(EditingJob):
     kind: ClassVar[str] = "inpaint"
     required_images: ClassVar[tuple[str, ...]] = ("image",)
     optional_images: ClassVar[tuple[str, ...]] = ("mask",)
+    reference_images: ClassVar[tuple[str, ...]] = REFERENCE_IMAGES
 
     mask_shape: str = text_field(
         "", 400, "Mask in words: subject, face, left 30%, circle 50% 40% r20%"
@@ -167,6 +180,7 @@ class InpaintJob(EditingJob):
     )
     soft: bool = boolean_field(False, "Soft inpainting: blend along the mask's grey")
     image_guidance: float = image_guidance_field()
+    instruct: bool = instruct_field()
     restore_faces: str = restore_field()
     restore_visibility: float = restore_visibility_field()
     restore_weight: float = restore_weight_field()

@@ -26,6 +26,7 @@ from inference.model_files.pipelines.flow_families import (
     NATURAL_SIDE,
     NETWORK_PART,
     FlowFamily,
+    read_pipeline_class,
 )
 from inference.model_files.reader import Find, TensorFile, load_into
 from inference.prompts.chunks import Tokenizer
@@ -69,8 +70,7 @@ def load_flow_folder(
             ends_at_trained=family.transformer_class == "SD3Transformer2DModel",
         )
         table = FlowTable.of_shift(shift)
-    index = _read_index(folder)
-    variant = family.find_variant(str(index.get("_class_name", "")))
+    variant = family.find_variant(read_pipeline_class(folder))
     return FlowModel(
         name=name,
         family=family,
@@ -80,7 +80,7 @@ def load_flow_folder(
         run_network=VELOCITY_FUNCTIONS[family.transformer_class],
         vae=_load_autoencoder(folder, family, device, formats.autoencoder),
         codec=Flux2Codec() if is_flux2 else LatentCodec(),
-        is_distilled=index.get("is_distilled") is True,
+        is_distilled=_read_index(folder).get("is_distilled") is True,
         text_encoders=_load_text_side(folder, family, device, formats.text),
         table=table,
         prediction="flow",

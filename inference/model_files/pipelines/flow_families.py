@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from inference.model_files.errors import ModelError
-from inference.model_files.files import is_folder, part_folder
+from inference.model_files.files import PIPELINE_INDEX, is_folder, part_folder
 from inference.model_files.json_files import read_json_object
 
 #: How a checkpoint's guidance works: `cfg` runs an unconditional half, `embedded` tells the network
 #: the number, `none` was trained away.
 GuidanceKind = Literal["cfg", "embedded", "none"]
+#: How pictures to look at are brought to size.
+ReferenceFit = Literal["crop", "trained sizes", "megapixel"]
 CONFIG_FILE, NETWORK_PART = "config.json", "transformer"
 #: Sides of pictures are multiples of this: patches are 2 x 2 cells of 8 pixels.
 PATCH_PIXELS = 16
@@ -38,6 +40,9 @@ class FlowVariant:
     own_guidance: float = 1.0
     #: The most pictures that it looks at while it paints one by an instruction.
     max_references: int = 0
+    #: The size at which it does: its own up to a megapixel, cut to whole patches; the nearest of
+    #: the sizes it was trained on; or a megapixel in whole 32s.
+    reference_fit: ReferenceFit = "crop"
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,11 @@ class FlowFamily:
     guidance_setting: str = ""
     #: By the pipeline's class in an index; an index of another class, or none, means the family's.
     variants: Mapping[str, FlowVariant] = field(default_factory=dict)
+
+    @property
+    def pipeline_classes(self) -> tuple[str, ...]:
+        """The pipelines that an index may name."""
+        return tuple(dict.fromkeys((self.pipeline_class, *self.variants)))
 
     def find_variant(self, pipeline_class: str) -> FlowVariant:
         """Give what sets a checkpoint apart from others of its family, by its index's class."""
@@ -94,7 +104,9 @@ FLOW_FAMILIES = {
             guidance_setting="guidance_embeds",
             variants={
                 "FluxPipeline": FlowVariant(own_guidance=3.5),
-                "FluxKontextPipeline": FlowVariant(own_guidance=2.5, max_references=1),
+                "FluxKontextPipeline": FlowVariant(
+                    own_guidance=2.5, max_references=1, reference_fit="trained sizes"
+                ),
             },
         ),
         FlowFamily(
@@ -136,3 +148,12 @@ def find_flow_family(folder: Path) -> FlowFamily | None:
     except ModelError:
         return None
     return FLOW_FAMILIES.get(str(config.get("_class_name", "")))
+
+
+def read_pipeline_class(folder: Path) -> str:
+    """Read which pipeline a checkpoint's index says that it is; empty where it says nothing."""
+    try:
+        index = read_json_object(part_folder(folder, PIPELINE_INDEX))
+    except ModelError:
+        return ""
+    return str(index.get("_class_name", ""))

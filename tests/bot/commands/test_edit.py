@@ -114,3 +114,68 @@ async def test_the_menu_edits_where_such_a_model_is(editor):
     await editor.alice.submit_modal(shown, filled_in(shown, prompt="make it night"))
     params = (await editor.only_job()).params
     assert (params["model"], params["strength"]) == (EDITOR.name, 1.0)
+
+
+KLEIN = ModelInfo(name="klein", kind="diffusion", size=1024, references=4)
+FURTHER = {f"image{number}": (f"{number}.png", png()) for number in (2, 3, 4)}
+
+
+@pytest.fixture
+def klein(editor):
+    editor.service.models = (*editor.service.models, KLEIN)
+    return editor
+
+
+async def test_further_pictures_go_to_the_model_that_looks_at_most(klein):
+    words = {"instruction": "put the hat on her"}
+    await klein.alice.slash(klein.channel, "edit", image=PHOTO, **FURTHER, **words)
+    job = await klein.only_job()
+    assert (job.kind, job.params["model"], job.params["instruct"]) == ("img2img", "klein", True)
+    assert set(job.inputs) == {"image", "image2", "image3", "image4"}
+
+
+async def test_further_pictures_and_a_mask(klein):
+    words = {"instruction": "add a hat", "mask": PHOTO, "image2": PHOTO}
+    await klein.alice.slash(klein.channel, "edit", image=PHOTO, **words)
+    job = await klein.only_job()
+    assert (job.kind, job.params["model"]) == ("inpaint", "klein")
+    assert set(job.inputs) == {"image", "mask", "image2"}
+
+
+async def test_more_pictures_than_the_model_looks_at_are_refused_at_once(klein):
+    words = {"instruction": "add a hat", "model": EDITOR.name, "image2": PHOTO}
+    result = await klein.alice.slash(klein.channel, "edit", image=PHOTO, **words)
+    assert result.ephemeral
+    assert "looks at up to 1 pictures" in result.response.content
+    assert not await klein.jobs.reader.list_by_owner(str(klein.alice.id))
+
+
+async def test_a_model_that_does_not_edit_is_refused_at_once(klein):
+    other = next(model for model in klein.service.models if model.kind == "diffusion")
+    words = {"instruction": "add a hat", "model": other.name}
+    result = await klein.alice.slash(klein.channel, "edit", image=PHOTO, **words)
+    assert "does not edit by instructions" in result.response.content
+
+
+async def test_a_reply_goes_to_the_model_that_looks_at_most(klein):
+    await says(klein, "make it night", to=await result_of(klein))
+    job = await klein.jobs.reader.get_job(klein.service.job.job_id)
+    assert (job.params["model"], job.params["instruct"], job.params["strength"]) == (
+        "klein",
+        True,
+        1.0,
+    )
+
+
+@pytest.mark.parametrize("command", ["img2img", "inpaint"])
+async def test_other_commands_ask_for_no_further_pictures(klein, command):
+    from bot.commands import COG_CLASSES
+
+    options = {
+        name.name: [option.name for option in name.parameters]
+        for cog in COG_CLASSES
+        for name in cog.__cog_app_commands__
+        if hasattr(name, "parameters")
+    }
+    assert "image2" in options["edit"]
+    assert "image2" not in options[command]

@@ -16,6 +16,8 @@ from inference.engine.runner import Runner
 from inference.engine.scheduler import Scheduler
 from inference.engine.work import DenoiseWork, JobResult, WorkRequest
 from inference.model_library import ModelLibrary
+from inference.operations.context import OperationContext
+from inference.operations.registry import OPERATIONS
 from tests.inference.flow.flow_checkpoints import CHECKPOINTS
 
 
@@ -70,3 +72,15 @@ def denoise_rows(flow_library) -> Callable[..., list[torch.Tensor]]:
             reports = engine.step()
 
     return denoise
+
+
+@pytest.fixture(scope="session")
+def run_flow_job(run_operation, flow_library):
+    """Run a job by its operation on the flow checkpoints."""
+    context = OperationContext(flow_library, max_pixels=1024 * 1024)
+
+    def run(job, **images):
+        job.check_images(images)
+        return run_operation(OPERATIONS[job.kind](job, images, context), library=flow_library)
+
+    return run
