@@ -20,7 +20,11 @@ from bot.errors import MissingExtra, SettingsError
 from bot.settings import CLUSTER_PATTERN, Settings
 from bot.support.version import install_hint
 from bot.worker_plan import TOKEN_FILE, find_token
-from inference.api.workers.environment import child_environment, module_command
+from inference.api.workers.environment import (
+    child_environment,
+    find_tls_variables,
+    module_command,
+)
 
 EXIT_DONE, EXIT_REFUSED = 0, 2
 #: Bytes of memory for what travels; Ray would take a third of the machine's.
@@ -178,4 +182,5 @@ def _node_environment(settings: Settings) -> dict[str, str]:
         RAY_AUTH_MODE="token",
         RAY_AUTH_TOKEN_PATH=str(find_token(settings.data_dir)),
         RAY_USAGE_STATS_ENABLED="0",
+        **find_tls_variables(os.environ),
     )

@@ -18,6 +18,8 @@ PRIVATE_PREFIXES = (
     "NOTIFY_SOCKET",
     "WATCHDOG_",
 )
+#: Of a cluster's variables, those by which what travels is encrypted.
+TLS_VARIABLES = ("RAY_USE_TLS", "RAY_TLS_SERVER_CERT", "RAY_TLS_SERVER_KEY", "RAY_TLS_CA_CERT")
 CARD_PATTERN = re.compile(r"(cuda|xpu):(\d{1,3})")
 #: What a runtime shows of the cards by: its own variables, where the first that is set counts. HIP
 #: goes by the name of CUDA in torch and reads CUDA's variable where its own is not set.
@@ -82,6 +84,11 @@ def allocator_variables(bot_environment: Mapping[str, str]) -> dict[str, str]:
     if is_said or not sys.platform.startswith("linux"):
         return {}
     return {ALLOCATOR_VARIABLES[0]: "expandable_segments:True"}
+
+
+def find_tls_variables(bot_environment: Mapping[str, str]) -> dict[str, str]:
+    """Find what the host has said of a cluster's certificates: for Ray's own processes alone."""
+    return {name: bot_environment[name] for name in TLS_VARIABLES if name in bot_environment}
 
 
 def importable_environment(bot_environment: Mapping[str, str]) -> dict[str, str]:

@@ -21,6 +21,7 @@ from inference.api.notices import Notice
 from inference.api.workers.environment import (
     allocator_variables,
     child_environment,
+    find_tls_variables,
     isolate_card,
     module_command,
 )
@@ -71,7 +72,7 @@ class WorkerProcess:
         cls, config: ConfigureLink, label: str, command: tuple[str, ...]
     ) -> WorkerProcess:
         """Start the process that speaks for the workers of a cluster."""
-        return await cls._launch(command, label, {}, config)
+        return await cls._launch(command, label, find_tls_variables(os.environ), config)
 
     @classmethod
     async def _launch(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from pathlib import Path
@@ -13,6 +14,7 @@ from bot.errors import MissingExtra, SettingsError
 from bot.settings import Settings, read_settings
 from bot.worker_plan import TOKEN_FILE, plan_cluster
 from inference.api.config import EngineConfig
+from inference.api.workers.environment import child_environment
 from main import build_parser
 
 
@@ -145,3 +147,17 @@ async def test_this_machine_is_drained_without_a_cluster(settings, tmp_path, cap
     assert await run_cluster_command(settings, "undrain", None) == 0
     assert not (tmp_path / "drain").exists()
     assert "takes jobs again" in capfd.readouterr().out
+
+
+def test_certificates_are_told_to_ray_and_to_no_worker(settings, tmp_path, monkeypatch):
+    cluster_module.make_token(tmp_path)
+    monkeypatch.setenv("RAY_USE_TLS", "1")
+    monkeypatch.setenv("RAY_TLS_SERVER_KEY", "/etc/easel/key.pem")
+    monkeypatch.setenv("RAY_ADDRESS", "elsewhere:1")
+
+    environment = cluster_module._node_environment(settings)
+
+    assert environment["RAY_USE_TLS"] == "1"
+    assert environment["RAY_TLS_SERVER_KEY"] == "/etc/easel/key.pem"
+    assert "RAY_ADDRESS" not in environment
+    assert not [name for name in child_environment(os.environ) if name.startswith("RAY_")]
