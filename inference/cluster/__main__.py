@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import sys
+import threading
 
 from inference.api import log_relay
 from inference.api.commands import ConfigureLink
@@ -20,6 +21,8 @@ from inference.worker.stdio import EventSender, open_stdin, reserve_stdout
 #: A start that failed for a reason the host must mend.
 EXIT_CANNOT_START = 3
 LINK_LABEL = "cluster"
+#: A cluster that has not let the link in by then does not: Ray itself would try on and on.
+JOIN_SECONDS = 90.0  # seconds
 
 
 def main() -> int:
@@ -33,6 +36,9 @@ def main() -> int:
         logging.error("The first frame must be ConfigureLink.")
         return EXIT_CANNOT_START
     os.environ.update(make_ray_variables(config.token_path))
+    limit = threading.Timer(JOIN_SECONDS, _give_up_joining, (sender, config.address))
+    limit.daemon = True
+    limit.start()
     try:
         from inference.cluster import ray_seats
 
@@ -45,10 +51,19 @@ def main() -> int:
         return _refuse_start(
             sender, Notice("cluster.not_joined", address=config.address, error=problem)
         )
+    finally:
+        limit.cancel()
     log_relay.configure_logging()  # Ray has its own mind about logging
     link = ClusterLink(config, sender, ray_seats.make_transport_opener(config))
     asyncio.run(link.serve_bot(command_stream))
     return 0
+
+
+def _give_up_joining(sender: EventSender, address: str) -> None:
+    """Say that nobody lets the link in, and end, whatever Ray is still at."""
+    problem = f"no answer in {JOIN_SECONDS:.0f} s; if it has certificates, they are missing here"
+    _refuse_start(sender, Notice("cluster.not_joined", address=address, error=problem))
+    os._exit(EXIT_CANNOT_START)
 
 
 def _refuse_start(sender: EventSender, reason: Notice) -> int:

@@ -1,4 +1,4 @@
-"""With certificates jobs run as ever, and the head does not speak in the clear."""
+"""With certificates jobs run as ever, and the head speaks to nobody without one."""
 
 from __future__ import annotations
 
@@ -48,19 +48,24 @@ def certificate(tmp_path, monkeypatch):
     return certificate
 
 
+def call(cluster) -> socket.socket:
+    return socket.create_connection((cluster.ip, cluster.port))
+
+
 def greets(connection: socket.socket) -> bool:
     """Whether the other side answers a call of gRPC's, which goes over HTTP/2."""
     with connection:
         connection.settimeout(PATIENCE)
-        connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]))
+        preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
         try:
+            connection.sendall(preface)
             reply = connection.recv(9)
-        except ConnectionError:
+        except OSError:
             return False
         return reply[3:4] == b"\x04"  # its settings, in a frame of their own
 
 
-async def test_with_certificates_jobs_run_and_nothing_answers_in_the_clear(tmp_path, certificate):
+async def test_with_certificates_jobs_run_and_who_has_none_is_not_let_in(tmp_path, certificate):
     cluster = open_cluster()
     try:
         link = configure_link(
@@ -77,10 +82,11 @@ async def test_with_certificates_jobs_run_and_nothing_answers_in_the_clear(tmp_p
             await watch.watch_until(lambda: watch.taken)
             assert (watch.taken, watch.losses) == (1, [])
 
-        assert not greets(socket.create_connection((cluster.ip, cluster.port)))
+        assert not greets(call(cluster))
         trust = ssl.create_default_context(cafile=certificate)
         trust.set_alpn_protocols(["h2"])
-        place = socket.create_connection((cluster.ip, cluster.port))
-        assert greets(trust.wrap_socket(place, server_hostname=cluster.ip))
+        assert not greets(trust.wrap_socket(call(cluster), server_hostname=cluster.ip))
+        trust.load_cert_chain(certificate, certificate.with_name("key.pem"))
+        assert greets(trust.wrap_socket(call(cluster), server_hostname=cluster.ip))
     finally:
         cluster.close()

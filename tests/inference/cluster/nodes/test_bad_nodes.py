@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import os
+import socket
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -66,25 +68,42 @@ async def test_lists_that_find_no_room_keep_the_worker_from_jobs(open_pool, tmp_
         assert service.free_worker() is None
 
 
+def read_failure(command, config, environment) -> StartFailed:
+    """Run a link that cannot start, and read what it says of it."""
+    frame = wire.encode_message(config)
+    done = subprocess.run(command, input=frame, env=environment, capture_output=True, check=False)
+    event = wire.decode_message(done.stdout[wire.FRAME_HEADER.size :])
+    assert isinstance(event, WorkerEvent)
+    failed = wire.from_fields(event.event)
+    assert isinstance(failed, StartFailed)
+    return failed
+
+
 def test_without_ray_the_link_names_the_extra(tmp_path):
     (tmp_path / "ray").mkdir()
     (tmp_path / "ray" / "__init__.py").write_text("raise ImportError('No module named ray')\n")
     environment = child_environment(os.environ)
     environment["PYTHONPATH"] = f"{tmp_path}:{environment['PYTHONPATH']}"
-    done = subprocess.run(
-        [sys.executable, "-m", "inference.cluster"],
-        input=wire.encode_message(configure_link(tmp_path, "good")),
-        env=environment,
-        capture_output=True,
-        check=False,
-    )
-    event = wire.decode_message(done.stdout[wire.FRAME_HEADER.size :])
-    assert isinstance(event, WorkerEvent)
-    failed = wire.from_fields(event.event)
+    command = [sys.executable, "-m", "inference.cluster"]
+    failed = read_failure(command, configure_link(tmp_path, "good"), environment)
 
-    assert isinstance(failed, StartFailed)
     assert failed.reason.code == "cluster.not_installed"
     assert "`cluster`" in str(failed.reason)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("ray") is None, reason="ray is not installed (extra: cluster)")
+def test_a_head_that_takes_the_call_and_never_answers_is_given_up(tmp_path):
+    token = tmp_path / "token"
+    token.write_text("0" * 64)
+    link = "from inference.cluster import __main__ as link; link.JOIN_SECONDS = 3.0; link.main()"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        config = configure_link(tmp_path, "good", address=address, token_path=str(token))
+        failed = read_failure([sys.executable, "-c", link], config, child_environment(os.environ))
+
+    assert failed.reason.code == "cluster.not_joined"
+    assert "no answer in 3 s" in str(failed.reason)
 
 
 async def test_what_a_worker_lacks_there_is_told_with_its_name(open_pool, node):
