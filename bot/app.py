@@ -21,6 +21,7 @@ from bot.delivery.history_builder import HistoryBuilder
 from bot.delivery.message_builder import read_display_limits
 from bot.dispatcher import ClaimGuard, Dispatcher, DispatcherTiming, HostAlert
 from bot.dispatcher.estimation import CostEstimator
+from bot.dispatcher.known_checkpoints import WEIGHTS_SUFFIX, KnownCheckpoints
 from bot.errors import MissingExtra
 from bot.guilds.editor import GuildSettingsEditor
 from bot.guilds.host_access import HostAccess, HostRules
@@ -270,8 +271,20 @@ def open_policy(core: Core, guilds: GuildStore) -> GuildPolicy:
     settings, usage = core.settings, UsageStore(core.database)
     access = HostAccess(AccessStore(core.database), host_rules(settings))
     lists = open_wordlists(settings)
-    native_size = CostEstimator(core.blobs, core.workers).native_size
-    return GuildPolicy(core.jobs, guilds, usage, access, settings.model, lists, native_size)
+    model_frame = CostEstimator(core.blobs, core.workers).model_frame
+    model_name = Path(settings.model).name.removesuffix(WEIGHTS_SUFFIX)
+    checkpoints = KnownCheckpoints(core.workers, model_name)
+    return GuildPolicy(
+        core.jobs,
+        guilds,
+        usage,
+        access,
+        settings.model,
+        lists,
+        model_frame,
+        checkpoints.model_defaults,
+        checkpoints.can_caption,
+    )
 
 
 def build_services(
@@ -348,9 +361,9 @@ def _build_page(
     settings = core.settings
     if settings.page_url is None:
         return None
-    links, native_size = PageLinks(), CostEstimator(core.blobs, core.workers).native_size
+    links, model_frame = PageLinks(), CostEstimator(core.blobs, core.workers).model_frame
     desk = DrawingDesk(
-        links, client, core.jobs, core.blobs, decoders, policy, submitter, native_size
+        links, client, core.jobs, core.blobs, decoders, policy, submitter, model_frame
     )
     address = PageAddress(settings.page_url, settings.page_address, settings.page_port)
     gallery = GalleryDesk(core.jobs, core.blobs, screen)

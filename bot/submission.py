@@ -24,7 +24,7 @@ from bot.errors import JobNotFound, NoModel, ProhibitedContent
 from bot.guilds.checks import share_of
 from bot.guilds.context import RequestContext, reply_language
 from bot.guilds.member_preferences import StyleStore, apply_style
-from bot.guilds.policy import GuildPolicy, apply_guild_defaults, apply_member_defaults
+from bot.guilds.policy import GuildPolicy, apply_member_defaults
 from bot.guilds.settings import GuildSettings
 from bot.i18n import use_language
 from bot.member_storage import MemberStorage
@@ -91,7 +91,7 @@ class JobSubmitter:
         if more_text:
             values = {**parse_more_options(job_type, more_text), **values}
         values = apply_member_defaults(job_type, values, defaults)
-        values = apply_guild_defaults(job_type, values, settings)
+        values = self._policy.fill_defaults(settings, job_type, values)
         if job_type is UpscaleJob and "upscaler" not in values:
             values["upscaler"] = default_upscaler(self._workers.worker_statuses)
         if name:

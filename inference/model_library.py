@@ -13,6 +13,7 @@ import torch
 from inference.api.config import EngineConfig
 from inference.api.did_you_mean import suggest_names
 from inference.api.jobs.limits import JobLimits
+from inference.api.jobs.model_defaults import is_guidance_too_high
 from inference.api.messages import ModelInfo
 from inference.api.notices import Notice
 from inference.api.prompts.extra_networks import LoraTag
@@ -27,6 +28,7 @@ from inference.diffusion.lora.network_notes import list_network_notes
 from inference.diffusion.lora.registry import LoraRegistry
 from inference.diffusion.model import LatentModel, ModelTraits
 from inference.diffusion.single_file import CONFIGS_DIR
+from inference.model_files.defaults.recommendation import ModelRecommender, Recommendation
 from inference.model_files.errors import ModelError, UnknownModel
 from inference.model_files.files import (
     CHECKPOINTS_DIR,
@@ -96,6 +98,9 @@ class ModelLibrary:
         #: Checkpoints that ran out of memory while they were loaded.
         self._sparing: set[str] = set()
         self._hashes = FileHashes(Path(config.cache_dir) / HASHES_FILE)
+        self._recommender = ModelRecommender(
+            self.folder.path, lambda path: self._hashes.known_short_hash(find_main_file(path))
+        )
         #: What enlarges pictures; its networks lie within the same budget.
         self.upscalers = UpscalerLibrary(config, device, self._hashes, self.model_cache)
         catalog_file = Path(config.cache_dir) / CATALOG_FILE
@@ -275,6 +280,12 @@ class ModelLibrary:
             notes.append(Notice("prompt.fixed_layer", clip_skip=clip_skip))
         if model.text_encoders.is_language:
             notes += list_language_notes(model, prompt, negative, clip_skip, guidance)
+        defaults = self._recommendation(name).defaults
+        if model.guidance_kind == "cfg" and is_guidance_too_high(guidance, defaults):
+            usual = next(f"{d.value:g}" for d in defaults if d.option == "guidance")
+            notes.append(
+                Notice("model.few_step_guidance", name=name, guidance=f"{guidance:g}", usual=usual)
+            )
         return notes
 
     def preview_latents(self, name: str, latents: torch.Tensor) -> torch.Tensor | None:
@@ -283,7 +294,13 @@ class ModelLibrary:
 
     def natural_size(self, name: str) -> int:
         """Give the side of a checkpoint's own pictures in pixels, without loading it."""
-        return self._loader.natural_size(self._checkpoint_path(name))
+        return self._recommendation(name).side or self._loader.natural_size(
+            self._checkpoint_path(name)
+        )
+
+    def _recommendation(self, name: str) -> Recommendation:
+        key = self._known_name(name)
+        return self._recommender.find_recommendation(key, self._checkpoint_path(key))
 
     def size_multiple(self, name: str) -> int:
         """Say what sides of a checkpoint's pictures are multiples of, without loading it."""
@@ -348,13 +365,16 @@ class ModelLibrary:
         def inspect(name: str, path: Path) -> ModelInfo:
             size = self._loader.inspect_checkpoint(path)
             digest = self._hashes.known_short_hash(find_main_file(path))
+            recommendation = self._recommender.find_recommendation(name, path)
             return ModelInfo(
                 name=name,
                 kind="diffusion",
-                size=size,
+                size=recommendation.side or size,
                 digest=digest,
                 role=self._loader.checkpoint_role(path),
                 references=self._loader.count_references(path),
+                multiple=self._loader.size_multiple(path),
+                defaults=recommendation.defaults,
             )
 
         return list_usable("checkpoints", self._checkpoints.items(), inspect)

@@ -71,6 +71,7 @@ EXTRAS = {
     "bot/cli/setup": {"questionary", "rich"},
     "inference/cluster": {"ray"},
     "inference/pull_models": {"rich"},
+    "bot/cli/demo_page": {"simcord"},
     "bot/cli/demo_server": {"simcord"},
     "bot/support/prometheus": {"prometheus_client"},
     "inference/vision/interrogation/onnx": {"onnxruntime"},

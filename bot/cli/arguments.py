@@ -19,6 +19,7 @@ from inference.api.jobs import (
     NumberSpec,
     list_job_options,
 )
+from inference.api.jobs.model_defaults import fill_model_defaults
 from inference.api.messages import ModelInfo
 from inference.api.notices import format_number
 
@@ -54,6 +55,19 @@ def build_job(arguments: Mapping[str, Any]) -> Job:
     """
     job_type = job_type_of(arguments)
     return job_type(**options_for(job_type, arguments))
+
+
+def with_model_defaults(
+    job: Job, arguments: Mapping[str, Any], models: Iterable[ModelInfo], default_name: str
+) -> Job:
+    """Fill in what the job's checkpoint draws best with where the arguments say nothing."""
+    checkpoints = {model.name: model for model in models if model.kind == "diffusion"}
+    name = str(getattr(job, "model", "")) or default_name
+    info = checkpoints.get(name) or next(iter(checkpoints.values()), None)
+    if info is None:
+        return job
+    options = options_for(type(job), arguments)
+    return type(job)(**fill_model_defaults(type(job), options, info.defaults))
 
 
 def job_type_of(arguments: Mapping[str, Any]) -> type[Job]:

@@ -28,6 +28,8 @@ REMINDER_SECONDS = 30.0  # seconds of silence after which the demo says that it 
 POLL_INTERVAL_SECONDS = 0.3  # seconds between two looks at a running job
 REFRESH_INTERVAL_SECONDS = 0.7  # seconds between two refreshes of the page
 SETTLE_TIMEOUT_SECONDS = 30.0  # seconds that the simulated Discord waits for the bot
+MIN_SILENCE_SECONDS = 300.0  # seconds without any news after which a job counts as stuck
+START_TIMES_SILENCE = 20.0  # the same, in times of what the worker's start took on this machine
 
 
 class DemoFailed(Exception):
@@ -127,13 +129,18 @@ async def show_demo(bot: EaselBot, *, out: Path, port: int | None, once: bool) -
 
 
 async def _run_steps(server: DemoServer, out: Path, port: int | None, once: bool) -> int:
+    from bot.cli.demo_page.server import AppsPageServer
+
     page = server.env.preview(server.channel, viewers=server.members, layout="channel", port=port)
+    AppsPageServer.install(page)
     async with page:
         print_line(f"The channel, in your browser: {page.url}")
-        await _wait_for_worker(server.bot)
+        start_seconds = await _wait_for_worker(server.bot)
+        patience = max(MIN_SILENCE_SECONDS, START_TIMES_SILENCE * start_seconds)
+        server.env.settle_timeout = max(SETTLE_TIMEOUT_SECONDS, start_seconds)
         last_result: tuple[str, bytes] | None = None
         for demo_step in DEMO_STEPS:
-            last_result = await _run_step(server, demo_step, last_result, out, page)
+            last_result = await _run_step(server, demo_step, last_result, out, page, patience)
         errors = [str(error) for error in server.env.errors]
         for error in errors:
             print_line(f"The bot stumbled: {error}")
@@ -144,8 +151,8 @@ async def _run_steps(server: DemoServer, out: Path, port: int | None, once: bool
         return 1 if errors else 0
 
 
-async def _wait_for_worker(bot: EaselBot) -> None:
-    """Wait until a worker takes jobs, however slow the machine is.
+async def _wait_for_worker(bot: EaselBot) -> float:
+    """Wait until a worker takes jobs, however slow the machine is; return how long that took.
 
     Raises:
         DemoFailed: no worker starts, for a reason that it names.
@@ -162,6 +169,7 @@ async def _wait_for_worker(bot: EaselBot) -> None:
             last_reminder = time.monotonic()
             print_line(f"… still starting, after {last_reminder - start_time:.0f} seconds")
         await asyncio.sleep(POLL_INTERVAL_SECONDS)
+    return time.monotonic() - start_time
 
 
 async def _run_step(
@@ -170,6 +178,7 @@ async def _run_step(
     last_result: tuple[str, bytes] | None,
     out: Path,
     page: Any,
+    patience: float,
 ) -> tuple[str, bytes]:
     """Send one command as a member would and save its answer; return that picture."""
     ada = server.members[0]
@@ -180,7 +189,7 @@ async def _run_step(
         image = demo_step.image, await asyncio.to_thread(sample.read_bytes)
     result = await ada.slash(server.channel, demo_step.command, image=image, **demo_step.options)
     (record,) = await server.bot.services.jobs.reader.list_by_owner(str(ada.id), limit=1)
-    ended_job = await _follow_job(server, record.id, result, page)
+    ended_job = await _follow_job(server, record.id, result, page, patience)
     if ended_job.state is not JobState.DONE:
         reason = translate_notice(ended_job.error or "")
         raise DemoFailed(f"{demo_step.command} is {ended_job.state}: {reason}")
@@ -196,23 +205,44 @@ async def _run_step(
     return "result.png", pictures[0]
 
 
-async def _follow_job(server: DemoServer, job_id: str, result: Any, page: Any) -> JobRecord:
-    """Print every change of an answer until its job is over and delivered."""
-    last_content, last_change = "", time.monotonic()
+async def _follow_job(
+    server: DemoServer, job_id: str, result: Any, page: Any, patience: float
+) -> JobRecord:
+    """Print every change of an answer until its job is over and delivered.
+
+    Raises:
+        DemoFailed: there was no news for longer than `patience`, in seconds.
+    """
+    last_content, last_change, last_reminder = "", time.monotonic(), time.monotonic()
     while True:
         await server.env.advance_time(POLL_INTERVAL_SECONDS)
         await page.refresh()
         content = "" if result.response is None else _card_words(result.response.components)
         if content != last_content:
             last_content, last_change = content, time.monotonic()
+            last_reminder = last_change
             print_line("  Easel: " + content.replace("\n", "\n         "))
-        elif time.monotonic() - last_change > REMINDER_SECONDS:
-            last_change = time.monotonic()
-            print_line("  … still at it")
         record = await server.bot.services.jobs.reader.get_job(job_id)
         if record.delivery in (DeliveryState.SENT, DeliveryState.UNDELIVERED):
             return record
+        silence = time.monotonic() - last_change
+        if silence > patience:
+            raise DemoFailed(f"{_describe_wait(server.bot, record)}, {silence:.0f} seconds")
+        if time.monotonic() - last_reminder > REMINDER_SECONDS:
+            last_reminder = time.monotonic()
+            words = _describe_wait(server.bot, record)
+            print_line(f"  … {words}: {silence:.0f} seconds; given up after {patience:.0f}")
         await asyncio.sleep(POLL_INTERVAL_SECONDS)
+
+
+def _describe_wait(bot: EaselBot, record: JobRecord) -> str:
+    """Say what a job waits for."""
+    if record.state is JobState.QUEUED:
+        is_ready = any(worker.ready for worker in bot.services.workers.worker_statuses)
+        return "waiting for its turn" if is_ready else "waiting for a worker to start again"
+    if record.state is JobState.RUNNING:
+        return "waiting for the worker's next step"
+    return "waiting for the answer to be shown"
 
 
 def _card_words(components: list[dict[str, Any]]) -> str:

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from bot.app import Core, build_dispatcher, image_limits, open_core
-from bot.cli.arguments import build_job, build_job_like, image_paths
+from bot.cli.arguments import build_job, build_job_like, image_paths, with_model_defaults
+from bot.dispatcher.known_checkpoints import WEIGHTS_SUFFIX
 from bot.errors import SettingsError, UnreadableFile, UserError
 from bot.i18n import translate_notice
 from bot.settings import Settings
@@ -95,10 +96,12 @@ async def run_job(
             for record in await _clear_store(core):
                 note = f"An earlier run left {record.kind} {record.id} unfinished: called off."
                 listener.print_event("note", note, note=note)
-            if generation_info is not None:
-                imported_job = build_job_like(
-                    arguments, generation_info, await _wait_for_models(core)
-                )
+            models = await _wait_for_models(core)
+            if generation_info is None:
+                name = Path(settings.model).name.removesuffix(WEIGHTS_SUFFIX)
+                job = with_model_defaults(job, arguments, models, name)
+            else:
+                imported_job = build_job_like(arguments, generation_info, models)
                 job = imported_job.job
                 for note in map(str, imported_job.notes):
                     listener.print_event("note", note, note=note)

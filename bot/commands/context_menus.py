@@ -9,7 +9,6 @@ from typing import Any
 import discord
 from discord import app_commands
 
-from bot.guilds.policy import apply_guild_defaults
 from bot.i18n import translate
 from bot.requests.editing import fill_edit_values, find_editing_model
 from bot.requests.fetching import fetcher_of
@@ -102,7 +101,7 @@ async def open_edit_form(interaction: discord.Interaction[Any], message: discord
 
     title = translate("Edit this picture") if editor else translate("Repaint this picture")
     values = fill_edit_values(Img2ImgJob, {}, editor) if editor else {}
-    default_values = apply_guild_defaults(Img2ImgJob, values, settings)
+    default_values = services.policy.fill_defaults(settings, Img2ImgJob, values)
     form = build_job_form(title, Img2ImgJob, submit_edit, default_values)
     await interaction.response.send_modal(form)
 

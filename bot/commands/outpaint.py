@@ -14,7 +14,7 @@ from bot.commands.base import (
     EaselCog,
     autocomplete_more,
 )
-from bot.commands.mentions.intent_parser import OUTPAINT_STEP_PIXELS
+from bot.commands.mentions.intent_parser import ALL_SIDES_PRESET
 from bot.requests.options import with_job_options
 from inference.api.jobs import OutpaintJob
 
@@ -62,5 +62,5 @@ class OutpaintCog(EaselCog):
     ) -> None:
         """Queue an outpainting job; on all sides, as a reply does it, where none is named."""
         if all(option_values[name] is None for name in AREA_OPTIONS):
-            option_values |= dict.fromkeys(OUTPAINT_SIDES, OUTPAINT_STEP_PIXELS)
+            option_values["preset"] = ALL_SIDES_PRESET
         await self.submit_command(interaction, OutpaintJob, option_values)

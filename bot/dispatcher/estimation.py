@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+from bot.dispatcher.known_checkpoints import KnownCheckpoints
 from bot.i18n.message import TranslatableMessage, gettext_noop
 from bot.uploads.plain_images import HEADER_BYTES, plain_image_size
 from inference.api.jobs import (
@@ -30,8 +31,7 @@ from inference.api.jobs import (
     decode_job,
     estimate_cost,
 )
-from inference.api.jobs.price import DEFAULT_NATIVE_SIDE, UPSCALE_TFLOP, UpscalerSize
-from inference.api.messages import INSTRUCT_ROLE
+from inference.api.jobs.price import UPSCALE_TFLOP, ModelFrame, UpscalerSize
 from inference.api.workers import WorkerPool
 from storage.blobs import BlobStore
 from storage.records import JobRecord, JobRequest, JobState, QueuePlace
@@ -284,9 +284,7 @@ class CostEstimator:
     def __init__(self, blobs: BlobStore, service: WorkerPool) -> None:
         self._blobs = blobs
         self._service = service
-        self._native_sizes: dict[str, int] = {}
-        #: Checkpoints that edit by instructions.
-        self._instructed_models: set[str] = set()
+        self._checkpoints = KnownCheckpoints(service)
         self._upscalers: dict[str, UpscalerSize] = {}
         #: What came by what was thought, for each kind of work, and for a model's jobs in general.
         self._cost_ratios: dict[tuple[str, ...], float] = {}
@@ -322,15 +320,14 @@ class CostEstimator:
         return self._estimate(job, source)
 
     def _estimate(self, job: Job, source: tuple[int, int] | None) -> float:
-        natural_side = self.native_size(job)
-        model = getattr(job, "model", "") or next(iter(self._native_sizes), "")
-        is_instructed = model in self._instructed_models
+        natural, multiple = self.model_frame(job)
         return estimate_cost(
             job,
             source,
-            natural_side,
+            natural,
+            multiple=multiple,
             upscalers=self._known_upscalers(),
-            is_instructed=is_instructed,
+            is_instructed=self._checkpoints.is_instructed(str(getattr(job, "model", ""))),
         )
 
     def _known_upscalers(self) -> Mapping[str, UpscalerSize]:
@@ -345,16 +342,14 @@ class CostEstimator:
 
     def native_size(self, job: Job) -> int:
         """Return the side of the job's model's own pictures, in pixels, as workers told it."""
-        for worker in self._service.worker_statuses:
-            checkpoints = [model for model in worker.models if model.kind == "diffusion"]
-            self._native_sizes.update(
-                {model.name: model.size for model in checkpoints if model.size > 0}
-            )
-            self._instructed_models.update(
-                model.name for model in checkpoints if model.role == INSTRUCT_ROLE
-            )
-        default_size = next(iter(self._native_sizes.values()), DEFAULT_NATIVE_SIDE)
-        return self._native_sizes.get(str(getattr(job, "model", "")), default_size)
+        return self.model_frame(job).natural
+
+    def model_frame(self, job: Job) -> ModelFrame:
+        """Return what sizes the job's model's pictures have, as workers told it."""
+        name = str(getattr(job, "model", ""))
+        return ModelFrame(
+            self._checkpoints.native_side(name), self._checkpoints.size_multiple(name)
+        )
 
     def _stored_image_size(self, key: str | None) -> tuple[int, int] | None:
         """Read a stored picture's size out of its header; None where there is none to read."""

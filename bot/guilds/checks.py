@@ -12,7 +12,7 @@ from bot.guilds.context import RequestContext
 from bot.guilds.settings import GuildSettings
 from bot.i18n.message import OptionName, TranslatableMessage
 from inference.api.jobs import DenoisingJob, ExplainJob, ImagineJob, Job, UpscaleJob
-from inference.api.jobs.price import DEFAULT_NATIVE_SIDE
+from inference.api.jobs.price import USUAL_FRAME, ModelFrame
 from inference.api.jobs.sizes import hires_sizes, target_size
 from inference.api.prompts.extra_networks import take_networks
 from storage.guilds import GpuUse
@@ -123,11 +123,11 @@ def check_job(
     settings: GuildSettings,
     job: Job,
     sizes: Collection[tuple[int, int]] = (),
-    natural: int = DEFAULT_NATIVE_SIDE,
+    frame: ModelFrame = USUAL_FRAME,
 ) -> None:
     """Refuse a job beyond the server's ceilings; `sizes` are its pictures', once they are read.
 
-    `natural` is the side of its model's own pictures, in pixels.
+    `frame` is what sizes its model's pictures have.
 
     Raises:
         NotAllowed: names the option and the ceiling.
@@ -146,7 +146,7 @@ def check_job(
                 value=value,
                 ceiling=ceiling,
             )
-    megapixels = _result_megapixels(job, sizes, natural)
+    megapixels = _result_megapixels(job, sizes, frame)
     if settings.max_megapixels is not None and megapixels > settings.max_megapixels:
         raise NotAllowed(
             "That would be {megapixels} megapixels, but this server allows {ceiling}. "
@@ -257,15 +257,19 @@ def may_cancel(presser: str, owner: str, *, manages_messages: bool) -> bool:
     return presser == owner or manages_messages
 
 
-def _result_megapixels(job: Job, sizes: Collection[tuple[int, int]], natural: int) -> float:
+def _result_megapixels(job: Job, sizes: Collection[tuple[int, int]], frame: ModelFrame) -> float:
     """Tell how large a job's result is, as far as it can be told; 0 where it cannot."""
     width, height = getattr(job, "width", None), getattr(job, "height", None)
     if isinstance(job, ImagineJob):
         if not (width and height):
-            width, height = target_size(width, height, None, natural)
+            width, height = target_size(width, height, None, *frame)
         if job.has_hires_fix:
             _, (width, height) = hires_sizes(
-                (width, height), job.hires_scale, job.hires_width, job.hires_height
+                (width, height),
+                job.hires_scale,
+                job.hires_width,
+                job.hires_height,
+                frame.multiple,
             )
     if width and height:
         return float(width * height) / 1e6

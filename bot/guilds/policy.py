@@ -20,10 +20,18 @@ from bot.guilds.host_access import HostAccess
 from bot.guilds.settings import GuildSettings
 from inference.api.errors import JobError
 from inference.api.jobs import DenoisingJob, EditingJob, Job, list_job_options
-from inference.api.jobs.price import DEFAULT_NATIVE_SIDE
+from inference.api.jobs.kinds import CaptionedJob
+from inference.api.jobs.model_defaults import (
+    ModelDefault,
+    fill_model_defaults,
+    takes_model_defaults,
+)
+from inference.api.jobs.price import USUAL_FRAME, ModelFrame
 from storage.guilds import GpuUse, GuildStore, UsageStore
 from storage.jobs import JobStore
 from storage.jobs.guild_load import QUOTA_WINDOW, LoadCheck
+
+ModelDefaultsReader = Callable[[str], Collection[ModelDefault]]
 
 MEMBER_DEFAULT_OPTIONS = (
     "negative_prompt",
@@ -86,23 +94,28 @@ def _is_possible_default(name: str, value: Any) -> bool:
 
 
 def apply_guild_defaults(
-    job_type: type[Job], values: Mapping[str, Any], settings: GuildSettings
+    job_type: type[Job],
+    values: Mapping[str, Any],
+    settings: GuildSettings,
+    model_defaults: Collection[ModelDefault] = (),
 ) -> dict[str, Any]:
-    """Fill in what a server takes where nothing is said, never above its own ceilings.
+    """Fill in what a server takes where nothing is said, else what the checkpoint draws best with.
 
-    So a ceiling below a kind's own default refuses nobody who did not ask for more.
+    Never above the server's own ceilings: so one below a kind's own default, or a checkpoint's,
+    refuses nobody who did not ask for more.
     """
-    filled_values = dict(values)
-    if not issubclass(job_type, DenoisingJob):
-        return filled_values
+    if not takes_model_defaults(job_type, values):
+        return dict(values)
+    filled_values = fill_model_defaults(job_type, values, model_defaults)
     for option in list_job_options(job_type):
-        if option.name in GUILD_DEFAULT_SETTINGS and option.name not in filled_values:
+        if option.name in GUILD_DEFAULT_SETTINGS and option.name not in values:
             guild_default, guild_maximum = (
                 getattr(settings, name) for name in GUILD_DEFAULT_SETTINGS[option.name]
             )
-            value = option.default if guild_default is None else guild_default
+            usual_value = filled_values.get(option.name, option.default)
+            value = usual_value if guild_default is None else guild_default
             value = value if guild_maximum is None else min(value, guild_maximum)
-            if value != option.default:
+            if value != usual_value or option.name in filled_values:
                 filled_values[option.name] = value
     return filled_values
 
@@ -118,10 +131,16 @@ class GuildPolicy:
         access: HostAccess,
         model: str = "",
         wordlists: Mapping[str, Sequence[str]] = MappingProxyType({}),
-        native_size: Callable[[Job], int] = lambda job: DEFAULT_NATIVE_SIDE,
+        model_frame: Callable[[Job], ModelFrame] = lambda job: USUAL_FRAME,
+        model_defaults: ModelDefaultsReader = lambda name: (),
+        can_caption: Callable[[], bool] = lambda: False,
     ) -> None:
-        #: Gives the side of the pictures that a job's model makes where none is asked for.
-        self._native_size = native_size
+        #: Gives what sizes the pictures of a job's model have.
+        self._model_frame = model_frame
+        #: Gives what a checkpoint draws best with, by its name.
+        self._model_defaults = model_defaults
+        #: Whether some worker describes pictures.
+        self._can_caption = can_caption
         self._jobs = jobs
         self._guilds = guilds
         self._usage = usage
@@ -155,11 +174,23 @@ class GuildPolicy:
         """
         await self.access.check_access(context)
 
+    def fill_defaults(
+        self, settings: GuildSettings, job_type: type[Job], values: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Fill in what the server, or the checkpoint, takes where nothing was said."""
+        name = str(values.get("model") or "")
+        if not name and settings.models and self._default_model not in settings.models:
+            name = settings.models[0]
+        filled_values = apply_guild_defaults(job_type, values, settings, self._model_defaults(name))
+        if issubclass(job_type, CaptionedJob) and not values.get("prompt") and self._can_caption():
+            filled_values.setdefault("caption_prompt", True)
+        return filled_values
+
     async def fill_guild_defaults(
         self, guild: str | int | None, job_type: type[Job], values: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """Fill in what the server takes where nothing was said."""
-        return apply_guild_defaults(job_type, values, await self.guild_settings(guild))
+        """Fill in what the server, or the checkpoint, takes where nothing was said."""
+        return self.fill_defaults(await self.guild_settings(guild), job_type, values)
 
     async def gpu_usage(self, context: RequestContext) -> list[GpuUse]:
         """Return what the member's jobs on that server used of the GPU in the last 24 hours."""
@@ -208,7 +239,7 @@ class GuildPolicy:
             NotAllowed: says what is allowed.
         """
         await self.check_access(context)
-        checks.check_job(settings, job, sizes, self._native_size(job))
+        checks.check_job(settings, job, sizes, self._model_frame(job))
 
     async def check_permissions(
         self,
@@ -264,6 +295,6 @@ class GuildPolicy:
         job: Job,
     ) -> None:
         checks.check_place(settings, context)
-        checks.check_job(settings, job, natural=self._native_size(job))
+        checks.check_job(settings, job, frame=self._model_frame(job))
         await self.check_words(settings, job)
         checks.check_models(settings, job, self._default_model)

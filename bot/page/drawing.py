@@ -34,6 +34,7 @@ from inference.api.jobs import (
     TextSpec,
     list_job_options,
 )
+from inference.api.jobs.price import ModelFrame
 from inference.api.jobs.sizes import target_size
 from storage.blobs import BlobStore
 from storage.errors import UnknownJob
@@ -89,7 +90,7 @@ class DrawingDesk:
         decoders: DecoderPool,
         policy: GuildPolicy,
         submitter: JobSubmitter,
-        native_size: Callable[[Job], int],
+        model_frame: Callable[[Job], ModelFrame],
     ) -> None:
         self._links = links
         self._client = client
@@ -98,7 +99,7 @@ class DrawingDesk:
         self._decoders = decoders
         self._policy = policy
         self._submitter = submitter
-        self._native_size = native_size
+        self._model_frame = model_frame
 
     async def describe_drawing(self, link: PageLink) -> dict[str, Any]:
         """Return what the page needs: sizes, options with what stands in them, its words.
@@ -111,7 +112,7 @@ class DrawingDesk:
         size = await self._image_size(link.visit.image_key)
         values = await self._fill_values(link.visit, record)
         job = InpaintJob(**values)
-        width, height = target_size(job.width, job.height, size, self._native_size(job))
+        width, height = target_size(job.width, job.height, size, *self._model_frame(job))
         mask_width, mask_height = mask_size(size)
         hidden_names = {*FORM_OPTIONS, *DRAWN_OPTIONS}
         return {

@@ -37,6 +37,7 @@ RESTORER_FIELDS = {"restore_faces": FACE_RESTORER_KIND, "colourise": COLOURISER_
 #: The kind of networks that mark what masks in words name.
 MASK_NETWORK, ANY_WORDS = "mask", "words"
 JobT = TypeVar("JobT", bound=Job)
+CARD_UPSCALER = "realesrgan-x4plus"  # a processor takes a minute for a photograph
 MAX_SEARCHED_FILES = 20000  # files of the models folder that are looked through for one name
 _ENDING_PATTERN = re.compile(r"(?:\.(?:safetensors|ckpt|pth|pt|onnx))?(?:\s*\[[0-9a-f]{6,}\])?$")
 _DRAWN_MARKS = ("__", "{", "[")
@@ -70,10 +71,21 @@ def default_face_restorer(workers: Any) -> str:
 
 
 def default_upscaler(workers: Any) -> str:
-    """Name the upscaler to use unasked: the usual one, else the first that a worker has."""
+    """Name the upscaler to use unasked: the usual one, else the first that a worker has.
+
+    The usual one is quick and smooth, for processors. Where all workers have cards it is the one
+    that keeps fur and grain.
+    """
+    names = [m.name for worker in workers for m in worker.models if m.kind == UPSCALER]
     usual = UpscaleJob().upscaler
-    names = [m.name for worker in workers for m in worker.models if m.kind == "upscaler"]
+    if CARD_UPSCALER in names and not any(_is_processor(worker.device) for worker in workers):
+        usual = CARD_UPSCALER
     return usual if usual in names or not names else str(names[0])
+
+
+def _is_processor(device: str) -> bool:
+    """Whether a worker computes on a processor, or has not said yet."""
+    return device.partition(":")[0] in ("", "cpu")
 
 
 class JobChecker:

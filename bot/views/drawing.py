@@ -7,7 +7,6 @@ from typing import Any
 import discord
 
 from bot.errors import JobNotFound, NotAllowed
-from bot.guilds.policy import apply_guild_defaults
 from bot.i18n import translate
 from bot.i18n.message import gettext_noop
 from bot.page.links import LinkPurpose, PageVisit
@@ -53,7 +52,7 @@ async def open_drawing(
     visit = make_visit(interaction, record.id, image_key)
     policy = services.policy
     settings = await policy.guild_settings(interaction.guild_id)
-    usual_job = InpaintJob(**apply_guild_defaults(InpaintJob, {}, settings))
+    usual_job = InpaintJob(**policy.fill_defaults(settings, InpaintJob, {}))
     await policy.check_permissions(
         settings, visit.context, policy.with_allowed_model(settings, usual_job)
     )

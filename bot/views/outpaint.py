@@ -10,7 +10,6 @@ from typing import Any, Self
 
 import discord
 
-from bot.guilds.policy import apply_guild_defaults
 from bot.i18n import translate
 from bot.i18n.message import gettext_noop
 from bot.services import services_of
@@ -20,7 +19,6 @@ from bot.views.results import ImageButton, submit_on_result
 from inference.api.jobs import Job, OutpaintJob
 from storage.records import JobRecord
 
-ARROW_STEP_PIXELS = 128  # pixels that an arrow adds
 CONTINUED_OPTIONS = ("prompt", "negative_prompt", "model")
 """What a continuation has in common with what it continues."""
 
@@ -37,10 +35,10 @@ class OutpaintDirection:
 
 OUTPAINT_DIRECTIONS: Mapping[str, OutpaintDirection] = MappingProxyType(
     {
-        "left": OutpaintDirection(gettext_noop("Left"), "⬅️", {"left": ARROW_STEP_PIXELS}, 0),
-        "right": OutpaintDirection(gettext_noop("Right"), "➡️", {"right": ARROW_STEP_PIXELS}, 0),
-        "up": OutpaintDirection(gettext_noop("Up"), "⬆️", {"up": ARROW_STEP_PIXELS}, 0),
-        "down": OutpaintDirection(gettext_noop("Down"), "⬇️", {"down": ARROW_STEP_PIXELS}, 0),
+        "left": OutpaintDirection(gettext_noop("Left"), "⬅️", {"preset": "pan left"}, 0),
+        "right": OutpaintDirection(gettext_noop("Right"), "➡️", {"preset": "pan right"}, 0),
+        "up": OutpaintDirection(gettext_noop("Up"), "⬆️", {"preset": "pan up"}, 0),
+        "down": OutpaintDirection(gettext_noop("Down"), "⬇️", {"preset": "pan down"}, 0),
         "around": OutpaintDirection(
             gettext_noop("Zoom out 1.5×"), "🔎", {"preset": "zoom out 1.5x"}, 1
         ),
@@ -70,9 +68,8 @@ class OutpaintMenuButton(
             view.add_item(OutpaintButton(self.job_id, self.number, name))
         await interaction.response.send_message(
             translate(
-                "Which way? An arrow adds {step} pixels. `/outpaint` takes any number, and words "
-                "of its own.",
-                step=ARROW_STEP_PIXELS,
+                "Which way? An arrow adds a quarter of the picture. `/outpaint` takes any number "
+                "of pixels, and words of its own."
             ),
             view=view,
             ephemeral=True,
@@ -110,9 +107,10 @@ class OutpaintButton(
         continued_options = {
             name: record.params[name] for name in CONTINUED_OPTIONS if record.params.get(name)
         }
-        settings = await services_of(interaction).policy.guild_settings(interaction.guild_id)
-        values = apply_guild_defaults(
-            OutpaintJob, {**continued_options, **self.way.options}, settings
+        policy = services_of(interaction).policy
+        settings = await policy.guild_settings(interaction.guild_id)
+        values = policy.fill_defaults(
+            settings, OutpaintJob, {**continued_options, **self.way.options}
         )
 
         async def submit_outpaint(answer: discord.Interaction[Any], job: Job) -> None:

@@ -11,7 +11,6 @@ import discord
 from bot import messages
 from bot.errors import JobNotFound
 from bot.guilds.context import reply_language
-from bot.guilds.policy import apply_guild_defaults
 from bot.i18n import current_language, translate, use_language
 from bot.i18n.message import gettext_noop
 from bot.requests.editing import fill_edit_values, require_editing_model
@@ -188,7 +187,8 @@ class InstructButton(
         ) -> None:
             await submit_on_result(answer, job, record, image)
 
-        values = apply_guild_defaults(Img2ImgJob, fill_edit_values(Img2ImgJob, {}, model), settings)
+        edit_values = fill_edit_values(Img2ImgJob, {}, model)
+        values = services.policy.fill_defaults(settings, Img2ImgJob, edit_values)
         form = build_job_form(
             translate("Edit this picture"), Img2ImgJob, submit_instruction, values
         )
@@ -224,8 +224,11 @@ class RedrawButton(ImageButton, template=rf"easel:redraw(?:\.(?P<number>\d))?:{J
         shared_params = {
             name: record.params[name] for name in REDRAWN_OPTIONS if record.params.get(name)
         }
-        upscaler = default_upscaler(services_of(interaction).workers.worker_statuses)
-        job = UpscaleJob(mode="redraw", upscaler=upscaler, **shared_params)
+        services = services_of(interaction)
+        upscaler = default_upscaler(services.workers.worker_statuses)
+        values = {"mode": "redraw", "upscaler": upscaler, **shared_params}
+        settings = await services.policy.guild_settings(interaction.guild_id)
+        job = UpscaleJob(**services.policy.fill_defaults(settings, UpscaleJob, values))
         await submit_on_result(interaction, job, record, image)
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from inference.api.jobs.model_defaults import ModelDefault
+from inference.api.jobs.sizes import LATENT_CELL_PIXELS
 from inference.api.notices import Notice
 
 
@@ -76,6 +78,10 @@ class ModelInfo:
     references: int = 0
     #: TFLOP of an upscaler by megapixels of its input, 0 where nobody has counted.
     tflop: float = 0.0
+    #: What sides of a checkpoint's pictures are multiples of, in pixels.
+    multiple: int = LATENT_CELL_PIXELS
+    #: What a checkpoint's jobs take where nobody says it.
+    defaults: tuple[ModelDefault, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,7 @@ from inference.operations.interrogate import run_interrogate
 from inference.operations.loopback import run_loopback
 from inference.operations.outpaint.operation import run_outpaint
 from inference.operations.preview import run_preview
+from inference.operations.shared.captioned_prompt import with_captioned_prompt
 from inference.operations.upscale import run_upscale
 
 OperationFactory = Callable[[Any, Images, OperationContext], Operation]
@@ -22,10 +23,10 @@ OperationFactory = Callable[[Any, Images, OperationContext], Operation]
 OPERATIONS: Mapping[str, OperationFactory] = {
     "explain": run_explain,
     "imagine": run_imagine,
-    "img2img": run_img2img,
+    "img2img": with_captioned_prompt(run_img2img),
     "inpaint": run_inpaint,
-    "loopback": run_loopback,
-    "outpaint": run_outpaint,
+    "loopback": with_captioned_prompt(run_loopback),
+    "outpaint": with_captioned_prompt(run_outpaint),
     "interrogate": run_interrogate,
     "preview": run_preview,
     "upscale": run_upscale,

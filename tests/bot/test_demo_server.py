@@ -4,10 +4,12 @@ from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
 
+import aiohttp
 import discord
 import pytest
 import pytest_asyncio
 from PIL import Image
+from playwright.async_api import async_playwright
 
 from bot.app import Core, build_services, image_limits
 from bot.cli import demo, demo_server
@@ -20,9 +22,10 @@ from inference.api.notices import Notice
 from storage.blobs import BlobStore
 from storage.database import Database
 from storage.jobs import JobStore
-from tests.bot.page.visitors import link_of, mask_text, visiting
+from tests.bot.page.visitors import CHROMIUM, link_of, mask_text, visiting
 from tests.doubles.detector import ScriptedDetector
 from tests.doubles.service import ScriptedService
+from tests.patience import PATIENCE
 
 
 class Eager(ScriptedService):
@@ -162,6 +165,76 @@ async def test_what_is_drawn_in_the_demo_is_repainted(easel, tmp_path, monkeypat
     monkeypatch.setattr(demo_server, "_keep_page_fresh", draw)
     assert await demo_server.show_demo(easel, out=tmp_path / "out", port=None, once=False) == 0
     assert (sent[0][0], sent[1]) == (200, 2)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
+@pytest.mark.parametrize("width", [1280, 390])
+async def test_a_message_has_an_apps_menu_and_the_page_follows_the_newest(
+    easel, tmp_path, monkeypatch, width
+):
+    async def look(server, page):
+        async with async_playwright() as playwright:
+            browser = await playwright.chromium.launch(
+                executable_path=CHROMIUM, args=["--no-sandbox"]
+            )
+            tab = await browser.new_page(viewport={"width": width, "height": 700})
+            tab.set_default_timeout(PATIENCE * 1000)
+            await tab.goto(page.url)
+            await tab.locator("[data-apps]").last.wait_for()
+            messages = tab.locator("[data-message-id]")
+            before = await messages.count()
+            await messages.last.click(button="right")
+            items = tab.locator("[data-apps-menu] button")
+            await items.first.wait_for()
+            offered.extend(await items.all_inner_texts())
+            await tab.keyboard.press("Escape")
+            await tab.locator("[data-apps]").last.click()
+            await items.get_by_text("Describe").click()
+            await messages.nth(before).wait_for()
+            at_end = "({scrollTop, scrollHeight, clientHeight}) => scrollHeight - scrollTop - 2 < "
+            await tab.wait_for_function(
+                f"() => ({at_end} clientHeight)(document.querySelector('.channel-timeline'))"
+            )
+            await tab.locator("[data-apps]").last.click()
+            await items.get_by_text("Inpaint…").click()
+            await tab.get_by_text("Repaint a part of it").wait_for()
+            await browser.close()
+        await page.close()
+
+    offered = []
+    monkeypatch.setattr(demo_server, "_keep_page_fresh", look)
+    assert await demo_server.show_demo(easel, out=tmp_path / "out", port=None, once=False) == 0
+    assert offered == ["Describe", "Edit…", "Inpaint…", "Parameters", "Upscale 2×"]
+
+
+async def test_the_apps_menu_is_for_the_page_alone(easel, tmp_path, monkeypatch):
+    async def look(server, page):
+        address = page.url.partition("#")[0]
+        headers = {"X-Simcord-Context": "guessed", "X-Simcord-Capability": "guessed"}
+        async with aiohttp.ClientSession(headers=headers) as session:
+            async with session.get(f"{address}api/commands?apps") as answer:
+                statuses.append(answer.status)
+            message = {"message": "1", "name": "Describe"}
+            async with session.post(f"{address}api/action?apps", json=message) as answer:
+                statuses.append(answer.status)
+        await page.close()
+
+    statuses = []
+    monkeypatch.setattr(demo_server, "_keep_page_fresh", look)
+    assert await demo_server.show_demo(easel, out=tmp_path / "out", port=None, once=False) == 0
+    assert statuses == [401, 401]
+
+
+async def test_a_job_without_news_is_told_and_given_up(easel, tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr(demo_server, "print_line", said.append)
+    monkeypatch.setattr(demo_server, "REMINDER_SECONDS", 0.05)
+    monkeypatch.setattr(demo_server, "MIN_SILENCE_SECONDS", 0.3)
+    monkeypatch.setattr(demo_server, "START_TIMES_SILENCE", 0.0)
+    monkeypatch.setattr(Eager, "finish", lambda self: None)
+    assert await demo_server.show_demo(easel, out=tmp_path / "out", port=None, once=True) == 1
+    assert any(line.startswith("  … waiting for the worker's next step: ") for line in said)
+    assert said[-1].startswith("The demo failed: waiting for the worker's next step, ")
 
 
 async def test_the_demo_has_a_page_of_its_own(tmp_path, monkeypatch):

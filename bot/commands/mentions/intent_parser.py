@@ -30,7 +30,9 @@ MAX_REPLY_CHARACTERS = 4000  # characters read; Discord's messages are shorter
 
 AGAIN_KIND, HELP_KIND, MASK_KIND = "again", "help", "preview"
 ORDER_KIND = "order"
-OUTPAINT_STEP_PIXELS = 128  # pixels where a direction has no number
+OUTPAINT_STEP_PIXELS = 128  # pixels where one of several directions has no number
+ALL_SIDES_PRESET = "zoom out 1.5x"
+"""What grows by a quarter of the picture on each side."""
 
 _SETTING_PATTERN = re.compile(
     r"(?:^|\s)(?:--)?(?P<name>strength|steps|image[_ ]guidance|guidance|cfg|seed|batch)\s?[:= ]\s?"
@@ -196,7 +198,10 @@ def _parse_outpaint(match: re.Match[str]) -> ReplyIntent | None:
     for edge in _EDGE_PATTERN.finditer(tail_text):
         name = _EDGE_ALIASES.get(edge[1].lower(), edge[1].lower())
         values[name] = int(edge[2]) if edge[2] else OUTPAINT_STEP_PIXELS
-    values = values or dict.fromkeys(("left", "right", "up", "down"), OUTPAINT_STEP_PIXELS)
+    if not values:
+        values = {"preset": ALL_SIDES_PRESET}
+    elif len(values) == 1 and not any(edge[2] for edge in _EDGE_PATTERN.finditer(tail_text)):
+        values = {"preset": f"pan {next(iter(values))}"}
     return ReplyIntent(
         "outpaint", {**values, "prompt": _clean_prompt(_EDGE_PATTERN.sub("", tail_text))}
     )

@@ -19,7 +19,6 @@ from bot.errors import (
     NotJobOwner,
 )
 from bot.guilds.context import reply_language
-from bot.guilds.policy import apply_guild_defaults
 from bot.guilds.settings import GuildSettings
 from bot.i18n import set_language, translate
 from bot.i18n.message import gettext_noop
@@ -187,7 +186,9 @@ class MentionHandler:
         return replace(intent, values={**intent.values, **kept_values})
 
     def _build_job(self, intent: ReplyIntent, settings: GuildSettings) -> Job:
-        values = apply_guild_defaults(JOB_TYPES[intent.kind], intent.values, settings)
+        values = self._services.policy.fill_defaults(
+            settings, JOB_TYPES[intent.kind], intent.values
+        )
         if intent.kind == UpscaleJob.kind:
             values["upscaler"] = default_upscaler(self._services.workers.worker_statuses)
         return JOB_TYPES[intent.kind](**values)

@@ -52,6 +52,7 @@ OPTION_KEYS: Mapping[str, str] = {
     "final_strength": "Final denoising strength",
     "curve": "Denoising curve",
     "append": "Append interrogation",
+    "caption_prompt": "Caption as prompt",
     "animate": "Animate",
     "hires_scale": "Hires upscale",
     "hires_steps": "Hires steps",

@@ -51,6 +51,13 @@ def instruct_field() -> Any:
     )
 
 
+def caption_field() -> Any:
+    """Declare whether a picture alone is described first."""
+    return boolean_field(
+        False, "Caption as prompt: where there is none, what the picture is described as"
+    )
+
+
 def restore_field() -> Any:
     """Declare the network that makes faces anew at the end."""
     return text_field("", 100, "Restore faces: the network that does it; empty for none")
@@ -141,6 +148,7 @@ class Img2ImgJob(EditingJob):
     required_images: ClassVar[tuple[str, ...]] = ("image",)
     reference_images: ClassVar[tuple[str, ...]] = REFERENCE_IMAGES
 
+    caption_prompt: bool = caption_field()
     refiner: str = refiner_field()
     refiner_switch: float = refiner_switch_field()
     image_guidance: float = image_guidance_field()
@@ -193,6 +201,7 @@ class OutpaintJob(EditingJob):
     kind: ClassVar[str] = "outpaint"
     required_images: ClassVar[tuple[str, ...]] = ("image",)
 
+    caption_prompt: bool = caption_field()
     strength: float = number_field(
         0.9, 0.0, 1.0, "Denoising strength: how far the new area is made anew"
     )
@@ -227,6 +236,7 @@ class LoopbackJob(EditingJob):
     required_images: ClassVar[tuple[str, ...]] = ("image",)
     supports_early_stop: ClassVar[bool] = True
 
+    caption_prompt: bool = caption_field()
     loops: int = number_field(4, 1, 32, "Loops: how often")
     final_strength: float = number_field(
         0.5, 0.0, 1.0, "Final denoising strength: of the last loop"
@@ -352,6 +362,8 @@ class PreviewJob(Job):
     )
 
 
+#: Jobs that take a description of their picture where they have no words.
+CaptionedJob = Img2ImgJob | OutpaintJob | LoopbackJob
 #: Jobs that may end with restored faces.
 RestoringJob = ImagineJob | Img2ImgJob | InpaintJob | UpscaleJob
 #: Options of an `UpscaleJob` that mean something with its mode `redraw` alone.

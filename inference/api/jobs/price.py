@@ -18,6 +18,7 @@ from typing import NamedTuple
 from inference.api.jobs import sizes as canvases
 from inference.api.jobs.base import DenoisingJob, EditingJob, Job
 from inference.api.jobs.kinds import (
+    CaptionedJob,
     ImagineJob,
     Img2ImgJob,
     InpaintJob,
@@ -80,6 +81,18 @@ _EASTERN_PATTERN = re.compile(r"[\u2e80-\uffff]")
 EASTERN_EXTRA_TOKENS = 1.6
 #: What makes another text of a prompt from one step to another: `:when]` and `|`.
 _CHANGE_PATTERN = re.compile(r":\s*[+-]?[\d.]+(?:[eE][+-]?\d+)?\s*\]|\|")
+
+
+class ModelFrame(NamedTuple):
+    """What sizes a model's pictures have."""
+
+    #: Side of its own pictures, in pixels.
+    natural: int
+    #: What sides are multiples of.
+    multiple: int
+
+
+USUAL_FRAME = ModelFrame(DEFAULT_NATIVE_SIDE, LATENT_CELL_PIXELS)
 
 
 class UpscalerSize(NamedTuple):
@@ -168,6 +181,7 @@ def estimate_cost(
     source: Size | None = None,
     natural: int = DEFAULT_NATIVE_SIDE,
     *,
+    multiple: int = LATENT_CELL_PIXELS,
     is_instructed: bool = False,
     upscalers: Upscalers = NO_UPSCALERS,
 ) -> float:
@@ -177,14 +191,18 @@ def estimate_cost(
         job: what is asked.
         source: size of its picture in pixels; a square of the model's own size unless known.
         natural: side of the model's own pictures, in pixels.
+        multiple: what sides of the model's pictures are multiples of.
         is_instructed: whether the model edits by instructions.
         upscalers: what a pass of each known network comes to.
     """
     size = source or (natural, natural)
-    cost = _auxiliary_cost(job, size) + _enlarging_cost(job, size, natural, upscalers)
+    frame = ModelFrame(natural, multiple)
+    cost = _auxiliary_cost(job, size) + _enlarging_cost(job, size, frame, upscalers)
     if isinstance(job, DenoisingJob | UpscaleJob):
         prompt = measure_prompts(job.prompt, job.negative_prompt)
-        passes = list_denoise_passes(job, size, natural, is_instructed=is_instructed)
+        passes = list_denoise_passes(
+            job, size, natural, multiple=multiple, is_instructed=is_instructed
+        )
         cost += sum(run.price(prompt) for run in passes)
     return max(MIN_TFLOP, cost)
 
@@ -223,28 +241,34 @@ def _price_pixels(tflop: tuple[float, float], megapixels: float) -> float:
 
 
 def list_denoise_passes(
-    job: Job, source: Size, natural: int, *, is_instructed: bool = False
+    job: Job,
+    source: Size,
+    natural: int,
+    *,
+    multiple: int = LATENT_CELL_PIXELS,
+    is_instructed: bool = False,
 ) -> Iterator[DenoisePass]:
     """List the denoisings that a job comes to; `is_instructed` of a model that edits."""
+    frame = ModelFrame(natural, multiple)
     if isinstance(job, UpscaleJob):
-        yield from _redraw_passes(job, source, natural)
+        yield from _redraw_passes(job, source, frame)
     if not isinstance(job, DenoisingJob):
         return
     for _ in range(job.batch):
         match job:
             case ImagineJob():
-                yield from _imagine_passes(job, natural)
+                yield from _imagine_passes(job, frame)
             case OutpaintJob():
-                yield from _outpaint_passes(job, source, natural)
+                yield from _outpaint_passes(job, source, frame)
             case LoopbackJob():
-                yield from _loopback_passes(job, _working_size(job, source, natural))
+                yield from _loopback_passes(job, _working_size(job, source, frame))
             case EditingJob():
                 rows = _edit_rows(job, job.strength, is_instructed=is_instructed)
-                yield DenoisePass(_working_size(job, source, natural), rows)
+                yield DenoisePass(_working_size(job, source, frame), rows)
 
 
-def _imagine_passes(job: ImagineJob, natural: int) -> Iterator[DenoisePass]:
-    size = canvases.target_size(job.width, job.height, None, natural)
+def _imagine_passes(job: ImagineJob, frame: ModelFrame) -> Iterator[DenoisePass]:
+    size = canvases.target_size(job.width, job.height, None, *frame)
     is_decoded = not job.has_hires_fix or job.hires_upscaler != "latent"
     yield DenoisePass(
         size,
@@ -255,16 +279,18 @@ def _imagine_passes(job: ImagineJob, natural: int) -> Iterator[DenoisePass]:
     if job.has_hires_fix:
         second = job.second_pass
         steps = _executed_steps(second.sampler, second.steps, job.hires_strength)
-        _, large = canvases.hires_sizes(size, job.hires_scale, job.hires_width, job.hires_height)
+        _, large = canvases.hires_sizes(
+            size, job.hires_scale, job.hires_width, job.hires_height, frame.multiple
+        )
         yield DenoisePass(large, _network_rows(second, steps), encodes=is_decoded)
 
 
-def _working_size(job: EditingJob, source: Size, natural: int) -> Size:
+def _working_size(job: EditingJob, source: Size, frame: ModelFrame) -> Size:
     """Return the size worked at; a mask's edge may reach all over the picture."""
     edge = isinstance(job, InpaintJob) and job.area == "mask edge" and not (job.width or job.height)
-    if edge and source[0] * source[1] > natural**2:
+    if edge and source[0] * source[1] > frame.natural**2:
         return source
-    return canvases.target_size(job.width, job.height, source, natural)
+    return canvases.target_size(job.width, job.height, source, *frame)
 
 
 def _loopback_passes(job: LoopbackJob, size: Size) -> Iterator[DenoisePass]:
@@ -275,13 +301,13 @@ def _loopback_passes(job: LoopbackJob, size: Size) -> Iterator[DenoisePass]:
         yield DenoisePass(size, _edit_rows(job, strength))
 
 
-def _outpaint_passes(job: OutpaintJob, source: Size, natural: int) -> Iterator[DenoisePass]:
+def _outpaint_passes(job: OutpaintJob, source: Size, frame: ModelFrame) -> Iterator[DenoisePass]:
     amounts = Margins(job.left, job.right, job.up, job.down)
     if job.preset != "custom":
         amounts = canvases.PRESET_MARGINS[job.preset](*source)
     tile = (
-        canvases.round_to_latent(job.width or natural),
-        canvases.round_to_latent(job.height or natural),
+        canvases.round_to_latent(job.width or frame.natural, frame.multiple),
+        canvases.round_to_latent(job.height or frame.natural, frame.multiple),
     )
     sizes = _mk2_sizes if job.method == "mk2" else _poor_mans_sizes
     for size in sizes(source, amounts, tile):
@@ -317,13 +343,13 @@ def _poor_mans_sizes(source: Size, amounts: Margins, tile: Size) -> Iterator[Siz
                 yield width, height
 
 
-def _redraw_passes(job: UpscaleJob, source: Size, natural: int) -> Iterator[DenoisePass]:
+def _redraw_passes(job: UpscaleJob, source: Size, frame: ModelFrame) -> Iterator[DenoisePass]:
     if job.mode != "redraw":
         return
     width, height = (
-        canvases.round_up(side, LATENT_CELL_PIXELS) for side in _upscaled_size(job, source)
+        canvases.round_up(side, frame.multiple) for side in _upscaled_size(job, source)
     )
-    tile = (min(natural, width), min(natural, height))
+    tile = (min(frame.natural, width), min(frame.natural, height))
     overlap = min(job.overlap, tile[0] // 2, tile[1] // 2)
     rows = _network_calls(job.sampler, _executed_steps(job.sampler, job.steps, job.strength))
     rows *= measure_prompts(job.prompt, job.negative_prompt).entries(job.guidance, job.sampler)
@@ -347,7 +373,7 @@ def _shown_upscalers(job: UpscaleJob) -> tuple[str, ...]:
     return (job.second,) if job.visibility == 1 else (job.upscaler, job.second)
 
 
-def _enlarging_cost(job: Job, source: Size, natural: int, upscalers: Upscalers) -> float:
+def _enlarging_cost(job: Job, source: Size, frame: ModelFrame, upscalers: Upscalers) -> float:
     """Price the networks that enlarge, pass by pass."""
     if isinstance(job, UpscaleJob):
         covering = _limit_side(_covering_size(job, source), job.max_side)
@@ -360,8 +386,10 @@ def _enlarging_cost(job: Job, source: Size, natural: int, upscalers: Upscalers) 
         return 0.0
     if job.hires_upscaler.lower() in PLAIN_RESAMPLERS:
         return 0.0
-    size = canvases.target_size(job.width, job.height, None, natural)
-    _, large = canvases.hires_sizes(size, job.hires_scale, job.hires_width, job.hires_height)
+    size = canvases.target_size(job.width, job.height, None, *frame)
+    _, large = canvases.hires_sizes(
+        size, job.hires_scale, job.hires_width, job.hires_height, frame.multiple
+    )
     return job.batch * upscalers.get(job.hires_upscaler, UpscalerSize()).price(size, large)
 
 
@@ -389,9 +417,12 @@ def _auxiliary_cost(job: Job, source: Size) -> float:
         return INTERROGATE_TFLOP
     if isinstance(job, PreviewJob):
         return source[0] * source[1] / 1e6 * PREVIEW_TFLOP
+    caption = INTERROGATE_TFLOP * (
+        isinstance(job, CaptionedJob) and job.caption_prompt and not job.prompt.strip()
+    )
     if isinstance(job, LoopbackJob) and job.append != "none":
-        return INTERROGATE_TFLOP * job.loops * job.batch
-    return 0.0
+        return INTERROGATE_TFLOP * job.loops * job.batch + caption
+    return caption
 
 
 def _edit_rows(job: EditingJob, strength: float, *, is_instructed: bool = False) -> int:

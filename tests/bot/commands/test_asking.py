@@ -59,7 +59,7 @@ async def test_a_picture_alone_is_enough(easel):
 async def test_outpaint_alone_grows_on_all_sides(easel):
     await easel.ask("outpaint")
     params = easel.service.job.params
-    assert [params[side] for side in ("left", "right", "up", "down")] == [128] * 4
+    assert params["preset"] == "zoom out 1.5x"
 
 
 async def test_inpaint_alone_asks_where(easel):

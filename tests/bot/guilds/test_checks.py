@@ -17,6 +17,7 @@ from bot.guilds import (
 )
 from bot.guilds.checks import lora_names_in
 from inference.api.jobs import ImagineJob, Img2ImgJob, InterrogateJob, LoopbackJob, UpscaleJob
+from inference.api.jobs.price import ModelFrame
 
 HERE = RequestContext(channels=frozenset({"7", "70"}), roles=frozenset({"1", "2"}))
 
@@ -78,10 +79,10 @@ def test_a_ceiling_is_itself_allowed(rules, allowed, refused):
 def test_a_picture_without_a_size_is_measured_by_its_models_own():
     rules = GuildSettings(max_megapixels=0.5)
     for job in (ImagineJob(), ImagineJob(hires_scale=1.3)):
-        check_job(rules, job, natural=512)
+        check_job(rules, job, frame=ModelFrame(512, 8))
         with pytest.raises(NotAllowed, match=r"1\.05 megapixels|1\.76 megapixels"):
-            check_job(rules, job, natural=1024)
-        check_job(GuildSettings(), job, natural=1024)
+            check_job(rules, job, frame=ModelFrame(1024, 8))
+        check_job(GuildSettings(), job, frame=ModelFrame(1024, 8))
     with pytest.raises(NotAllowed, match=r"1\.05 megapixels"):
         check_job(rules, ImagineJob(hires_scale=2.0))
 

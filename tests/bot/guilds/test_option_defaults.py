@@ -19,6 +19,7 @@ from inference.api.jobs import (
     UpscaleJob,
     list_job_options,
 )
+from inference.api.jobs.model_defaults import ModelDefault
 
 
 def test_what_is_given_wins():
@@ -70,3 +71,18 @@ def test_a_servers_loops_are_for_loops_and_an_enlargement_takes_nothing():
     rules = GuildSettings(default_loops=2, default_steps=30)
     assert apply_guild_defaults(LoopbackJob, {}, rules) == {"steps": 30, "loops": 2}
     assert apply_guild_defaults(UpscaleJob, {}, rules) == {}
+
+
+@pytest.mark.parametrize(
+    ("rules", "given", "filled"),
+    [
+        ({}, {}, {"steps": 4, "guidance": 1.0}),
+        ({}, {"guidance": 6.0}, {"steps": 4, "guidance": 6.0}),
+        ({"default_steps": 30}, {}, {"steps": 30, "guidance": 1.0}),
+        ({"max_steps": 3}, {}, {"steps": 3, "guidance": 1.0}),
+        ({"max_steps": 10, "max_batch": 2}, {}, {"steps": 4, "guidance": 1.0}),
+    ],
+)
+def test_the_servers_own_is_before_the_checkpoints_and_that_before_the_kinds(rules, given, filled):
+    own = (ModelDefault("steps", 4, "family"), ModelDefault("guidance", 1.0, "family"))
+    assert apply_guild_defaults(Img2ImgJob, given, GuildSettings(**rules), own) == filled

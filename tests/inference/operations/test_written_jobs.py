@@ -84,6 +84,8 @@ DRAWN: Mapping[str, st.SearchStrategy[Any]] = {
     "second": st.just("") | UPSCALERS,
     "factor": st.floats(1, 2),
     "denoise": st.just(1.0),
+    # A caption stands in the text as the prompt that it is: test_captioned_prompt.py.
+    "caption_prompt": st.just(False),
     # What restores is a network; how it is written is in test_restored_jobs.py.
     **dict.fromkeys(("restore_faces", "colourise"), st.just("")),
     "restore_visibility": st.just(1.0),
