@@ -138,7 +138,7 @@ class GuildPolicy:
         #: Gives what sizes the pictures of a job's model have.
         self._model_frame = model_frame
         #: Gives what a checkpoint draws best with, by its name.
-        self._model_defaults = model_defaults
+        self.model_defaults = model_defaults
         #: Whether some worker describes pictures.
         self._can_caption = can_caption
         self._jobs = jobs
@@ -181,7 +181,7 @@ class GuildPolicy:
         name = str(values.get("model") or "")
         if not name and settings.models and self._default_model not in settings.models:
             name = settings.models[0]
-        filled_values = apply_guild_defaults(job_type, values, settings, self._model_defaults(name))
+        filled_values = apply_guild_defaults(job_type, values, settings, self.model_defaults(name))
         if issubclass(job_type, CaptionedJob) and not values.get("prompt") and self._can_caption():
             filled_values.setdefault("caption_prompt", True)
         return filled_values

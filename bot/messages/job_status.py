@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from bot.dispatcher.estimation import TimeRange, format_range
@@ -18,7 +18,13 @@ from bot.messages.escaping import (
     join_limited,
 )
 from inference.api.jobs import JOB_TYPES, Job, list_job_options
-from inference.api.notices import Notice
+from inference.api.jobs.model_defaults import (
+    CATALOGUE_ORIGIN,
+    FAMILY_ORIGIN,
+    FILE_ORIGIN,
+    ModelDefault,
+)
+from inference.api.notices import Notice, format_number
 from storage.records import JobRecord, JobState, QueuePlace
 
 MAX_ALT_TEXT_CHARACTERS = 1024  # characters of an attachment's description
@@ -115,6 +121,32 @@ def parameters_text(record: JobRecord, number: int = 0) -> str:
     """Write all that made a picture, as it is written into its file, and the job's own options."""
     options = "\n".join(f"{name}: {value}" for name, value in sorted(record.params.items()))
     return "\n\n".join(part for part in (_image_infotext(record, number), options) if part)
+
+
+ORIGIN_SENTENCES = {
+    FILE_ORIGIN: gettext_noop("{options} as the file beside the checkpoint says"),
+    CATALOGUE_ORIGIN: gettext_noop("{options} as the catalogue says of the checkpoint"),
+    FAMILY_ORIGIN: gettext_noop("{options} as checkpoints of this kind need it"),
+}
+"""Where what a checkpoint draws best with comes from."""
+
+
+def model_defaults_note(record: JobRecord, defaults: Collection[ModelDefault]) -> str:
+    """Say which of a job's options are what its checkpoint draws best with, and who says that."""
+    lines = []
+    for origin, sentence in ORIGIN_SENTENCES.items():
+        options = ", ".join(
+            f"{option_name(default.option)} {_format_default(default.value)}"
+            for default in defaults
+            if default.origin == origin and record.params.get(default.option) == default.value
+        )
+        if options:
+            lines.append(f"-# {translate(sentence, options=options)}.")
+    return "\n".join(lines)
+
+
+def _format_default(value: float | str) -> str:
+    return choice_name(value) if isinstance(value, str) else format_number(value)
 
 
 def imported_job_message(tool: str, job: Job, notes: Sequence[Notice]) -> str:

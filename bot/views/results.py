@@ -434,6 +434,9 @@ async def send_parameters(
     content = messages.code_block(messages.parameters_summary(record, number))
     words = messages.parameters_text(record, number)
     note = translate("-# All options are in the file.")
+    policy = services_of(interaction).policy
+    defaults = policy.model_defaults(str(record.params.get("model") or ""))
+    note = "\n".join(filter(None, (messages.model_defaults_note(record, defaults), note)))
     text = note if len(content) > MAX_BLOCK_CHARACTERS else f"{content}\n{note}"
     name = f"easel-{record.kind}-{record.id[-4:]}.txt"
     file = discord.File(io.BytesIO(words.encode()), name)

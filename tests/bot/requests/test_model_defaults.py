@@ -87,6 +87,15 @@ async def test_a_form_has_them_filled_in(turbo):
     assert (values["steps"], values["guidance"]) == ("4", "1")
 
 
+async def test_parameters_say_where_they_come_from(turbo):
+    result = await done(turbo, "imagine", steps=9)
+    shown = await press(turbo.alice, result.response, label="Parameters")
+    words = shown.response.content
+    assert "guidance 1 as the file beside the checkpoint says." in words
+    assert "sampler Euler as checkpoints of this kind need it." in words
+    assert "catalogue" not in words  # its 4 steps are not what was said
+
+
 async def test_a_picture_is_priced_by_the_sizes_that_its_model_makes(turbo):
     await turbo.ask("imagine", model="flow", guidance=1)
     record = await turbo.only_job()
