@@ -38,10 +38,14 @@ async def test_an_arrow_opens_a_form_with_its_side(easel):
     await asking(easel)
     arrows = await press(easel.alice, result.response, label="Outpaint")
     shown = await press(easel.alice, arrows.response, label="Left")
-    assert "left: 128" in controls_of(shown.modal)["more"]["value"]
+    assert filled_in(shown)["preset"] == ["pan left"]
     await easel.alice.submit_modal(shown, filled_in(shown, prompt="a beach"))
     job = await child_of(easel)
-    assert (job.kind, job.params["left"], job.params["prompt"]) == ("outpaint", 128, "a beach")
+    assert (job.kind, job.params["preset"], job.params["prompt"]) == (
+        "outpaint",
+        "pan left",
+        "a beach",
+    )
 
 
 async def test_it_is_each_members_own_choice_and_can_be_taken_back(easel):
