@@ -46,7 +46,7 @@ from inference.api.jobs.names import DRAWN_SEEDS
 from storage.records import JobRecord, JobState
 
 #: Shares of another noise; 1 would be another seed.
-SUBTLE_VARIATION_SHARE, STRONG_VARIATION_SHARE = 0.15, 0.45
+SUBTLE_VARIATION_SHARE, STRONG_VARIATION_SHARE = 0.5, 0.8
 COHERENCE_OPTIONS = (
     "prompt",
     "negative_prompt",

@@ -80,4 +80,5 @@ def flow_options(name: str, family: FlowFamily, guidance_kind: GuidanceKind) -> 
     if family.title == "Z-Image":
         is_fast = is_fast or not _Z_IMAGE_BASE_PATTERN.search(name)
     table = FEW_STEP_FLOW_OPTIONS if is_fast else FLOW_OPTIONS
-    return {**FLOW_SAMPLER, **table.get(family.title, FLOW_OPTIONS[family.title])}
+    usual_options = FLOW_OPTIONS.get(family.title, {})
+    return {**FLOW_SAMPLER, **table.get(family.title, usual_options)}

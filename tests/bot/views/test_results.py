@@ -93,7 +93,7 @@ async def test_the_card_tells_seed_model_and_time(easel):
         assert part in result.response.content
 
 
-@pytest.mark.parametrize(("label", "share"), [("Vary", 0.15), ("Vary (strong)", 0.45)])
+@pytest.mark.parametrize(("label", "share"), [("Vary", 0.5), ("Vary (strong)", 0.8)])
 async def test_vary_keeps_the_seed_and_adds_a_share_of_another(easel, label, share):
     result = await done(easel, prompt="a red apple", seed=5)
     parent = await easel.only_job()

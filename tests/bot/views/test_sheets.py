@@ -73,7 +73,7 @@ async def test_v_varies_that_picture(easel):
     await press(easel.alice, result.response, label="V3")
     child = await child_of(easel)
     varied = {name: child.params[name] for name in ("seed", "variation_strength", "batch")}
-    assert varied == {"seed": 7, "variation_strength": 0.15, "batch": 4}
+    assert varied == {"seed": 7, "variation_strength": 0.5, "batch": 4}
     assert child.parent == parent.id
 
 
