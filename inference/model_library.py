@@ -98,9 +98,6 @@ class ModelLibrary:
         #: Checkpoints that ran out of memory while they were loaded.
         self._sparing: set[str] = set()
         self._hashes = FileHashes(Path(config.cache_dir) / HASHES_FILE)
-        self._recommender = ModelRecommender(
-            self.folder.path, lambda path: self._hashes.known_short_hash(find_main_file(path))
-        )
         #: What enlarges pictures; its networks lie within the same budget.
         self.upscalers = UpscalerLibrary(config, device, self._hashes, self.model_cache)
         catalog_file = Path(config.cache_dir) / CATALOG_FILE
@@ -123,6 +120,13 @@ class ModelLibrary:
             dtype,
             self.model_cache,
             lines=config.list_lines,
+        )
+
+    @cached_property
+    def _recommender(self) -> ModelRecommender:
+        """What says how each checkpoint draws best."""
+        return ModelRecommender(
+            self.folder.path, lambda path: self._hashes.known_short_hash(find_main_file(path))
         )
 
     @cached_property
