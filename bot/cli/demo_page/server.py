@@ -54,8 +54,8 @@ class AppsPageServer(PreviewServer):  # type: ignore[misc]
         page, body = self._page_of(request), await request.json()
         preview = self.preview
         try:
-            stored = preview._target_message(page, int(body["message"]))
-            message = ResponseMessage(preview.env, stored)
+            target_message = preview._target_message(page, int(body["message"]))
+            message = ResponseMessage(preview.env, target_message)
             result = await page.viewer.context_menu(preview.channel, str(body["name"]), message)
             if result.modal is not None:
                 page.modal, page.modal_handle = result, f"m_{secrets.token_urlsafe(12)}"
