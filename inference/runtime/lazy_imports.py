@@ -160,13 +160,13 @@ class _KeptScans:
         key = f"{self._version}|{module_path}|{time}|{prefix or ''}"
         try:
             return {
-                frozenset(needs): {module: set(found) for module, found in modules.items()}
+                frozenset(needs): {module: set(names) for module, names in modules.items()}
                 for needs, modules in self._values[key]
             }
         except (KeyError, TypeError, ValueError, AttributeError):  # new, or a damaged file
             names = self._scan(module_path, prefix=prefix)
         self._values[key] = [
-            [sorted(needs), {module: sorted(found) for module, found in modules.items()}]
+            [sorted(needs), {module: sorted(words) for module, words in modules.items()}]
             for needs, modules in names.items()
         ]
         write_values(self._store, self._values)

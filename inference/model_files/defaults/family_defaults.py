@@ -61,16 +61,16 @@ _Z_IMAGE_BASE_PATTERN = re.compile(r"base|z[-_ ]?image$", re.IGNORECASE)
 
 def find_few_step_kind(name: str) -> str:
     """Say by which method a checkpoint of that name draws in a few steps; empty for others."""
-    found = _KIND_PATTERN.search(name)
-    return "" if found is None else found[0].casefold()
+    match = _KIND_PATTERN.search(name)
+    return "" if match is None else match[0].casefold()
 
 
 def few_step_options(name: str) -> Options:
     """Give what a checkpoint needs whose name says that it draws in a few steps."""
     options = dict(FEW_STEP_OPTIONS.get(find_few_step_kind(name), {}))
-    counted = _STEPS_PATTERN.search(name)
-    if options and counted is not None:
-        options["steps"] = int(counted[1])
+    match = _STEPS_PATTERN.search(name)
+    if options and match is not None:
+        options["steps"] = int(match[1])
     return options
 
 

@@ -71,19 +71,19 @@ class ModelRecommender:
     def _put_together(self, name: str, path: Path, digest: str) -> Recommendation:
         side, file_defaults = read_side_file(path)
         entry = _find_entry(name, digest, self._models_dir)
-        recommended = None if entry is None else entry.defaults
+        entry_defaults = None if entry is None else entry.defaults
         options = {
             option: ModelDefault(option, value, FAMILY_ORIGIN)
             for option, value in _family_options(name, path).items()
         }
-        if recommended is not None:
+        if entry_defaults is not None:
             options |= {
-                option: ModelDefault(option, getattr(recommended, option), CATALOGUE_ORIGIN)
+                option: ModelDefault(option, getattr(entry_defaults, option), CATALOGUE_ORIGIN)
                 for option in MODEL_DEFAULT_OPTIONS
             }
         options |= {default.option: default for default in file_defaults}
-        if side is None and recommended is not None:
-            side = round(math.sqrt(recommended.width * recommended.height))
+        if side is None and entry_defaults is not None:
+            side = round(math.sqrt(entry_defaults.width * entry_defaults.height))
         return Recommendation(
             None if side is None else round_to_latent(side, PATCH_PIXELS),
             tuple(options[option] for option in MODEL_DEFAULT_OPTIONS if option in options),
