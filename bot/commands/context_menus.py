@@ -26,7 +26,14 @@ from bot.services import services_of
 from bot.views.forms import FormValues, build_job_form
 from bot.views.imported_job import offer_imported_job
 from bot.views.results import send_text
-from inference.api.jobs import Img2ImgJob, InpaintJob, InterrogateJob, Job, UpscaleJob
+from inference.api.jobs import (
+    Img2ImgJob,
+    InpaintJob,
+    InterrogateJob,
+    Job,
+    PreviewJob,
+    UpscaleJob,
+)
 
 INPAINT_FORM_FIELDS = ("prompt", "mask_shape", "strength")
 
@@ -109,14 +116,17 @@ async def open_edit_form(interaction: discord.Interaction[Any], message: discord
 async def open_inpaint_form(
     interaction: discord.Interaction[Any], message: discord.Message
 ) -> None:
-    """Ask where and how to repaint a part of the picture."""
+    """Ask where and how to repaint a part of the picture; nothing said is a grid to choose on."""
     target = await ImageTarget.from_message(interaction, message)
 
     async def submit_inpaint(
-        answer: discord.Interaction[Any], job: Job, form_values: FormValues
+        answer: discord.Interaction[Any], job: Any, form_values: FormValues
     ) -> None:
         masks = {name: AttachmentSource(file) for name, file in form_values.files.items()}
-        await target.submit_image_job(answer, job, **masks)
+        if not (masks or job.mask_shape.strip() or job.prompt.strip()):
+            await target.submit_image_job(answer, PreviewJob(show="grid"))
+        else:
+            await target.submit_image_job(answer, job, **masks)
 
     title = translate("Repaint a part of it")
     default_values = await services_of(interaction).policy.fill_guild_defaults(

@@ -54,6 +54,7 @@ COMPARED_KINDS = (Img2ImgJob.kind, InpaintJob.kind)
 """Kinds whose results are shown beside what they were made from."""
 
 MAX_BEFORE_BYTES = 512 * 1024  # bytes of a picture that is there only to be compared
+MAX_DESCRIBED_BYTES = 4 * 2**20  # bytes of a picture that a description is of
 MAX_FILES = 10  # Discord's limit for one message
 IMAGE_ROLES = (RESULT_ROLE, "animation", "sheet", "frame")
 """Roles of pictures, the most telling first."""
@@ -199,6 +200,8 @@ class MessageBuilder:
             title = translate("All words of this {kind}", kind=messages.job_title(record))
             name = f"easel-{record.kind}-{record.id[-6:]}.txt"
             uploads.append(MessageFile(name, text.encode(), title))
+        if record.kind == InterrogateJob.kind:
+            uploads = [*await self._pack_described(record, file_limit), *uploads]
         source_file = await self._shown_before(record)
         if source_file is not None and len(uploads) == 1:
             uploads, notes = [source_file, *uploads], [*notes, before_note()]
@@ -285,6 +288,18 @@ class MessageBuilder:
         with contextlib.suppress(BlobMissing):
             return await _pack_before(record, self._blobs)
         return None
+
+    async def _pack_described(self, record: JobRecord, file_limit: int) -> list[MessageFile]:
+        """Pack the picture that a description is of; none where it is no longer stored."""
+        with contextlib.suppress(BlobMissing):
+            data = await self._blobs.get(record.inputs["image"])
+            limit = min(file_limit, MAX_DESCRIBED_BYTES)
+            data = await asyncio.to_thread(make_display_copy, data)
+            packed_file = await asyncio.to_thread(compress_to_limit, data, limit)
+            text = str((record.result or {}).get("text") or "")
+            alt = f"{messages.job_title(record)}: {messages.escape_untrusted(text, 900)}"
+            return [_make_upload(record, "1", packed_file, alt[: messages.MAX_ALT_TEXT_CHARACTERS])]
+        return []
 
     async def _find_parent(self, record: JobRecord) -> JobRecord | None:
         if record.parent is None:

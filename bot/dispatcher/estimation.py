@@ -17,7 +17,7 @@ import math
 import statistics
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -26,6 +26,7 @@ from bot.i18n.message import TranslatableMessage, gettext_noop
 from bot.uploads.plain_images import HEADER_BYTES, plain_image_size
 from inference.api.jobs import (
     DenoisingJob,
+    InterrogateJob,
     Job,
     PreviewJob,
     decode_job,
@@ -64,6 +65,11 @@ MAX_KNOWN_RATIOS = 1024
 ANY_JOB: tuple[str, ...] = ()
 #: Which part of the work before a job and its own may be reckoned as jobs in general.
 MAX_GENERAL_SHARE = 0.5
+#: Kinds whose first job loads its network within the time that is counted: it says nothing of the
+#: next one.
+SELF_LOADING_KINDS = (InterrogateJob.kind,)
+#: Of those: how many must have run before the next one's time is foretold.
+MIN_SELF_LOADED_RUNS = 2
 #: What two jobs must share for the one to say what the other will cost.
 SIMILARITY_FIELDS = ("model", "upscaler", "second", "mode", "method", "area")
 
@@ -190,14 +196,17 @@ class EtaEstimator:
     def _ready_workers(self) -> int:
         return sum(worker.ready for worker in self._service.worker_statuses)
 
-    def _similar_runs(self, record: JobRequest) -> Iterable[tuple[float, float]]:
+    def _similar_runs(self, record: JobRequest) -> Collection[tuple[float, float]]:
         for key in _record_keys(record):
             if key in self._runs_by_likeness:
                 return self._runs_by_likeness[key]
         return ()
 
     def _own_seconds(self, record: JobRequest, cost: float) -> float | None:
-        return _typical_seconds(self._similar_runs(record), cost, MAX_SAID_SPREAD)
+        similar_runs = self._similar_runs(record)
+        if record.kind in SELF_LOADING_KINDS and len(similar_runs) < MIN_SELF_LOADED_RUNS:
+            return None
+        return _typical_seconds(similar_runs, cost, MAX_SAID_SPREAD)
 
     def _time_ratio(self, record: JobRequest) -> float:
         """Give what jobs took by what was reckoned, of those that are most like this one."""

@@ -364,6 +364,7 @@ class WorkerEventHandler:
                 "pictures": images,
                 "seams": seams,
                 "text": event.text,
+                "phrases": [asdict(phrase) for phrase in event.phrases],
                 "notes": [note.to_json() for note in event.notes],
                 "seconds": event.seconds,
                 "charged": event.gpu_seconds,

@@ -53,6 +53,16 @@ CHANGE_LABELS = {
     "nsfw_threshold": gettext_noop("How sure the picture check must be"),
     "log_channel": gettext_noop("Channel for moderators"),
 }
+MENTION_FORMS = {
+    "channels": "<#{}>",
+    "log_channel": "<#{}>",
+    "roles": "<@&{}>",
+    "role_quotas": "<@&{}>",
+    "role_shares": "<@&{}>",
+}
+"""Settings whose values are places or roles."""
+CHOICE_SETTINGS = ("visibility", "nsfw_ordinary", "nsfw_restricted")
+MAX_VALUE_CHARACTERS = 80  # characters of a value that changed
 MAX_LIST_CHARACTERS = 300  # characters of one list
 
 
@@ -156,11 +166,16 @@ SETTING_LINES: Mapping[str, Callable[[GuildSettings, Mapping[str, float]], Itera
 
 def _change_line(change: SettingsChange) -> str:
     moment = f"<t:{int(change.at.timestamp())}:R>"
-    old_value, new_value = (
-        inline_code(_format_value(value), 80) for value in (change.before, change.after)
+    return f"-# {moment} <@{change.actor}> " + _difference_line(
+        change.subject, change.before, change.after
     )
-    subject = translate(CHANGE_LABELS.get(change.subject, change.subject))
-    return f"-# {moment} <@{change.actor}> {subject}: {old_value} → {new_value}"
+
+
+def _difference_line(name: str, old_value: Any, new_value: Any) -> str:
+    """Say what a setting was and is, by the name and the values that members read."""
+    label = translate(CHANGE_LABELS.get(name, name))
+    old_text, new_text = (_format_value(name, value) for value in (old_value, new_value))
+    return f"{label}: {old_text} → {new_text}"
 
 
 def settings_changes(
@@ -175,8 +190,7 @@ def settings_changes(
         else translate("Changed:")
     )
     lines = [
-        f"{name}: {inline_code(_format_value(old_settings.get(name)), 80)} → "
-        f"{inline_code(_format_value(new_value), 80)}"
+        _difference_line(name, old_settings.get(name), new_value)
         for name, new_value in changed_settings.items()
     ]
     return join_limited(MAX_MESSAGE_CHARACTERS, [f"**{head}**", *lines])
@@ -230,9 +244,24 @@ def _cut_list(text: str) -> str:
     )
 
 
-def _format_value(value: Any) -> str:
+def _format_value(name: str, value: Any) -> str:
+    """Write a setting's value: places and roles as Discord shows them, choices by their names."""
     if value is None:
-        return translate("not set")
+        return inline_code(translate("not set"), MAX_VALUE_CHARACTERS)
+    if name in MENTION_FORMS and value:
+        return _cut_list(_format_mentions(MENTION_FORMS[name], value))
+    if name == "language":
+        value = LANGUAGE_NAMES.get(value, choice_name(value))
+    elif name in CHOICE_SETTINGS:
+        value = choice_name(value)
+    elif isinstance(value, Mapping):
+        value = ", ".join(f"{key}: {entry}" for key, entry in value.items())
+    elif isinstance(value, list):
+        value = ", ".join(map(str, value))
+    return inline_code(str(value), MAX_VALUE_CHARACTERS)
+
+
+def _format_mentions(form: str, value: Any) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{key}: {entry}" for key, entry in value.items())
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        return ", ".join(f"{form.format(id)}: {entry}" for id, entry in value.items())
+    return _mention_list(form, map(str, value) if isinstance(value, list) else (str(value),))

@@ -17,6 +17,7 @@ from bot.messages.escaping import (
     inline_code,
     join_limited,
 )
+from bot.requests.descriptions import description_confidence
 from inference.api.jobs import JOB_TYPES, Job, list_job_options
 from inference.api.jobs.model_defaults import (
     CATALOGUE_ORIGIN,
@@ -250,6 +251,7 @@ MAX_MISSING_CHARACTERS = 400  # characters on models that a job waits for
 MAX_CARD_PROMPT_CHARACTERS = 120  # characters of a prompt on a card, whose title is one line
 MAX_ANSWER_CHARACTERS = 1200  # characters of an interrogation's words
 PROGRESS_BAR_CELLS = 12  # cells of the progress bar
+SURE_CONFIDENCE, UNSURE_CONFIDENCE = 0.8, 0.5  # from which an answer is sure, below which not
 NO_REASON = gettext_noop("It failed without a reason.")
 
 
@@ -329,8 +331,20 @@ def result_card(record: JobRecord, notes: Iterable[str] = (), origin: str = "") 
     note_lines = [translate_notice(note) for note in (*outcome.get("notes", ()), *notes)]
     origin_note = f" · [{translate('made from this')}]({origin})" if origin else ""
     answer = _answer_block(str(outcome.get("text") or ""))
+    if (confidence := description_confidence(record)) is not None:
+        answer += f"\n-# {_confidence_words(confidence)}"
     small_notes = [line if line.startswith("-#") else f"-# {line}" for line in note_lines]
     return _format_card(record, answer, f"-# {summary_line(record)}{origin_note}", *small_notes)
+
+
+def _confidence_words(confidence: float) -> str:
+    """Say how sure a network is of what it wrote, in words and as a number."""
+    number = f"{confidence:.2f}"
+    if confidence >= SURE_CONFIDENCE:
+        return translate("The network is sure of this ({number} of 1).", number=number)
+    if confidence >= UNSURE_CONFIDENCE:
+        return translate("The network is fairly sure of this ({number} of 1).", number=number)
+    return translate("The network is unsure of this ({number} of 1).", number=number)
 
 
 def _answer_block(text: str) -> str:

@@ -20,7 +20,7 @@ from bot.moderation.nsfw_process import DetectorUnavailable, NsfwDetector
 from bot.requests.reply_target import ReplyTarget
 from inference.api.errors import JobError
 from inference.api.infotext.text import parse_infotext
-from inference.api.jobs import decode_job
+from inference.api.jobs import InterrogateJob, decode_job
 from inference.api.jobs.drawn_prompts import DrawnPrompts, read_pulled_texts
 from storage.blobs import BlobStore
 from storage.errors import BlobMissing
@@ -116,7 +116,7 @@ class NsfwScreen:
         is_own_server = context.guild_id == record.guild
         if (
             action == UNCHECKED_ACTION
-            or not _result_images(record)
+            or not _shown_images(record)
             or verdict not in (Verdict.CLEAN, Verdict.SPOILER)
             or (is_own_server and verdict is Verdict.CLEAN)  # `screen` decides, or a moderator did
         ):
@@ -151,7 +151,7 @@ class NsfwScreen:
 
     async def screen(self, record: JobRecord) -> ScreeningRecord:
         """Decide what may be shown of a job's result, or remember what was decided."""
-        if record.state is not JobState.DONE or not _result_images(record):
+        if record.state is not JobState.DONE or not _shown_images(record):
             return CLEAN_SCREENING
         stored_screening = await self._store.get_screening(record.id)
         if stored_screening is not None:
@@ -188,7 +188,7 @@ class NsfwScreen:
 
     async def _highest_score(self, record: JobRecord) -> float:
         scores = [0.0]
-        for image in _result_images(record):
+        for image in _shown_images(record):
             try:
                 scores.append(await self._detector.score_image(await self._blobs.get(image["key"])))
             except BlobMissing:
@@ -216,6 +216,13 @@ def nsfw_action(rules: GuildSettings, *, age_restricted: bool) -> str:
 
 def _result_images(record: JobRecord) -> tuple[Mapping[str, Any], ...]:
     return tuple((record.result or {}).get("pictures") or ())
+
+
+def _shown_images(record: JobRecord) -> tuple[Mapping[str, Any], ...]:
+    """List what a result shows: a description shows the picture that it is of."""
+    if record.kind == InterrogateJob.kind and "image" in record.inputs:
+        return ({"key": record.inputs["image"]}, *_result_images(record))
+    return _result_images(record)
 
 
 def final_prompts(record: JobRecord) -> list[str]:

@@ -9,6 +9,13 @@ from bot.views.base import (
     RerunButton,
     ShowReasonButton,
 )
+from bot.views.description.prompts import (
+    CaptionPromptButton,
+    MixedPromptButton,
+    StylePromptButton,
+    TagsPromptButton,
+    ThingSelect,
+)
 from bot.views.drawing import DrawMaskButton
 from bot.views.history.actions import ContinueHereButton
 from bot.views.history.pages import HistoryPageButton
@@ -48,7 +55,16 @@ from bot.views.results import (
 from bot.views.settings import OpenModalButton, PageSelect, SettingSelect
 
 PERSISTENT_BUTTONS: tuple[
-    type[JobButton | CellSelect | JobSelect | HistoryPageButton | CaseButton | MoreSelect], ...
+    type[
+        JobButton
+        | CellSelect
+        | JobSelect
+        | HistoryPageButton
+        | ThingSelect
+        | CaseButton
+        | MoreSelect
+    ],
+    ...,
 ] = (
     ConfirmDeleteButton,
     CompareButton,
@@ -70,6 +86,11 @@ PERSISTENT_BUTTONS: tuple[
     InterrogateButton,
     ShowParametersButton,
     UseAsPromptButton,
+    CaptionPromptButton,
+    StylePromptButton,
+    TagsPromptButton,
+    MixedPromptButton,
+    ThingSelect,
     MaskGridButton,
     DrawMaskButton,
     RepairSeamButton,

@@ -61,7 +61,7 @@ OPTION_LABELS = {
 FILE_DESCRIPTIONS = {
     "image": gettext_noop("Left empty, the picture of the message is worked on"),
     "mask": gettext_noop(
-        "A picture of the same view: white is repainted, black stays. Or say it in words below"
+        "White is repainted, black stays. Without it and without words below: pick cells, or draw"
     ),
 }
 MORE_DESCRIPTION = gettext_noop("One a line, as seed: 5; what you take away is left to the default")

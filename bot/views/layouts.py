@@ -15,9 +15,10 @@ from bot.i18n import translate
 from bot.messages import job_title
 from bot.messages.error_replies import handle_errors
 from bot.messages.failures import is_correctable_failure
+from bot.requests.descriptions import TAGS, list_prompts, list_things
 from bot.requests.editing import count_references
 from bot.requests.image_sources import is_batch, result_images, seam_mask_key
-from bot.requests.job_check import can_mark, list_ready_models
+from bot.requests.job_check import ANY_WORDS, TAGGER, can_mark, list_ready_models
 from bot.views.base import (
     JOB_ID_PATTERN,
     CancelButton,
@@ -28,6 +29,13 @@ from bot.views.base import (
     RerunButton,
     ShowReasonButton,
     fetch_record,
+)
+from bot.views.description.prompts import (
+    CaptionPromptButton,
+    MixedPromptButton,
+    StylePromptButton,
+    TagsPromptButton,
+    ThingSelect,
 )
 from bot.views.drawing import DrawMaskButton
 from bot.views.mask_grid import (
@@ -57,6 +65,7 @@ from bot.views.results import (
     VaryStrongButton,
     VarySubtleButton,
 )
+from inference.api.jobs import InterrogateJob
 from inference.api.messages import FACE_RESTORER_KIND, ModelInfo
 from inference.api.workers import WorkerPool
 from storage.records import JobRecord, JobState
@@ -205,7 +214,29 @@ def _ended_rows(record: JobRecord, models: Sequence[ModelInfo], has_page: bool) 
         return _mask_rows(record, models, has_page)
     if is_batch(record):
         return _batch_rows(record)
-    return _result_rows(record, models, has_page)
+    rows = _result_rows(record, models, has_page)
+    if record.kind == InterrogateJob.kind:
+        rows = [*_description_rows(record, models), *rows]
+    return rows
+
+
+def _description_rows(record: JobRecord, models: Sequence[ModelInfo]) -> list[Items]:
+    """Paint from the words in one tap; mark one of the things where a worker finds any by name."""
+    job, prompts = record.id, list_prompts(record)
+    has_tags = TAGS in prompts or any(model.kind == TAGGER for model in models)
+    offered = {**dict.fromkeys(prompts, True), TAGS: bool(prompts) and has_tags}
+    buttons = [
+        button_type(job)
+        for button_type in (
+            CaptionPromptButton,
+            StylePromptButton,
+            TagsPromptButton,
+            MixedPromptButton,
+        )
+        if offered.get(button_type.prompt_name)
+    ]
+    things = tuple(list_things(record)) if can_mark(models, ANY_WORDS) else ()
+    return [buttons, [ThingSelect(job, things)] if things else []]
 
 
 def _result_rows(
@@ -247,7 +278,7 @@ def _list_applicable(
         OriginalButton: any(map(is_enlarged, images[(number or 1) - 1 :][:1])),
         InstructButton: has_image and any(map(count_references, models)),
         RestoreButton: has_image and FACE_RESTORER_KIND in kinds,
-        ReportButton: has_image and record.guild is not None,
+        ReportButton: (has_image or is_described) and record.guild is not None,
         DeleteButton: True,
     }
     return [

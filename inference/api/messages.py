@@ -162,6 +162,17 @@ class PartFinished:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DescribedPhrase:
+    """One part of what describes a picture."""
+
+    #: `caption`, `match` (the best of a list) or `tag`.
+    kind: str
+    text: str
+    #: How sure the network is, 0-1; None where it does not say.
+    share: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class JobFinished:
     """A job is done."""
 
@@ -170,6 +181,8 @@ class JobFinished:
     images: tuple[OutputFile, ...]
     #: Words that are the answer (interrogation), or go with it.
     text: str = ""
+    #: The parts of a description, in their order.
+    phrases: tuple[DescribedPhrase, ...] = ()
     #: What a person should know: "the mask was fitted to the picture".
     notes: tuple[Notice, ...] = ()
     #: The mask along whose edge the pictures show a seam, if they do; not to be shown itself.

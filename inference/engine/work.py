@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator, Hashable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from inference.api.messages import DescribedPhrase
 from inference.api.notices import Notice
 from inference.images.metadata import encode_png
 from inference.model_files.files import DIFFUSION, Weights
@@ -179,6 +180,8 @@ class JobResult:
 
     images: tuple[OutputImage, ...] = ()
     text: str = ""
+    #: The parts of a description.
+    phrases: tuple[DescribedPhrase, ...] = ()
     notes: tuple[Notice, ...] = ()
     #: The mask along whose edge the pictures show a seam, if they do.
     seams: tuple[OutputImage, ...] = ()

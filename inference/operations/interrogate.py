@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from PIL import Image
 
 from inference.api.jobs import InterrogateJob
+from inference.api.messages import DescribedPhrase
 from inference.api.notices import Notice
 from inference.engine.work import AuxWork, JobResult, Operation, WorkRequest
 from inference.images.mask.fill import flatten_alpha
@@ -23,9 +24,16 @@ from inference.vision.interrogation.ranking.matches import PhraseMatch
 from inference.vision.interrogation.ranking.phrases import RankingOptions
 from inference.vision.interrogation.sentence import ERROR_MARK, format_caption
 from inference.vision.interrogation.tagging.ratings import rating_scores
-from inference.vision.interrogation.tagging.tags import Tag, TagRules, format_tags, without_ratings
+from inference.vision.interrogation.tagging.tags import (
+    Tag,
+    TagRules,
+    format_tags,
+    select_tags,
+    without_ratings,
+)
 
 INTERROGATE_QUEUE = "interrogate"
+MAX_PHRASES, MAX_PHRASE_CHARACTERS = 40, 1000  # parts of a description that are told one by one
 
 
 @dataclass(frozen=True)
@@ -49,6 +57,8 @@ class Description:
 
     text: str
     notes: tuple[Notice, ...] = ()
+    #: Its parts, with how sure the networks are.
+    phrases: tuple[DescribedPhrase, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,7 +71,7 @@ class RankingFailed:
 def run_interrogate(job: InterrogateJob, images: Images, context: OperationContext) -> Operation:
     """Describe the job's picture."""
     description = yield from _describe_by_method(images["image"], job)
-    return JobResult(text=description.text, notes=description.notes)
+    return JobResult(text=description.text, phrases=description.phrases, notes=description.notes)
 
 
 def describe_image(image: Image.Image, method: str) -> Generator[WorkRequest, list[Any], str]:
@@ -80,7 +90,7 @@ def execute_interrogation(
     """Do the slices of one lane: captions, rankings or tags of RGB pictures."""
     match queue_key[1]:
         case CaptionTask(name, settings):
-            return describers.caption_images(images, settings, name) or [None] * len(images)
+            return describers.score_captions(images, settings, name) or [None] * len(images)
         case RankingOptions() as wanted:
             return _rank_images(images, wanted, describers)
         case TagTask(name):
@@ -110,16 +120,27 @@ def _describe_by_method(
         )
         return _describe_with_tags(tags, job)
     task = CaptionTask(job.model, CaptionSettings(job.beams, job.min_length, job.max_length))
-    (caption,) = yield WorkRequest(
+    (scored_caption,) = yield WorkRequest(
         works=(_describe_work(task, "captioner", job.model, source),), later_units=1
     )
+    caption: str | None = scored_caption.text if scored_caption is not None else None
+    phrases: tuple[DescribedPhrase, ...] = ()
+    if caption:
+        phrases = (_make_phrase("caption", caption, scored_caption.confidence),)
     if caption and not job.ranks:
-        return Description(caption)
+        return Description(caption, phrases=phrases)
     matches = yield from _rank_matches(source, RankingOptions(split_names(job.lists), job.top))
     if isinstance(matches, RankingFailed):
-        return _without_ranks(caption, matches)
+        return replace(_without_ranks(caption, matches), phrases=phrases)
     top_matches = matches if job.ranks else matches[:1]
-    return Description(format_caption(caption, top_matches, show_ranks=job.show_ranks))
+    phrases += tuple(_make_phrase("match", m.phrase, m.probability) for m in top_matches)
+    text = format_caption(caption, top_matches, show_ranks=job.show_ranks)
+    return Description(text, phrases=phrases)
+
+
+def _make_phrase(kind: str, text: str, share: float) -> DescribedPhrase:
+    """Note a part of a description; the bot keeps it with the job."""
+    return DescribedPhrase(kind=kind, text=text[:MAX_PHRASE_CHARACTERS], share=round(share, 4))
 
 
 def _rank_matches(
@@ -198,4 +219,9 @@ def _describe_with_tags(tags: tuple[Tag, ...], job: InterrogateJob) -> Descripti
                 share=f"{best.probability:.2f}",
             )
         )
-    return Description(format_tags(tags, rules), tuple(notes))
+    plain_rules = replace(rules, escape=False, show_ranks=False, order="score")
+    phrases = tuple(
+        _make_phrase("tag", format_tags((tag,), plain_rules), tag.probability)
+        for tag in select_tags(tags, plain_rules)[:MAX_PHRASES]
+    )
+    return Description(format_tags(tags, rules), tuple(notes), phrases)

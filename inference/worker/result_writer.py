@@ -109,6 +109,7 @@ class ResultWriter:
                     attempt=run.attempt,
                     images=images,
                     text=result.text,
+                    phrases=result.phrases,
                     notes=result.notes,
                     seams=seams,
                     seconds=seconds,

@@ -12,6 +12,7 @@ from PIL.PngImagePlugin import PngInfo
 from inference.api.commands import SubmitJob
 from inference.api.errors import NoWorker
 from inference.api.messages import (
+    DescribedPhrase,
     DisplayCopy,
     Event,
     JobCancelled,
@@ -157,6 +158,7 @@ class ScriptedService:
         colour: str = "red",
         images: int = 1,
         text: str = "",
+        phrases: tuple[DescribedPhrase, ...] = (),
         notes: tuple[str | Notice, ...] = (),
         file: bytes | None = None,
         role: str = "result",
@@ -178,6 +180,7 @@ class ScriptedService:
                 attempt=job.attempt,
                 images=made,
                 text=text,
+                phrases=phrases,
                 notes=tuple(map(_as_notice, notes)),
                 seams=mask,
                 seconds=1.5,

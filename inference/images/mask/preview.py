@@ -136,10 +136,6 @@ def _size_warning(mask: Image.Image, gain: ResolutionGain, only_masked: bool) ->
         "mask.tiny_padded" if only_masked else "mask.tiny",
         width=right - left,
         height=lower - upper,
-        across=f"{width_in_cells:.1f}",
-        down=f"{height_in_cells:.1f}",
-        least=MIN_LATENT_CELLS,
-        few=MIN_LATENT_CELLS,
     )
     return MaskWarning(MaskProblem.TINY, False, message)
 

@@ -51,6 +51,15 @@ class CaptionSettings:
     max_length: int = 48
 
 
+@dataclass(frozen=True)
+class ScoredCaption:
+    """A sentence for a picture, and how sure the network is of it."""
+
+    text: str
+    #: The geometric mean of the probabilities that it gave the sentence's tokens, 0-1.
+    confidence: float
+
+
 @dataclass(frozen=True, eq=False)
 class Captioner:
     """One network with its processor, which scales pictures to the network's square."""
@@ -61,21 +70,50 @@ class Captioner:
     dtype: torch.dtype
     task: str | None = None
 
-    @torch.inference_mode()
     def caption_images(self, images: Sequence[Image.Image], settings: CaptionSettings) -> list[str]:
         """Describe RGB pictures of any size, by beam search without sampling."""
+        return [caption.text for caption in self.score_captions(images, settings)]
+
+    @torch.inference_mode()
+    def score_captions(
+        self, images: Sequence[Image.Image], settings: CaptionSettings
+    ) -> list[ScoredCaption]:
+        """Describe RGB pictures of any size, and say how sure the network is of each sentence."""
         task_inputs = {} if self.task is None else {"text": [self.task] * len(images)}
         inputs = self.processor(images=list(images), **task_inputs, return_tensors="pt")
         fitted_settings = self.fit_settings(settings)
-        ids = self.model.generate(
+        output = self.model.generate(
             **inputs.to(self.device, self.dtype),  # numbers of tokens stay whole
             num_beams=fitted_settings.beams,
             min_length=fitted_settings.min_length,
             max_length=fitted_settings.max_length,
             do_sample=False,
+            output_scores=True,
+            return_dict_in_generate=True,
         )
-        sentences = self.processor.batch_decode(ids, skip_special_tokens=True)
-        return [sentence.strip() for sentence in sentences]
+        sentences = self.processor.batch_decode(output.sequences, skip_special_tokens=True)
+        confidences = self._token_confidence(output)
+        return [
+            ScoredCaption(sentence.strip(), confidence)
+            for sentence, confidence in zip(sentences, confidences, strict=True)
+        ]
+
+    def _token_confidence(self, output: Any) -> list[float]:
+        """Give the geometric mean probability of each sentence's tokens, its end counted in."""
+        writer = getattr(self.model, "text_decoder", self.model)  # BLIP's, which has the words
+        scores = writer.compute_transition_scores(
+            output.sequences,
+            output.scores,
+            getattr(output, "beam_indices", None),
+            normalize_logits=True,
+        )
+        config = self.model.config.text_config
+        tokens = output.sequences[:, -scores.shape[1] :]
+        ends = torch.isin(tokens, torch.tensor(_end_tokens(config), device=tokens.device))
+        counted = (ends.cumsum(dim=1) - ends.int() == 0) & torch.isfinite(scores)
+        sums = torch.where(counted, scores, 0).float().sum(dim=1)
+        means: list[float] = (sums / counted.sum(dim=1).clamp(min=1)).exp().tolist()
+        return means
 
     def fit_settings(self, settings: CaptionSettings) -> CaptionSettings:
         """Keep settings within what the network can hold.
@@ -87,6 +125,13 @@ class Captioner:
         if settings.max_length <= positions:
             return settings
         return CaptionSettings(settings.beams, 0, positions)
+
+
+def _end_tokens(config: Any) -> list[int]:
+    """List the tokens that end a sentence or fill up after it: BLIP's end is its separator."""
+    names = ("sep_token_id", "eos_token_id", "pad_token_id")
+    tokens = [getattr(config, name, None) for name in names]
+    return [token for token in tokens if isinstance(token, int)]
 
 
 def load_captioner(folder: Path, device: torch.device, dtype: torch.dtype) -> Captioner:

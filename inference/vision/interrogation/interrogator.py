@@ -17,7 +17,12 @@ from inference.model_files.files import DESCRIBER, Weights
 from inference.model_files.inspection import log_left_out
 from inference.runtime.memory import default_budget, folder_bytes
 from inference.runtime.model_cache import ModelCache
-from inference.vision.interrogation.captioner import Captioner, CaptionSettings, load_captioner
+from inference.vision.interrogation.captioner import (
+    Captioner,
+    CaptionSettings,
+    ScoredCaption,
+    load_captioner,
+)
 from inference.vision.interrogation.installed import InstalledModels, find_installed
 from inference.vision.interrogation.ranking import starter_words
 from inference.vision.interrogation.ranking.clip_ranker import ClipRanker, load_clip_ranker
@@ -87,13 +92,24 @@ class Interrogator:
         Raises:
             ModelError: there is no captioner of that name, or it cannot be loaded.
         """
+        captions = self.score_captions(images, settings, name)
+        return None if captions is None else [caption.text for caption in captions]
+
+    def score_captions(
+        self, images: Sequence[Image.Image], settings: CaptionSettings, name: str = ""
+    ) -> list[ScoredCaption] | None:
+        """Describe RGB pictures, with how sure the captioner is; None where there is none.
+
+        Raises:
+            ModelError: there is no captioner of that name, or it cannot be loaded.
+        """
         folder = self.installed_models.find_captioner(name)
         if folder is None:
             return None
         captioner: Captioner = self._load_network(
             folder, lambda: load_captioner(folder, self._device, self._dtype)
         )
-        return captioner.caption_images(images, settings)
+        return captioner.score_captions(images, settings)
 
     def rank_lists(
         self, images: Sequence[Image.Image], options: RankingOptions = DEFAULT_RANKING

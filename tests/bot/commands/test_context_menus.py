@@ -8,6 +8,8 @@ import discord
 import pytest
 
 from bot.commands.context_menus import MENU_CALLBACKS
+from tests.doubles.cards import press
+from tests.doubles.forms import filled_in
 from tests.doubles.images import encoded, noise, png
 
 
@@ -80,6 +82,19 @@ async def test_a_result_of_our_own_becomes_the_parent(easel):
     parent = await easel.only_job()
     await easel.menu("Describe", result.response.message, easel.bob)
     assert (await child(easel)).parent == parent.id
+
+
+async def test_a_form_left_empty_is_a_grid_on_which_to_choose_or_draw(easel_with_page):
+    easel = easel_with_page
+    message = await easel.posted(("photo.png", png()))
+    shown = await easel.menu("Inpaint…", message)
+    grid = await easel.alice.submit_modal(shown, filled_in(shown))
+    await easel.finish()
+    job = await child(easel)
+    assert (job.kind, job.params["show"]) == ("preview", "grid")
+    opened = await press(easel.alice, grid.response, label="Draw")
+    assert opened.ephemeral
+    assert "thirty minutes and one repaint" in opened.response.content
 
 
 async def test_of_several_pictures_the_first(easel):

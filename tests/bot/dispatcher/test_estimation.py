@@ -385,3 +385,15 @@ async def test_a_job_is_charged_by_its_picture_and_its_model(line):
     job = OutpaintJob(left=64, seed=1)
     record = (await line.submit(job=job, images={"image": png(size=(100, 70))})).record
     assert pytest.approx(estimate_cost(job, (100, 70), 128)) == record.cost
+
+
+def test_what_loads_its_network_says_nothing_before_it_ran_without_that():
+    estimator = EtaEstimator(Workers())
+    asked = dataclasses.replace(QUEUED, kind="interrogate", params={"method": "caption"})
+    estimator.learn_from(done(asked, charged=10.0, seconds=20.0))
+    assert estimator.job_gpu_seconds(asked) is None
+    estimator.learn_from(done(asked, charged=10.0, seconds=2.0))
+    assert estimator.job_gpu_seconds(asked) is None
+    for _ in range(20):
+        estimator.learn_from(done(asked, charged=10.0, seconds=2.0))
+    assert estimator.job_gpu_seconds(asked) == pytest.approx(2.0)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -10,6 +12,9 @@ from hypothesis import strategies as st
 
 from bot import messages
 from bot.dispatcher.estimation import TimeRange
+from bot.guilds import GuildSettings
+from bot.i18n import use_language
+from bot.messages import guild_settings
 from bot.messages.help import HELP_PAGES, help_page_text
 from inference.api.jobs import JOB_TYPES, Img2ImgJob, UpscaleJob
 from storage.records import JobRecord, JobState, QueuePlace
@@ -225,3 +230,17 @@ def test_a_job_is_called_as_the_command_that_asks_for_it(job, title):
     stored = record(kind=job.kind, params=job.to_params())
     assert messages.job_title(job) == messages.job_title(stored) == title
     assert messages.received_message(job).startswith(f"**{title}**")
+
+
+def test_every_setting_that_changes_has_a_name_of_its_own():
+    named = set(guild_settings.CHANGE_LABELS)
+    assert {field.name for field in dataclasses.fields(GuildSettings)} - named == set()
+
+
+def test_a_change_names_places_roles_and_choices_as_members_read_them():
+    changed = {"channels": ["12"], "role_quotas": {"34": 60.0}, "nsfw_ordinary": "block"}
+    with use_language("de"):
+        text = messages.settings_changes({}, changed, only_check=False)
+    assert "<#12>" in text
+    assert "<@&34>: 60.0" in text
+    assert not re.search("channels|role_quotas|nsfw_ordinary|`block`", text)

@@ -91,6 +91,18 @@ def test_ranks_can_be_shown_or_left_out(ask, make, host, photo):
     assert ", ".join([caption, *expected]) == shown
 
 
+def test_each_part_is_told_with_how_sure_it_is(ask, make, host, photo):
+    describers = make(host)
+    short = {"min_length": 3, "max_length": 9}
+    (caption,) = describers.score_captions([photo], CaptionSettings(1, 3, 9))
+    (matches,) = describers.rank_lists([photo])
+    phrases = ask(describers, **short).phrases
+    expected = [("caption", caption.text), *(("match", match.phrase) for match in matches)]
+    assert [(phrase.kind, phrase.text) for phrase in phrases] == expected
+    assert phrases[0].share == pytest.approx(caption.confidence, abs=1e-3)
+    assert phrases[1].share == pytest.approx(matches[0].probability, abs=1e-3)
+
+
 def test_it_runs_in_slices(ask, make, host):
     lanes = []
     describers = make(host)

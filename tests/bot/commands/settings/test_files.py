@@ -32,8 +32,8 @@ async def test_what_differs_is_taken_and_undone_as_one(easel, admin, said):
     data = b"version: 1\nsettings: {max_batch: 2, banned_words: [gore]}"
     words = said(await taken(easel, admin, data))
     assert "**Changed:**" in words
-    assert "max_steps: `30` → `not set`" in words
-    assert "banned_words: `not set` → `gore`" in words
+    assert "Steps: `30` → `not set`" in words
+    assert "Forbidden words: `not set` → `gore`" in words
     guild = str(easel.guild.id)
     assert await easel.guilds.get_settings(guild) == {"max_batch": 2, "banned_words": ["gore"]}
     await easel.ask_plain("settings undo", admin, what="last change")

@@ -56,7 +56,7 @@ def test_tiny():
     mask = rectangle(SIZE, (100, 100, 130, 300))
     report = inspect_mask(mask, SIZE)
     assert problems(report) == [MaskProblem.TINY]
-    assert "3.8 × 25.0 cells" in str(report.warnings[0].message)
+    assert "30 × 200 pixels is too small" in str(report.warnings[0].message)
     assert "only masked" in str(report.warnings[0].message)
     closer = inspect_mask(rectangle(SIZE, (100, 100, 130, 130)), SIZE, only_masked=True)
     assert closer.warnings == ()

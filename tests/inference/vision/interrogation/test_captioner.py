@@ -1,4 +1,5 @@
 import json
+import math
 import shutil
 
 import pytest
@@ -40,6 +41,34 @@ def test_captions_are_those_of_transformers_generate(captioner, models, noise, s
         expected.append(processor.decode(ids[0], skip_special_tokens=True))
     assert captioner.caption_images(noise, settings) == expected
     assert len(set(expected)) > 1
+
+
+@pytest.mark.parametrize("settings", SETTINGS)
+def test_a_caption_is_as_sure_as_its_tokens_are_likely(captioner, models, noise, settings):
+    model = BlipForConditionalGeneration.from_pretrained(models / "blip").eval()
+    processor = BlipProcessor.from_pretrained(models / "blip")
+    for image, caption in zip(noise, captioner.score_captions(noise, settings), strict=True):
+        output = model.generate(
+            **processor(images=image, return_tensors="pt"),
+            num_beams=settings.beams,
+            min_length=settings.min_length,
+            max_length=settings.max_length,
+            do_sample=False,
+            output_scores=True,
+            return_dict_in_generate=True,
+        )
+        scores = model.text_decoder.compute_transition_scores(
+            output.sequences,
+            output.scores,
+            getattr(output, "beam_indices", None),
+            normalize_logits=True,
+        )[0]
+        tokens = output.sequences[0, -len(scores) :].tolist()
+        ends = {model.config.text_config.sep_token_id, model.config.text_config.pad_token_id}
+        length = next((n for n, token in enumerate(tokens, 1) if token in ends), len(tokens))
+        likely = [p for p in scores[:length].tolist() if p > float("-inf")]
+        assert caption.confidence == pytest.approx(math.exp(sum(likely) / len(likely)), rel=1e-4)
+        assert 0 < caption.confidence <= 1
 
 
 def test_captions_are_those_of_transformers_pipeline(captioner, models, noise):

@@ -1,0 +1,1 @@
+"""What can be made of a description: pictures from its words, and repaints of what it names."""
