@@ -26,6 +26,7 @@ class HistoryCog(EaselCog):
         job="Show this one with its picture, its buttons and what came of it",
         picture="Of several pictures, this one alone",
         parameters="Show all that made it instead",
+        star="Put a star on it, or take it off",
         here="Post it in this channel, with all its buttons, to go on from",
     )
     @app_commands.autocomplete(job=ended_jobs)
@@ -35,12 +36,15 @@ class HistoryCog(EaselCog):
         job: app_commands.Range[str, 0, 100] = "",
         picture: app_commands.Range[int, 1, 8] | None = None,
         parameters: bool = False,
+        star: bool | None = None,
         here: bool = False,
     ) -> None:
         """Show pages of them, or one, for the member alone."""
         if job.strip():
             record = await find_job(interaction, job)
             require_owner(interaction, record, ASK_FOR_OWN_JOB)
+            if star is not None:
+                await self.services.jobs.retention.set_star(record.id, is_starred=star)
             if parameters:
                 await send_parameters(interaction, record, (picture or 1) - 1)
             elif here:

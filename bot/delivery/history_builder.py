@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from bot import messages
@@ -35,6 +35,10 @@ class HistoryPage:
     number: int
     #: Results of all pages.
     total: int
+    #: Whether those with a star come before the others.
+    starred_first: bool = False
+    #: The ids of its results that have one.
+    starred_ids: Collection[str] = ()
 
     @property
     def first_number(self) -> int:
@@ -56,19 +60,25 @@ class HistoryBuilder:
         self._screener = screener
         self._turns = asyncio.Semaphore(MAX_COMPOSED_AT_ONCE)
 
-    async def build_page(self, owner: str, number: int) -> HistoryPage:
+    async def build_page(
+        self, owner: str, number: int, *, starred_first: bool = False
+    ) -> HistoryPage:
         """Make a page of a member's results, counted from 0; of none that far, the last one."""
         total = await self._jobs.reader.count_pictured(owner, HIDDEN_KINDS)
         number = max(0, min(number, (total - 1) // PAGE_RESULTS))
         records = await self._jobs.reader.list_pictured(
-            owner, offset=number * PAGE_RESULTS, limit=PAGE_RESULTS, hidden_kinds=HIDDEN_KINDS
+            owner,
+            offset=number * PAGE_RESULTS,
+            limit=PAGE_RESULTS,
+            hidden_kinds=HIDDEN_KINDS,
+            starred_first=starred_first,
         )
+        starred_ids = await self._jobs.reader.list_starred([record.id for record in records])
         thumbnails = [
             await self._make_file(record, place) for place, record in enumerate(records, start=1)
         ]
-        return HistoryPage(
-            records, [file for file in thumbnails if file is not None], number, total
-        )
+        shown_files = [file for file in thumbnails if file is not None]
+        return HistoryPage(records, shown_files, number, total, starred_first, starred_ids)
 
     async def _make_file(self, record: JobRecord, place: int) -> MessageFile | None:
         images = result_images(record)

@@ -128,7 +128,9 @@ def queue_overview(
     )
 
 
-def history_list(records: Sequence[JobRecord], first_number: int, total: int) -> str:
+def history_list(
+    records: Sequence[JobRecord], first_number: int, total: int, starred_ids: Collection[str] = ()
+) -> str:
     """List a member's results of one page, newest first, by the numbers on their thumbnails."""
     head = translate(
         "**Your pictures** · {first} to {last} of {total}",
@@ -136,15 +138,19 @@ def history_list(records: Sequence[JobRecord], first_number: int, total: int) ->
         last=first_number + len(records) - 1,
         total=total,
     )
-    lines = [_history_line(record, place) for place, record in enumerate(records, start=1)]
+    lines = [
+        _history_line(record, place, is_starred=record.id in starred_ids)
+        for place, record in enumerate(records, start=1)
+    ]
     note = translate("-# Any other job, as a description or one that failed: `/history job:`")
     return join_limited(MAX_MESSAGE_CHARACTERS, [head, *lines, note])
 
 
-def _history_line(record: JobRecord, place: int) -> str:
+def _history_line(record: JobRecord, place: int, *, is_starred: bool) -> str:
     moment = f"<t:{int((record.finished_at or record.created_at).timestamp())}:R>"
     parent_note = f" · {translate('from …{id}', id=record.parent[-4:])}" if record.parent else ""
-    line = f"**{place}** {short_id(record.id)} {job_title(record)} · {moment}{parent_note}"
+    star = "⭐ " * is_starred
+    line = f"**{place}** {star}{short_id(record.id)} {job_title(record)} · {moment}{parent_note}"
     return line + prompt_suffix(record, 60)
 
 

@@ -17,7 +17,7 @@ from bot.views.description.prompts import (
     ThingSelect,
 )
 from bot.views.drawing import DrawMaskButton
-from bot.views.history.actions import ContinueHereButton
+from bot.views.history.actions import ContinueHereButton, StarButton, UnstarButton
 from bot.views.history.pages import HistoryPageButton
 from bot.views.history.selection import JobSelect
 from bot.views.layouts import (
@@ -105,6 +105,8 @@ PERSISTENT_BUTTONS: tuple[
     JobSelect,
     HistoryPageButton,
     ContinueHereButton,
+    StarButton,
+    UnstarButton,
     ReportButton,
     ReleaseButton,
     RemoveButton,

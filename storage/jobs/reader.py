@@ -32,10 +32,17 @@ _PICTURED_TEMPLATE = """
        AND kind NOT IN (SELECT value FROM json_each(:hidden_kinds))
        AND json_array_length(result, '$.pictures') > 0
 """
-SELECT_PICTURED = (
-    _PICTURED_TEMPLATE.format(columns="*") + "ORDER BY id DESC LIMIT :limit OFFSET :offset"
+_PAGE_TEMPLATE = (
+    _PICTURED_TEMPLATE.format(columns="*") + "ORDER BY {order} LIMIT :limit OFFSET :offset"
+)
+SELECT_PICTURED = _PAGE_TEMPLATE.format(order="id DESC")
+SELECT_STARRED_FIRST = _PAGE_TEMPLATE.format(
+    order="EXISTS (SELECT * FROM star WHERE job = id) DESC, id DESC"
 )
 COUNT_PICTURED = _PICTURED_TEMPLATE.format(columns="count(*)")
+SELECT_STARRED = """
+    SELECT job FROM star WHERE job IN (SELECT value FROM json_each(:ids))
+"""
 
 # From a job up to the first that it goes back to, and from there down to all that came of it.
 SELECT_LINEAGE = """
@@ -157,13 +164,25 @@ class JobReader(JobTable):
         return await self._fetch_records(SELECT_BY_OWNER, values)
 
     async def list_pictured(
-        self, owner: str, *, offset: int, limit: int, hidden_kinds: Collection[str] = ()
+        self,
+        owner: str,
+        *,
+        offset: int,
+        limit: int,
+        hidden_kinds: Collection[str] = (),
+        starred_first: bool = False,
     ) -> list[JobRecord]:
         """Return the owner's jobs whose results have pictures, newest first, from `offset` on."""
         values = {"owner": owner, "offset": offset, "limit": limit}
+        sql = SELECT_STARRED_FIRST if starred_first else SELECT_PICTURED
         return await self._fetch_records(
-            SELECT_PICTURED, {**values, "hidden_kinds": json.dumps(list(hidden_kinds))}
+            sql, {**values, "hidden_kinds": json.dumps(list(hidden_kinds))}
         )
+
+    async def list_starred(self, ids: Collection[str]) -> set[str]:
+        """Return which of these jobs have a star."""
+        rows = await self._database.fetch_all(SELECT_STARRED, {"ids": json.dumps(list(ids))})
+        return {row["job"] for row in rows}
 
     async def count_pictured(self, owner: str, hidden_kinds: Collection[str] = ()) -> int:
         """Return how many jobs `list_pictured` has in all."""

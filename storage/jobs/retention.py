@@ -84,17 +84,21 @@ SELECT_KEPT = """
       SELECT id, finished_at, inputs, result,
              finished_at IS NOT NULL AND delivery NOT IN ('pending', 'sending')
                AND NOT EXISTS (SELECT * FROM moderation_case
-                                WHERE job = job.id AND closed_at IS NULL) AS may_go
+                                WHERE job = job.id AND closed_at IS NULL) AS may_go,
+             EXISTS (SELECT * FROM star WHERE star.job = job.id) AS starred
         FROM job WHERE owner = :owner AND id > :after ORDER BY id LIMIT :page),
     document AS (
-      SELECT id, finished_at, may_go, inputs AS content FROM page
-      UNION ALL SELECT id, finished_at, may_go, result FROM page WHERE result IS NOT NULL
-      UNION ALL SELECT id, finished_at, may_go, output
+      SELECT id, finished_at, may_go, starred, inputs AS content FROM page
+      UNION ALL SELECT id, finished_at, may_go, starred, result FROM page WHERE result IS NOT NULL
+      UNION ALL SELECT id, finished_at, may_go, starred, output
                   FROM job_part JOIN page ON page.id = job_part.job)
-    SELECT document.id, finished_at, may_go, tree.atom AS key
+    SELECT document.id, finished_at, may_go, starred, tree.atom AS key
       FROM document, json_tree(document.content) AS tree
      WHERE tree.type = 'text' AND length(tree.atom) = 64 AND tree.atom NOT GLOB '*[^0-9a-f]*'
 """
+
+ADD_STAR = "INSERT OR IGNORE INTO star SELECT id FROM job WHERE id = :id"
+REMOVE_STAR = "DELETE FROM star WHERE job = :id"
 
 DELETE_KEPT = """
     DELETE FROM job
@@ -129,6 +133,8 @@ class KeptJob:
     #: Whether it may be deleted to make room.
     may_go: bool
     keys: set[str]
+    #: Whether its owner put a star on it: it goes after all others.
+    is_starred: bool = False
 
 
 class JobRetention(JobTable):
@@ -172,7 +178,10 @@ class JobRetention(JobTable):
         return [row["owner"] for row in await self._database.fetch_all(SELECT_OWNERS)]
 
     async def list_kept(self, owner: str) -> list[KeptJob]:
-        """Return a member's jobs that keep pictures, those that ended first before the others."""
+        """Return a member's jobs that keep pictures, those that ended first before the others.
+
+        Those with a star come last.
+        """
         kept_jobs: dict[str, KeptJob] = {}
         page_end, _ = REFERENCED_QUERIES[OWNER_CONDITION]
         values = {"owner": owner, "after": "", "page": JOBS_PER_PAGE}
@@ -180,14 +189,29 @@ class JobRetention(JobTable):
             for row in await self._database.fetch_all(SELECT_KEPT, values):
                 job = kept_jobs.setdefault(
                     row["id"],
-                    KeptJob(row["id"], row["finished_at"], bool(row["may_go"]), set()),
+                    KeptJob(
+                        row["id"],
+                        row["finished_at"],
+                        bool(row["may_go"]),
+                        set(),
+                        bool(row["starred"]),
+                    ),
                 )
                 job.keys.add(row["key"])
             values["after"] = end
         return sorted(
             kept_jobs.values(),
-            key=lambda job: (job.finished_at is None, job.finished_at or 0, job.id),
+            key=lambda job: (
+                job.is_starred,
+                job.finished_at is None,
+                job.finished_at or 0,
+                job.id,
+            ),
         )
+
+    async def set_star(self, id: str, *, is_starred: bool) -> None:
+        """Put a star on a job, or take it off; one that is gone has none."""
+        await self._database.execute(ADD_STAR if is_starred else REMOVE_STAR, {"id": id})
 
     async def delete_kept(self, ids: Collection[str]) -> int:
         """Delete those of the jobs that have ended and owe no delivery; return how many."""

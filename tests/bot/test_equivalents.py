@@ -19,6 +19,8 @@ COMMANDS = {
     "ShowOneButton": ("history", "job", "picture"),
     "JobSelect": ("history", "job"),
     "HistoryPageButton": ("history",),
+    "StarButton": ("history", "job", "star"),
+    "UnstarButton": ("history", "job", "star"),
     "ContinueHereButton": ("history", "job", "picture", "here"),
     "RedeliverButton": ("history", "job"),
     "ShowParametersButton": ("history", "job", "parameters"),

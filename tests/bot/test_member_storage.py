@@ -65,6 +65,17 @@ async def test_the_oldest_ended_jobs_make_room_and_their_pictures_go_at_once(mak
     assert await shelf.kept("bob") == [other]
 
 
+async def test_a_starred_job_goes_after_all_others(make_shelf):
+    shelf = make_shelf(1000)
+    jobs = [await shelf.add(await shelf.put(300, mark)) for mark in "abc"]
+    await shelf.jobs.retention.set_star(jobs[0], is_starred=True)
+
+    await shelf.storage.make_room("ada", 300)
+    assert await shelf.kept() == [jobs[0], jobs[2]]
+    await shelf.storage.make_room("ada", 800)
+    assert await shelf.kept() == []
+
+
 async def test_what_others_need_stays(make_shelf):
     shelf = make_shelf(1000)
     shared = await shelf.put(800)

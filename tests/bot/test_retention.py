@@ -74,6 +74,19 @@ async def make_rooms():
             yield lambda keep_days=30: Rooms(database, folder, keep_days)
 
 
+async def test_a_star_prolongs_nothing(make_rooms):
+    rooms = make_rooms(keep_days=30)
+    old, _ = await rooms.ended(31)
+    young, _ = await rooms.ended(29)
+    for job in (old, young):
+        await rooms.jobs.retention.set_star(job, is_starred=True)
+
+    await run_task(rooms.end_jobs)
+
+    assert [await rooms.kept(job) for job in (old, young)] == [False, True]
+    assert await rooms.jobs.reader.list_starred([old, young]) == {young}
+
+
 async def test_what_was_kept_long_enough_goes_with_its_pictures(make_rooms):
     rooms = make_rooms(30)
     old, old_key = await rooms.ended(31)

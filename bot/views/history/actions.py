@@ -35,6 +35,34 @@ class ContinueHereButton(
         await post_result(interaction, record, self.number)
 
 
+class StarButton(NumberedButton, template=rf"easel:star(?:\.(?P<number>\d))?:{JOB_ID_PATTERN}"):
+    """Put a star on the result."""
+
+    verb = "star"
+    label = gettext_noop("Star")
+    emoji = "⭐"
+    is_starred = True
+
+    async def on_click(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:
+        """Note it, and show the message with the other button."""
+        require_owner(interaction, record)
+        await interaction.response.defer()
+        retention = services_of(interaction).jobs.retention
+        await retention.set_star(record.id, is_starred=self.is_starred)
+        outgoing = await _build_picked(interaction, record, self.number)
+        await interaction.edit_original_response(
+            attachments=outgoing.discord_files(), view=outgoing.layout()
+        )
+
+
+class UnstarButton(StarButton, template=rf"easel:unstar(?:\.(?P<number>\d))?:{JOB_ID_PATTERN}"):
+    """Take the star off."""
+
+    verb = "unstar"
+    label = gettext_noop("Take the star off")
+    is_starred = False
+
+
 async def show_job(
     interaction: discord.Interaction[Any], record: JobRecord, number: int | None = None
 ) -> None:
@@ -63,14 +91,17 @@ async def _build_picked(
     if not (record.result or {}):
         return outgoing
 
+    is_starred = bool(await services_of(interaction).jobs.reader.list_starred([record.id]))
+
     def list_rows() -> list[ControlRow]:
-        return [*outgoing.control_rows(), _make_row(record, number)]
+        return [*outgoing.control_rows(), _make_row(record, number, is_starred=is_starred)]
 
     return replace(outgoing, control_rows=list_rows)
 
 
-def _make_row(record: JobRecord, number: int | None) -> ControlRow:
+def _make_row(record: JobRecord, number: int | None, *, is_starred: bool) -> ControlRow:
     row: ControlRow = discord.ui.ActionRow()
+    row.add_item((UnstarButton if is_starred else StarButton)(record.id, number))
     row.add_item(ContinueHereButton(record.id, number))
     if url := _message_url(record):
         row.add_item(discord.ui.Button(label=translate("Open the message"), emoji="🔗", url=url))

@@ -20,28 +20,31 @@ from bot.views.history.selection import JobSelect
 
 class HistoryPageButton(
     discord.ui.DynamicItem[discord.ui.Button[Any]],
-    template=r"easel:history\.(?P<page>\d{1,6})",
+    template=r"easel:history\.(?P<order>star\.)?(?P<page>\d{1,6})",
 ):
     """Another page, in the place of this one."""
 
-    def __init__(self, page: int, label: str = "", emoji: str | None = None) -> None:
+    def __init__(
+        self, page: int, label: str = "", emoji: str | None = None, *, starred_first: bool = False
+    ) -> None:
+        order = "star." * starred_first
         super().__init__(
-            discord.ui.Button(label=label, emoji=emoji, custom_id=f"easel:history.{page}")
+            discord.ui.Button(label=label, emoji=emoji, custom_id=f"easel:history.{order}{page}")
         )
-        self.page = page
+        self.page, self.starred_first = page, starred_first
 
     @classmethod
     async def from_custom_id(
         cls, interaction: discord.Interaction[Any], item: Any, match: re.Match[str], /
     ) -> Self:
-        """Read the page's place back."""
-        return cls(int(match["page"]), "…")
+        """Read the page's place and order back."""
+        return cls(int(match["page"]), "…", starred_first=bool(match["order"]))
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         """Turn to it."""
         async with handle_errors(interaction):
             await interaction.response.defer()
-            page = await _build_page(interaction, self.page)
+            page = await _build_page(interaction, self.page, starred_first=self.starred_first)
             await interaction.edit_original_response(
                 attachments=[file.discord_file() for file in page.thumbnails],
                 view=_build_layout(interaction, page),
@@ -63,9 +66,11 @@ async def send_history(interaction: discord.Interaction[Any]) -> None:
     )
 
 
-async def _build_page(interaction: discord.Interaction[Any], number: int) -> HistoryPage:
+async def _build_page(
+    interaction: discord.Interaction[Any], number: int, *, starred_first: bool = False
+) -> HistoryPage:
     history = services_of(interaction).history
-    return await history.build_page(str(interaction.user.id), number)
+    return await history.build_page(str(interaction.user.id), number, starred_first=starred_first)
 
 
 def _build_layout(
@@ -74,15 +79,20 @@ def _build_layout(
     """Lay a page out, which may have become empty since it was offered."""
     if not page.records:
         return build_card(translate("You have made nothing yet. `/help` shows how to begin."))
+    order = page.starred_first
     buttons: list[discord.ui.Item[Any]] = []
     if page.number > 0:
-        buttons.append(HistoryPageButton(page.number - 1, translate("Newer"), "◀️"))
+        newer = translate("Newer")
+        buttons.append(HistoryPageButton(page.number - 1, newer, "◀️", starred_first=order))
     if not page.is_last:
-        buttons.append(HistoryPageButton(page.number + 1, translate("Older"), "▶️"))
+        older = translate("Older")
+        buttons.append(HistoryPageButton(page.number + 1, older, "▶️", starred_first=order))
+    other_order = translate("Newest first") if order else translate("Starred first")
+    buttons.append(HistoryPageButton(0, other_order, "⭐", starred_first=not order))
     if (gallery_button := make_gallery_button(interaction)) is not None:
         buttons.append(gallery_button)
     choices: list[discord.ui.Item[Any]] = [JobSelect(page.records)]
     rows: list[ControlRow] = [discord.ui.ActionRow(*items) for items in (choices, buttons) if items]
-    words = messages.history_list(page.records, page.first_number, page.total)
+    words = messages.history_list(page.records, page.first_number, page.total, page.starred_ids)
     files = [file.card_file() for file in page.thumbnails]
     return build_card(words, rows, files, DEFAULT_COLOUR)

@@ -55,15 +55,15 @@ async def test_pages_of_nine_thumbnails_lead_to_older_and_newer_ones(easel):
     assert shown.ephemeral
     assert "1 to 9 of 20" in shown.response.content
     assert len(gallery_of(shown.response)) == 9
-    assert labels(shown.response) == ["Pick one", "Older"]
+    assert labels(shown.response) == ["Pick one", "Older", "Starred first"]
     await press(easel.alice, shown.response, label="Older")
     assert "10 to 18 of 20" in shown.response.content
-    assert labels(shown.response) == ["Pick one", "Newer", "Older"]
+    assert labels(shown.response) == ["Pick one", "Newer", "Older", "Starred first"]
     await easel.restart()
     await press(easel.alice, shown.response, label="Older")
     assert "19 to 20 of 20" in shown.response.content
     assert len(gallery_of(shown.response)) == len(shown.response.attachments) == 2
-    assert labels(shown.response) == ["Pick one", "Newer"]
+    assert labels(shown.response) == ["Pick one", "Newer", "Starred first"]
     await press(easel.alice, shown.response, label="Newer")
     assert "10 to 18 of 20" in shown.response.content
 
@@ -145,6 +145,36 @@ async def test_a_picked_result_goes_on_in_this_channel(easel):
     assert child.parent == record.id
     posts = await easel.moderation.list_posts(record.id)
     assert [channel for channel, _ in posts] == [elsewhere.id]
+
+
+async def test_a_star_brings_a_result_to_the_front(easel):
+    await several(easel, 11)
+    (*_, oldest) = await easel.jobs.reader.list_by_owner(str(easel.alice.id))
+    picked = await easel.ask_plain("history", job=oldest.id)
+    await press(easel.alice, picked.response, label="Star")
+    assert "Take the star off" in labels(picked.response)
+    assert len(picked.response.attachments) == 1
+    shown = await easel.ask_plain("history")
+    await easel.restart()
+    await press(easel.alice, shown.response, label="Starred first")
+    assert f"**1** ⭐ …{oldest.id[-4:]}" in shown.response.content
+    await press(easel.alice, shown.response, label="Older")
+    assert "10 to 11 of 11" in shown.response.content
+    assert "Newest first" in labels(shown.response)
+    await press(easel.alice, picked.response, label="Take the star off")
+    assert await easel.jobs.reader.list_starred([oldest.id]) == set()
+
+
+async def test_nobody_elses_result_gets_a_star(easel):
+    await made(easel)
+    record = await easel.only_job()
+    refused = await easel.ask_plain("history", easel.bob, job=record.id, star=True)
+    assert refused.ephemeral
+    assert await easel.jobs.reader.list_starred([record.id]) == set()
+    await easel.ask_plain("history", job=record.id, star=True)
+    assert await easel.jobs.reader.list_starred([record.id]) == {record.id}
+    await easel.jobs.retention.forget_owner(str(easel.alice.id))
+    assert await easel.jobs.reader.list_starred([record.id]) == set()
 
 
 async def test_a_result_is_posted_by_a_command(easel):
