@@ -156,6 +156,17 @@ async def history(stage: Stage) -> None:
     await stage.slash("history")
 
 
+async def interrogate(stage: Stage) -> None:
+    """Show a description, its picture and what can be made of it."""
+    await stage.slash("interrogate", image="red-apple.png")
+
+
+async def ask(stage: Stage) -> None:
+    """Show that buttons ask first."""
+    await stage.slash("defaults set", steps=30, strength=0.5)
+    await stage.slash("defaults ask", first="yes")
+
+
 async def settings(stage: Stage) -> None:
     """Show the panel of the server's settings."""
     await stage.slash("settings panel")
@@ -169,6 +180,8 @@ SCENES: tuple[Callable[[Stage], Awaitable[None]], ...] = (
     mask,
     scribble,
     history,
+    interrogate,
+    ask,
     settings,
 )
 

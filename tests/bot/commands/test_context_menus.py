@@ -90,7 +90,7 @@ async def test_a_form_left_empty_is_a_grid_on_which_to_choose_or_draw(easel_with
     shown = await easel.menu("Inpaint…", message)
     grid = await easel.alice.submit_modal(shown, filled_in(shown))
     await easel.finish()
-    job = await child(easel)
+    job = await easel.only_job()
     assert (job.kind, job.params["show"]) == ("preview", "grid")
     opened = await press(easel.alice, grid.response, label="Draw")
     assert opened.ephemeral
