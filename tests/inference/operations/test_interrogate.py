@@ -95,8 +95,8 @@ def test_each_part_is_told_with_how_sure_it_is(ask, make, host, photo):
     describers = make(host)
     short = {"min_length": 3, "max_length": 9}
     (caption,) = describers.score_captions([photo], CaptionSettings(1, 3, 9))
-    (matches,) = describers.rank_lists([photo])
     phrases = ask(describers, **short).phrases
+    (matches,) = describers.rank_lists([photo])
     expected = [("caption", caption.text), *(("match", match.phrase) for match in matches)]
     assert [(phrase.kind, phrase.text) for phrase in phrases] == expected
     assert phrases[0].share == pytest.approx(caption.confidence, abs=1e-3)
