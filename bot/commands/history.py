@@ -27,8 +27,9 @@ class HistoryCog(EaselCog):
         picture="Of several pictures, this one alone",
         parameters="Show all that made it instead",
         star="Put a star on it, or take it off",
-        here="Post it in this channel, with all its buttons, to go on from",
+        post_here="Post it in this channel, with all its buttons, to go on from",
     )
+    @app_commands.rename(post_here="here")
     @app_commands.autocomplete(job=ended_jobs)
     async def history(
         self,
@@ -37,7 +38,7 @@ class HistoryCog(EaselCog):
         picture: app_commands.Range[int, 1, 8] | None = None,
         parameters: bool = False,
         star: bool | None = None,
-        here: bool = False,
+        post_here: bool = False,
     ) -> None:
         """Show pages of them, or one, for the member alone."""
         if job.strip():
@@ -47,7 +48,7 @@ class HistoryCog(EaselCog):
                 await self.services.jobs.retention.set_star(record.id, is_starred=star)
             if parameters:
                 await send_parameters(interaction, record, (picture or 1) - 1)
-            elif here:
+            elif post_here:
                 await post_result(interaction, record, picture if is_batch(record) else None)
             else:
                 await show_job(interaction, record, picture)

@@ -224,7 +224,7 @@ def _description_rows(record: JobRecord, models: Sequence[ModelInfo]) -> list[It
     """Paint from the words in one tap; mark one of the things where a worker finds any by name."""
     job, prompts = record.id, list_prompts(record)
     has_tags = TAGS in prompts or any(model.kind == TAGGER for model in models)
-    offered = {**dict.fromkeys(prompts, True), TAGS: bool(prompts) and has_tags}
+    is_offered = {**dict.fromkeys(prompts, True), TAGS: bool(prompts) and has_tags}
     buttons = [
         button_type(job)
         for button_type in (
@@ -233,7 +233,7 @@ def _description_rows(record: JobRecord, models: Sequence[ModelInfo]) -> list[It
             TagsPromptButton,
             MixedPromptButton,
         )
-        if offered.get(button_type.prompt_name)
+        if is_offered.get(button_type.prompt_name)
     ]
     things = tuple(list_things(record)) if can_mark(models, ANY_WORDS) else ()
     return [buttons, [ThingSelect(job, things)] if things else []]

@@ -110,9 +110,9 @@ class Captioner:
         config = self.model.config.text_config
         tokens = output.sequences[:, -scores.shape[1] :]
         ends = torch.isin(tokens, torch.tensor(_end_tokens(config), device=tokens.device))
-        counted = (ends.cumsum(dim=1) - ends.int() == 0) & torch.isfinite(scores)
-        sums = torch.where(counted, scores, 0).float().sum(dim=1)
-        means: list[float] = (sums / counted.sum(dim=1).clamp(min=1)).exp().tolist()
+        counted_tokens = (ends.cumsum(dim=1) - ends.int() == 0) & torch.isfinite(scores)
+        sums = torch.where(counted_tokens, scores, 0).float().sum(dim=1)
+        means: list[float] = (sums / counted_tokens.sum(dim=1).clamp(min=1)).exp().tolist()
         return means
 
     def fit_settings(self, settings: CaptionSettings) -> CaptionSettings:
