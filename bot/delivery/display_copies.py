@@ -16,7 +16,7 @@ from PIL.PngImagePlugin import PngInfo
 STORED_FORMATS = ("PNG", "WEBP")  # those of results, and of what members sent
 MIN_SHOWN_PIXELS = 384  # pixels of the longer side, from which a picture is shown as it is
 DETAIL_PIXELS = 512  # pixels a side of what is shown pixel by pixel
-THUMBNAIL_PIXELS = 320  # pixels a side of a picture among others
+THUMBNAIL_PIXELS = 256  # pixels a side of a picture among others
 MAX_THUMBNAIL_IMAGES = 4  # pictures of a batch that its thumbnail shows
 THUMBNAIL_QUALITY = 82  # WebP's
 NUMBER_COLOUR, OUTLINE_COLOUR = (255, 255, 255, 255), (0, 0, 0, 255)
@@ -49,7 +49,7 @@ def make_display_copy(data: bytes, infotext: str = "", number: int | None = None
 
 
 def make_thumbnail(images: Sequence[bytes], number: int) -> bytes:
-    """Show a picture whole in a square of 320 pixels, or four of a batch; a numbered WebP.
+    """Show a picture whole in a square of 256 pixels, or four of a batch; a numbered WebP.
 
     Args:
         images: PNGs, or lossless WebPs; of more than four, the first four are shown.

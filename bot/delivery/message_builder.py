@@ -200,7 +200,7 @@ class MessageBuilder:
             title = translate("All words of this {kind}", kind=messages.job_title(record))
             name = f"easel-{record.kind}-{record.id[-6:]}.txt"
             uploads.append(MessageFile(name, text.encode(), title))
-        if record.kind == InterrogateJob.kind:
+        if record.kind == InterrogateJob.kind and not result_images(record):
             uploads = [*await self._pack_described(record, file_limit), *uploads]
         source_file = await self._shown_before(record)
         if source_file is not None and len(uploads) == 1:

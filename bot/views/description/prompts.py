@@ -44,28 +44,28 @@ class PromptButton(JobButton, template=rf"easel:none:{JOB_ID_PATTERN}"):
 class CaptionPromptButton(PromptButton, template=rf"easel:draw_caption:{JOB_ID_PATTERN}"):
     """From the sentence."""
 
-    verb, label, emoji = "draw_caption", gettext_noop("Caption"), "🖼️"
+    verb, label, emoji = "draw_caption", gettext_noop("From the caption"), "🖼️"
     prompt_name = CAPTION
 
 
 class StylePromptButton(PromptButton, template=rf"easel:draw_style:{JOB_ID_PATTERN}"):
     """From the best matches of the lists."""
 
-    verb, label, emoji = "draw_style", gettext_noop("Style"), "🎨"
+    verb, label, emoji = "draw_style", gettext_noop("From the style"), "🎨"
     prompt_name = STYLE
 
 
 class MixedPromptButton(PromptButton, template=rf"easel:draw_mixed:{JOB_ID_PATTERN}"):
     """From all of it."""
 
-    verb, label, emoji = "draw_mixed", gettext_noop("Mixed"), "🧩"
+    verb, label, emoji = "draw_mixed", gettext_noop("From all of it"), "🧩"
     prompt_name = MIXED
 
 
 class TagsPromptButton(PromptButton, template=rf"easel:draw_tags:{JOB_ID_PATTERN}"):
     """From the tags; where the description has none yet, it asks for them."""
 
-    verb, label, emoji = "draw_tags", gettext_noop("Tags"), "🏷️"
+    verb, label, emoji = "draw_tags", gettext_noop("From the tags"), "🏷️"
     prompt_name = TAGS
 
     async def on_click(self, interaction: discord.Interaction[Any], record: JobRecord) -> None:

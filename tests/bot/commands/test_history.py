@@ -97,9 +97,9 @@ async def test_thumbnails_are_whole_numbered_and_said_in_words(easel):
     assert item["description"].startswith("1: img2img: a red apple")
     (file,) = shown.response.attachments
     with Image.open(io.BytesIO(await file.read())) as thumbnail:
-        assert thumbnail.size == (320, 320)
-        assert thumbnail.convert("RGBA").getpixel((160, 20))[3] == 0
-        assert thumbnail.convert("RGBA").getpixel((160, 160))[3] == 255
+        assert thumbnail.size == (256, 256)
+        assert thumbnail.convert("RGBA").getpixel((128, 20))[3] == 0
+        assert thumbnail.convert("RGBA").getpixel((128, 128))[3] == 255
 
 
 @pytest.mark.parametrize("verdict", [Verdict.BLOCKED, Verdict.SPOILER])

@@ -58,18 +58,24 @@ async def test_where_no_network_says_how_sure_it_is_nothing_is_said(easel):
 async def test_what_no_worker_can_do_is_not_offered(easel):
     await told(easel, CAPTIONER)
     message = await described(easel, CAPTION, STYLE)
-    assert labels(message)[:3] == ["Caption", "Style", "Mixed"]
+    assert labels(message)[:3] == ["From the caption", "From the style", "From all of it"]
     await told(easel, CAPTIONER, TAGGER, WORDS)
     message = await described(easel, CAPTION, STYLE)
-    assert labels(message)[:5] == ["Caption", "Style", "Tags", "Mixed", "Repaint a part of it …"]
+    assert labels(message)[:5] == [
+        "From the caption",
+        "From the style",
+        "From the tags",
+        "From all of it",
+        "Repaint a part of it …",
+    ]
 
 
 @pytest.mark.parametrize(
     ("label", "prompt"),
     [
-        ("Caption", "a red apple on a wooden table"),
-        ("Style", "oil painting"),
-        ("Mixed", "a red apple on a wooden table, oil painting"),
+        ("From the caption", "a red apple on a wooden table"),
+        ("From the style", "oil painting"),
+        ("From all of it", "a red apple on a wooden table, oil painting"),
     ],
 )
 async def test_one_tap_paints_the_picture_from_its_words(easel, label, prompt):
@@ -85,11 +91,11 @@ async def test_one_tap_paints_the_picture_from_its_words(easel, label, prompt):
 async def test_tags_are_asked_for_before_they_are_painted_from(easel):
     await told(easel, CAPTIONER, TAGGER)
     message = await described(easel, CAPTION)
-    await press(easel.alice, message, label="Tags")
+    await press(easel.alice, message, label="From the tags")
     job = await child_of(easel)
     assert (job.kind, job.params["method"]) == ("interrogate", "tags")
     await easel.finish(images=0, text="red apple", phrases=(TAG,))
-    await press(easel.alice, easel.messages()[-1], label="Tags")
+    await press(easel.alice, easel.messages()[-1], label="From the tags")
     job = await child_of(easel)
     assert (job.kind, job.params["prompt"]) == ("img2img", "red apple")
 
@@ -115,7 +121,7 @@ async def test_a_thing_is_picked_marked_and_repainted(easel):
 
 async def test_somebody_elses_description_is_not_painted_from(easel):
     message = await described(easel, CAPTION)
-    refused = await press(easel.bob, message, label="Caption")
+    refused = await press(easel.bob, message, label="From the caption")
     assert refused.ephemeral
     assert await easel.count() == 1
 

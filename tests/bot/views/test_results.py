@@ -84,7 +84,13 @@ async def test_an_enlargement_offers_what_needs_no_seed(easel):
 async def test_words_offer_to_become_a_prompt(easel):
     result = await easel.ask("interrogate")
     await easel.finish(images=0, text="a red apple on a plate")
-    assert labels(result.response) == ["Use as prompt", "Delete"]
+    assert labels(result.response) == [
+        "From the caption",
+        "From the tags",
+        "Use as prompt",
+        "Report",
+        "Delete",
+    ]
 
 
 async def test_the_card_tells_seed_model_and_time(easel):
