@@ -41,8 +41,12 @@ MAX_WHOLE_PIXELS = 2 * 1024 * 1024
 class OffloadedModule:
     """A module whose weights lie on the device, or in the machine's memory while others work."""
 
-    def __init__(self, module: Any, device: torch.device, park: torch.device) -> None:
+    def __init__(
+        self, module: Any, device: torch.device, park: torch.device, *, own_only: bool = False
+    ) -> None:
+        """Take a module; with `own_only` without the modules in it."""
         self._module, self._device, self._offload_device = module, device, park
+        self._own_only = own_only
         #: Weights are never changed, so what was parked once is not copied back again.
         self._offloaded_weights: dict[tuple[str, str], Tensor] = {}
 
@@ -65,7 +69,8 @@ class OffloadedModule:
 
     @torch.inference_mode(mode=False)
     def _move_weights(self, device: torch.device) -> None:
-        for place, owner in self._module.named_modules():
+        root = (("", self._module),)
+        for place, owner in root if self._own_only else self._module.named_modules():
             for owner_tensors, make in (
                 (owner._parameters, _frozen_parameter),
                 (owner._buffers, torch.Tensor.detach),
@@ -189,9 +194,16 @@ class OffloadManager:
         return {UNET: LEVEL_BLOCKWISE, VAE: LEVEL_PARKED}.get(part, LEVEL_OTHERS_OFFLOADED)
 
     def _hook_blocks(self, network: Any) -> None:
-        """Let the blocks of a network come and go one by one, while that is wanted."""
-        for block in _child_blocks(network):
-            seat = OffloadedModule(block, self._device, self.offload_device)
+        """Let the blocks of a network come and go one by one, while that is wanted.
+
+        What the network holds beside its blocks comes with each call.
+        """
+        root_seat = OffloadedModule(network, self._device, self.offload_device, own_only=True)
+        seats = [
+            (block, OffloadedModule(block, self._device, self.offload_device))
+            for block in _child_blocks(network)
+        ]
+        for block, seat in ((network, root_seat), *seats):
             load_block = partial(self._move_block, seat.load_weights)
             block.register_forward_pre_hook(load_block)
             unload_block = partial(self._move_block, seat.unload_weights)
@@ -203,9 +215,9 @@ class OffloadManager:
 
 
 def _child_blocks(network: Any) -> Iterable[Any]:
-    """List a network's children; of lists of blocks, each block."""
+    """List a network's children; of lists of blocks and named blocks, each block."""
     for child in network.children():
-        if isinstance(child, torch.nn.ModuleList):
-            yield from child
+        if isinstance(child, torch.nn.ModuleList | torch.nn.ModuleDict):
+            yield from child.children()
         else:
             yield child

@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from inference.runtime.transfer import send_tensor
+
 #: Cells along each side of a patch.
 PATCH_CELLS = 2
 
@@ -66,7 +68,7 @@ def run_flux1(transformer: Any, inputs: NetworkInputs) -> Tensor:
         pooled_projections=inputs.pooled,
         encoder_hidden_states=inputs.text,
         txt_ids=torch.zeros(inputs.text.shape[1], 3, device=device, dtype=dtype),
-        img_ids=picture_positions(inputs, 1).to(device, dtype),
+        img_ids=send_tensor(picture_positions(inputs, 1).to(dtype), device),
         return_dict=False,
     )[0]
     return unpack_patches(answer, height, width)
@@ -86,8 +88,8 @@ def run_flux2(transformer: Any, inputs: NetworkInputs) -> Tensor:
         timestep=inputs.levels,
         guidance=inputs.guidance if is_told else None,
         encoder_hidden_states=inputs.text,
-        txt_ids=torch.nn.functional.pad(places, (3, 0)).to(inputs.latents.device),
-        img_ids=positions.to(inputs.latents.device),
+        txt_ids=send_tensor(torch.nn.functional.pad(places, (3, 0)), inputs.latents.device),
+        img_ids=send_tensor(positions, inputs.latents.device),
         return_dict=False,
     )[0]
     return unpack_patches(answer, height, width)
@@ -101,7 +103,7 @@ def run_chroma(transformer: Any, inputs: NetworkInputs) -> Tensor:
     height, width = inputs.latents.shape[-2:]
     device, dtype = inputs.latents.device, inputs.latents.dtype
     tokens = inputs.text.shape[1]
-    lengths = torch.tensor(inputs.text_lengths, device=device)
+    lengths = send_tensor(torch.tensor(inputs.text_lengths), device)
     is_seen = torch.arange(tokens, device=device) <= lengths[:, None]
     patches = pack_patches(inputs.latents)
     answer = transformer(
@@ -109,7 +111,7 @@ def run_chroma(transformer: Any, inputs: NetworkInputs) -> Tensor:
         timestep=inputs.levels,
         encoder_hidden_states=inputs.text,
         txt_ids=torch.zeros(tokens, 3, device=device, dtype=dtype),
-        img_ids=patch_positions(height, width).to(device, dtype),
+        img_ids=send_tensor(patch_positions(height, width).to(dtype), device),
         attention_mask=torch.nn.functional.pad(is_seen.to(dtype), (0, patches.shape[1]), value=1.0),
         return_dict=False,
     )[0]

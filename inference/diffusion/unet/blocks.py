@@ -56,11 +56,11 @@ class TimedResnetBlock(ResnetBlock2D):  # type: ignore[misc]
 
     def forward(self, input_tensor: Tensor, temb: Tensor, *_: Any, **__: Any) -> Tensor:
         """Give [B, out, h, w] for [B, in, h, w] and time embeddings [B, width]."""
-        hidden = self.conv1(functional.silu(self.norm1(input_tensor)))
-        hidden = hidden + self.time_emb_proj(temb)[:, :, None, None]
-        hidden = self.conv2(functional.silu(self.norm2(hidden)))
+        features = self.conv1(functional.silu(self.norm1(input_tensor)))
+        features = features + self.time_emb_proj(temb)[:, :, None, None]
+        features = self.conv2(functional.silu(self.norm2(features)))
         shortcut = input_tensor if self.conv_shortcut is None else self.conv_shortcut(input_tensor)
-        output: Tensor = shortcut + hidden
+        output: Tensor = shortcut + features
         return output
 
 
@@ -125,8 +125,8 @@ class JointAttention:
             for values in (query, key, value)
         )
         output = functional.scaled_dot_product_attention(query, key, value, attention_mask)
-        projected: Tensor = attn.to_out[0](output.transpose(1, 2).flatten(2))
-        return projected
+        output_tokens: Tensor = attn.to_out[0](output.transpose(1, 2).flatten(2))
+        return output_tokens
 
 
 def _is_plain(resnet: ResnetBlock2D) -> bool:
@@ -141,9 +141,9 @@ def _is_plain(resnet: ResnetBlock2D) -> bool:
 
 
 def _join_weights(layers: list[nn.Linear]) -> None:
-    joined = torch.cat([layer.weight.detach() for layer in layers])
+    joint_weight = torch.cat([layer.weight.detach() for layer in layers])
     sizes = [len(layer.weight) for layer in layers]
-    for layer, weight in zip(layers, torch.split(joined, sizes), strict=True):
+    for layer, weight in zip(layers, torch.split(joint_weight, sizes), strict=True):
         layer.weight = nn.Parameter(weight, requires_grad=False)
 
 
@@ -152,8 +152,8 @@ def _project(tokens: Tensor, layers: list[nn.Linear]) -> tuple[Tensor, ...]:
         return tuple(layer(tokens) for layer in layers)
     first = layers[0].weight
     sizes = [len(layer.weight) for layer in layers]
-    joined = first.as_strided((sum(sizes), first.shape[1]), first.stride())
-    return tuple(torch.split(functional.linear(tokens, joined), sizes, dim=-1))
+    joint_weight = first.as_strided((sum(sizes), first.shape[1]), first.stride())
+    return tuple(torch.split(functional.linear(tokens, joint_weight), sizes, dim=-1))
 
 
 def _are_joined(layers: list[nn.Linear]) -> bool:

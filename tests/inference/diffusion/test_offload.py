@@ -77,6 +77,37 @@ def test_lowvram_brings_one_block_at_a_time(parts):
     assert alone == network.seen
 
 
+class NamedBlocks(nn.Module):
+    """Blocks in a dictionary, and a parameter and a buffer of the network's own."""
+
+    def __init__(self):
+        super().__init__()
+        self.blocks = nn.ModuleDict({"first": nn.Linear(3, 3), "second": nn.Linear(3, 3)})
+        self.padding = nn.Parameter(torch.ones(3))
+        self.register_buffer("scale", torch.ones(3))
+        self.seen = []
+
+    def forward(self, x):
+        for block in self.blocks.values():
+            block.register_forward_pre_hook(lambda *_: self.seen.append(self.where()))
+            x = block(x * self.scale + self.padding)
+        return x
+
+    def where(self):
+        weights = [block.weight for block in self.blocks.values()]
+        return [tensor.device.type for tensor in (*weights, self.padding, self.scale)]
+
+
+def test_lowvram_finds_blocks_by_name_and_what_lies_beside_blocks():
+    network = NamedBlocks()
+    spare = thrift({UNET: [network]}, "lowvram")
+    spare.prepare_part(UNET, 100)
+    network(torch.zeros(1, 3, device=CARD))
+
+    assert network.seen == [["meta", "cpu", "meta", "meta"], ["cpu", "meta", "meta", "meta"]]
+    assert network.where() == ["cpu"] * 4
+
+
 def test_the_network_climbs_until_nothing_is_left(parts):
     spare = thrift(parts)
     rungs = [spare.prepare_part(UNET, 100)]

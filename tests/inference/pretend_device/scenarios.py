@@ -41,12 +41,15 @@ from inference.operations.context import OperationContext
 from inference.operations.registry import OPERATIONS
 from inference.sampling.registry import SAMPLER_SPECS
 from inference.worker.executors import build_executors
+from tests.inference.flow.flow_checkpoints import CHECKPOINTS
 from tests.inference.pretend_device.networks import write_checkpoints
 
 SIDE = 64
 EDIT = {"prompt": "a red apple", "negative_prompt": "sky", "seed": 1, "steps": 3, "strength": 0.7}
 HALF = {"mask_shape": "left 50%"}
 REDRAWN = {"prompt": "cat", "steps": 2, "mode": "redraw", "upscaler": "lanczos", "factor": 2.0}
+#: One of each family of flow transformers.
+FLOW_MODELS = ("z-image", "flux-dev", "klein", "chroma", "sd3")
 PROMPTS = {"": EDIT["prompt"], ", LoRA": "a red apple <lora:{}:0.8>"}
 
 
@@ -116,12 +119,18 @@ class CountingRunner(Runner):
 class Machine:
     """An engine on the device."""
 
-    def __init__(self, folder: Path, model: str, low_memory: str = "none") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        model: str,
+        low_memory: str = "none",
+        dtype: torch.dtype = torch.float16,
+    ) -> None:
         """Load a checkpoint."""
         config = EngineConfig(
             model=model, models_dir=str(folder), cache_dir=str(folder), low_memory=low_memory
         )
-        self.library = ModelLibrary(config, device.DEVICE, torch.float16, budget=2**30)
+        self.library = ModelLibrary(config, device.DEVICE, dtype, budget=2**30)
         self.context = OperationContext(self.library, max_pixels=1024 * 1024)
         self.library.get_checkpoint("")
 
@@ -166,6 +175,24 @@ def run_scenarios(folder: Path) -> dict[str, dict[str, object]]:
         for name, prompt in PROMPTS.items():
             job = Img2ImgJob(**EDIT | {"prompt": prompt.format(family), "sampler": "Euler"})
             outcomes[f"{family}{name}"] = machine.run(job)
+    return outcomes | run_flow_scenarios(folder)
+
+
+def run_flow_scenarios(folder: Path) -> dict[str, dict[str, object]]:
+    """Run each family of flow transformers, whole and block by block."""
+    words = {"prompt": "a red apple", "seed": 1, "steps": 2, "sampler": "Euler"}
+    imagine = ImagineJob(**words, width=SIDE, height=SIDE)
+    edits = [Img2ImgJob(**words, strength=0.7), InpaintJob(**words, **HALF)]
+    outcomes = {}
+    for name in FLOW_MODELS:
+        CHECKPOINTS[name](folder / name)
+        # Autoencoders of 16 channels and more take minutes in half precision on a processor.
+        machine = Machine(folder, name, dtype=torch.float32)
+        outcomes[f"{name}, first"] = machine.run(imagine, *edits)
+        outcomes[name] = machine.run(imagine)
+        with patch.object(offload, "count_free_bytes", lambda _: None):
+            machine = Machine(folder, name, "lowvram", dtype=torch.float32)
+            outcomes[f"{name}, lowvram"] = machine.run(imagine)
     return outcomes
 
 
