@@ -16,7 +16,7 @@ from bot.worker_plan import TOKEN_FILE
 from inference.cluster.nodes import drain
 from inference.cluster.ray_environment import NODE_FOLDER_VARIABLE
 from main import build_parser
-from tests.deploy.manifests import DEPLOY, ROOT
+from tests.deploy.manifests import DEPLOY, ROOT, read_dockerfile
 from tools.check_deploy import MissingProgram, find_program
 
 RAY = DEPLOY / "ray"
@@ -91,6 +91,7 @@ def test_only_the_workers_have_a_card_a_folder_and_the_models(cluster):
     mounts = {mount["mountPath"]: mount for mount in container["volumeMounts"]}
     variables = {item["name"]: item["value"] for item in container["env"]}
     folder = variables[NODE_FOLDER_VARIABLE]
+    assert variables["PYTHONPATH"] == dict(read_dockerfile())["WORKDIR"]
 
     assert cluster["headGroupSpec"]["rayStartParams"]["num-cpus"] == "0"
     assert not [name for name in head["resources"]["limits"] if "gpu" in name]
