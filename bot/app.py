@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -90,6 +90,8 @@ class Core:
     workers: WorkerPool
     metrics: MetricsSink
     health: LoopHealth = field(default_factory=LoopHealth)
+    #: As the dispatcher has it.
+    orphans: Collection[tuple[str, int, str]] | None = None
 
     @cached_property
     def member_storage(self) -> MemberStorage:
@@ -143,7 +145,7 @@ async def open_core(settings: Settings, folder: Path | None = None) -> AsyncIter
     _make_private_folders(folder)
     async with Database(folder / DATABASE_FILE) as database:
         jobs, blobs = JobStore(database), BlobStore(folder / BLOBS_FOLDER)
-        await jobs.queue.recover_jobs()
+        orphans = await _recover_jobs(jobs, are_kept=isinstance(workers_to_open, RemoteWorkerPool))
         _empty_outbox(folder / OUTBOX_FOLDER)
         tasks = default_tasks(
             jobs,
@@ -162,7 +164,16 @@ async def open_core(settings: Settings, folder: Path | None = None) -> AsyncIter
             _open_metrics(settings.metrics_port, jobs) as metrics,
         ):
             health = LoopHealth(folder / HEALTH_FILE)
-            yield Core(settings, database, jobs, blobs, workers, metrics, health)
+            yield Core(settings, database, jobs, blobs, workers, metrics, health, orphans)
+
+
+async def _recover_jobs(
+    jobs: JobStore, *, are_kept: bool
+) -> Collection[tuple[str, int, str]] | None:
+    """Take back the jobs that ran; where workers may have gone on with them, list them instead."""
+    orphans = await jobs.queue.list_running() if are_kept else ()
+    await jobs.queue.recover_jobs({worker for _, _, worker in orphans})
+    return orphans if are_kept else None
 
 
 async def _plan_pool(settings: Settings, folder: Path | None) -> LocalWorkerPool | RemoteWorkerPool:
@@ -263,6 +274,7 @@ def build_dispatcher(
         health=core.health,
         timing=timing,
         display_limits=read_display_limits,
+        orphans=core.orphans,
     )
 
 

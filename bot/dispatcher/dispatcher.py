@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import timedelta
 
+from bot.dispatcher.adoption import JobAdoption
 from bot.dispatcher.claimer import JobClaimer
 from bot.dispatcher.estimation import MAX_LEARNED_JOBS, CostEstimator, EtaEstimator, format_range
 from bot.dispatcher.event_handler import InFlightJob, InFlightJobs, WorkerEventHandler
@@ -31,7 +32,14 @@ from bot.support.metrics import MetricsSink
 from inference.api.jobs import JOB_TYPES, DenoisingJob, Job
 from inference.api.jobs.limits import JobLimits
 from inference.api.jobs.wordlists import WordLists
-from inference.api.messages import JobProgress, JobsWaiting, PartFinished
+from inference.api.messages import (
+    Event,
+    JobProgress,
+    JobsFound,
+    JobsWaiting,
+    PartFinished,
+    SearchEnded,
+)
 from inference.api.notices import Notice
 from inference.api.workers import WorkerPool
 from storage.blobs import BlobStore
@@ -66,6 +74,8 @@ class Dispatcher:
         health: keeps the loops going and says which of them fail.
         timing: how often it looks and writes.
         display_limits: tells what the place takes where a result is shown.
+        orphans: id, attempt and worker of the jobs that ran when the bot ended last and may have
+            gone on; None where workers end with the bot.
     """
 
     def __init__(
@@ -84,6 +94,7 @@ class Dispatcher:
         health: LoopHealth | None = None,
         timing: DispatcherTiming = DispatcherTiming(),  # noqa: B008 - frozen
         display_limits: DisplayLimitReader = shown_nowhere,
+        orphans: Collection[tuple[str, int, str]] | None = None,
     ) -> None:
         #: When jobs will be ready.
         self.eta = EtaEstimator(service)
@@ -105,6 +116,8 @@ class Dispatcher:
             jobs, blobs, service, in_flight, handler, lease, claim_guard, metrics, models
         )
         self._claimer.display_limits = display_limits
+        self._workers_stay = orphans is not None
+        self._adoption = JobAdoption(jobs, service, in_flight, handler, orphans or ())
         self._tasks: list[asyncio.Task[None]] = []
         self._claiming = False
         #: Set when there may be something to claim.
@@ -329,6 +342,8 @@ class Dispatcher:
     async def stop(self, grace: float) -> None:
         """Stop claiming, let the jobs in hand end, hand the others back.
 
+        Workers that do not end with the bot keep them, for its next life.
+
         Args:
             grace: seconds to wait for the jobs in hand.
         """
@@ -339,7 +354,7 @@ class Dispatcher:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for in_flight_job in self._in_flight.held_by():
+        for in_flight_job in [] if self._workers_stay else self._in_flight.held_by():
             await self._hand_back(in_flight_job)
 
     async def _hand_back(self, in_flight_job: InFlightJob) -> None:
@@ -370,12 +385,21 @@ class Dispatcher:
                 self._service.next_event(), reason="waiting for workers"
             )
             try:
-                await self._event_handler.handle_event(worker, event)
+                await self._handle_event(worker, event)
             finally:
                 if not isinstance(event, UNFINISHED_EVENTS):
                     self._wake.set()
             if "event" in self._health.failing:
                 return
+
+    async def _handle_event(self, worker: str, event: Event) -> None:
+        match event:
+            case JobsFound():
+                await self._adoption.take_found(worker, event)
+            case SearchEnded():
+                await self._adoption.give_back_rest()
+            case _:
+                await self._event_handler.handle_event(worker, event)
 
     async def _sweep_round(self) -> None:
         """Look once, after a while, for jobs that no worker says anything of."""

@@ -124,4 +124,11 @@ class ExpectWork:
     seconds: float
 
 
-LinkCommand = ConfigureLink | WorkerCommand | KillWorker | ExpectWork
+@dataclass(frozen=True, kw_only=True)
+class EventTaken:
+    """What became of an event is recorded: whoever keeps it need not say it again."""
+
+    receipt: str
+
+
+LinkCommand = ConfigureLink | WorkerCommand | KillWorker | ExpectWork | EventTaken

@@ -244,6 +244,22 @@ class WorkerRecovered:
     worker: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class JobsFound:
+    """What a worker that was found again has in hand, or has ended without being heard.
+
+    Told by the service before anything else of these jobs.
+    """
+
+    #: Job id and attempt of each.
+    jobs: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchEnded:
+    """No worker will be found again that was not by now; told by the service."""
+
+
 Event = (
     WorkerReady
     | ResidentModels
@@ -258,6 +274,8 @@ Event = (
     | WorkerLost
     | WorkerPaused
     | WorkerRecovered
+    | JobsFound
+    | SearchEnded
 )
 
 
@@ -268,6 +286,36 @@ class WorkerEvent:
     worker: str
     #: As `wire.to_fields` writes it.
     event: Mapping[str, Any]
+    #: What the bot says in `EventTaken` once it has recorded it; empty where nobody waits for that.
+    receipt: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinkJoined:
+    """The link has joined its cluster."""
+
+    #: Those that were there already, whose workers may have jobs in hand.
+    seats: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobInHand:
+    """An attempt at a job, and the worker that has it, or had it until it ended."""
+
+    worker: str
+    job_id: str
+    attempt: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeatAttached:
+    """A seat is found or opened; told before all that is said there."""
+
+    seat: int
+    #: The one that runs there now.
+    worker: str
+    #: Of this bot, from before the link came; all that is said of them follows.
+    jobs: tuple[JobInHand, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -299,4 +347,4 @@ class SeatClosed:
     seat: int
 
 
-LinkEvent = WorkerEvent | SeatReport | SeatClosed
+LinkEvent = WorkerEvent | LinkJoined | SeatAttached | SeatReport | SeatClosed

@@ -54,7 +54,8 @@ def main() -> int:
     finally:
         limit.cancel()
     log_relay.configure_logging()  # Ray has its own mind about logging
-    link = ClusterLink(config, sender, ray_seats.make_transport_opener(config))
+    found_seats = ray_seats.find_seats(config.max_seats)
+    link = ClusterLink(config, sender, ray_seats.make_transport_opener(config), found_seats)
     asyncio.run(link.serve_bot(command_stream))
     return 0
 

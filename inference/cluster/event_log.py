@@ -62,6 +62,11 @@ class EventLog:
         return bool(self._entries)
 
     @property
+    def entries(self) -> list[LoggedEvent]:
+        """All that is not taken, in order."""
+        return list(self._entries.values())
+
+    @property
     def last_number(self) -> int:
         """The number of the newest event."""
         return self._last_number

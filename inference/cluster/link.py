@@ -5,18 +5,27 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from collections.abc import Collection
 from typing import BinaryIO
 
 from inference.api import wire
 from inference.api.commands import (
     ConfigureLink,
+    EventTaken,
     ExpectWork,
     KillWorker,
     StopWorker,
     WorkerCommand,
 )
 from inference.api.errors import WireError
-from inference.api.messages import Event, JobFailed, JobFinished, SeatClosed, WorkerEvent
+from inference.api.messages import (
+    Event,
+    JobFailed,
+    JobFinished,
+    LinkJoined,
+    SeatClosed,
+    WorkerEvent,
+)
 from inference.api.notices import Notice
 from inference.cluster.demand import SeatDemand
 from inference.cluster.seat import OpenTransport, Seat
@@ -32,11 +41,17 @@ class ClusterLink:
     """Keeps the seats of one bot."""
 
     def __init__(
-        self, config: ConfigureLink, sender: EventSender, open_transport: OpenTransport
+        self,
+        config: ConfigureLink,
+        sender: EventSender,
+        open_transport: OpenTransport,
+        found_seats: Collection[int] = (),
     ) -> None:
+        """With `found_seats`, the numbers of those that an earlier link has left."""
         self._config = config
         self._sender = sender
         self._open_transport = open_transport
+        self._found_seats = sorted(found_seats)
         self._seats: dict[int, tuple[Seat, asyncio.Task[None]]] = {}
         self._demand = SeatDemand(config.min_seats, config.max_seats)
 
@@ -58,7 +73,8 @@ class ClusterLink:
                     return
 
         threading.Thread(target=read_commands, name="commands", daemon=True).start()
-        for seat_number in range(self._config.min_seats):
+        self._send(LinkJoined(seats=tuple(self._found_seats)))
+        for seat_number in sorted({*range(self._config.min_seats), *self._found_seats}):
             self._open_seat(seat_number)
         demand_task = asyncio.create_task(self._follow_demand(), name="follow demand")
         while True:
@@ -80,6 +96,10 @@ class ClusterLink:
                 seat = self._find_seat(worker)
                 if seat is not None:
                     seat.end_worker(worker)
+            case EventTaken(receipt=receipt):
+                seat_number = int(receipt.partition("/")[0])
+                if seat_number in self._seats:
+                    self._seats[seat_number][0].take_receipt(receipt)
             case ExpectWork(seconds=seconds):
                 self._demand.note_work(seconds)
             case _:
@@ -111,10 +131,11 @@ class ClusterLink:
     def _send(self, message: wire.Message) -> None:
         self._sender.send_event(message)
 
-    def _send_event(self, worker: str, event: Event) -> None:
+    def _send_event(self, worker: str, event: Event, receipt: str) -> None:
         """Send what a worker says; in place of a result that is too long, say so of its job."""
         try:
-            self._send(WorkerEvent(worker=worker, event=wire.to_fields(event)))
+            fields = wire.to_fields(event)
+            self._send(WorkerEvent(worker=worker, event=fields, receipt=receipt))
         except WireError:
             if not isinstance(event, JobFinished | JobFailed):
                 raise
@@ -124,4 +145,5 @@ class ClusterLink:
                 reason=Notice("job.result_too_long"),
                 error_kind="input",
             )
-            self._send(WorkerEvent(worker=worker, event=wire.to_fields(failed_event)))
+            fields = wire.to_fields(failed_event)
+            self._send(WorkerEvent(worker=worker, event=fields, receipt=receipt))

@@ -20,6 +20,8 @@ from inference.cluster.transport import SeatDied, SeatTransport, SeatUnavailable
 #: Where Ray notes the cluster of its machine, for `auto`.
 CURRENT_CLUSTER_FILE = Path("/tmp/ray/ray_current_cluster")  # noqa: S108 - Ray's choice
 PROBE_SECONDS = 5.0  # seconds
+#: What the names of seats' actors begin with; their number follows.
+SEAT_NAME = "seat"
 #: Of the calls to one host that run at once, most wait.
 MAX_CALLS = 1000
 
@@ -93,13 +95,27 @@ def probe_head(address: str) -> None:
     socket.create_connection((host, int(port)), PROBE_SECONDS).close()
 
 
+def find_seats(max_seats: int) -> list[int]:
+    """Find the numbers of the seats that an earlier link has left; those beyond the last end."""
+    found_numbers = []
+    for name in ray.util.list_named_actors():
+        number = name.removeprefix(SEAT_NAME)
+        if not number.isdecimal():
+            continue
+        if int(number) < max_seats:
+            found_numbers.append(int(number))
+        else:
+            ray.kill(ray.get_actor(name), no_restart=True)
+    return found_numbers
+
+
 def make_transport_opener(config: ConfigureLink) -> Any:
     """Make what finds or starts a seat's actor."""
 
     async def open_transport(seat: int) -> SeatTransport:
         needs = dict(config.needs)
         options = {
-            "name": f"seat{seat}",
+            "name": f"{SEAT_NAME}{seat}",
             "lifetime": "detached",
             "get_if_exists": True,
             "max_restarts": 0,

@@ -21,17 +21,18 @@ from inference.api.messages import (
     JobCancelled,
     JobFailed,
     JobFinished,
+    JobInHand,
     JobProgress,
     PartFinished,
+    SeatAttached,
     SeatReport,
     StartFailed,
     WorkerLost,
-    WorkerPaused,
 )
 from inference.api.notices import Notice
 from inference.cluster.file_transfer import FileTransfer, NodeRefused
 from inference.cluster.nodes.word_lists import WordListSender
-from inference.cluster.seat_host import JobKey, ListenEntry, list_files
+from inference.cluster.seat_host import FoundJob, JobKey, ListenEntry, list_files
 from inference.cluster.transport import SeatDied, SeatTransport, SeatUnavailable
 
 log = logging.getLogger(__name__)
@@ -47,7 +48,12 @@ FULL_DISK_SECONDS = 60.0  # seconds
 #: Calls that end or kill a host wait no longer.
 KILL_SECONDS = 5.0  # seconds
 
+#: Events of these types are kept on the node until the bot has recorded what came of them.
+RECEIPTED_EVENTS = JobFinished | JobFailed | JobCancelled | PartFinished | WorkerLost
+
 OpenTransport = Callable[[int], Awaitable[SeatTransport]]
+#: Sends a worker's name, what it says, and the receipt that is wanted, which may be empty.
+SendEvent = Callable[[str, Event, str], None]
 
 
 class SeatRefused(Exception):
@@ -67,7 +73,7 @@ class Seat:
         config: ConfigureLink,
         open_transport: OpenTransport,
         send: Callable[[wire.Message], None],
-        send_event: Callable[[str, Event], None],
+        send_event: SendEvent,
     ) -> None:
         self._number = number
         self._config = config
@@ -118,7 +124,7 @@ class Seat:
             self._bury()
             self._tell(self._absent_report(trouble))
             if trouble is not None and trouble != told_trouble:
-                self._send_event(self._report.name, StartFailed(reason=trouble))
+                self._send_event(self._report.name, StartFailed(reason=trouble), "")
             told_trouble = trouble
             await asyncio.sleep(RETRY_SECONDS if trouble is None else SILENCE_SECONDS)
 
@@ -154,7 +160,7 @@ class Seat:
         try:
             if not self._report.ready:
                 raise SeatUnavailable
-            call = transport.call_host("replace_worker", self._session, _host_name(worker))
+            call = transport.call_host("replace_worker", self._session, worker)
             await asyncio.wait_for(call, KILL_SECONDS)
         except Exception as error:
             log.warning("Seat %d does not answer (%r) and is ended.", self._number, error)
@@ -171,13 +177,20 @@ class Seat:
         self._seen_number = self._taken_number = 0
         self._pending_numbers.clear()
         configuration = wire.encode_message(replace(self._config, token_path=""))
-        await self._call("attach", self._session, configuration[wire.FRAME_HEADER.size :])
+        body = configuration[wire.FRAME_HEADER.size :]
+        report, found_jobs = await self._call("attach", self._session, body)
+        if report:
+            attached = _describe_attachment(self._read_report(report), found_jobs)
+            self._known_workers |= {job.worker for job in attached.jobs}
+            self._send(attached)
         folder = Path(self._config.config.wordlists_dir)
         self._lists = WordListSender(self._call, self._session, folder)
         try:
             await self._lists.send_changes()
         except NodeRefused as refusal:
             raise SeatRefused(self._full_disk_notice(str(refusal))) from refusal
+        if report:
+            self._tell(self._read_report(report))
         while True:
             report, entries = await self._call_listening(
                 "listen", self._session, self._seen_number, self._taken_number
@@ -262,16 +275,12 @@ class Seat:
         report = wire.decode_message(frame)
         if not isinstance(report, SeatReport):
             raise WireError(f"A host sent a {type(report).__name__}.")
-        report = replace(report, seat=self._number, name=self._public_name(report.name))
+        report = replace(report, seat=self._number)
         if any(trouble.code == "cluster.drained" for trouble in report.troubles):
             self._known_workers.clear()  # it ended as it was told to, and held nothing
         if time.monotonic() < self._refused_until:
             return replace(report, ready=False, troubles=self._report.troubles, is_resting=True)
         return report
-
-    def _public_name(self, host_name: str) -> str:
-        """Make the name by which the bot knows a worker: another for each link that has it."""
-        return f"{host_name}@{self._session}"
 
     def _tell(self, report: SeatReport) -> None:
         if report.ready:
@@ -282,16 +291,13 @@ class Seat:
 
     def _take_entry(self, entry: ListenEntry) -> None:
         """Pass an event on; one with files once they are here, others of its job after it."""
-        number, host_name, frame, preview = entry
+        number, worker, frame, preview = entry
         self._seen_number = max(self._seen_number, number)
         self._pending_numbers.add(number)
         self.last_busy_at = time.monotonic()
         event = wire.decode_message(frame)
         if not isinstance(event, Event):
             raise WireError(f"A host sent a {type(event).__name__}.")
-        worker = self._public_name(host_name)
-        if isinstance(event, WorkerLost | WorkerPaused):
-            event = replace(event, worker=worker)
         key = _key_of(event)
         if isinstance(event, WorkerLost) and self._chains:
             # A result that is on its way is one, whatever became of its worker.
@@ -319,8 +325,10 @@ class Seat:
             log.warning("Files of a result cannot be fetched: %s", error)
             if isinstance(event, JobFinished):
                 self._remove_preview((event.job_id, event.attempt))
-                self._fail_job(worker, event, Notice("job.result_unreadable"))
-            self._note_passed(number)
+                failed_event = _failed_event(event, Notice("job.result_unreadable"))
+                self._send_event(worker, failed_event, self._make_receipt(number))
+            else:
+                self._note_passed(number)
             return
         self._pass_now(number, worker, event, preview)
 
@@ -331,8 +339,20 @@ class Seat:
             self._remove_preview((event.job_id, event.attempt))
         elif isinstance(event, WorkerLost):
             self._known_workers.discard(worker)
-        self._send_event(worker, event)
-        self._note_passed(number)
+        if isinstance(event, RECEIPTED_EVENTS):
+            self._send_event(worker, event, self._make_receipt(number))
+        else:
+            self._send_event(worker, event, "")
+            self._note_passed(number)
+
+    def _make_receipt(self, number: int) -> str:
+        return f"{self._number}/{self._session}/{number}"
+
+    def take_receipt(self, receipt: str) -> None:
+        """Let the node forget an event that the bot has recorded."""
+        _, session, number = receipt.split("/")
+        if session == self._session:
+            self._note_passed(int(number))
 
     def _note_passed(self, number: int) -> None:
         """Note that an event arrived, and up to which number all have."""
@@ -340,7 +360,7 @@ class Seat:
         self._taken_number = min(self._pending_numbers, default=self._seen_number + 1) - 1
 
     async def _submit_job(self, worker: str, submission: SubmitJob) -> None:
-        if self._files is None or not self._is_present(worker):
+        if self._files is None or self._transport is None or worker not in self._known_workers:
             return  # the bot has been told, or is just being told, that it is lost
         try:
             if self._lists is not None:
@@ -349,23 +369,20 @@ class Seat:
         except FileNotFoundError as error:
             log.warning("Job %s: a picture is gone: %s", submission.job_id, error)
             reason = Notice("job.broke", error=type(error).__name__)
-            self._fail_job(worker, submission, reason)
+            self._send_event(worker, _failed_event(submission, reason), "")
             return
         except NodeRefused as refusal:
             self._refuse_jobs(str(refusal))
             job_id, attempt = submission.job_id, submission.attempt
-            self._send_event(worker, JobCancelled(job_id=job_id, attempt=attempt))
+            self._send_event(worker, JobCancelled(job_id=job_id, attempt=attempt), "")
             return
         frame = wire.encode_message(submission)[wire.FRAME_HEADER.size :]
-        await self._call("take_job", self._session, _host_name(worker), frame)
+        await self._call("take_job", self._session, worker, frame)
 
     async def _cancel_job(self, worker: str, command: CancelJob) -> None:
-        if self._is_present(worker):
+        if self._transport is not None and worker == self.worker:
             frame = wire.encode_message(command)[wire.FRAME_HEADER.size :]
-            await self._call("give_up_job", self._session, _host_name(worker), frame)
-
-    def _is_present(self, worker: str) -> bool:
-        return self._transport is not None and worker.endswith(f"@{self._session}")
+            await self._call("give_up_job", self._session, worker, frame)
 
     def _refuse_jobs(self, problem: str) -> None:
         """Take no job for a while: the node's disk has no room."""
@@ -376,10 +393,6 @@ class Seat:
 
     def _full_disk_notice(self, problem: str) -> Notice:
         return Notice("cluster.disk_full", node=self._node, problem=problem)
-
-    def _fail_job(self, worker: str, job: SubmitJob | JobFinished, reason: Notice) -> None:
-        event = JobFailed(job_id=job.job_id, attempt=job.attempt, reason=reason)
-        self._send_event(worker, event)
 
     def _chain(self, key: JobKey, work: Coroutine[Any, Any, None]) -> None:
         """Do something with a job after all that is still being done with it."""
@@ -441,12 +454,17 @@ class Seat:
         for worker in sorted(self._known_workers):
             reason = Notice("worker.node_lost", node=self._report.node)
             event = WorkerLost(worker=worker, reason=reason, jobs=(), counts=False)
-            self._send_event(worker, event)
+            self._send_event(worker, event, "")
         self._known_workers.clear()
 
 
-def _host_name(worker: str) -> str:
-    return worker.rpartition("@")[0]
+def _describe_attachment(report: SeatReport, found_jobs: list[FoundJob]) -> SeatAttached:
+    jobs = (JobInHand(worker=job[0], job_id=job[1], attempt=job[2]) for job in found_jobs)
+    return SeatAttached(seat=report.seat, worker=report.name, jobs=tuple(jobs))
+
+
+def _failed_event(job: SubmitJob | JobFinished, reason: Notice) -> JobFailed:
+    return JobFailed(job_id=job.job_id, attempt=job.attempt, reason=reason)
 
 
 def _key_of(event: Event) -> JobKey | None:

@@ -41,8 +41,6 @@ log = logging.getLogger(__name__)
 LISTEN_SECONDS = 5.0  # seconds
 #: A preview beyond it is left out.
 MAX_PREVIEW_BYTES = 256 * 2**10  # bytes
-#: A job of an earlier link that does not end within so long ends with its worker.
-STALE_JOB_SECONDS = 60.0  # seconds
 #: Where no link has listened for so long, the seat is given up: its bot is gone.
 ABANDON_SECONDS = 600.0  # seconds
 #: Jobs that are known again where a call comes twice.
@@ -53,6 +51,8 @@ INBOX_FOLDER, OUTBOX_FOLDER, LISTS_FOLDER = "inbox", "outbox", "wordlists"
 TAKEN, WORKER_GONE, STALE_SESSION = "taken", "worker gone", "stale session"
 
 JobKey = tuple[str, int]
+#: Worker, job id, attempt.
+FoundJob = tuple[str, str, int]
 #: Number, worker, frame without its header, bytes of the preview it names.
 ListenEntry = tuple[int, str, bytes, bytes]
 
@@ -61,7 +61,8 @@ class SeatHost:
     """Runs one worker; every method is called from afar, and takes and gives plain values only.
 
     A call may come twice, since its answer may be lost on the way: none does harm by it. Each link
-    has a session of its own; one that a later link took the place of is told so.
+    has a session of its own; one that a later link took the place of is told so. Jobs and what was
+    not heard of them stay for the next.
     """
 
     def __init__(
@@ -97,13 +98,10 @@ class SeatHost:
         #: What the worker that was ready last computes in.
         self._dtype = ""
         self._log = EventLog()
-        #: The jobs of this session by id and attempt, with the worker and the files of each.
+        #: The jobs in hand by id and attempt, with the worker and the files of each.
         self._jobs: dict[JobKey, tuple[str, list[Path]]] = {}
-        #: All jobs of this session, of late: one that is handed over again is not run again.
+        #: Jobs of late: one that is handed over again is not run again.
         self._known_keys: dict[JobKey, None] = {}
-        #: The jobs of earlier sessions that have not ended yet.
-        self._stale_jobs: set[JobKey] = set()
-        self._stale_ended = asyncio.Event()
         self._listened_at = time.monotonic()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -120,24 +118,38 @@ class SeatHost:
             }
         )
 
-    async def attach(self, session: str, configuration: bytes) -> None:
-        """Serve a new link from now on; what an earlier one had asked for is called off.
+    async def attach(self, session: str, configuration: bytes) -> tuple[bytes, list[FoundJob]]:
+        """Serve a new link from now on; tell it how the worker is and which jobs are here.
 
-        A worker that runs already goes on, with all that it has loaded.
+        A worker that runs already goes on with its jobs, unless it must run otherwise. What nobody
+        has taken is said again.
         """
-        if session == self._session:
-            return
         self._listened_at = time.monotonic()
+        is_new = session != self._session
         self._session = session
         async with self._pool_lock:
-            if self._pool is None and self._drain.is_asked:
+            if not is_new and self._serves(session):
+                pass
+            elif self._pool is None and self._drain.is_asked:
                 self._configuration = configuration
                 self._rest_drained()
             elif self._pool is None or configuration != self._configuration:
                 await self._open_pool(configuration)
-        await self._end_stale_jobs()
-        self._known_keys.clear()
-        self._discard(self._log.take_until(self._log.last_number))
+        if not self._serves(session):
+            return b"", []
+        found_jobs = self._list_found()
+        if is_new:
+            # Of a job that is not here any more, what was asked before counts no longer.
+            self._known_keys = dict.fromkeys((id, attempt) for _, id, attempt in found_jobs)
+        return self._report(), found_jobs
+
+    def _list_found(self) -> list[FoundJob]:
+        """List the jobs in hand, and those whose end was not taken."""
+        found_jobs = {key: worker for key, (worker, _) in self._jobs.items()}
+        for entry in self._log.entries:
+            for key in _ended_keys(entry.event):
+                found_jobs.setdefault(key, entry.worker)
+        return [(worker, *key) for key, worker in found_jobs.items()]
 
     async def listen(
         self, session: str, seen_number: int, taken_number: int
@@ -282,6 +294,7 @@ class SeatHost:
         message = wire.decode_message(configuration)
         if not isinstance(message, ConfigureLink):
             raise WireError(f"A link sent a {type(message).__name__} first.")
+        self._log.take_until(self._log.last_number)
         for folder in (self._inbox, self._outbox):
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True, mode=0o700)
@@ -318,24 +331,15 @@ class SeatHost:
         self._is_drained = False
         self._drain.note_worker(False)
         self._jobs.clear()
-        self._stale_jobs.clear()
 
     async def _hear_worker(self, pool: LocalWorkerPool) -> None:
-        """Log what the worker says of this session's jobs; what it says of others is let go."""
+        """Log what the worker says."""
         while True:
             worker, event = await pool.next_event()
             if isinstance(event, WorkerReady):
                 self._dtype = event.dtype
-            keys = _ended_keys(event)
-            entry = LoggedEvent(0, worker, event)
-            stale_keys = self._stale_jobs & set(_named_keys(event))
-            for key in keys:
+            for key in _ended_keys(event):
                 self._forget_job(key)
-            if isinstance(event, WorkerLost):
-                event = replace(event, jobs=tuple(k for k in event.jobs if k not in stale_keys))
-            elif stale_keys:
-                self._discard([entry])
-                continue
             self._log.add_event(worker, event)
 
     async def _watch_listener(self) -> None:
@@ -348,29 +352,10 @@ class SeatHost:
         await self._close_pool()
         self._on_abandoned()
 
-    async def _end_stale_jobs(self) -> None:
-        """Call off the jobs of earlier links and wait until they have ended."""
-        stale_jobs = [(key, worker) for key, (worker, _) in self._jobs.items()]
-        self._stale_jobs |= {key for key, _ in stale_jobs}
-        if not self._stale_jobs or self._pool is None:
-            return
-        self._stale_ended.clear()
-        for (job_id, attempt), worker in stale_jobs:
-            await self._pool.cancel_job(worker, job_id, attempt)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stale_ended.wait(), STALE_JOB_SECONDS)
-            return
-        for worker in {worker for _, worker in stale_jobs}:
-            await self._pool.kill_worker(worker)
-        await self._stale_ended.wait()
-
     def _forget_job(self, key: JobKey) -> None:
         _, paths = self._jobs.pop(key, ("", []))
         for path in paths:
             path.unlink(missing_ok=True)
-        self._stale_jobs.discard(key)
-        if not self._stale_jobs:
-            self._stale_ended.set()
 
     def _locate_files(self, submission: SubmitJob) -> tuple[SubmitJob, list[Path]]:
         """Give the names of files in the inbox their paths."""
@@ -439,19 +424,14 @@ def list_files(event: Event) -> list[str]:
     ]
 
 
-def _named_keys(event: Event) -> tuple[JobKey, ...]:
+def _ended_keys(event: Event) -> tuple[JobKey, ...]:
     match event:
-        case JobProgress() | PartFinished() | JobFinished() | JobFailed() | JobCancelled():
+        case JobFinished() | JobFailed() | JobCancelled():
             return ((event.job_id, event.attempt),)
         case WorkerLost():
             return event.jobs
         case _:
             return ()
-
-
-def _ended_keys(event: Event) -> tuple[JobKey, ...]:
-    is_end = isinstance(event, JobFinished | JobFailed | JobCancelled | WorkerLost)
-    return _named_keys(event) if is_end else ()
 
 
 def _to_entry(entry: LoggedEvent) -> ListenEntry:

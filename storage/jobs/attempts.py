@@ -221,6 +221,11 @@ class JobAttempts(JobTable):
                 transaction, worker, attempts, reason, count_attempts=count_attempts
             )
 
+    async def list_running(self) -> list[tuple[str, int, str]]:
+        """Return id, attempt and worker of the jobs that run by the record."""
+        rows = await self._database.fetch_all(SELECT_RUNNING)
+        return [(row["id"], row["attempt"], row["worker"]) for row in rows]
+
     async def list_expired(self) -> list[tuple[str, int, str]]:
         """Return id, attempt and worker of the jobs whose lease has run out."""
         rows = await self._database.fetch_all(SELECT_EXPIRED, (self._steady_microseconds(),))

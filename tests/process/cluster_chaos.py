@@ -2,8 +2,8 @@
 
 A head here is a node as well; another lies behind a cable, where one may be laid. What a service
 manager does for nodes and head, the harness does: what has ended is started again. At the end every
-job must have been done once and shown once; one that was begun again must have been in hands that
-were killed.
+job must have been done once and shown once; one that was begun again must have been in a worker, or
+below a program of its node, that was killed. The end of the bot or of the link is no excuse.
 """
 
 from __future__ import annotations
@@ -65,18 +65,14 @@ class ClusterChaos(Chaos):
         easel: EaselProcess,
         cluster: RayCluster,
         cable: Cable | None,
-        *,
-        excused: Collection[str] = (),
         **settings: Any,
     ) -> None:
-        """With `excused`, these kinds of kills, too, excuse that what was in hand is begun anew."""
+        """Without a cable, none is pulled."""
         super().__init__(easel, **settings)
         self._cluster = cluster
         self._cable = cable
-        self._excused = excused
         #: When each process was killed, or what it hung on.
         self._killed_at: defaultdict[int, list[float]] = defaultdict(list)
-        self._excuses: list[float] = []
         self._tasks: list[asyncio.Task[None]] = []
 
     async def run(self) -> Outcome:
@@ -111,8 +107,6 @@ class ClusterChaos(Chaos):
             if await self._strike(kind):
                 break
             del kinds[kind]  # there is none just now
-        if kind in self._excused:
-            self._excuses.append(time.monotonic())
         self.outcome.kills[kind] = self.outcome.kills.get(kind, 0) + 1
 
     async def _strike(self, kind: str) -> bool:
@@ -203,9 +197,13 @@ class ClusterChaos(Chaos):
                     self.outcome.twice.append(f"{earlier} was begun again by {later}")
 
     def _is_excused(self, earlier: Deed, later: Deed) -> bool:
-        """Say whether between two beginnings of a job what held it was killed."""
-        kills = itertools.chain(self._excuses, *(self._killed_at[pid] for pid in earlier.holders))
-        return any(earlier.time <= killed_at <= later.time for killed_at in kills)
+        """Say whether, when a job was begun again, what had held it had been killed.
+
+        That may have been before it was begun at first: what hangs on a killed node ends a little
+        later.
+        """
+        kills = itertools.chain(*(self._killed_at[pid] for pid in earlier.holders))
+        return any(killed_at <= later.time for killed_at in kills)
 
     def _read_deeds(self) -> list[Deed]:
         lines = []

@@ -84,7 +84,6 @@ async def test_no_kill_on_a_cluster_loses_a_job_or_does_or_shows_one_twice(
         seed=seed,
         pause=8.0,
         drop_share=0.1,
-        excused=("link", "bot"),
     )
     outcome = await chaos.run()
     sys.stderr.write(f"seed {seed}: {outcome}\n")

@@ -23,6 +23,11 @@ class HeldJobs:
         """How many take a place."""
         return len(self._keys - set(self._cancelled_at))
 
+    @property
+    def keys(self) -> frozenset[tuple[str, int]]:
+        """Id and attempt of each."""
+        return frozenset(self._keys)
+
     def add_job(self, job_id: str, attempt: int) -> None:
         """Note that the worker is handed a job."""
         self._keys.add((job_id, attempt))

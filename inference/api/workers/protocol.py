@@ -78,5 +78,8 @@ class WorkerPool(Protocol):
         ...
 
     async def next_event(self) -> tuple[str, Event]:
-        """Wait for the next event and the name of the worker it is about."""
+        """Wait for the next event and the name of the worker it is about.
+
+        Who asks for the next one has recorded what came of the last.
+        """
         ...

@@ -1,7 +1,8 @@
 """The workers of a cluster, spoken to through one process of this machine: the link.
 
 The link imports Ray and may end by it; this module knows frames alone. What a worker holds is kept
-here, so that nothing depends on what the link still knew.
+here, so that nothing depends on what the link still knew. Workers outlive a link, and the bot: the
+next link finds them, with what they have in hand.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import contextlib
 import logging
 import time
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Self
 
@@ -18,6 +20,7 @@ from inference.api import wire
 from inference.api.commands import (
     CancelJob,
     ConfigureLink,
+    EventTaken,
     ExpectWork,
     KillWorker,
     SubmitJob,
@@ -29,6 +32,10 @@ from inference.api.messages import (
     JobCancelled,
     JobFailed,
     JobFinished,
+    JobsFound,
+    LinkJoined,
+    SearchEnded,
+    SeatAttached,
     SeatClosed,
     SeatReport,
     StartFailed,
@@ -52,6 +59,8 @@ LINK_LABEL = "cluster"
 NOT_INSTALLED, NOT_JOINED = "cluster.not_installed", "cluster.not_joined"
 #: Between two tries to join a cluster.
 REJOIN_SECONDS = 10.0  # seconds
+#: A worker that no link has found again by then is lost: less than any lease lasts on a cluster.
+SEARCH_SECONDS = 60.0  # seconds
 #: A worker that was to be ended and is not lost by then: the link itself does nothing any more.
 KILL_CONFIRM_SECONDS = 60.0  # seconds
 
@@ -71,7 +80,17 @@ class RemoteWorkerPool:
         self._grace = grace_seconds
         self._link: WorkerProcess | None = None
         self._breaker = CircuitBreaker(config.rest_seconds)
-        self._events: asyncio.Queue[tuple[str, Event]] = asyncio.Queue()
+        #: What is told of which worker, and the receipt that the link wants for it.
+        self._events: asyncio.Queue[tuple[str, Event, str]] = asyncio.Queue()
+        #: That of the event which was told last.
+        self._due_receipt = ""
+        #: Workers of the link before this one that were not found again yet, with their seats.
+        self._missing_workers: dict[str, int] = {}
+        #: How the link before this one ended.
+        self._link_loss = Notice("worker.link_lost")
+        #: Seats of which it is not known yet what they have in hand; None before a link has joined.
+        self._unknown_seats: set[int] | None = None
+        self._search_end: asyncio.TimerHandle | None = None
         self._held: defaultdict[str, HeldJobs] = defaultdict(HeldJobs)
         #: The seats that are open, by number, as the link last told.
         self._reports: dict[int, SeatReport] = {}
@@ -82,11 +101,14 @@ class RemoteWorkerPool:
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
+        self._begin_search()
         self._task = asyncio.create_task(self._supervise(), name="keep the link")
         return self
 
     async def __aexit__(self, *exception: object) -> None:
         link = self._link
+        if self._search_end is not None:
+            self._search_end.cancel()
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -126,9 +148,7 @@ class RemoteWorkerPool:
         self, worker: str, job_id: str, attempt: int, *, keep: bool = False
     ) -> None:
         """Ask a worker to give a job up, or with `keep` to end it with what it has made."""
-        if worker not in self._held:
-            return
-        if not keep:
+        if not keep and worker in self._held:
             self._held[worker].cancel_job(job_id, attempt)
         command = wire.to_fields(CancelJob(job_id=job_id, attempt=attempt, keep=keep))
         with contextlib.suppress(NoWorker):
@@ -149,8 +169,19 @@ class RemoteWorkerPool:
             await self._send(ExpectWork(seconds=seconds))
 
     async def next_event(self) -> tuple[str, Event]:
-        """Wait for the next event and the name of the worker it is about."""
-        return await self._events.get()
+        """Wait for the next event and the name of the worker it is about.
+
+        Who asks for the next one has recorded what came of the last.
+        """
+        if self._due_receipt:
+            receipt, self._due_receipt = self._due_receipt, ""
+            with contextlib.suppress(NoWorker):
+                await self._send(EventTaken(receipt=receipt))
+        worker, event, self._due_receipt = await self._events.get()
+        return worker, event
+
+    def _tell(self, worker: str, event: Event, receipt: str = "") -> None:
+        self._events.put_nowait((worker, event, receipt))
 
     async def _send(self, message: wire.Message) -> None:
         if self._link is None:
@@ -213,7 +244,7 @@ class RemoteWorkerPool:
         self._trouble = self._trouble or Notice("worker.resting", why=reason)
         open_seconds = self._breaker.open_seconds
         event = WorkerPaused(worker=LINK_LABEL, reason=self._trouble, seconds=open_seconds)
-        self._events.put_nowait((LINK_LABEL, event))
+        self._tell(LINK_LABEL, event)
         return open_seconds
 
     async def _run_once(self) -> Notice:
@@ -232,11 +263,18 @@ class RemoteWorkerPool:
             link.kill()
         reason = await link.wait_ended()
         self._link = None
-        self._lose_workers(reason)
+        self._miss_workers(reason)
         return reason
 
     def _handle_message(self, message: wire.Message) -> None:
         match message:
+            case LinkJoined():
+                self._unknown_seats = set(message.seats)
+                gone = [n for n, seat in self._missing_workers.items() if seat not in message.seats]
+                self._lose_workers(gone, self._link_loss)
+                self._end_search_if_done()
+            case SeatAttached():
+                self._take_attachment(message)
             case SeatReport():
                 was_ready_as = {r.name for r in self._reports.values() if r.ready}
                 self._reports[message.seat] = message
@@ -250,7 +288,7 @@ class RemoteWorkerPool:
                 event = wire.from_fields(message.event)
                 if not isinstance(event, Event):
                     raise WireError(f"A worker sent a {type(event).__name__}.")
-                self._handle_event(message.worker, event)
+                self._handle_event(message.worker, event, message.receipt)
             case _:
                 raise WireError(f"The link sent a {type(message).__name__}.")
 
@@ -259,9 +297,9 @@ class RemoteWorkerPool:
         event = WorkerReady(
             device=report.device, dtype=report.dtype, models=report.models, notes=report.notes
         )
-        self._events.put_nowait((report.name, event))
+        self._tell(report.name, event)
 
-    def _handle_event(self, worker: str, event: Event) -> None:
+    def _handle_event(self, worker: str, event: Event, receipt: str) -> None:
         match event:
             case JobFinished() | JobFailed() | JobCancelled() if worker in self._held:
                 self._held[worker].remove_job(event.job_id, event.attempt)
@@ -280,18 +318,65 @@ class RemoteWorkerPool:
                 event = event if event.counts else replace(event, jobs=jobs)
             case _:
                 pass
-        self._events.put_nowait((worker, event))
+        self._tell(worker, event, receipt)
 
-    def _lose_workers(self, reason: Notice) -> None:
-        """Tell what is lost with the link: it is nobody's fault."""
-        workers = {report.name for report in self._reports.values() if report.ready}
-        for worker in sorted(workers | set(self._held)):
-            lost_event = WorkerLost(
-                worker=worker,
-                reason=Notice("worker.link_lost", why=reason),
-                jobs=self._held.pop(worker, HeldJobs()).take_all(),
-                counts=False,
-            )
-            self._events.put_nowait((worker, lost_event))
+    def _take_attachment(self, attached: SeatAttached) -> None:
+        """Compare what a seat has in hand with what its worker was given; tell what it has."""
+        found_keys: dict[str, set[tuple[str, int]]] = {attached.worker: set()}
+        for job in attached.jobs:
+            found_keys.setdefault(job.worker, set()).add((job.job_id, job.attempt))
+        for worker, keys in found_keys.items():
+            if self._missing_workers.pop(worker, None) is not None:
+                for job_id, attempt in sorted(self._held[worker].keys - keys):
+                    # It was on its way when the link ended, and did not arrive.
+                    self._held[worker].remove_job(job_id, attempt)
+                    self._tell(worker, JobCancelled(job_id=job_id, attempt=attempt))
+            for key in keys:
+                self._held[worker].add_job(*key)
+            if keys:
+                self._tell(worker, JobsFound(jobs=tuple(sorted(keys))))
+        gone = [name for name, seat in self._missing_workers.items() if seat == attached.seat]
+        self._lose_workers(gone, self._link_loss)
+        if self._unknown_seats is not None:
+            self._unknown_seats.discard(attached.seat)
+        self._end_search_if_done()
+
+    def _begin_search(self) -> None:
+        if self._search_end is None:
+            loop = asyncio.get_running_loop()
+            self._search_end = loop.call_later(SEARCH_SECONDS, self._end_search)
+
+    def _end_search_if_done(self) -> None:
+        if self._search_end is not None and self._unknown_seats == set():
+            self._end_search()
+
+    def _end_search(self) -> None:
+        """Give up every worker that was not found again."""
+        if self._search_end is not None:
+            self._search_end.cancel()
+            self._search_end = None
+        self._lose_workers(list(self._missing_workers), self._link_loss)
+        self._tell(LINK_LABEL, SearchEnded())
+
+    def _miss_workers(self, reason: Notice) -> None:
+        """Note that the link is gone: its workers may be found again by the next."""
+        seats = {report.name: report.seat for report in self._reports.values() if report.ready}
+        self._missing_workers |= seats
+        for report in self._reports.values():
+            if report.name in self._held:
+                self._missing_workers[report.name] = report.seat
+        self._link_loss = Notice("worker.link_lost", why=reason)
+        unplaced = [name for name in self._held if name not in self._missing_workers]
+        self._lose_workers(unplaced, self._link_loss)
         self._reports.clear()
         self._ended_workers.clear()
+        self._unknown_seats = None
+        self._begin_search()
+
+    def _lose_workers(self, workers: Iterable[str], reason: Notice) -> None:
+        """Tell that workers are lost with all they held: it is nobody's fault."""
+        for worker in sorted(workers):
+            self._missing_workers.pop(worker, None)
+            jobs = self._held.pop(worker, HeldJobs()).take_all()
+            lost_event = WorkerLost(worker=worker, reason=reason, jobs=jobs, counts=False)
+            self._tell(worker, lost_event)

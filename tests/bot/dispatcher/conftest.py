@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,7 @@ class Line:
         lease: timedelta,
         timing: DispatcherTiming,
         service: WorkerPool | None = None,
+        orphans: Collection[tuple[str, int, str]] | None = None,
     ) -> None:
         self.database = database
         self.folder = folder
@@ -92,6 +93,7 @@ class Line:
             metrics=self.metrics,
             health=self.health,
             timing=timing,
+            orphans=orphans,
         )
         self.dispatcher.subscribe(self.witness)
         self.asked = 0

@@ -21,13 +21,14 @@ from inference.api.messages import (
     JobFailed,
     JobFinished,
     JobProgress,
+    JobsFound,
     StartFailed,
     WorkerLost,
-    WorkerReady,
 )
 from inference.api.version import find_version
 from inference.api.workers import LocalWorkerPool, RemoteWorkerPool
 from tests.doubles.images import encoded, noise
+from tests.inference.api.workers.child import TALLY_FILE
 from tests.inference.api.workers.conftest import Stage, configure_link, find_pid, until
 from tests.inference.api.workers.test_pool import next_of
 from tests.inference.api.workers.test_protocol import *  # noqa: F403 - its tests, over Ray
@@ -72,7 +73,7 @@ async def stage(tmp_path, cluster) -> AsyncIterator[Stage]:
 def end_actors(service: RemoteWorkerPool) -> None:
     """End the actors, which would stay for the next link, and take the place of the next test's."""
     for status in service.worker_statuses:
-        if "@" in status.name:
+        if status.node:
             with contextlib.suppress(ProcessLookupError, FileNotFoundError):
                 os.kill(find_parent(find_pid(status.name)), signal.SIGKILL)
 
@@ -165,18 +166,20 @@ async def test_whatever_is_killed_a_job_in_hand_ends_once(tmp_path, cluster, pho
         kill(service)
         await watch.watch_until(lambda: watch.taken)
 
-        assert (watch.taken, watch.refused, watch.attempt) == (1, 0, 2)
-        (lost,) = watch.losses
-        assert lost.jobs == (("a", 1),)
-        assert lost.counts == (kill is kill_worker_process)
-        # Only the link's death leaves the worker, with all that it has loaded, as it was.
-        assert (find_pid(watch.worker) == first_pid) == (kill is kill_link)
-        if kill is not kill_link:
+        assert (watch.taken, watch.refused) == (1, 0)
+        if kill is kill_link:  # which leaves the worker and what it has in hand as they were
+            assert (watch.attempt, watch.losses) == (1, [])
+            assert find_pid(watch.worker) == first_pid
+            assert count_begun(cluster, watch.worker) == 1
+        else:
+            (lost,) = watch.losses
+            assert (watch.attempt, lost.jobs) == (2, (("a", 1),))
+            assert lost.counts == (kill is kill_worker_process)
             await until(lambda: not is_running(first_pid))
         end_actors(service)
 
 
-async def test_a_bot_that_starts_anew_finds_the_worker_and_its_job_ends_once(
+async def test_a_bot_that_starts_anew_finds_the_worker_and_the_job_it_goes_on_with(
     tmp_path, cluster, photo
 ):
     link = connect_link(cluster, tmp_path, "unhurried")
@@ -187,16 +190,43 @@ async def test_a_bot_that_starts_anew_finds_the_worker_and_its_job_ends_once(
         first_worker = watch.worker
 
     async with RemoteWorkerPool(link) as service:
-        watch.service, watch.step = service, 0
-        name, ready = await next_of(service, WorkerReady)  # which is what wakes a dispatcher
-        await watch.hand_over(name)
-        assert ready.models
+        watch.service = service
+        name, found = await next_of(service, JobsFound)
+        assert (name, found.jobs) == (first_worker, (("a", 1),))
         await watch.watch_until(lambda: watch.taken)
 
-        assert (watch.taken, watch.refused, watch.attempt) == (1, 0, 2)
-        assert watch.worker != first_worker
-        assert find_pid(watch.worker) == find_pid(first_worker)
+        assert (watch.taken, watch.refused, watch.losses) == (1, 0, [])
+        assert count_begun(cluster, watch.worker) == 1
         end_actors(service)
+
+
+async def test_a_result_that_no_bot_has_recorded_comes_again(tmp_path, cluster, photo):
+    """The bot ended when it had heard of it, before it could have written it down."""
+    link = connect_link(cluster, tmp_path, "unhurried")
+    async with RemoteWorkerPool(link) as service:
+        watch = JobWatch(service, photo, steps=3)
+        await watch.hand_over()
+        _, finished = await next_of(service, JobFinished)
+        kill_link(service)
+
+    async with RemoteWorkerPool(link) as service:
+        name, found = await next_of(service, JobsFound)
+        _, again = await next_of(service, JobFinished)
+
+        assert (name, found.jobs) == (watch.worker, (("a", 1),))
+        assert read(again.images[0].path) == read(finished.images[0].path)
+        asking = asyncio.ensure_future(service.next_event())  # as who has written it down
+        outbox = cluster.head.folder / "outbox" / "seat0"
+        await until(lambda: not list(outbox.glob("*.png")))
+        asking.cancel()
+        end_actors(service)
+
+
+def count_begun(cluster: RayCluster, worker: str) -> int:
+    """Count how many jobs a worker has begun, by its own tally."""
+    lines = (cluster.head.folder / "outbox" / TALLY_FILE).read_text().splitlines()
+    deeds = [line.split() for line in lines]
+    return sum(deed[1] == "begun" and int(deed[4]) == find_pid(worker) for deed in deeds)
 
 
 async def test_a_wrong_token_is_refused_with_words(tmp_path, cluster):

@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from inference.api.commands import ConfigureLink, SubmitJob
 from inference.api.config import EngineConfig
-from inference.api.messages import Event, WorkerReady
+from inference.api.messages import Event, SearchEnded, WorkerReady
 from inference.api.version import find_version
 from inference.api.workers import LocalWorkerPool, RemoteWorkerPool, WorkerPool
 from tests.doubles.service import ScriptedService
@@ -39,10 +39,10 @@ class Stage:
         self._outbox = outbox
 
     async def event(self) -> tuple[str, Event]:
-        """Wait for the next event that is not a worker's greeting."""
+        """Wait for the next event that is neither a worker's greeting nor a link's."""
         while True:
             worker, event = await asyncio.wait_for(self.service.next_event(), PATIENCE)
-            if not isinstance(event, WorkerReady):
+            if not isinstance(event, WorkerReady | SearchEnded):
                 return worker, event
 
     async def free(self) -> str:
@@ -79,7 +79,7 @@ class Stage:
 
 def find_pid(worker: str) -> int:
     """Read the process id off a worker's name, `node/seat0-0-PID-…`."""
-    return int(worker.rpartition("@")[0].split("-")[-2])
+    return int(worker.split("-")[-2])
 
 
 def configure_link(folder: Path, nature: str, **more: Any) -> ConfigureLink:
