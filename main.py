@@ -64,8 +64,10 @@ def build_parser(prog: str = "main.py") -> argparse.ArgumentParser:
     setup = commands.add_parser("setup", help="from nothing to a bot on your server")
     setup.add_options = describe_setup_options
     models = commands.add_parser("models", help="what the workers can run")
-    models.add_argument("action", choices=("list", "catalogue", "verify", "import", "pull"))
-    models.add_argument("target", nargs="?", help="the file to import, or the key to pull")
+    models.add_argument("action", choices=("list", "catalogue", "verify", "import", "pull", "sync"))
+    models.add_argument(
+        "target", nargs="?", help="the file to import, the key to pull, the cluster to bring all to"
+    )
     models.add_argument("--name", help="the imported model's name, instead of its file's")
     models.add_argument("--yes", action="store_true", help="convert a pickle you trust")
     models.add_argument("--accept-licence", action="store_true", help="pull what forbids earning")
@@ -179,6 +181,10 @@ async def run_models(arguments: argparse.Namespace, settings: Settings) -> int:
         from bot.cli.catalogue import show_catalogue
 
         return show_catalogue(settings, arguments.family, arguments.use, arguments.memory)
+    if arguments.action == "sync":
+        from bot.cli.cluster import sync_models
+
+        return await sync_models(settings, arguments.target)
     model_arguments = [arguments.target] if arguments.target else []
     model_arguments += ["--name", arguments.name] if arguments.name else []
     model_arguments += ["--yes"] if arguments.yes else []

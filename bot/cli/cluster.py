@@ -121,6 +121,31 @@ async def _ask_cluster(
     return await process.wait()
 
 
+async def sync_models(settings: Settings, address: str | None) -> int:
+    """Bring this machine's models to all nodes of a cluster; 1 where one of them lacks something.
+
+    By default that is the bot's cluster, or the one whose head runs here.
+    """
+    from bot.app import engine_config
+
+    try:
+        if find_spec("ray") is None:
+            raise MissingExtra(f"A cluster needs an extra: {install_hint('cluster')}")
+        address = address or settings.cluster or "auto"
+        if address != "auto" and not CLUSTER_PATTERN.fullmatch(address):
+            raise SettingsError("Say which cluster: python main.py models sync HOST:6379")
+        environment = _node_environment(settings)
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        return EXIT_REFUSED
+    config = engine_config(settings)
+    command = module_command(
+        "inference.cluster.model_sync", address, config.models_dir, config.cache_dir
+    )
+    process = await asyncio.create_subprocess_exec(*command, env=environment)
+    return await process.wait()
+
+
 def make_token(data_dir: Path) -> Path:
     """Make the cluster's token where there is none; return its file."""
     path = data_dir / TOKEN_FILE

@@ -49,27 +49,27 @@ class JobAdoption:
         """
         for job_id, attempt in found.jobs:
             in_flight_job = self._in_flight.find_job(worker, job_id, attempt)
+            was_orphan = self._orphans.get((job_id, attempt)) == worker
+            record = await self._find_running(job_id, attempt)
+            if record is None or not (in_flight_job or was_orphan):
+                await self._service.cancel_job(worker, job_id, attempt)
+                continue
             if in_flight_job is None:
-                record = await self._find_orphan(worker, job_id, attempt)
-                if record is None:
-                    await self._service.cancel_job(worker, job_id, attempt)
-                    continue
                 log.info("Job %s has gone on in %s and is taken over.", job_id, worker)
+                del self._orphans[job_id, attempt]
                 in_flight_job = self._in_flight.add_job(record, worker)
                 in_flight_job.step = record.step
             self._in_flight.note_word(in_flight_job)
+            if record.stopping:  # which may have been asked while nobody could pass it on
+                await self._service.cancel_job(worker, job_id, attempt, keep=True)
 
-    async def _find_orphan(self, worker: str, job_id: str, attempt: int) -> JobRecord | None:
-        """Read a job that ran in a worker when the bot ended, and still does by the record."""
-        if self._orphans.get((job_id, attempt)) != worker:
-            return None
+    async def _find_running(self, job_id: str, attempt: int) -> JobRecord | None:
+        """Read a job, if that attempt of it runs by the record."""
         try:
             record = await self._jobs.reader.get_job(job_id)
         except UnknownJob:
-            record = None
-        del self._orphans[job_id, attempt]
-        is_held = record is not None and record.state is JobState.RUNNING
-        return record if is_held and record and record.attempt == attempt else None
+            return None
+        return record if record.state is JobState.RUNNING and record.attempt == attempt else None
 
     async def give_back_rest(self) -> None:
         """Give back the jobs that no worker was found with; no attempt is counted.

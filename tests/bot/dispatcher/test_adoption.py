@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from inference.api.jobs import LoopbackJob
 from inference.api.messages import JobsFound, SearchEnded
 from storage.records import JobState
 from tests.bot.dispatcher.conftest import Line, until
@@ -110,3 +111,16 @@ async def test_what_the_bot_holds_goes_on_where_only_the_link_was_away(next_life
 
         assert (record.state, record.attempt) == (JobState.DONE, 1)
         assert line.service.cancelled == []
+
+
+async def test_a_job_that_was_to_end_early_is_told_again(next_life):
+    async with next_life() as line:
+        job_id = await line.run(job=LoopbackJob(prompt="a fox", loops=4))
+        await line.dispatcher.cancel_job(job_id, "ada", keep=True)
+        assert line.service.stopped == [job_id]
+    async with next_life() as line:
+        line.service.send_event(JobsFound(jobs=((job_id, 1),)))
+        await until(lambda: len(line.service.stopped) == 2)
+        line.service.finish()
+
+        assert (await line.settled()).state is JobState.DONE
