@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -98,6 +99,22 @@ async def until(look: Callable[[], str | None]) -> str:
         while not (found := look()):  # noqa: ASYNC110 - nothing tells
             await asyncio.sleep(0.005)
     return found
+
+
+@contextlib.asynccontextmanager
+async def hearing(service: WorkerPool) -> AsyncIterator[list[Event]]:
+    """Take every event meanwhile, as who records what comes of it; give what was said."""
+    events: list[Event] = []
+
+    async def take_events() -> None:
+        while True:
+            events.append((await service.next_event())[1])
+
+    task = asyncio.create_task(take_events())
+    try:
+        yield events
+    finally:
+        task.cancel()
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from tests.inference.api.workers.conftest import (
     Stage,
     configure_link,
     find_pid,
+    hearing,
     submission,
     until,
 )
@@ -42,7 +43,8 @@ async def test_a_drained_seat_ends_what_it_has_takes_nothing_and_comes_back(open
         assert count_workers(node) == 1
         stage.finish("a")
         _, finished = await next_of(service, JobFinished)
-        await until(lambda: trouble_code(service) == "cluster.drained")
+        async with hearing(service) as events:
+            await until(lambda: trouble_code(service) == "cluster.drained")
 
         assert finished.job_id == "a"
         assert count_workers(node) == 0
@@ -54,12 +56,9 @@ async def test_a_drained_seat_ends_what_it_has_takes_nothing_and_comes_back(open
 
         (node / file).unlink()
         assert await stage.free() != worker
-        assert not [e for _, e in drain_events(service) if isinstance(e, WorkerLost)]
-
-
-def drain_events(service):
-    while not service._events.empty():
-        yield service._events.get_nowait()
+        async with hearing(service) as later_events:
+            await until(service._events.empty)
+        assert not [e for e in events + later_events if isinstance(e, WorkerLost)]
 
 
 async def test_another_seat_s_file_drains_nothing(open_pool, node):

@@ -78,7 +78,9 @@ async def test_a_node_is_drained_and_undrained_by_command(tmp_path, bot_folder):
         await watch.watch_until(lambda: trouble_code(service) == "cluster.draining")
         assert service.free_worker() is None
         await service.cancel_job(worker, "a", watch.attempt, keep=False)
+        watching = asyncio.create_task(watch.watch_until(lambda: False))
         await until(lambda: trouble_code(service) == "cluster.drained")
+        watching.cancel()
         code, words = await run_command(bot_folder, "status")
         assert "worker seat0" in words
         assert ": drained" in words, words
