@@ -25,6 +25,7 @@ from inference.model_files.errors import (
 )
 from inference.model_files.files import (
     CHECKPOINTS_DIR,
+    CONTROLS_DIR,
     EMBEDDINGS_DIR,
     LORAS_DIR,
     PICKLE_SUFFIXES,
@@ -60,6 +61,7 @@ KIND_FOLDERS = {
     "embedding": EMBEDDINGS_DIR,
     "vae": VAES_DIR,
     "upscaler": UPSCALERS_DIR,
+    "control": CONTROLS_DIR,
     "face_restorer": RESTORERS_DIR,
     "colouriser": RESTORERS_DIR,
 }

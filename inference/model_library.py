@@ -17,6 +17,7 @@ from inference.api.jobs.model_defaults import is_guidance_too_high
 from inference.api.messages import ModelInfo
 from inference.api.notices import Notice
 from inference.api.prompts.extra_networks import LoraTag
+from inference.diffusion.control.library import ControlLibrary
 from inference.diffusion.embeddings import count_vectors
 from inference.diffusion.flow.language_notes import list_language_notes
 from inference.diffusion.latent_preview import LatentPreviewer
@@ -127,6 +128,18 @@ class ModelLibrary:
         """What says how each checkpoint draws best."""
         return ModelRecommender(
             self.folder.path, lambda path: self._hashes.known_short_hash(find_main_file(path))
+        )
+
+    @cached_property
+    def controls(self) -> ControlLibrary:
+        """What holds pictures to maps of others; its networks lie within the same budget."""
+        return ControlLibrary(
+            self.folder.path,
+            self._loader.configs,
+            self.device,
+            self.dtype,
+            self.model_cache,
+            is_sparing=self._config.low_memory != "none",
         )
 
     @cached_property
@@ -244,7 +257,7 @@ class ModelLibrary:
         First others leave, then a checkpoint uses less at a time.
         """
         key = None if weights is None else self._cache_key(weights)
-        if self.model_cache.evict_down_to(0, keep=key):
+        if self.model_cache.evict_down_to(0, key):
             return True
         if key is None or key[0] != DIFFUSION:
             return False
@@ -360,6 +373,7 @@ class ModelLibrary:
             *self.restorers.list_restorers(finds_faces=any(s.name == "face" for s in segmenters)),
             *self.describers.model_infos(),
             *segmenters,
+            *self.controls.list_networks(),
         )
         return (*runnable, *self.lora_catalog.list_loras())
 

@@ -41,6 +41,7 @@ MODEL_KINDS = {
     "ranker": gettext_noop("rankers"),
     "mask": gettext_noop("mask networks"),
     "lora": gettext_noop("LoRAs"),
+    "control": gettext_noop("ControlNets"),
 }
 LORA_KIND = "lora"
 

@@ -53,6 +53,8 @@ REFINER_ROLE = "refiner"
 
 #: Kinds of networks that restore.
 FACE_RESTORER_KIND, COLOURISER_KIND = "face_restorer", "colouriser"
+#: The kind of those that hold a picture to a map of another.
+CONTROL_KIND = "control"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +64,7 @@ class ModelInfo:
     #: Registry key, never a path.
     name: str
     #: `diffusion`, `upscaler`, `captioner`, `ranker`, `tagger`, `lora`, `face_restorer`,
-    #: `colouriser`, or `mask`, whose names are `subject`, `face` and `words`.
+    #: `colouriser`, `control`, or `mask`, whose names are `subject`, `face` and `words`.
     kind: str
     #: Natural side of its pictures in pixels (diffusion), its scale (upscaler), or 0.
     size: int
@@ -76,6 +78,8 @@ class ModelInfo:
     alias: str = ""
     #: The most pictures that a checkpoint looks at in an edit by instructions; 0 for none.
     references: int = 0
+    #: What a ControlNet belongs to: `sd1`, `sd2`, `sdxl`; empty where it is not known.
+    family: str = ""
     #: TFLOP of an upscaler by megapixels of its input, 0 where nobody has counted.
     tflop: float = 0.0
     #: What sides of a checkpoint's pictures are multiples of, in pixels.

@@ -21,6 +21,12 @@ from torch import Tensor
 
 from inference.api.errors import EngineError
 from inference.diffusion import striped_vae
+from inference.diffusion.control.network import (
+    ControlInput,
+    ControlNetwork,
+    Residuals,
+    UnetCall,
+)
 from inference.diffusion.flow.text_side import LanguageEncoders
 from inference.diffusion.latent_preview import LinearMap
 from inference.diffusion.lora.active import ActiveLoras
@@ -182,6 +188,7 @@ class LatentModel(ABC):
         text_lengths: Sequence[int] | None = None,
         guidance: Tensor | None = None,
         references: Sequence[Tensor] = (),
+        residuals: Residuals | None = None,
     ) -> Tensor:
         """Predict the clean latents x0 of rows at their own noise levels.
 
@@ -197,6 +204,7 @@ class LatentModel(ABC):
             text_lengths: tokens of each row that are no padding, for networks that ask.
             guidance: [B] float32, for networks that are told it.
             references: [B, C, h, w] float32 of each further picture to look at, of any size.
+            residuals: what ControlNets add to the network's own values.
         """
 
     def encode_images(self, images: Sequence[Image.Image]) -> Tensor:
@@ -331,9 +339,54 @@ class DiffusionModel(LatentModel):
         text_lengths: Sequence[int] | None = None,
         guidance: Tensor | None = None,
         references: Sequence[Tensor] = (),
+        residuals: Residuals | None = None,
     ) -> Tensor:
         """Predict the clean latents x0 of rows at their own noise levels."""
         memory_level = self.offload.prepare_part(UNET, len(x) * _spatial_area(x))
+        sigma, inputs = self._unet_call(x, sigma, text, image_channels, pooled_embeds)
+        call = (inputs.latents, inputs.timestep, inputs.text)
+        added_cond_kwargs = inputs.added_cond_kwargs
+        is_plain = active_loras is None and residuals is None and not memory_level
+        if self.fast is not None and is_plain:
+            output = self.fast(*call, added_cond_kwargs)
+        else:
+            added_values: dict[str, Any] = {}
+            if residuals is not None:
+                added_values["down_block_additional_residuals"] = tuple(residuals[:-1])
+                added_values["mid_block_additional_residual"] = residuals[-1]
+            with active_loras.applied_to_unet(self.unet) if active_loras else nullcontext():
+                output = self.unet(
+                    *call, added_cond_kwargs=added_cond_kwargs, **added_values
+                ).sample
+        clean: Tensor = to_x0(output.float(), x, sigma, self.prediction)
+        return clean
+
+    @torch.inference_mode()
+    def predict_residuals(
+        self,
+        network: ControlNetwork,
+        control: ControlInput,
+        x: Tensor,
+        sigma: Tensor,
+        text: Tensor,
+        pooled_embeds: Tensor | None,
+    ) -> Residuals:
+        """Have a ControlNet say what to add to some entries of a call, as `denoise` is told it."""
+        entries = control.entries
+        chosen = entries.to(x.device)
+        pooled_embeds = None if pooled_embeds is None else pooled_embeds[chosen]
+        _, call = self._unet_call(x[chosen], sigma[entries], text[chosen], None, pooled_embeds)
+        return network.predict_residuals(call, control.pixels, control.kind)
+
+    def _unet_call(
+        self,
+        x: Tensor,
+        sigma: Tensor,
+        text: Tensor,
+        image_channels: Tensor | None,
+        pooled_embeds: Tensor | None,
+    ) -> tuple[Tensor, UnetCall]:
+        """Give the noise levels on the device, and the network's inputs in its number format."""
         steps = torch.tensor([self.table.sigma_to_t(level) for level in sigma.tolist()])
         # One copy in, of numbers that were Python's.
         numbers = torch.stack([sigma.cpu(), steps, deviate_input(sigma.cpu())])
@@ -344,14 +397,8 @@ class DiffusionModel(LatentModel):
         added_cond_kwargs = (
             None if pooled_embeds is None else self._added_cond_kwargs(x, pooled_embeds)
         )
-        call = (model_input.to(self.dtype), timestep, text.to(self.dtype))
-        if self.fast is not None and active_loras is None and not memory_level:
-            output = self.fast(*call, added_cond_kwargs)
-        else:
-            with active_loras.applied_to_unet(self.unet) if active_loras else nullcontext():
-                output = self.unet(*call, added_cond_kwargs=added_cond_kwargs).sample
-        clean: Tensor = to_x0(output.float(), x, sigma, self.prediction)
-        return clean
+        latents, words = model_input.to(self.dtype), text.to(self.dtype)
+        return sigma, UnetCall(latents, timestep, words, added_cond_kwargs)
 
     def _added_cond_kwargs(self, x: Tensor, pooled_embeds: Tensor) -> dict[str, Tensor]:
         """Tell SDXL the size it paints: original and target the same, nothing cropped.

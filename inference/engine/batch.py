@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from inference.engine.row import DenoiseRow
+from inference.diffusion.control.network import ControlInput
+from inference.engine.row import DenoiseRow, RowControl
 from inference.runtime.transfer import send_tensor
 from inference.sampling.denoiser import (
     Prediction,
@@ -55,6 +56,8 @@ class Batch:
     references: tuple[Tensor, ...] = ()
     #: What the network predicts, in terms of which spreads are compared.
     prediction: Prediction = "epsilon"
+    #: What ControlNets look at, each in the entries of the rows that it holds at this step.
+    controls: tuple[ControlInput, ...] = ()
 
     @classmethod
     def gather(
@@ -100,6 +103,7 @@ class Batch:
                 for place in range(len(rows[0].references))
             ),
             prediction=prediction,
+            controls=_gather_controls(rows, sources, device),
         )
 
     def split_entries(self, max_entries: int) -> list[Batch]:
@@ -109,7 +113,7 @@ class Batch:
             return [self]
         inputs = (
             *(self.x, self.sigma, self.text, self.image_channels, self.pooled),
-            *(self.text_lengths, self.guidance),
+            *(self.text_lengths, self.guidance, torch.arange(len(self.x))),
         )
         split_references = [values.tensor_split(calls) for values in self.references]
         references = [tuple(parts[call] for parts in split_references) for call in range(calls)]
@@ -132,8 +136,9 @@ class Batch:
                 text_lengths=lengths,
                 guidance=guidance,
                 references=pictures,
+                controls=_cut_controls(self.controls, int(numbers[0]), len(numbers)),
             )
-            for x, sigma, text, extra, pooled_embeds, lengths, guidance, pictures in parts
+            for x, sigma, text, extra, pooled_embeds, lengths, guidance, numbers, pictures in parts
         ]
 
     def list_unconditional(self, denoised: Tensor) -> list[Tensor | None]:
@@ -189,6 +194,36 @@ class Batch:
         owners = send_tensor(self.owners, wordless.device)
         whole = torch.ones(len(self.scale), device=wordless.device)
         return combine_guidance(wordless, conditional, owners, pull, whole)
+
+
+def _gather_controls(
+    rows: Sequence[DenoiseRow], sources: Sequence[int], device: torch.device
+) -> tuple[ControlInput, ...]:
+    """Lay side by side what each ControlNet looks at; `sources` are the entries' rows."""
+    row_controls = [row.list_controls() for row in rows]
+    entries: dict[tuple[str, str], list[tuple[int, RowControl, float]]] = {}
+    for number, source in enumerate(sources):
+        for control, weight in row_controls[source]:
+            place = (control.network, control.kind)
+            entries.setdefault(place, []).append((number, control, weight))
+    return tuple(
+        ControlInput(
+            network,
+            kind,
+            torch.tensor([number for number, _, _ in found]),
+            torch.tensor([sources[number] for number, _, _ in found]),
+            torch.tensor([weight for _, _, weight in found]),
+            torch.stack([control.pixels for _, control, _ in found]).to(device),
+        )
+        for (network, kind), found in sorted(entries.items(), key=lambda item: item[0])
+    )
+
+
+def _cut_controls(
+    controls: Sequence[ControlInput], begin: int, count: int
+) -> tuple[ControlInput, ...]:
+    cuts = (control.cut_range(begin, begin + count) for control in controls)
+    return tuple(control for control in cuts if control is not None)
 
 
 def _stack_texts(texts: Sequence[Tensor]) -> Tensor:

@@ -18,9 +18,9 @@ from inference.api.prompts.extra_networks import LoraTag, read_loras, take_netwo
 from inference.diffusion.lora.active import ActiveLoras
 from inference.diffusion.model import PIXELS_PER_CELL, LatentModel, to_tensor
 from inference.diffusion.offload import TEXT
-from inference.engine.row import DenoiseRow
+from inference.engine.row import DenoiseRow, RowControl
 from inference.engine.task import BatchKey
-from inference.engine.work import DenoiseWork
+from inference.engine.work import ControlWork, DenoiseWork
 from inference.images.mask.soft_inpainting import SoftSettings
 from inference.images.regions import Size
 from inference.prompts.conditioning import Conditioning
@@ -117,6 +117,8 @@ def refine_row(
         )
     row.conditioning, row.active_loras = timeline, active_loras
     row.image_channels = row.image_guidance = row.switch_sigma = None
+    if refiner.is_refiner:  # no ControlNet is made for its shapes
+        row.controls = ()
 
 
 def _with_score(conditioning: Conditioning, score: float) -> Conditioning:
@@ -202,6 +204,27 @@ def _prepare_row(
         image_channels=_image_channels(work, model, encoded_image),
         switch_sigma=_switch_sigma(work, model.table),
         active_loras=active_loras,
+        controls=_prepare_controls(work, model),
+        levels=tuple(float(level) for level in plan.sigmas),
+    )
+
+
+def wanted_controls(work: DenoiseWork) -> list[ControlWork]:
+    """List the ControlNets that a work is held by; one of no strength is as none."""
+    return [control for control in work.controls if control.strength]
+
+
+def _prepare_controls(work: DenoiseWork, model: LatentModel) -> tuple[RowControl, ...]:
+    return tuple(
+        RowControl(
+            control.network,
+            control.kind,
+            (to_tensor(control.image) * 0.5 + 0.5).to(model.device),
+            control.strength,
+            control.begin,
+            control.end,
+        )
+        for control in wanted_controls(work)
     )
 
 

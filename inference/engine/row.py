@@ -12,6 +12,27 @@ from inference.images.mask.soft_inpainting import SoftSettings, blend_latents
 from inference.prompts.timeline import ConditioningInterval
 from inference.sampling.samplers.core import Sampler
 
+#: How far a sampler's level may lie from the plan's own and still be that step's.
+LEVEL_TOLERANCE = 1e-5
+
+
+@dataclass(frozen=True, eq=False)
+class RowControl:
+    """A ControlNet that a row is held by."""
+
+    network: str
+    kind: str
+    #: The map, [3, H, W] float32 in 0..1.
+    pixels: Tensor
+    strength: float
+    #: Shares of the steps between which it acts.
+    begin: float
+    end: float
+
+    def weigh_at(self, share: float) -> float:
+        """Give how much of the network is added at a share of the steps."""
+        return self.strength if self.begin <= share <= self.end else 0.0
+
 
 @dataclass(eq=False)
 class DenoiseRow:
@@ -48,6 +69,10 @@ class DenoiseRow:
     references: tuple[Tensor, ...] = ()
     #: Level from which on another checkpoint denoises; None where none is to, or does already.
     switch_sigma: float | None = None
+    #: ControlNets that hold it, each as far as it says.
+    controls: tuple[RowControl, ...] = ()
+    #: The noise levels of its steps, downwards, by which it knows how far it is.
+    levels: tuple[float, ...] = ()
     #: LoRAs to run beside the network; rows of one batch have the same.
     active_loras: ActiveLoras | None = None
     #: What the network last took for the clean picture, [C, h, w] float32.
@@ -79,6 +104,16 @@ class DenoiseRow:
         """Count its entries in a network call, the same in all of them."""
         has_image_half = self.image_guidance is not None
         return len(self.conditioning[0].conditions) + self.is_guided + has_image_half
+
+    def list_controls(self) -> list[tuple[RowControl, float]]:
+        """List the ControlNets that act in the call about to be made, each with its weight.
+
+        A step's share of the way is its number, from 0, of all: the web UI's extension counts so.
+        """
+        steps_done = sum(level > self.sigma * (1 + LEVEL_TOLERANCE) for level in self.levels[:-1])
+        share = steps_done / max(1, len(self.levels) - 1)
+        weighed = [(control, control.weigh_at(share)) for control in self.controls]
+        return [(control, weight) for control, weight in weighed if weight]
 
     def current_conditioning(self) -> ConditioningInterval:
         """Return the conditioning of the call about to be made; the first is call 0."""

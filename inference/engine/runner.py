@@ -12,7 +12,8 @@ from PIL import Image
 
 from inference.api.log_relay import bind_jobs
 from inference.api.notices import Notice
-from inference.diffusion.model import LatentModel
+from inference.diffusion.control.network import add_residuals
+from inference.diffusion.model import DiffusionModel, LatentModel
 from inference.engine.batch import Batch
 from inference.engine.oom import BatchAttempt, Failures, TaskWork, run_with_oom_retry
 from inference.engine.prepare import (
@@ -20,6 +21,7 @@ from inference.engine.prepare import (
     plan_sigmas,
     prepare_rows,
     refine_row,
+    wanted_controls,
     wanted_loras,
 )
 from inference.engine.row import DenoiseRow
@@ -144,6 +146,9 @@ class Runner:
     def _make_rows(self, tasks: Sequence[Task], encoded: tuple[Size, ...]) -> None:
         works = [_as_denoise_work(task) for task in tasks]
         model = self._library.get_checkpoint(works[0].model)
+        for work in works:
+            for control in wanted_controls(work):
+                self._library.controls.check_usable(control.network, control.kind, model)
         work_loras = [self._library.active_loras(work.model, wanted_loras(work)) for work in works]
         rows = self._run_counted(
             (encoded, tasks[0].queue_key), tasks, lambda: prepare_rows(works, model, work_loras)
@@ -200,12 +205,15 @@ class Runner:
         model = self._library.get_checkpoint(tasks[0].checkpoint)
         rows = [_prepared_row(task) for task in tasks]
         batch = Batch.gather(rows, model.device, model.prediction)
-        outputs = []
+        outputs: list[torch.Tensor] = []
+        control_flops: list[tuple[Task, float | None]] = []
         for part in batch.split_entries(max_entries):
+            residuals, part_flops = self._run_controls(part, tasks, model)
+            control_flops += part_flops
             output, entry_flops = self._flops.count_call(
                 tasks[0].key,
                 len(part.x),
-                lambda part=part: model.denoise(  # type: ignore[misc]
+                lambda part=part, residuals=residuals: model.denoise(  # type: ignore[misc]
                     part.x,
                     part.sigma,
                     part.text,
@@ -215,11 +223,14 @@ class Runner:
                     part.text_lengths.tolist(),
                     part.guidance,
                     part.references,
+                    residuals,
                 ),
             )
             outputs.append(output)
         for task, row in zip(tasks, rows, strict=True):
             task.run.add_flops(None if entry_flops is None else entry_flops * row.entries)
+        for task, flops in control_flops:
+            task.run.add_flops(flops)
         with torch.inference_mode():
             entries = outputs[0] if len(outputs) == 1 else torch.cat(outputs)
             predictions = zip(
@@ -228,6 +239,31 @@ class Runner:
             for task, row, (clean, unconditional) in zip(tasks, rows, predictions, strict=True):
                 self._step_row(task, row, clean, unconditional)
         _synchronize_device(model.device)
+
+    def _run_controls(
+        self, part: Batch, tasks: Sequence[Task], model: LatentModel
+    ) -> tuple[list[torch.Tensor] | None, list[tuple[Task, float | None]]]:
+        """Have ControlNets look at their entries of a call; give what they add, and who pays it.
+
+        One network after the other, each once for all the rows that it holds.
+        """
+        if not part.controls or not isinstance(model, DiffusionModel):
+            return None, []
+        total: list[torch.Tensor] | None = None
+        costs: list[tuple[Task, float | None]] = []
+        for control in part.controls:
+            network = self._library.controls.get_network(control.network, tasks[0].weights)
+            residuals, entry_flops = self._flops.count_call(
+                (tasks[0].key, control.network, control.kind),
+                len(control.entries),
+                lambda network=network, control=control: model.predict_residuals(  # type: ignore[misc]
+                    network, control, part.x, part.sigma, part.text, part.pooled
+                ),
+            )
+            with torch.inference_mode():
+                total = add_residuals(total, residuals, control, len(part.x))
+            costs += [(tasks[owner], entry_flops) for owner in control.owners.tolist()]
+        return total, costs
 
     def _step_row(
         self, task: Task, row: DenoiseRow, clean: torch.Tensor, unconditional: torch.Tensor | None

@@ -24,6 +24,22 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class ControlWork:
+    """Hold a picture to a map of another one by a ControlNet."""
+
+    network: str
+    #: Which of its kinds of maps, where the network knows several.
+    kind: str = ""
+    #: The map: RGB of the picture's size.
+    image: Image.Image
+    #: How much of what the network says is added.
+    strength: float = 1.0
+    #: The shares of the steps between which it is asked.
+    begin: float = 0.0
+    end: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class DenoiseWork:
     """Denoise one picture: the row of a batch."""
 
@@ -82,6 +98,8 @@ class DenoiseWork:
     masked_start: str = "picture"
     #: Soft inpainting: blend along the mask's grey instead of cutting.
     soft: bool = False
+    #: What the picture is held to besides.
+    controls: tuple[ControlWork, ...] = ()
     #: The prompt of the negative side acts only when guidance is above 1.
     decode: bool = True
     #: Its number among the parts of the job, when its picture alone is what the job goes on from:

@@ -13,12 +13,12 @@ log = logging.getLogger(__name__)
 Weights = tuple[str, str]
 #: Kinds of them.
 DIFFUSION, UPSCALER, DESCRIBER = "diffusion", "upscaler", "describer"
-RESTORER = "restorer"
+RESTORER, CONTROL = "restorer", "control"
 
 STARTER_NAME = "starter"
 #: Folders of the models folder that hold other things than checkpoints.
 CHECKPOINTS_DIR, LORAS_DIR, EMBEDDINGS_DIR, VAES_DIR = "checkpoints", "loras", "embeddings", "vae"
-UPSCALERS_DIR, RESTORERS_DIR = "upscalers", "restorers"
+UPSCALERS_DIR, RESTORERS_DIR, CONTROLS_DIR = "upscalers", "restorers", "controlnet"
 SAFETENSORS_SUFFIX = ".safetensors"
 PICKLE_SUFFIXES = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
 VAE_SUFFIX = f".vae{SAFETENSORS_SUFFIX}"

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import torch
 
 from inference.model_files.errors import UnsupportedWeights
-from inference.model_files.files import RESTORERS_DIR, UPSCALERS_DIR
+from inference.model_files.files import CONTROLS_DIR, RESTORERS_DIR, UPSCALERS_DIR
 from inference.model_files.header import SafetensorsHeader, read_header
 
 FileKind = Literal[
@@ -21,6 +21,7 @@ FileKind = Literal[
     "embedding",
     "unet",
     "upscaler",
+    "control",
     "face_restorer",
     "colouriser",
     "other",
@@ -79,11 +80,13 @@ UNSUPPORTED_MODEL_SIGNS = (
     ("double_blocks.", "a FLUX or Chroma model"),
     ("cap_embedder.", "a Lumina or Z-Image model"),
     ("double_layers.", "an AuraFlow model"),
-    ("control_model.", "a ControlNet"),
-    ("controlnet_cond_embedding.", "a ControlNet"),
     ("motion_modules.", "an AnimateDiff motion module"),
     ("temporal_transformer", "a video model"),
 )
+
+
+#: Weights that only a ControlNet has, of the original layout and of diffusers'.
+CONTROL_SIGNS = ("input_hint_block.0.weight", "controlnet_cond_embedding.conv_in.weight")
 
 
 @dataclass(frozen=True)
@@ -163,6 +166,8 @@ def identify_header(header: SafetensorsHeader) -> FileType:
     for restorer in RESTORER_SIGNS:
         if all(name in names for name in restorer.names):
             return FileType(restorer.kind, title=restorer.title, architecture=restorer.architecture)
+    if any(name.endswith(CONTROL_SIGNS) for name in names):
+        return FileType("control", title="a ControlNet")
     for sign, title in UNSUPPORTED_MODEL_SIGNS:
         if any(sign in name for name in names):
             return FileType("other", title=title)
@@ -194,6 +199,7 @@ def checkpoint_identity(path: Path) -> FileType:
         "vae": "vae",
         "embedding": "embeddings",
         "upscaler": UPSCALERS_DIR,
+        "control": CONTROLS_DIR,
         **dict.fromkeys(("face_restorer", "colouriser"), RESTORERS_DIR),
     }
     place = places.get(file_type.kind)

@@ -53,24 +53,30 @@ class ModelCache(Generic[Model]):
         return kept_keys
 
     def load_model(
-        self, key: Hashable, expected_bytes: int, make: Callable[[], Model], size: Sizer
+        self,
+        key: Hashable,
+        expected_bytes: int,
+        make: Callable[[], Model],
+        size: Sizer,
+        *,
+        beside: Hashable = None,
     ) -> Model:
         """Make a model after making room for it: before, so that both never stand at once.
 
         `expected` is a guess of its bytes, `size` counts them afterwards. One model is held even
-        when it alone is beyond the budget.
+        when it alone is beyond the budget, and so is the one `beside` which it is to work.
         """
-        self.evict_down_to(self.budget - expected_bytes)
+        self.evict_down_to(self.budget - expected_bytes, beside)
         model = make()
         self.loads += 1
         self._sizes[key] = size(model)
         self._entries[key] = (model, self._sizes[key])
-        self.evict_down_to(self.budget, keep=key)
+        self.evict_down_to(self.budget, key, beside)
         return model
 
-    def evict_down_to(self, limit: int, keep: Hashable = None) -> bool:
+    def evict_down_to(self, limit: int, *keep: Hashable) -> bool:
         """Let go of the longest unused until what is held fits `limit` bytes; say if any left."""
-        evictable_keys = [key for key in self._entries if key != keep]
+        evictable_keys = [key for key in self._entries if key not in keep]
         has_evicted = False
         while evictable_keys and self.held_bytes > limit:
             del self._entries[evictable_keys.pop(0)]

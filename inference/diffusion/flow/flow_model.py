@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from inference.api.jobs import DenoisingJob
+from inference.diffusion.control.network import Residuals
 from inference.diffusion.flow.networks import NetworkInputs, VelocityFunction
 from inference.diffusion.lora.active import ActiveLoras
 from inference.diffusion.model import LatentModel
@@ -77,6 +78,7 @@ class FlowModel(LatentModel):
         text_lengths: Sequence[int] | None = None,
         guidance: Tensor | None = None,
         references: Sequence[Tensor] = (),
+        residuals: Residuals | None = None,
     ) -> Tensor:
         """Predict the clean latents x0 of rows at their own noise levels."""
         cells = sum(latent.shape[-2] * latent.shape[-1] for latent in (x, *references))

@@ -1,0 +1,1 @@
+"""ControlNets: networks that hold a picture to edges, depth or poses of another one."""
