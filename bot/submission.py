@@ -142,7 +142,7 @@ class JobSubmitter:
         job = self._dispatcher.check_job(self._policy.with_allowed_model(settings, job), sources)
         self._refuse_without_model()
         await self._check_allowed(settings, context, job)
-        job = self._checker.check_job(job)
+        job = self._checker.check_job(job, sources)
         await self._check_available(sources)
         reply_to = await self._acknowledge_request(
             request, job, settings, private=settings.has_private_results

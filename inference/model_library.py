@@ -339,6 +339,10 @@ class ModelLibrary:
         """Say what a checkpoint does alone, as `ModelInfo.role`, without loading it."""
         return self._loader.checkpoint_role(self._checkpoint_path(name))
 
+    def checkpoint_family(self, name: str) -> str:
+        """Say whose ControlNets fit a checkpoint, `sd1`, `sd2` or `sdxl`; empty for no known."""
+        return self._loader.checkpoint_family(self._checkpoint_path(name))
+
     def can_refine(self, name: str, model: str) -> bool:
         """Whether a checkpoint can go on from another's latents, without loading either."""
         return self._loader.can_refine(self._checkpoint_path(name), self._checkpoint_path(model))
@@ -390,6 +394,7 @@ class ModelLibrary:
                 size=recommendation.side or size,
                 digest=digest,
                 role=self._loader.checkpoint_role(path),
+                family=self._loader.checkpoint_family(path),
                 references=self._loader.count_references(path),
                 multiple=self._loader.size_multiple(path),
                 defaults=recommendation.defaults,

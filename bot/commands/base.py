@@ -34,7 +34,12 @@ from bot.views.forms import (
 )
 from inference.api.errors import JobError
 from inference.api.jobs import Job, list_job_options
-from inference.api.messages import COLOURISER_KIND, FACE_RESTORER_KIND, REFINER_ROLE
+from inference.api.messages import (
+    COLOURISER_KIND,
+    CONTROL_KIND,
+    FACE_RESTORER_KIND,
+    REFINER_ROLE,
+)
 from storage.records import JobState
 
 MAX_CHOICES = 25  # Discord's limit for completions
@@ -278,6 +283,7 @@ OPTION_AUTOCOMPLETES = {
     "upscaler": autocomplete_models("upscaler"),
     "restore_faces": autocomplete_models(FACE_RESTORER_KIND),
     "colourise": autocomplete_models(COLOURISER_KIND),
+    "control_model": autocomplete_models(CONTROL_KIND),
     "style": styles_and_loras,
     "mask_shape": suggest_masks,
 }

@@ -32,14 +32,13 @@ IMAGINE_OPTIONS = (
     "hires_steps",
     "hires_upscaler",
     "model",
+    "control_kind",
+    "control_model",
     "schedule",
     "variation_seed",
     "variation_strength",
     "clip_skip",
-    "emphasis",
     "rng",
-    "guidance_rescale",
-    "seed_delta",
 )
 
 

@@ -30,16 +30,15 @@ IMG2IMG_OPTIONS = (
     "resize_mode",
     "batch",
     "model",
+    "control_kind",
+    "control_model",
     "schedule",
     "variation_seed",
     "variation_strength",
     "clip_skip",
     "colour_correction",
     "exact_steps",
-    "noise_multiplier",
-    "emphasis",
     "rng",
-    "extra_noise",
 )
 
 

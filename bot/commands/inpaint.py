@@ -36,9 +36,8 @@ INPAINT_OPTIONS = (
     "height",
     "batch",
     "model",
-    "schedule",
-    "colour_correction",
-    "resize_mode",
+    "control_kind",
+    "control_model",
 )
 
 

@@ -17,9 +17,18 @@ from bot.uploads.validation import CheckedImage
 from inference.api.did_you_mean import did_you_mean
 from inference.api.errors import JobError, UnreadableMask
 from inference.api.infotext.names import find_restorer, find_upscaler
-from inference.api.jobs import ImagineJob, InpaintJob, InterrogateJob, Job, LoopbackJob, UpscaleJob
+from inference.api.jobs import (
+    ControlledJob,
+    ImagineJob,
+    InpaintJob,
+    InterrogateJob,
+    Job,
+    LoopbackJob,
+    UpscaleJob,
+)
+from inference.api.jobs.control import CONTROL_IMAGE
 from inference.api.jobs.sizes import LATENT_CELL_PIXELS
-from inference.api.messages import COLOURISER_KIND, FACE_RESTORER_KIND, ModelInfo
+from inference.api.messages import COLOURISER_KIND, CONTROL_KIND, FACE_RESTORER_KIND, ModelInfo
 from inference.api.notices import Notice
 from inference.api.prompts.extra_networks import read_loras, take_networks
 from inference.api.prompts.mask_grammar import FACE, SUBJECT, marks_no_pixel, named_objects
@@ -94,8 +103,8 @@ class JobChecker:
     def __init__(self, workers: WorkerPool, models_folder: Path) -> None:
         self._workers, self._models_folder = workers, models_folder
 
-    def check_job(self, job: JobT) -> JobT:
-        """Return the job with its names as the workers have them.
+    def check_job(self, job: JobT, images: Collection[str] = ()) -> JobT:
+        """Return the job with its names as the workers have them; `images` names its pictures.
 
         Raises:
             JobError: a name is none, a network is missing, or a mask's words cannot be read.
@@ -109,6 +118,8 @@ class JobChecker:
             if not can_mark(models, name):
                 raise UnreadableMask(_missing_network_code(name), name=name)
         job = self._resolve_fields(job, models)
+        if isinstance(job, ControlledJob):
+            job = self._resolve_control(job, models, CONTROL_IMAGE in images)
         self._check_describers(job, models)
         self._check_loras(job, models)
         return job
@@ -164,6 +175,29 @@ class JobChecker:
             name = self._resolve_upscaler("hires_upscaler", job.hires_upscaler, models)
             changes["hires_upscaler"] = name
         return dataclasses.replace(job, **changes) if changes else job
+
+    def _resolve_control(
+        self, job: ControlledJob, models: Collection[ModelInfo], has_picture: bool
+    ) -> Any:
+        """Name the ControlNet that is meant, of the checkpoint's family.
+
+        What the host's own checkpoint is, its worker knows; so the choice is left to that where
+        there are several families.
+        """
+        families = {m.name: m.family for m in models if m.kind == CHECKPOINT}
+        family = families.get(job.model, "")
+        if job.control_model:
+            kinds = (CONTROL_KIND, models)
+            name = self._resolve_name("control_model", job.control_model, *kinds)
+            job = dataclasses.replace(job, control_model=name)
+            own = {m.name: m.family for m in models if m.kind == CONTROL_KIND}.get(name, "")
+            if family and own and own != family:
+                values = {"name": name, "model": job.model}
+                raise JobError("control_model", "control.other_family", **values)
+            return job
+        chosen_job = job.with_network(models, family, has_picture=has_picture)
+        is_certain = bool(family) or len({m.family for m in models if m.kind == CONTROL_KIND}) == 1
+        return chosen_job if is_certain else job
 
     def _resolve_upscaler(self, field: str, name: str, models: Collection[ModelInfo]) -> str:
         known_names = [model.name for model in models if model.kind == UPSCALER]
@@ -234,6 +268,7 @@ _UNKNOWN_CODES = {
     LORA: "prompt.no_lora",
     FACE_RESTORER_KIND: "restore.unknown_face",
     COLOURISER_KIND: "restore.unknown_colour",
+    CONTROL_KIND: "control.unknown",
 }
 
 

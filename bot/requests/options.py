@@ -34,6 +34,7 @@ IMAGE_TEXTS = {
     "image2": "A second picture to look at, where the model looks at several",
     "image3": "A third picture to look at, where the model looks at several",
     "image4": "A fourth picture to look at, where the model looks at several",
+    "control": "Control picture: its edges or depth hold the result; empty: the picture itself",
 }
 
 Callback = TypeVar("Callback", bound=Callable[..., Awaitable[Any]])

@@ -55,6 +55,7 @@ OPTION_LABELS = {
     "image": gettext_noop("Picture"),
     "mask": gettext_noop("Mask"),
     "mask_shape": gettext_noop("Mask shape"),
+    "control": gettext_noop("Control picture"),
     "more": gettext_noop("All other settings"),
 }
 """Options as a form writes them; the slash command's names are all in small letters."""
@@ -63,6 +64,7 @@ FILE_DESCRIPTIONS = {
     "mask": gettext_noop(
         "White is repainted, black stays. Without it and without words below: pick cells, or draw"
     ),
+    "control": gettext_noop("Its edges, lines or depth hold what is painted"),
 }
 MORE_DESCRIPTION = gettext_noop("One a line, as seed: 5; what you take away is left to the default")
 FORM_TIMEOUT_SECONDS = 3600.0  # seconds until a form that was never sent is forgotten

@@ -19,7 +19,8 @@ from inference.api.errors import JobError
 from inference.api.infotext.job_values import guess_job_type
 from inference.api.infotext.readers import GenerationInfo
 from inference.api.infotext.to_job import ImportedJob, job_from_info
-from inference.api.jobs import Job
+from inference.api.jobs import ControlledJob, Job
+from inference.api.jobs.control import CONTROL_IMAGE
 
 VIEW_TIMEOUT_SECONDS = 840.0  # seconds: as long as the message that it stands under can be changed
 #: What is asked for again where a job needs more pictures than its file holds.
@@ -54,7 +55,7 @@ class RunImportedView(discord.ui.View):
     async def run_job(self, interaction: discord.Interaction[Any], _button: Any) -> None:
         """Queue the job, for all to see; one that works on pictures asks for them first."""
         job = self._imported_job.job
-        if job.required_images:
+        if _asked_images(job):
             await interaction.response.send_modal(self._build_form(job))
             return
         await services_of(interaction).submitter.submit_job(
@@ -66,7 +67,12 @@ class RunImportedView(discord.ui.View):
 
         async def submit_form(answer: discord.Interaction[Any], form_values: FormValues) -> None:
             images = {name: AttachmentSource(file) for name, file in form_values.files.items()}
-            await self._submit_image_job(answer, replace(job, **form_values.values), **images)
+            new_job = replace(job, **form_values.values)
+            if job.required_images:
+                await self._submit_image_job(answer, new_job, **images)
+                return
+            request = InteractionRequest(answer)
+            await services_of(answer).submitter.submit_job(request, new_job, images)
 
         return JobModal(
             translate("Run it here"),
@@ -74,7 +80,7 @@ class RunImportedView(discord.ui.View):
             FORM_OPTIONS,
             submit_form,
             initial_values=job.to_params(),
-            files=(*job.required_images, *job.optional_images),
+            files=_asked_images(job),
         )
 
     async def on_error(
@@ -86,6 +92,15 @@ class RunImportedView(discord.ui.View):
     ) -> None:
         """Say why it cannot be run."""
         await answer_error(interaction, error)
+
+
+def _asked_images(job: Job) -> tuple[str, ...]:
+    """Name the pictures that a job cannot run without, and the mask."""
+    optional_images = [name for name in job.optional_images if name != CONTROL_IMAGE]
+    is_held = isinstance(job, ControlledJob) and job.wants_control
+    if is_held and not job.required_images:
+        optional_images.append(CONTROL_IMAGE)
+    return (*job.required_images, *optional_images)
 
 
 async def offer_imported_job(

@@ -42,6 +42,7 @@ from inference.api.jobs import (
     UpscaleJob,
     decode_job,
 )
+from inference.api.jobs.control import CONTROL_IMAGE
 from inference.api.jobs.names import DRAWN_SEEDS
 from storage.records import JobRecord, JobState
 
@@ -417,7 +418,8 @@ async def post_result(
 
 def _exchangeable_images(record: JobRecord, job_type: type[Job]) -> tuple[str, ...]:
     """Name the picture that a failed job's form asks for anew: the mask, else the picture."""
-    names = (*job_type.optional_images, *job_type.required_images)
+    optional_images = [name for name in job_type.optional_images if name != CONTROL_IMAGE]
+    names = (*optional_images, *job_type.required_images)
     return names[:1] if record.state is JobState.FAILED else ()
 
 

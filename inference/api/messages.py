@@ -78,7 +78,7 @@ class ModelInfo:
     alias: str = ""
     #: The most pictures that a checkpoint looks at in an edit by instructions; 0 for none.
     references: int = 0
-    #: What a ControlNet belongs to: `sd1`, `sd2`, `sdxl`; empty where it is not known.
+    #: What a checkpoint or ControlNet is of: `sd1`, `sd2`, `sdxl`; empty where it is not known.
     family: str = ""
     #: TFLOP of an upscaler by megapixels of its input, 0 where nobody has counted.
     tflop: float = 0.0

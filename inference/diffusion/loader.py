@@ -37,7 +37,12 @@ from inference.model_files.files import (
 )
 from inference.model_files.hashes import FileHashes, file_key
 from inference.model_files.header import count_weights, read_header
-from inference.model_files.identity import INSTRUCT_CHANNELS, UNET_PREFIX, checkpoint_identity
+from inference.model_files.identity import (
+    FAMILY_BY_TEXT_WIDTH,
+    INSTRUCT_CHANNELS,
+    UNET_PREFIX,
+    checkpoint_identity,
+)
 from inference.model_files.inspection import log_left_out
 from inference.model_files.pipeline_folder import (
     DEFAULT_CHANNELS,
@@ -242,6 +247,19 @@ class CheckpointLoader:
             return REFINER_ROLE
         channels = read_channels(path) if is_folder(path) else checkpoint_identity(path).channels
         return INSTRUCT_ROLE if channels == INSTRUCT_CHANNELS else ""
+
+    def checkpoint_family(self, path: Path) -> str:
+        """Say whose ControlNets fit a checkpoint: `sd1`, `sd2`, `sdxl`; empty for no known.
+
+        Raises:
+            ModelError: it cannot be read.
+        """
+        if find_flow_family(path) is not None:
+            return ""
+        if not is_folder(path):
+            return str(checkpoint_identity(path).family)
+        width = read_part_config(path, "unet").get("cross_attention_dim")
+        return FAMILY_BY_TEXT_WIDTH.get(width, "") if type(width) is int else ""
 
     def can_refine(self, path: Path, other: Path) -> bool:
         """Whether one checkpoint can go on from another's latents: both are of SDXL, or neither.

@@ -23,6 +23,7 @@ from inference.images.resize import scale_to
 from inference.operations.context import Images, OperationContext
 from inference.operations.shared import sizes
 from inference.operations.shared.batch_variants import batch_variants, work_notes
+from inference.operations.shared.control import open_control
 from inference.operations.shared.latents import crop_latent, crop_to_cells, upscale_latent
 from inference.operations.shared.parameters import build_denoise_work, build_infotext
 from inference.operations.shared.restoration import restore_results
@@ -41,6 +42,8 @@ def run_imagine(job: ImagineJob, images: Images, context: OperationContext) -> O
     job = context.resolve_refiner(job, model)
     context.check_restorers(job)
     size, covering_size, large = _plan_sizes(job, context, model)
+    control = open_control(job, images, context, model)
+    controls = yield from control.prepare(size)
     hires = job.has_hires_fix
     works = tuple(
         build_denoise_work(
@@ -51,6 +54,7 @@ def run_imagine(job: ImagineJob, images: Images, context: OperationContext) -> O
             decode=not hires or job.hires_upscaler != LATENT_UPSCALER,
             part=number if job.batch > 1 and not hires else None,
             refiner="" if hires else job.refiner,  # the web UI's goes on in the second pass
+            controls=controls,
         )
         for number, variant in enumerate(batch_variants(job, context.lists))
     )
@@ -60,6 +64,8 @@ def run_imagine(job: ImagineJob, images: Images, context: OperationContext) -> O
     second: tuple[DenoiseWork, ...] = ()
     if hires:
         second = yield from _hires_works(job, context, works, results, (covering_size, large))
+        controls = yield from control.prepare(large)
+        second = tuple(replace(work, controls=controls) for work in second)
         results = yield WorkRequest(works=second)
         drawn_prompts = [_hires_prompts(job, work) for work in second]
     results, restore_notes = yield from restore_results(job, results, context)
@@ -70,7 +76,9 @@ def run_imagine(job: ImagineJob, images: Images, context: OperationContext) -> O
                 image=result.image,
                 seed=work.seed,
                 infotext=build_infotext(
-                    work, traits, **job_values(job) | context.refiner_values(job) | prompts
+                    work,
+                    traits,
+                    **job_values(job) | control.values | context.refiner_values(job) | prompts,
                 ),
             )
             for work, result, prompts in zip(works, results, drawn_prompts, strict=True)
@@ -78,6 +86,7 @@ def run_imagine(job: ImagineJob, images: Images, context: OperationContext) -> O
         notes=(
             *work_notes(works, second),
             *restore_notes,
+            *control.notes,
             *sizes.rounded_note(
                 (job.width, job.height), size, context.library.size_multiple(model)
             ),

@@ -21,6 +21,7 @@ from inference.images.resize import ResizeMode, fit_image
 from inference.operations.context import Images, OperationContext
 from inference.operations.shared import sizes
 from inference.operations.shared.batch_variants import batch_variants, work_notes
+from inference.operations.shared.control import open_control
 from inference.operations.shared.latents import encode_latent, upscale_latent
 from inference.operations.shared.parameters import build_denoise_work, build_infotext
 from inference.operations.shared.references import check_references, fit_references
@@ -54,6 +55,8 @@ def run_img2img(job: Img2ImgJob, images: Images, context: OperationContext) -> O
         job, model, source, size, later_units=job.steps * job.batch
     )
     references = yield from fit_references(job, source, images, context, model)
+    control = open_control(job, images, context, model)
+    controls = yield from control.prepare(size)
     works = tuple(
         build_denoise_work(
             job,
@@ -61,6 +64,7 @@ def run_img2img(job: Img2ImgJob, images: Images, context: OperationContext) -> O
             size,
             **variant,
             part=number if job.batch > 1 else None,
+            controls=controls,
             **init_image.work_fields,
             references=references,
         )
@@ -71,7 +75,7 @@ def run_img2img(job: Img2ImgJob, images: Images, context: OperationContext) -> O
     finished_images = yield from finish_images(job, results, init_image.image)
     traits = context.library.model_traits(model)
     image_guidance = {"Image CFG scale": job.image_guidance} if traits.is_instructed else {}
-    values = image_guidance | job_values(job) | context.refiner_values(job)
+    values = image_guidance | job_values(job) | control.values | context.refiner_values(job)
     return JobResult(
         images=tuple(
             OutputImage(
@@ -84,6 +88,7 @@ def run_img2img(job: Img2ImgJob, images: Images, context: OperationContext) -> O
         notes=(
             *work_notes(works),
             *restore_notes,
+            *control.notes,
             *sizes.rounded_note(
                 (job.width, job.height), size, context.library.size_multiple(model)
             ),

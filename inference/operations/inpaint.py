@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -15,6 +15,7 @@ from inference.api.jobs.drawn_prompts import WildcardLists
 from inference.api.notices import Notice
 from inference.diffusion.model import ModelTraits
 from inference.engine.work import (
+    ControlWork,
     DenoiseResult,
     DenoiseWork,
     JobResult,
@@ -41,6 +42,7 @@ from inference.operations.mask.seam_report import (
 from inference.operations.mask.work_area import choose_work_area
 from inference.operations.shared import sizes
 from inference.operations.shared.batch_variants import batch_variants, work_notes
+from inference.operations.shared.control import open_control
 from inference.operations.shared.latents import encode_latent, encode_only_work, upscale_latent
 from inference.operations.shared.parameters import build_denoise_work, build_infotext
 from inference.operations.shared.references import check_references, fit_references
@@ -64,20 +66,26 @@ def run_inpaint(job: InpaintJob, images: Images, context: OperationContext) -> O
     )
     start = yield from _prepare_start(masked_job, model, context.max_pixels)
     references = yield from fit_references(job, masked_job.area.image, images, context, model)
+    control = open_control(job, images, context, model)
+    controls = yield from control.prepare(masked_job.area.size, masked_job.part_of_whole)
     works = tuple(
         replace(work, references=references)
-        for work in _build_works(masked_job, start, model, context.lists)
+        for work in _build_works(masked_job, start, model, context.lists, controls)
     )
     encode_works = (encode_only_work(job, model, start.image),) if job.soft else ()
     results = yield WorkRequest(works=(*encode_works, *works))
     encoded_sources, results = results[: len(encode_works)], results[len(encode_works) :]
     results, restore_notes = yield from restore_results(job, results, context)
     traits = context.library.model_traits(model)
-    finish = partial(_finish, masked_job, start, works, [*encoded_sources, *results], traits)
+    values = _inpaint_values(job, traits) | control.values
+    finish = partial(
+        _finish, masked_job, start, works, [*encoded_sources, *results], traits, values
+    )
     result = yield from run_beside(finish, masked_job.source.size)
     requested_size = (masked_job.job.width, masked_job.job.height)
     size_notes = sizes.rounded_note(requested_size, masked_job.area.size, multiple)
-    return replace(result, notes=(*result.notes, *size_notes, *restore_notes))
+    notes = (*result.notes, *size_notes, *restore_notes, *control.notes)
+    return replace(result, notes=notes)
 
 
 def _prepare_start(
@@ -109,7 +117,11 @@ def _fill_source(masked_job: MaskedJob) -> Image.Image:
 
 
 def _build_works(
-    masked_job: MaskedJob, start: MaskedStart, model: str, lists: WildcardLists
+    masked_job: MaskedJob,
+    start: MaskedStart,
+    model: str,
+    lists: WildcardLists,
+    controls: tuple[ControlWork, ...],
 ) -> tuple[DenoiseWork, ...]:
     """Build the batch's works.
 
@@ -124,6 +136,7 @@ def _build_works(
             masked_job.area.size,
             **variant,
             **start.work_fields,
+            controls=controls,
             part=number if keeps_parts else None,
         )
         for number, variant in enumerate(batch_variants(job, lists))
@@ -143,13 +156,13 @@ def _finish(
     works: Sequence[DenoiseWork],
     results: list[DenoiseResult],
     traits: ModelTraits,
+    values: Mapping[str, object],
 ) -> JobResult:
     """Lay the results back, measure their seams, and write down how each was made."""
     job = masked_job.job
     encoded_source = results.pop(0) if job.soft else None
     images = [_finish_image(masked_job, start, result, encoded_source) for result in results]
     seam_reports = [measure_seam(image, masked_job.area.hard_mask) for image in images]
-    values = _inpaint_values(job, traits)
     return JobResult(
         images=tuple(
             OutputImage(

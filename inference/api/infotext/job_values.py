@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ from inference.api.infotext.text import READING_DEFAULTS
 from inference.api.jobs import (
     BooleanSpec,
     ChoiceSpec,
+    ControlledJob,
     ImagineJob,
     Img2ImgJob,
     InpaintJob,
@@ -21,6 +23,7 @@ from inference.api.jobs import (
     UpscaleJob,
     list_job_options,
 )
+from inference.api.jobs.control import AUTOMATIC_MAP, MADE_MAPS, MAP_KINDS, READY_MAP
 
 #: Options and the keys they stand under: the web UIs' own where they have one.
 OPTION_KEYS: Mapping[str, str] = {
@@ -103,6 +106,15 @@ GROWTH_KEY = "Outpainting pixels"
 GROWN_SIDES = ("left", "right", "up", "down")
 GFPGAN_VISIBILITY_KEY = "GFPGAN visibility"
 RESTORING_TYPES = (ImagineJob, Img2ImgJob, InpaintJob, UpscaleJob)
+#: The first unit of the web UI's ControlNet extension, and its parts that are read.
+CONTROL_KEY = "ControlNet 0"
+CONTROL_UNIT_KEYS: Mapping[str, str] = {
+    "model": "control_model",
+    "weight": "control_strength",
+    "guidance start": "control_begin",
+    "guidance end": "control_end",
+    "union control type": "control_type",
+}
 SD_UPSCALER_KEY = "SD upscale upscaler"
 KEEPS_SIZE_KEY = "Keeps source size"
 MASK_MODE_PREFIX = "Inpaint "
@@ -201,8 +213,27 @@ def read_job_values(
     if issubclass(job_type, UpscaleJob) and SD_UPSCALER_KEY in values:
         option_texts.setdefault("upscaler", (SD_UPSCALER_KEY, values[SD_UPSCALER_KEY]))
         option_texts.setdefault("mode", (SD_UPSCALER_KEY, "redraw"))
+    if issubclass(job_type, ControlledJob) and CONTROL_KEY in values:
+        option_texts |= _read_control(values[CONTROL_KEY])
     used_keys = {key for key, _ in option_texts.values()} | set(_size_options(job_type))
     return option_texts, used_keys | {GROWTH_KEY, SD_UPSCALER_KEY}
+
+
+def _read_control(unit: str) -> dict[str, tuple[str, str]]:
+    """Read what the web UI's extension writes of a ControlNet: `Module: canny, Model: …`."""
+    pairs = (part.partition(":") for part in unit.split(","))
+    told = {key.strip().casefold(): value.strip() for key, _, value in pairs}
+    texts = {
+        option: told[key] for key, option in CONTROL_UNIT_KEYS.items() if told.get(key, "") != ""
+    }
+    model = texts.get("control_model", "")
+    texts["control_model"] = re.sub(r"\s*\[[0-9a-fA-F]{6,}\]$", "", model)
+    module = told.get("module", "").casefold()
+    signs = (READY_MAP, *MADE_MAPS)
+    texts["control_kind"] = next((s for s in signs if module.startswith(s)), AUTOMATIC_MAP)
+    if texts.get("control_type") not in MAP_KINDS:
+        texts.pop("control_type", None)
+    return {option: (CONTROL_KEY, text) for option, text in texts.items()}
 
 
 def _size_options(job_type: type[Job]) -> dict[str, tuple[str, str]]:

@@ -11,6 +11,7 @@ from inference.api.jobs.base import (
     TextSpec,
     list_job_options,
 )
+from inference.api.jobs.control import ControlledJob
 from inference.api.jobs.kinds import (
     JOB_TYPES,
     REDRAW_OPTIONS,
@@ -32,6 +33,7 @@ __all__ = [
     "REDRAW_OPTIONS",
     "BooleanSpec",
     "ChoiceSpec",
+    "ControlledJob",
     "DenoisingJob",
     "EditingJob",
     "ExplainJob",

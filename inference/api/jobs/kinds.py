@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 from inference.api.errors import JobError, UnknownChoice
 from inference.api.jobs import names
 from inference.api.jobs.base import (
-    DenoisingJob,
     EditingJob,
     Job,
     boolean_field,
@@ -18,6 +17,7 @@ from inference.api.jobs.base import (
     number_field,
     text_field,
 )
+from inference.api.jobs.control import CONTROL_IMAGE, ControlledJob
 
 #: Pictures that are looked at besides the one that is edited.
 REFERENCE_IMAGES = ("image2", "image3", "image4")
@@ -76,7 +76,7 @@ def restore_weight_field() -> Any:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImagineJob(DenoisingJob):
+class ImagineJob(ControlledJob):
     """Draw a picture from words alone."""
 
     kind: ClassVar[str] = "imagine"
@@ -141,7 +141,7 @@ class ImagineJob(DenoisingJob):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Img2ImgJob(EditingJob):
+class Img2ImgJob(EditingJob, ControlledJob):
     """Repaint a picture as the prompt says."""
 
     kind: ClassVar[str] = "img2img"
@@ -159,12 +159,12 @@ class Img2ImgJob(EditingJob):
 
 
 @dataclass(frozen=True, kw_only=True)
-class InpaintJob(EditingJob):
+class InpaintJob(EditingJob, ControlledJob):
     """Repaint the masked part of a picture."""
 
     kind: ClassVar[str] = "inpaint"
     required_images: ClassVar[tuple[str, ...]] = ("image",)
-    optional_images: ClassVar[tuple[str, ...]] = ("mask",)
+    optional_images: ClassVar[tuple[str, ...]] = ("mask", CONTROL_IMAGE)
     reference_images: ClassVar[tuple[str, ...]] = REFERENCE_IMAGES
 
     mask_shape: str = text_field(

@@ -9,6 +9,7 @@ from typing import Any
 
 from inference.api.errors import JobError
 from inference.api.jobs.base import DenoisingJob, Job
+from inference.api.jobs.control import ControlledJob
 from inference.api.jobs.kinds import (
     JOB_TYPES,
     ExplainJob,
@@ -20,7 +21,7 @@ from inference.api.jobs.kinds import (
     decode_job,
 )
 from inference.api.jobs.price import PLAIN_RESAMPLERS
-from inference.api.messages import COLOURISER_KIND, FACE_RESTORER_KIND, ModelInfo
+from inference.api.messages import COLOURISER_KIND, CONTROL_KIND, FACE_RESTORER_KIND, ModelInfo
 from inference.api.prompts.extra_networks import take_networks
 
 _FILE_ENDING = re.compile(r"\.safetensors$", re.IGNORECASE)
@@ -68,7 +69,7 @@ def as_offer(model: ModelInfo) -> ModelNeed:
 
 
 def _list_needs(job: Job) -> Iterator[ModelNeed]:
-    yield from _restorer_needs(job)
+    yield from _network_needs(job)
     match job:
         case DenoisingJob():
             yield from _checkpoint_needs(job.model, job.prompt)
@@ -91,7 +92,9 @@ def _list_needs(job: Job) -> Iterator[ModelNeed]:
             yield from _checkpoint_needs(job.model, job.prompt)
 
 
-def _restorer_needs(job: Job) -> Iterator[ModelNeed]:
+def _network_needs(job: Job) -> Iterator[ModelNeed]:
+    if isinstance(job, ControlledJob) and job.has_control:
+        yield ModelNeed(CONTROL_KIND, job.control_model)
     if name := str(getattr(job, "restore_faces", "")):
         yield ModelNeed(FACE_RESTORER_KIND, name)
     if name := str(getattr(job, "colourise", "")):

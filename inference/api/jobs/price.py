@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from inference.api.jobs import sizes as canvases
 from inference.api.jobs.base import DenoisingJob, EditingJob, Job
+from inference.api.jobs.control import ControlledJob
 from inference.api.jobs.kinds import (
     CaptionedJob,
     ImagineJob,
@@ -54,6 +55,9 @@ CHUNK_TFLOP = (0.003, 0.0136)
 TEXT_CHUNK_TFLOP = 0.0132
 #: Share of the denoising network's work that a LoRA beside it adds, at a common rank.
 LORA_SHARE = 0.05
+#: Share of the denoising network's work that a ControlNet beside it adds, as counted of Stable
+#: Diffusion 1's; SDXL's add 0.45.
+CONTROL_SHARE = 0.35
 #: How much larger a heavy upscaler (RRDBNet) makes each side, and its TFLOP by megapixels of its
 #: input: what is taken of one that nobody knows.
 UPSCALER_SCALE = 4
@@ -165,15 +169,16 @@ class DenoisePass:
         """Millions of pixels."""
         return self.size[0] * self.size[1] / 1e6
 
-    def price(self, prompt: PromptSize) -> float:
-        """Price it, in TFLOP."""
+    def price(self, prompt: PromptSize, control_share: float = 0.0) -> float:
+        """Price it, in TFLOP; ControlNets add a share to the network's own work."""
         chunk_tflop = CHUNK_TFLOP[0] + CHUNK_TFLOP[1] * self.megapixels
         entry_tflop = _price_pixels(NETWORK_TFLOP, self.megapixels)
         entry_tflop += chunk_tflop * (prompt.chunks - 1)
         vae_tflop = self.encodes * _price_pixels(ENCODE_TFLOP, self.megapixels)
         vae_tflop += self.decodes * _price_pixels(DECODE_TFLOP, self.megapixels)
         text_tflop = prompt.text_tflop(self.rows // prompt.parts)
-        return self.rows * entry_tflop * (1 + LORA_SHARE * prompt.loras) + vae_tflop + text_tflop
+        shares = 1 + LORA_SHARE * prompt.loras + control_share
+        return self.rows * entry_tflop * shares + vae_tflop + text_tflop
 
 
 def estimate_cost(
@@ -203,7 +208,7 @@ def estimate_cost(
         passes = list_denoise_passes(
             job, size, natural, multiple=multiple, is_instructed=is_instructed
         )
-        cost += sum(run.price(prompt) for run in passes)
+        cost += sum(run.price(prompt, _control_share(job)) for run in passes)
     return max(MIN_TFLOP, cost)
 
 
@@ -423,6 +428,13 @@ def _auxiliary_cost(job: Job, source: Size) -> float:
     if isinstance(job, LoopbackJob) and job.append != "none":
         return INTERROGATE_TFLOP * job.loops * job.batch + caption
     return caption
+
+
+def _control_share(job: Job) -> float:
+    """Give what a ControlNet adds to the denoising network's work: in the steps that it acts in."""
+    if not isinstance(job, ControlledJob) or not job.has_control:
+        return 0.0
+    return CONTROL_SHARE * max(job.control_end - job.control_begin, 1 / job.steps)
 
 
 def _edit_rows(job: EditingJob, strength: float, *, is_instructed: bool = False) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from inference.api.jobs.control import UNION_ALIASES
 from inference.model_files.errors import CorruptWeights
 from inference.model_files.files import is_file, is_folder
 from inference.model_files.json_files import read_json_object
@@ -28,8 +29,6 @@ KIND_SIGNS = (
 )
 #: A union's maps by number, as its authors list them: xinsir's ControlNet++, and ProMax behind it.
 UNION_KINDS = ("pose", "depth", "softedge", "canny", "normal", "segmentation", "tile", "inpaint")
-#: Kinds that a union draws under another's number: thin lines, thick lines.
-UNION_ALIASES = {"lineart": "canny", "mlsd": "canny", "scribble": "softedge"}
 #: What a host writes beside a file, as `NAME.control.json`, or into a folder: `{"kind": "canny"}`.
 SIDE_FILE = "control.json"
 

@@ -64,6 +64,13 @@ class MaskedJob:
     #: What is worked on: the whole source as it is, until another area is chosen.
     area: WorkArea
 
+    @property
+    def part_of_whole(self) -> tuple[Size, Box] | None:
+        """The source's size and the part of it that is worked on; None where all of it is."""
+        whole = self.area.original
+        is_part = whole is self.source and self.area.box != (0, 0, *whole.size)
+        return (whole.size, self.area.box) if is_part else None
+
 
 def make_masked_job(
     job: InpaintJob, source: Image.Image, mask: Image.Image, notes: tuple[Notice, ...] = ()

@@ -121,6 +121,9 @@ def test_the_docs_hold_command_lines_with_options():
 
 def other_value(option: JobOption) -> Any:
     """A possible value that is not the default."""
+    window = {"control_begin": 0.25, "control_end": 0.75}
+    if option.name in window:
+        return window[option.name]
     match option.spec:
         case NumberSpec(low=low, high=high):
             near = option.type(low) + option.type(1)
@@ -131,13 +134,14 @@ def other_value(option: JobOption) -> Any:
         case BooleanSpec():
             return not option.default
     own = {"model": "starter", "refiner": "starter", "mask_shape": "left 30%"}
-    own |= {"restore_faces": "gfpgan-1.4", "colourise": "ddcolor"}
+    own |= {"restore_faces": "gfpgan-1.4", "colourise": "ddcolor", "control_model": "edges"}
     return own.get(option.name, "animevideov3" if option.name in UPSCALERS else "ink")
 
 
-RESTORERS = (
+NETWORKS = (
     ModelInfo(name="gfpgan-1.4", kind="face_restorer", size=0),
     ModelInfo(name="ddcolor", kind="colouriser", size=0),
+    ModelInfo(name="edges", kind="control", size=0, about="canny"),
 )
 UPSCALERS = ("upscaler", "second", "hires_upscaler")
 COMMANDS = [
@@ -172,7 +176,7 @@ def test_no_field_of_a_job_is_out_of_members_reach(registered):
 
 @pytest.mark.parametrize(("command", "kind"), COMMANDS)
 async def test_every_field_arrives_as_it_was_asked_for(easel, registered, command, kind):
-    easel.service.models = (*easel.service.models, *RESTORERS)
+    easel.service.models = (*easel.service.models, *NETWORKS)
     options = {option.name: option for option in list_job_options(JOB_TYPES[kind])}
     asked = {name: other_value(option) for name, option in options.items()}
     asked |= {"model": "", "min_length": 2, "max_length": 3} if kind == "interrogate" else {}
@@ -184,6 +188,8 @@ async def test_every_field_arrives_as_it_was_asked_for(easel, registered, comman
         written["more"] = ", ".join(f"{name}: {value}" for name, value in hidden.items())
     if JOB_TYPES[kind].required_images:
         written["image"] = ("photo.png", png())
+    if kind == "imagine":
+        written["control"] = ("map.png", png())
     result = await easel.alice.slash(easel.channel, command, **written)
     assert not result.ephemeral, result.response.content
     params = easel.service.job.params

@@ -90,6 +90,12 @@ DRAWN: Mapping[str, st.SearchStrategy[Any]] = {
     **dict.fromkeys(("restore_faces", "colourise"), st.just("")),
     "restore_visibility": st.just(1.0),
     "restore_weight": st.just(0.5),
+    # What holds a picture is a network, too; how it is written is in test_control.py.
+    "control_model": st.just(""),
+    **dict.fromkeys(("control_kind", "control_type"), st.just("automatic")),
+    "control_strength": st.just(1.0),
+    "control_begin": st.just(0.0),
+    "control_end": st.just(1.0),
     "mask_shape": st.sampled_from(["", "left 30%", "circle 50% 40% r20%"]),
 }
 
@@ -119,7 +125,7 @@ def painted_jobs(draw: st.DrawFn, job_type: type[Job]) -> Job:
 def run_without_network(job: Job, context: OperationContext) -> JobResult:
     """Drive a job's operation to its end with grey pictures in the place of painted ones."""
     images = dict.fromkeys(job.required_images, PHOTO)
-    images |= dict.fromkeys(job.optional_images, MASK)
+    images |= {name: MASK for name in job.optional_images if name == "mask"}
     operation = OPERATIONS[job.kind](job, images, context)
     results: list[Any] | None = None
     while True:
@@ -187,6 +193,8 @@ COMMON = {
     *("prompt", "negative_prompt", "model", "steps", "guidance", "sampler", "schedule", "seed"),
     *("variation_seed", "variation_strength", "clip_skip", "emphasis", "rng", "batch", "strength"),
     *("width", "height", "hires_strength", "left", "right", "up", "down"),
+    *("control_model", "control_kind", "control_type", "control_strength"),
+    *("control_begin", "control_end"),
 }
 
 

@@ -47,6 +47,9 @@ def jobs(draw: st.DrawFn) -> Job:
     if job_type.kind == "interrogate":
         given.pop("min_length", None)
         given["max_length"] = max(24, given.get("max_length", 48))
+    begin, end = given.get("control_begin", 0.0), given.get("control_end", 1.0)
+    if begin > end:
+        given |= {"control_begin": end, "control_end": begin}
     try:
         return job_type(**given)
     except JobError as error:

@@ -1,0 +1,1 @@
+"""Maps for ControlNets that arithmetic alone makes of a picture: NumPy, SciPy and Pillow."""
