@@ -16,6 +16,7 @@ from inference.api.errors import InferenceError
 ModelKind = Literal[
     "checkpoint",
     "lora",
+    "control",
     "vae",
     "preview",
     "upscaler",
@@ -36,6 +37,7 @@ SHIPPED_CATALOGUE = Path(__file__).with_name(CATALOGUE_FILE)
 KIND_PLACES: Mapping[ModelKind, str] = {
     "checkpoint": "checkpoints",
     "lora": "loras",
+    "control": "controlnet",
     "vae": "vae",
     "preview": "vae_approx",
     "upscaler": "upscalers",
