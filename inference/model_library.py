@@ -12,9 +12,10 @@ import torch
 
 from inference.api.config import EngineConfig
 from inference.api.did_you_mean import suggest_names
+from inference.api.jobs.control import DEPTH_MAP
 from inference.api.jobs.limits import JobLimits
 from inference.api.jobs.model_defaults import is_guidance_too_high
-from inference.api.messages import ModelInfo
+from inference.api.messages import PREPROCESSOR_KIND, ModelInfo
 from inference.api.notices import Notice
 from inference.api.prompts.extra_networks import LoraTag
 from inference.diffusion.control.library import ControlLibrary
@@ -58,6 +59,7 @@ from inference.runtime.model_cache import ModelCache
 from inference.runtime.precision import choose_device, choose_dtype, hasten_float32
 from inference.upscaling.tiling.autotune_cache import AutotuneCache, machine_key
 from inference.upscaling.upscalers import AUTOTUNE_FILE, UpscalerLibrary
+from inference.vision.depth import DepthLibrary
 from inference.vision.interrogation.interrogator import Interrogator
 from inference.vision.segmentation.segmenters import ImageSegmenter
 
@@ -141,6 +143,11 @@ class ModelLibrary:
             self.model_cache,
             is_sparing=self._config.low_memory != "none",
         )
+
+    @cached_property
+    def depth(self) -> DepthLibrary:
+        """What tells how near things are; its network lies within the same budget."""
+        return DepthLibrary(self.folder.path, self.device, self.model_cache)
 
     @cached_property
     def restorers(self) -> RestorerLibrary:
@@ -378,8 +385,14 @@ class ModelLibrary:
             *self.describers.model_infos(),
             *segmenters,
             *self.controls.list_networks(),
+            *self._list_preprocessors(),
         )
         return (*runnable, *self.lora_catalog.list_loras())
+
+    def _list_preprocessors(self) -> Iterator[ModelInfo]:
+        """List the maps of pictures that take a network to be made."""
+        if self.depth.has_network:
+            yield ModelInfo(name=DEPTH_MAP, kind=PREPROCESSOR_KIND, size=0)
 
     def _list_checkpoints(self) -> Iterator[ModelInfo]:
         """List the checkpoints whose files can be read."""

@@ -38,6 +38,7 @@ IMAGINE_OPTIONS = (
     "variation_seed",
     "variation_strength",
     "clip_skip",
+    "emphasis",
     "rng",
 )
 

@@ -42,6 +42,7 @@ MODEL_KINDS = {
     "mask": gettext_noop("mask networks"),
     "lora": gettext_noop("LoRAs"),
     "control": gettext_noop("ControlNets"),
+    "preprocessor": gettext_noop("preprocessors"),
 }
 LORA_KIND = "lora"
 

@@ -26,9 +26,15 @@ from inference.api.jobs import (
     LoopbackJob,
     UpscaleJob,
 )
-from inference.api.jobs.control import CONTROL_IMAGE
+from inference.api.jobs.control import CONTROL_IMAGE, DEPTH_MAP
 from inference.api.jobs.sizes import LATENT_CELL_PIXELS
-from inference.api.messages import COLOURISER_KIND, CONTROL_KIND, FACE_RESTORER_KIND, ModelInfo
+from inference.api.messages import (
+    COLOURISER_KIND,
+    CONTROL_KIND,
+    FACE_RESTORER_KIND,
+    PREPROCESSOR_KIND,
+    ModelInfo,
+)
 from inference.api.notices import Notice
 from inference.api.prompts.extra_networks import read_loras, take_networks
 from inference.api.prompts.mask_grammar import FACE, SUBJECT, marks_no_pixel, named_objects
@@ -184,14 +190,18 @@ class JobChecker:
         What the host's own checkpoint is, its worker knows; so the choice is left to that where
         there are several families.
         """
+        makers = {model.name for model in models if model.kind == PREPROCESSOR_KIND}
+        if job.control_kind == DEPTH_MAP and DEPTH_MAP not in makers:
+            raise JobError("control_kind", "control.no_depth")
         families = {m.name: m.family for m in models if m.kind == CHECKPOINT}
         family = families.get(job.model, "")
         if job.control_model:
             kinds = (CONTROL_KIND, models)
             name = self._resolve_name("control_model", job.control_model, *kinds)
             job = dataclasses.replace(job, control_model=name)
-            own = {m.name: m.family for m in models if m.kind == CONTROL_KIND}.get(name, "")
-            if family and own and own != family:
+            networks = {m.name: m.family for m in models if m.kind == CONTROL_KIND}
+            network_family = networks.get(name, "")
+            if family and network_family not in ("", family):
                 values = {"name": name, "model": job.model}
                 raise JobError("control_model", "control.other_family", **values)
             return job

@@ -55,6 +55,8 @@ REFINER_ROLE = "refiner"
 FACE_RESTORER_KIND, COLOURISER_KIND = "face_restorer", "colouriser"
 #: The kind of those that hold a picture to a map of another.
 CONTROL_KIND = "control"
+#: The kind of those that make such a map, whose names are the maps'.
+PREPROCESSOR_KIND = "preprocessor"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +66,8 @@ class ModelInfo:
     #: Registry key, never a path.
     name: str
     #: `diffusion`, `upscaler`, `captioner`, `ranker`, `tagger`, `lora`, `face_restorer`,
-    #: `colouriser`, `control`, or `mask`, whose names are `subject`, `face` and `words`.
+    #: `colouriser`, `control`, `preprocessor`, or `mask`, whose names are `subject`, `face` and
+    #: `words`.
     kind: str
     #: Natural side of its pictures in pixels (diffusion), its scale (upscaler), or 0.
     size: int

@@ -373,9 +373,9 @@ class DiffusionModel(LatentModel):
     ) -> Residuals:
         """Have a ControlNet say what to add to some entries of a call, as `denoise` is told it."""
         entries = control.entries
-        chosen = entries.to(x.device)
-        pooled_embeds = None if pooled_embeds is None else pooled_embeds[chosen]
-        _, call = self._unet_call(x[chosen], sigma[entries], text[chosen], None, pooled_embeds)
+        places = entries.to(x.device)
+        pooled_embeds = None if pooled_embeds is None else pooled_embeds[places]
+        _, call = self._unet_call(x[places], sigma[entries], text[places], None, pooled_embeds)
         return network.predict_residuals(call, control.pixels, control.kind)
 
     def _unet_call(

@@ -210,12 +210,12 @@ def _gather_controls(
         ControlInput(
             network,
             kind,
-            torch.tensor([number for number, _, _ in found]),
-            torch.tensor([sources[number] for number, _, _ in found]),
-            torch.tensor([weight for _, _, weight in found]),
-            torch.stack([control.pixels for _, control, _ in found]).to(device),
+            torch.tensor([number for number, _, _ in uses]),
+            torch.tensor([sources[number] for number, _, _ in uses]),
+            torch.tensor([weight for _, _, weight in uses]),
+            torch.stack([control.pixels for _, control, _ in uses]).to(device),
         )
-        for (network, kind), found in sorted(entries.items(), key=lambda item: item[0])
+        for (network, kind), uses in sorted(entries.items(), key=lambda item: item[0])
     )
 
 

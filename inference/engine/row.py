@@ -112,8 +112,8 @@ class DenoiseRow:
         """
         steps_done = sum(level > self.sigma * (1 + LEVEL_TOLERANCE) for level in self.levels[:-1])
         share = steps_done / max(1, len(self.levels) - 1)
-        weighed = [(control, control.weigh_at(share)) for control in self.controls]
-        return [(control, weight) for control, weight in weighed if weight]
+        weights = [(control, control.weigh_at(share)) for control in self.controls]
+        return [(control, weight) for control, weight in weights if weight]
 
     def current_conditioning(self) -> ConditioningInterval:
         """Return the conditioning of the call about to be made; the first is call 0."""

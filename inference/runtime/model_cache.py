@@ -59,19 +59,19 @@ class ModelCache(Generic[Model]):
         make: Callable[[], Model],
         size: Sizer,
         *,
-        beside: Hashable = None,
+        partner: Hashable = None,
     ) -> Model:
         """Make a model after making room for it: before, so that both never stand at once.
 
         `expected` is a guess of its bytes, `size` counts them afterwards. One model is held even
-        when it alone is beyond the budget, and so is the one `beside` which it is to work.
+        when it alone is beyond the budget, and so is the `partner` beside which it is to work.
         """
-        self.evict_down_to(self.budget - expected_bytes, beside)
+        self.evict_down_to(self.budget - expected_bytes, partner)
         model = make()
         self.loads += 1
         self._sizes[key] = size(model)
         self._entries[key] = (model, self._sizes[key])
-        self.evict_down_to(self.budget, key, beside)
+        self.evict_down_to(self.budget, key, partner)
         return model
 
     def evict_down_to(self, limit: int, *keep: Hashable) -> bool:

@@ -11,6 +11,7 @@ from inference.operations.interrogate import INTERROGATE_QUEUE as INTERROGATE
 from inference.operations.interrogate import execute_interrogation
 from inference.operations.mask.segmentation import SEGMENT_QUEUE as SEGMENT
 from inference.operations.mask.segmentation import execute_segmentation as find
+from inference.operations.shared.control import DEPTH_QUEUE
 from inference.operations.shared.restoration import (
     COLOURISE_QUEUE,
     FACE_QUEUE,
@@ -55,7 +56,12 @@ def build_executors(library: ModelLibrary) -> Mapping[str, AuxExecutor]:
         """Give RGB pictures colours."""
         return execute_colouring(queue_key, images, library.restorers)
 
+    def estimate_depths(_queue_key: Hashable, images: Sequence[Any]) -> Sequence[object]:
+        """Draw how near the parts of RGB pictures are."""
+        return library.depth.estimate_depths(images)
+
     return {
+        DEPTH_QUEUE: estimate_depths,
         FACE_QUEUE: find_faces,
         RESTORE_QUEUE: restore_faces,
         COLOURISE_QUEUE: colourise_images,

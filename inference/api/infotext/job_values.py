@@ -222,13 +222,15 @@ def read_job_values(
 def _read_control(unit: str) -> dict[str, tuple[str, str]]:
     """Read what the web UI's extension writes of a ControlNet: `Module: canny, Model: …`."""
     pairs = (part.partition(":") for part in unit.split(","))
-    told = {key.strip().casefold(): value.strip() for key, _, value in pairs}
+    unit_values = {key.strip().casefold(): value.strip() for key, _, value in pairs}
     texts = {
-        option: told[key] for key, option in CONTROL_UNIT_KEYS.items() if told.get(key, "") != ""
+        option: unit_values[key]
+        for key, option in CONTROL_UNIT_KEYS.items()
+        if unit_values.get(key, "") != ""
     }
     model = texts.get("control_model", "")
     texts["control_model"] = re.sub(r"\s*\[[0-9a-fA-F]{6,}\]$", "", model)
-    module = told.get("module", "").casefold()
+    module = unit_values.get("module", "").casefold()
     signs = (READY_MAP, *MADE_MAPS)
     texts["control_kind"] = next((s for s in signs if module.startswith(s)), AUTOMATIC_MAP)
     if texts.get("control_type") not in MAP_KINDS:

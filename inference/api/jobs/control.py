@@ -14,8 +14,9 @@ from inference.api.messages import CONTROL_KIND, ModelInfo
 CONTROL_IMAGE = "control"
 #: What is made of the picture: as the network's kind wants it, or nothing, for it is a map already.
 AUTOMATIC_MAP, READY_MAP = "automatic", "none"
-#: Maps that are made of a picture.
-MADE_MAPS = ("canny", "lineart", "tile")
+#: Maps that are made of a picture; depth by a network that few workers have.
+DEPTH_MAP = "depth"
+MADE_MAPS = ("canny", "lineart", DEPTH_MAP, "tile")
 #: Kinds of maps that networks are made for.
 MAP_KINDS = (
     *("canny", "lineart", "depth", "pose", "tile", "scribble", "softedge", "mlsd", "normal"),

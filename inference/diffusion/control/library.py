@@ -58,8 +58,8 @@ class ControlLibrary:
         """List the networks that can be run: `about` is the kind of map, or a union's kinds."""
         yield from list_usable("ControlNets", self._paths_by_name().items(), self._inspect)
 
-    def get_network(self, name: str, beside: Hashable = None) -> ControlNetwork:
-        """Give a loaded network; the weights named by `beside` do not leave for it.
+    def get_network(self, name: str, partner: Hashable = None) -> ControlNetwork:
+        """Give a loaded network; the weights named by `partner` do not leave for it.
 
         Raises:
             ModelError: it is unknown or cannot be loaded.
@@ -73,8 +73,8 @@ class ControlLibrary:
             key,
             self._dtype.itemsize * count_weights(plan.files),
             lambda: self._load(name, path, plan),
-            lambda made: made.nbytes,
-            beside=beside,
+            lambda made: made.count_bytes(),
+            partner=partner,
         )
         return network
 
@@ -96,14 +96,14 @@ class ControlLibrary:
 
     def _inspect(self, name: str, path: Path) -> ModelInfo:
         plan = plan_network(path, self._configs)
-        about = ", ".join(plan.union_kinds) or find_kind(path, name)
-        return ModelInfo(name=name, kind=CONTROL_KIND, size=0, about=about, family=plan.family)
+        kinds_text = ", ".join(plan.union_kinds) or find_kind(path, name)
+        return ModelInfo(name=name, kind=CONTROL_KIND, size=0, about=kinds_text, family=plan.family)
 
     def _load(self, name: str, path: Path, plan: ControlPlan) -> ControlNetwork:
         place = CPU_DEVICE if self._is_sparing else self._device
         module = load_network(plan, path, place, self._dtype)
-        parked = OffloadedModule(module, self._device, CPU_DEVICE) if self._is_sparing else None
-        return ControlNetwork(name, module, plan.union_kinds, parked)
+        offload = OffloadedModule(module, self._device, CPU_DEVICE) if self._is_sparing else None
+        return ControlNetwork(name, module, plan.union_kinds, offload)
 
     def _plan(self, name: str) -> tuple[Path, ControlPlan]:
         paths = self._paths_by_name()

@@ -73,11 +73,10 @@ class ControlNetwork:
     #: The kinds of maps of a union, in its own order; of other networks none.
     union_kinds: tuple[str, ...] = ()
     #: Where its weights lie between calls, if memory is to be spared.
-    parked: OffloadedModule | None = None
+    offload: OffloadedModule | None = None
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes of its weights."""
+    def count_bytes(self) -> int:
+        """Count the bytes of its weights."""
         return weight_bytes(self.module)
 
     def fits_unet(self, unet: Any) -> bool:
@@ -90,13 +89,13 @@ class ControlNetwork:
     @torch.inference_mode()
     def predict_residuals(self, call: UnetCall, pixels: Tensor, kind: str) -> Residuals:
         """Predict what to add at full strength: for [K] entries, from maps [K, 3, H, W] in 0..1."""
-        if self.parked is not None:
-            self.parked.load_weights()
+        if self.offload is not None:
+            self.offload.load_weights()
         try:
             return self._call_module(call, pixels.to(call.latents.dtype), kind)
         finally:
-            if self.parked is not None:
-                self.parked.unload_weights()
+            if self.offload is not None:
+                self.offload.unload_weights()
 
     def _call_module(self, call: UnetCall, pixels: Tensor, kind: str) -> Residuals:
         # Networks that inpaint are given the mask and picture behind the latents; these are not.
@@ -104,11 +103,11 @@ class ControlNetwork:
         inputs: dict[str, Any] = {"added_cond_kwargs": call.added_cond_kwargs}
         if self.union_kinds:
             number = self.union_kinds.index(union_kind(kind, self.union_kinds) or kind)
-            chosen = torch.zeros(len(latents), len(self.union_kinds), device=latents.device)
-            chosen[:, number] = 1
+            type_flags = torch.zeros(len(latents), len(self.union_kinds), device=latents.device)
+            type_flags[:, number] = 1
             inputs |= {
                 "controlnet_cond": [pixels],
-                "control_type": chosen.to(latents.dtype),
+                "control_type": type_flags.to(latents.dtype),
                 "control_type_idx": [number],
             }
         else:
@@ -123,9 +122,9 @@ def add_residuals(
     """Add some entries' residuals, each by its weight, to those of a call of so many entries."""
     if total is None:
         total = [values.new_zeros(entries, *values.shape[1:]) for values in residuals]
-    for summed, values in zip(total, residuals, strict=True):
+    for total_values, values in zip(total, residuals, strict=True):
         weights = control.weights.to(values.device, values.dtype).reshape(-1, 1, 1, 1)
-        summed.index_add_(0, control.entries.to(values.device), values * weights)
+        total_values.index_add_(0, control.entries.to(values.device), values * weights)
     return total
 
 

@@ -83,8 +83,8 @@ def load_network(
         CorruptWeights: one is missing or has another shape, or its settings cannot be built.
     """
     kind = CONTROL_CLASSES[plan.class_name]
-    allowed = inspect.signature(kind.__init__).parameters
-    config = {name: value for name, value in plan.config.items() if name in allowed}
+    parameters = inspect.signature(kind.__init__).parameters
+    config = {name: value for name, value in plan.config.items() if name in parameters}
     try:
         with torch.device("meta"):
             module = kind(**config)
@@ -95,13 +95,13 @@ def load_network(
         reader = stack.enter_context(open_tensors(*plan.files))
         names = None if plan.ldm_unet is None else UnetNames(plan.ldm_unet)
 
-        def find_weight(name: str) -> Tensor | None:
+        def find_tensor(name: str) -> Tensor | None:
             if names is None:
                 return reader.get_tensor(name)
             original = _original_name(name, names, module)
             return reader.get_tensor(LDM_PREFIX + original, original)
 
-        loaded_module: torch.nn.Module = load_into(module, find_weight, path, device, dtype)
+        loaded_module: torch.nn.Module = load_into(module, find_tensor, path, device, dtype)
     return loaded_module.to(memory_format=torch.channels_last)
 
 
@@ -201,8 +201,8 @@ def _read_depths(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
 
 def _count_layers(shapes: Mapping[str, tuple[int, ...]], place: str) -> int:
     pattern = re.compile(re.escape(place) + r"\.transformer_blocks\.(\d+)\.")
-    found = (pattern.match(name) for name in shapes)
-    return 1 + max((int(match[1]) for match in found if match), default=-1)
+    matches = (pattern.match(name) for name in shapes)
+    return 1 + max((int(match[1]) for match in matches if match), default=-1)
 
 
 def _read_union_settings(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:

@@ -25,11 +25,11 @@ def find_edges(image: Image.Image) -> Image.Image:
     directions, as OpenCV has them without a blur before.
     """
     pixels = np.asarray(image.convert("RGB"), dtype=np.int32)
-    across = np.stack([ndimage.sobel(pixels[..., c], 1, mode="nearest") for c in range(3)], -1)
-    down = np.stack([ndimage.sobel(pixels[..., c], 0, mode="nearest") for c in range(3)], -1)
-    strongest = np.argmax(np.abs(across) + np.abs(down), axis=-1)[..., None]
-    x = np.take_along_axis(across, strongest, -1)[..., 0]
-    y = np.take_along_axis(down, strongest, -1)[..., 0]
+    gradient_x = np.stack([ndimage.sobel(pixels[..., c], 1, mode="nearest") for c in range(3)], -1)
+    gradient_y = np.stack([ndimage.sobel(pixels[..., c], 0, mode="nearest") for c in range(3)], -1)
+    strongest = np.argmax(np.abs(gradient_x) + np.abs(gradient_y), axis=-1)[..., None]
+    x = np.take_along_axis(gradient_x, strongest, -1)[..., 0]
+    y = np.take_along_axis(gradient_y, strongest, -1)[..., 0]
     ridges = _find_ridges(x, y)
     labels, _ = ndimage.label(ridges > LOW_THRESHOLD, EIGHT_NEIGHBOURS)
     strong_labels = np.unique(labels[ridges > HIGH_THRESHOLD])
@@ -40,11 +40,11 @@ def find_edges(image: Image.Image) -> Image.Image:
 def _find_ridges(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Keep gradients that are longest along their own direction; [H, W], 0 elsewhere."""
     length = np.abs(x) + np.abs(y)
-    padded = np.pad(length, 1)
+    bordered_length = np.pad(length, 1)
     height, width = length.shape
 
     def shift(rows: int, columns: int) -> np.ndarray:
-        return padded[1 + rows : 1 + rows + height, 1 + columns : 1 + columns + width]
+        return bordered_length[1 + rows : 1 + rows + height, 1 + columns : 1 + columns + width]
 
     slope_up, slope_across = np.abs(y), np.abs(x)
     is_level = slope_up < slope_across * LEVEL_SLOPE

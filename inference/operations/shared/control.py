@@ -10,10 +10,16 @@ from typing import Any
 from PIL import Image
 
 from inference.api.jobs import ControlledJob
-from inference.api.jobs.control import AUTOMATIC_MAP, CONTROL_IMAGE, MADE_MAPS, READY_MAP
+from inference.api.jobs.control import (
+    AUTOMATIC_MAP,
+    CONTROL_IMAGE,
+    DEPTH_MAP,
+    MADE_MAPS,
+    READY_MAP,
+)
 from inference.api.notices import Notice
 from inference.diffusion.control.kinds import union_kind
-from inference.engine.work import ControlWork, WorkRequest
+from inference.engine.work import AuxWork, ControlWork, WorkRequest
 from inference.images.control.edges import draw_lines, find_edges
 from inference.images.mask.fill import flatten_alpha
 from inference.images.regions import Box, Size
@@ -21,7 +27,9 @@ from inference.images.resize import ResizeMode, fit_image
 from inference.operations.context import Images, OperationContext
 from inference.operations.shared.side_call import run_beside
 
-#: How each map is made; a tile is the picture itself.
+#: The lane of depth networks.
+DEPTH_QUEUE = "depth"
+#: How each map is made that takes no network; a tile is the picture itself.
 MAP_MAKERS: dict[str, Callable[[Image.Image], Image.Image]] = {
     "canny": find_edges,
     "lineart": draw_lines,
@@ -54,6 +62,9 @@ class Control:
             return ()
         call = partial(_make_map, self.picture, size, crop, MAP_MAKERS.get(self.module))
         image = yield from run_beside(call, size)
+        if self.module == DEPTH_MAP:
+            work = AuxWork(queue_key=(DEPTH_QUEUE, size), payload=image, has_varying_cost=True)
+            (image,) = yield WorkRequest(works=(work,), later_units=None)
         job = self.job
         return (
             ControlWork(
@@ -102,12 +113,14 @@ def open_control(
     networks = list(context.library.controls.list_networks())
     family = context.library.checkpoint_family(model)
     job = job.with_network(networks, family, has_picture=has_picture)
-    about = next((info.about for info in networks if info.name == job.control_model), "")
-    kinds = tuple(about.split(", ")) if about else ()
+    kinds_text = next((info.about for info in networks if info.name == job.control_model), "")
+    kinds = tuple(kinds_text.split(", ")) if kinds_text else ()
     module = job.control_kind
     notes: tuple[Notice, ...] = ()
     if module == AUTOMATIC_MAP:
-        module = next((kind for kind in (job.map_kind, *kinds) if kind in MADE_MAPS), READY_MAP)
+        makes_depth = context.library.depth.has_network
+        made_maps = [name for name in MADE_MAPS if name != DEPTH_MAP or makes_depth]
+        module = next((kind for kind in (job.map_kind, *kinds) if kind in made_maps), READY_MAP)
         if module == READY_MAP:
             notes = (Notice("control.as_it_is", name=job.control_model),)
     kind = job.map_kind or (module if module in MADE_MAPS else "")
@@ -124,9 +137,9 @@ def _make_map(
     make: Callable[[Image.Image], Image.Image] | None,
 ) -> Image.Image:
     if crop is None:
-        fitted = fit_image(picture, *size, ResizeMode.CROP_AND_RESIZE)
+        image = fit_image(picture, *size, ResizeMode.CROP_AND_RESIZE)
     else:
         whole, box = crop
         part = fit_image(picture, *whole, ResizeMode.CROP_AND_RESIZE).crop(box)
-        fitted = fit_image(part, *size, ResizeMode.RESIZE_AND_FILL)
-    return make(fitted) if make else fitted
+        image = fit_image(part, *size, ResizeMode.RESIZE_AND_FILL)
+    return make(image) if make else image

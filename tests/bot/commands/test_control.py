@@ -73,9 +73,10 @@ async def test_a_picture_worked_on_is_held_to_itself(held):
     [
         ({"control_kind": "canny"}, "no control picture"),
         ({"control_model": "sd15-canny"}, "no control picture"),
-        ({"control": MAP, "control_model": "sd15-cany"}, "sd15-canny"),
+        ({"control": MAP, "control_model": "sd15-cany"}, "Did you mean"),
         ({"control": MAP, "control_model": "xl-union", "model": "photo"}, "another family"),
         ({"control": MAP, "control_kind": "tile", "model": "photo"}, "depth, canny"),
+        ({"control": MAP, "control_kind": "depth", "model": "photo"}, "makes depth maps"),
         ({"control": MAP, "more": "control_begin: 0.5, control_end: 0.2"}, "has to come before"),
     ],
 )
