@@ -12,10 +12,10 @@ import torch
 
 from inference.api.config import EngineConfig
 from inference.api.did_you_mean import suggest_names
-from inference.api.jobs.control import DEPTH_MAP
+from inference.api.jobs.control import DEPTH_MAP, PREPROCESSOR_KIND
 from inference.api.jobs.limits import JobLimits
 from inference.api.jobs.model_defaults import is_guidance_too_high
-from inference.api.messages import PREPROCESSOR_KIND, ModelInfo
+from inference.api.messages import ModelInfo
 from inference.api.notices import Notice
 from inference.api.prompts.extra_networks import LoraTag
 from inference.diffusion.control.library import ControlLibrary

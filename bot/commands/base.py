@@ -34,9 +34,9 @@ from bot.views.forms import (
 )
 from inference.api.errors import JobError
 from inference.api.jobs import Job, list_job_options
+from inference.api.jobs.control import CONTROL_KIND
 from inference.api.messages import (
     COLOURISER_KIND,
-    CONTROL_KIND,
     FACE_RESTORER_KIND,
     REFINER_ROLE,
 )

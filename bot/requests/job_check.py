@@ -26,13 +26,11 @@ from inference.api.jobs import (
     LoopbackJob,
     UpscaleJob,
 )
-from inference.api.jobs.control import CONTROL_IMAGE, DEPTH_MAP
+from inference.api.jobs.control import CONTROL_IMAGE, CONTROL_KIND, DEPTH_MAP, PREPROCESSOR_KIND
 from inference.api.jobs.sizes import LATENT_CELL_PIXELS
 from inference.api.messages import (
     COLOURISER_KIND,
-    CONTROL_KIND,
     FACE_RESTORER_KIND,
-    PREPROCESSOR_KIND,
     ModelInfo,
 )
 from inference.api.notices import Notice

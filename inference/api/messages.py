@@ -53,10 +53,6 @@ REFINER_ROLE = "refiner"
 
 #: Kinds of networks that restore.
 FACE_RESTORER_KIND, COLOURISER_KIND = "face_restorer", "colouriser"
-#: The kind of those that hold a picture to a map of another.
-CONTROL_KIND = "control"
-#: The kind of those that make such a map, whose names are the maps'.
-PREPROCESSOR_KIND = "preprocessor"
 
 
 @dataclass(frozen=True, kw_only=True)

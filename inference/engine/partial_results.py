@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from inference.engine.work import DenoiseResult, DenoiseWork
+from inference.engine.work import ControlWork, DenoiseResult, DenoiseWork
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -74,6 +74,11 @@ def _content_bytes(value: object) -> bytes:
             return b"".join(_content_bytes(item) + b"\0" for item in value)
         case np.ndarray():
             return f"{value.shape}".encode() + value.tobytes()
+        case ControlWork():
+            values = (getattr(value, item.name) for item in dataclasses.fields(value))
+            return b"".join(b"\0" + _content_bytes(item) for item in values)
+        case tuple():
+            return b"".join(b"\0\0" + _content_bytes(item) for item in value)
         case _ if hasattr(value, "numpy"):  # a tensor
             return _content_bytes(value.numpy())
         case _:

@@ -11,6 +11,7 @@ from inference.api.infotext.job_values import job_values
 from inference.api.jobs import ImagineJob, UpscaleJob
 from inference.api.jobs.names import count_prompt_calls
 from inference.api.jobs.sizes import Size, hires_sizes
+from inference.api.notices import Notice
 from inference.engine.work import (
     DenoiseResult,
     DenoiseWork,
@@ -23,7 +24,7 @@ from inference.images.resize import scale_to
 from inference.operations.context import Images, OperationContext
 from inference.operations.shared import sizes
 from inference.operations.shared.batch_variants import batch_variants, work_notes
-from inference.operations.shared.control import open_control
+from inference.operations.shared.control import Control, open_control
 from inference.operations.shared.latents import crop_latent, crop_to_cells, upscale_latent
 from inference.operations.shared.parameters import build_denoise_work, build_infotext
 from inference.operations.shared.restoration import restore_results
@@ -64,22 +65,18 @@ def run_imagine(job: ImagineJob, images: Images, context: OperationContext) -> O
     second: tuple[DenoiseWork, ...] = ()
     if hires:
         second = yield from _hires_works(job, context, works, results, (covering_size, large))
-        controls = yield from control.prepare(large)
-        second = tuple(replace(work, controls=controls) for work in second)
+        second = yield from _hold_works(second, control, large)
         results = yield WorkRequest(works=second)
         drawn_prompts = [_hires_prompts(job, work) for work in second]
     results, restore_notes = yield from restore_results(job, results, context)
     traits = context.library.model_traits(model)
+    values = job_values(job) | control.values | context.refiner_values(job)
     return JobResult(
         images=tuple(
             OutputImage(
                 image=result.image,
                 seed=work.seed,
-                infotext=build_infotext(
-                    work,
-                    traits,
-                    **job_values(job) | control.values | context.refiner_values(job) | prompts,
-                ),
+                infotext=build_infotext(work, traits, **values | prompts),
             )
             for work, result, prompts in zip(works, results, drawn_prompts, strict=True)
         ),
@@ -87,11 +84,13 @@ def run_imagine(job: ImagineJob, images: Images, context: OperationContext) -> O
             *work_notes(works, second),
             *restore_notes,
             *control.notes,
-            *sizes.rounded_note(
-                (job.width, job.height), size, context.library.size_multiple(model)
-            ),
+            *_size_notes(job, size, context.library.size_multiple(model)),
         ),
     )
+
+
+def _size_notes(job: ImagineJob, size: Size, multiple: int) -> tuple[Notice, ...]:
+    return tuple(sizes.rounded_note((job.width, job.height), size, multiple))
 
 
 def _plan_sizes(job: ImagineJob, context: OperationContext, model: str) -> tuple[Size, Size, Size]:
@@ -139,6 +138,14 @@ def _hires_works(
             )
         )
     return tuple(hires_works)
+
+
+def _hold_works(
+    works: tuple[DenoiseWork, ...], control: Control, size: Size
+) -> Generator[WorkRequest, list[Any], tuple[DenoiseWork, ...]]:
+    """Hold works of a size by the job's ControlNet, if it has one."""
+    controls = yield from control.prepare(size)
+    return tuple(replace(work, controls=controls) for work in works)
 
 
 def _upscale_first_pass(

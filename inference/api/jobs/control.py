@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from inference.api.errors import JobError
 from inference.api.jobs.base import DenoisingJob, choice_field, number_field, text_field
-from inference.api.messages import CONTROL_KIND, ModelInfo
 
+if TYPE_CHECKING:
+    from inference.api.messages import ModelInfo
+
+#: The kinds, as `ModelInfo.kind`, of networks that hold a picture to a map of another, and of those
+#: that make such a map, whose names are the maps'.
+CONTROL_KIND, PREPROCESSOR_KIND = "control", "preprocessor"
 #: The picture's name among a job's.
 CONTROL_IMAGE = "control"
 #: What is made of the picture: as the network's kind wants it, or nothing, for it is a map already.

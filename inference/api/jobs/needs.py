@@ -9,7 +9,7 @@ from typing import Any
 
 from inference.api.errors import JobError
 from inference.api.jobs.base import DenoisingJob, Job
-from inference.api.jobs.control import ControlledJob
+from inference.api.jobs.control import CONTROL_KIND, ControlledJob
 from inference.api.jobs.kinds import (
     JOB_TYPES,
     ExplainJob,
@@ -21,7 +21,7 @@ from inference.api.jobs.kinds import (
     decode_job,
 )
 from inference.api.jobs.price import PLAIN_RESAMPLERS
-from inference.api.messages import COLOURISER_KIND, CONTROL_KIND, FACE_RESTORER_KIND, ModelInfo
+from inference.api.messages import COLOURISER_KIND, FACE_RESTORER_KIND, ModelInfo
 from inference.api.prompts.extra_networks import take_networks
 
 _FILE_ENDING = re.compile(r"\.safetensors$", re.IGNORECASE)

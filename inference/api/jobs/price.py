@@ -177,8 +177,9 @@ class DenoisePass:
         vae_tflop = self.encodes * _price_pixels(ENCODE_TFLOP, self.megapixels)
         vae_tflop += self.decodes * _price_pixels(DECODE_TFLOP, self.megapixels)
         text_tflop = prompt.text_tflop(self.rows // prompt.parts)
-        shares = 1 + LORA_SHARE * prompt.loras + control_share
-        return self.rows * entry_tflop * shares + vae_tflop + text_tflop
+        control_tflop = self.rows * entry_tflop * control_share
+        network_tflop = self.rows * entry_tflop * (1 + LORA_SHARE * prompt.loras) + control_tflop
+        return network_tflop + vae_tflop + text_tflop
 
 
 def estimate_cost(

@@ -10,7 +10,8 @@ import torch
 
 from inference.api.did_you_mean import suggest_names
 from inference.api.errors import JobError
-from inference.api.messages import CONTROL_KIND, ModelInfo
+from inference.api.jobs.control import CONTROL_KIND
+from inference.api.messages import ModelInfo
 from inference.diffusion.control.kinds import find_kind, union_kind
 from inference.diffusion.control.network import ControlNetwork
 from inference.diffusion.control.reading import ControlPlan, load_network, plan_network

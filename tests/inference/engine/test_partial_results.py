@@ -11,7 +11,7 @@ from inference.api.jobs import ImagineJob, Img2ImgJob, InpaintJob, LoopbackJob, 
 from inference.diffusion.model import DiffusionModel
 from inference.engine.engine import RunCompleted, RunFailed, RunPartCompleted
 from inference.engine.partial_results import PartialResults, fingerprint_work
-from inference.engine.work import DenoiseWork
+from inference.engine.work import ControlWork, DenoiseWork
 from inference.operations.registry import OPERATIONS
 
 SOURCE = Image.fromarray(
@@ -152,3 +152,30 @@ def test_a_mark_tells_every_difference():
 
     assert len(changes) == len(set(marks))
     assert fingerprint_work(dataclasses.replace(work, image=SOURCE.copy())) == marks[0]
+
+
+def test_what_holds_a_picture_counts_by_its_content():
+    work = DenoiseWork(
+        model="tiny",
+        width=64,
+        height=64,
+        prompt="a cat",
+        negative_prompt="",
+        steps=2,
+        guidance=7.0,
+        sampler="Euler",
+        schedule="Automatic",
+        seed=1,
+        part=0,
+    )
+
+    def held(**change):
+        settings = {"network": "canny", "image": SOURCE.copy()}
+        controls = (ControlWork(**settings | change),)
+        return fingerprint_work(dataclasses.replace(work, controls=controls))
+
+    others = [held(strength=0.5), held(network="depth"), held(image=SOURCE.rotate(90))]
+    marks = [held(), fingerprint_work(work), *others]
+
+    assert held() == marks[0]
+    assert len(set(marks)) == len(marks)

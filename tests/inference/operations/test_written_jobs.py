@@ -90,6 +90,8 @@ DRAWN: Mapping[str, st.SearchStrategy[Any]] = {
     **dict.fromkeys(("restore_faces", "colourise"), st.just("")),
     "restore_visibility": st.just(1.0),
     "restore_weight": st.just(0.5),
+    # An edit by instruction takes a model that does it.
+    "instruct": st.just(False),
     # What holds a picture is a network, too; how it is written is in test_control.py.
     "control_model": st.just(""),
     **dict.fromkeys(("control_kind", "control_type"), st.just("automatic")),

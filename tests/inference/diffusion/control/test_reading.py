@@ -70,7 +70,7 @@ def test_files_of_the_original_layout(make_parts, tiny_configs, tmp_path, family
 
     assert plan.family == family
     for values, expected in zip(answer(loaded, family), answer(module, family), strict=True):
-        assert torch.equal(values, expected)
+        assert torch.allclose(values, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize(
