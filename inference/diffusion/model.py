@@ -141,6 +141,11 @@ class LatentModel(ABC):
         return 0
 
     @property
+    def keeps_lengths(self) -> bool:
+        """Whether a guided patch has the length of its condition's."""
+        return False
+
+    @property
     def is_refiner(self) -> bool:
         """Whether it only goes on from SDXL's pictures, at low noise."""
         return False

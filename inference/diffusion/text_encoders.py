@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
+from PIL import Image
 
 from inference.diffusion.embeddings import CheckpointEmbeddings, EmbeddingGuard
 from inference.diffusion.lora.active import ActiveLoras, LoraTextEncoder
@@ -57,10 +58,11 @@ class TextEncoders:
         *,
         force_clip_skip: bool = False,
         prepare: Callable[[], object] = lambda: None,
+        pictures: Sequence[Image.Image] = (),
     ) -> PromptEncoder:
         """Make the encoder with a job's own way of reading; equal texts are read once.
 
-        `prepare` is called before the text models are.
+        `prepare` is called before the text models are. CLIP sees no `pictures`.
 
         Clip skip is left out where the family has a layer of its own, as in the web UI, unless it
         is forced.

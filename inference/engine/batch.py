@@ -17,6 +17,7 @@ from inference.sampling.denoiser import (
     combine_guidance,
     from_x0,
     guide_by_image,
+    keep_patch_lengths,
     rescale_guidance,
     to_x0,
 )
@@ -58,6 +59,8 @@ class Batch:
     prediction: Prediction = "epsilon"
     #: What ControlNets look at, each in the entries of the rows that it holds at this step.
     controls: tuple[ControlInput, ...] = ()
+    #: Whether a guided patch has the length of its condition's (Qwen-Image).
+    keeps_lengths: bool = False
 
     @classmethod
     def gather(
@@ -65,6 +68,8 @@ class Batch:
         rows: Sequence[DenoiseRow],
         device: torch.device,
         prediction: Prediction = "epsilon",
+        *,
+        keeps_lengths: bool = False,
     ) -> Batch:
         """Lay the rows' latents, noise levels and conditions side by side."""
         entries = [
@@ -104,6 +109,7 @@ class Batch:
             ),
             prediction=prediction,
             controls=_gather_controls(rows, sources, device),
+            keeps_lengths=keeps_lengths,
         )
 
     def split_entries(self, max_entries: int) -> list[Batch]:
@@ -159,9 +165,14 @@ class Batch:
         guided_x0 = self._guide(wordless, conditional, pull)
         if self.image_scale is not None:
             guided_x0 = guide_by_image(guided_x0, wordless, denoised[-row_count:], image_scale)
-        if not self.rescale.any():
+        if not self.keeps_lengths and not self.rescale.any():
             return guided_x0
         plain, x = self._guide(wordless, conditional, weights), self.x[-row_count:]
+        if self.keeps_lengths:
+            velocities = (from_x0(x0, x, sigma, self.prediction) for x0 in (guided_x0, plain))
+            guided_x0 = to_x0(keep_patch_lengths(*velocities), x, sigma, self.prediction)
+        if not self.rescale.any():
+            return guided_x0
         rescaled_output = rescale_guidance(
             from_x0(guided_x0, x, sigma, self.prediction),
             from_x0(plain, x, sigma, self.prediction),

@@ -300,6 +300,7 @@ def _encode_conditioning(
         active_loras,
         force_clip_skip=work.force_clip_skip,
         prepare=partial(model.offload.prepare_part, TEXT, 1),
+        pictures=work.references,
     )
     calls = count_prompt_calls(work.sampler, work.steps)
     is_distilled = model.guidance_kind != "cfg"

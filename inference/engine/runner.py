@@ -204,7 +204,9 @@ class Runner:
         """Call the network for all rows, then let each row's sampler step."""
         model = self._library.get_checkpoint(tasks[0].checkpoint)
         rows = [_prepared_row(task) for task in tasks]
-        batch = Batch.gather(rows, model.device, model.prediction)
+        batch = Batch.gather(
+            rows, model.device, model.prediction, keeps_lengths=model.keeps_lengths
+        )
         outputs: list[torch.Tensor] = []
         control_flops: list[tuple[Task, float | None]] = []
         for part in batch.split_entries(max_entries):

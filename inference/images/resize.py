@@ -6,6 +6,7 @@ are in pixels; a picture is PIL `RGB`, `RGBA`, `L` or `LA`, 8 bits a channel.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from enum import StrEnum
 from typing import NamedTuple
@@ -22,6 +23,10 @@ RESIZABLE_MODES = frozenset({"RGB", "RGBA", "L", "LA"})
 #: A covering picture with more than this many times the pixels of its target is cut out of the
 #: source directly: a 4096 × 1 strip made 1024 high would otherwise have four billion pixels.
 MAX_SURPLUS_RATIO = 16
+
+
+#: Sides of a shape at a given area are multiples of this.
+AREA_GRANULE = 32
 
 
 class ResizeMode(StrEnum):
@@ -149,3 +154,11 @@ def _with_bars(
             bar = scaled_image.crop(source).resize((x1 - x0, y1 - y0), Image.Resampling.NEAREST)
             canvas.paste(bar, (x0, y0))
     return canvas
+
+
+def scale_to_area(size: tuple[int, int], area: int) -> tuple[int, int]:
+    """Give width and height of a shape at so many pixels, in whole 32s."""
+    ratio = size[0] / size[1]
+    width = math.sqrt(area * ratio)
+    sides = (round(side / AREA_GRANULE) for side in (width, width / ratio))
+    return tuple(max(1, count) * AREA_GRANULE for count in sides)  # type: ignore[return-value]

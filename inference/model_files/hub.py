@@ -50,7 +50,7 @@ PIPELINE_CLASSES = (
 #: What Easel loads: no safety checkers, no pickles, no other programs' weights beside them.
 PIPELINE_FILE_PATTERN = re.compile(
     r"model_index\.json"
-    r"|(unet|transformer|vae|text_encoder(?:_[23])?|tokenizer(?:_[23])?|scheduler)/("
+    r"|(unet|transformer|vae|text_encoder(?:_[23])?|tokenizer(?:_[23])?|processor|scheduler)/("
     r"(?P<weights>"
     r"(model|diffusion_pytorch_model)(\.fp16)?(-\d{5}-of-\d{5})?(\.fp16)?\.safetensors)|"
     r"(?P<index>(model|diffusion_pytorch_model)\.safetensors\.index(\.fp16)?\.json)|"

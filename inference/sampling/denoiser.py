@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Literal
 
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
 Prediction = Literal["epsilon", "v_prediction", "sample", "flow"]
 
@@ -106,6 +107,22 @@ def rescale_guidance(guided_x0: Tensor, cond: Tensor, amount: Tensor) -> Tensor:
     spread = guided_x0.flatten(1).std(dim=1)
     ratio = cond.flatten(1).std(dim=1) / spread.clamp_min(1e-8)
     return guided_x0 * _broadcast_rows(guided_x0, 1 + amount * (ratio - 1))
+
+
+def keep_patch_lengths(guided: Tensor, cond: Tensor) -> Tensor:
+    """Scale each 2 x 2 patch of a guided prediction to the length of the conditional one's.
+
+    Both are [B, C, H, W] in terms of what the network predicts; the length is over all channels of
+    a patch. Qwen-Image was tuned to be guided so.
+    """
+    guided_length, cond_length = _patch_lengths(guided), _patch_lengths(cond)
+    ratio = cond_length / guided_length.clamp_min(1e-12)
+    return guided * ratio.repeat_interleave(2, -1).repeat_interleave(2, -2)
+
+
+def _patch_lengths(values: Tensor) -> Tensor:
+    squares = values.square().sum(1, keepdim=True)
+    return (avg_pool2d(squares, 2) * 4).sqrt()
 
 
 def _broadcast_rows(x: Tensor, row: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,13 @@ import diffusers
 import torch
 import transformers
 from torch import Tensor
-from transformers import AutoTokenizer
+from transformers import AutoTokenizer, Qwen2VLImageProcessorPil
 
 from inference.diffusion.diffusers_folder import load_folder_vae, name_part, open_part
 from inference.diffusion.flow.flow_model import FlowModel
 from inference.diffusion.flow.flux2_codec import Flux2Codec
 from inference.diffusion.flow.networks import VELOCITY_FUNCTIONS
+from inference.diffusion.flow.qwen_codec import QwenCodec
 from inference.diffusion.flow.text_side import LanguageEncoders
 from inference.diffusion.model import LatentCodec
 from inference.diffusion.single_file import set_position_ids
@@ -32,20 +34,27 @@ from inference.model_files.reader import Find, TensorFile, load_into
 from inference.prompts.chunks import Tokenizer
 from inference.prompts.conditioning import PromptEncoder
 from inference.prompts.language import ChatEncoder, MaskedT5Encoder, T5Encoder, TripleEncoder
+from inference.prompts.vision_language import VisionEncoder
 from inference.runtime.precision import PartFormats
 from inference.sampling.flow_table import FlowShift, FlowTable
 
+#: By the autoencoder's class; others scale and shift all channels alike.
+CODECS: Mapping[str, type[LatentCodec]] = {
+    "AutoencoderKLFlux2": Flux2Codec,
+    "AutoencoderKLQwenImage": QwenCodec,
+}
 #: The settings of each text model's class.
 TEXT_CONFIGS = {
     "Qwen3Model": "Qwen3Config",
     "CLIPTextModel": "CLIPTextConfig",
     "CLIPTextModelWithProjection": "CLIPTextConfig",
     "T5EncoderModel": "T5Config",
+    "Qwen2_5_VLModel": "Qwen2_5_VLConfig",
 }
 #: Layers of Qwen3 that FLUX.2 klein reads, side by side.
 KLEIN_LAYERS = (9, 18, 27)
 #: Beginnings that files put before a text model's weights, or leave out.
-TEXT_PREFIXES = ("", "model.", "text_model.", "language_model.")
+TEXT_PREFIXES = ("", "model.", "text_model.", "language_model.", "model.language_model.")
 #: What tied weights of T5 are called besides.
 TIED_NAMES = {
     "shared.weight": "encoder.embed_tokens.weight",
@@ -79,7 +88,7 @@ def load_flow_folder(
         transformer=_load_transformer(folder, family, device, formats.network),
         run_network=VELOCITY_FUNCTIONS[family.transformer_class],
         vae=_load_autoencoder(folder, family, device, formats.autoencoder),
-        codec=Flux2Codec() if is_flux2 else LatentCodec(),
+        codec=CODECS.get(family.autoencoder_class, LatentCodec)(),
         is_distilled=_read_index(folder).get("is_distilled") is True,
         text_encoders=_load_text_side(folder, family, device, formats.text),
         table=table,
@@ -146,7 +155,7 @@ def _load_text_model(
 
 def _text_finder(reader: TensorFile) -> Find:
     def find_weight(name: str) -> Tensor | None:
-        bare = name.removeprefix("text_model.")
+        bare = name.removeprefix("text_model.").removeprefix("language_model.")
         names = [prefix + bare for prefix in TEXT_PREFIXES]
         return reader.get_tensor(*names, TIED_NAMES.get(name, name))
 
@@ -154,13 +163,18 @@ def _text_finder(reader: TensorFile) -> Find:
 
 
 def _restore_projection(transformer: Any, device: torch.device) -> Any:
-    """Count Chroma's numbers of its layers anew: no file holds them."""
+    """Count Chroma's numbers of its layers anew, and Qwen's of places: no file holds them."""
     if type(transformer).__name__ == "ChromaTransformer2DModel":
         config = transformer.config
         transformer.time_text_embed = type(transformer.time_text_embed)(
             num_channels=config.approximator_num_channels // 4,
             out_dim=3 * config.num_single_layers + 12 * config.num_layers + 2,
         ).to(device)
+    if type(transformer).__name__ == "QwenImageTransformer2DModel":
+        places = transformer.pos_embed
+        transformer.pos_embed = type(places)(
+            theta=places.theta, axes_dim=places.axes_dim, scale_rope=places.scale_rope
+        )
     return transformer
 
 
@@ -202,11 +216,29 @@ def _load_text_side(
     )
     builder = ENCODER_BUILDERS[family.transformer_class]
     tokenizers = tuple(_read_tokenizer(folder, part) for part in builder.tokenizers)
+    encoder = builder.build(tokenizers, models, builder.max_tokens)
+    variant = family.find_variant(read_pipeline_class(folder))
+    if isinstance(encoder, VisionEncoder) and variant.max_references:
+        encoder = replace(
+            encoder,
+            image_processor=_read_image_processor(folder),
+            are_numbered=variant.are_numbered,
+            seen_area=variant.seen_area,
+        )
     return LanguageEncoders(
         tokenizer=_explain_tokenizer(tokenizers[-1], builder.max_tokens),
         models=models,
-        encoder=builder.build(tokenizers, models, builder.max_tokens),
+        encoder=encoder,
     )
+
+
+def _read_image_processor(folder: Path) -> Any:
+    """Read how a vision-language model is shown pictures; by Pillow, the same on every host."""
+    place = part_folder(folder, "processor")
+    with name_part(folder, "processor"):
+        for file in place.glob("*.*"):
+            open_plain_file(file).close()
+        return Qwen2VLImageProcessorPil.from_pretrained(str(place), local_files_only=True)
 
 
 class EncoderBuilder:
@@ -250,6 +282,12 @@ def _build_chroma(
     return MaskedT5Encoder(tokenizers[0], models[0], max_tokens)
 
 
+def _build_qwen(
+    tokenizers: tuple[Any, ...], models: tuple[Any, ...], max_tokens: int
+) -> PromptEncoder:
+    return VisionEncoder(tokenizers[0], models[0], max_tokens)
+
+
 def _build_sd3(
     tokenizers: tuple[Any, ...], models: tuple[Any, ...], max_tokens: int
 ) -> PromptEncoder:
@@ -263,6 +301,7 @@ ENCODER_BUILDERS: Mapping[str, EncoderBuilder] = {
     "FluxTransformer2DModel": EncoderBuilder(("tokenizer", "tokenizer_2"), 512, _build_flux1),
     "Flux2Transformer2DModel": EncoderBuilder(("tokenizer",), 512, _build_klein),
     "ChromaTransformer2DModel": EncoderBuilder(("tokenizer",), 512, _build_chroma),
+    "QwenImageTransformer2DModel": EncoderBuilder(("tokenizer",), 512, _build_qwen),
     "SD3Transformer2DModel": EncoderBuilder(
         ("tokenizer", "tokenizer_2", "tokenizer_3"), 256, _build_sd3
     ),

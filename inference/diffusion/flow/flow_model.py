@@ -54,6 +54,11 @@ class FlowModel(LatentModel):
         """How its guidance works."""
         return self.family.guidance_kind(self.transformer.config, is_distilled=self.is_distilled)
 
+    @property
+    def keeps_lengths(self) -> bool:
+        """Whether a guided patch has the length of its condition's."""
+        return self.family.keeps_lengths
+
     def tell_guidance(self, guidance: float) -> float:
         """Give what a network that is told its guidance is told: its own for the usual value."""
         return self.own_guidance if guidance == USUAL_GUIDANCE else guidance

@@ -118,6 +118,32 @@ def run_chroma(transformer: Any, inputs: NetworkInputs) -> Tensor:
     return unpack_patches(answer, height, width)
 
 
+def run_qwen(transformer: Any, inputs: NetworkInputs) -> Tensor:
+    """Call Qwen-Image: as FLUX.1, told the sides of its pictures; padding is masked where any is.
+
+    It counts their places itself, by those of the first entry: all have the same.
+    """
+    height, width = inputs.latents.shape[-2:]
+    count, tokens = inputs.text.shape[:2]
+    sides = [
+        (1, latents.shape[-2] // PATCH_CELLS, latents.shape[-1] // PATCH_CELLS)
+        for latents in (inputs.latents, *inputs.references)
+    ]
+    mask = None
+    if min(inputs.text_lengths) < tokens:
+        lengths = torch.tensor(inputs.text_lengths, device=inputs.text.device)
+        mask = torch.arange(tokens, device=inputs.text.device) < lengths[:, None]
+    answer = transformer(
+        hidden_states=pack_pictures(inputs),
+        timestep=inputs.levels,
+        encoder_hidden_states=inputs.text,
+        encoder_hidden_states_mask=mask,
+        img_shapes=[sides] * count,
+        return_dict=False,
+    )[0]
+    return unpack_patches(answer, height, width)
+
+
 def run_sd3(transformer: Any, inputs: NetworkInputs) -> Tensor:
     """Call Stable Diffusion 3, which cuts patches itself and counts levels to 1,000."""
     answer: Tensor = transformer(
@@ -182,5 +208,6 @@ VELOCITY_FUNCTIONS: Mapping[str, VelocityFunction] = {
     "FluxTransformer2DModel": run_flux1,
     "Flux2Transformer2DModel": run_flux2,
     "ChromaTransformer2DModel": run_chroma,
+    "QwenImageTransformer2DModel": run_qwen,
     "SD3Transformer2DModel": run_sd3,
 }

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from PIL import Image
 
 from inference.diffusion.embeddings import CheckpointEmbeddings
 from inference.diffusion.lora.active import ActiveLoras
 from inference.prompts.cache import CachedEncoder, ConditioningCache
 from inference.prompts.chunks import Tokenizer
 from inference.prompts.conditioning import Conditioning, PromptEncoder
+from inference.prompts.vision_language import VisionEncoder, hash_pictures
 
 #: Encoded prompts kept of one checkpoint: about 20 of the largest families'.
 LANGUAGE_CACHE_BYTES = 256 * 2**20
@@ -45,11 +48,16 @@ class LanguageEncoders:
         *,
         force_clip_skip: bool = False,
         prepare: Callable[[], object] = lambda: None,
+        pictures: Sequence[Image.Image] = (),
     ) -> PromptEncoder:
         """Make the encoder; a job's own way of reading is CLIP's business. Texts are read once.
 
-        `prepare` is called before the text models are.
+        `prepare` is called before the text models are. An encoder that can see looks at the
+        `pictures` of an edit.
         """
+        if pictures and isinstance(self.encoder, VisionEncoder):
+            encoder = self.encoder.with_pictures(pictures)
+            return CachedEncoder(encoder, self.cache, hash_pictures(pictures), prepare)
         return CachedEncoder(self.encoder, self.cache, "language", prepare)
 
     def null_conditioning(self, conditioning: Conditioning) -> Conditioning:

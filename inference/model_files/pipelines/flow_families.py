@@ -26,6 +26,7 @@ NATURAL_SIDE = 1024
 #: What a text model's settings call the class that is read.
 TEXT_MODEL_TYPES = {
     "Qwen3Model": "qwen3",
+    "Qwen2_5_VLModel": "qwen2_5_vl",
     "T5EncoderModel": "t5",
     "CLIPTextModel": "clip_text_model",
     "CLIPTextModelWithProjection": "clip_text_model",
@@ -43,6 +44,10 @@ class FlowVariant:
     #: The size at which it does: its own up to a megapixel, cut to whole patches; the nearest of
     #: the sizes it was trained on; or a megapixel in whole 32s.
     reference_fit: ReferenceFit = "crop"
+    #: Whether its text model is told each picture's number, and the pixels that it sees of it where
+    #: that is not all.
+    are_numbered: bool = False
+    seen_area: int | None = None
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,8 @@ class FlowFamily:
     #: How guidance works, and the name of the setting by which a checkpoint says it is told it.
     guidance: GuidanceKind = "cfg"
     guidance_setting: str = ""
+    #: Whether a guided patch is scaled to the length of its condition's.
+    keeps_lengths: bool = False
     #: By the pipeline's class in an index; an index of another class, or none, means the family's.
     variants: Mapping[str, FlowVariant] = field(default_factory=dict)
 
@@ -123,6 +130,23 @@ FLOW_FAMILIES = {
             transformer_class="ChromaTransformer2DModel",
             autoencoder_class="AutoencoderKL",
             text_classes={"text_encoder": "T5EncoderModel"},
+        ),
+        FlowFamily(
+            title="Qwen-Image",
+            pipeline_class="QwenImagePipeline",
+            transformer_class="QwenImageTransformer2DModel",
+            autoencoder_class="AutoencoderKLQwenImage",
+            text_classes={"text_encoder": "Qwen2_5_VLModel"},
+            keeps_lengths=True,
+            variants={
+                "QwenImageEditPipeline": FlowVariant(max_references=1, reference_fit="megapixel"),
+                "QwenImageEditPlusPipeline": FlowVariant(
+                    max_references=3,
+                    reference_fit="megapixel",
+                    are_numbered=True,
+                    seen_area=384 * 384,
+                ),
+            },
         ),
         FlowFamily(
             title="Stable Diffusion 3",

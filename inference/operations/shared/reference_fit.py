@@ -7,10 +7,11 @@ import math
 from PIL import Image
 
 from inference.images.regions import Size
+from inference.images.resize import scale_to_area
 
 #: Pixels of what is looked at, at most or exactly.
 MEGAPIXEL = 1024 * 1024
-PATCH_PIXELS, WIDE_PATCH_PIXELS = 16, 32
+PATCH_PIXELS = 16
 #: Width and height of what FLUX.1 Kontext was trained on, the narrowest first.
 TRAINED_SIZES = (
     *((672, 1568), (688, 1504), (720, 1456), (752, 1392), (800, 1328), (832, 1248), (880, 1184)),
@@ -40,14 +41,6 @@ def fit_reference(image: Image.Image, fit: str) -> Image.Image:
             return _resize(image, scale_to_area(image.size, MEGAPIXEL))
         case _:
             raise ValueError(f"nothing is fitted by {fit!r}")
-
-
-def scale_to_area(size: Size, area: int) -> Size:
-    """Give width and height of a shape at so many pixels, in whole 32s."""
-    ratio = size[0] / size[1]
-    width = math.sqrt(area * ratio)
-    sides = (round(side / WIDE_PATCH_PIXELS) for side in (width, width / ratio))
-    return tuple(max(1, count) * WIDE_PATCH_PIXELS for count in sides)  # type: ignore[return-value]
 
 
 def _crop_middle(image: Image.Image) -> Image.Image:

@@ -83,7 +83,7 @@ class WordModel:
     def prepare_part(self, part, amount):
         pass
 
-    def build_encoder(self, *_, force_clip_skip, prepare):
+    def build_encoder(self, *_, force_clip_skip, prepare, pictures):
         return WordEncoder()
 
 

@@ -9,12 +9,17 @@ from typing import Any
 
 import diffusers
 import torch
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 from transformers import (
     CLIPTextConfig,
     CLIPTextModel,
     CLIPTextModelWithProjection,
     PreTrainedTokenizerFast,
+    Qwen2_5_VLConfig,
+    Qwen2_5_VLForConditionalGeneration,
+    Qwen2VLImageProcessorPil,
+    Qwen2VLProcessor,
+    Qwen2VLVideoProcessor,
     Qwen3Config,
     Qwen3Model,
     T5Config,
@@ -25,7 +30,10 @@ WORDS = (
     *("a", "red", "green", "apple", "cat", "on", "the", "white", "table", "and", "sky", "with"),
     *("of", "night", "blue", "user", "assistant", "system", "(", ")", ",", ".", ":"),
 )
+#: What pictures stand for in a text, and lines end with.
+SIGHT_MARKS = ("<|image_pad|>", "<|vision_start|>", "<|vision_end|>", "<|video_pad|>")
 MARKS = ("<pad>", "<unk>", "<|im_start|>", "<|im_end|>", "<think>", "</think>", "</s>")
+SEEING_MARKS = (*MARKS, *SIGHT_MARKS)
 CHAT_TEMPLATE = (
     "{% for message in messages %}<|im_start|> {{ message.role }} {{ message.content }} <|im_end|> "
     "{% endfor %}<|im_start|> assistant "
@@ -49,14 +57,19 @@ def redraw_weights(module: torch.nn.Module, seed: int) -> Any:
     return module.eval()
 
 
-def make_tokenizer(max_tokens: int, *, ends: bool = False) -> PreTrainedTokenizerFast:
+def make_tokenizer(
+    max_tokens: int, *, ends: bool = False, marks: tuple[str, ...] = MARKS
+) -> PreTrainedTokenizerFast:
     """Make a tokenizer of some words; one that `ends` puts the end behind each text, as T5's."""
-    words = [*MARKS, *WORDS]
+    words = [*marks, *WORDS]
     backend = Tokenizer(
         models.WordLevel({word: number for number, word in enumerate(words)}, "<unk>")
     )
     backend.normalizer = normalizers.Lowercase()
     backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    if marks is SEEING_MARKS:  # counts a task's tokens as Qwen's does, ends of lines too
+        words_and_marks = Regex(r"\w+|[^\w\s]|\n")
+        backend.pre_tokenizer = pre_tokenizers.Split(words_and_marks, "removed", invert=True)
     if ends:
         from tokenizers.processors import TemplateProcessing
 
@@ -69,7 +82,7 @@ def make_tokenizer(max_tokens: int, *, ends: bool = False) -> PreTrainedTokenize
         eos_token="</s>",
         padding_side="right",
         model_max_length=max_tokens,
-        additional_special_tokens=["<|im_start|>", "<|im_end|>"],
+        additional_special_tokens=["<|im_start|>", "<|im_end|>", *marks[len(MARKS) :]],
         chat_template=CHAT_TEMPLATE,
     )
 
@@ -244,6 +257,76 @@ def save_chroma(folder: Path) -> None:
     ).save_pretrained(folder)
 
 
+def save_qwen(folder: Path, *, pipeline_class: Any = diffusers.QwenImagePipeline) -> None:
+    """Write a Qwen-Image checkpoint, or one of those that edit."""
+    transformer = diffusers.QwenImageTransformer2DModel(
+        in_channels=64,
+        out_channels=16,
+        num_layers=2,
+        attention_head_dim=16,
+        num_attention_heads=2,
+        joint_attention_dim=16,
+        axes_dims_rope=(8, 4, 4),
+        zero_cond_t=pipeline_class is diffusers.QwenImageEditPlusPipeline,
+    )
+    generator = torch.Generator().manual_seed(8)
+    vae = diffusers.AutoencoderKLQwenImage(
+        base_dim=8,
+        z_dim=16,
+        dim_mult=[1, 1, 2, 2],
+        num_res_blocks=1,
+        temperal_downsample=[False, True, True],
+        latents_mean=(torch.randn(16, generator=generator) * 0.2).tolist(),
+        latents_std=(torch.rand(16, generator=generator) + 0.5).tolist(),
+    )
+    tokenizer = make_tokenizer(2048, marks=SEEING_MARKS)
+    processor = {
+        "processor": Qwen2VLProcessor(
+            Qwen2VLImageProcessorPil(size={"shortest_edge": 56 * 56, "longest_edge": 112 * 112}),
+            tokenizer,
+            Qwen2VLVideoProcessor(),
+        )
+    }
+    pipeline_class(
+        scheduler=make_scheduler(
+            use_dynamic_shifting=True, max_shift=0.9, max_image_seq_len=8192, shift_terminal=0.02
+        ),
+        vae=redraw_weights(vae, 1),
+        text_encoder=make_vision_model(16, 2),
+        tokenizer=tokenizer,
+        transformer=redraw_weights(transformer, 3),
+        **(processor if pipeline_class is not diffusers.QwenImagePipeline else {}),
+    ).save_pretrained(folder)
+
+
+def make_vision_model(width: int, seed: int) -> Any:
+    """Make a small Qwen2.5-VL."""
+    config = Qwen2_5_VLConfig(
+        text_config={
+            "vocab_size": len(SEEING_MARKS) + len(WORDS),
+            "hidden_size": width,
+            "intermediate_size": 2 * width,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "num_key_value_heads": 1,
+            "max_position_embeddings": 4096,
+            "rope_parameters": {"rope_type": "default", "mrope_section": [2, 1, 1]},
+        },
+        vision_config={
+            "depth": 2,
+            "hidden_size": width,
+            "intermediate_size": 2 * width,
+            "num_heads": 2,
+            "out_hidden_size": width,
+            "fullatt_block_indexes": [1],
+        },
+        image_token_id=SEEING_MARKS.index("<|image_pad|>"),
+        vision_start_token_id=SEEING_MARKS.index("<|vision_start|>"),
+        vision_end_token_id=SEEING_MARKS.index("<|vision_end|>"),
+    )
+    return redraw_weights(Qwen2_5_VLForConditionalGeneration(config), seed)
+
+
 def save_sd3(folder: Path) -> None:
     """Write a Stable Diffusion 3.5 checkpoint."""
     transformer = diffusers.SD3Transformer2DModel(
@@ -288,6 +371,11 @@ CHECKPOINTS: Mapping[str, Callable[[Path], None]] = {
     "klein": save_klein,
     "klein-base": lambda folder: save_klein(folder, is_distilled=False),
     "chroma": save_chroma,
+    "qwen": save_qwen,
+    "qwen-edit": lambda folder: save_qwen(folder, pipeline_class=diffusers.QwenImageEditPipeline),
+    "qwen-edit-plus": lambda folder: save_qwen(
+        folder, pipeline_class=diffusers.QwenImageEditPlusPipeline
+    ),
     "sd3": save_sd3,
 }
 

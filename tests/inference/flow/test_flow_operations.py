@@ -36,6 +36,9 @@ COLUMNS = {
     "FLUX.2 klein": "klein",
     "klein base": "klein-base",
     "Chroma": "chroma",
+    "Qwen-Image": "qwen",
+    "Qwen-Image-Edit": "qwen-edit",
+    "Edit-Plus": "qwen-edit-plus",
     "SD3.5": "sd3",
 }
 COMMON = {"prompt": "a red apple", "steps": 2, "seed": 3, "guidance": 1.0, "sampler": "Euler"}

@@ -24,6 +24,8 @@ WORDS_CASES = {
     "klein": (1.0, {"guidance_scale": 1.0}),
     "klein-base guided": (4.0, {"guidance_scale": 4.0}),
     "chroma": (3.0, {"guidance_scale": 3.0, "negative_prompt": NEGATIVE}),
+    "qwen": (1.0, {"true_cfg_scale": 1.0}),
+    "qwen guided": (4.0, {"true_cfg_scale": 4.0, "negative_prompt": NEGATIVE}),
     "sd3": (1.0, {"guidance_scale": 1.0}),
     "sd3 guided": (4.0, {"guidance_scale": 4.0, "negative_prompt": NEGATIVE}),
 }
@@ -33,6 +35,7 @@ EDIT_CLASSES = {
     "flux-dev": (diffusers.FluxImg2ImgPipeline, diffusers.FluxInpaintPipeline, 3.5, 3.5),
     # Its inpainting pipeline reads a setting that its transformer's class has not.
     "chroma": (diffusers.ChromaImg2ImgPipeline, None, 1.0, 1.0),
+    "qwen": (diffusers.QwenImageImg2ImgPipeline, diffusers.QwenImageInpaintPipeline, 1.0, None),
     "sd3": (
         diffusers.StableDiffusion3Img2ImgPipeline,
         diffusers.StableDiffusion3InpaintPipeline,
@@ -75,7 +78,7 @@ def in_cells(latents, name):
 def from_cells(latents, name):
     if name.startswith("klein"):
         return diffusers.Flux2KleinPipeline._patchify_latents(latents)
-    if not name.startswith(("flux", "kontext", "chroma")):
+    if not name.startswith(("flux", "kontext", "chroma", "qwen")):
         return latents
     return diffusers.FluxPipeline._pack_latents(latents, 1, *latents.shape[1:])
 
@@ -175,7 +178,7 @@ def test_inpaint_equals_the_pipeline(name, denoise_rows, load_pipeline, source):
 @pytest.mark.parametrize("name", CHECKPOINTS)
 def test_rows_in_one_batch_equal_rows_alone(name, denoise_rows, source):
     """Steps, seeds, strengths, samplers, texts and guidance differ; calls are shared."""
-    guided = name in ("z-image", "klein-base", "chroma", "sd3")
+    guided = name in ("z-image", "klein-base", "chroma", "sd3") or name.startswith("qwen")
     works = [
         make_work(name, seed=1, steps=3, guidance=2.0),
         make_work(name, seed=2, steps=7, guidance=5.0, prompt="a cat"),

@@ -7,10 +7,13 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from diffusers.pipelines.qwenimage import pipeline_qwenimage_edit, pipeline_qwenimage_edit_plus
 from PIL import Image
+from transformers import Qwen2VLImageProcessorPil
 
 from inference.engine.partial_results import fingerprint_work
 from tests.inference.flow.test_flow_oracle import (
+    NEGATIVE,
     SIDE,
     TOLERANCE,
     from_cells,
@@ -28,6 +31,7 @@ EDITING = {
     "kontext": (2.5, {"guidance_scale": 2.5, "max_area": SIDE * SIDE // 2, "_auto_resize": False}),
     "klein": (1.0, {"guidance_scale": 1.0}),
     "klein-base": (4.0, {"guidance_scale": 4.0}),
+    "qwen-edit-plus": (4.0, {"true_cfg_scale": 4.0}),
 }
 
 
@@ -68,6 +72,47 @@ def test_an_edit_equals_the_pipeline(
         **settings,
     ).images
     assert largest_difference(mine, in_cells(reference, name)) <= TOLERANCE
+
+
+@pytest.mark.parametrize(("name", "count"), [("qwen-edit", 1), ("qwen-edit-plus", 2)])
+@pytest.mark.parametrize("guidance", [1.0, 4.0])
+def test_an_edit_of_qwen_equals_the_pipeline(
+    name, count, guidance, denoise_rows, load_pipeline, flow_models, monkeypatch
+):
+    references = (draw_picture((96, 64), 1), draw_picture((64, 96), 2))[:count]
+    (mine,) = denoise_rows(
+        make_work(name, prompt=INSTRUCTION, guidance=guidance, references=references)
+    )
+    monkeypatch.setattr(pipeline_qwenimage_edit, "calculate_dimensions", lambda *_: (96, 64, None))
+    monkeypatch.setattr(pipeline_qwenimage_edit_plus, "VAE_IMAGE_SIZE", 96 * 64)
+    pipeline = load_pipeline(name)
+    pipeline.processor.image_processor = Qwen2VLImageProcessorPil.from_pretrained(
+        flow_models / name / "processor"
+    )
+    show_places(pipeline.text_encoder)
+    reference = pipeline(
+        prompt=INSTRUCTION,
+        negative_prompt=NEGATIVE,
+        image=references[0] if count == 1 else list(references),
+        width=SIDE,
+        height=SIDE // 2,
+        num_inference_steps=4,
+        latents=from_cells(make_noise(), name),
+        true_cfg_scale=guidance,
+        output_type="latent",
+    ).images
+    assert largest_difference(mine, in_cells(reference, name)) <= TOLERANCE
+
+
+def show_places(text_encoder):
+    """Tell a text model where pictures stand in a text, as older versions of it saw by itself."""
+    real_forward = text_encoder.forward
+
+    def forward(*, input_ids, **named):
+        kinds = (input_ids == text_encoder.config.image_token_id).int()
+        return real_forward(input_ids=input_ids, mm_token_type_ids=kinds, **named)
+
+    text_encoder.forward = forward
 
 
 @pytest.mark.parametrize("name", EDITING)
@@ -151,7 +196,15 @@ def test_a_part_is_known_by_the_pictures_it_saw(pictures):
 
 @pytest.mark.parametrize(
     ("name", "count", "guidance"),
-    [("flux-dev", 0, 3.5), ("kontext", 1, 2.5), ("klein", 4, 1.0), ("z-image", 0, 1.0)],
+    [
+        ("flux-dev", 0, 3.5),
+        ("kontext", 1, 2.5),
+        ("klein", 4, 1.0),
+        ("z-image", 0, 1.0),
+        ("qwen", 0, 1.0),
+        ("qwen-edit", 1, 1.0),
+        ("qwen-edit-plus", 3, 1.0),
+    ],
 )
 def test_an_editing_checkpoint_is_told_by_its_index(name, count, guidance, flow_library):
     model = flow_library.get_checkpoint(name)
