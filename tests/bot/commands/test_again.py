@@ -20,7 +20,7 @@ async def test_once_more_with_a_new_seed(easel):
     assert child.params["seed"] != 5
 
 
-@pytest.mark.parametrize(("vary", "share"), [("subtle", 0.15), ("strong", 0.45)])
+@pytest.mark.parametrize(("vary", "share"), [("subtle", 0.5), ("strong", 0.8)])
 async def test_varied(easel, vary, share):
     record = await made(easel, seed=5, images=3, batch=3)
     await easel.ask_plain("again", job=record.id, vary=vary, picture=2)
