@@ -132,7 +132,7 @@ def _prepare_easel(path: Path) -> Callable[[], object]:
     )
     import inference.diffusion.diffusers_folder  # noqa: F401  (both are measured without imports)
 
-    return lambda: loader.build_model(path, path.stem, "none")
+    return lambda: loader.build_model(path, path.stem)
 
 
 def _prepare_diffusers(path: Path, family: str) -> Callable[[], object]:

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import torch
 
+from inference.api.catalogue.memory_plan import LowMemory
 from inference.api.config import EngineConfig
 from inference.api.did_you_mean import suggest_names
 from inference.api.jobs.control import DEPTH_MAP, PREPROCESSOR_KIND
@@ -54,7 +55,7 @@ from inference.model_files.pipelines.part_weights import find_main_file
 from inference.prompts.chunks import Tokenizer
 from inference.restoration.library import RestorerLibrary
 from inference.runtime.compiling import prepare_compiling
-from inference.runtime.memory import default_budget, folder_bytes
+from inference.runtime.memory import count_usable_bytes, default_budget, folder_bytes
 from inference.runtime.model_cache import ModelCache
 from inference.runtime.precision import choose_device, choose_dtype, hasten_float32
 from inference.upscaling.tiling.autotune_cache import AutotuneCache, machine_key
@@ -212,11 +213,13 @@ class ModelLibrary:
         if resolved_model is not None:
             return resolved_model
         path = self._checkpoint_path(key)
+        usable_bytes = self._usable_bytes()
+        plan = self._loader.require_plan(path, key, usable_bytes, self._memory_level(key))
         self.describers.release_features()
         model: LatentModel = self.model_cache.load_model(
             (DIFFUSION, key),
             self._loader.expected_bytes(path),
-            lambda: self._loader.build_model(path, key, self._memory_level(key)),
+            lambda: self._loader.build_model(path, key, plan),
             model_bytes,
         )
         foreign_words = frozenset(model.text_encoders.embeddings.foreign)
@@ -396,11 +399,13 @@ class ModelLibrary:
 
     def _list_checkpoints(self) -> Iterator[ModelInfo]:
         """List the checkpoints whose files can be read."""
+        usable_bytes = self._usable_bytes()
 
         def inspect(name: str, path: Path) -> ModelInfo:
             size = self._loader.inspect_checkpoint(path)
             digest = self._hashes.known_short_hash(find_main_file(path))
             recommendation = self._recommender.find_recommendation(name, path)
+            plan = self._loader.find_plan(path, usable_bytes, self._memory_level(name))
             return ModelInfo(
                 name=name,
                 kind="diffusion",
@@ -411,6 +416,7 @@ class ModelLibrary:
                 references=self._loader.count_references(path),
                 multiple=self._loader.size_multiple(path),
                 defaults=recommendation.defaults,
+                fit="not" if plan is None else plan.fit,
             )
 
         return list_usable("checkpoints", self._checkpoints.items(), inspect)
@@ -444,9 +450,13 @@ class ModelLibrary:
             check_family(path)
         return path
 
-    def _memory_level(self, key: str) -> str:
-        """Say how sparingly a checkpoint is to use memory from the start."""
-        level = self._config.low_memory
+    def _usable_bytes(self) -> int | None:
+        """Count what a checkpoint may take of the device's memory, where that can be asked."""
+        return count_usable_bytes(self.device, self._config.device_workers)
+
+    def _memory_level(self, key: str) -> LowMemory:
+        """Say how sparingly a checkpoint is to use memory at least."""
+        level = cast("LowMemory", self._config.low_memory)
         return "medvram" if level == "none" and key in self._sparing else level
 
     def _cache_key(self, weights: Weights) -> Weights:

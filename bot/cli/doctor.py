@@ -18,6 +18,7 @@ from bot.cli.checks.check_result import CheckResult
 from bot.cli.checks.discord_check import check_discord
 from bot.cli.checks.graphics_cards import card_memory_gb, check_cards
 from bot.cli.checks.next_download import check_next_download
+from bot.cli.models import describe_fits
 from bot.errors import NoDecoder, SettingsError
 from bot.hosting.backups import backup_time, list_backups
 from bot.hosting.token_files import find_token
@@ -30,7 +31,7 @@ from bot.uploads.pool import DecoderPool
 from bot.uploads.sandbox import LANDLOCK, LIMITS, SECCOMP
 from bot.worker_plan import AUTO, WorkerPlan, plan_workers
 from inference.api.config import EngineConfig
-from inference.api.messages import Event, StartFailed, WorkerReady
+from inference.api.messages import Event, ModelInfo, StartFailed, WorkerReady
 from inference.api.workers.process import WorkerProcess
 from storage.blobs import BlobStore
 from storage.database import Database
@@ -314,9 +315,18 @@ async def _check_workers(settings: Settings) -> list[CheckResult]:
         if number == 0 and isinstance(first_event, WorkerReady):
             models = ", ".join(f"{model.name} ({model.kind})" for model in first_event.models)
             results.append(CheckResult("Models", models))
+            results += _check_fits(first_event.models)
             memory_gb = card_memory_gb(plan.cards)
             results.append(check_next_download(settings, first_event.models, memory_gb))
     return [*results, *_check_idle_cards(plan), *_check_drivers(settings, plan)]
+
+
+def _check_fits(models: tuple[ModelInfo, ...]) -> list[CheckResult]:
+    """Say which checkpoints the device has the memory for."""
+    too_large = ", ".join(model.name for model in models if model.fit == "not")
+    fix = f"Take {too_large} in fewer bits (fp8, GGUF), or a larger card." if too_large else ""
+    words = describe_fits(models)
+    return [CheckResult("Memory", words, fix)] if words else []
 
 
 async def _start_worker(config: EngineConfig) -> Event | None:

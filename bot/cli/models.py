@@ -5,13 +5,22 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from collections.abc import Iterable
 
 from bot.app import engine_config
 from bot.settings import Settings
 from bot.worker_plan import plan_workers
-from inference.api.messages import StartFailed, WorkerReady
+from inference.api.messages import ModelInfo, StartFailed, WorkerReady
 from inference.api.workers.environment import child_environment, module_command
 from inference.api.workers.process import WorkerProcess
+
+#: How a checkpoint fits the worker's device, by `ModelInfo.fit`.
+FIT_WORDS = {
+    "whole": "fits whole",
+    "parts": "fits, its parts in turn",
+    "blocks": "fits block by block, slowly",
+    "not": "DOES NOT FIT this device's memory",
+}
 
 
 async def list_models(settings: Settings) -> int:
@@ -30,7 +39,8 @@ async def list_models(settings: Settings) -> int:
     for model in first.models:
         size = f"{model.size} px" if model.kind == "diffusion" else f"{model.size}x"
         size = size if model.size else ""
-        sys.stdout.write(f"{model.kind:<10} {model.name:<28} {size:<8} {model.about}\n")
+        about = FIT_WORDS.get(model.fit, "") or model.about
+        sys.stdout.write(f"{model.kind:<10} {model.name:<28} {size:<8} {about}\n")
     sys.stdout.flush()
     return await manage_models(settings, "files")
 
@@ -52,3 +62,11 @@ async def manage_models(settings: Settings, action: str, *arguments: str) -> int
         env=environment,
     )
     return await process.wait()
+
+
+def describe_fits(models: Iterable[ModelInfo]) -> str:
+    """Say which checkpoints the worker's device can run, and how."""
+    names_by_fit = {fit: [model.name for model in models if model.fit == fit] for fit in FIT_WORDS}
+    return "; ".join(
+        f"{', '.join(names)}: {FIT_WORDS[fit]}" for fit, names in names_by_fit.items() if names
+    )

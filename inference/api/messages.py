@@ -85,6 +85,9 @@ class ModelInfo:
     multiple: int = LATENT_CELL_PIXELS
     #: What a checkpoint's jobs take where nobody says it.
     defaults: tuple[ModelDefault, ...] = ()
+    #: How a checkpoint's weights fit the device: `whole`, in `parts` by turns, in `blocks` or
+    #: `not`; empty for everything else.
+    fit: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

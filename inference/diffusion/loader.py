@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import torch
 
+from inference.api.catalogue.memory_plan import (
+    LowMemory,
+    MemoryPlan,
+    PartSizes,
+    count_least_bytes,
+    plan_memory,
+)
 from inference.api.messages import INSTRUCT_ROLE, REFINER_ROLE
 from inference.diffusion import diffusers_folder
 from inference.diffusion.embeddings import CheckpointEmbeddings, load_embeddings
 from inference.diffusion.flow.flow_folder import load_flow_folder, read_language_tokenizer
 from inference.diffusion.latent_preview import fit_preview_map
 from inference.diffusion.model import PIXELS_PER_CELL, DiffusionModel, LatentModel
-from inference.diffusion.offload import CPU_DEVICE, TEXT, UNET, VAE, OffloadManager
+from inference.diffusion.offload import (
+    CPU_DEVICE,
+    RESERVED_BYTES,
+    TEXT,
+    UNET,
+    VAE,
+    WORK_BYTES,
+    OffloadManager,
+)
 from inference.diffusion.single_file import (
     XL_FAMILIES,
     load_checkpoint,
@@ -26,21 +40,18 @@ from inference.diffusion.single_file import (
 from inference.diffusion.text_encoders import TextEncoders
 from inference.diffusion.unet.blocks import join_projections, simplify_unet
 from inference.diffusion.unet.compiled_unet import CompiledUnet
-from inference.model_files.errors import CorruptWeights
+from inference.model_files.errors import CorruptWeights, UnsupportedWeights
 from inference.model_files.files import (
     EMBEDDINGS_DIR,
-    NETWORK_PARTS,
     ModelFolder,
     is_folder,
     part_folder,
     vae_beside,
 )
 from inference.model_files.hashes import FileHashes, file_key
-from inference.model_files.header import count_weights, read_header
 from inference.model_files.identity import (
     FAMILY_BY_TEXT_WIDTH,
     INSTRUCT_CHANNELS,
-    UNET_PREFIX,
     checkpoint_identity,
 )
 from inference.model_files.inspection import log_left_out
@@ -58,6 +69,7 @@ from inference.model_files.pipelines.flow_families import (
     find_flow_family,
     read_pipeline_class,
 )
+from inference.model_files.pipelines.part_sizes import PartKind, measure_parts
 from inference.model_files.pipelines.part_weights import (
     find_main_file,
     find_part_files,
@@ -68,8 +80,10 @@ from inference.runtime.compiling import compile_frozen, compile_lazily
 from inference.runtime.memory import weight_bytes
 from inference.runtime.precision import PartFormats
 
-#: What single files call their text encoders, and the averages of training that nobody loads.
-TEXT_PREFIXES, AVERAGED_PREFIX = ("cond_stage_model.", "conditioner."), "model_ema."
+#: Entries of a call that a checkpoint must have the memory for: one picture with guidance.
+MIN_ENTRIES = 2
+#: Everything on the device at once.
+WHOLE_PLAN = MemoryPlan()
 #: Weights of a denoising network on a processor that are few enough to be copied for every size.
 MAX_FROZEN_BYTES = 64 * 2**20
 
@@ -86,7 +100,7 @@ class CheckpointLoader:
     #: Entries of a network call for which it is compiled at most; 0 compiles nothing.
     compiled: int = 0
 
-    def build_model(self, path: Path, key: str, low_memory: str) -> LatentModel:
+    def build_model(self, path: Path, key: str, plan: MemoryPlan = WHOLE_PLAN) -> LatentModel:
         """Load a checkpoint, its parts together or, to spare memory, ready to come one by one.
 
         Raises:
@@ -95,7 +109,7 @@ class CheckpointLoader:
         """
         try:
             keys = [file_key(file) for file in list_weight_files(path)]
-            model = self._read_model(path, key, low_memory)
+            model = self._read_model(path, key, plan)
             is_same = keys == [file_key(file) for file in list_weight_files(path)]
         except OSError as error:  # a drive that answers no more
             raise CorruptWeights("weights.unreadable_file", name=key, error=error) from error
@@ -103,11 +117,12 @@ class CheckpointLoader:
             raise CorruptWeights("weights.changed", name=key)
         return model
 
-    def _read_model(self, path: Path, key: str, low_memory: str) -> LatentModel:
+    def _read_model(self, path: Path, key: str, plan: MemoryPlan) -> LatentModel:
         vae = vae_beside(self.folder.path, key, path)
         vae_file = vae or _find_autoencoder_file(path)
         formats = self._choose_formats(path, overflows=self.hashes.is_overflowing(vae_file))
-        place = self.device if low_memory == "none" else CPU_DEVICE
+        is_whole = plan.fit == "whole"
+        place = self.device if is_whole else CPU_DEVICE
         model: LatentModel
         family = find_flow_family(path)
         if family is not None:
@@ -122,7 +137,7 @@ class CheckpointLoader:
             model = replace(model, vae=read_vae(vae, config, place, formats.autoencoder))
         if isinstance(model, DiffusionModel):
             simplify_unet(model.unet)
-        if isinstance(model, DiffusionModel) and low_memory == "none":
+        if isinstance(model, DiffusionModel) and is_whole:
             if self.device.type != "cpu":
                 join_projections(model.unet)
             model = replace(model, fast=self._build_compiled_unet(model))
@@ -135,7 +150,9 @@ class CheckpointLoader:
             digest=self.hashes.short_hash(find_main_file(path)),
             text_encoders=text_encoders,
             device=self.device,
-            offload=OffloadManager(parts, self.device, level=low_memory),
+            offload=OffloadManager(
+                parts, self.device, level=plan.low_memory, text_by_block=plan.text_by_block
+            ),
             on_overflow=partial(self.hashes.remember_overflow, vae_file),
         )
         if family is None or loaded_model.rgb is not None:
@@ -184,17 +201,63 @@ class CheckpointLoader:
         Raises:
             ModelError: a file cannot be read.
         """
+        return self._measure_parts(path).total
+
+    def _measure_parts(self, path: Path) -> PartSizes:
         formats = self._choose_formats(path, overflows=False)
-        if not is_folder(path):
-            return sum(
-                math.prod(entry.shape) * _part_dtype(name, formats).itemsize
-                for name, entry in read_header(path).entries.items()
-                if not name.startswith(AVERAGED_PREFIX)
-            )
-        return sum(
-            count_weights([file]) * _part_dtype(file.parent.name, formats).itemsize
-            for file in list_weight_files(path)
+        number_bytes: dict[PartKind, int] = {
+            "network": formats.network.itemsize,
+            "text": formats.text.itemsize,
+            "autoencoder": formats.autoencoder.itemsize,
+        }
+        return measure_parts(path, number_bytes)
+
+    def find_plan(
+        self, path: Path, free_bytes: int | None, low_memory: LowMemory = "none"
+    ) -> MemoryPlan | None:
+        """Choose by headers alone how a checkpoint is to lie on the device; None if it cannot.
+
+        `free_bytes` is what it may take there; where that is not known, as the host wants it. A
+        processor has no other memory: there it lies whole.
+
+        Raises:
+            ModelError: a file cannot be read.
+        """
+        if free_bytes is None:
+            return MemoryPlan(low_memory=low_memory)
+        sizes, work_bytes = self._measure_parts(path), self._count_work(path)
+        if self.device.type == "cpu":
+            whole_bytes = sizes.total + work_bytes
+            return MemoryPlan(bytes=whole_bytes) if whole_bytes <= free_bytes else None
+        return plan_memory(sizes, free_bytes, work_bytes, low_memory=low_memory)
+
+    def require_plan(
+        self, path: Path, key: str, free_bytes: int | None, low_memory: LowMemory
+    ) -> MemoryPlan:
+        """Choose how a checkpoint is to lie on the device.
+
+        Raises:
+            UnsupportedWeights: it does not fit; the message says how much would do.
+            ModelError: a file cannot be read.
+        """
+        plan = self.find_plan(path, free_bytes, low_memory)
+        if plan is not None:
+            return plan
+        sizes, work_bytes = self._measure_parts(path), self._count_work(path)
+        is_whole = self.device.type == "cpu"
+        least = sizes.total + work_bytes if is_whole else count_least_bytes(sizes, work_bytes)
+        raise UnsupportedWeights(
+            "weights.no_memory" if is_whole else "weights.no_card_memory",
+            name=key,
+            least=f"{least / 2**30:.1f}",
+            free=f"{(free_bytes or 0) / 2**30:.1f}",
         )
+
+    def _count_work(self, path: Path) -> int:
+        """Count the bytes beside the weights that one picture of its usual size takes."""
+        cells = (self.natural_size(path) // PIXELS_PER_CELL) ** 2
+        work_bytes = MIN_ENTRIES * cells * WORK_BYTES[UNET]
+        return RESERVED_BYTES + max(work_bytes, WORK_BYTES[TEXT])
 
     def natural_size(self, path: Path) -> int:
         """Give the side of a checkpoint's own pictures in pixels, without loading it.
@@ -328,14 +391,6 @@ class CheckpointLoader:
 
 def _shown_path(path: Path) -> str:
     return f"{path.parent.name}/{path.name}"
-
-
-def _part_dtype(name: str, formats: PartFormats) -> torch.dtype:
-    """Tell a part's format by a part's folder, or by a weight's name in a single file."""
-    if name in NETWORK_PARTS or name.startswith(UNET_PREFIX):
-        return formats.network
-    is_text = name.startswith(("text_encoder", *TEXT_PREFIXES))
-    return formats.text if is_text else formats.autoencoder
 
 
 def _find_autoencoder_file(path: Path) -> Path:

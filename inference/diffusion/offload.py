@@ -10,20 +10,19 @@ network first has the other parts leave (the field's `medvram`), then comes bloc
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from inference.api.catalogue.memory_plan import LOW_MEMORY_MODES, LowMemory
 from inference.runtime.memory import count_free_bytes
 
 log = logging.getLogger(__name__)
 
 CPU_DEVICE = torch.device("cpu")
-#: The host's choices, in the order in which they spare memory.
-LOW_MEMORY_MODES = ("none", "medvram", "lowvram")
 UNET, VAE, TEXT = "unet", "vae", "text"
 #: Rungs of the autoencoder.
 LEVEL_STRIPED, LEVEL_PARKED = 1, 2
@@ -101,9 +100,13 @@ class OffloadManager:
         device: torch.device = CPU_DEVICE,
         *,
         park: torch.device = CPU_DEVICE,
-        level: str = "none",
+        level: LowMemory = "none",
+        text_by_block: bool = False,
     ) -> None:
-        """Take the modules of each part, and what the host wants spared from the start."""
+        """Take the modules of each part, and what the host wants spared from the start.
+
+        Text models come block by block where they do not fit the device whole.
+        """
         # "cuda" and "cuda:0" are one device under two names.
         device = torch.empty(0, device=device).device
         self._device = device
@@ -117,10 +120,12 @@ class OffloadManager:
         #: For each part, sizes that ran out of memory and the rung that they were given.
         self._needs: dict[str, dict[int, int]] = {}
         self._last: tuple[str, int] | None = None
-        self._blockwise = False
+        #: Parts that come block by block now.
+        self._blockwise: set[str] = {TEXT} if text_by_block else set()
         if device != park:
-            for module in (parts or {}).get(UNET, ()):
-                self._hook_blocks(module)
+            for part in (UNET, TEXT) if text_by_block else (UNET,):
+                for module in (parts or {}).get(part, ()):
+                    self._hook_blocks(part, module)
 
     def prepare_part(self, part: str, size: int) -> int:
         """Make a part ready to work on so many pixels or cells; say how sparingly: its rung."""
@@ -128,10 +133,12 @@ class OffloadManager:
         memory_level = self._memory_level(part, size)
         if self._device == self.offload_device:
             return memory_level
-        self._blockwise = part == UNET and memory_level == LEVEL_BLOCKWISE
+        if part == UNET:
+            is_blockwise = memory_level == LEVEL_BLOCKWISE
+            self._blockwise = self._blockwise - {UNET} | ({UNET} if is_blockwise else set())
         if self._level or (memory_level == LEVEL_PARKED if part == VAE else memory_level):
             self._make_room(part, size)
-        if not self._blockwise:
+        if part not in self._blockwise:
             for seat in self._parts.get(part, ()):
                 seat.load_weights()
         return memory_level
@@ -143,7 +150,7 @@ class OffloadManager:
         """
         may_stay = self._level == LEVEL_OTHERS_OFFLOADED and not self._failed_level(part, size)
         for other_part in (TEXT, VAE, UNET):
-            is_needed = other_part == part and not self._blockwise
+            is_needed = other_part == part and part not in self._blockwise
             if is_needed or (may_stay and other_part != TEXT and self._has_room(part, size)):
                 continue
             for seat in self._parts.get(other_part, ()):
@@ -193,7 +200,7 @@ class OffloadManager:
             return LEVEL_STRIPED if part == VAE else 0
         return {UNET: LEVEL_BLOCKWISE, VAE: LEVEL_PARKED}.get(part, LEVEL_OTHERS_OFFLOADED)
 
-    def _hook_blocks(self, network: Any) -> None:
+    def _hook_blocks(self, part: str, network: Any) -> None:
         """Let the blocks of a network come and go one by one, while that is wanted.
 
         What the network holds beside its blocks comes with each call.
@@ -204,20 +211,22 @@ class OffloadManager:
             for block in _child_blocks(network)
         ]
         for block, seat in ((network, root_seat), *seats):
-            load_block = partial(self._move_block, seat.load_weights)
+            load_block = partial(self._move_block, part, seat.load_weights)
             block.register_forward_pre_hook(load_block)
-            unload_block = partial(self._move_block, seat.unload_weights)
+            unload_block = partial(self._move_block, part, seat.unload_weights)
             block.register_forward_hook(unload_block, always_call=True)
 
-    def _move_block(self, move: Callable[[], None], *_: object) -> None:
-        if self._blockwise:
+    def _move_block(self, part: str, move: Callable[[], None], *_: object) -> None:
+        if part in self._blockwise:
             move()
 
 
-def _child_blocks(network: Any) -> Iterable[Any]:
-    """List a network's children; of lists of blocks and named blocks, each block."""
+def _child_blocks(network: Any) -> Iterator[Any]:
+    """List the blocks of a network's lists of blocks, and what lies beside those lists."""
     for child in network.children():
         if isinstance(child, torch.nn.ModuleList | torch.nn.ModuleDict):
             yield from child.children()
+        elif any(isinstance(part, torch.nn.ModuleList) for part in child.children()):
+            yield from _child_blocks(child)
         else:
             yield child

@@ -48,6 +48,23 @@ def count_free_bytes(device: torch.device) -> int | None:
     return free_bytes + reserved_bytes
 
 
+def count_usable_bytes(device: torch.device, workers: int = 1) -> int | None:
+    """Count what weights and work may take on a device once what this process has there is gone.
+
+    None where it cannot be asked. `workers` share the device: none counts on more than its part.
+    """
+    match device.type:
+        case "cuda":
+            free_bytes, total_bytes = torch.cuda.mem_get_info(device)
+            return min(free_bytes + torch.cuda.memory_reserved(device), total_bytes // workers)
+        case "xpu":
+            return int(torch.xpu.get_device_properties(device).total_memory // workers)
+        case "cpu":
+            return host_memory() // workers
+        case _:
+            return None
+
+
 def default_budget(device: torch.device, workers: int = 1) -> int:
     """Choose how many bytes of weights may stay, by the memory of the device that is free.
 
@@ -61,10 +78,10 @@ def default_budget(device: torch.device, workers: int = 1) -> int:
             total_bytes = torch.xpu.get_device_properties(device).total_memory
             return int(total_bytes // workers * DEVICE_SHARE)
         case _:
-            return int(_host_memory() // workers * HOST_SHARE)
+            return int(host_memory() // workers * HOST_SHARE)
 
 
-def _host_memory() -> int:
+def host_memory() -> int:
     """Read the machine's memory in bytes, or its container's where that is less."""
     limits = [FALLBACK_MEMORY_BYTES]
     try:

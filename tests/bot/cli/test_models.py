@@ -2,8 +2,9 @@
 
 import pytest
 
-from bot.cli.models import manage_models
+from bot.cli.models import describe_fits, manage_models
 from bot.settings import Settings
+from inference.api.messages import ModelInfo
 
 
 @pytest.fixture
@@ -38,3 +39,14 @@ async def test_a_namesake_in_the_working_directory_is_not_imported(
 
     assert await manage_models(settings, "verify") == 0
     assert "a stranger" not in capfd.readouterr().err
+
+
+def test_what_this_card_can_run_is_said_by_how():
+    fits = {"sd15": "whole", "xl": "whole", "flux": "blocks", "huge": "not", "ink": ""}
+    models = [ModelInfo(name=name, kind="diffusion", size=0, fit=fit) for name, fit in fits.items()]
+
+    assert describe_fits(models) == (
+        "sd15, xl: fits whole; flux: fits block by block, slowly; "
+        "huge: DOES NOT FIT this device's memory"
+    )
+    assert describe_fits([]) == ""
