@@ -27,6 +27,7 @@ from inference.model_files.files import (
     CHECKPOINTS_DIR,
     CONTROLS_DIR,
     EMBEDDINGS_DIR,
+    GGUF_SUFFIX,
     LORAS_DIR,
     PICKLE_SUFFIXES,
     RESTORERS_DIR,
@@ -34,9 +35,12 @@ from inference.model_files.files import (
     UPSCALERS_DIR,
     VAES_DIR,
     find_checkpoints,
+    find_gguf_files,
     find_paths,
     is_folder,
 )
+from inference.model_files.gguf.gguf_families import describe_gguf
+from inference.model_files.gguf.gguf_header import read_entries
 from inference.model_files.hashes import FileHashes
 from inference.model_files.header import read_header
 from inference.model_files.hub import HUB_URL, FileListener, ModelHub, is_hub_id, pull_checkpoint
@@ -69,13 +73,14 @@ KIND_FOLDERS = {
 
 def list_weight_files(models: Path) -> list[Path]:
     """List the weight files of the models folder."""
-    return find_paths(models, "")
+    return [*find_paths(models, ""), *find_gguf_files(models)]
 
 
 def describe_file(models: Path, path: Path) -> str:
     """Say in a line what a file is and how large."""
     try:
-        title = identify_file(path).title
+        is_gguf = path.suffix.lower() == GGUF_SUFFIX
+        title = describe_gguf(path) if is_gguf else identify_file(path).title
         size = path.stat().st_size
     except Exception as error:  # whatever one file makes of its reader: the others are listed too
         title, size = describe_error(error), 0
@@ -95,7 +100,7 @@ def verify_files(models: Path, hashes: FileHashes) -> tuple[list[str], int]:
             if is_folder(path):
                 check_folder(path)
                 continue
-            read_header(path)
+            read_entries(path)
             report_line = f"sound   {hashes.sha256(path)}  {path.relative_to(models)}"
         except Exception as error:  # whatever one makes of its reader: the others are checked too
             failures += 1

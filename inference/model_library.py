@@ -41,7 +41,7 @@ from inference.model_files.files import (
     ModelFolder,
     Weights,
     find_checkpoints,
-    find_pickle,
+    find_unlisted,
     is_file,
     is_folder,
     path_name,
@@ -183,7 +183,7 @@ class ModelLibrary:
 
         Raises:
             UnknownModel: there is none of that name.
-            UnsupportedWeights: there is one, but pickled.
+            UnsupportedWeights: there is one, but pickled, or a lone GGUF file.
         """
         default_name = self._list_folder()
         checkpoint_name = name or default_name
@@ -192,8 +192,8 @@ class ModelLibrary:
         for name, path in self._checkpoints.items():
             if checkpoint_name == path_name(path, self.folder.path / CHECKPOINTS_DIR):
                 return name
-        if pickle := find_pickle(self.folder.path, checkpoint_name):
-            read_header(pickle)
+        if unlisted := find_unlisted(self.folder.path, checkpoint_name):
+            read_header(unlisted)
         known_names = [info.name for info in self._list_checkpoints()]
         hint = suggest_names(checkpoint_name, known_names)
         raise UnknownModel("model.unknown_checkpoint", name=checkpoint_name, why=hint)

@@ -21,6 +21,7 @@ CHECKPOINTS_DIR, LORAS_DIR, EMBEDDINGS_DIR, VAES_DIR = "checkpoints", "loras", "
 UPSCALERS_DIR, RESTORERS_DIR, CONTROLS_DIR = "upscalers", "restorers", "controlnet"
 SAFETENSORS_SUFFIX = ".safetensors"
 PICKLE_SUFFIXES = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
+GGUF_SUFFIX = ".gguf"
 VAE_SUFFIX = f".vae{SAFETENSORS_SUFFIX}"
 #: The folder in a checkpoint's folder that makes a second one of it, the variant that inpaints.
 INPAINT_DIR = "inpaint"
@@ -197,14 +198,21 @@ class ModelFolder:
         return self._paths_by_kind[kind]
 
 
-def find_pickle(models_dir: Path, name: str) -> Path | None:
-    """Find a pickle of that name among the checkpoints' files, or None."""
+def find_unlisted(models_dir: Path, name: str) -> Path | None:
+    """Find a pickle or GGUF file of that name among the checkpoints' files, or None."""
     for place, depth in ((models_dir, 1), (models_dir / CHECKPOINTS_DIR, MAX_DEPTH)):
         for folder, _, names in _walk_folders(place, depth):
             for path in (folder / file_name for file_name in sorted(names)):
-                if path.suffix.lower() in PICKLE_SUFFIXES and name in (path.name, path.stem):
+                is_unlisted = path.suffix.lower() in (*PICKLE_SUFFIXES, GGUF_SUFFIX)
+                if is_unlisted and name in (path.name, path.stem):
                     return path
     return None
+
+
+def find_gguf_files(models_dir: Path) -> list[Path]:
+    """List the GGUF files below a folder."""
+    paths = (folder / name for folder, _, names in _walk_folders(models_dir) for name in names)
+    return sorted(path for path in paths if path.suffix.lower() == GGUF_SUFFIX)
 
 
 def is_variant(path: Path) -> bool:

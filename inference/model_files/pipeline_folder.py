@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from inference.model_files.errors import CorruptWeights, MissingWeights, UnsupportedWeights
-from inference.model_files.files import is_folder, part_folder
+from inference.model_files.files import GGUF_SUFFIX, is_folder, part_folder
+from inference.model_files.gguf.gguf_families import check_gguf
 from inference.model_files.header import read_header
 from inference.model_files.identity import check_channels
 from inference.model_files.json_files import read_json_object
@@ -68,7 +69,10 @@ def _check_flow_folder(folder: Path, family: FlowFamily) -> None:
     for part in (NETWORK_PART, "vae", *family.text_classes):
         find_part_files(folder, part)
     for path in list_weight_files(folder):
-        read_header(path)
+        if path.suffix.lower() == GGUF_SUFFIX:
+            check_gguf(path, family)
+        else:
+            read_header(path)
     read_flow_scheduler(folder)
     read_part_config(folder, NETWORK_PART, family.transformer_class)
     read_part_config(folder, "vae", family.autoencoder_class)

@@ -20,8 +20,9 @@ from inference.diffusion.flow.networks import VELOCITY_FUNCTIONS
 from inference.diffusion.flow.qwen_codec import QwenCodec
 from inference.diffusion.flow.text_side import LanguageEncoders
 from inference.diffusion.model import LatentCodec
+from inference.diffusion.quantized.gguf_weights import load_gguf
 from inference.diffusion.single_file import set_position_ids
-from inference.model_files.files import PIPELINE_INDEX, part_folder
+from inference.model_files.files import GGUF_SUFFIX, PIPELINE_INDEX, part_folder
 from inference.model_files.json_files import open_plain_file, read_json_object
 from inference.model_files.pipeline_folder import read_flow_scheduler, read_part_config
 from inference.model_files.pipelines.flow_families import (
@@ -30,6 +31,7 @@ from inference.model_files.pipelines.flow_families import (
     FlowFamily,
     read_pipeline_class,
 )
+from inference.model_files.pipelines.part_weights import find_part_files
 from inference.model_files.reader import Find, TensorFile, load_into
 from inference.prompts.chunks import Tokenizer
 from inference.prompts.conditioning import PromptEncoder
@@ -114,9 +116,14 @@ def _load_transformer(
     folder: Path, family: FlowFamily, device: torch.device, dtype: torch.dtype
 ) -> Any:
     config = read_part_config(folder, NETWORK_PART, family.transformer_class)
+    with name_part(folder, NETWORK_PART), torch.device("meta"):
+        transformer = getattr(diffusers, family.transformer_class).from_config(config)
+    (file, *_) = find_part_files(folder, NETWORK_PART)
+    if file.suffix.lower() == GGUF_SUFFIX:
+        with name_part(folder, NETWORK_PART):
+            loaded_network = load_gguf(file, transformer, family, device, dtype)
+            return _restore_projection(loaded_network, device)
     with open_part(folder, NETWORK_PART) as reader, name_part(folder, NETWORK_PART):
-        with torch.device("meta"):
-            transformer = getattr(diffusers, family.transformer_class).from_config(config)
         find: Find = reader.get_tensor
         loaded_network = load_into(transformer, find, folder / NETWORK_PART, device, dtype)
         return _restore_projection(loaded_network, device)

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Literal
 
 from inference.api.catalogue.memory_plan import PartSizes
-from inference.model_files.files import NETWORK_PARTS, is_folder
-from inference.model_files.header import TensorEntry, read_header
+from inference.model_files.files import GGUF_SUFFIX, NETWORK_PARTS, is_folder
+from inference.model_files.gguf.gguf_header import read_entries
+from inference.model_files.header import TensorEntry
 from inference.model_files.identity import UNET_PREFIX
 from inference.model_files.pipelines.part_weights import list_weight_files
 
@@ -32,6 +33,14 @@ class SizedWeight:
     part: PartKind
     name: str
     entry: TensorEntry
+    #: Whether it stays as its file has it.
+    is_packed: bool = False
+
+    def count_bytes(self, number_bytes: int) -> int:
+        """Count its bytes once loaded, with so many a number."""
+        if self.is_packed:
+            return self.entry.end - self.entry.begin
+        return math.prod(self.entry.shape) * number_bytes
 
     @property
     def block(self) -> str:
@@ -51,7 +60,7 @@ def measure_parts(path: Path, number_bytes: Mapping[PartKind, int]) -> PartSizes
     totals: Counter[PartKind] = Counter()
     blocks: Counter[tuple[PartKind, str]] = Counter()
     for weight in list_weights(path):
-        size = math.prod(weight.entry.shape) * number_bytes[weight.part]
+        size = weight.count_bytes(number_bytes[weight.part])
         totals[weight.part] += size
         blocks[weight.part, weight.block] += size
     largest: Counter[PartKind] = Counter()
@@ -75,9 +84,10 @@ def list_weights(path: Path) -> Iterable[SizedWeight]:
         ModelError: a file cannot be read.
     """
     for file in list_weight_files(path):
-        for name, entry in read_header(file).entries.items():
+        is_packed = file.suffix.lower() == GGUF_SUFFIX
+        for name, entry in read_entries(file).items():
             if is_folder(path):
-                yield SizedWeight(_part_of(file.parent.name), name, entry)
+                yield SizedWeight(_part_of(file.parent.name), name, entry, is_packed)
             elif not name.startswith(AVERAGED_PREFIX):
                 yield SizedWeight(_part_of(name), name, entry)
 

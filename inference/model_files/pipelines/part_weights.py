@@ -15,6 +15,7 @@ from pathlib import Path
 
 from inference.model_files.errors import CorruptWeights, MissingWeights
 from inference.model_files.files import (
+    GGUF_SUFFIX,
     NETWORK_PARTS,
     SAFETENSORS_SUFFIX,
     is_folder,
@@ -66,6 +67,9 @@ def find_weight_files(place: Path, stem: str) -> list[Path]:
         CorruptWeights: an index is of no use.
     """
     names = _list_names(place)
+    gguf_names = [name for name in names if name.lower().endswith(GGUF_SUFFIX)]
+    if place.name == NETWORK_PARTS[1] and len(gguf_names) == 1:
+        return [place / gguf_names[0]]  # who lays one there wants fewer bits
     layouts = dict(_list_layouts(place, names, stem))
     for variant in sorted(layouts, key=_variant_rank):
         if all(name in names for name in layouts[variant]):

@@ -1,0 +1,1 @@
+"""GGUF files: their headers, and what they hold."""
