@@ -4,7 +4,7 @@ Rungs are climbed when memory runs out, and remembered by the size that needed t
 large picture makes no small one slow. The autoencoder first works in stripes, then parks what lies
 between its layers in the machine's memory, with the other parts parked there too. The denoising
 network first has the other parts leave (the field's `medvram`), then comes block by block
-(`lowvram`).
+(`lowvram`), the next one on its way while one works.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from inference.api.catalogue.memory_plan import LOW_MEMORY_MODES, LowMemory
+from inference.diffusion.streaming.block_stream import BlockStream
+from inference.diffusion.streaming.flat_block import FlatBlock
 from inference.runtime.memory import count_free_bytes
 
 log = logging.getLogger(__name__)
@@ -36,59 +37,46 @@ RESERVED_BYTES = 512 * 2**20
 #: Pixels above which the autoencoder works in stripes from the start.
 MAX_WHOLE_PIXELS = 2 * 1024 * 1024
 
+#: What only holds blocks, and is never called itself.
+BLOCK_CONTAINERS = (torch.nn.ModuleList, torch.nn.ModuleDict)
+
 
 class OffloadedModule:
     """A module whose weights lie on the device, or in the machine's memory while others work."""
 
-    def __init__(
-        self, module: Any, device: torch.device, park: torch.device, *, own_only: bool = False
-    ) -> None:
-        """Take a module; with `own_only` without the modules in it."""
-        self._module, self._device, self._offload_device = module, device, park
-        self._own_only = own_only
-        #: Weights are never changed, so what was parked once is not copied back again.
-        self._offloaded_weights: dict[tuple[str, str], Tensor] = {}
+    def __init__(self, module: Any, device: torch.device, park: torch.device) -> None:
+        blocks = list(_child_blocks(module))
+        inner = {id(child) for block in blocks for child in block.modules()}
+        self._device = device
+        #: The module's blocks, in the order in which they are defined, with their weights.
+        self.blocks = [(block, FlatBlock(block.modules(), device, park)) for block in blocks]
+        #: What the module has beside its blocks: it stays while those come and go.
+        self.rest = FlatBlock((m for m in module.modules() if id(m) not in inner), device, park)
+
+    @property
+    def flat_blocks(self) -> list[FlatBlock]:
+        """All weights."""
+        return [self.rest, *(flat for _, flat in self.blocks)]
 
     def load_weights(self) -> None:
         """Bring the weights to the device."""
-        self._move_weights(self._device)
+        for flat in self.flat_blocks:
+            flat.load_weights()
 
     def unload_weights(self) -> None:
         """Free the device of the weights."""
-        self._move_weights(self._offload_device)
+        for flat in self.flat_blocks:
+            flat.unload_weights()
 
     def count_missing_bytes(self) -> int:
         """Count the bytes of weights that are not on the device."""
-        tensors = (*self._module.parameters(), *self._module.buffers())
+        tensors = (tensor for flat in self.flat_blocks for tensor in flat.list_tensors())
         return sum(tensor.nbytes for tensor in tensors if tensor.device != self._device)
 
     def forget_parked(self) -> None:
         """Forget the copies in the machine's memory: the weights have changed."""
-        self._offloaded_weights.clear()
-
-    @torch.inference_mode(mode=False)
-    def _move_weights(self, device: torch.device) -> None:
-        root = (("", self._module),)
-        for place, owner in root if self._own_only else self._module.named_modules():
-            for owner_tensors, make in (
-                (owner._parameters, _frozen_parameter),
-                (owner._buffers, torch.Tensor.detach),
-            ):
-                for name, tensor in owner_tensors.items():
-                    if tensor is not None and tensor.device != device:
-                        owner_tensors[name] = make(self._copy_tensor((place, name), tensor, device))
-
-    def _copy_tensor(self, key: tuple[str, str], tensor: Tensor, device: torch.device) -> Tensor:
-        if device == self._offload_device:
-            if key not in self._offloaded_weights:
-                self._offloaded_weights[key] = tensor.detach().to(device)
-            return self._offloaded_weights[key]
-        self._offloaded_weights.setdefault(key, tensor.detach())
-        return tensor.detach().to(device)
-
-
-def _frozen_parameter(tensor: Tensor) -> torch.nn.Parameter:
-    return torch.nn.Parameter(tensor, requires_grad=False)
+        for flat in self.flat_blocks:
+            flat.forget_parked()
 
 
 class OffloadManager:
@@ -124,8 +112,8 @@ class OffloadManager:
         self._blockwise: set[str] = {TEXT} if text_by_block else set()
         if device != park:
             for part in (UNET, TEXT) if text_by_block else (UNET,):
-                for module in (parts or {}).get(part, ()):
-                    self._hook_blocks(part, module)
+                for seat in self._parts.get(part, ()):
+                    self._hook_blocks(part, seat)
 
     def prepare_part(self, part: str, size: int) -> int:
         """Make a part ready to work on so many pixels or cells; say how sparingly: its rung."""
@@ -138,8 +126,10 @@ class OffloadManager:
             self._blockwise = self._blockwise - {UNET} | ({UNET} if is_blockwise else set())
         if self._level or (memory_level == LEVEL_PARKED if part == VAE else memory_level):
             self._make_room(part, size)
-        if part not in self._blockwise:
-            for seat in self._parts.get(part, ()):
+        for seat in self._parts.get(part, ()):
+            if part in self._blockwise:
+                seat.rest.load_weights()
+            else:
                 seat.load_weights()
         return memory_level
 
@@ -200,33 +190,28 @@ class OffloadManager:
             return LEVEL_STRIPED if part == VAE else 0
         return {UNET: LEVEL_BLOCKWISE, VAE: LEVEL_PARKED}.get(part, LEVEL_OTHERS_OFFLOADED)
 
-    def _hook_blocks(self, part: str, network: Any) -> None:
-        """Let the blocks of a network come and go one by one, while that is wanted.
+    def _hook_blocks(self, part: str, seat: OffloadedModule) -> None:
+        """Let the blocks of a network come and go one by one, while that is wanted."""
+        stream = BlockStream([flat for _, flat in seat.blocks], self._device)
+        for block, flat in seat.blocks:
+            begin_block = partial(self._move_block, part, stream.begin_block, flat)
+            block.register_forward_pre_hook(begin_block)
+            end_block = partial(self._move_block, part, stream.end_block, flat)
+            block.register_forward_hook(end_block, always_call=True)
 
-        What the network holds beside its blocks comes with each call.
-        """
-        root_seat = OffloadedModule(network, self._device, self.offload_device, own_only=True)
-        seats = [
-            (block, OffloadedModule(block, self._device, self.offload_device))
-            for block in _child_blocks(network)
-        ]
-        for block, seat in ((network, root_seat), *seats):
-            load_block = partial(self._move_block, part, seat.load_weights)
-            block.register_forward_pre_hook(load_block)
-            unload_block = partial(self._move_block, part, seat.unload_weights)
-            block.register_forward_hook(unload_block, always_call=True)
-
-    def _move_block(self, part: str, move: Callable[[], None], *_: object) -> None:
+    def _move_block(
+        self, part: str, move: Callable[[FlatBlock], None], flat: FlatBlock, *_: object
+    ) -> None:
         if part in self._blockwise:
-            move()
+            move(flat)
 
 
 def _child_blocks(network: Any) -> Iterator[Any]:
     """List the blocks of a network's lists of blocks, and what lies beside those lists."""
     for child in network.children():
-        if isinstance(child, torch.nn.ModuleList | torch.nn.ModuleDict):
+        if isinstance(child, BLOCK_CONTAINERS):
             yield from child.children()
-        elif any(isinstance(part, torch.nn.ModuleList) for part in child.children()):
+        elif any(isinstance(part, BLOCK_CONTAINERS) for part in child.children()):
             yield from _child_blocks(child)
         else:
             yield child

@@ -1,0 +1,1 @@
+"""Weights that come to a device as they are needed."""
