@@ -115,6 +115,7 @@ def engine_config(settings: Settings, folder: Path | None = None) -> EngineConfi
         outbox=str(((folder or data) / OUTBOX_FOLDER).resolve()),
         dtype=settings.dtype,
         low_memory=settings.low_memory,
+        weight_format=settings.weight_format,
         compile=settings.compile == "on",
         non_commercial=settings.non_commercial == "on",
         list_lines=settings.list_lines,

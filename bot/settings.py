@@ -119,6 +119,11 @@ class Settings(BaseSettings):
         description="For small cards: medvram keeps only the part at work on it, lowvram only a "
         "block; slower.",
     )
+    weight_format: Literal["auto", "full", "fp8"] = Field(
+        "auto",
+        description="In what the large layers of flow transformers (FLUX.1 and its like) are held: "
+        "full, fp8 for half the memory, or auto for fp8 where no more fits.",
+    )
     compile: Literal["off", "on"] = Field(
         "off",
         description="on compiles networks for the sizes they often run in, faster from then on: "

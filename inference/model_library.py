@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import torch
 
-from inference.api.catalogue.memory_plan import LowMemory
+from inference.api.catalogue.memory_plan import LowMemory, WeightFormat
 from inference.api.config import EngineConfig
 from inference.api.did_you_mean import suggest_names
 from inference.api.jobs.control import DEPTH_MAP, PREPROCESSOR_KIND
@@ -214,7 +214,9 @@ class ModelLibrary:
             return resolved_model
         path = self._checkpoint_path(key)
         usable_bytes = self._usable_bytes()
-        plan = self._loader.require_plan(path, key, usable_bytes, self._memory_level(key))
+        plan = self._loader.require_plan(
+            path, key, usable_bytes, self._memory_level(key), self._weight_format
+        )
         self.describers.release_features()
         model: LatentModel = self.model_cache.load_model(
             (DIFFUSION, key),
@@ -405,7 +407,9 @@ class ModelLibrary:
             size = self._loader.inspect_checkpoint(path)
             digest = self._hashes.known_short_hash(find_main_file(path))
             recommendation = self._recommender.find_recommendation(name, path)
-            plan = self._loader.find_plan(path, usable_bytes, self._memory_level(name))
+            plan = self._loader.find_plan(
+                path, usable_bytes, self._memory_level(name), self._weight_format
+            )
             return ModelInfo(
                 name=name,
                 kind="diffusion",
@@ -453,6 +457,12 @@ class ModelLibrary:
     def _usable_bytes(self) -> int | None:
         """Count what a checkpoint may take of the device's memory, where that can be asked."""
         return count_usable_bytes(self.device, self._config.device_workers)
+
+    @property
+    def _weight_format(self) -> WeightFormat | None:
+        """The only format in which networks are held, where the host names one."""
+        name = self._config.weight_format
+        return None if name == "auto" else cast("WeightFormat", name)
 
     def _memory_level(self, key: str) -> LowMemory:
         """Say how sparingly a checkpoint is to use memory at least."""

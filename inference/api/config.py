@@ -37,6 +37,8 @@ class EngineConfig:
     weights_budget: int = 0
     #: `none`, `medvram` or `lowvram`: what of a checkpoint lies on the device at once.
     low_memory: str = "none"
+    #: `auto`, `full` or `fp8`: in what large layers of flow transformers are held.
+    weight_format: str = "auto"
     #: Run networks whose licence forbids any use that earns money.
     non_commercial: bool = False
     #: Compile networks for the shapes they often run in.

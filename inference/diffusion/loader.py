@@ -12,6 +12,7 @@ from inference.api.catalogue.memory_plan import (
     LowMemory,
     MemoryPlan,
     PartSizes,
+    WeightFormat,
     count_least_bytes,
     plan_memory,
 )
@@ -127,7 +128,7 @@ class CheckpointLoader:
         family = find_flow_family(path)
         if family is not None:
             check_folder(path)
-            model = load_flow_folder(path, key, family, place, formats)
+            model = load_flow_folder(path, key, family, place, formats, plan.weight_format)
         elif is_folder(path):
             model = diffusers_folder.load_folder(path, key, place, formats)
         else:
@@ -213,7 +214,11 @@ class CheckpointLoader:
         return measure_parts(path, number_bytes)
 
     def find_plan(
-        self, path: Path, free_bytes: int | None, low_memory: LowMemory = "none"
+        self,
+        path: Path,
+        free_bytes: int | None,
+        low_memory: LowMemory = "none",
+        weight_format: WeightFormat | None = None,
     ) -> MemoryPlan | None:
         """Choose by headers alone how a checkpoint is to lie on the device; None if it cannot.
 
@@ -223,16 +228,27 @@ class CheckpointLoader:
         Raises:
             ModelError: a file cannot be read.
         """
+        own_format = weight_format or "full"
         if free_bytes is None:
-            return MemoryPlan(low_memory=low_memory)
+            return MemoryPlan(low_memory=low_memory, weight_format=own_format)
         sizes, work_bytes = self._measure_parts(path), self._count_work(path)
         if self.device.type == "cpu":
-            whole_bytes = sizes.total + work_bytes
-            return MemoryPlan(bytes=whole_bytes) if whole_bytes <= free_bytes else None
-        return plan_memory(sizes, free_bytes, work_bytes, low_memory=low_memory)
+            is_small = own_format == "fp8" and sizes.fp8_network
+            saved_bytes = sizes.network - sizes.fp8_network if is_small else 0
+            whole_bytes = sizes.total - saved_bytes + work_bytes
+            plan = MemoryPlan(bytes=whole_bytes, weight_format=own_format)
+            return plan if whole_bytes <= free_bytes else None
+        return plan_memory(
+            sizes, free_bytes, work_bytes, low_memory=low_memory, weight_format=weight_format
+        )
 
     def require_plan(
-        self, path: Path, key: str, free_bytes: int | None, low_memory: LowMemory
+        self,
+        path: Path,
+        key: str,
+        free_bytes: int | None,
+        low_memory: LowMemory,
+        weight_format: WeightFormat | None = None,
     ) -> MemoryPlan:
         """Choose how a checkpoint is to lie on the device.
 
@@ -240,12 +256,16 @@ class CheckpointLoader:
             UnsupportedWeights: it does not fit; the message says how much would do.
             ModelError: a file cannot be read.
         """
-        plan = self.find_plan(path, free_bytes, low_memory)
+        plan = self.find_plan(path, free_bytes, low_memory, weight_format)
         if plan is not None:
             return plan
         sizes, work_bytes = self._measure_parts(path), self._count_work(path)
         is_whole = self.device.type == "cpu"
-        least = sizes.total + work_bytes if is_whole else count_least_bytes(sizes, work_bytes)
+        least = (
+            sizes.total + work_bytes
+            if is_whole
+            else count_least_bytes(sizes, work_bytes, weight_format)
+        )
         raise UnsupportedWeights(
             "weights.no_memory" if is_whole else "weights.no_card_memory",
             name=key,

@@ -15,6 +15,8 @@ from transformers.initialization import no_init_weights
 
 from inference.model_files.errors import CorruptWeights
 
+#: What layers that hold their weights as bytes call those.
+STORED_SUFFIX = "stored_weight"
 #: Gives the tensor for a weight's name, or None where there is none.
 Find = Callable[[str], Tensor | None]
 
@@ -38,6 +40,11 @@ class TensorFile:
                 tensor: Tensor = self._files_by_name[name].get_tensor(name)
                 return tensor
         return None
+
+    def dtype_of(self, name: str) -> torch.dtype | None:
+        """Give the number format of a weight, which is mapped and not read; None without one."""
+        weight = self.get_tensor(name)
+        return None if weight is None else weight.dtype
 
 
 @contextmanager
@@ -87,7 +94,8 @@ def build_without_weights() -> Iterator[None]:
 def load_into(module: Any, find: Find, path: Path, device: torch.device, dtype: torch.dtype) -> Any:
     """Give a module built on the meta device its weights, frozen and in evaluation mode.
 
-    A 1 × 1 convolution in the file may stand for a matrix of the module, and the other way round.
+    Layers that hold bytes have them already. A 1 × 1 convolution in the file may stand for a matrix
+    of the module, and the other way round.
 
     Raises:
         CorruptWeights: a weight is missing or has another shape.
@@ -96,6 +104,8 @@ def load_into(module: Any, find: Find, path: Path, device: torch.device, dtype: 
     # A part in several files goes by its folder in the checkpoint's.
     file = path.name if path.suffix else "/".join(path.parts[-2:])
     for name, parameter in module.state_dict().items():
+        if name.endswith(STORED_SUFFIX):
+            continue
         weight = find(name)
         if weight is None:
             raise CorruptWeights("weights.lacks_weight", file=file, name=name)
@@ -108,5 +118,5 @@ def load_into(module: Any, find: Find, path: Path, device: torch.device, dtype: 
                 wanted=tuple(parameter.shape),
             )
         state[name] = weight.reshape(parameter.shape).to(device, dtype).contiguous()
-    module.load_state_dict(state, assign=True)
+    module.load_state_dict(state, strict=False, assign=True)
     return module.requires_grad_(False).eval()

@@ -13,6 +13,7 @@ import transformers
 from torch import Tensor
 from transformers import AutoTokenizer, Qwen2VLImageProcessorPil
 
+from inference.api.catalogue.memory_plan import WeightFormat
 from inference.diffusion.diffusers_folder import load_folder_vae, name_part, open_part
 from inference.diffusion.flow.flow_model import FlowModel
 from inference.diffusion.flow.flux2_codec import Flux2Codec
@@ -20,6 +21,7 @@ from inference.diffusion.flow.networks import VELOCITY_FUNCTIONS
 from inference.diffusion.flow.qwen_codec import QwenCodec
 from inference.diffusion.flow.text_side import LanguageEncoders
 from inference.diffusion.model import LatentCodec
+from inference.diffusion.quantized.fp8 import keep_fp8
 from inference.diffusion.quantized.gguf_weights import load_gguf
 from inference.diffusion.single_file import set_position_ids
 from inference.model_files.files import GGUF_SUFFIX, PIPELINE_INDEX, part_folder
@@ -65,9 +67,14 @@ TIED_NAMES = {
 
 
 def load_flow_folder(
-    folder: Path, name: str, family: FlowFamily, device: torch.device, formats: PartFormats
+    folder: Path,
+    name: str,
+    family: FlowFamily,
+    device: torch.device,
+    formats: PartFormats,
+    weight_format: WeightFormat = "full",
 ) -> FlowModel:
-    """Load a checkpoint of a flow family.
+    """Load a checkpoint of a flow family, its large layers in eight bits where that is wanted.
 
     Raises:
         MissingWeights: a part is not there, or only as a pickle.
@@ -87,7 +94,7 @@ def load_flow_folder(
         family=family,
         max_references=variant.max_references,
         own_guidance=variant.own_guidance,
-        transformer=_load_transformer(folder, family, device, formats.network),
+        transformer=_load_transformer(folder, family, device, formats.network, weight_format),
         run_network=VELOCITY_FUNCTIONS[family.transformer_class],
         vae=_load_autoencoder(folder, family, device, formats.autoencoder),
         codec=CODECS.get(family.autoencoder_class, LatentCodec)(),
@@ -113,7 +120,11 @@ def read_language_tokenizer(folder: Path, family: FlowFamily) -> Tokenizer:
 
 
 def _load_transformer(
-    folder: Path, family: FlowFamily, device: torch.device, dtype: torch.dtype
+    folder: Path,
+    family: FlowFamily,
+    device: torch.device,
+    dtype: torch.dtype,
+    weight_format: WeightFormat,
 ) -> Any:
     config = read_part_config(folder, NETWORK_PART, family.transformer_class)
     with name_part(folder, NETWORK_PART), torch.device("meta"):
@@ -125,6 +136,8 @@ def _load_transformer(
             return _restore_projection(loaded_network, device)
     with open_part(folder, NETWORK_PART) as reader, name_part(folder, NETWORK_PART):
         find: Find = reader.get_tensor
+        is_wanted = weight_format == "fp8"
+        keep_fp8(transformer, reader, device, dtype, is_wanted=is_wanted)
         loaded_network = load_into(transformer, find, folder / NETWORK_PART, device, dtype)
         return _restore_projection(loaded_network, device)
 

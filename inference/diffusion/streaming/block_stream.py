@@ -22,7 +22,8 @@ class BlockStream:
         self._pass: list[FlatBlock] = []
         self._prefetched: FlatBlock | None = None
         #: What copies beside the work; CUDA's alone.
-        self._stream: Any = torch.cuda.Stream(device) if device.type == "cuda" else None
+        stream_class: Any = torch.cuda.Stream
+        self._stream = stream_class(device) if device.type == "cuda" else None
         self._arrival: Any = None
 
     def begin_block(self, block: FlatBlock) -> None:

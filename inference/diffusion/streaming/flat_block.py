@@ -143,7 +143,7 @@ def pin_memory(owner: object, tensor: Tensor, device: torch.device) -> None:
     """
     if device.type != "cuda" or tensor.device.type != "cpu" or not tensor.nbytes:
         return
-    runtime: Any = torch.cuda.cudart()
+    runtime: Any = torch.cuda.cudart()  # type: ignore[no-untyped-call]
     if int(runtime.cudaHostRegister(tensor.data_ptr(), tensor.nbytes, 0)):
         log.info("%d bytes of weights could not be pinned.", tensor.nbytes)
         return

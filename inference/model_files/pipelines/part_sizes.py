@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -24,6 +24,9 @@ TEXT_PREFIXES, AVERAGED_PREFIX = ("cond_stage_model.", "conditioner."), "model_e
 BLOCK_PATTERN = re.compile(r"(?:.*?\.)?[a-z_]+\.\d+(?=\.)")
 #: Blocks of a UNet nest, and its largest holds up to half of it.
 UNET_BLOCK_DIVISOR = 2
+FP8_NAMES = ("F8_E4M3", "F8_E5M2")
+#: Parts of names of layers that normalise or embed: a few bits of those show.
+FULL_FORMAT_SIGNS = ("norm", "embed")
 
 
 @dataclass(frozen=True)
@@ -35,12 +38,22 @@ class SizedWeight:
     entry: TensorEntry
     #: Whether it stays as its file has it.
     is_packed: bool = False
+    #: Whether its checkpoint is of a family that predicts a flow.
+    is_flow: bool = False
 
     def count_bytes(self, number_bytes: int) -> int:
         """Count its bytes once loaded, with so many a number."""
         if self.is_packed:
             return self.entry.end - self.entry.begin
+        if self.part == "network" and self.is_flow and self.entry.dtype in FP8_NAMES:
+            return math.prod(self.entry.shape)  # stays as it is
         return math.prod(self.entry.shape) * number_bytes
+
+    def count_fp8_bytes(self, number_bytes: int) -> int:
+        """Count its bytes with large weights of a network in eight bits."""
+        if self.is_packed or not is_large_weight(self.name, self.entry.shape):
+            return self.count_bytes(number_bytes)
+        return math.prod(self.entry.shape)
 
     @property
     def block(self) -> str:
@@ -57,24 +70,37 @@ def measure_parts(path: Path, number_bytes: Mapping[PartKind, int]) -> PartSizes
     Raises:
         ModelError: a file cannot be read.
     """
+    is_flow = is_folder(path / NETWORK_PARTS[1])
     totals: Counter[PartKind] = Counter()
     blocks: Counter[tuple[PartKind, str]] = Counter()
+    fp8_blocks: Counter[str] = Counter()
     for weight in list_weights(path):
         size = weight.count_bytes(number_bytes[weight.part])
         totals[weight.part] += size
         blocks[weight.part, weight.block] += size
+        if is_flow and weight.part == "network":
+            fp8_blocks[weight.block] += weight.count_fp8_bytes(number_bytes["network"])
     largest: Counter[PartKind] = Counter()
     for (part, _), size in blocks.items():
         largest[part] = max(largest[part], size)
-    if not is_folder(path / NETWORK_PARTS[1]):
+    if not is_flow:
         largest["network"] = totals["network"] // UNET_BLOCK_DIVISOR
+    is_smaller = sum(fp8_blocks.values()) < totals["network"] and is_flow
     return PartSizes(
         network=totals["network"],
         text=totals["text"],
         autoencoder=totals["autoencoder"],
         network_block=largest["network"],
         text_block=largest["text"],
+        fp8_network=sum(fp8_blocks.values()) if is_smaller else 0,
+        fp8_block=max(fp8_blocks.values(), default=0) if is_smaller else 0,
     )
+
+
+def is_large_weight(name: str, shape: Sequence[int]) -> bool:
+    """Whether a weight of a flow transformer is one of those that may be held in eight bits."""
+    is_in_block = BLOCK_PATTERN.match(name) is not None and name.endswith(".weight")
+    return is_in_block and len(shape) == 2 and not any(s in name for s in FULL_FORMAT_SIGNS)
 
 
 def list_weights(path: Path) -> Iterable[SizedWeight]:
@@ -83,11 +109,12 @@ def list_weights(path: Path) -> Iterable[SizedWeight]:
     Raises:
         ModelError: a file cannot be read.
     """
+    is_flow = is_folder(path / NETWORK_PARTS[1])
     for file in list_weight_files(path):
         is_packed = file.suffix.lower() == GGUF_SUFFIX
         for name, entry in read_entries(file).items():
             if is_folder(path):
-                yield SizedWeight(_part_of(file.parent.name), name, entry, is_packed)
+                yield SizedWeight(_part_of(file.parent.name), name, entry, is_packed, is_flow)
             elif not name.startswith(AVERAGED_PREFIX):
                 yield SizedWeight(_part_of(name), name, entry)
 
