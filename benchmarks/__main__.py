@@ -8,7 +8,7 @@ import sys
 
 import benchmarks
 
-PARTS = ("__main__", "sides", "table")
+PARTS = ("__main__", "load_formats", "sides", "table")
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """Loading a checkpoint of real layout and size: time and memory, beside diffusers' own loaders.
 
-`python -m benchmarks loading FOLDER [--family NAME …] [--layout NAME …] [--rounds N] [--divisor N]`
+`python -m benchmarks loading FOLDER [--family NAME …] [--layout NAME …] [--rounds N] [--divisor N]
+[--formats WIDTH]`
 
 Random weights are written into the folder where they are not there yet (2 GB for SD1, 7 for SDXL,
 each layout). Each load is in a process of its own, turn about, in float16 on the processor, of
@@ -25,6 +26,7 @@ from pathlib import Path
 
 import torch
 
+from benchmarks.load_formats import measure_formats
 from benchmarks.table import show
 from inference.diffusion.loader import CheckpointLoader
 from inference.model_files.files import ModelFolder
@@ -35,6 +37,7 @@ from tools.real_size import write_configs, write_model
 LOADERS = ("easel", "diffusers")
 GIGABYTE = 10**9
 SAMPLE_SECONDS = 0.005
+FORMATS_HELP = "instead, count the memory of loads by format, of a transformer of this width"
 
 
 def main() -> None:
@@ -48,7 +51,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--divisor", type=int, default=1, help="widths by so much narrower")
     parser.add_argument("--load", choices=LOADERS, help=argparse.SUPPRESS)
+    parser.add_argument("--formats", type=int, default=0, metavar="WIDTH", help=FORMATS_HELP)
     options = parser.parse_args()
+    if options.formats:
+        _show_formats(options.formats)
+        return
     if options.load:
         print(json.dumps(measure_load(options.load, options.folder, options.family[0])))
         return
@@ -61,6 +68,21 @@ def main() -> None:
             rows += _compare(path, family, config_folder, options.rounds)
     head = ("checkpoint", "loaded by", "weights", "seconds", "most memory", "of its own")
     show("Loading a checkpoint, float16, on the processor", head, rows)
+
+
+def _show_formats(width: int) -> None:
+    counts = measure_formats(width)
+    rows = [
+        (
+            case,
+            f"{count.weights / 10**6:.0f} MB",
+            f"{count.own / 10**6:.0f} MB",
+            f"{count.ratio:.2f}",
+        )
+        for case, count in counts.items()
+    ]
+    head = ("file → memory", "weights", "most memory of its own", "of the weights")
+    show("Loading a flow transformer by the format of its file", head, rows)
 
 
 def _prepare(folder: Path, family: str, layout: str, divisor: int) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,8 @@ MAX_CELLS = 1024  # latent cells a side
 MAX_TRAIN_STEPS = 100_000
 DEFAULT_CELLS = 64
 DEFAULT_CHANNELS = 4
+#: What bitsandbytes puts into the names of what it wrote, and the extra that reads it.
+BITSANDBYTES_MARK, BITSANDBYTES_EXTRA = ".quant_state.bitsandbytes__", "nf4"
 
 
 def check_folder(folder: Path) -> None:
@@ -72,7 +75,7 @@ def _check_flow_folder(folder: Path, family: FlowFamily) -> None:
         if path.suffix.lower() == GGUF_SUFFIX:
             check_gguf(path, family)
         else:
-            read_header(path)
+            _check_bits(path)
     read_flow_scheduler(folder)
     read_part_config(folder, NETWORK_PART, family.transformer_class)
     read_part_config(folder, "vae", family.autoencoder_class)
@@ -80,6 +83,18 @@ def _check_flow_folder(folder: Path, family: FlowFamily) -> None:
         model_type = TEXT_MODEL_TYPES[class_name]
         if read_part_config(folder, part).get("model_type", model_type) != model_type:
             raise UnsupportedWeights("weights.part_class", folder=folder.name, part=part)
+
+
+def _check_bits(path: Path) -> None:
+    """See that a file's header is sound, and that what reads its four bits is here.
+
+    Raises:
+        UnsupportedWeights: the extra that does is not installed.
+        ModelError: the file cannot be read.
+    """
+    has_four_bits = any(BITSANDBYTES_MARK in name for name in read_header(path).entries)
+    if has_four_bits and find_spec("bitsandbytes") is None:
+        raise UnsupportedWeights("weights.needs_extra", file=path.name, extra=BITSANDBYTES_EXTRA)
 
 
 def read_cells(folder: Path) -> int:

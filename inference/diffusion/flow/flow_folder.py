@@ -23,6 +23,7 @@ from inference.diffusion.flow.text_side import LanguageEncoders
 from inference.diffusion.model import LatentCodec
 from inference.diffusion.quantized.fp8 import keep_fp8
 from inference.diffusion.quantized.gguf_weights import load_gguf
+from inference.diffusion.quantized.nf4 import keep_nf4
 from inference.diffusion.single_file import set_position_ids
 from inference.model_files.files import GGUF_SUFFIX, PIPELINE_INDEX, part_folder
 from inference.model_files.json_files import open_plain_file, read_json_object
@@ -137,6 +138,7 @@ def _load_transformer(
     with open_part(folder, NETWORK_PART) as reader, name_part(folder, NETWORK_PART):
         find: Find = reader.get_tensor
         is_wanted = weight_format == "fp8"
+        keep_nf4(transformer, reader, device, dtype)
         keep_fp8(transformer, reader, device, dtype, is_wanted=is_wanted)
         loaded_network = load_into(transformer, find, folder / NETWORK_PART, device, dtype)
         return _restore_projection(loaded_network, device)
@@ -167,6 +169,7 @@ def _load_text_model(
         settings = getattr(transformers, TEXT_CONFIGS[class_name])(**config)
         with torch.device("meta"):
             model = getattr(transformers, class_name)(settings)
+        keep_nf4(model, reader, device, dtype)
         loaded_model = load_into(model, _text_finder(reader), folder / part, device, dtype)
         if class_name.startswith("CLIP"):
             return set_position_ids(loaded_model, device)

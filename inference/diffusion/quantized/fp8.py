@@ -57,7 +57,10 @@ def keep_fp8(
 def to_fp8(weight: Tensor) -> Tensor:
     """Round a weight to eight bits; what is beyond their range becomes its end."""
     limit = torch.finfo(FP8_DTYPE).max
-    return weight.float().clamp(-limit, limit).to(FP8_DTYPE)
+    least, most = weight.aminmax()
+    if least < -limit or most > limit:  # rounding would make NaN of these
+        weight = weight.clamp(-limit, limit)
+    return weight.to(FP8_DTYPE)
 
 
 def decode_fp8(fp8_dtype: torch.dtype, scale: float, stored: Tensor, dtype: torch.dtype) -> Tensor:

@@ -24,7 +24,8 @@ TEXT_PREFIXES, AVERAGED_PREFIX = ("cond_stage_model.", "conditioner."), "model_e
 BLOCK_PATTERN = re.compile(r"(?:.*?\.)?[a-z_]+\.\d+(?=\.)")
 #: Blocks of a UNet nest, and its largest holds up to half of it.
 UNET_BLOCK_DIVISOR = 2
-FP8_NAMES = ("F8_E4M3", "F8_E5M2")
+#: Formats that stay as files have them; bitsandbytes keeps two numbers of four bits in a byte.
+KEPT_DTYPES = ("F8_E4M3", "F8_E5M2", "U8")
 #: Parts of names of layers that normalise or embed: a few bits of those show.
 FULL_FORMAT_SIGNS = ("norm", "embed")
 
@@ -45,7 +46,7 @@ class SizedWeight:
         """Count its bytes once loaded, with so many a number."""
         if self.is_packed:
             return self.entry.end - self.entry.begin
-        if self.part == "network" and self.is_flow and self.entry.dtype in FP8_NAMES:
+        if self.part != "autoencoder" and self.is_flow and self.entry.dtype in KEPT_DTYPES:
             return math.prod(self.entry.shape)  # stays as it is
         return math.prod(self.entry.shape) * number_bytes
 

@@ -151,15 +151,15 @@ def make_clip(width: int, seed: int, model_class: Any = CLIPTextModel) -> Any:
     return redraw_weights(model_class(config), seed)
 
 
-def save_z_image(folder: Path, **scheduler: object) -> None:
+def save_z_image(folder: Path, *, dim: int = 32, n_layers: int = 2, **scheduler: object) -> None:
     """Write a Z-Image checkpoint, by default with Turbo's static shift."""
     transformer = diffusers.ZImageTransformer2DModel(
         in_channels=16,
-        dim=32,
-        n_layers=2,
+        dim=dim,
+        n_layers=n_layers,
         n_refiner_layers=1,
-        n_heads=2,
-        n_kv_heads=2,
+        n_heads=dim // 16,
+        n_kv_heads=dim // 16,
         cap_feat_dim=16,
         axes_dims=[8, 4, 4],
         axes_lens=[1024, 64, 64],
