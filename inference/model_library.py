@@ -192,8 +192,8 @@ class ModelLibrary:
         for name, path in self._checkpoints.items():
             if checkpoint_name == path_name(path, self.folder.path / CHECKPOINTS_DIR):
                 return name
-        if unlisted := find_unlisted(self.folder.path, checkpoint_name):
-            read_header(unlisted)
+        if unlisted_file := find_unlisted(self.folder.path, checkpoint_name):
+            read_header(unlisted_file)
         known_names = [info.name for info in self._list_checkpoints()]
         hint = suggest_names(checkpoint_name, known_names)
         raise UnknownModel("model.unknown_checkpoint", name=checkpoint_name, why=hint)

@@ -70,6 +70,8 @@ EXTRAS = {
     "bot/cli/catalogue": {"rich"},
     "bot/cli/setup": {"questionary", "rich"},
     "inference/cluster": {"ray"},
+    "inference/diffusion/quantized/gguf_weights": {"gguf"},
+    "inference/diffusion/quantized/nf4": {"bitsandbytes"},
     "inference/pull_models": {"rich"},
     "bot/cli/demo_page": {"simcord"},
     "bot/cli/demo_server": {"simcord"},

@@ -39,8 +39,8 @@ async def list_models(settings: Settings) -> int:
     for model in first.models:
         size = f"{model.size} px" if model.kind == "diffusion" else f"{model.size}x"
         size = size if model.size else ""
-        about = FIT_WORDS.get(model.fit, "") or model.about
-        sys.stdout.write(f"{model.kind:<10} {model.name:<28} {size:<8} {about}\n")
+        description = FIT_WORDS.get(model.fit, "") or model.about
+        sys.stdout.write(f"{model.kind:<10} {model.name:<28} {size:<8} {description}\n")
     sys.stdout.flush()
     return await manage_models(settings, "files")
 

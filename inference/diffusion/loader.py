@@ -261,7 +261,7 @@ class CheckpointLoader:
             return plan
         sizes, work_bytes = self._measure_parts(path), self._count_work(path)
         is_whole = self.device.type == "cpu"
-        least = (
+        least_bytes = (
             sizes.total + work_bytes
             if is_whole
             else count_least_bytes(sizes, work_bytes, weight_format)
@@ -269,7 +269,7 @@ class CheckpointLoader:
         raise UnsupportedWeights(
             "weights.no_memory" if is_whole else "weights.no_card_memory",
             name=key,
-            least=f"{least / 2**30:.1f}",
+            least=f"{least_bytes / 2**30:.1f}",
             free=f"{(free_bytes or 0) / 2**30:.1f}",
         )
 

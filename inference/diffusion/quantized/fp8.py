@@ -49,21 +49,23 @@ def keep_fp8(
         factor = 1.0 if scale is None else float(scale)
         decode = functools.partial(decode_fp8, weight.dtype, factor)
         layer.weight.data = layer.weight.data.to(dtype)
-        stored = weight.contiguous().view(torch.uint8).to(device)
-        replace_layer(network, place, QuantizedLinear(stored, layer.bias, decode, layer))
+        packed_weight = weight.contiguous().view(torch.uint8).to(device)
+        replace_layer(network, place, QuantizedLinear(packed_weight, layer.bias, decode, layer))
     return network
 
 
 def to_fp8(weight: Tensor) -> Tensor:
     """Round a weight to eight bits; what is beyond their range becomes its end."""
     limit = torch.finfo(FP8_DTYPE).max
-    least, most = weight.aminmax()
-    if least < -limit or most > limit:  # rounding would make NaN of these
+    lowest_value, highest_value = weight.aminmax()
+    if lowest_value < -limit or highest_value > limit:  # rounding would make NaN of these
         weight = weight.clamp(-limit, limit)
     return weight.to(FP8_DTYPE)
 
 
-def decode_fp8(fp8_dtype: torch.dtype, scale: float, stored: Tensor, dtype: torch.dtype) -> Tensor:
+def decode_fp8(
+    fp8_dtype: torch.dtype, scale: float, packed_weight: Tensor, dtype: torch.dtype
+) -> Tensor:
     """Write numbers out of bytes of a format of eight bits."""
-    numbers = stored.view(fp8_dtype).to(dtype)
+    numbers = packed_weight.view(fp8_dtype).to(dtype)
     return numbers if scale == 1.0 else numbers * scale

@@ -62,10 +62,10 @@ def map_weights(header: GgufHeader) -> dict[str, Tensor]:
     data = np.memmap(header.path, mode="c")  # copied where written to, which nobody does
 
     def map_tensor(entry: TensorEntry) -> Any:
-        stored = torch.from_numpy(data[entry.begin : entry.end])
+        packed_weight = torch.from_numpy(data[entry.begin : entry.end])
         if entry.dtype in PLAIN_DTYPES:
-            return stored.view(PLAIN_DTYPES[entry.dtype]).reshape(entry.shape)
-        rows = stored.reshape(*entry.shape[:-1], -1)
+            return packed_weight.view(PLAIN_DTYPES[entry.dtype]).reshape(entry.shape)
+        rows = packed_weight.reshape(*entry.shape[:-1], -1)
         return GGUFParameter(rows, quant_type=GGMLQuantizationType[entry.dtype])
 
     return {name: map_tensor(entry) for name, entry in header.entries.items()}
@@ -94,10 +94,10 @@ def _set_weight(
     layer = network.get_submodule(place)
     quant_type = getattr(weight, "quant_type", None)
     if quant_type is not None and isinstance(layer, nn.Linear) and own_name == "weight":
-        stored = weight.as_tensor().to(device)
+        packed_weight = weight.as_tensor().to(device)
         decode = functools.partial(_decode_blocks, quant_type)
         layer.weight.data = layer.weight.data.to(dtype)
-        replace_layer(network, place, QuantizedLinear(stored, layer.bias, decode, layer))
+        replace_layer(network, place, QuantizedLinear(packed_weight, layer.bias, decode, layer))
         return
     if quant_type is not None:
         weight = _decode_blocks(quant_type, weight.as_tensor(), dtype)
@@ -109,7 +109,7 @@ def _set_weight(
         layer._parameters[own_name] = nn.Parameter(value, requires_grad=False)
 
 
-def _decode_blocks(quant_type: Any, stored: Tensor, dtype: torch.dtype) -> Tensor:
+def _decode_blocks(quant_type: Any, packed_weight: Tensor, dtype: torch.dtype) -> Tensor:
     """Write numbers out of rows of blocks, [rows, bytes] to [rows, numbers].
 
     Half precision computes them in float16, the format of the blocks' own scales.
@@ -118,8 +118,8 @@ def _decode_blocks(quant_type: Any, stored: Tensor, dtype: torch.dtype) -> Tenso
 
     block, block_bytes = GGML_QUANT_SIZES[quant_type]
     inner_dtype = torch.float32 if dtype is torch.float32 else torch.float16
-    blocks = stored.reshape(-1, block_bytes)
+    blocks = packed_weight.reshape(-1, block_bytes)
     numbers: Tensor = dequantize_functions[quant_type](
         blocks, block, block_bytes, dtype=inner_dtype
     )
-    return numbers.reshape(*stored.shape[:-1], -1).to(dtype)
+    return numbers.reshape(*packed_weight.shape[:-1], -1).to(dtype)

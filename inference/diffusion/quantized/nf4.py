@@ -21,30 +21,35 @@ def keep_nf4(network: Any, reader: TensorFile, device: torch.device, dtype: torc
     """
     for place, layer in list(network.named_modules()):
         name = f"{place}.weight"
-        own_names = [other for other in reader.names if other.startswith(f"{name}.")]
+        own_names = [other_name for other_name in reader.names if other_name.startswith(f"{name}.")]
         if not isinstance(layer, nn.Linear) or not any(BITSANDBYTES_MARK in n for n in own_names):
             continue
-        stored = reader.get_tensor(name)
-        if stored is None:
+        packed_weight = reader.get_tensor(name)
+        if packed_weight is None:
             continue  # `load_into` says so
         decode = functools.partial(decode_nf4, _read_state(reader, name, own_names))
         layer.weight.data = layer.weight.data.to(dtype)
-        replace_layer(network, place, QuantizedLinear(stored.to(device), layer.bias, decode, layer))
+        replace_layer(
+            network, place, QuantizedLinear(packed_weight.to(device), layer.bias, decode, layer)
+        )
     return network
 
 
 def _read_state(reader: TensorFile, name: str, own_names: list[str]) -> Any:
     from bitsandbytes.functional import QuantState
 
-    parts = {other.removeprefix(f"{name}."): reader.get_tensor(other) for other in own_names}
+    parts = {
+        other_name.removeprefix(f"{name}."): reader.get_tensor(other_name)
+        for other_name in own_names
+    }
     return QuantState.from_dict(parts, device=torch.device("cpu"))
 
 
-def decode_nf4(state: Any, stored: Tensor, dtype: torch.dtype) -> Tensor:
+def decode_nf4(state: Any, packed_weight: Tensor, dtype: torch.dtype) -> Tensor:
     """Write numbers out of four bits each, [out, in]."""
     from bitsandbytes.functional import dequantize_4bit
 
-    if state.absmax.device != stored.device:
-        state.to(stored.device)
-    numbers: Tensor = dequantize_4bit(stored, state)
+    if state.absmax.device != packed_weight.device:
+        state.to(packed_weight.device)
+    numbers: Tensor = dequantize_4bit(packed_weight, state)
     return numbers.to(dtype)

@@ -54,10 +54,10 @@ class BlockStream:
             self._prefetched = None
 
     def _send(self, block: FlatBlock) -> None:
-        beside: AbstractContextManager[Any] = nullcontext()
+        stream_context: AbstractContextManager[Any] = nullcontext()
         if self._stream is not None:
-            beside = torch.cuda.stream(self._stream)
-        with beside:
+            stream_context = torch.cuda.stream(self._stream)
+        with stream_context:
             block.send_weights()
         if self._stream is not None:
             self._arrival = self._stream.record_event()

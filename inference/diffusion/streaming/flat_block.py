@@ -69,9 +69,9 @@ class FlatBlock:
     def send_weights(self) -> None:
         """Begin to copy the weights to the device, unless that was done."""
         if self._sent is None and any(t.device != self._device for t in self.list_tensors()):
-            parked = self._park_weights()
+            parked_weights = self._park_weights()
             is_waiting = self._device.type in WAITING_DEVICES
-            self._sent = parked.to(self._device, non_blocking=not is_waiting)
+            self._sent = parked_weights.to(self._device, non_blocking=not is_waiting)
 
     @torch.inference_mode(mode=False)
     def load_weights(self) -> None:
@@ -84,9 +84,9 @@ class FlatBlock:
     @torch.inference_mode(mode=False)
     def unload_weights(self) -> None:
         """Free the device of the weights."""
-        parked = self._park_weights()
+        parked_weights = self._park_weights()
         for slot in self._slots:
-            slot.place(slot.view(parked))
+            slot.place(slot.view(parked_weights))
         self._sent = None
 
     def drop_sent(self) -> None:

@@ -148,14 +148,14 @@ def _parse_header(path: Path, reader: _HeaderReader, size: int) -> GgufHeader:
     if type(alignment) is not int or not 0 < alignment <= MAX_ALIGNMENT:
         raise ValueError(f"an alignment of {alignment!r:.40}")
     start = math.ceil(reader.position / alignment) * alignment
-    placed = {
+    placed_entries = {
         name: TensorEntry(entry.dtype, entry.shape, start + entry.begin, start + entry.end)
         for name, entry in entries
     }
-    if len(placed) < len(entries):
+    if len(placed_entries) < len(entries):
         raise ValueError("two tensors have one name")
-    _check_places(path, placed, start, size)
-    return GgufHeader(path, placed, settings)
+    _check_places(path, placed_entries, start, size)
+    return GgufHeader(path, placed_entries, settings)
 
 
 def _read_entry(path: Path, reader: _HeaderReader) -> tuple[str, TensorEntry]:
