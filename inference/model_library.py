@@ -213,10 +213,7 @@ class ModelLibrary:
         if resolved_model is not None:
             return resolved_model
         path = self._checkpoint_path(key)
-        usable_bytes = self._usable_bytes()
-        plan = self._loader.require_plan(
-            path, key, usable_bytes, self._memory_level(key), self._weight_format
-        )
+        plan = self._loader.require_plan(path, key, *self._memory_terms(key))
         self.describers.release_features()
         model: LatentModel = self.model_cache.load_model(
             (DIFFUSION, key),
@@ -401,15 +398,12 @@ class ModelLibrary:
 
     def _list_checkpoints(self) -> Iterator[ModelInfo]:
         """List the checkpoints whose files can be read."""
-        usable_bytes = self._usable_bytes()
 
         def inspect(name: str, path: Path) -> ModelInfo:
             size = self._loader.inspect_checkpoint(path)
             digest = self._hashes.known_short_hash(find_main_file(path))
             recommendation = self._recommender.find_recommendation(name, path)
-            plan = self._loader.find_plan(
-                path, usable_bytes, self._memory_level(name), self._weight_format
-            )
+            plan = self._loader.find_plan(path, *self._memory_terms(name))
             return ModelInfo(
                 name=name,
                 kind="diffusion",
@@ -454,20 +448,15 @@ class ModelLibrary:
             check_family(path)
         return path
 
-    def _usable_bytes(self) -> int | None:
-        """Count what a checkpoint may take of the device's memory, where that can be asked."""
-        return count_usable_bytes(self.device, self._config.device_workers)
-
-    @property
-    def _weight_format(self) -> WeightFormat | None:
-        """The only format in which networks are held, where the host names one."""
-        name = self._config.weight_format
-        return None if name == "auto" else cast("WeightFormat", name)
-
-    def _memory_level(self, key: str) -> LowMemory:
-        """Say how sparingly a checkpoint is to use memory at least."""
+    def _memory_terms(self, key: str) -> tuple[int | None, LowMemory, WeightFormat | None]:
+        """Give the bytes that a checkpoint may take, how sparingly at least, and the one format."""
         level = cast("LowMemory", self._config.low_memory)
-        return "medvram" if level == "none" and key in self._sparing else level
+        if level == "none" and key in self._sparing:
+            level = "medvram"
+        name = self._config.weight_format
+        weight_format = None if name == "auto" else cast("WeightFormat", name)
+        usable_bytes = count_usable_bytes(self.device, self._config.device_workers)
+        return usable_bytes, level, weight_format
 
     def _cache_key(self, weights: Weights) -> Weights:
         """Give the key under which weights are held: describers go by their folders."""

@@ -45,12 +45,13 @@ class OffloadedModule:
     """A module whose weights lie on the device, or in the machine's memory while others work."""
 
     def __init__(self, module: Any, device: torch.device, park: torch.device) -> None:
+        self.module = module
         blocks = list(_child_blocks(module))
         inner = {id(child) for block in blocks for child in block.modules()}
         self._device = device
         #: The module's blocks, in the order in which they are defined, with their weights.
         self.blocks = [(block, FlatBlock(block.modules(), device, park)) for block in blocks]
-        #: What the module has beside its blocks: it stays while those come and go.
+        #: What the module has beside its blocks: it comes with each call.
         self.rest = FlatBlock((m for m in module.modules() if id(m) not in inner), device, park)
 
     @property
@@ -126,10 +127,8 @@ class OffloadManager:
             self._blockwise = self._blockwise - {UNET} | ({UNET} if is_blockwise else set())
         if self._level or (memory_level == LEVEL_PARKED if part == VAE else memory_level):
             self._make_room(part, size)
-        for seat in self._parts.get(part, ()):
-            if part in self._blockwise:
-                seat.rest.load_weights()
-            else:
+        if part not in self._blockwise:
+            for seat in self._parts.get(part, ()):
                 seat.load_weights()
         return memory_level
 
@@ -191,13 +190,17 @@ class OffloadManager:
         return {UNET: LEVEL_BLOCKWISE, VAE: LEVEL_PARKED}.get(part, LEVEL_OTHERS_OFFLOADED)
 
     def _hook_blocks(self, part: str, seat: OffloadedModule) -> None:
-        """Let the blocks of a network come and go one by one, while that is wanted."""
+        """Let the blocks of a network come and go one by one, while that is wanted.
+
+        What the network holds beside its blocks comes with each call.
+        """
         stream = BlockStream([flat for _, flat in seat.blocks], self._device)
-        for block, flat in seat.blocks:
-            begin_block = partial(self._move_block, part, stream.begin_block, flat)
-            block.register_forward_pre_hook(begin_block)
-            end_block = partial(self._move_block, part, stream.end_block, flat)
-            block.register_forward_hook(end_block, always_call=True)
+        moves = [(block, flat, stream.begin_block, stream.end_block) for block, flat in seat.blocks]
+        load_rest, unload_rest = FlatBlock.load_weights, FlatBlock.unload_weights
+        for module, flat, begin, end in ((seat.module, seat.rest, load_rest, unload_rest), *moves):
+            module.register_forward_pre_hook(partial(self._move_block, part, begin, flat))
+            end_hook = partial(self._move_block, part, end, flat)
+            module.register_forward_hook(end_hook, always_call=True)
 
     def _move_block(
         self, part: str, move: Callable[[FlatBlock], None], flat: FlatBlock, *_: object

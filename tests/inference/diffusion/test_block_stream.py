@@ -120,14 +120,17 @@ def test_a_block_comes_in_one_piece_and_keeps_its_layout():
     assert after["1.table"].dtype is torch.float16
 
 
-def test_what_a_network_has_beside_its_blocks_stays_with_them():
-    network = Stack()
+def test_what_a_network_has_beside_its_blocks_comes_with_each_call():
+    network, places = Stack(), []
     manager = OffloadManager({UNET: [network]}, CARD, park=CPU, level="lowvram")
     manager.prepare_part(UNET, 1)
+    network.last.register_forward_pre_hook(
+        lambda *_: places.extend((network.token.device, network.inner.scale.device))
+    )
     network(torch.zeros(1, 3, device=CARD))
 
-    assert network.token.device == network.inner.scale.device == CARD
-    assert network.inner.blocks[0].weight.device == network.last.weight.device == CPU
+    assert places == [CARD, CARD]
+    assert {weight.device for weight in network.parameters()} == {CPU}
 
 
 def test_text_models_come_by_block_where_they_must():
