@@ -9,7 +9,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = tuple(str(ROOT / folder) + "/" for folder in ("bot", "storage", "inference/api"))
-MAX_MODULES, MAX_SWITCHES = 64, 330
+MAX_MODULES, MAX_SWITCHES = 69, 360
 
 
 class CallTrace:

@@ -149,7 +149,7 @@ def test_every_picture_of_a_batch_and_of_the_loops_draws_its_own_words():
 def test_every_text_that_a_network_reads_is_checked():
     """A new text field either names something, or is read: this list must say which."""
     names = {"model", "hires_upscaler", "upscaler", "second", "lists", "skip", "refiner"}
-    names |= {"restore_faces", "colourise"}
+    names |= {"restore_faces", "colourise", "control_model"}
     fields = {
         option.name
         for job_type in JOB_TYPES.values()
