@@ -42,6 +42,7 @@ FLOW_OPTIONS: Mapping[str, Options] = MappingProxyType(
         "FLUX.1": {"steps": 28, "guidance": 3.5},
         "FLUX.2 klein": {"steps": 50, "guidance": 4.0},
         "Chroma": {"steps": 35, "guidance": 5.0},
+        "Qwen-Image": {"steps": 50, "guidance": 4.0},
         "Stable Diffusion 3": {"steps": 28, "guidance": 7.0},
     }
 )

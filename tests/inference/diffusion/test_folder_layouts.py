@@ -171,7 +171,7 @@ FAMILIES = {
     "FLUX.2": ("transformer", "Flux2KVTransformerModel", "a FLUX.2 model"),
     "SD3": ("transformer", "SD3ControlNetModel", "a Stable Diffusion 3 model"),
     "HiDream": ("transformer", "HiDreamImageTransformer2DModel", "a HiDream model"),
-    "Qwen": ("transformer", "QwenImageTransformer2DModel", "a Qwen-Image model"),
+    "Qwen": ("transformer", "QwenImageControlNetModel", "a Qwen-Image model"),
     "of tomorrow": ("transformer", "Tomorrow2DModel", "a model of the class Tomorrow2DModel"),
     "unnamed": ("transformer", None, "a model of an unnamed class"),
     "Cascade": ("prior", "StableCascadeCombinedPipeline", "a Stable Cascade model"),

@@ -166,7 +166,8 @@ def test_flow_families_have_what_their_pipelines_take(family):
     options = flow_options("some-base", family, kind)
     assert options["steps"] == call["num_inference_steps"].default
     offset = SCALE_OFFSETS.get(family.title, 0.0)
-    assert options["guidance"] == call["guidance_scale"].default + offset
+    scale = call["guidance_scale"].default or call["true_cfg_scale"].default
+    assert options["guidance"] == scale + offset
 
 
 @pytest.mark.parametrize(
