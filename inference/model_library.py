@@ -422,6 +422,7 @@ class ModelLibrary:
     def _list_folder(self) -> str:
         """List the models folder anew; name the host's own checkpoint."""
         self.folder.forget_files()
+        self._recommender.forget_files()
         self._checkpoints, self._default_name = find_checkpoints(
             self.folder.path, self._config.model, STARTER_FOLDER
         )

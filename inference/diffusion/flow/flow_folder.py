@@ -11,7 +11,7 @@ import diffusers
 import torch
 import transformers
 from torch import Tensor
-from transformers import AutoTokenizer, Qwen2VLImageProcessorPil
+from transformers import AutoTokenizer
 
 from inference.api.catalogue.memory_plan import WeightFormat
 from inference.diffusion.diffusers_folder import load_folder_vae, name_part, open_part
@@ -261,7 +261,9 @@ def _read_image_processor(folder: Path) -> Any:
     with name_part(folder, "processor"):
         for file in place.glob("*.*"):
             open_plain_file(file).close()
-        return Qwen2VLImageProcessorPil.from_pretrained(str(place), local_files_only=True)
+        return transformers.Qwen2VLImageProcessorPil.from_pretrained(
+            str(place), local_files_only=True
+        )
 
 
 class EncoderBuilder:
