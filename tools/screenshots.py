@@ -8,10 +8,10 @@ Needs the extras `demo` and `masks`, and a Chromium.
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import io
 import shutil
-import sys
 import tempfile
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -259,9 +259,17 @@ async def play(bot: Any, env: Any, out: Path, names: set[str], width: int) -> No
         print(scene.__name__)
 
 
+def read_arguments() -> argparse.Namespace:
+    """Read where to, how wide, and which scenes."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("out", type=Path, help="folder for the pictures")
+    parser.add_argument("scenes", nargs="*", help="of the guide's; all unless given")
+    parser.add_argument("--phone", action="store_true", help="as wide as a phone")
+    return parser.parse_args()
+
+
 if __name__ == "__main__":
-    arguments = [argument for argument in sys.argv[1:] if argument != "--phone"]
-    folder = Path(arguments[0])
-    folder.mkdir(parents=True, exist_ok=True)
-    chosen_width = PHONE_WIDTH if "--phone" in sys.argv else WIDTH
-    asyncio.run(main(folder, set(arguments[1:]), chosen_width))
+    arguments = read_arguments()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    window_width = PHONE_WIDTH if arguments.phone else WIDTH
+    asyncio.run(main(arguments.out, set(arguments.scenes), window_width))
