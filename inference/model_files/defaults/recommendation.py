@@ -52,12 +52,12 @@ class ModelRecommender:
         """Take where the host's own catalogue may lie, and what tells hashes that are known."""
         self._models_dir, self._known_digest = models_dir, known_digest
         self._found: dict[str, tuple[tuple[object, ...], Recommendation]] = {}
-        #: Names whose files were looked at since the folder was listed.
-        self._checked: set[str] = set()
+        #: Hashes of the checkpoints that were asked about since the folder was listed.
+        self._digests: dict[Path, str] = {}
 
     def forget_files(self) -> None:
-        """Look at the files again where they are asked about next."""
-        self._checked.clear()
+        """Look for checkpoints' own files again when they are asked about next."""
+        self._digests.clear()
 
     def find_recommendation(self, name: str, path: Path) -> Recommendation:
         """Take each option from the file beside a checkpoint, else the catalogue, else its family.
@@ -66,15 +66,14 @@ class ModelRecommender:
             name: as jobs name it.
             path: where it lies.
         """
-        if name in self._checked:
-            return self._found[name][1]
-        digest = self._known_digest(path)
+        if path not in self._digests:
+            self._digests[path] = self._known_digest(path)
+        digest = self._digests[path]
         stamp = (path, digest, _file_stamp(side_file_path(path)))
         known_stamp, recommendation = self._found.get(name, ((), Recommendation()))
         if known_stamp != stamp:
             recommendation = self._put_together(name, path, digest)
             self._found[name] = stamp, recommendation
-        self._checked.add(name)
         return recommendation
 
     def _put_together(self, name: str, path: Path, digest: str) -> Recommendation:

@@ -46,10 +46,11 @@ SQUARE = {"width": 64, "height": 64}
 
 
 def read_table():
-    section = PAGE.read_text(encoding="utf-8").split("### Flow transformers")[1].split("\n### ")[0]
+    section = PAGE.read_text(encoding="utf-8").split("### Flow transformers")[1]
+    table = section[section.index("\n|") + 1 :].split("\n\n")[0]
     lines = [
         [cell.strip() for cell in line.strip("|").split("|")]
-        for line in section.splitlines()
+        for line in table.splitlines()
         if line.startswith("|") and not re.fullmatch(r"[|\- ]+", line)
     ]
     header, *rows = lines
