@@ -58,7 +58,7 @@ def to_fp8(weight: Tensor) -> Tensor:
     """Round a weight to eight bits; what is beyond their range becomes its end."""
     limit = torch.finfo(FP8_DTYPE).max
     lowest_value, highest_value = weight.aminmax()
-    if lowest_value < -limit or highest_value > limit:  # rounding would make NaN of these
+    if lowest_value < -limit or highest_value > limit:  # NaN in some versions of torch
         weight = weight.clamp(-limit, limit)
     return weight.to(FP8_DTYPE)
 
